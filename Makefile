@@ -1,0 +1,2 @@
+all:
+	gcc -std=c11

@@ -1,0 +1,13 @@
+/*
+ * compiler - what a declaration asks of the compiler
+ */
+#ifndef COMPILER_H
+#define COMPILER_H
+
+/* The result matters: a caller that ignores it does not build. */
+#define WARN_UNUSED __attribute__((warn_unused_result))
+
+/* Arguments are checked like printf(3)'s; ${f} and ${a} count from 1. */
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+
+#endif

@@ -1,0 +1,88 @@
+"""tap - the cases of one .t file, reported as TAP.
+
+A case is a function whose name or title is a sentence that can be false. A
+case passes when it returns; it fails with the exception that it raised, which
+is printed, and the other cases still run.
+"""
+import os
+import sys
+import traceback
+
+_cases = []
+
+
+def case(title):
+    """Register the decorated function as the case TITLE."""
+    def register(function):
+        _cases.append((title, function))
+        return function
+    return register
+
+
+class Failed(AssertionError):
+    """What a case found is not what it wanted."""
+
+
+class Skip(Exception):
+    """What the case needs cannot be had here; the reason is its text."""
+
+
+def same(got, want, what="value"):
+    """GOT must equal WANT."""
+    if got != want:
+        raise Failed(f"{what}: got {got!r}, want {want!r}")
+
+
+def true(condition, what):
+    """CONDITION must hold; WHAT says what it is."""
+    if not condition:
+        raise Failed(what)
+
+
+def contains(text, part, what="text"):
+    """PART must stand in TEXT."""
+    if part not in text:
+        raise Failed(f"{what}: got {text!r}, want it to contain {part!r}")
+
+
+def lacks(text, part, what="text"):
+    """PART must not stand in TEXT."""
+    if part in text:
+        raise Failed(f"{what}: got {text!r}, want it without {part!r}")
+
+
+def _comment(text):
+    for line in text.rstrip().splitlines():
+        print(f"# {line}", flush=True)
+
+
+def run(*args, setup=None, teardown=None):
+    """Run the cases in order with ARGS, then exit: 0 if all have passed.
+
+    SETUP() may return one more argument for the cases; TEARDOWN gets it back.
+    Environment: CASE=text runs only the cases whose title contains it.
+    """
+    wanted = os.environ.get("CASE", "")
+    cases = [c for c in _cases if wanted in c[0]]
+    failed = 0
+    print(f"1..{len(cases)}", flush=True)
+    fixture = None
+    try:
+        if setup is not None:
+            fixture = setup()
+            args += (fixture,)
+        for number, (title, function) in enumerate(cases, 1):
+            try:
+                function(*args)
+            except Skip as reason:
+                print(f"ok {number} - {title} # SKIP {reason}", flush=True)
+            except Exception:  # a case may fail in any way; the rest still runs
+                failed += 1
+                print(f"not ok {number} - {title}", flush=True)
+                _comment(traceback.format_exc())
+            else:
+                print(f"ok {number} - {title}", flush=True)
+    finally:
+        if teardown is not None and fixture is not None:
+            teardown(fixture)
+    sys.exit(1 if failed else 0)
