@@ -6,7 +6,7 @@
  * typing error: our reader, which it calls once for each line, does that.
  */
 #include <errno.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

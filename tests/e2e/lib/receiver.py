@@ -76,14 +76,15 @@ class _Session(socketserver.StreamRequestHandler):
 
     def handle(self):
         receiver = self.server.receiver
+        self.lines = _Reader(self.connection)
         self.say("220 receiver.example ESMTP")
         now = None
         try:
             while True:
                 # Answer pipelined commands in one go, as a real server does.
-                if not self.rfile.peek_ready():
+                if not self.lines.waiting():
                     self.wfile.flush()
-                line = self.rfile.readline()
+                line = self.lines.readline()
                 if not line:
                     return
                 text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
@@ -126,42 +127,34 @@ class _Session(socketserver.StreamRequestHandler):
     def message(self):
         lines = []
         while True:
-            line = self.rfile.readline()
+            line = self.lines.readline()
             if not line:
                 raise EOFError
             if line == b".\r\n":
                 return b"".join(lines)
             lines.append(line[1:] if line.startswith(b".") else line)
 
-    def setup(self):
-        super().setup()
-        self.rfile = _Reader(self.rfile)
-
-
 class _Reader:
-    """A buffered reader that can say whether input waits in its buffer."""
+    """Lines from a socket, and whether the next one is here already."""
 
-    def __init__(self, raw):
-        self.raw = raw
-        self.left = 0
+    def __init__(self, connection):
+        self.connection = connection
         self.buffer = b""
+        self.at = 0
 
-    def peek_ready(self):
-        return b"\n" in self.buffer
+    def waiting(self):
+        return self.buffer.find(b"\n", self.at) >= 0
 
     def readline(self):
         while True:
-            line, end, rest = self.buffer.partition(b"\n")
+            end = self.buffer.find(b"\n", self.at) + 1
             if end:
-                self.buffer = rest
-                return line + end
-            more = self.raw.read1(65536)
+                line, self.at = self.buffer[self.at:end], end
+                return line
+            more = self.connection.recv(65536)
             if not more:
                 return b""
-            self.buffer += more
-
-    def close(self):
-        self.raw.close()
+            self.buffer, self.at = self.buffer[self.at:] + more, 0
 
 
 class _Server(socketserver.ThreadingTCPServer):

@@ -1,0 +1,95 @@
+/*
+ * db - a database: open, prepare, bind, step, transactions, errors
+ *
+ * The least that store.c needs of one, so that SQL stands in store.c alone and
+ * what is peculiar to SQLite in db_sqlite.c alone.
+ *
+ * Whatever is not "a row" or "no more rows" is an error: a database that is
+ * locked, gone, damaged or not ours never reads as one without rows.
+ *
+ * Threads: a struct db and its statements belong to one thread at a time;
+ * different ones are independent.
+ * Results: 1 a row, 0 done, -1 error; after -1, db_failure() tells.
+ */
+#ifndef DB_H
+#define DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+struct db;
+struct db_stmt;
+struct failure;
+
+enum db_mode {
+	DB_READ,   /* lookups only; the database must be there */
+	DB_WRITE,  /* changes too; the database must be there */
+	DB_CREATE, /* changes too; made if it is not there */
+};
+
+/*
+ * db_open(url, mode, wait, failure):
+ * Open the database at ${url}. A lock that somebody else holds is waited for
+ * ${wait} milliseconds, here and later. NULL and ${failure} if it cannot be.
+ */
+struct db *db_open(const char *url, enum db_mode, int wait, struct failure *)
+    WARN_UNUSED;
+
+/* db_close(db): finish all its statements and close. NULL is fine. */
+void db_close(struct db *);
+
+/*
+ * db_current(db): is what was opened still what the url names? False when the
+ * file was removed or replaced: then open anew.
+ */
+bool db_current(const struct db *) WARN_UNUSED;
+
+/* db_exec(db, sql): run statements that return no rows. 0 or -1. */
+int db_exec(struct db *, const char *sql) WARN_UNUSED;
+
+/* db_prepare(db, sql): a statement that lives as long as ${db}, or NULL. */
+struct db_stmt *db_prepare(struct db *, const char *sql) WARN_UNUSED;
+
+/*
+ * db_bind_int, db_bind_text(stmt, i, value):
+ * Set parameter ?${i}, counted from 1. Text is borrowed until db_reset(); NULL
+ * is SQL's NULL. What goes wrong here is reported by the next db_step().
+ */
+void db_bind_int(struct db_stmt *, int i, int64_t value);
+void db_bind_text(struct db_stmt *, int i, const char *value);
+
+/* db_step(stmt): the next row. */
+int db_step(struct db_stmt *) WARN_UNUSED;
+
+/*
+ * db_int, db_text(stmt, column):
+ * A column of the current row, counted from 0; NULL reads as 0 and "". Text is
+ * borrowed until the next db_step() or db_reset().
+ */
+int64_t db_int(struct db_stmt *, int column);
+const char *db_text(struct db_stmt *, int column);
+
+/* db_reset(stmt): done with the rows and the parameters. */
+void db_reset(struct db_stmt *);
+
+/*
+ * db_begin(db, mode), db_commit(db): 0 or -1. A transaction in DB_READ sees
+ * one state of the database from its first lookup to its end; one in DB_WRITE
+ * has the right to write from its beginning. db_rollback(db) always ends it.
+ */
+int db_begin(struct db *, enum db_mode) WARN_UNUSED;
+int db_commit(struct db *) WARN_UNUSED;
+void db_rollback(struct db *);
+
+/* db_changes(db): rows that the last statement inserted, changed or deleted. */
+int64_t db_changes(const struct db *);
+
+/* db_failure(db, failure): note what the last error was; returns -1. */
+int db_failure(const struct db *, struct failure *);
+
+/* db_check(db, failure): is every page sound? 0, or -1 and ${failure}. */
+int db_check(struct db *, struct failure *) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,308 @@
+"""postfix - a private Postfix in a folder of the lab.
+
+It has its own settings, queue, log and listeners, all on loopback; it relays
+every domain to the receiver and asks no DNS. master(8) is run directly rather
+than through postfix(1): it starts at once, and its process group is ours.
+"""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+DAEMONS = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix",
+           "/usr/lib/postfix/bin", "/usr/lib/postfix")
+
+# listener: (address, its smtpd settings; MILTER stands for the milter)
+LISTENERS = {
+    "smtp": ("127.0.0.1", "smtpd_milters=MILTER"),
+    "smtp6": ("::1", "smtpd_milters=MILTER"),
+    "plain": ("127.0.0.1", "smtpd_milters="),
+    "auth": ("127.0.0.1", "smtpd_milters=MILTER smtpd_sasl_auth_enable=yes"),
+    "xclient": ("127.0.0.1", "smtpd_milters=MILTER"
+                " smtpd_authorized_xclient_hosts=127.0.0.0/8"),
+}
+
+MASTER = """\
+pickup    unix  n  -  n  60    1  pickup
+cleanup   unix  n  -  n  -     0  cleanup
+qmgr      unix  n  -  n  300   1  qmgr
+rewrite   unix  -  -  n  -     -  trivial-rewrite
+bounce    unix  -  -  n  -     0  bounce
+defer     unix  -  -  n  -     0  bounce
+trace     unix  -  -  n  -     0  bounce
+flush     unix  n  -  n  1000? 0  flush
+proxymap  unix  -  -  n  -     -  proxymap
+smtp      unix  -  -  n  -     -  smtp
+relay     unix  -  -  n  -     -  smtp
+showq     unix  n  -  n  -     -  showq
+error     unix  -  -  n  -     -  error
+retry     unix  -  -  n  -     -  error
+discard   unix  -  -  n  -     -  discard
+scache    unix  -  -  n  -     1  scache
+anvil     unix  -  -  n  -     1  anvil
+postlog   unix-dgram n - n -   1  postlogd
+"""
+
+
+def daemon_folder():
+    for folder in DAEMONS:
+        if os.path.exists(os.path.join(folder, "master")):
+            return folder
+    return None
+
+
+def free_ports(hosts):
+    """A port for each of HOSTS that nobody listens on now. Below the range
+    from which outgoing connections are given theirs."""
+    ports = []
+    for host in hosts:
+        for _ in range(1000):
+            port = random.randrange(10000, 32000)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            with socket.socket(family) as probe:
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    continue
+            if port not in ports:
+                ports.append(port)
+                break
+        else:
+            raise OSError(f"no free port on {host}")
+    return ports
+
+
+class Postfix:
+    """start() and stop() it. MILTER is a socket in Postfix's notation, or
+    None; MAIN are more main.cf settings."""
+
+    queues = ("maildrop", "incoming", "active", "deferred", "hold")
+
+    def __init__(self, folder, receiver_port, milter=None, main=None):
+        self.folder = folder
+        self.config = os.path.join(folder, "etc")
+        self.queue = os.path.join(folder, "queue")
+        self.log = os.path.join(folder, "maillog")
+        self.receiver_port = receiver_port
+        self.milter = milter or ""
+        self.main = dict(main or {})
+        self.addresses = {}     # listener: (host, port)
+        self.process = None
+
+    def settings(self):
+        route = f"smtp:[127.0.0.1]:{self.receiver_port}"
+        settings = {
+            "compatibility_level": "3.6",
+            "queue_directory": self.queue,
+            "data_directory": os.path.join(self.folder, "data"),
+            "daemon_directory": daemon_folder(),
+            "mail_owner": "postfix",
+            "setgid_group": "postdrop",
+            "maillog_file": self.log,
+            "maillog_file_prefixes": self.folder,
+            "enable_long_queue_ids": "yes",     # no id serves two messages
+            "myhostname": "relay.example",
+            "myorigin": "origin.example",
+            "mydestination": "",
+            "mynetworks": "127.0.0.0/8 [::1]/128",
+            "smtpd_relay_restrictions": "permit",
+            "smtpd_recipient_restrictions": "permit",
+            "smtpd_peername_lookup": "no",
+            "alias_maps": "",
+            "local_recipient_maps": "",
+            "inet_interfaces": "loopback-only",
+            "inet_protocols": "ipv4, ipv6",
+            "default_transport": route,
+            "relay_transport": route,
+            "transport_maps": f"inline:{{ {{telegram.invalid={route}}} }}",
+            "smtp_dns_support_level": "disabled",
+            "smtp_host_lookup": "native",
+            "smtputf8_enable": "yes",
+            "smtpd_tls_security_level": "none",
+            "smtp_tls_security_level": "none",
+            # Nothing is added to a message that came over SMTP.
+            "local_header_rewrite_clients": "",
+            "smtpd_recipient_limit": "30000",
+            "smtpd_client_connection_count_limit": "0",
+            "smtpd_error_sleep_time": "0",
+            "smtpd_hard_error_limit": "1000",
+            "smtpd_junk_command_limit": "10000",
+            "default_destination_recipient_limit": "30000",
+            "message_size_limit": "20000000",
+            "in_flow_delay": "0",
+            "queue_run_delay": "2s",
+            "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "2s",
+            "milter_default_action": "tempfail",
+            "milter_connect_timeout": "10s",
+            "milter_command_timeout": "30s",
+            "non_smtpd_milters": self.milter,
+            "cyrus_sasl_config_path": os.path.join(self.folder, "sasl"),
+            "smtpd_sasl_security_options": "noanonymous",
+        }
+        settings.update(self.main)
+        return settings
+
+    def write_settings(self):
+        with open(os.path.join(self.config, "main.cf"), "w") as out:
+            for name, value in self.settings().items():
+                out.write(f"{name} = {value}\n")
+        with open(os.path.join(self.config, "master.cf"), "w") as out:
+            out.write(MASTER)
+            for name, (host, port) in self.addresses.items():
+                if ":" in host:
+                    host = f"[{host}]"
+                out.write(f"{host}:{port} inet n - n - 300 smtpd\n")
+                words = LISTENERS[name][1].replace("MILTER", self.milter)
+                for word in words.split(" "):
+                    out.write(f"  -o {word}\n")
+
+    def make_folders(self):
+        os.makedirs(self.config)
+        os.makedirs(self.queue)
+        os.mkdir(os.path.join(self.queue, "pid"))
+        for name in ("active", "bounce", "corrupt", "defer", "deferred",
+                     "flush", "hold", "incoming", "private", "saved",
+                     "trace"):
+            self._folder(os.path.join("queue", name), 0o700)
+        self._folder("data", 0o700)
+        self._folder("queue/maildrop", 0o1730, "postdrop")
+        self._folder("queue/public", 0o2710, "postdrop")
+
+    def _folder(self, name, mode, group=None):
+        path = os.path.join(self.folder, name)
+        os.mkdir(path)
+        shutil.chown(path, "postfix", group)
+        os.chmod(path, mode)
+
+    def add_user(self, name, password):
+        """A SASL user for the listener `auth`."""
+        folder = os.path.join(self.folder, "sasl")
+        database = os.path.join(folder, "sasldb2")
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            with open(os.path.join(folder, "smtpd.conf"), "w") as out:
+                out.write("pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+                          f"sasldb_path: {database}\n"
+                          "mech_list: PLAIN LOGIN\n")
+        subprocess.run(["saslpasswd2", "-p", "-c", "-f", database, "-u",
+                        "relay.example", name], check=True, text=True,
+                       input=password, capture_output=True, timeout=20)
+        shutil.chown(database, "root", "postfix")
+        os.chmod(database, 0o640)
+
+    def start(self):
+        self.make_folders()
+        hosts = [host for host, _ in LISTENERS.values()]
+        for _ in range(5):      # another program may take a port meanwhile
+            ports = free_ports(hosts)
+            self.addresses = dict(zip(LISTENERS, zip(hosts, ports)))
+            self.write_settings()
+            self.process = subprocess.Popen(
+                [os.path.join(daemon_folder(), "master"), "-c", self.config],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, start_new_session=True)
+            if self._listens():
+                return self
+            self.stop()
+        raise RuntimeError("Postfix does not start:\n" + self.text()[-2000:])
+
+    def _listens(self):
+        deadline = time.monotonic() + 20
+        for address in self.addresses.values():
+            while True:
+                if self.process.poll() is not None:
+                    return False
+                try:
+                    socket.create_connection(address, 5).close()
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        return False
+                    time.sleep(0.02)
+        return True
+
+    def stop(self):
+        """End master and all that it started: they are one process group."""
+        if self.process is None:
+            return
+        group = self.process.pid
+        for sign, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+            try:
+                os.killpg(group, sign)
+            except ProcessLookupError:
+                pass
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline:
+                self.process.poll()
+                try:
+                    os.killpg(group, 0)
+                except ProcessLookupError:
+                    self.process = None
+                    return
+                time.sleep(0.02)
+
+    def reload(self, **main):
+        """Change main.cf settings while it runs. A queue manager that is
+        asked for mail before it has read them would use the old ones; cases
+        only change what smtpd and cleanup read at their start."""
+        self.main.update(main)
+        self.write_settings()
+        os.kill(self.process.pid, signal.SIGHUP)
+
+    def text(self):
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+    def files(self, *queues):
+        """The ids in QUEUES, in the order in which a message passes them, so
+        that one that moves meanwhile is not missed."""
+        return [name for queue in queues
+                for _, _, names in os.walk(os.path.join(self.queue, queue))
+                for name in names]
+
+    def held(self):
+        return set(self.files("hold"))
+
+    def settle(self, timeout=30, ignore=("hold",)):
+        """Wait until nothing is on its way; what IGNOREd queues hold stays."""
+        queues = [q for q in self.queues if q not in ignore]
+        deadline = time.monotonic() + timeout
+        while self.files(*queues):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"still queued: {self.listing()}")
+            time.sleep(0.01)
+
+    def listing(self):
+        """The queue as `postqueue -j` gives it."""
+        done = self.tool("postqueue", "-j")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def tool(self, name, *args, **options):
+        """Run a Postfix command on this instance."""
+        return subprocess.run([name, "-c", self.config, *args], text=True,
+                              capture_output=True, timeout=60, **options)
+
+    def flush(self):
+        """Try again whatever waits, also what sendmail(1) has left."""
+        self.tool("postqueue", "-f")
+        self.tool("postkick", "public", "pickup", "W")
+
+    def sendmail(self, args, data):
+        """sendmail(1); what it says is in the result."""
+        return subprocess.run(["sendmail", "-C", self.config, *args],
+                              input=data, capture_output=True, timeout=60)
+
+    def outcome(self, qid):
+        """[(recipient, status)] as logged for QID."""
+        found = re.findall(rf" {qid}: to=<([^>]*)>,.* status=(\w+)",
+                           self.text())
+        return found
