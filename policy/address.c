@@ -247,7 +247,10 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 		return (-1);
 	address->wire = arena_printf(a, "%s%s%s", wire,
 	    parts->domain == NULL ? "" : "@", domain);
-	if (address->wire == NULL)
+	address->exact = arena_printf(a, "%s%s%s", parts->local,
+	    parts->domain == NULL ? "" : "@",
+	    parts->domain == NULL ? "" : parts->domain);
+	if (address->wire == NULL || address->exact == NULL)
 		return (-1);
 	address->domain = address->key + strlen(address->key) - strlen(domain);
 	address->base = NULL;

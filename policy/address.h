@@ -26,6 +26,7 @@ struct address {
 	const char *base;   /* the key without its detail part, or NULL */
 	const char *domain; /* within key, "" if there is none */
 	const char *wire;   /* for an envelope: quoted where it must be */
+	const char *exact;  /* unquoted, but every octet as it was spelled */
 };
 
 /*

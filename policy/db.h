@@ -83,6 +83,12 @@ int db_begin(struct db *, enum db_mode) WARN_UNUSED;
 int db_commit(struct db *) WARN_UNUSED;
 void db_rollback(struct db *);
 
+/*
+ * db_share(db): from now on lookups and a change may go on at the same time;
+ * a property of the database, kept in it. Outside transactions. 0 or -1.
+ */
+int db_share(struct db *) WARN_UNUSED;
+
 /* db_changes(db): rows that the last statement inserted, changed or deleted. */
 int64_t db_changes(const struct db *);
 

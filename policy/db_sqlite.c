@@ -87,9 +87,6 @@ configure(struct db *db, enum db_mode mode, int wait)
 		return (-1);
 	if (mode == DB_READ)
 		return (db_exec(db, "PRAGMA query_only=ON"));
-	if (mode == DB_CREATE &&
-	    db_exec(db, "PRAGMA journal_mode=WAL") != 0)
-		return (-1);
 	/* A change that was reported as made is on the disk. */
 	return (db_exec(db, "PRAGMA synchronous=FULL"));
 }
@@ -234,7 +231,12 @@ db_text(struct db_stmt *stmt, int column)
 	const unsigned char *text;
 
 	text = sqlite3_column_text(stmt->handle, column);
-	return (text == NULL ? "" : (const char *)text);
+	if (text != NULL)
+		return ((const char *)text);
+	/* No memory must not read as an empty string: the next step fails. */
+	if (sqlite3_column_type(stmt->handle, column) != SQLITE_NULL)
+		stmt->bind_code = SQLITE_NOMEM;
+	return ("");
 }
 
 void
@@ -264,6 +266,12 @@ db_rollback(struct db *db)
 	/* Some errors have ended the transaction already. */
 	if (!sqlite3_get_autocommit(db->handle))
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int
+db_share(struct db *db)
+{
+	return (db_exec(db, "PRAGMA journal_mode=WAL"));
 }
 
 int64_t

@@ -79,11 +79,13 @@ def free_ports(hosts):
 
 class Postfix:
     """start() and stop() it. MILTER is a socket in Postfix's notation, or
-    None; MAIN are more main.cf settings."""
+    None; MAIN are more main.cf settings; USERS are {name@realm: password} of the
+    listener `auth`."""
 
     queues = ("maildrop", "incoming", "active", "deferred", "hold")
 
-    def __init__(self, folder, receiver_port, milter=None, main=None):
+    def __init__(self, folder, receiver_port, milter=None, main=None,
+                 users=None):
         self.folder = folder
         self.config = os.path.join(folder, "etc")
         self.queue = os.path.join(folder, "queue")
@@ -91,6 +93,7 @@ class Postfix:
         self.receiver_port = receiver_port
         self.milter = milter or ""
         self.main = dict(main or {})
+        self.users = users or {}
         self.addresses = {}     # listener: (host, port)
         self.process = None
 
@@ -110,8 +113,8 @@ class Postfix:
             "myorigin": "origin.example",
             "mydestination": "",
             "mynetworks": "127.0.0.0/8 [::1]/128",
-            "smtpd_relay_restrictions": "permit",
-            "smtpd_recipient_restrictions": "permit",
+            "relay_domains": "static:all",
+            "smtpd_relay_restrictions": "reject_unauth_destination",
             "smtpd_peername_lookup": "no",
             "alias_maps": "",
             "local_recipient_maps": "",
@@ -142,7 +145,7 @@ class Postfix:
             "milter_connect_timeout": "10s",
             "milter_command_timeout": "30s",
             "non_smtpd_milters": self.milter,
-            "cyrus_sasl_config_path": os.path.join(self.folder, "sasl"),
+            "cyrus_sasl_config_path": os.path.join(self.config, "sasl"),
             "smtpd_sasl_security_options": "noanonymous",
         }
         settings.update(self.main)
@@ -161,6 +164,9 @@ class Postfix:
                 words = LISTENERS[name][1].replace("MILTER", self.milter)
                 for word in words.split(" "):
                     out.write(f"  -o {word}\n")
+        for name in ("main.cf", "master.cf"):   # of this second, it is read
+            past = time.time() - 60             # again until the next one
+            os.utime(os.path.join(self.config, name), (past, past))
 
     def make_folders(self):
         os.makedirs(self.config)
@@ -180,24 +186,27 @@ class Postfix:
         shutil.chown(path, "postfix", group)
         os.chmod(path, mode)
 
-    def add_user(self, name, password):
-        """A SASL user for the listener `auth`."""
-        folder = os.path.join(self.folder, "sasl")
+    def _add_users(self):
+        """The SASL users of the listener `auth`. Before the start: a server
+        that has found no database does not look again."""
+        folder = os.path.join(self.config, "sasl")
         database = os.path.join(folder, "sasldb2")
-        if not os.path.isdir(folder):
-            os.mkdir(folder)
-            with open(os.path.join(folder, "smtpd.conf"), "w") as out:
-                out.write("pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
-                          f"sasldb_path: {database}\n"
-                          "mech_list: PLAIN LOGIN\n")
-        subprocess.run(["saslpasswd2", "-p", "-c", "-f", database, "-u",
-                        "relay.example", name], check=True, text=True,
-                       input=password, capture_output=True, timeout=20)
+        os.mkdir(folder)
+        with open(os.path.join(folder, "smtpd.conf"), "w") as out:
+            out.write("pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+                      f"sasldb_path: {database}\nmech_list: PLAIN LOGIN\n")
+        for name, password in self.users.items():
+            name, _, realm = name.partition("@")
+            subprocess.run(["saslpasswd2", "-p", "-c", "-f", database,
+                            "-u", realm, name], check=True, text=True,
+                           input=password, capture_output=True, timeout=20)
         shutil.chown(database, "root", "postfix")
         os.chmod(database, 0o640)
 
     def start(self):
         self.make_folders()
+        if self.users:
+            self._add_users()
         hosts = [host for host, _ in LISTENERS.values()]
         for _ in range(5):      # another program may take a port meanwhile
             ports = free_ports(hosts)
@@ -228,24 +237,16 @@ class Postfix:
         return True
 
     def stop(self):
-        """End master and all that it started: they are one process group."""
+        """End master and all that it started: they are one process group.
+        The queue goes with the folder, so nothing is worth a slow end."""
         if self.process is None:
             return
-        group = self.process.pid
-        for sign, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-            try:
-                os.killpg(group, sign)
-            except ProcessLookupError:
-                pass
-            deadline = time.monotonic() + patience
-            while time.monotonic() < deadline:
-                self.process.poll()
-                try:
-                    os.killpg(group, 0)
-                except ProcessLookupError:
-                    self.process = None
-                    return
-                time.sleep(0.02)
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.process = None
 
     def reload(self, **main):
         """Change main.cf settings while it runs. A queue manager that is

@@ -1,0 +1,197 @@
+/*
+ * store - what the database knows: every SQL statement, once
+ *
+ * Rows in, rows out; which change is allowed is decided in roster.c, who gets
+ * a message in decide.c.
+ *
+ * Threads: one struct store belongs to one thread at a time.
+ * Results: 1 found or done, 0 not found, -1 could not tell; after -1,
+ * store_failure() has the text and the kind. Could not tell is never "no".
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "category.h"
+#include "compiler.h"
+#include "db.h"
+#include "role.h"
+
+struct failure;
+struct store;
+
+#define STORE_SCHEMA 1 /* the version that this program makes and reads */
+
+struct store_account {
+	int64_t id;
+	const char *name;
+	const char *title; /* "" for none */
+	const char *owner; /* address; "" if there is none */
+	int64_t users;
+};
+
+struct store_user {
+	int64_t id;
+	int64_t account;
+	const char *account_name;
+	const char *address; /* as address.h's wire */
+	const char *key;     /* as address.h's key */
+	enum role role;
+	bool subscribed; /* to the category that was asked about */
+	int64_t link;	 /* 0: no Telegram chat linked */
+	int64_t chat;
+};
+
+/* One change to the roster, as `notifyctl log` shows it. */
+struct store_change {
+	int64_t at; /* Unix seconds */
+	const char *actor;
+	const char *account; /* "" for what concerns no account */
+	const char *action;
+	const char *subject;
+	const char *detail;
+};
+
+/* A mail to a user that is still to be handed over. */
+struct store_notice {
+	int64_t id;
+	int64_t at;
+	const char *account;
+	const char *address;
+	const char *category; /* title */
+	const char *actor;
+};
+
+struct store_export {
+	const char *account;
+	const char *address;
+	enum role role;
+	const char *category; /* slug, "" for none; one row for each */
+};
+
+/*
+ * Callbacks for rows: strings are borrowed for the length of the call, which
+ * must not use the store. 0 goes on; -1 stops, and the store function returns
+ * -1 without a failure of its own.
+ */
+typedef int store_user_fn(void *, const struct store_user *);
+typedef int store_account_fn(void *, const struct store_account *);
+typedef int store_category_fn(void *, const struct category *);
+typedef int store_change_fn(void *, const struct store_change *);
+typedef int store_export_fn(void *, const struct store_export *);
+
+/*
+ * store_open(url, mode, wait, failure): open the database; ${wait} is how
+ * many milliseconds a lock is waited for. NULL and ${failure} if it cannot be.
+ */
+struct store *store_open(const char *url, enum db_mode, int wait,
+    struct failure *) WARN_UNUSED;
+
+/* store_close(s): NULL is fine. */
+void store_close(struct store *);
+
+/* store_current(s): false when the database was removed or replaced. */
+bool store_current(const struct store *) WARN_UNUSED;
+
+/* store_failure(s): what the last -1 was about. */
+const struct failure *store_failure(const struct store *);
+
+/*
+ * store_upgrade(s): make the schema, or bring it up to STORE_SCHEMA, in one
+ * transaction. 1 made or upgraded, 0 was right already.
+ */
+int store_upgrade(struct store *) WARN_UNUSED;
+
+/*
+ * store_begin(s, mode): a transaction; refuses a schema that is not ours.
+ * 0 or -1. store_end(s) ends one that only read, or gives up changes.
+ */
+int store_begin(struct store *, enum db_mode) WARN_UNUSED;
+int store_commit(struct store *) WARN_UNUSED;
+void store_end(struct store *);
+
+/* store_check(s): is the file sound? 0 or -1. */
+int store_check(struct store *) WARN_UNUSED;
+
+/* Categories. ${key} as category_key() gives it. */
+int store_category(struct store *, const char *key, struct category *)
+    WARN_UNUSED;
+int store_categories(struct store *, store_category_fn *, void *) WARN_UNUSED;
+int store_category_add(struct store *, const struct category *,
+    const char *slug_key, const char *title_key) WARN_UNUSED;
+
+/* Accounts. Strings of ${*account} are copied into ${a}. */
+struct arena;
+int store_account(struct store *, struct arena *, const char *key,
+    struct store_account *) WARN_UNUSED;
+int store_accounts(struct store *, store_account_fn *, void *) WARN_UNUSED;
+int store_account_add(struct store *, const char *name, const char *key,
+    const char *title, int64_t *id) WARN_UNUSED;
+int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
+
+/*
+ * Users. ${category} is the id of the category that ${subscribed} of the rows
+ * is about, 0 for none.
+ * store_memberships(): the users, of any account, with the address ${key}.
+ * store_recipients(): the owner and the subscribed users of ${account}.
+ * store_users(): all users of ${account}, the owner first, then by address.
+ * store_user(): one; its strings are copied into ${a}.
+ */
+int store_memberships(struct store *, const char *key, int64_t category,
+    store_user_fn *, void *) WARN_UNUSED;
+int store_recipients(struct store *, int64_t account, int64_t category,
+    store_user_fn *, void *) WARN_UNUSED;
+int store_users(struct store *, int64_t account, int64_t category,
+    store_user_fn *, void *) WARN_UNUSED;
+int store_user(struct store *, struct arena *, int64_t account,
+    const char *key, int64_t category, struct store_user *) WARN_UNUSED;
+int store_user_add(struct store *, int64_t account, const char *address,
+    const char *key, enum role, int64_t *id) WARN_UNUSED;
+int store_user_set_role(struct store *, int64_t user, enum role) WARN_UNUSED;
+int store_user_remove(struct store *, int64_t user) WARN_UNUSED;
+
+/* Subscriptions. Removing gives 0 if there was none. */
+int store_subscriptions(struct store *, int64_t user, store_category_fn *,
+    void *) WARN_UNUSED;
+int store_subscribe(struct store *, int64_t account, int64_t category,
+    int64_t user) WARN_UNUSED;
+int store_unsubscribe(struct store *, int64_t account, int64_t category,
+    int64_t user) WARN_UNUSED;
+
+/* store_link_end(s, user): 1 ended, 0 there was none. */
+int store_link_end(struct store *, int64_t user) WARN_UNUSED;
+
+/* The record. ${account}: its name, or NULL for all; oldest first. */
+int store_record(struct store *, const struct store_change *) WARN_UNUSED;
+int store_changes(struct store *, const char *account, store_change_fn *,
+    void *) WARN_UNUSED;
+
+/* store_export(s, account, fn, ctx): all rows of one account (its id; 0: of
+ * all), ordered by account, owner first, address and category. */
+int store_export(struct store *, int64_t account, store_export_fn *, void *)
+    WARN_UNUSED;
+
+/*
+ * Notices. A notice is pending until somebody takes it; taken, until the
+ * outcome is noted. store_notice_take() finds the oldest pending one with an
+ * id above ${after} and marks it; its strings are copied into ${a}.
+ */
+int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
+int store_notice_take(struct store *, struct arena *, int64_t after,
+    struct store_notice *) WARN_UNUSED;
+int store_notice_sent(struct store *, int64_t id) WARN_UNUSED;
+int store_notice_failed(struct store *, int64_t id, const char *error)
+    WARN_UNUSED;
+
+/* Numbers for `notifyctl check`. */
+struct store_health {
+	int64_t accounts_without_owner;
+	int64_t notices_pending;
+	int64_t notices_in_doubt; /* taken, outcome unknown */
+	int64_t accounts, users, subscriptions;
+};
+int store_health(struct store *, struct store_health *) WARN_UNUSED;
+
+#endif

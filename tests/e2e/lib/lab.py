@@ -1,0 +1,292 @@
+"""lab - a private Postfix, a receiving server, notify-milter and a database.
+
+    lab.run()                       cases with a lab each file
+    with Lab() as lab: ...          the same in a program
+
+Everything lives in one temporary folder and listens on loopback; it ends with
+the program, also when that fails or is told to stop.
+"""
+import atexit
+import grp
+import os
+import pwd
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+import roster
+import tap
+from milter import BUILD, Milter, program
+from postfix import Postfix, daemon_folder, free_ports
+from receiver import Receiver
+from smtp import Client, marker, message
+
+__all__ = ["Lab", "run", "program", "free_ports", "marker", "message"]
+
+SENDER = "billing@example.org"
+ACCOUNTS = "accounts.example"       # account_domain
+MIRROR = "telegram.invalid"
+USER = "nobody"                     # the milter's
+
+
+def missing():
+    """What this machine lacks for a lab, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if daemon_folder() is None:
+        return "needs Postfix"
+    for name in ("postfix", USER):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            return f"needs the user {name}"
+    return None
+
+
+def run(allow=None, **options):
+    """Run the file's cases with a Lab made from OPTIONS. A last case looks for
+    warnings and errors of the milter; ALLOW is a pattern of announced ones."""
+    reason = missing()
+    if reason:
+        print(f"1..0 # SKIP {reason}")
+        sys.exit(0)
+
+    if options.get("milter", True):
+        @tap.case("the milter complains of nothing that no case has provoked")
+        def _(lab):
+            found = [line for line in lab.milter.complaints()
+                     if not (allow and re.search(allow, line))]
+            tap.same(found, [], "complaints")
+
+    tap.run(setup=lambda: Lab(**options).start(), teardown=Lab.stop)
+
+
+class Result:
+    """What became of a message: its marker, the reply, the queue id."""
+
+    def __init__(self, lab, mark, reply=None, since=0):
+        self.lab, self.mark, self.reply, self.since = lab, mark, reply, since
+
+    @property
+    def qid(self):
+        """Its queue id, from the reply or from the milter's log: a message
+        that was refused, or came from sendmail(1), has none in a reply."""
+        if self.reply is not None and self.reply.qid:
+            return self.reply.qid
+        found = re.findall(r" ([0-9A-Za-z]+): message-id=<"
+                           + re.escape(self.mark) + "@",
+                           self.lab.postfix.text())
+        return found[-1] if found else None
+
+    def copies(self):
+        """{address: copies} after everything on its way has arrived."""
+        self.lab.postfix.settle()
+        return self.lab.receiver.copies(self.mark)
+
+    def recipients(self):
+        """The sorted recipients; a second copy makes one appear twice."""
+        return sorted(a for a, n in self.copies().items() for _ in range(n))
+
+    def transactions(self):
+        self.lab.postfix.settle()
+        return self.lab.receiver.all(self.mark)
+
+    def summary(self):
+        """The fields of the milter's line on this message."""
+        if self.reply is not None and self.reply.qid:
+            return self.lab.milter.summary(self.reply.qid, self.since)
+        line = self.lab.milter.wait_line(r"^\S+: category=", self.since)
+        return self.lab.milter.summary(line.partition(":")[0], self.since)
+
+    def dropped(self):
+        qid = self.summary()["line"].partition(":")[0]
+        return self.lab.milter.dropped(qid, self.since)
+
+    def held(self):
+        self.lab.postfix.settle()
+        return self.qid in self.lab.postfix.held()
+
+
+class Lab:
+    """MILTER=False leaves the milter out. ROSTER makes the shared accounts.
+    MAIN are main.cf settings, SETTINGS those of the milter, USERS those who
+    may log in at the listener `auth`. TCP: the milter listens on that."""
+
+    def __init__(self, milter=True, roster=True, main=None, settings=None,
+                 tcp=False, users=None):
+        self.users = users
+        self.with_milter, self.with_roster = milter, roster
+        self.main, self.more, self.tcp = main, settings or {}, tcp
+        self.folder = self.receiver = self.postfix = self.milter = None
+        self.signals = {}
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self.signals[number] = signal.signal(number, _exit)
+        atexit.register(self.stop)
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self):
+        self.folder = tempfile.mkdtemp(prefix="nm-lab-")
+        os.chmod(self.folder, 0o755)    # Postfix must get through
+        self.receiver = Receiver().start()
+        self.database = os.path.join(self._own("db", 0o750), "roster.db")
+        socket_folder = self._own("run", 0o2750, "postfix")
+        if self.tcp:
+            where = f"inet:{free_ports(['127.0.0.1'])[0]}@127.0.0.1"
+        else:
+            where = f"unix:{socket_folder}/milter.sock"
+        self.milter = Milter(self.folder, **{
+            "url": self.database, "socket": where, "user": USER,
+            "account_domain": ACCOUNTS, "domain": MIRROR,
+            "sendmail": self._sendmail_script(),
+            "from_": "notify@relay.example", **self.more})
+        self.postfix = Postfix(
+            os.path.join(self.folder, "mta"), self.receiver.port,
+            self.milter.postfix_socket() if self.with_milter else None,
+            self.main, self.users)
+        os.mkdir(self.postfix.folder)
+        self.postfix.start()
+        if self.with_milter:
+            self.milter.write()
+            self.notifyctl("init")
+            if self.with_roster:
+                roster.make(self.notifyctl)
+            self.milter.start()
+
+    def _own(self, name, mode, group=None):
+        path = os.path.join(self.folder, name)
+        os.mkdir(path)
+        gid = (grp.getgrnam(group).gr_gid if group
+               else pwd.getpwnam(USER).pw_gid)
+        os.chown(path, pwd.getpwnam(USER).pw_uid, gid)
+        os.chmod(path, mode)
+        return path
+
+    def _sendmail_script(self):
+        """A sendmail(1) that knows this lab without arguments of its own."""
+        path = os.path.join(self.folder, "sendmail")
+        with open(path, "w") as out:
+            out.write("#!/bin/sh\nexec sendmail -C "
+                      f"'{self.folder}/mta/etc' \"$@\"\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def stop(self):
+        """End all of it and remove the folder; harmless when done twice."""
+        for number, old in self.signals.items():
+            signal.signal(number, old)
+        self.signals = {}
+        atexit.unregister(self.stop)
+        if self.milter is not None:
+            self.milter.kill()
+        if self.postfix is not None:
+            self.postfix.stop()
+        if self.receiver is not None:
+            self.receiver.stop()
+        if self.folder is not None and not os.environ.get("NM_KEEP"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.milter = self.postfix = self.receiver = self.folder = None
+
+    # The database
+
+    def notifyctl(self, *args, as_=None, check=True, input=None):
+        """Run notifyctl with the lab's settings."""
+        command = [program("notifyctl"), "-c", self.milter.file]
+        if as_:
+            command += ["--as", as_]
+        done = subprocess.run([*command, *args], input=input, text=True,
+                              capture_output=True, timeout=120)
+        if check and done.returncode != 0:
+            raise tap.Failed(f"notifyctl {' '.join(args)[:300]}: exit "
+                             f"{done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def sql(self, *statements, path=None):
+        """Run STATEMENTS, each a text or (text, values); the last one's rows."""
+        database = sqlite3.connect(path or self.database, timeout=10,
+                                   isolation_level=None)
+        try:
+            rows = []
+            for one in statements:
+                text, values = one if isinstance(one, tuple) else (one, ())
+                rows = database.execute(text, values).fetchall()
+            return rows
+        finally:
+            database.close()
+
+    # Mail
+
+    def connect(self, listener="smtp", source=None, **options):
+        return Client(self.postfix.addresses[listener], source, **options)
+
+    def send(self, rcpts, category=None, account=None, headers=(),
+             sender=SENDER, listener="smtp", source=None, options="",
+             data=None, mark=None, auth=None, xclient=None, client=None,
+             raw=False, **parts):
+        """Send one message over SMTP; a Result. DATA is the whole message
+        instead of one made from the tags, HEADERS and PARTS. RCPTS may hold
+        (address, options) pairs. CLIENT is a connection to use again."""
+        mark = mark or marker()
+        if data is None:
+            data = message(mark, category, account, headers, **parts)
+        since = self.milter.mark()
+        one = client or self.connect(listener, source)
+        try:
+            if xclient:
+                tap.same(one.xclient(**xclient).code, 220, "XCLIENT")
+            if auth:
+                tap.same(one.auth(*auth).code, 235, "AUTH")
+            reply = one.send(sender, rcpts, data, options, raw)
+        finally:
+            if client is None:
+                one.close()
+        return Result(self, mark, reply, since)
+
+    def sendmail(self, rcpts, category=None, account=None, headers=(),
+                 sender=SENDER, data=None, mark=None, args=(), **parts):
+        """Submit one message with sendmail(1); a Result."""
+        mark = mark or marker()
+        if data is None:
+            data = message(mark, category, account, headers, **parts)
+        since = self.milter.mark()
+        done = self.postfix.sendmail(["-i", "-f", sender, *args, "--", *rcpts],
+                                     data)
+        if done.returncode != 0:
+            raise tap.Failed(f"sendmail: exit {done.returncode}: "
+                             + done.stderr.decode())
+        return Result(self, mark, None, since)
+
+    # Waiting
+
+    @staticmethod
+    def until(condition, what, timeout=15):
+        """Wait until CONDITION() is true, and return what it said."""
+        deadline = time.monotonic() + timeout
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: not within {timeout} s")
+            time.sleep(0.02)
+
+
+def _exit(number, _):
+    sys.exit(128 + number)

@@ -1,0 +1,197 @@
+"""milter - notify-milter under test: its settings, its life and its log."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+BUILD = os.path.abspath(os.environ.get("NM_BUILD")
+                        or os.path.join(HERE, "..", "..", "..", "build"))
+
+SECTIONS = {
+    "database": ("url",),
+    "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
+               "account_domain", "expand", "unknown_recipients", "bad_tag",
+               "monitor"),
+    "telegram": ("domain", "bot", "token_file", "api", "max_age"),
+    "mail": ("sendmail", "from"),
+}
+
+SUMMARY = re.compile(r"(?P<qid>\S+): category=.* verdict=")
+FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
+
+
+def program(name):
+    return os.path.join(BUILD, name)
+
+
+def fields(line):
+    """The key=value pairs of a log line, quoted values without quotes."""
+    return {key: value[1:-1] if value.startswith('"') else value
+            for key, value in FIELD.findall(line)}
+
+
+class Milter:
+    """One notify-milter with its settings file and its log.
+
+    DEFAULTS are settings by their names (`from_` for from); settings() gives
+    others for a while, always starting from the defaults.
+    """
+
+    def __init__(self, folder, **defaults):
+        self.file = os.path.join(folder, "notify-milter.conf")
+        self.log = os.path.join(folder, "notify-milter.log")
+        self.defaults = defaults
+        self.process = None
+        self.written = None
+
+    # Settings
+
+    def render(self, **changes):
+        values = {**self.defaults, **changes}
+        values = {name.rstrip("_"): value for name, value in values.items()}
+        lines = []
+        for section, names in SECTIONS.items():
+            lines.append(f"[{section}]")
+            lines += [f"{name} = {values.pop(name)}" for name in names
+                      if values.get(name) is not None]
+        if any(value is not None for value in values.values()):
+            raise ValueError(f"no such settings: {sorted(values)}")
+        return "\n".join(lines) + "\n"
+
+    def write(self, text=None, **changes):
+        """Write the settings file; TEXT writes exactly that."""
+        self.written = self.render(**changes) if text is None else text
+        with open(self.file, "w", encoding="utf-8") as out:
+            out.write(self.written)
+
+    def settings(self, **changes):
+        """Have exactly the defaults with CHANGES in force."""
+        if self.render(**changes) != self.written:
+            self.write(**changes)
+            if self.running():
+                self.reload()
+
+    # Life
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, wait=True):
+        since = self.mark()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [program("notify-milter"), "-c", self.file, "-f"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if wait:
+            self.wait_line(r"\bready on ", since, alive=True)
+        return self
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self):
+        """SIGUSR1; the line that says what came of it."""
+        since = self.mark()
+        self.signal(signal.SIGUSR1)
+        return self.wait_line(r"reload", since, alive=True)
+
+    def stop(self, timeout=15):
+        """SIGTERM, and its exit status. Takes up to 5 s: see kill()."""
+        self.signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+        path = self.socket_path()
+        if path and os.path.exists(path):
+            os.unlink(path)
+
+    def socket_path(self):
+        found = re.search(r"(?m)^socket = (?:unix|local):(.*)$",
+                          self.written or "")
+        return found and found.group(1)
+
+    def postfix_socket(self):
+        """The socket as smtpd_milters wants it."""
+        where = self.defaults["socket"]
+        inet = re.fullmatch(r"inet6?:(\d+)@(.*)", where)
+        return f"inet:{inet[2]}:{inet[1]}" if inet else where
+
+    def answers(self):
+        """Whether somebody accepts connections on the socket."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(self.socket_path())
+            except OSError:
+                return False
+        return True
+
+    # Log
+
+    def mark(self):
+        """A place in the log; what is written later is since()."""
+        try:
+            return os.path.getsize(self.log)
+        except FileNotFoundError:
+            return 0
+
+    def since(self, mark=0):
+        """The lines after MARK, without `notify-milter[PID]: `."""
+        try:
+            with open(self.log, "rb") as log:
+                log.seek(mark)
+                text = log.read()
+        except FileNotFoundError:
+            return []
+        lines = text[:text.rfind(b"\n") + 1].split(b"\n")[:-1]
+        return [re.sub(r"^notify-milter\[\d+\]: ", "",
+                       line.decode("utf-8", "backslashreplace"))
+                for line in lines]
+
+    def wait_line(self, pattern, since=0, timeout=15, alive=False):
+        """The first line after SINCE that PATTERN is found in."""
+        deadline = time.monotonic() + timeout
+        while True:
+            dead = alive and not self.running()
+            for line in self.since(since):
+                if re.search(pattern, line):
+                    return line
+            if dead or time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"no line with {pattern!r}"
+                    + (f", exit {self.process.poll()}" if dead else "")
+                    + ":\n" + "\n".join(self.since(since)[-20:]))
+            time.sleep(0.01)
+
+    def summaries(self, since=0):
+        """[(queue id, line)] of the summary lines after SINCE."""
+        found = ((SUMMARY.match(line), line) for line in self.since(since))
+        return [(match["qid"], line) for match, line in found if match]
+
+    def summary(self, qid, since=0):
+        """The fields of the one summary line of QID, and the line as `line`."""
+        line = self.wait_line(rf"^{re.escape(qid)}: category=", since)
+        return {**fields(line), "line": line}
+
+    def dropped(self, qid, since=0):
+        """{address: reason} of the lines on dropped recipients of QID. They
+        are complete once the summary is there: ask for that first."""
+        found = {}
+        for line in self.since(since):
+            match = re.match(rf"{re.escape(qid)}: to=<(.*)> status=dropped ",
+                             line)
+            if match:
+                found[match.group(1)] = fields(line[match.end():])["reason"]
+        return found
+
+    def complaints(self, since=0):
+        """Warnings, errors and what a sanitizer has to say."""
+        return [line for line in self.since(since)
+                if re.match(r"(warning|error|fatal|panic): ", line)
+                or "Sanitizer" in line or "runtime error:" in line]
