@@ -1,2 +1,67 @@
-all:
-	gcc -std=c11
+# notify-milter
+#
+#   make                  the programs, in build/
+#   make SAN=1            the same under AddressSanitizer and
+#                         UndefinedBehaviorSanitizer, in build/san/
+#   make demo             see it work
+#   make check            all tests
+#   make install          PREFIX=/usr/local DESTDIR=
+#   make deps             install the packages that the build needs (Debian)
+
+PREFIX = /usr/local
+SYSCONFDIR = /etc
+DESTDIR =
+VERSION = 0.1.0
+
+CC = gcc
+PKG_CONFIG = pkg-config
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Werror
+CFLAGS = -O2 -g
+HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS = -pie -Wl,-z,relro,-z,now
+BUILD = build
+
+ifeq ($(SAN),1)
+BUILD = build/san
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+CFLAGS = -O1 -g
+HARDEN = -fPIE
+endif
+
+POLICY = account address arena category db_sqlite decide evaluate facts \
+	failure keyset netlist pool role settings store tag text
+MILTER = apply config log main report session trust
+
+PACKAGES = gmime-3.0 inih libidn2 sqlite3
+LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
+INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES))
+
+COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
+	$(SANITIZE) -DVERSION='"$(VERSION)"' \
+	-DSETTINGS_FILE='"$(SYSCONFDIR)/notify-milter/notify-milter.conf"' \
+	-Ipolicy -Imilter -Itools $(INCLUDES) -MMD -MP
+
+policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
+milter_o = $(MILTER:%=$(BUILD)/milter/%.o)
+
+all: $(BUILD)/notify-milter
+
+$(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(LIBS)
+
+$(BUILD)/libpolicy.a: $(policy_o)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
+clean:
+	rm -rf build
+
+.PHONY: all clean
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -23,10 +23,11 @@ import roster
 import tap
 from milter import BUILD, Milter, program
 from postfix import Postfix, daemon_folder, free_ports
-from receiver import Receiver
+from receiver import MARKER, Receiver
 from smtp import Client, marker, message
 
-__all__ = ["Lab", "run", "program", "free_ports", "marker", "message"]
+__all__ = ["Lab", "run", "program", "free_ports", "marker", "message",
+           "marks_gone"]
 
 SENDER = "billing@example.org"
 ACCOUNTS = "accounts.example"       # account_domain
@@ -46,6 +47,11 @@ def missing():
         except KeyError:
             return f"needs the user {name}"
     return None
+
+
+def marks_gone(data):
+    """DATA with every marker the same, to compare two messages."""
+    return MARKER.sub(b"mk-" + b"0" * 12, data)
 
 
 def run(allow=None, **options):
@@ -74,42 +80,87 @@ class Result:
 
     @property
     def qid(self):
-        """Its queue id, from the reply or from the milter's log: a message
-        that was refused, or came from sendmail(1), has none in a reply."""
-        if self.reply is not None and self.reply.qid:
+        """Its queue id. sendmail(1) does not tell, but the mail log does."""
+        if self.reply is not None:
             return self.reply.qid
         found = re.findall(r" ([0-9A-Za-z]+): message-id=<"
                            + re.escape(self.mark) + "@",
                            self.lab.postfix.text())
         return found[-1] if found else None
 
-    def copies(self):
-        """{address: copies} after everything on its way has arrived."""
-        self.lab.postfix.settle()
-        return self.lab.receiver.copies(self.mark)
-
     def recipients(self):
-        """The sorted recipients; a second copy makes one appear twice."""
-        return sorted(a for a, n in self.copies().items() for _ in range(n))
+        """The sorted recipients after everything on its way has arrived; a
+        second copy makes one appear twice."""
+        self.lab.postfix.settle()
+        copies = self.lab.receiver.copies(self.mark)
+        return sorted(a for a, n in copies.items() for _ in range(n))
 
     def transactions(self):
         self.lab.postfix.settle()
         return self.lab.receiver.all(self.mark)
 
+    def data(self):
+        """The message as it arrived, without what Postfix stamps on it."""
+        found = {t.bare() for t in self.transactions()}
+        tap.same(len(found), 1, "different messages received")
+        return found.pop()
+
+    def log_id(self):
+        """The queue id in the milter's log: the reply lacks it when the
+        message was refused."""
+        if self.qid:
+            return self.qid
+        line = self.lab.milter.wait_line(r"^\S+: category=", self.since)
+        return line.partition(":")[0]
+
     def summary(self):
         """The fields of the milter's line on this message."""
-        if self.reply is not None and self.reply.qid:
-            return self.lab.milter.summary(self.reply.qid, self.since)
-        line = self.lab.milter.wait_line(r"^\S+: category=", self.since)
-        return self.lab.milter.summary(line.partition(":")[0], self.since)
+        return self.lab.milter.summary(self.log_id(), self.since)
 
     def dropped(self):
-        qid = self.summary()["line"].partition(":")[0]
-        return self.lab.milter.dropped(qid, self.since)
+        """{address: reason} as logged."""
+        self.summary()
+        return self.lab.milter.dropped(self.log_id(), self.since)
 
     def held(self):
         self.lab.postfix.settle()
         return self.qid in self.lab.postfix.held()
+
+    def must(self, verdict, to=(), **fields):
+        """VERDICT is what the log says and what has happened: exactly TO have
+        received it, once each. FIELDS are others of the log line, as text."""
+        summary = self.summary()
+        tap.same(summary["verdict"], verdict,
+                 f"verdict of {summary['line']!r}")
+        if self.reply is not None:
+            want = {"reject": "550 5.7.1 ", "tempfail": "451 4."}.get(
+                verdict, "250 2.0.0 ")
+            got = f"{self.reply.code} {self.reply.text}"
+            tap.same(got[:len(want)], want, "reply")
+        tap.same(self.recipients(), sorted(to),
+                 f"recipients of {summary['line']!r}")
+        tap.same(self.held(), verdict == "hold", "message is on hold")
+        if verdict == "deliver":
+            count = sum(int(summary[key])
+                        for key in ("kept", "added", "mirrored"))
+            tap.same(count, len(to), f"count of {summary['line']!r}")
+        elif not summary.get("reason"):
+            raise tap.Failed(f"no reason in {summary['line']!r}")
+        if verdict in ("deliver", "discard"):
+            tap.same(summary["dropped"], str(len(self.dropped())),
+                     "dropped= and the lines on dropped recipients")
+        for name, value in fields.items():
+            tap.same(summary.get(name), value,
+                     f"{name}= of {summary['line']!r}")
+        return self
+
+    def untouched(self, to):
+        """Exactly TO have received it and the milter has not logged it."""
+        tap.same(self.recipients(), sorted(to), "recipients")
+        lines = [line for qid, line in self.lab.milter.summaries(self.since)
+                 if qid == self.qid]
+        tap.same(lines, [], "lines on an untagged message")
+        return self
 
 
 class Lab:
@@ -132,7 +183,7 @@ class Lab:
         self.stop()
 
     def start(self):
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self.signals[number] = signal.signal(number, _exit)
         atexit.register(self.stop)
         try:

@@ -248,14 +248,6 @@ class Postfix:
         self.process.wait()
         self.process = None
 
-    def reload(self, **main):
-        """Change main.cf settings while it runs. A queue manager that is
-        asked for mail before it has read them would use the old ones; cases
-        only change what smtpd and cleanup read at their start."""
-        self.main.update(main)
-        self.write_settings()
-        os.kill(self.process.pid, signal.SIGHUP)
-
     def text(self):
         try:
             with open(self.log, encoding="utf-8", errors="replace") as log:
@@ -296,6 +288,11 @@ class Postfix:
         """Try again whatever waits, also what sendmail(1) has left."""
         self.tool("postqueue", "-f")
         self.tool("postkick", "public", "pickup", "W")
+
+    def release(self, qid):
+        """Let go what is on hold, as an operator would."""
+        self.tool("postsuper", "-H", qid)
+        self.tool("postqueue", "-i", qid)
 
     def sendmail(self, args, data):
         """sendmail(1); what it says is in the result."""

@@ -1,0 +1,218 @@
+/*
+ * apply - a decision becomes smfi_* calls
+ *
+ * A recipient is deleted by exactly the octets that the MTA gave for it:
+ * Postfix compares them, and reports success whether it found any or not. A
+ * name without a domain, given to sendmail(1), is shown with one and must be
+ * deleted without it; nothing tells the two apart, so both are deleted, and
+ * where that could hit somebody else the message is held.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "apply.h"
+#include "arena.h"
+#include "decide.h"
+#include "facts.h"
+#include "keyset.h"
+#include "log.h"
+#include "message.h"
+
+/* RFC 5321, 4.5.3.1.5: a reply line, less code and line end. */
+#define REPLY_SIZE 400
+
+static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
+static sfsistat failed(SMFICTX *, const char *, const char *);
+static sfsistat hold(SMFICTX *, const char *, const char *);
+static size_t bare_length(const char *);
+static int delete_recipient(SMFICTX *, const char *, struct arena *);
+static int add_recipient(SMFICTX *, const char *, struct arena *);
+static sfsistat deliver(SMFICTX *, const char *, const struct message *,
+    const struct decision *, struct arena *);
+static sfsistat strip(SMFICTX *, const char *, const struct message *);
+
+/* Answer with a reply text of our own; ${text} may hold what a client sent. */
+static sfsistat
+answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode,
+    const char *text)
+{
+	char reply[REPLY_SIZE];
+	size_t i;
+
+	/* "%" is special to libmilter; the rest is to stay one ASCII line. */
+	for (i = 0; text[i] != '\0' && i + 1 < sizeof(reply); i++)
+		reply[i] = text[i] < ' ' || text[i] > '~' || text[i] == '%'
+		    ? '?'
+		    : text[i];
+	reply[i] = '\0';
+	/* Without the text the MTA has one of its own; the status counts. */
+	(void)smfi_setreply(ctx, code, xcode, reply);
+	return (status);
+}
+
+static sfsistat
+failed(SMFICTX *ctx, const char *queue_id, const char *what)
+{
+	log_error("%s: verdict=tempfail reason=\"the MTA refused to %s\"",
+	    queue_id, what);
+	return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
+	    "notify-milter could not complete its changes; try again later"));
+}
+
+static sfsistat
+hold(SMFICTX *ctx, const char *queue_id, const char *reason)
+{
+	char text[REPLY_SIZE];
+	size_t i;
+
+	for (i = 0; reason[i] != '\0' && i + 1 < sizeof(text); i++)
+		text[i] = reason[i] < ' ' || reason[i] > '~' ? '?' : reason[i];
+	text[i] = '\0';
+	if (smfi_quarantine(ctx, text) != MI_SUCCESS)
+		return (failed(ctx, queue_id, "hold the message"));
+	return (SMFIS_CONTINUE);
+}
+
+/* The length of the local part if ${text} may have been given without a domain
+ * (mail from sendmail(1) comes without brackets), else 0. */
+static size_t
+bare_length(const char *text)
+{
+	const char *at;
+
+	if (*text == '<')
+		return (0);
+	at = strrchr(text, '@');
+	return (at == NULL ? 0 : (size_t)(at - text));
+}
+
+int
+apply_check(const struct message *message, struct decision *decision,
+    struct arena *a)
+{
+	struct keyset kept = {.arena = a};
+	const char *local;
+	const void *seen;
+	size_t i, len;
+
+	if (decision->verdict != VERDICT_DELIVER)
+		return (0);
+	for (i = 0; i < message->nrecipients; i++) {
+		len = bare_length(message->recipients[i]);
+		if (len == 0 || decision->recipients[i].fate != FATE_KEPT)
+			continue;
+		local = arena_strndup(a, message->recipients[i], len);
+		if (local == NULL || keyset_add(&kept, local, NULL) == -1)
+			return (-1);
+	}
+	for (i = 0; i < message->nrecipients && kept.n > 0; i++) {
+		len = bare_length(message->recipients[i]);
+		if (len == 0 || decision->recipients[i].fate == FATE_KEPT)
+			continue;
+		local = arena_strndup(a, message->recipients[i], len);
+		if (local == NULL)
+			return (-1);
+		if (keyset_find(&kept, local, &seen) == 0)
+			continue;
+		decision->verdict = VERDICT_HOLD;
+		decision->reason = arena_printf(a,
+		    "%.80s is to go and %.80s at another domain is to stay, "
+		    "and the MTA does not say which was given without a domain",
+		    message->recipients[i], local);
+		return (decision->reason == NULL ? -1 : 0);
+	}
+	return (0);
+}
+
+static int
+delete_recipient(SMFICTX *ctx, const char *text, struct arena *a)
+{
+	size_t len;
+	char *copy;
+
+	/* libmilter takes no const, and changes nothing. */
+	copy = arena_strdup(a, text);
+	if (copy == NULL || smfi_delrcpt(ctx, copy) != MI_SUCCESS)
+		return (-1);
+	len = bare_length(text);
+	if (len == 0)
+		return (0);
+	copy[len] = '\0';
+	return (smfi_delrcpt(ctx, copy) == MI_SUCCESS ? 0 : -1);
+}
+
+static int
+add_recipient(SMFICTX *ctx, const char *address, struct arena *a)
+{
+	char *text;
+
+	text = arena_printf(a, "<%s>", address);
+	if (text == NULL || smfi_addrcpt(ctx, text) != MI_SUCCESS)
+		return (-1);
+	return (0);
+}
+
+static sfsistat
+deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
+    const struct decision *decision, struct arena *a)
+{
+	size_t i;
+
+	for (i = 0; i < message->nrecipients; i++) {
+		if (decision->recipients[i].fate != FATE_KEPT &&
+		    delete_recipient(ctx, message->recipients[i], a) != 0)
+			return (failed(ctx, queue_id, "delete a recipient"));
+	}
+	for (i = 0; i < decision->nadded; i++) {
+		if (add_recipient(ctx, decision->added[i].member->address,
+			a) != 0)
+			return (failed(ctx, queue_id, "add a recipient"));
+	}
+	for (i = 0; i < decision->nmirrored; i++) {
+		if (add_recipient(ctx, decision->mirrored[i].address, a) != 0)
+			return (failed(ctx, queue_id, "add a recipient"));
+	}
+	return (SMFIS_CONTINUE);
+}
+
+/* Remove every X-Notify header, from the last of a name to the first: a
+ * removal renumbers those behind it. */
+static sfsistat
+strip(SMFICTX *ctx, const char *queue_id, const struct message *message)
+{
+	const struct header *h;
+	size_t i;
+
+	for (i = message->nheaders; i > 0; i--) {
+		h = &message->headers[i - 1];
+		if (smfi_chgheader(ctx, (char *)(uintptr_t)h->name, h->index,
+			NULL) != MI_SUCCESS)
+			return (failed(ctx, queue_id, "remove a header"));
+	}
+	return (SMFIS_CONTINUE);
+}
+
+sfsistat
+apply(SMFICTX *ctx, const char *queue_id, const struct message *message,
+    const struct decision *decision, struct arena *a)
+{
+	switch (decision->verdict) {
+	case VERDICT_UNTOUCHED:
+		return (SMFIS_CONTINUE);
+	case VERDICT_DELIVER:
+		return (deliver(ctx, queue_id, message, decision, a));
+	case VERDICT_DISCARD:
+		return (SMFIS_DISCARD);
+	case VERDICT_HOLD:
+		return (hold(ctx, queue_id, decision->reason));
+	case VERDICT_REJECT:
+		return (answer(ctx, SMFIS_REJECT, "550", "5.7.1",
+		    decision->reason));
+	case VERDICT_TEMPFAIL:
+		return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
+		    "notify-milter cannot decide now; try again later"));
+	case VERDICT_UNTRUSTED:
+		return (strip(ctx, queue_id, message));
+	}
+	return (SMFIS_TEMPFAIL);
+}

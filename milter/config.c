@@ -1,0 +1,85 @@
+/*
+ * config - the settings in force, and the database they name
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "failure.h"
+#include "pool.h"
+#include "settings.h"
+
+/* A lock that somebody holds on the database is waited for this long. */
+#define WAIT_MS 3000
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct config *current;
+
+static void release(struct config *);
+
+int
+config_load(const char *file, struct failure *failure)
+{
+	struct config *config, *old;
+
+	config = calloc(1, sizeof(*config));
+	if (config == NULL)
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	config->users = 1;
+	config->settings = settings_read(file, failure);
+	if (config->settings == NULL) {
+		release(config);
+		return (-1);
+	}
+	config->pool = pool_new(config->settings->url, WAIT_MS);
+	if (config->pool == NULL) {
+		release(config);
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	}
+	pthread_mutex_lock(&lock);
+	old = current;
+	current = config;
+	pthread_mutex_unlock(&lock);
+	if (old != NULL)
+		config_put(old);
+	return (0);
+}
+
+static void
+release(struct config *config)
+{
+	pool_free(config->pool);
+	settings_free(config->settings);
+	free(config);
+}
+
+struct config *
+config_get(void)
+{
+	struct config *config;
+
+	pthread_mutex_lock(&lock);
+	config = current;
+	config->users++;
+	pthread_mutex_unlock(&lock);
+	return (config);
+}
+
+void
+config_put(struct config *config)
+{
+	int users;
+
+	pthread_mutex_lock(&lock);
+	users = --config->users;
+	pthread_mutex_unlock(&lock);
+	if (users == 0)
+		release(config);
+}
+
+void
+config_close(void)
+{
+	config_put(current);
+	current = NULL;
+}

@@ -1,0 +1,81 @@
+/*
+ * log - to syslog's mail facility, and to standard error in the foreground
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static const char *log_name = "notify-milter";
+static bool log_stderr = true;
+
+static void emit(int, const char *, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+
+void
+log_open(const char *name, bool foreground)
+{
+	log_name = name;
+	log_stderr = foreground;
+	openlog(name, LOG_PID, LOG_MAIL);
+}
+
+/* One line, written at once, so that lines of several threads do not mix. */
+static void
+emit(int priority, const char *prefix, const char *fmt, va_list ap)
+{
+	char *text, *line;
+	ssize_t written;
+	int len;
+
+	if (vasprintf(&text, fmt, ap) < 0) {
+		syslog(priority, "%sno memory for a log line", prefix);
+		return;
+	}
+	syslog(priority, "%s%s", prefix, text);
+	if (log_stderr) {
+		len = asprintf(&line, "%s[%ld]: %s%s\n", log_name,
+		    (long)getpid(), prefix, text);
+		if (len > 0) {
+			/* Nobody to tell if this fails. */
+			written = write(STDERR_FILENO, line, (size_t)len);
+			(void)written;
+			free(line);
+		}
+	}
+	free(text);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOG_INFO, "", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_warning(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOG_WARNING, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOG_ERR, "error: ", fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,23 @@
+/*
+ * log - to syslog's mail facility, and to standard error in the foreground
+ *
+ * info: what was done. warning: a person may act. error: something was lost or
+ * delayed. Text from outside goes through text_escape() first.
+ *
+ * Threads: any, after log_open().
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+#include "compiler.h"
+
+/* log_open(name, foreground): ${name} is borrowed for good. */
+void log_open(const char *name, bool foreground);
+
+void log_info(const char *, ...) PRINTF_LIKE(1, 2);
+void log_warning(const char *, ...) PRINTF_LIKE(1, 2);
+void log_error(const char *, ...) PRINTF_LIKE(1, 2);
+
+#endif

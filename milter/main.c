@@ -1,0 +1,402 @@
+/*
+ * notify-milter - makes the envelope of tagged mail right
+ *
+ * Options, settings, the socket, privileges, signals; then libmilter has it.
+ *
+ * The order matters. The socket is made first, with the rights of root, so
+ * that it can lie in Postfix's queue directory and belong to its group; then
+ * the rights are given up; and only then does the program go into the
+ * background, so that whatever is wrong is said at the terminal. Threads come
+ * after that.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <libmilter/mfapi.h>
+
+#include "config.h"
+#include "failure.h"
+#include "log.h"
+#include "session.h"
+#include "settings.h"
+#include "tag.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+/* How long the end waits for decisions under way. */
+#define WAIT_SECONDS 10
+#define BACKLOG 512
+
+struct options {
+	const char *file;
+	bool foreground;
+	bool check_only;
+};
+
+static const char usage_text[] =
+    "usage: notify-milter [-fnV] [-c FILE]\n"
+    "\n"
+    "  -c FILE  the settings (" SETTINGS_FILE ")\n"
+    "  -f       stay in the foreground, log to standard error too\n"
+    "  -n       check the settings and exit\n"
+    "  -V       print the version and exit\n"
+    "\n"
+    "SIGUSR1 reloads the settings; SIGTERM ends after the messages in "
+    "flight.\n";
+
+static void fatal(int, const char *, ...) PRINTF_LIKE(2, 3)
+    __attribute__((noreturn));
+static void parse_options(int, char **, struct options *);
+static void open_standard_descriptors(void);
+static const char *socket_path(const char *);
+static bool in_use(const char *);
+static const struct passwd *find_user(const struct settings *);
+static void give_socket(const char *, const struct passwd *);
+static void quicken_tcp(void);
+static void make_socket(const struct settings *, const struct passwd *);
+static void drop_privileges(const struct passwd *);
+static void raise_descriptors(void);
+static void *reload_thread(void *);
+static void start_reloading(struct options *);
+static void say_ready(const struct settings *);
+
+/* Before anything is served: say why not, and end. */
+static void
+fatal(int status, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	log_error("%s", text == NULL ? "no memory" : text);
+	free(text);
+	exit(status);
+}
+
+static void
+parse_options(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	o->file = SETTINGS_FILE;
+	while ((c = getopt(argc, argv, "c:fnVh")) != -1) {
+		switch (c) {
+		case 'c':
+			o->file = optarg;
+			break;
+		case 'f':
+			o->foreground = true;
+			break;
+		case 'n':
+			o->check_only = true;
+			break;
+		case 'V':
+			printf("notify-milter %s\n", VERSION);
+			exit(EX_OK);
+		case 'h':
+			fputs(usage_text, stdout);
+			exit(EX_OK);
+		default:
+			fputs(usage_text, stderr);
+			exit(EX_USAGE);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "notify-milter: unexpected \"%s\"\n%s",
+		    argv[optind], usage_text);
+		exit(EX_USAGE);
+	}
+}
+
+/* A socket in the place of standard error would take stray text for packets. */
+static void
+open_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+/* The path of a UNIX socket, or NULL for TCP. */
+static const char *
+socket_path(const char *socket_name)
+{
+	if (strncmp(socket_name, "inet", 4) == 0)
+		return (NULL);
+	return (strchr(socket_name, ':') + 1);
+}
+
+/* Does somebody answer at ${path}? libmilter would take it away from them. */
+static bool
+in_use(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	bool answered;
+	int fd;
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return (false);
+	strcpy(sun.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return (false);
+	answered = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0;
+	close(fd);
+	return (answered);
+}
+
+/* The user to become, or NULL to stay who we are. */
+static const struct passwd *
+find_user(const struct settings *s)
+{
+	const struct passwd *pw;
+
+	if (*s->user == '\0') {
+		if (geteuid() != 0)
+			return (NULL);
+		fatal(EX_CONFIG,
+		    "%s: will not run as root; expected a line \"user = "
+		    "notify-milter\" in [milter]",
+		    s->file);
+	}
+	errno = 0;
+	pw = getpwnam(s->user);
+	if (pw == NULL)
+		fatal(EX_CONFIG,
+		    "%s: there is no user \"%s\"; expected an existing one for "
+		    "user in [milter]",
+		    s->file, s->user);
+	if (pw->pw_uid == 0)
+		fatal(EX_CONFIG,
+		    "%s: user = %s is root; expected one with fewer rights",
+		    s->file, s->user);
+	if (geteuid() == 0)
+		return (pw);
+	if (geteuid() != pw->pw_uid)
+		fatal(EX_CONFIG,
+		    "%s: cannot become \"%s\"; expected to be started as root "
+		    "or as that user",
+		    s->file, s->user);
+	return (NULL);
+}
+
+/* Let the MTA in: the socket belongs to our user and to the group of the
+ * directory that it lies in. */
+static void
+give_socket(const char *path, const struct passwd *pw)
+{
+	struct stat st;
+	char *dir, *slash;
+
+	dir = strdup(path);
+	if (dir == NULL)
+		fatal(EX_OSERR, "no memory");
+	slash = strrchr(dir, '/');
+	slash[slash == dir] = '\0';
+	if (stat(dir, &st) != 0 || chown(path, pw->pw_uid, st.st_gid) != 0)
+		fatal(EX_OSERR, "socket %s: %s", path, strerror(errno));
+	free(dir);
+}
+
+/*
+ * libmilter writes each change of a message in a packet of its own and lets
+ * Nagle's algorithm wait between them: 44 ms a message. Connections inherit
+ * TCP_NODELAY from the listening socket, which libmilter does not show.
+ */
+static void
+quicken_tcp(void)
+{
+	int fd, one, listening;
+	socklen_t len;
+
+	one = 1;
+	for (fd = STDERR_FILENO + 1; fd < 64; fd++) {
+		len = sizeof(listening);
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+			&len) == 0 &&
+		    listening)
+			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+			    sizeof(one));
+	}
+}
+
+static void
+make_socket(const struct settings *s, const struct passwd *pw)
+{
+	const char *path = socket_path(s->socket);
+	mode_t mask;
+
+	if (path != NULL && in_use(path))
+		fatal(EX_UNAVAILABLE,
+		    "socket %s: another program is serving it; stop that one "
+		    "first",
+		    path);
+	if (session_register() != 0 || smfi_setconn(s->socket) != MI_SUCCESS ||
+	    smfi_setbacklog(BACKLOG) != MI_SUCCESS)
+		fatal(EX_SOFTWARE, "libmilter does not take the settings");
+	/* libmilter makes the socket with the umask alone. */
+	mask = umask(0117);
+	errno = 0;
+	if (smfi_opensocket(1) != MI_SUCCESS)
+		fatal(EX_OSERR,
+		    "socket %s: %s; expected an existing directory that this "
+		    "program may write to, or a free port",
+		    s->socket,
+		    errno != 0 ? strerror(errno) : "cannot be made");
+	umask(mask);
+	if (path == NULL)
+		quicken_tcp();
+	else if (pw != NULL)
+		give_socket(path, pw);
+}
+
+static void
+drop_privileges(const struct passwd *pw)
+{
+	umask(027);
+	if (pw == NULL)
+		return;
+	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
+	    setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0 ||
+	    setuid(0) == 0)
+		fatal(EX_OSERR, "cannot become user \"%s\": %s", pw->pw_name,
+		    strerror(errno));
+}
+
+/* One descriptor a connection: as many as the system lets us have. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* SIGHUP, SIGTERM and SIGINT are libmilter's; SIGUSR1 is left for us. */
+static void *
+reload_thread(void *arg)
+{
+	const struct options *o = arg;
+	struct failure failure = FAILURE_INIT;
+	struct config *old, *new;
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	for (;;) {
+		if (sigwait(&set, &sig) != 0)
+			continue;
+		old = config_get();
+		if (config_load(o->file, &failure) != 0) {
+			log_error("reload: %s; the old settings stay",
+			    failure_text(&failure));
+		} else {
+			new = config_get();
+			if (strcmp(old->settings->socket,
+				new->settings->socket) != 0 ||
+			    strcmp(old->settings->user, new->settings->user) !=
+				0)
+				log_warning("reload: socket and user change "
+					    "only at a restart");
+			log_info("reload: the settings in %s are in force",
+			    o->file);
+			config_put(new);
+		}
+		config_put(old);
+	}
+	return (NULL);
+}
+
+static void
+start_reloading(struct options *o)
+{
+	pthread_t thread;
+	sigset_t set;
+
+	/* Every thread inherits the mask: only ours waits for it. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
+	    pthread_create(&thread, NULL, reload_thread, o) != 0 ||
+	    pthread_detach(thread) != 0)
+		fatal(EX_OSERR, "cannot start a thread");
+}
+
+static void
+say_ready(const struct settings *s)
+{
+	log_info("ready on %s, database %s%s", s->socket, s->url,
+	    s->monitor ? ", monitor = yes: nothing will be changed" : "");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct failure failure = FAILURE_INIT;
+	const struct passwd *pw;
+	struct config *config;
+	bool quiet;
+	int rc;
+
+	open_standard_descriptors();
+	parse_options(argc, argv, &options);
+	log_open("notify-milter", true);
+	if (config_load(options.file, &failure) != 0)
+		fatal(EX_CONFIG, "%s", failure_text(&failure));
+	config = config_get();
+	pw = find_user(config->settings);
+	if (options.check_only) {
+		printf("%s: the settings are good\n", options.file);
+		return (EX_OK);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors();
+	make_socket(config->settings, pw);
+	drop_privileges(pw);
+	tag_start();
+	if (!options.foreground && daemon(0, 0) != 0)
+		fatal(EX_OSERR, "cannot go into the background: %s",
+		    strerror(errno));
+	log_open("notify-milter", options.foreground);
+	start_reloading(&options);
+	say_ready(config->settings);
+	config_put(config);
+	rc = smfi_main();
+	quiet = session_wait(WAIT_SECONDS);
+	log_info("ended%s", quiet ? "" : " while messages were in flight");
+	/* A thread may still be in the database: leave that to the kernel. */
+	if (quiet)
+		config_close();
+	return (rc == MI_SUCCESS ? EX_OK : EX_SOFTWARE);
+}

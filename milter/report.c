@@ -1,0 +1,90 @@
+/*
+ * report - the log lines of a message
+ */
+#include <string.h>
+
+#include "arena.h"
+#include "decide.h"
+#include "log.h"
+#include "message.h"
+#include "report.h"
+#include "text.h"
+
+static const char *shown(struct arena *, const char *);
+static void report_dropped(const char *, const struct message *,
+    const struct decision *, struct arena *);
+
+/* Escaped, or a word for it when even that cannot be. */
+static const char *
+shown(struct arena *a, const char *text)
+{
+	const char *escaped;
+
+	escaped = text_escape(a, text);
+	return (escaped == NULL ? "(no memory)" : escaped);
+}
+
+const char *
+report_address(struct arena *a, const char *text)
+{
+	const char *s;
+	size_t len;
+
+	len = strlen(text);
+	if (len >= 2 && text[0] == '<' && text[len - 1] == '>')
+		text = arena_strndup(a, text + 1, len - 2);
+	if (text != NULL) {
+		s = arena_printf(a, "<%s>", shown(a, text));
+		if (s != NULL)
+			return (s);
+	}
+	return ("(no memory)");
+}
+
+static void
+report_dropped(const char *queue_id, const struct message *message,
+    const struct decision *decision, struct arena *a)
+{
+	const struct decided_recipient *r;
+	const char *why;
+	size_t i;
+
+	for (i = 0; i < message->nrecipients; i++) {
+		r = &decision->recipients[i];
+		if (r->fate != FATE_DROPPED)
+			continue;
+		why = decide_why(a, r->why, r->member, decision->category);
+		log_info("%s: to=%s status=dropped reason=\"%s\"", queue_id,
+		    report_address(a, message->recipients[i]),
+		    why == NULL ? "(no memory)" : why);
+	}
+}
+
+void
+report(const char *queue_id, const struct message *message,
+    const struct decision *decision, bool monitor, struct arena *a)
+{
+	void (*log)(const char *, ...) PRINTF_LIKE(1, 2);
+	const char *reason;
+
+	if (decision->verdict == VERDICT_UNTOUCHED)
+		return;
+	if (decision->dropped > 0)
+		report_dropped(queue_id, message, decision, a);
+	reason = "";
+	if (decision->verdict != VERDICT_DELIVER)
+		reason = arena_printf(a, " reason=\"%s\"",
+		    shown(a, decision->reason));
+	/* Delayed, or waiting for somebody to look at it. */
+	log = decision->verdict == VERDICT_TEMPFAIL ? log_error
+	    : decision->verdict == VERDICT_HOLD	    ? log_warning
+						    : log_info;
+	log("%s: category=%s account=%s kept=%zu added=%zu dropped=%zu "
+	    "mirrored=%zu verdict=%s%s%s",
+	    queue_id, decision->category == NULL ? "-" : decision->category,
+	    decision->accounts == NULL ? "-" : shown(a, decision->accounts),
+	    decision->kept, decision->nadded, decision->dropped,
+	    decision->nmirrored, decide_verdict_name(decision->verdict),
+	    reason == NULL ? " reason=\"(no memory)\"" : reason,
+	    monitor ? " monitor=yes" : "");
+}

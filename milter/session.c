@@ -1,0 +1,367 @@
+/*
+ * session - libmilter's callbacks
+ *
+ * Two contexts: the connection lives from negotiation to close, the message
+ * from MAIL to its end, to abort or to close; one reset serves all three.
+ *
+ * Everything that is not needed is negotiated away, the answers too: the MTA
+ * sends a message's envelope and headers without waiting, never its body, and
+ * waits once, at the end. A callback that runs out of memory can therefore not
+ * say so; it marks the message, and its end is a temporary failure.
+ *
+ * libmilter calls one connection's callbacks one at a time, but on changing
+ * threads.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <libmilter/mfapi.h>
+
+#include "apply.h"
+#include "arena.h"
+#include "config.h"
+#include "evaluate.h"
+#include "log.h"
+#include "message.h"
+#include "report.h"
+#include "session.h"
+#include "settings.h"
+#include "trust.h"
+
+/* Room for some hundred thousand recipients and all that is known of them. */
+#define MESSAGE_MAX ((size_t)512 << 20)
+#define HEADERS_MAX 1000
+
+#define WANTED_ACTIONS                                                        \
+	(SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
+#define UNNEEDED_STEPS                                                        \
+	(SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY |           \
+	    SMFIP_NOUNKNOWN)
+#define UNNEEDED_REPLIES                                                      \
+	(SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
+
+struct connection {
+	unsigned long steps; /* that were agreed on */
+	struct sockaddr_storage address;
+	bool address_known;
+	char client[INET6_ADDRSTRLEN];
+	/* The message. */
+	struct arena *arena;
+	struct message message;
+	size_t recipients_cap, headers_cap;
+	bool authenticated;
+	bool broken; /* something could not be collected */
+};
+
+static atomic_int deciding;
+
+static sfsistat on_negotiate(SMFICTX *, unsigned long, unsigned long,
+    unsigned long, unsigned long, unsigned long *, unsigned long *,
+    unsigned long *, unsigned long *);
+static sfsistat on_connect(SMFICTX *, char *, _SOCK_ADDR *);
+static sfsistat on_mail(SMFICTX *, char **);
+static sfsistat on_rcpt(SMFICTX *, char **);
+static sfsistat on_header(SMFICTX *, char *, char *);
+static sfsistat on_end(SMFICTX *);
+static sfsistat on_abort(SMFICTX *);
+static sfsistat on_close(SMFICTX *);
+static void reset(struct connection *);
+static sfsistat no_reply(const struct connection *, unsigned long);
+static void note_address(struct connection *, const struct sockaddr *);
+static bool given(SMFICTX *, char *);
+static int add_recipient(struct connection *, const char *);
+static int add_header(struct connection *, const char *, const char *);
+static sfsistat finish(SMFICTX *, struct connection *, struct config *);
+
+/* End one message and be ready for the next. */
+static void
+reset(struct connection *c)
+{
+	arena_reset(c->arena);
+	memset(&c->message, 0, sizeof(c->message));
+	c->recipients_cap = c->headers_cap = 0;
+	c->authenticated = false;
+	c->broken = false;
+}
+
+/* The answer to a step whose answer was, or was not, negotiated away. */
+static sfsistat
+no_reply(const struct connection *c, unsigned long step)
+{
+	return (c->steps & step ? SMFIS_NOREPLY : SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+    unsigned long unused1, unsigned long unused2, unsigned long *want_actions,
+    unsigned long *want_steps, unsigned long *want1, unsigned long *want2)
+{
+	struct connection *c;
+
+	(void)unused1;
+	(void)unused2;
+	if ((actions & WANTED_ACTIONS) != WANTED_ACTIONS) {
+		log_error("the MTA does not let a milter add and delete "
+			  "recipients, remove headers and quarantine (it "
+			  "offers 0x%lx); refusing to work for it",
+		    actions);
+		return (SMFIS_REJECT);
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL || (c->arena = arena_new(MESSAGE_MAX)) == NULL ||
+	    smfi_setpriv(ctx, c) != MI_SUCCESS) {
+		log_error("no memory for a connection");
+		if (c != NULL)
+			arena_free(c->arena);
+		free(c);
+		return (SMFIS_REJECT);
+	}
+	*want_actions = WANTED_ACTIONS;
+	if (actions & SMFIF_SETSYMLIST) {
+		*want_actions |= SMFIF_SETSYMLIST;
+		(void)smfi_setsymlist(ctx, SMFIM_CONNECT, "i");
+		(void)smfi_setsymlist(ctx, SMFIM_ENVFROM,
+		    "i {auth_type} {auth_authen}");
+		(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, "i");
+		(void)smfi_setsymlist(ctx, SMFIM_EOM, "i");
+	}
+	*want_steps = steps & (UNNEEDED_STEPS | UNNEEDED_REPLIES);
+	*want1 = *want2 = 0;
+	c->steps = *want_steps;
+	return (SMFIS_CONTINUE);
+}
+
+static void
+note_address(struct connection *c, const struct sockaddr *sa)
+{
+	const void *address;
+	size_t len;
+
+	snprintf(c->client, sizeof(c->client), "unknown");
+	c->address_known = false;
+	if (sa == NULL)
+		return;
+	if (sa->sa_family == AF_INET) {
+		len = sizeof(struct sockaddr_in);
+		address = &((const struct sockaddr_in *)(const void *)sa)
+			       ->sin_addr;
+	} else if (sa->sa_family == AF_INET6) {
+		len = sizeof(struct sockaddr_in6);
+		address = &((const struct sockaddr_in6 *)(const void *)sa)
+			       ->sin6_addr;
+	} else {
+		return;
+	}
+	memcpy(&c->address, sa, len);
+	c->address_known = true;
+	if (inet_ntop(sa->sa_family, address, c->client, sizeof(c->client)) ==
+	    NULL)
+		snprintf(c->client, sizeof(c->client), "unknown");
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
+{
+	struct connection *c = smfi_getpriv(ctx);
+
+	(void)name;
+	note_address(c, sa);
+	return (no_reply(c, SMFIP_NR_CONN));
+}
+
+/* Is the macro there, and not empty? */
+static bool
+given(SMFICTX *ctx, char *macro)
+{
+	const char *value;
+
+	value = smfi_getsymval(ctx, macro);
+	return (value != NULL && *value != '\0');
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+	struct connection *c = smfi_getpriv(ctx);
+
+	(void)argv;
+	reset(c);
+	c->authenticated =
+	    given(ctx, "{auth_type}") || given(ctx, "{auth_authen}");
+	return (no_reply(c, SMFIP_NR_MAIL));
+}
+
+static int
+add_recipient(struct connection *c, const char *text)
+{
+	struct message *m = &c->message;
+
+	m->recipients = arena_grow(c->arena, m->recipients, m->nrecipients,
+	    &c->recipients_cap, sizeof(*m->recipients));
+	if (m->recipients == NULL)
+		return (-1);
+	m->recipients[m->nrecipients] = arena_strdup(c->arena, text);
+	if (m->recipients[m->nrecipients] == NULL)
+		return (-1);
+	m->nrecipients++;
+	return (0);
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+	struct connection *c = smfi_getpriv(ctx);
+
+	if (!c->broken && add_recipient(c, argv[0]) != 0) {
+		c->message.nrecipients = 0;
+		c->broken = true;
+	}
+	return (no_reply(c, SMFIP_NR_RCPT));
+}
+
+static int
+add_header(struct connection *c, const char *name, const char *value)
+{
+	struct message *m = &c->message;
+	struct header *h;
+	size_t i, len;
+
+	if (m->nheaders == HEADERS_MAX)
+		return (-1);
+	m->headers = arena_grow(c->arena, m->headers, m->nheaders,
+	    &c->headers_cap, sizeof(*m->headers));
+	if (m->headers == NULL)
+		return (-1);
+	h = &m->headers[m->nheaders];
+	/* "X-Notify-Category : x" is that header too (RFC 5322, 4.5). */
+	len = strlen(name);
+	while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
+		len--;
+	h->name = arena_strndup(c->arena, name, len);
+	h->value = arena_strdup(c->arena, value);
+	if (h->name == NULL || h->value == NULL)
+		return (-1);
+	h->index = 1;
+	for (i = 0; i < m->nheaders; i++)
+		h->index += strcasecmp(m->headers[i].name, h->name) == 0;
+	m->nheaders++;
+	return (0);
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct connection *c = smfi_getpriv(ctx);
+
+	if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) == 0 &&
+	    !c->broken && add_header(c, name, value) != 0)
+		c->broken = true;
+	return (no_reply(c, SMFIP_NR_HDR));
+}
+
+/* Decide, say so and do it. */
+static sfsistat
+finish(SMFICTX *ctx, struct connection *c, struct config *config)
+{
+	const struct settings *settings = config->settings;
+	struct message *m = &c->message;
+	struct decision decision;
+	const char *queue_id;
+
+	queue_id = smfi_getsymval(ctx, "i");
+	if (queue_id == NULL)
+		queue_id = "NOQUEUE";
+	m->client = c->client;
+	m->trusted = trust_client(settings,
+	    c->address_known ? (const struct sockaddr *)&c->address : NULL,
+	    c->authenticated);
+	evaluate(settings, config->pool, m, false, c->arena, &decision);
+	if (c->broken || apply_check(m, &decision, c->arena) != 0) {
+		memset(&decision, 0, sizeof(decision));
+		decision.verdict = VERDICT_TEMPFAIL;
+		decision.reason = "too many recipients or X-Notify headers";
+		decision.kept = m->nrecipients;
+	}
+	report(queue_id, m, &decision, settings->monitor, c->arena);
+	if (settings->monitor)
+		return (SMFIS_CONTINUE);
+	return (apply(ctx, queue_id, m, &decision, c->arena));
+}
+
+static sfsistat
+on_end(SMFICTX *ctx)
+{
+	struct connection *c = smfi_getpriv(ctx);
+	struct config *config;
+	sfsistat status;
+
+	atomic_fetch_add(&deciding, 1);
+	config = config_get();
+	status = finish(ctx, c, config);
+	config_put(config);
+	reset(c);
+	atomic_fetch_sub(&deciding, 1);
+	return (status);
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct connection *c = smfi_getpriv(ctx);
+
+	if (c != NULL)
+		reset(c);
+	return (SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct connection *c = smfi_getpriv(ctx);
+
+	if (c == NULL)
+		return (SMFIS_CONTINUE);
+	(void)smfi_setpriv(ctx, NULL);
+	arena_free(c->arena);
+	free(c);
+	return (SMFIS_CONTINUE);
+}
+
+int
+session_register(void)
+{
+	struct smfiDesc desc = {
+	    .xxfi_name = "notify-milter",
+	    .xxfi_version = SMFI_VERSION,
+	    .xxfi_flags = WANTED_ACTIONS | SMFIF_SETSYMLIST,
+	    .xxfi_negotiate = on_negotiate,
+	    .xxfi_connect = on_connect,
+	    .xxfi_envfrom = on_mail,
+	    .xxfi_envrcpt = on_rcpt,
+	    .xxfi_header = on_header,
+	    .xxfi_eom = on_end,
+	    .xxfi_abort = on_abort,
+	    .xxfi_close = on_close,
+	};
+
+	return (smfi_register(desc) == MI_SUCCESS ? 0 : -1);
+}
+
+bool
+session_wait(int seconds)
+{
+	const struct timespec tick = {.tv_nsec = 10000000};
+	int i;
+
+	for (i = 0; i < seconds * 100 && atomic_load(&deciding) > 0; i++)
+		nanosleep(&tick, NULL);
+	return (atomic_load(&deciding) == 0);
+}

@@ -1,0 +1,21 @@
+/*
+ * trust - may this client tag?
+ *
+ * product.md, What happens to a message, 2.
+ */
+#ifndef TRUST_H
+#define TRUST_H
+
+#include <stdbool.h>
+
+struct settings;
+struct sockaddr;
+
+/*
+ * trust_client(settings, sa, authenticated): ${sa} is the client's address,
+ * NULL if it is unknown; ${authenticated}: by SASL.
+ */
+bool trust_client(const struct settings *, const struct sockaddr *,
+    bool authenticated);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * text - text from outside on its way to a log or a terminal
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <unistr.h>
+
+#include "arena.h"
+#include "text.h"
+
+#define LONGEST 1000
+
+/* Characters that move the cursor, turn the direction or are not to be seen. */
+static bool
+hostile(ucs4_t c)
+{
+	return (c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == '"' ||
+	    c == '\\' || (c >= 0x200b && c <= 0x200f) ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+	    c == 0xfeff);
+}
+
+const char *
+text_escape(struct arena *a, const char *s)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	size_t left, len;
+	char *out, *o;
+	ucs4_t c;
+	int i, n;
+
+	left = strlen(s);
+	if (left > LONGEST)
+		left = LONGEST;
+	len = left;
+	out = o = arena_alloc(a, 4 * left + 4);
+	if (out == NULL)
+		return (NULL);
+	for (; left > 0; in += n, left -= (size_t)n) {
+		n = u8_mbtoucr(&c, in, left);
+		if (n > 0 && !hostile(c)) {
+			memcpy(o, in, (size_t)n);
+			o += n;
+			continue;
+		}
+		if (n <= 0)
+			n = 1;
+		for (i = 0; i < n; i++)
+			o += sprintf(o, "\\x%02x", in[i]);
+	}
+	if (s[len] != '\0')
+		strcpy(o, "...");
+	return (out);
+}

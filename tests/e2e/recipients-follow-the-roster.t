@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Who gets a tagged message: the accounts addressed join, the rest is filtered."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import lab  # noqa: E402
+from roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL,  # noqa: E402
+                    CATEGORIES, DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO,
+                    ROSTER, SERVICES, STRANGER, SUE, entitled)
+from tap import case, contains, same  # noqa: E402
+
+ACME, BETA = "acme@accounts.example", "beta@accounts.example"
+
+
+def ways(lab_, rcpts, *args, **kwargs):
+    """The message over SMTP, then from sendmail(1)."""
+    yield lab_.send(rcpts, *args, **kwargs)
+    yield lab_.sendmail(rcpts, *args, **kwargs)
+
+
+@case("an account header brings in exactly those entitled, in each category")
+def _(lab_):
+    for category in CATEGORIES:
+        for account in ROSTER:
+            for result in ways(lab_, [STRANGER], category, account):
+                result.must("deliver", entitled(category, account),
+                            category=category, account=account, kept="0",
+                            dropped="1")
+
+
+@case("an account address brings in the same and leaves itself")
+def _(lab_):
+    for category in CATEGORIES:
+        for account in ROSTER:
+            for result in ways(lab_, [f"{account}@accounts.example"],
+                               category):
+                result.must("deliver", entitled(category, account),
+                            category=category, account=account, kept="0")
+
+
+@case("an account address may be written in any way an address may")
+def _(lab_):
+    for address in ("ACME@ACCOUNTS.EXAMPLE", '"acme"@accounts.example',
+                    "Acme+invoice-7@accounts.example",
+                    '"ac\\me"@accounts.example', "acme@accounts.example."):
+        lab_.send([address], BALANCE).must(
+            "deliver", entitled(BALANCE, "acme"), account="acme")
+    for address in ("ACME@ACCOUNTS.EXAMPLE", "acme+x@accounts.example",
+                    '"acme"@accounts.example'):
+        lab_.sendmail([address], BALANCE).must(
+            "deliver", entitled(BALANCE, "acme"), account="acme")
+
+
+@case("an account header is compared without case and may be repeated")
+def _(lab_):
+    lab_.send([BILL], BALANCE, "ACME",
+              headers=["x-notify-account:   acme  "]).must(
+        "deliver", entitled(BALANCE, "acme"))
+
+
+@case("without account_domain an account address is a stranger's")
+def _(lab_):
+    lab_.milter.settings(account_domain="")
+    lab_.send([ACME, ANN], BALANCE).must("deliver", [ANN], dropped="1")
+    lab_.send([ACME], BALANCE).must("hold")
+    lab_.milter.settings()
+
+
+@case("who is addressed and not entitled goes, the entitled stay")
+def _(lab_):
+    for result in ways(lab_, [ANN, BILL, MIA, OLGA, STRANGER, ADAM], BALANCE,
+                       "acme"):
+        result.must("deliver", entitled(BALANCE, "acme"), kept="2",
+                    added="1", dropped="4", mirrored="0")
+        same(set(result.dropped()), {BILL, MIA, STRANGER, ADAM}, "dropped")
+
+
+@case("without an account header nobody joins, and the entitled stay")
+def _(lab_):
+    everybody = [OLGA, ADAM, ANN, BILL, MIA, SUE, OTTO, BEA]
+    for category in CATEGORIES:
+        for result in ways(lab_, [*everybody, STRANGER], category):
+            result.must("deliver", entitled(category, "acme", "beta"),
+                        added="0")
+
+
+@case("being entitled in any account is enough without an account header")
+def _(lab_):
+    lab_.send([ANN], SERVICES).must("deliver", [ANN], account="beta")
+    lab_.send([ANN], MAINTENANCE).must("deliver", [ANN])
+    lab_.send([ANN, BETA], MAINTENANCE).must("deliver", [ANN, OTTO])
+
+
+@case("being entitled in another account is not enough with a header")
+def _(lab_):
+    for result in ways(lab_, [ANN], SERVICES, "acme"):
+        result.must("deliver", entitled(SERVICES, "acme"), kept="0",
+                    dropped="1")
+
+
+@case("two account addresses bring in the users of both")
+def _(lab_):
+    for result in ways(lab_, [ACME, BETA, BILL], BALANCE):
+        result.must("deliver", entitled(BALANCE, "acme", "beta"),
+                    account="acme,beta", kept="0")
+
+
+@case("an account header and the same account's address agree")
+def _(lab_):
+    lab_.send([ACME], BALANCE, "acme").must(
+        "deliver", entitled(BALANCE, "acme"), account="acme")
+
+
+@case("expand = always counts the accounts of the people addressed")
+def _(lab_):
+    lab_.milter.settings(expand="always")
+    for result in ways(lab_, [BILL], BALANCE):
+        result.must("deliver", entitled(BALANCE, "acme"), account="acme")
+    for result in ways(lab_, [ANN], BALANCE):
+        result.must("deliver", entitled(BALANCE, "acme", "beta"),
+                    account="acme,beta", kept="1")
+    lab_.send([BEA, BILL], DOCUMENTS).must(
+        "deliver", entitled(DOCUMENTS, "acme", "beta"), kept="0")
+    lab_.send([BILL, BETA], BALANCE).must(
+        "deliver", entitled(BALANCE, "acme", "beta"))
+    lab_.milter.settings()
+
+
+@case("expand = always still counts only the account of the header")
+def _(lab_):
+    lab_.milter.settings(expand="always")
+    lab_.send([BILL, ANN], BALANCE, "beta").must(
+        "deliver", entitled(BALANCE, "beta"), account="beta", kept="0")
+    lab_.milter.settings()
+
+
+@case("expand = never only filters")
+def _(lab_):
+    lab_.milter.settings(expand="never")
+    for result in ways(lab_, [ANN, BILL, ACME, STRANGER], BALANCE):
+        result.must("deliver", [ANN], kept="1", added="0")
+    lab_.send([ANN, BILL, BEA], BALANCE, "acme").must("deliver", [ANN])
+    lab_.milter.settings()
+
+
+@case("expand = never with only an account address is discarded, not held")
+def _(lab_):
+    lab_.milter.settings(expand="never")
+    for result in ways(lab_, [ACME], BALANCE):
+        result.must("discard", account="acme", kept="0", added="0")
+    lab_.milter.settings()
+
+
+@case("a stranger goes by default and stays with unknown_recipients = keep")
+def _(lab_):
+    for result in ways(lab_, [STRANGER, ANN], BALANCE):
+        result.must("deliver", [ANN], dropped="1")
+    lab_.milter.settings(unknown_recipients="keep")
+    for result in ways(lab_, [STRANGER, ANN, BILL], BALANCE):
+        result.must("deliver", [ANN, STRANGER], kept="2", dropped="1")
+    lab_.send([STRANGER], BALANCE, "acme").must(
+        "deliver", entitled(BALANCE, "acme") | {STRANGER})
+    lab_.send([STRANGER], BALANCE).must("deliver", [STRANGER])
+    lab_.milter.settings()
+
+
+@case("a user of another account is no stranger who could be kept")
+def _(lab_):
+    lab_.milter.settings(unknown_recipients="keep")
+    for result in ways(lab_, [BEA, STRANGER], BALANCE, "acme"):
+        result.must("deliver", entitled(BALANCE, "acme") | {STRANGER},
+                    dropped="1")
+        same(set(result.dropped()), {BEA}, "dropped")
+    lab_.milter.settings()
+
+
+@case("nobody left and no account found is held, with everybody still in it")
+def _(lab_):
+    for result in ways(lab_, [STRANGER, "other@else.example"], BALANCE):
+        result.must("hold", account="-")
+        shown = lab_.postfix.tool("postcat", "-qe", result.qid).stdout
+        for address in (STRANGER, "other@else.example"):
+            contains(shown, f"recipient: {address}\n", "the held envelope")
+
+
+@case("a held message that is released goes where it was addressed")
+def _(lab_):
+    result = lab_.send([STRANGER], BALANCE).must("hold")
+    lab_.postfix.release(result.qid)
+    same(result.recipients(), [STRANGER], "recipients")
+
+
+@case("nobody entitled among an account's users is discarded with a reason")
+def _(lab_):
+    for result in ways(lab_, [BILL, MIA], DOCUMENTS):
+        result.must("discard", kept="0", added="0", dropped="2")
+        same(set(result.dropped()), {BILL, MIA}, "dropped")
+    lab_.send([BILL, STRANGER], BALANCE).must("discard")
+
+
+@case("an owner gets every category, also of an account without users")
+def _(lab_):
+    lab_.notifyctl("account", "add", "solo", "--owner", "solo@solo.example")
+    for category in CATEGORIES:
+        lab_.send(["solo@accounts.example"], category).must(
+            "deliver", ["solo@solo.example"])
+
+
+@case("a Subscriber gets nothing from a category closed to Subscribers")
+def _(lab_):
+    # A row that no command would make: the rule holds at delivery as well.
+    lab_.sql(("INSERT INTO subscription(account, category, user)"
+              " SELECT u.account, c.id, u.id FROM user u, category c"
+              " WHERE u.address = ? AND c.slug = ?", (SUE, MAINTENANCE)))
+    lab_.send([SUE], MAINTENANCE, "acme").must(
+        "deliver", entitled(MAINTENANCE, "acme"), dropped="1")
+    lab_.send([SUE], MAINTENANCE).must("discard")
+    lab_.sql(("DELETE FROM subscription WHERE user IN (SELECT id FROM user"
+              " WHERE address = ?) AND category IN"
+              " (SELECT id FROM category WHERE slug = ?)", (SUE, MAINTENANCE)))
+
+
+@case("the category that nobody chose reaches the owner alone")
+def _(lab_):
+    lab_.send([ACME], ACCOUNT).must("deliver", [OLGA])
+
+
+@case("the message itself is left as it is")
+def _(lab_):
+    mark = lab.marker()
+    data = lab.message(mark, BALANCE, "acme", ["X-Notify-Other: 1"])
+    want = lab_.send([ANN], data=data, mark=mark, listener="plain").data()
+    mark2 = lab.marker()
+    data = data.replace(mark.encode(), mark2.encode())
+    got = lab_.send([ANN], data=data, mark=mark2).data()
+    same(lab.marks_gone(got), lab.marks_gone(want), "data")
+
+
+lab.run()

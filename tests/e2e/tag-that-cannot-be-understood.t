@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""What cannot be understood is held, refused or deferred, and goes to nobody."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import lab  # noqa: E402
+from roster import ANN, BALANCE, BILL, SERVICES, STRANGER, entitled  # noqa: E402
+from tap import case, contains, same, true  # noqa: E402
+
+RCPTS = [ANN, BILL, STRANGER]
+OTHERS = "beta@accounts.example"
+
+# reason: (recipients, category, account, more headers)
+BAD = {
+    "an unknown category": (RCPTS, "lunch", None, ()),
+    "an unknown category of a known account": (RCPTS, "lunch", "acme", ()),
+    "an empty tag": (RCPTS, "", "acme", ()),
+    "a blank tag": (RCPTS, "   ", "acme", ()),
+    "two different tags": (RCPTS, BALANCE, "acme",
+                           [f"X-Notify-Category: {SERVICES}"]),
+    "a known and an unknown tag": (RCPTS, BALANCE, "acme",
+                                   ["X-Notify-Category: lunch"]),
+    "a tag and an empty one": (RCPTS, BALANCE, "acme",
+                               ["X-Notify-Category:"]),
+    "two tags in one header": (RCPTS, f"{BALANCE}, {SERVICES}", "acme", ()),
+    "an unknown account header": (RCPTS, BALANCE, "nosuch", ()),
+    "an account header that is no name": (RCPTS, BALANCE, "ac me!", ()),
+    "an empty account header": (RCPTS, BALANCE, "", ()),
+    "an unknown account address": ([*RCPTS, "nosuch@accounts.example"],
+                                   BALANCE, None, ()),
+    "an unknown account address beside a known one":
+        (["acme@accounts.example", "nosuch@accounts.example"], BALANCE, None,
+         ()),
+    "two different account headers": (RCPTS, BALANCE, "acme",
+                                      ["X-Notify-Account: beta"]),
+    "an account header that contradicts an account address":
+        ([*RCPTS, OTHERS], BALANCE, "acme", ()),
+    "an unknown charset": (RCPTS, "=?x-nosuch?Q?balance?=", "acme", ()),
+    "broken base64": (RCPTS, "=?utf-8?B?!!!!?=", "acme", ()),
+    "text that is not UTF-8": (RCPTS, "=?utf-8?Q?=FF=FE?=", "acme", ()),
+}
+
+
+def submit(lab_, bad, how="send"):
+    rcpts, category, account, headers = bad
+    return getattr(lab_, how)(rcpts, category, account, headers)
+
+
+for name, bad in BAD.items():
+    @case(f"{name} is held, refused or deferred as bad_tag says")
+    def _(lab_, bad=bad):
+        for action, verdict in (("hold", "hold"), ("reject", "reject"),
+                                ("tempfail", "tempfail")):
+            lab_.milter.settings(bad_tag=action)
+            submit(lab_, bad).must(verdict, category="-" if "lunch" in
+                                   str(bad[1]) else None)
+        lab_.milter.settings()
+
+
+@case("what is held keeps all its recipients and its headers")
+def _(lab_):
+    result = submit(lab_, BAD["two different tags"]).must("hold")
+    shown = lab_.postfix.tool("postcat", "-q", result.qid).stdout
+    for part in (*(f"recipient: {rcpt}\n" for rcpt in RCPTS),
+                 f"X-Notify-Category: {BALANCE}\n",
+                 f"X-Notify-Category: {SERVICES}\n",
+                 "X-Notify-Account: acme\n"):
+        contains(shown, part, "the held message")
+    lab_.postfix.release(result.qid)
+    same(result.recipients(), sorted(RCPTS), "recipients after the release")
+
+
+@case("a refusal tells the client why")
+def _(lab_):
+    lab_.milter.settings(bad_tag="reject")
+    contains(submit(lab_, BAD["an unknown category"]).reply.text, "lunch",
+             "reply")
+    contains(submit(lab_, BAD["an unknown account header"]).reply.text,
+             "nosuch", "reply")
+    lab_.milter.settings()
+
+
+@case("from sendmail(1) it is held")
+def _(lab_):
+    submit(lab_, BAD["an unknown category"], "sendmail").must("hold")
+
+
+@case("from sendmail(1) it is returned to the sender when refused")
+def _(lab_):
+    lab_.milter.settings(bad_tag="reject")
+    result = submit(lab_, BAD["an unknown category"], "sendmail")
+    same(result.recipients(), [], "recipients")
+    same(result.summary()["verdict"], "reject", "verdict")
+    bounces = [a for t in lab_.receiver.transactions if t.bounce()
+               and result.mark.encode() in t.data for a in t.addresses]
+    same(bounces, [lab.SENDER], "who got the bounce")
+    lab_.milter.settings()
+
+
+@case("from sendmail(1) it waits when deferred, and goes once it may")
+def _(lab_):
+    lab_.milter.settings(bad_tag="tempfail")
+    result = submit(lab_, BAD["an unknown category"], "sendmail")
+    same(result.summary()["verdict"], "tempfail", "verdict")
+    same(lab_.receiver.copies(result.mark), {}, "delivered meanwhile")
+    true(lab_.postfix.files("maildrop"), "it waits in the maildrop queue")
+    lab_.notifyctl("category", "add", "lunch", "--title", "Lunch")
+    lab_.postfix.flush()
+    same(result.recipients(), [], "recipients: nobody is subscribed to lunch")
+    result.since = lab_.milter.mark()
+    lab_.milter.settings()
+
+
+@case("what can be understood passes under every bad_tag")
+def _(lab_):
+    for action in ("hold", "reject", "tempfail"):
+        lab_.milter.settings(bad_tag=action)
+        lab_.send([BILL], BALANCE, "acme").must(
+            "deliver", entitled(BALANCE, "acme"))
+    lab_.milter.settings()
+
+
+lab.run()
