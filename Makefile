@@ -31,11 +31,16 @@ HARDEN = -fPIE
 endif
 
 POLICY = account address arena category db_sqlite decide evaluate facts \
-	failure keyset netlist pool role settings store tag text
+	failure import keyset membership netlist notice pool role roster \
+	settings store tag text
 MILTER = apply config log main report session trust
+NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
+	files history init main output subscriptions users)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
+TOOL_PACKAGES = jansson smartcols
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
+TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES))
 INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES))
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
@@ -46,10 +51,15 @@ COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
 policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
 milter_o = $(MILTER:%=$(BUILD)/milter/%.o)
 
-all: $(BUILD)/notify-milter
+notifyctl_o = $(NOTIFYCTL:%=$(BUILD)/tools/%.o)
+
+all: $(BUILD)/notify-milter $(BUILD)/notifyctl
 
 $(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(LIBS)
+
+$(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcsv $(TOOL_LIBS) $(LIBS)
 
 $(BUILD)/libpolicy.a: $(policy_o)
 	rm -f $@

@@ -17,10 +17,24 @@
 static bool
 hostile(ucs4_t c)
 {
-	return (c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == '"' ||
-	    c == '\\' || (c >= 0x200b && c <= 0x200f) ||
-	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-	    c == 0xfeff);
+	return (c < 0x20 || (c >= 0x7f && c <= 0x9f) ||
+	    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff);
+}
+
+bool
+text_is_line(const char *s)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	ucs4_t c;
+	int n;
+
+	for (; *in != '\0'; in += n) {
+		n = u8_strmbtouc(&c, in);
+		if (n <= 0 || hostile(c))
+			return (false);
+	}
+	return (true);
 }
 
 const char *
@@ -41,7 +55,7 @@ text_escape(struct arena *a, const char *s)
 		return (NULL);
 	for (; left > 0; in += n, left -= (size_t)n) {
 		n = u8_mbtoucr(&c, in, left);
-		if (n > 0 && !hostile(c)) {
+		if (n > 0 && !hostile(c) && c != '"' && c != '\\') {
 			memcpy(o, in, (size_t)n);
 			o += n;
 			continue;

@@ -6,6 +6,8 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdbool.h>
+
 #include "compiler.h"
 
 struct arena;
@@ -17,5 +19,8 @@ struct arena;
  * memory.
  */
 const char *text_escape(struct arena *, const char *s) WARN_UNUSED;
+
+/* text_is_line(s): is it UTF-8 without any control character? */
+bool text_is_line(const char *s);
 
 #endif

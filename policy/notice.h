@@ -1,0 +1,35 @@
+/*
+ * notice - mail that tells a user of a change
+ *
+ * product.md, Roles: "the notice is not lost if mail cannot be handed over at
+ * that moment: it is recorded with the change and sent later". And never
+ * twice: a notice is marked as being handed over before that is tried, so if
+ * the program dies in between, it is not tried again; `notifyctl check`
+ * reports such a one.
+ *
+ * Threads: as struct store.
+ */
+#ifndef NOTICE_H
+#define NOTICE_H
+
+#include <stddef.h>
+
+#include "compiler.h"
+
+struct arena;
+struct failure;
+struct store;
+struct store_notice;
+
+/* Hand one over: 0, or -1 and ${failure}. */
+typedef int notice_fn(void *, const struct store_notice *, struct failure *);
+
+/*
+ * notice_flush(store, a, fn, ctx, failure):
+ * Hand over the notices that are pending, outside any transaction. How many
+ * could not be, with ${failure} of the last one; -1 if the database failed.
+ */
+int notice_flush(struct store *, struct arena *, notice_fn *, void *,
+    struct failure *) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,551 @@
+/*
+ * notifyctl - manages who is subscribed to what
+ *
+ * The commands are one table: name, arguments, options, what is to be opened,
+ * and the function. Usage, help and completion go by it.
+ */
+#include <err.h>
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "ctl.h"
+#include "mailer.h"
+#include "notice.h"
+#include "output.h"
+#include "settings.h"
+#include "store.h"
+#include "tag.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+/* A lock that somebody holds is waited for this long, in milliseconds. */
+#define WAIT_MS 5000
+/* Room for an import of many million rows. */
+#define ARENA_MAX ((size_t)16 << 30)
+
+enum needs {
+	NEEDS_NOTHING,	/* not even settings that can be read */
+	NEEDS_SETTINGS, /* the command opens what it needs */
+	NEEDS_READ,	/* the database, inside a transaction */
+	NEEDS_WRITE,	/* the database; the command begins and ends */
+};
+
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *help;
+	const char *options; /* letters of long options it takes */
+	size_t min, max;     /* arguments */
+	enum needs needs;
+	int (*run)(struct ctl *, const struct arguments *);
+};
+
+#define MANY ((size_t)-1)
+
+static const struct command commands[] = {
+    {"init", "", "create or upgrade the database", "", 0, 0, NEEDS_SETTINGS,
+	init_database},
+    {"account add", "ACCOUNT --owner EMAIL [--title TEXT]",
+	"make an account and its owner", "ot", 1, 1, NEEDS_WRITE,
+	accounts_add},
+    {"account list", "", "all accounts", "", 0, 0, NEEDS_READ, accounts_list},
+    {"account show", "ACCOUNT", "one account and its users", "", 1, 1,
+	NEEDS_READ, accounts_show},
+    {"account transfer", "ACCOUNT EMAIL", "make another user the owner", "",
+	2, 2, NEEDS_WRITE, accounts_transfer},
+    {"account remove", "ACCOUNT", "remove an account with all its users", "",
+	1, 1, NEEDS_WRITE, accounts_remove},
+    {"user add", "ACCOUNT EMAIL... [--role ROLE]",
+	"make people users: user-admin, member (default) or subscriber", "r",
+	2, MANY, NEEDS_WRITE, users_add},
+    {"user list", "ACCOUNT", "the users and what they are subscribed to", "",
+	1, 1, NEEDS_READ, users_list},
+    {"user role", "ACCOUNT EMAIL ROLE", "give a user another role", "", 3, 3,
+	NEEDS_WRITE, users_role},
+    {"user remove", "ACCOUNT EMAIL", "remove a user", "", 2, 2, NEEDS_WRITE,
+	users_remove},
+    {"category list", "", "all categories", "", 0, 0, NEEDS_READ,
+	categories_list},
+    {"category add", "SLUG --title TEXT [--subscriber] [--telegram]",
+	"make a category: open to Subscribers, mirrored to Telegram", "tST", 1,
+	1, NEEDS_WRITE, categories_add},
+    {"subscribe", "ACCOUNT CATEGORY EMAIL...",
+	"all or none; needs --as an owner or user-admin of the account", "", 3,
+	MANY, NEEDS_WRITE, subscriptions_subscribe},
+    {"unsubscribe", "ACCOUNT CATEGORY EMAIL [--confirm EMAIL]",
+	"likewise; asks at a terminal without --confirm", "C", 3, 3,
+	NEEDS_WRITE, subscriptions_unsubscribe},
+    {"list", "ACCOUNT [CATEGORY]", "who gets what, and why", "", 1, 2,
+	NEEDS_READ, subscriptions_list},
+    {"import", "[--sync] [--dry-run] FILE",
+	"CSV: account,email,role,categories (separated by ;); - reads "
+	"standard input",
+	"sd", 1, 1, NEEDS_WRITE, files_import},
+    {"export", "[ACCOUNT]", "the roster as CSV", "", 0, 1, NEEDS_READ,
+	files_export},
+    {"explain", "[FILE] [--sender ADDR] [--recipient ADDR]...",
+	"what the milter would do to this message; nothing is sent", "fR", 0,
+	1, NEEDS_SETTINGS, explain_message},
+    {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ,
+	history_log},
+    {"check", "", "what is wrong with the installation, and how to mend it",
+	"", 0, 0, NEEDS_NOTHING, check_all},
+};
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Long options; the letter is what a command's row names. */
+enum {
+	OPT_AS = 1000,
+	OPT_JSON,
+	OPT_HELP,
+	OPT_VERSION,
+};
+static const struct option long_options[] = {
+    {"as", required_argument, NULL, OPT_AS},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {"owner", required_argument, NULL, 'o'},
+    {"title", required_argument, NULL, 't'},
+    {"role", required_argument, NULL, 'r'},
+    {"subscriber", no_argument, NULL, 'S'},
+    {"telegram", no_argument, NULL, 'T'},
+    {"confirm", required_argument, NULL, 'C'},
+    {"sync", no_argument, NULL, 's'},
+    {"dry-run", no_argument, NULL, 'd'},
+    {"sender", required_argument, NULL, 'f'},
+    {"recipient", required_argument, NULL, 'R'},
+    {NULL, 0, NULL, 0},
+};
+
+/* The command line, as read. */
+struct call {
+	struct ctl ctl;
+	struct arguments args;
+	const struct command *command;
+	char given[32]; /* letters of the options that were given */
+	size_t ngiven;
+};
+
+static int exit_code(enum failure_kind);
+static void fail(struct call *, enum failure_kind, const char *, ...)
+    PRINTF_LIKE(3, 4) __attribute__((noreturn));
+static void help(void);
+static void read_options(struct call *, int, char **);
+static void take_option(struct call *, int);
+static void find_command(struct call *, char **, size_t);
+static void check_arguments(struct call *);
+static const char *actor(struct ctl *);
+static void on_change(void *, const struct store_change *);
+static void on_remark(void *, const char *);
+static int open_all(struct call *);
+static int run(struct call *);
+static int hand_over(void *, const struct store_notice *, struct failure *);
+static void send_notices(struct ctl *);
+
+static int
+exit_code(enum failure_kind kind)
+{
+	switch (kind) {
+	case FAILURE_NONE:
+		return (EX_OK);
+	case FAILURE_USAGE:
+		return (EX_USAGE);
+	case FAILURE_DATA:
+		return (EX_DATAERR);
+	case FAILURE_UNKNOWN:
+		return (EX_NOUSER);
+	case FAILURE_BUSY:
+		return (EX_TEMPFAIL);
+	case FAILURE_DENIED:
+		return (EX_NOPERM);
+	case FAILURE_SETTINGS:
+		return (EX_CONFIG);
+	case FAILURE_IO:
+		return (EX_IOERR);
+	case FAILURE_MEMORY:
+		return (EX_OSERR);
+	}
+	return (EX_SOFTWARE);
+}
+
+static void
+fail(struct call *call, enum failure_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		err(EX_OSERR, NULL);
+	va_end(ap);
+	output_error(call->ctl.json, exit_code(kind), text);
+	exit(exit_code(kind));
+}
+
+static void
+help(void)
+{
+	size_t i;
+
+	printf("usage: notifyctl [-c FILE] [--as EMAIL] [--json] COMMAND\n\n");
+	for (i = 0; i < NCOMMANDS; i++)
+		printf("  %s%s%s\n        %s\n", commands[i].name,
+		    *commands[i].arguments == '\0' ? "" : " ",
+		    commands[i].arguments, commands[i].help);
+	printf("\n"
+	       "  -c FILE     the settings (" SETTINGS_FILE ")\n"
+	       "  --as EMAIL  act as this user ($NOTIFYCTL_AS)\n"
+	       "  --json      one JSON document on standard output\n"
+	       "  --version   print the version\n");
+}
+
+static void
+take_option(struct call *call, int letter)
+{
+	struct arguments *a = &call->args;
+
+	switch (letter) {
+	case 'o':
+		a->owner = optarg;
+		break;
+	case 't':
+		a->title = optarg;
+		break;
+	case 'r':
+		a->role = optarg;
+		break;
+	case 'S':
+		a->subscriber = true;
+		break;
+	case 'T':
+		a->telegram = true;
+		break;
+	case 'C':
+		a->confirm = optarg;
+		break;
+	case 's':
+		a->sync = true;
+		break;
+	case 'd':
+		a->dry_run = true;
+		break;
+	case 'f':
+		a->sender = optarg;
+		break;
+	case 'R':
+		a->recipients[a->nrecipients++] = optarg;
+		break;
+	}
+	if (strchr(call->given, letter) == NULL)
+		call->given[call->ngiven++] = (char)letter;
+}
+
+/* Options may stand anywhere: getopt_long(3) moves them to the front. */
+static void
+read_options(struct call *call, int argc, char **argv)
+{
+	int c, i;
+
+	call->args.recipients = calloc((size_t)argc + 1, sizeof(char *));
+	if (call->args.recipients == NULL)
+		err(EX_OSERR, NULL);
+	/* So that an error in the options is said in JSON too. */
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			call->ctl.json = true;
+	}
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":c:hV", long_options, NULL)) !=
+	    -1) {
+		switch (c) {
+		case 'c':
+			call->ctl.file = optarg;
+			break;
+		case OPT_AS:
+			call->ctl.as = optarg;
+			break;
+		case OPT_JSON:
+			call->ctl.json = true;
+			break;
+		case OPT_HELP:
+		case 'h':
+			help();
+			exit(EX_OK);
+		case OPT_VERSION:
+		case 'V':
+			printf("notifyctl %s\n", VERSION);
+			exit(EX_OK);
+		case ':':
+			fail(call, FAILURE_USAGE,
+			    "%s needs a value after it; see \"notifyctl "
+			    "--help\"",
+			    argv[optind - 1]);
+		case '?':
+			fail(call, FAILURE_USAGE,
+			    "unknown option \"%s\"; see \"notifyctl --help\"",
+			    argv[optind - 1]);
+		default:
+			take_option(call, c);
+		}
+	}
+}
+
+/* The command is one word or two. */
+static void
+find_command(struct call *call, char **words, size_t n)
+{
+	const struct command *c;
+	size_t i, len;
+
+	if (n == 0)
+		fail(call, FAILURE_USAGE,
+		    "no command; expected one of those in \"notifyctl --help\"");
+	for (i = 0; i < NCOMMANDS; i++) {
+		c = &commands[i];
+		len = strcspn(c->name, " ");
+		if (strlen(words[0]) != len ||
+		    strncmp(words[0], c->name, len) != 0)
+			continue;
+		if (c->name[len] == '\0') {
+			call->command = c;
+			call->args.v = words + 1;
+			call->args.n = n - 1;
+			return;
+		}
+		if (n > 1 && strcmp(words[1], c->name + len + 1) == 0) {
+			call->command = c;
+			call->args.v = words + 2;
+			call->args.n = n - 2;
+			return;
+		}
+	}
+	fail(call, FAILURE_USAGE,
+	    "unknown command \"%s%s%s\"; expected one of those in \"notifyctl "
+	    "--help\"",
+	    words[0], n > 1 ? " " : "", n > 1 ? words[1] : "");
+}
+
+static void
+check_arguments(struct call *call)
+{
+	const struct command *c = call->command;
+	const struct option *o;
+	size_t i;
+
+	for (i = 0; i < call->ngiven; i++) {
+		if (strchr(c->options, call->given[i]) != NULL)
+			continue;
+		for (o = long_options; o->val != call->given[i]; o++)
+			;
+		fail(call, FAILURE_USAGE,
+		    "\"%s\" takes no --%s; expected: notifyctl %s%s%s", c->name,
+		    o->name, c->name, *c->arguments == '\0' ? "" : " ",
+		    c->arguments);
+	}
+	if (call->args.n < c->min || call->args.n > c->max)
+		fail(call, FAILURE_USAGE,
+		    "too %s arguments; expected: notifyctl %s%s%s",
+		    call->args.n < c->min ? "few" : "many", c->name,
+		    *c->arguments == '\0' ? "" : " ", c->arguments);
+}
+
+/* Who the record says made a change. */
+static const char *
+actor(struct ctl *ctl)
+{
+	const struct passwd *pw;
+	const char *name;
+
+	if (ctl->as != NULL && *ctl->as != '\0')
+		return (ctl->as);
+	name = getenv("SUDO_USER");
+	if (name == NULL || geteuid() != 0) {
+		pw = getpwuid(getuid());
+		name = pw == NULL ? "?" : pw->pw_name;
+	}
+	return (arena_printf(ctl->arena, "operator %s", name));
+}
+
+static void
+on_change(void *ctx, const struct store_change *change)
+{
+	struct ctl *ctl = ctx;
+
+	output_change(ctl->out, change);
+}
+
+static void
+on_remark(void *ctx, const char *text)
+{
+	struct ctl *ctl = ctx;
+
+	output_remark(ctl->out, text);
+}
+
+int
+ctl_store_failed(struct ctl *ctl)
+{
+	const struct failure *f = store_failure(ctl->store);
+
+	if (f->kind == FAILURE_NONE)
+		return (ctl_no_memory(ctl));
+	return (failure_set(&ctl->failure, f->kind, "%s", failure_text(f)));
+}
+
+int
+ctl_no_memory(struct ctl *ctl)
+{
+	return (failure_set(&ctl->failure, FAILURE_MEMORY, "no memory"));
+}
+
+int
+ctl_write(struct ctl *ctl, int (*fn)(struct ctl *, const struct arguments *),
+    const struct arguments *args)
+{
+	if (store_begin(ctl->store, DB_WRITE) != 0)
+		return (ctl_store_failed(ctl));
+	if (fn(ctl, args) != 0) {
+		store_end(ctl->store);
+		return (-1);
+	}
+	if (store_commit(ctl->store) != 0) {
+		ctl_store_failed(ctl);
+		store_end(ctl->store);
+		return (-1);
+	}
+	return (0);
+}
+
+/* Settings and database, as far as the command asks for them. */
+static int
+open_all(struct call *call)
+{
+	struct ctl *ctl = &call->ctl;
+	enum needs needs = call->command->needs;
+	struct changes *c = &ctl->changes;
+
+	ctl->arena = arena_new(ARENA_MAX);
+	if (ctl->arena == NULL)
+		return (ctl_no_memory(ctl));
+	ctl->out = output_new(ctl->json);
+	if (needs == NEEDS_NOTHING)
+		return (0);
+	ctl->settings = settings_read(ctl->file, &ctl->failure);
+	if (ctl->settings == NULL)
+		return (-1);
+	if (needs != NEEDS_SETTINGS) {
+		ctl->store = store_open(ctl->settings->url,
+		    needs == NEEDS_WRITE ? DB_WRITE : DB_READ, WAIT_MS,
+		    &ctl->failure);
+		if (ctl->store == NULL)
+			return (-1);
+	}
+	c->store = ctl->store;
+	c->settings = ctl->settings;
+	c->arena = ctl->arena;
+	c->failure = &ctl->failure;
+	c->actor = actor(ctl);
+	c->now = time(NULL);
+	c->changed = on_change;
+	c->remark = on_remark;
+	c->ctx = ctl;
+	return (c->actor == NULL ? ctl_no_memory(ctl) : 0);
+}
+
+static int
+run(struct call *call)
+{
+	struct ctl *ctl = &call->ctl;
+	int rc;
+
+	if (open_all(call) != 0)
+		return (-1);
+	if (call->command->needs != NEEDS_READ)
+		return (call->command->run(ctl, &call->args));
+	if (store_begin(ctl->store, DB_READ) != 0)
+		return (ctl_store_failed(ctl));
+	rc = call->command->run(ctl, &call->args);
+	store_end(ctl->store);
+	return (rc);
+}
+
+static int
+hand_over(void *ctx, const struct store_notice *notice,
+    struct failure *failure)
+{
+	const struct ctl *ctl = ctx;
+
+	return (mailer_notice(ctl->settings, notice, failure));
+}
+
+/* Hand over what is pending. The change stands whatever becomes of it. */
+static void
+send_notices(struct ctl *ctl)
+{
+	struct failure failure = FAILURE_INIT;
+	int failed;
+
+	if (ctl->store == NULL)
+		return;
+	failed = notice_flush(ctl->store, ctl->arena, hand_over, ctl, &failure);
+	if (failed != 0)
+		fprintf(stderr,
+		    "notifyctl: warning: a notice could not be handed over "
+		    "(%s); it is kept and tried again with the next change\n",
+		    failure_text(&failure));
+	failure_clear(&failure);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct call call = {.ctl.file = SETTINGS_FILE,
+	    .ctl.failure = FAILURE_INIT};
+	struct ctl *ctl = &call.ctl;
+	int rc;
+
+	setlocale(LC_CTYPE, "C.UTF-8");
+	ctl->as = getenv("NOTIFYCTL_AS");
+	read_options(&call, argc, argv);
+	find_command(&call, argv + optind, (size_t)(argc - optind));
+	check_arguments(&call);
+	tag_start();
+	mailer_start();
+	rc = run(&call);
+	if (rc != 0) {
+		output_error(ctl->json, exit_code(ctl->failure.kind),
+		    failure_text(&ctl->failure));
+		rc = exit_code(ctl->failure.kind);
+	} else {
+		if ((call.command->needs == NEEDS_WRITE &&
+			!call.args.dry_run) ||
+		    call.command->run == init_database)
+			send_notices(ctl);
+		rc = ctl->status;
+		if (output_print(ctl->out) != 0) {
+			fprintf(stderr, "notifyctl: standard output: %s\n",
+			    strerror(errno));
+			rc = EX_IOERR;
+		}
+	}
+	output_free(ctl->out);
+	store_close(ctl->store);
+	settings_free(ctl->settings);
+	arena_free(ctl->arena);
+	failure_clear(&ctl->failure);
+	free(call.args.recipients);
+	return (rc);
+}
