@@ -2,14 +2,18 @@
  * apply - a decision becomes smfi_* calls
  *
  * A recipient is deleted by exactly the octets that the MTA gave for it:
- * Postfix compares them, and reports success whether it found any or not. A
- * name without a domain, given to sendmail(1), is shown with one and must be
- * deleted without it; nothing tells the two apart, so both are deleted, and
- * where that could hit somebody else the message is held.
+ * Postfix compares them, and reports success whether it found any or not. But
+ * it does not always show what it compares with. A source route is shown and
+ * not kept. What sendmail(1) was given is kept as it was and shown rewritten: a
+ * name without a domain, "user@domain.", "user%domain" and "domain!user" all
+ * show as user@domain. Nothing tells them apart, so each is deleted; where
+ * that could hit somebody who stays, the message is held.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "address.h"
 #include "apply.h"
 #include "arena.h"
 #include "decide.h"
@@ -25,7 +29,10 @@ static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
 static sfsistat failed(SMFICTX *, const char *, const char *);
 static sfsistat hold(SMFICTX *, const char *, const char *);
 static size_t bare_length(const char *);
-static int delete_recipient(SMFICTX *, const char *, struct arena *);
+static int note_kept(const struct message *, const struct decision *,
+    struct keyset *);
+static int delete_text(SMFICTX *, char *, const struct keyset *);
+static int delete_recipient(SMFICTX *, const char *, const struct keyset *);
 static int add_recipient(SMFICTX *, const char *, struct arena *);
 static sfsistat deliver(SMFICTX *, const char *, const struct message *,
     const struct decision *, struct arena *);
@@ -53,7 +60,8 @@ answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode,
 static sfsistat
 failed(SMFICTX *ctx, const char *queue_id, const char *what)
 {
-	log_error("%s: verdict=tempfail reason=\"the MTA refused to %s\"",
+	log_message(LOG_LEVEL_ERROR, "%s: verdict=tempfail reason=\"the MTA refused "
+			       "to %s\"",
 	    queue_id, what);
 	return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 	    "notify-milter could not complete its changes; try again later"));
@@ -124,21 +132,76 @@ apply_check(const struct message *message, struct decision *decision,
 	return (0);
 }
 
+/* The texts by which those who stay may be deleted. */
 static int
-delete_recipient(SMFICTX *ctx, const char *text, struct arena *a)
+note_kept(const struct message *message, const struct decision *decision,
+    struct keyset *kept)
 {
+	struct address address;
+	size_t i;
+	int found;
+
+	for (i = 0; i < message->nrecipients; i++) {
+		if (decision->recipients[i].fate != FATE_KEPT)
+			continue;
+		if (keyset_add(kept, message->recipients[i], NULL) == -1)
+			return (-1);
+		found = address_read(kept->arena, message->recipients[i],
+		    &address);
+		if (found == -1 ||
+		    (found == 1 && keyset_add(kept, address.exact, NULL) == -1))
+			return (-1);
+	}
+	return (0);
+}
+
+/* Delete what may be another text of a recipient, unless it is somebody
+ * else's. */
+static int
+delete_text(SMFICTX *ctx, char *text, const struct keyset *kept)
+{
+	const void *seen;
+
+	if (text == NULL)
+		return (-1);
+	if (keyset_find(kept, text, &seen) == 1)
+		return (0);
+	return (smfi_delrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
+}
+
+static int
+delete_recipient(SMFICTX *ctx, const char *text, const struct keyset *kept)
+{
+	struct arena *a = kept->arena;
+	struct address address;
+	const char *domain;
 	size_t len;
 	char *copy;
+	int found;
 
 	/* libmilter takes no const, and changes nothing. */
 	copy = arena_strdup(a, text);
 	if (copy == NULL || smfi_delrcpt(ctx, copy) != MI_SUCCESS)
 		return (-1);
+	if (*text == '<' && text[1] != '@')
+		return (0);
+	found = address_read(a, text, &address);
+	if (found != 1)
+		return (found);
+	if (strchr(text, ':') != NULL &&
+	    delete_text(ctx, arena_strdup(a, address.exact), kept) != 0)
+		return (-1);
 	len = bare_length(text);
 	if (len == 0)
 		return (0);
+	domain = text + len + 1;
 	copy[len] = '\0';
-	return (smfi_delrcpt(ctx, copy) == MI_SUCCESS ? 0 : -1);
+	if (delete_text(ctx, copy, kept) != 0 ||
+	    delete_text(ctx, arena_printf(a, "%s.", text), kept) != 0 ||
+	    delete_text(ctx, arena_printf(a, "%s%%%s", copy, domain), kept) !=
+		0)
+		return (-1);
+	return (delete_text(ctx, arena_printf(a, "%s!%s", domain, copy), kept));
 }
 
 static int
@@ -156,11 +219,16 @@ static sfsistat
 deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
     const struct decision *decision, struct arena *a)
 {
+	struct keyset kept = {.arena = a};
+	bool deletes;
 	size_t i;
 
-	for (i = 0; i < message->nrecipients; i++) {
+	deletes = decision->kept < message->nrecipients;
+	if (deletes && note_kept(message, decision, &kept) != 0)
+		return (failed(ctx, queue_id, "be given what to delete"));
+	for (i = 0; deletes && i < message->nrecipients; i++) {
 		if (decision->recipients[i].fate != FATE_KEPT &&
-		    delete_recipient(ctx, message->recipients[i], a) != 0)
+		    delete_recipient(ctx, message->recipients[i], &kept) != 0)
 			return (failed(ctx, queue_id, "delete a recipient"));
 	}
 	for (i = 0; i < decision->nadded; i++) {

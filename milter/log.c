@@ -79,3 +79,18 @@ log_error(const char *fmt, ...)
 	emit(LOG_ERR, "error: ", fmt, ap);
 	va_end(ap);
 }
+
+void
+log_message(enum log_level level, const char *fmt, ...)
+{
+	static const int priorities[] = {
+	    [LOG_LEVEL_INFO] = LOG_INFO,
+	    [LOG_LEVEL_WARNING] = LOG_WARNING,
+	    [LOG_LEVEL_ERROR] = LOG_ERR,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(priorities[level], "", fmt, ap);
+	va_end(ap);
+}

@@ -20,4 +20,10 @@ void log_info(const char *, ...) PRINTF_LIKE(1, 2);
 void log_warning(const char *, ...) PRINTF_LIKE(1, 2);
 void log_error(const char *, ...) PRINTF_LIKE(1, 2);
 
+enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+
+/* log_message(level, fmt, ...): about one message; its queue id comes first,
+ * so nothing is put before it. */
+void log_message(enum log_level, const char *, ...) PRINTF_LIKE(2, 3);
+
 #endif

@@ -54,7 +54,7 @@ report_dropped(const char *queue_id, const struct message *message,
 		if (r->fate != FATE_DROPPED)
 			continue;
 		why = decide_why(a, r->why, r->member, decision->category);
-		log_info("%s: to=%s status=dropped reason=\"%s\"", queue_id,
+		log_message(LOG_LEVEL_INFO, "%s: to=%s status=dropped reason=\"%s\"", queue_id,
 		    report_address(a, message->recipients[i]),
 		    why == NULL ? "(no memory)" : why);
 	}
@@ -64,8 +64,8 @@ void
 report(const char *queue_id, const struct message *message,
     const struct decision *decision, bool monitor, struct arena *a)
 {
-	void (*log)(const char *, ...) PRINTF_LIKE(1, 2);
 	const char *reason;
+	enum log_level level;
 
 	if (decision->verdict == VERDICT_UNTOUCHED)
 		return;
@@ -76,10 +76,11 @@ report(const char *queue_id, const struct message *message,
 		reason = arena_printf(a, " reason=\"%s\"",
 		    shown(a, decision->reason));
 	/* Delayed, or waiting for somebody to look at it. */
-	log = decision->verdict == VERDICT_TEMPFAIL ? log_error
-	    : decision->verdict == VERDICT_HOLD	    ? log_warning
-						    : log_info;
-	log("%s: category=%s account=%s kept=%zu added=%zu dropped=%zu "
+	level = decision->verdict == VERDICT_TEMPFAIL ? LOG_LEVEL_ERROR
+	    : decision->verdict == VERDICT_HOLD	      ? LOG_LEVEL_WARNING
+						      : LOG_LEVEL_INFO;
+	log_message(level,
+	    "%s: category=%s account=%s kept=%zu added=%zu dropped=%zu "
 	    "mirrored=%zu verdict=%s%s%s",
 	    queue_id, decision->category == NULL ? "-" : decision->category,
 	    decision->accounts == NULL ? "-" : shown(a, decision->accounts),

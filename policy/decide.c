@@ -440,7 +440,9 @@ name_accounts(struct deciding *d)
 	}
 	for (i = 0; i < d->message->nrecipients; i++) {
 		m = d->decision->recipients[i].member;
-		if (m != NULL && name_account(&names, m->account_name) == -1)
+		/* With a header, a dropped recipient's other accounts have
+		 * nothing to do with the message. */
+		if (m != NULL && facts->header == NULL && name_account(&names, m->account_name) == -1)
 			return (-1);
 	}
 	if (names.n == 0)
