@@ -69,9 +69,48 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
+unit_c = $(wildcard tests/unit/*.c)
+unit_o = $(unit_c:%.c=$(BUILD)/%.o) $(BUILD)/milter/trust.o
+$(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check) \
+	-Itests/unit
+
+$(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
+		$(LIBS)
+
+deps:
+	tests/packages build
+
+demo:
+	tests/packages demo
+	$(MAKE) -s all
+	tests/demo/demo
+
+# Everything on the programs as they are installed, and everything once more on
+# those that watch their own memory.
+check:
+	tests/packages check
+	$(MAKE) -s -j2 all build/unit
+	$(MAKE) -s -j2 SAN=1 all build/san/unit
+	tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
+		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin \
+		$(DESTDIR)$(PREFIX)/share/doc/notify-milter/postfix-sample \
+		$(DESTDIR)$(SYSCONFDIR)/notify-milter
+	install -m 755 $(BUILD)/notify-milter $(BUILD)/notifyctl \
+		$(DESTDIR)$(PREFIX)/sbin
+	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/notify-milter
+	install -m 644 postfix-sample/* \
+		$(DESTDIR)$(PREFIX)/share/doc/notify-milter/postfix-sample
+	test -e $(DESTDIR)$(SYSCONFDIR)/notify-milter/notify-milter.conf || \
+		install -m 644 postfix-sample/notify-milter.conf \
+			$(DESTDIR)$(SYSCONFDIR)/notify-milter/notify-milter.conf
+
 clean:
 	rm -rf build
 
-.PHONY: all clean
+.PHONY: all check clean demo deps install
 
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -132,7 +132,7 @@ tag_problem(struct deciding *d)
 		account = facts->accounts[i];
 		if (account->id == 0)
 			return (arena_printf(d->arena,
-			    "unknown account \"%.80s\"", account->key));
+			    "unknown account '%.80s'", account->key));
 		if (facts->header != NULL && account != facts->header)
 			return (arena_printf(d->arena,
 			    "the header names account %s, a recipient %s",

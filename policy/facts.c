@@ -105,7 +105,7 @@ find_category(struct gathering *g)
 			return (lookup_failed(g));
 		if (rc == 0)
 			facts->category_problem = arena_printf(g->arena,
-			    "unknown category \"%.80s\"",
+			    "unknown category '%.80s'",
 			    facts->tag.categories[i].text);
 		else if (i > 0 && category.id != facts->category.id)
 			facts->category_problem = arena_printf(g->arena,

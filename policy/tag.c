@@ -76,7 +76,7 @@ read_category(struct arena *a, const char *value, struct tag *tag)
 		return (-1);
 	if (category_key(text, key) != 1) {
 		tag->problem = arena_printf(a,
-		    "no category can be read from \"%.*s\"", SHOWN, text);
+		    "no category can be read from '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);
 	}
 	for (i = 0; i < tag->ncategories; i++) {
@@ -104,12 +104,12 @@ read_account(struct arena *a, const char *value, struct tag *tag)
 		return (-1);
 	if (account_key(text, key) != 1) {
 		tag->problem =
-		    arena_printf(a, "unknown account \"%.*s\"", SHOWN, text);
+		    arena_printf(a, "unknown account '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);
 	}
 	if (tag->account != NULL && strcmp(tag->account, key) != 0) {
 		tag->problem =
-		    arena_printf(a, "two different accounts, \"%s\" and \"%s\"",
+		    arena_printf(a, "two different accounts, %s and %s",
 			tag->account, key);
 		return (tag->problem == NULL ? -1 : 0);
 	}

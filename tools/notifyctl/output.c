@@ -46,6 +46,7 @@ static const char *title_of(const char *);
 static void cell(struct output *, const char *, json_t *);
 static json_t *list_of(const char *);
 static json_t *text_of(const char *);
+static const char *phrase(const char *);
 
 /* Nothing useful is left to do without memory. */
 static void *
@@ -256,6 +257,34 @@ output_cell_flag(struct output *out, bool flag)
 	cell(out, flag ? "yes" : "no", json_boolean(flag));
 }
 
+/* What a recorded action is called for people. */
+static const char *
+phrase(const char *action)
+{
+	static const struct {
+		const char *action;
+		const char *phrase;
+	} phrases[] = {
+	    {"account-add", "made account"},
+	    {"account-transfer", "transferred to"},
+	    {"account-remove", "removed account"},
+	    {"category-add", "made category"},
+	    {"user-add", "added"},
+	    {"user-role", "gave another role to"},
+	    {"user-remove", "removed"},
+	    {"subscribe", "subscribed"},
+	    {"unsubscribe", "unsubscribed"},
+	    {"telegram-end", "ended the Telegram link of"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (strcmp(action, phrases[i].action) == 0)
+			return (phrases[i].phrase);
+	}
+	return (action);
+}
+
 void
 output_change(struct output *out, const struct store_change *c)
 {
@@ -263,8 +292,8 @@ output_change(struct output *out, const struct store_change *c)
 
 	if (!out->json) {
 		output_line(out, "%s%s%s %s%s%s%s", c->account,
-		    *c->account == '\0' ? "" : ": ", c->action, c->subject,
-		    *c->detail == '\0' ? "" : " (", c->detail,
+		    *c->account == '\0' ? "" : ": ", phrase(c->action),
+		    c->subject, *c->detail == '\0' ? "" : " (", c->detail,
 		    *c->detail == '\0' ? "" : ")");
 		return;
 	}

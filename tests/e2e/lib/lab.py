@@ -7,6 +7,7 @@ Everything lives in one temporary folder and listens on loopback; it ends with
 the program, also when that fails or is told to stop.
 """
 import atexit
+import contextlib
 import grp
 import os
 import pwd
@@ -21,12 +22,12 @@ import time
 
 import roster
 import tap
-from milter import BUILD, Milter, program
+from milter import SUMMARY, Milter, program
 from postfix import Postfix, daemon_folder, free_ports
 from receiver import MARKER, Receiver
 from smtp import Client, marker, message
 
-__all__ = ["Lab", "run", "program", "free_ports", "marker", "message",
+__all__ = ["Lab", "Result", "case", "run", "program", "free_ports", "marker", "message",
            "marks_gone"]
 
 SENDER = "billing@example.org"
@@ -52,6 +53,18 @@ def missing():
 def marks_gone(data):
     """DATA with every marker the same, to compare two messages."""
     return MARKER.sub(b"mk-" + b"0" * 12, data)
+
+
+def case(title):
+    """As tap.case, and the milter's settings are the defaults again."""
+    def register(function):
+        @tap.case(title)
+        def fresh(lab):
+            if lab.with_milter:
+                lab.milter.settings()
+            function(lab)
+        return fresh
+    return register
 
 
 def run(allow=None, **options):
@@ -110,8 +123,8 @@ class Result:
         message was refused."""
         if self.qid:
             return self.qid
-        line = self.lab.milter.wait_line(r"^\S+: category=", self.since)
-        return line.partition(":")[0]
+        self.lab.milter.wait_line(SUMMARY, self.since)
+        return self.lab.milter.summaries(self.since)[0][0]
 
     def summary(self):
         """The fields of the milter's line on this message."""
@@ -281,6 +294,32 @@ class Lab:
             return rows
         finally:
             database.close()
+
+    @contextlib.contextmanager
+    def database_away(self):
+        """The database is missing meanwhile, with the files beside it."""
+        folder = os.path.dirname(self.database)
+        away = os.path.join(self.folder, "away")
+        os.mkdir(away)
+        for name in os.listdir(folder):
+            os.rename(os.path.join(folder, name), os.path.join(away, name))
+        try:
+            yield
+        finally:
+            self.empty(folder)
+            for name in os.listdir(away):
+                os.rename(os.path.join(away, name),
+                          os.path.join(folder, name))
+            os.rmdir(away)
+
+    @staticmethod
+    def empty(folder):
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+
+    def own(self, path):
+        """Make PATH the milter's."""
+        shutil.chown(path, USER, pwd.getpwnam(USER).pw_gid)
 
     # Mail
 

@@ -19,7 +19,8 @@ SECTIONS = {
     "mail": ("sendmail", "from"),
 }
 
-SUMMARY = re.compile(r"(?P<qid>\S+): category=.* verdict=")
+LEVEL = r"(?:(?:warning|error): )?"
+SUMMARY = re.compile(LEVEL + r"(?P<qid>\w+): category=.* verdict=")
 FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -175,8 +176,10 @@ class Milter:
         return [(match["qid"], line) for match, line in found if match]
 
     def summary(self, qid, since=0):
-        """The fields of the one summary line of QID, and the line as `line`."""
-        line = self.wait_line(rf"^{re.escape(qid)}: category=", since)
+        """The fields of the one summary line of QID, and the line as `line`
+        without its level."""
+        line = self.wait_line(rf"^{LEVEL}{re.escape(qid)}: category=", since)
+        line = re.sub(f"^{LEVEL}", "", line)
         return {**fields(line), "line": line}
 
     def dropped(self, qid, since=0):
@@ -191,7 +194,9 @@ class Milter:
         return found
 
     def complaints(self, since=0):
-        """Warnings, errors and what a sanitizer has to say."""
+        """Warnings and errors that are not the verdict on a message, and what
+        a sanitizer has to say."""
         return [line for line in self.since(since)
                 if re.match(r"(warning|error|fatal|panic): ", line)
+                and not SUMMARY.match(line)
                 or "Sanitizer" in line or "runtime error:" in line]
