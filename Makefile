@@ -79,20 +79,20 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 		$(LIBS)
 
 deps:
-	tests/packages build
+	@tests/packages build
 
 demo:
-	tests/packages demo
-	$(MAKE) -s all
-	tests/demo/demo
+	@tests/packages demo
+	@$(MAKE) -s all
+	@tests/demo/demo
 
 # Everything on the programs as they are installed, and everything once more on
 # those that watch their own memory.
 check:
-	tests/packages check
-	$(MAKE) -s -j2 all build/unit
-	$(MAKE) -s -j2 SAN=1 all build/san/unit
-	tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
+	@tests/packages check
+	@$(MAKE) -s -j2 all build/unit
+	@$(MAKE) -s -j2 SAN=1 all build/san/unit
+	@tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
 		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
 
 install: all

@@ -459,7 +459,9 @@ check_postfix(struct ctl *ctl)
 		    "have tagged mail submitted by SMTP, or let that map "
 		    "change no recipient of tagged mail");
 	}
-	check_transport(ctl);
+	/* Without a bot nobody has a chat, and nothing is mirrored. */
+	if (*ctl->settings->bot != '\0')
+		check_transport(ctl);
 }
 
 int
