@@ -29,8 +29,8 @@ static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
 static sfsistat failed(SMFICTX *, const char *, const char *);
 static sfsistat hold(SMFICTX *, const char *, const char *);
 static size_t bare_length(const char *);
-static int note_kept(const struct message *, const struct decision *,
-    struct keyset *);
+static int note_kept(
+    const struct message *, const struct decision *, struct keyset *);
 static int delete_text(SMFICTX *, char *, const struct keyset *);
 static int delete_recipient(SMFICTX *, const char *, const struct keyset *);
 static int add_recipient(SMFICTX *, const char *, struct arena *);
@@ -40,8 +40,7 @@ static sfsistat strip(SMFICTX *, const char *, const struct message *);
 
 /* Answer with a reply text of our own; ${text} may hold what a client sent. */
 static sfsistat
-answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode,
-    const char *text)
+answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode, const char *text)
 {
 	char reply[REPLY_SIZE];
 	size_t i;
@@ -60,8 +59,9 @@ answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode,
 static sfsistat
 failed(SMFICTX *ctx, const char *queue_id, const char *what)
 {
-	log_message(LOG_LEVEL_ERROR, "%s: verdict=tempfail reason=\"the MTA refused "
-			       "to %s\"",
+	log_message(LOG_LEVEL_ERROR,
+	    "%s: verdict=tempfail reason=\"the MTA refused "
+	    "to %s\"",
 	    queue_id, what);
 	return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 	    "notify-milter could not complete its changes; try again later"));
@@ -95,8 +95,8 @@ bare_length(const char *text)
 }
 
 int
-apply_check(const struct message *message, struct decision *decision,
-    struct arena *a)
+apply_check(
+    const struct message *message, struct decision *decision, struct arena *a)
 {
 	struct keyset kept = {.arena = a};
 	const char *local;
@@ -146,8 +146,8 @@ note_kept(const struct message *message, const struct decision *decision,
 			continue;
 		if (keyset_add(kept, message->recipients[i], NULL) == -1)
 			return (-1);
-		found = address_read(kept->arena, message->recipients[i],
-		    &address);
+		found =
+		    address_read(kept->arena, message->recipients[i], &address);
 		if (found == -1 ||
 		    (found == 1 && keyset_add(kept, address.exact, NULL) == -1))
 			return (-1);
@@ -232,8 +232,8 @@ deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
 			return (failed(ctx, queue_id, "delete a recipient"));
 	}
 	for (i = 0; i < decision->nadded; i++) {
-		if (add_recipient(ctx, decision->added[i].member->address,
-			a) != 0)
+		if (add_recipient(ctx, decision->added[i].member->address, a) !=
+		    0)
 			return (failed(ctx, queue_id, "add a recipient"));
 	}
 	for (i = 0; i < decision->nmirrored; i++) {
@@ -274,8 +274,8 @@ apply(SMFICTX *ctx, const char *queue_id, const struct message *message,
 	case VERDICT_HOLD:
 		return (hold(ctx, queue_id, decision->reason));
 	case VERDICT_REJECT:
-		return (answer(ctx, SMFIS_REJECT, "550", "5.7.1",
-		    decision->reason));
+		return (answer(
+		    ctx, SMFIS_REJECT, "550", "5.7.1", decision->reason));
 	case VERDICT_TEMPFAIL:
 		return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 		    "notify-milter cannot decide now; try again later"));

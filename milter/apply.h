@@ -21,8 +21,8 @@ struct message;
  * Can ${decision} be carried out without hitting somebody else? If not, it
  * becomes a hold, with the reason. 0, or -1 for no memory.
  */
-int apply_check(const struct message *, struct decision *, struct arena *)
-    WARN_UNUSED;
+int apply_check(
+    const struct message *, struct decision *, struct arena *) WARN_UNUSED;
 
 /*
  * apply(ctx, queue_id, message, decision, a):

@@ -238,11 +238,11 @@ quicken_tcp(void)
 	one = 1;
 	for (fd = STDERR_FILENO + 1; fd < 64; fd++) {
 		len = sizeof(listening);
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening,
-			&len) == 0 &&
+		if (getsockopt(
+			fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
 		    listening)
-			(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
-			    sizeof(one));
+			(void)setsockopt(
+			    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
 }
 
@@ -267,8 +267,7 @@ make_socket(const struct settings *s, const struct passwd *pw)
 		fatal(EX_OSERR,
 		    "socket %s: %s; expected an existing directory that this "
 		    "program may write to, or a free port",
-		    s->socket,
-		    errno != 0 ? strerror(errno) : "cannot be made");
+		    s->socket, errno != 0 ? strerror(errno) : "cannot be made");
 	umask(mask);
 	if (path == NULL)
 		quicken_tcp();
@@ -328,8 +327,8 @@ reload_thread(void *arg)
 				0)
 				log_warning("reload: socket and user change "
 					    "only at a restart");
-			log_info("reload: the settings in %s are in force",
-			    o->file);
+			log_info(
+			    "reload: the settings in %s are in force", o->file);
 			config_put(new);
 		}
 		config_put(old);

@@ -54,7 +54,8 @@ report_dropped(const char *queue_id, const struct message *message,
 		if (r->fate != FATE_DROPPED)
 			continue;
 		why = decide_why(a, r->why, r->member, decision->category);
-		log_message(LOG_LEVEL_INFO, "%s: to=%s status=dropped reason=\"%s\"", queue_id,
+		log_message(LOG_LEVEL_INFO,
+		    "%s: to=%s status=dropped reason=\"%s\"", queue_id,
 		    report_address(a, message->recipients[i]),
 		    why == NULL ? "(no memory)" : why);
 	}
@@ -73,8 +74,8 @@ report(const char *queue_id, const struct message *message,
 		report_dropped(queue_id, message, decision, a);
 	reason = "";
 	if (decision->verdict != VERDICT_DELIVER)
-		reason = arena_printf(a, " reason=\"%s\"",
-		    shown(a, decision->reason));
+		reason = arena_printf(
+		    a, " reason=\"%s\"", shown(a, decision->reason));
 	/* Delayed, or waiting for somebody to look at it. */
 	level = decision->verdict == VERDICT_TEMPFAIL ? LOG_LEVEL_ERROR
 	    : decision->verdict == VERDICT_HOLD	      ? LOG_LEVEL_WARNING

@@ -40,12 +40,12 @@
 #define MESSAGE_MAX ((size_t)512 << 20)
 #define HEADERS_MAX 1000
 
-#define WANTED_ACTIONS                                                        \
+#define WANTED_ACTIONS                                                         \
 	(SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
-#define UNNEEDED_STEPS                                                        \
-	(SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY |           \
+#define UNNEEDED_STEPS                                                         \
+	(SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY |            \
 	    SMFIP_NOUNKNOWN)
-#define UNNEEDED_REPLIES                                                      \
+#define UNNEEDED_REPLIES                                                       \
 	(SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
 
 struct connection {
@@ -128,8 +128,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	if (actions & SMFIF_SETSYMLIST) {
 		*want_actions |= SMFIF_SETSYMLIST;
 		(void)smfi_setsymlist(ctx, SMFIM_CONNECT, "i");
-		(void)smfi_setsymlist(ctx, SMFIM_ENVFROM,
-		    "i {auth_type} {auth_authen}");
+		(void)smfi_setsymlist(
+		    ctx, SMFIM_ENVFROM, "i {auth_type} {auth_authen}");
 		(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, "i");
 		(void)smfi_setsymlist(ctx, SMFIM_EOM, "i");
 	}
@@ -151,12 +151,12 @@ note_address(struct connection *c, const struct sockaddr *sa)
 		return;
 	if (sa->sa_family == AF_INET) {
 		len = sizeof(struct sockaddr_in);
-		address = &((const struct sockaddr_in *)(const void *)sa)
-			       ->sin_addr;
+		address =
+		    &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
 	} else if (sa->sa_family == AF_INET6) {
 		len = sizeof(struct sockaddr_in6);
-		address = &((const struct sockaddr_in6 *)(const void *)sa)
-			       ->sin6_addr;
+		address =
+		    &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 	} else {
 		return;
 	}

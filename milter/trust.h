@@ -15,7 +15,7 @@ struct sockaddr;
  * trust_client(settings, sa, authenticated): ${sa} is the client's address,
  * NULL if it is unknown; ${authenticated}: by SASL.
  */
-bool trust_client(const struct settings *, const struct sockaddr *,
-    bool authenticated);
+bool trust_client(
+    const struct settings *, const struct sockaddr *, bool authenticated);
 
 #endif

@@ -17,8 +17,8 @@ account_key(const char *name, char key[ACCOUNT_KEY_SIZE])
 		return (0);
 	for (i = 0; i <= len; i++) {
 		c = (unsigned char)name[i];
-		if (c >= 0x80 || (c != '\0' && !isalnum(c) &&
-				     strchr("._-", c) == NULL))
+		if (c >= 0x80 ||
+		    (c != '\0' && !isalnum(c) && strchr("._-", c) == NULL))
 			return (0);
 		if (c == '.' && (i == 0 || i + 1 == len || name[i + 1] == '.'))
 			return (0);

@@ -78,8 +78,8 @@ local_lower(struct arena *a, const char *local, const char **lower)
 	len = strlen(local);
 	if (u8_check((const uint8_t *)local, len) != NULL)
 		return (0);
-	folded = u8_tolower((const uint8_t *)local, len, NULL, UNINORM_NFC,
-	    NULL, &folded_len);
+	folded = u8_tolower(
+	    (const uint8_t *)local, len, NULL, UNINORM_NFC, NULL, &folded_len);
 	if (folded == NULL)
 		return (-1);
 	*lower = arena_strndup(a, (const char *)folded, folded_len);
@@ -98,8 +98,8 @@ address_domain_key(struct arena *a, const char *name, const char **key)
 	if (!is_ascii(name)) {
 		if (strlen(name) > ADDRESS_DOMAIN_MAX)
 			return (0);
-		rc = idn2_to_ascii_8z(name, &alabel,
-		    IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+		rc = idn2_to_ascii_8z(
+		    name, &alabel, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
 		if (rc != IDN2_OK)
 			return (rc == IDN2_MALLOC ? -1 : 0);
 		name = alabel;
@@ -161,8 +161,8 @@ split(struct arena *a, const char *text, struct parts *parts)
 			s++;
 		else if (*s == '@' && !in_quotes)
 			at = out;
-		else if (!in_quotes && (isspace((unsigned char)*s) ||
-				       strchr("<>", *s) != NULL))
+		else if (!in_quotes &&
+		    (isspace((unsigned char)*s) || strchr("<>", *s) != NULL))
 			return (0);
 		*out++ = *s;
 	}
@@ -240,13 +240,13 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 		if (found != 1)
 			return (found);
 	}
-	address->key = arena_printf(a, "%s%s%s", local,
-	    parts->domain == NULL ? "" : "@", domain);
+	address->key = arena_printf(
+	    a, "%s%s%s", local, parts->domain == NULL ? "" : "@", domain);
 	wire = quoted(a, parts->local);
 	if (address->key == NULL || wire == NULL)
 		return (-1);
-	address->wire = arena_printf(a, "%s%s%s", wire,
-	    parts->domain == NULL ? "" : "@", domain);
+	address->wire = arena_printf(
+	    a, "%s%s%s", wire, parts->domain == NULL ? "" : "@", domain);
 	address->exact = arena_printf(a, "%s%s%s", parts->local,
 	    parts->domain == NULL ? "" : "@",
 	    parts->domain == NULL ? "" : parts->domain);
@@ -256,9 +256,8 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 	address->base = NULL;
 	plus = strchr(local, '+');
 	if (plus != NULL && plus > local) {
-		address->base = arena_printf(a, "%.*s%s%s",
-		    (int)(plus - local), local,
-		    parts->domain == NULL ? "" : "@", domain);
+		address->base = arena_printf(a, "%.*s%s%s", (int)(plus - local),
+		    local, parts->domain == NULL ? "" : "@", domain);
 		if (address->base == NULL)
 			return (-1);
 	}

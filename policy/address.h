@@ -34,8 +34,8 @@ struct address {
  * Read an address as an MTA gives it: with or without angle brackets, a
  * source route, quoting, or a domain.
  */
-int address_read(struct arena *, const char *text, struct address *)
-    WARN_UNUSED;
+int address_read(
+    struct arena *, const char *text, struct address *) WARN_UNUSED;
 
 /*
  * address_read_strict(a, text, address, why):
@@ -50,8 +50,8 @@ int address_read_strict(struct arena *, const char *text, struct address *,
  * address_domain_key(a, name, key):
  * The form of a domain name in which domains of keys are compared.
  */
-int address_domain_key(struct arena *, const char *name, const char **key)
-    WARN_UNUSED;
+int address_domain_key(
+    struct arena *, const char *name, const char **key) WARN_UNUSED;
 
 /*
  * address_in_domain(a, text, domain):
@@ -60,8 +60,8 @@ int address_domain_key(struct arena *, const char *name, const char **key)
  * quotes, comments, "user%domain" and "domain!user" for the same address.
  * Allocates nothing for plain ASCII, so that untagged mail costs nothing.
  */
-int address_in_domain(struct arena *, const char *text, const char *domain)
-    WARN_UNUSED;
+int address_in_domain(
+    struct arena *, const char *text, const char *domain) WARN_UNUSED;
 
 /* address_local_length(key): octets of ${key} before the last "@". */
 unsigned address_local_length(const char *key);

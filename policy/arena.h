@@ -40,15 +40,15 @@ void *arena_array(struct arena *, size_t n, size_t size) WARN_UNUSED;
  * arena_grow(a, v, n, cap, size): ${v} with room for one more than ${n}
  * elements of ${size} bytes; moves it, and doubles ${*cap}, when it is full.
  */
-void *arena_grow(struct arena *, void *v, size_t n, size_t *cap,
-    size_t size) WARN_UNUSED;
+void *arena_grow(
+    struct arena *, void *v, size_t n, size_t *cap, size_t size) WARN_UNUSED;
 
 /* arena_strdup(a, s), arena_strndup(a, s, n): a copy, ended by a NUL. */
 char *arena_strdup(struct arena *, const char *) WARN_UNUSED;
 char *arena_strndup(struct arena *, const char *, size_t) WARN_UNUSED;
 
 /* arena_printf(a, fmt, ...): a formatted string. */
-char *arena_printf(struct arena *, const char *, ...) PRINTF_LIKE(2, 3)
-    WARN_UNUSED;
+char *arena_printf(struct arena *, const char *, ...)
+    PRINTF_LIKE(2, 3) WARN_UNUSED;
 
 #endif

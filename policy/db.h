@@ -34,8 +34,8 @@ enum db_mode {
  * Open the database at ${url}. A lock that somebody else holds is waited for
  * ${wait} milliseconds, here and later. NULL and ${failure} if it cannot be.
  */
-struct db *db_open(const char *url, enum db_mode, int wait, struct failure *)
-    WARN_UNUSED;
+struct db *db_open(
+    const char *url, enum db_mode, int wait, struct failure *) WARN_UNUSED;
 
 /* db_close(db): finish all its statements and close. NULL is fine. */
 void db_close(struct db *);

@@ -295,8 +295,8 @@ db_failure(const struct db *db, struct failure *failure)
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: not an SQLite database", name));
 	case SQLITE_NOMEM:
-		return (failure_set(failure, FAILURE_MEMORY,
-		    "database %s: no memory", name));
+		return (failure_set(
+		    failure, FAILURE_MEMORY, "database %s: no memory", name));
 	case SQLITE_CANTOPEN:
 		if (access(name, F_OK) != 0 && errno == ENOENT)
 			return (failure_set(failure, FAILURE_SETTINGS,
@@ -328,8 +328,8 @@ db_check(struct db *db, struct failure *failure)
 	if (rc == 1 && strcmp(db_text(stmt, 0), "ok") == 0)
 		rc = 0;
 	else if (rc == 1)
-		rc = failure_set(failure, FAILURE_IO, "database %s: damaged: %s",
-		    db->path, db_text(stmt, 0));
+		rc = failure_set(failure, FAILURE_IO,
+		    "database %s: damaged: %s", db->path, db_text(stmt, 0));
 	else
 		rc = db_failure(db, failure);
 	db_reset(stmt);

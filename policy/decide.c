@@ -40,8 +40,8 @@ static const char *tag_problem(struct deciding *);
 static int leave_all(struct deciding *, enum verdict, const char *);
 static enum why why_member(const struct category *, const struct member *);
 static bool gets(enum why);
-static const struct member *weigh(struct deciding *,
-    const struct fact_recipient *, enum why *);
+static const struct member *weigh(
+    struct deciding *, const struct fact_recipient *, enum why *);
 static int decide_recipient(struct deciding *, size_t);
 static void duplicate(struct deciding *, size_t, const char *);
 static const char *spelling(struct deciding *, size_t);
@@ -71,8 +71,8 @@ decide_verdict_name(enum verdict verdict)
 }
 
 const char *
-decide_why(struct arena *a, enum why why, const struct member *m,
-    const char *category)
+decide_why(
+    struct arena *a, enum why why, const struct member *m, const char *category)
 {
 	switch (why) {
 	case WHY_OWNER:
@@ -89,8 +89,9 @@ decide_why(struct arena *a, enum why why, const struct member *m,
 	case WHY_UNKNOWN:
 		return ("no user of any account");
 	case WHY_OTHER_ACCOUNT:
-		return (arena_printf(a, "no user of the account that the "
-					"header names, but of %s",
+		return (arena_printf(a,
+		    "no user of the account that the "
+		    "header names, but of %s",
 		    m->account_name));
 	case WHY_NOT_SUBSCRIBED:
 		return (arena_printf(a, "%s of %s, not subscribed to %s",
@@ -131,8 +132,8 @@ tag_problem(struct deciding *d)
 	for (i = 0; i < facts->naccounts; i++) {
 		account = facts->accounts[i];
 		if (account->id == 0)
-			return (arena_printf(d->arena,
-			    "unknown account '%.80s'", account->key));
+			return (arena_printf(
+			    d->arena, "unknown account '%.80s'", account->key));
 		if (facts->header != NULL && account != facts->header)
 			return (arena_printf(d->arena,
 			    "the header names account %s, a recipient %s",
@@ -270,9 +271,9 @@ decide_recipient(struct deciding *d, size_t i)
 		d->decision->dropped++;
 		return (0);
 	}
-	key = !r->readable	   ? d->message->recipients[i]
+	key = !r->readable	 ? d->message->recipients[i]
 	    : dr->member != NULL ? dr->member->key
-				   : r->address.key;
+				 : r->address.key;
 	if (keyset_find(&d->final, key, &first) == 1) {
 		duplicate(d, i, first);
 		return (0);
@@ -361,8 +362,7 @@ mirror(struct deciding *d, const struct member *m)
 	if (rc != 1)
 		return (rc);
 	decision->mirrored = arena_grow(d->arena, decision->mirrored,
-	    decision->nmirrored, &d->mirrored_cap,
-	    sizeof(*decision->mirrored));
+	    decision->nmirrored, &d->mirrored_cap, sizeof(*decision->mirrored));
 	if (decision->mirrored == NULL)
 		return (-1);
 	mirrored = &decision->mirrored[decision->nmirrored++];
@@ -442,7 +442,8 @@ name_accounts(struct deciding *d)
 		m = d->decision->recipients[i].member;
 		/* With a header, a dropped recipient's other accounts have
 		 * nothing to do with the message. */
-		if (m != NULL && facts->header == NULL && name_account(&names, m->account_name) == -1)
+		if (m != NULL && facts->header == NULL &&
+		    name_account(&names, m->account_name) == -1)
 			return (-1);
 	}
 	if (names.n == 0)
@@ -485,8 +486,8 @@ decide(const struct settings *settings, const struct message *message,
 
 	memset(decision, 0, sizeof(*decision));
 	d.final.arena = d.chats.arena = a;
-	decision->recipients = arena_array(a, message->nrecipients,
-	    sizeof(*decision->recipients));
+	decision->recipients =
+	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
 	if (decision->recipients == NULL)
 		return (-1);
 	if (facts->category_known)

@@ -13,8 +13,8 @@
 #include "settings.h"
 #include "tag.h"
 
-static void as_it_came(struct decision *, const struct message *, enum verdict,
-    const char *);
+static void as_it_came(
+    struct decision *, const struct message *, enum verdict, const char *);
 static int reserved(const struct settings *, const struct message *,
     struct arena *, struct decision *);
 static void ask_roster(const struct settings *, struct pool *,
@@ -41,8 +41,8 @@ reserved(const struct settings *settings, const struct message *message,
 	int found;
 
 	for (i = 0; i < message->nrecipients; i++) {
-		found = address_in_domain(a, message->recipients[i],
-		    settings->telegram_domain);
+		found = address_in_domain(
+		    a, message->recipients[i], settings->telegram_domain);
 		if (found == 0)
 			continue;
 		if (found == 1)
@@ -74,8 +74,8 @@ ask_roster(const struct settings *settings, struct pool *pool,
 	store = pool_take(pool, &failure);
 	if (store == NULL)
 		goto out;
-	rc = facts_gather(settings, store, message, everybody, a, facts,
-	    &failure);
+	rc = facts_gather(
+	    settings, store, message, everybody, a, facts, &failure);
 	pool_put(pool, store);
 	if (rc == 0)
 		rc = decide(settings, message, facts, a, decision);

@@ -29,8 +29,8 @@ struct gathering {
 
 static int no_memory(struct gathering *);
 static int lookup_failed(struct gathering *);
-static int find_account(struct gathering *, const char *,
-    struct fact_account **);
+static int find_account(
+    struct gathering *, const char *, struct fact_account **);
 static int find_category(struct gathering *);
 static int read_recipient(struct gathering *, size_t);
 static bool all_known(const struct facts *);
@@ -99,14 +99,14 @@ find_category(struct gathering *g)
 	int rc;
 
 	for (i = 0; i < facts->tag.ncategories; i++) {
-		rc = store_category(g->store, facts->tag.categories[i].key,
-		    &category);
+		rc = store_category(
+		    g->store, facts->tag.categories[i].key, &category);
 		if (rc == -1)
 			return (lookup_failed(g));
 		if (rc == 0)
-			facts->category_problem = arena_printf(g->arena,
-			    "unknown category '%.80s'",
-			    facts->tag.categories[i].text);
+			facts->category_problem =
+			    arena_printf(g->arena, "unknown category '%.80s'",
+				facts->tag.categories[i].text);
 		else if (i > 0 && category.id != facts->category.id)
 			facts->category_problem = arena_printf(g->arena,
 			    "two different categories, %s and %s",
@@ -115,8 +115,8 @@ find_category(struct gathering *g)
 			facts->category = category;
 		if (rc == 0 || facts->category.id != category.id) {
 			facts->category_known = false;
-			return (facts->category_problem == NULL ? no_memory(g)
-								: 0);
+			return (
+			    facts->category_problem == NULL ? no_memory(g) : 0);
 		}
 		facts->category_known = true;
 	}
@@ -133,8 +133,7 @@ read_recipient(struct gathering *g, size_t i)
 	const char *local, *text;
 	int found;
 
-	found =
-	    address_read(g->arena, g->message->recipients[i], &r->address);
+	found = address_read(g->arena, g->message->recipients[i], &r->address);
 	if (found == -1)
 		return (no_memory(g));
 	r->readable = found == 1;
@@ -146,8 +145,8 @@ read_recipient(struct gathering *g, size_t i)
 	if (local == NULL)
 		return (no_memory(g));
 	/* What cannot be a name is looked up all the same: it is not there. */
-	if (find_account(g, account_key(local, key) == 1 ? key : local,
-		&account) != 0)
+	if (find_account(
+		g, account_key(local, key) == 1 ? key : local, &account) != 0)
 		return (-1);
 	r->account = account;
 	return (0);
@@ -172,8 +171,8 @@ take_row(void *ctx, const struct store_user *u)
 	struct gathering *g = ctx;
 	struct member *m;
 
-	g->rows = arena_grow(g->arena, g->rows, g->nrows, &g->rows_cap,
-	    sizeof(*g->rows));
+	g->rows = arena_grow(
+	    g->arena, g->rows, g->nrows, &g->rows_cap, sizeof(*g->rows));
 	if (g->rows == NULL) {
 		g->nrows = g->rows_cap = 0;
 		return (no_memory(g));
@@ -208,12 +207,12 @@ find_members(struct gathering *g, struct fact_recipient *r)
 
 	g->rows = NULL;
 	g->nrows = g->rows_cap = 0;
-	if (store_memberships(g->store, r->address.key, category, take_row,
-		g) == -1)
+	if (store_memberships(
+		g->store, r->address.key, category, take_row, g) == -1)
 		return (lookup_failed(g));
 	if (g->nrows == 0 && r->address.base != NULL &&
-	    store_memberships(g->store, r->address.base, category, take_row,
-		g) == -1)
+	    store_memberships(
+		g->store, r->address.base, category, take_row, g) == -1)
 		return (lookup_failed(g));
 	r->members = g->rows;
 	r->nmembers = g->nrows;
@@ -254,8 +253,8 @@ addressed(struct gathering *g, int64_t **ids, size_t *n)
 		for (i = 0; i < g->message->nrecipients; i++) {
 			r = &facts->recipients[i];
 			for (j = 0; j < r->nmembers; j++) {
-				*ids = arena_grow(g->arena, *ids, count, &cap,
-				    sizeof(**ids));
+				*ids = arena_grow(
+				    g->arena, *ids, count, &cap, sizeof(**ids));
 				if (*ids == NULL)
 					return (no_memory(g));
 				(*ids)[count++] = r->members[j].account;

@@ -58,12 +58,12 @@ struct facts {
 	struct tag tag;
 	struct category category;
 	bool category_known;
-	const char *category_problem; /* why not, or NULL */
+	const char *category_problem;	   /* why not, or NULL */
 	const struct fact_account *header; /* X-Notify-Account, or NULL */
 	struct fact_account **accounts;	   /* named by header or address */
 	size_t naccounts;
 	struct fact_recipient *recipients; /* as in the message */
-	struct member *people; /* users of the accounts addressed */
+	struct member *people;		   /* users of the accounts addressed */
 	size_t npeople;
 };
 

@@ -29,7 +29,10 @@ struct failure {
 	char *text; /* one line without its newline; owned by the struct */
 };
 
-#define FAILURE_INIT {FAILURE_NONE, NULL}
+#define FAILURE_INIT                                                           \
+	{                                                                      \
+		FAILURE_NONE, NULL                                             \
+	}
 
 /*
  * failure_set(f, kind, fmt, ...): note a failure in place of the one before.

@@ -68,8 +68,8 @@ struct held {
 static int bad_row(struct import *, size_t, const char *, ...)
     PRINTF_LIKE(3, 4);
 static int no_memory(struct import *);
-static int find_category(struct import *, size_t, const char *,
-    const struct category **);
+static int find_category(
+    struct import *, size_t, const char *, const struct category **);
 static int read_categories(struct import *, struct row *, const char *);
 static int compare_rows(const void *, const void *);
 static int take_user(void *, const struct store_user *);
@@ -80,8 +80,8 @@ static int make_owner(struct group *);
 static int add_user(struct group *, const struct row *, enum role);
 static int set_user(struct group *, const struct row *, bool);
 static int take_held(void *, const struct category *);
-static int set_subscriptions(struct group *, const struct row *,
-    struct store_user *, bool);
+static int set_subscriptions(
+    struct group *, const struct row *, struct store_user *, bool);
 static int remove_others(struct group *);
 static int apply_group(struct import *, struct row *, size_t, bool);
 static int take_leftover(void *, const struct store_account *);
@@ -104,8 +104,7 @@ bad_row(struct import *im, size_t number, const char *fmt, ...)
 static int
 no_memory(struct import *im)
 {
-	return (
-	    failure_set(im->changes->failure, FAILURE_MEMORY, "no memory"));
+	return (failure_set(im->changes->failure, FAILURE_MEMORY, "no memory"));
 }
 
 struct import *
@@ -205,8 +204,8 @@ import_row(struct import *im, size_t number, const char *account,
 	struct row *row;
 	char key[ACCOUNT_KEY_SIZE];
 
-	im->rows = arena_grow(c->arena, im->rows, im->n, &im->cap,
-	    sizeof(*im->rows));
+	im->rows =
+	    arena_grow(c->arena, im->rows, im->n, &im->cap, sizeof(*im->rows));
 	if (im->rows == NULL)
 		return (no_memory(im));
 	row = &im->rows[im->n];
@@ -254,8 +253,8 @@ take_user(void *ctx, const struct store_user *u)
 	struct arena *a = g->import->changes->arena;
 	struct store_user *copy;
 
-	g->users = arena_grow(a, g->users, g->nusers, &g->users_cap,
-	    sizeof(*g->users));
+	g->users = arena_grow(
+	    a, g->users, g->nusers, &g->users_cap, sizeof(*g->users));
 	if (g->users == NULL)
 		return (-1);
 	copy = &g->users[g->nusers];
@@ -277,8 +276,8 @@ load(struct group *g)
 	size_t i;
 	int found;
 
-	found = store_account(c->store, c->arena, g->rows[0].account_key,
-	    &g->account);
+	found = store_account(
+	    c->store, c->arena, g->rows[0].account_key, &g->account);
 	if (found == -1)
 		return (membership_store_failed(c));
 	g->exists = found == 1;
@@ -290,8 +289,8 @@ load(struct group *g)
 	if (store_users(c->store, g->account.id, 0, take_user, g) == -1)
 		return (membership_store_failed(c));
 	for (i = 0; i < g->nusers; i++) {
-		if (keyset_add(&g->users_by_key, g->users[i].key,
-			&g->users[i]) == -1)
+		if (keyset_add(
+			&g->users_by_key, g->users[i].key, &g->users[i]) == -1)
 			return (no_memory(g->import));
 	}
 	return (0);
@@ -349,11 +348,11 @@ make_account(struct group *g)
 {
 	struct changes *c = g->import->changes;
 
-	if (store_account_add(c->store, g->account.name,
-		g->rows[0].account_key, "", &g->account.id) == -1)
+	if (store_account_add(c->store, g->account.name, g->rows[0].account_key,
+		"", &g->account.id) == -1)
 		return (membership_store_failed(c));
-	return (membership_record(c, g->account.name, "account-add",
-	    g->account.name, ""));
+	return (membership_record(
+	    c, g->account.name, "account-add", g->account.name, ""));
 }
 
 /* Add the user of a row, and to what the group knows of the roster. */
@@ -371,8 +370,8 @@ add_user(struct group *g, const struct row *row, enum role role)
 	user->address = row->address.wire;
 	user->key = row->address.key;
 	user->role = role;
-	if (membership_add(im->changes, &g->account, &row->address, role,
-		&user->id) != 0)
+	if (membership_add(
+		im->changes, &g->account, &row->address, role, &user->id) != 0)
 		return (-1);
 	if (keyset_add(&g->users_by_key, user->key, user) == -1)
 		return (no_memory(im));
@@ -398,15 +397,14 @@ make_owner(struct group *g)
 		if (add_user(g, g->owner,
 			old == NULL ? ROLE_OWNER : ROLE_MEMBER) != 0)
 			return (-1);
-		if (keyset_find(&g->users_by_key, g->owner->address.key,
-			&found) == 0)
+		if (keyset_find(
+			&g->users_by_key, g->owner->address.key, &found) == 0)
 			return (no_memory(g->import));
 	}
 	if (old == NULL)
 		return (0);
 	new = (struct store_user *)(uintptr_t)found;
-	if (membership_transfer(g->import->changes, &g->account, old, new) !=
-	    0)
+	if (membership_transfer(g->import->changes, &g->account, old, new) != 0)
 		return (-1);
 	old->role = ROLE_USER_ADMIN;
 	new->role = ROLE_OWNER;
@@ -418,8 +416,8 @@ take_held(void *ctx, const struct category *category)
 {
 	struct held *held = ctx;
 
-	held->v = arena_grow(held->arena, held->v, held->n, &held->cap,
-	    sizeof(*held->v));
+	held->v = arena_grow(
+	    held->arena, held->v, held->n, &held->cap, sizeof(*held->v));
 	if (held->v == NULL)
 		return (-1);
 	held->v[held->n++] = *category;
@@ -443,8 +441,8 @@ set_subscriptions(struct group *g, const struct row *row,
 				break;
 		}
 		if (j == held.n &&
-		    membership_subscribe(c, &g->account, row->categories[i],
-			user) != 0)
+		    membership_subscribe(
+			c, &g->account, row->categories[i], user) != 0)
 			return (-1);
 	}
 	for (j = 0; j < held.n && exactly; j++) {
@@ -500,8 +498,8 @@ remove_others(struct group *g)
 			    "%s is to be removed; expected one row with the "
 			    "role owner",
 			    g->account.name, g->users[i].address));
-		if (membership_remove(g->import->changes, &g->account,
-			&g->users[i]) != 0)
+		if (membership_remove(
+			g->import->changes, &g->account, &g->users[i]) != 0)
 			return (-1);
 	}
 	return (0);
@@ -538,8 +536,7 @@ take_leftover(void *ctx, const struct store_account *account)
 	if (account_key(account->name, key) == 1 &&
 	    keyset_find(&left->import->accounts, key, &found) == 1)
 		return (0);
-	left->v = arena_grow(a, left->v, left->n, &left->cap,
-	    sizeof(*left->v));
+	left->v = arena_grow(a, left->v, left->n, &left->cap, sizeof(*left->v));
 	if (left->v == NULL ||
 	    (left->v[left->n] = arena_strdup(a, account->name)) == NULL)
 		return (-1);

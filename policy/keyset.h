@@ -22,11 +22,10 @@ struct keyset {
 };
 
 /* keyset_add(set, key, value): 1 added, 0 was there already, -1 no memory. */
-int keyset_add(struct keyset *, const char *key, const void *value)
-    WARN_UNUSED;
+int keyset_add(struct keyset *, const char *key, const void *value) WARN_UNUSED;
 
 /* keyset_find(set, key, value): 1 and ${*value}, or 0. */
-int keyset_find(const struct keyset *, const char *key, const void **value)
-    WARN_UNUSED;
+int keyset_find(
+    const struct keyset *, const char *key, const void **value) WARN_UNUSED;
 
 #endif

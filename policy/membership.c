@@ -17,8 +17,8 @@ struct subscriptions {
 };
 
 static int take_category(void *, const struct category *);
-static int list_subscriptions(struct changes *, int64_t,
-    struct subscriptions *);
+static int list_subscriptions(
+    struct changes *, int64_t, struct subscriptions *);
 static int end_subscription(struct changes *, const struct store_account *,
     const struct store_user *, const struct category *, const char *);
 static int check_link(struct changes *, const struct store_account *,
@@ -84,8 +84,8 @@ membership_add(struct changes *c, const struct store_account *account,
 	if (store_user_add(c->store, account->id, address->wire, address->key,
 		role, id) == -1)
 		return (membership_store_failed(c));
-	return (membership_record(c, account->name, "user-add", address->wire,
-	    role_name(role)));
+	return (membership_record(
+	    c, account->name, "user-add", address->wire, role_name(role)));
 }
 
 int
@@ -95,8 +95,8 @@ membership_subscribe(struct changes *c, const struct store_account *account,
 	if (store_subscribe(c->store, account->id, category->id, user->id) ==
 	    -1)
 		return (membership_store_failed(c));
-	return (membership_record(c, account->name, "subscribe", user->address,
-	    category->slug));
+	return (membership_record(
+	    c, account->name, "subscribe", user->address, category->slug));
 }
 
 /* ${why} goes into the record: "" for the plain wish. */
@@ -108,9 +108,9 @@ end_subscription(struct changes *c, const struct store_account *account,
 	if (store_unsubscribe(c->store, account->id, category->id, user->id) ==
 	    -1)
 		return (membership_store_failed(c));
-	return (membership_record(c, account->name, "unsubscribe",
-	    user->address,
-	    arena_printf(c->arena, "%s%s", category->slug, why)));
+	return (
+	    membership_record(c, account->name, "unsubscribe", user->address,
+		arena_printf(c->arena, "%s%s", category->slug, why)));
 }
 
 /* End the link of a user of ${role} who gets no mirrored category any more. */
@@ -127,8 +127,7 @@ check_link(struct changes *c, const struct store_account *account,
 	if (list_subscriptions(c, user->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n && role_may_link(role); i++) {
-		if (s.v[i].mirrored &&
-		    role_entitled(role, true, s.v[i].open))
+		if (s.v[i].mirrored && role_entitled(role, true, s.v[i].open))
 			return (0);
 	}
 	if (role == ROLE_OWNER)
@@ -190,8 +189,8 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	if (list_subscriptions(c, new->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n; i++) {
-		if (store_unsubscribe(c->store, account->id, s.v[i].id,
-			new->id) == -1)
+		if (store_unsubscribe(
+			c->store, account->id, s.v[i].id, new->id) == -1)
 			return (membership_store_failed(c));
 	}
 	if (membership_record(c, account->name, "account-transfer",

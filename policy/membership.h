@@ -48,8 +48,8 @@ int membership_store_failed(struct changes *);
 
 /* membership_record(c, account, action, subject, detail): strings, "" for
  * none. */
-int membership_record(struct changes *, const char *account,
-    const char *action, const char *subject, const char *detail) WARN_UNUSED;
+int membership_record(struct changes *, const char *account, const char *action,
+    const char *subject, const char *detail) WARN_UNUSED;
 
 /* membership_add(c, account, address, role, id): a new user. */
 int membership_add(struct changes *, const struct store_account *,

@@ -21,7 +21,7 @@ struct netlist {
 	struct network {
 		struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
 		unsigned bits;		 /* 0 to 128 */
-	} *v;
+	} * v;
 	size_t n;
 };
 
@@ -30,8 +30,8 @@ struct netlist {
  * Add the networks in ${text}, separated by blanks or commas, IPv6 with or
  * without brackets. 1, or 0 with ${*why} (constant text), or -1 for no memory.
  */
-int netlist_add(struct netlist *, const char *text, const char **why)
-    WARN_UNUSED;
+int netlist_add(
+    struct netlist *, const char *text, const char **why) WARN_UNUSED;
 
 /* netlist_has(list, sa): is the client at ${sa} (NULL: unknown) in it? */
 bool netlist_has(const struct netlist *, const struct sockaddr *);

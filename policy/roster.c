@@ -36,15 +36,15 @@ static int refuse(struct changes *, enum failure_kind, const char *, ...)
 static const char *shown(struct changes *, const char *);
 static void remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
 static int no_memory(struct changes *);
-static int read_address(struct changes *, const char *, struct address *,
-    const char **);
-static int find_manager(struct changes *, const struct store_account *,
-    const char *, const char *);
-static int add_fault(struct faults *, enum failure_kind, const char *,
-    const char *);
+static int read_address(
+    struct changes *, const char *, struct address *, const char **);
+static int find_manager(
+    struct changes *, const struct store_account *, const char *, const char *);
+static int add_fault(
+    struct faults *, enum failure_kind, const char *, const char *);
 static int take_user(void *, const struct store_user *);
-static int find_owner(struct changes *, const struct store_account *,
-    struct store_user *);
+static int find_owner(
+    struct changes *, const struct store_account *, struct store_user *);
 static int check_new_user(struct faults *, const struct store_account *,
     const char *, struct address *);
 static int check_subscriber(struct faults *, const struct store_account *,
@@ -108,8 +108,8 @@ read_address(struct changes *c, const char *text, struct address *address,
 	if (found == -1)
 		return (no_memory(c));
 	if (found == 0)
-		*why = arena_printf(c->arena, "is not a mail address: %s",
-		    fault);
+		*why =
+		    arena_printf(c->arena, "is not a mail address: %s", fault);
 	else if (strcmp(address->domain, s->telegram_domain) == 0)
 		*why = arena_printf(c->arena,
 		    "lies in %s, which stands for Telegram chats",
@@ -117,8 +117,7 @@ read_address(struct changes *c, const char *text, struct address *address,
 	else if (*s->account_domain != '\0' &&
 	    strcmp(address->domain, s->account_domain) == 0)
 		*why = arena_printf(c->arena,
-		    "lies in %s, which stands for accounts",
-		    s->account_domain);
+		    "lies in %s, which stands for accounts", s->account_domain);
 	else
 		return (1);
 	return (*why == NULL ? no_memory(c) : 0);
@@ -140,8 +139,8 @@ roster_address(struct changes *c, const char *text, struct address *address)
 }
 
 int
-roster_account(struct changes *c, const char *name,
-    struct store_account *account)
+roster_account(
+    struct changes *c, const char *name, struct store_account *account)
 {
 	char key[ACCOUNT_KEY_SIZE];
 	int found;
@@ -187,8 +186,8 @@ roster_user(struct changes *c, const struct store_account *account,
 
 	if (roster_address(c, text, &address) != 0)
 		return (-1);
-	found = store_user(c->store, c->arena, account->id, address.key,
-	    category, user);
+	found = store_user(
+	    c->store, c->arena, account->id, address.key, category, user);
 	if (found == -1)
 		return (membership_store_failed(c));
 	if (found == 0)
@@ -204,8 +203,8 @@ roster_role(struct changes *c, const char *name, enum role *role)
 {
 	if (role_parse(name, role) == 1)
 		return (0);
-	return (refuse(c, FAILURE_DATA,
-	    "no role \"%s\"; expected " ROLE_NAMES, shown(c, name)));
+	return (refuse(c, FAILURE_DATA, "no role \"%s\"; expected " ROLE_NAMES,
+	    shown(c, name)));
 }
 
 int
@@ -239,8 +238,8 @@ find_manager(struct changes *c, const struct store_account *account,
 		    what, account->name));
 	if (roster_address(c, as, &address) != 0)
 		return (-1);
-	found = store_user(c->store, c->arena, account->id, address.key, 0,
-	    &user);
+	found =
+	    store_user(c->store, c->arena, account->id, address.key, 0, &user);
 	if (found == -1)
 		return (membership_store_failed(c));
 	if (found == 0)
@@ -265,9 +264,9 @@ add_fault(struct faults *f, enum failure_kind kind, const char *address,
 
 	if (f->n == 0 || kind < f->kind)
 		f->kind = kind;
-	f->text = arena_printf(c->arena, "%s%s\"%s\" %s",
-	    f->n == 0 ? "" : f->text, f->n == 0 ? "" : ", ",
-	    shown(c, address), why);
+	f->text =
+	    arena_printf(c->arena, "%s%s\"%s\" %s", f->n == 0 ? "" : f->text,
+		f->n == 0 ? "" : ", ", shown(c, address), why);
 	f->n++;
 	return (f->text == NULL ? no_memory(c) : 0);
 }
@@ -278,8 +277,8 @@ take_user(void *ctx, const struct store_user *u)
 	struct users *users = ctx;
 	struct store_user *copy;
 
-	users->v = arena_grow(users->arena, users->v, users->n, &users->cap,
-	    sizeof(*users->v));
+	users->v = arena_grow(
+	    users->arena, users->v, users->n, &users->cap, sizeof(*users->v));
 	if (users->v == NULL)
 		return (-1);
 	copy = &users->v[users->n];
@@ -307,8 +306,8 @@ find_owner(struct changes *c, const struct store_account *account,
 }
 
 int
-roster_account_add(struct changes *c, const char *name, const char *title,
-    const char *owner)
+roster_account_add(
+    struct changes *c, const char *name, const char *title, const char *owner)
 {
 	struct store_account account = {.name = name, .title = title};
 	char key[ACCOUNT_KEY_SIZE];
@@ -377,8 +376,8 @@ roster_account_remove(struct changes *c, const char *name)
 	}
 	if (store_account_remove(c->store, account.id) == -1)
 		return (membership_store_failed(c));
-	return (membership_record(c, account.name, "account-remove",
-	    account.name, account.title));
+	return (membership_record(
+	    c, account.name, "account-remove", account.name, account.title));
 }
 
 /* Can ${text} become a user of the account? -1 only for a failure; a fault is
@@ -401,8 +400,8 @@ check_new_user(struct faults *f, const struct store_account *account,
 	}
 	if (account == NULL)
 		return (0);
-	found = store_user(c->store, c->arena, account->id, address->key, 0,
-	    &user);
+	found =
+	    store_user(c->store, c->arena, account->id, address->key, 0, &user);
 	if (found == -1)
 		return (membership_store_failed(c));
 	if (found == 0)
@@ -438,8 +437,8 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 	if (addresses == NULL)
 		return (no_memory(c));
 	for (i = unique = 0; i < n; i++) {
-		if (check_new_user(&faults, &account, texts[i],
-			&addresses[unique]) != 0)
+		if (check_new_user(
+			&faults, &account, texts[i], &addresses[unique]) != 0)
 			return (-1);
 		if (addresses[unique].key == NULL)
 			continue;
@@ -557,15 +556,14 @@ check_subscriber(struct faults *f, const struct store_account *account,
 		return (-1);
 	if (address.key == NULL)
 		return (0);
-	found = store_user(c->store, c->arena, account->id, address.key,
-	    category->id, user);
+	found = store_user(
+	    c->store, c->arena, account->id, address.key, category->id, user);
 	if (found == -1)
 		return (membership_store_failed(c));
 	if (found == 0) {
 		user->id = 0;
 		return (add_fault(f, FAILURE_UNKNOWN, text,
-		    arena_printf(c->arena, "is no user of %s",
-			account->name)));
+		    arena_printf(c->arena, "is no user of %s", account->name)));
 	}
 	if (role_may_receive(user->role, category->open))
 		return (0);
@@ -596,8 +594,8 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 	if (users == NULL)
 		return (no_memory(c));
 	for (i = 0; i < n; i++) {
-		if (check_subscriber(&faults, &account, &category, texts[i],
-			&users[i]) != 0)
+		if (check_subscriber(
+			&faults, &account, &category, texts[i], &users[i]) != 0)
 			return (-1);
 	}
 	if (faults.n > 0)
@@ -612,14 +610,15 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 		if (rc == 0)
 			continue;
 		if (users[i].role == ROLE_OWNER)
-			remark(c, "%s is the owner of %s and receives every "
-				  "category",
+			remark(c,
+			    "%s is the owner of %s and receives every "
+			    "category",
 			    users[i].address, account.name);
 		else if (users[i].subscribed)
 			remark(c, "%s is subscribed to %s already",
 			    users[i].address, category.slug);
-		else if (membership_subscribe(c, &account, &category,
-			     &users[i]) != 0)
+		else if (membership_subscribe(
+			     c, &account, &category, &users[i]) != 0)
 			return (-1);
 	}
 	return (0);
@@ -651,8 +650,8 @@ roster_may_unsubscribe(struct changes *c, const char *name, const char *slug,
 	struct category category;
 	struct store_user user;
 
-	return (unsubscribable(c, name, slug, text, as, &account, &category,
-	    &user));
+	return (unsubscribable(
+	    c, name, slug, text, as, &account, &category, &user));
 }
 
 int
@@ -666,8 +665,8 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 	struct store_notice notice;
 	const char *why;
 
-	if (unsubscribable(c, name, slug, text, as, &account, &category,
-		&user) != 0)
+	if (unsubscribable(
+		c, name, slug, text, as, &account, &category, &user) != 0)
 		return (-1);
 	if (address_read_strict(c->arena, confirm, &typed, &why) != 1 ||
 	    strcmp(typed.key, user.key) != 0)

@@ -24,15 +24,15 @@ struct store_user;
 
 /* roster_address(c, text, address): read what a person typed; not in a domain
  * that stands for accounts or chats. */
-int roster_address(struct changes *, const char *text, struct address *)
-    WARN_UNUSED;
+int roster_address(
+    struct changes *, const char *text, struct address *) WARN_UNUSED;
 
 /* roster_account, roster_category(c, name, found): by name, or by slug or
  * title in any spelling. Strings live in the arena. */
-int roster_account(struct changes *, const char *name, struct store_account *)
-    WARN_UNUSED;
-int roster_category(struct changes *, const char *name, struct category *)
-    WARN_UNUSED;
+int roster_account(
+    struct changes *, const char *name, struct store_account *) WARN_UNUSED;
+int roster_category(
+    struct changes *, const char *name, struct category *) WARN_UNUSED;
 
 /* roster_user(c, account, text, category, user): ${category}, an id or 0, is
  * what user->subscribed is about. */
@@ -47,15 +47,15 @@ int roster_title_ok(struct changes *, const char *title) WARN_UNUSED;
 
 int roster_account_add(struct changes *, const char *name, const char *title,
     const char *owner) WARN_UNUSED;
-int roster_account_transfer(struct changes *, const char *account,
-    const char *to) WARN_UNUSED;
+int roster_account_transfer(
+    struct changes *, const char *account, const char *to) WARN_UNUSED;
 int roster_account_remove(struct changes *, const char *account) WARN_UNUSED;
 int roster_user_add(struct changes *, const char *account, char **addresses,
     size_t n, const char *role) WARN_UNUSED;
-int roster_user_role(struct changes *, const char *account,
-    const char *address, const char *role) WARN_UNUSED;
-int roster_user_remove(struct changes *, const char *account,
-    const char *address) WARN_UNUSED;
+int roster_user_role(struct changes *, const char *account, const char *address,
+    const char *role) WARN_UNUSED;
+int roster_user_remove(
+    struct changes *, const char *account, const char *address) WARN_UNUSED;
 int roster_category_add(struct changes *, const char *slug, const char *title,
     bool open, bool mirrored) WARN_UNUSED;
 
@@ -64,8 +64,8 @@ int roster_category_add(struct changes *, const char *slug, const char *title,
  * is the address of the owner or a User Administrator.
  */
 int roster_subscribe(struct changes *, const char *account,
-    const char *category, char **addresses, size_t n, const char *as)
-    WARN_UNUSED;
+    const char *category, char **addresses, size_t n,
+    const char *as) WARN_UNUSED;
 
 /*
  * roster_may_unsubscribe(c, account, category, address, as): everything that

@@ -79,15 +79,14 @@ const struct setting settings_table[] = {
 	"the bot's user name, without the @", true},
     {"telegram", "token_file", SETTING_PATH, AT(token_file), "", NULL,
 	"the file that holds the bot's token", true},
-    {"telegram", "api", SETTING_TEXT, AT(api), "https://api.telegram.org",
-	NULL, "the base URL of the Bot API", false},
+    {"telegram", "api", SETTING_TEXT, AT(api), "https://api.telegram.org", NULL,
+	"the base URL of the Bot API", false},
     {"telegram", "max_age", SETTING_SECONDS, AT(max_age), "1d", NULL,
 	"how old a message may be and still go to a chat: a number with s, m, "
 	"h or d",
 	false},
-    {"mail", "sendmail", SETTING_PATH, AT(sendmail), "/usr/sbin/sendmail",
-	NULL, "the program that takes the mail that notify-milter writes",
-	false},
+    {"mail", "sendmail", SETTING_PATH, AT(sendmail), "/usr/sbin/sendmail", NULL,
+	"the program that takes the mail that notify-milter writes", false},
     {"mail", "from", SETTING_ADDRESS, AT(from), "", NULL,
 	"the sender of that mail; empty: the MTA's default", true},
     {NULL, NULL, SETTING_TEXT, 0, NULL, NULL, NULL, false},
@@ -108,8 +107,8 @@ static char *next_line(char *, int, void *);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
 static int known_section(const char *);
-static const char *store_value(struct reading *, const struct setting *,
-    const char *, unsigned);
+static const char *store_value(
+    struct reading *, const struct setting *, const char *, unsigned);
 static const char *store_text(void *, const char *);
 static const char *store_domain(struct reading *, void *, const char *);
 static const char *store_address(struct reading *, void *, const char *);
@@ -395,7 +394,8 @@ socket_fault(const char *value)
 	long port;
 	char *end;
 
-	if (strncmp(value, "unix:", 5) == 0 || strncmp(value, "local:", 6) == 0) {
+	if (strncmp(value, "unix:", 5) == 0 ||
+	    strncmp(value, "local:", 6) == 0) {
 		path = strchr(value, ':') + 1;
 		if (*path != '/')
 			return ("unix: and a path that begins with /");

@@ -70,11 +70,11 @@ struct setting {
 	const char *section;
 	const char *name;
 	enum setting_type type;
-	size_t offset; /* in struct settings */
-	const char *value; /* the default, as one would write it */
+	size_t offset;		    /* in struct settings */
+	const char *value;	    /* the default, as one would write it */
 	const char *const *choices; /* SETTING_CHOICE: ends with NULL */
-	const char *help;  /* one line */
-	bool optional;	   /* may be empty */
+	const char *help;	    /* one line */
+	bool optional;		    /* may be empty */
 };
 
 /* The table; ends with a NULL section. */

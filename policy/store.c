@@ -85,18 +85,18 @@ static const char schema[] =
     "  error TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
 
-#define USER_COLUMNS                                                          \
-	"u.id, u.account, a.name, u.address, u.key, u.role,"                  \
-	" EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"   \
-	"  AND s.category = ?2 AND s.user = u.id),"                           \
+#define USER_COLUMNS                                                           \
+	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \
+	" EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"    \
+	"  AND s.category = ?2 AND s.user = u.id),"                            \
 	" coalesce(l.id, 0), coalesce(l.chat, 0)"
-#define USER_TABLES                                                           \
-	" FROM user u JOIN account a ON a.id = u.account"                     \
+#define USER_TABLES                                                            \
+	" FROM user u JOIN account a ON a.id = u.account"                      \
 	" LEFT JOIN link l ON l.user = u.id "
 #define CATEGORY_COLUMNS "c.id, c.slug, c.title, c.subscriber, c.telegram"
-#define ACCOUNT_COLUMNS                                                       \
-	"a.id, a.name, a.title, coalesce((SELECT u.address FROM user u"       \
-	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                 \
+#define ACCOUNT_COLUMNS                                                        \
+	"a.id, a.name, a.title, coalesce((SELECT u.address FROM user u"        \
+	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                  \
 	" (SELECT count(*) FROM user u WHERE u.account = a.id)"
 
 enum sql {
@@ -149,8 +149,7 @@ static const char *const statements[SQL_COUNT] = {
 	"INSERT INTO category_key(key, category) VALUES (?1, ?2)",
     [SQL_ACCOUNT] =
 	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
-    [SQL_ACCOUNTS] =
-	"SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
+    [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
@@ -188,20 +187,18 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_CHANGES] = "SELECT at, actor, account, action, subject, detail"
 		    " FROM change WHERE ?1 IS NULL OR account = ?1"
 		    " ORDER BY id",
-    [SQL_EXPORT] =
-	"SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
-	" FROM account a JOIN user u ON u.account = a.id"
-	" LEFT JOIN subscription s ON s.user = u.id"
-	" LEFT JOIN category c ON c.id = s.category"
-	" WHERE ?1 = 0 OR a.id = ?1"
-	" ORDER BY a.key, u.role <> 'owner', u.key, c.id",
+    [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
+		   " FROM account a JOIN user u ON u.account = a.id"
+		   " LEFT JOIN subscription s ON s.user = u.id"
+		   " LEFT JOIN category c ON c.id = s.category"
+		   " WHERE ?1 = 0 OR a.id = ?1"
+		   " ORDER BY a.key, u.role <> 'owner', u.key, c.id",
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, category,"
 		       " actor) VALUES (?1, ?2, ?3, ?4, ?5)",
-    [SQL_NOTICE_TAKE] =
-	"UPDATE notice SET state = 'handing', tries = tries + 1"
-	" WHERE id = (SELECT min(id) FROM notice"
-	"  WHERE state = 'pending' AND id > ?1)"
-	" RETURNING id, at, account, address, category, actor",
+    [SQL_NOTICE_TAKE] = "UPDATE notice SET state = 'handing', tries = tries + 1"
+			" WHERE id = (SELECT min(id) FROM notice"
+			"  WHERE state = 'pending' AND id > ?1)"
+			" RETURNING id, at, account, address, category, actor",
     [SQL_NOTICE_SENT] =
 	"UPDATE notice SET state = 'sent', error = '' WHERE id = ?1",
     [SQL_NOTICE_FAILED] =
@@ -224,12 +221,11 @@ static int number(struct store *, enum sql, int64_t *);
 static int make_schema(struct store *);
 static int check_schema(struct store *, int64_t *);
 static int read_category(struct db_stmt *, struct category *);
-static int each_category(struct store *, struct db_stmt *, store_category_fn *,
-    void *);
+static int each_category(
+    struct store *, struct db_stmt *, store_category_fn *, void *);
 static void read_account(struct db_stmt *, struct store_account *);
 static int read_user(struct store *, struct db_stmt *, struct store_user *);
-static int each_user(struct store *, struct db_stmt *, store_user_fn *,
-    void *);
+static int each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 static int copy(struct store *, struct arena *, const char **);
 
 static int
@@ -255,8 +251,8 @@ bound(struct store *s, enum sql which, const char *types, ...)
 		if (*types == 'i')
 			db_bind_int(s->stmts[which], i, va_arg(ap, int64_t));
 		else
-			db_bind_text(s->stmts[which], i,
-			    va_arg(ap, const char *));
+			db_bind_text(
+			    s->stmts[which], i, va_arg(ap, const char *));
 	}
 	va_end(ap);
 	return (s->stmts[which]);
@@ -318,8 +314,8 @@ number(struct store *s, enum sql which, int64_t *n)
 }
 
 struct store *
-store_open(const char *url, enum db_mode mode, int wait,
-    struct failure *failure)
+store_open(
+    const char *url, enum db_mode mode, int wait, struct failure *failure)
 {
 	struct store *s;
 
@@ -400,8 +396,9 @@ make_schema(struct store *s)
 		    store_category_add(s, c, key[0], key[1]) == -1)
 			return (-1);
 	}
-	if (db_exec(s->db, "PRAGMA application_id = 1313690196;"
-			   "PRAGMA user_version = 1") != 0)
+	if (db_exec(s->db,
+		"PRAGMA application_id = 1313690196;"
+		"PRAGMA user_version = 1") != 0)
 		return (failed(s));
 	return (0);
 }
@@ -478,7 +475,8 @@ read_category(struct db_stmt *stmt, struct category *c)
 	const char *slug = db_text(stmt, 1), *title = db_text(stmt, 2);
 
 	c->id = db_int(stmt, 0);
-	if (strlen(slug) >= sizeof(c->slug) || strlen(title) >= sizeof(c->title))
+	if (strlen(slug) >= sizeof(c->slug) ||
+	    strlen(title) >= sizeof(c->title))
 		return (-1);
 	strcpy(c->slug, slug);
 	strcpy(c->title, title);
@@ -506,8 +504,8 @@ store_category(struct store *s, const char *key, struct category *c)
 }
 
 static int
-each_category(struct store *s, struct db_stmt *stmt, store_category_fn *fn,
-    void *ctx)
+each_category(
+    struct store *s, struct db_stmt *stmt, store_category_fn *fn, void *ctx)
 {
 	struct category c;
 	int rc;
@@ -613,8 +611,8 @@ int
 store_account_add(struct store *s, const char *name, const char *key,
     const char *title, int64_t *id)
 {
-	return (run_for_id(s,
-	    bound(s, SQL_ACCOUNT_ADD, "ttt", name, key, title), id));
+	return (run_for_id(
+	    s, bound(s, SQL_ACCOUNT_ADD, "ttt", name, key, title), id));
 }
 
 int
@@ -661,24 +659,24 @@ int
 store_memberships(struct store *s, const char *key, int64_t category,
     store_user_fn *fn, void *ctx)
 {
-	return (each_user(s, bound(s, SQL_MEMBERSHIPS, "ti", key, category),
-	    fn, ctx));
+	return (each_user(
+	    s, bound(s, SQL_MEMBERSHIPS, "ti", key, category), fn, ctx));
 }
 
 int
 store_recipients(struct store *s, int64_t account, int64_t category,
     store_user_fn *fn, void *ctx)
 {
-	return (each_user(s, bound(s, SQL_RECIPIENTS, "ii", account, category),
-	    fn, ctx));
+	return (each_user(
+	    s, bound(s, SQL_RECIPIENTS, "ii", account, category), fn, ctx));
 }
 
 int
 store_users(struct store *s, int64_t account, int64_t category,
     store_user_fn *fn, void *ctx)
 {
-	return (each_user(s, bound(s, SQL_USERS, "ii", account, category), fn,
-	    ctx));
+	return (each_user(
+	    s, bound(s, SQL_USERS, "ii", account, category), fn, ctx));
 }
 
 int
@@ -716,8 +714,8 @@ store_user_add(struct store *s, int64_t account, const char *address,
 int
 store_user_set_role(struct store *s, int64_t user, enum role role)
 {
-	return (run(s,
-	    bound(s, SQL_USER_SET_ROLE, "it", user, role_name(role))));
+	return (
+	    run(s, bound(s, SQL_USER_SET_ROLE, "it", user, role_name(role))));
 }
 
 int
@@ -727,27 +725,27 @@ store_user_remove(struct store *s, int64_t user)
 }
 
 int
-store_subscriptions(struct store *s, int64_t user, store_category_fn *fn,
-    void *ctx)
+store_subscriptions(
+    struct store *s, int64_t user, store_category_fn *fn, void *ctx)
 {
-	return (each_category(s, bound(s, SQL_SUBSCRIPTIONS, "i", user), fn,
-	    ctx));
+	return (
+	    each_category(s, bound(s, SQL_SUBSCRIPTIONS, "i", user), fn, ctx));
 }
 
 int
-store_subscribe(struct store *s, int64_t account, int64_t category,
-    int64_t user)
+store_subscribe(
+    struct store *s, int64_t account, int64_t category, int64_t user)
 {
-	return (run(s,
-	    bound(s, SQL_SUBSCRIBE, "iii", account, category, user)));
+	return (
+	    run(s, bound(s, SQL_SUBSCRIBE, "iii", account, category, user)));
 }
 
 int
-store_unsubscribe(struct store *s, int64_t account, int64_t category,
-    int64_t user)
+store_unsubscribe(
+    struct store *s, int64_t account, int64_t category, int64_t user)
 {
-	return (run(s,
-	    bound(s, SQL_UNSUBSCRIBE, "iii", account, category, user)));
+	return (
+	    run(s, bound(s, SQL_UNSUBSCRIBE, "iii", account, category, user)));
 }
 
 int
@@ -765,8 +763,8 @@ store_record(struct store *s, const struct store_change *c)
 }
 
 int
-store_changes(struct store *s, const char *account, store_change_fn *fn,
-    void *ctx)
+store_changes(
+    struct store *s, const char *account, store_change_fn *fn, void *ctx)
 {
 	struct store_change c;
 	struct db_stmt *stmt;
@@ -822,8 +820,8 @@ store_notice_add(struct store *s, const struct store_notice *n)
 }
 
 int
-store_notice_take(struct store *s, struct arena *a, int64_t after,
-    struct store_notice *n)
+store_notice_take(
+    struct store *s, struct arena *a, int64_t after, struct store_notice *n)
 {
 	struct db_stmt *stmt;
 	int rc;

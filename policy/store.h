@@ -86,8 +86,8 @@ typedef int store_export_fn(void *, const struct store_export *);
  * store_open(url, mode, wait, failure): open the database; ${wait} is how
  * many milliseconds a lock is waited for. NULL and ${failure} if it cannot be.
  */
-struct store *store_open(const char *url, enum db_mode, int wait,
-    struct failure *) WARN_UNUSED;
+struct store *store_open(
+    const char *url, enum db_mode, int wait, struct failure *) WARN_UNUSED;
 
 /* store_close(s): NULL is fine. */
 void store_close(struct store *);
@@ -116,8 +116,8 @@ void store_end(struct store *);
 int store_check(struct store *) WARN_UNUSED;
 
 /* Categories. ${key} as category_key() gives it. */
-int store_category(struct store *, const char *key, struct category *)
-    WARN_UNUSED;
+int store_category(
+    struct store *, const char *key, struct category *) WARN_UNUSED;
 int store_categories(struct store *, store_category_fn *, void *) WARN_UNUSED;
 int store_category_add(struct store *, const struct category *,
     const char *slug_key, const char *title_key) WARN_UNUSED;
@@ -145,16 +145,16 @@ int store_recipients(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
-int store_user(struct store *, struct arena *, int64_t account,
-    const char *key, int64_t category, struct store_user *) WARN_UNUSED;
+int store_user(struct store *, struct arena *, int64_t account, const char *key,
+    int64_t category, struct store_user *) WARN_UNUSED;
 int store_user_add(struct store *, int64_t account, const char *address,
     const char *key, enum role, int64_t *id) WARN_UNUSED;
 int store_user_set_role(struct store *, int64_t user, enum role) WARN_UNUSED;
 int store_user_remove(struct store *, int64_t user) WARN_UNUSED;
 
 /* Subscriptions. Removing gives 0 if there was none. */
-int store_subscriptions(struct store *, int64_t user, store_category_fn *,
-    void *) WARN_UNUSED;
+int store_subscriptions(
+    struct store *, int64_t user, store_category_fn *, void *) WARN_UNUSED;
 int store_subscribe(struct store *, int64_t account, int64_t category,
     int64_t user) WARN_UNUSED;
 int store_unsubscribe(struct store *, int64_t account, int64_t category,
@@ -165,13 +165,13 @@ int store_link_end(struct store *, int64_t user) WARN_UNUSED;
 
 /* The record. ${account}: its name, or NULL for all; oldest first. */
 int store_record(struct store *, const struct store_change *) WARN_UNUSED;
-int store_changes(struct store *, const char *account, store_change_fn *,
-    void *) WARN_UNUSED;
+int store_changes(
+    struct store *, const char *account, store_change_fn *, void *) WARN_UNUSED;
 
 /* store_export(s, account, fn, ctx): all rows of one account (its id; 0: of
  * all), ordered by account, owner first, address and category. */
-int store_export(struct store *, int64_t account, store_export_fn *, void *)
-    WARN_UNUSED;
+int store_export(
+    struct store *, int64_t account, store_export_fn *, void *) WARN_UNUSED;
 
 /*
  * Notices. A notice is pending until somebody takes it; taken, until the
@@ -182,8 +182,8 @@ int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
 int store_notice_take(struct store *, struct arena *, int64_t after,
     struct store_notice *) WARN_UNUSED;
 int store_notice_sent(struct store *, int64_t id) WARN_UNUSED;
-int store_notice_failed(struct store *, int64_t id, const char *error)
-    WARN_UNUSED;
+int store_notice_failed(
+    struct store *, int64_t id, const char *error) WARN_UNUSED;
 
 /* Numbers for `notifyctl check`. */
 struct store_health {

@@ -75,8 +75,8 @@ read_category(struct arena *a, const char *value, struct tag *tag)
 	if (text == NULL)
 		return (-1);
 	if (category_key(text, key) != 1) {
-		tag->problem = arena_printf(a,
-		    "no category can be read from '%.*s'", SHOWN, text);
+		tag->problem = arena_printf(
+		    a, "no category can be read from '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);
 	}
 	for (i = 0; i < tag->ncategories; i++) {
@@ -108,9 +108,8 @@ read_account(struct arena *a, const char *value, struct tag *tag)
 		return (tag->problem == NULL ? -1 : 0);
 	}
 	if (tag->account != NULL && strcmp(tag->account, key) != 0) {
-		tag->problem =
-		    arena_printf(a, "two different accounts, %s and %s",
-			tag->account, key);
+		tag->problem = arena_printf(
+		    a, "two different accounts, %s and %s", tag->account, key);
 		return (tag->problem == NULL ? -1 : 0);
 	}
 	if (tag->account == NULL)
@@ -119,8 +118,8 @@ read_account(struct arena *a, const char *value, struct tag *tag)
 }
 
 int
-tag_read(struct arena *a, const struct header *headers, size_t n,
-    struct tag *tag)
+tag_read(
+    struct arena *a, const struct header *headers, size_t n, struct tag *tag)
 {
 	size_t i;
 	int rc;

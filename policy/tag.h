@@ -24,8 +24,8 @@ struct tag {
 	bool present;	     /* is there an X-Notify-Category at all? */
 	const char *problem; /* why it cannot be understood, or NULL */
 	struct {
-		const char *key;  /* as category_key() gives it */
-		const char *text; /* as it was written, decoded */
+		const char *key;     /* as category_key() gives it */
+		const char *text;    /* as it was written, decoded */
 	} categories[TAG_SPELLINGS]; /* with different keys */
 	size_t ncategories;
 	const char *account; /* key of the X-Notify-Account, or NULL */
@@ -35,8 +35,8 @@ struct tag {
 bool tag_present(const struct header *, size_t) WARN_UNUSED;
 
 /* tag_read(a, headers, n, tag): 0, or -1 for no memory. */
-int tag_read(struct arena *, const struct header *, size_t, struct tag *)
-    WARN_UNUSED;
+int tag_read(
+    struct arena *, const struct header *, size_t, struct tag *) WARN_UNUSED;
 
 /* tag_start(): before the first tag_read(), while there is one thread. */
 void tag_start(void);

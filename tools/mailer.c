@@ -32,12 +32,12 @@
 
 extern char **environ;
 
-static GMimeMessage *compose(const struct settings *,
-    const struct store_notice *);
+static GMimeMessage *compose(
+    const struct settings *, const struct store_notice *);
 static char *notice_text(const struct store_notice *);
 static int write_file(GMimeMessage *);
-static int run_sendmail(const struct settings *, const char *, int,
-    struct failure *);
+static int run_sendmail(
+    const struct settings *, const char *, int, struct failure *);
 static int wait_for(pid_t, int *);
 
 void
@@ -79,10 +79,10 @@ compose(const struct settings *settings, const struct store_notice *n)
 
 	message = g_mime_message_new(TRUE);
 	if (*settings->from != '\0')
-		g_mime_message_add_mailbox(message, GMIME_ADDRESS_TYPE_FROM,
-		    NULL, settings->from);
-	g_mime_message_add_mailbox(message, GMIME_ADDRESS_TYPE_TO, NULL,
-	    n->address);
+		g_mime_message_add_mailbox(
+		    message, GMIME_ADDRESS_TYPE_FROM, NULL, settings->from);
+	g_mime_message_add_mailbox(
+	    message, GMIME_ADDRESS_TYPE_TO, NULL, n->address);
 	text = g_strdup_printf("You no longer receive \"%s\" for account %s",
 	    n->category, n->account);
 	g_mime_message_set_subject(message, text, "utf-8");
@@ -95,15 +95,15 @@ compose(const struct settings *settings, const struct store_notice *n)
 	    domain == NULL ? "localhost.localdomain" : domain + 1);
 	g_mime_message_set_message_id(message, id);
 	g_free(id);
-	g_mime_object_set_header(GMIME_OBJECT(message), "Auto-Submitted",
-	    "auto-generated", NULL);
+	g_mime_object_set_header(
+	    GMIME_OBJECT(message), "Auto-Submitted", "auto-generated", NULL);
 	part = g_mime_text_part_new_with_subtype("plain");
 	g_mime_text_part_set_charset(part, "utf-8");
 	text = notice_text(n);
 	g_mime_text_part_set_text(part, text);
 	g_free(text);
-	g_mime_part_set_content_encoding(GMIME_PART(part),
-	    GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+	g_mime_part_set_content_encoding(
+	    GMIME_PART(part), GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
 	g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
 	g_object_unref(part);
 	return (message);
@@ -163,18 +163,18 @@ run_sendmail(const struct settings *settings, const char *to, int fd,
 	posix_spawn_file_actions_t actions;
 	char *argv[] = {settings->sendmail, "-i", "-f", settings->from, "--",
 	    (char *)(uintptr_t)to, NULL};
-	char *argv_default[] = {settings->sendmail, "-i", "--",
-	    (char *)(uintptr_t)to, NULL};
+	char *argv_default[] = {
+	    settings->sendmail, "-i", "--", (char *)(uintptr_t)to, NULL};
 	pid_t pid;
 	int rc, status;
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
 	/* Its words are not ours: our output is JSON, or one line. */
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
-	    O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
-	    O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(
+	    &actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(
+	    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	rc = posix_spawn(&pid, settings->sendmail, &actions, NULL,
 	    *settings->from == '\0' ? argv_default : argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
@@ -190,9 +190,9 @@ run_sendmail(const struct settings *settings, const char *to, int fd,
 		    "%s was ended by signal %d", settings->sendmail,
 		    WTERMSIG(status)));
 	if (WEXITSTATUS(status) != 0)
-		return (failure_set(failure, FAILURE_IO,
-		    "%s ended with status %d", settings->sendmail,
-		    WEXITSTATUS(status)));
+		return (
+		    failure_set(failure, FAILURE_IO, "%s ended with status %d",
+			settings->sendmail, WEXITSTATUS(status)));
 	return (0);
 }
 
@@ -207,8 +207,8 @@ mailer_notice(const struct settings *settings, const struct store_notice *n,
 	fd = write_file(message);
 	g_object_unref(message);
 	if (fd == -1)
-		return (failure_set(failure, FAILURE_IO, "a mail: %s",
-		    strerror(errno)));
+		return (failure_set(
+		    failure, FAILURE_IO, "a mail: %s", strerror(errno)));
 	rc = run_sendmail(settings, n->address, fd, failure);
 	close(fd);
 	return (rc);

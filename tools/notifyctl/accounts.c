@@ -76,8 +76,7 @@ accounts_show(struct ctl *ctl, const struct arguments *args)
 static int
 transfer(struct ctl *ctl, const struct arguments *args)
 {
-	return (
-	    roster_account_transfer(&ctl->changes, args->v[0], args->v[1]));
+	return (roster_account_transfer(&ctl->changes, args->v[0], args->v[1]));
 }
 
 int

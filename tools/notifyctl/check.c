@@ -33,8 +33,8 @@ enum grade { GRADE_OK, GRADE_WARNING, GRADE_ERROR };
 
 extern char **environ;
 
-static void finding(struct ctl *, enum grade, const char *, const char *,
-    const char *);
+static void finding(
+    struct ctl *, enum grade, const char *, const char *, const char *);
 static const char *printed(struct ctl *, const char *, ...) PRINTF_LIKE(2, 3);
 static const char *capture(struct ctl *, const char *const *);
 static const char *postconf(struct ctl *, const char *);
@@ -45,8 +45,8 @@ static void check_rights(struct ctl *);
 static void check_socket(struct ctl *);
 static int connects(const char *);
 static bool lists_socket(struct ctl *, const char *, const char *);
-static void check_milters(struct ctl *, const char *, const char *,
-    const char *);
+static void check_milters(
+    struct ctl *, const char *, const char *, const char *);
 static void check_transport(struct ctl *);
 static void check_postfix(struct ctl *);
 
@@ -96,8 +96,8 @@ capture(struct ctl *ctl, const char *const *argv)
 		return (NULL);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
-	    O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(
+	    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	rc = posix_spawnp(&pid, argv[0], &actions, NULL,
 	    (char *const *)(uintptr_t)argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
@@ -169,16 +169,18 @@ check_rights(struct ctl *ctl)
 	slash[slash == path] = '\0';
 	if (st.st_uid != pw->pw_uid)
 		finding(ctl, GRADE_ERROR, "database",
-		    printed(ctl, "%s does not belong to %s, so the milter may "
-				 "be unable to read it and defers tagged mail",
+		    printed(ctl,
+			"%s does not belong to %s, so the milter may "
+			"be unable to read it and defers tagged mail",
 			s->url, s->user),
 		    printed(ctl, "chown %s: %s*", s->user, s->url));
 	if (stat(path, &dir) == 0 && dir.st_uid != pw->pw_uid &&
 	    !(dir.st_mode & S_IWOTH) &&
 	    !(dir.st_gid == pw->pw_gid && (dir.st_mode & S_IWGRP)))
 		finding(ctl, GRADE_ERROR, "database",
-		    printed(ctl, "%s cannot make files in %s, which SQLite "
-				 "needs beside the database",
+		    printed(ctl,
+			"%s cannot make files in %s, which SQLite "
+			"needs beside the database",
 			s->user, path),
 		    printed(ctl, "chown %s: %s", s->user, path));
 }
@@ -190,8 +192,7 @@ check_roster(struct ctl *ctl)
 
 	if (store_health(ctl->store, &h) == -1) {
 		finding(ctl, GRADE_ERROR, "database",
-		    printed(ctl, "%s",
-			failure_text(store_failure(ctl->store))),
+		    printed(ctl, "%s", failure_text(store_failure(ctl->store))),
 		    "restore it from a backup");
 		return;
 	}
@@ -202,23 +203,26 @@ check_roster(struct ctl *ctl)
 	    "");
 	if (h.accounts_without_owner > 0)
 		finding(ctl, GRADE_ERROR, "roster",
-		    printed(ctl, "%lld accounts have no owner, so nobody may "
-				 "be left to get their mail",
+		    printed(ctl,
+			"%lld accounts have no owner, so nobody may "
+			"be left to get their mail",
 			(long long)h.accounts_without_owner),
 		    "find them with \"notifyctl account list\", name an owner "
 		    "with \"notifyctl import\"");
 	if (h.notices_pending > 0)
 		finding(ctl, GRADE_WARNING, "notices",
-		    printed(ctl, "%lld notices to users wait to be handed to "
-				 "sendmail",
+		    printed(ctl,
+			"%lld notices to users wait to be handed to "
+			"sendmail",
 			(long long)h.notices_pending),
 		    "\"notifyctl init\" tries again; [mail] sendmail must name "
 		    "a program that works");
 	if (h.notices_in_doubt > 0)
 		finding(ctl, GRADE_WARNING, "notices",
-		    printed(ctl, "%lld notices were being handed over when "
-				 "notifyctl was stopped; whether they were "
-				 "sent is in the mail log",
+		    printed(ctl,
+			"%lld notices were being handed over when "
+			"notifyctl was stopped; whether they were "
+			"sent is in the mail log",
 			(long long)h.notices_in_doubt),
 		    "tell those users yourself if not; they are not sent "
 		    "again");
@@ -229,8 +233,7 @@ check_database(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
 
-	ctl->store =
-	    store_open(ctl->settings->url, DB_READ, WAIT_MS, &failure);
+	ctl->store = store_open(ctl->settings->url, DB_READ, WAIT_MS, &failure);
 	if (ctl->store == NULL) {
 		finding(ctl, GRADE_ERROR, "database",
 		    printed(ctl, "%s", failure_text(&failure)),
@@ -247,8 +250,7 @@ check_database(struct ctl *ctl)
 	}
 	if (store_check(ctl->store) != 0)
 		finding(ctl, GRADE_ERROR, "database",
-		    printed(ctl, "%s",
-			failure_text(store_failure(ctl->store))),
+		    printed(ctl, "%s", failure_text(store_failure(ctl->store))),
 		    "restore it from a backup, or \"notifyctl export\" what "
 		    "can be read into a new one");
 	else
@@ -285,9 +287,10 @@ check_socket(struct ctl *ctl)
 
 	if (strncmp(s->socket, "inet", 4) == 0) {
 		finding(ctl, GRADE_WARNING, "socket",
-		    printed(ctl, "%s is TCP, which costs each message that is "
-				 "changed some 40 ms at Postfix, and lets in "
-				 "whoever reaches the port",
+		    printed(ctl,
+			"%s is TCP, which costs each message that is "
+			"changed some 40 ms at Postfix, and lets in "
+			"whoever reaches the port",
 			s->socket),
 		    "use a unix: socket where the MTA is on this machine");
 		return;
@@ -307,16 +310,17 @@ check_socket(struct ctl *ctl)
 	}
 	if (connects(path) != 0) {
 		finding(ctl, GRADE_ERROR, "socket",
-		    printed(ctl, "nobody answers at %s: %s", path,
-			strerror(errno)),
+		    printed(
+			ctl, "nobody answers at %s: %s", path, strerror(errno)),
 		    errno == EACCES ? "run this check as root"
 				    : "start notify-milter");
 		return;
 	}
 	if (!(st.st_mode & S_IWGRP) || st.st_gid == 0)
 		finding(ctl, GRADE_WARNING, "socket",
-		    printed(ctl, "%s does not belong to Postfix's group, so "
-				 "Postfix may not get in",
+		    printed(ctl,
+			"%s does not belong to Postfix's group, so "
+			"Postfix may not get in",
 			path),
 		    "make its directory belong to the group postfix, then "
 		    "restart notify-milter");
@@ -345,8 +349,8 @@ lists_socket(struct ctl *ctl, const char *milters, const char *queue)
 			/* inet:port@host there is inet:host:port here. */
 			path = strrchr(word, ':') + 1;
 			if (strncmp(word, "inet", 4) == 0 &&
-			    strncmp(strchr(ours, ':') + 1, path,
-				strlen(path)) == 0)
+			    strncmp(
+				strchr(ours, ':') + 1, path, strlen(path)) == 0)
 				return (true);
 			continue;
 		}
@@ -362,8 +366,8 @@ lists_socket(struct ctl *ctl, const char *milters, const char *queue)
 }
 
 static void
-check_milters(struct ctl *ctl, const char *name, const char *queue,
-    const char *matters)
+check_milters(
+    struct ctl *ctl, const char *name, const char *queue, const char *matters)
 {
 	const char *value, *socket_name, *path;
 
@@ -379,8 +383,7 @@ check_milters(struct ctl *ctl, const char *name, const char *queue,
 	path = strchr(socket_name, ':') + 1;
 	if (queue != NULL && strncmp(path, queue, strlen(queue)) == 0 &&
 	    path[strlen(queue)] == '/')
-		socket_name =
-		    printed(ctl, "unix:%s", path + strlen(queue) + 1);
+		socket_name = printed(ctl, "unix:%s", path + strlen(queue) + 1);
 	finding(ctl, GRADE_ERROR, "postfix",
 	    printed(ctl, "%s does not name the milter, so %s", name, matters),
 	    printed(ctl, "postconf -e '%s = %s%s%s'", name, socket_name,
@@ -391,8 +394,8 @@ check_milters(struct ctl *ctl, const char *name, const char *queue,
 static void
 check_transport(struct ctl *ctl)
 {
-	const char *argv[] = {"postmap", "-q", ctl->settings->telegram_domain,
-	    NULL, NULL};
+	const char *argv[] = {
+	    "postmap", "-q", ctl->settings->telegram_domain, NULL, NULL};
 	const char *maps, *found;
 	char *copy, *word, *rest;
 
@@ -413,19 +416,21 @@ check_transport(struct ctl *ctl)
 		}
 	}
 	finding(ctl, GRADE_WARNING, "postfix",
-	    printed(ctl, "transport_maps has no route for %s, so what is "
-			 "mirrored to Telegram would bounce",
+	    printed(ctl,
+		"transport_maps has no route for %s, so what is "
+		"mirrored to Telegram would bounce",
 		ctl->settings->telegram_domain),
-	    printed(ctl, "add the line \"%s notify-telegram:\" to a transport "
-			 "map",
+	    printed(ctl,
+		"add the line \"%s notify-telegram:\" to a transport "
+		"map",
 		ctl->settings->telegram_domain));
 }
 
 static void
 check_postfix(struct ctl *ctl)
 {
-	static const char *const maps[] = {"canonical_maps",
-	    "recipient_canonical_maps", NULL};
+	static const char *const maps[] = {
+	    "canonical_maps", "recipient_canonical_maps", NULL};
 	const char *queue, *value;
 	int i;
 
@@ -442,9 +447,10 @@ check_postfix(struct ctl *ctl)
 	value = postconf(ctl, "milter_default_action");
 	if (value != NULL && strcmp(value, "tempfail") != 0)
 		finding(ctl, GRADE_ERROR, "postfix",
-		    printed(ctl, "milter_default_action = %s: while the "
-				 "milter is away, tagged mail goes out to "
-				 "whomever it was addressed",
+		    printed(ctl,
+			"milter_default_action = %s: while the "
+			"milter is away, tagged mail goes out to "
+			"whomever it was addressed",
 			value),
 		    "postconf -e 'milter_default_action = tempfail'");
 	for (i = 0; maps[i] != NULL; i++) {
@@ -452,9 +458,10 @@ check_postfix(struct ctl *ctl)
 		if (value == NULL || *value == '\0')
 			continue;
 		finding(ctl, GRADE_WARNING, "postfix",
-		    printed(ctl, "%s rewrites recipients: in mail from "
-				 "sendmail(1) the milter sees the new address, "
-				 "and its deletion does nothing",
+		    printed(ctl,
+			"%s rewrites recipients: in mail from "
+			"sendmail(1) the milter sees the new address, "
+			"and its deletion does nothing",
 			maps[i]),
 		    "have tagged mail submitted by SMTP, or let that map "
 		    "change no recipient of tagged mail");
@@ -467,8 +474,8 @@ check_postfix(struct ctl *ctl)
 int
 check_all(struct ctl *ctl, const struct arguments *args)
 {
-	static const char *const columns[] = {"grade:GRADE", "part:PART",
-	    "what:WHAT", "mend:WHAT TO DO", NULL};
+	static const char *const columns[] = {
+	    "grade:GRADE", "part:PART", "what:WHAT", "mend:WHAT TO DO", NULL};
 
 	(void)args;
 	output_table(ctl->out, "findings", columns);

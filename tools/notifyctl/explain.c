@@ -33,26 +33,26 @@ struct reading {
 	size_t recipients_cap, headers_cap;
 };
 
-static int read_headers(struct ctl *, const struct arguments *, char **,
-    size_t *);
+static int read_headers(
+    struct ctl *, const struct arguments *, char **, size_t *);
 static int add_recipient(struct reading *, const char *);
 static int add_header(struct reading *, const char *, const char *);
 static int addresses_of(struct reading *, InternetAddressList *);
 static int take_headers(struct reading *, GMimeMessage *);
-static int take_recipients(struct reading *, GMimeMessage *,
-    const struct arguments *);
+static int take_recipients(
+    struct reading *, GMimeMessage *, const struct arguments *);
 static int parse(struct reading *, const struct arguments *);
-static void person(struct output *, const char *, bool, const char *,
-    const char *);
-static int people(struct ctl *, const struct message *,
-    const struct decision *);
-static void summary(struct ctl *, const struct arguments *,
-    const struct decision *);
+static void person(
+    struct output *, const char *, bool, const char *, const char *);
+static int people(
+    struct ctl *, const struct message *, const struct decision *);
+static void summary(
+    struct ctl *, const struct arguments *, const struct decision *);
 
 /* Everything up to the empty line; the body does not matter. */
 static int
-read_headers(struct ctl *ctl, const struct arguments *args, char **text,
-    size_t *len)
+read_headers(
+    struct ctl *ctl, const struct arguments *args, char **text, size_t *len)
 {
 	const char *name;
 	char *line = NULL;
@@ -76,9 +76,8 @@ read_headers(struct ctl *ctl, const struct arguments *args, char **text,
 			fclose(in);
 		return (ctl_no_memory(ctl));
 	}
-	while ((n = getline(&line, &size, in)) > 0 &&
-	    strcmp(line, "\n") != 0 && strcmp(line, "\r\n") != 0 &&
-	    (size_t)ftello(out) < HEADERS_MAX)
+	while ((n = getline(&line, &size, in)) > 0 && strcmp(line, "\n") != 0 &&
+	    strcmp(line, "\r\n") != 0 && (size_t)ftello(out) < HEADERS_MAX)
 		fwrite(line, 1, (size_t)n, out);
 	fputs("\n", out);
 	n = ferror(in) ? -1 : 0;
@@ -116,8 +115,8 @@ add_header(struct reading *r, const char *name, const char *value)
 	struct arena *a = r->ctl->arena;
 	struct header *h;
 
-	m->headers = arena_grow(a, m->headers, m->nheaders, &r->headers_cap,
-	    sizeof(*m->headers));
+	m->headers = arena_grow(
+	    a, m->headers, m->nheaders, &r->headers_cap, sizeof(*m->headers));
 	if (m->headers == NULL)
 		return (ctl_no_memory(r->ctl));
 	h = &m->headers[m->nheaders++];
@@ -176,8 +175,8 @@ addresses_of(struct reading *r, InternetAddressList *list)
 
 /* Those on the command line, or else those in the headers. */
 static int
-take_recipients(struct reading *r, GMimeMessage *message,
-    const struct arguments *args)
+take_recipients(
+    struct reading *r, GMimeMessage *message, const struct arguments *args)
 {
 	size_t i;
 
@@ -254,8 +253,8 @@ goes_out(enum verdict verdict)
 static int
 people(struct ctl *ctl, const struct message *m, const struct decision *d)
 {
-	static const char *const columns[] = {"address:ADDRESS",
-	    "gets:?GETS IT", "how:HOW", "why:WHY", NULL};
+	static const char *const columns[] = {
+	    "address:ADDRESS", "gets:?GETS IT", "how:HOW", "why:WHY", NULL};
 	static const char *const fates[] = {[FATE_KEPT] = "stays",
 	    [FATE_DROPPED] = "dropped",
 	    [FATE_REPLACED] = "replaced"};
@@ -269,8 +268,8 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 	for (i = 0; i < m->nrecipients; i++) {
 		r = d->recipients == NULL ? NULL : &d->recipients[i];
 		if (r == NULL)
-			person(out, m->recipients[i], go, "stays",
-			    "as addressed");
+			person(
+			    out, m->recipients[i], go, "stays", "as addressed");
 		else
 			person(out, m->recipients[i],
 			    go && r->fate == FATE_KEPT, fates[r->fate],
@@ -278,12 +277,12 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 	}
 	for (i = 0; i < d->nadded; i++)
 		person(out, d->added[i].member->address, go, "added",
-		    decide_why(a, d->added[i].why, d->added[i].member,
-			d->category));
+		    decide_why(
+			a, d->added[i].why, d->added[i].member, d->category));
 	for (i = 0; i < d->npassed; i++)
 		person(out, d->passed[i].member->address, false, "not added",
-		    decide_why(a, d->passed[i].why, d->passed[i].member,
-			d->category));
+		    decide_why(
+			a, d->passed[i].why, d->passed[i].member, d->category));
 	for (i = 0; i < d->nmirrored; i++)
 		person(out, d->mirrored[i].address, go, "mirrored",
 		    arena_printf(a, "Telegram chat of %s",
@@ -292,8 +291,7 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 }
 
 static void
-summary(struct ctl *ctl, const struct arguments *args,
-    const struct decision *d)
+summary(struct ctl *ctl, const struct arguments *args, const struct decision *d)
 {
 	struct output *out = ctl->out;
 	const char *reason;
@@ -310,9 +308,11 @@ summary(struct ctl *ctl, const struct arguments *args,
 		output_line(out, "sender    %s", args->sender);
 		output_text(out, "sender", args->sender);
 	}
-	output_line(out, "category  %s", d->category == NULL ? "-" : d->category);
+	output_line(
+	    out, "category  %s", d->category == NULL ? "-" : d->category);
 	output_text(out, "category", d->category == NULL ? "" : d->category);
-	output_line(out, "account   %s", d->accounts == NULL ? "-" : d->accounts);
+	output_line(
+	    out, "account   %s", d->accounts == NULL ? "-" : d->accounts);
 	output_text(out, "account", d->accounts == NULL ? "" : d->accounts);
 	output_number(out, "kept", (int64_t)d->kept);
 	output_number(out, "added", (int64_t)d->nadded);
@@ -320,8 +320,9 @@ summary(struct ctl *ctl, const struct arguments *args,
 	output_number(out, "mirrored", (int64_t)d->nmirrored);
 	output_flag(out, "monitor", ctl->settings->monitor);
 	if (ctl->settings->monitor)
-		output_line(out, "monitor   yes: the milter would log this and "
-				 "change nothing");
+		output_line(out,
+		    "monitor   yes: the milter would log this and "
+		    "change nothing");
 	output_line(out, "%s", "");
 }
 

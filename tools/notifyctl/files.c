@@ -64,8 +64,7 @@ on_field(void *text, size_t len, void *ctx)
 		r->failed = true;
 	}
 	if (r->nfields < FIELDS && !r->failed) {
-		r->fields[r->nfields] =
-		    arena_strndup(r->ctl->arena, text, len);
+		r->fields[r->nfields] = arena_strndup(r->ctl->arena, text, len);
 		if (r->fields[r->nfields] == NULL) {
 			ctl_no_memory(r->ctl);
 			r->failed = true;
@@ -173,9 +172,8 @@ apply(struct ctl *ctl, const struct arguments *args)
 		rc = import_apply(r.import, args->sync);
 	if (rc != 0)
 		return (-1);
-	output_line(ctl->out, "%zu rows, %zu changes%s",
-	    import_rows(r.import), ctl->changes.n,
-	    args->dry_run ? " would be made" : "");
+	output_line(ctl->out, "%zu rows, %zu changes%s", import_rows(r.import),
+	    ctl->changes.n, args->dry_run ? " would be made" : "");
 	output_number(ctl->out, "rows", (int64_t)import_rows(r.import));
 	output_number(ctl->out, "changed", (int64_t)ctl->changes.n);
 	output_flag(ctl->out, "dry_run", args->dry_run);

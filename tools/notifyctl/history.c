@@ -44,8 +44,8 @@ history_log(struct ctl *ctl, const struct arguments *args)
 	bool exists = true;
 
 	if (args->n == 1) {
-		exists = roster_account(&ctl->changes, args->v[0], &account) ==
-		    0;
+		exists =
+		    roster_account(&ctl->changes, args->v[0], &account) == 0;
 		if (!exists && ctl->failure.kind != FAILURE_UNKNOWN)
 			return (-1);
 		name = exists ? account.name : args->v[0];

@@ -41,10 +41,9 @@ give_away(struct ctl *ctl)
 		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);
 		if (path == NULL)
 			return (ctl_no_memory(ctl));
-		if (chown(path, pw->pw_uid, pw->pw_gid) != 0 &&
-		    errno != ENOENT)
-			return (failure_set(&ctl->failure, FAILURE_IO,
-			    "%s: %s", path, strerror(errno)));
+		if (chown(path, pw->pw_uid, pw->pw_gid) != 0 && errno != ENOENT)
+			return (failure_set(&ctl->failure, FAILURE_IO, "%s: %s",
+			    path, strerror(errno)));
 	}
 	return (0);
 }
@@ -57,8 +56,8 @@ init_database(struct ctl *ctl, const struct arguments *args)
 
 	(void)args;
 	mask = umask(027);
-	ctl->store = store_open(ctl->settings->url, DB_CREATE, WAIT_MS,
-	    &ctl->failure);
+	ctl->store =
+	    store_open(ctl->settings->url, DB_CREATE, WAIT_MS, &ctl->failure);
 	if (ctl->store == NULL)
 		return (-1);
 	made = store_upgrade(ctl->store);

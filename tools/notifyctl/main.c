@@ -58,20 +58,19 @@ static const struct command commands[] = {
     {"init", "", "create or upgrade the database", "", 0, 0, NEEDS_SETTINGS,
 	init_database},
     {"account add", "ACCOUNT --owner EMAIL [--title TEXT]",
-	"make an account and its owner", "ot", 1, 1, NEEDS_WRITE,
-	accounts_add},
+	"make an account and its owner", "ot", 1, 1, NEEDS_WRITE, accounts_add},
     {"account list", "", "all accounts", "", 0, 0, NEEDS_READ, accounts_list},
     {"account show", "ACCOUNT", "one account and its users", "", 1, 1,
 	NEEDS_READ, accounts_show},
-    {"account transfer", "ACCOUNT EMAIL", "make another user the owner", "",
-	2, 2, NEEDS_WRITE, accounts_transfer},
-    {"account remove", "ACCOUNT", "remove an account with all its users", "",
-	1, 1, NEEDS_WRITE, accounts_remove},
+    {"account transfer", "ACCOUNT EMAIL", "make another user the owner", "", 2,
+	2, NEEDS_WRITE, accounts_transfer},
+    {"account remove", "ACCOUNT", "remove an account with all its users", "", 1,
+	1, NEEDS_WRITE, accounts_remove},
     {"user add", "ACCOUNT EMAIL... [--role ROLE]",
-	"make people users: user-admin, member (default) or subscriber", "r",
-	2, MANY, NEEDS_WRITE, users_add},
-    {"user list", "ACCOUNT", "the users and what they are subscribed to", "",
-	1, 1, NEEDS_READ, users_list},
+	"make people users: user-admin, member (default) or subscriber", "r", 2,
+	MANY, NEEDS_WRITE, users_add},
+    {"user list", "ACCOUNT", "the users and what they are subscribed to", "", 1,
+	1, NEEDS_READ, users_list},
     {"user role", "ACCOUNT EMAIL ROLE", "give a user another role", "", 3, 3,
 	NEEDS_WRITE, users_role},
     {"user remove", "ACCOUNT EMAIL", "remove a user", "", 2, 2, NEEDS_WRITE,
@@ -96,12 +95,11 @@ static const struct command commands[] = {
     {"export", "[ACCOUNT]", "the roster as CSV", "", 0, 1, NEEDS_READ,
 	files_export},
     {"explain", "[FILE] [--sender ADDR] [--recipient ADDR]...",
-	"what the milter would do to this message; nothing is sent", "fR", 0,
-	1, NEEDS_SETTINGS, explain_message},
-    {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ,
-	history_log},
-    {"check", "", "what is wrong with the installation, and how to mend it",
-	"", 0, 0, NEEDS_NOTHING, check_all},
+	"what the milter would do to this message; nothing is sent", "fR", 0, 1,
+	NEEDS_SETTINGS, explain_message},
+    {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
+    {"check", "", "what is wrong with the installation, and how to mend it", "",
+	0, 0, NEEDS_NOTHING, check_all},
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -268,8 +266,8 @@ read_options(struct call *call, int argc, char **argv)
 			call->ctl.json = true;
 	}
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":c:hV", long_options, NULL)) !=
-	    -1) {
+	while (
+	    (c = getopt_long(argc, argv, ":c:hV", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			call->ctl.file = optarg;
@@ -483,8 +481,7 @@ run(struct call *call)
 }
 
 static int
-hand_over(void *ctx, const struct store_notice *notice,
-    struct failure *failure)
+hand_over(void *ctx, const struct store_notice *notice, struct failure *failure)
 {
 	const struct ctl *ctl = ctx;
 
@@ -512,8 +509,8 @@ send_notices(struct ctl *ctl)
 int
 main(int argc, char **argv)
 {
-	struct call call = {.ctl.file = SETTINGS_FILE,
-	    .ctl.failure = FAILURE_INIT};
+	struct call call = {
+	    .ctl.file = SETTINGS_FILE, .ctl.failure = FAILURE_INIT};
 	struct ctl *ctl = &call.ctl;
 	int rc;
 

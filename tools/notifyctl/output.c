@@ -180,8 +180,8 @@ output_table(struct output *out, const char *name, const char *const *columns)
 		kind = strchr(columns[i], ':');
 		if (*title_of(columns[i]) == '\0')
 			continue;
-		must(scols_table_new_column(out->table, title_of(columns[i]),
-		    0, kind[1] == '#' ? SCOLS_FL_RIGHT : 0));
+		must(scols_table_new_column(out->table, title_of(columns[i]), 0,
+		    kind[1] == '#' ? SCOLS_FL_RIGHT : 0));
 	}
 }
 
@@ -201,8 +201,7 @@ cell(struct output *out, const char *text, json_t *value)
 	const char *column = out->columns[out->column++];
 	char name[64];
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(column, ":"),
-	    column);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(column, ":"), column);
 	put(out->object, name, value);
 	if (*title_of(column) == '\0')
 		return;
@@ -220,8 +219,8 @@ list_of(const char *text)
 	list = must(json_array());
 	while (*text != '\0') {
 		len = strcspn(text, ",");
-		if (json_array_append_new(list,
-			must(json_stringn(text, len))) != 0)
+		if (json_array_append_new(
+			list, must(json_stringn(text, len))) != 0)
 			must(NULL);
 		text += len + (text[len] == ',');
 	}
@@ -361,8 +360,8 @@ output_error(bool json, int code, const char *text)
 	fprintf(stderr, "notifyctl: %s\n", text);
 	if (!json)
 		return;
-	document = must(json_pack("{s:{s:i,s:o}}", "error", "code", code,
-	    "message", text_of(text)));
+	document = must(json_pack(
+	    "{s:{s:i,s:o}}", "error", "code", code, "message", text_of(text)));
 	json_dumpf(document, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(document);

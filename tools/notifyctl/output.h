@@ -36,8 +36,8 @@ void output_flag(struct output *, const char *name, bool);
  * with "?" a flag (yes or no), with "+" a list joined by commas. A column
  * without a title is in JSON only.
  */
-void output_table(struct output *, const char *name,
-    const char *const *columns);
+void output_table(
+    struct output *, const char *name, const char *const *columns);
 /* output_row(out): the next row of the last table; then its cells, in order.
  * Text is copied; untrusted characters are escaped for people. */
 void output_row(struct output *);

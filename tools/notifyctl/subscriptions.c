@@ -56,8 +56,8 @@ unsubscribe(struct ctl *ctl, const struct arguments *args)
 static int
 may_unsubscribe(struct ctl *ctl, const struct arguments *args)
 {
-	return (roster_may_unsubscribe(&ctl->changes, args->v[0], args->v[1],
-	    args->v[2], ctl->as));
+	return (roster_may_unsubscribe(
+	    &ctl->changes, args->v[0], args->v[1], args->v[2], ctl->as));
 }
 
 /* Have the address typed again. The question goes to standard error: standard
@@ -138,8 +138,8 @@ take_category(void *ctx, const struct category *category)
 {
 	struct categories *all = ctx;
 
-	all->v = arena_grow(all->arena, all->v, all->n, &all->cap,
-	    sizeof(*all->v));
+	all->v =
+	    arena_grow(all->arena, all->v, all->n, &all->cap, sizeof(*all->v));
 	if (all->v == NULL)
 		return (-1);
 	all->v[all->n++] = *category;

@@ -70,8 +70,8 @@ list_row(void *ctx, const struct store_export *row)
 int
 users_list(struct ctl *ctl, const struct arguments *args)
 {
-	static const char *const columns[] = {"address:ADDRESS", "role:ROLE",
-	    "categories:+CATEGORIES", NULL};
+	static const char *const columns[] = {
+	    "address:ADDRESS", "role:ROLE", "categories:+CATEGORIES", NULL};
 	struct listing l = {.ctl = ctl};
 	struct store_account account;
 
@@ -87,8 +87,8 @@ users_list(struct ctl *ctl, const struct arguments *args)
 static int
 set_role(struct ctl *ctl, const struct arguments *args)
 {
-	return (roster_user_role(&ctl->changes, args->v[0], args->v[1],
-	    args->v[2]));
+	return (roster_user_role(
+	    &ctl->changes, args->v[0], args->v[1], args->v[2]));
 }
 
 int
