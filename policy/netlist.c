@@ -119,6 +119,10 @@ inside(const struct network *net, const struct in6_addr *client)
 {
 	unsigned whole, rest;
 
+	/* An IPv6 network as wide as ::/0 means no IPv4 client. */
+	if (net->bits < 8 * sizeof(mapped) &&
+	    memcmp(client, mapped, sizeof(mapped)) == 0)
+		return (false);
 	whole = net->bits / 8;
 	rest = net->bits % 8;
 	if (memcmp(&net->address, client, whole) != 0)
