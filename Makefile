@@ -32,7 +32,7 @@ endif
 
 POLICY = account address arena category db_sqlite decide evaluate facts \
 	failure import keyset membership netlist notice pool role roster \
-	settings store tag text
+	settings sql store store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
 	files history init main output subscriptions users)

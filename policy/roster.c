@@ -684,7 +684,8 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 	notice.at = c->now;
 	notice.account = account.name;
 	notice.address = user.address;
-	notice.category = category.title;
+	notice.kind = NOTICE_UNSUBSCRIBED;
+	notice.detail = category.title;
 	notice.actor = c->actor;
 	if (store_notice_add(c->store, &notice) == -1)
 		return (membership_store_failed(c));

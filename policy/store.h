@@ -60,9 +60,12 @@ struct store_notice {
 	int64_t at;
 	const char *account;
 	const char *address;
-	const char *category; /* title */
+	const char *kind;   /* NOTICE_UNSUBSCRIBED or NOTICE_TELEGRAM_END */
+	const char *detail; /* a category's title, or why the link ended */
 	const char *actor;
 };
+#define NOTICE_UNSUBSCRIBED "unsubscribed"
+#define NOTICE_TELEGRAM_END "telegram-end"
 
 struct store_export {
 	const char *account;

@@ -35,6 +35,7 @@ extern char **environ;
 static GMimeMessage *compose(
     const struct settings *, const struct store_notice *);
 static char *notice_text(const struct store_notice *);
+static char *notice_subject(const struct store_notice *);
 static int write_file(GMimeMessage *);
 static int run_sendmail(
     const struct settings *, const char *, int, struct failure *);
@@ -56,6 +57,16 @@ notice_text(const struct store_notice *n)
 	if (gmtime_r(&at, &tm) == NULL ||
 	    strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &tm) == 0)
 		strcpy(when, "now");
+	if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
+		return (g_strdup_printf(
+		    "Hello,\n"
+		    "\n"
+		    "your Telegram chat no longer receives messages for the\n"
+		    "account %s: %s.\n"
+		    "\n"
+		    "This was on %s. You still get them by mail, at %s.\n"
+		    "To link a chat again, ask for a new connect link.\n",
+		    n->account, n->detail, when, n->address));
 	return (g_strdup_printf(
 	    "Hello,\n"
 	    "\n"
@@ -65,7 +76,18 @@ notice_text(const struct store_notice *n)
 	    "You were unsubscribed by %s on %s.\n"
 	    "If this is not what you expected, please ask the owner or an\n"
 	    "administrator of the account.\n",
-	    n->category, n->account, n->address, n->actor, when));
+	    n->detail, n->account, n->address, n->actor, when));
+}
+
+static char *
+notice_subject(const struct store_notice *n)
+{
+	if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
+		return (g_strdup_printf(
+		    "Your Telegram chat is no longer linked to account %s",
+		    n->account));
+	return (g_strdup_printf("You no longer receive \"%s\" for account %s",
+	    n->detail, n->account));
 }
 
 static GMimeMessage *
@@ -83,8 +105,7 @@ compose(const struct settings *settings, const struct store_notice *n)
 		    message, GMIME_ADDRESS_TYPE_FROM, NULL, settings->from);
 	g_mime_message_add_mailbox(
 	    message, GMIME_ADDRESS_TYPE_TO, NULL, n->address);
-	text = g_strdup_printf("You no longer receive \"%s\" for account %s",
-	    n->category, n->account);
+	text = notice_subject(n);
 	g_mime_message_set_subject(message, text, "utf-8");
 	g_free(text);
 	now = g_date_time_new_now_local();

@@ -18,7 +18,7 @@ void mailer_start(void);
 
 /*
  * mailer_notice(settings, notice, failure):
- * Tell a user that it has been unsubscribed. 0 when sendmail(1) has taken the
+ * Tell a user what the notice is about. 0 when sendmail(1) has taken the
  * mail, else -1 and ${failure}.
  */
 int mailer_notice(const struct settings *, const struct store_notice *,

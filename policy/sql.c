@@ -1,0 +1,214 @@
+/*
+ * sql - the schema and every statement
+ *
+ * Subscriptions carry their account, so that "who in this account gets this
+ * category" reads just those rows, however many users there are; the foreign
+ * key on (user, account) keeps the copy true. Ids of links are never used
+ * twice: a message that waits in the queue for link 7 must not reach somebody
+ * who is given a 7 later. A connect token is stored as its hash alone.
+ */
+#include "sql.h"
+
+const char sql_schema[] =
+    "CREATE TABLE category("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  slug TEXT NOT NULL UNIQUE,"
+    "  title TEXT NOT NULL,"
+    "  subscriber INTEGER NOT NULL CHECK (subscriber IN (0, 1)),"
+    "  telegram INTEGER NOT NULL CHECK (telegram IN (0, 1)));"
+    "CREATE TABLE category_key("
+    "  key TEXT NOT NULL PRIMARY KEY,"
+    "  category INTEGER NOT NULL REFERENCES category(id)"
+    "    ON DELETE CASCADE) WITHOUT ROWID;"
+    "CREATE TABLE account("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  name TEXT NOT NULL,"
+    "  key TEXT NOT NULL UNIQUE,"
+    "  title TEXT NOT NULL);"
+    "CREATE TABLE user("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE,"
+    "  address TEXT NOT NULL CHECK (address LIKE '_%@_%'),"
+    "  key TEXT NOT NULL CHECK (key LIKE '_%@_%'),"
+    "  role TEXT NOT NULL CHECK"
+    "    (role IN ('owner', 'user-admin', 'member', 'subscriber')),"
+    "  UNIQUE (account, key),"
+    "  UNIQUE (id, account));"
+    "CREATE INDEX user_by_key ON user(key);"
+    "CREATE UNIQUE INDEX user_owner ON user(account) WHERE role = 'owner';"
+    "CREATE TABLE subscription("
+    "  account INTEGER NOT NULL,"
+    "  category INTEGER NOT NULL REFERENCES category(id) ON DELETE CASCADE,"
+    "  user INTEGER NOT NULL,"
+    "  PRIMARY KEY (account, category, user),"
+    "  FOREIGN KEY (user, account) REFERENCES user(id, account)"
+    "    ON DELETE CASCADE) WITHOUT ROWID;"
+    "CREATE INDEX subscription_by_user ON subscription(user);"
+    "CREATE TABLE link("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  user INTEGER NOT NULL UNIQUE REFERENCES user(id) ON DELETE CASCADE,"
+    "  chat INTEGER NOT NULL,"
+    "  strikes INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX link_by_chat ON link(chat);"
+    "CREATE TABLE token("
+    "  hash TEXT NOT NULL PRIMARY KEY,"
+    "  user INTEGER NOT NULL REFERENCES user(id) ON DELETE CASCADE,"
+    "  expires INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX token_by_user ON token(user);"
+    "CREATE TABLE waiting("
+    "  chat INTEGER NOT NULL,"
+    "  message TEXT NOT NULL,"
+    "  arrived INTEGER NOT NULL,"
+    "  tried INTEGER NOT NULL,"
+    "  PRIMARY KEY (chat, message)) WITHOUT ROWID;"
+    "CREATE TABLE state("
+    "  name TEXT NOT NULL PRIMARY KEY,"
+    "  value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE change("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at INTEGER NOT NULL,"
+    "  actor TEXT NOT NULL,"
+    "  account TEXT NOT NULL,"
+    "  action TEXT NOT NULL,"
+    "  subject TEXT NOT NULL,"
+    "  detail TEXT NOT NULL);"
+    "CREATE INDEX change_by_account ON change(account, id);"
+    "CREATE TABLE notice("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at INTEGER NOT NULL,"
+    "  account TEXT NOT NULL,"
+    "  address TEXT NOT NULL,"
+    "  kind TEXT NOT NULL CHECK (kind IN ('unsubscribed', 'telegram-end')),"
+    "  detail TEXT NOT NULL,"
+    "  actor TEXT NOT NULL,"
+    "  state TEXT NOT NULL DEFAULT 'pending'"
+    "    CHECK (state IN ('pending', 'handing', 'sent')),"
+    "  tries INTEGER NOT NULL DEFAULT 0,"
+    "  error TEXT NOT NULL DEFAULT '');"
+    "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
+
+#define USER_COLUMNS                                                           \
+	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \
+	" EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"    \
+	"  AND s.category = ?2 AND s.user = u.id),"                            \
+	" coalesce(l.id, 0), coalesce(l.chat, 0)"
+#define USER_TABLES                                                            \
+	" FROM user u JOIN account a ON a.id = u.account"                      \
+	" LEFT JOIN link l ON l.user = u.id "
+#define CATEGORY_COLUMNS "c.id, c.slug, c.title, c.subscriber, c.telegram"
+#define ACCOUNT_COLUMNS                                                        \
+	"a.id, a.name, a.title, coalesce((SELECT u.address FROM user u"        \
+	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                  \
+	" (SELECT count(*) FROM user u WHERE u.account = a.id)"
+
+const char *const sql_statements[SQL_COUNT] = {
+    [SQL_VERSION] = "PRAGMA user_version",
+    [SQL_APPLICATION] = "PRAGMA application_id",
+    [SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
+    [SQL_CATEGORY] = "SELECT " CATEGORY_COLUMNS
+		     " FROM category_key k JOIN category c ON c.id = k.category"
+		     " WHERE k.key = ?1",
+    [SQL_CATEGORIES] =
+	"SELECT " CATEGORY_COLUMNS " FROM category c ORDER BY c.id",
+    [SQL_CATEGORY_ADD] =
+	"INSERT INTO category(slug, title, subscriber, telegram)"
+	" VALUES (?1, ?2, ?3, ?4) RETURNING id",
+    [SQL_CATEGORY_KEY_ADD] =
+	"INSERT INTO category_key(key, category) VALUES (?1, ?2)",
+    [SQL_ACCOUNT] =
+	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
+    [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
+    [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
+			" VALUES (?1, ?2, ?3) RETURNING id",
+    [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
+    [SQL_MEMBERSHIPS] = "SELECT " USER_COLUMNS USER_TABLES
+			"WHERE u.key = ?1 ORDER BY u.account",
+    [SQL_RECIPIENTS] =
+	"SELECT " USER_COLUMNS USER_TABLES
+	"WHERE u.account = ?1 AND u.role = 'owner' UNION ALL "
+	"SELECT u.id, u.account, a.name, u.address, u.key, u.role, 1,"
+	" coalesce(l.id, 0), coalesce(l.chat, 0)"
+	" FROM subscription s JOIN user u ON u.id = s.user"
+	" JOIN account a ON a.id = u.account"
+	" LEFT JOIN link l ON l.user = u.id"
+	" WHERE s.account = ?1 AND s.category = ?2",
+    [SQL_USERS] = "SELECT " USER_COLUMNS USER_TABLES
+		  "WHERE u.account = ?1 ORDER BY u.role <> 'owner', u.key",
+    [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES
+		 "WHERE u.account = ?1 AND u.key = ?3",
+    [SQL_USER_ADD] = "INSERT INTO user(account, address, key, role)"
+		     " VALUES (?1, ?2, ?3, ?4) RETURNING id",
+    [SQL_USER_SET_ROLE] = "UPDATE user SET role = ?2 WHERE id = ?1",
+    [SQL_USER_REMOVE] = "DELETE FROM user WHERE id = ?1",
+    [SQL_SUBSCRIPTIONS] =
+	"SELECT " CATEGORY_COLUMNS
+	" FROM subscription s JOIN category c ON c.id = s.category"
+	" WHERE s.user = ?1 ORDER BY c.id",
+    [SQL_SUBSCRIBE] = "INSERT INTO subscription(account, category, user)"
+		      " VALUES (?1, ?2, ?3)",
+    [SQL_UNSUBSCRIBE] = "DELETE FROM subscription"
+			" WHERE account = ?1 AND category = ?2 AND user = ?3",
+    [SQL_LINK_END] = "DELETE FROM link WHERE user = ?1",
+    [SQL_RECORD] =
+	"INSERT INTO change(at, actor, account, action, subject, detail)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_CHANGES] = "SELECT at, actor, account, action, subject, detail"
+		    " FROM change WHERE ?1 IS NULL OR account = ?1"
+		    " ORDER BY id",
+    [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
+		   " FROM account a JOIN user u ON u.account = a.id"
+		   " LEFT JOIN subscription s ON s.user = u.id"
+		   " LEFT JOIN category c ON c.id = s.category"
+		   " WHERE ?1 = 0 OR a.id = ?1"
+		   " ORDER BY a.key, u.role <> 'owner', u.key, c.id",
+    [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
+		       " detail, actor) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_NOTICE_TAKE] =
+	"UPDATE notice SET state = 'handing', tries = tries + 1"
+	" WHERE id = (SELECT min(id) FROM notice"
+	"  WHERE state = 'pending' AND id > ?1)"
+	" RETURNING id, at, account, address, kind, detail, actor",
+    [SQL_NOTICE_SENT] =
+	"UPDATE notice SET state = 'sent', error = '' WHERE id = ?1",
+    [SQL_NOTICE_FAILED] =
+	"UPDATE notice SET state = 'pending', error = ?2 WHERE id = ?1",
+    [SQL_HEALTH] =
+	"SELECT (SELECT count(*) FROM account a WHERE NOT EXISTS"
+	"  (SELECT 1 FROM user u WHERE u.account = a.id AND u.role = 'owner')),"
+	" (SELECT count(*) FROM notice WHERE state = 'pending'),"
+	" (SELECT count(*) FROM notice WHERE state = 'handing'),"
+	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
+	" (SELECT count(*) FROM subscription)",
+    [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
+    [SQL_LINK_ADD] = "INSERT INTO link(user, chat) VALUES (?1, ?2)"
+		     " RETURNING id",
+    [SQL_LINK_MOVE] = "UPDATE link SET chat = ?2 WHERE chat = ?1",
+    [SQL_LINK_STRIKE] = "UPDATE link SET strikes ="
+			" CASE ?2 WHEN 0 THEN 0 ELSE strikes + 1 END"
+			" WHERE id = ?1 RETURNING strikes",
+    [SQL_LINKS_OF_CHAT] = "SELECT " USER_COLUMNS USER_TABLES
+			  "WHERE l.chat = ?1 ORDER BY a.key, u.key",
+    [SQL_TOKEN_ADD] =
+	"INSERT INTO token(hash, user, expires) VALUES (?1, ?2, ?3)",
+    [SQL_TOKEN_FIND] =
+	"SELECT " USER_COLUMNS " FROM token t JOIN user u ON u.id = t.user"
+	" JOIN account a ON a.id = u.account"
+	" LEFT JOIN link l ON l.user = u.id"
+	" WHERE t.hash = ?1 AND t.expires > ?3",
+    [SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE hash = ?1",
+    [SQL_TOKEN_EXPIRE] = "DELETE FROM token WHERE expires <= ?1 OR user = ?2",
+    [SQL_WAITING_ADD] =
+	"INSERT INTO waiting(chat, message, arrived, tried)"
+	" VALUES (?1, ?2, ?3, ?4)"
+	" ON CONFLICT (chat, message) DO UPDATE SET tried = excluded.tried",
+    [SQL_WAITING_REMOVE] =
+	"DELETE FROM waiting WHERE chat = ?1 AND message = ?2",
+    [SQL_WAITING_BEFORE] =
+	"SELECT count(*) FROM waiting WHERE chat = ?1 AND message <> ?2"
+	" AND (arrived < ?3 OR (arrived = ?3 AND message < ?2))"
+	" AND tried > ?4",
+    [SQL_STATE_GET] = "SELECT value FROM state WHERE name = ?1",
+    [SQL_STATE_SET] =
+	"INSERT INTO state(name, value) VALUES (?1, ?2)"
+	" ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+};

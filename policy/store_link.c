@@ -1,0 +1,127 @@
+/*
+ * store_link - what the database knows of Telegram links
+ */
+#include "store_link.h"
+#include "store_private.h"
+
+static int one_number(struct store *, struct db_stmt *, int64_t *);
+
+static int
+one_number(struct store *s, struct db_stmt *stmt, int64_t *n)
+{
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1) {
+		*n = db_int(stmt, 0);
+		/* A change is made when the statement is done. */
+		rc = db_step(stmt) == -1 ? -1 : 1;
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_link(struct store *s, struct arena *a, int64_t id, int64_t category,
+    struct store_user *u)
+{
+	return (store_one_user(
+	    s, a, store_bound(s, SQL_LINK, "ii", id, category), u));
+}
+
+int
+store_link_add(struct store *s, int64_t user, int64_t chat, int64_t *id)
+{
+	return (store_run_for_id(
+	    s, store_bound(s, SQL_LINK_ADD, "ii", user, chat), id));
+}
+
+int
+store_link_move(struct store *s, int64_t from, int64_t to)
+{
+	return (store_run(s, store_bound(s, SQL_LINK_MOVE, "ii", from, to)));
+}
+
+int
+store_link_strike(struct store *s, int64_t id, bool reset, int64_t *strikes)
+{
+	return (one_number(s,
+	    store_bound(s, SQL_LINK_STRIKE, "ii", id, (int64_t)!reset),
+	    strikes));
+}
+
+int
+store_links_of_chat(struct store *s, int64_t chat, store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(s,
+	    store_bound(s, SQL_LINKS_OF_CHAT, "ii", chat, (int64_t)0), fn,
+	    ctx));
+}
+
+int
+store_token_add(
+    struct store *s, const char *hash, int64_t user, int64_t expires)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_TOKEN_ADD, "tii", hash, user, expires)));
+}
+
+int
+store_token(struct store *s, struct arena *a, const char *hash, int64_t now,
+    struct store_user *u)
+{
+	return (store_one_user(s, a,
+	    store_bound(s, SQL_TOKEN_FIND, "tii", hash, (int64_t)0, now), u));
+}
+
+int
+store_token_remove(struct store *s, const char *hash)
+{
+	return (store_run(s, store_bound(s, SQL_TOKEN_REMOVE, "t", hash)));
+}
+
+int
+store_token_expire(struct store *s, int64_t now, int64_t user)
+{
+	return (
+	    store_run(s, store_bound(s, SQL_TOKEN_EXPIRE, "ii", now, user)));
+}
+
+int
+store_waiting_add(struct store *s, int64_t chat, const char *message,
+    int64_t arrived, int64_t now)
+{
+	return (store_run(s,
+	    store_bound(
+		s, SQL_WAITING_ADD, "itii", chat, message, arrived, now)));
+}
+
+int
+store_waiting_remove(struct store *s, int64_t chat, const char *message)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_WAITING_REMOVE, "it", chat, message)));
+}
+
+int
+store_waiting_before(struct store *s, int64_t chat, const char *message,
+    int64_t arrived, int64_t tried_after, int64_t *n)
+{
+	return (one_number(s,
+	    store_bound(s, SQL_WAITING_BEFORE, "itii", chat, message, arrived,
+		tried_after),
+	    n));
+}
+
+int
+store_state_get(struct store *s, const char *name, int64_t *value)
+{
+	return (one_number(s, store_bound(s, SQL_STATE_GET, "t", name), value));
+}
+
+int
+store_state_set(struct store *s, const char *name, int64_t value)
+{
+	return (store_run(s, store_bound(s, SQL_STATE_SET, "ti", name, value)));
+}

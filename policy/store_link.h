@@ -1,0 +1,56 @@
+/*
+ * store_link - what the database knows of Telegram links
+ *
+ * Threads and results as in store.h.
+ */
+#ifndef STORE_LINK_H
+#define STORE_LINK_H
+
+#include <stdint.h>
+
+#include "compiler.h"
+#include "store.h"
+
+struct arena;
+
+/* Links. store_link(): the user whose link ${id} is; ${category} as in
+ * store.h. store_link_strike(): one strike more, or none any more if ${reset};
+ * how many there are now. */
+int store_link(struct store *, struct arena *, int64_t id, int64_t category,
+    struct store_user *) WARN_UNUSED;
+int store_link_add(
+    struct store *, int64_t user, int64_t chat, int64_t *id) WARN_UNUSED;
+int store_link_move(struct store *, int64_t from, int64_t to) WARN_UNUSED;
+int store_link_strike(
+    struct store *, int64_t id, bool reset, int64_t *strikes) WARN_UNUSED;
+int store_links_of_chat(
+    struct store *, int64_t chat, store_user_fn *, void *) WARN_UNUSED;
+
+/* Connect tokens, by hash. store_token(): whose it is, if it has not expired
+ * at ${now}. store_token_expire(): forget those that have, and ${user}'s. */
+int store_token_add(struct store *, const char *hash, int64_t user,
+    int64_t expires) WARN_UNUSED;
+int store_token(struct store *, struct arena *, const char *hash, int64_t now,
+    struct store_user *) WARN_UNUSED;
+int store_token_remove(struct store *, const char *hash) WARN_UNUSED;
+int store_token_expire(struct store *, int64_t now, int64_t user) WARN_UNUSED;
+
+/*
+ * Messages that wait for their chat. store_waiting_before(): how many that
+ * arrived before ${message} and were tried after ${tried_after} wait for
+ * ${chat}.
+ */
+int store_waiting_add(struct store *, int64_t chat, const char *message,
+    int64_t arrived, int64_t now) WARN_UNUSED;
+int store_waiting_remove(
+    struct store *, int64_t chat, const char *message) WARN_UNUSED;
+int store_waiting_before(struct store *, int64_t chat, const char *message,
+    int64_t arrived, int64_t tried_after, int64_t *n) WARN_UNUSED;
+
+/* Numbers that are to outlive a program. */
+int store_state_get(
+    struct store *, const char *name, int64_t *value) WARN_UNUSED;
+int store_state_set(
+    struct store *, const char *name, int64_t value) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * store_private - what store.c and store_link.c share
+ *
+ * For those two alone.
+ */
+#ifndef STORE_PRIVATE_H
+#define STORE_PRIVATE_H
+
+#include <stdint.h>
+
+#include "failure.h"
+#include "sql.h"
+#include "store.h"
+
+struct arena;
+struct db_stmt;
+
+struct store {
+	struct db *db;
+	struct failure failure;
+	struct db_stmt **stmts;
+};
+
+/* store_failed(s): note what the database says; returns -1. */
+int store_failed(struct store *);
+
+/* store_bound(s, which, types, ...): the statement with its parameters: "i"
+ * an int64_t, "t" text, NULL for SQL's NULL. */
+struct db_stmt *store_bound(struct store *, enum sql, const char *, ...);
+
+/* store_finish(s, stmt, rc): note a failure of ${rc} before the statement
+ * forgets it, and reset it; returns ${rc}. */
+int store_finish(struct store *, struct db_stmt *, int rc);
+
+/* store_run(s, stmt): one without rows: 1 if it changed any, else 0. */
+int store_run(struct store *, struct db_stmt *);
+
+/* store_run_for_id(s, stmt, id): one that returns an id. */
+int store_run_for_id(struct store *, struct db_stmt *, int64_t *);
+
+/* store_read_user(s, stmt, u): the row, in the order of USER_COLUMNS. */
+int store_read_user(struct store *, struct db_stmt *, struct store_user *);
+
+/* store_one_user(s, a, stmt, u): the one row, its strings copied. */
+int store_one_user(
+    struct store *, struct arena *, struct db_stmt *, struct store_user *);
+
+/* store_each_user(s, stmt, fn, ctx) */
+int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
+
+/* store_copy(s, a, text): copy a borrowed string into ${a}. */
+int store_copy(struct store *, struct arena *, const char **);
+
+#endif
