@@ -31,14 +31,16 @@ HARDEN = -fPIE
 endif
 
 POLICY = account address arena category db_sqlite decide evaluate facts \
-	failure import keyset membership netlist notice pool role roster \
+	failure import keyset link membership netlist notice pool role roster \
 	settings sql store store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
-	files history init main output subscriptions users)
+	files history init main output subscriptions telegram users)
+TELEGRAM = botapi chattext outcome
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
-TOOL_PACKAGES = jansson smartcols
+TOOL_PACKAGES = jansson libpng libqrencode smartcols
+TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES))
 INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES))

@@ -342,9 +342,13 @@ start_reloading(struct options *o)
 	pthread_t thread;
 	sigset_t set;
 
-	/* Every thread inherits the mask: only ours waits for it. */
+	/* Every thread inherits the mask. Ours waits for SIGUSR1; libmilter's
+	 * waits for the others, which must not end the program before. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
 	    pthread_create(&thread, NULL, reload_thread, o) != 0 ||
 	    pthread_detach(thread) != 0)

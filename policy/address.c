@@ -36,7 +36,7 @@ static const char *domain_fault(const char *);
 static const char *local_fault(const char *);
 static int assemble(struct arena *, const struct parts *, struct address *);
 static int is_noise(char);
-static int domain_follows(const char *, const char *);
+static int domain_follows(const char *, const char *, int);
 static int mentions(const char *, const char *);
 
 static int
@@ -369,9 +369,10 @@ is_noise(char c)
 	return (c != '\0' && strchr(" \t\r\n\"\\()<>", c) != NULL);
 }
 
-/* After ${s}, does ${domain} come next, and end there? */
+/* After ${s}, does ${domain} come next, and end there; with a "!" behind it if
+ * ${bang}? */
 static int
-domain_follows(const char *s, const char *domain)
+domain_follows(const char *s, const char *domain, int bang)
 {
 	for (; *domain != '\0'; s++) {
 		if (is_noise(*s))
@@ -383,20 +384,24 @@ domain_follows(const char *s, const char *domain)
 	s += strspn(s, " \t\r\n\"\\()<>");
 	if (*s == '.')
 		s++;
+	if (bang)
+		return (*s == '!');
 	return (*s == '\0' || !(isalnum((unsigned char)*s) || *s == '-'));
 }
 
 /* Does ${domain} stand anywhere in ${text} where an MTA could take it for the
- * domain: at the start (a bang path), or after "@", "%" or "!"? */
+ * domain: at the start and before "!" (a bang path), or after "@", "%" or
+ * "!"? */
 static int
 mentions(const char *text, const char *domain)
 {
-	int at_boundary;
+	int at_boundary, at_start;
 
-	at_boundary = 1;
+	at_boundary = at_start = 1;
 	for (; *text != '\0'; text++) {
-		if (at_boundary && domain_follows(text, domain))
+		if (at_boundary && domain_follows(text, domain, at_start))
 			return (1);
+		at_start = at_start && is_noise(*text);
 		if (strchr("@%!:,;", *text) != NULL)
 			at_boundary = 1;
 		else if (!is_noise(*text))

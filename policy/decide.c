@@ -24,7 +24,8 @@ struct deciding {
 	struct keyset final; /* keys of the final recipients */
 	struct keyset chats;
 	size_t added_cap, passed_cap, mirrored_cap;
-	bool account_found; /* at least one, by whatever road */
+	bool account_found;		  /* at least one, by whatever road */
+	const struct member *unreachable; /* entitled, at a reserved domain */
 };
 
 /* A list of names, each once. */
@@ -332,10 +333,14 @@ decide_person(struct deciding *d, const struct member *m)
 	domain = strrchr(m->key, '@');
 	domain = domain == NULL ? "" : domain + 1;
 	why = why_member(&d->facts->category, m);
-	if (*m->address == '\0' || *domain == '\0' ||
-	    strcmp(domain, d->settings->telegram_domain) == 0 ||
-	    strcmp(domain, d->settings->account_domain) == 0)
+	/* Who is entitled and cannot be reached must not be passed over. */
+	if (gets(why) &&
+	    (*m->address == '\0' || *domain == '\0' ||
+		strcmp(domain, d->settings->telegram_domain) == 0 ||
+		strcmp(domain, d->settings->account_domain) == 0)) {
+		d->unreachable = m;
 		why = WHY_RESERVED;
+	}
 	if (!gets(why))
 		return (pass_over(d, m, why));
 	if (!d->decision->expanded)
@@ -511,6 +516,12 @@ decide(const struct settings *settings, const struct message *message,
 	}
 	if (name_accounts(&d) != 0)
 		return (-1);
+	if (d.unreachable != NULL)
+		return (leave_all(&d, VERDICT_HOLD,
+		    arena_printf(a,
+			"%s is entitled, but lies in a domain that stands for "
+			"accounts or chats",
+			d.unreachable->address)));
 	if (decision->kept + decision->nadded == 0)
 		return (nobody_left(&d));
 	return (mirror_all(&d));

@@ -85,6 +85,9 @@ const struct setting settings_table[] = {
 	"how old a message may be and still go to a chat: a number with s, m, "
 	"h or d",
 	false},
+    {"telegram", "allow_groups", SETTING_BOOLEAN, AT(allow_groups), "no", NULL,
+	"let group chats be linked: everybody in the group reads the messages",
+	false},
     {"mail", "sendmail", SETTING_PATH, AT(sendmail), "/usr/sbin/sendmail", NULL,
 	"the program that takes the mail that notify-milter writes", false},
     {"mail", "from", SETTING_ADDRESS, AT(from), "", NULL,
@@ -104,6 +107,7 @@ struct reading {
 
 static int fault(struct reading *, const char *, ...) PRINTF_LIKE(2, 3);
 static char *next_line(char *, int, void *);
+static void check_section(struct reading *, const char *);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
 static int known_section(const char *);
@@ -157,7 +161,26 @@ next_line(char *buf, int size, void *arg)
 		    size - 3);
 		return (NULL);
 	}
-	return (line);
+	check_section(r, line);
+	return (r->failure->kind == FAILURE_NONE ? line : NULL);
+}
+
+/* inih says nothing of a section without keys. */
+static void
+check_section(struct reading *r, const char *line)
+{
+	char name[64];
+	size_t len;
+
+	line += strspn(line, " \t");
+	if (*line != '[' || (len = strcspn(line, "]")) >= sizeof(name))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
+	if (line[len] == ']' && !known_section(name))
+		fault(r,
+		    "unknown section [%s]; expected [database], [milter], "
+		    "[telegram] or [mail]",
+		    name);
 }
 
 static const struct setting *

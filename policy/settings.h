@@ -48,6 +48,7 @@ struct settings {
 	char *token_file;
 	char *api;
 	long max_age; /* seconds */
+	bool allow_groups;
 	/* [mail] */
 	char *sendmail;
 	char *from;

@@ -178,7 +178,9 @@ const char *const sql_statements[SQL_COUNT] = {
 	" (SELECT count(*) FROM notice WHERE state = 'pending'),"
 	" (SELECT count(*) FROM notice WHERE state = 'handing'),"
 	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
-	" (SELECT count(*) FROM subscription)",
+	" (SELECT count(*) FROM subscription),"
+	" (SELECT count(*) FROM user WHERE key LIKE '%@' || ?1"
+	"  OR (?2 <> '' AND key LIKE '%@' || ?2))",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
     [SQL_LINK_ADD] = "INSERT INTO link(user, chat) VALUES (?1, ?2)"
 		     " RETURNING id",

@@ -665,12 +665,14 @@ store_notice_failed(struct store *s, int64_t id, const char *error)
 }
 
 int
-store_health(struct store *s, struct store_health *h)
+store_health(struct store *s, const char *telegram_domain,
+    const char *account_domain, struct store_health *h)
 {
 	struct db_stmt *stmt;
 	int rc;
 
-	stmt = store_bound(s, SQL_HEALTH, "");
+	stmt =
+	    store_bound(s, SQL_HEALTH, "tt", telegram_domain, account_domain);
 	if (stmt == NULL)
 		return (store_failed(s));
 	rc = db_step(stmt);
@@ -681,6 +683,7 @@ store_health(struct store *s, struct store_health *h)
 		h->accounts = db_int(stmt, 3);
 		h->users = db_int(stmt, 4);
 		h->subscriptions = db_int(stmt, 5);
+		h->reserved = db_int(stmt, 6);
 	}
 	return (store_finish(s, stmt, rc));
 }

@@ -194,7 +194,9 @@ struct store_health {
 	int64_t notices_pending;
 	int64_t notices_in_doubt; /* taken, outcome unknown */
 	int64_t accounts, users, subscriptions;
+	int64_t reserved; /* users whose address lies in a reserved domain */
 };
-int store_health(struct store *, struct store_health *) WARN_UNUSED;
+int store_health(struct store *, const char *telegram_domain,
+    const char *account_domain, struct store_health *) WARN_UNUSED;
 
 #endif

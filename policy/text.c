@@ -55,7 +55,8 @@ text_escape(struct arena *a, const char *s)
 		return (NULL);
 	for (; left > 0; in += n, left -= (size_t)n) {
 		n = u8_mbtoucr(&c, in, left);
-		if (n > 0 && !hostile(c) && c != '"' && c != '\\') {
+		if (n > 0 && !hostile(c) &&
+		    (c >= 0x80 || strchr("\"\\<>", (int)c) == NULL)) {
 			memcpy(o, in, (size_t)n);
 			o += n;
 			continue;

@@ -14,9 +14,9 @@ struct arena;
 
 /*
  * text_escape(a, s): ${s} with every octet that is a control, a quote, a
- * backslash or no UTF-8 written as \xHH; on one line whatever was in it. Cut,
- * with "..." after it, when it would be longer than 1,000 octets. NULL for no
- * memory.
+ * backslash, an angle bracket or no UTF-8 written as \xHH; on one line whatever
+ * was in it. Cut, with "..." after it, when it would be longer than 1,000
+ * octets. NULL for no memory.
  */
 const char *text_escape(struct arena *, const char *s) WARN_UNUSED;
 

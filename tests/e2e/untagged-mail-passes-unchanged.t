@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Mail without X-Notify-Category arrives octet for octet as without the milter."""
+"""Untagged mail arrives octet for octet as without the milter."""
 import os
 import sys
 
@@ -7,8 +7,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 import lab  # noqa: E402
+from lab import case  # noqa: E402
 from roster import BILL, OLGA, STRANGER  # noqa: E402
-from tap import case, same, true  # noqa: E402
+from tap import same, true  # noqa: E402
 
 HEAD = ("From: a@b.example\r\nTo: c@d.example\r\nSubject: s\r\n"
         "Message-ID: <MARK@example.org>\r\n"
@@ -19,12 +20,14 @@ MESSAGES = {
     "an ordinary message": HEAD + "\r\nHello.\r\n",
     "eight-bit text": (HEAD + "\r\nGr\u00fc\u00dfe\r\n").encode()
     + bytes(range(128, 256)) + b"\r\n",
-    "an eight-bit header": HEAD.encode() + b"X-Who: J\xfcrgen \xff\r\n\r\n.\r\n",
+    "an eight-bit header":
+        HEAD.encode() + b"X-Who: J\xfcrgen \xff\r\n\r\n.\r\n",
     "control octets": HEAD.encode() + b"\r\n\x00\x01\x07\x08\x0b\x0c\x1b\r\n",
     "long lines": HEAD + "\r\n" + "x" * 5000 + "\r\n" + "y" * 998 + "\r\n",
     "a long header": HEAD + "X-Long: " + "z" * 4000 + "\r\n\r\nbody\r\n",
     "odd folding": HEAD + "X-A:\r\n one\r\n\ttwo  \r\n   \t three\r\n"
-    "X-B:none\r\nX-C:\r\nX-D:   \r\nX-E: a\r\n \r\n b\r\nx-a : late\r\n\r\n.\r\n",
+    "X-B:none\r\nX-C:\r\nX-D:   \r\nX-E: a\r\n \r\n b\r\n"
+    "x-a : late\r\n\r\n.\r\n",
     "leading dots": HEAD + "\r\n.\r\n..\r\n...a\r\n. \r\n",
     "white space at line ends": HEAD + "\r\n \r\n\t \r\na  \r\n\r\n\r\n",
     "an empty body": HEAD + "\r\n",
@@ -113,7 +116,6 @@ def _(lab_):
     lab_.milter.settings(trusted_clients="192.0.2.1")
     compare(lab_, HEAD + "X-Notify-Account: acme\r\nX-Notify-Foo: 1\r\n\r\n.",
             "untrusted")
-    lab_.milter.settings()
 
 
 @case("a null sender and SMTPUTF8 pass")

@@ -190,7 +190,8 @@ check_roster(struct ctl *ctl)
 {
 	struct store_health h;
 
-	if (store_health(ctl->store, &h) == -1) {
+	if (store_health(ctl->store, ctl->settings->telegram_domain,
+		ctl->settings->account_domain, &h) == -1) {
 		finding(ctl, GRADE_ERROR, "database",
 		    printed(ctl, "%s", failure_text(store_failure(ctl->store))),
 		    "restore it from a backup");
@@ -209,6 +210,14 @@ check_roster(struct ctl *ctl)
 			(long long)h.accounts_without_owner),
 		    "find them with \"notifyctl account list\", name an owner "
 		    "with \"notifyctl import\"");
+	if (h.reserved > 0)
+		finding(ctl, GRADE_ERROR, "roster",
+		    printed(ctl,
+			"%lld users have addresses in account_domain or "
+			"[telegram] domain; mail for their accounts is held",
+			(long long)h.reserved),
+		    "name a domain in which nobody lives, or remove these "
+		    "users");
 	if (h.notices_pending > 0)
 		finding(ctl, GRADE_WARNING, "notices",
 		    printed(ctl,

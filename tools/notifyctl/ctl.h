@@ -30,6 +30,7 @@ struct arguments {
 	const char *role;
 	const char *confirm;
 	const char *sender;
+	const char *png;
 	char **recipients;
 	size_t nrecipients;
 	bool subscriber;
@@ -71,6 +72,9 @@ int files_export(struct ctl *, const struct arguments *);
 int explain_message(struct ctl *, const struct arguments *);
 int history_log(struct ctl *, const struct arguments *);
 int check_all(struct ctl *, const struct arguments *);
+int telegram_connect(struct ctl *, const struct arguments *);
+int telegram_disable(struct ctl *, const struct arguments *);
+int telegram_status(struct ctl *, const struct arguments *);
 int init_database(struct ctl *, const struct arguments *);
 
 /* ctl_store_failed(ctl): take the store's failure over; returns -1. */

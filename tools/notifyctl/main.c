@@ -88,6 +88,13 @@ static const struct command commands[] = {
 	NEEDS_WRITE, subscriptions_unsubscribe},
     {"list", "ACCOUNT [CATEGORY]", "who gets what, and why", "", 1, 2,
 	NEEDS_READ, subscriptions_list},
+    {"telegram connect", "ACCOUNT [--png FILE]",
+	"a link and QR code that link a chat; --as the user concerned", "p", 1,
+	1, NEEDS_WRITE, telegram_connect},
+    {"telegram disable", "ACCOUNT", "end that link", "", 1, 1, NEEDS_WRITE,
+	telegram_disable},
+    {"telegram status", "ACCOUNT", "is a chat linked?", "", 1, 1, NEEDS_READ,
+	telegram_status},
     {"import", "[--sync] [--dry-run] FILE",
 	"CSV: account,email,role,categories (separated by ;); - reads "
 	"standard input",
@@ -124,6 +131,7 @@ static const struct option long_options[] = {
     {"sync", no_argument, NULL, 's'},
     {"dry-run", no_argument, NULL, 'd'},
     {"sender", required_argument, NULL, 'f'},
+    {"png", required_argument, NULL, 'p'},
     {"recipient", required_argument, NULL, 'R'},
     {NULL, 0, NULL, 0},
 };
@@ -242,6 +250,9 @@ take_option(struct call *call, int letter)
 		break;
 	case 'f':
 		a->sender = optarg;
+		break;
+	case 'p':
+		a->png = optarg;
 		break;
 	case 'R':
 		a->recipients[a->nrecipients++] = optarg;

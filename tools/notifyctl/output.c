@@ -273,6 +273,7 @@ phrase(const char *action)
 	    {"user-remove", "removed"},
 	    {"subscribe", "subscribed"},
 	    {"unsubscribe", "unsubscribed"},
+	    {"telegram-link", "linked a Telegram chat to"},
 	    {"telegram-end", "ended the Telegram link of"},
 	};
 	size_t i;

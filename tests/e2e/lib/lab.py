@@ -27,8 +27,8 @@ from postfix import Postfix, daemon_folder, free_ports
 from receiver import MARKER, Receiver
 from smtp import Client, marker, message
 
-__all__ = ["Lab", "Result", "case", "run", "program", "free_ports", "marker", "message",
-           "marks_gone"]
+__all__ = ["Lab", "Result", "case", "run", "marks_gone", "program",
+           "free_ports", "marker", "message"]
 
 SENDER = "billing@example.org"
 ACCOUNTS = "accounts.example"       # account_domain
@@ -283,7 +283,8 @@ class Lab:
         return done
 
     def sql(self, *statements, path=None):
-        """Run STATEMENTS, each a text or (text, values); the last one's rows."""
+        """Run STATEMENTS, each a text or (text, values); the rows of the
+        last."""
         database = sqlite3.connect(path or self.database, timeout=10,
                                    isolation_level=None)
         try:

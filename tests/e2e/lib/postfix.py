@@ -79,8 +79,8 @@ def free_ports(hosts):
 
 class Postfix:
     """start() and stop() it. MILTER is a socket in Postfix's notation, or
-    None; MAIN are more main.cf settings; USERS are {name@realm: password} of the
-    listener `auth`."""
+    None; MAIN are more main.cf settings; USERS are {name@realm: password} of
+    the listener `auth`."""
 
     queues = ("maildrop", "incoming", "active", "deferred", "hold")
 
@@ -298,9 +298,3 @@ class Postfix:
         """sendmail(1); what it says is in the result."""
         return subprocess.run(["sendmail", "-C", self.config, *args],
                               input=data, capture_output=True, timeout=60)
-
-    def outcome(self, qid):
-        """[(recipient, status)] as logged for QID."""
-        found = re.findall(rf" {qid}: to=<([^>]*)>,.* status=(\w+)",
-                           self.text())
-        return found

@@ -33,14 +33,6 @@ class Transaction:
         """The header section, up to the empty line."""
         return re.split(rb"\r\n\r\n", b"\r\n" + self.data, maxsplit=1)[0][2:]
 
-    def headers(self):
-        """[(name, value)] with folding as it came, without the line ends."""
-        lines = re.split(rb"\r\n(?![ \t])", self.head)
-        pairs = (line.partition(b":") for line in lines if b":" in line)
-        return [(name.decode("utf-8", "surrogateescape"),
-                 value.strip().decode("utf-8", "surrogateescape"))
-                for name, _, value in pairs]
-
     def bounce(self):
         return self.sender == "" and b"multipart/report" in self.head
 
@@ -134,6 +126,7 @@ class _Session(socketserver.StreamRequestHandler):
                 return b"".join(lines)
             lines.append(line[1:] if line.startswith(b".") else line)
 
+
 class _Reader:
     """Lines from a socket, and whether the next one is here already."""
 
@@ -202,11 +195,18 @@ class Receiver:
                     transaction)
             self._changed.notify_all()
 
-    def all(self, marker, bounces=False):
-        """The transactions with MARKER; bounces instead if they are asked."""
+    def all(self, marker):
+        """The transactions with MARKER; a bounce of one is not among them."""
         with self._changed:
             found = list(self._by_marker.get(marker, ()))
-        return [t for t in found if t.bounce() == bounces]
+        return [t for t in found if not t.bounce()]
+
+    def bounces(self, marker):
+        """Who has been sent a bounce of the message with MARKER."""
+        with self._changed:
+            found = [t for t in self.transactions if t.bounce()]
+        return [a for t in found if marker.encode() in t.data
+                for a in t.addresses]
 
     def copies(self, marker):
         """{address: copies received} over all transactions with MARKER."""

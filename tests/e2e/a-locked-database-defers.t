@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""A lock that lasts defers mail, a short one is waited for."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import sqlite3  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+WANT = entitled(BALANCE, "acme")
+
+
+@contextlib.contextmanager
+def locked(lab_):
+    """Nobody else can so much as read the database. A lock like that cannot
+    be had while the milter has it open, so the milter starts anew."""
+    lab_.milter.kill()
+    other = sqlite3.connect(lab_.database, timeout=5, isolation_level=None)
+    try:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("UPDATE account SET title = 'locked'")
+        lab_.milter.start()
+        yield other
+    finally:
+        other.close()
+
+
+@case("a locked database is reported, not taken as no subscription")
+def _(lab_):
+    with locked(lab_):
+        results = []
+
+        def one(rcpts, account):
+            start = time.monotonic()
+            with lab_.connect() as client:
+                result = lab_.send(rcpts, BALANCE, account, client=client)
+            results.append((result, time.monotonic() - start))
+
+        kinds = (([BILL], "acme"), ([ANN, STRANGER], None),
+                 (["acme@accounts.example"], None), ([STRANGER], None))
+        threads = [threading.Thread(target=one, args=kind) for kind in kinds]
+        for thread in threads:
+            thread.start()
+        lab_.send([BILL]).untouched([BILL])
+        for thread in threads:
+            thread.join(30)
+        same(len(results), len(kinds), "messages answered")
+        for result, seconds in results:
+            same((result.reply.code, result.reply.text[:5]), (451, "4.3.0"),
+                 f"reply {result.reply}")
+            true(2 < seconds < 8, f"a lock was waited for {seconds:.1f} s")
+            same(result.recipients(), [], "recipients")
+        summaries = lab_.milter.summaries(results[0][0].since)
+        same(len(summaries), len(kinds), "summary lines")
+        for _, line in summaries:
+            contains(line, "verdict=tempfail", "line")
+            contains(line, "database", "line")
+            contains(line, "locked", "line")
+        same(lab_.postfix.held(), set(), "on hold")
+    lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+
+
+@case("a lock that is released in time delays a message and no more")
+def _(lab_):
+    with locked(lab_) as other:
+        def release():
+            other.execute("ROLLBACK")
+            other.close()
+        lab_.until(lambda: lab_.milter.running(), "the milter runs")
+        results = []
+        sender = threading.Thread(target=lambda: results.append(
+            lab_.send([BILL], BALANCE, "acme")))
+        sender.start()
+        sender.join(1)
+        true(sender.is_alive(), "the message waits for the lock")
+        release()
+        sender.join(30)
+        results[0].must("deliver", WANT)
+
+
+@case("a writer in its transaction does not hold up a message")
+def _(lab_):
+    other = sqlite3.connect(lab_.database, timeout=5, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("DELETE FROM subscription")
+        start = time.monotonic()
+        lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+        true(time.monotonic() - start < 2, "it took less than 2 s")
+        other.execute("ROLLBACK")
+    finally:
+        other.close()
+
+
+@case("from sendmail(1) the message waits for the lock to end")
+def _(lab_):
+    with locked(lab_):
+        result = lab_.sendmail([BILL], BALANCE, "acme")
+        same(result.summary()["verdict"], "tempfail", "verdict")
+        same([e["queue_name"] for e in lab_.postfix.listing()], ["maildrop"],
+             "where it waits")
+    lab_.postfix.flush()
+    same(result.recipients(), sorted(WANT), "recipients")
+
+
+lab.run(allow="database|roster.db")

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""A database that is away, broken or wrong defers mail; it is never nobody."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import json  # noqa: E402
+import shutil  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+RCPTS = [ANN, BILL, STRANGER, "acme@accounts.example"]
+WANT = entitled(BALANCE, "acme")
+
+
+def deferred(lab_, *words):
+    """A tagged message is deferred and nothing of it goes on; untagged mail
+    passes. Each of WORDS stands in the reason."""
+    before = lab_.postfix.held()
+    for rcpts, account in ((RCPTS, None), ([BILL], "acme"), ([STRANGER], None),
+                           ([BILL], None)):
+        result = lab_.send(rcpts, BALANCE, account)
+        same((result.reply.code, result.reply.text[:5]), (451, "4.3.0"),
+             f"reply {result.reply}")
+        summary = result.summary()
+        same(summary["verdict"], "tempfail", "verdict")
+        contains(summary.get("reason", ""), "database", "reason")
+        for word in words:
+            contains(summary["reason"], word, "reason")
+        same(result.recipients(), [], "recipients")
+    same(lab_.postfix.held(), before, "what is on hold")
+    lab_.send(RCPTS).untouched(RCPTS)
+
+
+def recovered(lab_):
+    lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+    lab_.send([STRANGER], BALANCE).must("hold")
+
+
+def copy_to(lab_, path):
+    """A sound copy of the database as one file."""
+    lab_.sql(("VACUUM INTO ?", (path,)))
+    lab_.sql("PRAGMA journal_mode = WAL", path=path)
+    lab_.own(path)
+    os.chmod(path, 0o640)
+
+
+def install(lab_, source):
+    """SOURCE takes the place of the database, as a restored backup does."""
+    lab_.empty(os.path.dirname(lab_.database))
+    os.rename(source, lab_.database)
+
+
+def broken_by(lab_, change, *words):
+    """CHANGE() the database; deferred; a backup heals it, no restart."""
+    backup = os.path.join(lab_.folder, "backup.db")
+    copy_to(lab_, backup)
+    pid = lab_.milter.process.pid
+    recovered(lab_)
+    try:
+        change()
+        deferred(lab_, *words)
+    finally:
+        install(lab_, backup)
+    recovered(lab_)
+    same((lab_.milter.running(), lab_.milter.process.pid), (True, pid),
+         "the milter still runs")
+
+
+@case("a missing database defers, and mail goes on once it is back")
+def _(lab_):
+    recovered(lab_)
+    with lab_.database_away():
+        deferred(lab_, lab_.database)
+        same(os.path.exists(lab_.database), False,
+             "the milter has made a database of its own")
+    recovered(lab_)
+
+
+@case("a database that is removed for good is not remembered")
+def _(lab_):
+    broken_by(lab_, lambda: lab_.empty(os.path.dirname(lab_.database)))
+
+
+@case("an empty file is no database without users")
+def _(lab_):
+    def change():
+        lab_.empty(os.path.dirname(lab_.database))
+        open(lab_.database, "w").close()
+        lab_.own(lab_.database)
+    broken_by(lab_, change)
+
+
+@case("garbage in place of the database defers")
+def _(lab_):
+    def change():
+        lab_.empty(os.path.dirname(lab_.database))
+        with open(lab_.database, "wb") as out:
+            out.write(b"this is no database\n" * 4096)
+        lab_.own(lab_.database)
+    broken_by(lab_, change)
+
+
+@case("garbage written over the open database never reads as nobody")
+def _(lab_):
+    backup = os.path.join(lab_.folder, "backup.db")
+    copy_to(lab_, backup)
+    recovered(lab_)
+    size = os.path.getsize(lab_.database)
+    with open(lab_.database, "r+b") as out:
+        out.write(b"\xa5" * size)
+    try:
+        for _ in range(3):      # what it still has in memory is right
+            result = lab_.send([BILL], BALANCE, "acme")
+            if result.reply.code == 250:
+                result.must("deliver", WANT)
+            else:
+                result.must("tempfail")
+    finally:
+        install(lab_, backup)
+    recovered(lab_)
+
+
+@case("a database whose pages are damaged defers")
+def _(lab_):
+    def change():
+        lab_.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        with open(lab_.database, "r+b") as out:
+            out.seek(4096)      # the first page, with the schema, stays
+            out.write(b"\xff" * (os.path.getsize(lab_.database) - 4096))
+    broken_by(lab_, change)
+
+
+@case("a schema of a newer version defers")
+def _(lab_):
+    broken_by(lab_, lambda: lab_.sql("PRAGMA user_version = 99"), "99")
+
+
+@case("a database that was never initialised defers")
+def _(lab_):
+    def change():
+        lab_.empty(os.path.dirname(lab_.database))
+        lab_.sql("CREATE TABLE other(x)")
+        lab_.own(lab_.database)
+    broken_by(lab_, change)
+
+
+@case("a table that is missing defers")
+def _(lab_):
+    for table in ("subscription", "user", "link", "category"):
+        broken_by(lab_, lambda table=table: lab_.sql(
+            "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}"))
+
+
+@case("a database that may not be read defers")
+def _(lab_):
+    recovered(lab_)
+    folder = os.path.dirname(lab_.database)
+    os.chmod(folder, 0)
+    os.chown(folder, 0, 0)
+    try:
+        deferred(lab_)
+    finally:
+        lab_.own(folder)
+        os.chmod(folder, 0o750)
+    recovered(lab_)
+    backup = os.path.join(lab_.folder, "backup.db")
+    copy_to(lab_, backup)
+    lab_.empty(folder)
+    shutil.copyfile(backup, lab_.database)
+    os.chmod(lab_.database, 0o600)      # root's, as after a careless restore
+    deferred(lab_)
+    install(lab_, backup)
+    recovered(lab_)
+
+
+@case("another database that takes its place is obeyed at once")
+def _(lab_):
+    recovered(lab_)
+    other = os.path.join(lab_.folder, "other.db")
+    backup = os.path.join(lab_.folder, "backup.db")
+    copy_to(lab_, other)
+    copy_to(lab_, backup)
+    lab_.sql("DELETE FROM subscription", path=other)
+    lab_.own(other)
+    install(lab_, other)
+    lab_.send([BILL], BALANCE, "acme").must("deliver", ["olga@acme.example"])
+    install(lab_, backup)
+    recovered(lab_)
+
+
+@case("from sendmail(1) the message waits, and goes when the database is back")
+def _(lab_):
+    recovered(lab_)
+    with lab_.database_away():
+        result = lab_.sendmail([BILL], BALANCE, "acme")
+        same(result.summary()["verdict"], "tempfail", "verdict")
+        queues = [entry["queue_name"] for entry in lab_.postfix.listing()
+                  if entry["queue_name"] != "hold"]
+        same(queues, ["maildrop"], "where it waits")
+        same(lab_.receiver.copies(result.mark), {}, "delivered meanwhile")
+        passes = lab_.sendmail([BILL])
+        lab_.receiver.wait(passes.mark)
+    lab_.postfix.flush()
+    same(result.recipients(), sorted(WANT), "recipients")
+    same(json.dumps([e for e in lab_.postfix.listing()
+                     if e["queue_name"] != "hold"]), "[]", "left in the queue")
+
+
+@case("the milter starts without its database, defers, and finds it later")
+def _(lab_):
+    recovered(lab_)
+    lab_.milter.kill()
+    with lab_.database_away():
+        lab_.milter.start()
+        deferred(lab_)
+    recovered(lab_)
+
+
+@case("with the reserved domain a message is refused without the database")
+def _(lab_):
+    with lab_.database_away():
+        lab_.send(["1@telegram.invalid"], BALANCE).must("reject")
+        lab_.send(["1@telegram.invalid"]).must("reject")
+
+
+@case("an untrusted client's mail passes without the database")
+def _(lab_):
+    lab_.milter.settings(trusted_clients="192.0.2.1")
+    with lab_.database_away():
+        lab_.send([BILL], BALANCE, "acme").must("untrusted", [BILL])
+    lab_.milter.settings()
+    recovered(lab_)
+
+
+@case("a failure is logged once a message, as what it was")
+def _(lab_):
+    with lab_.database_away():
+        result = lab_.send([BILL], BALANCE, "acme")
+    same(len(lab_.milter.summaries(result.since)), 1, "summary lines")
+    line = result.summary()["line"]
+    for word in ("verdict=tempfail", 'reason="database'):
+        contains(line, word, "line")
+    true(len(lab_.milter.since(result.since)) <= 3,
+         f"lines: {lab_.milter.since(result.since)}")
+
+
+lab.run(allow="database|roster.db")

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Users and recipients are the same person however the address is written."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
+                    STRANGER, entitled)
+from tap import contains, same, true  # noqa: E402
+
+# The users of the account `odd`; all are subscribed.
+QUOTED = '"john doe"@odd.example'
+AT = '"a@b"@odd.example'
+DOT = "first.last@odd.example"
+QUOTE = "o'brien@odd.example"
+SIGNS = "!#$%&'*/=?^_`{|}~-@odd.example"
+LOCAL = "j\u00f6rg@odd.example"
+DOMAIN = "info@b\u00fccher.example"
+A_LABEL = "info@xn--bcher-kva.example"
+# What Postfix lets no SMTP client write, as it could route a message.
+ROUTES = (AT, SIGNS)
+ODD = (QUOTED, DOT, QUOTE, LOCAL, DOMAIN, *ROUTES)
+BOSS = "boss@odd.example"
+UTF8 = {"options": "SMTPUTF8"}
+
+
+def setup_odd(lab_):
+    lab_.notifyctl("account", "add", "odd", "--owner", BOSS)
+    lab_.notifyctl("user", "add", "odd", *ODD)
+    lab_.notifyctl("subscribe", "odd", BALANCE, *ODD, as_=BOSS)
+
+
+def plain(address):
+    """One spelling for the domain that Postfix may give either way."""
+    return address.replace("xn--bcher-kva", "b\u00fccher")
+
+
+def reached(result, want):
+    same(sorted(map(plain, result.recipients())), sorted(map(plain, want)),
+         f"recipients of {result.summary()['line']!r}")
+    same(result.summary()["verdict"], "deliver", "verdict")
+
+
+@case("users with odd addresses join a message")
+def _(lab_):
+    setup_odd(lab_)
+    reached(lab_.send(["odd@accounts.example"], BALANCE, **UTF8),
+            {*ODD, BOSS})
+    reached(lab_.sendmail(["odd@accounts.example"], BALANCE), {*ODD, BOSS})
+
+
+@case("users with odd addresses join a message that is all ASCII")
+def _(lab_):
+    reached(lab_.send(["odd@accounts.example"], BALANCE), {*ODD, BOSS})
+
+
+@case("who is addressed by an odd address stays, and joins no second time")
+def _(lab_):
+    for address in ODD:
+        if address not in ROUTES:
+            result = lab_.send([address], BALANCE, "odd", **UTF8)
+            reached(result, {*ODD, BOSS})
+            same(result.summary()["kept"], "1", f"kept= for {address}")
+        reached(lab_.sendmail([address], BALANCE, "odd"), {*ODD, BOSS})
+
+
+@case("other spellings of an odd address are the same person")
+def _(lab_):
+    for address, user in (
+            ("\"john\\ doe\"@odd.example", QUOTED),
+            ("\"JOHN DOE\"@ODD.EXAMPLE", QUOTED),
+            ("\"first.last\"@odd.example", DOT),
+            ("\"f\\irst.last\"@odd.example", DOT),
+            ("First.Last+list@odd.example", DOT),
+            ("O'Brien@odd.example", QUOTE),
+            ("J\u00d6RG@odd.example", LOCAL),
+            ("jo\u0308rg@odd.example", LOCAL),
+            (A_LABEL, DOMAIN),
+            ("INFO@XN--BCHER-KVA.EXAMPLE", DOMAIN),
+            ("info@B\u00dcCHER.example", DOMAIN),
+            ("first.last@odd.example.", DOT),
+            ("@relay.example:first.last@odd.example", DOT)):
+        result = lab_.send([address], BALANCE, "odd", **UTF8)
+        same(result.summary()["kept"], "1", f"kept= for {address}")
+        same(len(result.recipients()), len(ODD) + 1,
+             f"copies for {address}: {result.recipients()}")
+        others = {*ODD, BOSS} - {user}
+        same(sorted(others - set(map(plain, result.recipients()))), [],
+             f"who else is missing with {address}")
+
+
+@case("who is not entitled is dropped in every spelling")
+def _(lab_):
+    lab_.notifyctl("user", "add", "odd", "lose me@odd.example".replace(
+        "lose me", '"lose me"'), "j\u00fcrgen@odd.example",
+        "x@b\u00fccher.example")
+    for address in ('"bill"@acme.example', "BILL@ACME.EXAMPLE",
+                    "bill+x@acme.example", "Bill@acme.example.",
+                    "@relay.example:bill@acme.example",
+                    "@a.example,@b.example:bill@acme.example",
+                    '"lose me"@odd.example', '"lose\\ me"@odd.example',
+                    "j\u00fcrgen@odd.example", "J\u00dcRGEN@odd.example",
+                    "x@b\u00fccher.example", "x@xn--bcher-kva.example",
+                    '"<bill>"@acme.example', "acme.example!bill",
+                    "postmaster", "bill",
+                    '"unknown stranger"@else.example',
+                    "\u03c7\u03c1\u03ae\u03c3\u03c4\u03b7\u03c2@else.example"):
+        result = lab_.send([ANN, address], BALANCE, **UTF8)
+        same(result.recipients(), [ANN], f"recipients beside {address}")
+        same(result.summary()["dropped"], "1", f"dropped= for {address}")
+
+
+@case("sendmail(1) gives addresses without brackets, and they count the same")
+def _(lab_):
+    for address in ("bill@acme.example", "BILL@acme.example",
+                    '"bill"@acme.example', "<bill@acme.example>",
+                    "Bill Gates <bill@acme.example>", "bill+x@acme.example",
+                    "bill@acme.example (Bill)", '"lose me"@odd.example',
+                    "j\u00fcrgen@odd.example", "x@b\u00fccher.example",
+                    "bill@acme.example.", "acme.example!bill",
+                    "bill%acme.example"):
+        result = lab_.sendmail([ANN, address], BALANCE)
+        same(result.recipients(), [ANN], f"recipients beside {address}")
+    for address in ("ANN@acme.example", "<ann@acme.example>",
+                    "ann+x@acme.example", "Ann <ann@acme.example>"):
+        result = lab_.sendmail([BILL, address], BALANCE, "acme")
+        same(len(result.recipients()), len(entitled(BALANCE, "acme")),
+             f"copies: {result.recipients()}")
+
+
+@case("recipients that sendmail(1) takes from the header count the same")
+def _(lab_):
+    mark = lab.marker()
+    data = lab.message(mark, BALANCE).replace(
+        b"To: undisclosed-recipients:;",
+        b"To: Ann <ann@acme.example>, Bill <bill@acme.example>,\n"
+        b" stranger@else.example (who), bob")
+    result = lab_.sendmail([], data=data, mark=mark, args=["-t"])
+    same(result.recipients(), [ANN], "recipients")
+
+
+@case("a bare name from sendmail(1) that is not entitled gets nothing")
+def _(lab_):
+    for name in ("bob", "Bob", "bob+x", '"bob"', "root"):
+        result = lab_.sendmail([ANN, name], BALANCE)
+        same(result.recipients(), [ANN], f"recipients beside {name}")
+    lab_.notifyctl("user", "add", "acme", "bob@origin.example")
+    result = lab_.sendmail([ANN, "bob"], BALANCE)
+    same(result.recipients(), [ANN], "recipients beside a user's bare name")
+
+
+@case("a bare name of somebody entitled gets one copy")
+def _(lab_):
+    lab_.notifyctl("subscribe", "acme", BALANCE, "bob@origin.example",
+                   as_=OLGA)
+    want = sorted(entitled(BALANCE, "acme") | {"bob@origin.example"})
+    for result in (lab_.sendmail(["bob"], BALANCE, "acme"),
+                   lab_.sendmail(["bob@origin.example"], BALANCE, "acme"),
+                   lab_.send(["acme@accounts.example"], BALANCE)):
+        same(result.recipients(), want, "recipients")
+    lab_.notifyctl("user", "remove", "acme", "bob@origin.example", as_=OLGA)
+
+
+@case("a null sender may tag")
+def _(lab_):
+    lab_.send([BILL], BALANCE, "acme", sender="").must(
+        "deliver", entitled(BALANCE, "acme"))
+    lab_.sendmail([BILL], BALANCE, "acme", sender="").must(
+        "deliver", entitled(BALANCE, "acme"))
+
+
+@case("the sender's address plays no part")
+def _(lab_):
+    for sender in (OLGA, BILL, STRANGER, "j\u00f6rg@odd.example",
+                   '"a b"@c.example'):
+        lab_.send([BILL], BALANCE, "acme", sender=sender, **UTF8).must(
+            "deliver", entitled(BALANCE, "acme"))
+
+
+OTHERS = {"e@x.example", "f@x.example", "i@x.example", "b@x.example",
+          "a@origin.example", "l@origin.example", "k@origin.example"}
+
+
+@case("what is no address in the database becomes no address in a message")
+def _(lab_):
+    # No command stores these; Postfix could make other people of them.
+    for text in ("e@x.example, f@x.example", "a b@x.example",
+                 "<g@x.example>", "h@x.example\nRCPT TO:<i@x.example>",
+                 "j@x.example (k)"):
+        lab_.sql(("INSERT INTO user(account, address, key, role) SELECT id,"
+                  " ?, 'wrong@x.example', 'member' FROM account"
+                  " WHERE name = 'acme'", (text,)),
+                 "INSERT INTO subscription(account, category, user)"
+                 " SELECT u.account, c.id, u.id FROM user u, category c"
+                 " WHERE u.key = 'wrong@x.example' AND c.slug = 'services'")
+        result = lab_.send(["acme@accounts.example"], SERVICES)
+        got = set(result.recipients())
+        same(sorted(got & OTHERS), [], f"other people, for {text!r}")
+        if not got:
+            same(result.reply.code, 451, "reply")
+        else:
+            same(sorted(entitled(SERVICES, "acme") - got), [], "missing")
+        lab_.sql("PRAGMA foreign_keys = ON",
+                 "DELETE FROM user WHERE key = 'wrong@x.example'")
+
+
+@case("the log names a dropped recipient as it was written")
+def _(lab_):
+    result = lab_.send([ANN, '"Lose me"@odd.example'], BALANCE)
+    true(any("ose me" in a for a in result.dropped()),
+         f"in {list(result.dropped())}")
+    contains(str(lab_.milter.since(result.since)), "status=dropped", "log")
+
+
+lab.run()

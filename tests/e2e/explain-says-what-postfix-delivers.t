@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""What notifyctl explain foretells is what Postfix delivers."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import json  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import (ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
+                    MAINTENANCE, MIA, OLGA, OTTO, SERVICES, STRANGER, SUE)
+from tap import contains, lacks, same, true  # noqa: E402
+
+ACME, BETA = "acme@accounts.example", "beta@accounts.example"
+
+# (recipients, category, account, more headers)
+MESSAGES = [
+    ([ANN, BILL, STRANGER], BALANCE, "acme", ()),
+    ([ACME], DOCUMENTS, None, ()),
+    ([ACME, BETA, ANN], BALANCE, None, ()),
+    ([ANN, BEA, OTTO, STRANGER], SERVICES, None, ()),
+    ([ANN], SERVICES, "acme", ()),
+    (["ANN@ACME.example", "ann+x@acme.example", BILL], MAINTENANCE, "acme",
+     ()),
+    (['"ann"@acme.example', "Bill@acme.example"], BALANCE, None, ()),
+    ([STRANGER], BALANCE, None, ()),
+    ([STRANGER], BALANCE, "beta", ()),
+    ([BILL, MIA], DOCUMENTS, None, ()),
+    ([SUE], MAINTENANCE, None, ()),
+    ([ANN], "lunch", "acme", ()),
+    ([ANN], "", "acme", ()),
+    ([ANN], BALANCE, "nosuch", ()),
+    ([ANN, BETA], BALANCE, "acme", ()),
+    ([ANN, "nosuch@accounts.example"], BALANCE, None, ()),
+    ([ANN, ACME], "=?utf-8?Q?Balance?=\n =?utf-8?Q?_&_payments?=", None, ()),
+    ([ANN], BALANCE, "acme", [f"X-Notify-Category: {SERVICES}"]),
+    ([ANN], BALANCE, "acme", ["x-notify-category: Balance & Payments"]),
+    ([ANN, "1@telegram.invalid"], BALANCE, "acme", ()),
+    (["1@TELEGRAM.INVALID."], None, None, ()),
+    ([ANN, STRANGER], None, None, ()),
+    ([ANN, STRANGER], None, "acme", ()),
+]
+
+SETTINGS = [
+    {},
+    {"expand": "always"},
+    {"expand": "never"},
+    {"unknown_recipients": "keep"},
+    {"bad_tag": "reject"},
+    {"bad_tag": "tempfail"},
+    {"account_domain": ""},
+]
+
+
+def explain(lab_, data, rcpts, *args):
+    path = os.path.join(lab_.folder, "message")
+    with open(path, "wb") as out:
+        out.write(data)
+    words = [w for rcpt in rcpts for w in ("--recipient", rcpt)]
+    text = lab_.notifyctl("explain", path, "--sender", lab.SENDER, *args,
+                          *words).stdout
+    return text, json.loads(lab_.notifyctl(
+        "--json", "explain", path, "--sender", lab.SENDER, *args,
+        *words).stdout)
+
+
+def told(document):
+    # Postfix takes the quotes off where an address needs none.
+    return sorted(p["address"].replace('"ann"', "ann")
+                  for p in document["people"] if p["gets"])
+
+
+def agree(lab_, message):
+    rcpts, category, account, headers = message
+    mark = lab.marker()
+    data = lab.message(mark, category, account, headers)
+    text, document = explain(lab_, data, rcpts)
+    result = lab_.send(rcpts, data=data, mark=mark)
+    same(told(document), result.recipients(), f"explained for {message}")
+    first = text.splitlines()[0]
+    same(first.split()[:2], ["verdict", document["verdict"]
+                             + (":" if document["reason"] else "")],
+         "the first line for people")
+    for person in document["people"]:
+        row = next(line for line in text.splitlines()
+                   if line.startswith(person["address"] + " ")
+                   and person["how"] in line)
+        same(row.split()[1], "yes" if person["gets"] else "no",
+             f"the line for people {row!r}")
+        contains(row, person["why"], "the line for people")
+    if not lab_.milter.summaries(result.since):
+        same(document["verdict"], "untouched", f"verdict for {message}")
+        same(result.reply.code, 250, "reply")
+        return
+    summary = result.summary()
+    for name in ("verdict", "kept", "added", "dropped", "mirrored"):
+        same(str(document[name]), summary[name], f"{name} for {message}")
+    for name in ("category", "account"):
+        same(document[name] or "-", summary[name], f"{name} for {message}")
+    true(bool(document["reason"]) == ("reason" in summary),
+         "a reason in both or in neither")
+
+
+for settings in SETTINGS:
+    words = ", ".join(f"{k} = {v}" for k, v in settings.items()) or "defaults"
+
+    @case(f"explain and Postfix agree on every message with {words}")
+    def _(lab_, settings=settings):
+        lab_.milter.settings(**settings)
+        for message in MESSAGES:
+            agree(lab_, message)
+
+
+@case("explain and Postfix agree on linked chats")
+def _(lab_):
+    for address, chat in ((OLGA, 5), (ANN, 5), (SUE, 6), (OTTO, 7), (BILL, 8)):
+        lab_.sql(("INSERT INTO link(user, chat) SELECT id, ? FROM user"
+                  " WHERE address = ? LIMIT 1", (chat, address)))
+    for message in MESSAGES[:10]:
+        agree(lab_, message)
+
+
+@case("explain agrees after each kind of change to the roster")
+def _(lab_):
+    for command, as_ in (
+            (("user", "role", "acme", ANN, "subscriber"), OLGA),
+            (("subscribe", "acme", DOCUMENTS, BILL, MIA), OLGA),
+            (("unsubscribe", "acme", BALANCE, SUE, "--confirm", SUE), OLGA),
+            (("account", "transfer", "acme", MIA), OLGA),
+            (("user", "remove", "beta", BEA), OTTO),
+            (("account", "remove", "beta"), None)):
+        lab_.notifyctl(*command, as_=as_)
+        for message in MESSAGES[:10]:
+            agree(lab_, message)
+
+
+@case("monitor = yes is foretold, and changes nothing")
+def _(lab_):
+    lab_.milter.settings(monitor="yes")
+    data = lab.message(lab.marker(), BALANCE, "acme")
+    same(explain(lab_, data, [BILL])[1]["monitor"], True, "monitor")
+
+
+@case("without --recipient those of the header are asked about")
+def _(lab_):
+    mark = lab.marker()
+    data = lab.message(mark, MAINTENANCE).replace(
+        b"To: undisclosed-recipients:;",
+        b"To: Ann <ann@acme.example>, stranger@else.example\n"
+        b"Cc: team: \"Bill, B.\" <bill@acme.example>;\n"
+        b"Bcc: =?utf-8?Q?Mi=C3=A4?= <mia@acme.example>")
+    _, document = explain(lab_, data, [])
+    result = lab_.sendmail([], data=data, mark=mark, args=["-t"])
+    same(told(document), result.recipients(), "explained")
+
+
+@case("the message may come on standard input, with CRLF as well")
+def _(lab_):
+    data = lab.message(lab.marker(), MAINTENANCE, "acme").decode()
+    for text in (data, data.replace("\n", "\r\n")):
+        done = lab_.notifyctl("--json", "explain", "--recipient", BILL,
+                              input=text)
+        same(json.loads(done.stdout)["verdict"], "deliver", "verdict")
+
+
+@case("explaining sends nothing and leaves no line in the milter's log")
+def _(lab_):
+    since, before = lab_.milter.mark(), len(lab_.receiver.transactions)
+    explain(lab_, lab.message(lab.marker(), BALANCE, "acme"), [BILL])
+    lab_.postfix.settle()
+    same(len(lab_.receiver.transactions), before, "messages received")
+    same(lab_.milter.since(since), [], "lines")
+
+
+@case("without the database explain foretells a delay, not nobody")
+def _(lab_):
+    path = os.path.join(lab_.folder, "message")
+    with open(path, "wb") as out:
+        out.write(lab.message(lab.marker(), BALANCE, "acme"))
+    with lab_.database_away():
+        for json_ in ((), ("--json",)):
+            done = lab_.notifyctl(*json_, "explain", path, "--recipient", BILL,
+                                  check=False)
+            true(done.returncode in (75, 78), f"exit: got {done.returncode}")
+            contains(done.stdout + done.stderr, "database", "what it says")
+            contains(done.stdout + done.stderr, "tempfail", "what it says")
+            lacks(done.stdout, "yes", "what it says")
+
+
+lab.run()

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Over inet: the milter does what it does over a UNIX socket."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import threading  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import BALANCE, BILL, SERVICES, STRANGER, entitled  # noqa: E402
+from tap import same, true  # noqa: E402
+
+
+@case("the milter listens on TCP, on the address that the settings name")
+def _(lab_):
+    line = lab_.milter.wait_line("ready on")
+    true("ready on inet:" in line and "@127.0.0.1" in line, f"line {line!r}")
+
+
+@case("tagged, untagged, held and refused messages come out the same")
+def _(lab_):
+    with lab_.connect() as client:
+        for _ in range(2):
+            lab_.send([BILL], BALANCE, "acme", client=client).must(
+                "deliver", entitled(BALANCE, "acme"))
+            lab_.send([BILL, STRANGER], client=client).untouched(
+                [BILL, STRANGER])
+            lab_.send([STRANGER], BALANCE, client=client).must("hold")
+            lab_.send([BILL], BALANCE, client=client).must("discard")
+            lab_.send(["1@telegram.invalid"], client=client).must("reject")
+    lab_.sendmail([BILL], SERVICES, "beta").must(
+        "deliver", entitled(SERVICES, "beta"))
+
+
+@case("20 connections at once are served")
+def _(lab_):
+    results = []
+
+    def work():
+        with lab_.connect() as client:
+            for _ in range(3):
+                results.append(lab_.send([BILL], BALANCE, "acme",
+                                         client=client))
+
+    threads = [threading.Thread(target=work) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    same(len(results), 60, "messages")
+    for result in results:
+        result.must("deliver", entitled(BALANCE, "acme"))
+
+
+@case("without the database mail is deferred")
+def _(lab_):
+    with lab_.database_away():
+        lab_.send([BILL], BALANCE, "acme").must("tempfail")
+
+
+lab.run(tcp=True, allow="database|roster.db")

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""monitor = yes decides and logs, and leaves every message as it is."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import ANN, BALANCE, BILL, DOCUMENTS, STRANGER  # noqa: E402
+from tap import same, true  # noqa: E402
+
+ACME = "acme@accounts.example"
+MIRROR = "1@telegram.invalid"
+
+# what it is: (verdict, recipients, category, account, more settings)
+MESSAGES = {
+    "a message for an account": ("deliver", [BILL, ACME, STRANGER], BALANCE,
+                                 None, {}),
+    "a message for nobody entitled": ("discard", [BILL], DOCUMENTS, None, {}),
+    "a message without an account": ("hold", [STRANGER], BALANCE, None, {}),
+    "a bad tag": ("hold", [ANN, BILL], "lunch", "acme", {}),
+    "a bad tag to refuse": ("reject", [ANN], "lunch", None,
+                            {"bad_tag": "reject"}),
+    "a bad tag to defer": ("tempfail", [ANN], BALANCE, "nosuch",
+                           {"bad_tag": "tempfail"}),
+    "an untrusted client's message": ("untrusted", [ANN, BILL], BALANCE,
+                                      "acme", {"trusted_clients": "192.0.2.1"}),
+    "a tagged message to the mirror": ("reject", [ANN, MIRROR], BALANCE,
+                                       "acme", {}),
+    "an untagged message to the mirror": ("reject", [MIRROR], None, None, {}),
+}
+
+
+def passed(lab_, result, verdict, rcpts, want):
+    summary = result.summary()
+    same(summary["verdict"], verdict, "verdict")
+    same(summary.get("monitor"), "yes", f"monitor= of {summary['line']!r}")
+    true(summary["line"].endswith(" monitor=yes"), "monitor=yes comes last")
+    same(result.recipients(), sorted(rcpts), "recipients")
+    same(result.held(), False, "message is on hold")
+    same(lab.marks_gone(result.data()), lab.marks_gone(want), "data")
+
+
+for name, message in MESSAGES.items():
+    @case(f"{name} is judged and passes unchanged")
+    def _(lab_, message=message):
+        verdict, rcpts, category, account, more = message
+        lab_.milter.settings(monitor="yes", **more)
+        want = lab_.send(rcpts, category, account, listener="plain").data()
+        for how in ("send", "sendmail"):
+            result = getattr(lab_, how)(rcpts, category, account)
+            passed(lab_, result, verdict, rcpts, want)
+
+
+@case("with the database away nothing is deferred, and the log says so")
+def _(lab_):
+    lab_.milter.settings(monitor="yes")
+    want = lab_.send([ANN, BILL], BALANCE, "acme", listener="plain").data()
+    with lab_.database_away():
+        result = lab_.send([ANN, BILL], BALANCE, "acme")
+        same(result.reply.code, 250, "reply")
+        passed(lab_, result, "tempfail", [ANN, BILL], want)
+
+
+@case("the counts are those of the decision, not of what was done")
+def _(lab_):
+    lab_.milter.settings(monitor="yes")
+    result = lab_.send([ANN, BILL, STRANGER], BALANCE, "acme")
+    summary = result.summary()
+    same([summary[k] for k in ("kept", "added", "dropped")],
+         ["1", "2", "2"], "kept, added, dropped")
+    same(set(result.dropped()), {BILL, STRANGER}, "dropped lines")
+
+
+@case("without it the same messages are changed")
+def _(lab_):
+    lab_.milter.settings()
+    result = lab_.send([BILL, STRANGER], BALANCE, "acme")
+    true(STRANGER not in result.recipients(), "the stranger is dropped")
+    true("monitor" not in result.summary(), "no monitor= in the log")
+
+
+lab.run(allow="database|roster.db")

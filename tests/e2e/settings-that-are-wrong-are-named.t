@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""What is wrong with settings or start is said in one line, with its place."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import re  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import subprocess  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import BALANCE, BILL, OLGA, entitled  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
+
+
+def run(lab_, *args, file=None, timeout=20):
+    """notify-milter with ARGS that is expected to end by itself."""
+    return subprocess.run(
+        [lab.program("notify-milter"), "-c", file or lab_.milter.file, *args],
+        capture_output=True, text=True, timeout=timeout,
+        stdin=subprocess.DEVNULL)
+
+
+def other(lab_, text=None, **changes):
+    """Another settings file, with a socket of its own."""
+    path = os.path.join(lab_.folder, "other.conf")
+    changes.setdefault("socket", f"unix:{lab_.folder}/run/other.sock")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(lab_.milter.render(**changes) if text is None else text)
+    return path
+
+
+def one_line(done, *parts):
+    lines = done.stderr.splitlines()
+    same(len(lines), 1, f"lines of {done.stderr!r}")
+    for part in parts:
+        contains(lines[0], part, "the line")
+    return lines[0]
+
+
+# what is wrong: (the lines, the number of the wrong one, a word of what was
+# wrong, a word of what was expected)
+WRONG = {
+    "an unknown key": ("[milter]\nexpnad = never\n", 2, "expnad", ""),
+    "an unknown section": ("[database]\nurl = /x/y.db\n\n[mitler]\n"
+                           "expand = never\n", 4, "mitler", ""),
+    "a key of another section": ("[database]\nexpand = never\n", 2, "expand",
+                                 ""),
+    "a key before any section": ("url = /x/y.db\n", 1, "url", ""),
+    "a bad choice": ("[milter]\nuser = nobody\nexpand = sometimes\n", 3,
+                     "sometimes", "addressed"),
+    "a bad switch": ("[milter]\nmonitor = perhaps\n", 2, "perhaps", "yes"),
+    "a bad network": ("[milter]\ntrusted_clients = 127.0.0.1 10.0.0.0/33\n",
+                      2, "10.0.0.0/33", ""),
+    "a name for a network": ("[milter]\ntrusted_clients = localhost\n", 2,
+                             "localhost", ""),
+    "an IPv6 prefix that is too long": (
+        "[milter]\ntrusted_clients = ::1/129\n", 2, "::1/129", ""),
+    "a bad action": ("[milter]\nbad_tag = discard\n", 2, "discard",
+                     "tempfail"),
+    "a bad answer for strangers": ("[milter]\nunknown_recipients = hold\n", 2,
+                                   "hold", "keep"),
+    "a socket that is none": ("[milter]\nsocket = nowhere\n", 2, "nowhere",
+                              "unix:"),
+    "a relative path of the database": ("[database]\nurl = roster.db\n", 2,
+                                        "roster.db", ""),
+    "a bad account domain": ("[milter]\naccount_domain = a b\n", 2, "a b",
+                             "domain"),
+    "a bad Telegram domain": ("[telegram]\ndomain = @telegram\n", 2,
+                              "@telegram", "domain"),
+    "an age without sense": ("[telegram]\nmax_age = soon\n", 2, "soon", ""),
+    "a sender that is no address": ("[mail]\nfrom = nobody there\n", 2,
+                                    "nobody there", "address"),
+    "a line that is no setting": ("[milter]\nuser = nobody\nwhat is this\n",
+                                  3, "", ""),
+    "the same key twice": ("[milter]\nexpand = never\nexpand = always\n", 3,
+                           "expand", ""),
+}
+
+
+for name, wrong in WRONG.items():
+    @case(f"{name} stops the start with 78, file, line and what was expected")
+    def _(lab_, wrong=wrong):
+        text, number, got, want = wrong
+        path = other(lab_, text)
+        for args in (("-n",), ("-f",)):
+            done = run(lab_, *args, file=path)
+            same(done.returncode, 78, f"exit with {args}: {done.stderr!r}")
+            one_line(done, f"{path}:{number}: ", got, want)
+            same(done.stdout, "", "standard output")
+
+
+@case("an unknown section without keys stops the start as well")
+def _(lab_):
+    path = other(lab_, lab_.milter.render() + "\n[mitler]\n")
+    done = run(lab_, "-n", file=path)
+    same(done.returncode, 78, "exit")
+    one_line(done, path, "mitler")
+
+
+@case("notifyctl stops at the same settings with 78 and the same place")
+def _(lab_):
+    for text, number, got, _ in WRONG.values():
+        path = other(lab_, text)
+        done = subprocess.run([lab.program("notifyctl"), "-c", path,
+                               "account", "list"], capture_output=True,
+                              text=True, timeout=20)
+        same(done.returncode, 78, f"exit: {done.stderr!r}")
+        one_line(done, f"{path}:{number}: ", got)
+
+
+@case("a settings file that is missing or unreadable is named with 78")
+def _(lab_):
+    for path in (f"{lab_.folder}/nosuch.conf", lab_.folder):
+        done = run(lab_, "-n", file=path)
+        same(done.returncode, 78, "exit")
+        one_line(done, path)
+
+
+@case("good settings pass -n, which starts nothing")
+def _(lab_):
+    path = other(lab_)
+    done = run(lab_, "-n", file=path)
+    same((done.returncode, done.stderr), (0, ""), "exit and complaints")
+    true(not os.path.exists(f"{lab_.folder}/run/other.sock"), "no socket")
+    same(run(lab_, "-n").returncode, 0, "exit beside the running one")
+
+
+@case("white space, comments and CRLF are no fault")
+def _(lab_):
+    text = lab_.milter.render(socket=f"unix:{lab_.folder}/run/other.sock")
+    text = ("; first\n# second\n\n" + text.replace(" = ", "=", 1)
+            .replace("[milter]", "  \n[milter]")).replace("\n", "\r\n")
+    same(run(lab_, "-n", file=other(lab_, text)).returncode, 0, "exit")
+
+
+@case("-V prints the version, wrong options are refused with 64")
+def _(lab_):
+    done = run(lab_, "-V")
+    same(done.returncode, 0, "exit")
+    true(re.fullmatch(r"notify-milter \S+\n", done.stdout),
+         f"version: {done.stdout!r}")
+    for args in (("-x",), ("more",), ("-f", "-c")):
+        done = run(lab_, *args)
+        same(done.returncode, 64, f"exit with {args}")
+        contains(done.stderr, "usage: notify-milter", "standard error")
+
+
+@case("as root without a user it does not start, and says which line to add")
+def _(lab_):
+    for args in (("-f",), ("-n",), ()):
+        done = run(lab_, *args, file=other(lab_, user=None))
+        same(done.returncode, 78, f"exit with {args}")
+        contains(one_line(done), "user = ", "the line")
+    done = run(lab_, "-f", file=other(lab_, user="nosuchuser"))
+    same(done.returncode, 78, "exit")
+    one_line(done, "nosuchuser")
+    done = run(lab_, "-f", file=other(lab_, user="root"))
+    same(done.returncode, 78, "exit")
+    one_line(done, "root")
+
+
+@case("a socket that cannot be made is named in one clear line")
+def _(lab_):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for where in (f"unix:{lab_.folder}/nosuch/x.sock",
+                      f"unix:{lab_.milter.file}/x.sock",
+                      "unix:/proc/x.sock", f"unix:{lab_.folder}/run",
+                      f"inet:{port}@127.0.0.1",
+                      f"unix:{lab_.folder}/{'x' * 100}"):
+            done = run(lab_, "-f", file=other(lab_, socket=where))
+            true(done.returncode not in (0, 64) and done.returncode > 0,
+                 f"exit for {where}: got {done.returncode}")
+            one_line(done, where.partition(":")[2].partition("@")[0][:100])
+
+
+@case("a second milter on the same socket does not take it away")
+def _(lab_):
+    done = run(lab_, "-f")
+    true(done.returncode not in (0, 64), f"exit: got {done.returncode}")
+    one_line(done, lab_.milter.socket_path())
+    lab_.send([BILL], BALANCE, "acme").must("deliver",
+                                            entitled(BALANCE, "acme"))
+
+
+@case("a socket that a killed milter has left is used again")
+def _(lab_):
+    lab_.milter.process.kill()
+    lab_.milter.process.wait()
+    true(os.path.exists(lab_.milter.socket_path()), "the socket is left")
+    lab_.milter.start()
+    lab_.send([BILL], BALANCE, "acme").must("deliver",
+                                            entitled(BALANCE, "acme"))
+
+
+@case("the socket has mode 0660, the user's and its folder's group")
+def _(lab_):
+    info = os.stat(lab_.milter.socket_path())
+    folder = os.stat(os.path.dirname(lab_.milter.socket_path()))
+    same((oct(info.st_mode & 0o7777), info.st_uid, info.st_gid),
+         ("0o660", folder.st_uid, folder.st_gid), "mode, owner, group")
+
+
+@case("it runs as its user, without root's rights and groups")
+def _(lab_):
+    with open(f"/proc/{lab_.milter.process.pid}/status") as status:
+        text = status.read()
+    uid = str(os.stat(os.path.dirname(lab_.database)).st_uid)
+    same(set(re.search(r"Uid:\s+(.*)", text)[1].split()), {uid}, "uids")
+    lacks(re.search(r"Groups:(.*)", text)[1].split(), "0", "groups")
+    same(re.search(r"CapEff:\s+(\w+)", text)[1].strip("0"), "", "rights")
+
+
+@case("without -f it goes into the background once it accepts connections")
+def _(lab_):
+    path = other(lab_)
+    where = f"{lab_.folder}/run/other.sock"
+    done = subprocess.run([lab.program("notify-milter"), "-c", path],
+                          stdin=subprocess.DEVNULL, timeout=20,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    same((done.returncode, done.stdout), (0, b""), "exit and output")
+    found = [pid for pid in os.listdir("/proc") if pid.isdigit()
+             and command(pid)[1:3] == ["-c", path]]
+    try:
+        same(len(found), 1, f"processes with {path}")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(where)
+    finally:
+        for pid in found:
+            os.kill(int(pid), signal.SIGTERM)
+    lab_.until(lambda: not any(command(pid) for pid in found), "it ends")
+
+
+def command(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as line:
+            return line.read().decode().split("\0")
+    except OSError:
+        return []
+
+
+@case("settings are reloaded on SIGUSR1, not before")
+def _(lab_):
+    lab_.send([BILL], BALANCE).must("discard")
+    lab_.milter.write(expand="always")
+    lab_.send([BILL], BALANCE).must("discard")
+    line = lab_.milter.reload()
+    contains(line, lab_.milter.file, "the line on the reload")
+    lab_.send([BILL], BALANCE).must("deliver", entitled(BALANCE, "acme"))
+    lab_.milter.settings()
+    lab_.send([BILL], BALANCE).must("discard")
+
+
+@case("a reload holds for connections that are open already")
+def _(lab_):
+    with lab_.connect() as client:
+        lab_.send([BILL], "lunch", client=client).must("hold")
+        lab_.milter.settings(bad_tag="reject")
+        lab_.send([BILL], "lunch", client=client).must("reject")
+        lab_.milter.settings(trusted_clients="192.0.2.1")
+        lab_.send([BILL], "lunch", client=client).must("untrusted", [BILL])
+        lab_.milter.settings()
+        lab_.send([BILL], "lunch", client=client).must("hold")
+
+
+@case("a broken file at a reload leaves the old settings in force")
+def _(lab_):
+    lab_.milter.settings(expand="always")
+    for text, number, got, _ in WRONG.values():
+        lab_.milter.write(text)
+        line = lab_.milter.reload()
+        for part in (f"{lab_.milter.file}:{number}: ", got, "error"):
+            contains(line, part, "the line on the reload")
+    os.unlink(lab_.milter.file)
+    contains(lab_.milter.reload(), lab_.milter.file, "the line on the reload")
+    lab_.send([BILL], BALANCE).must("deliver", entitled(BALANCE, "acme"))
+    lab_.milter.settings()
+    lab_.send([BILL], BALANCE).must("discard")
+
+
+@case("a reload finds another database")
+def _(lab_):
+    path = os.path.join(os.path.dirname(lab_.database), "second.db")
+    lab_.sql(("VACUUM INTO ?", (path,)))
+    lab_.sql("DELETE FROM subscription", path=path)
+    lab_.own(path)
+    lab_.milter.settings(url=path)
+    lab_.send([BILL], BALANCE, "acme").must("deliver", [OLGA])
+    lab_.milter.settings()
+    lab_.send([BILL], BALANCE, "acme").must("deliver",
+                                            entitled(BALANCE, "acme"))
+
+
+@case("many reloads while mail flows lose nothing")
+def _(lab_):
+    with lab_.connect() as client:
+        for i in range(60):
+            lab_.milter.signal(signal.SIGUSR1)
+            if i % 3 == 0:
+                lab_.send([BILL], BALANCE, "acme", client=client).must(
+                    "deliver", entitled(BALANCE, "acme"))
+    true(lab_.milter.running(), "the milter runs")
+
+
+lab.run(allow=r"reload: .*(\.conf|old settings)|\.sock")

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""A message with 10,000 recipients in or out is treated as any other."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import time  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import BALANCE, MAINTENANCE, SERVICES  # noqa: E402
+from tap import same, true  # noqa: E402
+
+COUNT = 10000
+OWNER = "owner@big.example"
+USERS = [f"user{i:05d}@big.example" for i in range(COUNT)]
+# All are subscribed to balance-and-payments, most to services, every other one
+# to scheduled-maintenance. Postfix takes milliseconds to delete one of 10,000
+# recipients: half of them would take as long as all other cases together.
+MOST = [user for i, user in enumerate(USERS) if i % 20]
+EVEN = USERS[::2]
+
+
+def fill(lab_):
+    path = os.path.join(lab_.folder, "big.csv")
+    with open(path, "w") as out:
+        out.write(f"account,email,role,categories\nbig,{OWNER},owner,\n")
+        for i, address in enumerate(USERS):
+            more = f";{SERVICES}" if i % 20 else ""
+            more += "" if i % 2 else f";{MAINTENANCE}"
+            out.write(f"big,{address},member,{BALANCE}{more}\n")
+    lab_.notifyctl("import", path)
+
+
+def check(result, want, **fields):
+    got = result.recipients()
+    same(len(got), len(want), "copies")
+    true(got == sorted(want), "the recipients are not those entitled")
+    summary = result.summary()
+    same({name: summary[name] for name in fields}, fields,
+         f"{summary['line']!r}")
+
+
+@case("an account with 10,000 subscribers is brought in whole")
+def _(lab_):
+    fill(lab_)
+    start = time.monotonic()
+    result = lab_.send(["big@accounts.example"], BALANCE)
+    true(time.monotonic() - start < 20, "the client waits less than 20 s")
+    check(result, {*USERS, OWNER}, verdict="deliver", kept="0",
+          added=str(COUNT + 1), dropped="0")
+
+
+@case("of 10,000 recipients those entitled stay, and the others go")
+def _(lab_):
+    result = lab_.send(USERS, SERVICES)
+    check(result, MOST, verdict="deliver", kept=str(len(MOST)), added="0",
+          dropped=str(COUNT - len(MOST)))
+    same(sorted(result.dropped()), USERS[::20], "lines on the dropped")
+
+
+@case("of 1,000 recipients from sendmail(1) half stay and thousands join")
+def _(lab_):
+    result = lab_.sendmail(USERS[:1000], MAINTENANCE, "big")
+    check(result, {*EVEN, OWNER}, verdict="deliver", kept="500",
+          added=str(COUNT // 2 - 500 + 1), dropped="500")
+
+
+lab.run(roster=False)

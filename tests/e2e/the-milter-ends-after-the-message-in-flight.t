@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""SIGTERM ends the milter, and mail that it cannot see waits at the client."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import signal  # noqa: E402
+import time  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import BALANCE, BILL, entitled  # noqa: E402
+from tap import same, true  # noqa: E402
+
+WANT = entitled(BALANCE, "acme")
+
+
+@case("a message in flight at SIGTERM is decided, and the exit status is 0")
+def _(lab_):
+    with lab_.connect() as client:
+        mark, since = lab.marker(), lab_.milter.mark()
+        client.mail(lab.SENDER)
+        client.rcpt(BILL)
+        same(client.command("DATA").code, 354, "DATA")
+        lab_.milter.signal(signal.SIGTERM)
+        data = lab.message(mark, BALANCE, "acme").replace(b"\n", b"\r\n")
+        client.write(data + b".\r\n")
+        reply = client.read()
+    lab.Result(lab_, mark, reply, since).must("deliver", WANT)
+    start = time.monotonic()
+    same(lab_.milter.process.wait(15), 0, "exit status")
+    true(time.monotonic() - start < 10, "it ended within 10 s")
+    same(lab_.milter.answers(), False, "somebody answers at the socket")
+
+
+@case("without the milter every message stays with its client")
+def _(lab_):
+    result = lab_.send([BILL], BALANCE, "acme")
+    same(result.reply.code, 451, f"reply {result.reply}")
+    same(lab_.send([BILL]).reply.code, 451, "reply to untagged mail")
+    same(result.recipients(), [], "recipients")
+
+
+@case("what sendmail(1) took meanwhile goes once the milter is back")
+def _(lab_):
+    result = lab_.sendmail([BILL], BALANCE, "acme")
+    lab_.until(lambda: "milter" in lab_.postfix.text(), "Postfix tried")
+    same(lab_.receiver.copies(result.mark), {}, "delivered meanwhile")
+    lab_.milter.start()
+    lab_.postfix.flush()
+    same(result.recipients(), sorted(WANT), "recipients")
+
+
+@case("a milter that is killed under way leaves no message half changed")
+def _(lab_):
+    with lab_.connect() as client:
+        mark = lab.marker()
+        client.mail(lab.SENDER)
+        client.rcpt(BILL)
+        client.command("DATA")
+        lab_.milter.kill()
+        data = lab.message(mark, BALANCE, "acme").replace(b"\n", b"\r\n")
+        client.write(data + b".\r\n")
+        same(client.read().code, 451, "reply")
+    lab_.postfix.settle()
+    same(lab_.receiver.copies(mark), {}, "recipients")
+    lab_.milter.start()
+    lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+
+
+@case("idle connections do not keep it from ending")
+def _(lab_):
+    idle = [lab_.connect() for _ in range(3)]
+    idle[0].mail(lab.SENDER)
+    try:
+        same(lab_.milter.stop(), 0, "exit status")
+    finally:
+        for client in idle:
+            client.close()
+    lab_.milter.start()
+    lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+
+
+lab.run()

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Only a trusted client may tag; from others every X-Notify header goes."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import shutil  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
+from tap import Skip, lacks, same, true  # noqa: E402
+
+RCPTS = [ANN, BILL, STRANGER, "acme@accounts.example"]
+NOBODY = "192.0.2.1"        # trusted_clients that no client here is among
+USER = ("app@relay.example", "secret")
+
+
+def trusted(lab_, **options):
+    lab_.send([BILL], BALANCE, "acme", **options).must(
+        "deliver", entitled(BALANCE, "acme"), category=BALANCE)
+
+
+def untrusted(lab_, **options):
+    result = lab_.send(RCPTS, BALANCE, "acme", **options).must(
+        "untrusted", RCPTS, category="-")
+    same(result.dropped(), {}, "dropped")
+    lacks(result.data().lower(), b"x-notify-", "data")
+
+
+@case("by default all of loopback may tag, and a public address may not")
+def _(lab_):
+    trusted(lab_)
+    trusted(lab_, source="127.0.0.2")
+    trusted(lab_, source="127.255.255.254")
+    trusted(lab_, listener="smtp6")
+    untrusted(lab_, listener="xclient", xclient={"addr": "192.0.2.7"})
+    untrusted(lab_, listener="xclient", xclient={"addr": "IPV6:2001:db8::1"})
+
+
+@case("a single address trusts that one alone")
+def _(lab_):
+    lab_.milter.settings(trusted_clients="127.0.0.1")
+    trusted(lab_)
+    untrusted(lab_, source="127.0.0.2")
+    untrusted(lab_, listener="smtp6")
+    lab_.milter.settings(trusted_clients="::1")
+    trusted(lab_, listener="smtp6")
+    untrusted(lab_)
+
+
+@case("an IPv4 network ends where its prefix says")
+def _(lab_):
+    lab_.milter.settings(trusted_clients="127.0.0.4/30, 10.0.0.0/8")
+    for last, may in ((3, False), (4, True), (7, True), (8, False)):
+        (trusted if may else untrusted)(lab_, source=f"127.0.0.{last}")
+    lab_.milter.settings(trusted_clients="127.0.0.0/31 127.0.0.9/32")
+    trusted(lab_)
+    untrusted(lab_, source="127.0.0.2")
+    trusted(lab_, source="127.0.0.9")
+    untrusted(lab_, source="127.0.0.8")
+
+
+@case("an IPv6 network ends where its prefix says")
+def _(lab_):
+    def client(address):
+        return {"listener": "xclient", "xclient": {"addr": f"IPV6:{address}"}}
+    for networks in ("2001:db8::/33", "[2001:db8::]/33,10.0.0.0/8"):
+        lab_.milter.settings(trusted_clients=networks)
+        trusted(lab_, **client("2001:db8::1"))
+        trusted(lab_, **client("2001:db8:7fff:ffff::1"))
+        untrusted(lab_, **client("2001:db8:8000::1"))
+        untrusted(lab_, **client("2001:db9::1"))
+        untrusted(lab_, listener="smtp6")
+        untrusted(lab_)
+
+
+@case("an IPv6 zero address does not trust IPv4 clients and the reverse")
+def _(lab_):
+    lab_.milter.settings(trusted_clients="::/0")
+    trusted(lab_, listener="smtp6")
+    untrusted(lab_)
+    lab_.milter.settings(trusted_clients="0.0.0.0/0")
+    trusted(lab_)
+    untrusted(lab_, listener="smtp6")
+
+
+@case("mail from sendmail(1) is trusted as 127.0.0.1 is")
+def _(lab_):
+    lab_.sendmail([BILL], BALANCE, "acme").must(
+        "deliver", entitled(BALANCE, "acme"))
+    lab_.milter.settings(trusted_clients=NOBODY)
+    result = lab_.sendmail(RCPTS, BALANCE, "acme").must("untrusted", RCPTS)
+    lacks(result.data().lower(), b"x-notify-", "data")
+
+
+def need_sasl(lab_):
+    if not lab_.postfix.users:
+        raise Skip("needs saslpasswd2")
+
+
+@case("authentication alone does not trust a client")
+def _(lab_):
+    need_sasl(lab_)
+    lab_.milter.settings(trusted_clients=NOBODY)
+    untrusted(lab_, listener="auth", auth=USER)
+
+
+@case("trust_authenticated = yes trusts who has authenticated, nobody else")
+def _(lab_):
+    need_sasl(lab_)
+    lab_.milter.settings(trusted_clients=NOBODY, trust_authenticated="yes")
+    trusted(lab_, listener="auth", auth=USER)
+    untrusted(lab_, listener="auth")
+    with lab_.connect("auth") as client:
+        same(client.auth(USER[0], "wrong").code, 535, "a wrong password")
+        untrusted(lab_, client=client)
+        same(client.auth(*USER).code, 235, "the right one")
+        trusted(lab_, client=client)
+        trusted(lab_, client=client)
+        untrusted(lab_)         # another connection meanwhile
+    lab_.milter.settings(trust_authenticated="yes")
+    trusted(lab_)
+
+
+FORGED = [
+    "X-Notify-Category: services",
+    "Subject: between",
+    "x-notify-CATEGORY:balance-and-payments",
+    "X-NOTIFY-CATEGORY: balance\n and\n\tpayments",
+    "X-Notify-Account: acme",
+    "X-Keep: 1",
+    "X-Notify-Account: beta",
+    "X-Notify-Whatever:",
+    "x-notify-: x",
+    "X-Notify-Category:\n services",
+]
+KEPT = ["X-Notify: keep", "X-Notifycategory: keep", "XX-Notify-Category: keep",
+        "X-Other: a\n X-Notify-Category: services"]
+
+
+@case("every X-Notify header goes and nothing else changes")
+def _(lab_):
+    lab_.milter.settings(trusted_clients=NOBODY)
+    want = lab_.send(RCPTS, listener="plain", headers=[
+        h for h in (*FORGED, *KEPT, *FORGED, "X-Last: 1")
+        if not h.lower().startswith("x-notify-")])
+    for how in ("send", "sendmail"):
+        got = getattr(lab_, how)(RCPTS, headers=[*FORGED, *KEPT, *FORGED,
+                                                 "X-Last: 1"])
+        got.must("untrusted", RCPTS)
+        same(lab.marks_gone(got.data()), lab.marks_gone(want.data()), how)
+
+
+@case("hundreds of forged headers all go")
+def _(lab_):
+    lab_.milter.settings(trusted_clients=NOBODY)
+    want = lab_.send([ANN], listener="plain", headers=["X-Keep: 1"] * 50)
+    got = lab_.send([ANN], headers=(["X-Notify-Category: services"] * 18
+                                    + ["X-Keep: 1"]) * 50)
+    got.must("untrusted", [ANN])
+    same(lab.marks_gone(got.data()), lab.marks_gone(want.data()), "data")
+
+
+@case("more forged headers than anybody needs are not let through")
+def _(lab_):
+    lab_.milter.settings(trusted_clients=NOBODY)
+    got = lab_.send([ANN], headers=["X-Notify-Category: services"] * 20000)
+    if got.recipients():
+        lacks(got.data().lower(), b"x-notify-", "data")
+    true(lab_.milter.running(), "the milter runs")
+
+
+@case("recipients, their order and their options stay")
+def _(lab_):
+    lab_.milter.settings(trusted_clients=NOBODY)
+    rcpts = [("ann+x@acme.example", "NOTIFY=NEVER"),
+             (STRANGER, "NOTIFY=SUCCESS ORCPT=rfc822;s@x.example"),
+             ("\"john doe\"@acme.example", "")]
+    want = lab_.send(rcpts, BALANCE, listener="plain", options="RET=HDRS")
+    got = lab_.send(rcpts, BALANCE, options="RET=HDRS")
+    got.must("untrusted", [address for address, _ in rcpts])
+    same([t.rcpts for t in got.transactions()],
+         [t.rcpts for t in want.transactions()], "recipients")
+
+
+@case("an untagged message keeps its account header")
+def _(lab_):
+    lab_.milter.settings(trusted_clients=NOBODY)
+    result = lab_.send(RCPTS, account="acme").untouched(RCPTS)
+    true(b"X-Notify-Account: acme\r\n" in result.data(), "the header is there")
+
+
+@case("a bad tag of an untrusted client is no reason to hold its mail")
+def _(lab_):
+    for action in ("hold", "reject", "tempfail"):
+        lab_.milter.settings(trusted_clients=NOBODY, bad_tag=action)
+        lab_.send(RCPTS, "lunch", "nosuch").must("untrusted", RCPTS)
+
+
+lab.run(users={USER[0]: USER[1]} if shutil.which("saslpasswd2") else None)
