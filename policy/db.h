@@ -95,6 +95,9 @@ int64_t db_changes(const struct db *);
 /* db_failure(db, failure): note what the last error was; returns -1. */
 int db_failure(const struct db *, struct failure *);
 
+/* db_name(db): what people know it by. */
+const char *db_name(const struct db *);
+
 /* db_check(db, failure): is every page sound? 0, or -1 and ${failure}. */
 int db_check(struct db *, struct failure *) WARN_UNUSED;
 

@@ -23,7 +23,9 @@ struct db {
 	dev_t dev; /* of the file that was opened */
 	ino_t ino;
 	struct db_stmt *stmts;
-	int code; /* extended result code of the last error */
+	bool creating;
+	int code;	/* extended result code of the last error */
+	int code_errno; /* the system's, behind it; 0 for none */
 	char message[256];
 };
 
@@ -38,11 +40,15 @@ static int note(struct db *, int);
 static int identify(struct db *);
 static int configure(struct db *, enum db_mode, int);
 static int opened(struct db *, enum db_mode, int);
+static int directory_errno(const struct db *);
+static int cannot_open(const struct db *, struct failure *);
 
 static int
 note(struct db *db, int code)
 {
 	db->code = code;
+	db->code_errno =
+	    db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
 	snprintf(db->message, sizeof(db->message), "%s",
 	    db->handle != NULL && sqlite3_extended_errcode(db->handle) == code
 		? sqlite3_errmsg(db->handle)
@@ -101,6 +107,7 @@ opened(struct db *db, enum db_mode mode, int wait)
 	};
 	int rc;
 
+	db->creating = mode == DB_CREATE;
 	if (mode != DB_CREATE && identify(db) != 0)
 		return (-1);
 	rc = sqlite3_open_v2(db->path, &db->handle,
@@ -284,7 +291,6 @@ int
 db_failure(const struct db *db, struct failure *failure)
 {
 	const char *name = db->path;
-	enum failure_kind kind;
 
 	switch (db->code & 0xff) {
 	case SQLITE_BUSY:
@@ -298,21 +304,75 @@ db_failure(const struct db *db, struct failure *failure)
 		return (failure_set(
 		    failure, FAILURE_MEMORY, "database %s: no memory", name));
 	case SQLITE_CANTOPEN:
-		if (access(name, F_OK) != 0 && errno == ENOENT)
-			return (failure_set(failure, FAILURE_SETTINGS,
-			    "database %s: not there; make it with \"notifyctl "
-			    "init\"",
-			    name));
-		if (access(name, R_OK) != 0)
-			return (failure_set(failure, FAILURE_IO,
-			    "database %s: %s", name, strerror(errno)));
-		kind = FAILURE_IO;
-		break;
-	default:
-		kind = FAILURE_IO;
+		return (cannot_open(db, failure));
+	case SQLITE_READONLY:
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: permission denied: this user may not write "
+		    "it, or make files beside it, which SQLite needs; "
+		    "expected root or the milter's user",
+		    name));
 	}
-	return (failure_set(failure, kind, "database %s: %s (SQLite code %d)",
-	    name, db->message, db->code));
+	if ((db->code & 0xff) == SQLITE_FULL || db->code_errno == ENOSPC)
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: the disk is full", name));
+	/* The system's reason helps where SQLite's is "disk I/O error". */
+	if ((db->code & 0xff) == SQLITE_IOERR && db->code_errno != 0)
+		return (failure_set(failure, FAILURE_IO, "database %s: %s",
+		    name, strerror(db->code_errno)));
+	return (failure_set(failure, FAILURE_IO,
+	    "database %s: %s (SQLite code %d)", name, db->message, db->code));
+}
+
+/* What keeps a file from being made beside the database. */
+static int
+directory_errno(const struct db *db)
+{
+	char *dir, *slash;
+	int reason;
+
+	dir = strdup(db->path);
+	slash = dir == NULL ? NULL : strrchr(dir, '/');
+	reason = ENOENT;
+	if (slash != NULL) {
+		slash[slash == dir] = '\0';
+		if (access(dir, W_OK | X_OK) != 0)
+			reason = errno;
+		else if (db->code_errno != 0)
+			reason = db->code_errno;
+	}
+	free(dir);
+	return (reason);
+}
+
+/* Say why the file cannot be opened, or made. */
+static int
+cannot_open(const struct db *db, struct failure *failure)
+{
+	const char *name = db->path;
+
+	if (access(name, F_OK) != 0 && errno == ENOENT) {
+		if (db->creating)
+			return (failure_set(failure, FAILURE_IO,
+			    "database %s: cannot be made: %s; expected a "
+			    "directory that exists and that this user may "
+			    "write to",
+			    name, strerror(directory_errno(db))));
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "database %s: not there; make it with \"notifyctl init\"",
+		    name));
+	}
+	if (access(name, R_OK) != 0)
+		return (failure_set(failure, FAILURE_IO, "database %s: %s",
+		    name, strerror(errno)));
+	return (failure_set(failure, FAILURE_IO,
+	    "database %s: cannot be opened: %s", name,
+	    db->code_errno != 0 ? strerror(db->code_errno) : db->message));
+}
+
+const char *
+db_name(const struct db *db)
+{
+	return (db->path);
 }
 
 int

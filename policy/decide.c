@@ -22,6 +22,7 @@ struct deciding {
 	struct arena *arena;
 	struct decision *decision;
 	struct keyset final; /* keys of the final recipients */
+	struct keyset gone;  /* and of those dropped */
 	struct keyset chats;
 	size_t added_cap, passed_cap, mirrored_cap;
 	bool account_found;		  /* at least one, by whatever road */
@@ -270,7 +271,10 @@ decide_recipient(struct deciding *d, size_t i)
 	if (!gets(dr->why)) {
 		dr->fate = FATE_DROPPED;
 		d->decision->dropped++;
-		return (0);
+		if (dr->member == NULL)
+			return (0);
+		return (
+		    keyset_add(&d->gone, dr->member->key, NULL) == -1 ? -1 : 0);
 	}
 	key = !r->readable	 ? d->message->recipients[i]
 	    : dr->member != NULL ? dr->member->key
@@ -310,8 +314,10 @@ pass_over(struct deciding *d, const struct member *m, enum why why)
 	struct decision *decision = d->decision;
 	const void *seen;
 
-	/* Whoever gets it through another account is not passed over. */
-	if (keyset_find(&d->final, m->key, &seen))
+	/* Of whoever was addressed, or gets it through another account, all
+	 * has been said. */
+	if (keyset_find(&d->final, m->key, &seen) == 1 ||
+	    keyset_find(&d->gone, m->key, &seen) == 1)
 		return (0);
 	decision->passed = arena_grow(d->arena, decision->passed,
 	    decision->npassed, &d->passed_cap, sizeof(*decision->passed));
@@ -490,7 +496,7 @@ decide(const struct settings *settings, const struct message *message,
 	size_t i;
 
 	memset(decision, 0, sizeof(*decision));
-	d.final.arena = d.chats.arena = a;
+	d.final.arena = d.gone.arena = d.chats.arena = a;
 	decision->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
 	if (decision->recipients == NULL)

@@ -92,13 +92,17 @@ static int
 bad_row(struct import *im, size_t number, const char *fmt, ...)
 {
 	va_list ap;
-	char text[1024];
+	char *text;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	return (failure_set(im->changes->failure, FAILURE_DATA,
-	    "%s:%zu: %s; nothing was imported", im->name, number, text));
+	failure_set(im->changes->failure, FAILURE_DATA,
+	    "%s:%zu: %s; nothing was imported", im->name, number,
+	    text == NULL ? "no memory" : text);
+	free(text);
+	return (-1);
 }
 
 static int
@@ -215,7 +219,7 @@ import_row(struct import *im, size_t number, const char *account,
 		return (bad_row(im, number,
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
-		    text_escape(c->arena, account)));
+		    text_short(c->arena, account)));
 	row->account = arena_strdup(c->arena, account);
 	row->account_key = arena_strdup(c->arena, key);
 	if (row->account == NULL || row->account_key == NULL)

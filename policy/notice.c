@@ -6,9 +6,6 @@
 #include "notice.h"
 #include "store.h"
 
-/* After so many failures in a row, the next one would fail as well. */
-#define FAILURES_MAX 3
-
 static int store_failed(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, struct store_notice *,
     struct failure *);
@@ -66,11 +63,10 @@ notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
 {
 	struct failure refused = FAILURE_INIT;
 	struct store_notice notice = {0};
-	int found, failures, rc;
+	int found, failures, no_mailer, rc;
 
 	failures = 0;
-	while (failures < FAILURES_MAX &&
-	    (found = take(s, a, notice.id, &notice, failure)) != 0) {
+	while ((found = take(s, a, notice.id, &notice, failure)) != 0) {
 		if (found == -1)
 			return (-1);
 		if (fn(ctx, &notice, &refused) == 0) {
@@ -79,6 +75,7 @@ notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
 			continue;
 		}
 		failures++;
+		no_mailer = refused.kind != FAILURE_DATA;
 		rc = note_outcome(s, &notice, failure_text(&refused), failure);
 		if (rc == 0)
 			failure_set(failure, refused.kind, "%s",
@@ -86,6 +83,9 @@ notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
 		failure_clear(&refused);
 		if (rc != 0)
 			return (-1);
+		/* The next one would fare no better. */
+		if (no_mailer)
+			break;
 	}
 	return (failures);
 }

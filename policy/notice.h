@@ -21,7 +21,8 @@ struct failure;
 struct store;
 struct store_notice;
 
-/* Hand one over: 0, or -1 and ${failure}. */
+/* Hand one over: 0, or -1 and ${failure}: FAILURE_DATA if just this one was
+ * refused, another kind if none can be handed over now. */
 typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 
 /*

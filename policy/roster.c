@@ -3,6 +3,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "account.h"
@@ -57,12 +58,15 @@ static int
 refuse(struct changes *c, enum failure_kind kind, const char *fmt, ...)
 {
 	va_list ap;
-	char text[1024];
+	char *text;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	return (failure_set(c->failure, kind, "%s", text));
+	failure_set(c->failure, kind, "%s", text == NULL ? "no memory" : text);
+	free(text);
+	return (-1);
 }
 
 static const char *
@@ -70,7 +74,7 @@ shown(struct changes *c, const char *text)
 {
 	const char *escaped;
 
-	escaped = text_escape(c->arena, text);
+	escaped = text_short(c->arena, text);
 	return (escaped == NULL ? "(no memory)" : escaped);
 }
 

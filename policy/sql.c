@@ -68,7 +68,7 @@ const char sql_schema[] =
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  at INTEGER NOT NULL,"
     "  actor TEXT NOT NULL,"
-    "  account TEXT NOT NULL,"
+    "  account TEXT NOT NULL COLLATE NOCASE,"
     "  action TEXT NOT NULL,"
     "  subject TEXT NOT NULL,"
     "  detail TEXT NOT NULL);"

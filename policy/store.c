@@ -152,24 +152,24 @@ store_failure(const struct store *s)
 static int
 check_schema(struct store *s, int64_t *version)
 {
-	int64_t application, tables;
+	int64_t application, tables = 0;
 
 	if (number(s, SQL_VERSION, version) == -1)
 		return (-1);
-	if (*version == STORE_SCHEMA)
-		return (0);
 	if (number(s, SQL_APPLICATION, &application) == -1 ||
-	    number(s, SQL_TABLES, &tables) == -1)
+	    (application != APPLICATION_ID &&
+		number(s, SQL_TABLES, &tables) == -1))
 		return (-1);
 	if (application != APPLICATION_ID && (tables > 0 || *version != 0))
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "the database is not one of notify-milter; expected [database] "
-		    "url to name its own"));
+		    "database %s: not one of notify-milter; expected "
+		    "[database] url to name its own",
+		    db_name(s->db)));
 	if (*version > STORE_SCHEMA)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "the database has schema version %lld, newer than this "
+		    "database %s: schema version %lld, newer than this "
 		    "program's %d; upgrade notify-milter",
-		    (long long)*version, STORE_SCHEMA));
+		    db_name(s->db), (long long)*version, STORE_SCHEMA));
 	return (0);
 }
 
@@ -230,9 +230,9 @@ store_begin(struct store *s, enum db_mode mode)
 		goto fail;
 	if (version != STORE_SCHEMA) {
 		failure_set(&s->failure, FAILURE_SETTINGS,
-		    "the database has no roster in it (schema version %lld); "
-		    "make it with \"notifyctl init\"",
-		    (long long)version);
+		    "database %s: there is no roster in it (schema version "
+		    "%lld); make it with \"notifyctl init\"",
+		    db_name(s->db), (long long)version);
 		goto fail;
 	}
 	return (0);

@@ -12,6 +12,10 @@
 #include "text.h"
 
 #define LONGEST 1000
+#define SHORT 160
+
+static bool hostile(ucs4_t);
+static const char *escape(struct arena *, const char *, size_t, const char *);
 
 /* Characters that move the cursor, turn the direction or are not to be seen. */
 static bool
@@ -37,8 +41,10 @@ text_is_line(const char *s)
 	return (true);
 }
 
-const char *
-text_escape(struct arena *a, const char *s)
+/* Escape what is hostile, and what stands in ${special}; at most ${max} octets
+ * of it. */
+static const char *
+escape(struct arena *a, const char *s, size_t max, const char *special)
 {
 	const uint8_t *in = (const uint8_t *)s;
 	size_t left, len;
@@ -47,8 +53,8 @@ text_escape(struct arena *a, const char *s)
 	int i, n;
 
 	left = strlen(s);
-	if (left > LONGEST)
-		left = LONGEST;
+	if (left > max)
+		left = max;
 	len = left;
 	out = o = arena_alloc(a, 4 * left + 4);
 	if (out == NULL)
@@ -56,7 +62,7 @@ text_escape(struct arena *a, const char *s)
 	for (; left > 0; in += n, left -= (size_t)n) {
 		n = u8_mbtoucr(&c, in, left);
 		if (n > 0 && !hostile(c) &&
-		    (c >= 0x80 || strchr("\"\\<>", (int)c) == NULL)) {
+		    (c >= 0x80 || strchr(special, (int)c) == NULL)) {
 			memcpy(o, in, (size_t)n);
 			o += n;
 			continue;
@@ -69,4 +75,22 @@ text_escape(struct arena *a, const char *s)
 	if (s[len] != '\0')
 		strcpy(o, "...");
 	return (out);
+}
+
+const char *
+text_escape(struct arena *a, const char *s)
+{
+	return (escape(a, s, LONGEST, "\"\\<>"));
+}
+
+const char *
+text_short(struct arena *a, const char *s)
+{
+	return (escape(a, s, SHORT, "\"\\<>"));
+}
+
+const char *
+text_clean(struct arena *a, const char *s)
+{
+	return (text_is_line(s) ? s : escape(a, s, strlen(s), ""));
 }

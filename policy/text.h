@@ -20,6 +20,14 @@ struct arena;
  */
 const char *text_escape(struct arena *, const char *s) WARN_UNUSED;
 
+/* text_short(a, s): the same, cut at 160 octets: to show what was typed. */
+const char *text_short(struct arena *, const char *s) WARN_UNUSED;
+
+/* text_clean(a, s): a line of our own with words from outside in it: only what
+ * would break the line or move the cursor is escaped. ${s} itself if nothing
+ * would. */
+const char *text_clean(struct arena *, const char *s) WARN_UNUSED;
+
 /* text_is_line(s): is it UTF-8 without any control character? */
 bool text_is_line(const char *s);
 

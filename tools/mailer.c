@@ -211,9 +211,9 @@ run_sendmail(const struct settings *settings, const char *to, int fd,
 		    "%s was ended by signal %d", settings->sendmail,
 		    WTERMSIG(status)));
 	if (WEXITSTATUS(status) != 0)
-		return (
-		    failure_set(failure, FAILURE_IO, "%s ended with status %d",
-			settings->sendmail, WEXITSTATUS(status)));
+		return (failure_set(failure, FAILURE_DATA,
+		    "%s ended with status %d", settings->sendmail,
+		    WEXITSTATUS(status)));
 	return (0);
 }
 

@@ -29,7 +29,8 @@ struct reading {
 	struct import *import;
 	char *fields[FIELDS];
 	size_t nfields;
-	size_t line; /* where the current row ends */
+	size_t line;  /* that is being read */
+	size_t start; /* where the current row began; 0 between rows */
 	bool failed;
 };
 
@@ -60,7 +61,7 @@ on_field(void *text, size_t len, void *ctx)
 		failure_set(&r->ctl->failure, FAILURE_DATA,
 		    "%s:%zu: there is a NUL octet in the row; expected text; "
 		    "nothing was imported",
-		    r->name, r->line);
+		    r->name, r->start);
 		r->failed = true;
 	}
 	if (r->nfields < FIELDS && !r->failed) {
@@ -96,14 +97,15 @@ on_row(int ended_by, void *ctx)
 		failure_set(&r->ctl->failure, FAILURE_DATA,
 		    "%s:%zu: the row has %zu columns; expected %s; nothing "
 		    "was imported",
-		    r->name, r->line, r->nfields, header);
+		    r->name, r->start, r->nfields, header);
 		r->failed = true;
 	} else if (!is_header(r) &&
-	    import_row(r->import, r->line, r->fields[0], r->fields[1],
+	    import_row(r->import, r->start, r->fields[0], r->fields[1],
 		r->fields[2], r->fields[3]) != 0) {
 		r->failed = true;
 	}
 	r->nfields = 0;
+	r->start = 0;
 }
 
 /* Line by line, so that a row can be named. */
@@ -119,6 +121,11 @@ read_csv(struct reading *r, FILE *stream)
 		return (ctl_no_memory(r->ctl));
 	while (!r->failed && (len = getline(&line, &size, stream)) != -1) {
 		r->line++;
+		/* An empty line between rows is nothing. */
+		if (r->start == 0 && strspn(line, "\r\n") == (size_t)len)
+			continue;
+		if (r->start == 0)
+			r->start = r->line;
 		/* The mark that some programs put before UTF-8. */
 		skip = r->line == 1 && len >= 3 &&
 			memcmp(line, "\xef\xbb\xbf", 3) == 0
@@ -141,7 +148,7 @@ read_csv(struct reading *r, FILE *stream)
 		    "%s:%zu: a quote is out of place; expected CSV with "
 		    "quotes around a whole field and doubled inside; nothing "
 		    "was imported",
-		    r->name, r->line);
+		    r->name, r->start);
 		r->failed = true;
 	}
 	csv_free(&parser);

@@ -303,6 +303,11 @@ read_options(struct call *call, int argc, char **argv)
 			    "--help\"",
 			    argv[optind - 1]);
 		case '?':
+			if (optopt > ' ' && optopt < 0x7f)
+				fail(call, FAILURE_USAGE,
+				    "unknown option \"-%c\"; see \"notifyctl "
+				    "--help\"",
+				    optopt);
 			fail(call, FAILURE_USAGE,
 			    "unknown option \"%s\"; see \"notifyctl --help\"",
 			    argv[optind - 1]);

@@ -107,13 +107,20 @@ output_free(struct output *out)
 void
 output_line(struct output *out, const char *fmt, ...)
 {
+	struct arena *a;
 	va_list ap;
+	char *text;
 
 	finish_table(out);
 	va_start(ap, fmt);
-	vfprintf(out->lines, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		must(NULL);
 	va_end(ap);
-	fputc('\n', out->lines);
+	a = must(arena_new((size_t)64 << 20));
+	fprintf(out->lines, "%s\n",
+	    (const char *)must((void *)(uintptr_t)text_clean(a, text)));
+	arena_free(a);
+	free(text);
 }
 
 void
@@ -356,9 +363,13 @@ output_print(struct output *out)
 void
 output_error(bool json, int code, const char *text)
 {
+	struct arena *a;
 	json_t *document;
 
-	fprintf(stderr, "notifyctl: %s\n", text);
+	a = must(arena_new((size_t)64 << 20));
+	fprintf(stderr, "notifyctl: %s\n",
+	    (const char *)must((void *)(uintptr_t)text_clean(a, text)));
+	arena_free(a);
 	if (!json)
 		return;
 	document = must(json_pack(
