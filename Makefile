@@ -36,14 +36,19 @@ POLICY = account address arena category db_sqlite decide evaluate facts \
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
 	files history init main output subscriptions telegram users)
-TELEGRAM = botapi chattext outcome
+AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
+	notify-telegram outcome)
+CHATTEXT = chattext
+BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
 TOOL_PACKAGES = jansson libpng libqrencode smartcols
 TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
+TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES))
-INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES))
+INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES) \
+	$(TELEGRAM_PACKAGES))
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) -DVERSION='"$(VERSION)"' \
@@ -54,6 +59,8 @@ policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
 milter_o = $(MILTER:%=$(BUILD)/milter/%.o)
 
 notifyctl_o = $(NOTIFYCTL:%=$(BUILD)/tools/%.o)
+agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
+bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
 
 all: $(BUILD)/notify-milter $(BUILD)/notifyctl
 
@@ -62,6 +69,12 @@ $(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
 
 $(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcsv $(TOOL_LIBS) $(LIBS)
+
+$(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(LIBS)
+
+$(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(LIBS)
 
 $(BUILD)/libpolicy.a: $(policy_o)
 	rm -f $@

@@ -1,0 +1,258 @@
+/*
+ * botapi - calls of the Telegram Bot API
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "botapi.h"
+#include "failure.h"
+#include "settings.h"
+
+#define TOKEN_MAX 256
+/* getUpdates gives at most 100 updates; this is far more. */
+#define ANSWER_MAX ((size_t)8 << 20)
+#define CONNECT_SECONDS 10
+
+struct botapi {
+	CURL *curl;
+	struct curl_slist *headers;
+	char *base; /* URL up to the method: secret */
+	bool (*stop)(void);
+};
+
+/* A body being received. */
+struct body {
+	char *text;
+	size_t len;
+};
+
+static int read_token(const struct settings *, char *, struct failure *);
+static size_t receive(char *, size_t, size_t, void *);
+static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
+static CURLcode perform(
+    struct botapi *, const char *, const char *, long, struct body *, long *);
+static void understand(struct botapi_answer *, const struct body *);
+
+/* The token, without the newline behind it. */
+static int
+read_token(const struct settings *s, char *token, struct failure *failure)
+{
+	FILE *stream;
+	size_t i, len;
+
+	if (*s->token_file == '\0')
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "%s: token_file is not set; expected the file that holds "
+		    "the bot's token in [telegram]",
+		    s->file));
+	stream = fopen(s->token_file, "re");
+	if (stream == NULL)
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "token file %s: %s", s->token_file, strerror(errno)));
+	len = fread(token, 1, TOKEN_MAX, stream);
+	fclose(stream);
+	while (len > 0 && isspace((unsigned char)token[len - 1]))
+		len--;
+	for (i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)token[i]) &&
+		    strchr(":_-", token[i]) == NULL)
+			break;
+	}
+	if (len == 0 || len == TOKEN_MAX || i < len)
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "token file %s: this is no token; expected the one line "
+		    "that BotFather gave",
+		    s->token_file));
+	token[len] = '\0';
+	return (0);
+}
+
+struct botapi *
+botapi_open(const struct settings *s, struct failure *failure)
+{
+	struct botapi *api;
+	char token[TOKEN_MAX + 1];
+	size_t len;
+
+	if (read_token(s, token, failure) != 0)
+		return (NULL);
+	len = strlen(s->api);
+	while (len > 0 && s->api[len - 1] == '/')
+		len--;
+	api = calloc(1, sizeof(*api));
+	if (api == NULL ||
+	    asprintf(&api->base, "%.*s/bot%s/", (int)len, s->api, token) < 0) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		free(api);
+		return (NULL);
+	}
+	explicit_bzero(token, sizeof(token));
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == 0)
+		api->curl = curl_easy_init();
+	api->headers =
+	    curl_slist_append(NULL, "Content-Type: application/json");
+	if (api->curl == NULL || api->headers == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory for libcurl");
+		botapi_close(api);
+		return (NULL);
+	}
+	return (api);
+}
+
+void
+botapi_close(struct botapi *api)
+{
+	if (api == NULL)
+		return;
+	curl_easy_cleanup(api->curl);
+	curl_slist_free_all(api->headers);
+	explicit_bzero(api->base, strlen(api->base));
+	free(api->base);
+	free(api);
+}
+
+void
+botapi_stop_when(struct botapi *api, bool (*stop)(void))
+{
+	api->stop = stop;
+}
+
+static size_t
+receive(char *data, size_t size, size_t n, void *ctx)
+{
+	struct body *body = ctx;
+	char *grown;
+
+	(void)size;
+	if (n > ANSWER_MAX - body->len)
+		return (0);
+	grown = realloc(body->text, body->len + n + 1);
+	if (grown == NULL)
+		return (0);
+	body->text = grown;
+	memcpy(body->text + body->len, data, n);
+	body->len += n;
+	body->text[body->len] = '\0';
+	return (n);
+}
+
+/* libcurl asks about once a second, and after each signal. */
+static int
+watch(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct botapi *api = ctx;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return (api->stop != NULL && api->stop());
+}
+
+static CURLcode
+perform(struct botapi *api, const char *method, const char *params,
+    long seconds, struct body *body, long *status)
+{
+	CURL *curl = api->curl;
+	CURLcode code;
+	char *url;
+
+	if (asprintf(&url, "%s%s", api->base, method) < 0)
+		return (CURLE_OUT_OF_MEMORY);
+	/* Keeps the connection, forgets all else of the call before. */
+	curl_easy_reset(curl);
+	code = curl_easy_setopt(curl, CURLOPT_URL, url);
+	explicit_bzero(url, strlen(url));
+	free(url);
+	if (code != CURLE_OK)
+		return (code);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, api->headers);
+	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, params);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, seconds);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, api);
+	code = curl_easy_perform(curl);
+	if (code == CURLE_OK)
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+	return (code);
+}
+
+/* Take the body apart; whatever is not as it should be is not understood. */
+static void
+understand(struct botapi_answer *answer, const struct body *body)
+{
+	json_t *root, *ok, *parameters;
+	json_error_t error;
+
+	root = body->text == NULL
+	    ? NULL
+	    : json_loadb(body->text, body->len, 0, &error);
+	ok = json_object_get(root, "ok");
+	if (!json_is_boolean(ok)) {
+		snprintf(answer->text, sizeof(answer->text),
+		    "HTTP status %ld without a Bot API answer", answer->status);
+		json_decref(root);
+		return;
+	}
+	answer->ok = json_is_true(ok);
+	answer->result = json_incref(json_object_get(root, "result"));
+	answer->error_code =
+	    (long)json_integer_value(json_object_get(root, "error_code"));
+	if (json_is_string(json_object_get(root, "description")))
+		snprintf(answer->text, sizeof(answer->text), "%s",
+		    json_string_value(json_object_get(root, "description")));
+	parameters = json_object_get(root, "parameters");
+	answer->retry_after = (long)json_integer_value(
+	    json_object_get(parameters, "retry_after"));
+	answer->migrate_to = json_integer_value(
+	    json_object_get(parameters, "migrate_to_chat_id"));
+	answer->understood =
+	    answer->ok ? answer->result != NULL : answer->error_code != 0;
+	json_decref(root);
+}
+
+void
+botapi_call(struct botapi *api, const char *method, json_t *params,
+    long seconds, struct botapi_answer *answer)
+{
+	struct body body = {0};
+	CURLcode code;
+	char *text;
+
+	memset(answer, 0, sizeof(*answer));
+	text = params == NULL ? NULL : json_dumps(params, JSON_COMPACT);
+	json_decref(params);
+	if (text == NULL) {
+		snprintf(answer->text, sizeof(answer->text), "no memory");
+		return;
+	}
+	code = perform(api, method, text, seconds, &body, &answer->status);
+	if (code != CURLE_OK) {
+		answer->status = 0;
+		/* libcurl's own words: they name no URL. */
+		snprintf(answer->text, sizeof(answer->text), "%s",
+		    curl_easy_strerror(code));
+	} else {
+		understand(answer, &body);
+	}
+	free(text);
+	free(body.text);
+}
+
+void
+botapi_answer_clear(struct botapi_answer *answer)
+{
+	json_decref(answer->result);
+	answer->result = NULL;
+}

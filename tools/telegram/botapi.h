@@ -1,0 +1,54 @@
+/*
+ * botapi - calls of the Telegram Bot API
+ *
+ * The only place that includes <curl/curl.h>. The token is part of every URL:
+ * no URL leaves this file, in no log and no error text.
+ *
+ * Threads: one struct botapi, one thread.
+ */
+#ifndef BOTAPI_H
+#define BOTAPI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "compiler.h"
+
+struct botapi;
+struct failure;
+struct settings;
+
+struct botapi_answer {
+	long status;	    /* of HTTP; 0 if there was no whole answer */
+	bool understood;    /* the body is a Bot API answer */
+	bool ok;	    /* what it says of itself */
+	long error_code;    /* else: its code, */
+	char text[256];	    /* and its description, or what went wrong */
+	long retry_after;   /* seconds; 0 if not given */
+	int64_t migrate_to; /* a chat's new id; 0 if not given */
+	json_t *result;	    /* owned by the answer; NULL if there is none */
+};
+
+/*
+ * botapi_open(settings, failure): read the token file. NULL with
+ * FAILURE_SETTINGS if there is no usable token.
+ */
+struct botapi *botapi_open(
+    const struct settings *, struct failure *) WARN_UNUSED;
+void botapi_close(struct botapi *);
+
+/* botapi_stop_when(api, stop): give a call up as soon as stop() is true. */
+void botapi_stop_when(struct botapi *, bool (*stop)(void));
+
+/*
+ * botapi_call(api, method, params, seconds, answer): one call, which takes at
+ * most ${seconds}; ${params} is taken over. ${answer} is always filled; give
+ * it to botapi_answer_clear().
+ */
+void botapi_call(struct botapi *, const char *method, json_t *params,
+    long seconds, struct botapi_answer *);
+void botapi_answer_clear(struct botapi_answer *);
+
+#endif

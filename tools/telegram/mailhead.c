@@ -1,0 +1,184 @@
+/*
+ * mailhead - what the delivery agent must know of a mail before its text
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <gmime/gmime.h>
+
+#include "arena.h"
+#include "failure.h"
+#include "mailhead.h"
+#include "message.h"
+
+/* Headers longer than this are read no further. */
+#define HEAD_MAX ((size_t)4 << 20)
+
+/* The headers of one mail being read. */
+struct reading {
+	struct arena *arena;
+	struct mailhead *head;
+	size_t cap;
+	int64_t date;
+};
+
+static int copy_input(int);
+static int64_t date_of(const char *);
+static int take(struct reading *, char *);
+static int read_lines(struct reading *, FILE *);
+
+static int
+copy_input(int fd)
+{
+	char buf[65536];
+	ssize_t n, done, put;
+
+	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		for (done = 0; done < n; done += put) {
+			put = write(fd, buf + done, (size_t)(n - done));
+			if (put == -1)
+				return (-1);
+		}
+	}
+	return (lseek(fd, 0, SEEK_SET) == 0 ? 0 : -1);
+}
+
+int
+mailhead_spool(struct failure *failure)
+{
+	const char *dir;
+	int fd;
+
+	dir = getenv("TMPDIR");
+	fd = open(dir != NULL && *dir == '/' ? dir : "/tmp",
+	    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd != -1 && copy_input(fd) != 0) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd == -1)
+		failure_set(failure, FAILURE_IO,
+		    "the message cannot be kept in a temporary file: %s",
+		    strerror(errno));
+	return (fd);
+}
+
+static int64_t
+date_of(const char *text)
+{
+	GDateTime *date;
+	int64_t at;
+
+	date = g_mime_utils_header_decode_date(text);
+	if (date == NULL)
+		return (0);
+	at = g_date_time_to_unix(date);
+	g_date_time_unref(date);
+	return (at);
+}
+
+/* One whole header, unfolded or not. */
+static int
+take(struct reading *r, char *line)
+{
+	struct mailhead *head = r->head;
+	char *colon, *date;
+
+	colon = strchr(line, ':');
+	if (colon == NULL)
+		return (0);
+	*colon++ = '\0';
+	if (strcasecmp(line, "Received") == 0 && head->arrived == 0) {
+		date = strrchr(colon, ';');
+		if (date != NULL)
+			head->arrived = date_of(date + 1);
+	} else if (strcasecmp(line, "Date") == 0 && r->date == 0) {
+		r->date = date_of(colon);
+	}
+	if (strncasecmp(line, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
+		return (0);
+	head->headers = arena_grow(r->arena, head->headers, head->nheaders,
+	    &r->cap, sizeof(*head->headers));
+	if (head->headers == NULL)
+		return (-1);
+	head->headers[head->nheaders].name = arena_strdup(r->arena, line);
+	head->headers[head->nheaders].value = arena_strdup(r->arena, colon);
+	if (head->headers[head->nheaders].name == NULL ||
+	    head->headers[head->nheaders].value == NULL)
+		return (-1);
+	head->nheaders++;
+	return (0);
+}
+
+static int
+read_lines(struct reading *r, FILE *stream)
+{
+	char *line = NULL, *header = NULL, *grown;
+	size_t size = 0, len = 0, total = 0;
+	ssize_t n;
+	int rc;
+
+	rc = 0;
+	while (rc == 0 && total < HEAD_MAX &&
+	    (n = getline(&line, &size, stream)) > 0) {
+		total += (size_t)n;
+		if (*line == '\n' || *line == '\r')
+			break;
+		if (header != NULL && *line != ' ' && *line != '\t') {
+			rc = take(r, header);
+			len = 0;
+		}
+		grown = realloc(header, len + (size_t)n + 1);
+		if (grown == NULL) {
+			rc = -1;
+			break;
+		}
+		header = grown;
+		memcpy(header + len, line, (size_t)n + 1);
+		len += (size_t)n;
+	}
+	if (rc == 0 && header != NULL)
+		rc = take(r, header);
+	free(header);
+	free(line);
+	return (rc);
+}
+
+int
+mailhead_read(
+    int fd, struct arena *a, struct mailhead *head, struct failure *failure)
+{
+	struct reading r = {.arena = a, .head = head};
+	FILE *stream;
+	int copy, rc;
+
+	memset(head, 0, sizeof(*head));
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	stream = copy == -1 ? NULL : fdopen(copy, "r");
+	if (stream == NULL) {
+		if (copy != -1)
+			close(copy);
+		return (failure_set(
+		    failure, FAILURE_MEMORY, "no memory for the headers"));
+	}
+	rc = read_lines(&r, stream);
+	fclose(stream);
+	if (head->arrived == 0)
+		head->arrived = r.date;
+	if (rc != 0)
+		return (failure_set(
+		    failure, FAILURE_MEMORY, "no memory for the headers"));
+	if (lseek(fd, 0, SEEK_SET) != 0)
+		return (failure_set(
+		    failure, FAILURE_IO, "the message: %s", strerror(errno)));
+	return (0);
+}

@@ -1,0 +1,36 @@
+/*
+ * mailhead - what the delivery agent must know of a mail before its text
+ *
+ * Threads: any. Strings are cut from the arena.
+ */
+#ifndef MAILHEAD_H
+#define MAILHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+struct arena;
+struct failure;
+struct header;
+
+struct mailhead {
+	struct header *headers; /* the X-Notify ones, as for tag_read() */
+	size_t nheaders;
+	int64_t arrived; /* Unix seconds: the newest Received, else Date; 0 if
+			    neither can be read */
+};
+
+/*
+ * mailhead_spool(failure): all of standard input in a file without a name,
+ * to be read from its beginning. A descriptor, or -1 and ${failure}.
+ */
+int mailhead_spool(struct failure *) WARN_UNUSED;
+
+/* mailhead_read(fd, a, head, failure): read the headers, and rewind. 0 or -1.
+ */
+int mailhead_read(
+    int fd, struct arena *, struct mailhead *, struct failure *) WARN_UNUSED;
+
+#endif

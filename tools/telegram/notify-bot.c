@@ -1,0 +1,429 @@
+/*
+ * notify-bot - links chats, by what people say to the Telegram bot
+ *
+ * Long polling: getUpdates waits at Telegram until somebody says something. An
+ * update counts as handled when its number is stored, in the transaction of
+ * the change that it caused: after a crash none is lost and none done twice.
+ * Whatever is wrong is logged once and tried again with growing pauses.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arena.h"
+#include "botapi.h"
+#include "commands.h"
+#include "failure.h"
+#include "log.h"
+#include "membership.h"
+#include "outcome.h"
+#include "settings.h"
+#include "store.h"
+#include "store_link.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+#define WAIT_MS 5000
+#define ARENA_MAX ((size_t)64 << 20)
+#define POLL_SECONDS 50
+#define CALL_SECONDS 30
+#define PAUSE_MAX 60
+/* Telegram numbers updates anew at random after a week without one. */
+#define IDLE_SECONDS (6 * 24 * 3600)
+#define OFFSET "bot_offset"
+#define OFFSET_AT "bot_offset_at"
+
+struct bot {
+	const char *file;
+	struct settings *settings;
+	struct botapi *api;
+	struct store *store;
+	struct arena *arena;
+	struct failure failure;
+	char trouble[512]; /* that was logged last; "" when all is well */
+	unsigned pause;	   /* seconds, before the next try */
+};
+
+static const char usage_text[] =
+    "usage: notify-bot [-fnV] [-c FILE]\n"
+    "\n"
+    "  -c FILE  the settings (" SETTINGS_FILE ")\n"
+    "  -f       stay in the foreground, log to standard error too\n"
+    "  -n       check the settings and the token file, and exit\n"
+    "  -V       print the version and exit\n"
+    "\n"
+    "SIGUSR1 reloads the settings; SIGTERM ends.\n";
+
+static volatile sig_atomic_t ending, reloading;
+
+static void on_signal(int);
+static bool interrupted(void);
+static int load(struct bot *);
+static void rest(struct bot *);
+static void in_trouble(struct bot *, const char *, const char *);
+static void all_well(struct bot *);
+static int open_store(struct bot *);
+static int store_trouble(struct bot *);
+static int read_offset(struct bot *, int64_t *);
+static int handle(
+    struct bot *, const json_t *, int64_t, const char **, int64_t *);
+static int store_number(struct bot *, int64_t);
+static int take_update(struct bot *, const json_t *);
+static void reply(struct bot *, int64_t, const char *);
+static int poll_once(struct bot *);
+static void become(const struct settings *);
+static void run(struct bot *);
+
+static void
+on_signal(int sig)
+{
+	if (sig == SIGUSR1)
+		reloading = 1;
+	else
+		ending = 1;
+}
+
+static bool
+interrupted(void)
+{
+	return (ending || reloading);
+}
+
+/* Settings and token; what was in force stays if they cannot be read. */
+static int
+load(struct bot *b)
+{
+	struct settings *settings;
+	struct botapi *api;
+
+	settings = settings_read(b->file, &b->failure);
+	if (settings == NULL)
+		return (-1);
+	api = botapi_open(settings, &b->failure);
+	if (api == NULL) {
+		settings_free(settings);
+		return (-1);
+	}
+	botapi_stop_when(api, interrupted);
+	botapi_close(b->api);
+	store_close(b->store);
+	settings_free(b->settings);
+	b->settings = settings;
+	b->api = api;
+	b->store = NULL;
+	return (0);
+}
+
+/* Pause, and let the next pause be longer. A signal ends it. */
+static void
+rest(struct bot *b)
+{
+	struct timespec left;
+
+	left.tv_sec = b->pause == 0 ? 1 : b->pause;
+	left.tv_nsec = 0;
+	b->pause =
+	    left.tv_sec * 2 > PAUSE_MAX ? PAUSE_MAX : (unsigned)left.tv_sec * 2;
+	while (
+	    !interrupted() && nanosleep(&left, &left) == -1 && errno == EINTR)
+		;
+}
+
+/* Log a trouble when it begins, or is another than before. */
+static void
+in_trouble(struct bot *b, const char *what, const char *text)
+{
+	char line[sizeof(b->trouble)];
+
+	snprintf(line, sizeof(line), "%s: %s", what, text);
+	if (strcmp(line, b->trouble) != 0)
+		log_error("%s; trying again", line);
+	strcpy(b->trouble, line);
+	rest(b);
+}
+
+static void
+all_well(struct bot *b)
+{
+	if (b->trouble[0] != '\0')
+		log_info("it works again");
+	b->trouble[0] = '\0';
+	b->pause = 0;
+}
+
+static int
+open_store(struct bot *b)
+{
+	if (b->store != NULL && !store_current(b->store)) {
+		store_close(b->store);
+		b->store = NULL;
+	}
+	if (b->store == NULL)
+		b->store = store_open(
+		    b->settings->url, DB_WRITE, WAIT_MS, &b->failure);
+	return (b->store == NULL ? -1 : 0);
+}
+
+static int
+store_trouble(struct bot *b)
+{
+	const struct failure *f = store_failure(b->store);
+
+	store_end(b->store);
+	if (b->failure.kind == FAILURE_NONE)
+		failure_set(&b->failure, f->kind, "%s", failure_text(f));
+	return (-1);
+}
+
+/* The number to ask from: 0 to ask for all there is. */
+static int
+read_offset(struct bot *b, int64_t *offset)
+{
+	int64_t at = 0;
+
+	*offset = 0;
+	if (open_store(b) != 0)
+		return (-1);
+	if (store_begin(b->store, DB_READ) != 0 ||
+	    store_state_get(b->store, OFFSET, offset) == -1 ||
+	    store_state_get(b->store, OFFSET_AT, &at) == -1)
+		return (store_trouble(b));
+	store_end(b->store);
+	if (time(NULL) - at > IDLE_SECONDS)
+		*offset = 0;
+	return (0);
+}
+
+static int
+store_number(struct bot *b, int64_t id)
+{
+	if (store_state_set(b->store, OFFSET, id + 1) == -1 ||
+	    store_state_set(b->store, OFFSET_AT, time(NULL)) == -1 ||
+	    store_commit(b->store) != 0)
+		return (store_trouble(b));
+	return (0);
+}
+
+/* Do what an update says, and store its number with it. */
+static int
+handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
+    int64_t *chat_id)
+{
+	struct changes c = {.settings = b->settings,
+	    .arena = b->arena,
+	    .failure = &b->failure,
+	    .actor = "telegram chat",
+	    .now = time(NULL)};
+	struct said said;
+	json_t *message, *chat;
+	const char *type;
+
+	*answer = NULL;
+	if (open_store(b) != 0)
+		return (-1);
+	c.store = b->store;
+	if (store_begin(b->store, DB_WRITE) != 0)
+		return (store_trouble(b));
+	message = json_object_get(update, "message");
+	chat = json_object_get(message, "chat");
+	said.text = json_string_value(json_object_get(message, "text"));
+	type = json_string_value(json_object_get(chat, "type"));
+	if (said.text != NULL && type != NULL &&
+	    json_is_integer(json_object_get(chat, "id"))) {
+		said.chat = *chat_id =
+		    json_integer_value(json_object_get(chat, "id"));
+		said.private = strcmp(type, "private") == 0;
+		if (commands_answer(&c, &said, answer) == -1)
+			return (store_trouble(b));
+	}
+	return (store_number(b, id));
+}
+
+static void
+reply(struct bot *b, int64_t chat, const char *text)
+{
+	struct botapi_answer answer;
+
+	botapi_call(b->api, "sendMessage",
+	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text),
+	    CALL_SECONDS, &answer);
+	/* Who does not get an answer asks again. */
+	if (outcome_of(&answer) != OUTCOME_SENT)
+		log_warning("an answer was not sent: %s", answer.text);
+	botapi_answer_clear(&answer);
+}
+
+static int
+take_update(struct bot *b, const json_t *update)
+{
+	const json_t *id;
+	const char *answer;
+	int64_t chat = 0;
+
+	id = json_object_get(update, "update_id");
+	if (!json_is_integer(id))
+		return (0);
+	arena_reset(b->arena);
+	failure_clear(&b->failure);
+	if (handle(b, update, json_integer_value(id), &answer, &chat) != 0)
+		return (-1);
+	if (answer != NULL)
+		reply(b, chat, answer);
+	return (0);
+}
+
+/* Ask, and handle what comes. -1: something was wrong, and logged. */
+static int
+poll_once(struct bot *b)
+{
+	struct botapi_answer answer;
+	int64_t offset;
+	json_t *params;
+	size_t i;
+	int rc;
+
+	failure_clear(&b->failure);
+	if (read_offset(b, &offset) != 0) {
+		in_trouble(b, "roster", failure_text(&b->failure));
+		return (-1);
+	}
+	params = json_pack("{s:i, s:[s]}", "timeout", POLL_SECONDS,
+	    "allowed_updates", "message");
+	if (offset != 0)
+		json_object_set_new(params, "offset", json_integer(offset));
+	botapi_call(
+	    b->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS, &answer);
+	rc = 0;
+	if (interrupted()) {
+		/* Nothing that came is stored: it comes again. */
+	} else if (outcome_of(&answer) != OUTCOME_SENT ||
+	    !json_is_array(answer.result)) {
+		in_trouble(b, "Telegram",
+		    answer.text[0] == '\0' ? "an answer that makes no sense"
+					   : answer.text);
+		if (answer.retry_after > 0 && answer.retry_after < PAUSE_MAX)
+			b->pause = (unsigned)answer.retry_after;
+		rc = -1;
+	}
+	for (i = 0; rc == 0 && !ending && i < json_array_size(answer.result);
+	     i++) {
+		rc = take_update(b, json_array_get(answer.result, i));
+		if (rc != 0)
+			in_trouble(b, "roster", failure_text(&b->failure));
+	}
+	botapi_answer_clear(&answer);
+	return (rc);
+}
+
+static void
+become(const struct settings *s)
+{
+	const struct passwd *pw;
+
+	if (geteuid() != 0)
+		return;
+	pw = *s->user == '\0' ? NULL : getpwnam(s->user);
+	if (pw == NULL || pw->pw_uid == 0) {
+		log_error("%s: will not run as root; expected a line \"user = "
+			  "notify-milter\" in [milter]",
+		    s->file);
+		exit(EX_CONFIG);
+	}
+	if (setgroups(0, NULL) != 0 || setgid(pw->pw_gid) != 0 ||
+	    setuid(pw->pw_uid) != 0) {
+		log_error(
+		    "cannot become user \"%s\": %s", s->user, strerror(errno));
+		exit(EX_OSERR);
+	}
+}
+
+static void
+run(struct bot *b)
+{
+	while (!ending) {
+		if (reloading) {
+			reloading = 0;
+			if (load(b) == 0)
+				log_info("reload: the settings in %s are in "
+					 "force",
+				    b->file);
+			else
+				log_error("reload: %s; the old settings stay",
+				    failure_text(&b->failure));
+		}
+		if (poll_once(b) == 0)
+			all_well(b);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bot b = {.file = SETTINGS_FILE, .failure = FAILURE_INIT};
+	struct sigaction sa = {.sa_handler = on_signal};
+	bool foreground = false, check = false;
+	int c;
+
+	while ((c = getopt(argc, argv, "c:fnVh")) != -1) {
+		switch (c) {
+		case 'c':
+			b.file = optarg;
+			break;
+		case 'f':
+			foreground = true;
+			break;
+		case 'n':
+			check = true;
+			break;
+		case 'V':
+			printf("notify-bot %s\n", VERSION);
+			return (EX_OK);
+		case 'h':
+			fputs(usage_text, stdout);
+			return (EX_OK);
+		default:
+			fputs(usage_text, stderr);
+			return (EX_USAGE);
+		}
+	}
+	log_open("notify-bot", true);
+	b.arena = arena_new(ARENA_MAX);
+	if (b.arena == NULL || load(&b) != 0) {
+		log_error("%s", failure_text(&b.failure));
+		return (EX_CONFIG);
+	}
+	if (check) {
+		printf("%s: the settings are good\n", b.file);
+		return (EX_OK);
+	}
+	/* The token is read: from here on root is not needed. */
+	become(b.settings);
+	if (!foreground && daemon(0, 0) != 0) {
+		log_error("cannot go into the background: %s", strerror(errno));
+		return (EX_OSERR);
+	}
+	log_open("notify-bot", foreground);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	log_info("ready, database %s", b.settings->url);
+	run(&b);
+	log_info("ended");
+	botapi_close(b.api);
+	store_close(b.store);
+	settings_free(b.settings);
+	arena_free(b.arena);
+	failure_clear(&b.failure);
+	return (EX_OK);
+}

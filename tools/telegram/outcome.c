@@ -1,0 +1,79 @@
+/*
+ * outcome - what an answer of the Bot API means for a message
+ *
+ * By scope: what concerns the site (network, token, rate) is tried again, what
+ * concerns the chat ends or moves the link, what concerns the message alone is
+ * given up, since the mail has it.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "botapi.h"
+#include "outcome.h"
+
+static enum outcome bad_request(const struct botapi_answer *);
+
+static const char *const names[] = {
+    [OUTCOME_SENT] = "sent",
+    [OUTCOME_AGAIN] = "again",
+    [OUTCOME_LATER] = "later",
+    [OUTCOME_TOKEN] = "token",
+    [OUTCOME_GONE] = "gone",
+    [OUTCOME_STRIKE] = "strike",
+    [OUTCOME_MOVED] = "moved",
+    [OUTCOME_REFUSED] = "refused",
+    [OUTCOME_CONFLICT] = "conflict",
+};
+
+const char *
+outcome_name(enum outcome outcome)
+{
+	return (names[outcome]);
+}
+
+/* 400 is told apart by its words: the API has nothing else. */
+static enum outcome
+bad_request(const struct botapi_answer *a)
+{
+	static const char *const not_found[] = {"chat not found",
+	    "PEER_ID_INVALID", "group chat was upgraded", "user not found"};
+	size_t i;
+
+	if (a->migrate_to != 0)
+		return (OUTCOME_MOVED);
+	if (strcasestr(a->text, "deactivated") != NULL)
+		return (OUTCOME_GONE);
+	for (i = 0; i < sizeof(not_found) / sizeof(not_found[0]); i++) {
+		if (strcasestr(a->text, not_found[i]) != NULL)
+			return (OUTCOME_STRIKE);
+	}
+	return (OUTCOME_REFUSED);
+}
+
+enum outcome
+outcome_of(const struct botapi_answer *a)
+{
+	long code;
+
+	if (a->understood && a->ok)
+		return (a->status == 200 ? OUTCOME_SENT : OUTCOME_AGAIN);
+	/* Without an answer of the API itself only two statuses say anything:
+	 * a proxy's 403 must not end anybody's link. */
+	code = a->understood ? a->error_code : a->status;
+	if (code == 401 || code == 404)
+		return (OUTCOME_TOKEN);
+	if (!a->understood)
+		return (OUTCOME_AGAIN);
+	switch (code) {
+	case 400:
+		return (bad_request(a));
+	case 403:
+		return (OUTCOME_GONE);
+	case 409:
+		return (OUTCOME_CONFLICT);
+	case 429:
+		return (OUTCOME_LATER);
+	default:
+		return (OUTCOME_AGAIN);
+	}
+}

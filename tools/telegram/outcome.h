@@ -1,0 +1,28 @@
+/*
+ * outcome - what an answer of the Bot API means for a message
+ *
+ * product.md, How a message reaches Telegram: decided here alone. Pure.
+ */
+#ifndef OUTCOME_H
+#define OUTCOME_H
+
+struct botapi_answer;
+
+enum outcome {
+	OUTCOME_SENT,
+	OUTCOME_AGAIN,	  /* no network, a timeout, 5xx, nonsense: try later */
+	OUTCOME_LATER,	  /* 429: after retry_after seconds */
+	OUTCOME_TOKEN,	  /* the bot's token is rejected: try later */
+	OUTCOME_GONE,	  /* blocked, kicked, deactivated: the link is dead */
+	OUTCOME_STRIKE,	  /* chat not found: several of these end the link */
+	OUTCOME_MOVED,	  /* the group has a new id, migrate_to */
+	OUTCOME_REFUSED,  /* this message cannot be sent, whenever */
+	OUTCOME_CONFLICT, /* getUpdates: a second poller, or a webhook */
+};
+
+enum outcome outcome_of(const struct botapi_answer *);
+
+/* outcome_name(o): as in the log. */
+const char *outcome_name(enum outcome);
+
+#endif
