@@ -340,7 +340,7 @@ decide_person(struct deciding *d, const struct member *m)
 	domain = domain == NULL ? "" : domain + 1;
 	why = why_member(&d->facts->category, m);
 	/* Who is entitled and cannot be reached must not be passed over. */
-	if (gets(why) &&
+	if (gets(why) && d->decision->expanded &&
 	    (*m->address == '\0' || *domain == '\0' ||
 		strcmp(domain, d->settings->telegram_domain) == 0 ||
 		strcmp(domain, d->settings->account_domain) == 0)) {
