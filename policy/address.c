@@ -166,7 +166,7 @@ split(struct arena *a, const char *text, struct parts *parts)
 			return (0);
 		*out++ = *s;
 	}
-	if (in_quotes || out == parts->local)
+	if (in_quotes || out == parts->local || at == parts->local)
 		return (0);
 	parts->domain = NULL;
 	if (at != NULL) {
@@ -381,11 +381,13 @@ domain_follows(const char *s, const char *domain, int bang)
 			return (0);
 		domain++;
 	}
-	s += strspn(s, " \t\r\n\"\\()<>");
+	if (bang)
+		return (s[strspn(s, " \t\r\n\"\\()<>")] == '!');
+	/* A blank, a quote or a comment ends it as well. */
+	if (is_noise(*s))
+		return (1);
 	if (*s == '.')
 		s++;
-	if (bang)
-		return (*s == '!');
 	return (*s == '\0' || !(isalnum((unsigned char)*s) || *s == '-'));
 }
 

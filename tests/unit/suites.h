@@ -1,0 +1,14 @@
+/* suites - the unit tests, one suite for each module */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+Suite *test_address(void);
+Suite *test_decide(void);
+Suite *test_roster(void);
+Suite *test_settings(void);
+Suite *test_store(void);
+Suite *test_terms(void);
+
+#endif

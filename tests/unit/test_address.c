@@ -1,0 +1,167 @@
+/*
+ * test_address - one person has one key, however the address is spelled
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+#include "arena.h"
+#include "suites.h"
+
+static struct arena *arena;
+
+static void
+setup(void)
+{
+	arena = arena_new(1 << 20);
+	ck_assert_ptr_nonnull(arena);
+}
+
+static void
+teardown(void)
+{
+	arena_free(arena);
+}
+
+/* What MTAs show, and the key, base and wire form of it. */
+static const struct {
+	const char *text, *key, *base, *wire;
+} readable[] = {
+    {"<ann@example.com>", "ann@example.com", NULL, "ann@example.com"},
+    {"ann@example.com", "ann@example.com", NULL, "ann@example.com"},
+    {" <Ann@Example.COM> ", "ann@example.com", NULL, "Ann@example.com"},
+    {"<ann@example.com.>", "ann@example.com", NULL, "ann@example.com"},
+    {"<@a.example,@b.example:ann@example.com>", "ann@example.com", NULL,
+	"ann@example.com"},
+    {"<\"ann\"@example.com>", "ann@example.com", NULL, "ann@example.com"},
+    {"<\"John Doe\"@example.com>", "john doe@example.com", NULL,
+	"\"John Doe\"@example.com"},
+    {"<john\\ doe@example.com>", "john doe@example.com", NULL,
+	"\"john doe\"@example.com"},
+    {"<\"a@b\"@example.com>", "a@b@example.com", NULL, "\"a@b\"@example.com"},
+    {"<\"a\\\"b\"@example.com>", "a\"b@example.com", NULL,
+	"\"a\\\"b\"@example.com"},
+    {"<.a@example.com>", ".a@example.com", NULL, "\".a\"@example.com"},
+    {"<ann+bill@example.com>", "ann+bill@example.com", "ann@example.com",
+	"ann+bill@example.com"},
+    {"<+ann@example.com>", "+ann@example.com", NULL, "+ann@example.com"},
+    {"<J\u00d6RG@example.com>", "j\u00f6rg@example.com", NULL,
+	"J\u00d6RG@example.com"},
+    /* o and a combining diaeresis are one letter. */
+    {"<jo\u0308rg@example.com>", "j\u00f6rg@example.com", NULL,
+	"jo\u0308rg@example.com"},
+    {"<info@B\u00dcCHER.example>", "info@xn--bcher-kva.example", NULL,
+	"info@xn--bcher-kva.example"},
+    {"<info@XN--BCHER-KVA.example>", "info@xn--bcher-kva.example", NULL,
+	"info@xn--bcher-kva.example"},
+    {"postmaster", "postmaster", NULL, "postmaster"},
+};
+
+START_TEST(an_address_has_one_key_in_every_spelling)
+{
+	struct address a;
+
+	ck_assert_int_eq(address_read(arena, readable[_i].text, &a), 1);
+	ck_assert_str_eq(a.key, readable[_i].key);
+	ck_assert_str_eq(a.wire, readable[_i].wire);
+	ck_assert_pstr_eq(a.base, readable[_i].base);
+}
+END_TEST
+
+static const char *const unreadable[] = {"", "<>", "<ann@example.com",
+    "ann b@example.com", "<\"ann@example.com>", "<@example.com>",
+    "<a\xff@example.com>", "<a@\xff.example>"};
+
+START_TEST(what_is_no_address_is_not_read_as_one)
+{
+	struct address a;
+
+	ck_assert_int_eq(address_read(arena, unreadable[_i], &a), 0);
+}
+END_TEST
+
+static const struct {
+	const char *text, *fault;
+} strict[] = {
+    {"ann", "no @"},
+    {"ann@", "no domain"},
+    {"@example.com", "local-part@domain"},
+    {"ann@b@example.com", "more than one @"},
+    {"ann@exa mple.com", "local-part@domain"},
+    {"ann@-example.com", "not a domain name"},
+    {"ann@example..com", "not a domain name"},
+    {"ann@[192.0.2.1]", "not a domain name"},
+    {"ann\n@example.com", "control character"},
+    {"ann\xc2\x85@example.com", "control character"},
+    {"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345"
+     "@example.com",
+	"longer than 64"},
+};
+
+START_TEST(a_typed_address_that_mail_cannot_reach_is_refused_with_its_fault)
+{
+	struct address a;
+	const char *why = NULL;
+
+	ck_assert_int_eq(
+	    address_read_strict(arena, strict[_i].text, &a, &why), 0);
+	ck_assert_ptr_nonnull(why);
+	ck_assert_msg(strstr(why, strict[_i].fault) != NULL,
+	    "%s: got \"%s\", want it to contain \"%s\"", strict[_i].text, why,
+	    strict[_i].fault);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	int in;
+} domains[] = {
+    {"<7@telegram.invalid>", 1},
+    {"7@TELEGRAM.INVALID", 1},
+    {"<7@telegram.invalid.>", 1},
+    {"<7 @ telegram . invalid>", 1},
+    {"<7@\"telegram.invalid\">", 1},
+    {"<7@telegram.invalid (a chat)>", 1},
+    {"<7%telegram.invalid@example.com>", 1},
+    {"<7%telegram.invalid>", 1},
+    {"<telegram.invalid!7>", 1},
+    {"<example.com!telegram.invalid!7>", 1},
+    {"<@telegram.invalid:7@example.com>", 1},
+    /* Letters of full width, which IDNA maps to plain ones. */
+    {"<7@\uff54elegram.invalid>", 1},
+    {"<7@telegram.invalid.example>", 0},
+    {"<7@my-telegram.invalid>", 0},
+    {"<7@sub.telegram.invalid>", 0},
+    {"<telegram.invalid@example.com>", 0},
+    {"<telegram.invalid>", 0},
+    {"<ann@example.com>", 0},
+};
+
+START_TEST(every_road_to_the_reserved_domain_is_seen_and_no_other)
+{
+	ck_assert_int_eq(
+	    address_in_domain(arena, domains[_i].text, "telegram.invalid"),
+	    domains[_i].in);
+}
+END_TEST
+
+Suite *
+test_address(void)
+{
+	Suite *s = suite_create("address");
+	TCase *t = tcase_create("address");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, an_address_has_one_key_in_every_spelling, 0,
+	    sizeof(readable) / sizeof(readable[0]));
+	tcase_add_loop_test(t, what_is_no_address_is_not_read_as_one, 0,
+	    sizeof(unreadable) / sizeof(unreadable[0]));
+	tcase_add_loop_test(t,
+	    a_typed_address_that_mail_cannot_reach_is_refused_with_its_fault, 0,
+	    sizeof(strict) / sizeof(strict[0]));
+	tcase_add_loop_test(t,
+	    every_road_to_the_reserved_domain_is_seen_and_no_other, 0,
+	    sizeof(domains) / sizeof(domains[0]));
+	suite_add_tcase(s, t);
+	return (s);
+}

@@ -1,0 +1,330 @@
+/*
+ * test_roster - who may change what, and what a change ends
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "import.h"
+#include "link.h"
+#include "store_link.h"
+#include "suites.h"
+
+static struct fixture f;
+
+static void
+setup(void)
+{
+	fixture_open(&f);
+	fixture_begin(&f);
+	f.changes.n = 0;
+}
+
+static void
+teardown(void)
+{
+	store_end(f.store);
+	fixture_close(&f);
+}
+
+/* Account 1 is acme, category 3 balance-and-payments, 5 services. */
+static void
+find(const char *key, struct store_user *user)
+{
+	ck_assert_int_eq(store_user(f.store, f.arena, 1, key, 3, user), 1);
+}
+
+static const struct {
+	const char *as;
+	enum failure_kind kind;
+} managers[] = {
+    {"olga@acme.example", FAILURE_NONE},
+    {"ADAM@acme.example", FAILURE_NONE},
+    {"ann@acme.example", FAILURE_DENIED},
+    {"sue@acme.example", FAILURE_DENIED},
+    {"otto@beta.example", FAILURE_DENIED},
+    {"nobody@else.example", FAILURE_DENIED},
+    {NULL, FAILURE_USAGE},
+    {"", FAILURE_USAGE},
+    {"olga", FAILURE_DATA},
+};
+
+START_TEST(only_owner_and_user_admin_of_the_account_subscribe)
+{
+	char *bill[] = {"bill@acme.example"};
+	int rc = roster_subscribe(
+	    &f.changes, "acme", "services", bill, 1, managers[_i].as);
+
+	ck_assert_int_eq(rc, managers[_i].kind == FAILURE_NONE ? 0 : -1);
+	ck_assert_int_eq(f.failure.kind, managers[_i].kind);
+	ck_assert_uint_eq(f.changes.n, rc == 0 ? 1 : 0);
+}
+END_TEST
+
+START_TEST(subscribing_names_every_wrong_address_and_adds_nobody)
+{
+	char *all[] = {"bill@acme.example", "nix@acme.example", "broken",
+	    "sue@acme.example"};
+	const char *text;
+
+	ck_assert_int_eq(roster_subscribe(&f.changes, "acme", "services", all,
+			     4, "olga@acme.example"),
+	    -1);
+	text = failure_text(&f.failure);
+	ck_assert_ptr_nonnull(strstr(text, "nix@acme.example"));
+	ck_assert_ptr_nonnull(strstr(text, "broken"));
+	ck_assert_ptr_nonnull(strstr(text, "sue@acme.example"));
+	ck_assert_ptr_null(strstr(text, "bill"));
+	ck_assert_int_eq(f.failure.kind, FAILURE_DATA);
+	ck_assert_uint_eq(f.changes.n, 0);
+}
+END_TEST
+
+START_TEST(the_owner_keeps_its_role_and_its_categories)
+{
+	ck_assert_int_eq(
+	    roster_user_role(&f.changes, "acme", "olga@acme.example", "member"),
+	    -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DENIED);
+	ck_assert_int_eq(
+	    roster_user_remove(&f.changes, "acme", "olga@acme.example"), -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DENIED);
+	ck_assert_int_eq(
+	    roster_user_role(&f.changes, "acme", "ann@acme.example", "owner"),
+	    -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DENIED);
+	ck_assert_int_eq(
+	    roster_unsubscribe(&f.changes, "acme", "services",
+		"olga@acme.example", "adam@acme.example", "olga@acme.example"),
+	    -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DENIED);
+	ck_assert_uint_eq(f.changes.n, 0);
+}
+END_TEST
+
+START_TEST(unsubscribing_takes_the_address_typed_again)
+{
+	struct store_user ann;
+
+	ck_assert_int_eq(
+	    roster_unsubscribe(&f.changes, "acme", "balance-and-payments",
+		"ann@acme.example", "olga@acme.example", "anna@acme.example"),
+	    -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DATA);
+	find("ann@acme.example", &ann);
+	ck_assert(ann.subscribed);
+	ck_assert_int_eq(
+	    roster_unsubscribe(&f.changes, "acme", "balance-and-payments",
+		"ann@acme.example", "olga@acme.example", "ANN@acme.example"),
+	    0);
+	find("ann@acme.example", &ann);
+	ck_assert(!ann.subscribed);
+}
+END_TEST
+
+START_TEST(losing_the_mirrored_category_ends_the_chat)
+{
+	struct store_user ann;
+	int64_t id;
+
+	find("ann@acme.example", &ann);
+	ck_assert_int_eq(store_link_add(f.store, ann.id, 9, &id), 1);
+	ck_assert_int_eq(
+	    roster_unsubscribe(&f.changes, "acme", "balance-and-payments",
+		"ann@acme.example", "olga@acme.example", "ann@acme.example"),
+	    0);
+	find("ann@acme.example", &ann);
+	ck_assert_int_eq(ann.link, 0);
+	/* unsubscribe and telegram-end */
+	ck_assert_uint_eq(f.changes.n, 2);
+}
+END_TEST
+
+START_TEST(a_new_subscriber_loses_what_is_closed_and_the_chat)
+{
+	char *ann_only[] = {"ann@acme.example"};
+	struct store_user ann;
+	int64_t id;
+
+	find("ann@acme.example", &ann);
+	ck_assert_int_eq(store_link_add(f.store, ann.id, 9, &id), 1);
+	ck_assert_int_eq(roster_subscribe(&f.changes, "acme", "services",
+			     ann_only, 1, "olga@acme.example"),
+	    0);
+	ck_assert_int_eq(roster_user_role(&f.changes, "acme",
+			     "ann@acme.example", "subscriber"),
+	    0);
+	find("ann@acme.example", &ann);
+	ck_assert_int_eq(ann.role, ROLE_SUBSCRIBER);
+	ck_assert(ann.subscribed);
+	ck_assert_int_eq(ann.link, 0);
+	ck_assert_int_eq(
+	    store_user(f.store, f.arena, 1, "ann@acme.example", 5, &ann), 1);
+	ck_assert(!ann.subscribed);
+}
+END_TEST
+
+START_TEST(a_transfer_leaves_the_old_owner_a_user_admin_with_nothing)
+{
+	struct store_user old, new;
+
+	ck_assert_int_eq(
+	    roster_account_transfer(&f.changes, "acme", "ann@acme.example"), 0);
+	find("olga@acme.example", &old);
+	find("ann@acme.example", &new);
+	ck_assert_int_eq(old.role, ROLE_USER_ADMIN);
+	ck_assert(!old.subscribed);
+	ck_assert_int_eq(new.role, ROLE_OWNER);
+	ck_assert(!new.subscribed);
+}
+END_TEST
+
+START_TEST(a_token_links_once_and_not_after_its_time)
+{
+	struct store_user ann, linked;
+	char token[LINK_TOKEN_SIZE], late[LINK_TOKEN_SIZE];
+
+	find("ann@acme.example", &ann);
+	ck_assert_int_eq(link_token(&f.changes, &ann, token), 1);
+	ck_assert_uint_eq(strlen(token), LINK_TOKEN_SIZE - 1);
+	ck_assert_int_eq(link_redeem(&f.changes, "wrong", 5, &linked), 0);
+	ck_assert_int_eq(link_redeem(&f.changes, token, 5, &linked), 1);
+	ck_assert_int_eq(linked.id, ann.id);
+	ck_assert_int_eq(link_redeem(&f.changes, token, 6, &linked), 0);
+	ck_assert_int_eq(link_token(&f.changes, &ann, late), 1);
+	f.changes.now += LINK_TOKEN_SECONDS;
+	ck_assert_int_eq(link_redeem(&f.changes, late, 7, &linked), 0);
+	find("ann@acme.example", &ann);
+	ck_assert_int_eq(ann.chat, 5);
+}
+END_TEST
+
+static const struct {
+	const char *name;
+	bool may;
+} chatters[] = {{"olga@acme.example", true}, {"ann@acme.example", true},
+    {"bill@acme.example", false}, {"sue@acme.example", false}};
+
+START_TEST(a_chat_is_for_whoever_gets_a_mirrored_category_by_role)
+{
+	struct store_user user;
+	const char *why = NULL;
+
+	find(chatters[_i].name, &user);
+	ck_assert_int_eq(link_may(&f.changes, &user, &why), chatters[_i].may);
+	ck_assert(chatters[_i].may || why != NULL);
+}
+END_TEST
+
+static const struct {
+	const char *rows[3][4];
+	size_t n;
+	const char *fault; /* NULL: fine */
+} imports[] = {
+    {{{"acme", "new@acme.example", "member", "services"}}, 1, NULL},
+    {{{"gamma", "g@g.example", "owner", ""}}, 1, NULL},
+    {{{"gamma", "g@g.example", "member", ""}}, 1, "list:1:"},
+    {{{"gamma", "g@g.example", "owner", ""},
+	 {"gamma", "h@g.example", "owner", ""}},
+	2, "list:2:"},
+    {{{"gamma", "g@g.example", "owner", ""},
+	 {"gamma", "G@g.example", "member", ""}},
+	2, "list:2:"},
+    {{{"acme", "olga@acme.example", "member", ""}}, 1, "list:1:"},
+    {{{"acme", "x@acme.example", "king", ""}}, 1, "list:1:"},
+    {{{"acme", "x", "member", ""}}, 1, "list:1:"},
+    {{{"a b", "x@acme.example", "member", ""}}, 1, "list:1:"},
+    {{{"acme", "x@acme.example", "member", "lunch"}}, 1, "list:1:"},
+    {{{"acme", "x@acme.example", "subscriber", "services"}}, 1, "list:1:"},
+};
+
+START_TEST(an_import_names_the_row_that_is_wrong)
+{
+	struct import *im = import_new(&f.changes, "list");
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < imports[_i].n && rc == 0; i++)
+		rc = import_row(im, i + 1, imports[_i].rows[i][0],
+		    imports[_i].rows[i][1], imports[_i].rows[i][2],
+		    imports[_i].rows[i][3]);
+	if (rc == 0)
+		rc = import_apply(im, false);
+	ck_assert_int_eq(rc, imports[_i].fault == NULL ? 0 : -1);
+	if (imports[_i].fault != NULL)
+		ck_assert_msg(
+		    strncmp(failure_text(&f.failure), imports[_i].fault,
+			strlen(imports[_i].fault)) == 0,
+		    "got \"%s\"", failure_text(&f.failure));
+}
+END_TEST
+
+START_TEST(the_same_rows_twice_change_nothing_the_second_time)
+{
+	struct import *im;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		f.changes.n = 0;
+		im = import_new(&f.changes, "list");
+		ck_assert_int_eq(
+		    import_row(im, 1, "gamma", "g@g.example", "owner", ""), 0);
+		ck_assert_int_eq(import_row(im, 2, "gamma", "h@g.example",
+				     "member", "services;Services"),
+		    0);
+		ck_assert_int_eq(import_apply(im, false), 0);
+	}
+	ck_assert_uint_eq(f.changes.n, 0);
+}
+END_TEST
+
+START_TEST(a_sync_removes_what_the_rows_lack)
+{
+	struct import *im = import_new(&f.changes, "list");
+	struct store_account account;
+	struct store_user user;
+
+	ck_assert_int_eq(
+	    import_row(im, 1, "acme", "olga@acme.example", "owner", ""), 0);
+	ck_assert_int_eq(
+	    import_row(im, 2, "acme", "ann@acme.example", "member", "services"),
+	    0);
+	ck_assert_int_eq(import_apply(im, true), 0);
+	find("ann@acme.example", &user);
+	ck_assert(!user.subscribed);
+	ck_assert_int_eq(
+	    store_user(f.store, f.arena, 1, "bill@acme.example", 0, &user), 0);
+	ck_assert_int_eq(store_account(f.store, f.arena, "beta", &account), 0);
+	im = import_new(&f.changes, "empty");
+	ck_assert_int_eq(import_apply(im, true), -1);
+}
+END_TEST
+
+Suite *
+test_roster(void)
+{
+	Suite *s = suite_create("roster");
+	TCase *t = tcase_create("roster");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t,
+	    only_owner_and_user_admin_of_the_account_subscribe, 0,
+	    sizeof(managers) / sizeof(managers[0]));
+	tcase_add_test(
+	    t, subscribing_names_every_wrong_address_and_adds_nobody);
+	tcase_add_test(t, the_owner_keeps_its_role_and_its_categories);
+	tcase_add_test(t, unsubscribing_takes_the_address_typed_again);
+	tcase_add_test(t, losing_the_mirrored_category_ends_the_chat);
+	tcase_add_test(t, a_new_subscriber_loses_what_is_closed_and_the_chat);
+	tcase_add_test(
+	    t, a_transfer_leaves_the_old_owner_a_user_admin_with_nothing);
+	tcase_add_test(t, a_token_links_once_and_not_after_its_time);
+	tcase_add_loop_test(
+	    t, a_chat_is_for_whoever_gets_a_mirrored_category_by_role, 0, 4);
+	tcase_add_loop_test(t, an_import_names_the_row_that_is_wrong, 0,
+	    sizeof(imports) / sizeof(imports[0]));
+	tcase_add_test(t, the_same_rows_twice_change_nothing_the_second_time);
+	tcase_add_test(t, a_sync_removes_what_the_rows_lack);
+	suite_add_tcase(s, t);
+	return (s);
+}

@@ -1,0 +1,181 @@
+/*
+ * test_settings - the table, the file, and the sample that explains them
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "failure.h"
+#include "settings.h"
+#include "suites.h"
+
+static char path[] = "/tmp/nm-unit-conf-XXXXXX";
+static struct failure failure;
+
+static struct settings *
+read_text(const char *text)
+{
+	struct settings *s;
+	FILE *out;
+	int fd;
+
+	strcpy(path, "/tmp/nm-unit-conf-XXXXXX");
+	fd = mkstemp(path);
+	ck_assert_int_ne(fd, -1);
+	out = fdopen(fd, "w");
+	fputs(text, out);
+	fclose(out);
+	s = settings_read(path, &failure);
+	unlink(path);
+	return (s);
+}
+
+START_TEST(an_empty_file_gives_the_defaults)
+{
+	struct settings *s = read_text("");
+
+	ck_assert_ptr_nonnull(s);
+	ck_assert_str_eq(s->telegram_domain, "telegram.invalid");
+	ck_assert_int_eq(s->expand, EXPAND_ADDRESSED);
+	ck_assert_int_eq(s->unknown_recipients, UNKNOWN_DROP);
+	ck_assert_int_eq(s->bad_tag, BAD_TAG_HOLD);
+	ck_assert(!s->monitor && !s->trust_authenticated);
+	ck_assert_uint_eq(s->trusted_clients.n, 2);
+	ck_assert_int_eq(s->max_age, 86400);
+	settings_free(s);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	int line;
+	const char *says;
+} bad[] = {
+    {"[milter]\nexpnad = never\n", 2, "expnad"},
+    {"[mitler]\n", 1, "mitler"},
+    {"url = /x\n", 1, "url"},
+    {"[database]\nurl = x\n", 2, "begins with /"},
+    {"[milter]\nsocket = /x\n", 2, "unix:PATH"},
+    {"[milter]\nsocket = inet:0@localhost\n", 2, "1 to 65535"},
+    {"[milter]\nexpand = some\n", 2, "addressed, always or never"},
+    {"[milter]\nunknown_recipients = eat\n", 2, "drop or keep"},
+    {"[milter]\nbad_tag = discard\n", 2, "hold, reject or tempfail"},
+    {"[milter]\nmonitor = maybe\n", 2, "yes or no"},
+    {"[milter]\nmonitor = yes\n\nmonitor = no\n", 4, "twice"},
+    {"[milter]\ntrusted_clients = 10.0.0.0/8,\n  example.com\n", 3,
+	"example.com"},
+    {"[milter]\naccount_domain = a b\n", 2, "domain name"},
+    {"[telegram]\nmax_age = 0\n", 2, "a time"},
+    {"[telegram]\nmax_age = 1w\n", 2, "a time"},
+    {"[mail]\nfrom = nobody\n", 2, "mail address"},
+    {"[mail]\nsendmail =\n", 2, "a value"},
+    {"[mail]\nhello\n", 2, "key = value"},
+};
+
+START_TEST(a_bad_setting_is_named_with_file_line_and_what_was_expected)
+{
+	char where[64];
+
+	ck_assert_ptr_null(read_text(bad[_i].text));
+	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
+	snprintf(where, sizeof(where), "%s:%d: ", path, bad[_i].line);
+	ck_assert_msg(
+	    strncmp(failure_text(&failure), where, strlen(where)) == 0,
+	    "got \"%s\", want \"%s\"", failure_text(&failure), where);
+	ck_assert_ptr_nonnull(strstr(failure_text(&failure), bad[_i].says));
+	failure_clear(&failure);
+}
+END_TEST
+
+START_TEST(a_list_goes_on_in_the_next_line_and_replaces_the_default)
+{
+	struct settings *s =
+	    read_text("[milter]\ntrusted_clients = 10.0.0.0/8,\n"
+		      "\t192.0.2.1, ::1\n");
+
+	ck_assert_ptr_nonnull(s);
+	ck_assert_uint_eq(s->trusted_clients.n, 3);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long_is_not_cut_in_silence)
+{
+	char text[1200];
+
+	strcpy(text, "[milter]\ntrusted_clients = ");
+	memset(text + strlen(text), ' ', 1000);
+	strcpy(text + 1027, "10.0.0.1\n");
+	ck_assert_ptr_null(read_text(text));
+	ck_assert_ptr_nonnull(strstr(failure_text(&failure), "too long"));
+	failure_clear(&failure);
+}
+END_TEST
+
+/* Does "key = default" or "#key = default" stand in the sample's section? */
+static int
+in_sample(const char *sample, const struct setting *d)
+{
+	char section[32], line[256];
+	const char *from, *to, *at;
+
+	snprintf(section, sizeof(section), "\n[%s]\n", d->section);
+	from = strstr(sample, section);
+	if (from == NULL)
+		return (0);
+	from += strlen(section);
+	to = strstr(from, "\n[");
+	snprintf(line, sizeof(line), "\n#%s =%s%s\n", d->name,
+	    *d->value == '\0' ? "" : " ", d->value);
+	at = strstr(from, line);
+	if (at == NULL && strcmp(d->name, "user") == 0)
+		at = strstr(from, "\nuser = ");
+	return (at != NULL && (to == NULL || at < to));
+}
+
+START_TEST(the_sample_file_has_every_setting_with_its_default_and_no_other)
+{
+	const struct setting *d;
+	char sample[16384], *line, *rest;
+	size_t len, named = 0, settings = 0;
+	FILE *in = fopen("postfix-sample/notify-milter.conf", "r");
+
+	ck_assert_msg(in != NULL, "run in the top folder of the tree");
+	len = fread(sample, 1, sizeof(sample) - 1, in);
+	sample[len] = '\0';
+	fclose(in);
+	for (d = settings_table; d->section != NULL; d++) {
+		settings++;
+		ck_assert_msg(in_sample(sample, d),
+		    "[%s] %s = %s is not in the sample", d->section, d->name,
+		    d->value);
+	}
+	for (line = strtok_r(sample, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		line += *line == '#';
+		len = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+		named += len > 0 && strncmp(line + len, " =", 2) == 0;
+	}
+	ck_assert_uint_eq(named, settings);
+}
+END_TEST
+
+Suite *
+test_settings(void)
+{
+	Suite *s = suite_create("settings");
+	TCase *t = tcase_create("settings");
+
+	tcase_add_test(t, an_empty_file_gives_the_defaults);
+	tcase_add_loop_test(t,
+	    a_bad_setting_is_named_with_file_line_and_what_was_expected, 0,
+	    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(
+	    t, a_list_goes_on_in_the_next_line_and_replaces_the_default);
+	tcase_add_test(t, a_line_that_is_too_long_is_not_cut_in_silence);
+	tcase_add_test(
+	    t, the_sample_file_has_every_setting_with_its_default_and_no_other);
+	suite_add_tcase(s, t);
+	return (s);
+}

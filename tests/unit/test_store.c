@@ -1,0 +1,313 @@
+/*
+ * test_store - what the database cannot tell never reads as nothing there
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "fixture.h"
+#include "notice.h"
+#include "pool.h"
+#include "store_link.h"
+#include "suites.h"
+
+static struct fixture f;
+
+static void
+setup(void)
+{
+	fixture_open(&f);
+}
+
+static void
+teardown(void)
+{
+	fixture_close(&f);
+}
+
+static void
+sql(const char *text)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
+	    "%s: %s", text, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static int
+none(void *ctx, const struct store_user *u)
+{
+	(void)u;
+	++*(int *)ctx;
+	return (0);
+}
+
+START_TEST(a_locked_database_is_reported_not_taken_as_no_subscription)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+	sqlite3 *db;
+
+	store_close(f.store);
+	f.store = NULL;
+	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	ck_assert_int_eq(
+	    sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	s = store_open(f.url, DB_READ, 50, &failure);
+	if (s != NULL) {
+		ck_assert_int_eq(store_begin(s, DB_READ), -1);
+		failure_set(&failure, store_failure(s)->kind, "begin");
+		store_close(s);
+	}
+	ck_assert_int_eq(failure.kind, FAILURE_BUSY);
+	failure_clear(&failure);
+	sqlite3_close(db);
+}
+END_TEST
+
+static const struct {
+	const char *break_it;
+	enum failure_kind kind;
+} broken[] = {
+    {"PRAGMA user_version = 99", FAILURE_SETTINGS},
+    {"PRAGMA application_id = 7", FAILURE_SETTINGS},
+    {"PRAGMA user_version = 0", FAILURE_SETTINGS},
+};
+
+START_TEST(a_schema_that_is_not_ours_is_refused_before_any_lookup)
+{
+	sql(broken[_i].break_it);
+	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
+	ck_assert_int_eq(store_failure(f.store)->kind, broken[_i].kind);
+}
+END_TEST
+
+START_TEST(a_table_that_is_missing_is_an_error_in_every_lookup)
+{
+	int rows = 0;
+
+	sql("DROP TABLE subscription");
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(
+	    store_memberships(f.store, "ann@acme.example", 3, none, &rows), -1);
+	ck_assert_int_eq(store_recipients(f.store, 1, 3, none, &rows), -1);
+	ck_assert_int_eq(rows, 0);
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_IO);
+	store_end(f.store);
+}
+END_TEST
+
+START_TEST(a_missing_database_is_missing_and_not_made)
+{
+	struct failure failure = FAILURE_INIT;
+
+	ck_assert_ptr_null(
+	    store_open("/tmp/nm-unit-nowhere.db", DB_WRITE, 50, &failure));
+	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
+	ck_assert_int_ne(access("/tmp/nm-unit-nowhere.db", F_OK), 0);
+	failure_clear(&failure);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_database_is_refused)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+	char path[128];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/text", f.folder);
+	out = fopen(path, "w");
+	fprintf(out, "%0512d", 1);
+	fclose(out);
+	s = store_open(path, DB_READ, 50, &failure);
+	if (s != NULL) {
+		ck_assert_int_eq(store_begin(s, DB_READ), -1);
+		failure_set(&failure, store_failure(s)->kind, "begin");
+		store_close(s);
+	}
+	ck_assert_int_eq(failure.kind, FAILURE_IO);
+	failure_clear(&failure);
+	unlink(path);
+}
+END_TEST
+
+START_TEST(an_account_has_one_owner_whatever_is_asked)
+{
+	int64_t id;
+
+	fixture_begin(&f);
+	ck_assert_int_eq(store_user_add(f.store, 1, "x@acme.example",
+			     "x@acme.example", ROLE_OWNER, &id),
+	    -1);
+	store_end(f.store);
+}
+END_TEST
+
+START_TEST(a_subscription_belongs_to_the_account_of_its_user)
+{
+	fixture_begin(&f);
+	/* User 1 is acme's: account 2 is beta. */
+	ck_assert_int_eq(store_subscribe(f.store, 2, 3, 1), -1);
+	store_end(f.store);
+}
+END_TEST
+
+START_TEST(a_transaction_sees_one_state_of_the_roster)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *reader;
+	int before = 0, after = 0;
+
+	reader = store_open(f.url, DB_READ, 100, &failure);
+	ck_assert_ptr_nonnull(reader);
+	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
+	ck_assert_int_eq(store_recipients(reader, 1, 3, none, &before), 0);
+	sql("DELETE FROM subscription");
+	ck_assert_int_eq(store_recipients(reader, 1, 3, none, &after), 0);
+	ck_assert_int_eq(before, 3);
+	ck_assert_int_eq(after, 3);
+	store_end(reader);
+	after = 0;
+	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
+	ck_assert_int_eq(store_recipients(reader, 1, 3, none, &after), 0);
+	ck_assert_int_eq(after, 1);
+	store_close(reader);
+}
+END_TEST
+
+START_TEST(the_number_of_a_link_is_never_used_twice)
+{
+	int64_t first, second;
+
+	fixture_begin(&f);
+	ck_assert_int_eq(store_link_add(f.store, 1, 70, &first), 1);
+	ck_assert_int_eq(store_link_end(f.store, 1), 1);
+	ck_assert_int_eq(store_link_add(f.store, 2, 71, &second), 1);
+	ck_assert_int_ne(first, second);
+	fixture_commit(&f);
+}
+END_TEST
+
+START_TEST(a_pool_notices_that_its_database_was_replaced_or_removed)
+{
+	struct failure failure = FAILURE_INIT;
+	struct pool *pool = pool_new(f.url, 50);
+	struct store *s;
+	char aside[128];
+
+	s = pool_take(pool, &failure);
+	ck_assert_ptr_nonnull(s);
+	pool_put(pool, s);
+	snprintf(aside, sizeof(aside), "%s/aside", f.folder);
+	ck_assert_int_eq(rename(f.url, aside), 0);
+	ck_assert_ptr_null(pool_take(pool, &failure));
+	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
+	ck_assert_int_eq(rename(aside, f.url), 0);
+	s = pool_take(pool, &failure);
+	ck_assert_ptr_nonnull(s);
+	pool_put(pool, s);
+	pool_free(pool);
+	failure_clear(&failure);
+}
+END_TEST
+
+START_TEST(a_pool_has_a_limit_and_says_so)
+{
+	struct failure failure = FAILURE_INIT;
+	struct pool *pool = pool_new(f.url, 20);
+	struct store *s[POOL_MAX];
+	int i;
+
+	for (i = 0; i < POOL_MAX; i++) {
+		s[i] = pool_take(pool, &failure);
+		ck_assert_ptr_nonnull(s[i]);
+	}
+	ck_assert_ptr_null(pool_take(pool, &failure));
+	ck_assert_int_eq(failure.kind, FAILURE_BUSY);
+	pool_put(pool, s[0]);
+	s[0] = pool_take(pool, &failure);
+	ck_assert_ptr_nonnull(s[0]);
+	for (i = 0; i < POOL_MAX; i++)
+		pool_put(pool, s[i]);
+	pool_free(pool);
+	failure_clear(&failure);
+}
+END_TEST
+
+/* A mailer that refuses the first ${*ctx} notices. */
+static int handed;
+
+static int
+hand_over(void *ctx, const struct store_notice *n, struct failure *failure)
+{
+	(void)n;
+	if ((*(int *)ctx)-- > 0)
+		return (failure_set(failure, FAILURE_DATA, "refused"));
+	handed++;
+	return (0);
+}
+
+START_TEST(a_notice_is_kept_when_it_is_refused_and_never_sent_twice)
+{
+	struct store_notice n = {.at = 1,
+	    .account = "acme",
+	    .address = "ann@acme.example",
+	    .kind = NOTICE_UNSUBSCRIBED,
+	    .detail = "Services",
+	    .actor = "olga"};
+	int refusals = 1;
+
+	handed = 0;
+	fixture_begin(&f);
+	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
+	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
+	fixture_commit(&f);
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, hand_over, &refusals, &f.failure),
+	    1);
+	ck_assert_int_eq(handed, 1);
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, hand_over, &refusals, &f.failure),
+	    0);
+	ck_assert_int_eq(handed, 2);
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, hand_over, &refusals, &f.failure),
+	    0);
+	ck_assert_int_eq(handed, 2);
+}
+END_TEST
+
+Suite *
+test_store(void)
+{
+	Suite *s = suite_create("store");
+	TCase *t = tcase_create("store");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(
+	    t, a_locked_database_is_reported_not_taken_as_no_subscription);
+	tcase_add_loop_test(
+	    t, a_schema_that_is_not_ours_is_refused_before_any_lookup, 0, 3);
+	tcase_add_test(t, a_table_that_is_missing_is_an_error_in_every_lookup);
+	tcase_add_test(t, a_missing_database_is_missing_and_not_made);
+	tcase_add_test(t, a_file_that_is_no_database_is_refused);
+	tcase_add_test(t, an_account_has_one_owner_whatever_is_asked);
+	tcase_add_test(t, a_subscription_belongs_to_the_account_of_its_user);
+	tcase_add_test(t, a_transaction_sees_one_state_of_the_roster);
+	tcase_add_test(t, the_number_of_a_link_is_never_used_twice);
+	tcase_add_test(
+	    t, a_pool_notices_that_its_database_was_replaced_or_removed);
+	tcase_add_test(t, a_pool_has_a_limit_and_says_so);
+	tcase_add_test(
+	    t, a_notice_is_kept_when_it_is_refused_and_never_sent_twice);
+	suite_add_tcase(s, t);
+	return (s);
+}

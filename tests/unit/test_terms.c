@@ -1,0 +1,243 @@
+/*
+ * test_terms - categories, roles, networks, accounts, texts, sets, memory
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "account.h"
+#include "arena.h"
+#include "category.h"
+#include "keyset.h"
+#include "netlist.h"
+#include "role.h"
+#include "suites.h"
+#include "text.h"
+
+static const struct {
+	const char *text, *key;
+} categories[] = {
+    {"Balance & Payments", "balance-and-payments"},
+    {"BALANCE_AND_PAYMENTS", "balance-and-payments"},
+    {"balance-and-payments", "balance-and-payments"},
+    {"  Balance -_- and\tpayments ", "balance-and-payments"},
+    {"Balance&Payments", "balance-and-payments"},
+    {"Gro\u00dfe \u00c4nderung", "gro\u00dfe-\u00e4nderung"},
+    {"", NULL},
+    {" - _ ", NULL},
+    {"\xff", NULL},
+};
+
+START_TEST(a_category_has_one_key_in_every_spelling)
+{
+	char key[CATEGORY_KEY_SIZE];
+	int found = category_key(categories[_i].text, key);
+
+	ck_assert_int_eq(found, categories[_i].key != NULL);
+	if (found)
+		ck_assert_str_eq(key, categories[_i].key);
+}
+END_TEST
+
+static const struct {
+	const char *slug;
+	bool ok;
+} slugs[] = {{"services", true}, {"a-1", true}, {"", false}, {"-a", false},
+    {"a-", false}, {"a--b", false}, {"A", false}, {"a_b", false},
+    {"a b", false}};
+
+START_TEST(a_slug_is_words_joined_by_single_hyphens)
+{
+	ck_assert_int_eq(category_slug_ok(slugs[_i].slug), slugs[_i].ok);
+}
+END_TEST
+
+/* The table of roles: subscribed, open to Subscribers, receives. */
+static const struct {
+	enum role role;
+	bool subscribed, open, gets;
+} roles[] = {
+    {ROLE_OWNER, false, false, true},
+    {ROLE_OWNER, true, true, true},
+    {ROLE_USER_ADMIN, false, true, false},
+    {ROLE_USER_ADMIN, true, false, true},
+    {ROLE_MEMBER, false, true, false},
+    {ROLE_MEMBER, true, false, true},
+    {ROLE_SUBSCRIBER, false, true, false},
+    {ROLE_SUBSCRIBER, true, true, true},
+    {ROLE_SUBSCRIBER, true, false, false},
+};
+
+START_TEST(a_role_receives_what_the_table_of_roles_says)
+{
+	ck_assert_int_eq(
+	    role_entitled(roles[_i].role, roles[_i].subscribed, roles[_i].open),
+	    roles[_i].gets);
+}
+END_TEST
+
+START_TEST(owner_and_user_admin_manage_and_a_subscriber_has_no_chat)
+{
+	ck_assert(role_may_manage(ROLE_OWNER));
+	ck_assert(role_may_manage(ROLE_USER_ADMIN));
+	ck_assert(!role_may_manage(ROLE_MEMBER));
+	ck_assert(!role_may_manage(ROLE_SUBSCRIBER));
+	ck_assert(role_may_link(ROLE_MEMBER));
+	ck_assert(!role_may_link(ROLE_SUBSCRIBER));
+}
+END_TEST
+
+static const struct {
+	const char *networks, *client;
+	bool in;
+} clients[] = {
+    {"127.0.0.0/8", "127.3.2.1", true},
+    {"127.0.0.0/8", "128.0.0.1", false},
+    {"192.0.2.128/25", "192.0.2.127", false},
+    {"192.0.2.128/25", "192.0.2.128", true},
+    {"192.0.2.7", "192.0.2.7", true},
+    {"192.0.2.7", "192.0.2.6", false},
+    {"192.0.2.7", "::ffff:192.0.2.7", true},
+    {"[::1]/128, 10.0.0.0/8", "::1", true},
+    {"[::1]/128, 10.0.0.0/8", "10.255.0.1", true},
+    {"2001:db8::/33", "2001:db8:7fff::1", true},
+    {"2001:db8::/33", "2001:db8:8000::1", false},
+    {"::/0", "192.0.2.7", false},
+    {"::/0", "2001:db8::1", true},
+    {"0.0.0.0/0", "2001:db8::1", false},
+    {"0.0.0.0/0", "203.0.113.9", true},
+    {"", "127.0.0.1", false},
+};
+
+START_TEST(a_client_is_trusted_exactly_inside_the_networks)
+{
+	struct netlist list = {0};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	const struct sockaddr *sa = (const struct sockaddr *)&four;
+	const char *why;
+
+	ck_assert_int_eq(netlist_add(&list, clients[_i].networks, &why), 1);
+	if (inet_pton(AF_INET, clients[_i].client, &four.sin_addr) != 1) {
+		ck_assert_int_eq(
+		    inet_pton(AF_INET6, clients[_i].client, &six.sin6_addr), 1);
+		sa = (const struct sockaddr *)&six;
+	}
+	ck_assert_int_eq(netlist_has(&list, sa), clients[_i].in);
+	ck_assert(!netlist_has(&list, NULL));
+	netlist_clear(&list);
+}
+END_TEST
+
+static const char *const bad_networks[] = {"localhost", "10.0.0.0/33",
+    "10.0.0.1/8", "::1/129", "10.0.0.0/", "10.0.0", "[::1", "10.0.0.0/-1"};
+
+START_TEST(what_is_no_network_is_refused)
+{
+	struct netlist list = {0};
+	const char *why = NULL;
+
+	ck_assert_int_eq(netlist_add(&list, bad_networks[_i], &why), 0);
+	ck_assert_ptr_nonnull(why);
+	netlist_clear(&list);
+}
+END_TEST
+
+START_TEST(the_name_of_an_account_needs_no_quoting_and_no_case)
+{
+	char key[ACCOUNT_KEY_SIZE];
+
+	ck_assert_int_eq(account_key("ACME-1.b_c", key), 1);
+	ck_assert_str_eq(key, "acme-1.b_c");
+	ck_assert_int_eq(account_key("", key), 0);
+	ck_assert_int_eq(account_key("a+b", key), 0);
+	ck_assert_int_eq(account_key("a b", key), 0);
+	ck_assert_int_eq(account_key(".a", key), 0);
+	ck_assert_int_eq(account_key("a..b", key), 0);
+	ck_assert_int_eq(account_key("\u00e4", key), 0);
+}
+END_TEST
+
+static const struct {
+	const char *text, *shown;
+} texts[] = {
+    {"plain", "plain"},
+    {"a\nb\r\t\x1b[2J", "a\\x0ab\\x0d\\x09\\x1b[2J"},
+    {"\"q\" \\ <x>", "\\x22q\\x22 \\x5c \\x3cx\\x3e"},
+    {"\xff\u00e4", "\\xff\u00e4"},
+    {"\u202eabc", "\\xe2\\x80\\xaeabc"},
+};
+
+START_TEST(text_from_outside_stays_on_its_line)
+{
+	struct arena *a = arena_new(1 << 16);
+
+	ck_assert_str_eq(text_escape(a, texts[_i].text), texts[_i].shown);
+	arena_free(a);
+}
+END_TEST
+
+START_TEST(a_set_finds_what_was_added_and_nothing_else)
+{
+	struct arena *a = arena_new(1 << 22);
+	struct keyset set = {.arena = a};
+	const void *value;
+	char name[32];
+	int i;
+
+	for (i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "user%d", i);
+		ck_assert_int_eq(
+		    keyset_add(&set, arena_strdup(a, name), NULL), 1);
+		ck_assert_int_eq(keyset_add(&set, name, NULL), 0);
+	}
+	ck_assert_int_eq(keyset_find(&set, "user4999", &value), 1);
+	ck_assert_int_eq(keyset_find(&set, "user5000", &value), 0);
+	arena_free(a);
+}
+END_TEST
+
+START_TEST(an_arena_gives_no_more_than_its_maximum)
+{
+	struct arena *a = arena_new(10000);
+	char *p;
+
+	ck_assert_ptr_nonnull(arena_alloc(a, 9000));
+	ck_assert_ptr_null(arena_alloc(a, 2000));
+	arena_reset(a);
+	p = arena_alloc(a, 9000);
+	ck_assert_ptr_nonnull(p);
+	memset(p, 'x', 9000);
+	arena_reset(a);
+	p = arena_alloc(a, 64);
+	ck_assert_int_eq(p[63], 0);
+	ck_assert_ptr_null(arena_array(a, SIZE_MAX / 2, 16));
+	arena_free(a);
+}
+END_TEST
+
+#define LOOP(t, test, rows)                                                    \
+	tcase_add_loop_test(t, test, 0, (int)(sizeof(rows) / sizeof(rows[0])))
+
+Suite *
+test_terms(void)
+{
+	Suite *s = suite_create("terms");
+	TCase *t = tcase_create("terms");
+
+	LOOP(t, a_category_has_one_key_in_every_spelling, categories);
+	LOOP(t, a_slug_is_words_joined_by_single_hyphens, slugs);
+	LOOP(t, a_role_receives_what_the_table_of_roles_says, roles);
+	tcase_add_test(
+	    t, owner_and_user_admin_manage_and_a_subscriber_has_no_chat);
+	LOOP(t, a_client_is_trusted_exactly_inside_the_networks, clients);
+	LOOP(t, what_is_no_network_is_refused, bad_networks);
+	tcase_add_test(t, the_name_of_an_account_needs_no_quoting_and_no_case);
+	LOOP(t, text_from_outside_stays_on_its_line, texts);
+	tcase_add_test(t, a_set_finds_what_was_added_and_nothing_else);
+	tcase_add_test(t, an_arena_gives_no_more_than_its_maximum);
+	suite_add_tcase(s, t);
+	return (s);
+}
