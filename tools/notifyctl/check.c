@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -42,9 +43,13 @@ static bool check_settings(struct ctl *);
 static void check_database(struct ctl *);
 static void check_roster(struct ctl *);
 static void check_rights(struct ctl *);
+static void check_tcp(struct ctl *);
 static void check_socket(struct ctl *);
+static void check_mailer(struct ctl *);
+static char *next_map(char **);
 static int connects(const char *);
 static bool lists_socket(struct ctl *, const char *, const char *);
+static bool lets_through(const char *);
 static void check_milters(
     struct ctl *, const char *, const char *, const char *);
 static void check_transport(struct ctl *);
@@ -70,12 +75,17 @@ static const char *
 printed(struct ctl *ctl, const char *fmt, ...)
 {
 	va_list ap;
-	char text[2048];
+	char text[2048], *s;
 	const char *copy;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* SQLite's findings have several lines. */
+	for (s = text; *s != '\0'; s++) {
+		if (*s == '\n')
+			*s = ' ';
+	}
 	copy = arena_strdup(ctl->arena, text);
 	return (copy == NULL ? "(no memory)" : copy);
 }
@@ -287,6 +297,48 @@ connects(const char *path)
 	return (rc);
 }
 
+/* inet:PORT@HOST */
+static void
+check_tcp(struct ctl *ctl)
+{
+	const struct settings *s = ctl->settings;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found, *a;
+	char *port, *host;
+	int fd, rc;
+
+	finding(ctl, GRADE_WARNING, "socket",
+	    printed(ctl,
+		"%s is TCP, which costs each message that is changed some 40 "
+		"ms at Postfix, and lets in whoever reaches the port",
+		s->socket),
+	    "use a unix: socket where the MTA is on this machine");
+	port = arena_strdup(ctl->arena, strchr(s->socket, ':') + 1);
+	host = port == NULL ? NULL : strchr(port, '@');
+	if (host == NULL)
+		return;
+	*host++ = '\0';
+	rc = getaddrinfo(host, port, &hints, &found);
+	if (rc != 0) {
+		finding(ctl, GRADE_ERROR, "socket",
+		    printed(ctl, "%s: %s", s->socket, gai_strerror(rc)),
+		    "name another host for socket in [milter]");
+		return;
+	}
+	rc = -1;
+	for (a = found; a != NULL && rc != 0; a = a->ai_next) {
+		fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd == -1)
+			continue;
+		rc = connect(fd, a->ai_addr, a->ai_addrlen);
+		close(fd);
+	}
+	freeaddrinfo(found);
+	if (rc != 0)
+		finding(ctl, GRADE_ERROR, "socket",
+		    printed(ctl, "nobody answers at %s", s->socket),
+		    "start notify-milter");
+}
+
 static void
 check_socket(struct ctl *ctl)
 {
@@ -295,13 +347,7 @@ check_socket(struct ctl *ctl)
 	struct stat st;
 
 	if (strncmp(s->socket, "inet", 4) == 0) {
-		finding(ctl, GRADE_WARNING, "socket",
-		    printed(ctl,
-			"%s is TCP, which costs each message that is "
-			"changed some 40 ms at Postfix, and lets in "
-			"whoever reaches the port",
-			s->socket),
-		    "use a unix: socket where the MTA is on this machine");
+		check_tcp(ctl);
 		return;
 	}
 	path = strchr(s->socket, ':') + 1;
@@ -374,6 +420,21 @@ lists_socket(struct ctl *ctl, const char *milters, const char *queue)
 	return (false);
 }
 
+/* Is a milter of the list to be done without when it is away? */
+static bool
+lets_through(const char *milters)
+{
+	const char *s = milters;
+
+	while ((s = strstr(s, "default_action")) != NULL) {
+		s += strlen("default_action");
+		s += strspn(s, " \t=");
+		if (strncmp(s, "accept", 6) == 0)
+			return (true);
+	}
+	return (false);
+}
+
 static void
 check_milters(
     struct ctl *ctl, const char *name, const char *queue, const char *matters)
@@ -383,6 +444,16 @@ check_milters(
 	value = postconf(ctl, name);
 	if (value == NULL)
 		value = "";
+	if (lets_through(value)) {
+		finding(ctl, GRADE_ERROR, "postfix",
+		    printed(ctl,
+			"%s has default_action=accept: while the milter is "
+			"away, tagged mail goes out to whomever it was "
+			"addressed",
+			name),
+		    printed(ctl, "set default_action=tempfail in %s", name));
+		return;
+	}
 	if (lists_socket(ctl, value, queue)) {
 		finding(ctl, GRADE_OK, "postfix",
 		    printed(ctl, "%s names the milter", name), "");
@@ -399,6 +470,27 @@ check_milters(
 		*value == '\0' ? "" : ", ", value));
 }
 
+/* Cut the next map off a list: words, which may have blanks in braces. */
+static char *
+next_map(char **list)
+{
+	char *start, *s;
+	int depth;
+
+	start = *list + strspn(*list, ", \t\n");
+	if (*start == '\0')
+		return (NULL);
+	depth = 0;
+	for (s = start; *s != '\0'; s++) {
+		depth += (*s == '{') - (*s == '}');
+		if (depth == 0 && strchr(", \t\n", *s) != NULL)
+			break;
+	}
+	*list = *s == '\0' ? s : s + 1;
+	*s = '\0';
+	return (start);
+}
+
 /* Is there a road to the chats? */
 static void
 check_transport(struct ctl *ctl)
@@ -412,8 +504,7 @@ check_transport(struct ctl *ctl)
 	copy = arena_strdup(ctl->arena, maps == NULL ? "" : maps);
 	if (copy == NULL)
 		return;
-	for (word = strtok_r(copy, ", \t\n", &rest); word != NULL;
-	     word = strtok_r(NULL, ", \t\n", &rest)) {
+	for (rest = copy; (word = next_map(&rest)) != NULL;) {
 		argv[3] = word;
 		found = capture(ctl, argv);
 		if (found != NULL && *found != '\0') {
@@ -433,6 +524,24 @@ check_transport(struct ctl *ctl)
 		"add the line \"%s notify-telegram:\" to a transport "
 		"map",
 		ctl->settings->telegram_domain));
+}
+
+/* Can users be told that they are unsubscribed? */
+static void
+check_mailer(struct ctl *ctl)
+{
+	const char *path = ctl->settings->sendmail;
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    access(path, X_OK) == 0)
+		return;
+	finding(ctl, GRADE_WARNING, "mail",
+	    printed(ctl,
+		"%s is no program that can be run, so users are not "
+		"told when they are unsubscribed",
+		path),
+	    "name the MTA's sendmail program for sendmail in [mail]");
 }
 
 static void
@@ -492,6 +601,7 @@ check_all(struct ctl *ctl, const struct arguments *args)
 		return (0);
 	check_database(ctl);
 	check_socket(ctl);
+	check_mailer(ctl);
 	check_postfix(ctl);
 	return (0);
 }

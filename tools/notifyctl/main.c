@@ -17,11 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "arena.h"
 #include "ctl.h"
 #include "mailer.h"
 #include "notice.h"
 #include "output.h"
+#include "roster.h"
 #include "settings.h"
 #include "store.h"
 #include "tag.h"
@@ -376,15 +378,18 @@ check_arguments(struct call *call)
 		    *c->arguments == '\0' ? "" : " ", c->arguments);
 }
 
-/* Who the record says made a change. */
+/* Who the record says made a change; NULL and the failure if --as is none. */
 static const char *
 actor(struct ctl *ctl)
 {
 	const struct passwd *pw;
+	struct address as;
 	const char *name;
 
 	if (ctl->as != NULL && *ctl->as != '\0')
-		return (ctl->as);
+		return (roster_address(&ctl->changes, ctl->as, &as) == 0
+			? as.wire
+			: NULL);
 	name = getenv("SUDO_USER");
 	if (name == NULL || geteuid() != 0) {
 		pw = getpwuid(getuid());
@@ -471,12 +476,14 @@ open_all(struct call *call)
 	c->settings = ctl->settings;
 	c->arena = ctl->arena;
 	c->failure = &ctl->failure;
-	c->actor = actor(ctl);
 	c->now = time(NULL);
 	c->changed = on_change;
 	c->remark = on_remark;
 	c->ctx = ctl;
-	return (c->actor == NULL ? ctl_no_memory(ctl) : 0);
+	c->actor = actor(ctl);
+	if (c->actor == NULL && ctl->failure.kind == FAILURE_NONE)
+		return (ctl_no_memory(ctl));
+	return (c->actor == NULL ? -1 : 0);
 }
 
 static int

@@ -1,0 +1,369 @@
+#!/usr/bin/env python3
+"""Bad input: one line, the right exit code, nothing on stdout, no change."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import subprocess  # noqa: E402
+
+import ctl  # noqa: E402
+from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
+from milter import program  # noqa: E402
+from roster import (ANN, BILL, MAINTENANCE, OLGA, SERVICES,  # noqa: E402
+                    STRANGER)
+from tap import contains, same, true  # noqa: E402
+
+NEW = "nina@acme.example"
+
+# Every command as it should be; those that need it are given --as OLGA.
+COMMANDS = [
+    ["init"],
+    ["account", "add", "gamma", "--owner", NEW],
+    ["account", "list"],
+    ["account", "show", "acme"],
+    ["account", "transfer", "acme", ANN],
+    ["account", "remove", "acme"],
+    ["user", "add", "acme", NEW],
+    ["user", "list", "acme"],
+    ["user", "role", "acme", ANN, "user-admin"],
+    ["user", "remove", "acme", ANN],
+    ["category", "list"],
+    ["category", "add", "alarms", "--title", "Alarms"],
+    ["subscribe", "acme", SERVICES, ANN],
+    ["unsubscribe", "acme", MAINTENANCE, ANN, "--confirm", ANN],
+    ["list", "acme"],
+    ["import", "FILE"],
+    ["export"],
+    ["explain", "FILE"],
+    ["log"],
+    ["check"],
+]
+# How many words a command has at most.
+MOST = {"init": 1, "account add": 3, "account list": 2, "account show": 3,
+        "account transfer": 4, "account remove": 3, "user list": 3,
+        "user role": 5, "user remove": 4, "category list": 2,
+        "category add": 3, "unsubscribe": 4, "list": 3, "import": 2,
+        "export": 2, "explain": 2, "log": 2, "check": 1}
+
+
+def words_of(command):
+    """The name of COMMAND, its plain words and its options."""
+    name = " ".join(command[:2]) if command[0] in (
+        "account", "user", "category") else command[0]
+    plain = command
+    for i, word in enumerate(command):
+        if word.startswith("--"):
+            plain = command[:i]
+            break
+    return name, plain, command[len(plain):]
+
+
+# The command line
+
+@case("every command is taken as it should be, so that what follows means it")
+def _(ctl):
+    for command in COMMANDS:
+        ctl.reset()
+        file = ctl.path("message", f"To: {ANN}\n\n" if command[0] == "explain"
+                        else f"acme,{NEW},member,\n")
+        if command != ["check"]:
+            ctl.ok(*[file if word == "FILE" else word for word in command],
+                   as_=OLGA)
+
+
+@case("an unknown command, or half of one, is refused with 64")
+def _(ctl):
+    for words in (["frobnicate"], ["accounts"], ["Account", "list"],
+                  ["account"], ["user"], ["category"], ["account", "frob"],
+                  ["user", "show", "acme"], [""], ["subscribe "],
+                  ["add", "acme"], ["account list"]):
+        ctl.refused(64, *words,
+                    says=("unknown", " ".join(words[:2]), "expected"))
+    ctl.refused(64, says=("command", "expected"))
+
+
+@case("too few and too many words are refused with 64 and the right ones")
+def _(ctl):
+    for command in COMMANDS:
+        name, plain, options = words_of(command)
+        if len(plain) > len(name.split()) and name != "explain":
+            ctl.refused(64, *plain[:-1], *options, as_=OLGA,
+                        says=f"notifyctl {name} ")
+        if name in MOST:
+            extra = MOST[name] + 1 - len(plain)
+            ctl.refused(64, *plain, *["x"] * extra, *options, as_=OLGA,
+                        says=f"notifyctl {name}")
+
+
+@case("an unknown option is refused with 64 and named")
+def _(ctl):
+    for command in COMMANDS:
+        ctl.refused(64, *command, "--frobnicate", says="--frobnicate")
+    for words, wrong in ((["-x", "list", "acme"], "-x"),
+                         (["list", "-xy", "acme"], "-x"),
+                         (["list", "-x@acme.example", "acme"], "-x"),
+                         (["list", "acme", "--json=yes"], "--json"),
+                         (["--", "--list"], "--list")):
+        ctl.refused(64, *words, says=wrong)
+
+
+@case("an option of another command is refused with 64 and named")
+def _(ctl):
+    for words, wrong in ((["list", "acme", "--title", "x"], "--title"),
+                         (["user", "add", "acme", NEW, "--owner", NEW],
+                          "--owner"),
+                         (["subscribe", "acme", SERVICES, ANN, "--confirm",
+                           ANN], "--confirm"),
+                         (["export", "--dry-run"], "--dry-run"),
+                         (["import", "x", "--recipient", ANN], "--recipient"),
+                         (["category", "add", "x", "--title", "x", "--role",
+                           "member"], "--role")):
+        ctl.refused(64, *words, as_=OLGA, says=wrong)
+
+
+@case("an option without its value is refused with 64 and named")
+def _(ctl):
+    for words in (["account", "add", "gamma", "--owner"],
+                  ["user", "add", "acme", NEW, "--role"],
+                  ["unsubscribe", "acme", SERVICES, ANN, "--confirm"],
+                  ["list", "acme", "--as"], ["explain", "--sender"],
+                  ["explain", "--recipient"], ["list", "acme", "-c"]):
+        ctl.refused(64, *words, says=words[-1])
+    ctl.refused(64, "account", "add", "gamma", says="--owner")
+
+
+@case("--help and --version are no mistake")
+def _(ctl):
+    for words in (["--help"], ["-h"], ["list", "--help"]):
+        text = ctl.ok(*words).out
+        for command in COMMANDS:
+            contains(text, words_of(command)[0], "help")
+    for words in (["--version"], ["-V"]):
+        true(ctl.ok(*words).out.startswith("notifyctl "), "version")
+
+
+# Names
+
+@case("an account that is not there is named with 67, by every command")
+def _(ctl):
+    for command in COMMANDS:
+        for name in ("nosuch", "acme ", "no such", "", "acme\n", "acme@x"):
+            if "acme" in command:
+                words = [name if word == "acme" else word for word in command]
+                ctl.refused(67, *words, as_=OLGA,
+                            says=("account", name.rstrip("\n")))
+    ctl.refused(67, "export", "nosuch", says="nosuch")
+    ctl.refused(67, "log", "nosuch", says="nosuch")
+
+
+@case("a user who is not there is named with 67, by every command")
+def _(ctl):
+    for command in COMMANDS:
+        for address in (STRANGER, "otto@beta.example"):
+            words = [address if word == ANN else word for word in command]
+            if words != command:
+                ctl.refused(67, *words, as_=OLGA, says=(address, "acme"))
+
+
+@case("an unknown role is refused with 65, and the known ones are named")
+def _(ctl):
+    for role in ("boss", "", "Members", "owner ", "user_admin", "admin"):
+        for words in (["user", "add", "acme", NEW, "--role", role],
+                      ["user", "role", "acme", ANN, role]):
+            ctl.refused(65, *words, says=("user-admin", "member",
+                                          "subscriber"))
+
+
+@case("an account that cannot be called so is refused with 65")
+def _(ctl):
+    for name in ("", "a b", "a@b", "ä", "a/b", "x" * 65, "a\nb", "a,b", "a;b",
+                 "*", "a\x1b[2J", "\udcff"):
+        ctl.refused(65, "account", "add", name, "--owner", NEW,
+                    says=("account", "letters"))
+
+
+@case("a title with control characters, or without end, is refused with 65")
+def _(ctl):
+    for title in ("a\nb", "a\tb", "\x1b[2J", "\x7f", "\x80", "\udcff",
+                  "\u202ea", "x" * 5000):
+        ctl.refused(65, "account", "add", "gamma", "--owner", NEW, "--title",
+                    title, says="title")
+
+
+MALFORMED = {
+    "nothing": "",
+    "a blank": " ",
+    "no @": "nina",
+    "no domain": "nina@",
+    "no local part": "@acme.example",
+    "an empty quoted local part": '""@acme.example',
+    "two @": "nina@@acme.example",
+    "two @ apart": "nina@acme@acme.example",
+    "a space in the local part": "nina smith@acme.example",
+    "a space in the domain": "nina@acme .example",
+    "a space before the @": "nina @acme.example",
+    "a display name": "Nina <nina@acme.example>",
+    "a bracket too many": "<nina@acme.example",
+    "a bracket behind": "nina@acme.example>",
+    "two addresses": "nina@acme.example,noel@acme.example",
+    "two addresses apart": "nina@acme.example, noel@acme.example",
+    "two addresses with a semicolon": "nina@acme.example;noel@acme.example",
+    "an empty label": "nina@acme..example",
+    "a dot at the start of the domain": "nina@.acme.example",
+    "a label with a hyphen in front": "nina@-acme.example",
+    "a label with a hyphen behind": "nina@acme-.example",
+    "a label too long": f"nina@{'x' * 64}.example",
+    "a domain too long": f"nina@{'.'.join(['x' * 60] * 5)}",
+    "a local part too long": f"{'x' * 65}@acme.example",
+    "an address without end": "x" * 5000 + "@acme.example",
+    "a slash in the domain": "nina@acme/example",
+    "a newline": "nina\n@acme.example",
+    "a newline at the end": "nina@acme.example\n",
+    "a carriage return": "nina@acme.example\r",
+    "a tabulator": "nina\t@acme.example",
+    "an escape": "nina\x1b[2J@acme.example",
+    "a delete": "nina\x7f@acme.example",
+    "a C1 control": "nina\x85@acme.example",
+    "no UTF-8": "nina\udcff@acme.example",
+    "no UTF-8 in the domain": "nina@acme\udcff.example",
+    "a quote that does not end": '"nina@acme.example',
+    "a header": "nina@acme.example\r\nBcc: x@y.example",
+    "a chat": f"7@{MIRROR}",
+    "a chat in capitals": f"7@{MIRROR.upper()}",
+    "a chat with a dot behind": f"7@{MIRROR}.",
+    "an account": f"acme@{ACCOUNTS}",
+    "an account in capitals": f"nosuch@{ACCOUNTS.upper()}",
+}
+
+
+for kind, text in MALFORMED.items():
+    @case(f"an address is refused with 65: {kind}")
+    def _(ctl_, text=text):
+        line = ctl_.refused(65, "user", "add", "acme", "--", text,
+                            says="expected")
+        true(len(line) < 2000, f"length of the line: {len(line)}")
+        ctl_.refused(65, "account", "add", "gamma", f"--owner={text}",
+                     says="expected")
+
+
+@case("a malformed address is refused with 65 by every command")
+def _(ctl):
+    for command in COMMANDS:
+        words = [word.replace(ANN, "ann@@acme").replace(NEW, "ann@@acme")
+                 for word in command]
+        if words != command:
+            ctl.refused(65, *words, as_=OLGA, says="ann@@acme")
+
+
+@case("--as is an address: nothing else gets into the record of a change")
+def _(ctl):
+    for command in COMMANDS:
+        words_ = words_of(command)[0]
+        if words_.split()[-1] in ("add", "transfer", "remove", "role",
+                                  "subscribe", "unsubscribe"):
+            for actor in ("operator root", "adam", "a\nb@acme.example"):
+                ctl.refused(65, *command, as_=actor, says="expected")
+                ctl.refused(65, *command, env={"NOTIFYCTL_AS": actor},
+                            says="expected")
+
+
+@case("what was typed does not break the line, whatever it is")
+def _(ctl):
+    broken = set()
+    for word in ("a\nb", "a\rb", "a\x1b[2Jb", "\udcff\udcfe", "\u202eab",
+                 "%s%n%d", 'a"b\\c', "x" * 3000):
+        for words in (["WORD"], ["account", "WORD"], ["list", "WORD"],
+                      ["list", "acme", "WORD"], ["--WORD"],
+                      ["user", "role", "acme", ANN, "WORD"],
+                      ["user", "role", "acme", "WORD", "member"],
+                      ["user", "add", "acme", NEW, "--role", "WORD"],
+                      ["import", "WORD"], ["explain", "WORD"],
+                      ["log", "WORD"], ["export", "WORD"],
+                      ["subscribe", "acme", SERVICES, "WORD"],
+                      ["subscribe", "acme", SERVICES, ANN, "--as", "WORD"],
+                      ["unsubscribe", "acme", SERVICES, ANN, "--confirm",
+                       "WORD"],
+                      ["unsubscribe", "acme", SERVICES, "WORD"],
+                      ["-c", "WORD", "account", "list"]):
+            done = ctl(*[w.replace("WORD", word) for w in words], as_=OLGA,
+                       json_=True)
+            true(done.code in (64, 65, 67, 78), f"exit: {done}")
+            true(done.document["error"]["message"], f"message of {done}")
+            if not (done.err[:-1].isprintable() and done.err[-1] == "\n"):
+                broken.add((" ".join(words), word))
+    same(sorted(broken), [], "commands, and words that broke their line")
+
+
+# Settings
+
+SETTINGS = {
+    "an unknown key": ("[milter]\nexpnad = never\n", 2, "expnad", "expand"),
+    "a key of another section": ("[mail]\nurl = /x\n", 2, "url", "sendmail"),
+    "an unknown section": ("[database]\nurl = /x\n[mitler]\nuser = x\n", 3,
+                           "mitler", "[milter]"),
+    "a bad choice": ("\n\n[milter]\nbad_tag = drop\n", 4, "drop", "hold"),
+    "a bad switch": ("[milter]\nmonitor = maybe\n", 2, "maybe", "yes"),
+    "a relative path": ("[database]\nurl = roster.db\n", 2, "roster.db", "/"),
+    "no value": ("[database]\nurl =\n", 2, "url", "expected"),
+    "a sendmail with arguments": ("[mail]\nsendmail = sendmail -t\n", 2,
+                                  "sendmail -t", "expected"),
+    "a sender that is none": ("[mail]\nfrom = nobody\n", 2, "nobody",
+                              "address"),
+    "the same key twice": ("[database]\nurl = /a\nurl = /b\n", 3, "url",
+                           "twice"),
+    "no setting at all": ("hello\n", 1, "", "expected"),
+}
+
+
+for kind, (text, number, wrong, right) in SETTINGS.items():
+    @case(f"settings are refused with 78, file and line: {kind}")
+    def _(ctl_, text=text, number=number, wrong=wrong, right=right):
+        ctl_.settings(text)
+        for command in (["account", "list"], ["user", "add", "acme", NEW],
+                        ["init"], ["explain"]):
+            ctl_.refused(78, *command, says=(
+                f"{ctl_.conf.file}:{number}: ", wrong, right))
+
+
+@case("settings that are missing or unreadable are named with 78")
+def _(ctl):
+    for path in (ctl.path("nosuch.conf"), ctl.folder, "/dev/null/x"):
+        for command in (["account", "list"], ["init"]):
+            ctl.refused(78, "-c", path, *command, says=path)
+
+
+@case("the last -c counts, and the settings are not looked for elsewhere")
+def _(ctl):
+    for words in (["-c", ctl.path("nosuch.conf"), "-c", ctl.conf.file],
+                  ["-c", ctl.conf.file]):
+        done = subprocess.run([program("notifyctl"), *words, "account",
+                               "list"], capture_output=True, text=True,
+                              timeout=20, cwd=ctl.folder)
+        same((done.returncode, done.stderr), (0, ""), f"{words}")
+
+
+# Output
+
+@case("output that cannot be written is an error, not a success")
+def _(ctl):
+    for words in (["log"], ["export"], ["list", "acme"], ["account", "list"]):
+        for json_ in (False, True):
+            with open("/dev/full", "wb") as full:
+                done = ctl(*words, json_=json_, stdout=full)
+            same(done.code, 74, f"exit of {done}")
+            contains(done.line, "standard output", "line")
+
+
+@case("a change whose report cannot be written is made all the same")
+def _(ctl):
+    with open("/dev/full", "wb") as full:
+        done = ctl("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,
+                   as_=OLGA, stdout=full)
+    contains(done.line, "standard output", "line")
+    same(ctl.user("acme", BILL), ("member", set()), "bill")
+    same([mail.to for mail in ctl.mails()], [BILL], "mails")
+
+
+ctl.run()

@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+"""The roster as CSV: all of a file or nothing of it, and twice is as once."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import csv  # noqa: E402
+import io  # noqa: E402
+
+import ctl  # noqa: E402
+from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
+from roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL,  # noqa: E402
+                    CATEGORIES, DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO,
+                    ROSTER, SERVICES, SUE)
+from tap import contains, lacks, same, true  # noqa: E402
+
+HEADER = "account,email,role,categories"
+NEW = "nina@acme.example"
+MANY = 5000
+
+
+def load(ctl_, text, *options, **more):
+    """Import TEXT, which must succeed; the document of --json."""
+    return ctl_.json("import", *options, ctl_.path("in.csv", text), **more)
+
+
+def bad(ctl_, text, row, *says, options=()):
+    """TEXT must be refused with its file and ROW, and nothing imported."""
+    path = ctl_.path("in.csv", text)
+    line = ctl_.refused(65, "import", *options, path, says=says)
+    if row is not None:
+        true(line.startswith(f"{path}:{row}: "), f"row {row} in {line!r}")
+    return line
+
+
+def many():
+    """MANY rows: 500 accounts with their owners, admins and others."""
+    roles = ["owner", "user-admin", "subscriber"] + ["member"] * 7
+    slugs = list(CATEGORIES)
+    rows = []
+    for number in range(MANY):
+        account, place = divmod(number, 10)
+        role = roles[place]
+        categories = {"owner": [], "subscriber": [BALANCE, DOCUMENTS]}.get(
+            role, slugs[:1 + (number + account) % 5])
+        rows.append([f"a{account}", f"u{place}@a{account}.example", role,
+                     ";".join(categories)])
+    return rows
+
+
+def text_of(rows):
+    return "".join(",".join(row) + "\n" for row in rows)
+
+
+# What a file may look like
+
+@case("accounts, users, roles and subscriptions are as the rows say",
+      roster=False)
+def _(ctl):
+    rows = [(account, address, role, ";".join(categories))
+            for account, users in ROSTER.items()
+            for address, (role, categories) in users.items()]
+    got = load(ctl, text_of(rows))
+    same(ctl.roster(), {account: {address: (role, set(categories)) for
+                                  address, (role, categories) in users.items()}
+                        for account, users in ROSTER.items()}, "roster")
+    same(got["rows"], len(rows), "rows")
+    true(got["changed"] > len(rows), "changes")
+
+
+@case("the header is optional, and so are a mark before it, CR and last LF",
+      roster=False)
+def _(ctl):
+    rows = f"acme,{OLGA},owner,\nacme,{ANN},member,{BALANCE};{SERVICES}\n"
+    want = {"acme": {OLGA: ("owner", set()),
+                     ANN: ("member", {BALANCE, SERVICES})}}
+    for text in (rows, f"{HEADER}\n{rows}", "\ufeff" + rows,
+                 f"\ufeff{HEADER}\n{rows}", rows[:-1], f"\n{rows}\n\n",
+                 f"{HEADER}\n{rows}".replace("\n", "\r\n"),
+                 f"\ufeff{HEADER}\n{rows}"[:-1].replace("\n", "\r\n")):
+        ctl.reset("empty")
+        same(load(ctl, text)["rows"], 2, f"rows of {text!r}")
+        same(ctl.roster(), want, f"roster after {text!r}")
+
+
+@case("fields may be quoted, and hold commas, quotes and spaces then",
+      roster=False)
+def _(ctl):
+    load(ctl, f'"acme","{OLGA}","owner",""\n'
+              '"acme","""b, \\""c""@acme.example",member,'
+              '"Balance & Payments; SERVICES ;accounting_documents;"\n')
+    same(ctl.roster()["acme"],
+         {OLGA: ("owner", set()), '"b, \\"c"@acme.example':
+          ("member", {BALANCE, SERVICES, DOCUMENTS})}, "users")
+
+
+@case("- reads standard input, also for the name in a message")
+def _(ctl):
+    ctl.ok("import", "-", stdin=f"acme,{NEW},member,\n")
+    true(ctl.user("acme", NEW), "nina")
+    done = ctl("import", "-", stdin="acme,x,member,\n")
+    same((done.code, "input:1: " in done.line), (65, True), f"{done}")
+
+
+@case("accounts and addresses are found in any case of letters")
+def _(ctl):
+    before = ctl.dump()
+    got = load(ctl, f"ACME,{OLGA.upper()},owner,\nAcme,{ANN.title()},member,"
+                    "BALANCE_AND_PAYMENTS;Scheduled Maintenance\n")
+    same(got["changed"], 0, "changes")
+    ctl.unchanged(before)
+
+
+# What a row does
+
+@case("a row sets the role and adds categories, and ends nothing else")
+def _(ctl):
+    want = ctl.roster()
+    load(ctl, f"acme,{BILL},user-admin,{BALANCE}\nacme,{MIA},member,\n"
+              f"beta,{NEW},subscriber,{DOCUMENTS}\n")
+    want["acme"][BILL] = ("user-admin", {MAINTENANCE, BALANCE})
+    want["beta"][NEW] = ("subscriber", {DOCUMENTS})
+    same(ctl.roster(), want, "roster")
+
+
+@case("a row that makes a Subscriber ends what is closed, and the link")
+def _(ctl):
+    for account in ("acme", "beta"):
+        ctl.link(account, ANN)
+    load(ctl, f"acme,{ANN},subscriber,{DOCUMENTS}\n")
+    same(ctl.user("acme", ANN), ("subscriber", {BALANCE, DOCUMENTS}), "ann")
+    same(ctl.links(), {("beta", ANN)}, "links")
+
+
+@case("another owner is a transfer, whoever is named")
+def _(ctl):
+    for new in (ANN, SUE, NEW):
+        ctl.reset()
+        ctl.link("acme", OLGA)
+        load(ctl, f"acme,{new},owner,{SERVICES}\n")
+        same(ctl.user("acme", new), ("owner", set()), "the new owner")
+        same(ctl.user("acme", OLGA), ("user-admin", set()), "the old one")
+        same(ctl.links(), set(), "links")
+        true([e for e in ctl.log() if e["action"] == "account-transfer"
+              and e["subject"] == new], "a record of it")
+
+
+@case("a row for the old owner says what becomes of it, above or below")
+def _(ctl):
+    rows = [f"acme,{OLGA},member,{BALANCE}\n", f"acme,{ADAM},owner,\n"]
+    for order in (rows, rows[::-1]):
+        ctl.reset()
+        load(ctl, "".join(order))
+        same(ctl.user("acme", OLGA), ("member", {BALANCE}), "the old owner")
+        same(ctl.user("acme", ADAM), ("owner", set()), "the new one")
+        same(set(ctl.owners().values()), {1}, "owners")
+
+
+@case("with --sync the roster is exactly the file's")
+def _(ctl):
+    for account, address in (("acme", ANN), ("acme", BILL), ("beta", OTTO)):
+        ctl.link(account, address)
+    load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,{SERVICES}\n"
+              f"gamma,{NEW},owner,\n", "--sync")
+    same(ctl.roster(), {"acme": {OLGA: ("owner", set()),
+                                 ANN: ("member", {SERVICES})},
+                        "gamma": {NEW: ("owner", set())}}, "roster")
+    same(ctl.links(), set(), "links")
+    same(ctl.sql("SELECT count(*) FROM subscription"), [(1,)],
+         "subscriptions")
+
+
+@case("with --sync the old owner may be gone if another is named")
+def _(ctl):
+    load(ctl, f"acme,{ANN},owner,\n" + ctl.ok("export", "beta").out
+         .partition("\n")[2], "--sync")
+    same(ctl.roster()["acme"], {ANN: ("owner", set())}, "acme")
+    same(len(ctl.roster()["beta"]), 3, "users of beta")
+
+
+@case("--sync with an empty file is refused, without it there is nothing to do")
+def _(ctl):
+    for text in ("", "\n", HEADER, HEADER + "\r\n", "\ufeff", "\ufeff"
+                 + HEADER + "\n\n"):
+        for options in (["--sync"], ["--sync", "--dry-run"]):
+            bad(ctl, text, None, "sync", options=options)
+        before = ctl.dump()
+        same(load(ctl, text)["changed"], 0, f"changes by {text!r}")
+        ctl.unchanged(before)
+
+
+@case("a file that leaves an account without its owner is refused")
+def _(ctl):
+    bad(ctl, f"acme,{OLGA},member,\n", 1, OLGA, "owner")
+    bad(ctl, f"acme,{ANN},member,\nacme,{OLGA},user-admin,\n", 2, OLGA,
+        "owner")
+    bad(ctl, f"gamma,{NEW},member,\n", 1, "gamma", "owner")
+    bad(ctl, f"beta,{OTTO},owner,\nacme,{ANN},member,\n", 2, "acme", "owner",
+        options=["--sync"])
+
+
+# Twice, and dry
+
+@case("the same file twice changes nothing the second time, and says so")
+def _(ctl):
+    text = (f"acme,{ANN},owner,\nacme,{OLGA},member,{SERVICES}\n"
+            f"acme,{BILL},subscriber,{BALANCE}\ngamma,{NEW},owner,\n")
+    for options in ([], ["--sync"]):
+        true(load(ctl, text, *options)["changed"] > 0, "changes at first")
+        before = ctl.dump()
+        same(load(ctl, text, *options)["changed"], 0, "changes")
+        contains(ctl.ok("import", *options, ctl.path("in.csv", text)).out,
+                 "0 changes", "what it says")
+        ctl.unchanged(before)
+
+
+@case("--dry-run prints what would change, and changes nothing")
+def _(ctl):
+    path = ctl.path("in.csv", f"acme,{ANN},owner,\nacme,{BILL},subscriber,"
+                              f"{BALANCE}\ngamma,{NEW},owner,\n")
+    for options in ([], ["--sync"]):
+        ctl.reset()
+        before = ctl.dump()
+        text = ctl.ok("import", "--dry-run", *options, path).out
+        dry = ctl.json("import", "--dry-run", *options, path)
+        ctl.unchanged(before)
+        for word in (ANN, OLGA, BILL, MAINTENANCE, "gamma", NEW):
+            contains(text, word, "what it prints")
+        new = ctl.new(lambda: ctl.ok("import", *options, path))
+        same([(e["account"], e["action"], e["subject"], e["detail"])
+              for e in dry["changes"]], [e[1:] for e in new],
+             "what would change, and what did")
+        same(dry["changed"], len(new), "number of changes")
+
+
+@case("--dry-run refuses what the import would refuse")
+def _(ctl):
+    bad(ctl, f"acme,{NEW},member,\nacme,{BILL},boss,\n", 2, "boss",
+        options=["--dry-run"])
+
+
+# Export
+
+@case("an export has one row a user, owners without categories")
+def _(ctl):
+    text = ctl.ok("export").out
+    true(text.startswith(HEADER + "\n"), f"the header: {text[:60]!r}")
+    rows = list(csv.reader(io.StringIO(text)))[1:]
+    want = {(account, address, role): set(categories)
+            for account, users in ROSTER.items()
+            for address, (role, categories) in users.items()}
+    same({tuple(row[:3]): set(row[3].split(";")) - {""} for row in rows}, want,
+         "rows")
+    same(len(rows), len(want), "number of rows")
+    same(ctl.json("export")["csv"], text, "csv in JSON")
+
+
+@case("an export of one account has just that")
+def _(ctl):
+    same({row[0] for row in csv.reader(io.StringIO(
+        ctl.ok("export", "BETA").out))}, {"account", "beta"}, "accounts")
+    ctl.refused(67, "export", "nosuch", says="nosuch")
+
+
+@case("importing an export changes nothing, with --sync neither")
+def _(ctl):
+    ctl.ok("user", "add", "acme", '"b, \\"c"@acme.example',
+           "jürgen@exämple.example", '" d"@acme.example', "=1+1@acme.example",
+           "Upper@acme.example")
+    ctl.ok("subscribe", "acme", SERVICES, "jürgen@exämple.example", as_=OLGA)
+    before = ctl.dump()
+    text = ctl.ok("export").out
+    for options in ([], ["--sync"], ["--sync", "--dry-run"]):
+        same(load(ctl, text, *options)["changed"], 0, f"changes {options}")
+        ctl.unchanged(before)
+
+
+@case("an export moves the roster to another database whole")
+def _(ctl):
+    ctl.ok("user", "add", "acme", '"b, \\"c"@acme.example',
+           "jürgen@exämple.example", '" d"@acme.example')
+    want, text = ctl.roster(), ctl.ok("export").out
+    ctl.reset("empty")
+    ctl.ok("import", "-", stdin=text)
+    same(ctl.roster(), want, "roster")
+    same(ctl.ok("export").out, text, "export")
+
+
+@case("an empty roster is exported as the header alone", roster=False)
+def _(ctl):
+    same(ctl.ok("export").out, HEADER + "\n", "export")
+
+
+# Many rows
+
+@case("five thousand rows are imported, and again, and exported as they came",
+      roster=False)
+def _(ctl):
+    rows = many()
+    same(load(ctl, text_of(rows))["rows"], MANY, "rows")
+    exported = list(csv.reader(io.StringIO(ctl.ok("export").out)))[1:]
+    order = list(CATEGORIES).index
+    for row in rows:
+        row[3] = ";".join(sorted(filter(None, row[3].split(";")), key=order))
+    same(sorted(exported), sorted(rows), "export")
+    before = ctl.dump()
+    for options in ([], ["--sync"]):
+        same(load(ctl, text_of(rows), *options)["changed"], 0, "changes")
+    ctl.unchanged(before)
+
+
+# kind: (the row as it is in the file, words of the message). Row 4321 is of
+# account a431, where u0 is the owner.
+WRONG = {
+    "a malformed address": ("a431,u0 a431.example,member,", "u0 a431"),
+    "an empty address": ("a431,,member,", ""),
+    "an address among the chats": (f"a431,7@{MIRROR},member,", MIRROR),
+    "an address among the accounts": (f"a431,a1@{ACCOUNTS},member,",
+                                      ACCOUNTS),
+    "an address that is not UTF-8": (b"a431,j\xfcrgen@a.example,member,", ""),
+    "an unknown role": ("a431,x@a.example,boss,", "boss"),
+    "an empty role": ("a431,x@a.example,,", "role"),
+    "an unknown category": ("a431,x@a.example,member,services;lunch", "lunch"),
+    "too few fields": ("a431,x@a.example", "column"),
+    "too many fields": ("a431,x@a.example,member,services,more", "column"),
+    "a second owner": ("a431,x@a.example,owner,", "owner"),
+    "a Subscriber with a closed category":
+        (f"a431,x@a.example,subscriber,{BALANCE};{SERVICES}", SERVICES),
+    "a malformed account": ("a 431,x@a.example,member,", "a 431"),
+    "no account": (",x@a.example,member,", ""),
+    "the same user twice": ("a431,u3@a431.example,member,", "u3@a431"),
+    "the same user twice in other letters":
+        ("A431,U3@A431.example,subscriber,", "A431"),
+    "a new account without an owner": ("a9999,x@a.example,member,", "a9999"),
+    "a quote out of place": ('a431,x"y@a.example,member,', "quote"),
+    "a NUL": (b"a431,x\0y@a.example,member,", "NUL"),
+    "an escape sequence": ("a431,x\x1b[2Jy@a.example,member,", ""),
+}
+
+
+for kind, (wrong, word) in WRONG.items():
+    @case(f"{kind} among {MANY} rows is named with its row, nothing imported")
+    def _(ctl_, wrong=wrong, word=word):
+        before = ctl_.ok("export").out
+        rows = [",".join(row).encode() for row in many()]
+        rows.insert(4321 - 2, wrong if isinstance(wrong, bytes)
+                    else wrong.encode())
+        text = HEADER.encode() + b"\r\n" + b"\r\n".join(rows) + b"\r\n"
+        bad(ctl_, text, 4321, word)
+        same(ctl_.ok("export").out, before, "export")
+
+
+@case("a quote that never ends is an error, not the rest of the file")
+def _(ctl):
+    rows = [",".join(row) for row in many()]
+    rows[100] = f'a10,"u0@a10.example,owner,{BALANCE}'
+    bad(ctl, "\n".join(rows), 101, "quote")
+
+
+@case("an account whose every row lacks the owner is named with a row")
+def _(ctl):
+    rows = [row for row in many() if row[:3:2] != ["a77", "owner"]]
+    number = next(i for i, row in enumerate(rows, 1) if row[0] == "a77")
+    bad(ctl, text_of(rows), number, "a77", "owner")
+
+
+@case("what is no file is named")
+def _(ctl):
+    path = ctl.path("nosuch.csv")
+    ctl.refused(65, "import", path, says=path)
+    done = ctl("import", ctl.folder)
+    true(done.code in (65, 74), f"exit: {done}")
+    contains(done.line, ctl.folder, "line")
+    binary = ctl.path("binary", bytes(range(256)) * 50)
+    true(bad(ctl, bytes(range(256)) * 50, 1), "a line")
+    true(os.path.getsize(binary), "the file is left alone")
+    bad(ctl, "a" * 2_000_000 + f",{NEW},owner,\n", 1)
+    bad(ctl, f"gamma,{'x' * 2_000_000}@x.example,owner,\n", 1)
+    bad(ctl, f"gamma,{NEW},owner,{'x' * 2_000_000}\n", 1)
+
+
+@case("a header in other words is no header")
+def _(ctl):
+    bad(ctl, f"email,account,role\n{NEW},acme,member\n", 1)
+    bad(ctl, f"acme,{NEW},member,\n{HEADER}\n", 2)
+
+
+@case("nobody needs --as to import, as nobody needs it to add users")
+def _(ctl):
+    load(ctl, f"acme,{MIA},member,{ACCOUNT}\n", as_=BEA)
+    same(ctl.user("acme", MIA)[1], {ACCOUNT}, "mia")
+    lacks(str(ctl.log()[-1]["actor"]), "operator", "who")
+
+
+ctl.run()

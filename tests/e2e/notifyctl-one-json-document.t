@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""--json: one document for every command, and the same effect as without."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import ctl  # noqa: E402
+from ctl import case  # noqa: E402
+from roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA,  # noqa: E402
+                    SERVICES, STRANGER, SUE)
+from tap import contains, same, true  # noqa: E402
+
+NEW = "nina@acme.example"
+MESSAGE = f"To: {ANN}\nX-Notify-Category: {BALANCE}\n\nHello.\n"
+ROWS = f"acme,{NEW},member,{SERVICES}\ngamma,{NEW},owner,\n"
+
+# The command with standard input, and what its document and its text name.
+COMMANDS = [
+    (["init"], "", ["roster.db"]),
+    (["account", "add", "gamma", "--owner", NEW, "--title", "Gamma Ltd"], "",
+     ["gamma", NEW, "Gamma Ltd"]),
+    (["account", "list"], "", ["acme", OLGA, "beta"]),
+    (["account", "show", "acme"], "", ["acme", OLGA, ANN, SUE, "subscriber"]),
+    (["account", "transfer", "acme", ANN], "", [ANN, OLGA]),
+    (["account", "transfer", "acme", OLGA], "", [OLGA]),
+    (["account", "remove", "acme"], "", ["acme", ANN]),
+    (["user", "add", "acme", NEW, "--role", "subscriber"], "",
+     [NEW, "subscriber"]),
+    (["user", "list", "acme"], "", [OLGA, ANN, BALANCE]),
+    (["user", "role", "acme", ANN, "subscriber"], "", [ANN, "subscriber"]),
+    (["user", "role", "acme", ANN, "member"], "", [ANN, "member"]),
+    (["user", "remove", "acme", ANN], "", [ANN]),
+    (["category", "list"], "", [BALANCE, "Balance and payments"]),
+    (["category", "add", "alarms", "--title", "Alarms", "--telegram"], "",
+     ["alarms", "Alarms"]),
+    (["subscribe", "acme", SERVICES, ANN, MIA], "", [ANN, MIA, SERVICES]),
+    (["subscribe", "acme", MAINTENANCE, ANN, OLGA], "", [ANN, OLGA]),
+    (["unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL], "",
+     [BILL, MAINTENANCE]),
+    (["unsubscribe", "acme", MAINTENANCE, MIA, "--confirm", MIA], "", [MIA]),
+    (["list", "acme"], "", [OLGA, ANN, SERVICES]),
+    (["list", "acme", BALANCE], "", [OLGA, ANN, MIA, BALANCE]),
+    (["import", "-"], ROWS, ["2"]),
+    (["import", "--dry-run", "-"], ROWS, [NEW, "gamma"]),
+    (["import", "-"], "", ["0"]),
+    (["export"], "", [OLGA, ANN, MAINTENANCE]),
+    (["export", "acme"], "", [OLGA, ANN, MAINTENANCE]),
+    (["explain"], MESSAGE, [ANN, BALANCE, "deliver"]),
+    (["explain", "--recipient", STRANGER], MESSAGE, [STRANGER, "hold"]),
+    (["log"], "", [OLGA, ANN, "acme", "beta"]),
+    (["log", "acme"], "", [OLGA, ANN, "acme"]),
+]
+
+
+def strings(value):
+    """Every text in a document, and every number as text."""
+    if isinstance(value, dict):
+        return [s for one in value.values() for s in strings(one)]
+    if isinstance(value, list):
+        return [s for one in value for s in strings(one)]
+    return [str(value)]
+
+
+for command, text, words in COMMANDS:
+    @case(f"{' '.join(command)}: both forms say it, and both do the same")
+    def _(ctl_, command=command, text=text, words=words):
+        after = []
+        for json_ in (False, True):
+            ctl_.reset()
+            done = ctl_.ok(*command, as_=OLGA, stdin=text, json_=json_)
+            after.append(ctl_.dump(times=False))
+            said = "\n".join(strings(done.document)) if json_ else done.out
+            for word in words:
+                contains(said, word, f"what it says with json={json_}")
+            true(done.out.endswith("\n"), "the last line ends")
+        same(after[1], after[0], "the database with --json, and without")
+
+
+@case("--json may stand anywhere among the words")
+def _(ctl):
+    want = ctl.json("list", "acme", BALANCE)
+    for words in (["--json", "list", "acme", BALANCE],
+                  ["list", "--json", "acme", BALANCE],
+                  ["list", "acme", BALANCE, "--json"],
+                  ["list", "acme", "--json", "--", BALANCE]):
+        same(ctl.ok(*words).document, want, f"{words}")
+
+
+@case("texts come back from JSON as they were given")
+def _(ctl):
+    title = 'a "b" \\c/ \u00fc \u65e5 \U0001f4e7 <&>'
+    ctl.ok("account", "add", "gamma", "--owner", '"a\\"b"@x.example',
+           "--title", title)
+    got = ctl.json("account", "show", "gamma")
+    same((got["title"], got["owner"]), (title, '"a\\"b"@x.example'), "gamma")
+
+
+@case("what was done is in the document: each change with all its parts")
+def _(ctl):
+    got = ctl.json("user", "role", "acme", ANN, "subscriber", as_=OLGA)
+    entries = ctl.log("acme")[-len(got["changes"]):]
+    same(got["changes"], entries, "the changes, and the log")
+    same({entry["action"] for entry in got["changes"]},
+         {"user-role", "unsubscribe"}, "actions")
+
+
+@case("a list that is empty is an empty list, for people just headings or "
+      "nothing", roster=False)
+def _(ctl):
+    same(ctl.json("account", "list")["accounts"], [], "accounts")
+    same(ctl.json("log")["log"], [], "log")
+    for words in (["account", "list"], ["log"]):
+        true(len(ctl.ok(*words).out.splitlines()) <= 1, "at most one line")
+
+
+@case("yes and no are booleans, counts are numbers, categories a list")
+def _(ctl):
+    category = ctl.json("category", "list")["categories"][2]
+    same((category["slug"], category["subscriber"], category["telegram"]),
+         (BALANCE, True, True), "category")
+    same(ctl.json("account", "list")["accounts"][0]["users"], 6, "users")
+    user = next(user for user in ctl.json("user", "list", "acme")["users"]
+                if user["address"] == ANN)
+    same(user["categories"], [BALANCE, MAINTENANCE], "categories")
+    same(ctl.json("list", "acme", BALANCE)["list"][0]["receives"], True,
+         "receives")
+
+
+@case("a mistake on the command line is a document too")
+def _(ctl):
+    for words in (["--json"], ["--json", "frobnicate"], ["list", "--json"],
+                  ["--frobnicate", "--json", "list", "acme"],
+                  ["--json", "list", "acme", "--frobnicate"],
+                  ["list", "acme", "--json", "--as"],
+                  ["--json", "-c", ctl.path("nosuch.conf"), "list", "acme"]):
+        done = ctl(*words)
+        true(done.code in (64, 78), f"exit: {done}")
+        same(done.document, {"error": {"code": done.code,
+                                       "message": done.line}}, f"{done}")
+
+
+ctl.run()

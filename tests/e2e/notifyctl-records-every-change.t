@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""notifyctl log: each change, when, who, what and whom; nothing else."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import pwd  # noqa: E402
+import re  # noqa: E402
+import time  # noqa: E402
+from datetime import datetime  # noqa: E402
+
+import ctl  # noqa: E402
+from ctl import case, needs_root  # noqa: E402
+from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
+                    MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE)
+from tap import contains, lacks, same, true  # noqa: E402
+
+ME = "operator " + pwd.getpwuid(os.getuid()).pw_name
+NEW = "nina@acme.example"
+
+# the command, who gives it, its records: (account, what, whom, in the detail)
+CHANGES = [
+    (["account", "add", "gamma", "--owner", NEW, "--title", "Gamma"], None,
+     [("gamma", "account-add", "gamma", "Gamma"),
+      ("gamma", "user-add", NEW, "owner")]),
+    (["user", "add", "acme", NEW, "n2@acme.example", "--role", "subscriber"],
+     None, [("acme", "user-add", NEW, "subscriber"),
+            ("acme", "user-add", "n2@acme.example", "subscriber")]),
+    (["subscribe", "acme", "Services & Services", BILL, MIA], ADAM,
+     [("acme", "subscribe", BILL, SERVICES),
+      ("acme", "subscribe", MIA, SERVICES)]),
+    (["unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN], OLGA,
+     [("acme", "unsubscribe", ANN, BALANCE),
+      ("acme", "telegram-end", ANN, "")]),
+    (["user", "role", "acme", ANN, "user-admin"], None,
+     [("acme", "user-role", ANN, "user-admin")]),
+    (["user", "role", "acme", ANN, "subscriber"], None,
+     [("acme", "user-role", ANN, "subscriber"),
+      ("acme", "unsubscribe", ANN, MAINTENANCE),
+      ("acme", "telegram-end", ANN, "")]),
+    (["user", "remove", "acme", ANN], None,
+     [("acme", "unsubscribe", ANN, BALANCE),
+      ("acme", "unsubscribe", ANN, MAINTENANCE),
+      ("acme", "telegram-end", ANN, ""),
+      ("acme", "user-remove", ANN, "member")]),
+    (["account", "transfer", "acme", MIA], None,
+     [("acme", "account-transfer", MIA, OLGA)]),
+    (["account", "remove", "beta"], None,
+     [("beta", "unsubscribe", BEA, BALANCE),
+      ("beta", "unsubscribe", BEA, SERVICES),
+      ("beta", "user-remove", BEA, "member"),
+      ("beta", "unsubscribe", ANN, SERVICES),
+      ("beta", "user-remove", ANN, "member"),
+      ("beta", "user-remove", OTTO, "owner"),
+      ("beta", "account-remove", "beta", "")]),
+    (["category", "add", "alarms", "--title", "Alarms"], None,
+     [("", "category-add", "alarms", "Alarms")]),
+]
+
+
+def seconds(text):
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+@case("each change is recorded with who, what and whom")
+def _(ctl):
+    for words, actor, want in CHANGES:
+        ctl.reset()
+        ctl.link("acme", ANN)
+        got = ctl.new(lambda: ctl.ok(*words, as_=actor))
+        same(sorted(entry[:4] for entry in got),
+             sorted((actor or ME, *entry[:3]) for entry in want),
+             f"records of {words}")
+        for entry in want:
+            found = [g for g in got if g[1:4] == entry[:3]
+                     and entry[3] in g[4]]
+            true(found, f"a record with the detail of {entry}: {got}")
+
+
+@case("the record says when, in UTC, to the second")
+def _(ctl):
+    before = int(time.time())
+    ctl.ok("user", "add", "acme", NEW, env={"TZ": "Asia/Tokyo"})
+    true(before <= seconds(ctl.log()[-1]["at"]) <= time.time(),
+         f"time of {ctl.log()[-1]}")
+    line = ctl.ok("log", env={"TZ": "Asia/Tokyo"}).out.splitlines()[-1]
+    contains(line, ctl.log()[-1]["at"], "line")
+
+
+@case("the log is in the order of the changes")
+def _(ctl):
+    for number in range(5):
+        ctl.ok("user", "add", "acme", f"u{number}@acme.example")
+    log = ctl.log()
+    same([entry["subject"] for entry in log[-5:]],
+         [f"u{number}@acme.example" for number in range(5)], "the last five")
+    same(sorted(log, key=lambda entry: entry["at"]), log, "log by its times")
+
+
+@case("who it was is --as, or the operator's login, also behind sudo")
+def _(ctl):
+    new = iter(f"u{number}@acme.example" for number in range(9))
+
+    def who(**options):
+        ctl.ok("user", "add", "acme", next(new), **options)
+        return ctl.log()[-1]["actor"]
+    same(who(), ME, "actor")
+    same(who(as_=ADAM), ADAM, "actor with --as")
+    same(who(env={"NOTIFYCTL_AS": OLGA}), OLGA, "actor with NOTIFYCTL_AS")
+    needs_root()
+    same(who(env={"SUDO_USER": "carol"}), "operator carol",
+         "actor behind sudo")
+
+
+@case("nobody but root is believed to have come by sudo")
+def _(ctl):
+    needs_root()
+    uid = pwd.getpwnam("nobody").pw_uid
+    for path in (os.path.dirname(ctl.database), ctl.database):
+        os.chown(path, uid, -1)
+    ctl.ok("user", "add", "acme", NEW, user="nobody",
+           env={"SUDO_USER": "carol"})
+    same(ctl.log()[-1]["actor"], "operator nobody", "actor")
+
+
+@case("an import is recorded change by change, under its account and actor")
+def _(ctl):
+    path = ctl.path("roster.csv", f"""\
+acme,{OLGA},member,{DOCUMENTS}
+acme,{ADAM},owner,
+acme,{NEW},subscriber,{DOCUMENTS};{BALANCE}
+gamma,{NEW},owner,
+""")
+    new = ctl.new(lambda: ctl.ok("import", path, as_="carol@host.example"))
+    same({entry[0] for entry in new}, {"carol@host.example"}, "actors")
+    same({entry[1:4] for entry in new},
+         {("acme", "account-transfer", ADAM), ("acme", "user-role", OLGA),
+          ("acme", "subscribe", OLGA), ("acme", "user-add", NEW),
+          ("acme", "subscribe", NEW), ("gamma", "account-add", "gamma"),
+          ("gamma", "user-add", NEW)}, "records")
+    new = ctl.new(lambda: ctl.ok("import", "--sync", ctl.path(
+        "roster.csv", f"acme,{ADAM},owner,\nacme,{SUE},subscriber,{BALANCE}"
+        "\n")))
+    found = {entry[1:4] for entry in new}
+    for entry in (("acme", "unsubscribe", SUE), ("acme", "user-remove", BILL),
+                  ("beta", "user-remove", OTTO),
+                  ("beta", "account-remove", "beta"),
+                  ("gamma", "account-remove", "gamma")):
+        true(entry in found, f"a record {entry}: {found}")
+
+
+@case("what was refused, changed nothing or only looked is not recorded")
+def _(ctl):
+    before = ctl.log()
+    for words in (["user", "add", "acme", ANN],
+                  ["user", "role", "acme", ANN, "member"],
+                  ["account", "transfer", "acme", OLGA],
+                  ["account", "add", "acme", "--owner", NEW],
+                  ["category", "add", "services", "--title", "X"],
+                  ["subscribe", "acme", MAINTENANCE, BILL],
+                  ["subscribe", "acme", SERVICES, SUE],
+                  ["unsubscribe", "acme", SERVICES, BILL, "--confirm", BILL],
+                  ["unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", ""],
+                  ["import", ctl.path("a.csv", ctl.ok("export").out)],
+                  ["import", "--dry-run", ctl.path("b.csv",
+                                                   f"acme,{NEW},member,\n")],
+                  ["import", ctl.path("c.csv", f"acme,{NEW},x,\n")],
+                  ["init"], ["list", "acme"], ["export"], ["log"]):
+        ctl(*words, as_=OLGA)
+    same(ctl.log(), before, "log")
+
+
+@case("log ACCOUNT shows that account's changes, in any case of letters")
+def _(ctl):
+    ctl.ok("category", "add", "alarms", "--title", "Alarms")
+    everything = ctl.log()
+    for name in ("acme", "beta"):
+        for spelling in (name, name.upper()):
+            got = ctl.log(spelling)
+            same(got, [e for e in everything if e["account"] == name],
+                 f"log of {spelling}")
+            true(got, "some")
+        text = ctl.ok("log", name).out
+        lacks(text, "alarms", "log")
+        lacks(text, OTTO if name == "acme" else OLGA, "log")
+
+
+@case("an account that was removed keeps its history, in any case of letters")
+def _(ctl):
+    before = ctl.log("acme")
+    ctl.ok("account", "remove", "acme")
+    after = ctl.log("acme")
+    same(after[:len(before)], before, "history")
+    same(after[-1]["action"], "account-remove", "the last change")
+    same(ctl.log("ACME"), after, "log of ACME")
+
+
+@case("an account made anew in another spelling keeps the history too")
+def _(ctl):
+    ctl.ok("account", "remove", "acme")
+    ctl.ok("account", "add", "ACME", "--owner", NEW)
+    log = ctl.log("acme")
+    for action in ("account-remove", "subscribe"):
+        true([e for e in log if e["action"] == action], f"a record {action}")
+    same(log[-1]["subject"], NEW, "the last change")
+
+
+@case("the log of an account that never was is refused with 67")
+def _(ctl):
+    for name in ("nosuch", "", "no such", ANN):
+        ctl.refused(67, "log", name, says=name)
+
+
+@case("a person reads one line for each change, with all that is recorded")
+def _(ctl):
+    ctl.ok("account", "add", "gamma", "--owner", NEW, "--title", "a  b, \"c\"")
+    log, lines = ctl.log(), ctl.ok("log").out.splitlines()
+    same(len(lines), len(log) + 1, "lines")
+    for entry, line in zip(log, lines[1:]):
+        for value in entry.values():
+            contains(re.sub(" +", " ", line), re.sub(" +", " ", value), "line")
+
+
+@case("what could move a cursor does not reach the terminal from the log")
+def _(ctl):
+    ctl("user", "add", "acme", NEW, as_="x\x1b[2J\r\ny\u202e")
+    ctl.sql("INSERT INTO change(at, actor, account, action, subject, detail)"
+            " VALUES (1, 'a\x1b[2J', 'acme', 'b', 'c\r\nd', '\u202e\t')")
+    for words in (["log"], ["log", "acme"]):
+        done = ctl.ok(*words)
+        same([char for char in done.out if not char.isprintable()
+              and char != "\n"], [], "characters")
+        same(len(done.out.splitlines()), len(ctl.log(*words[1:])) + 1, "lines")
+
+
+ctl.run()
