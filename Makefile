@@ -38,7 +38,7 @@ NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
 	files history init main output subscriptions telegram users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
-CHATTEXT = chattext
+CHATTEXT = chattext htmltext mailtext mimescan plaintext
 BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
@@ -62,7 +62,8 @@ notifyctl_o = $(NOTIFYCTL:%=$(BUILD)/tools/%.o)
 agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
 bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
 
-all: $(BUILD)/notify-milter $(BUILD)/notifyctl
+all: $(BUILD)/notify-milter $(BUILD)/notifyctl $(BUILD)/notify-telegram \
+	$(BUILD)/notify-bot
 
 $(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(LIBS)
@@ -115,6 +116,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/doc/notify-milter/postfix-sample \
 		$(DESTDIR)$(SYSCONFDIR)/notify-milter
 	install -m 755 $(BUILD)/notify-milter $(BUILD)/notifyctl \
+		$(BUILD)/notify-telegram $(BUILD)/notify-bot \
 		$(DESTDIR)$(PREFIX)/sbin
 	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/notify-milter
 	install -m 644 postfix-sample/* \

@@ -33,7 +33,7 @@ static int note_kept(
     const struct message *, const struct decision *, struct keyset *);
 static int delete_text(SMFICTX *, char *, const struct keyset *);
 static int delete_recipient(SMFICTX *, const char *, const struct keyset *);
-static int add_recipient(SMFICTX *, const char *, struct arena *);
+static int add_recipient(SMFICTX *, const char *, char *, struct arena *);
 static sfsistat deliver(SMFICTX *, const char *, const struct message *,
     const struct decision *, struct arena *);
 static sfsistat strip(SMFICTX *, const char *, const struct message *);
@@ -204,15 +204,21 @@ delete_recipient(SMFICTX *ctx, const char *text, const struct keyset *kept)
 	return (delete_text(ctx, arena_printf(a, "%s!%s", domain, copy), kept));
 }
 
+/* ${parameters}: of RCPT (RFC 3461), or NULL. */
 static int
-add_recipient(SMFICTX *ctx, const char *address, struct arena *a)
+add_recipient(
+    SMFICTX *ctx, const char *address, char *parameters, struct arena *a)
 {
 	char *text;
 
 	text = arena_printf(a, "<%s>", address);
-	if (text == NULL || smfi_addrcpt(ctx, text) != MI_SUCCESS)
+	if (text == NULL)
 		return (-1);
-	return (0);
+	if (parameters != NULL)
+		return (smfi_addrcpt_par(ctx, text, parameters) == MI_SUCCESS
+			? 0
+			: -1);
+	return (smfi_addrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
 }
 
 static sfsistat
@@ -232,12 +238,14 @@ deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
 			return (failed(ctx, queue_id, "delete a recipient"));
 	}
 	for (i = 0; i < decision->nadded; i++) {
-		if (add_recipient(ctx, decision->added[i].member->address, a) !=
-		    0)
+		if (add_recipient(
+			ctx, decision->added[i].member->address, NULL, a) != 0)
 			return (failed(ctx, queue_id, "add a recipient"));
 	}
 	for (i = 0; i < decision->nmirrored; i++) {
-		if (add_recipient(ctx, decision->mirrored[i].address, a) != 0)
+		/* The chat is a courtesy: no sender hears of its fate. */
+		if (add_recipient(ctx, decision->mirrored[i].address,
+			"NOTIFY=NEVER", a) != 0)
 			return (failed(ctx, queue_id, "add a recipient"));
 	}
 	return (SMFIS_CONTINUE);

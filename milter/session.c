@@ -41,7 +41,8 @@
 #define HEADERS_MAX 1000
 
 #define WANTED_ACTIONS                                                         \
-	(SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
+	(SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_CHGHDRS |   \
+	    SMFIF_QUARANTINE)
 #define UNNEEDED_STEPS                                                         \
 	(SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY |            \
 	    SMFIP_NOUNKNOWN)

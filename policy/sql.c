@@ -56,11 +56,13 @@ const char sql_schema[] =
     "  expires INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX token_by_user ON token(user);"
     "CREATE TABLE waiting("
-    "  chat INTEGER NOT NULL,"
+    "  link INTEGER NOT NULL,"
     "  message TEXT NOT NULL,"
+    "  chat INTEGER NOT NULL,"
     "  arrived INTEGER NOT NULL,"
     "  tried INTEGER NOT NULL,"
-    "  PRIMARY KEY (chat, message)) WITHOUT ROWID;"
+    "  PRIMARY KEY (link, message)) WITHOUT ROWID;"
+    "CREATE INDEX waiting_by_chat ON waiting(chat);"
     "CREATE TABLE state("
     "  name TEXT NOT NULL PRIMARY KEY,"
     "  value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -200,11 +202,13 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE hash = ?1",
     [SQL_TOKEN_EXPIRE] = "DELETE FROM token WHERE expires <= ?1 OR user = ?2",
     [SQL_WAITING_ADD] =
-	"INSERT INTO waiting(chat, message, arrived, tried)"
-	" VALUES (?1, ?2, ?3, ?4)"
-	" ON CONFLICT (chat, message) DO UPDATE SET tried = excluded.tried",
+	"INSERT INTO waiting(link, chat, message, arrived, tried)"
+	" VALUES (?1, ?2, ?3, ?4, ?5)"
+	" ON CONFLICT (link, message) DO UPDATE"
+	" SET chat = excluded.chat, tried = excluded.tried",
     [SQL_WAITING_REMOVE] =
-	"DELETE FROM waiting WHERE chat = ?1 AND message = ?2",
+	"DELETE FROM waiting WHERE link = ?1 AND message = ?2",
+    [SQL_WAITING_MOVE] = "UPDATE waiting SET chat = ?2 WHERE chat = ?1",
     [SQL_WAITING_BEFORE] =
 	"SELECT count(*) FROM waiting WHERE chat = ?1 AND message <> ?2"
 	" AND (arrived < ?3 OR (arrived = ?3 AND message < ?2))"

@@ -40,6 +40,9 @@ store_link_add(struct store *s, int64_t user, int64_t chat, int64_t *id)
 int
 store_link_move(struct store *s, int64_t from, int64_t to)
 {
+	if (store_run(s, store_bound(s, SQL_WAITING_MOVE, "ii", from, to)) ==
+	    -1)
+		return (-1);
 	return (store_run(s, store_bound(s, SQL_LINK_MOVE, "ii", from, to)));
 }
 
@@ -89,19 +92,19 @@ store_token_expire(struct store *s, int64_t now, int64_t user)
 }
 
 int
-store_waiting_add(struct store *s, int64_t chat, const char *message,
-    int64_t arrived, int64_t now)
+store_waiting_add(struct store *s, int64_t link, int64_t chat,
+    const char *message, int64_t arrived, int64_t now)
 {
 	return (store_run(s,
-	    store_bound(
-		s, SQL_WAITING_ADD, "itii", chat, message, arrived, now)));
+	    store_bound(s, SQL_WAITING_ADD, "iitii", link, chat, message,
+		arrived, now)));
 }
 
 int
-store_waiting_remove(struct store *s, int64_t chat, const char *message)
+store_waiting_remove(struct store *s, int64_t link, const char *message)
 {
 	return (store_run(
-	    s, store_bound(s, SQL_WAITING_REMOVE, "it", chat, message)));
+	    s, store_bound(s, SQL_WAITING_REMOVE, "it", link, message)));
 }
 
 int

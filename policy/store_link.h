@@ -14,8 +14,9 @@
 struct arena;
 
 /* Links. store_link(): the user whose link ${id} is; ${category} as in
- * store.h. store_link_strike(): one strike more, or none any more if ${reset};
- * how many there are now. */
+ * store.h. store_link_move(): what waits for the chat moves with it.
+ * store_link_strike(): one strike more, or none any more if ${reset}; how many
+ * there are now. */
 int store_link(struct store *, struct arena *, int64_t id, int64_t category,
     struct store_user *) WARN_UNUSED;
 int store_link_add(
@@ -40,10 +41,10 @@ int store_token_expire(struct store *, int64_t now, int64_t user) WARN_UNUSED;
  * arrived before ${message} and were tried after ${tried_after} wait for
  * ${chat}.
  */
-int store_waiting_add(struct store *, int64_t chat, const char *message,
-    int64_t arrived, int64_t now) WARN_UNUSED;
+int store_waiting_add(struct store *, int64_t link, int64_t chat,
+    const char *message, int64_t arrived, int64_t now) WARN_UNUSED;
 int store_waiting_remove(
-    struct store *, int64_t chat, const char *message) WARN_UNUSED;
+    struct store *, int64_t link, const char *message) WARN_UNUSED;
 int store_waiting_before(struct store *, int64_t chat, const char *message,
     int64_t arrived, int64_t tried_after, int64_t *n) WARN_UNUSED;
 

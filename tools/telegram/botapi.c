@@ -217,6 +217,9 @@ understand(struct botapi_answer *answer, const struct body *body)
 	    json_object_get(parameters, "retry_after"));
 	answer->migrate_to = json_integer_value(
 	    json_object_get(parameters, "migrate_to_chat_id"));
+	if (!answer->ok && answer->text[0] == '\0')
+		snprintf(answer->text, sizeof(answer->text),
+		    "HTTP status %ld without a description", answer->status);
 	answer->understood =
 	    answer->ok ? answer->result != NULL : answer->error_code != 0;
 	json_decref(root);

@@ -40,6 +40,10 @@
 #define PAUSE_MAX 60
 /* Telegram numbers updates anew at random after a week without one. */
 #define IDLE_SECONDS (6 * 24 * 3600)
+/* As many kinds of trouble are told apart. */
+#define TROUBLES_MAX 16
+/* A pause that Telegram asks for is kept, up to this. */
+#define ASKED_PAUSE_MAX 3600
 #define OFFSET "bot_offset"
 #define OFFSET_AT "bot_offset_at"
 
@@ -50,8 +54,9 @@ struct bot {
 	struct store *store;
 	struct arena *arena;
 	struct failure failure;
-	char trouble[512]; /* that was logged last; "" when all is well */
-	unsigned pause;	   /* seconds, before the next try */
+	char *troubles[TROUBLES_MAX]; /* that were logged since all was well */
+	size_t ntroubles;
+	unsigned pause; /* seconds, before the next try */
 };
 
 static const char usage_text[] =
@@ -139,25 +144,36 @@ rest(struct bot *b)
 		;
 }
 
-/* Log a trouble when it begins, or is another than before. */
+/* Log each kind of trouble once, until all is well again; then pause. */
 static void
 in_trouble(struct bot *b, const char *what, const char *text)
 {
-	char line[sizeof(b->trouble)];
+	char *line;
+	size_t i;
 
-	snprintf(line, sizeof(line), "%s: %s", what, text);
-	if (strcmp(line, b->trouble) != 0)
+	if (asprintf(&line, "%s: %s", what,
+		*text == '\0' ? "an answer that makes no sense" : text) < 0)
+		line = NULL;
+	for (i = 0; i < b->ntroubles && line != NULL; i++) {
+		if (strcmp(line, b->troubles[i]) == 0)
+			break;
+	}
+	if (line != NULL && i == b->ntroubles && i < TROUBLES_MAX) {
 		log_error("%s; trying again", line);
-	strcpy(b->trouble, line);
+		b->troubles[b->ntroubles++] = line;
+		line = NULL;
+	}
+	free(line);
 	rest(b);
 }
 
 static void
 all_well(struct bot *b)
 {
-	if (b->trouble[0] != '\0')
+	if (b->ntroubles > 0)
 		log_info("it works again");
-	b->trouble[0] = '\0';
+	while (b->ntroubles > 0)
+		free(b->troubles[--b->ntroubles]);
 	b->pause = 0;
 }
 
@@ -272,7 +288,7 @@ take_update(struct bot *b, const json_t *update)
 
 	id = json_object_get(update, "update_id");
 	if (!json_is_integer(id))
-		return (0);
+		return (-2);
 	arena_reset(b->arena);
 	failure_clear(&b->failure);
 	if (handle(b, update, json_integer_value(id), &answer, &chat) != 0)
@@ -289,10 +305,12 @@ poll_once(struct bot *b)
 	struct botapi_answer answer;
 	int64_t offset;
 	json_t *params;
+	time_t asked;
 	size_t i;
 	int rc;
 
 	failure_clear(&b->failure);
+	asked = time(NULL);
 	if (read_offset(b, &offset) != 0) {
 		in_trouble(b, "roster", failure_text(&b->failure));
 		return (-1);
@@ -308,19 +326,25 @@ poll_once(struct bot *b)
 		/* Nothing that came is stored: it comes again. */
 	} else if (outcome_of(&answer) != OUTCOME_SENT ||
 	    !json_is_array(answer.result)) {
-		in_trouble(b, "Telegram",
-		    answer.text[0] == '\0' ? "an answer that makes no sense"
-					   : answer.text);
-		if (answer.retry_after > 0 && answer.retry_after < PAUSE_MAX)
-			b->pause = (unsigned)answer.retry_after;
+		if (answer.retry_after > 0)
+			b->pause = answer.retry_after > ASKED_PAUSE_MAX
+			    ? ASKED_PAUSE_MAX
+			    : (unsigned)answer.retry_after;
+		in_trouble(b, "Telegram", answer.text);
 		rc = -1;
 	}
 	for (i = 0; rc == 0 && !ending && i < json_array_size(answer.result);
 	     i++) {
 		rc = take_update(b, json_array_get(answer.result, i));
-		if (rc != 0)
+		if (rc == -1)
 			in_trouble(b, "roster", failure_text(&b->failure));
+		else if (rc == -2)
+			in_trouble(b, "Telegram", "an update without a number");
 	}
+	/* An API that does not wait must not be asked without a pause. */
+	if (rc == 0 && json_array_size(answer.result) == 0 &&
+	    time(NULL) - asked < 2)
+		rest(b);
 	botapi_answer_clear(&answer);
 	return (rc);
 }
@@ -425,5 +449,7 @@ main(int argc, char **argv)
 	settings_free(b.settings);
 	arena_free(b.arena);
 	failure_clear(&b.failure);
+	while (b.ntroubles > 0)
+		free(b.troubles[--b.ntroubles]);
 	return (EX_OK);
 }

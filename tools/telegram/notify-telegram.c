@@ -65,6 +65,7 @@ struct delivery {
 	struct store_user user; /* whose chat it is */
 	struct store_account account;
 	struct chattext text;
+	int64_t link;
 	int64_t now;
 };
 
@@ -91,6 +92,7 @@ static int find_user(struct delivery *, int64_t);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
 static int note_waiting(struct delivery *);
+static void forget(struct delivery *);
 static int make_text(struct delivery *);
 static json_t *params(struct delivery *, bool);
 static enum outcome send_text(struct delivery *, bool, struct botapi_answer *);
@@ -205,15 +207,13 @@ static int
 look_up(struct delivery *d)
 {
 	char key[ACCOUNT_KEY_SIZE];
-	int64_t link;
 	int found;
 
-	link = link_of(d);
-	if (link == 0)
+	if (d->link == 0)
 		return (done(d, "no-link", "this is no chat's address"));
 	if (store_begin(d->store, DB_READ) != 0)
 		return (store_trouble(d));
-	found = find_user(d, link);
+	found = find_user(d, d->link);
 	if (found == 1 &&
 	    (account_key(d->user.account_name, key) != 1 ||
 		store_account(d->store, d->arena, key, &d->account) != 1))
@@ -221,12 +221,17 @@ look_up(struct delivery *d)
 	if (found == -1)
 		return (store_trouble(d));
 	store_end(d->store);
-	if (found == 0)
+	if (found == 0) {
+		forget(d);
 		return (done(d, "no-link", "the link has ended"));
+	}
 	if (!d->category.mirrored || !role_may_link(d->user.role) ||
-	    !role_entitled(d->user.role, d->user.subscribed, d->category.open))
+	    !role_entitled(
+		d->user.role, d->user.subscribed, d->category.open)) {
+		forget(d);
 		return (done(d, "not-entitled", "%s no longer receives %s",
 		    d->user.address, d->category.slug));
+	}
 	return (-1);
 }
 
@@ -252,12 +257,23 @@ wait_turn(struct delivery *d)
 	    (long long)before));
 }
 
+/* Given up: later messages for the chat need not wait for this one. If that
+ * cannot be noted, it is forgotten in time. */
+static void
+forget(struct delivery *d)
+{
+	if (store_begin(d->store, DB_WRITE) != 0 ||
+	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
+	    store_commit(d->store) != 0)
+		store_end(d->store);
+}
+
 /* Let later messages for the chat wait for this one. */
 static int
 note_waiting(struct delivery *d)
 {
 	if (store_begin(d->store, DB_WRITE) != 0 ||
-	    store_waiting_add(d->store, d->user.chat, d->queue_id,
+	    store_waiting_add(d->store, d->link, d->user.chat, d->queue_id,
 		d->head.arrived, d->now) == -1 ||
 	    store_commit(d->store) != 0) {
 		store_end(d->store);
@@ -329,11 +345,17 @@ static int
 end_link(struct delivery *d, const char *why)
 {
 	struct failure failure = FAILURE_INIT;
+	struct store_user now;
+	int found;
 
 	if (store_begin(d->store, DB_WRITE) != 0)
 		return (store_trouble(d));
-	if (link_lost(&d->changes, &d->user, why) == -1 ||
-	    store_waiting_remove(d->store, d->user.chat, d->queue_id) == -1 ||
+	/* The user may have linked another chat meanwhile. */
+	found = store_link(d->store, d->arena, d->link, d->category.id, &now);
+	if (found == -1 ||
+	    (found == 1 && now.chat == d->user.chat &&
+		link_lost(&d->changes, &d->user, why) == -1) ||
+	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0)
 		return (store_trouble(d));
 	if (notice_flush(d->store, d->arena, hand_over, d, &failure) != 0)
@@ -352,7 +374,7 @@ strike(struct delivery *d, const char *why)
 	if (store_begin(d->store, DB_WRITE) != 0)
 		return (store_trouble(d));
 	if (store_link_strike(d->store, d->user.link, false, &strikes) == -1 ||
-	    store_waiting_add(d->store, d->user.chat, d->queue_id,
+	    store_waiting_add(d->store, d->link, d->user.chat, d->queue_id,
 		d->head.arrived, d->now) == -1 ||
 	    store_commit(d->store) != 0)
 		return (store_trouble(d));
@@ -395,7 +417,7 @@ sent(struct delivery *d)
 	 */
 	if (store_begin(d->store, DB_WRITE) != 0 ||
 	    store_link_strike(d->store, d->user.link, true, &strikes) == -1 ||
-	    store_waiting_remove(d->store, d->user.chat, d->queue_id) == -1 ||
+	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0) {
 		log_warning("%s: sent, but not noted: %s", d->queue_id,
 		    failure_text(store_failure(d->store)));
@@ -435,11 +457,7 @@ act(struct delivery *d, enum outcome outcome,
 	case OUTCOME_MOVED:
 		return (move(d, answer->migrate_to));
 	case OUTCOME_REFUSED:
-		if (store_begin(d->store, DB_WRITE) != 0 ||
-		    store_waiting_remove(d->store, d->user.chat, d->queue_id) ==
-			-1 ||
-		    store_commit(d->store) != 0)
-			store_end(d->store);
+		forget(d);
 		return (done(d, "refused", "%s", answer->text));
 	}
 	return (EX_TEMPFAIL);
@@ -458,12 +476,16 @@ deliver(struct delivery *d)
 		return (trouble(d));
 	if (d->head.arrived == 0)
 		d->head.arrived = d->now;
-	if (d->now - d->head.arrived > d->settings->max_age)
+	d->link = link_of(d);
+	d->store = store_open(d->settings->url, DB_WRITE, WAIT_MS, &d->failure);
+	if (d->now - d->head.arrived > d->settings->max_age) {
+		if (d->store != NULL)
+			forget(d);
 		return (
 		    done(d, "old", "it arrived %lld s ago, max_age is %ld s",
 			(long long)(d->now - d->head.arrived),
 			d->settings->max_age));
-	d->store = store_open(d->settings->url, DB_WRITE, WAIT_MS, &d->failure);
+	}
 	if (d->store == NULL)
 		return (trouble(d));
 	d->changes.store = d->store;
@@ -506,7 +528,7 @@ main(int argc, char **argv)
 	bool check = false;
 	int c, status;
 
-	while ((c = getopt(argc, argv, "c:fnVh")) != -1) {
+	while ((c = getopt(argc, argv, "+c:fnVh")) != -1) {
 		switch (c) {
 		case 'c':
 			file = optarg;

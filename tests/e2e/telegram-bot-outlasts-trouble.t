@@ -1,0 +1,465 @@
+#!/usr/bin/env python3
+"""Whatever happens to notify-bot, it says so once, waits, and loses nothing."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import pwd  # noqa: E402
+import re  # noqa: E402
+import shutil  # noqa: E402
+import sqlite3  # noqa: E402
+import subprocess  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+import urllib.request  # noqa: E402
+
+import botapi  # noqa: E402
+from roster import ANN, BALANCE, OLGA  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
+from telegram import (Site, Station, case, local_copy,  # noqa: E402
+                      run, unprivileged)
+
+CHAT = 7001
+
+
+def endless(api):
+    """As after a fault of the API itself: it says that there is news, and
+    there is none that makes sense."""
+    return api.failing(botapi.text('{"ok":true,"result":[{"news":1}]}'),
+                       method="getUpdates")
+
+
+def rejected(api):
+    @contextlib.contextmanager
+    def other_token():
+        api.token, kept = api.token[:-1] + "#", api.token
+        yield
+        api.token = kept
+    return other_token()
+
+
+def hooked(api):
+    @contextlib.contextmanager
+    def webhook():
+        api.set_webhook()
+        yield
+        api.set_webhook(False)
+    return webhook()
+
+
+def polls(answer):
+    return lambda api: api.failing(answer, method="getUpdates")
+
+
+# kind: (makes it, what its log line must name)
+TROUBLES = {
+    "away": (lambda api: api.away(), "onnect"),
+    "second-poller": (polls(botapi.SECOND_POLLER), "getUpdates"),
+    "webhook": (hooked, "webhook"),
+    "token-rejected": (rejected, "token|Unauthorized"),
+    "token-no-such-bot": (polls(botapi.NO_METHOD), "token|Not Found"),
+    "internal-error": (polls(botapi.INTERNAL), "Internal"),
+    "proxy-page": (polls(botapi.BAD_GATEWAY), "502"),
+    "cut": (polls(botapi.CUT), "."),
+    "empty": (polls(botapi.EMPTY), "."),
+    "login-page": (polls(botapi.NOT_JSON), "."),
+    "wrong-json": (polls(botapi.WRONG_JSON), "."),
+    "no-list": (polls(botapi.text('{"ok":true,"result":{"a":1}}')), "."),
+    "no-update": (endless, "."),
+}
+WINDOW = 1.5        # pauses of 1 and 2 s begin in it
+STORIES = {}        # title: function of a Station
+ENDED = {}          # title: what the function has raised, or None
+
+
+def story(title):
+    """A case that takes time: it gets a Station and runs at the same time as
+    all other stories."""
+    def register(function):
+        STORIES[title] = function
+
+        @case(title)
+        def _(site):
+            if not ENDED:
+                tell_all(site)
+            if ENDED[title] is not None:
+                raise ENDED[title]
+    return register
+
+
+def tell_all(site):
+    stations = {title: Station(site, str(i))
+                for i, title in enumerate(STORIES)}
+    for station in stations.values():
+        station.api.person(CHAT)
+
+    def tell(title):
+        ENDED[title] = TimeoutError("the story does not end")
+        try:
+            STORIES[title](stations[title])
+            ENDED[title] = None
+        except Exception as why:    # of any kind; its case raises it
+            ENDED[title] = why
+    try:
+        threads = [threading.Thread(target=tell, args=(title,), daemon=True)
+                   for title in STORIES]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        for station in stations.values():
+            station.stop()
+    for station in stations.values():
+        with open(station.bot.log, "rb") as log:
+            if station.api.secret.encode() in log.read():
+                site.leaked.append(station.bot.log)
+
+
+def suffer(station, trouble, words):
+    """The bot begins while TROUBLE is there, and it ends after WINDOW."""
+    api, bot = station.api, station.bot
+    began = time.monotonic()
+    with trouble(api):
+        bot.start()
+        time.sleep(WINDOW)
+        lines = bot.troubles()
+        after = bot.mark()
+    api.say(CHAT, "/status")
+    api.wait_text(CHAT, timeout=8)
+    asked = [request.at for request in api.asked("getUpdates")]
+    true(len(lines) == 1 and re.search(words, lines[0]),
+         f"log: got {lines}, want one line with {words!r}")
+    bot.wait_line("again", after)
+    same(bot.troubles(after), [], "complaints after it has ended")
+    # While nobody listens, only the last try can be seen: after 1 and 2 s.
+    if len(asked) > 1:
+        true(0.9 < asked[1] - asked[0] < 1.9,
+             f"first pause: got {asked[1] - asked[0]:.1f} s, want 1")
+        began = asked[0]
+        asked = asked[1:]
+    last = asked[min(1, len(asked) - 1)] - began
+    true(2.9 < last < 4.9, f"third try: got {last:.1f} s, want 3")
+    # Nothing to do any more: it waits at the API.
+    since = api.mark()
+    time.sleep(0.5)
+    true(len(api.asked("getUpdates", since)) <= 1, "it is at rest")
+    true(bot.running(), "it runs")
+
+
+def troubles():
+    for name, (trouble, words) in TROUBLES.items():
+        story(f"{name}: it says so once, waits longer and longer, goes on")(
+            lambda station, t=trouble, w=words: suffer(station, t, w))
+
+
+troubles()
+
+
+@story("an API that never waits is not asked without a pause")
+def _(station):
+    with station.api.failing(botapi.document(200, ok=True, result=[]),
+                             method="getUpdates"):
+        station.bot.start()
+        since = station.api.mark()
+        time.sleep(1)
+        asked = len(station.api.asked("getUpdates", since))
+    true(asked <= 10, f"got {asked} requests in a second, want 10 at most")
+
+
+@story("troubles that take turns are logged once each")
+def _(station):
+    # The pauses are 1 and 2 s: three in all, of two kinds.
+    station.api.fail(botapi.INTERNAL, botapi.CUT, botapi.INTERNAL,
+                     method="getUpdates")
+    station.bot.start()
+    station.api.wait(lambda: station.api.asked("getUpdates")[2:], "3 polls")
+    time.sleep(0.2)
+    same(len(station.bot.troubles()), 2, f"{station.bot.troubles()}")
+
+
+@story("429 is waited for as long as it says")
+def _(station):
+    station.api.fail(botapi.too_many(3), method="getUpdates")
+    station.bot.start()
+    station.api.wait(lambda: station.api.asked("getUpdates")[1:], "2 polls")
+    first, second = station.api.asked("getUpdates")[:2]
+    true(2.9 < second.at - first.at < 6,
+         f"asked again after {second.at - first.at:.1f} s, want 3")
+
+
+@story("a second poller is told off by turns, and named in the log")
+def _(station):
+    api, bot = station.api, station.bot
+    bot.start()
+    api.wait(lambda: api.asked("getUpdates"), "the bot polls")
+    ending = threading.Event()
+
+    def poll():
+        while not ending.is_set():
+            request = urllib.request.Request(
+                f"{api.url}/bot{api.token}/getUpdates",
+                b'{"timeout":1}', {"Content-Type": "application/json"})
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(request, timeout=10).read()
+    other = threading.Thread(target=poll)
+    other.start()
+    try:
+        bot.wait_line("error: .*getUpdates")
+        time.sleep(1.5)
+        same(len(bot.troubles()), 1, "lines on it")
+    finally:
+        ending.set()
+        other.join()
+    api.say(CHAT, "/status")
+    contains(api.wait_text(CHAT)[0], "not linked", "answer")
+
+
+@story("an update that comes while the database is locked is handled after")
+def _(station):
+    api, bot = station.api, station.bot
+    bot.start()
+    api.say(CHAT, "/status")
+    api.wait_text(CHAT)
+    lock = sqlite3.connect(station.database, isolation_level=None)
+    try:
+        lock.execute("BEGIN IMMEDIATE")
+        api.say(CHAT, "/status")
+        bot.wait_line("error: .*locked")
+        same(len(api.texts(CHAT)), 1, "answers meanwhile")
+    finally:
+        lock.close()
+    api.wait_text(CHAT, 2)
+    api.wait(lambda: not api.updates, "it is confirmed")
+    same((len(api.texts(CHAT)), len(bot.troubles())), (2, 1),
+         "answers, complaints")
+
+
+# Nothing lost, nothing twice
+
+def crowd(site, count):
+    """COUNT users with a chat and a token each: [(address, chat, token)]."""
+    people = [f"p{i}@acme.example" for i in range(count)]
+    site.ok("user", "add", "acme", *people)
+    site.ok("subscribe", "acme", BALANCE, *people, as_=OLGA)
+    tokens = {}
+
+    def connect(address):
+        tokens[address] = site.connect_token("acme", address)
+    for address in people:
+        connect(address)
+    return [(address, site.api.person(8000 + i), tokens[address])
+            for i, address in enumerate(people)]
+
+
+@case("killed again and again, it handles every update once",
+      expect="not sent")
+def _(site):
+    people = crowd(site, 24)
+    for _, chat, token in people:
+        site.api.say(chat, f"/start {token}")
+    kills = 0
+    while True:
+        site.bot.start(wait=False)
+        with contextlib.suppress(TimeoutError):
+            before = len(site.api.sent)
+            site.api.wait(
+                lambda: len(site.api.sent) >= before + 1 + kills % 4
+                or not site.api.updates, "answers", timeout=5)
+        done = not site.api.updates
+        site.bot.kill()
+        kills += 1
+        if done:
+            break
+        true(kills < 50, "it comes to an end")
+    true(kills > 5, f"got {kills} kills")
+    same(site.chats(), {("acme", a): chat for a, chat, _ in people}, "links")
+    same(len([e for e in site.log() if e["action"] == "telegram-link"]), 24,
+         "changes")
+    for address, chat, _ in people:
+        for text in site.api.texts(chat):
+            contains(text, address, "answer")
+        true(len(site.api.texts(chat)) <= 1, "one answer at most")
+
+
+@case("after a restart it asks for what it has not handled")
+def _(site):
+    site.api.person(CHAT)
+    site.bot.start()
+    site.ask(CHAT, "/status")
+    last = site.api.next_update
+    site.bot.kill()
+    number = site.api.say(CHAT, "/status")
+    since = site.api.mark()
+    site.bot.start()
+    site.api.wait_text(CHAT, 2)
+    first = site.api.asked("getUpdates", since)[0]
+    same((first.params.get("offset"), number), (last, last), "offset")
+    true(first.params["timeout"] >= 30, f"long polls: {first.params}")
+    same(first.params["allowed_updates"], ["message"], "allowed_updates")
+    site.api.wait(lambda: not site.api.updates, "it is confirmed")
+    same(len(site.api.texts(CHAT)), 2, "answers")
+
+
+@case("after six idle days it starts without an offset")
+def _(site):
+    site.api.person(CHAT)
+    site.bot.start()
+    site.ask(CHAT, "/status")
+    site.bot.kill()
+    for days, offset in ((5.9, True), (6.1, False)):
+        site.sql("UPDATE state SET value = ? WHERE value > ?",
+                 int(time.time() - days * 86400), 10**9)
+        since = site.api.mark()
+        site.bot.start()
+        site.api.wait(lambda: site.api.asked("getUpdates", since), "a poll")
+        first = site.api.asked("getUpdates", since)[0]
+        same("offset" in first.params, offset, f"offset after {days} days")
+        site.bot.kill()
+    # The numbers begin anew.
+    site.api.next_update = 1000
+    site.bot.start()
+    site.ask(CHAT, "/status")
+    site.api.wait(lambda: not site.api.updates, "it is confirmed")
+    same(len(site.api.texts(CHAT)), 2, "answers")
+
+
+@case("without its database it makes no new one, and goes on with the old",
+      expect="database")
+def _(site):
+    site.api.person(CHAT)
+    token = site.connect_token("acme", ANN)
+    site.bot.start()
+    site.ask(CHAT, "/status")
+    folder = os.path.dirname(site.database)
+    os.rename(folder, folder + ".away")
+    os.mkdir(folder)
+    shutil.chown(folder, "nobody")
+    site.api.say(CHAT, f"/start {token}")
+    site.bot.wait_line("error: .*database")
+    same(os.listdir(folder), [], "files in its place")
+    os.rmdir(folder)
+    os.rename(folder + ".away", folder)
+    contains(site.api.wait_text(CHAT, 2)[1], ANN, "answer")
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+
+
+# Its life
+
+def ends(bot, seconds):
+    began = time.monotonic()
+    same(bot.stop(10), 0, "exit status")
+    took = time.monotonic() - began
+    true(took < seconds, f"it ended after {took:.1f} s, want {seconds}")
+
+
+@case("SIGTERM ends it within 2 s, waiting at the API or between two tries",
+      expect="Internal")
+def _(site):
+    site.bot.start()
+    site.api.wait(lambda: site.api.asked("getUpdates"), "it polls")
+    ends(site.bot, 2)
+    with site.api.failing(botapi.INTERNAL, method="getUpdates"):
+        site.bot.start()
+        site.api.wait(lambda: site.api.asked("getUpdates")[1:], "it polls")
+        site.bot.wait_line("error: .*Internal")
+        ends(site.bot, 2)
+
+
+@case("SIGTERM ends it within 2 s while an answer is slow; nothing is lost",
+      expect="not sent")
+def _(site):
+    site.api.person(CHAT)
+    token = site.connect_token("acme", ANN)
+    site.bot.start()
+    site.api.fail(botapi.slow(20))
+    site.api.say(CHAT, f"/start {token}")
+    site.api.wait(site.api.asked, "it answers")
+    ends(site.bot, 2)
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+    site.bot.start()
+    contains(site.ask(CHAT, "/status"), ANN, "status")
+    lacks("".join(site.api.texts(CHAT)), "not work", "answers")
+
+
+@case("SIGUSR1 takes a new token from the file, without a restart",
+      expect="Unauthorized|Conflict")
+def _(site):
+    site.api.person(CHAT)
+    site.bot.start()
+    site.ask(CHAT, "/status")
+    site.api.token = "1:" + site.api.secret     # revoked, and a new one made
+    site.write_token()
+    since = site.api.mark()
+    site.bot.reload()
+    contains(site.ask(CHAT, "/status"), "not linked", "answer")
+    same([r.status for r in site.api.asked("sendMessage", since)], [200],
+         "statuses")
+
+
+@case("SIGUSR1 with bad settings is logged, and the old ones stay",
+      expect="reload")
+def _(site):
+    site.api.person(CHAT)
+    site.bot.start()
+    site.settings(site.conf.render() + "[nonsense]\na = b\n")
+    contains(site.bot.reload(), "nonsense", "line")
+    contains(site.ask(CHAT, "/status"), "not linked", "answer")
+
+
+@case("started as root it runs as the user that the settings name")
+def _(site):
+    site.api.person(CHAT)
+    site.bot.start(root=True)
+    with open(f"/proc/{site.bot.process.pid}/status") as file:
+        status = file.read()
+    uid = pwd.getpwnam("nobody").pw_uid
+    same(re.search(r"Uid:(.*)", status)[1].split(), [str(uid)] * 4, "uids")
+    same(re.search(r"Groups:(.*)", status)[1].split() in ([], [str(
+        pwd.getpwnam("nobody").pw_gid)]), True, "no more groups")
+    contains(site.ask(CHAT, "/status"), "not linked", "answer")
+
+
+def program(site, name, *args):
+    return subprocess.run([local_copy(site.folder, name), *args], text=True,
+                          capture_output=True, timeout=20,
+                          stdin=subprocess.DEVNULL, **unprivileged())
+
+
+@case("-n checks settings and token file and asks nobody; -V names it")
+def _(site):
+    for name in ("notify-bot", "notify-telegram"):
+        since = site.api.mark()
+        done = program(site, name, "-c", site.conf.file, "-n")
+        same(done.returncode, 0, f"exit of {done}")
+        done = program(site, name, "-V")
+        same(done.returncode, 0, f"exit of {done}")
+        true(re.fullmatch(rf"{name} \d\S*\n", done.stdout), done.stdout)
+        same(site.api.mark(), since, "requests")
+
+
+@case("a token file that is missing, empty, odd or not set stops the start")
+def _(site):
+    secret = site.api.token
+    for content in (None, "", "\n", "two words", secret + "\n" + secret,
+                    secret + "/x", "x" * 5000, secret[:-1] + "\u00fc"):
+        os.unlink(site.token_file)
+        if content is not None:
+            site.write_token(content)
+        for args in (["-n"], ["-f"]):
+            done = program(site, "notify-bot", "-c", site.conf.file, *args)
+            same(done.returncode, 78, f"exit with {content!r}: {done}")
+            contains(done.stderr, site.token_file, "standard error")
+            lacks(done.stderr + done.stdout, site.api.secret, "output")
+        if content is None:
+            site.write_token("x")
+    site.settings(token_file=None)
+    done = program(site, "notify-bot", "-c", site.conf.file, "-f")
+    same(done.returncode, 78, f"exit of {done}")
+    contains(done.stderr, "token_file", "standard error")
+
+
+run(Site)

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""The ordinary path against an API that was written elsewhere.
+
+telegram-test-api (npm) is installed into the folder $NM_NODE, build/node by
+default, if it is not there. It injects no errors, and ignores offset and
+timeout."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import fcntl  # noqa: E402
+import json  # noqa: E402
+import shutil  # noqa: E402
+import socket  # noqa: E402
+import subprocess  # noqa: E402
+import time  # noqa: E402
+import urllib.request  # noqa: E402
+
+from milter import HERE  # noqa: E402
+from postfix import free_ports  # noqa: E402
+from roster import ANN, BALANCE, OLGA, entitled  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+from telegram import ChatLab, case, run  # noqa: E402
+
+PACKAGE = "telegram-test-api@4.2.1"
+NODE = os.path.abspath(os.environ.get("NM_NODE") or os.path.join(
+    HERE, "..", "..", "..", "build", "node"))
+SERVER = """\
+const Server = require("telegram-test-api");
+new (Server.default || Server)({host: "127.0.0.1", storeTimeout: 600,
+    port: Number(process.argv[1])}).start();
+"""
+CHAT = 7001
+
+
+def missing():
+    """Why the package cannot be had, or None once it is there."""
+    for name in ("node", "npm"):
+        if shutil.which(name) is None:
+            return f"needs {name}"
+    os.makedirs(NODE, exist_ok=True)
+    with open(os.path.join(NODE, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # another test may be at it
+        if os.path.isdir(os.path.join(NODE, "node_modules",
+                                      "telegram-test-api", "lib")):
+            return None
+        done = subprocess.run(
+            ["npm", "install", "--prefix", NODE, "--no-audit", "--no-fund",
+             PACKAGE], capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        return f"npm does not install {PACKAGE}: " + " ".join(
+            done.stderr.split())[-200:]
+    return None
+
+
+class Elsewhere(ChatLab):
+    """A lab whose API is the other one."""
+
+    node = None
+
+    def _start(self):
+        super()._start()
+        self.port = free_ports(["127.0.0.1"])[0]
+        self.node = subprocess.Popen(
+            ["node", "-e", SERVER, str(self.port)], cwd=NODE,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "NODE_PATH": os.path.join(NODE,
+                                                         "node_modules")})
+        self.until(self.listens, "node listens", timeout=30)
+
+    def listens(self):
+        if self.node.poll() is not None:
+            raise RuntimeError(f"node ends with {self.node.returncode}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        if self.node is not None:
+            self.node.kill()
+            self.node.wait()
+            self.node = None
+        super().stop()
+
+    def set_up(self, folder, conf):
+        super().set_up(folder, conf)
+        if self.node is not None:
+            conf.defaults.update(api=f"http://127.0.0.1:{self.port}")
+
+    def client(self, method, **body):
+        """The client's side of it, as its telegramClient does it."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/{method}",
+            json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def write(self, text):
+        person = {"id": CHAT, "first_name": "Ann", "username": "ann"}
+        self.client(
+            "sendCommand", botToken=self.api.token, date=int(time.time()),
+            text=text, chat={**person, "type": "private"},
+            entities=[{"type": "bot_command", "offset": 0,
+                       "length": len(text.split(" ")[0])}],
+            **{"from": {**person, "is_bot": False}})
+
+    def read(self):
+        """What the chat has got since it was read."""
+        found = self.client("getUpdates", token=self.api.token, chatId=CHAT)
+        return [update["message"] for update in found["result"]]
+
+    def wait_read(self):
+        return self.until(self.read, "a message in the chat")
+
+
+@case("what connect gives is opened in a chat, which is linked and told so")
+def _(site):
+    site.bot.start()
+    site.write("/start " + site.connect_token("acme", ANN))
+    message, = site.wait_read()
+    contains(message["text"], ANN, "answer")
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+    site.write("/status")
+    contains(site.wait_read()[0]["text"], "acme", "answer to /status")
+    site.write("/stop")
+    contains(site.wait_read()[0]["text"], "acme", "answer to /stop")
+    same(site.chats(), {}, "links")
+
+
+@case("a message arrives in the chat as text, once")
+def _(site):
+    site.bot.start()
+    site.write("/start " + site.connect_token("acme", ANN))
+    site.wait_read()
+    result = site.tell([OLGA], body="You owe 5 < 6 & 7 \u20ac.\n", headers=(
+        "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit"))
+    message, = site.wait_read()
+    site.postfix.settle()
+    same(result.recipients(), sorted(entitled(BALANCE, "acme")), "by mail")
+    same(site.read(), [], "more messages")
+    lines = message["text"].split("\n")
+    same(lines[0], f"Notice {result.mark}", "first line")
+    contains(lines, "You owe 5 < 6 & 7 \u20ac.", "lines")
+    true(lines[-1].startswith("Balance and payments \u00b7 acme"), "last line")
+    same(message["entities"], [{"type": "bold", "offset": 0,
+                                "length": len(lines[0])}], "entities")
+    same([d.outcomes for d in site.deliveries(result)], [["sent"]],
+         "outcomes")
+
+
+reason = missing()
+if reason:
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+run(Elsewhere)

@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""What people say to the bot links their chats, and ends that again."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import hashlib  # noqa: E402
+import re  # noqa: E402
+import time  # noqa: E402
+
+from botapi import BLOCKED  # noqa: E402
+from roster import ADAM, ANN, BALANCE, BEA, OLGA, OTTO  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
+from telegram import NAME, Site, case, expired, run  # noqa: E402
+
+CHAT, OTHER = 7001, 7002
+GROUP = -1001234567890
+TOKEN = "AAAAbbbbCCCCdddd0000-_"        # in form, but of nobody
+
+
+def two_chats(site):
+    site.api.person(CHAT)
+    site.api.person(OTHER, "Bea")
+    site.bot.start()
+
+
+def linked(site, account, address, chat):
+    """The user is given a link and opens it in CHAT; the bot's answer."""
+    answer = site.ask(chat, "/start " + site.connect_token(account, address))
+    same(site.chats().get((account, address)), chat, f"chat of {address}")
+    return answer
+
+
+def refuses(site, chat, token):
+    """The bot must link nothing for TOKEN and say how to get another; its
+    answer."""
+    before = site.chats()
+    answer = site.ask(chat, f"/start {token}")
+    same(site.chats(), before, f"links after /start {token}")
+    contains(answer.lower(), "new", f"answer to /start {token}")
+    lacks(answer, "now linked", f"answer to /start {token}")
+    return answer
+
+
+@case("who opens the link that connect gave is linked, and told as whom")
+def _(site):
+    two_chats(site)
+    text = site.connected("acme", ANN)
+    found = re.search(r"https://t\.me/(\w+)\?start=([A-Za-z0-9_-]+)(?=\s)",
+                      text)
+    same((found[1], len(found[2])), (NAME, 22), "bot and length of the token")
+    answer = site.ask(CHAT, "/start " + found[2])
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+    for part in ("acme", ANN):
+        contains(answer, part, "answer")
+
+
+@case("a link is recorded: which user, in which account, by whom")
+def _(site):
+    two_chats(site)
+    got = site.new(lambda: linked(site, "acme", ANN, CHAT))
+    same([entry[1:4] for entry in got], [("acme", "telegram-link", ANN)],
+         "changes")
+    true(got[0][0], "an actor")
+
+
+@case("a token is good once")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    site.ask(CHAT, f"/start {token}")
+    refuses(site, OTHER, token)
+    refuses(site, CHAT, token)
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+
+
+@case("two who open one link at the same time do not both get it")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    site.api.say(CHAT, f"/start {token}")
+    site.api.say(OTHER, f"/start {token}")
+    site.api.wait_text(CHAT)
+    contains(site.api.wait_text(OTHER)[0].lower(), "new", "second answer")
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+
+
+@case("a token that has expired links nothing")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    (expires,), = site.sql("SELECT expires - ? FROM token", time.time())
+    true(880 < expires <= 900, f"expires in {expires:.0f} s, want 15 minutes")
+    expired(site)
+    refuses(site, CHAT, token)
+
+
+@case("a token that nobody was given links nothing")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    for wrong in (TOKEN, token[:-1], token + "A", token.swapcase(), digest,
+                  "x" * 64, "x" * 3000, "'; DROP TABLE link; --", "%s%n",
+                  "\u00fc" * 22, "\U0001f600"):
+        refuses(site, CHAT, wrong)
+    answer = site.ask(CHAT, f"/start {token}")
+    contains(answer, ANN, "answer to the right one")
+
+
+@case("a token of a user who was removed links nothing")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    site.ok("user", "remove", "acme", ANN, as_=OLGA)
+    refuses(site, CHAT, token)
+    site.ok("user", "add", "acme", ANN)
+    refuses(site, CHAT, token)
+
+
+@case("a token of who may have no chat any more links nothing")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    site.ok("user", "role", "acme", ANN, "subscriber")
+    refuses(site, CHAT, token)
+    token = site.connect_token("beta", BEA)
+    site.ok("unsubscribe", "beta", BALANCE, BEA, "--confirm", BEA, as_=OTTO)
+    refuses(site, CHAT, token)
+
+
+@case("a new token makes the older one of the same user void")
+def _(site):
+    two_chats(site)
+    old, new = (site.connect_token("acme", ANN) for _ in range(2))
+    other = site.connect_token("beta", BEA)
+    refuses(site, CHAT, old)
+    contains(site.ask(CHAT, f"/start {new}"), ANN, "answer")
+    contains(site.ask(OTHER, f"/start {other}"), BEA, "answer")
+
+
+@case("who links another chat has the new one alone")
+def _(site):
+    two_chats(site)
+    linked(site, "acme", ANN, CHAT)
+    linked(site, "acme", ANN, OTHER)
+    same(site.chats(), {("acme", ANN): OTHER}, "links")
+    lacks(site.ask(CHAT, "/status"), ANN, "status in the old chat")
+
+
+@case("one chat of two users is told both, and ends both")
+def _(site):
+    two_chats(site)
+    linked(site, "acme", OLGA, CHAT)
+    linked(site, "beta", OTTO, CHAT)
+    linked(site, "beta", BEA, OTHER)
+    status = site.ask(CHAT, "/status")
+    for part in ("acme", OLGA, "beta", OTTO):
+        contains(status, part, "status")
+    lacks(status, BEA, "status")
+    answers = []
+    got = site.new(lambda: answers.append(site.ask(CHAT, "/stop")))
+    same(sorted(entry[1:4] for entry in got),
+         [("acme", "telegram-end", OLGA), ("beta", "telegram-end", OTTO)],
+         "changes")
+    for part in ("acme", "beta"):
+        contains(answers[0], part, "answer to /stop")
+    same(site.chats(), {("beta", BEA): OTHER}, "links")
+    same(site.notices(), [], "notices to who has ended it")
+
+
+@case("/status names account and address of the link, /stop forgets it")
+def _(site):
+    two_chats(site)
+    linked(site, "acme", ANN, CHAT)
+    for part in ("acme", ANN):
+        contains(site.ask(CHAT, "/status"), part, "status")
+    site.ask(CHAT, "/stop")
+    same(site.chats(), {}, "links")
+    lacks(site.ask(CHAT, "/status"), ANN, "status afterwards")
+
+
+@case("/status and /stop in a chat without a link say that there is none")
+def _(site):
+    two_chats(site)
+    linked(site, "acme", ANN, OTHER)
+    for command in ("/status", "/stop"):
+        got = site.new(lambda: contains(site.ask(CHAT, command), "not linked",
+                                        f"answer to {command}"))
+        same(got, [], "changes")
+    same(site.chats(), {("acme", ANN): OTHER}, "links")
+
+
+@case("anything else is answered with help, and changes nothing")
+def _(site):
+    two_chats(site)
+    linked(site, "acme", ANN, CHAT)
+    wanted = site.ask(CHAT, "/start")
+    for part in ("/stop", "/status"):
+        contains(wanted, part, "help")
+    for text in ("/help", "hello", "/stopp", "/stopping", "stop", "/ stop",
+                 "/starting", "/statuses", "x" * 4096, "/", "\u00ab/stop\u00bb",
+                 "please /stop"):
+        same(site.ask(CHAT, text), wanted, f"answer to {text[:40]}")
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+
+
+@case("commands are understood with spaces behind, and in the bot's name")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    contains(site.ask(CHAT, f"/start@{NAME}  {token} "), ANN, "answer")
+    contains(site.ask(CHAT, f"/status@{NAME}"), ANN, "answer")
+    contains(site.ask(CHAT, "/status \n"), ANN, "answer")
+    contains(site.ask(CHAT, "/stop  now"), ANN, "answer")
+    same(site.chats(), {}, "links")
+
+
+@case("what has no text is passed over, and what comes next is answered")
+def _(site):
+    two_chats(site)
+    site.api.say(CHAT, sticker={"emoji": "\U0001f600"})
+    site.api.say(CHAT, photo=[], caption="/stop")
+    site.api.say(CHAT, new_chat_title="x")
+    site.api.say(CHAT, "/status", kind="edited_message")
+    site.api.say(CHAT, "/status", kind="channel_post")
+    contains(site.ask(OTHER, "/status"), "not linked", "answer")
+    last = site.api.next_update
+    site.api.wait(lambda: not site.api.updates, "all are confirmed")
+    same(site.api.asked("getUpdates")[-1].params.get("offset"), last,
+         "offset")
+
+
+@case("a group is refused, and its members cannot link it with another")
+def _(site):
+    two_chats(site)
+    for kind in ("group", "supergroup"):
+        site.api.group(GROUP, kind)
+        token = site.connect_token("acme", ANN)
+        answer = site.ask(GROUP, f"/start@{NAME} {token}", person=CHAT)
+        contains(answer.lower(), "private", f"answer in a {kind}")
+        same(site.chats(), {}, "links")
+
+
+@case("with allow_groups a group is linked")
+def _(site):
+    site.settings(allow_groups="yes")
+    two_chats(site)
+    site.api.group(GROUP)
+    token = site.connect_token("acme", ANN)
+    answer = site.ask(GROUP, f"/start@{NAME} {token}", person=CHAT)
+    contains(answer, ANN, "answer")
+    same(site.chats(), {("acme", ANN): GROUP}, "links")
+    contains(site.ask(GROUP, f"/stop@{NAME}", person=CHAT), "acme", "answer")
+    same(site.chats(), {}, "links")
+
+
+@case("what people say to each other in a group is not answered")
+def _(site):
+    site.settings(allow_groups="yes")
+    two_chats(site)
+    site.api.group(GROUP)
+    for text in ("hello", "stop", "see /status"):
+        site.api.say(GROUP, text, person=CHAT)
+    site.ask(CHAT, "/status")
+    same(site.api.texts(GROUP), [], "texts to the group")
+
+
+@case("a link stands although the answer could not be sent",
+      expect="not sent|blocked")
+def _(site):
+    two_chats(site)
+    site.api.fail(BLOCKED)
+    token = site.connect_token("acme", ANN)
+    site.api.say(CHAT, f"/start {token}")
+    contains(site.ask(OTHER, "/status"), "not linked", "next answer")
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+
+
+@case("the database has a token's SHA-256, and no file has the token")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    same(site.sql("SELECT hash FROM token"), [(digest,)], "hashes")
+
+    def seen():
+        return [name for where, _, names in os.walk(site.folder)
+                for name in names
+                if token.encode() in open(os.path.join(where, name),
+                                          "rb").read()]
+    same(seen(), [], "files with the token")
+    site.ask(CHAT, f"/start {token}x")
+    site.ask(CHAT, f"/start {token}")
+    same(seen(), [], "files with the token, once it was used")
+    same(site.sql("SELECT count(*) FROM token"), [(0,)], "tokens left")
+
+
+@case("texts go to the chat as they are, without a parse_mode")
+def _(site):
+    two_chats(site)
+    address = "a_b*c`d&f@acme.example"
+    site.ok("user", "add", "acme", address)
+    site.ok("subscribe", "acme", BALANCE, address, as_=ADAM)
+    contains(linked(site, "acme", address, CHAT), address, "answer")
+    contains(site.ask(CHAT, "/status"), address, "status")
+    for request in site.api.asked():
+        lacks(request.params, "parse_mode", "request")
+        same(request.status, 200, f"status of {request}")
+
+
+run(Site)

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""While a message waits for its chat, those that came later wait behind it."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import time  # noqa: E402
+
+import botapi  # noqa: E402
+from roster import ANN, BEA, OLGA, OTTO  # noqa: E402
+from tap import same  # noqa: E402
+from telegram import Site, case, mail, run  # noqa: E402
+
+CHAT, OTHER = 7001, 7002
+GROUP, SUPERGROUP = -4001, -1001234567890
+
+
+class Letter:
+    """A message that arrived AGO seconds before now."""
+
+    def __init__(self, site, link, qid, ago, account="acme"):
+        self.site, self.link, self.qid = site, link, qid
+        self.data = mail(subject=qid, account=account,
+                         arrived=int(time.time()) - ago)
+
+    def run(self):
+        return self.site.agent(self.link, self.data, self.qid)
+
+    def must(self, *want):
+        return self.run().must(*want)
+
+    def fails(self, answer=botapi.INTERNAL, outcome="again"):
+        self.site.api.fail(answer)
+        return self.must(75, outcome)
+
+
+@case("a later message waits until the earlier is sent, and asks nobody")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first.fails()
+    for _ in range(2):
+        second.must(75, "waiting")
+    same(len(site.api.asked()), 1, "requests")
+    first.must(0, "sent")
+    second.must(0, "sent")
+    same([t.split("\n")[0] for t in site.api.texts(CHAT)], ["A1", "A2"],
+         "order")
+
+
+@case("whatever the earlier waits for, the later waits behind it")
+def _(site):
+    for answer, outcome in ((botapi.too_many(60), "later"),
+                            (botapi.UNAUTHORIZED, "token"),
+                            (botapi.CUT, "again"),
+                            (botapi.NOT_FOUND, "strike")):
+        site.reset()
+        ann = site.link_to("acme", ANN, CHAT)
+        first, second = (Letter(site, ann, "A1", 20),
+                         Letter(site, ann, "A2", 10))
+        first.fails(answer, outcome)
+        second.must(75, "waiting")
+        first.must(0, "sent")
+        second.must(0, "sent")
+
+
+@case("an earlier message goes past a later one that waits")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    second.fails()
+    first.must(0, "sent")
+    second.must(0, "sent")
+
+
+@case("of two that came in the same second the lower queue id is the earlier")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = (Letter(site, ann, "4XAB3z1", 20),
+                     Letter(site, ann, "4XAB3z2", 20))
+    second.data = first.data
+    first.fails()
+    second.must(75, "waiting")
+    first.must(0, "sent")
+    second.fails()
+    first.must(0, "sent")
+    second.must(0, "sent")
+
+
+@case("three or more come in their order, however often they are tried")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    letters = [Letter(site, ann, f"A{i}", 90 - i) for i in range(6)]
+    with site.api.away():
+        for letter in reversed(letters):
+            same(letter.run().code, 75, "exit")
+    waiting = [letters[i] for i in (3, 0, 5, 1, 4, 2)]
+    while waiting:
+        before = len(waiting)
+        waiting = [letter for letter in waiting if letter.run().code]
+        same(len(waiting) < before, True, "one was sent")
+    same([t.split("\n")[0] for t in site.api.texts(CHAT)],
+         [letter.qid for letter in letters], "order")
+
+
+@case("another chat is not held up")
+def _(site):
+    ann, olga = (site.link_to("acme", ANN, CHAT),
+                 site.link_to("acme", OLGA, OTHER))
+    Letter(site, ann, "A1", 20).fails()
+    Letter(site, olga, "A1", 20).must(0, "sent")
+    Letter(site, olga, "A2", 10).must(0, "sent")
+
+
+@case("the order is that of the chat, whoever of its users is meant")
+def _(site):
+    ann, otto = (site.link_to("acme", ANN, CHAT),
+                 site.link_to("beta", OTTO, CHAT))
+    first = Letter(site, ann, "A1", 20)
+    second = Letter(site, otto, "A2", 10, "beta")
+    first.fails()
+    second.must(75, "waiting")
+    first.must(0, "sent")
+    second.must(0, "sent")
+
+
+@case("one that is given up lets the next pass: it got too old")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = Letter(site, ann, "A1", 200), Letter(site, ann, "A2", 10)
+    first.fails()
+    second.must(75, "waiting")
+    site.settings(max_age="100s")
+    first.must(0, "old")
+    second.must(0, "sent")
+
+
+@case("one that is given up lets the next pass: its link has ended")
+def _(site):
+    ann, otto = (site.link_to("acme", ANN, CHAT),
+                 site.link_to("beta", OTTO, CHAT))
+    first = Letter(site, ann, "A1", 20)
+    second = Letter(site, otto, "A2", 10, "beta")
+    first.fails()
+    site.ok("telegram", "disable", "acme", as_=ANN)
+    first.must(0, "no-link")
+    second.must(0, "sent")
+
+
+@case("one that is given up lets the next pass: its user is not entitled")
+def _(site):
+    bea, otto = (site.link_to("beta", BEA, CHAT),
+                 site.link_to("beta", OTTO, CHAT))
+    first = Letter(site, bea, "A1", 20, "beta")
+    second = Letter(site, otto, "A2", 10, "beta")
+    first.fails()
+    site.sql("DELETE FROM subscription WHERE user ="
+             " (SELECT id FROM user WHERE address = ?)", BEA)
+    first.must(0, "not-entitled")
+    second.must(0, "sent")
+
+
+@case("one that is given up lets the next pass: the API refuses it")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first.fails()
+    site.api.fail(botapi.NO_RIGHTS, times=2)
+    first.must(0, "refused")
+    second.must(0, "sent")
+
+
+@case("one that is given up lets the next pass: the link is made anew")
+def _(site):
+    ann, olga = (site.link_to("acme", ANN, CHAT),
+                 site.link_to("acme", OLGA, CHAT))
+    first, second = Letter(site, ann, "A1", 20), Letter(site, olga, "A2", 10)
+    first.fails(botapi.NOT_FOUND, "strike")
+    site.api.fail(botapi.NOT_FOUND, times=2)
+    first.must(75, "strike")
+    same(first.run().code, 0, "exit at the third strike")
+    same(list(site.chats()), [("acme", OLGA)], "links")
+    second.must(0, "sent")
+
+
+@case("one that was not tried for three hours holds up nobody")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first.fails()
+    now = int(time.time())
+    site.sql("UPDATE waiting SET tried = ?", now - 3 * 3600 + 60)
+    second.must(75, "waiting")
+    site.sql("UPDATE waiting SET tried = ? WHERE message = 'A1'",
+             now - 3 * 3600 - 60)
+    second.must(0, "sent")
+    first.must(0, "sent")
+
+
+@case("the order outlives the move of a group")
+def _(site):
+    site.api.group(GROUP, "group")
+    site.api.group(SUPERGROUP)
+    ann = site.link_to("acme", ANN, GROUP)
+    letters = [Letter(site, ann, f"A{i}", 90 - 10 * i) for i in range(3)]
+    letters[0].fails()
+    letters[1].must(75, "waiting")
+    site.api.blocked[GROUP] = botapi.migrated(SUPERGROUP)
+    same(letters[0].run().code, 0, "exit")
+    letters[2].must(75, "waiting")
+    letters[1].must(0, "sent")
+    letters[2].must(0, "sent")
+
+
+@case("nothing is kept of what was sent or given up")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = Letter(site, ann, "A1", 200), Letter(site, ann, "A2", 10)
+    first.fails()
+    second.must(75, "waiting")
+    site.settings(max_age="100s")
+    first.run()
+    second.run()
+    same(site.sql("SELECT message FROM waiting"), [], "rows that wait")
+
+
+run(Site)

@@ -1,0 +1,201 @@
+/*
+ * chattext - a mail as the text of a chat message
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gmime/gmime.h>
+#include <libxml/parser.h>
+
+#include "chattext.h"
+#include "failure.h"
+#include "mailtext.h"
+#include "plaintext.h"
+
+/* Ours, and short; if ever it is not, there is still room for the mail. */
+#define FOOTER_MAX 1024
+
+static const char rest_note[] = "… (the mail has the rest)";
+static const char empty_note[] = "(no subject, no text)";
+
+static int temporary(void);
+static int copy(int, int);
+static int spool(int, struct failure *);
+static void add(GString *, const char *);
+static GString *name_attachments(const struct mailtext *);
+static int compose(
+    struct mailtext *, const char *, struct chattext *, struct failure *);
+
+void
+chattext_start(void)
+{
+	g_mime_init();
+	xmlInitParser();
+}
+
+/* A file without a name, or -1 and errno. */
+static int
+temporary(void)
+{
+	const char *dir;
+	char *path;
+	int fd;
+
+	dir = getenv("TMPDIR");
+	if (dir == NULL || *dir != '/')
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return (fd);
+	/* Not every file system knows how. */
+	path = g_build_filename(dir, "chattext.XXXXXX", NULL);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd != -1)
+		unlink(path);
+	g_free(path);
+	return (fd);
+}
+
+static int
+copy(int from, int to)
+{
+	char buf[65536];
+	ssize_t n, done, put;
+
+	while ((n = read(from, buf, sizeof(buf))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (-1);
+		for (done = 0; done < n; done += put) {
+			put = write(to, buf + done, (size_t)(n - done));
+			if (put == -1 && errno == EINTR)
+				put = 0;
+			if (put == -1)
+				return (-1);
+		}
+	}
+	return (0);
+}
+
+/* The rest of a pipe in a file. A descriptor, or -1 and ${failure}. */
+static int
+spool(int fd, struct failure *failure)
+{
+	int file;
+
+	file = temporary();
+	if (file == -1 || copy(fd, file) != 0) {
+		failure_set(failure, FAILURE_IO,
+		    "the message cannot be kept in a temporary file: %s",
+		    strerror(errno));
+		if (file != -1)
+			close(file);
+		return (-1);
+	}
+	return (file);
+}
+
+/* Add a block, an empty line behind the one before. */
+static void
+add(GString *text, const char *block)
+{
+	if (*block == '\0')
+		return;
+	if (text->len > 0)
+		g_string_append(text, "\n\n");
+	g_string_append(text, block);
+}
+
+static GString *
+name_attachments(const struct mailtext *mt)
+{
+	GString *lines;
+	size_t i;
+
+	lines = g_string_new(NULL);
+	for (i = 0; i < mt->nattachments && i < MAILTEXT_NAMED; i++)
+		g_string_append_printf(
+		    lines, "%s[%s]", i == 0 ? "" : "\n", mt->attachments[i]);
+	if (mt->nattachments > MAILTEXT_NAMED)
+		g_string_append_printf(
+		    lines, "\nand %zu more", mt->nattachments - MAILTEXT_NAMED);
+	return (lines);
+}
+
+/* Put the blocks together; what the others leave is for the text. */
+static int
+compose(struct mailtext *mt, const char *footer, struct chattext *ct,
+    struct failure *failure)
+{
+	GString *whole, *attachments;
+	char *last;
+	size_t used;
+
+	last = plaintext_line(footer, FOOTER_MAX);
+	attachments = name_attachments(mt);
+	if (*mt->subject == '\0' && mt->text->len == 0 &&
+	    attachments->len == 0 && !mt->more)
+		g_string_assign(mt->text, empty_note);
+	used = plaintext_units(mt->subject) +
+	    plaintext_units(attachments->str) + plaintext_units(last) +
+	    3 * strlen("\n\n");
+	plaintext_cut(mt->text, CHATTEXT_UNITS_MAX - used, rest_note, mt->more);
+	whole = g_string_new(mt->subject);
+	add(whole, mt->text->str);
+	add(whole, attachments->str);
+	add(whole, last);
+	g_string_free(attachments, TRUE);
+	g_free(last);
+	ct->text = strdup(whole->str);
+	g_string_free(whole, TRUE);
+	if (ct->text == NULL)
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	ct->units = plaintext_units(ct->text);
+	ct->bold_units = plaintext_units(mt->subject);
+	return (0);
+}
+
+int
+chattext_read(
+    int fd, const char *footer, struct chattext *ct, struct failure *failure)
+{
+	struct mailtext mt;
+	off_t start;
+	int file, rc;
+
+	memset(ct, 0, sizeof(*ct));
+	file = -1;
+	start = lseek(fd, 0, SEEK_CUR);
+	if (start == -1) {
+		file = spool(fd, failure);
+		if (file == -1)
+			return (-1);
+		start = 0;
+	}
+	rc = mailtext_read(file == -1 ? fd : file, start, &mt, failure);
+	if (rc == 0)
+		rc = compose(&mt, footer, ct, failure);
+	mailtext_clear(&mt);
+	if (file != -1)
+		close(file);
+	return (rc);
+}
+
+void
+chattext_clear(struct chattext *ct)
+{
+	free(ct->text);
+	memset(ct, 0, sizeof(*ct));
+}
+
+size_t
+chattext_units(const char *s)
+{
+	return (plaintext_units(s));
+}

@@ -1,0 +1,564 @@
+/*
+ * mailtext - what a reader wants of a mail: subject, text, names of attachments
+ *
+ * The text is all text parts that are not attachments, in their order. Of a
+ * multipart/alternative one part is taken: when the next one ends, the better
+ * of the two is kept, so that nothing has to be remembered but texts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gmime/gmime.h>
+#include <uniconv.h>
+#include <unistr.h>
+
+#include "failure.h"
+#include "htmltext.h"
+#include "mailtext.h"
+#include "mimescan.h"
+#include "plaintext.h"
+
+/* Far more than can be shown; HTML has as much again in tags and styles. */
+#define PLAIN_MAX ((size_t)64 << 10)
+#define HTML_MAX ((size_t)1 << 20)
+/* Text parts that are read, and parts that are looked at. */
+#define TEXTS_MAX 64
+#define PARTS_MAX 10000
+/* For what is in no charset that is known. */
+#define FALLBACK "windows-1252"
+/* Multiparts whose kind is known; what is deeper is like multipart/mixed. */
+#define DEPTH_MAX 64
+
+enum kind {
+	KIND_MIXED,
+	KIND_ALTERNATIVE,
+	KIND_RELATED,
+	KIND_SIGNED,
+};
+
+struct level {
+	enum kind kind;
+	size_t first; /* the first text inside of it */
+	size_t split; /* the first text of the part that is being read */
+	bool empty;   /* no part has been found yet */
+};
+
+/* A text found. */
+struct found {
+	GString *text;
+	bool html;
+	bool cut; /* it has more than that */
+};
+
+struct reading {
+	struct mimescan *scan;
+	struct mailtext *mt;
+	GMimeObject *head; /* of the mail */
+	struct found texts[TEXTS_MAX];
+	size_t ntexts;
+	size_t tried;
+	struct level levels[DEPTH_MAX];
+	size_t depth;
+	size_t parts;
+};
+
+static bool is_type(GMimeObject *, const char *, const char *);
+static const char *name_of(GMimeObject *);
+static bool attached(GMimeObject *);
+static enum kind parent(const struct reading *);
+static size_t kept(const struct reading *);
+static bool is_text(const struct reading *, GMimeObject *);
+static bool is_ornament(const struct reading *, GMimeObject *);
+static bool is_utf8(const GByteArray *, bool);
+static GString *convert(const GByteArray *, const char *, bool);
+static GString *decode(GMimeObject *, const GByteArray *, bool *);
+static bool parameter_is(GMimeObject *, const char *, const char *);
+static int read_text(
+    struct reading *, const struct mimescan_part *, struct failure *);
+static char *embedded_subject(
+    struct reading *, const struct mimescan_part *, struct failure *);
+static void describe_size(int64_t, char *, size_t);
+static int read_attachment(
+    struct reading *, const struct mimescan_part *, struct failure *);
+static int read_leaf(
+    struct reading *, const struct mimescan_part *, struct failure *);
+static void enter(struct reading *, GMimeObject *);
+static void leave(struct reading *);
+static int rank(const struct reading *, size_t, size_t);
+static void drop(struct reading *, size_t, size_t);
+static void settle(struct reading *);
+static int walk(struct reading *, struct failure *);
+
+static bool
+is_type(GMimeObject *head, const char *type, const char *subtype)
+{
+	return (g_mime_content_type_is_type(
+	    g_mime_object_get_content_type(head), type, subtype));
+}
+
+/* The file name, or NULL. */
+static const char *
+name_of(GMimeObject *head)
+{
+	const char *name;
+
+	name =
+	    g_mime_object_get_content_disposition_parameter(head, "filename");
+	if (name == NULL || *name == '\0')
+		name = g_mime_object_get_content_type_parameter(head, "name");
+	return (name == NULL || *name == '\0' ? NULL : name);
+}
+
+static bool
+attached(GMimeObject *head)
+{
+	const char *disposition;
+
+	disposition = g_mime_object_get_disposition(head);
+	return (disposition != NULL &&
+	    g_ascii_strcasecmp(disposition, "attachment") == 0);
+}
+
+/* What the part that is being read is a part of. */
+static enum kind
+parent(const struct reading *r)
+{
+	if (r->depth == 0 || r->depth > DEPTH_MAX)
+		return (KIND_MIXED);
+	return (r->levels[r->depth - 1].kind);
+}
+
+static size_t
+kept(const struct reading *r)
+{
+	size_t i, len;
+
+	for (i = len = 0; i < r->ntexts; i++)
+		len += r->texts[i].text->len;
+	return (len);
+}
+
+/* Is it text to be read, rather than a file that is text? */
+static bool
+is_text(const struct reading *r, GMimeObject *head)
+{
+	if (attached(head) || !is_type(head, "text", "*"))
+		return (false);
+	if (!is_type(head, "text", "plain") && !is_type(head, "text", "html"))
+		return (r->depth == 0);
+	return (name_of(head) == NULL || r->ntexts == 0 ||
+	    parent(r) == KIND_ALTERNATIVE);
+}
+
+/* Is it something that serves the text: another form of it, a picture in it,
+ * a signature under it? */
+static bool
+is_ornament(const struct reading *r, GMimeObject *head)
+{
+	if (attached(head) && parent(r) != KIND_SIGNED)
+		return (false);
+	switch (parent(r)) {
+	case KIND_MIXED:
+		return (false);
+	case KIND_ALTERNATIVE:
+		return (true);
+	case KIND_RELATED:
+		return (is_type(head, "image", "*") || name_of(head) == NULL);
+	case KIND_SIGNED:
+		return (is_type(head, "application", "pgp-signature") ||
+		    is_type(head, "application", "pkcs7-signature") ||
+		    is_type(head, "application", "x-pkcs7-signature"));
+	}
+	return (false);
+}
+
+/* Is it UTF-8? A character at the end may be ${cut}. */
+static bool
+is_utf8(const GByteArray *bytes, bool cut)
+{
+	const uint8_t *bad;
+	ucs4_t c;
+	size_t left;
+
+	bad = u8_check(bytes->data, bytes->len);
+	if (bad == NULL)
+		return (true);
+	left = (size_t)(bytes->data + bytes->len - bad);
+	return (cut && u8_mbtoucr(&c, bad, left) == -2);
+}
+
+/*
+ * Text in ${charset}, which may be NULL, as UTF-8, as far as it is valid. NULL
+ * if the charset is unknown, or none is named, and it is not UTF-8.
+ */
+static GString *
+convert(const GByteArray *bytes, const char *charset, bool cut)
+{
+	GString *text;
+	uint8_t *utf8;
+	size_t len;
+
+	/* Who uses what is beyond ASCII does not mean ASCII; and nobody means
+	 * the controls that Latin 1 has there. */
+	if (charset != NULL && g_ascii_strcasecmp(charset, "us-ascii") == 0)
+		charset = NULL;
+	if (charset != NULL && g_ascii_strcasecmp(charset, "iso-8859-1") == 0)
+		charset = FALLBACK;
+	if (charset != NULL &&
+	    (g_ascii_strcasecmp(charset, "utf-8") == 0 ||
+		g_ascii_strcasecmp(charset, "utf8") == 0))
+		return (g_string_new_len((char *)bytes->data, bytes->len));
+	utf8 = NULL;
+	if (charset != NULL)
+		utf8 = u8_conv_from_encoding(g_mime_charset_iconv_name(charset),
+		    iconveh_question_mark, (char *)bytes->data, bytes->len,
+		    NULL, NULL, &len);
+	if (utf8 != NULL) {
+		text = g_string_new_len((char *)utf8, (gssize)len);
+		free(utf8);
+		return (text);
+	}
+	if (is_utf8(bytes, cut))
+		return (g_string_new_len((char *)bytes->data, bytes->len));
+	return (NULL);
+}
+
+/* The bytes of a text part as clean text. ${cut}: they are not all there; set
+ * if not all of their text is. */
+static GString *
+decode(GMimeObject *head, const GByteArray *bytes, bool *cut)
+{
+	const char *charset;
+	GString *utf8, *text;
+	bool html, more;
+
+	html = is_type(head, "text", "html");
+	charset = g_mime_object_get_content_type_parameter(head, "charset");
+	utf8 = convert(bytes, charset, *cut);
+	more = false;
+	if (utf8 == NULL && html) {
+		/* It may say so itself. */
+		text = htmltext_read(
+		    (char *)bytes->data, bytes->len, false, PLAIN_MAX, &more);
+	} else {
+		if (utf8 == NULL)
+			utf8 = convert(bytes, FALLBACK, *cut);
+		if (utf8 == NULL)
+			utf8 = g_string_new(NULL);
+		text = plaintext_clean(utf8->str, utf8->len);
+		g_string_free(utf8, TRUE);
+		if (!html)
+			return (text);
+		utf8 = text;
+		text =
+		    htmltext_read(utf8->str, utf8->len, true, PLAIN_MAX, &more);
+	}
+	if (utf8 != NULL)
+		g_string_free(utf8, TRUE);
+	utf8 = plaintext_clean(text->str, text->len);
+	g_string_free(text, TRUE);
+	*cut = *cut || more;
+	return (utf8);
+}
+
+static bool
+parameter_is(GMimeObject *head, const char *name, const char *value)
+{
+	const char *is;
+
+	is = g_mime_object_get_content_type_parameter(head, name);
+	return (is != NULL && g_ascii_strcasecmp(is, value) == 0);
+}
+
+/* Add the text of a part to those found, unless there is none in it. */
+static int
+read_text(struct reading *r, const struct mimescan_part *part,
+    struct failure *failure)
+{
+	GByteArray *bytes;
+	GString *text;
+	bool html, cut;
+	int rc;
+
+	if (r->tried == TEXTS_MAX || kept(r) > PLAIN_MAX) {
+		r->mt->more = true;
+		return (0);
+	}
+	r->tried++;
+	html = is_type(part->head, "text", "html");
+	bytes = g_byte_array_new();
+	rc = mimescan_content(
+	    r->scan, part, html ? HTML_MAX : PLAIN_MAX, bytes, NULL, failure);
+	cut = rc == 1;
+	text = rc == -1 ? NULL : decode(part->head, bytes, &cut);
+	g_byte_array_free(bytes, TRUE);
+	if (text == NULL)
+		return (-1);
+	if (!html && parameter_is(part->head, "format", "flowed"))
+		plaintext_unflow(
+		    text, parameter_is(part->head, "delsp", "yes"));
+	plaintext_tidy(text);
+	if (text->len == 0 && !cut) {
+		g_string_free(text, TRUE);
+		return (0);
+	}
+	r->texts[r->ntexts].text = text;
+	r->texts[r->ntexts].html = html;
+	r->texts[r->ntexts].cut = cut;
+	r->ntexts++;
+	return (0);
+}
+
+/* The subject of a message inside of the mail, or NULL. */
+static char *
+embedded_subject(struct reading *r, const struct mimescan_part *part,
+    struct failure *failure)
+{
+	GByteArray *bytes;
+	GMimeObject *head;
+	char *subject, *end;
+	size_t len;
+
+	bytes = g_byte_array_new();
+	subject = NULL;
+	if (mimescan_content(r->scan, part, PLAIN_MAX, bytes, NULL, failure) !=
+	    -1) {
+		g_byte_array_append(bytes, (const guint8 *)"\n\n", 3);
+		len = bytes->len - 1;
+		end = strstr((char *)bytes->data, "\n\r\n");
+		if (end != NULL)
+			len = (size_t)(end + 3 - (char *)bytes->data);
+		end = strstr((char *)bytes->data, "\n\n");
+		if (end != NULL && (size_t)(end - (char *)bytes->data) < len)
+			len = (size_t)(end + 2 - (char *)bytes->data);
+		head = mimescan_head(r->scan, (char *)bytes->data, len);
+		subject = mimescan_header(r->scan, head, "Subject");
+		g_object_unref(head);
+	}
+	g_byte_array_free(bytes, TRUE);
+	return (subject);
+}
+
+/* 512 B, 12.3 kB, 1.0 MB: units of a thousand, as mail programs count. */
+static void
+describe_size(int64_t size, char *buf, size_t len)
+{
+	static const char *const units[] = {"kB", "MB", "GB", "TB"};
+	double value;
+	size_t i;
+
+	if (size < 1000) {
+		snprintf(buf, len, "%d B", (int)size);
+		return;
+	}
+	value = (double)size / 1000;
+	for (i = 0; value >= 999.95 && i < 3; i++)
+		value /= 1000;
+	snprintf(buf, len, "%.1f %s", value, units[i]);
+}
+
+static int
+read_attachment(struct reading *r, const struct mimescan_part *part,
+    struct failure *failure)
+{
+	GMimeContentType *type;
+	char *raw, *name;
+	char size[32];
+	int64_t octets;
+
+	if (r->mt->nattachments++ >= MAILTEXT_NAMED)
+		return (0);
+	if (mimescan_content(r->scan, part, 0, NULL, &octets, failure) == -1)
+		return (-1);
+	type = g_mime_object_get_content_type(part->head);
+	raw = g_strdup(name_of(part->head));
+	if (raw == NULL && is_type(part->head, "message", "rfc822"))
+		raw = embedded_subject(r, part, failure);
+	name = plaintext_line(raw == NULL ? "" : raw, MAILTEXT_NAME_MAX);
+	g_free(raw);
+	if (*name == '\0') {
+		g_free(name);
+		raw = g_mime_content_type_get_mime_type(type);
+		name = plaintext_line(raw, MAILTEXT_NAME_MAX);
+		g_free(raw);
+	}
+	describe_size(octets, size, sizeof(size));
+	r->mt->attachments[r->mt->nattachments - 1] =
+	    g_strdup_printf("%s, %s", name, size);
+	g_free(name);
+	return (0);
+}
+
+static int
+read_leaf(struct reading *r, const struct mimescan_part *part,
+    struct failure *failure)
+{
+	if (is_type(part->head, "multipart", "*")) {
+		r->mt->more = true;
+		return (0);
+	}
+	if (is_text(r, part->head))
+		return (read_text(r, part, failure));
+	if (is_ornament(r, part->head))
+		return (0);
+	return (read_attachment(r, part, failure));
+}
+
+static void
+enter(struct reading *r, GMimeObject *head)
+{
+	struct level *l;
+
+	if (r->depth++ >= DEPTH_MAX)
+		return;
+	l = &r->levels[r->depth - 1];
+	l->kind = KIND_MIXED;
+	if (is_type(head, "multipart", "alternative"))
+		l->kind = KIND_ALTERNATIVE;
+	else if (is_type(head, "multipart", "related"))
+		l->kind = KIND_RELATED;
+	else if (is_type(head, "multipart", "signed"))
+		l->kind = KIND_SIGNED;
+	l->first = l->split = r->ntexts;
+	l->empty = true;
+}
+
+static void
+leave(struct reading *r)
+{
+	/* Whatever was in it cannot be read. */
+	if (r->depth <= DEPTH_MAX && r->levels[r->depth - 1].empty)
+		r->mt->more = true;
+	r->depth--;
+}
+
+/* How welcome these texts are to a reader without HTML. */
+static int
+rank(const struct reading *r, size_t from, size_t to)
+{
+	size_t plain, html;
+
+	for (plain = html = 0; from < to; from++) {
+		if (r->texts[from].html)
+			html++;
+		else
+			plain++;
+	}
+	if (plain > 0)
+		return (html > 0 ? 2 : 3);
+	return (html > 0 ? 1 : 0);
+}
+
+static void
+drop(struct reading *r, size_t from, size_t to)
+{
+	size_t i;
+
+	for (i = from; i < to; i++)
+		g_string_free(r->texts[i].text, TRUE);
+	memmove(r->texts + from, r->texts + to,
+	    (r->ntexts - to) * sizeof(r->texts[0]));
+	r->ntexts -= to - from;
+}
+
+/* A part has ended. Of alternatives the better one stays. */
+static void
+settle(struct reading *r)
+{
+	struct level *l;
+
+	if (r->depth == 0 || r->depth > DEPTH_MAX)
+		return;
+	l = &r->levels[r->depth - 1];
+	l->empty = false;
+	if (l->kind == KIND_ALTERNATIVE) {
+		if (rank(r, l->split, r->ntexts) > rank(r, l->first, l->split))
+			drop(r, l->first, l->split);
+		else
+			drop(r, l->split, r->ntexts);
+	}
+	l->split = r->ntexts;
+}
+
+static int
+walk(struct reading *r, struct failure *failure)
+{
+	struct mimescan_part part;
+
+	for (;;) {
+		switch (mimescan_next(r->scan, &part, failure)) {
+		case MIMESCAN_ENTER:
+			if (r->head == NULL)
+				r->head = g_object_ref(part.head);
+			enter(r, part.head);
+			break;
+		case MIMESCAN_LEAF:
+			if (r->head == NULL)
+				r->head = g_object_ref(part.head);
+			if (read_leaf(r, &part, failure) != 0)
+				return (-1);
+			settle(r);
+			break;
+		case MIMESCAN_LEAVE:
+			leave(r);
+			settle(r);
+			break;
+		case MIMESCAN_END:
+			return (0);
+		case MIMESCAN_ERROR:
+			return (-1);
+		}
+		if (++r->parts > PARTS_MAX) {
+			r->mt->more = true;
+			return (0);
+		}
+	}
+}
+
+int
+mailtext_read(
+    int fd, int64_t start, struct mailtext *mt, struct failure *failure)
+{
+	struct reading *r;
+	char *subject;
+	size_t i;
+	int rc;
+
+	memset(mt, 0, sizeof(*mt));
+	mt->text = g_string_new(NULL);
+	r = g_new0(struct reading, 1);
+	r->mt = mt;
+	r->scan = mimescan_new(fd, start);
+	rc = walk(r, failure);
+	for (i = 0; i < r->ntexts; i++) {
+		if (mt->text->len > 0)
+			g_string_append(mt->text, "\n\n");
+		g_string_append(mt->text, r->texts[i].text->str);
+		mt->more = mt->more || r->texts[i].cut;
+	}
+	drop(r, 0, r->ntexts);
+	subject = r->head == NULL
+	    ? NULL
+	    : mimescan_header(r->scan, r->head, "Subject");
+	mt->subject = plaintext_line(
+	    subject == NULL ? "" : subject, MAILTEXT_SUBJECT_MAX);
+	g_free(subject);
+	g_clear_object(&r->head);
+	mimescan_free(r->scan);
+	g_free(r);
+	return (rc);
+}
+
+void
+mailtext_clear(struct mailtext *mt)
+{
+	size_t i;
+
+	g_free(mt->subject);
+	if (mt->text != NULL)
+		g_string_free(mt->text, TRUE);
+	for (i = 0; i < MAILTEXT_NAMED; i++)
+		g_free(mt->attachments[i]);
+	memset(mt, 0, sizeof(*mt));
+}

@@ -1,0 +1,488 @@
+/*
+ * mimescan - the parts of a mail, one after the other
+ *
+ * GMime reads headers and decodes; only the search for boundary lines is done
+ * here. GMime's own parser keeps every part, and what stands before the first
+ * boundary, in memory: a mail of 8 MB that consists of a million empty parts
+ * takes 1.7 GB with it, and it runs as many calls deep as the parts are nested.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "failure.h"
+#include "mimescan.h"
+
+/* Multiparts inside each other; a deeper one is not taken apart. */
+#define DEPTH_MAX 1024
+/* Headers of one part; what goes beyond is not read. */
+#define HEAD_MAX ((size_t)256 << 10)
+/* A line longer than this comes in pieces. */
+#define PIECE_MAX ((size_t)64 << 10)
+/* Content is decoded so much at a time, and may become so much longer. */
+#define CHUNK 16384
+#define DECODED_MORE 16
+
+enum state {
+	STATE_HEAD,    /* in the headers of a part */
+	STATE_CONTENT, /* in the content of a leaf */
+	STATE_SKIP,    /* before the first or behind the last boundary */
+	STATE_CLOSE,   /* leaving multiparts, down to ${keep} */
+	STATE_DONE,
+};
+
+struct level {
+	char *boundary;
+	size_t len;
+	bool digest;
+};
+
+struct mimescan {
+	int fd;
+	enum state state;
+	enum state after; /* STATE_CLOSE */
+	size_t keep;
+	struct level levels[DEPTH_MAX];
+	size_t depth;
+	GMimeParserOptions *options;
+	bool have_charset;
+	GString *text;	   /* headers being read */
+	GMimeObject *head; /* and made of them */
+	int64_t start;	   /* of the leaf's content */
+	/* The buffer, where in the mail it begins, and the line in it. */
+	char buf[PIECE_MAX];
+	size_t filled;
+	int64_t base;
+	char *line;
+	size_t len;
+	bool at_start; /* the line does not continue the one before */
+	size_t eol;    /* octets that ended the one before */
+};
+
+static ssize_t read_at(
+    struct mimescan *, char *, size_t, int64_t, struct failure *);
+static int read_line(struct mimescan *, struct failure *);
+static int64_t offset(const struct mimescan *);
+static bool is_header(const char *, size_t);
+static bool is_blank_line(const struct mimescan *);
+static bool close_at(struct mimescan *);
+static void end_all(struct mimescan *);
+static bool push(struct mimescan *);
+static void note_charset(struct mimescan *);
+static void mend_type(GMimeObject *, bool);
+static bool end_of_head(
+    struct mimescan *, bool, struct mimescan_part *, enum mimescan_event *);
+static void add_to_head(struct mimescan *);
+static bool step(struct mimescan *, enum state, bool, bool,
+    struct mimescan_part *, enum mimescan_event *);
+static void start_decoder(GMimeEncoding *, GMimeObject *);
+
+struct mimescan *
+mimescan_new(int fd, int64_t start)
+{
+	const char *charsets[] = {"utf-8", "windows-1252", NULL};
+	struct mimescan *s;
+
+	s = g_new0(struct mimescan, 1);
+	s->fd = fd;
+	s->base = start;
+	s->at_start = true;
+	s->line = s->buf;
+	s->text = g_string_new(NULL);
+	s->options = g_mime_parser_options_new();
+	g_mime_parser_options_set_fallback_charsets(s->options, charsets);
+	return (s);
+}
+
+void
+mimescan_free(struct mimescan *s)
+{
+	if (s == NULL)
+		return;
+	while (s->depth > 0)
+		g_free(s->levels[--s->depth].boundary);
+	g_clear_object(&s->head);
+	g_mime_parser_options_free(s->options);
+	g_string_free(s->text, TRUE);
+	g_free(s);
+}
+
+/* Octets read, 0 at the end of the mail, or -1. */
+static ssize_t
+read_at(struct mimescan *s, char *buf, size_t len, int64_t at,
+    struct failure *failure)
+{
+	ssize_t n;
+
+	do {
+		n = pread(s->fd, buf, len, at);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		failure_set(failure, FAILURE_IO,
+		    "the message cannot be read: %s", strerror(errno));
+	return (n);
+}
+
+/* The next line with its newline, or a piece of a long one. 1, 0 at the end
+ * of the mail, -1. */
+static int
+read_line(struct mimescan *s, struct failure *failure)
+{
+	size_t seen;
+	ssize_t n;
+	char *nl;
+
+	if (s->len > 0) {
+		s->at_start = s->line[s->len - 1] == '\n';
+		s->eol = s->at_start ? 1 : 0;
+		if (s->at_start && s->len > 1 && s->line[s->len - 2] == '\r')
+			s->eol = 2;
+	}
+	s->line += s->len;
+	s->len = 0;
+	seen = (size_t)(s->line - s->buf);
+	while ((nl = memchr(s->buf + seen, '\n', s->filled - seen)) == NULL) {
+		if (s->line > s->buf) {
+			s->filled -= (size_t)(s->line - s->buf);
+			s->base += s->line - s->buf;
+			memmove(s->buf, s->line, s->filled);
+			s->line = s->buf;
+		}
+		seen = s->filled;
+		if (seen == sizeof(s->buf))
+			break;
+		n = read_at(s, s->buf + seen, sizeof(s->buf) - seen,
+		    s->base + (int64_t)seen, failure);
+		if (n == -1)
+			return (-1);
+		if (n == 0)
+			break;
+		s->filled += (size_t)n;
+	}
+	s->len = nl == NULL ? s->filled : (size_t)(nl + 1 - s->line);
+	return (s->len > 0);
+}
+
+/* Where the line begins. */
+static int64_t
+offset(const struct mimescan *s)
+{
+	return (s->base + (s->line - s->buf));
+}
+
+/* Has the line a field name? */
+static bool
+is_header(const char *line, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && line[i] != ':'; i++) {
+		if ((unsigned char)line[i] <= ' ' || line[i] == 0x7f)
+			break;
+	}
+	if (i == 0)
+		return (false);
+	while (i < len && (line[i] == ' ' || line[i] == '\t'))
+		i++;
+	return (i < len && line[i] == ':');
+}
+
+static bool
+is_blank_line(const struct mimescan *s)
+{
+	return (s->at_start &&
+	    (s->line[0] == '\n' ||
+		(s->len == 2 && s->line[0] == '\r' && s->line[1] == '\n')));
+}
+
+/* If the line is a boundary, of whichever multipart, note what it ends. */
+static bool
+close_at(struct mimescan *s)
+{
+	const struct level *l;
+	size_t i, len;
+	bool last;
+
+	if (!s->at_start || s->len < 3 || memcmp(s->line, "--", 2) != 0)
+		return (false);
+	for (len = s->len; len > 2; len--) {
+		if (strchr(" \t\r\n", s->line[len - 1]) == NULL)
+			break;
+	}
+	len -= 2;
+	for (i = s->depth; i-- > 0;) {
+		l = &s->levels[i];
+		last = len == l->len + 2 &&
+		    memcmp(s->line + 2 + l->len, "--", 2) == 0;
+		if ((len != l->len && !last) ||
+		    memcmp(s->line + 2, l->boundary, l->len) != 0)
+			continue;
+		s->keep = last ? i : i + 1;
+		s->after = last ? STATE_SKIP : STATE_HEAD;
+		s->state = STATE_CLOSE;
+		return (true);
+	}
+	return (false);
+}
+
+static void
+end_all(struct mimescan *s)
+{
+	s->keep = 0;
+	s->after = STATE_DONE;
+	s->state = STATE_CLOSE;
+}
+
+/* Go into the multipart that begins here; false if it cannot be taken apart. */
+static bool
+push(struct mimescan *s)
+{
+	GMimeContentType *type;
+	const char *boundary;
+	struct level *l;
+
+	type = g_mime_object_get_content_type(s->head);
+	boundary = g_mime_content_type_get_parameter(type, "boundary");
+	if (s->depth == DEPTH_MAX || boundary == NULL)
+		return (false);
+	l = &s->levels[s->depth];
+	l->boundary = g_strchomp(g_strdup(boundary));
+	l->len = strlen(l->boundary);
+	l->digest = g_mime_content_type_is_type(type, "multipart", "digest");
+	if (l->len == 0) {
+		g_free(l->boundary);
+		return (false);
+	}
+	s->depth++;
+	return (true);
+}
+
+/* The charset of the first text part is the best guess for headers that do
+ * not name theirs. */
+static void
+note_charset(struct mimescan *s)
+{
+	const char *charsets[] = {"utf-8", NULL, "windows-1252", NULL};
+
+	charsets[1] =
+	    g_mime_object_get_content_type_parameter(s->head, "charset");
+	if (s->have_charset || charsets[1] == NULL ||
+	    g_ascii_strcasecmp(charsets[1], "us-ascii") == 0)
+		return;
+	g_mime_parser_options_set_fallback_charsets(s->options, charsets);
+	s->have_charset = true;
+}
+
+/* What GMime makes octets of though it is text: "text" alone, which dates from
+ * before there were subtypes. And what has no type in a digest. */
+static void
+mend_type(GMimeObject *head, bool digest)
+{
+	GMimeContentType *type;
+	const char *value;
+
+	value = g_mime_object_get_header(head, "Content-Type");
+	type = NULL;
+	if (value == NULL && digest) {
+		type = g_mime_content_type_new("message", "rfc822");
+	} else if (value != NULL) {
+		value += strspn(value, " \t");
+		if (g_ascii_strncasecmp(value, "text", 4) == 0 &&
+		    strchr("; \t", value[4]) != NULL)
+			type = g_mime_content_type_new("text", "plain");
+	}
+	if (type == NULL)
+		return;
+	g_mime_object_set_content_type(head, type);
+	g_object_unref(type);
+}
+
+GMimeObject *
+mimescan_head(struct mimescan *s, const char *text, size_t len)
+{
+	GMimeStream *stream;
+	GMimeParser *parser;
+	GMimeObject *head;
+
+	stream = g_mime_stream_mem_new_with_buffer(text, len);
+	parser = g_mime_parser_new_with_stream(stream);
+	head = g_mime_parser_construct_part(parser, s->options);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	if (head == NULL)
+		head = g_mime_object_new_type(s->options, "text", "plain");
+	return (head);
+}
+
+char *
+mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
+{
+	GMimeHeader *header;
+	char *line, *text;
+
+	header = g_mime_header_list_get_header(
+	    g_mime_object_get_header_list(head), name);
+	if (header == NULL)
+		return (NULL);
+	line = g_mime_utils_header_unfold(g_mime_header_get_raw_value(header));
+	text = g_mime_utils_header_decode_text(s->options, line);
+	g_free(line);
+	return (text);
+}
+
+/*
+ * The headers end at the line; where that is a boundary, or the end of the
+ * mail, there is no content: ${closed}. True if this is an event already.
+ */
+static bool
+end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
+    enum mimescan_event *event)
+{
+	bool multipart, pushed, digest;
+
+	digest = s->depth > 0 && s->levels[s->depth - 1].digest;
+	g_string_append_c(s->text, '\n');
+	g_clear_object(&s->head);
+	s->head = mimescan_head(s, s->text->str, s->text->len);
+	mend_type(s->head, digest);
+	note_charset(s);
+	g_string_truncate(s->text, 0);
+	part->head = s->head;
+	part->start = offset(s) + (closed ? 0 : (int64_t)s->len);
+	part->end = part->start;
+	multipart = g_mime_content_type_is_type(
+	    g_mime_object_get_content_type(s->head), "multipart", "*");
+	pushed = multipart && push(s);
+	*event = pushed ? MIMESCAN_ENTER : MIMESCAN_LEAF;
+	if (closed)
+		return (true);
+	s->start = part->start;
+	s->state = multipart ? STATE_SKIP : STATE_CONTENT;
+	return (multipart);
+}
+
+/* Lines before the first header, the "From " of a mailbox among them, would
+ * make GMime give up. */
+static void
+add_to_head(struct mimescan *s)
+{
+	if (s->text->len + s->len > HEAD_MAX)
+		return;
+	if (s->text->len > 0 || is_header(s->line, s->len))
+		g_string_append_len(s->text, s->line, (gssize)s->len);
+}
+
+/* The line is the next one of ${state}, or ${closed} it. True for an event. */
+static bool
+step(struct mimescan *s, enum state state, bool closed, bool at_end,
+    struct mimescan_part *part, enum mimescan_event *event)
+{
+	switch (state) {
+	case STATE_HEAD:
+		if (closed || is_blank_line(s))
+			return (end_of_head(s, closed, part, event));
+		add_to_head(s);
+		return (false);
+	case STATE_CONTENT:
+		if (!closed)
+			return (false);
+		/* The newline before a boundary belongs to the boundary. */
+		part->head = s->head;
+		part->start = s->start;
+		part->end = offset(s) - (at_end ? 0 : (int64_t)s->eol);
+		if (part->end < part->start)
+			part->end = part->start;
+		*event = MIMESCAN_LEAF;
+		return (true);
+	case STATE_SKIP:
+	case STATE_CLOSE:
+	case STATE_DONE:
+		return (false);
+	}
+	return (false);
+}
+
+enum mimescan_event
+mimescan_next(
+    struct mimescan *s, struct mimescan_part *part, struct failure *failure)
+{
+	enum mimescan_event event;
+	enum state state;
+	int rc;
+
+	for (;;) {
+		if (s->state == STATE_DONE)
+			return (MIMESCAN_END);
+		if (s->state == STATE_CLOSE) {
+			if (s->depth == s->keep) {
+				s->state = s->after;
+				continue;
+			}
+			g_free(s->levels[--s->depth].boundary);
+			return (MIMESCAN_LEAVE);
+		}
+		state = s->state;
+		rc = read_line(s, failure);
+		if (rc == -1)
+			return (MIMESCAN_ERROR);
+		if (rc == 0)
+			end_all(s);
+		if (step(s, state, rc == 0 || close_at(s), rc == 0, part,
+			&event))
+			return (event);
+	}
+}
+
+/* A decoder for what the headers call the encoding. Uuencode was never a
+ * standard one: left as it is. */
+static void
+start_decoder(GMimeEncoding *decoder, GMimeObject *head)
+{
+	GMimeContentEncoding encoding;
+	const char *name;
+
+	name = g_mime_object_get_header(head, "Content-Transfer-Encoding");
+	encoding = name == NULL ? GMIME_CONTENT_ENCODING_DEFAULT
+				: g_mime_content_encoding_from_string(name);
+	if (encoding != GMIME_CONTENT_ENCODING_BASE64 &&
+	    encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+		encoding = GMIME_CONTENT_ENCODING_BINARY;
+	g_mime_encoding_init_decode(decoder, encoding);
+}
+
+int
+mimescan_content(struct mimescan *s, const struct mimescan_part *part,
+    size_t max, GByteArray *content, int64_t *size, struct failure *failure)
+{
+	char in[CHUNK], out[CHUNK + DECODED_MORE];
+	GMimeEncoding decoder;
+	int64_t at, total;
+	size_t len;
+	ssize_t n;
+
+	start_decoder(&decoder, part->head);
+	total = 0;
+	for (at = part->start; at < part->end; at += n) {
+		len = part->end - at < CHUNK ? (size_t)(part->end - at) : CHUNK;
+		n = read_at(s, in, len, at, failure);
+		if (n == -1)
+			return (-1);
+		if (n == 0)
+			break;
+		len = g_mime_encoding_step(&decoder, in, (size_t)n, out);
+		total += (int64_t)len;
+		if (content == NULL)
+			continue;
+		if (len > max - content->len) {
+			len = max - content->len;
+			g_byte_array_append(content, (guint8 *)out, (guint)len);
+			return (1);
+		}
+		g_byte_array_append(content, (guint8 *)out, (guint)len);
+	}
+	if (size != NULL)
+		*size = total;
+	return (0);
+}

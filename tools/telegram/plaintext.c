@@ -1,0 +1,250 @@
+/*
+ * plaintext - text made fit for a chat message
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include <unigbrk.h>
+#include <unistr.h>
+
+#include "plaintext.h"
+
+static ucs4_t shown(ucs4_t);
+static size_t place(const char *, size_t);
+static size_t last_before(const char *, size_t, char);
+static size_t whole_characters(const char *, size_t);
+static size_t quotes(const char *, size_t);
+static void strip_right(GString *);
+
+size_t
+plaintext_units(const char *s)
+{
+	size_t n;
+
+	for (n = 0; *s != '\0'; s++) {
+		/* One for each character, two for one beyond U+FFFF. */
+		if (((unsigned char)*s & 0xc0) != 0x80)
+			n += (unsigned char)*s >= 0xf0 ? 2 : 1;
+	}
+	return (n);
+}
+
+/* What a character is shown as; 0 for not at all. Joiners stay, emoji and
+ * Persian are made of them; so do marks that only hint at a direction. */
+static ucs4_t
+shown(ucs4_t c)
+{
+	if (c == '\t' || c == '\v' || c == '\f' || c == 0xa0)
+		return (' ');
+	if (c == '\n' || c == 0x85 || c == 0x2028 || c == 0x2029)
+		return ('\n');
+	if (c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x200b ||
+	    (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+	    c == 0xfeff || (c >= 0xfff9 && c <= 0xfffc) ||
+	    (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe)
+		return (0);
+	return (c);
+}
+
+GString *
+plaintext_clean(const char *s, size_t len)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	GString *out;
+	ucs4_t c;
+	int n;
+
+	out = g_string_sized_new(len);
+	for (; len > 0; in += n, len -= (size_t)n) {
+		n = u8_mbtouc(&c, in, len);
+		/* Not "\r\n": a line that ends in the old way of a Macintosh,
+		 * or a printer's overwriting. */
+		if (c == '\r' && (len == 1 || in[1] != '\n'))
+			c = '\n';
+		c = shown(c);
+		if (c != 0)
+			g_string_append_unichar(out, c);
+	}
+	return (out);
+}
+
+char *
+plaintext_line(const char *s, size_t max)
+{
+	GString *clean;
+	char *in, *out;
+
+	clean = plaintext_clean(s, strlen(s));
+	out = clean->str;
+	for (in = clean->str; *in != '\0'; in++) {
+		if (*in != ' ' && *in != '\n')
+			*out++ = *in;
+		else if (out > clean->str && out[-1] != ' ')
+			*out++ = ' ';
+	}
+	g_string_truncate(clean, (gsize)(out - clean->str));
+	strip_right(clean);
+	plaintext_cut(clean, max, "…", false);
+	return (g_string_free(clean, FALSE));
+}
+
+static void
+strip_right(GString *text)
+{
+	gsize len;
+
+	for (len = text->len; len > 0; len--) {
+		if (text->str[len - 1] != ' ' && text->str[len - 1] != '\n')
+			break;
+	}
+	g_string_truncate(text, len);
+}
+
+void
+plaintext_tidy(GString *text)
+{
+	char *line, *end, *next, *out;
+	size_t empty;
+
+	strip_right(text);
+	out = text->str;
+	empty = 0;
+	for (line = text->str; *line != '\0'; line = next) {
+		end = line + strcspn(line, "\n");
+		next = *end == '\0' ? end : end + 1;
+		while (end > line && end[-1] == ' ')
+			end--;
+		if (end == line) {
+			empty++;
+			continue;
+		}
+		if (out > text->str) {
+			*out++ = '\n';
+			for (empty = empty > 2 ? 1 : empty; empty > 0; empty--)
+				*out++ = '\n';
+		}
+		empty = 0;
+		memmove(out, line, (size_t)(end - line));
+		out += end - line;
+	}
+	g_string_truncate(text, (gsize)(out - text->str));
+}
+
+/* How deep is the line quoted? */
+static size_t
+quotes(const char *line, size_t len)
+{
+	size_t n;
+
+	for (n = 0; n < len && line[n] == '>'; n++)
+		continue;
+	return (n);
+}
+
+void
+plaintext_unflow(GString *text, bool delsp)
+{
+	GString *out;
+	const char *line, *next;
+	size_t i, len, depth, last;
+	bool flowed, signature;
+
+	out = g_string_sized_new(text->len);
+	flowed = false;
+	last = 0;
+	for (line = text->str; *line != '\0'; line = next) {
+		len = strcspn(line, "\n");
+		next = line + len + (line[len] == '\n');
+		depth = quotes(line, len);
+		/* A blank at the beginning was put there to protect it. */
+		i = depth + (depth < len && line[depth] == ' ');
+		signature = len - i == 3 && memcmp(line + i, "-- ", 3) == 0;
+		if (!flowed || depth != last || i == len || signature) {
+			if (line > text->str)
+				g_string_append_c(out, '\n');
+			g_string_append_len(out, line, (gssize)depth);
+			if (depth > 0)
+				g_string_append_c(out, ' ');
+		}
+		flowed = len > i && line[len - 1] == ' ' && !signature;
+		g_string_append_len(out, line + i,
+		    (gssize)(len - i - (flowed && delsp ? 1 : 0)));
+		last = depth;
+	}
+	g_string_assign(text, out->str);
+	g_string_free(out, TRUE);
+}
+
+/* Where in ${s} the first character is that is not within ${units}. */
+static size_t
+place(const char *s, size_t units)
+{
+	const char *at;
+	size_t len;
+
+	for (at = s; *at != '\0'; at += len) {
+		len = (size_t)u8_strmblen((const uint8_t *)at);
+		if ((len == 4 ? 2 : 1) > units)
+			break;
+		units -= len == 4 ? 2 : 1;
+	}
+	return ((size_t)(at - s));
+}
+
+/* The last ${c} up to and including ${end}, or 0. */
+static size_t
+last_before(const char *s, size_t end, char c)
+{
+	while (end > 0 && s[end] != c)
+		end--;
+	return (end);
+}
+
+/* ${end}, or before it where that is inside of what a reader takes for one
+ * character: an accent, a flag, a family. */
+static size_t
+whole_characters(const char *s, size_t end)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	char *breaks;
+	size_t at, len;
+
+	len = end + (size_t)u8_strmblen(in + end);
+	breaks = g_malloc(len + 1);
+	u8_grapheme_breaks(in, len, breaks);
+	for (at = end; at > 0 && at < len && breaks[at] == 0; at--)
+		continue;
+	g_free(breaks);
+	/* A single one that is longer than a message is no character. */
+	return (at > 0 ? at : end);
+}
+
+void
+plaintext_cut(GString *text, size_t max, const char *note, bool always)
+{
+	const char *joint;
+	size_t units, own, end, at;
+
+	units = plaintext_units(text->str);
+	if (units <= max && !always)
+		return;
+	own = plaintext_units(note) + 1;
+	joint = "\n";
+	if (units + own > max) {
+		end = place(text->str, max > own ? max - own : 0);
+		at = last_before(text->str, end, '\n');
+		if (at < end / 2) {
+			at = last_before(text->str, end, ' ');
+			joint = " ";
+		}
+		if (at < end / 2) {
+			at = whole_characters(text->str, end);
+			joint = "";
+		}
+		g_string_truncate(text, at);
+		strip_right(text);
+	}
+	if (text->len > 0)
+		g_string_append(text, joint);
+	g_string_append(text, note);
+}
