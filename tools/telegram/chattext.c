@@ -27,6 +27,7 @@ static int temporary(void);
 static int copy(int, int);
 static int spool(int, struct failure *);
 static void add(GString *, const char *);
+static size_t taken(const char *);
 static GString *name_attachments(const struct mailtext *);
 static int compose(
     struct mailtext *, const char *, struct chattext *, struct failure *);
@@ -112,6 +113,13 @@ add(GString *text, const char *block)
 	g_string_append(text, block);
 }
 
+/* The units of a block and of the empty line beside it. */
+static size_t
+taken(const char *block)
+{
+	return (*block == '\0' ? 0 : plaintext_units(block) + strlen("\n\n"));
+}
+
 static GString *
 name_attachments(const struct mailtext *mt)
 {
@@ -142,9 +150,7 @@ compose(struct mailtext *mt, const char *footer, struct chattext *ct,
 	if (*mt->subject == '\0' && mt->text->len == 0 &&
 	    attachments->len == 0 && !mt->more)
 		g_string_assign(mt->text, empty_note);
-	used = plaintext_units(mt->subject) +
-	    plaintext_units(attachments->str) + plaintext_units(last) +
-	    3 * strlen("\n\n");
+	used = taken(mt->subject) + taken(attachments->str) + taken(last);
 	plaintext_cut(mt->text, CHATTEXT_UNITS_MAX - used, rest_note, mt->more);
 	whole = g_string_new(mt->subject);
 	add(whole, mt->text->str);

@@ -19,6 +19,7 @@
 #define DEPTH_MAX 1024
 /* Headers of one part; what goes beyond is not read. */
 #define HEAD_MAX ((size_t)256 << 10)
+#define HEADER_LINE_MAX ((size_t)16 << 10)
 /* A line longer than this comes in pieces. */
 #define PIECE_MAX ((size_t)64 << 10)
 /* Content is decoded so much at a time, and may become so much longer. */
@@ -364,14 +365,19 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 }
 
 /* Lines before the first header, the "From " of a mailbox among them, would
- * make GMime give up. */
+ * make GMime give up. Of a line that is too long the beginning is kept. */
 static void
 add_to_head(struct mimescan *s)
 {
-	if (s->text->len + s->len > HEAD_MAX)
+	size_t len;
+
+	len = s->len < HEADER_LINE_MAX ? s->len : HEADER_LINE_MAX;
+	if (!s->at_start || s->text->len + len > HEAD_MAX ||
+	    (s->text->len == 0 && !is_header(s->line, s->len)))
 		return;
-	if (s->text->len > 0 || is_header(s->line, s->len))
-		g_string_append_len(s->text, s->line, (gssize)s->len);
+	g_string_append_len(s->text, s->line, (gssize)len);
+	if (s->line[len - 1] != '\n')
+		g_string_append_c(s->text, '\n');
 }
 
 /* The line is the next one of ${state}, or ${closed} it. True for an event. */

@@ -396,7 +396,7 @@ main(int argc, char **argv)
 	struct bot b = {.file = SETTINGS_FILE, .failure = FAILURE_INIT};
 	struct sigaction sa = {.sa_handler = on_signal};
 	bool foreground = false, check = false;
-	int c;
+	int c, status;
 
 	while ((c = getopt(argc, argv, "c:fnVh")) != -1) {
 		switch (c) {
@@ -422,19 +422,22 @@ main(int argc, char **argv)
 	}
 	log_open("notify-bot", true);
 	b.arena = arena_new(ARENA_MAX);
+	status = EX_CONFIG;
 	if (b.arena == NULL || load(&b) != 0) {
 		log_error("%s", failure_text(&b.failure));
-		return (EX_CONFIG);
+		goto out;
 	}
+	status = EX_OK;
 	if (check) {
 		printf("%s: the settings are good\n", b.file);
-		return (EX_OK);
+		goto out;
 	}
 	/* The token is read: from here on root is not needed. */
 	become(b.settings);
 	if (!foreground && daemon(0, 0) != 0) {
 		log_error("cannot go into the background: %s", strerror(errno));
-		return (EX_OSERR);
+		status = EX_OSERR;
+		goto out;
 	}
 	log_open("notify-bot", foreground);
 	sigaction(SIGTERM, &sa, NULL);
@@ -444,6 +447,7 @@ main(int argc, char **argv)
 	log_info("ready, database %s", b.settings->url);
 	run(&b);
 	log_info("ended");
+out:
 	botapi_close(b.api);
 	store_close(b.store);
 	settings_free(b.settings);
@@ -451,5 +455,5 @@ main(int argc, char **argv)
 	failure_clear(&b.failure);
 	while (b.ntroubles > 0)
 		free(b.troubles[--b.ntroubles]);
-	return (EX_OK);
+	return (status);
 }

@@ -564,9 +564,10 @@ main(int argc, char **argv)
 	d.recipient = check ? "-" : argv[optind + 1];
 	d.arena = arena_new(ARENA_MAX);
 	d.settings = settings_read(file, &d.failure);
+	status = check ? EX_CONFIG : EX_TEMPFAIL;
 	if (d.arena == NULL || d.settings == NULL) {
 		log_error("%s", failure_text(&d.failure));
-		return (check ? EX_CONFIG : EX_TEMPFAIL);
+		goto out;
 	}
 	d.changes.settings = d.settings;
 	d.changes.arena = d.arena;
@@ -574,6 +575,7 @@ main(int argc, char **argv)
 	d.changes.actor = "notify-telegram";
 	d.changes.now = d.now;
 	status = check ? check_only(&d) : deliver(&d);
+out:
 	chattext_clear(&d.text);
 	botapi_close(d.api);
 	store_close(d.store);
