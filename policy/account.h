@@ -13,7 +13,9 @@
 
 #define ACCOUNT_NAME_MAX 64
 #define ACCOUNT_KEY_SIZE (ACCOUNT_NAME_MAX + 1)
-#define ACCOUNT_SYNTAX "1 to 64 letters, digits, dots, hyphens or underscores"
+#define ACCOUNT_SYNTAX                                                        \
+	"1 to 64 letters, digits, hyphens, underscores, or single dots "      \
+	"between them"
 
 /* account_key(name, key): the form in which names are compared; 0 if it cannot
  * be an account's name. */

@@ -205,7 +205,8 @@ store_upgrade(struct store *s)
 		goto fail;
 	if (version == STORE_SCHEMA) {
 		db_rollback(s->db);
-		return (0);
+		/* A copy that was restored may have lost this. */
+		return (db_share(s->db) == 0 ? 0 : store_failed(s));
 	}
 	if (make_schema(s) != 0)
 		goto fail;

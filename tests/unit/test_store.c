@@ -139,6 +139,27 @@ START_TEST(a_file_that_is_no_database_is_refused)
 }
 END_TEST
 
+START_TEST(a_restored_copy_is_shared_again)
+{
+	sqlite3 *db;
+	sqlite3_stmt *mode;
+
+	store_close(f.store);
+	f.store = NULL;
+	sql("PRAGMA journal_mode=DELETE");
+	f.store = store_open(f.url, DB_CREATE, 100, &f.failure);
+	ck_assert_int_eq(store_upgrade(f.store), 0);
+	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	ck_assert_int_eq(
+	    sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &mode, NULL),
+	    SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(mode), SQLITE_ROW);
+	ck_assert_str_eq((const char *)sqlite3_column_text(mode, 0), "wal");
+	sqlite3_finalize(mode);
+	sqlite3_close(db);
+}
+END_TEST
+
 START_TEST(an_account_has_one_owner_whatever_is_asked)
 {
 	int64_t id;
@@ -299,6 +320,7 @@ test_store(void)
 	tcase_add_test(t, a_table_that_is_missing_is_an_error_in_every_lookup);
 	tcase_add_test(t, a_missing_database_is_missing_and_not_made);
 	tcase_add_test(t, a_file_that_is_no_database_is_refused);
+	tcase_add_test(t, a_restored_copy_is_shared_again);
 	tcase_add_test(t, an_account_has_one_owner_whatever_is_asked);
 	tcase_add_test(t, a_subscription_belongs_to_the_account_of_its_user);
 	tcase_add_test(t, a_transaction_sees_one_state_of_the_roster);
