@@ -24,7 +24,8 @@ static const char rest_note[] = "… (the mail has the rest)";
 static const char empty_note[] = "(no subject, no text)";
 
 static int temporary(void);
-static int copy(int, int);
+static int copy(int, int, struct failure *);
+static int cannot_keep(struct failure *);
 static int spool(int, struct failure *);
 static void add(GString *, const char *);
 static size_t taken(const char *);
@@ -63,7 +64,7 @@ temporary(void)
 }
 
 static int
-copy(int from, int to)
+copy(int from, int to, struct failure *failure)
 {
 	char buf[65536];
 	ssize_t n, done, put;
@@ -72,16 +73,25 @@ copy(int from, int to)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
-			return (-1);
+			return (failure_set(failure, FAILURE_IO,
+			    "the message cannot be read: %s", strerror(errno)));
 		for (done = 0; done < n; done += put) {
 			put = write(to, buf + done, (size_t)(n - done));
 			if (put == -1 && errno == EINTR)
 				put = 0;
 			if (put == -1)
-				return (-1);
+				return (cannot_keep(failure));
 		}
 	}
 	return (0);
+}
+
+static int
+cannot_keep(struct failure *failure)
+{
+	return (failure_set(failure, FAILURE_IO,
+	    "the message cannot be kept in a temporary file: %s",
+	    strerror(errno)));
 }
 
 /* The rest of a pipe in a file. A descriptor, or -1 and ${failure}. */
@@ -91,12 +101,10 @@ spool(int fd, struct failure *failure)
 	int file;
 
 	file = temporary();
-	if (file == -1 || copy(fd, file) != 0) {
-		failure_set(failure, FAILURE_IO,
-		    "the message cannot be kept in a temporary file: %s",
-		    strerror(errno));
-		if (file != -1)
-			close(file);
+	if (file == -1)
+		return (cannot_keep(failure));
+	if (copy(fd, file, failure) != 0) {
+		close(file);
 		return (-1);
 	}
 	return (file);

@@ -73,6 +73,7 @@ static volatile sig_atomic_t ending, reloading;
 
 static void on_signal(int);
 static bool interrupted(void);
+static bool is_ending(void);
 static int load(struct bot *);
 static void rest(struct bot *);
 static void in_trouble(struct bot *, const char *, const char *);
@@ -104,6 +105,13 @@ interrupted(void)
 	return (ending || reloading);
 }
 
+/* An answer that is on its way is not given up for a reload. */
+static bool
+is_ending(void)
+{
+	return (ending);
+}
+
 /* Settings and token; what was in force stays if they cannot be read. */
 static int
 load(struct bot *b)
@@ -119,7 +127,6 @@ load(struct bot *b)
 		settings_free(settings);
 		return (-1);
 	}
-	botapi_stop_when(api, interrupted);
 	botapi_close(b->api);
 	store_close(b->store);
 	settings_free(b->settings);
@@ -270,6 +277,7 @@ reply(struct bot *b, int64_t chat, const char *text)
 {
 	struct botapi_answer answer;
 
+	botapi_stop_when(b->api, is_ending);
 	botapi_call(b->api, "sendMessage",
 	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text),
 	    CALL_SECONDS, &answer);
@@ -319,6 +327,7 @@ poll_once(struct bot *b)
 	    "allowed_updates", "message");
 	if (offset != 0)
 		json_object_set_new(params, "offset", json_integer(offset));
+	botapi_stop_when(b->api, interrupted);
 	botapi_call(
 	    b->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS, &answer);
 	rc = 0;
