@@ -4,24 +4,6 @@
 #include "store_link.h"
 #include "store_private.h"
 
-static int one_number(struct store *, struct db_stmt *, int64_t *);
-
-static int
-one_number(struct store *s, struct db_stmt *stmt, int64_t *n)
-{
-	int rc;
-
-	if (stmt == NULL)
-		return (store_failed(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		*n = db_int(stmt, 0);
-		/* A change is made when the statement is done. */
-		rc = db_step(stmt) == -1 ? -1 : 1;
-	}
-	return (store_finish(s, stmt, rc));
-}
-
 int
 store_link(struct store *s, struct arena *a, int64_t id, int64_t category,
     struct store_user *u)
@@ -49,7 +31,7 @@ store_link_move(struct store *s, int64_t from, int64_t to)
 int
 store_link_strike(struct store *s, int64_t id, bool reset, int64_t *strikes)
 {
-	return (one_number(s,
+	return (store_run_for_id(s,
 	    store_bound(s, SQL_LINK_STRIKE, "ii", id, (int64_t)!reset),
 	    strikes));
 }
@@ -111,7 +93,7 @@ int
 store_waiting_before(struct store *s, int64_t chat, const char *message,
     int64_t arrived, int64_t tried_after, int64_t *n)
 {
-	return (one_number(s,
+	return (store_run_for_id(s,
 	    store_bound(s, SQL_WAITING_BEFORE, "itii", chat, message, arrived,
 		tried_after),
 	    n));
@@ -120,7 +102,8 @@ store_waiting_before(struct store *s, int64_t chat, const char *message,
 int
 store_state_get(struct store *s, const char *name, int64_t *value)
 {
-	return (one_number(s, store_bound(s, SQL_STATE_GET, "t", name), value));
+	return (store_run_for_id(
+	    s, store_bound(s, SQL_STATE_GET, "t", name), value));
 }
 
 int

@@ -35,7 +35,7 @@ int store_finish(struct store *, struct db_stmt *, int rc);
 /* store_run(s, stmt): one without rows: 1 if it changed any, else 0. */
 int store_run(struct store *, struct db_stmt *);
 
-/* store_run_for_id(s, stmt, id): one that returns an id. */
+/* store_run_for_id(s, stmt, id): one that returns one number, often an id. */
 int store_run_for_id(struct store *, struct db_stmt *, int64_t *);
 
 /* store_read_user(s, stmt, u): the row, in the order of USER_COLUMNS. */

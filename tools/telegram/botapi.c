@@ -1,5 +1,7 @@
 /*
  * botapi - calls of the Telegram Bot API
+ *
+ * The only place that includes libcurl's header.
  */
 #include <ctype.h>
 #include <errno.h>

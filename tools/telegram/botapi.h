@@ -1,8 +1,8 @@
 /*
  * botapi - calls of the Telegram Bot API
  *
- * The only place that includes <curl/curl.h>. The token is part of every URL:
- * no URL leaves this file, in no log and no error text.
+ * The token is part of every URL: no URL leaves botapi.c, in no log and no
+ * error text.
  *
  * Threads: one struct botapi, one thread.
  */
