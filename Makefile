@@ -86,13 +86,14 @@ $(BUILD)/%.o: %.c
 	$(COMPILE) -c -o $@ $<
 
 unit_c = $(wildcard tests/unit/*.c)
-unit_o = $(unit_c:%.c=$(BUILD)/%.o) $(BUILD)/milter/trust.o
+unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
+	$(CHATTEXT:%=$(BUILD)/tools/telegram/%.o)
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check) \
-	-Itests/unit
+	-Itests/unit -Itools/telegram
 
 $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
-		$(LIBS)
+		$(TELEGRAM_LIBS) $(LIBS)
 
 deps:
 	@tests/packages build

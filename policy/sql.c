@@ -209,6 +209,7 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_WAITING_REMOVE] =
 	"DELETE FROM waiting WHERE link = ?1 AND message = ?2",
     [SQL_WAITING_MOVE] = "UPDATE waiting SET chat = ?2 WHERE chat = ?1",
+    [SQL_WAITING_EXPIRE] = "DELETE FROM waiting WHERE tried <= ?1",
     [SQL_WAITING_BEFORE] =
 	"SELECT count(*) FROM waiting WHERE chat = ?1 AND message <> ?2"
 	" AND (arrived < ?3 OR (arrived = ?3 AND message < ?2))"

@@ -90,6 +90,12 @@ store_waiting_remove(struct store *s, int64_t link, const char *message)
 }
 
 int
+store_waiting_expire(struct store *s, int64_t tried)
+{
+	return (store_run(s, store_bound(s, SQL_WAITING_EXPIRE, "i", tried)));
+}
+
+int
 store_waiting_before(struct store *s, int64_t chat, const char *message,
     int64_t arrived, int64_t tried_after, int64_t *n)
 {

@@ -37,14 +37,17 @@ int store_token_remove(struct store *, const char *hash) WARN_UNUSED;
 int store_token_expire(struct store *, int64_t now, int64_t user) WARN_UNUSED;
 
 /*
- * Messages that wait for their chat. store_waiting_before(): how many that
- * arrived before ${message} and were tried after ${tried_after} wait for
+ * Messages that wait for their chat. store_waiting_expire(): forget those that
+ * were not tried since; they have left the queue. store_waiting_before(): how
+ * many that arrived before ${message} and were tried after ${tried_after} wait
+ * for
  * ${chat}.
  */
 int store_waiting_add(struct store *, int64_t link, int64_t chat,
     const char *message, int64_t arrived, int64_t now) WARN_UNUSED;
 int store_waiting_remove(
     struct store *, int64_t link, const char *message) WARN_UNUSED;
+int store_waiting_expire(struct store *, int64_t tried) WARN_UNUSED;
 int store_waiting_before(struct store *, int64_t chat, const char *message,
     int64_t arrived, int64_t tried_after, int64_t *n) WARN_UNUSED;
 

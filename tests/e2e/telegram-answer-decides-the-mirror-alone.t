@@ -15,7 +15,7 @@ import sqlite3  # noqa: E402
 import time  # noqa: E402
 
 import botapi  # noqa: E402
-from roster import (ANN, BALANCE, BEA, DOCUMENTS, OLGA, OTTO,  # noqa: E402
+from roster import (ANN, BEA, DOCUMENTS, OLGA, OTTO,  # noqa: E402
                     SERVICES)
 from tap import contains, lacks, same, true  # noqa: E402
 from telegram import Site, Station, case, mail, marker, run  # noqa: E402

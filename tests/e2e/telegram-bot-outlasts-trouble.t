@@ -386,6 +386,26 @@ def _(site):
     lacks("".join(site.api.texts(CHAT)), "not work", "answers")
 
 
+@case("SIGTERM ends it within 2 s while the database is locked",
+      expect="locked")
+def _(site):
+    site.api.person(CHAT)
+    site.bot.start()
+    site.ask(CHAT, "/status")
+    lock = sqlite3.connect(site.database, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    try:
+        site.api.wait(lambda: site.api.asked("getUpdates")[-1].status is None,
+                      "it polls again")
+        since = site.api.mark()
+        site.api.say(CHAT, "/status")
+        time.sleep(0.3)         # it has the update, and waits for the lock
+        same(site.api.asked("getUpdates", since), [], "more polls")
+        ends(site.bot, 2)
+    finally:
+        lock.close()
+
+
 @case("SIGUSR1 takes a new token from the file, without a restart",
       expect="Unauthorized|Conflict")
 def _(site):

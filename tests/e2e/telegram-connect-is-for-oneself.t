@@ -254,6 +254,18 @@ def _(site):
             lacks(done.out + done.err, "987654321", f"{words}")
 
 
+@case("no command shows the bot's token, whatever is wrong with its file")
+def _(site):
+    for content in (None, site.api.token + " x"):
+        site.write_token(content)
+        for words, json_ in ((["check"], content is None), (["init"], True),
+                             (["telegram", "connect", "acme"], False),
+                             (["telegram", "status", "acme"], True)):
+            done = site(*words, json_=json_, as_=ANN)
+            lacks(done.out + done.err, site.api.secret, f"{words}")
+        os.unlink(site.token_file)
+
+
 @case("whatever ends the entitlement ends the link, and says so")
 def _(site):
     for words in (["unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN],

@@ -15,6 +15,7 @@ main(void)
 
 	tag_start();
 	runner = srunner_create(test_address());
+	srunner_add_suite(runner, test_chattext());
 	srunner_add_suite(runner, test_decide());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_settings());

@@ -5,6 +5,7 @@
 #include <check.h>
 
 Suite *test_address(void);
+Suite *test_chattext(void);
 Suite *test_decide(void);
 Suite *test_roster(void);
 Suite *test_settings(void);

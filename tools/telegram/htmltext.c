@@ -19,6 +19,8 @@
 #define DEPTH_MAX 1000
 /* A longer address is for machines. */
 #define URL_MAX 1000
+/* HTML names its charset within so many octets, or not at all. */
+#define CHARSET_WITHIN ((size_t)4096)
 /* Empty lines in a row, at most 2, and the end of a line. */
 #define NEWLINES_MAX 3
 
@@ -126,7 +128,7 @@ static void on_start(void *, const xmlChar *, const xmlChar **);
 static void on_end(void *, const xmlChar *);
 static void on_text(void *, const xmlChar *, int);
 static void blank_conditions(GString *);
-static void parse(struct reading *, const GString *, bool);
+static void parse(struct reading *, const GString *);
 
 static enum role
 role_of(const char *name)
@@ -508,7 +510,7 @@ blank_conditions(GString *html)
 }
 
 static void
-parse(struct reading *r, const GString *html, bool utf8)
+parse(struct reading *r, const GString *html)
 {
 	htmlSAXHandler *sax;
 
@@ -517,9 +519,8 @@ parse(struct reading *r, const GString *html, bool utf8)
 		return;
 	htmlCtxtUseOptions(r->parser,
 	    HTML_PARSE_RECOVER | HTML_PARSE_NONET | HTML_PARSE_NOERROR |
-		HTML_PARSE_NOWARNING | (utf8 ? HTML_PARSE_IGNORE_ENC : 0));
-	if (utf8)
-		xmlSwitchEncoding(r->parser, XML_CHAR_ENCODING_UTF8);
+		HTML_PARSE_NOWARNING | HTML_PARSE_IGNORE_ENC);
+	xmlSwitchEncoding(r->parser, XML_CHAR_ENCODING_UTF8);
 	sax = r->parser->sax;
 	memset(sax, 0, sizeof(*sax));
 	sax->startElement = on_start;
@@ -533,7 +534,7 @@ parse(struct reading *r, const GString *html, bool utf8)
 }
 
 GString *
-htmltext_read(const char *html, size_t len, bool utf8, size_t max, bool *cut)
+htmltext_read(const char *html, size_t max, bool *cut)
 {
 	struct reading *r;
 	GString *copy, *out;
@@ -541,9 +542,9 @@ htmltext_read(const char *html, size_t len, bool utf8, size_t max, bool *cut)
 	r = g_new0(struct reading, 1);
 	r->max = max;
 	out = r->out = g_string_new(NULL);
-	copy = g_string_new_len(html, (gssize)len);
+	copy = g_string_new(html);
 	blank_conditions(copy);
-	parse(r, copy, utf8);
+	parse(r, copy);
 	g_string_free(copy, TRUE);
 	while (r->depth > 0)
 		g_free(r->stack[--r->depth].url);
@@ -552,4 +553,25 @@ htmltext_read(const char *html, size_t len, bool utf8, size_t max, bool *cut)
 	*cut = r->cut;
 	g_free(r);
 	return (out);
+}
+
+char *
+htmltext_charset(const char *html, size_t len)
+{
+	static const char word[] = "charset";
+	char *head, *at, *name;
+
+	head = g_strndup(html, MIN(len, CHARSET_WITHIN));
+	name = NULL;
+	for (at = head; name == NULL && (at = strcasestr(at, word)) != NULL;) {
+		at += strlen(word);
+		at += strspn(at, " \t\r\n");
+		if (*at != '=')
+			continue;
+		at += strspn(at, "= \t\r\n\"'");
+		at[strcspn(at, " \t\r\n\"';/>")] = '\0';
+		name = g_strdup(at);
+	}
+	g_free(head);
+	return (name);
 }

@@ -14,14 +14,16 @@
 #include "compiler.h"
 
 /*
- * htmltext_read(html, len, utf8, max, cut):
- * The text of ${html}: paragraphs and lines as lines, list items with "• ",
- * cells of a table with " | " between them, the address of a link behind its
- * text; nothing that is hidden. ${utf8}: that is its charset, otherwise it says
- * so itself. Ends with the first ${max} octets, and sets ${cut}, if it is
- * longer. To be given to g_string_free().
+ * htmltext_read(html, max, cut):
+ * The text of ${html}, which is UTF-8: paragraphs and lines as lines, list
+ * items with "• ", cells of a table with " | " between them, the address of a
+ * link behind its text; nothing that is hidden. Ends with the first ${max}
+ * octets, and sets ${cut}, if it is longer. To be given to g_string_free().
  */
-GString *htmltext_read(
-    const char *, size_t len, bool utf8, size_t max, bool *cut) WARN_UNUSED;
+GString *htmltext_read(const char *html, size_t max, bool *cut) WARN_UNUSED;
+
+/* htmltext_charset(html, len): the charset that HTML in any charset says it is
+ * in, or NULL. To be given to g_free(). */
+char *htmltext_charset(const char *html, size_t len) WARN_UNUSED;
 
 #endif

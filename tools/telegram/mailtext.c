@@ -72,12 +72,14 @@ static bool is_text(const struct reading *, GMimeObject *);
 static bool is_ornament(const struct reading *, GMimeObject *);
 static bool is_utf8(const GByteArray *, bool);
 static GString *convert(const GByteArray *, const char *, bool);
-static GString *decode(GMimeObject *, const GByteArray *, bool *);
+static GString *to_utf8(GMimeObject *, const GByteArray *, bool, bool);
+static GString *clean(GString *);
 static bool parameter_is(GMimeObject *, const char *, const char *);
+static GString *decode(GMimeObject *, const GByteArray *, bool *);
 static int read_text(
     struct reading *, const struct mimescan_part *, struct failure *);
-static char *embedded_subject(
-    struct reading *, const struct mimescan_part *, struct failure *);
+static int embedded_subject(
+    struct reading *, const struct mimescan_part *, char **, struct failure *);
 static void describe_size(int64_t, char *, size_t);
 static int read_attachment(
     struct reading *, const struct mimescan_part *, struct failure *);
@@ -224,42 +226,36 @@ convert(const GByteArray *bytes, const char *charset, bool cut)
 	return (NULL);
 }
 
-/* The bytes of a text part as clean text. ${cut}: they are not all there; set
- * if not all of their text is. */
+/* The bytes of a text part as UTF-8, as far as it is valid. HTML may itself say
+ * what it is in, if its part does not. */
 static GString *
-decode(GMimeObject *head, const GByteArray *bytes, bool *cut)
+to_utf8(GMimeObject *head, const GByteArray *bytes, bool html, bool cut)
 {
 	const char *charset;
-	GString *utf8, *text;
-	bool html, more;
+	char *said;
+	GString *text;
 
-	html = is_type(head, "text", "html");
 	charset = g_mime_object_get_content_type_parameter(head, "charset");
-	utf8 = convert(bytes, charset, *cut);
-	more = false;
-	if (utf8 == NULL && html) {
-		/* It may say so itself. */
-		text = htmltext_read(
-		    (char *)bytes->data, bytes->len, false, PLAIN_MAX, &more);
-	} else {
-		if (utf8 == NULL)
-			utf8 = convert(bytes, FALLBACK, *cut);
-		if (utf8 == NULL)
-			utf8 = g_string_new(NULL);
-		text = plaintext_clean(utf8->str, utf8->len);
-		g_string_free(utf8, TRUE);
-		if (!html)
-			return (text);
-		utf8 = text;
-		text =
-		    htmltext_read(utf8->str, utf8->len, true, PLAIN_MAX, &more);
+	text = convert(bytes, charset, cut);
+	if (text == NULL && html) {
+		said = htmltext_charset((char *)bytes->data, bytes->len);
+		text = convert(bytes, said, cut);
+		g_free(said);
 	}
-	if (utf8 != NULL)
-		g_string_free(utf8, TRUE);
-	utf8 = plaintext_clean(text->str, text->len);
+	if (text == NULL)
+		text = convert(bytes, FALLBACK, cut);
+	return (text == NULL ? g_string_new(NULL) : text);
+}
+
+/* ${text} without what may not be shown. */
+static GString *
+clean(GString *text)
+{
+	GString *shown;
+
+	shown = plaintext_clean(text->str, text->len);
 	g_string_free(text, TRUE);
-	*cut = *cut || more;
-	return (utf8);
+	return (shown);
 }
 
 static bool
@@ -269,6 +265,28 @@ parameter_is(GMimeObject *head, const char *name, const char *value)
 
 	is = g_mime_object_get_content_type_parameter(head, name);
 	return (is != NULL && g_ascii_strcasecmp(is, value) == 0);
+}
+
+/* The bytes of a text part as text to be shown. ${cut}: they are not all there;
+ * set if not all of their text is. */
+static GString *
+decode(GMimeObject *head, const GByteArray *bytes, bool *cut)
+{
+	GString *text, *source;
+	bool html, more;
+
+	html = is_type(head, "text", "html");
+	text = clean(to_utf8(head, bytes, html, *cut));
+	if (html) {
+		source = text;
+		text = clean(htmltext_read(source->str, PLAIN_MAX, &more));
+		g_string_free(source, TRUE);
+		*cut = *cut || more;
+	} else if (parameter_is(head, "format", "flowed")) {
+		plaintext_unflow(text, parameter_is(head, "delsp", "yes"));
+	}
+	plaintext_tidy(text);
+	return (text);
 }
 
 /* Add the text of a part to those found, unless there is none in it. */
@@ -295,10 +313,6 @@ read_text(struct reading *r, const struct mimescan_part *part,
 	g_byte_array_free(bytes, TRUE);
 	if (text == NULL)
 		return (-1);
-	if (!html && parameter_is(part->head, "format", "flowed"))
-		plaintext_unflow(
-		    text, parameter_is(part->head, "delsp", "yes"));
-	plaintext_tidy(text);
 	if (text->len == 0 && !cut) {
 		g_string_free(text, TRUE);
 		return (0);
@@ -310,34 +324,36 @@ read_text(struct reading *r, const struct mimescan_part *part,
 	return (0);
 }
 
-/* The subject of a message inside of the mail, or NULL. */
-static char *
+/* The subject of a message inside of the mail, or NULL if it has none. */
+static int
 embedded_subject(struct reading *r, const struct mimescan_part *part,
-    struct failure *failure)
+    char **subject, struct failure *failure)
 {
+	static const char *const ends[] = {"\n\n", "\n\r\n"};
 	GByteArray *bytes;
 	GMimeObject *head;
-	char *subject, *end;
-	size_t len;
+	char *text, *end;
+	size_t i;
+	int rc;
 
 	bytes = g_byte_array_new();
-	subject = NULL;
-	if (mimescan_content(r->scan, part, PLAIN_MAX, bytes, NULL, failure) !=
-	    -1) {
-		g_byte_array_append(bytes, (const guint8 *)"\n\n", 3);
-		len = bytes->len - 1;
-		end = strstr((char *)bytes->data, "\n\r\n");
-		if (end != NULL)
-			len = (size_t)(end + 3 - (char *)bytes->data);
-		end = strstr((char *)bytes->data, "\n\n");
-		if (end != NULL && (size_t)(end - (char *)bytes->data) < len)
-			len = (size_t)(end + 2 - (char *)bytes->data);
-		head = mimescan_head(r->scan, (char *)bytes->data, len);
-		subject = mimescan_header(r->scan, head, "Subject");
+	rc = mimescan_content(r->scan, part, PLAIN_MAX, bytes, NULL, failure);
+	g_byte_array_append(bytes, (const guint8 *)"", 1);
+	text = (char *)g_byte_array_free(bytes, FALSE);
+	if (rc != -1) {
+		for (i = 0; i < 2; i++) {
+			end = strstr(text, ends[i]);
+			if (end != NULL)
+				end[1] = '\0';
+		}
+		end = g_strconcat(text, "\n", NULL);
+		head = mimescan_head(r->scan, end, strlen(end));
+		*subject = mimescan_header(r->scan, head, "Subject");
 		g_object_unref(head);
+		g_free(end);
 	}
-	g_byte_array_free(bytes, TRUE);
-	return (subject);
+	g_free(text);
+	return (rc == -1 ? -1 : 0);
 }
 
 /* 512 B, 12.3 kB, 1.0 MB: units of a thousand, as mail programs count. */
@@ -373,8 +389,9 @@ read_attachment(struct reading *r, const struct mimescan_part *part,
 		return (-1);
 	type = g_mime_object_get_content_type(part->head);
 	raw = g_strdup(name_of(part->head));
-	if (raw == NULL && is_type(part->head, "message", "rfc822"))
-		raw = embedded_subject(r, part, failure);
+	if (raw == NULL && is_type(part->head, "message", "rfc822") &&
+	    embedded_subject(r, part, &raw, failure) != 0)
+		return (-1);
 	name = plaintext_line(raw == NULL ? "" : raw, MAILTEXT_NAME_MAX);
 	g_free(raw);
 	if (*name == '\0') {

@@ -19,7 +19,6 @@
 #define DEPTH_MAX 1024
 /* Headers of one part; what goes beyond is not read. */
 #define HEAD_MAX ((size_t)256 << 10)
-#define HEADER_LINE_MAX ((size_t)16 << 10)
 /* A line longer than this comes in pieces. */
 #define PIECE_MAX ((size_t)64 << 10)
 /* Content is decoded so much at a time, and may become so much longer. */
@@ -313,7 +312,8 @@ mimescan_head(struct mimescan *s, const char *text, size_t len)
 	g_object_unref(parser);
 	g_object_unref(stream);
 	if (head == NULL)
-		head = g_mime_object_new_type(s->options, "text", "plain");
+		head =
+		    (GMimeObject *)g_mime_text_part_new_with_subtype("plain");
 	return (head);
 }
 
@@ -365,18 +365,15 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 }
 
 /* Lines before the first header, the "From " of a mailbox among them, would
- * make GMime give up. Of a line that is too long the beginning is kept. */
+ * make GMime give up. Of a line that comes in pieces the first is kept. */
 static void
 add_to_head(struct mimescan *s)
 {
-	size_t len;
-
-	len = s->len < HEADER_LINE_MAX ? s->len : HEADER_LINE_MAX;
-	if (!s->at_start || s->text->len + len > HEAD_MAX ||
+	if (!s->at_start || s->text->len + s->len > HEAD_MAX ||
 	    (s->text->len == 0 && !is_header(s->line, s->len)))
 		return;
-	g_string_append_len(s->text, s->line, (gssize)len);
-	if (s->line[len - 1] != '\n')
+	g_string_append_len(s->text, s->line, (gssize)s->len);
+	if (s->line[s->len - 1] != '\n')
 		g_string_append_c(s->text, '\n');
 }
 

@@ -33,7 +33,8 @@
 #define VERSION "unknown"
 #endif
 
-#define WAIT_MS 5000
+/* Short, since a signal does not end it. */
+#define WAIT_MS 1500
 #define ARENA_MAX ((size_t)64 << 20)
 #define POLL_SECONDS 50
 #define CALL_SECONDS 30
@@ -140,15 +141,14 @@ load(struct bot *b)
 static void
 rest(struct bot *b)
 {
-	struct timespec left;
+	const struct timespec tick = {.tv_nsec = 200000000};
+	unsigned pause, i;
 
-	left.tv_sec = b->pause == 0 ? 1 : b->pause;
-	left.tv_nsec = 0;
-	b->pause =
-	    left.tv_sec * 2 > PAUSE_MAX ? PAUSE_MAX : (unsigned)left.tv_sec * 2;
-	while (
-	    !interrupted() && nanosleep(&left, &left) == -1 && errno == EINTR)
-		;
+	pause = b->pause == 0 ? 1 : b->pause;
+	b->pause = pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;
+	/* In small steps: a signal just before one is noticed after it. */
+	for (i = 0; i < pause * 5 && !interrupted(); i++)
+		nanosleep(&tick, NULL);
 }
 
 /* Log each kind of trouble once, until all is well again; then pause. */

@@ -273,6 +273,7 @@ static int
 note_waiting(struct delivery *d)
 {
 	if (store_begin(d->store, DB_WRITE) != 0 ||
+	    store_waiting_expire(d->store, d->now - FORGOTTEN_SECONDS) == -1 ||
 	    store_waiting_add(d->store, d->link, d->user.chat, d->queue_id,
 		d->head.arrived, d->now) == -1 ||
 	    store_commit(d->store) != 0) {

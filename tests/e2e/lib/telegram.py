@@ -73,6 +73,13 @@ def local_copy(folder, name):
     return path
 
 
+def command_lines():
+    """(path, argument list) of every process there is."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            yield path, file.read()
+
+
 class Bot(Milter):
     """One notify-bot; its settings are those of CONF, a Milter."""
 
@@ -166,11 +173,8 @@ class _Chats:
 
     def _look(self):
         """Keep the argument list of any process that has the token in it."""
-        for path in glob.glob("/proc/[0-9]*/cmdline"):
-            with contextlib.suppress(OSError), open(path, "rb") as file:
-                words = file.read()
-                if self.secret in words:
-                    self.leaked.append(words)
+        self.leaked += [words for _, words in command_lines()
+                        if self.secret in words]
 
     def leaks(self):
         """The files in the folder that have the token in them."""
@@ -197,7 +201,11 @@ class _Chats:
                      " JOIN account a ON a.id = u.account"
                      " WHERE a.name = ? AND u.address = ?",
                      chat, account, address)
-        return f"{self.run_sql('SELECT max(id) FROM link')[0][0]}@{DOMAIN}"
+        (number,), = self.run_sql(
+            "SELECT l.id FROM link l JOIN user u ON u.id = l.user"
+            " JOIN account a ON a.id = u.account"
+            " WHERE a.name = ? AND u.address = ?", account, address)
+        return f"{number}@{DOMAIN}"
 
     def chats(self):
         """{(account, address): chat} as linked now."""
@@ -277,6 +285,8 @@ class Site(_Chats, ctl.Ctl):
     def agent_end(self, process, timeout=60):
         out, _ = process.communicate(timeout=timeout)
         self.running.discard(process)
+        if self.secret in out:
+            self.leaked.append(out)
         return Delivery(process.returncode, out.decode("utf-8", "replace"),
                         time.monotonic() - process.began)
 
@@ -407,6 +417,8 @@ class ChatLab(_Chats, lab.Lab):
         if self.postfix.files(*self.postfix.queues):
             self.postfix.tool("postsuper", "-d", "ALL")
             self.postfix.settle()
+        # What a run in progress notes of its message would hold up the next.
+        self.until(lambda: not self.agents(), "notify-telegram has ended")
         self.bot.kill()
         self.sql("DELETE FROM link", "DELETE FROM waiting",
                  "DELETE FROM state", "DELETE FROM token")
@@ -459,6 +471,11 @@ class ChatLab(_Chats, lab.Lab):
                     and e["queue_name"] == "deferred"
                     for r in e["recipients"]]
         return self.until(reasons, f"{result.qid} is deferred")
+
+    def agents(self):
+        """The process ids of the lab's notify-telegram that run now."""
+        return [int(path.split("/")[2]) for path, words in command_lines()
+                if f"{self.folder}/notify-telegram".encode() in words]
 
     def flushed(self, timeout=20):
         """Have everything tried until nothing is left."""
