@@ -109,7 +109,7 @@ check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit
-	@tests/run -j 3 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
+	@tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
 		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
 
 install: all
