@@ -13,8 +13,8 @@
 
 #define ACCOUNT_NAME_MAX 64
 #define ACCOUNT_KEY_SIZE (ACCOUNT_NAME_MAX + 1)
-#define ACCOUNT_SYNTAX                                                        \
-	"1 to 64 letters, digits, hyphens, underscores, or single dots "      \
+#define ACCOUNT_SYNTAX                                                         \
+	"1 to 64 letters, digits, hyphens, underscores, or single dots "       \
 	"between them"
 
 /* account_key(name, key): the form in which names are compared; 0 if it cannot

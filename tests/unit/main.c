@@ -17,6 +17,9 @@ main(void)
 	runner = srunner_create(test_address());
 	srunner_add_suite(runner, test_chattext());
 	srunner_add_suite(runner, test_decide());
+	srunner_add_suite(runner, test_htmltext());
+	srunner_add_suite(runner, test_mailtext());
+	srunner_add_suite(runner, test_plaintext());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_settings());
 	srunner_add_suite(runner, test_store());

@@ -7,6 +7,9 @@
 Suite *test_address(void);
 Suite *test_chattext(void);
 Suite *test_decide(void);
+Suite *test_htmltext(void);
+Suite *test_mailtext(void);
+Suite *test_plaintext(void);
 Suite *test_roster(void);
 Suite *test_settings(void);
 Suite *test_store(void);

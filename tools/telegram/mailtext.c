@@ -201,12 +201,12 @@ convert(const GByteArray *bytes, const char *charset, bool cut)
 	uint8_t *utf8;
 	size_t len;
 
-	/* Who uses what is beyond ASCII does not mean ASCII; and nobody means
-	 * the controls that Latin 1 has there. */
-	if (charset != NULL && g_ascii_strcasecmp(charset, "us-ascii") == 0)
+	/* These two are said by programs that do not know; and who means Latin
+	 * 1 means what Windows makes of it. */
+	if (charset != NULL &&
+	    (*charset == '\0' || g_ascii_strcasecmp(charset, "us-ascii") == 0 ||
+		g_ascii_strcasecmp(charset, "iso-8859-1") == 0))
 		charset = NULL;
-	if (charset != NULL && g_ascii_strcasecmp(charset, "iso-8859-1") == 0)
-		charset = FALLBACK;
 	if (charset != NULL &&
 	    (g_ascii_strcasecmp(charset, "utf-8") == 0 ||
 		g_ascii_strcasecmp(charset, "utf8") == 0))

@@ -1,0 +1,660 @@
+/*
+ * test_mailtext - whatever a mail is made of, a reader gets its words
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gmime/gmime.h>
+#include <libxml/parser.h>
+
+#include "failure.h"
+#include "mailfile.h"
+#include "mailtext.h"
+#include "suites.h"
+
+#define ALTERNATIVE "Content-Type: multipart/alternative; boundary=alt\n\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=mix\n\n"
+#define RELATED "Content-Type: multipart/related; boundary=rel\n\n"
+
+static struct mailtext mt;
+static struct failure failure;
+
+static void
+start(void)
+{
+	g_mime_init();
+	xmlInitParser();
+}
+
+static void
+teardown(void)
+{
+	mailtext_clear(&mt);
+	failure_clear(&failure);
+}
+
+static void
+read_bytes(const char *mail, size_t len)
+{
+	int fd;
+
+	mailtext_clear(&mt);
+	fd = mailfile_open(mail, len);
+	ck_assert_int_eq(mailtext_read(fd, 0, &mt, &failure), 0);
+	ck_assert(g_utf8_validate(mt.text->str, (gssize)mt.text->len, NULL));
+	ck_assert(g_utf8_validate(mt.subject, -1, NULL));
+	close(fd);
+}
+
+static void
+want_subject(const char *mail, const char *want)
+{
+	read_bytes(mail, strlen(mail));
+	ck_assert_str_eq(mt.subject, want);
+}
+
+static void
+want_text(const char *mail, const char *want)
+{
+	read_bytes(mail, strlen(mail));
+	ck_assert_str_eq(mt.text->str, want);
+	ck_assert(!mt.more);
+}
+
+/* Attachments, one a line. */
+static void
+want_attachments(const char *want)
+{
+	GString *got;
+	size_t i;
+
+	got = g_string_new(NULL);
+	for (i = 0; i < mt.nattachments && i < MAILTEXT_NAMED; i++)
+		g_string_append_printf(got, "%s\n", mt.attachments[i]);
+	ck_assert_str_eq(got->str, want);
+	g_string_free(got, TRUE);
+}
+
+static const struct {
+	const char *type, *encoding, *body, *want;
+} bodies[] = {
+    {"text/plain; charset=us-ascii", "7bit", "Hello\n", "Hello"},
+    {"text/plain; charset=utf-8", "8bit", "Счёт № 5 — 10 €\n",
+	"Счёт № 5 — 10 €"},
+    {"text/plain; charset=\"UTF-8\"", "quoted-printable",
+	"=D0=A1=D1=87=\n=D1=91=D1=82 =3D 5\n", "Счёт = 5"},
+    {"text/plain; charset=utf-8", "base64", "0KHRh9GR\n0YI=\n", "Счёт"},
+    {"text/plain; charset=windows-1251", "8bit", "\xd1\xf7\xb8\xf2 \xb9 5",
+	"Счёт № 5"},
+    {"text/plain; charset=cp1251", "quoted-printable", "=D1=F7=B8=F2", "Счёт"},
+    {"text/plain; charset=koi8-r", "8bit", "\xf3\xde\xa3\xd4", "Счёт"},
+    {"text/plain; charset=iso-2022-jp", "7bit",
+	"\x1b$B@A5a=q\x1b(B No.5\n\x1b$B;YJ'\x1b(B", "請求書 No.5\n支払"},
+    {"text/plain; charset=shift_jis", "base64", "kL+LgY+R", "請求書"},
+    {"text/plain; charset=gb2312", "base64", "1cu1pQ==", "账单"},
+    {"text/plain; charset=iso-8859-15", "quoted-printable", "10 =A4", "10 €"},
+    /* Called Latin 1, and is not. */
+    {"text/plain; charset=iso-8859-1", "quoted-printable", "10 =80 =96 caf=E9",
+	"10 € – café"},
+    /* Nothing said, or nothing true. */
+    {NULL, NULL, "Счёт", "Счёт"},
+    {NULL, NULL, "caf\xe9", "café"},
+    {"text/plain; charset=us-ascii", "8bit", "Счёт", "Счёт"},
+    {"text/html", "8bit", "<meta charset=''>caf\xe9s", "cafés"},
+    {"text/plain; charset=iso-8859-1", "8bit", "Счёт", "Счёт"},
+    {"text/plain; charset=us-ascii", "8bit", "na\xefve", "naïve"},
+    {"text/plain; charset=x-unknown", "8bit", "Счёт", "Счёт"},
+    {"text/plain; charset=x-unknown", "8bit", "caf\xe9s", "cafés"},
+    {"text/plain; charset=utf-8", "8bit", "a \xff b", "a \ufffd b"},
+    {"text", "7bit", "Hello", "Hello"},
+    {"text/plain; charset=", "7bit", "Hello", "Hello"},
+    {"text/x-log", "7bit", "Hello", "Hello"},
+    {"text/plain", "x-unknown", "Hello", "Hello"},
+    /* Broken encodings. */
+    {"text/plain; charset=utf-8", "quoted-printable",
+	"50=% =zz a=3Db =\nc =D0=A1=D1", "50=% =zz a=b c С\ufffd"},
+    {"text/plain; charset=utf-8", "base64", "SGVs*bG8g\n\n-- d29y\nbGQ",
+	"Hello wor"},
+    {"text/plain; charset=utf-8", "base64", "!", ""},
+    /* HTML. */
+    {"text/html; charset=koi8-r", "8bit",
+	"<meta charset=utf-8><p>\xf3\xde\xa3\xd4&nbsp;<b>5</b>", "Счёт 5"},
+    {"text/html", "8bit", "<meta charset=windows-1251>\xd1\xf7\xb8\xf2",
+	"Счёт"},
+    {"text/html", "8bit", "Счёт &amp; 5", "Счёт & 5"},
+    {"text/html; charset=iso-8859-1", "8bit", "10 \x80", "10 €"},
+    {"text/html; charset=x-unknown", "8bit", "<p>a<p>b", "a\n\nb"},
+    {"text/html", "8bit", "a\x01<p>&#1;b&#x202e;c", "a\n\nbc"},
+    /* Flowed. */
+    {"text/plain; format=flowed", "7bit", "one \ntwo\n> a \n> b\n",
+	"one two\n> a b"},
+    {"text/plain; format=Flowed; delsp=Yes", "7bit", "wo \nrd", "word"},
+    {"text/plain; format=fixed", "7bit", "one \ntwo", "one\ntwo"},
+    {"text/html; format=flowed", "7bit", "<pre>one \ntwo</pre>", "one\ntwo"},
+    /* Right to left, and what only looks like it. */
+    {"text/plain; charset=windows-1255", "8bit", "\xf9\xec\xe5\xed", "שלום"},
+    {"text/plain; charset=utf-8", "8bit", "a\u202egpj\u202c", "agpj"},
+};
+
+START_TEST(words_are_decoded)
+{
+	char mail[512], type[128], encoding[128];
+
+	*type = *encoding = '\0';
+	if (bodies[_i].type != NULL)
+		snprintf(
+		    type, sizeof(type), "Content-Type: %s\n", bodies[_i].type);
+	if (bodies[_i].encoding != NULL)
+		snprintf(encoding, sizeof(encoding),
+		    "Content-Transfer-Encoding: %s\n", bodies[_i].encoding);
+	snprintf(mail, sizeof(mail), "Subject: s\n%s%s\n%s", type, encoding,
+	    bodies[_i].body);
+	want_text(mail, bodies[_i].want);
+	ck_assert_str_eq(mt.subject, "s");
+	ck_assert_uint_eq(mt.nattachments, 0);
+}
+END_TEST
+
+START_TEST(a_nul_ends_nothing)
+{
+	static const char plain[] = "Subject: s\n\na\0b\n";
+	static const char html[] =
+	    "Subject: s\nContent-Type: text/html\n\na\0b<p>c\n";
+
+	read_bytes(plain, sizeof(plain) - 1);
+	ck_assert_str_eq(mt.text->str, "ab");
+	read_bytes(html, sizeof(html) - 1);
+	ck_assert_str_eq(mt.text->str, "ab\n\nc");
+}
+END_TEST
+
+static const struct {
+	const char *header, *want;
+} subjects[] = {
+    {"Subject: Invoice 5\n", "Invoice 5"},
+    {"SUBJECT:  a \n\t b\n  c\n", "a b c"},
+    {"Subject: =?utf-8?B?0KHRh9GR0YI=?= 5\n", "Счёт 5"},
+    {"Subject: =?koi8-r?Q?=F3=DE=A3=D4?=\n =?koi8-r?Q?_5?=\n", "Счёт 5"},
+    {"Subject: =?iso-2022-jp?B?GyRCQEE1YT1xGyhC?=\n", "請求書"},
+    /* A character that is in two words. */
+    {"Subject: =?utf-8?Q?=E2=82?= =?utf-8?Q?=AC?=\n", "€"},
+    {"Subject: Счёт\n", "Счёт"},
+    {"Subject: =?utf-8?Q?a=0Abc=E2=80=AEd?=\n", "a bcd"},
+    {"Subject: caf\xe9s\n", "cafés"},
+    {"Subject: \xd1\xf7\xb8\xf2\n"
+     "Content-Type: text/plain; charset=windows-1251\n",
+	"Счёт"},
+    {"Subject: \xf3\xde\xa3\xd4\n" MIXED
+     "--mix\nContent-Type: text/plain; charset=koi8-r\n\nx\n--mix--\n",
+	"Счёт"},
+    {"Subject:\n", ""},
+    {"Subject: =?utf-8?Q?=20?=\n", ""},
+    {"X-Subject: a\n", ""},
+    {"From a@b Mon Jan  1 10:00:00 2024\nSubject: a\n", "a"},
+    {"Subject: a\r\nTo: b\r\n", "a"},
+    {"Subject: a\nThis is no header\nTo: b\n", "a"},
+};
+
+START_TEST(a_subject_is_decoded)
+{
+	char mail[512];
+
+	snprintf(mail, sizeof(mail), "%s\nbody\n", subjects[_i].header);
+	want_subject(mail, subjects[_i].want);
+}
+END_TEST
+
+START_TEST(headers_end_where_they_end)
+{
+	want_subject("", "");
+	ck_assert_str_eq(mt.text->str, "");
+	want_subject("Subject: a", "a");
+	want_subject("Subject: a\n", "a");
+	want_text("\nSubject: a\n", "Subject: a");
+	ck_assert_str_eq(mt.subject, "");
+	want_text("Subject: a\r\n\r\nb\r\nc\r\n", "b\nc");
+}
+END_TEST
+
+START_TEST(the_plain_text_of_alternatives_is_taken)
+{
+	want_text(ALTERNATIVE
+	    "--alt\nContent-Type: text/plain\n\nplain\n"
+	    "--alt\nContent-Type: text/html\n\n<p>html\n"
+	    "--alt\nContent-Type: text/calendar\n\nBEGIN\n--alt--\n",
+	    "plain");
+	want_attachments("");
+	want_text(ALTERNATIVE "--alt\nContent-Type: text/html\n\n<p>html\n"
+			      "--alt\n\nplain\n--alt--\n",
+	    "plain");
+}
+END_TEST
+
+START_TEST(html_is_taken_if_the_plain_text_is_empty)
+{
+	want_text(ALTERNATIVE
+	    "--alt\nContent-Type: text/plain\n\n \n\n"
+	    "--alt\nContent-Type: text/html\n\n<p>html\n--alt--\n",
+	    "html");
+}
+END_TEST
+
+START_TEST(alternatives_may_be_nested)
+{
+	/* related[alternative[plain, html], picture] */
+	want_text(RELATED "--rel\n" ALTERNATIVE "--alt\n\nplain\n"
+			  "--alt\nContent-Type: text/html\n\nhtml\n--alt--\n"
+			  "--rel\nContent-Type: image/png; name=a.png\n\nx\n"
+			  "--rel--\n",
+	    "plain");
+	want_attachments("");
+	/* alternative[plain, mixed[html, pdf, html]] */
+	want_text(ALTERNATIVE
+	    "--alt\n\nplain\n--alt\n" MIXED
+	    "--mix\nContent-Type: text/html\n\none\n"
+	    "--mix\nContent-Type: application/pdf; name=a.pdf\n\nx\n"
+	    "--mix\nContent-Type: text/html\n\ntwo\n--mix--\n--alt--\n",
+	    "plain");
+	want_attachments("a.pdf, 1 B\n");
+	/* alternative[related[alternative[plain, html]], html] */
+	want_text("Content-Type: multipart/alternative; boundary=out\n\n"
+		  "--out\n" RELATED "--rel\n" ALTERNATIVE "--alt\n\nplain\n"
+		  "--alt\nContent-Type: text/html\n\nhtml\n--alt--\n--rel--\n"
+		  "--out\nContent-Type: text/html\n\nother\n--out--\n",
+	    "plain");
+}
+END_TEST
+
+START_TEST(texts_of_a_mixed_mail_follow_each_other)
+{
+	want_text(MIXED "preamble\n--mix\n" ALTERNATIVE
+			"--alt\n\nplain\n--alt\nContent-Type: text/html\n\n"
+			"html\n--alt--\n--mix\nContent-Type: text/html\n\n"
+			"<p>second\n--mix\n\nfooter\n--mix--\nepilogue\n",
+	    "plain\n\nsecond\n\nfooter");
+}
+END_TEST
+
+START_TEST(a_signature_is_no_attachment)
+{
+	want_text("Content-Type: multipart/signed; boundary=s\n\n"
+		  "--s\n\ntext\n"
+		  "--s\nContent-Type: application/pgp-signature; name=a.asc\n"
+		  "Content-Disposition: attachment; filename=a.asc\n\nx\n"
+		  "--s--\n",
+	    "text");
+	want_attachments("");
+}
+END_TEST
+
+START_TEST(an_attachment_is_not_text)
+{
+	want_text(MIXED
+	    "--mix\n\ntext\n"
+	    "--mix\nContent-Disposition: attachment; filename=a.txt\n\nfile\n"
+	    "--mix\nContent-Type: text/plain; name=b.log\n\nfile\n"
+	    "--mix\nContent-Type: text/csv\n\na,b\n"
+	    "--mix\nContent-Type: IMAGE/PNG\n\n\n--mix--\n",
+	    "text");
+	want_attachments("a.txt, 4 B\nb.log, 4 B\ntext/csv, 3 B\n"
+			 "IMAGE/PNG, 0 B\n");
+	want_text("Content-Type: application/pdf\n\nx", "");
+	want_attachments("application/pdf, 1 B\n");
+	want_text("Content-Disposition: attachment\n\nx", "");
+	want_attachments("text/plain, 1 B\n");
+}
+END_TEST
+
+START_TEST(a_text_may_have_a_name)
+{
+	want_text(MIXED "--mix\nContent-Type: text/plain; name=a.txt\n"
+			"Content-Disposition: inline\n\ntext\n--mix--\n",
+	    "text");
+	want_attachments("");
+}
+END_TEST
+
+static const struct {
+	const char *headers, *want;
+} names[] = {
+    {"Content-Type: image/png; name=\"a b.png\"\n", "a b.png"},
+    {"Content-Type: image/png; name=a\n"
+     "Content-Disposition: inline; filename=b\n",
+	"b"},
+    {"Content-Type: image/png; name=\"=?koi8-r?B?89ejVA==?=.png\"\n",
+	"СвёT.png"},
+    {"Content-Type: image/png\nContent-Disposition: attachment;\n"
+     " filename*0*=utf-8''%D0%A1%D1%87;\n filename*1*=%D1%91%D1%82;\n"
+     " filename*2=.png\n",
+	"Счёт.png"},
+    {"Content-Type: image/png; name=Счёт.png\n", "Счёт.png"},
+    {"Content-Type: image/png; name=\"\xf3\xde\xa3\xd4\"\n", "Счёт"},
+    {"Content-Type: image/png\n"
+     "Content-Disposition: attachment; filename*=utf-8''a%0D%0A%E2%80%AEb\n",
+	"a b"},
+    {"Content-Type: image/png; name=\"\"\n", "image/png"},
+    {"Content-Type: message/rfc822\n\nSubject: =?utf-8?Q?=E2=82=AC?= 5\n",
+	"€ 5"},
+    {"Content-Type: message/rfc822\n\nTo: a\n\nSubject: b\n", "message/rfc822"},
+    {"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+     "U3ViamVjdDogaW5uZXINCg0KYm9keQ==",
+	"inner"},
+    {"Content-Type: message/rfc822\n", "message/rfc822"},
+    {"Content-Type: message/delivery-status\n", "message/delivery-status"},
+};
+
+START_TEST(an_attachment_has_its_name)
+{
+	char mail[512];
+
+	snprintf(mail, sizeof(mail),
+	    MIXED "--mix\nContent-Type: text/plain; charset=koi8-r\n\nt\n"
+		  "--mix\n%s\n--mix--\n",
+	    names[_i].headers);
+	want_text(mail, "t");
+	ck_assert_uint_eq(mt.nattachments, 1);
+	*strrchr(mt.attachments[0], ',') = '\0';
+	ck_assert_str_eq(mt.attachments[0], names[_i].want);
+}
+END_TEST
+
+START_TEST(a_long_name_is_cut)
+{
+	char name[1001], mail[1200];
+
+	memset(name, 'x', 1000);
+	name[1000] = '\0';
+	snprintf(mail, sizeof(mail), "Content-Type: image/png; name=%s.png\n\n",
+	    name);
+	want_text(mail, "");
+	ck_assert_uint_le(
+	    strlen(mt.attachments[0]), MAILTEXT_NAME_MAX + strlen("…, 0 B"));
+}
+END_TEST
+
+static const struct {
+	size_t lines;
+	const char *want;
+} sizes[] = {{0, "f, 0 B"}, {1, "f, 57 B"}, {17, "f, 969 B"}, {18, "f, 1.0 kB"},
+    {216, "f, 12.3 kB"}, {17543, "f, 1.0 MB"}, {17542, "f, 999.9 kB"},
+    {350878, "f, 20.0 MB"}};
+
+START_TEST(the_size_is_that_of_the_file)
+{
+	static const char head[] = "Content-Type: application/zip; name=f\n"
+				   "Content-Transfer-Encoding: base64\n\n";
+	int fd;
+
+	fd = mailfile_open(head, sizeof(head) - 1);
+	mailfile_add_lines(fd, sizes[_i].lines);
+	ck_assert_int_eq(mailtext_read(fd, 0, &mt, &failure), 0);
+	ck_assert_str_eq(mt.attachments[0], sizes[_i].want);
+	close(fd);
+}
+END_TEST
+
+START_TEST(the_newline_before_a_boundary_is_no_content)
+{
+	want_text("Content-Type: multipart/mixed; boundary=mix\r\n\r\n--mix\r\n"
+		  "Content-Type: a/b\r\n\r\nab\r\n\r\n--mix\r\n"
+		  "Content-Type: a/b\r\n\r\n--mix--\r\n",
+	    "");
+	want_attachments("a/b, 4 B\na/b, 0 B\n");
+}
+END_TEST
+
+START_TEST(more_attachments_than_can_be_named_are_counted)
+{
+	GString *mail;
+	int i;
+
+	mail = g_string_new(MIXED);
+	for (i = 0; i < 500; i++)
+		g_string_append_printf(
+		    mail, "--mix\nContent-Type: a/b; name=%d\n\nx\n", i);
+	want_text(mail->str, "");
+	ck_assert_uint_eq(mt.nattachments, 500);
+	ck_assert_str_eq(mt.attachments[9], "9, 1 B");
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(a_digest_is_made_of_messages)
+{
+	want_text("Content-Type: multipart/digest; boundary=d\n\n"
+		  "--d\n\nSubject: one\n\nx\n"
+		  "--d\nContent-Type: text/plain\n\ntwo\n--d--\n",
+	    "two");
+	want_attachments("one, 15 B\n");
+}
+END_TEST
+
+START_TEST(a_boundary_is_a_whole_line)
+{
+	want_text("Content-Type: multipart/mixed; boundary=\"a b\"\n\n"
+		  "--a b \t\n\none\n--a bc\n--a\n --a b\n--a b---\n-- \n"
+		  "--a b--\n--a b\n\ntwo\n",
+	    "one\n--a bc\n--a\n --a b\n--a b---\n--");
+}
+END_TEST
+
+START_TEST(parts_that_are_not_closed_end_with_what_is_around_them)
+{
+	want_text(MIXED "--mix\n" ALTERNATIVE "--alt\n\nplain\n"
+			"--mix\nContent-Type: a/b; name=f\n\nx\n",
+	    "plain");
+	want_attachments("f, 2 B\n");
+	/* A part that ends in its headers. */
+	want_text(MIXED "--mix\nContent-Type: a/b; name=f\n--mix\n\ntext\n"
+			"--mix\nContent-Type: a/b; name=g",
+	    "text");
+	want_attachments("f, 0 B\ng, 0 B\n");
+}
+END_TEST
+
+static const char *const opaque[] = {
+    "Content-Type: multipart/mixed\n\n--mix\n\ntext\n",
+    "Content-Type: multipart/mixed; boundary=\"\"\n\n--\n\ntext\n",
+    "Content-Type: multipart/mixed; boundary=other\n\n--mix\n\ntext\n",
+    "Content-Type: multipart/mixed; boundary=mix\n\n",
+    "Content-Type: multipart/mixed; boundary=mix\n",
+};
+
+START_TEST(a_mail_that_cannot_be_taken_apart_has_more)
+{
+	read_bytes(opaque[_i], strlen(opaque[_i]));
+	ck_assert_str_eq(mt.text->str, "");
+	ck_assert(mt.more);
+}
+END_TEST
+
+/* Multiparts inside each other, not closed, and a text in the last. */
+static GString *
+nest(int depth)
+{
+	GString *mail;
+	int i;
+
+	mail = g_string_new("Subject: deep\n");
+	for (i = 0; i < depth; i++)
+		g_string_append_printf(mail,
+		    "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i,
+		    i);
+	g_string_append(mail, "\ninnermost\n");
+	return (mail);
+}
+
+START_TEST(a_thousand_nested_parts_are_read_to_the_innermost)
+{
+	GString *mail;
+	int i;
+
+	mail = nest(1000);
+	want_text(mail->str, "innermost");
+	ck_assert_str_eq(mt.subject, "deep");
+	for (i = 999; i >= 0; i--)
+		g_string_append_printf(mail, "--b%d--\n", i);
+	want_text(mail->str, "innermost");
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(nesting_without_end_is_not_followed)
+{
+	GString *mail;
+
+	mail = nest(100000);
+	want_subject(mail->str, "deep");
+	ck_assert_str_eq(mt.text->str, "");
+	ck_assert(mt.more);
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(a_long_text_is_not_read_to_its_end)
+{
+	GString *mail;
+
+	mail = g_string_new("Subject: s\n\n");
+	while (mail->len < (1 << 20))
+		g_string_append(mail, "Счёт ");
+	read_bytes(mail->str, mail->len);
+	ck_assert(mt.more);
+	ck_assert_uint_le(mt.text->len, 1 << 17);
+	ck_assert(g_str_has_prefix(mt.text->str, "Счёт Счёт"));
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(what_is_cut_off_an_unused_alternative_is_not_missed)
+{
+	GString *mail;
+
+	mail = g_string_new(ALTERNATIVE "--alt\n\nplain\n--alt\n"
+					"Content-Type: text/html\n\n");
+	while (mail->len < (1 << 21))
+		g_string_append(mail, "<p>word");
+	want_text(mail->str, "plain");
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(a_line_without_end_is_read)
+{
+	GString *mail;
+
+	mail = g_string_new("X: ");
+	while (mail->len < 300000)
+		g_string_append(mail, "--mix--mix");
+	g_string_append(mail, "\nSubject: s\n" MIXED);
+	while (mail->len < 600000)
+		g_string_append(mail, "--mix--mix");
+	g_string_append(mail, "\n--mix\n\ntext\n--mix--\n");
+	want_text(mail->str, "text");
+	ck_assert_str_eq(mt.subject, "s");
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(a_boundary_at_the_end_of_a_long_line_is_none)
+{
+	GString *mail;
+	size_t n;
+
+	/* Long enough to be taken apart there. */
+	mail = g_string_new(MIXED "--mix\nContent-Type: a/b; name=f\n\n");
+	for (n = 0; n < (64 << 10); n++)
+		g_string_append_c(mail, 'x');
+	g_string_append(mail, "--mix\n");
+	for (n = 0; n < 1000; n++)
+		g_string_append_c(mail, 'y');
+	g_string_append(mail, "\n--mix\n\ntext\n--mix--\n");
+	want_text(mail->str, "text");
+	want_attachments("f, 66.5 kB\n");
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(parts_without_end_are_not_all_read)
+{
+	GString *mail;
+	int i;
+
+	mail = g_string_new(MIXED "--mix\n\ntext\n");
+	for (i = 0; i < 20000; i++)
+		g_string_append(mail, "--mix\nContent-Type: a/b\n\n");
+	read_bytes(mail->str, mail->len);
+	ck_assert_str_eq(mt.text->str, "text");
+	ck_assert(mt.more);
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_is_a_failure)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	close(fds[0]);
+	close(fds[1]);
+	ck_assert_int_eq(mailtext_read(fds[0], 0, &mt, &failure), -1);
+	ck_assert_int_eq(failure.kind, FAILURE_IO);
+	ck_assert_str_eq(failure_text(&failure),
+	    "the message cannot be read: Bad file descriptor");
+}
+END_TEST
+
+static void
+add_parts(TCase *c)
+{
+	tcase_add_test(c, the_plain_text_of_alternatives_is_taken);
+	tcase_add_test(c, html_is_taken_if_the_plain_text_is_empty);
+	tcase_add_test(c, alternatives_may_be_nested);
+	tcase_add_test(c, texts_of_a_mixed_mail_follow_each_other);
+	tcase_add_test(c, a_signature_is_no_attachment);
+	tcase_add_test(c, an_attachment_is_not_text);
+	tcase_add_test(c, a_text_may_have_a_name);
+	tcase_add_loop_test(
+	    c, an_attachment_has_its_name, 0, sizeof(names) / sizeof(names[0]));
+	tcase_add_test(c, a_long_name_is_cut);
+	tcase_add_loop_test(c, the_size_is_that_of_the_file, 0,
+	    sizeof(sizes) / sizeof(sizes[0]));
+	tcase_add_test(c, the_newline_before_a_boundary_is_no_content);
+	tcase_add_test(c, more_attachments_than_can_be_named_are_counted);
+	tcase_add_test(c, a_digest_is_made_of_messages);
+	tcase_add_test(c, a_boundary_is_a_whole_line);
+	tcase_add_test(
+	    c, parts_that_are_not_closed_end_with_what_is_around_them);
+	tcase_add_loop_test(c, a_mail_that_cannot_be_taken_apart_has_more, 0,
+	    sizeof(opaque) / sizeof(opaque[0]));
+}
+
+Suite *
+test_mailtext(void)
+{
+	Suite *suite;
+	TCase *c;
+
+	suite = suite_create("mailtext");
+	c = tcase_create("mailtext");
+	tcase_add_unchecked_fixture(c, start, NULL);
+	tcase_add_checked_fixture(c, NULL, teardown);
+	tcase_add_loop_test(
+	    c, words_are_decoded, 0, sizeof(bodies) / sizeof(bodies[0]));
+	tcase_add_test(c, a_nul_ends_nothing);
+	tcase_add_loop_test(
+	    c, a_subject_is_decoded, 0, sizeof(subjects) / sizeof(subjects[0]));
+	tcase_add_test(c, headers_end_where_they_end);
+	add_parts(c);
+	tcase_add_test(c, a_thousand_nested_parts_are_read_to_the_innermost);
+	tcase_add_test(c, nesting_without_end_is_not_followed);
+	tcase_add_test(c, a_long_text_is_not_read_to_its_end);
+	tcase_add_test(c, what_is_cut_off_an_unused_alternative_is_not_missed);
+	tcase_add_test(c, a_line_without_end_is_read);
+	tcase_add_test(c, a_boundary_at_the_end_of_a_long_line_is_none);
+	tcase_add_test(c, parts_without_end_are_not_all_read);
+	tcase_add_test(c, what_cannot_be_read_is_a_failure);
+	suite_add_tcase(suite, c);
+	return (suite);
+}
