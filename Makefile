@@ -30,25 +30,29 @@ CFLAGS = -O1 -g
 HARDEN = -fPIE
 endif
 
-POLICY = account address arena category db_sqlite decide evaluate facts \
-	failure import keyset link membership netlist notice pool role roster \
-	settings sql store store_link tag text
-MILTER = apply config log main report session trust
+POLICY = account address arena category counters db_sqlite decide evaluate \
+	facts failure import keyset link membership netlist notice pool role \
+	roster settings sql store store_link tag text
+MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
-	files history init main output subscriptions telegram users)
+	files history init main output stats subscriptions telegram \
+	users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
-CHATTEXT = chattext htmltext mailtext mimescan plaintext
+CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
 BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
+
+DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
 TOOL_PACKAGES = jansson libpng libqrencode smartcols
 TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
 TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES))
 INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES) \
-	$(TELEGRAM_PACKAGES))
+	$(TELEGRAM_PACKAGES) libsystemd)
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) -DVERSION='"$(VERSION)"' \
@@ -59,23 +63,23 @@ policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
 milter_o = $(MILTER:%=$(BUILD)/milter/%.o)
 
 notifyctl_o = $(NOTIFYCTL:%=$(BUILD)/tools/%.o)
-agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
-bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
+agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(DAEMON)
+bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(DAEMON)
 
 all: $(BUILD)/notify-milter $(BUILD)/notifyctl $(BUILD)/notify-telegram \
 	$(BUILD)/notify-bot
 
 $(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcsv $(TOOL_LIBS) $(LIBS)
 
 $(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/libpolicy.a: $(policy_o)
 	rm -f $@
@@ -131,4 +135,5 @@ clean:
 
 .PHONY: all check clean demo deps install
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/unpacked -prune -o -name '*.d' \
+	-type f -print 2>/dev/null)
