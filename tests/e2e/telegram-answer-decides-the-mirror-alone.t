@@ -653,6 +653,23 @@ def _(site):
     same(os.path.exists(counted(site)), False, "the file is there")
 
 
+@case("a credential of the service manager is read before token_file")
+def _(site):
+    olga = site.link_to("acme", OLGA, CHAT)
+    site.write_token("1:wrong")
+    folder = site.path("credentials")
+    os.makedirs(folder, exist_ok=True)
+    site.agent(olga, env={"CREDENTIALS_DIRECTORY": folder}).must(75, "token")
+    path = os.path.join(folder, "bot-token")
+    with open(path, "w") as file:
+        file.write(site.api.token + "\n")
+    try:
+        site.agent(olga, env={"CREDENTIALS_DIRECTORY": folder}).must(0, "sent")
+    finally:
+        os.unlink(path)
+        site.write_token()
+
+
 @case("an address and a queue id with controls in them stay one log line")
 def _(site):
     done = site.agent("1\n@telegram.invalid", qid="4X\x1b[2J\nok: to=<x>")
