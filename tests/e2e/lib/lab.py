@@ -181,6 +181,9 @@ class Lab:
     MAIN are main.cf settings, SETTINGS those of the milter, USERS those who
     may log in at the listener `auth`. TCP: the milter listens on that."""
 
+    mta = Postfix
+    where = None        # its folder is made; None: where all such are
+
     def __init__(self, milter=True, roster=True, main=None, settings=None,
                  tcp=False, users=None):
         self.users = users
@@ -207,7 +210,7 @@ class Lab:
         return self
 
     def _start(self):
-        self.folder = tempfile.mkdtemp(prefix="nm-lab-")
+        self.folder = tempfile.mkdtemp(prefix="nm-lab-", dir=self.where)
         os.chmod(self.folder, 0o755)    # Postfix must get through
         self.receiver = Receiver().start()
         self.database = os.path.join(self._own("db", 0o750), "roster.db")
@@ -221,7 +224,7 @@ class Lab:
             "account_domain": ACCOUNTS, "domain": MIRROR,
             "sendmail": self._sendmail_script(),
             "from_": "notify@relay.example", **self.more})
-        self.postfix = Postfix(
+        self.postfix = self.mta(
             os.path.join(self.folder, "mta"), self.receiver.port,
             self.milter.postfix_socket() if self.with_milter else None,
             self.main, self.users)

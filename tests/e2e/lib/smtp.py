@@ -15,7 +15,9 @@ class Reply:
     def __init__(self, code, text):
         self.code = code
         self.text = text
-        queued = re.search(r"queued as (\S+)", text)
+        # Postfix, Sendmail
+        queued = (re.search(r"queued as (\S+)", text)
+                  or re.search(r"(\S+) Message accepted for delivery", text))
         self.qid = queued.group(1) if queued else None
 
     def __repr__(self):

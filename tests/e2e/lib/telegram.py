@@ -378,12 +378,13 @@ class _Postfix(postfix.Postfix):
 class ChatLab(_Chats, lab.Lab):
     """A Lab whose mirror goes to notify-telegram, and on to the API."""
 
+    mta = _Postfix
+
     @classmethod
     def ready(cls, **options):
         return cls(**options).start()
 
     def _start(self):
-        lab.Postfix = _Postfix      # what Lab makes
         super()._start()
         agent = os.path.join(self.folder, "agent")
         os.mkdir(agent)
