@@ -32,7 +32,7 @@ endif
 
 POLICY = account address arena category db_sqlite decide evaluate facts \
 	failure import keyset link membership netlist notice pool role roster \
-	settings sql store store_link tag text
+	settings sql store store_health store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories \
 	check check_database check_postfix check_socket \

@@ -10,7 +10,7 @@
 #include "ctl.h"
 #include "output.h"
 #include "settings.h"
-#include "store.h"
+#include "store_health.h"
 
 #define WAIT_MS 3000
 
@@ -131,7 +131,7 @@ check_database(struct ctl *ctl)
 		    "until this is mended, tagged mail is deferred");
 		return;
 	}
-	if (store_check(ctl->store) != 0)
+	if (store_check(ctl->store, 20) != 0)
 		check_finding(ctl, CHECK_ERROR, "database",
 		    check_text(
 			ctl, "%s", failure_text(store_failure(ctl->store))),
