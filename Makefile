@@ -35,7 +35,7 @@ POLICY = account address arena category db_sqlite decide evaluate facts \
 	settings sql store store_health store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories \
-	check check_database check_postfix check_socket \
+	check check_database check_postfix check_socket command \
 	explain files history init main output subscriptions telegram users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
