@@ -35,8 +35,10 @@ POLICY = account address arena category db_sqlite decide evaluate facts \
 	settings sql store store_health store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories \
-	check check_database check_postfix check_socket command \
-	explain files history init main output subscriptions telegram users)
+	check $(CHECKS:%=check_%) command \
+	explain files history init main output postconf subscriptions telegram users)
+CHECKS = access clients database domains milter_talk milters people \
+	postfix rewriting services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext

@@ -1,154 +1,306 @@
 /*
  * check - notifyctl check
  *
- * Looks at what the milter depends on, from the settings outwards, and says of
- * each thing that is not right what it is, why it matters, and what to do.
- * Looking changes nothing.
+ * The parts (check_*.c) are called one after another, from the settings
+ * outwards, and add what they find; it is shown at the end. A sound
+ * installation gets one line.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
+#include <pwd.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "arena.h"
 #include "check.h"
+#include "command.h"
 #include "ctl.h"
 #include "output.h"
+#include "postconf.h"
 #include "settings.h"
 #include "store.h"
 
-extern char **environ;
+static const char *const severities[] = {
+    [CHECK_NOTE] = "note",
+    [CHECK_WARNING] = "warning",
+    [CHECK_ERROR] = "error",
+};
 
-static bool check_settings(struct ctl *ctl);
-
-/* ${mend}: what to do, "" for what is right. */
-void
-check_finding(struct ctl *ctl, enum check_grade grade, const char *part,
-    const char *what, const char *mend)
-{
-	static const char *const names[] = {"ok", "warning", "error"};
-
-	output_row(ctl->out);
-	output_cell(ctl->out, names[grade]);
-	output_cell(ctl->out, part);
-	output_cell(ctl->out, what);
-	output_cell(ctl->out, mend);
-	if (grade == CHECK_ERROR)
-		ctl->status = EX_CONFIG;
-}
+static void open_postfix(struct check *);
+static void show_people(struct check *);
+static void show_table(struct check *);
 
 const char *
-check_text(struct ctl *ctl, const char *fmt, ...)
+check_text(struct check *c, const char *fmt, ...)
 {
 	va_list ap;
-	char text[2048], *s;
+	char *text, *s;
 	const char *copy;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	/* SQLite's findings have several lines. */
+	if (text == NULL)
+		return ("(no memory)");
+	/* What SQLite finds has several lines. */
 	for (s = text; *s != '\0'; s++) {
 		if (*s == '\n')
 			*s = ' ';
 	}
-	copy = arena_strdup(ctl->arena, text);
+	copy = arena_strdup(c->arena, text);
+	free(text);
 	return (copy == NULL ? "(no memory)" : copy);
 }
 
-/* What a program prints, without the last newline; NULL if it cannot be run or
- * fails. */
-const char *
-check_capture(struct ctl *ctl, const char *const *argv)
+bool
+check_known(const struct check *c, const char *what)
 {
-	posix_spawn_file_actions_t actions;
-	char buf[8192];
-	size_t len;
-	ssize_t n;
-	pid_t pid;
-	int ends[2], rc, status;
+	const struct check_finding *f;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return (NULL);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addopen(
-	    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	rc = posix_spawnp(&pid, argv[0], &actions, NULL,
-	    (char *const *)(uintptr_t)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	len = 0;
-	while (rc == 0 && len + 1 < sizeof(buf) &&
-	    (n = read(ends[0], buf + len, sizeof(buf) - 1 - len)) > 0)
-		len += (size_t)n;
-	close(ends[0]);
-	if (rc != 0)
-		return (NULL);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return (NULL);
-	while (len > 0 && buf[len - 1] == '\n')
-		len--;
-	return (arena_strndup(ctl->arena, buf, len));
+	for (f = c->first; f != NULL; f = f->next) {
+		if (strcmp(f->what, what) == 0)
+			return (true);
+	}
+	return (false);
 }
 
-static bool
-check_settings(struct ctl *ctl)
+void
+check_found(struct check *c, enum check_severity severity, enum check_fix how,
+    const char *what, const char *why, const char *fix)
+{
+	struct check_finding *f;
+
+	if (check_known(c, what))
+		return;
+	if (severity == CHECK_ERROR)
+		c->ctl->status = EX_CONFIG;
+	f = arena_alloc(c->arena, sizeof(*f));
+	if (f == NULL)
+		return;
+	*f = (struct check_finding){
+	    .severity = severity,
+	    .part = c->part,
+	    .what = what,
+	    .why = why,
+	    .how = how,
+	    .fix = fix,
+	};
+	*c->last = f;
+	c->last = &f->next;
+}
+
+void
+check_unseen(struct check *c, const char *what, const char *why)
+{
+	check_found(c, CHECK_NOTE, CHECK_RUN, what, why,
+	    check_text(c, "sudo %s", check_notifyctl(c, "check")));
+}
+
+void
+check_looked(struct check *c, const char *text)
+{
+	c->looked_at = c->looked_at == NULL
+	    ? text
+	    : check_text(c, "%s; %s", c->looked_at, text);
+}
+
+const char *
+check_quote(struct check *c, const char *text)
+{
+	const char *s;
+	char *quoted, *out;
+
+	if (*text != '\0' &&
+	    text[strspn(text,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789/._-+:@,%=")] == '\0')
+		return (text);
+	quoted = out = arena_alloc(c->arena, 4 * strlen(text) + 3);
+	if (out == NULL)
+		return ("(no memory)");
+	*out++ = '\'';
+	for (s = text; *s != '\0'; s++) {
+		if (*s == '\'')
+			out = stpcpy(out, "'\\''");
+		else
+			*out++ = *s;
+	}
+	*out++ = '\'';
+	*out = '\0';
+	return (quoted);
+}
+
+const char *
+check_capture(struct check *c, const char *const *argv)
 {
 	struct failure failure = FAILURE_INIT;
+	const char *out;
 
-	ctl->settings = settings_read(ctl->file, &failure);
-	if (ctl->settings == NULL)
-		check_finding(ctl, CHECK_ERROR, "settings",
-		    check_text(ctl, "%s", failure_text(&failure)),
-		    "mend that line; the milter does not start before");
-	else
-		check_finding(ctl, CHECK_OK, "settings",
-		    check_text(ctl, "%s can be read", ctl->file), "");
+	out = command_line(c->arena, argv, &failure);
 	failure_clear(&failure);
-	return (ctl->settings != NULL);
+	return (out);
 }
 
-/* Can users be told that they are unsubscribed? */
-void
-check_mailer(struct ctl *ctl)
+const char *
+check_setting(struct check *c, const char *section, const char *line)
 {
-	const char *path = ctl->settings->sendmail;
-	struct stat st;
+	return (
+	    check_text(c, "in [%s] of %s: %s", section, c->ctl->file, line));
+}
 
-	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	    access(path, X_OK) == 0)
+const char *
+check_notifyctl(struct check *c, const char *arguments)
+{
+	if (strcmp(c->ctl->file, SETTINGS_FILE) == 0)
+		return (check_text(c, "notifyctl %s", arguments));
+	return (check_text(
+	    c, "notifyctl -c %s %s", check_quote(c, c->ctl->file), arguments));
+}
+
+const char *
+check_directory(struct check *c, const char *path)
+{
+	char *copy, *slash;
+
+	copy = arena_strdup(c->arena, path);
+	slash = copy == NULL ? NULL : strrchr(copy, '/');
+	if (slash == NULL)
+		return ("/");
+	slash[slash == copy] = '\0';
+	return (copy);
+}
+
+const struct passwd *
+check_passwd(struct check *c, const char *name)
+{
+	const struct passwd *found;
+	struct passwd *pw;
+
+	found = getpwnam(name);
+	pw = found == NULL ? NULL : arena_alloc(c->arena, sizeof(*pw));
+	if (pw == NULL)
+		return (NULL);
+	pw->pw_uid = found->pw_uid;
+	pw->pw_gid = found->pw_gid;
+	pw->pw_name = arena_strdup(c->arena, found->pw_name);
+	return (pw->pw_name == NULL ? NULL : pw);
+}
+
+static void
+open_postfix(struct check *c)
+{
+	const char *why;
+
+	c->part = "postfix";
+	c->postfix = postconf_read(c, &why);
+	if (c->postfix != NULL) {
+		check_looked(c,
+		    check_text(c, "Postfix in %s (%zu services)",
+			c->postfix->config, c->postfix->nservices));
 		return;
-	check_finding(ctl, CHECK_WARNING, "mail",
-	    check_text(ctl,
-		"%s is no program that can be run, so users are not "
-		"told when they are unsubscribed",
-		path),
-	    "name the MTA's sendmail program for sendmail in [mail]");
+	}
+	check_found(c, CHECK_WARNING, CHECK_PUT,
+	    check_text(c, "postconf cannot be asked%s%s",
+		why == NULL || *why == '\0' ? "" : ": ",
+		why == NULL ? "" : why),
+	    "so nothing of Postfix is looked at: whether it asks the milter, "
+	    "and does what the milter says",
+	    "have postconf in $PATH and, if Postfix's settings are not in "
+	    "their usual place, their directory in $MAIL_CONFIG");
+}
+
+/* Findings for people, the grave ones first. */
+static void
+show_people(struct check *c)
+{
+	const struct check_finding *f;
+	struct output *out = c->ctl->out;
+	size_t counts[CHECK_ERROR + 1] = {0};
+	bool postfix = false, settings = false;
+	int severity;
+
+	for (severity = CHECK_ERROR; severity >= CHECK_NOTE; severity--) {
+		for (f = c->first; f != NULL; f = f->next) {
+			if ((int)f->severity != severity)
+				continue;
+			counts[severity]++;
+			postfix |= strncmp(f->fix, "postconf ", 9) == 0;
+			settings |= strncmp(f->fix, "in [", 4) == 0;
+			output_line(out, "%s: %s: %s", severities[severity],
+			    f->part, f->what);
+			output_line(out, "  why: %s", f->why);
+			output_line(out, "  %s: %s",
+			    f->how == CHECK_RUN ? "run" : "put", f->fix);
+		}
+	}
+	if (postfix)
+		output_line(out, "after changes to Postfix: %s reload",
+		    check_text(c, "postfix%s",
+			c->postfix->command + strlen("postconf")));
+	if (settings)
+		output_line(out,
+		    "after changes to the settings: restart notify-milter%s",
+		    c->settings == NULL || *c->settings->bot == '\0'
+			? ""
+			: " and notify-bot");
+	if (c->first == NULL)
+		output_line(out, "nothing wrong; looked at: %s", c->looked_at);
+	else
+		output_line(out,
+		    "%zu errors, %zu warnings, %zu notes; looked at: %s",
+		    counts[CHECK_ERROR], counts[CHECK_WARNING],
+		    counts[CHECK_NOTE], c->looked_at);
+}
+
+static void
+show_table(struct check *c)
+{
+	static const char *const columns[] = {
+	    "severity:", "part:", "what:", "why:", "fix:", "command:", NULL};
+	const struct check_finding *f;
+	struct output *out = c->ctl->out;
+
+	output_table(out, "findings", columns);
+	for (f = c->first; f != NULL; f = f->next) {
+		output_row(out);
+		output_cell(out, severities[f->severity]);
+		output_cell(out, f->part);
+		output_cell(out, f->what);
+		output_cell(out, f->why);
+		output_cell(out, f->fix);
+		output_cell_flag(out, f->how == CHECK_RUN);
+	}
+	output_text(out, "looked_at", c->looked_at);
 }
 
 int
 check_all(struct ctl *ctl, const struct arguments *args)
 {
-	static const char *const columns[] = {
-	    "grade:GRADE", "part:PART", "what:WHAT", "mend:WHAT TO DO", NULL};
+	struct check c = {.ctl = ctl, .arena = ctl->arena};
 
 	(void)args;
-	output_table(ctl->out, "findings", columns);
-	if (!check_settings(ctl))
-		return (0);
-	check_database(ctl);
-	check_socket(ctl);
-	check_mailer(ctl);
-	check_postfix(ctl);
+	c.last = &c.first;
+	c.part = "settings";
+	check_looked(&c, check_text(&c, "settings %s", ctl->file));
+	if (check_settings(&c)) {
+		open_postfix(&c);
+		check_database(&c);
+		check_socket(&c);
+		if (c.postfix != NULL) {
+			c.part = "postfix";
+			check_postfix(&c);
+			check_services(&c);
+			check_clients(&c);
+			check_domains(&c);
+			check_rewriting(&c);
+		}
+		check_telegram(&c);
+	}
+	show_people(&c);
+	if (ctl->json)
+		show_table(&c);
 	return (0);
 }

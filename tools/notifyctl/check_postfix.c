@@ -1,217 +1,273 @@
 /*
- * check_postfix - does Postfix ask the milter, and heed it?
+ * check_postfix - does Postfix ask the milter, and does it heed the answer?
+ *
+ * Mail from the network is shown to milters by smtpd(8), which may have a list
+ * of its own in master.cf; mail from sendmail(1) by cleanup(8).
  */
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arena.h"
 #include "check.h"
-#include "ctl.h"
-#include "output.h"
+#include "check_milters.h"
+#include "postconf.h"
 #include "settings.h"
-#include "store.h"
 
-static bool lists_socket(
-    struct ctl *ctl, const char *milters, const char *queue);
-static bool lets_through(const char *milters);
-static void check_milters(
-    struct ctl *ctl, const char *name, const char *queue, const char *matters);
-static char *next_map(char **list);
-static void check_transport(struct ctl *ctl);
+#define NOT_ASKED                                                              \
+	"the milter does not see such mail, so tagged mail goes to "           \
+	"whomever it was addressed"
 
-/* A setting of the Postfix that $MAIL_CONFIG names, or the system's. */
-const char *
-check_postconf(struct ctl *ctl, const char *name)
+static const char *rewritten(
+    struct check *, const struct milters *, const char *);
+static const char *edit(struct check *, const struct milters *, const char *);
+static void say_missing(struct check *, const struct milters *);
+static void say_meant(struct check *, const struct milters *);
+static void check_order(struct check *, const struct milters *);
+static bool signs(const char *);
+static void check_action(struct check *, const struct milters *);
+static void check_protocol(struct check *);
+static const char *whom(struct check *, const struct milters *);
+static void check_list(
+    struct check *, const char *, const struct postconf_service *);
+
+/* "smtpd_milters", or "smtpd_milters of submission/inet". */
+static const char *
+whom(struct check *c, const struct milters *m)
 {
-	const char *const argv[] = {"postconf", "-xh", name, NULL};
-
-	return (check_capture(ctl, argv));
+	return (m->override == NULL
+		? m->name
+		: check_text(c, "%s of %s", m->name, m->override->key));
 }
 
-/* Does a list of milters name our socket? Postfix may see a UNIX socket from
- * inside its queue directory. */
-static bool
-lists_socket(struct ctl *ctl, const char *milters, const char *queue)
+/* The list with ${text} in the place of our milter's element, or in front. */
+static const char *
+rewritten(struct check *c, const struct milters *m, const char *text)
 {
-	const char *ours = ctl->settings->socket, *path;
-	char *copy, *word, *rest, *colon;
+	const char *list = text;
+	size_t i;
 
-	copy = arena_strdup(ctl->arena, milters);
-	if (copy == NULL)
-		return (false);
-	for (word = strtok_r(copy, ", \t\n{}", &rest); word != NULL;
-	     word = strtok_r(NULL, ", \t\n{}", &rest)) {
-		colon = strchr(word, ':');
-		if (colon == NULL)
-			continue;
-		if (strncmp(ours, "inet", 4) == 0) {
-			/* inet:port@host there is inet:host:port here. */
-			path = strrchr(word, ':') + 1;
-			if (strncmp(word, "inet", 4) == 0 &&
-			    strncmp(
-				strchr(ours, ':') + 1, path, strlen(path)) == 0)
-				return (true);
-			continue;
-		}
-		path = strchr(ours, ':') + 1;
-		colon++;
-		if (strcmp(path, colon) == 0)
-			return (true);
-		if (queue != NULL && strncmp(path, queue, strlen(queue)) == 0 &&
-		    strcmp(path + strlen(queue) + (*colon != '/'), colon) == 0)
-			return (true);
+	for (i = 0; i < m->n; i++) {
+		if (i != m->ours)
+			list = check_text(c, "%s, %s", list, m->v[i].text);
 	}
-	return (false);
+	return (list);
 }
 
-/* Is a milter of the list to be done without when it is away? */
-static bool
-lets_through(const char *milters)
+static const char *
+edit(struct check *c, const struct milters *m, const char *value)
 {
-	const char *s = milters;
+	return (postconf_edit(c->postfix, m->override, m->name, value));
+}
 
-	while ((s = strstr(s, "default_action")) != NULL) {
-		s += strlen("default_action");
-		s += strspn(s, " \t=");
-		if (strncmp(s, "accept", 6) == 0)
+static void
+say_missing(struct check *c, const struct milters *m)
+{
+	const char *address = milters_address(c, m->reader), *given;
+
+	if (address == NULL) {
+		check_found(c, CHECK_ERROR, CHECK_PUT,
+		    check_text(c,
+			"%s does not name the milter, and could not: %s is "
+			"chrooted, and %s lies outside %s",
+			whom(c, m), m->reader->key, c->settings->socket,
+			c->postfix->queue),
+		    NOT_ASKED,
+		    check_setting(c, "milter",
+			check_text(c,
+			    "socket = unix:%s/notify-milter/notify-milter.sock",
+			    c->postfix->queue)));
+		return;
+	}
+	given = m->override == NULL ? postconf_given(c->postfix, m->name)
+				    : m->value;
+	/* Mended with the other list. */
+	if (strcmp(given, "$smtpd_milters") == 0 &&
+	    check_known(c, "smtpd_milters does not name the milter"))
+		return;
+	check_found(c, m->override == NULL ? CHECK_ERROR : CHECK_WARNING,
+	    CHECK_RUN, check_text(c, "%s does not name the milter", whom(c, m)),
+	    strcmp(m->name, "non_smtpd_milters") == 0
+		? "mail from sendmail(1) is not shown to the milter, so "
+		  "tagged mail goes to whomever it was addressed"
+		: NOT_ASKED,
+	    edit(c, m,
+		*given == '\0' ? address
+			       : check_text(c, "%s, %s", address, given)));
+}
+
+static void
+say_meant(struct check *c, const struct milters *m)
+{
+	const struct milter *milter = &m->v[m->ours];
+	const char *address = milters_address(c, m->reader), *path;
+
+	path = strchr(milter->address, ':');
+	if (address == NULL) {
+		say_missing(c, m);
+		return;
+	}
+	check_found(c, CHECK_ERROR, CHECK_RUN,
+	    strncmp(milter->address, "unix:", 5) == 0 ||
+		    strncmp(milter->address, "local:", 6) == 0
+		? check_text(c,
+		      "%s has %s, which leads %s%s to %s; the milter is at %s",
+		      whom(c, m), milter->address,
+		      m->reader->chroot ? "a chrooted " : "",
+		      strcmp(m->name, "smtpd_milters") == 0 ? "smtpd"
+							    : "cleanup",
+		      milters_path(c, m->reader, path + 1),
+		      strchr(c->settings->socket, ':') + 1)
+		: check_text(c, "%s has %s, which is not how Postfix writes it",
+		      whom(c, m), milter->address),
+	    "Postfix cannot reach the milter, and does with all mail what "
+	    "milter_default_action says",
+	    edit(c, m, rewritten(c, m, address)));
+}
+
+/* Is it likely to sign? Milters have no other mark than their socket. */
+static bool
+signs(const char *address)
+{
+	static const char *const marks[] = {
+	    "dkim", "rspamd", ":11332", ":8891", ":12301"};
+	size_t i;
+
+	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		if (strcasestr(address, marks[i]) != NULL)
 			return (true);
 	}
 	return (false);
 }
 
 static void
-check_milters(
-    struct ctl *ctl, const char *name, const char *queue, const char *matters)
+check_order(struct check *c, const struct milters *m)
 {
-	const char *value, *socket_name, *path;
+	size_t i;
 
-	value = check_postconf(ctl, name);
-	if (value == NULL)
-		value = "";
-	if (lets_through(value)) {
-		check_finding(ctl, CHECK_ERROR, "postfix",
-		    check_text(ctl,
-			"%s has default_action=accept: while the milter is "
-			"away, tagged mail goes out to whomever it was "
-			"addressed",
-			name),
-		    check_text(ctl, "set default_action=tempfail in %s", name));
+	for (i = 0; i < m->ours && !signs(m->v[i].address); i++)
+		;
+	if (i == m->ours)
 		return;
-	}
-	if (lists_socket(ctl, value, queue)) {
-		check_finding(ctl, CHECK_OK, "postfix",
-		    check_text(ctl, "%s names the milter", name), "");
-		return;
-	}
-	socket_name = ctl->settings->socket;
-	path = strchr(socket_name, ':') + 1;
-	if (queue != NULL && strncmp(path, queue, strlen(queue)) == 0 &&
-	    path[strlen(queue)] == '/')
-		socket_name =
-		    check_text(ctl, "unix:%s", path + strlen(queue) + 1);
-	check_finding(ctl, CHECK_ERROR, "postfix",
-	    check_text(
-		ctl, "%s does not name the milter, so %s", name, matters),
-	    check_text(ctl, "postconf -e '%s = %s%s%s'", name, socket_name,
-		*value == '\0' ? "" : ", ", value));
+	check_found(c, CHECK_WARNING, CHECK_RUN,
+	    check_text(c, "%s has %s, which seems to sign, before the milter",
+		whom(c, m), m->v[i].address),
+	    "the milter removes X-Notify headers of clients that may not tag; "
+	    "a DKIM signature that covers them is broken by that, and one that "
+	    "is made afterwards is not",
+	    edit(c, m, rewritten(c, m, m->v[m->ours].text)));
 }
 
-/* Cut the next map off a list: words, which may have blanks in braces. */
-static char *
-next_map(char **list)
-{
-	char *start, *s;
-	int depth;
-
-	start = *list + strspn(*list, ", \t\n");
-	if (*start == '\0')
-		return (NULL);
-	depth = 0;
-	for (s = start; *s != '\0'; s++) {
-		depth += (*s == '{') - (*s == '}');
-		if (depth == 0 && strchr(", \t\n", *s) != NULL)
-			break;
-	}
-	*list = *s == '\0' ? s : s + 1;
-	*s = '\0';
-	return (start);
-}
-
-/* Is there a road to the chats? */
 static void
-check_transport(struct ctl *ctl)
+check_action(struct check *c, const struct milters *m)
 {
-	const char *argv[] = {
-	    "postmap", "-q", ctl->settings->telegram_domain, NULL, NULL};
-	const char *maps, *found;
-	char *copy, *word, *rest;
+	static const struct {
+		const char *action;
+		enum check_severity severity;
+		const char *why;
+	} actions[] = {
+	    {"accept", CHECK_ERROR,
+		"while the milter is away, tagged mail goes out to whomever it "
+		"was addressed, and nothing says so but Postfix's log"},
+	    {"reject", CHECK_WARNING,
+		"while the milter is away, all mail is refused for good and "
+		"its senders get bounces; with tempfail they try again"},
+	    {"quarantine", CHECK_WARNING,
+		"while the milter is away, mail is put on hold undecided; what "
+		"is released from there goes to whomever it was addressed"},
+	};
+	const struct postconf_service *where = NULL;
+	const char *own = m->v[m->ours].action, *action, *at, *text;
+	size_t i;
 
-	maps = check_postconf(ctl, "transport_maps");
-	copy = arena_strdup(ctl->arena, maps == NULL ? "" : maps);
-	if (copy == NULL)
-		return;
-	for (rest = copy; (word = next_map(&rest)) != NULL;) {
-		argv[3] = word;
-		found = check_capture(ctl, argv);
-		if (found != NULL && *found != '\0') {
-			check_finding(ctl, CHECK_OK, "postfix",
-			    check_text(ctl, "%s is routed to %s",
-				ctl->settings->telegram_domain, found),
-			    "");
-			return;
+	action =
+	    postconf_override(c->postfix, m->reader, "milter_default_action");
+	if (action != NULL)
+		where = m->reader;
+	else
+		action = postconf_value(c->postfix, "milter_default_action");
+	if (own != NULL)
+		action = own;
+	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(action, actions[i].action) != 0)
+			continue;
+		if (own == NULL) {
+			check_found(c, actions[i].severity, CHECK_RUN,
+			    check_text(c, "milter_default_action%s%s = %s",
+				where == NULL ? "" : " of ",
+				where == NULL ? "" : where->key, action),
+			    actions[i].why,
+			    postconf_edit(c->postfix, where,
+				"milter_default_action", "tempfail"));
+			continue;
 		}
+		text = m->v[m->ours].text;
+		at = strstr(text, own);
+		while (at != NULL && strstr(at + 1, own) != NULL)
+			at = strstr(at + 1, own);
+		check_found(c, actions[i].severity, CHECK_RUN,
+		    check_text(c, "%s has default_action=%s for the milter",
+			whom(c, m), own),
+		    actions[i].why,
+		    edit(c, m,
+			rewritten(c, m,
+			    check_text(c, "%.*stempfail%s", (int)(at - text),
+				text, at + strlen(own)))));
 	}
-	check_finding(ctl, CHECK_WARNING, "postfix",
-	    check_text(ctl,
-		"transport_maps has no route for %s, so what is "
-		"mirrored to Telegram would bounce",
-		ctl->settings->telegram_domain),
-	    check_text(ctl,
-		"add the line \"%s notify-telegram:\" to a transport "
-		"map",
-		ctl->settings->telegram_domain));
+}
+
+/* The milter works with each version that Postfix knows. */
+static void
+check_protocol(struct check *c)
+{
+	const char *version;
+
+	version = postconf_value(c->postfix, "milter_protocol");
+	if (strlen(version) == 1 && strchr("2346", *version) != NULL)
+		return;
+	check_found(c, CHECK_ERROR, CHECK_RUN,
+	    check_text(c, "milter_protocol = %s", version),
+	    "Postfix knows no such version, and answers all mail with \"451 "
+	    "Server configuration problem\"",
+	    postconf_edit(c->postfix, NULL, "milter_protocol", "6"));
+}
+
+static void
+check_list(
+    struct check *c, const char *name, const struct postconf_service *reader)
+{
+	struct milters m;
+
+	milters_read(c, &m, name, reader);
+	switch (m.match) {
+	case MILTERS_OTHER:
+		say_missing(c, &m);
+		return;
+	case MILTERS_MEANT:
+		say_meant(c, &m);
+		break;
+	case MILTERS_OURS:
+		break;
+	}
+	check_order(c, &m);
+	check_action(c, &m);
+	check_protocol(c);
 }
 
 void
-check_postfix(struct ctl *ctl)
+check_postfix(struct check *c)
 {
-	static const char *const maps[] = {
-	    "canonical_maps", "recipient_canonical_maps", NULL};
-	const char *queue, *value;
-	int i;
+	const struct postconf *pc = c->postfix;
+	const struct postconf_service *s;
+	size_t i;
 
-	queue = check_postconf(ctl, "queue_directory");
-	if (queue == NULL) {
-		check_finding(ctl, CHECK_WARNING, "postfix",
-		    "postconf cannot be run, so Postfix is not looked at", "");
-		return;
+	for (i = 0; i < pc->nservices; i++) {
+		s = &pc->services[i];
+		if (services_front(c, s))
+			check_list(c, "smtpd_milters", s);
 	}
-	check_milters(ctl, "smtpd_milters", queue,
-	    "tagged mail that comes by SMTP is not looked at");
-	check_milters(ctl, "non_smtpd_milters", queue,
-	    "tagged mail from sendmail(1) is not looked at");
-	value = check_postconf(ctl, "milter_default_action");
-	if (value != NULL && strcmp(value, "tempfail") != 0)
-		check_finding(ctl, CHECK_ERROR, "postfix",
-		    check_text(ctl,
-			"milter_default_action = %s: while the "
-			"milter is away, tagged mail goes out to "
-			"whomever it was addressed",
-			value),
-		    "postconf -e 'milter_default_action = tempfail'");
-	for (i = 0; maps[i] != NULL; i++) {
-		value = check_postconf(ctl, maps[i]);
-		if (value == NULL || *value == '\0')
-			continue;
-		check_finding(ctl, CHECK_WARNING, "postfix",
-		    check_text(ctl,
-			"%s rewrites recipients: in mail from "
-			"sendmail(1) the milter sees the new address, "
-			"and its deletion does nothing",
-			maps[i]),
-		    "have tagged mail submitted by SMTP, or let that map "
-		    "change no recipient of tagged mail");
-	}
-	/* Without a bot nobody has a chat, and nothing is mirrored. */
-	if (*ctl->settings->bot != '\0')
-		check_transport(ctl);
+	s = postconf_service(
+	    pc, postconf_value(pc, "cleanup_service_name"), "unix");
+	if (s != NULL)
+		check_list(c, "non_smtpd_milters", s);
 }
