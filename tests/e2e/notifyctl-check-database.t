@@ -6,6 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import shutil  # noqa: E402
 import subprocess  # noqa: E402
 
 from ctl import NOBODY  # noqa: E402
@@ -93,12 +94,19 @@ def _(s):
 
 @case("a folder that the milter cannot get through is found, and mended")
 def _(s):
-    os.chmod(s.ctl.folder, 0o700)
-    # Its settings and Postfix's socket lie there too: each has its cure.
-    for _ in range(4):
+    deep = s.ctl.path("deep")
+    os.mkdir(deep, 0o700)
+    try:
+        os.rename(os.path.dirname(s.ctl.database), os.path.join(deep, "db"))
+        s.settings(url=os.path.join(deep, "db", "roster.db"))
+        s.mended("error", NOBODY, f"through {deep} to the database")
+        os.chmod(s.ctl.folder, 0o700)
+        # Settings and socket lie there too: each has its cure.
         for finding in s.check()[1]:
             s.apply(finding)
-    s.sound()
+        s.sound()
+    finally:
+        shutil.rmtree(deep)
 
 
 @case("a roster that everybody can read or write is found, and the cure works")
