@@ -59,6 +59,14 @@ def _(s):
     s.mended("error", "refers to")
 
 
+@case("a table that is missing is found, and the cure works")
+def _(s):
+    before = s.ctl.roster()
+    s.ctl.sql("DROP TABLE notice")
+    s.mended("error", "notice")
+    same(s.ctl.roster(), before, "roster after the cure")
+
+
 @case("a database of a newer program is found")
 def _(s):
     s.ctl.sql("PRAGMA user_version = 99")

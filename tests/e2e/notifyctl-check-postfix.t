@@ -210,6 +210,38 @@ def _(s):
     s.mended("error", "smtp/inet")
 
 
+@case("milters that are off for mail from sendmail(1) are found, and the cure "
+      "works")
+def _(s):
+    s.edit("-P", "pickup/unix/receive_override_options=no_milters")
+    s.mended("error", "pickup/unix")
+
+
+@case("milters that are off for all who may be listened to are found, and the "
+      "cure works")
+def _(s):
+    s.edit("-MX", "smtp/inet")
+    s.sound()
+    s.edit("-M", "127.0.0.1:25/inet=127.0.0.1:25 inet n - y - - smtpd"
+           " -o smtpd_milters=")
+    s.mended("warning", "127.0.0.1:25/inet")
+
+
+@case("trusted clients that Postfix shows to no milter, or to others, are "
+      "found, and the cure works")
+def _(s):
+    for entry, client in (("127.0.0.0/8 DISABLE", "127.0.0.1"),
+                          ("::/64 DISABLE", "::1"),
+                          ("127.0.0.1 inet:127.0.0.1:9", "127.0.0.1")):
+        path = s.file("clients", f"{entry}\n")
+        s.main(smtpd_milter_maps=f"cidr:{path}")
+        finding = s.fault("warning", client, entry.split()[1])
+        s.file("clients", f"{finding['fix']}\n{entry}\n")
+        s.sound()
+    s.file("clients", "192.0.2.0/24 DISABLE\n")
+    s.sound()
+
+
 @case("a milter in front of a filter that takes the message first is found")
 def _(s):
     s.master("127.0.0.1:10025 inet n - y - - smtpd\n"

@@ -21,6 +21,7 @@ static bool within(const struct network *, const struct network *);
 static bool covered(const struct netlist *, const struct network *);
 static bool read_mynetworks(struct check *, struct netlist *);
 static const char *without(struct check *, const struct network *);
+static void check_maps(struct check *, const struct network *);
 
 static bool
 is_ipv4(const struct network *net)
@@ -100,6 +101,48 @@ without(struct check *c, const struct network *net)
 		line == NULL ? "127.0.0.0/8, ::1" : line)));
 }
 
+/* Postfix can have other milters, or none, for some clients. */
+static void
+check_maps(struct check *c, const struct network *net)
+{
+	static const struct in6_addr local = IN6ADDR_LOOPBACK_INIT;
+	const char *maps, *found, *address, *ours;
+	struct network host = *net;
+
+	maps = postconf_value(c->postfix, "smtpd_milter_maps");
+	if (*maps == '\0')
+		return;
+	/* A host of the network: the first, or 127.0.0.1 and ::1. */
+	if (net->bits < 128)
+		host.address.s6_addr[15] |= 1;
+	if (net->bits < 128 && !is_ipv4(net) &&
+	    memcmp(&net->address, &in6addr_any, sizeof(in6addr_any)) == 0)
+		host.address = local;
+	host.bits = 128;
+	address = written(c, &host);
+	address = check_text(c, "%.*s", (int)strcspn(address, "/"), address);
+	found = postconf_lookup(c->postfix, maps, address);
+	/* The last of its path, or the port. */
+	ours = strrchr(c->settings->socket, '/');
+	if (ours == NULL) {
+		ours = strchr(c->settings->socket, ':') + 1;
+		ours = check_text(c, ":%.*s", (int)strcspn(ours, "@"), ours);
+	}
+	if (found == NULL || strstr(found, ours) != NULL)
+		return;
+	c->part = "postfix";
+	check_found(c, CHECK_WARNING, CHECK_PUT,
+	    check_text(c,
+		"smtpd_milter_maps has \"%s\" for %s, whose tags are "
+		"honoured",
+		found, address),
+	    "mail of that client is not shown to the milter, so tagged mail "
+	    "goes to whomever it was addressed",
+	    check_text(c, "%s %s", address,
+		postconf_value(c->postfix, "smtpd_milters")));
+	c->part = "settings";
+}
+
 void
 check_clients(struct check *c)
 {
@@ -121,6 +164,7 @@ check_clients(struct check *c)
 		known = false;
 	for (i = 0; i < list->n; i++) {
 		net = &list->v[i];
+		check_maps(c, net);
 		if (net->bits == (is_ipv4(net) ? 96 : 0))
 			check_found(c, CHECK_ERROR, CHECK_PUT,
 			    check_text(

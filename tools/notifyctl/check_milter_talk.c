@@ -30,22 +30,6 @@ struct negotiation {
 	uint32_t version, actions, steps;
 } __attribute__((packed));
 
-static bool read_all(int, void *, size_t);
-
-static bool
-read_all(int fd, void *to, size_t size)
-{
-	size_t got;
-	ssize_t n;
-
-	for (got = 0; got < size; got += (size_t)n) {
-		n = recv(fd, (char *)to + got, size - got, 0);
-		if (n <= 0)
-			return (false);
-	}
-	return (true);
-}
-
 int
 check_milter_talk(int fd)
 {
@@ -61,7 +45,7 @@ check_milter_talk(int fd)
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	if (send(fd, &n, sizeof(n), MSG_NOSIGNAL) != sizeof(n) ||
-	    !read_all(fd, &n, sizeof(n)))
+	    recv(fd, &n, sizeof(n), MSG_WAITALL) != sizeof(n))
 		return (-1);
 	(void)send(fd, quit, sizeof(quit), MSG_NOSIGNAL);
 	if (n.command != 'O' ||

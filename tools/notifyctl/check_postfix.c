@@ -258,14 +258,23 @@ void
 check_postfix(struct check *c)
 {
 	const struct postconf *pc = c->postfix;
-	const struct postconf_service *s;
+	const struct postconf_service *s, *some = NULL;
+	bool front = false;
 	size_t i;
 
 	for (i = 0; i < pc->nservices; i++) {
 		s = &pc->services[i];
-		if (services_front(c, s))
+		if (services_front(c, s)) {
 			check_list(c, "smtpd_milters", s);
+			front = true;
+		} else if (some == NULL && postconf_runs(s, "smtpd") &&
+		    *postconf_for(pc, s, "smtpd_milters") == '\0') {
+			some = s;
+		}
 	}
+	/* A Postfix without any smtpd takes mail from sendmail(1) alone. */
+	if (!front && some != NULL)
+		check_list(c, "smtpd_milters", some);
 	s = postconf_service(
 	    pc, postconf_value(pc, "cleanup_service_name"), "unix");
 	if (s != NULL)

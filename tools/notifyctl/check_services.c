@@ -20,6 +20,7 @@ static bool public_name(const struct postconf_service *);
 static bool takes_back(
     const struct postconf *, const struct postconf_service *);
 static bool no_milters(const char *);
+static void say_no_milters(struct check *, const struct postconf_service *);
 static void check_service(struct check *, const struct postconf_service *);
 static void check_everywhere(struct check *);
 
@@ -99,25 +100,33 @@ services_front(struct check *c, const struct postconf_service *s)
 		!no_milters(postconf_for(pc, s, "receive_override_options"))));
 }
 
+/* For one that mail comes to at first. */
+static void
+say_no_milters(struct check *c, const struct postconf_service *s)
+{
+	const char *own;
+
+	own = postconf_override(c->postfix, s, "receive_override_options");
+	if (own == NULL || !no_milters(own))
+		return;
+	check_found(c, CHECK_ERROR, CHECK_RUN,
+	    check_text(
+		c, "receive_override_options of %s has no_milters", s->key),
+	    "what comes there is not shown to the milter, so tagged mail goes "
+	    "to whomever it was addressed",
+	    postconf_edit(c->postfix, s, "receive_override_options", ""));
+}
+
 static void
 check_service(struct check *c, const struct postconf_service *s)
 {
 	const struct postconf *pc = c->postfix;
-	const char *options, *own;
+	const char *options;
 	struct milters m;
 
-	own = postconf_override(pc, s, "receive_override_options");
 	options = postconf_for(pc, s, "receive_override_options");
 	if (services_front(c, s)) {
-		if (own != NULL && no_milters(own))
-			check_found(c, CHECK_ERROR, CHECK_RUN,
-			    check_text(c,
-				"receive_override_options of %s has no_milters",
-				s->key),
-			    "what comes there is not shown to the milter, so "
-			    "tagged mail goes to whomever it was addressed",
-			    postconf_edit(
-				pc, s, "receive_override_options", ""));
+		say_no_milters(c, s);
 		return;
 	}
 	milters_read(c, &m, "smtpd_milters", s);
@@ -173,5 +182,7 @@ check_services(struct check *c)
 	for (i = 0; i < pc->nservices; i++) {
 		if (postconf_runs(&pc->services[i], "smtpd"))
 			check_service(c, &pc->services[i]);
+		else if (postconf_runs(&pc->services[i], "pickup"))
+			say_no_milters(c, &pc->services[i]);
 	}
 }
