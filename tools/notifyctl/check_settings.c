@@ -153,7 +153,7 @@ check_settings(struct check *c)
 		    "the milter does not start, and nothing else can be looked "
 		    "at",
 		    check_text(c,
-			"%s as that says; postfix-sample/notify-milter.conf "
+			"what that says, in %s; postfix-sample/notify-milter.conf "
 			"explains each setting",
 			c->ctl->file));
 		failure_clear(&failure);
