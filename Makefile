@@ -5,7 +5,9 @@
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
 #   make check            all tests
-#   make install          PREFIX=/usr/local DESTDIR=
+#   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
+#   make uninstall        what that has installed, but for the settings
+#   make deb              a Debian package, in build/
 #   make deps             install the packages that the build needs (Debian)
 
 PREFIX = /usr/local
@@ -30,28 +32,31 @@ CFLAGS = -O1 -g
 HARDEN = -fPIE
 endif
 
-POLICY = account address arena category db_sqlite decide evaluate facts \
-	failure import keyset link membership netlist notice pool role roster \
-	settings sql store store_health store_link tag text
-MILTER = apply config log main report session trust
-NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories \
-	check $(CHECKS:%=check_%) command \
-	explain files history init main output postconf subscriptions telegram users)
+POLICY = account address arena category counters db_sqlite decide evaluate \
+	facts failure import keyset link membership netlist notice pool role \
+	roster settings sql store store_health store_link tag text
+MILTER = apply config daemon log main report session stats trust
+NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
+	explain files history init main output postconf stats subscriptions \
+	telegram users) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
 	postfix rewriting services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
-CHATTEXT = chattext htmltext mailtext mimescan plaintext
+CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
 BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
+
+DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
 TOOL_PACKAGES = jansson libpng libqrencode smartcols
 TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
+DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
 TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PACKAGES))
 INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES) \
-	$(TELEGRAM_PACKAGES))
+	$(TELEGRAM_PACKAGES) libsystemd)
 
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) -DVERSION='"$(VERSION)"' \
@@ -62,23 +67,30 @@ policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
 milter_o = $(MILTER:%=$(BUILD)/milter/%.o)
 
 notifyctl_o = $(NOTIFYCTL:%=$(BUILD)/tools/%.o)
-agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
-bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(BUILD)/milter/log.o
+agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(DAEMON)
+bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(DAEMON)
 
 all: $(BUILD)/notify-milter $(BUILD)/notifyctl $(BUILD)/notify-telegram \
-	$(BUILD)/notify-bot
+	$(BUILD)/notify-bot $(BUILD)/notifyctl.bash
 
 $(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcsv $(TOOL_LIBS) $(LIBS)
 
+# The commands are those that it knows itself.
+$(BUILD)/notifyctl.bash: tools/notifyctl/completion.bash $(BUILD)/notifyctl
+	$(BUILD)/notifyctl --help | \
+		sed -n -e 's/^  \([a-z][a-z ]*[a-z]\) \{0,1\}/\1|/p' | \
+		sed -e '/@COMMANDS@/{r /dev/stdin' -e 'd}' $< >$@.new
+	mv $@.new $@
+
 $(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/libpolicy.a: $(policy_o)
 	rm -f $@
@@ -115,23 +127,57 @@ check:
 	@tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
 		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
 
+# Where Debian puts things; the paths in units and samples follow PREFIX.
+sbin = $(DESTDIR)$(PREFIX)/sbin
+man = $(DESTDIR)$(PREFIX)/share/man
+doc = $(DESTDIR)$(PREFIX)/share/doc/notify-milter
+units = $(DESTDIR)$(PREFIX)/lib/systemd/system
+completions = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+etc = $(DESTDIR)$(SYSCONFDIR)/notify-milter
+PROGRAMS = notify-milter notifyctl notify-telegram notify-bot
+MAN8 = milter/notify-milter.8 tools/notifyctl/notifyctl.8 \
+	tools/telegram/notify-bot.8 tools/telegram/notify-telegram.8
+MAN5 = policy/notify-milter.conf.5
+UNITS = notify-milter.service notify-bot.service
+SAMPLES = $(filter-out $(UNITS:%=postfix-sample/%), $(wildcard postfix-sample/*))
+placed = sed -e 's,/usr/local/sbin,$(PREFIX)/sbin,g' \
+	-e 's,/etc/notify-milter,$(SYSCONFDIR)/notify-milter,g'
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(PREFIX)/share/doc/notify-milter/postfix-sample \
-		$(DESTDIR)$(SYSCONFDIR)/notify-milter
-	install -m 755 $(BUILD)/notify-milter $(BUILD)/notifyctl \
-		$(BUILD)/notify-telegram $(BUILD)/notify-bot \
-		$(DESTDIR)$(PREFIX)/sbin
-	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/notify-milter
-	install -m 644 postfix-sample/* \
-		$(DESTDIR)$(PREFIX)/share/doc/notify-milter/postfix-sample
-	test -e $(DESTDIR)$(SYSCONFDIR)/notify-milter/notify-milter.conf || \
-		install -m 644 postfix-sample/notify-milter.conf \
-			$(DESTDIR)$(SYSCONFDIR)/notify-milter/notify-milter.conf
+	install -d $(sbin) $(man)/man5 $(man)/man8 $(doc)/postfix-sample \
+		$(units) $(completions) $(etc)
+	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(sbin)
+	install -m 644 $(MAN5) $(man)/man5
+	install -m 644 $(MAN8) $(man)/man8
+	install -m 644 $(BUILD)/notifyctl.bash $(completions)/notifyctl
+	install -m 644 README.md $(doc)
+	for file in $(SAMPLES); do \
+		$(placed) $$file >$(doc)/$$file && chmod 644 $(doc)/$$file || exit; \
+	done
+	for unit in $(UNITS); do \
+		$(placed) postfix-sample/$$unit >$(units)/$$unit && \
+		chmod 644 $(units)/$$unit || exit; \
+	done
+	test -e $(etc)/notify-milter.conf || \
+		install -m 644 $(doc)/postfix-sample/notify-milter.conf $(etc)
+
+# Settings and roster stay.
+uninstall:
+	rm -f $(PROGRAMS:%=$(sbin)/%) $(UNITS:%=$(units)/%) \
+		$(patsubst %,$(man)/man8/%,$(notdir $(MAN8))) \
+		$(patsubst %,$(man)/man5/%,$(notdir $(MAN5))) \
+		$(completions)/notifyctl
+	rm -rf $(doc)
+
+deb:
+	@tests/packages deb
+	@$(MAKE) -s all
+	@tools/package/build $(VERSION)
 
 clean:
 	rm -rf build
 
-.PHONY: all check clean demo deps install
+.PHONY: all check clean deb demo deps install uninstall
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/unpacked -prune -o -name '*.d' \
+	-type f -print 2>/dev/null)

@@ -2,9 +2,11 @@
  * log - to syslog's mail facility, and to standard error in the foreground
  */
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -12,16 +14,40 @@
 
 static const char *log_name = "notify-milter";
 static bool log_stderr = true;
+static atomic_bool log_all;
 
+static bool stderr_is_journal(void);
 static void emit(int, const char *, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
+
+/* Under systemd both would end in the journal, each line twice
+ * (systemd.exec(5), JOURNAL_STREAM). */
+static bool
+stderr_is_journal(void)
+{
+	unsigned long long dev, ino;
+	const char *stream;
+	struct stat st;
+
+	stream = getenv("JOURNAL_STREAM");
+	return (stream != NULL &&
+	    sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	    st.st_ino == ino);
+}
 
 void
 log_open(const char *name, bool foreground)
 {
 	log_name = name;
-	log_stderr = foreground;
+	log_stderr = foreground && !stderr_is_journal();
 	openlog(name, LOG_PID, LOG_MAIL);
+}
+
+void
+log_verbose(bool verbose)
+{
+	atomic_store(&log_all, verbose);
 }
 
 /* One line, written at once, so that lines of several threads do not mix. */
@@ -77,6 +103,18 @@ log_error(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	emit(LOG_ERR, "error: ", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!atomic_load(&log_all))
+		return;
+	va_start(ap, fmt);
+	emit(LOG_DEBUG, "", fmt, ap);
 	va_end(ap);
 }
 

@@ -2,7 +2,8 @@
  * log - to syslog's mail facility, and to standard error in the foreground
  *
  * info: what was done. warning: a person may act. error: something was lost or
- * delayed. Text from outside goes through text_escape() first.
+ * delayed. debug (-v): the rest. Text from outside goes through text_escape()
+ * first.
  *
  * Threads: any, after log_open().
  */
@@ -16,9 +17,13 @@
 /* log_open(name, foreground): ${name} is borrowed for good. */
 void log_open(const char *name, bool foreground);
 
+/* log_verbose(yes): let log_debug() say something. */
+void log_verbose(bool);
+
 void log_info(const char *, ...) PRINTF_LIKE(1, 2);
 void log_warning(const char *, ...) PRINTF_LIKE(1, 2);
 void log_error(const char *, ...) PRINTF_LIKE(1, 2);
+void log_debug(const char *, ...) PRINTF_LIKE(1, 2);
 
 enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 

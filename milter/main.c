@@ -7,11 +7,10 @@
  * that it can lie in Postfix's queue directory and belong to its group; then
  * the rights are given up; and only then does the program go into the
  * background, so that whatever is wrong is said at the terminal. Threads come
- * after that.
+ * after that, and then the service manager hears that we are ready.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -32,32 +31,25 @@
 #include <libmilter/mfapi.h>
 
 #include "config.h"
+#include "daemon.h"
 #include "failure.h"
 #include "log.h"
 #include "session.h"
 #include "settings.h"
+#include "stats.h"
 #include "tag.h"
-
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
 
 /* How long the end waits for decisions under way. */
 #define WAIT_SECONDS 10
 #define BACKLOG 512
 
-struct options {
-	const char *file;
-	bool foreground;
-	bool check_only;
-};
-
 static const char usage_text[] =
-    "usage: notify-milter [-fnV] [-c FILE]\n"
+    "usage: notify-milter [-fnvV] [-c FILE]\n"
     "\n"
     "  -c FILE  the settings (" SETTINGS_FILE ")\n"
     "  -f       stay in the foreground, log to standard error too\n"
     "  -n       check the settings and exit\n"
+    "  -v       log the messages without a tag too\n"
     "  -V       print the version and exit\n"
     "\n"
     "SIGUSR1 reloads the settings; SIGTERM ends after the messages in "
@@ -65,18 +57,15 @@ static const char usage_text[] =
 
 static void fatal(int, const char *, ...) PRINTF_LIKE(2, 3)
     __attribute__((noreturn));
-static void parse_options(int, char **, struct options *);
 static void open_standard_descriptors(void);
 static const char *socket_path(const char *);
 static bool in_use(const char *);
-static const struct passwd *find_user(const struct settings *);
 static void give_socket(const char *, const struct passwd *);
 static void quicken_tcp(void);
 static void make_socket(const struct settings *, const struct passwd *);
-static void drop_privileges(const struct passwd *);
 static void raise_descriptors(void);
 static void *reload_thread(void *);
-static void start_reloading(struct options *);
+static void start_reloading(struct daemon_options *);
 static void say_ready(const struct settings *);
 
 /* Before anything is served: say why not, and end. */
@@ -93,41 +82,6 @@ fatal(int status, const char *fmt, ...)
 	log_error("%s", text == NULL ? "no memory" : text);
 	free(text);
 	exit(status);
-}
-
-static void
-parse_options(int argc, char **argv, struct options *o)
-{
-	int c;
-
-	o->file = SETTINGS_FILE;
-	while ((c = getopt(argc, argv, "c:fnVh")) != -1) {
-		switch (c) {
-		case 'c':
-			o->file = optarg;
-			break;
-		case 'f':
-			o->foreground = true;
-			break;
-		case 'n':
-			o->check_only = true;
-			break;
-		case 'V':
-			printf("notify-milter %s\n", VERSION);
-			exit(EX_OK);
-		case 'h':
-			fputs(usage_text, stdout);
-			exit(EX_OK);
-		default:
-			fputs(usage_text, stderr);
-			exit(EX_USAGE);
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "notify-milter: unexpected \"%s\"\n%s",
-		    argv[optind], usage_text);
-		exit(EX_USAGE);
-	}
 }
 
 /* A socket in the place of standard error would take stray text for packets. */
@@ -169,41 +123,6 @@ in_use(const char *path)
 	answered = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0;
 	close(fd);
 	return (answered);
-}
-
-/* The user to become, or NULL to stay who we are. */
-static const struct passwd *
-find_user(const struct settings *s)
-{
-	const struct passwd *pw;
-
-	if (*s->user == '\0') {
-		if (geteuid() != 0)
-			return (NULL);
-		fatal(EX_CONFIG,
-		    "%s: will not run as root; expected a line \"user = "
-		    "notify-milter\" in [milter]",
-		    s->file);
-	}
-	errno = 0;
-	pw = getpwnam(s->user);
-	if (pw == NULL)
-		fatal(EX_CONFIG,
-		    "%s: there is no user \"%s\"; expected an existing one for "
-		    "user in [milter]",
-		    s->file, s->user);
-	if (pw->pw_uid == 0)
-		fatal(EX_CONFIG,
-		    "%s: user = %s is root; expected one with fewer rights",
-		    s->file, s->user);
-	if (geteuid() == 0)
-		return (pw);
-	if (geteuid() != pw->pw_uid)
-		fatal(EX_CONFIG,
-		    "%s: cannot become \"%s\"; expected to be started as root "
-		    "or as that user",
-		    s->file, s->user);
-	return (NULL);
 }
 
 /* Let the MTA in: the socket belongs to our user and to the group of the
@@ -275,19 +194,6 @@ make_socket(const struct settings *s, const struct passwd *pw)
 		give_socket(path, pw);
 }
 
-static void
-drop_privileges(const struct passwd *pw)
-{
-	umask(027);
-	if (pw == NULL)
-		return;
-	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
-	    setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0 ||
-	    setuid(0) == 0)
-		fatal(EX_OSERR, "cannot become user \"%s\": %s", pw->pw_name,
-		    strerror(errno));
-}
-
 /* One descriptor a connection: as many as the system lets us have. */
 static void
 raise_descriptors(void)
@@ -304,7 +210,7 @@ raise_descriptors(void)
 static void *
 reload_thread(void *arg)
 {
-	const struct options *o = arg;
+	const struct daemon_options *o = arg;
 	struct failure failure = FAILURE_INIT;
 	struct config *old, *new;
 	sigset_t set;
@@ -315,6 +221,7 @@ reload_thread(void *arg)
 	for (;;) {
 		if (sigwait(&set, &sig) != 0)
 			continue;
+		daemon_reloading();
 		old = config_get();
 		if (config_load(o->file, &failure) != 0) {
 			log_error("reload: %s; the old settings stay",
@@ -332,12 +239,14 @@ reload_thread(void *arg)
 			config_put(new);
 		}
 		config_put(old);
+		stats_write();
+		daemon_ready("serving");
 	}
 	return (NULL);
 }
 
 static void
-start_reloading(struct options *o)
+start_reloading(struct daemon_options *o)
 {
 	pthread_t thread;
 	sigset_t set;
@@ -365,20 +274,28 @@ say_ready(const struct settings *s)
 int
 main(int argc, char **argv)
 {
-	struct options options = {0};
+	struct daemon_options options = {0};
 	struct failure failure = FAILURE_INIT;
-	const struct passwd *pw;
+	const struct passwd *pw = NULL;
 	struct config *config;
 	bool quiet;
 	int rc;
 
 	open_standard_descriptors();
-	parse_options(argc, argv, &options);
+	rc = daemon_options(
+	    &options, "notify-milter", usage_text, EX_USAGE, argc, argv);
+	if (rc < argc) {
+		fprintf(stderr, "notify-milter: unexpected \"%s\"\n%s",
+		    argv[rc], usage_text);
+		return (EX_USAGE);
+	}
 	log_open("notify-milter", true);
+	log_verbose(options.verbose);
 	if (config_load(options.file, &failure) != 0)
 		fatal(EX_CONFIG, "%s", failure_text(&failure));
 	config = config_get();
-	pw = find_user(config->settings);
+	if (daemon_user(config->settings, &pw, &failure) == -1)
+		fatal(EX_CONFIG, "%s", failure_text(&failure));
 	if (options.check_only) {
 		printf("%s: the settings are good\n", options.file);
 		return (EX_OK);
@@ -386,17 +303,21 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
 	make_socket(config->settings, pw);
-	drop_privileges(pw);
+	if (daemon_become(pw, &failure) != 0 ||
+	    daemon_background(&options, &failure) != 0)
+		fatal(EX_OSERR, "%s", failure_text(&failure));
 	tag_start();
-	if (!options.foreground && daemon(0, 0) != 0)
-		fatal(EX_OSERR, "cannot go into the background: %s",
-		    strerror(errno));
 	log_open("notify-milter", options.foreground);
 	start_reloading(&options);
+	if (stats_start() != 0)
+		fatal(EX_OSERR, "cannot start a thread");
 	say_ready(config->settings);
 	config_put(config);
+	daemon_ready("serving");
 	rc = smfi_main();
+	daemon_ending();
 	quiet = session_wait(WAIT_SECONDS);
+	stats_end();
 	log_info("ended%s", quiet ? "" : " while messages were in flight");
 	/* A thread may still be in the database: leave that to the kernel. */
 	if (quiet)

@@ -34,6 +34,7 @@
 #include "report.h"
 #include "session.h"
 #include "settings.h"
+#include "stats.h"
 #include "trust.h"
 
 /* Room for some hundred thousand recipients and all that is known of them. */
@@ -80,6 +81,7 @@ static void note_address(struct connection *, const struct sockaddr *);
 static bool given(SMFICTX *, char *);
 static int add_recipient(struct connection *, const char *);
 static int add_header(struct connection *, const char *, const char *);
+static double seconds_since(const struct timespec *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
 /* End one message and be ready for the next. */
@@ -268,6 +270,16 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	return (no_reply(c, SMFIP_NR_HDR));
 }
 
+static double
+seconds_since(const struct timespec *began)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((double)(now.tv_sec - began->tv_sec) +
+	    (double)(now.tv_nsec - began->tv_nsec) / 1e9);
+}
+
 /* Decide, say so and do it. */
 static sfsistat
 finish(SMFICTX *ctx, struct connection *c, struct config *config)
@@ -275,8 +287,12 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	const struct settings *settings = config->settings;
 	struct message *m = &c->message;
 	struct decision decision;
+	struct timespec began;
 	const char *queue_id;
+	sfsistat status;
+	double seconds;
 
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	queue_id = smfi_getsymval(ctx, "i");
 	if (queue_id == NULL)
 		queue_id = "NOQUEUE";
@@ -290,11 +306,21 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 		decision.verdict = VERDICT_TEMPFAIL;
 		decision.reason = "too many recipients or X-Notify headers";
 		decision.kept = m->nrecipients;
+		decision.undecided = true;
 	}
-	report(queue_id, m, &decision, settings->monitor, c->arena);
-	if (settings->monitor)
+	if (decision.verdict == VERDICT_UNTOUCHED) {
+		stats_untagged();
+		log_debug("%s: untagged, passed unchanged", queue_id);
 		return (SMFIS_CONTINUE);
-	return (apply(ctx, queue_id, m, &decision, c->arena));
+	}
+	seconds = seconds_since(&began);
+	report(queue_id, m, &decision, settings->monitor, c->arena);
+	status = settings->monitor
+	    ? SMFIS_CONTINUE
+	    : apply(ctx, queue_id, m, &decision, c->arena);
+	stats_count(&decision, seconds, status == SMFIS_TEMPFAIL);
+	log_debug("%s: decided in %.6f s", queue_id, seconds);
+	return (status);
 }
 
 static sfsistat

@@ -85,7 +85,8 @@ struct decision {
 	size_t npassed;
 	struct decided_mirror *mirrored;
 	size_t nmirrored;
-	bool expanded; /* the people of the accounts were to join */
+	bool undecided; /* TEMPFAIL, since something could not be looked up */
+	bool expanded;	/* the people of the accounts were to join */
 };
 
 /* decide(settings, message, facts, a, decision): 0, or -1 for no memory. */

@@ -29,6 +29,7 @@ as_it_came(struct decision *decision, const struct message *message,
 	decision->verdict = verdict;
 	decision->reason = reason == NULL ? "no memory" : reason;
 	decision->kept = message->nrecipients;
+	decision->undecided = verdict == VERDICT_TEMPFAIL;
 }
 
 /* Rule 7: a recipient in the milter's own domain. 1 decided, 0 there is none,

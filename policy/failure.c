@@ -8,19 +8,28 @@
 #include "failure.h"
 
 int
-failure_set(struct failure *f, enum failure_kind kind, const char *fmt, ...)
+failure_vset(
+    struct failure *f, enum failure_kind kind, const char *fmt, va_list ap)
 {
-	va_list ap;
 	char *text;
 
 	/* The new text may be made of the old one: free that last. */
-	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
-	va_end(ap);
 	free(f->text);
 	f->text = text;
 	f->kind = kind;
+	return (-1);
+}
+
+int
+failure_set(struct failure *f, enum failure_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	failure_vset(f, kind, fmt, ap);
+	va_end(ap);
 	return (-1);
 }
 

@@ -9,6 +9,8 @@
 #ifndef FAILURE_H
 #define FAILURE_H
 
+#include <stdarg.h>
+
 #include "compiler.h"
 
 /* The kinds follow the exit codes of product.md, Programs and settings. */
@@ -35,11 +37,15 @@ struct failure {
 	}
 
 /*
- * failure_set(f, kind, fmt, ...): note a failure in place of the one before.
- * Returns -1, so that a function can end with it.
+ * failure_set(f, kind, fmt, ...), failure_vset(f, kind, fmt, ap): note a
+ * failure in place of the one before. Returns -1, so that a function can end
+ * with it.
  */
 int failure_set(struct failure *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4);
+
+int failure_vset(struct failure *, enum failure_kind, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
 
 /* failure_text(f): the line; never NULL. */
 const char *failure_text(const struct failure *);

@@ -56,14 +56,10 @@ static int
 refuse(struct changes *c, enum failure_kind kind, const char *fmt, ...)
 {
 	va_list ap;
-	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	failure_vset(c->failure, kind, fmt, ap);
 	va_end(ap);
-	failure_set(c->failure, kind, "%s", text == NULL ? "no memory" : text);
-	free(text);
 	return (-1);
 }
 

@@ -72,6 +72,9 @@ const struct setting settings_table[] = {
 	"what becomes of a message whose tag cannot be understood", false},
     {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,
 	"decide and log, but change nothing", false},
+    {"milter", "stats_file", SETTING_PATH, AT(stats_file),
+	"/var/lib/notify-milter/notify-milter.prom", NULL,
+	"where the milter's counters go, for Prometheus; empty: nowhere", true},
     {"telegram", "domain", SETTING_DOMAIN, AT(telegram_domain),
 	"telegram.invalid", NULL, "the domain that stands for Telegram chats",
 	false},
@@ -88,6 +91,10 @@ const struct setting settings_table[] = {
     {"telegram", "allow_groups", SETTING_BOOLEAN, AT(allow_groups), "no", NULL,
 	"let group chats be linked: everybody in the group reads the messages",
 	false},
+    {"telegram", "stats_file", SETTING_PATH, AT(telegram_stats_file),
+	"/var/lib/notify-milter/notify-telegram.prom", NULL,
+	"where notify-telegram's counters go, for Prometheus; empty: nowhere",
+	true},
     {"mail", "sendmail", SETTING_PATH, AT(sendmail), "/usr/sbin/sendmail", NULL,
 	"the program that takes the mail that notify-milter writes", false},
     {"mail", "from", SETTING_ADDRESS, AT(from), "", NULL,
@@ -510,19 +517,30 @@ out:
 void
 settings_free(struct settings *s)
 {
+	const struct setting *d;
+	void *field;
+
 	if (s == NULL)
 		return;
+	for (d = settings_table; d->section != NULL; d++) {
+		field = (char *)s + d->offset;
+		switch (d->type) {
+		case SETTING_PATH:
+		case SETTING_SOCKET:
+		case SETTING_TEXT:
+		case SETTING_DOMAIN:
+		case SETTING_ADDRESS:
+			free(*(char **)field);
+			break;
+		case SETTING_NETWORKS:
+			netlist_clear(field);
+			break;
+		case SETTING_BOOLEAN:
+		case SETTING_CHOICE:
+		case SETTING_SECONDS:
+			break;
+		}
+	}
 	free(s->file);
-	free(s->url);
-	free(s->socket);
-	free(s->user);
-	netlist_clear(&s->trusted_clients);
-	free(s->account_domain);
-	free(s->telegram_domain);
-	free(s->bot);
-	free(s->token_file);
-	free(s->api);
-	free(s->sendmail);
-	free(s->from);
 	free(s);
 }

@@ -42,6 +42,7 @@ struct settings {
 	enum unknown unknown_recipients;
 	enum bad_tag bad_tag;
 	bool monitor;
+	char *stats_file;
 	/* [telegram] */
 	char *telegram_domain;
 	char *bot;
@@ -49,6 +50,7 @@ struct settings {
 	char *api;
 	long max_age; /* seconds */
 	bool allow_groups;
+	char *telegram_stats_file;
 	/* [mail] */
 	char *sendmail;
 	char *from;

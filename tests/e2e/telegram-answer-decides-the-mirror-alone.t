@@ -522,8 +522,8 @@ def _(site):
     olga = site.link_to("acme", OLGA, CHAT)
     for data in (mail(category=None), mail(category="lunch"),
                  mail(category="")):
-        done = site.agent(olga, data)
-        same(done.code, 0, f"exit of {done}")
+        done = site.agent(olga, data).must(0, "no-link")
+        contains(done.fields["reason"], "no category that is known", "reason")
     same(site.api.asked(), [], "requests")
 
 
@@ -561,7 +561,9 @@ def _(site):
         done = site.agent(ann)
         same(done.code, 75, f"exit with {content!r}: {done}")
         if content is None:
-            same(os.listdir(folder), [], "files made in its place")
+            same([name for name in os.listdir(folder)
+                  if not name.endswith(".prom")], [],
+                 "files made in its place")
     shutil.rmtree(folder)
     os.rename(folder + ".away", folder)
     same(site.api.asked(), [], "requests")
@@ -619,6 +621,61 @@ def _(site):
         site.agent_end(process).must(0, "sent")
     for mark in marks:
         same(len(site.api.chats_of(mark)), 1, "times sent")
+    with open(counted(site)) as file:
+        contains(file.read(), '{outcome="sent"} 12\n', "what was counted")
+
+
+def counted(site):
+    return os.path.join(os.path.dirname(site.database),
+                        "notify-telegram.prom")
+
+
+@case("each outcome counts, and a file that cannot be written is no failure")
+def _(site):
+    olga = site.link_to("acme", OLGA, CHAT)
+    site.agent(olga).must(0, "sent")
+    site.agent(olga, mail(category="lunch")).must(0, "no-link")
+    with open(counted(site)) as file:
+        text = file.read()
+    for outcome in ("sent", "no-link"):
+        contains(text, f'notify_telegram_messages_total{{outcome="{outcome}"'
+                 "} 1\n", "what was counted")
+    text = site.ok("stats").out
+    contains(text, "no-link     1", "notifyctl stats")
+    os.unlink(counted(site))
+    os.mkdir(counted(site))
+    try:
+        site.agent(olga).must(0, "sent")
+    finally:
+        os.rmdir(counted(site))
+    site.settings(telegram_stats_file="")
+    site.agent(olga).must(0, "sent")
+    same(os.path.exists(counted(site)), False, "the file is there")
+
+
+@case("a credential of the service manager is read before token_file")
+def _(site):
+    olga = site.link_to("acme", OLGA, CHAT)
+    site.write_token("1:wrong")
+    folder = site.path("credentials")
+    os.makedirs(folder, exist_ok=True)
+    site.agent(olga, env={"CREDENTIALS_DIRECTORY": folder}).must(75, "token")
+    path = os.path.join(folder, "bot-token")
+    with open(path, "w") as file:
+        file.write(site.api.token + "\n")
+    try:
+        site.agent(olga, env={"CREDENTIALS_DIRECTORY": folder}).must(0, "sent")
+    finally:
+        os.unlink(path)
+        site.write_token()
+
+
+@case("an address and a queue id with controls in them stay one log line")
+def _(site):
+    done = site.agent("1\n@telegram.invalid", qid="4X\x1b[2J\nok: to=<x>")
+    same(done.code, 0, f"exit of {done}")
+    same(len(done.err.splitlines()), 1, f"lines of {done}")
+    lacks(done.err, "\x1b", "standard error")
 
 
 @case("an API that never answers is given up after 30 s")

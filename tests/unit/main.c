@@ -1,18 +1,47 @@
 /*
  * main - run all unit tests, and say so in TAP
+ *
+ * "settings" as the argument prints the table of settings instead, for a test
+ * that compares the documents with it.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "settings.h"
 #include "suites.h"
 #include "tag.h"
 
+static void print_settings(void);
+
+/* Section, name, default and choices, with tabs between them. */
+static void
+print_settings(void)
+{
+	const struct setting *s;
+	const char *const *choice;
+
+	for (s = settings_table; s->section != NULL; s++) {
+		printf("%s\t%s\t%s\t", s->section, s->name, s->value);
+		if (s->type == SETTING_BOOLEAN)
+			printf("yes no ");
+		for (choice = s->choices; choice != NULL && *choice != NULL;
+		     choice++)
+			printf("%s ", *choice);
+		printf("\n");
+	}
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	SRunner *runner;
 	int failed;
 
+	if (argc == 2 && strcmp(argv[1], "settings") == 0) {
+		print_settings();
+		return (EXIT_SUCCESS);
+	}
 	tag_start();
 	runner = srunner_create(test_address());
 	srunner_add_suite(runner, test_chattext());

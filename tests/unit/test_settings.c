@@ -1,5 +1,5 @@
 /*
- * test_settings - the table, the file, and the sample that explains them
+ * test_settings - the table and the file
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,54 +113,6 @@ START_TEST(a_line_that_is_too_long_is_not_cut_in_silence)
 }
 END_TEST
 
-/* Does "key = default" or "#key = default" stand in the sample's section? */
-static int
-in_sample(const char *sample, const struct setting *d)
-{
-	char section[32], line[256];
-	const char *from, *to, *at;
-
-	snprintf(section, sizeof(section), "\n[%s]\n", d->section);
-	from = strstr(sample, section);
-	if (from == NULL)
-		return (0);
-	from += strlen(section);
-	to = strstr(from, "\n[");
-	snprintf(line, sizeof(line), "\n#%s =%s%s\n", d->name,
-	    *d->value == '\0' ? "" : " ", d->value);
-	at = strstr(from, line);
-	if (at == NULL && strcmp(d->name, "user") == 0)
-		at = strstr(from, "\nuser = ");
-	return (at != NULL && (to == NULL || at < to));
-}
-
-START_TEST(the_sample_file_has_every_setting_with_its_default_and_no_other)
-{
-	const struct setting *d;
-	char sample[16384], *line, *rest;
-	size_t len, named = 0, settings = 0;
-	FILE *in = fopen("postfix-sample/notify-milter.conf", "r");
-
-	ck_assert_msg(in != NULL, "run in the top folder of the tree");
-	len = fread(sample, 1, sizeof(sample) - 1, in);
-	sample[len] = '\0';
-	fclose(in);
-	for (d = settings_table; d->section != NULL; d++) {
-		settings++;
-		ck_assert_msg(in_sample(sample, d),
-		    "[%s] %s = %s is not in the sample", d->section, d->name,
-		    d->value);
-	}
-	for (line = strtok_r(sample, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		line += *line == '#';
-		len = strspn(line, "abcdefghijklmnopqrstuvwxyz_");
-		named += len > 0 && strncmp(line + len, " =", 2) == 0;
-	}
-	ck_assert_uint_eq(named, settings);
-}
-END_TEST
-
 Suite *
 test_settings(void)
 {
@@ -174,8 +126,6 @@ test_settings(void)
 	tcase_add_test(
 	    t, a_list_goes_on_in_the_next_line_and_replaces_the_default);
 	tcase_add_test(t, a_line_that_is_too_long_is_not_cut_in_silence);
-	tcase_add_test(
-	    t, the_sample_file_has_every_setting_with_its_default_and_no_other);
 	suite_add_tcase(s, t);
 	return (s);
 }

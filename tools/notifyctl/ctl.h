@@ -71,6 +71,7 @@ int files_import(struct ctl *, const struct arguments *);
 int files_export(struct ctl *, const struct arguments *);
 int explain_message(struct ctl *, const struct arguments *);
 int history_log(struct ctl *, const struct arguments *);
+int stats_show(struct ctl *, const struct arguments *);
 int check_all(struct ctl *, const struct arguments *);
 int telegram_connect(struct ctl *, const struct arguments *);
 int telegram_disable(struct ctl *, const struct arguments *);

@@ -108,6 +108,8 @@ static const struct command commands[] = {
 	"what the milter would do to this message; nothing is sent", "fR", 0, 1,
 	NEEDS_SETTINGS, explain_message},
     {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
+    {"stats", "", "what the milter and notify-telegram have counted", "", 0, 0,
+	NEEDS_SETTINGS, stats_show},
     {"check", "", "what is wrong with the installation, and how to mend it", "",
 	0, 0, NEEDS_NOTHING, check_all},
 };

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -33,29 +34,49 @@ struct body {
 	size_t len;
 };
 
-static int read_token(const struct settings *, char *, struct failure *);
+static char *token_path(const struct settings *);
+static int read_token(
+    const struct settings *, const char *, char *, struct failure *);
 static size_t receive(char *, size_t, size_t, void *);
 static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static CURLcode perform(
     struct botapi *, const char *, const char *, long, struct body *, long *);
 static void understand(struct botapi_answer *, const struct body *);
 
-/* The token, without the newline behind it. */
+/* The file of the token: systemd's, where it hands it over (systemd.exec(5),
+ * LoadCredential), else the one in the settings. The caller frees it. */
+static char *
+token_path(const struct settings *s)
+{
+	const char *folder;
+	char *path;
+
+	folder = getenv("CREDENTIALS_DIRECTORY");
+	if (folder != NULL && asprintf(&path, "%s/bot-token", folder) >= 0) {
+		if (access(path, F_OK) == 0)
+			return (path);
+		free(path);
+	}
+	return (strdup(s->token_file));
+}
+
+/* The token in ${path}, without the newline behind it. */
 static int
-read_token(const struct settings *s, char *token, struct failure *failure)
+read_token(const struct settings *s, const char *path, char *token,
+    struct failure *failure)
 {
 	FILE *stream;
 	size_t i, len;
 
-	if (*s->token_file == '\0')
+	if (*path == '\0')
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "%s: token_file is not set; expected the file that holds "
 		    "the bot's token in [telegram]",
 		    s->file));
-	stream = fopen(s->token_file, "re");
+	stream = fopen(path, "re");
 	if (stream == NULL)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "token file %s: %s", s->token_file, strerror(errno)));
+		    "token file %s: %s", path, strerror(errno)));
 	len = fread(token, 1, TOKEN_MAX, stream);
 	fclose(stream);
 	while (len > 0 && isspace((unsigned char)token[len - 1]))
@@ -69,7 +90,7 @@ read_token(const struct settings *s, char *token, struct failure *failure)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "token file %s: this is no token; expected the one line "
 		    "that BotFather gave",
-		    s->token_file));
+		    path));
 	token[len] = '\0';
 	return (0);
 }
@@ -78,10 +99,18 @@ struct botapi *
 botapi_open(const struct settings *s, struct failure *failure)
 {
 	struct botapi *api;
-	char token[TOKEN_MAX + 1];
+	char token[TOKEN_MAX + 1], *path;
 	size_t len;
+	int rc;
 
-	if (read_token(s, token, failure) != 0)
+	path = token_path(s);
+	if (path == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		return (NULL);
+	}
+	rc = read_token(s, path, token, failure);
+	free(path);
+	if (rc != 0)
 		return (NULL);
 	len = strlen(s->api);
 	while (len > 0 && s->api[len - 1] == '/')

@@ -32,8 +32,9 @@ struct botapi_answer {
 };
 
 /*
- * botapi_open(settings, failure): read the token file. NULL with
- * FAILURE_SETTINGS if there is no usable token.
+ * botapi_open(settings, failure): read the token from
+ * $CREDENTIALS_DIRECTORY/bot-token if there is such a file, else from
+ * token_file. NULL with FAILURE_SETTINGS if there is no usable token.
  */
 struct botapi *botapi_open(
     const struct settings *, struct failure *) WARN_UNUSED;

@@ -16,6 +16,7 @@
 #include "failure.h"
 #include "mailtext.h"
 #include "plaintext.h"
+#include "spool.h"
 
 /* Ours, and short; if ever it is not, there is still room for the mail. */
 #define FOOTER_MAX 1024
@@ -23,10 +24,6 @@
 static const char rest_note[] = "… (the mail has the rest)";
 static const char empty_note[] = "(no subject, no text)";
 
-static int temporary(void);
-static int copy(int, int, struct failure *);
-static int cannot_keep(struct failure *);
-static int spool(int, struct failure *);
 static void add(GString *, const char *);
 static size_t taken(const char *);
 static GString *name_attachments(const struct mailtext *);
@@ -38,76 +35,6 @@ chattext_start(void)
 {
 	g_mime_init();
 	xmlInitParser();
-}
-
-/* A file without a name, or -1 and errno. */
-static int
-temporary(void)
-{
-	const char *dir;
-	char *path;
-	int fd;
-
-	dir = getenv("TMPDIR");
-	if (dir == NULL || *dir != '/')
-		dir = "/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR))
-		return (fd);
-	/* Not every file system knows how. */
-	path = g_build_filename(dir, "chattext.XXXXXX", NULL);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd != -1)
-		unlink(path);
-	g_free(path);
-	return (fd);
-}
-
-static int
-copy(int from, int to, struct failure *failure)
-{
-	char buf[65536];
-	ssize_t n, done, put;
-
-	while ((n = read(from, buf, sizeof(buf))) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return (failure_set(failure, FAILURE_IO,
-			    "the message cannot be read: %s", strerror(errno)));
-		for (done = 0; done < n; done += put) {
-			put = write(to, buf + done, (size_t)(n - done));
-			if (put == -1 && errno == EINTR)
-				put = 0;
-			if (put == -1)
-				return (cannot_keep(failure));
-		}
-	}
-	return (0);
-}
-
-static int
-cannot_keep(struct failure *failure)
-{
-	return (failure_set(failure, FAILURE_IO,
-	    "the message cannot be kept in a temporary file: %s",
-	    strerror(errno)));
-}
-
-/* The rest of a pipe in a file. A descriptor, or -1 and ${failure}. */
-static int
-spool(int fd, struct failure *failure)
-{
-	int file;
-
-	file = temporary();
-	if (file == -1)
-		return (cannot_keep(failure));
-	if (copy(fd, file, failure) != 0) {
-		close(file);
-		return (-1);
-	}
-	return (file);
 }
 
 /* Add a block, an empty line behind the one before. */

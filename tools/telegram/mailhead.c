@@ -27,50 +27,9 @@ struct reading {
 	int64_t date;
 };
 
-static int copy_input(int);
 static int64_t date_of(const char *);
 static int take(struct reading *, char *);
 static int read_lines(struct reading *, FILE *);
-
-static int
-copy_input(int fd)
-{
-	char buf[65536];
-	ssize_t n, done, put;
-
-	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) != 0) {
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return (-1);
-		for (done = 0; done < n; done += put) {
-			put = write(fd, buf + done, (size_t)(n - done));
-			if (put == -1)
-				return (-1);
-		}
-	}
-	return (lseek(fd, 0, SEEK_SET) == 0 ? 0 : -1);
-}
-
-int
-mailhead_spool(struct failure *failure)
-{
-	const char *dir;
-	int fd;
-
-	dir = getenv("TMPDIR");
-	fd = open(dir != NULL && *dir == '/' ? dir : "/tmp",
-	    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd != -1 && copy_input(fd) != 0) {
-		close(fd);
-		fd = -1;
-	}
-	if (fd == -1)
-		failure_set(failure, FAILURE_IO,
-		    "the message cannot be kept in a temporary file: %s",
-		    strerror(errno));
-	return (fd);
-}
 
 static int64_t
 date_of(const char *text)

@@ -22,12 +22,6 @@ struct mailhead {
 			    neither can be read */
 };
 
-/*
- * mailhead_spool(failure): all of standard input in a file without a name,
- * to be read from its beginning. A descriptor, or -1 and ${failure}.
- */
-int mailhead_spool(struct failure *) WARN_UNUSED;
-
 /* mailhead_read(fd, a, head, failure): read the headers, and rewind. 0 or -1.
  */
 int mailhead_read(

@@ -6,8 +6,6 @@
  * the change that it caused: after a crash none is lost and none done twice.
  * Whatever is wrong is logged once and tried again with growing pauses.
  */
-#include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -21,6 +19,7 @@
 #include "arena.h"
 #include "botapi.h"
 #include "commands.h"
+#include "daemon.h"
 #include "failure.h"
 #include "log.h"
 #include "membership.h"
@@ -28,10 +27,6 @@
 #include "settings.h"
 #include "store.h"
 #include "store_link.h"
-
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
 
 /* Short, since a signal does not end it. */
 #define WAIT_MS 1500
@@ -61,11 +56,12 @@ struct bot {
 };
 
 static const char usage_text[] =
-    "usage: notify-bot [-fnV] [-c FILE]\n"
+    "usage: notify-bot [-fnvV] [-c FILE]\n"
     "\n"
     "  -c FILE  the settings (" SETTINGS_FILE ")\n"
     "  -f       stay in the foreground, log to standard error too\n"
     "  -n       check the settings and the token file, and exit\n"
+    "  -v       log what is asked and answered too\n"
     "  -V       print the version and exit\n"
     "\n"
     "SIGUSR1 reloads the settings; SIGTERM ends.\n";
@@ -88,7 +84,6 @@ static int store_number(struct bot *, int64_t);
 static int take_update(struct bot *, const json_t *);
 static void reply(struct bot *, int64_t, const char *);
 static int poll_once(struct bot *);
-static void become(const struct settings *);
 static void run(struct bot *);
 
 static void
@@ -268,6 +263,9 @@ handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
 		said.private = strcmp(type, "private") == 0;
 		if (commands_answer(&c, &said, answer) == -1)
 			return (store_trouble(b));
+		log_debug("update %lld of chat %lld: %s", (long long)id,
+		    (long long)said.chat,
+		    *answer == NULL ? "no answer" : "answered");
 	}
 	return (store_number(b, id));
 }
@@ -330,6 +328,8 @@ poll_once(struct bot *b)
 	botapi_stop_when(b->api, interrupted);
 	botapi_call(
 	    b->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS, &answer);
+	log_debug("getUpdates from %lld: %zu updates", (long long)offset,
+	    json_array_size(answer.result));
 	rc = 0;
 	if (interrupted()) {
 		/* Nothing that came is stored: it comes again. */
@@ -359,33 +359,12 @@ poll_once(struct bot *b)
 }
 
 static void
-become(const struct settings *s)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0)
-		return;
-	pw = *s->user == '\0' ? NULL : getpwnam(s->user);
-	if (pw == NULL || pw->pw_uid == 0) {
-		log_error("%s: will not run as root; expected a line \"user = "
-			  "notify-milter\" in [milter]",
-		    s->file);
-		exit(EX_CONFIG);
-	}
-	if (setgroups(0, NULL) != 0 || setgid(pw->pw_gid) != 0 ||
-	    setuid(pw->pw_uid) != 0) {
-		log_error(
-		    "cannot become user \"%s\": %s", s->user, strerror(errno));
-		exit(EX_OSERR);
-	}
-}
-
-static void
 run(struct bot *b)
 {
 	while (!ending) {
 		if (reloading) {
 			reloading = 0;
+			daemon_reloading();
 			if (load(b) == 0)
 				log_info("reload: the settings in %s are in "
 					 "force",
@@ -393,6 +372,7 @@ run(struct bot *b)
 			else
 				log_error("reload: %s; the old settings stay",
 				    failure_text(&b->failure));
+			daemon_ready("polling");
 		}
 		if (poll_once(b) == 0)
 			all_well(b);
@@ -402,61 +382,52 @@ run(struct bot *b)
 int
 main(int argc, char **argv)
 {
-	struct bot b = {.file = SETTINGS_FILE, .failure = FAILURE_INIT};
+	struct bot b = {.failure = FAILURE_INIT};
 	struct sigaction sa = {.sa_handler = on_signal};
-	bool foreground = false, check = false;
-	int c, status;
+	struct daemon_options options = {0};
+	const struct passwd *pw = NULL;
+	int status;
 
-	while ((c = getopt(argc, argv, "c:fnVh")) != -1) {
-		switch (c) {
-		case 'c':
-			b.file = optarg;
-			break;
-		case 'f':
-			foreground = true;
-			break;
-		case 'n':
-			check = true;
-			break;
-		case 'V':
-			printf("notify-bot %s\n", VERSION);
-			return (EX_OK);
-		case 'h':
-			fputs(usage_text, stdout);
-			return (EX_OK);
-		default:
-			fputs(usage_text, stderr);
-			return (EX_USAGE);
-		}
+	if (daemon_options(&options, "notify-bot", usage_text, EX_USAGE, argc,
+		argv) < argc) {
+		fputs(usage_text, stderr);
+		return (EX_USAGE);
 	}
 	log_open("notify-bot", true);
+	log_verbose(options.verbose);
+	b.file = options.file;
 	b.arena = arena_new(ARENA_MAX);
 	status = EX_CONFIG;
-	if (b.arena == NULL || load(&b) != 0) {
-		log_error("%s", failure_text(&b.failure));
+	if (b.arena == NULL || load(&b) != 0)
 		goto out;
-	}
-	status = EX_OK;
-	if (check) {
+	if (options.check_only) {
 		printf("%s: the settings are good\n", b.file);
+		status = EX_OK;
 		goto out;
 	}
 	/* The token is read: from here on root is not needed. */
-	become(b.settings);
-	if (!foreground && daemon(0, 0) != 0) {
-		log_error("cannot go into the background: %s", strerror(errno));
-		status = EX_OSERR;
+	if (daemon_user(b.settings, &pw, &b.failure) == -1)
 		goto out;
-	}
-	log_open("notify-bot", foreground);
+	status = EX_OSERR;
+	if (daemon_become(pw, &b.failure) != 0 ||
+	    daemon_background(&options, &b.failure) != 0)
+		goto out;
+	b.file = options.file;
+	log_open("notify-bot", options.foreground);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGUSR1, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	log_info("ready, database %s", b.settings->url);
+	daemon_ready("polling");
 	run(&b);
+	daemon_ending();
 	log_info("ended");
+	status = EX_OK;
+	failure_clear(&b.failure);
 out:
+	if (status != EX_OK)
+		log_error("%s", failure_text(&b.failure));
 	botapi_close(b.api);
 	store_close(b.store);
 	settings_free(b.settings);

@@ -23,6 +23,8 @@
 #include "botapi.h"
 #include "category.h"
 #include "chattext.h"
+#include "counters.h"
+#include "daemon.h"
 #include "failure.h"
 #include "link.h"
 #include "log.h"
@@ -32,14 +34,11 @@
 #include "notice.h"
 #include "outcome.h"
 #include "settings.h"
+#include "spool.h"
 #include "store.h"
 #include "store_link.h"
 #include "tag.h"
 #include "text.h"
-
-#ifndef VERSION
-#define VERSION "unknown"
-#endif
 
 #define WAIT_MS 5000
 #define ARENA_MAX ((size_t)64 << 20)
@@ -57,9 +56,10 @@ struct delivery {
 	struct botapi *api;
 	struct failure failure;
 	struct changes changes;
-	const char *queue_id;
+	const char *queue_id; /* escaped */
 	const char *recipient;
-	int fd; /* the message */
+	const char *shown; /* the recipient, escaped */
+	int fd;		   /* the message */
 	struct mailhead head;
 	struct category category;
 	struct store_user user; /* whose chat it is */
@@ -70,11 +70,12 @@ struct delivery {
 };
 
 static const char usage_text[] =
-    "usage: notify-telegram [-fnV] [-c FILE] QUEUEID RECIPIENT < MESSAGE\n"
+    "usage: notify-telegram [-fnvV] [-c FILE] QUEUEID RECIPIENT < MESSAGE\n"
     "\n"
     "  -c FILE  the settings (" SETTINGS_FILE ")\n"
     "  -f       accepted for symmetry: it always runs in the foreground\n"
     "  -n       check the settings and the token file, and exit\n"
+    "  -v       log each step too\n"
     "  -V       print the version and exit\n"
     "\n"
     "Exit status: 0 done with it, 75 try again later.\n";
@@ -85,10 +86,11 @@ static int later(struct delivery *, const char *, const char *, ...)
     PRINTF_LIKE(3, 4);
 static int report(struct delivery *, enum log_level, int, const char *,
     const char *, va_list) __attribute__((format(printf, 5, 0)));
+static void count(const struct delivery *, const char *);
 static int trouble(struct delivery *);
 static int store_trouble(struct delivery *);
 static int64_t link_of(struct delivery *);
-static int find_user(struct delivery *, int64_t);
+static int find_user(struct delivery *, int64_t, const char **);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
 static int note_waiting(struct delivery *);
@@ -105,8 +107,25 @@ static int deliver(struct delivery *);
 static int hand_over(void *, const struct store_notice *, struct failure *);
 static int check_only(struct delivery *);
 
-/* Log what became of it; standard error too, where pipe(8) takes the reason
- * for mailq from. */
+static void
+count(const struct delivery *d, const char *outcome)
+{
+	struct failure failure = FAILURE_INIT;
+	char labels[64];
+
+	if (*d->settings->telegram_stats_file == '\0')
+		return;
+	snprintf(labels, sizeof(labels), "outcome=\"%s\"", outcome);
+	/* Not worth more than a word to who wants to know everything: the log
+	 * has the outcome. */
+	if (counters_bump(d->settings->telegram_stats_file, COUNTER_MIRRORED,
+		labels, &failure) != 0)
+		log_debug("stats: %s", failure_text(&failure));
+	failure_clear(&failure);
+}
+
+/* Count what became of it, and log it; standard error too, where pipe(8) takes
+ * the reason for mailq from. */
 static int
 report(struct delivery *d, enum log_level level, int status,
     const char *outcome, const char *fmt, va_list ap)
@@ -114,10 +133,11 @@ report(struct delivery *d, enum log_level level, int status,
 	char reason[1024];
 	const char *shown;
 
+	count(d, outcome);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	shown = text_escape(d->arena, reason);
 	log_message(level, "%s: to=<%s> account=%s outcome=%s%s%s%s",
-	    d->queue_id, d->recipient,
+	    d->queue_id, d->shown,
 	    d->user.account_name == NULL ? "-" : d->user.account_name, outcome,
 	    *reason == '\0' ? "" : " reason=\"", shown == NULL ? "" : shown,
 	    *reason == '\0' ? "" : "\"");
@@ -183,13 +203,15 @@ link_of(struct delivery *d)
 	return (*s == '@' ? id : 0);
 }
 
-/* The category that the message is of, and the user whose link it is. */
+/* The category that the message is of, and the user whose link it is. 0 and
+ * ${*why} if either is not there. */
 static int
-find_user(struct delivery *d, int64_t link)
+find_user(struct delivery *d, int64_t link, const char **why)
 {
 	struct tag tag;
 	int found;
 
+	*why = "the message has no category that is known";
 	if (tag_read(d->arena, d->head.headers, d->head.nheaders, &tag) != 0) {
 		failure_set(&d->failure, FAILURE_MEMORY, "no memory");
 		return (-1);
@@ -199,6 +221,7 @@ find_user(struct delivery *d, int64_t link)
 	found = store_category(d->store, tag.categories[0].key, &d->category);
 	if (found != 1)
 		return (found);
+	*why = "the link has ended";
 	return (store_link(d->store, d->arena, link, d->category.id, &d->user));
 }
 
@@ -207,13 +230,14 @@ static int
 look_up(struct delivery *d)
 {
 	char key[ACCOUNT_KEY_SIZE];
+	const char *why;
 	int found;
 
 	if (d->link == 0)
 		return (done(d, "no-link", "this is no chat's address"));
 	if (store_begin(d->store, DB_READ) != 0)
 		return (store_trouble(d));
-	found = find_user(d, d->link);
+	found = find_user(d, d->link, &why);
 	if (found == 1 &&
 	    (account_key(d->user.account_name, key) != 1 ||
 		store_account(d->store, d->arena, key, &d->account) != 1))
@@ -223,7 +247,7 @@ look_up(struct delivery *d)
 	store_end(d->store);
 	if (found == 0) {
 		forget(d);
-		return (done(d, "no-link", "the link has ended"));
+		return (done(d, "no-link", "%s", why));
 	}
 	if (!d->category.mirrored || !role_may_link(d->user.role) ||
 	    !role_entitled(
@@ -398,8 +422,7 @@ move(struct delivery *d, int64_t to)
 	if (store_link_move(d->store, d->user.chat, to) == -1 ||
 	    store_commit(d->store) != 0)
 		return (store_trouble(d));
-	log_message(LOG_LEVEL_INFO, "%s: to=<%s> account=%s outcome=moved",
-	    d->queue_id, d->recipient, d->user.account_name);
+	done(d, "moved", "%s", "");
 	d->user.chat = to;
 	outcome = send_text(d, true, &answer);
 	/* Moved again at once: that is nonsense, and not to be followed. */
@@ -471,7 +494,7 @@ deliver(struct delivery *d)
 	enum outcome outcome;
 	int status;
 
-	d->fd = mailhead_spool(&d->failure);
+	d->fd = spool(STDIN_FILENO, &d->failure);
 	if (d->fd == -1 ||
 	    mailhead_read(d->fd, d->arena, &d->head, &d->failure) != 0)
 		return (trouble(d));
@@ -525,34 +548,17 @@ int
 main(int argc, char **argv)
 {
 	struct delivery d = {.failure = FAILURE_INIT, .fd = -1};
-	const char *file = SETTINGS_FILE;
-	bool check = false;
-	int c, status;
+	struct daemon_options options = {0};
+	bool check;
+	int first, status;
 
-	while ((c = getopt(argc, argv, "+c:fnVh")) != -1) {
-		switch (c) {
-		case 'c':
-			file = optarg;
-			break;
-		case 'f':
-			break;
-		case 'n':
-			check = true;
-			break;
-		case 'V':
-			printf("notify-telegram %s\n", VERSION);
-			return (EX_OK);
-		case 'h':
-			fputs(usage_text, stdout);
-			return (EX_OK);
-		default:
-			fputs(usage_text, stderr);
-			return (EX_TEMPFAIL);
-		}
-	}
+	/* A slip in master.cf: keep the message until it is mended. */
+	first = daemon_options(
+	    &options, "notify-telegram", usage_text, EX_TEMPFAIL, argc, argv);
+	check = options.check_only;
 	log_open("notify-telegram", true);
-	if (!check && argc - optind != 2) {
-		/* A slip in master.cf: keep the message until it is mended. */
+	log_verbose(options.verbose);
+	if (!check && argc - first != 2) {
 		fputs(usage_text, stderr);
 		log_error("expected QUEUEID and RECIPIENT; see master.cf");
 		return (EX_TEMPFAIL);
@@ -561,12 +567,16 @@ main(int argc, char **argv)
 	mailer_start();
 	chattext_start();
 	d.now = time(NULL);
-	d.queue_id = check ? "-" : argv[optind];
-	d.recipient = check ? "-" : argv[optind + 1];
 	d.arena = arena_new(ARENA_MAX);
-	d.settings = settings_read(file, &d.failure);
+	d.settings = settings_read(options.file, &d.failure);
 	status = check ? EX_CONFIG : EX_TEMPFAIL;
-	if (d.arena == NULL || d.settings == NULL) {
+	if (d.arena != NULL && !check) {
+		d.recipient = argv[first + 1];
+		d.queue_id = text_escape(d.arena, argv[first]);
+		d.shown = text_escape(d.arena, d.recipient);
+	}
+	if (d.settings == NULL || d.arena == NULL ||
+	    (!check && (d.queue_id == NULL || d.shown == NULL))) {
 		log_error("%s", failure_text(&d.failure));
 		goto out;
 	}

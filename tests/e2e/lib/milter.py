@@ -14,10 +14,13 @@ SECTIONS = {
     "database": ("url",),
     "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
                "account_domain", "expand", "unknown_recipients", "bad_tag",
-               "monitor"),
-    "telegram": ("domain", "bot", "token_file", "api", "max_age"),
+               "monitor", "stats_file"),
+    "telegram": ("domain", "bot", "token_file", "api", "max_age",
+                 "allow_groups", "telegram_stats_file"),
     "mail": ("sendmail", "from"),
 }
+STATS = {"stats_file": "notify-milter.prom",        # beside the roster
+         "telegram_stats_file": "notify-telegram.prom"}
 
 LEVEL = r"(?:(?:warning|error): )?"
 SUMMARY = re.compile(LEVEL + r"(?P<qid>\w+): category=.* verdict=")
@@ -53,11 +56,14 @@ class Milter:
     def render(self, **changes):
         values = {**self.defaults, **changes}
         values = {name.rstrip("_"): value for name, value in values.items()}
+        folder = os.path.dirname(values.get("url") or "")
+        for name, file in STATS.items():
+            values.setdefault(name, folder and os.path.join(folder, file))
         lines = []
         for section, names in SECTIONS.items():
             lines.append(f"[{section}]")
-            lines += [f"{name} = {values.pop(name)}" for name in names
-                      if values.get(name) is not None]
+            lines += [f"{name.removeprefix('telegram_')} = {values.pop(name)}"
+                      for name in names if values.get(name) is not None]
         if any(value is not None for value in values.values()):
             raise ValueError(f"no such settings: {sorted(values)}")
         return "\n".join(lines) + "\n"

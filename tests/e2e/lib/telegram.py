@@ -41,9 +41,6 @@ DOMAIN = "telegram.invalid"
 USER = "nobody"
 SAMPLE = os.path.join(milter.HERE, "..", "..", "..", "postfix-sample")
 
-if "allow_groups" not in milter.SECTIONS["telegram"]:
-    milter.SECTIONS["telegram"] += ("allow_groups",)
-
 
 def unprivileged():
     """What makes a subprocess one of USER."""

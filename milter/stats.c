@@ -1,0 +1,235 @@
+/*
+ * stats - what the milter has done, counted
+ */
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "config.h"
+#include "counters.h"
+#include "decide.h"
+#include "failure.h"
+#include "log.h"
+#include "settings.h"
+#include "stats.h"
+
+#define WRITE_SECONDS 5
+
+/* Upper bounds of the histogram: a lookup takes some 0.1 ms, a locked database
+ * is waited for 3 s. */
+static const struct bound {
+	double seconds;
+	const char *labels;
+} bounds[] = {
+    {0.0001, "le=\"0.0001\""},
+    {0.00025, "le=\"0.00025\""},
+    {0.0005, "le=\"0.0005\""},
+    {0.001, "le=\"0.001\""},
+    {0.0025, "le=\"0.0025\""},
+    {0.005, "le=\"0.005\""},
+    {0.01, "le=\"0.01\""},
+    {0.025, "le=\"0.025\""},
+    {0.05, "le=\"0.05\""},
+    {0.1, "le=\"0.1\""},
+    {0.25, "le=\"0.25\""},
+    {0.5, "le=\"0.5\""},
+    {1, "le=\"1\""},
+    {2.5, "le=\"2.5\""},
+    {5, "le=\"5\""},
+    {HUGE_VAL, "le=\"+Inf\""},
+};
+#define NBOUNDS (sizeof(bounds) / sizeof(bounds[0]))
+
+enum change { KEPT, ADDED, DROPPED, MIRRORED, NCHANGES };
+static const char *const changes[NCHANGES] = {
+    [KEPT] = "change=\"kept\"",
+    [ADDED] = "change=\"added\"",
+    [DROPPED] = "change=\"dropped\"",
+    [MIRRORED] = "change=\"mirrored\"",
+};
+
+/* What is counted for every message has a place of its own; the rest, and what
+ * the file said, is in the counters. */
+static atomic_ulong untagged;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+static struct counters counters;
+static double recipients[NCHANGES], buckets[NBOUNDS], sum, failures;
+static bool changed, ending;
+static pthread_t thread;
+
+static void begin(const char *);
+static int gather(void);
+static void write_file(bool *);
+static void *write_thread(void *);
+
+void
+stats_untagged(void)
+{
+	atomic_fetch_add_explicit(&untagged, 1, memory_order_relaxed);
+}
+
+void
+stats_count(const struct decision *d, double seconds, bool refused)
+{
+	enum verdict verdict = refused ? VERDICT_TEMPFAIL : d->verdict;
+	char labels[256];
+	size_t i;
+
+	snprintf(labels, sizeof(labels), "category=\"%s\",verdict=\"%s\"",
+	    d->category == NULL ? "" : d->category,
+	    decide_verdict_name(verdict));
+	for (i = 0; seconds > bounds[i].seconds; i++)
+		;
+	pthread_mutex_lock(&lock);
+	/* Without memory it is not counted: mail goes first. */
+	if (counters_add(&counters, COUNTER_MESSAGES, labels, 1) == 0)
+		changed = true;
+	if (verdict == VERDICT_DELIVER) {
+		recipients[KEPT] += (double)d->kept;
+		recipients[ADDED] += (double)d->nadded;
+		recipients[DROPPED] += (double)d->dropped;
+		recipients[MIRRORED] += (double)d->nmirrored;
+	}
+	failures += d->undecided;
+	buckets[i]++;
+	sum += seconds;
+	pthread_mutex_unlock(&lock);
+}
+
+/* Go on from what was counted before. */
+static void
+begin(const char *path)
+{
+	struct failure failure = FAILURE_INIT;
+
+	if (counters_read(&counters, path, &failure) == -1) {
+		log_warning(
+		    "stats: %s; counting from 0", failure_text(&failure));
+		counters_clear(&counters);
+	}
+	failure_clear(&failure);
+	if (counters_set(
+		&counters, COUNTER_START_TIME, "", (double)time(NULL)) == 0)
+		changed = true;
+}
+
+/* Called with the lock: bring everything into the counters. What never happened
+ * is a 0 there, which an alert can look at. */
+static int
+gather(void)
+{
+	double total = 0;
+	size_t i;
+	int rc = 0;
+
+	rc |= counters_add(&counters, COUNTER_UNTAGGED, "",
+	    (double)atomic_exchange(&untagged, 0));
+	rc |= counters_add(&counters, COUNTER_LOOKUP_FAILURES, "", failures);
+	for (i = 0; i < NCHANGES; i++)
+		rc |= counters_add(
+		    &counters, COUNTER_RECIPIENTS, changes[i], recipients[i]);
+	for (i = 0; i < NBOUNDS; i++) {
+		total += buckets[i];
+		rc |= counters_add(&counters, COUNTER_DECISION_BUCKET,
+		    bounds[i].labels, total);
+	}
+	rc |= counters_add(&counters, COUNTER_DECISION_SUM, "", sum);
+	rc |= counters_add(&counters, COUNTER_DECISION_COUNT, "", total);
+	memset(recipients, 0, sizeof(recipients));
+	memset(buckets, 0, sizeof(buckets));
+	sum = failures = 0;
+	return (rc);
+}
+
+/* Write what has changed. ${*failed}: the last time went wrong, and that was
+ * said. */
+static void
+write_file(bool *failed)
+{
+	struct failure failure = FAILURE_INIT;
+	struct config *config;
+	char *text = NULL;
+	const char *path;
+
+	config = config_get();
+	path = config->settings->stats_file;
+	pthread_mutex_lock(&lock);
+	changed = changed || atomic_load(&untagged) > 0;
+	if (changed && *path != '\0' && gather() == 0)
+		text = counters_text(&counters);
+	changed = changed && text == NULL;
+	pthread_mutex_unlock(&lock);
+	if (text != NULL && counters_replace(path, text, &failure) == 0) {
+		*failed = false;
+	} else if (text != NULL) {
+		if (!*failed)
+			log_warning(
+			    "stats: %s; expected stats_file in [milter] "
+			    "to lie in a folder that this program may "
+			    "write to, or empty",
+			    failure_text(&failure));
+		*failed = true;
+	}
+	free(text);
+	failure_clear(&failure);
+	config_put(config);
+}
+
+static void *
+write_thread(void *arg)
+{
+	struct timespec until;
+	bool failed = false, last;
+
+	(void)arg;
+	do {
+		write_file(&failed);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += WRITE_SECONDS;
+		pthread_mutex_lock(&lock);
+		if (!ending)
+			(void)pthread_cond_clockwait(
+			    &wake, &lock, CLOCK_MONOTONIC, &until);
+		last = ending;
+		pthread_mutex_unlock(&lock);
+	} while (!last);
+	write_file(&failed);
+	return (NULL);
+}
+
+int
+stats_start(void)
+{
+	struct config *config;
+
+	config = config_get();
+	if (*config->settings->stats_file != '\0')
+		begin(config->settings->stats_file);
+	config_put(config);
+	return (
+	    pthread_create(&thread, NULL, write_thread, NULL) == 0 ? 0 : -1);
+}
+
+void
+stats_write(void)
+{
+	pthread_mutex_lock(&lock);
+	pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+stats_end(void)
+{
+	pthread_mutex_lock(&lock);
+	ending = true;
+	pthread_cond_signal(&wake);
+	pthread_mutex_unlock(&lock);
+	(void)pthread_join(thread, NULL);
+	counters_clear(&counters);
+}

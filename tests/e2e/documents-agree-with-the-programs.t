@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Manuals, sample and README against the programs: settings, commands, options,
+exit statuses; and the examples, run as they stand."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import re  # noqa: E402
+import shlex  # noqa: E402
+import subprocess  # noqa: E402
+
+import ctl  # noqa: E402
+from ctl import case  # noqa: E402
+from milter import BUILD, HERE, program  # noqa: E402
+from tap import same, true  # noqa: E402
+
+TREE = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
+PAGES = {"notify-milter": "milter/notify-milter.8",
+         "notify-telegram": "tools/telegram/notify-telegram.8",
+         "notify-bot": "tools/telegram/notify-bot.8",
+         "notifyctl": "tools/notifyctl/notifyctl.8",
+         "notify-milter.conf": "policy/notify-milter.conf.5"}
+# Not in a manual of ours, or not in mandoc's index of this machine.
+PASSED_OVER = re.compile(r"referenced manual not found|outdated mandoc\.db")
+
+
+def read(path):
+    with open(os.path.join(TREE, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def table():
+    """{(section, name): (default, choices)} of the settings in the code."""
+    done = subprocess.run([os.path.join(BUILD, "unit"), "settings"],
+                          capture_output=True, text=True, check=True,
+                          timeout=30)
+    rows = (line.split("\t") for line in done.stdout.splitlines())
+    return {(section, name): (default, set(choices.split()))
+            for section, name, default, choices in rows}
+
+
+def page_settings():
+    """The same of the manual."""
+    found = {}
+    section = None
+    text = read(PAGES["notify-milter.conf"])
+    for block in re.split(r"(?m)^(?=\.Ss |\.It Ic |\.Sh )", text):
+        head, _, body = block.partition("\n")
+        if head.startswith(".Sh "):
+            section = None
+        if head.startswith(".Ss Section "):
+            section = head.split()[2]
+        match = re.match(r"\.It Ic (\w+) No = (.*)", head)
+        if match is None or section is None:
+            continue
+        default = re.search(r"The default is\n\.(?:Li|Pa) (.*?)(?: \.)?$",
+                            body, re.M)
+        true(default or "Empty" in body and "default" in body,
+             f"a default in the manual for {match[1]}")
+        choices = re.match(r"Li (.*)", match[2])
+        found[section, match[1]] = (
+            default[1] if default else "",
+            set(choices[1].split(" | ")) if choices else set())
+    return found
+
+
+def sample_settings():
+    """{(section, name): value} of the sample, those behind a # too."""
+    found, section = {}, None
+    for line in read("postfix-sample/notify-milter.conf").splitlines():
+        head = re.fullmatch(r"\[(\w+)\]", line)
+        value = re.fullmatch(r"#?(\w+) =(?: (.*))?", line)
+        if head:
+            section = head[1]
+        elif value:
+            true((section, value[1]) not in found, f"{value[1]} stands once")
+            found[section, value[1]] = value[2] or ""
+    return found
+
+
+def readme_settings():
+    found, section = {}, None
+    text = read("README.md").partition("| section | key |")[2]
+    for line in text.splitlines()[2:]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        section = cells[0].strip("`") or section
+        for name in re.findall(r"`(\w+)`", cells[1]):
+            found[section, name] = cells[2].strip("`")
+    return found
+
+
+@case("mandoc finds no fault with any page")
+def _(_ctl):
+    for page in PAGES.values():
+        done = subprocess.run(
+            ["mandoc", "-T", "lint", "-W", "style", os.path.join(TREE, page)],
+            capture_output=True, text=True, timeout=30)
+        faults = [line for line in (done.stdout + done.stderr).splitlines()
+                  if not PASSED_OVER.search(line)]
+        same(faults, [], f"faults of {page}")
+        true(re.search(rf"(?m)^\.Dt {os.path.basename(page)[:-2].upper()} "
+                       rf"{page[-1]}$", read(page)), f"the title of {page}")
+
+
+@case("the settings in the manual are those of the code, with their defaults")
+def _(_ctl):
+    same(page_settings(), table(), "settings of the manual")
+
+
+@case("the settings in the sample are those of the code, with their defaults")
+def _(_ctl):
+    want = {key: value for key, (value, _) in table().items()}
+    want["milter", "user"] = "notify-milter"    # must be set, and is
+    same(sample_settings(), want, "settings of the sample")
+
+
+@case("the settings in README are those of the code, with their defaults")
+def _(_ctl):
+    same(readme_settings(), {key: value for key, (value, _) in
+                             table().items()}, "settings of README")
+
+
+@case("the commands in the manual are those of the table, with their options")
+def _(ctl_):
+    want = {}
+    for line in ctl_.ok("--help").out.splitlines():
+        if re.match(r"  [a-z]", line):
+            words = line.split()
+            name = [w for w in words[:2] if w.isalpha() and w.islower()]
+            want[" ".join(name)] = {
+                w.strip("[].") for w in words
+                if w.strip("[").startswith("--")}
+    found = {}
+    for line in read(PAGES["notifyctl"]).splitlines():
+        match = re.match(r"\.It Ic ((?:[a-z]+ ?)+)(.*)", line)
+        if match:
+            found[match[1].strip()] = {
+                "--" + name for name in re.findall(r"Fl -([\w-]+)", match[2])}
+    same(found, want, "commands of the manual")
+
+
+@case("the daemons' options are those of their manuals")
+def _(_ctl):
+    for name in ("notify-milter", "notify-telegram", "notify-bot"):
+        usage = subprocess.run([program(name), "-h"], capture_output=True,
+                               text=True, timeout=30)
+        same(usage.returncode, 0, f"exit status of {name} -h")
+        want = sorted(re.findall(r"(?m)^  -(\w)", usage.stdout))
+        true(len(want) >= 5, f"options in {usage.stdout!r}")
+        text = read(PAGES[name])
+        same(sorted(re.findall(r"(?m)^\.It Fl (\w)", text)), want,
+             f"options described for {name}")
+        synopsis = "".join(re.findall(r"(?m)^\.Op Fl (\w+)", text))
+        same(sorted(synopsis), want, f"options in the synopsis of {name}")
+
+
+@case("exit statuses are the same in the manual and README")
+def _(_ctl):
+    text = read(PAGES["notifyctl"]).partition(".Sh EXIT STATUS")[2]
+    page = re.findall(r"(?m)^\.It (\d+)$", text.partition(".Sh ")[0])
+    rows = re.findall(r"(?m)^\| (\d+) \|", read("README.md"))
+    same(rows, page, "exit statuses")
+
+
+@case("each verdict and outcome that the code knows is explained")
+def _(_ctl):
+    page = read(PAGES["notify-milter"])
+    verdicts = re.findall(r'\[VERDICT_\w+\] = "(\w+)"',
+                          read("policy/decide.c"))
+    true(len(verdicts) == 7, f"verdicts: {verdicts}")
+    for verdict in set(verdicts) - {"untouched"}:
+        true(f".It Li {verdict}\n" in page, f"{verdict} in the manual")
+    code = read("tools/telegram/notify-telegram.c")
+    outcomes = set(re.findall(r'(?:done|later)\(\s*d, "([\w-]+)"', code))
+    true(len(outcomes) >= 10, f"outcomes: {outcomes}")
+    page = read(PAGES["notify-telegram"])
+    same(set(re.findall(r"(?m)^\.It Li ([\w-]+)$", page)), outcomes,
+         "outcomes in the manual")
+    names = set(re.findall(r'"(notify_\w+)"', read("policy/counters.c")))
+    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names}
+    pages = "".join(read(page) for page in PAGES.values())
+    for name in names:
+        true(name in pages, f"the counter {name} in a manual")
+
+
+@case("the examples of notifyctl(8) run as they stand, one after the other")
+def _(ctl_):
+    os.unlink(ctl_.database)
+    lines = re.findall(r"(?m)^\.Dl notifyctl (.*)$", read(PAGES["notifyctl"]))
+    true(len(lines) >= 10, f"examples: {lines}")
+    for line in lines:
+        ctl_.ok(*shlex.split(line))
+
+
+@case("README's command lines run as they stand")
+def _(ctl_):
+    os.unlink(ctl_.database)
+    text = read("README.md").partition("## Command line")[2]
+    lines = re.findall(r"(?m)^    (notifyctl .*?)(?:  +#.*)?$",
+                       text.partition("\n## ")[0])
+    true(len(lines) >= 12, f"command lines: {lines}")
+    ctl_.path("message.eml", "X-Notify-Category: services\n"
+              "X-Notify-Account: acme\n\ntext\n")
+    for line in lines:
+        if line == "notifyctl check":      # for an installation
+            continue
+        if " unsubscribe " in line:        # asks at a terminal
+            line += " --confirm ann@acme.example"
+        command = (f"cd {shlex.quote(ctl_.folder)} && notifyctl() {{ "
+                   f"{program('notifyctl')} -c {ctl_.conf.file} \"$@\"; }}; "
+                   + line)
+        done = subprocess.run(["bash", "-c", command], capture_output=True,
+                              text=True, timeout=30, env=ctl_.environment())
+        same((done.returncode, done.stderr), (0, ""), f"exit of {line!r}")
+
+
+ctl.run()

@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""The Debian package on this machine in a box: installed, configured from its
+own samples, used, upgraded, removed and purged; and its systemd units."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import glob  # noqa: E402
+import re  # noqa: E402
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+import tempfile  # noqa: E402
+
+import tap  # noqa: E402
+from box import Box, Refused  # noqa: E402
+from lab import missing  # noqa: E402
+from milter import BUILD, HERE  # noqa: E402
+from tap import case, contains, lacks, same, true  # noqa: E402
+
+TREE = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
+UNITS = ("notify-milter.service", "notify-bot.service")
+DOC = "/usr/share/doc/notify-milter/postfix-sample"
+# What a machine with a Postfix of its own has beside the sample.
+MAIN = """\
+compatibility_level = 3.6
+maillog_file = /var/log/nm-mail.log
+myhostname = relay.example.com
+mydestination =
+inet_interfaces = loopback-only
+relayhost = [127.0.0.1]:2525
+"""
+MESSAGE = """\
+From: billing@example.com
+To: acme@accounts.example.com
+Subject: {mark}
+X-Notify-Category: Scheduled maintenance
+
+text
+"""
+
+
+class Machine:
+    """The box, and what its cases know."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="nm-deb-")
+        self.box = Box()
+        self.versions = {}
+        self.before = None
+        self.started = []
+
+    def stop(self):
+        self.box.stop()
+        for process in self.started:
+            process.wait()
+        shutil.rmtree(self.folder)
+
+    def package(self, version):
+        """The path of a package of VERSION, built in a copy of the tree."""
+        tree = os.path.join(self.folder, "tree")
+        if not os.path.exists(tree):
+            os.mkdir(tree)
+            for name in os.listdir(TREE):
+                if name not in ("build", ".git"):
+                    path = os.path.join(TREE, name)
+                    (shutil.copytree if os.path.isdir(path)
+                     else shutil.copy2)(path, os.path.join(tree, name))
+            shutil.copytree(BUILD, os.path.join(tree, "build"),
+                            ignore=shutil.ignore_patterns(
+                                "unpacked", "san", "tests", "package",
+                                "fuzz", "tsan", "*.deb"))
+        subprocess.run(["tools/package/build", version], cwd=tree, check=True,
+                       capture_output=True, timeout=120)
+        return glob.glob(os.path.join(
+            tree, "build", f"notify-milter_{version}_*.deb"))[0]
+
+    def install(self, version):
+        with open(self.package(version), "rb") as file:
+            self.box.put("/root/notify-milter.deb", file.read())
+        return self.box.run(
+            "dpkg -i /root/notify-milter.deb </dev/null 2>&1").stdout
+
+    def files(self):
+        """What lies where a package may put something."""
+        found = self.box.run(
+            "find /etc /usr /var /root -xdev -path /var/lib/dpkg -prune -o "
+            "-path /var/cache -prune -o -path /var/spool/postfix -prune -o "
+            "-path /var/log -prune -o -print; "
+            "find /var/spool/postfix -name 'notify-milter*'"
+        ).stdout.splitlines()
+        return {path for path in found
+                if not re.match(r"/etc/(passwd|group|shadow|gshadow|subuid|"
+                                r"subgid|\.pwd\.lock)|/root/notify-milter.deb"
+                                r"|/var/lib/(adduser|mandb|postfix/)"
+                                r"|/etc/postfix/",
+                                path)}
+
+    def unit(self, name, key):
+        """The commands of the installed unit's KEY."""
+        text = self.box.run(f"cat /usr/lib/systemd/system/{name}").stdout
+        text = text.replace("\\\n", " ")
+        return re.findall(rf"(?m)^{key}=(.*)$", text)
+
+    def start_milter(self):
+        """As the unit does it: the same commands by the same user."""
+        for command in self.unit("notify-milter.service", "ExecStartPre"):
+            true(command.startswith("+"), f"root runs {command}")
+            self.box.run(command[1:])
+        command, = self.unit("notify-milter.service", "ExecStart")
+        user, = self.unit("notify-milter.service", "User")
+        self.started.append(self.box.start(
+            f"umask 0027; exec setpriv --reuid={user} --regid={user} "
+            f"--init-groups --no-new-privs --bounding-set=-all {command} "
+            ">/tmp/milter.log 2>&1", stdin=subprocess.DEVNULL))
+        self.box.until("grep -q 'ready on' /tmp/milter.log",
+                       "the milter is ready")
+
+    def stop_milter(self):
+        self.box.run("pkill -KILL -x notify-milter; "
+                     "while pgrep -x notify-milter; do sleep 0.05; done")
+
+    def recipients(self, mark):
+        """Who got the message MARK."""
+        self.box.until(f"grep -q 'Subject: {mark}$' /tmp/sink",
+                       f"{mark} is delivered")
+        self.box.until("test -z \"$(postqueue -j)\"", "the queue is empty")
+        text = self.box.run("cat /tmp/sink").stdout
+        mails = [part for part in text.split("\nX-Client-Addr: ")
+                 if f"Subject: {mark}\n" in part]
+        return sorted(to for part in mails for to in
+                      re.findall(r"(?m)^X-Rcpt-Args: <(.*?)>", part))
+
+
+@case("lintian has no error and no warning about the package")
+def _(machine):
+    done = subprocess.run(["lintian", machine.package("0.1.0")], text=True,
+                          capture_output=True, timeout=120)
+    same([line for line in done.stdout.splitlines()
+          if re.match("[EW]:", line)], [], "what lintian says")
+
+
+@case("it makes its user and folders, and neither enables nor starts a unit")
+def _(machine):
+    machine.before = machine.files()
+    machine.install("0.1.0")
+    run = machine.box.run
+    contains(run("getent passwd notify-milter").stdout, "nologin", "user")
+    for path, want in (
+            ("/var/lib/notify-milter", "750 notify-milter notify-milter"),
+            ("/var/spool/postfix/notify-milter", "2750 notify-milter postfix"),
+            ("/etc/notify-milter/notify-milter.conf", "644 root root")):
+        same(run(f"stat -c '%a %U %G' {path}").stdout.strip(), want, path)
+    same(run("find /etc/systemd -name 'notify-*'").stdout, "", "enabled")
+    same(run("pgrep -l notify-", check=False).stdout, "", "running")
+    for unit in UNITS:
+        lacks(run(f"cat /usr/lib/systemd/system/{unit}").stdout, "/usr/local",
+              unit)
+    for page in ("notify-milter", "notifyctl", "notify-milter.conf"):
+        true(run(f"zcat /usr/share/man/man?/{page}.?.gz").stdout,
+             f"the manual {page}")
+
+
+@case("without \"user\" it does not run as root, and names the line to add")
+def _(machine):
+    machine.box.run("grep -v ^user /etc/notify-milter/notify-milter.conf "
+                    ">/tmp/nobody.conf")
+    done = machine.box.run("notify-milter -f -c /tmp/nobody.conf", check=False)
+    same(done.returncode, 78, "exit status")
+    contains(done.stderr, '"user = notify-milter"', "error")
+
+
+@case("configured as the samples say, it expands mail by SMTP and sendmail(1)")
+def _(machine):
+    run = machine.box.run
+    machine.box.put("/etc/postfix/main.cf", MAIN.encode())
+    run(f"cat {DOC}/main.cf >>/etc/postfix/main.cf; "
+        "cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf; "
+        f"cat {DOC}/master.cf >>/etc/postfix/master.cf; "
+        "sed -i 's/^#account_domain =$/account_domain = accounts.example.com/'"
+        " /etc/notify-milter/notify-milter.conf; newaliases; notifyctl init; "
+        "notifyctl account add acme --owner olga@acme.example; "
+        "notifyctl user add acme ann@acme.example bill@acme.example; "
+        "notifyctl --as olga@acme.example subscribe acme services "
+        "bill@acme.example; notifyctl --as olga@acme.example subscribe acme "
+        "scheduled-maintenance ann@acme.example")
+    machine.start_milter()
+    machine.started.append(machine.box.start(
+        "exec smtp-sink -c -u nobody -D /tmp/sink 127.0.0.1:2525 100",
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL))
+    run("postfix start 2>&1")
+    same(run("notifyctl check", check=False).returncode, 0, "notifyctl check")
+    run("sendmail -f billing@example.com acme@accounts.example.com",
+        MESSAGE.format(mark="by-sendmail").encode())
+    same(machine.recipients("by-sendmail"),
+         ["ann@acme.example", "olga@acme.example"], "by sendmail(1)")
+    run("swaks --server 127.0.0.1 -f billing@example.com -t "
+        "acme@accounts.example.com --data - --silent 2",
+        MESSAGE.format(mark="by-smtp").encode())
+    same(machine.recipients("by-smtp"),
+         ["ann@acme.example", "olga@acme.example"], "by SMTP")
+
+
+@case("roster and socket have the rights that they need and no more")
+def _(machine):
+    for path, want in (
+            ("/var/lib/notify-milter/roster.db",
+             "640 notify-milter notify-milter"),
+            ("/var/spool/postfix/notify-milter/notify-milter.sock",
+             "660 notify-milter postfix")):
+        same(machine.box.run(f"stat -c '%a %U %G' {path}").stdout.strip(),
+             want, path)
+    same(machine.box.run("find /var/lib/notify-milter ! -user notify-milter "
+                         "-o -perm /027 ! -name '*.prom'").stdout, "",
+         "what somebody else owns, or others may read")
+
+
+@case("upgraded over itself, and to a higher version, it keeps all it had")
+def _(machine):
+    run = machine.box.run
+    roster = run("notifyctl export").stdout
+    contains(roster, "ann@acme.example", "roster")
+    settings = run("cat /etc/notify-milter/notify-milter.conf").stdout
+    for version in ("0.1.0", "0.1.1"):
+        machine.install(version)
+        same(run("notifyctl export").stdout, roster, f"roster at {version}")
+        same(run("cat /etc/notify-milter/notify-milter.conf").stdout, settings,
+             f"settings at {version}")
+        machine.stop_milter()
+        machine.start_milter()
+        run("sendmail -f billing@example.com acme@accounts.example.com",
+            MESSAGE.format(mark=f"after-{version}").encode())
+        same(machine.recipients(f"after-{version}"),
+             ["ann@acme.example", "olga@acme.example"], "recipients")
+    contains(run("dpkg -s notify-milter").stdout, "Version: 0.1.1", "status")
+
+
+@case("removed, it leaves settings and roster; purged, nothing but its user")
+def _(machine):
+    run = machine.box.run
+    run("postfix stop 2>&1")
+    machine.stop_milter()
+    run("rm /etc/postfix/main.cf /etc/postfix/master.cf /etc/aliases.db; "
+        "dpkg --remove notify-milter")
+    same(run("ls /usr/sbin/notify*", check=False).stdout, "", "programs")
+    true("roster.db" in run("ls /var/lib/notify-milter").stdout, "the roster")
+    run("test -e /etc/notify-milter/notify-milter.conf")
+    machine.box.put("/etc/notify-milter/bot-token", b"1:x\n")
+    run("dpkg --purge notify-milter")
+    same(sorted(machine.files() - machine.before), [], "left behind")
+    same(sorted(machine.before - machine.files()
+                - {"/etc/aliases.db"}), [], "taken away")
+    contains(run("getent passwd notify-milter").stdout, "notify-milter",
+             "user")
+    lacks(run("dpkg -l notify-milter", check=False).stdout, "\nrc", "dpkg")
+
+
+@case("the exposure that systemd-analyze finds is at most 2.0 for each unit")
+def _(_machine):
+    for unit in UNITS:
+        path = os.path.join(TREE, "postfix-sample", unit)
+        done = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--no-pager",
+             path], capture_output=True, text=True, timeout=60)
+        found = re.search(r"Overall exposure level for \S+: ([\d.]+)",
+                          done.stdout)
+        true(found, f"an exposure for {unit}: {done.stdout}{done.stderr}")
+        true(float(found[1]) <= 2.0, f"{unit}: exposure {found[1]}")
+
+
+@case("the units say what systemd and the operator count on")
+def _(_machine):
+    for unit in UNITS:
+        with open(os.path.join(TREE, "postfix-sample", unit)) as file:
+            text = file.read()
+        for line in ("Type=notify", "ExecReload=/bin/kill -USR1 $MAINPID",
+                     "Restart=on-failure", "NoNewPrivileges=yes",
+                     "ProtectSystem=strict", "User=notify-milter"):
+            contains(text, f"\n{line}\n", unit)
+    with open(os.path.join(TREE, "postfix-sample", UNITS[0])) as file:
+        text = file.read()
+    for line in ("Before=postfix.service postfix@-.service sendmail.service",
+                 "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
+                 "InaccessiblePaths=-/etc/notify-milter/bot-token"):
+        contains(text, f"\n{line}\n", UNITS[0])
+    lacks(text, "LoadCredential", UNITS[0])
+
+
+@case("systemd-analyze verify finds no fault with a unit")
+def _(machine):
+    for unit in UNITS:
+        path = os.path.join(machine.folder, unit)
+        with open(os.path.join(TREE, "postfix-sample", unit)) as file:
+            text = file.read()
+        with open(path, "w") as file:
+            file.write(text.replace("/usr/local/sbin", BUILD))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", path],
+            capture_output=True, text=True, timeout=60)
+        mine = [line for line in done.stderr.splitlines() if unit in line]
+        same((done.returncode, mine), (0, []), f"what is said of {unit}")
+
+
+def main():
+    reason = missing()
+    if reason is None and os.path.basename(BUILD) == "san":
+        reason = "the package is made of the programs without sanitizers"
+    if reason is None:
+        try:
+            Box().stop()
+        except Refused as refused:
+            reason = f"needs mounts: {refused}"
+    if reason:
+        print(f"1..0 # SKIP {reason}")
+        return
+    tap.run(setup=Machine, teardown=Machine.stop)
+
+
+main()

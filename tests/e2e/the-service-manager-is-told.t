@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""What the daemons tell systemd (sd_notify), and what -v adds to the log."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import re  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import subprocess  # noqa: E402
+import time  # noqa: E402
+
+import lab  # noqa: E402
+import telegram  # noqa: E402
+from lab import case  # noqa: E402
+from milter import program  # noqa: E402
+from roster import ANN, BALANCE, MAINTENANCE  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
+
+
+class Manager:
+    """The end of NOTIFY_SOCKET that systemd has."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "notify")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        os.chmod(self.path, 0o777)
+        self.socket.settimeout(15)
+
+    def next(self):
+        """The next message, as {name: value}."""
+        return dict(line.split("=", 1)
+                    for line in self.socket.recv(4096).decode().splitlines())
+
+
+@contextlib.contextmanager
+def daemon(lab_, name, *options, **environment):
+    """The daemon NAME in the foreground, its log at .output."""
+    output = os.path.join(lab_.folder, name + ".output")
+    path = telegram.local_copy(lab_.folder, name)
+    with open(output, "wb") as log:
+        process = subprocess.Popen(
+            [path, "-c", lab_.milter.file, "-f", *options],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env={**os.environ, **environment})
+    process.output = output
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def text(process):
+    with open(process.output) as file:
+        return file.read()
+
+
+@case("the milter is ready once its socket is there, and not before")
+def _(lab_):
+    lab_.milter.kill()
+    manager = Manager(lab_.folder)
+    with daemon(lab_, "notify-milter", NOTIFY_SOCKET=manager.path) as process:
+        told = manager.next()
+        same(told["READY"], "1", f"READY in {told}")
+        same(told["MAINPID"], str(process.pid), f"MAINPID in {told}")
+        same(lab_.milter.answers(), True, "somebody answers at the socket")
+        lab_.send([ANN], BALANCE)
+        process.send_signal(signal.SIGUSR1)
+        told = manager.next()
+        same(told["RELOADING"], "1", f"RELOADING in {told}")
+        true(int(told["MONOTONIC_USEC"]) <= time.monotonic() * 1e6, "time")
+        same(manager.next()["READY"], "1", "READY after a reload")
+        process.send_signal(signal.SIGTERM)
+        same(manager.next(), {"STOPPING": "1"}, "at the end")
+        same(process.wait(15), 0, "exit status")
+
+
+@case("a reload that fails is over too: the old settings serve")
+def _(lab_):
+    manager = Manager(lab_.folder)
+    with daemon(lab_, "notify-milter", NOTIFY_SOCKET=manager.path) as process:
+        manager.next()
+        lab_.milter.write("[milter]\nnonsense = 1\n")
+        process.send_signal(signal.SIGUSR1)
+        same(manager.next()["RELOADING"], "1", "RELOADING")
+        same(manager.next()["READY"], "1", "READY")
+        contains(text(process), "the old settings stay", "log")
+    lab_.milter.write()
+
+
+@case("a milter that cannot start tells nothing")
+def _(lab_):
+    manager = Manager(lab_.folder)
+    lab_.milter.write(lab_.milter.render(
+        socket=f"unix:{lab_.folder}/nowhere/milter.sock"))
+    with daemon(lab_, "notify-milter", NOTIFY_SOCKET=manager.path) as process:
+        true(process.wait(15) != 0, "exit status")
+    manager.socket.setblocking(False)
+    try:
+        same(manager.socket.recv(4096), None, "told")
+    except BlockingIOError:
+        pass
+    lab_.milter.write()
+
+
+@case("notify-bot is ready, reloads and ends likewise")
+def _(lab_):
+    manager = Manager(lab_.folder)
+    token = os.path.join(lab_.folder, "token")
+    with open(token, "w") as file:
+        file.write("1:none\n")
+    lab_.milter.write(lab_.milter.render(
+        token_file=token, bot="b", api="http://127.0.0.1:1"))
+    with daemon(lab_, "notify-bot", NOTIFY_SOCKET=manager.path) as process:
+        same(manager.next()["READY"], "1", "READY")
+        process.send_signal(signal.SIGUSR1)
+        same(manager.next()["RELOADING"], "1", "RELOADING")
+        same(manager.next()["READY"], "1", "READY")
+        process.send_signal(signal.SIGTERM)
+        same(manager.next(), {"STOPPING": "1"}, "at the end")
+        same(process.wait(15), 0, "exit status")
+    lab_.milter.write()
+
+
+@case("where standard error is the journal a line is not written twice")
+def _(lab_):
+    read, write = os.pipe()
+    st = os.fstat(write)
+    process = subprocess.Popen(
+        [program("notify-milter"), "-c", lab_.milter.file, "-f"],
+        stdin=subprocess.DEVNULL, stderr=write, env={
+            **os.environ, "JOURNAL_STREAM": f"{st.st_dev}:{st.st_ino}"})
+    os.close(write)
+    try:
+        lab_.until(lab_.milter.answers, "it serves")
+    finally:
+        process.kill()
+        process.wait()
+    same(os.read(read, 4096), b"", "standard error")
+    os.close(read)
+
+
+@case("-v logs untagged mail and how long a decision took; else neither is")
+def _(lab_):
+    for options in ((), ("-v",)):
+        with daemon(lab_, "notify-milter", *options) as process:
+            lab_.until(lab_.milter.answers, "it serves")
+            untagged = lab_.send([ANN])
+            tagged = lab_.send([ANN], MAINTENANCE)
+            lab_.until(lambda: "verdict=deliver" in text(process), "decided")
+            log = re.sub(r"(?m)^notify-milter\[\d+\]: ", "", text(process))
+            if options:
+                contains(log, f"\n{untagged.qid}: untagged", "log with -v")
+                true(re.search(rf"\n{tagged.qid}: decided in 0\.\d+ s\n", log),
+                     f"the time in {log!r}")
+            else:
+                lacks(log, untagged.qid, "log")
+                lacks(log, "decided in", "log")
+
+
+lab.run()

@@ -1,0 +1,120 @@
+# bash completion for notifyctl
+#
+# The commands are those of `notifyctl --help`, put in here by make. Names of
+# accounts, people and categories are asked of the roster, for as long as a
+# second; where it cannot be read there are none. Nothing that comes from the
+# roster is ever given to the shell to expand.
+
+_notifyctl_commands='
+@COMMANDS@
+'
+
+# The options that take a value.
+_notifyctl_valued=' -c --as --owner --title --role --confirm --sender '
+_notifyctl_valued+='--recipient --png --log --journal '
+
+# The values of a member of what a command says in JSON.
+_notifyctl_ask() {
+	local member=$1
+	shift
+	timeout 1 notifyctl "${_notifyctl_settings[@]}" --json "$@" 2>/dev/null |
+		sed -n 's/^ *"'"$member"'": "\([^"\\]*\)",\{0,1\}$/\1/p'
+}
+
+# What may stand for a word of the table.
+_notifyctl_values() {
+	case $1 in
+	ACCOUNT) _notifyctl_ask account account list ;;
+	CATEGORY) _notifyctl_ask slug category list ;;
+	EMAIL) [[ -n $2 ]] && _notifyctl_ask address user list "$2" ;;
+	ROLE) printf '%s\n' user-admin member subscriber ;;
+	FILE) compgen -f -- "$3" ;;
+	esac
+}
+
+_notifyctl() {
+	local line=${COMP_LINE:0:COMP_POINT} cur='' name arguments value
+	local -a words=() _notifyctl_settings=() plain=() shape=() places=()
+	local i account='' command='' kind='' skip=''
+
+	# Not COMP_WORDS: bash cuts addresses at the @.
+	read -ra words <<<"$line"
+	[[ $line == *[[:space:]] ]] && words+=('')
+	cur=${words[-1]}
+	COMPREPLY=()
+
+	for ((i = 1; i < ${#words[@]} - 1; i++)); do
+		if [[ ${words[i]} == -c ]]; then
+			_notifyctl_settings=(-c "${words[++i]}")
+		elif [[ $_notifyctl_valued == *" ${words[i]} "* ]]; then
+			((i++))
+		elif [[ ${words[i]} != -* ]]; then
+			plain+=("${words[i]}")
+		fi
+	done
+	case ${words[-2]} in
+	-c | --png | --log | --journal) kind=FILE ;;
+	--role) kind=ROLE ;;
+	--as | --owner | --confirm | --recipient | --sender) kind=EMAIL ;;
+	--title) return ;;
+	esac
+
+	# The longest command that the words begin with.
+	while IFS='|' read -r name arguments; do
+		[[ -n $name ]] || continue
+		if [[ "${plain[*]} " == "$name "* ]]; then
+			command=$name
+			read -ra shape <<<"$name"
+			account=${plain[${#shape[@]}]-}
+			i=$((${#plain[@]} - ${#shape[@]}))
+			read -ra shape <<<"$arguments"
+		fi
+	done <<<"$_notifyctl_commands"
+
+	if [[ -n $kind ]]; then
+		:
+	elif [[ $cur == -* ]]; then
+		for value in "${shape[@]}" -c --as --json --help --version; do
+			value=${value//[].[]/}
+			[[ $value == -* && $value == "$cur"* ]] &&
+				COMPREPLY+=("$value")
+		done
+		return
+	elif [[ -z $command ]]; then
+		while IFS='|' read -r name arguments; do
+			[[ -n $name && "$name" == "${plain[*]:+${plain[*]} }$cur"* ]] ||
+				continue
+			read -ra shape <<<"$name"
+			value=${shape[${#plain[@]}]}
+			[[ " ${COMPREPLY[*]} " == *" $value "* ]] ||
+				COMPREPLY+=("$value")
+		done <<<"$_notifyctl_commands"
+		return
+	else
+		# What stands in the table at this place; the last may repeat.
+		for value in "${shape[@]}"; do
+			case ${value//[][]/} in
+			--*) [[ $_notifyctl_valued == *" ${value//[][]/} "* ]] && skip=1 ;;
+			[A-Z]*)
+				[[ -n $skip ]] || places+=("${value//[][]/}")
+				skip=''
+				;;
+			esac
+		done
+		if ((i < ${#places[@]})); then
+			kind=${places[i]}
+		elif ((${#places[@]} > 0)) && [[ ${places[-1]} == *... ]]; then
+			kind=${places[-1]}
+		fi
+		kind=${kind%...}
+	fi
+
+	while IFS= read -r value; do
+		[[ $value == "$cur"* ]] || continue
+		# Bash replaces what stands behind the last @ alone.
+		[[ $cur == *@* && $COMP_WORDBREAKS == *@* ]] &&
+			value=${value#"${cur%@*}"@}
+		COMPREPLY+=("$value")
+	done < <(_notifyctl_values "$kind" "$account" "$cur")
+}
+complete -F _notifyctl notifyctl

@@ -1,0 +1,88 @@
+/*
+ * spool - what comes through a pipe, kept so that it can be read twice
+ *
+ * By mkostemp(3) rather than O_TMPFILE, which not every file system knows.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "failure.h"
+#include "spool.h"
+
+static int temporary(void);
+static int cannot_keep(struct failure *);
+static int copy(int, int, struct failure *);
+
+/* A file without a name, or -1 and errno. */
+static int
+temporary(void)
+{
+	const char *dir;
+	char *path;
+	int fd;
+
+	dir = getenv("TMPDIR");
+	if (dir == NULL || *dir != '/')
+		dir = "/tmp";
+	if (asprintf(&path, "%s/notify-telegram.XXXXXX", dir) < 0)
+		return (-1);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd != -1)
+		unlink(path);
+	free(path);
+	return (fd);
+}
+
+static int
+cannot_keep(struct failure *failure)
+{
+	return (failure_set(failure, FAILURE_IO,
+	    "the message cannot be kept in a temporary file: %s",
+	    strerror(errno)));
+}
+
+static int
+copy(int from, int to, struct failure *failure)
+{
+	char buf[65536];
+	ssize_t n, done, put;
+
+	while ((n = read(from, buf, sizeof(buf))) != 0) {
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (failure_set(failure, FAILURE_IO,
+			    "the message cannot be read: %s", strerror(errno)));
+		for (done = 0; done < n; done += put) {
+			put = write(to, buf + done, (size_t)(n - done));
+			if (put == -1 && errno == EINTR)
+				put = 0;
+			if (put == -1)
+				return (cannot_keep(failure));
+		}
+	}
+	return (0);
+}
+
+int
+spool(int fd, struct failure *failure)
+{
+	int file;
+
+	file = temporary();
+	if (file == -1)
+		return (cannot_keep(failure));
+	if (copy(fd, file, failure) != 0) {
+		close(file);
+		return (-1);
+	}
+	if (lseek(file, 0, SEEK_SET) != 0) {
+		close(file);
+		return (cannot_keep(failure));
+	}
+	return (file);
+}
