@@ -304,6 +304,19 @@ def _(s):
     s.sound()
 
 
+@case("a map that cannot be asked is named, and nothing is made of it")
+def _(s):
+    missing = f"texthash:{s.config}/nosuch"
+    for changes in ({"relay_domains": missing},
+                    {"relay_recipient_maps": missing},
+                    {"transport_maps": missing},
+                    {"header_checks": missing},
+                    {"relay_recipient_maps": "nosuchtype:x"}):
+        s.telegram()
+        s.main(**changes)
+        s.fault("note", list(changes.values())[0], "cannot be asked")
+
+
 @case("where no domain is for accounts, Postfix need not know one")
 def _(s):
     s.settings(account_domain=None)

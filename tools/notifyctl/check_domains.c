@@ -100,6 +100,7 @@ check_relay(struct check *c)
 {
 	const struct postconf *pc = c->postfix;
 	const char *domain = c->settings->account_domain, *maps, *given;
+	size_t failures = pc->failures;
 	bool parents;
 
 	parents = strstr(postconf_value(pc, "parent_domain_matches_subdomains"),
@@ -110,6 +111,8 @@ check_relay(struct check *c)
 	} else if (listed(c, postconf_value(pc, "relay_domains"), domain,
 		       parents)) {
 		maps = "relay_recipient_maps";
+	} else if (pc->failures > failures) {
+		return;
 	} else {
 		given = postconf_given(pc, "relay_domains");
 		check_found(c, CHECK_WARNING, CHECK_RUN,
@@ -127,7 +130,8 @@ check_relay(struct check *c)
 	if (*given == '\0' ||
 	    strcmp(postconf_value(pc, "smtpd_reject_unlisted_recipient"),
 		"no") == 0 ||
-	    postconf_lookup(pc, given, check_text(c, "@%s", domain)) != NULL)
+	    postconf_lookup(pc, given, check_text(c, "@%s", domain)) != NULL ||
+	    pc->failures > failures)
 		return;
 	check_found(c, CHECK_ERROR, CHECK_RUN,
 	    check_text(c, "%s does not have @%s", maps, domain),

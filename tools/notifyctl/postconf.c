@@ -23,6 +23,8 @@ static const char *ask(struct check *, const char *, const char **);
 static const char *find(
     const struct postconf *, const char *, const char *, const char *);
 static int read_services(struct postconf *, const char *);
+static void say_unknown(
+    const struct postconf *, const char *, const char *, const char *);
 static const char *squeezed(const struct postconf *, const char *);
 static void take_field(struct postconf_service *, const char *, const char *);
 
@@ -240,16 +242,45 @@ postconf_words(const struct postconf *pc, const char *list)
 	return (copy == NULL ? (char *)(uintptr_t) "" : copy);
 }
 
+/* Nothing found is not fatal to postmap(1); not to have looked is. */
+static void
+say_unknown(const struct postconf *pc, const char *map, const char *key,
+    const char *message)
+{
+	struct check *c = pc->check;
+
+	c->postfix->failures++;
+	check_found(c, CHECK_NOTE, CHECK_RUN,
+	    check_text(c, "%s cannot be asked: %s", map, message),
+	    "what Postfix finds there is not looked at",
+	    check_text(c, "postmap -q %s %s", check_quote(c, key),
+		check_quote(c, map)));
+}
+
 const char *
 postconf_lookup_in(const struct postconf *pc, const char *map, const char *key)
 {
 	const char *const argv[] = {"postmap", "-q", key, map, NULL};
-	const char *found;
+	struct command command = COMMAND_INIT(argv);
+	struct failure failure = FAILURE_INIT;
+	struct command_result result;
+	size_t len;
 
 	if (strchr(map, ':') == NULL)
 		return (NULL);
-	found = check_capture(pc->check, argv);
-	return (found == NULL || *found == '\0' ? NULL : found);
+	command.seconds = SECONDS;
+	if (command_run(pc->check->arena, &command, &result, &failure) != 0) {
+		say_unknown(pc, map, key,
+		    check_text(pc->check, "%s", failure_text(&failure)));
+		failure_clear(&failure);
+		return (NULL);
+	}
+	if (result.status != 0 && strstr(result.message, "fatal: ") != NULL)
+		say_unknown(pc, map, key, result.message);
+	len = strcspn(result.out, "\n");
+	if (result.status != 0 || len == 0)
+		return (NULL);
+	return (arena_strndup(pc->check->arena, result.out, len));
 }
 
 const char *

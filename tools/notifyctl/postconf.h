@@ -32,6 +32,7 @@ struct postconf {
 	const char *config;  /* config_directory */
 	struct postconf_service *services;
 	size_t nservices;
+	size_t failures; /* lookups that could not be made */
 	/* As postconf printed them: "name = value" in each line. */
 	const char *values, *given, *overrides;
 };
@@ -68,7 +69,8 @@ char *postconf_word(char **);
 char *postconf_words(const struct postconf *, const char *);
 
 /* postconf_lookup(pc, maps, key): what the first map that knows ${key} has for
- * it, or NULL. postconf_lookup_in(pc, map, key): one map. */
+ * it, or NULL. postconf_lookup_in(pc, map, key): one map. A lookup that could
+ * not be made is NULL too, one more of pc->failures, and a finding. */
 const char *postconf_lookup(
     const struct postconf *, const char *maps, const char *key);
 const char *postconf_lookup_in(
