@@ -34,11 +34,13 @@ endif
 
 POLICY = account address arena category counters db_sqlite decide evaluate \
 	facts failure import keyset link membership netlist notice pool role \
-	roster settings sql store store_link tag text
+	roster settings sql store store_health store_link tag text
 MILTER = apply config daemon log main report session stats trust
-NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
-	files history init main output stats subscriptions telegram \
-	users)
+NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
+	explain files history init main output postconf stats subscriptions \
+	telegram users) $(CHECKS:%=notifyctl/check_%)
+CHECKS = access clients database domains milter_talk milters people \
+	postfix rewriting services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool

@@ -98,7 +98,11 @@ int db_failure(const struct db *, struct failure *);
 /* db_name(db): what people know it by. */
 const char *db_name(const struct db *);
 
-/* db_check(db, failure): is every page sound? 0, or -1 and ${failure}. */
-int db_check(struct db *, struct failure *) WARN_UNUSED;
+/*
+ * db_check(db, seconds, failure): is every page sound, and does every row
+ * refer to one that is there? 0, or 1 if ${seconds} were not enough to tell,
+ * or -1 and ${failure}.
+ */
+int db_check(struct db *, int seconds, struct failure *) WARN_UNUSED;
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -42,6 +43,9 @@ static int configure(struct db *, enum db_mode, int);
 static int opened(struct db *, enum db_mode, int);
 static int directory_errno(const struct db *);
 static int cannot_open(const struct db *, struct failure *);
+static int time_is_over(void *);
+static int check_pages(struct db *, struct failure *);
+static int check_references(struct db *, struct failure *);
 
 static int
 note(struct db *db, int code)
@@ -375,8 +379,20 @@ db_name(const struct db *db)
 	return (db->path);
 }
 
-int
-db_check(struct db *db, struct failure *failure)
+/* SQLite asks now and then: is the time over? */
+static int
+time_is_over(void *ctx)
+{
+	const struct timespec *end = ctx;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec > end->tv_sec ||
+	    (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec));
+}
+
+static int
+check_pages(struct db *db, struct failure *failure)
 {
 	struct db_stmt *stmt;
 	int rc;
@@ -393,5 +409,48 @@ db_check(struct db *db, struct failure *failure)
 	else
 		rc = db_failure(db, failure);
 	db_reset(stmt);
+	return (rc);
+}
+
+static int
+check_references(struct db *db, struct failure *failure)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = db_prepare(db, "PRAGMA foreign_key_check");
+	if (stmt == NULL)
+		return (db_failure(db, failure));
+	rc = db_step(stmt);
+	if (rc == 1)
+		rc = failure_set(failure, FAILURE_IO,
+		    "database %s: damaged: a row of table %s refers to one of "
+		    "table %s that is not there",
+		    db->path, db_text(stmt, 0), db_text(stmt, 2));
+	else if (rc == -1)
+		rc = db_failure(db, failure);
+	db_reset(stmt);
+	return (rc);
+}
+
+int
+db_check(struct db *db, int seconds, struct failure *failure)
+{
+	struct timespec end;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
+	rc = check_pages(db, failure);
+	if (rc == 0)
+		rc = check_references(db, failure);
+	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
+	/* A damaged page is one whenever it was found. */
+	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&
+	    time_is_over(&end)) {
+		failure_clear(failure);
+		rc = 1;
+	}
 	return (rc);
 }

@@ -405,12 +405,13 @@ make_owner(struct group *g)
 			&g->users_by_key, g->owner->address.key, &found) == 0)
 			return (no_memory(g->import));
 	}
-	if (old == NULL)
-		return (0);
 	new = (struct store_user *)(uintptr_t)found;
+	if (new->role == ROLE_OWNER)
+		return (0);
 	if (membership_transfer(g->import->changes, &g->account, old, new) != 0)
 		return (-1);
-	old->role = ROLE_USER_ADMIN;
+	if (old != NULL)
+		old->role = ROLE_USER_ADMIN;
 	new->role = ROLE_OWNER;
 	return (0);
 }

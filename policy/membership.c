@@ -181,7 +181,9 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	struct subscriptions s;
 	size_t i;
 
-	if (store_user_set_role(c->store, old->id, ROLE_USER_ADMIN) == -1 ||
+	if ((old != NULL &&
+		store_user_set_role(c->store, old->id, ROLE_USER_ADMIN) ==
+		    -1) ||
 	    store_user_set_role(c->store, new->id, ROLE_OWNER) == -1)
 		return (membership_store_failed(c));
 	/* An owner has all: its subscriptions mean nothing any more, and must
@@ -195,11 +197,13 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	}
 	if (membership_record(c, account->name, "account-transfer",
 		new->address,
-		arena_printf(c->arena,
-		    "from %s, now user-admin and subscribed to nothing",
-		    old->address)) != 0)
+		old == NULL
+		    ? "from nobody"
+		    : arena_printf(c->arena,
+			  "from %s, now user-admin and subscribed to nothing",
+			  old->address)) != 0)
 		return (-1);
-	return (check_link(c, account, old, ROLE_USER_ADMIN));
+	return (old == NULL ? 0 : check_link(c, account, old, ROLE_USER_ADMIN));
 }
 
 int

@@ -69,7 +69,7 @@ int membership_set_role(struct changes *, const struct store_account *,
     const struct store_user *, enum role) WARN_UNUSED;
 
 /* membership_transfer(c, account, old, new): ${new} becomes the owner, and
- * ${old}, who is it now, a User Administrator. */
+ * ${old}, who is it now, a User Administrator. NULL: nobody is it now. */
 int membership_transfer(struct changes *, const struct store_account *,
     const struct store_user *old, const struct store_user *new) WARN_UNUSED;
 

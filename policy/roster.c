@@ -44,8 +44,6 @@ static int find_manager(
 static int add_fault(
     struct faults *, enum failure_kind, const char *, const char *);
 static int take_user(void *, const struct store_user *);
-static int find_owner(
-    struct changes *, const struct store_account *, struct store_user *);
 static int check_new_user(struct faults *, const struct store_account *,
     const char *, struct address *);
 static int check_subscriber(struct faults *, const struct store_account *,
@@ -293,18 +291,6 @@ take_user(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-static int
-find_owner(struct changes *c, const struct store_account *account,
-    struct store_user *owner)
-{
-	if (*account->owner == '\0')
-		return (refuse(c, FAILURE_IO,
-		    "account %s has no owner, which must not be; \"notifyctl "
-		    "check\" tells more",
-		    account->name));
-	return (roster_user(c, account, account->owner, 0, owner));
-}
-
 int
 roster_account_add(
     struct changes *c, const char *name, const char *title, const char *owner)
@@ -354,7 +340,10 @@ roster_account_transfer(struct changes *c, const char *name, const char *to)
 		    account.name);
 		return (0);
 	}
-	if (find_owner(c, &account, &old) != 0)
+	/* An account that has lost its owner, against all rules, gets one. */
+	if (*account.owner == '\0')
+		return (membership_transfer(c, &account, NULL, &new));
+	if (roster_user(c, &account, account.owner, 0, &old) != 0)
 		return (-1);
 	return (membership_transfer(c, &account, &old, &new));
 }

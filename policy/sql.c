@@ -181,8 +181,17 @@ const char *const sql_statements[SQL_COUNT] = {
 	" (SELECT count(*) FROM notice WHERE state = 'handing'),"
 	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
 	" (SELECT count(*) FROM subscription),"
-	" (SELECT count(*) FROM user WHERE key LIKE '%@' || ?1"
-	"  OR (?2 <> '' AND key LIKE '%@' || ?2))",
+	" (SELECT count(*) FROM user WHERE"
+	"  substr(key, -length(?1) - 1) = '@' || ?1 OR"
+	"  (?2 <> '' AND substr(key, -length(?2) - 1) = '@' || ?2)),"
+	" (SELECT count(*) FROM link),"
+	" (SELECT min(at) FROM notice WHERE state = 'pending')",
+    [SQL_LINKS_STRAY] =
+	"SELECT " USER_COLUMNS USER_TABLES
+	"WHERE l.id IS NOT NULL AND u.role <> 'owner' AND"
+	" (u.role = 'subscriber' OR NOT EXISTS"
+	"  (SELECT 1 FROM subscription s JOIN category c ON c.id = s.category"
+	"   WHERE s.user = u.id AND c.telegram)) ORDER BY a.key, u.key",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
     [SQL_LINK_ADD] = "INSERT INTO link(user, chat) VALUES (?1, ?2)"
 		     " RETURNING id",

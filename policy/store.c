@@ -254,12 +254,6 @@ store_end(struct store *s)
 	db_rollback(s->db);
 }
 
-int
-store_check(struct store *s)
-{
-	return (db_check(s->db, &s->failure));
-}
-
 /* Fill ${c}; -1 if the row is not what the schema allows. */
 static int
 read_category(struct db_stmt *stmt, struct category *c)
@@ -663,28 +657,4 @@ store_notice_failed(struct store *s, int64_t id, const char *error)
 {
 	return (
 	    store_run(s, store_bound(s, SQL_NOTICE_FAILED, "it", id, error)));
-}
-
-int
-store_health(struct store *s, const char *telegram_domain,
-    const char *account_domain, struct store_health *h)
-{
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt =
-	    store_bound(s, SQL_HEALTH, "tt", telegram_domain, account_domain);
-	if (stmt == NULL)
-		return (store_failed(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		h->accounts_without_owner = db_int(stmt, 0);
-		h->notices_pending = db_int(stmt, 1);
-		h->notices_in_doubt = db_int(stmt, 2);
-		h->accounts = db_int(stmt, 3);
-		h->users = db_int(stmt, 4);
-		h->subscriptions = db_int(stmt, 5);
-		h->reserved = db_int(stmt, 6);
-	}
-	return (store_finish(s, stmt, rc));
 }

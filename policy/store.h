@@ -115,9 +115,6 @@ int store_begin(struct store *, enum db_mode) WARN_UNUSED;
 int store_commit(struct store *) WARN_UNUSED;
 void store_end(struct store *);
 
-/* store_check(s): is the file sound? 0 or -1. */
-int store_check(struct store *) WARN_UNUSED;
-
 /* Categories. ${key} as category_key() gives it. */
 int store_category(
     struct store *, const char *key, struct category *) WARN_UNUSED;
@@ -187,16 +184,5 @@ int store_notice_take(struct store *, struct arena *, int64_t after,
 int store_notice_sent(struct store *, int64_t id) WARN_UNUSED;
 int store_notice_failed(
     struct store *, int64_t id, const char *error) WARN_UNUSED;
-
-/* Numbers for `notifyctl check`. */
-struct store_health {
-	int64_t accounts_without_owner;
-	int64_t notices_pending;
-	int64_t notices_in_doubt; /* taken, outcome unknown */
-	int64_t accounts, users, subscriptions;
-	int64_t reserved; /* users whose address lies in a reserved domain */
-};
-int store_health(struct store *, const char *telegram_domain,
-    const char *account_domain, struct store_health *) WARN_UNUSED;
 
 #endif

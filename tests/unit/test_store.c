@@ -11,6 +11,7 @@
 #include "fixture.h"
 #include "notice.h"
 #include "pool.h"
+#include "store_health.h"
 #include "store_link.h"
 #include "suites.h"
 
@@ -69,6 +70,60 @@ START_TEST(a_locked_database_is_reported_not_taken_as_no_subscription)
 	ck_assert_int_eq(failure.kind, FAILURE_BUSY);
 	failure_clear(&failure);
 	sqlite3_close(db);
+}
+END_TEST
+
+START_TEST(a_reserved_domain_is_compared_letter_by_letter)
+{
+	static const struct {
+		const char *domain;
+		int reserved;
+	} cases[] = {
+	    {"acme.example", 6}, /* ann in two accounts */
+	    {"acme_example", 0}, /* no wildcard */
+	    {"acm_.example", 0},
+	    {"%", 0},
+	    {"example", 0},
+	    {"cme.example", 0},
+	    {"", 0},
+	};
+	struct store_health h;
+	size_t i;
+
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_int_eq(store_health(f.store, "telegram.invalid",
+				     cases[i].domain, &h),
+		    1);
+		ck_assert_msg(h.reserved == cases[i].reserved,
+		    "%s: got %lld, want %d", cases[i].domain,
+		    (long long)h.reserved, cases[i].reserved);
+	}
+	store_end(f.store);
+}
+END_TEST
+
+START_TEST(a_check_that_runs_out_of_time_says_neither_sound_nor_damaged)
+{
+	int i;
+
+	sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	    " WHERE i < 20000) INSERT INTO change(at, actor, account, action,"
+	    " subject, detail) SELECT i, 'a', 'b', 'c', 'd', 'e' FROM n");
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(store_check(f.store, 0), 1);
+		ck_assert_int_eq(store_check(f.store, 60), 0);
+	}
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_NONE);
+}
+END_TEST
+
+START_TEST(a_row_that_refers_to_nothing_is_damage)
+{
+	sql("PRAGMA foreign_keys=OFF; DELETE FROM account WHERE name = 'beta'");
+	ck_assert_int_eq(store_check(f.store, 60), -1);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(store_failure(f.store)), "damaged"));
 }
 END_TEST
 
@@ -318,6 +373,10 @@ test_store(void)
 	tcase_add_loop_test(
 	    t, a_schema_that_is_not_ours_is_refused_before_any_lookup, 0, 3);
 	tcase_add_test(t, a_table_that_is_missing_is_an_error_in_every_lookup);
+	tcase_add_test(t, a_reserved_domain_is_compared_letter_by_letter);
+	tcase_add_test(
+	    t, a_check_that_runs_out_of_time_says_neither_sound_nor_damaged);
+	tcase_add_test(t, a_row_that_refers_to_nothing_is_damage);
 	tcase_add_test(t, a_missing_database_is_missing_and_not_made);
 	tcase_add_test(t, a_file_that_is_no_database_is_refused);
 	tcase_add_test(t, a_restored_copy_is_shared_again);

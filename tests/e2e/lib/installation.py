@@ -1,0 +1,282 @@
+"""installation - an installation for notifyctl check, made from postfix-sample.
+
+    @case("a sentence")        a case with a sound installation
+    def _(s): ...
+    run()                           run the file's cases
+
+Everything lies in the folder of a Ctl: settings, roster, the configuration of
+a Postfix as Debian's with the pieces of postfix-sample, and a real
+notify-milter at its socket. Postfix itself does not run: only its settings are
+looked at, by its own postconf(1) and postmap(1).
+"""
+import atexit
+import contextlib
+import glob
+import grp
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import ctl
+import tap
+from ctl import NOBODY
+from milter import BUILD, Milter, program
+from postfix import daemon_folder
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+SAMPLE = os.path.join(HERE, "..", "..", "..", "postfix-sample")
+MASTER = ("/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf.proto")
+DOMAIN = "accounts.example.com"     # account_domain, as the sample has it
+TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
+
+
+def sample(name):
+    with open(os.path.join(SAMPLE, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def chown(path, mode, user=NOBODY, group=None):
+    os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+             if group else pwd.getpwnam(user).pw_gid)
+    os.chmod(path, mode)
+
+
+class Site:
+    def __init__(self, ctl_):
+        self.ctl = ctl_
+        self.queue = ctl_.path("queue")
+        self.config = ctl_.path("postfix")
+        self.socket = os.path.join(self.queue, "notify-milter",
+                                   "notify-milter.sock")
+        self.token = ctl_.path("token")
+        self.milter = getattr(ctl_, "milter", None)
+        shutil.rmtree(self.config, ignore_errors=True)
+        os.makedirs(os.path.dirname(self.socket), exist_ok=True)
+        chown(os.path.dirname(self.socket), 0o2750, group="postfix")
+        os.chmod(self.queue, 0o755)
+        os.mkdir(self.config)
+        chown(os.path.dirname(ctl_.database), 0o750)
+        chown(ctl_.database, 0o640)
+        os.chmod(ctl_.folder, 0o755)
+        self.ctl.path("token", TOKEN + "\n")
+        chown(self.token, 0o600)
+        self.settings()
+        chown(ctl_.conf.file, 0o644, "root")
+        self.master()
+        self.main()
+        if self.milter is None:
+            self.start()
+        else:       # of the case before, which has left it alone
+            chown(self.socket, 0o660, group="postfix")
+
+    # What it consists of
+
+    def settings(self, text=None, **changes):
+        self.ctl.settings(text, **{
+            "user": NOBODY, "socket": f"unix:{self.socket}",
+            "account_domain": DOMAIN, **changes})
+
+    def telegram(self, **changes):
+        """The same, and Telegram in use."""
+        self.settings(**{"bot": "TheBot", "token_file": self.token,
+                         **changes})
+
+    def main(self, **changes):
+        """main.cf: the sample's, and what every Postfix has."""
+        text = (f"compatibility_level = 3.6\nqueue_directory = {self.queue}\n"
+                f"myhostname = a.example.com\nmydestination = a.example.com\n"
+                f"relayhost = [relay.example.com]\n"
+                f"mynetworks = 127.0.0.0/8 [::1]/128\n{sample('main.cf')}")
+        text += "".join(f"{name} = {value}\n"
+                        for name, value in changes.items())
+        self.file("main.cf", text)
+
+    def master(self, more=""):
+        """master.cf: Debian's, chrooted, the sample's, and MORE."""
+        with open(next(filter(os.path.exists, MASTER))) as file:
+            text = file.read()
+        ours = sample("master.cf")
+        for old, new in (("/usr/local/sbin", BUILD),
+                         ("user=notify-milter", f"user={NOBODY}"),
+                         ("/etc/notify-milter/notify-milter.conf",
+                          self.ctl.conf.file)):
+            tap.contains(ours, old, "the sample's master.cf")
+            ours = ours.replace(old, new)
+        self.file("master.cf", f"{text}\n{ours}\n{more}")
+
+    def file(self, name, text):
+        path = os.path.join(self.config, name)
+        with open(path, "w") as out:
+            out.write(text)
+        self.age()
+        return path
+
+    def age(self):
+        """What was changed in this second Postfix's tools read again and
+        again until the next one."""
+        for path in glob.glob(self.config + "/*"):
+            os.utime(path, (1, 1))
+
+    def table(self, name, text):
+        return f"texthash:{self.file(name, text)}"
+
+    def edit(self, *args):
+        """postconf -e or the like."""
+        done = subprocess.run(["postconf", "-c", self.config, *args],
+                              capture_output=True, text=True, timeout=20)
+        tap.same(done.returncode, 0, f"exit of postconf {args}: {done.stderr}")
+        self.age()
+
+    # The milter
+
+    def start(self):
+        self.milter = Milter(self.ctl.folder)
+        self.milter.written = self.ctl.conf.written
+        self.milter.start()
+        atexit.register(self.stop)
+
+    def stop(self):
+        """End the milter, and whatever a cure has started."""
+        atexit.unregister(self.stop)
+        if self.milter is not None:
+            self.milter.kill()
+            self.milter = None
+        for pid in self.started():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self.started() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.socket)
+
+    def leave(self):
+        """The milter is for the next case too, if it is as it was."""
+        alone = (self.milter is not None and self.milter.running()
+                 and self.milter.socket_path() == self.socket
+                 and self.milter.answers() and len(self.started()) == 1)
+        if not alone:
+            self.stop()
+        self.ctl.milter = self.milter
+
+    def started(self):
+        """The milters that run with our settings file."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                with open(path, "rb") as file:
+                    words = file.read().split(b"\0")
+                if (words[0].endswith(b"notify-milter")
+                        and self.ctl.conf.file.encode() in words):
+                    found.append(int(path.split("/")[2]))
+        return found
+
+    # Looking
+
+    def env(self, **more):
+        return {"MAIL_CONFIG": self.config,
+                "PATH": f"{BUILD}:{os.environ['PATH']}", **more}
+
+    def check(self, user=None, **env):
+        """(exit status, findings)."""
+        done = self.ctl("check", json_=True, env=self.env(**env), user=user)
+        tap.same(done.err, "", f"stderr of {done}")
+        found = done.document["findings"]
+        for finding in found:
+            for name in ("what", "why", "fix"):
+                tap.true(finding[name] and finding[name].isprintable(),
+                         f"{name} in one line: {finding}")
+        return done.code, found
+
+    def sound(self, **env):
+        code, found = self.check(**env)
+        tap.same((code, found), (0, []), "exit and findings")
+
+    def fault(self, severity, *words, **options):
+        """There must be just one finding, of SEVERITY, with WORDS in what is
+        wrong: it."""
+        code, found = self.check(**options)
+        tap.same([f["severity"] for f in found], [severity],
+                 f"severities of {found}")
+        for word in words:
+            tap.contains(found[0]["what"], word, "what is wrong")
+        tap.same(code, 78 if severity == "error" else 0, f"exit for {found}")
+        return found[0]
+
+    def has(self, severity, *words, **options):
+        """Among others there must be this finding: it."""
+        _, found = self.check(**options)
+        for finding in found:
+            if finding["severity"] == severity and all(
+                    word in finding["what"] for word in words):
+                return finding
+        raise tap.Failed(f"no {severity} with {words} in {found}")
+
+    # Mending
+
+    def apply(self, finding):
+        """Do exactly what is printed: run the command, or put the line into
+        the settings."""
+        fix = finding["fix"]
+        if finding["command"]:
+            done = subprocess.run(
+                ["sh", "-c", fix], capture_output=True, text=True, timeout=60,
+                cwd=self.ctl.folder, env=self.ctl.environment(**self.env()))
+            tap.same(done.returncode, 0, f"exit of {fix!r}: {done.stderr}")
+            self.age()
+            return
+        found = re.fullmatch(r"in \[(\w+)\] of (\S+): (\w+) = (.*)", fix)
+        tap.true(found, f"a line for the settings: {fix!r}")
+        section, file, name, value = found.groups()
+        tap.same(file, self.ctl.conf.file, "the file to change")
+        with open(file) as lines:
+            text = lines.read()
+        text = re.sub(rf"(?m)^{name} = .*\n",
+                      lambda m: "" if self._in(text, section, m.start())
+                      else m[0], text)
+        text = text.replace(f"[{section}]\n",
+                            f"[{section}]\n{name} = {value}\n")
+        self.ctl.conf.write(text)
+
+    @staticmethod
+    def _in(text, section, at):
+        return text.rfind(f"[{section}]", 0, at) == text.rfind("[", 0, at)
+
+    def mended(self, severity, *words):
+        """One finding; do what it says; none any more."""
+        finding = self.fault(severity, *words)
+        self.apply(finding)
+        self.sound()
+        return finding
+
+
+def case(title):
+    def register(function):
+        @ctl.case(title)
+        def _(ctl_):
+            site = None
+            try:
+                site = Site(ctl_)
+                function(site)
+            finally:
+                if site is not None:
+                    site.leave()
+        return function
+    return register
+
+
+def run():
+    if (os.geteuid() != 0 or daemon_folder() is None
+            or not any(map(os.path.exists, MASTER))):
+        print("1..0 # SKIP needs root and Postfix")
+        sys.exit(0)
+    ctl.run()
+
+
+__all__ = ["Site", "case", "run", "chown", "sample", "program", "DOMAIN",
+           "TOKEN"]

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""notifyctl check: what is wrong with the roster, and the cure."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+
+from ctl import NOBODY  # noqa: E402
+from installation import case, chown, run  # noqa: E402
+from roster import ADAM, BILL, MAINTENANCE, MIA, OLGA, SUE  # noqa: E402
+from tap import Skip, contains, same, true  # noqa: E402
+
+
+@case("a database that is missing is found, and looking makes none; the cure "
+      "works")
+def _(s):
+    os.unlink(s.ctl.database)
+    finding = s.fault("error", s.ctl.database, "notifyctl init")
+    true(not os.path.exists(s.ctl.database), "looking makes none")
+    s.apply(finding)
+    os.chmod(s.ctl.database, 0o640)
+    s.sound()
+
+
+@case("a database that is none, is empty, or is damaged is found")
+def _(s):
+    with open(s.ctl.database, "rb") as file:
+        data = file.read()
+    for broken in (b"hello\n" * 1000, b"", data[:4096] + b"\x5a" * 8192
+                   + data[12288:], data[:len(data) // 2]):
+        with open(s.ctl.database, "wb") as file:
+            file.write(broken)
+        s.fault("error", "database")
+
+
+@case("damage in a table that no lookup reads is found, and what can be read "
+      "is saved by the cure")
+def _(s):
+    root, = s.ctl.sql("SELECT rootpage FROM sqlite_schema"
+                      " WHERE name = 'change_by_account'")[0]
+    before = s.ctl.roster()
+    with open(s.ctl.database, "r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\x5a" * 100)
+    s.apply(s.fault("error", "damaged"))
+    same(s.ctl.roster(), before, "roster after the cure")
+    s.sound()
+
+
+@case("a row that refers to nothing is found, and the cure works")
+def _(s):
+    s.ctl.sql("DELETE FROM user WHERE address = ?", MIA)
+    s.ctl.sql("INSERT INTO subscription SELECT a.id, c.id, 999 FROM account a,"
+              " category c WHERE a.name = 'acme' AND c.slug = 'services'")
+    s.mended("error", "refers to")
+
+
+@case("a table that is missing is found, and the cure works")
+def _(s):
+    before = s.ctl.roster()
+    s.ctl.sql("DROP TABLE notice")
+    s.mended("error", "notice")
+    same(s.ctl.roster(), before, "roster after the cure")
+
+
+@case("a database of a newer program is found")
+def _(s):
+    s.ctl.sql("PRAGMA user_version = 99")
+    s.fault("error", "version 99")
+
+
+@case("a database that the milter cannot write is found, and the cure works")
+def _(s):
+    chown(s.ctl.database, 0o640, "root")
+    s.mended("error", s.ctl.database, NOBODY)
+    chown(s.ctl.database, 0o440)
+    s.mended("error", s.ctl.database, NOBODY)
+
+
+@case("files beside the database that are not the milter's are found, and the "
+      "cure works")
+def _(s):
+    for end in ("-wal", "-shm"):
+        for other in ("-wal", "-shm"):
+            open(s.ctl.database + other, "ab").close()
+            chown(s.ctl.database + other, 0o640)
+        chown(s.ctl.database + end, 0o600, "root")
+        s.apply(s.has("error", s.ctl.database + end, NOBODY))
+        s.sound()
+
+
+@case("a folder in which the milter can make no file is found, and mended")
+def _(s):
+    folder = os.path.dirname(s.ctl.database)
+    chown(folder, 0o755, "root")
+    s.mended("error", f"make files in {folder}", NOBODY)
+
+
+@case("a folder that the milter cannot get through is found, and mended")
+def _(s):
+    deep = s.ctl.path("deep")
+    os.mkdir(deep, 0o700)
+    try:
+        os.rename(os.path.dirname(s.ctl.database), os.path.join(deep, "db"))
+        s.settings(url=os.path.join(deep, "db", "roster.db"))
+        s.mended("error", NOBODY, f"through {deep} to the database")
+        os.chmod(s.ctl.folder, 0o700)
+        # Settings and socket lie there too: each has its cure.
+        for finding in s.check()[1]:
+            s.apply(finding)
+        s.sound()
+    finally:
+        shutil.rmtree(deep)
+
+
+@case("a roster that everybody can read or write is found, and the cure works")
+def _(s):
+    folder = os.path.dirname(s.ctl.database)
+    os.chmod(folder, 0o751)
+    s.sound()
+    os.chmod(s.ctl.database, 0o644)
+    s.mended("warning", "read by everybody")
+    os.chmod(folder, 0o755)
+    os.chmod(s.ctl.database, 0o666)
+    s.mended("error", "written by everybody")
+    os.chmod(folder, 0o757)
+    s.mended("error", folder, "written by everybody")
+
+
+@case("a file system that is nearly full is found")
+def _(s):
+    folder = os.path.dirname(s.ctl.database)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", "cp -a $0 $0.kept && mount -t tmpfs"
+         " -o size=2m none $0 && cp -a $0.kept/. $0 && chown --reference"
+         " $0.kept $0 && chmod 750 $0 && exec \"$@\"", folder,
+         *s.ctl.command("check")], text=True, capture_output=True, timeout=60,
+        env=s.ctl.environment(**s.env()))
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        raise Skip("no mount namespace can be had")
+    contains(done.stdout, f"warning: database: {folder}: 1 MiB")
+    same(done.returncode, 0, "exit")
+
+
+@case("entitled users to whom nothing can be delivered are found and named")
+def _(s):
+    for address, why in (("ann@acme.invalid", "reserved"),
+                         ("ann@localhost", "reserved"),
+                         ("ann b@acme.example", ""),
+                         ("ann@-acme.example", ""),
+                         ("-ann@acme.example", "allow_min_user"),
+                         ("a" * 70 + "@acme.example", "")):
+        s.ctl.sql("UPDATE user SET address = ? WHERE address = ?", address,
+                  OLGA)
+        finding = s.fault("warning", "1 entitled", address, why)
+        contains(finding["fix"], address.split("@")[0])
+        s.ctl.sql("UPDATE user SET address = ? WHERE address = ?", OLGA,
+                  address)
+    s.sound()
+
+
+@case("an address that is not ASCII is a fault where smtputf8_enable = no")
+def _(s):
+    s.ctl.sql("UPDATE user SET address = 'ölga@acme.example'"
+              " WHERE address = ?", OLGA)
+    s.main(smtputf8_enable="yes")
+    s.sound()
+    s.main(smtputf8_enable="no")
+    s.fault("warning", "ölga@acme.example", "smtputf8_enable")
+
+
+@case("domains for examples are a fault where Postfix asks the DNS for them")
+def _(s):
+    s.main(relayhost="")
+    finding = s.fault("warning", "8 entitled", "reserved", "...")
+    contains(finding["fix"], "notifyctl -c ")
+
+
+@case("who is not entitled to anything may have any address")
+def _(s):
+    s.ctl.sql("UPDATE user SET address = 'mia@acme.invalid'"
+              " WHERE address = ?", MIA)
+    s.sound()
+
+
+@case("an account without an owner is found and named, and the cure works")
+def _(s):
+    s.ctl.sql("UPDATE user SET role = 'member' WHERE address = ?", OLGA)
+    finding = s.mended("error", "no owner: acme")
+    contains(finding["fix"], ADAM, "the cure takes a User Administrator")
+    for table in ("subscription", "user"):
+        s.ctl.sql(f"DELETE FROM {table} WHERE account ="
+                  " (SELECT id FROM account WHERE name = 'beta')")
+    s.mended("error", "no owner: beta")
+
+
+@case("a chat of somebody who is not entitled any more is found, and the cure "
+      "works")
+def _(s):
+    s.telegram()
+    s.ctl.link("acme", SUE)
+    s.ctl.link("acme", BILL)
+    s.ctl.link("acme", OLGA)
+    s.apply(s.fault("warning", "2 users", "Telegram"))
+    s.mended("warning", "1 users", "Telegram")
+    same(s.ctl.links(), {("acme", OLGA)}, "links that are left")
+
+
+@case("notices that wait are found, and the cure works")
+def _(s):
+    s.ctl.sendmail("exit 75")
+    same(s.ctl("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,
+               as_=OLGA).code, 0, "exit of unsubscribe")
+    s.ctl.sendmail()
+    s.ctl.sql("UPDATE notice SET at = at - 7200")
+    s.mended("warning", "1 notices", "120 minutes")
+    s.ctl.sql("UPDATE notice SET state = 'handing'")
+    s.fault("warning", "being handed over")
+
+
+@case("users in a reserved domain are found")
+def _(s):
+    s.settings(account_domain="acme.example")
+    s.main(relay_domains="acme.example")
+    s.fault("error", "7 users", "account_domain")
+
+
+run()

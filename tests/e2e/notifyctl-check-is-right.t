@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""What notifyctl check says would happen does happen in a real Postfix, and
+what it says nothing of works."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+
+import lab  # noqa: E402
+from installation import sample  # noqa: E402
+from lab import Lab  # noqa: E402
+from roster import BALANCE, BILL, MAINTENANCE, MIA, OLGA  # noqa: E402
+from tap import Skip, case, contains, run, same  # noqa: E402
+
+ARCHIVE = "archive@else.example"
+
+
+def with_main(title, **main):
+    """A case with a lab of its own, with MAIN in main.cf."""
+    def register(function):
+        @case(title)
+        def _():
+            with Lab(main=main, users={"tim@sasl.example": "pw"}) as one:
+                function(one)
+        return function
+    return register
+
+
+@with_main("always_bcc adds a recipient whom the milter does not see",
+           always_bcc=ARCHIVE)
+def _(one):
+    for send in (one.send, one.sendmail):
+        result = send([BILL, MIA], MAINTENANCE)
+        same(result.recipients(), [ARCHIVE, BILL], "recipients")
+        same(result.summary()["kept"], "1", "kept")
+
+
+@with_main("header_checks take the tag away before the milter sees it",
+           header_checks="regexp:{ {/^X-Notify/ IGNORE} }")
+def _(one):
+    one.send([BILL, MIA], MAINTENANCE).untouched([BILL, MIA])
+
+
+@with_main("smtpd_milter_maps keep clients from the milter",
+           smtpd_milter_maps="cidr:{ {127.0.0.0/8 DISABLE} }")
+def _(one):
+    one.send([BILL, MIA], MAINTENANCE).untouched([BILL, MIA])
+
+
+@with_main("recipients that Postfix rewrites cannot be removed from mail of "
+           "sendmail(1), and can from mail by SMTP",
+           masquerade_domains="mail.example",
+           masquerade_classes="envelope_recipient")
+def _(one):
+    to = ["stranger@sub.mail.example", BILL]
+    same(one.send(to, MAINTENANCE).recipients(), [BILL], "by SMTP")
+    same(one.sendmail(to, MAINTENANCE).recipients(),
+         [BILL, "stranger@mail.example"], "from sendmail(1)")
+
+
+@with_main("with a milter_protocol that Postfix does not know, mail is deferred",
+           milter_protocol="5")
+def _(one):
+    same(one.send([BILL]).reply.code, 451, "reply")
+
+
+@with_main("the milter works with an old milter_protocol, and with no macros "
+           "named", milter_protocol="2", milter_connect_macros="",
+           milter_mail_macros="", milter_rcpt_macros="",
+           milter_data_macros="", milter_end_of_data_macros="")
+def _(one):
+    one.sql("INSERT INTO link(user, chat) SELECT id, 5 FROM user"
+            f" WHERE address = '{OLGA}'")
+    one.milter.settings(trust_authenticated="yes", trusted_clients="192.0.2.1")
+    result = one.send([OLGA, MIA], BALANCE, listener="auth",
+                      auth=("tim@sasl.example", "pw"))
+    contains(result.recipients(), OLGA, "recipients")
+    same((result.summary()["kept"], result.summary()["dropped"],
+          result.summary()["mirrored"]), ("1", "1", "1"), "decision")
+
+
+for name, main in (
+        ("mydestination", {"mydestination": lab.ACCOUNTS,
+                           "local_recipient_maps": "unix:passwd.byname"}),
+        ("virtual_alias_domains", {"virtual_alias_domains": lab.ACCOUNTS}),
+        ("relay_recipient_maps", {"relay_recipient_maps":
+                                  "inline:{ {x@y.example=OK} }"})):
+    @with_main(f"accounts in a class that does not list them are refused "
+               f"({name})", **main)
+    def _(one):
+        reply = one.send([f"acme@{lab.ACCOUNTS}"], MAINTENANCE).reply
+        same(reply.code, 550, "reply")
+        contains(reply.text, "User unknown", "reply")
+
+
+@with_main("accounts are refused where their domain is routed to error",
+           transport_maps=f"inline:{{ {{{lab.ACCOUNTS}=error:5.1.1 no}} }}")
+def _(one):
+    same(one.send([f"acme@{lab.ACCOUNTS}"], MAINTENANCE).reply.code, 550,
+         "reply")
+
+
+@with_main("a domain that is listed whole is accepted", relay_recipient_maps="i"
+           "nline:{ {x@y.example=OK} }, inline:{ { @" + lab.ACCOUNTS
+           + " = OK } }")
+def _(one):
+    same(one.send([f"acme@{lab.ACCOUNTS}"], MAINTENANCE).reply.code, 250,
+         "reply")
+
+
+@with_main("an address that begins with - bounces")
+def _(one):
+    one.sql("UPDATE user SET address = '-bill@acme.example',"
+            f" key = '-bill@acme.example' WHERE address = '{BILL}'")
+    result = one.send([f"acme@{lab.ACCOUNTS}"], MAINTENANCE)
+    same(result.recipients(), ["ann@acme.example", OLGA], "recipients")
+    contains(one.postfix.text(), "bad address syntax", "Postfix's log")
+
+
+def commands():
+    """The commands in the comments at the end of the sample's main.cf."""
+    text = sample("main.cf").split("chats (jq is a package of its own):\n")[1]
+    lines = [line[4:] for line in text.splitlines()]
+    return "\n".join(lines).split("postqueue ")[1:]
+
+
+@with_main("the commands in postfix-sample show what waits for a chat, and drop "
+           "nothing else", minimal_backoff_time="300s",
+           maximal_backoff_time="600s", queue_run_delay="300s",
+           transport_maps="inline:{ {telegram.invalid=retry:4.0.0 later},"
+                          " {acme.example=smtp:[127.0.0.1]:1} }")
+def _(one):
+    if shutil.which("jq") is None:
+        raise Skip("no jq")
+
+    def run_one(command):
+        return subprocess.run(
+            ["sh", "-c", "postqueue " + command], text=True, check=True,
+            capture_output=True, timeout=30, env={
+                **os.environ, "MAIL_CONFIG": one.postfix.config}).stdout
+
+    one.sql("INSERT INTO link(user, chat) SELECT id, 5 FROM user"
+            f" WHERE address = '{OLGA}'")
+    both = one.send([OLGA], BALANCE).qid
+    one.send([BILL])
+    see, again, drop = commands()
+    one.until(lambda: len(run_one("-j").splitlines()) == 2
+              and "active" not in run_one("-j"), "the queue")
+    same(run_one(see).splitlines(), [f"{both} 1@telegram.invalid later"],
+         "what is shown")
+    run_one(drop)
+    same(len(run_one("-j").splitlines()), 2, "messages that also wait for mail")
+    with open(one.postfix.config + "/main.cf", "a") as out:
+        out.write("transport_maps = inline:{ {telegram.invalid=retry:4.0.0 x},"
+                  f" {{acme.example=smtp:[127.0.0.1]:{one.receiver.port}}} }}\n")
+    one.postfix.process.send_signal(1)      # as postfix reload does
+    one.until(lambda: run_one(again) == "" and
+              "acme.example" not in run_one("-j"), "mail is delivered")
+    run_one(drop)
+    same(run_one("-j"), "", "the queue")
+
+
+reason = lab.missing()
+if reason:
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+run()

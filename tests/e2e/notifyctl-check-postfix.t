@@ -1,0 +1,398 @@
+#!/usr/bin/env python3
+"""notifyctl check: what is wrong in main.cf and master.cf, and the cure."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+from ctl import NOBODY  # noqa: E402
+from installation import DOMAIN, case, run  # noqa: E402
+from tap import contains, lacks, same  # noqa: E402
+
+SOCKET = "unix:notify-milter/notify-milter.sock"
+BOTH = ("smtpd_milters", "non_smtpd_milters")
+
+
+def both(value):
+    return {name: value for name in BOTH}
+
+
+# Lists of milters
+
+@case("a Postfix that does not ask the milter is found, and the cure works")
+def _(s):
+    for name in BOTH:
+        for value in ("", "unix:other/other.sock", "inet:127.0.0.1:9",
+                      "inet:127.0.0.1:9, { unix:x, default_action=accept }"):
+            s.main(**{name: value})
+            s.mended("error", f"{name} does not name")
+
+
+@case("a list that repeats the other is mended with the other")
+def _(s):
+    s.main(smtpd_milters="inet:127.0.0.1:9",
+           non_smtpd_milters="$smtpd_milters")
+    s.mended("error", "smtpd_milters does not name")
+    s.main(smtpd_milters="", non_smtpd_milters="")
+    for finding in s.check()[1]:
+        s.apply(finding)
+    s.sound()
+
+
+@case("the milter may be named in any way that leads to its socket")
+def _(s):
+    for value in (f"local:{SOCKET[5:]}", "unix:/notify-milter/notify-milter"
+                  ".sock", f"inet:127.0.0.1:9, {SOCKET}",
+                  f"inet:127.0.0.1:9 {SOCKET}",
+                  f"{{ {SOCKET}, connect_timeout=5s }}, inet:[::1]:9",
+                  "$ours\nours = " + SOCKET):
+        s.main(smtpd_milters=value)
+        s.sound()
+
+
+@case("outside the chroot a whole path is right, and inside it is not")
+def _(s):
+    s.main(**both(f"unix:{s.socket}"))
+    found = [s.has("error", f"{name} has unix:{s.socket}", "chrooted",
+                   f"{s.queue}{s.socket}") for name in BOTH]
+    for finding in found:
+        s.apply(finding)
+    s.sound()
+    s.main(**both(f"unix:{s.socket}"))
+    s.edit("-F", "*/*/chroot=n")
+    s.sound()
+
+
+@case("a path with a mistake in a directory is found, and the cure works")
+def _(s):
+    s.main(smtpd_milters="unix:notify_milter/notify-milter.sock,"
+                         " inet:127.0.0.1:9")
+    s.mended("error", "smtpd_milters has unix:notify_milter/")
+
+
+@case("a socket outside the queue directory is a fault where Postfix is "
+      "chrooted")
+def _(s):
+    s.stop()
+    elsewhere = s.ctl.path("elsewhere")
+    os.makedirs(elsewhere, exist_ok=True)
+    s.settings(socket=f"unix:{elsewhere}/m.sock")
+    s.main(**both(f"unix:{elsewhere}/m.sock"))
+    contains(s.has("error", "smtpd_milters", "chrooted", elsewhere)["fix"],
+             f"socket = unix:{s.queue}/notify-milter/notify-milter.sock")
+
+
+@case("a listener with milters of its own is found, and the cure works")
+def _(s):
+    s.master("submission inet n - y - - smtpd\n"
+             "  -o smtpd_milters=inet:127.0.0.1:9\n"
+             "465 inet n - n - - smtpd\n  -o smtpd_milters=\n"
+             "587 inet n - n - - smtpd\n  -o { smtpd_milters = { unix:x/y,"
+             " default_action = accept } unix:z }\n")
+    s.apply(s.has("warning", "submission/inet"))
+    finding = s.has("warning", "587/inet")
+    contains(finding["fix"], f"= {SOCKET},{{unix:x/y,default_action=accept}},"
+             "unix:z'")
+    s.apply(finding)
+    s.mended("warning", "465/inet")
+
+
+@case("a listener for programs of this machine, without milters, is no fault")
+def _(s):
+    s.master("127.0.0.1:2525 inet n - y - - smtpd\n  -o smtpd_milters=\n"
+             "[::1]:2525 inet n - y - - smtpd\n"
+             "  -o receive_override_options=no_milters\n")
+    s.sound()
+
+
+@case("a cleanup with milters of its own is found, and the cure works")
+def _(s):
+    s.edit("-P", "cleanup/unix/non_smtpd_milters=inet:127.0.0.1:9")
+    s.mended("warning", "non_smtpd_milters of cleanup/unix")
+
+
+@case("a Postfix behind postscreen is looked at like any other")
+def _(s):
+    s.edit("-MX", "smtp/inet")
+    s.edit("-M", "smtp/inet=smtp inet n - y - 1 postscreen")
+    s.edit("-M", "smtpd/pass=smtpd pass - - y - - smtpd")
+    s.sound()
+    s.edit("-P", "smtpd/pass/smtpd_milters=inet:127.0.0.1:9")
+    s.mended("warning", "smtpd/pass")
+
+
+@case("a milter that signs before ours is found, and the cure works")
+def _(s):
+    for signer in ("unix:opendkim/opendkim.sock", "inet:localhost:11332",
+                   "{ inet:127.0.0.1:8891, default_action=accept }"):
+        for name in BOTH:
+            s.main(**{name: f"{signer}, {SOCKET}"})
+            contains(s.mended("warning", name, "seems to sign")["fix"],
+                     f"{SOCKET}, {signer}")
+    s.main(**both(f"unix:clamav/clamav.sock {SOCKET} unix:opendkim/o.sock"))
+    s.sound()
+
+
+# When the milter is away
+
+@case("what Postfix does while the milter is away must keep the mail")
+def _(s):
+    for action, severity in (("accept", "error"), ("reject", "warning"),
+                             ("quarantine", "warning")):
+        s.main(milter_default_action=action)
+        s.mended(severity, f"milter_default_action = {action}")
+    s.main(milter_default_action="shutdown")
+    s.sound()
+
+
+@case("the same is found if it is set for this milter or a listener alone")
+def _(s):
+    for value in (f"{{ {SOCKET}, default_action=accept }}",
+                  f"{{{SOCKET} , connect_timeout=9s,default_action = accept}}",
+                  f"inet:127.0.0.1:9, {{ {SOCKET}, default_action=accept,"
+                  " command_timeout=9s }"):
+        s.main(smtpd_milters=value)
+        s.mended("error", "smtpd_milters has default_action=accept")
+    s.main()
+    s.edit("-P", "smtp/inet/milter_default_action=accept")
+    s.mended("error", "milter_default_action of smtp/inet")
+
+
+@case("other milters may be done without")
+def _(s):
+    s.main(smtpd_milters=f"{SOCKET}, {{ inet:127.0.0.1:9,"
+                         " default_action=accept }")
+    s.sound()
+    s.main(**both(f"{{ {SOCKET}, default_action=tempfail }}"),
+           milter_default_action="accept")
+    s.sound()
+
+
+@case("a version of the protocol that Postfix does not know is found, and the "
+      "cure works")
+def _(s):
+    for version in "57":
+        s.main(milter_protocol=version)
+        s.mended("error", f"milter_protocol = {version}")
+    for version in "2346":
+        s.main(milter_protocol=version)
+        s.sound()
+
+
+# Content filters
+
+@case("a listener that a content filter hands mail back to must not run "
+      "milters; the cure works")
+def _(s):
+    for more in ("  -o content_filter=\n", "",
+                 "  -o content_filter= -o receive_override_options="
+                 "no_unknown_recipient_checks\n"):
+        s.main(content_filter="smtp-amavis:[127.0.0.1]:10024")
+        s.master("127.0.0.1:10025 inet n - y - - smtpd\n"
+                 "  -o content_filter=\n" + more)
+        s.mended("error", "127.0.0.1:10025/inet", "milters again")
+    s.master("10026 inet n - y - - smtpd\n  -o content_filter=\n")
+    s.mended("error", "10026/inet", "milters again")
+    for more in ("smtpd_milters=", "receive_override_options=no_milters",
+                 "receive_override_options=no_header_body_checks,no_milters"):
+        s.master("127.0.0.1:10025 inet n - y - - smtpd\n"
+                 f"  -o content_filter= -o {more}\n")
+        s.sound()
+
+
+@case("milters that are off where mail first comes are found, and the cure "
+      "works")
+def _(s):
+    s.main(receive_override_options="no_milters")
+    s.mended("error", "main.cf")
+    s.edit("-P", "smtp/inet/receive_override_options=no_milters")
+    s.mended("error", "smtp/inet")
+
+
+@case("milters that are off for mail from sendmail(1) are found, and the cure "
+      "works")
+def _(s):
+    s.edit("-P", "pickup/unix/receive_override_options=no_milters")
+    s.mended("error", "pickup/unix")
+
+
+@case("milters that are off for all who may be listened to are found, and the "
+      "cure works")
+def _(s):
+    s.edit("-MX", "smtp/inet")
+    s.sound()
+    s.edit("-M", "127.0.0.1:25/inet=127.0.0.1:25 inet n - y - - smtpd"
+           " -o smtpd_milters=")
+    s.mended("warning", "127.0.0.1:25/inet")
+
+
+@case("trusted clients that Postfix shows to no milter, or to others, are "
+      "found, and the cure works")
+def _(s):
+    for entry, client in (("127.0.0.0/8 DISABLE", "127.0.0.1"),
+                          ("::/64 DISABLE", "::1"),
+                          ("127.0.0.1 inet:127.0.0.1:9", "127.0.0.1")):
+        path = s.file("clients", f"{entry}\n")
+        s.main(smtpd_milter_maps=f"cidr:{path}")
+        finding = s.fault("warning", client, entry.split()[1])
+        s.file("clients", f"{finding['fix']}\n{entry}\n")
+        s.sound()
+    s.file("clients", "192.0.2.0/24 DISABLE\n")
+    s.sound()
+
+
+@case("a milter in front of a filter that takes the message first is found")
+def _(s):
+    s.master("127.0.0.1:10025 inet n - y - - smtpd\n"
+             "  -o smtpd_proxy_filter=\n")
+    s.edit("-P", "smtp/inet/smtpd_proxy_filter=127.0.0.1:10024")
+    s.has("error", "smtp/inet", "smtpd_proxy_filter")
+
+
+# Domains
+
+@case("a domain for accounts in the wrong class is found, and the cure works")
+def _(s):
+    for value in (f"a.example.com, {DOMAIN}", f"$myhostname {DOMAIN}",
+                  DOMAIN, "$accounts b.example\naccounts = " + DOMAIN):
+        s.main(mydestination=value)
+        s.mended("error", DOMAIN, "mydestination")
+    s.main(virtual_alias_domains=f"b.example {DOMAIN}")
+    s.mended("error", DOMAIN, "virtual_alias_domains")
+    table = s.table("virtual", f"{DOMAIN} anything\n")
+    s.main(virtual_alias_maps=table)
+    contains(s.fault("error", DOMAIN, "virtual_alias_domains")["fix"], DOMAIN)
+
+
+@case("a domain for accounts that Postfix does not know is found, and the "
+      "cure works")
+def _(s):
+    s.main(relay_domains="")
+    s.mended("warning", DOMAIN)
+    s.main(relay_domains="$mydestination b.example")
+    s.mended("warning", DOMAIN)
+    s.main(relay_domains=s.table("relay", f"{DOMAIN} OK\n"))
+    s.sound()
+    s.main(relay_domains="example.com")
+    s.sound()
+    s.main(relay_domains="example.com", parent_domain_matches_subdomains="")
+    s.mended("warning", DOMAIN)
+
+
+@case("a map of recipients that lacks the accounts is found, and the cure "
+      "works")
+def _(s):
+    table = s.table("recipients", "x@b.example OK\n")
+    s.main(relay_recipient_maps=table)
+    s.mended("error", "relay_recipient_maps", DOMAIN)
+    s.main(relay_recipient_maps=s.table("all", f"@{DOMAIN} OK\n"))
+    s.sound()
+    s.main(relay_domains="", virtual_mailbox_domains=DOMAIN,
+           virtual_mailbox_maps=table)
+    s.mended("error", "virtual_mailbox_maps", DOMAIN)
+
+
+@case("a domain for accounts that is routed is found")
+def _(s):
+    for route, severity in (("smtp:[192.0.2.1]", "warning"),
+                            ("discard:", "warning"),
+                            ("error:5.1.1 no", "error")):
+        s.main(transport_maps=s.table("transport", f"{DOMAIN} {route}\n"))
+        s.fault(severity, DOMAIN, route)
+    s.main(transport_maps=s.table("transport", f"x.{DOMAIN} smtp:\n"))
+    s.sound()
+
+
+@case("a map that cannot be asked is named, and nothing is made of it")
+def _(s):
+    missing = f"texthash:{s.config}/nosuch"
+    for changes in ({"relay_domains": missing},
+                    {"relay_recipient_maps": missing},
+                    {"transport_maps": missing},
+                    {"header_checks": missing},
+                    {"relay_recipient_maps": "nosuchtype:x"}):
+        s.telegram()
+        s.main(**changes)
+        s.fault("note", list(changes.values())[0], "cannot be asked")
+
+
+@case("where no domain is for accounts, Postfix need not know one")
+def _(s):
+    s.settings(account_domain=None)
+    s.main(relay_domains="", relay_recipient_maps="static:x")
+    s.sound()
+
+
+# Rewriting
+
+@case("a map that rewrites recipients is found, and the cure works")
+def _(s):
+    for name in ("canonical_maps", "recipient_canonical_maps"):
+        s.main(**{name: "static:x@y.example"})
+        s.mended("warning", name)
+    s.main(masquerade_domains="example.com",
+           masquerade_classes="envelope_sender, envelope_recipient")
+    s.mended("warning", "masquerade_domains")
+    s.edit("-P", "cleanup/unix/canonical_maps=static:x@y.example")
+    s.mended("warning", "canonical_maps")
+
+
+@case("maps that rewrite no recipient of tagged mail are no fault")
+def _(s):
+    s.main(masquerade_domains="example.com",
+           sender_canonical_maps="static:x@y.example",
+           recipient_canonical_maps="socketmap:unix:srs:reverse")
+    s.sound()
+    s.main(recipient_canonical_maps="tcp:127.0.0.1:10002")
+    s.sound()
+
+
+@case("copies that pass the milter by are found, and the cure works")
+def _(s):
+    for name, value in (("always_bcc", "archive@b.example"),
+                        ("recipient_bcc_maps", "static:archive@b.example"),
+                        ("sender_bcc_maps", "static:archive@b.example")):
+        s.main(**{name: value})
+        s.mended("warning", name, value)
+
+
+@case("header checks that take the tag away are found, and the cure works")
+def _(s):
+    for line in ("/^X-/ IGNORE", "/^X-Notify-Account:/ REPLACE X-A: b",
+                 "/^X-Notify-Category/ REJECT no"):
+        path = s.file("checks", f"/^Subject:/ REJECT\n{line}\n")
+        s.main(header_checks=f"regexp:{path}")
+        s.mended("error", "header_checks", line.split()[1])
+    path = s.file("checks", "/^Received:/ IGNORE\n/^X-Notify/ WARN\n")
+    s.main(header_checks=f"regexp:{path}")
+    s.sound()
+    s.main(header_checks="static:HOLD")
+    s.fault("error", "header_checks", "HOLD")
+
+
+@case("several faults at once are all found, each once")
+def _(s):
+    s.main(**both(""), milter_default_action="accept", always_bcc="x@y.example",
+           relay_domains="")
+    s.master("submission inet n - y - - smtpd\n")
+    code, found = s.check()
+    same(code, 78, "exit")
+    what = sorted(f["what"] for f in found)
+    same(what, sorted(set(what)), "findings")
+    for _ in range(3):
+        for finding in s.check()[1]:
+            s.apply(finding)
+    s.sound()
+
+
+@case("what is printed for another Postfix than the system's names it")
+def _(s):
+    s.main(milter_default_action="accept")
+    fix = s.fault("error", "accept")["fix"]
+    same(fix, f"postconf -c {s.config} -e 'milter_default_action = tempfail'",
+         "the cure")
+    lacks(fix, NOBODY)
+
+
+run()

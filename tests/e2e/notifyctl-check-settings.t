@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""notifyctl check: what is wrong with the settings, and the cure."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import re  # noqa: E402
+import shutil  # noqa: E402
+import subprocess  # noqa: E402
+
+from ctl import NOBODY  # noqa: E402
+from installation import DOMAIN, case, chown, run, sample  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
+
+
+@case("an installation made from postfix-sample as written is sound, in one "
+      "line that says what was looked at")
+def _(s):
+    text = sample("notify-milter.conf")
+    for name, value in (("url", s.ctl.database),
+                        ("socket", f"unix:{s.socket}"),
+                        ("account_domain", DOMAIN), ("bot", "TheBot"),
+                        ("token_file", s.token),
+                        ("sendmail", f"{s.ctl.folder}/sendmail")):
+        text, n = re.subn(rf"(?m)^#{name} =.*$", f"{name} = {value}", text)
+        same(n, 1, f"lines of the sample with {name}")
+    s.settings(text.replace("user = notify-milter", f"user = {NOBODY}"))
+    s.sound()
+    done = s.ctl.ok("check", env=s.env())
+    same(done.out.count("\n"), 1, f"lines of {done.out!r}")
+    contains(done.out, "nothing wrong; looked at: ")
+    for part in (s.ctl.conf.file, s.config, s.ctl.database, s.socket,
+                 "Telegram", "9 users"):
+        contains(done.out, part, "what was looked at")
+    same(s.milter.complaints(), [], "what the milter thinks of being asked")
+
+
+@case("people are shown what --json says, the grave first, and it is one "
+      "document")
+def _(s):
+    s.settings(monitor="yes", trusted_clients="0.0.0.0/0 ::1",
+               sendmail="/nonexistent")
+    _, found = s.check()
+    same(sorted(f["severity"] for f in found), ["error", "note", "warning"],
+         f"severities of {found}")
+    shown = s.ctl("check", env=s.env())
+    same((shown.code, shown.err), (78, ""), f"{shown}")
+    for f in found:
+        contains(shown.out, f"{f['severity']}: {f['part']}: {f['what']}\n"
+                 f"  why: {f['why']}\n  put: {f['fix']}\n")
+    places = [shown.out.index(f"{word}: ") for word in
+              ("error", "warning", "note")]
+    same(places, sorted(places), "order")
+    contains(shown.out, "\nafter changes to the settings: restart "
+             "notify-milter\n1 errors, 1 warnings, 1 notes; looked at: ")
+    s.settings()
+    s.main(milter_default_action="accept")
+    contains(s.ctl("check", env=s.env()).out,
+             f"\nafter changes to Postfix: postfix -c {s.config} reload\n")
+
+
+@case("looking changes nothing")
+def _(s):
+    before = s.ctl.dump()
+    names = sorted(os.listdir(os.path.dirname(s.ctl.database)))
+    s.check()
+    s.ctl.unchanged(before)
+    same(sorted(os.listdir(os.path.dirname(s.ctl.database))), names, "files")
+
+
+@case("a mistake in the settings is found, with file and line")
+def _(s):
+    s.settings("[milter]\nexpnad = never\n")
+    s.fault("error", f"{s.ctl.conf.file}:2: ", "expnad")
+    os.unlink(s.ctl.conf.file)
+    s.fault("error", s.ctl.conf.file)
+
+
+@case("settings that others may write are found, and the cure works")
+def _(s):
+    for mode in (0o646, 0o666):
+        os.chmod(s.ctl.conf.file, mode)
+        contains(s.mended("error", s.ctl.conf.file)["fix"], "chmod")
+    chown(s.ctl.conf.file, 0o664, "root", "postfix")
+    s.mended("error", s.ctl.conf.file)
+    os.chmod(s.ctl.folder, 0o777)
+    s.mended("error", f"{s.ctl.folder} can be written")
+
+
+@case("settings that the milter's user cannot read are found, and the cure "
+      "works")
+def _(s):
+    os.chmod(s.ctl.conf.file, 0o600)
+    s.mended("error", NOBODY, s.ctl.conf.file)
+    folder = s.ctl.path("locked")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.chmod(folder, 0o700)
+    path = shutil.copy(s.ctl.conf.file, folder)
+    os.chmod(path, 0o644)
+    old, s.ctl.conf.file = s.ctl.conf.file, path
+    try:
+        s.mended("error", NOBODY, path)
+    finally:
+        s.ctl.conf.file = old
+        shutil.rmtree(folder)
+
+
+@case("a user that is not set, is none, is root or is Postfix's is found")
+def _(s):
+    s.settings(user=None)
+    finding = s.fault("warning", "user is not set")
+    contains(finding["fix"], "in [milter]")
+    contains(finding["fix"], "user = notify-milter")
+    s.settings(user="nosuchuser")
+    contains(s.fault("error", "nosuchuser")["fix"], "useradd --system")
+    s.settings(user="root")
+    s.fault("error", "user = root")
+    s.settings(user="postfix")
+    s.has("error", "user = postfix")
+
+
+@case("a sendmail that is missing, or cannot be run, is found, and the cure "
+      "works")
+def _(s):
+    for path in (s.ctl.path("nosuch"), s.ctl.path("text", "hello"),
+                 s.ctl.folder):
+        s.settings(sendmail=path)
+        s.mended("warning", path)
+
+
+@case("monitor = yes is said, and is no fault")
+def _(s):
+    s.settings(monitor="yes")
+    s.mended("note", "monitor")
+
+
+@case("clients that are trusted though everybody is one are found, and the "
+      "cure works")
+def _(s):
+    for wide in ("0.0.0.0/0", "::/0"):
+        s.settings(trusted_clients=f"127.0.0.0/8 ::1 {wide}")
+        contains(s.mended("error", wide)["fix"], "127.0.0.0/8, ::1/128")
+
+
+@case("trusted clients outside Postfix's own networks are found, and the cure "
+      "works")
+def _(s):
+    for wide in ("192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "10.0.0.0/8"):
+        s.settings(trusted_clients=f"127.0.0.0/8 {wide}")
+        s.main(mynetworks="127.0.0.0/8 10.1.0.0/16 192.0.2.128/25")
+        s.mended("warning", wide.split("/")[0], "mynetworks")
+
+
+@case("trusted clients within Postfix's networks are no fault, and networks "
+      "in a table are not guessed at")
+def _(s):
+    s.settings(trusted_clients="127.0.0.1, 10.1.2.0/24, [2001:db8::1]")
+    s.main(mynetworks="127.0.0.0/8 10.1.0.0/16, [2001:db8::]/32")
+    s.sound()
+    s.main(mynetworks="127.0.0.0/8 cidr:/etc/nosuch")
+    s.sound()
+
+
+@case("nobody trusted at all is found, and the cure works")
+def _(s):
+    s.settings(trusted_clients="")
+    s.mended("warning", "trusted_clients")
+    s.settings(trusted_clients="", trust_authenticated="yes")
+    s.sound()
+
+
+@case("a domain for chats within that of accounts is found, and the cure "
+      "works")
+def _(s):
+    s.settings(domain=f"chat.{DOMAIN}")
+    s.mended("error", "overlap")
+    s.settings(domain=DOMAIN)
+    s.has("error", "overlap")
+
+
+@case("where postconf fails, that is said and the rest is checked")
+def _(s):
+    folder = s.ctl.path("failing")
+    os.makedirs(folder, exist_ok=True)
+    script = os.path.join(folder, "postconf")
+    with open(script, "w") as out:
+        out.write("#!/bin/sh\necho postconf: fatal: a reason >&2\nexit 1\n")
+    os.chmod(script, 0o755)
+    s.fault("warning", "a reason", PATH=folder)
+    os.unlink(s.ctl.database)
+    same([f["severity"] for f in s.check(PATH=folder)[1]],
+         ["warning", "error"], "severities without a database")
+
+
+@case("a postconf that does not end, or talks without end, is not waited for "
+      "long")
+def _(s):
+    folder = s.ctl.path("slow")
+    os.makedirs(folder, exist_ok=True)
+    script = os.path.join(folder, "postconf")
+    with open(script, "w") as out:
+        out.write("#!/bin/sh\nexec cat /dev/zero\n")
+    os.chmod(script, 0o755)
+    s.fault("warning", "postconf", PATH=f"{folder}:{os.environ['PATH']}")
+
+
+@case("a main.cf that Postfix cannot read is found, with what it says")
+def _(s):
+    os.unlink(os.path.join(s.config, "main.cf"))
+    s.fault("warning", "main.cf")
+
+
+@case("without root what can be seen is checked, and the rest is named")
+def _(s):
+    code, found = s.check(user="daemon")
+    same((code, {f["severity"] for f in found}), (0, {"note"}),
+         f"exit and severities of {found}")
+    for word in (f"what {NOBODY} may do", s.ctl.database, s.socket):
+        contains(" ".join(f["what"] for f in found), word)
+    for finding in found:
+        contains(finding["fix"], "sudo notifyctl -c ")
+    contains(s.fault("note", s.socket, user=NOBODY)["what"], "postfix")
+    s.main(milter_default_action="accept")
+    s.has("error", "milter_default_action", user="daemon")
+
+
+@case("what systemd does not run, or not after the next boot, is found")
+def _(s):
+    folder = s.ctl.path("systemd")
+    os.makedirs(folder, exist_ok=True)
+    script = os.path.join(folder, "systemctl")
+
+    def check(answers):
+        with open(script, "w") as out:
+            out.write('#!/bin/sh\ncase "$1 $2" in\n' + "".join(
+                f'"{words}") exit {code} ;;\n'
+                for words, code in answers.items()) + "*) exit 9 ;;\nesac\n")
+        os.chmod(script, 0o755)
+        # A /run of its own, which ends with the process.
+        return subprocess.run(
+            ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /run &&"
+             " mkdir -p /run/systemd/system && exec \"$@\"", "sh",
+             *s.ctl.command("check")], text=True, capture_output=True,
+            timeout=60, env=s.ctl.environment(**s.env(
+                PATH=f"{folder}:{os.environ['PATH']}")))
+
+    unit = "notify-milter.service"
+    done = check({f"cat {unit}": 0, f"is-active {unit}": 0,
+                  f"is-enabled {unit}": 0})
+    if "mount" in done.stderr or "unshare" in done.stderr:
+        from tap import Skip
+        raise Skip("no mount namespace can be had")
+    contains(done.stdout, "nothing wrong")
+    contains(done.stdout, unit)
+    same(check({}).stdout.count(unit), 0, "mentions of a unit that is none")
+    done = check({f"cat {unit}": 0, f"is-active {unit}": 3})
+    contains(done.stdout, f"error: socket: {unit} is not active")
+    contains(done.stdout, "run: systemctl enable --now notify-milter\n")
+    done = check({f"cat {unit}": 0, f"is-active {unit}": 0,
+                  f"is-enabled {unit}": 1})
+    contains(done.stdout, f"warning: socket: {unit} is not enabled")
+    lacks(done.stdout, "error:")
+    true(done.returncode == 0, "exit 0")
+
+
+run()

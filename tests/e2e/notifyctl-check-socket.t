@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""notifyctl check: what is wrong with the socket, and the cure."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import socket  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+
+from installation import case, chown, run  # noqa: E402
+from postfix import free_ports  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+
+@contextlib.contextmanager
+def other(server, answer):
+    """Something else that serves: it gives each client ANSWER, then waits."""
+    ended = threading.Event()
+    server.settimeout(0.1)
+
+    def serve():
+        while not ended.is_set():
+            with contextlib.suppress(OSError):
+                client, _ = server.accept()
+                with client:
+                    client.sendall(answer)
+                    client.settimeout(5)
+                    while client.recv(4096):
+                        pass
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        server.close()
+
+
+def at(path):
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    chown(path, 0o660, group="postfix")
+    return server
+
+
+@case("a socket that is missing is found, and the cure starts the milter")
+def _(s):
+    s.stop()
+    s.mended("error", s.socket)
+    same(len(s.started()), 1, "milters that run")
+
+
+@case("a directory for the socket that is missing is made by the cure")
+def _(s):
+    s.stop()
+    os.rmdir(os.path.dirname(s.socket))
+    s.mended("error", s.socket)
+
+
+@case("a socket that nobody answers at any more is found, and the cure starts "
+      "the milter")
+def _(s):
+    s.milter.process.kill()
+    s.milter.process.wait()
+    true(os.path.exists(s.socket), "the socket is left")
+    s.mended("error", "nobody answers", s.socket)
+
+
+@case("what is no socket is found")
+def _(s):
+    s.stop()
+    with open(s.socket, "w"):
+        pass
+    contains(s.fault("error", s.socket, "no socket")["fix"], "in [milter] of")
+
+
+@case("another milter at our socket, and what is no milter, are found")
+def _(s):
+    s.stop()
+    for answer, word in (
+            (bytes.fromhex("0000000d4f 00000006 0000003f 00000000"),
+             "another milter"),
+            (bytes.fromhex("0000000d4f 00000002 00000001 0000007f"),
+             "another milter"),
+            (b"220 relay.example ESMTP Postfix\r\n", "no milter"),
+            (b"", "no milter")):
+        began = time.monotonic()
+        with other(at(s.socket), answer):
+            contains(s.fault("error", word, s.socket)["fix"], "socket = ")
+        true(time.monotonic() - began < 10, "that it ends in time")
+        os.unlink(s.socket)
+
+
+@case("a socket that Postfix may not use is found, and the cure works")
+def _(s):
+    for path, mode, group in ((s.socket, 0o660, "root"),
+                              (s.socket, 0o600, "postfix"),
+                              (os.path.dirname(s.socket), 0o750, "root")):
+        old = os.stat(path)
+        chown(path, mode, group=group)
+        s.mended("error", "postfix cannot write", s.socket)
+        os.chown(path, old.st_uid, old.st_gid)
+        os.chmod(path, old.st_mode & 0o7777)
+        s.sound()
+
+
+@case("a directory above that Postfix cannot get through is found, and the "
+      "cure works")
+def _(s):
+    os.chmod(s.queue, 0o700)
+    s.mended("error", "postfix cannot get through", s.queue)
+
+
+@case("the group of the socket is right after a restart, too")
+def _(s):
+    s.stop()
+    chown(os.path.dirname(s.socket), 0o750)
+    s.start()
+    s.mended("error", "postfix cannot", s.socket)
+    s.stop()
+    s.start()
+    s.sound()
+
+
+@case("a socket that everybody may use is found, and the cure works")
+def _(s):
+    os.chmod(s.socket, 0o666)
+    os.chmod(os.path.dirname(s.socket), 0o2755)
+    s.mended("warning", s.socket, "open to everybody")
+
+
+@case("a user who may not use the socket is told so")
+def _(s):
+    os.chmod(os.path.dirname(s.socket), 0o2751)
+    contains(s.has("note", s.socket, user="daemon")["fix"], "sudo ")
+
+
+def tcp(s, host="127.0.0.1"):
+    port, = free_ports([host])
+    name = f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"
+    s.settings(socket=f"inet{6 if ':' in host else ''}:{port}@{host}")
+    s.main(smtpd_milters=name, non_smtpd_milters=name)
+    return port
+
+
+@case("TCP costs, which is said, and is no fault")
+def _(s):
+    s.stop()
+    for host in ("127.0.0.1", "::1"):
+        tcp(s, host)
+        s.start()
+        contains(s.fault("note", "is TCP")["why"], "40 ms")
+        s.stop()
+
+
+@case("TCP that can be reached from elsewhere is a warning")
+def _(s):
+    s.stop()
+    port = tcp(s)
+    s.settings(socket=f"inet:{port}@0.0.0.0")
+    with other(socket.create_server(("127.0.0.1", port)), b"x" * 99):
+        s.has("warning", "reached from elsewhere")
+
+
+@case("nobody at a TCP socket, and a host that is none, are found")
+def _(s):
+    s.stop()
+    tcp(s)
+    s.apply(s.has("error", "nobody answers at inet:"))
+    s.fault("note", "is TCP")
+    s.settings(socket="inet:8899@nosuchhost.invalid")
+    s.has("error", "nosuchhost.invalid")
+
+
+@case("a Postfix that asks at another port is found, and the cure works")
+def _(s):
+    s.stop()
+    tcp(s)
+    s.start()
+    s.edit("-e", "smtpd_milters=inet:127.0.0.1:9")
+    s.apply(s.has("error", "smtpd_milters does not name the milter"))
+    s.fault("note", "is TCP")
+
+
+@case("a TCP address as libmilter writes it is found in Postfix, and the cure "
+      "works")
+def _(s):
+    s.stop()
+    port = tcp(s)
+    s.start()
+    s.edit("-e", f"smtpd_milters=inet:{port}@127.0.0.1")
+    s.apply(s.has("error", "not how Postfix writes it"))
+    s.fault("note", "is TCP")
+
+
+run()

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""notifyctl check: what is wrong with the road to the chats, and the cure."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+from ctl import MIRROR, NOBODY  # noqa: E402
+from installation import TOKEN, case, chown, program, run  # noqa: E402
+from roster import OLGA  # noqa: E402
+from tap import contains, same  # noqa: E402
+
+KEY = "notify-telegram/unix"
+MASTER = (f"{KEY} = notify-telegram unix - n n - 1 pipe -o soft_bounce=yes"
+          f" user={NOBODY} argv=PROGRAM -c FILE ${{queue_id}} ${{recipient}}")
+
+
+def entry(s, old="", new=""):
+    """The entry in master.cf, with OLD changed to NEW."""
+    text = MASTER.replace("PROGRAM", program("notify-telegram"))
+    text = text.replace("FILE", s.ctl.conf.file)
+    contains(text, old, "the entry")
+    s.edit("-M", text.replace(old, new, 1))
+
+
+@case("without a bot and links Telegram is not looked at")
+def _(s):
+    s.main(transport_maps="")
+    s.edit("-MX", KEY)
+    s.sound()
+    s.ctl.link("acme", OLGA)
+    s.has("error", MIRROR)
+
+
+@case("a token that is missing, none, or not to be read is found")
+def _(s):
+    s.telegram(token_file=None)
+    s.fault("error", "token_file is not set")
+    s.telegram(token_file=s.ctl.path("nosuch"))
+    s.fault("error", "token_file", "No such file")
+    s.telegram()
+    for text in ("", "\n", "not a token\n", f"{TOKEN}\n{TOKEN}\n", "abc\n",
+                 "1:\0\n"):
+        s.ctl.path("token", text)
+        s.fault("error", "holds no token")
+
+
+@case("a token that others can read, or the milter cannot, is found, and the "
+      "cure works")
+def _(s):
+    s.telegram()
+    for mode, user in ((0o644, NOBODY), (0o604, NOBODY), (0o620, NOBODY),
+                       (0o660, NOBODY)):
+        chown(s.token, mode, user)
+        s.mended("error", s.token, "open to others")
+    chown(s.token, 0o600, "root")
+    s.mended("error", NOBODY, s.token)
+    chown(s.token, 0o640, "root", "nogroup")
+    s.sound()
+
+
+@case("a bot that is not named as it should be is found")
+def _(s):
+    for name in ("@TheBot", "https://t.me/TheBot", "The Bot"):
+        s.telegram(bot=name)
+        s.fault("error", "bot = ")
+    s.settings(token_file=s.token)
+    s.fault("warning", "bot is not")
+
+
+@case("an API that is not encrypted is found, and the cure works")
+def _(s):
+    s.telegram(api="http://api.example")
+    s.mended("warning", "http://api.example")
+    s.telegram(api="http://127.0.0.1:8081")
+    s.sound()
+
+
+@case("a route to Telegram that is missing is found, and the cure works")
+def _(s):
+    s.telegram()
+    for maps in ("", s.table("other", "other.invalid smtp:\n"),
+                 "inline:{ {other.invalid=smtp:} }"):
+        s.main(transport_maps=maps)
+        s.mended("error", MIRROR, "transport_maps")
+
+
+@case("a route to Telegram is found in a map of any type")
+def _(s):
+    s.telegram()
+    for maps in (s.table("transport", f"{MIRROR} notify-telegram:\n"),
+                 f"inline:{{ {{{MIRROR}=notify-telegram:}} }}",
+                 "regexp:" + s.file("re", f"/@{MIRROR}$/ notify-telegram:\n"),
+                 f"inline:{{ {{a.invalid=smtp:}} }}, inline:{{ {{{MIRROR}="
+                 "notify-telegram}}"):
+        s.main(transport_maps=maps)
+        s.sound()
+
+
+@case("a route that leads to no pipe is found, and the cure works")
+def _(s):
+    s.telegram()
+    s.main(transport_maps=f"inline:{{ {{{MIRROR}=smtp:[127.0.0.1]:9}} }}")
+    finding = s.fault("error", MIRROR, "smtp:[127.0.0.1]:9")
+    s.main(transport_maps=s.table("transport", finding["fix"] + "\n"))
+    s.sound()
+
+
+@case("a transport that is missing is found, and the cure works")
+def _(s):
+    s.telegram()
+    s.edit("-MX", KEY)
+    s.apply(s.has("error", "master.cf has no notify-telegram"))
+    s.sound()
+
+
+@case("a transport that cannot work is found, and the cure works")
+def _(s):
+    s.telegram()
+    for old, new, word in (
+            ("n n -", "n y -", "no pipe"), ("- n n", "- y n", "no pipe"),
+            (f"user={NOBODY} ", "", "no pipe"),
+            ("1 pipe", "1 lmtp", "smtp"),
+            (f"user={NOBODY}", "user=daemon", "runs as daemon"),
+            (f"user={NOBODY}", "user=nob", "runs as nob"),
+            ("/notify-telegram", "/nosuch", "cannot run"),
+            (" ${queue_id} ${recipient}", "", "does not end"),
+            ("${queue_id} ${recipient}", "${recipient}", "does not end"),
+            (f"-c {s.ctl.conf.file} ", "", "/etc/notify-milter"),
+            (s.ctl.conf.file, "/etc/other.conf", "/etc/other.conf")):
+        entry(s, old, new)
+        if new == "1 lmtp":
+            s.fault("error", MIRROR, "notify-telegram")
+        else:
+            s.mended("error", word)
+    entry(s, "-o soft_bounce=yes ")
+    s.mended("warning", "soft_bounce")
+    entry(s)
+    s.main(soft_bounce="yes")
+    s.sound()
+
+
+@case("a user with a group, and flags, are no fault")
+def _(s):
+    s.telegram()
+    entry(s, f"user={NOBODY}", f"flags=q user={NOBODY}:nogroup")
+    s.sound()
+
+
+@case("a transport that is given several chats at once is found, and the cure "
+      "works")
+def _(s):
+    s.telegram()
+    s.main(**{"notify-telegram_destination_recipient_limit": "50"})
+    s.mended("error", "recipient_limit", "50")
+    s.edit("-X", "notify-telegram_destination_recipient_limit")
+    same(s.mended("error", "recipient_limit")["part"], "telegram", "part")
+
+
+@case("an alias that takes what is mirrored is found")
+def _(s):
+    s.telegram()
+    for maps in ("static:postmaster@b.example",
+                 s.table("virtual", f"@{MIRROR} postmaster@b.example\n")):
+        s.main(virtual_alias_maps=maps, virtual_alias_domains="b.example")
+        s.fault("error", "virtual_alias_maps", MIRROR)
+    s.main(virtual_alias_maps=s.table("virtual", "x@b.example y@b.example\n"))
+    s.sound()
+
+
+run()
