@@ -34,8 +34,8 @@ POLICY = account address arena category db_sqlite decide evaluate facts \
 	failure import keyset link membership netlist notice pool role roster \
 	settings sql store store_link tag text
 MILTER = apply config log main report session trust
-NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
-	files history init main output subscriptions telegram users)
+NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
+	explain files history init main output subscriptions telegram users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext

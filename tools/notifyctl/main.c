@@ -6,6 +6,7 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <pwd.h>
@@ -147,6 +148,7 @@ struct call {
 	size_t ngiven;
 };
 
+static void open_descriptors(void);
 static int exit_code(enum failure_kind);
 static void fail(struct call *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4) __attribute__((noreturn));
@@ -162,6 +164,20 @@ static int open_all(struct call *);
 static int run(struct call *);
 static int hand_over(void *, const struct store_notice *, struct failure *);
 static void send_notices(struct ctl *);
+
+/* No file of ours is to be taken for an input or an output. */
+static void
+open_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		err(EX_OSERR, "/dev/null");
+	close(fd);
+}
 
 static int
 exit_code(enum failure_kind kind)
@@ -537,6 +553,7 @@ main(int argc, char **argv)
 	struct ctl *ctl = &call.ctl;
 	int rc;
 
+	open_descriptors();
 	setlocale(LC_CTYPE, "C.UTF-8");
 	ctl->as = getenv("NOTIFYCTL_AS");
 	read_options(&call, argc, argv);
