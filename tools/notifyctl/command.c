@@ -26,7 +26,7 @@
 #define SECONDS 30
 #define OUTPUT_MAX ((size_t)64 << 10)
 /* More of its complaints is read, but not kept. */
-#define MESSAGE_MAX ((size_t)1 << 10)
+#define MESSAGE_MAX ((size_t)16 << 10)
 
 extern char **environ;
 
@@ -47,6 +47,7 @@ static void close_stream(struct stream *);
 static int read_all(struct stream *, int64_t);
 static int wait_for(pid_t, int64_t, int *);
 static int judge(const struct command *, int, int, struct failure *);
+static const char *last_line(struct arena *, const struct stream *);
 static int give(struct arena *, const struct stream *, int,
     struct command_result *, struct failure *);
 
@@ -244,6 +245,19 @@ judge(const struct command *c, int error, int status, struct failure *failure)
 	return (0);
 }
 
+/* Warnings come first, and what ended it last. */
+static const char *
+last_line(struct arena *a, const struct stream *s)
+{
+	size_t end = s->len, start;
+
+	while (end > 0 && s->text[end - 1] == '\n')
+		end--;
+	for (start = end; start > 0 && s->text[start - 1] != '\n'; start--)
+		;
+	return (end == 0 ? "" : arena_strndup(a, s->text + start, end - start));
+}
+
 /* The result of what has ended of itself. */
 static int
 give(struct arena *a, const struct stream *s, int status,
@@ -252,9 +266,7 @@ give(struct arena *a, const struct stream *s, int status,
 	r->status = WEXITSTATUS(status);
 	r->len = s[0].len;
 	r->out = s[0].len == 0 ? "" : arena_strndup(a, s[0].text, s[0].len);
-	r->message = s[1].len == 0
-	    ? ""
-	    : arena_strndup(a, s[1].text, strcspn(s[1].text, "\n"));
+	r->message = last_line(a, &s[1]);
 	if (r->out == NULL || r->message == NULL)
 		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
 	return (0);

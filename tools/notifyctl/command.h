@@ -38,7 +38,7 @@ struct command_result {
 	int status;	     /* with which it ended */
 	const char *out;     /* its standard output, ended by a NUL */
 	size_t len;	     /* octets in it */
-	const char *message; /* first line on standard error, or "" */
+	const char *message; /* last line on standard error, or "" */
 };
 
 /*

@@ -37,6 +37,7 @@ struct arguments {
 	bool telegram;
 	bool sync;
 	bool dry_run;
+	bool again;
 };
 
 struct ctl {
@@ -70,6 +71,7 @@ int subscriptions_list(struct ctl *, const struct arguments *);
 int files_import(struct ctl *, const struct arguments *);
 int files_export(struct ctl *, const struct arguments *);
 int explain_message(struct ctl *, const struct arguments *);
+int requeue_messages(struct ctl *, const struct arguments *);
 int history_log(struct ctl *, const struct arguments *);
 int check_all(struct ctl *, const struct arguments *);
 int telegram_connect(struct ctl *, const struct arguments *);
@@ -79,6 +81,9 @@ int init_database(struct ctl *, const struct arguments *);
 
 /* ctl_store_failed(ctl): take the store's failure over; returns -1. */
 int ctl_store_failed(struct ctl *);
+
+/* ctl_exit_code(kind): what notifyctl ends with after a failure. */
+int ctl_exit_code(enum failure_kind);
 
 /* ctl_no_memory(ctl): returns -1. */
 int ctl_no_memory(struct ctl *);

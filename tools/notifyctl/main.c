@@ -107,6 +107,10 @@ static const struct command commands[] = {
     {"explain", "[FILE] [--sender ADDR] [--recipient ADDR]...",
 	"what the milter would do to this message; nothing is sent", "fR", 0, 1,
 	NEEDS_SETTINGS, explain_message},
+    {"requeue", "QUEUEID... [--again]",
+	"submit a held message anew, so that it is decided anew, and drop the "
+	"held one",
+	"A", 1, MANY, NEEDS_SETTINGS, requeue_messages},
     {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
     {"check", "", "what is wrong with the installation, and how to mend it", "",
 	0, 0, NEEDS_NOTHING, check_all},
@@ -136,6 +140,7 @@ static const struct option long_options[] = {
     {"sender", required_argument, NULL, 'f'},
     {"png", required_argument, NULL, 'p'},
     {"recipient", required_argument, NULL, 'R'},
+    {"again", no_argument, NULL, 'A'},
     {NULL, 0, NULL, 0},
 };
 
@@ -149,7 +154,6 @@ struct call {
 };
 
 static void open_descriptors(void);
-static int exit_code(enum failure_kind);
 static void fail(struct call *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4) __attribute__((noreturn));
 static void help(void);
@@ -179,8 +183,8 @@ open_descriptors(void)
 	close(fd);
 }
 
-static int
-exit_code(enum failure_kind kind)
+int
+ctl_exit_code(enum failure_kind kind)
 {
 	switch (kind) {
 	case FAILURE_NONE:
@@ -215,8 +219,8 @@ fail(struct call *call, enum failure_kind kind, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		err(EX_OSERR, NULL);
 	va_end(ap);
-	output_error(call->ctl.json, exit_code(kind), text);
-	exit(exit_code(kind));
+	output_error(call->ctl.json, ctl_exit_code(kind), text);
+	exit(ctl_exit_code(kind));
 }
 
 static void
@@ -271,6 +275,9 @@ take_option(struct call *call, int letter)
 		break;
 	case 'p':
 		a->png = optarg;
+		break;
+	case 'A':
+		a->again = true;
 		break;
 	case 'R':
 		a->recipients[a->nrecipients++] = optarg;
@@ -563,9 +570,9 @@ main(int argc, char **argv)
 	mailer_start();
 	rc = run(&call);
 	if (rc != 0) {
-		output_error(ctl->json, exit_code(ctl->failure.kind),
+		output_error(ctl->json, ctl_exit_code(ctl->failure.kind),
 		    failure_text(&ctl->failure));
-		rc = exit_code(ctl->failure.kind);
+		rc = ctl_exit_code(ctl->failure.kind);
 	} else {
 		if ((call.command->needs == NEEDS_WRITE &&
 			!call.args.dry_run) ||
