@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ struct reading {
 static int no_memory(struct failure *);
 static int envelope(struct arena *, const struct mta *, const char *,
     const char *, char **, struct failure *);
+static int place_of(struct arena *, const struct mta *, const char *,
+    const char **, struct failure *);
 static const char *after(const char *, const char *);
 static const char *quoted(struct arena *, const char *);
 static const char *qualified(struct reading *, const char *);
@@ -106,8 +109,9 @@ envelope(struct arena *a, const struct mta *mta, const char *option,
 	return (*text == NULL ? no_memory(failure) : 1);
 }
 
-int
-held_place(struct arena *a, const struct mta *mta, const char *id,
+/* The queue that it is in, and its file there. 1, 0 if there is none, -1. */
+static int
+place_of(struct arena *a, const struct mta *mta, const char *id,
     const char **place, struct failure *failure)
 {
 	const char *path;
@@ -123,6 +127,29 @@ held_place(struct arena *a, const struct mta *mta, const char *id,
 		    "postcat says \"%.60s\", expected the envelope", text));
 	*place = arena_strndup(a, path, strcspn(path, " \n"));
 	return (*place == NULL ? no_memory(failure) : 1);
+}
+
+/* postcat(1) takes a second to say that there is none. */
+bool
+held_now(struct arena *a, const struct mta *mta, const char *id)
+{
+	/* hash_queue_names may have the queue in folders of folders. */
+	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
+	const char *pattern;
+	bool found = false;
+	glob_t names;
+	size_t i;
+
+	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
+		pattern = arena_printf(a, "%s/hold/%s%s",
+		    mta_setting(mta, "queue_directory"), below[i], id);
+		if (pattern == NULL)
+			break;
+		found = glob(pattern, GLOB_NOSORT, NULL, &names) == 0;
+		if (found)
+			globfree(&names);
+	}
+	return (found);
 }
 
 /* Lock the file, and see that it is still the one in the queue. */
@@ -467,7 +494,7 @@ held_open(struct arena *a, const struct mta *mta, const char *id,
 	memset(h, 0, sizeof(*h));
 	h->id = id;
 	h->file = h->message.fd = -1;
-	found = held_place(a, mta, id, &place, failure);
+	found = place_of(a, mta, id, &place, failure);
 	if (found == -1)
 		return (-1);
 	if (found == 0)

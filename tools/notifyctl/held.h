@@ -40,10 +40,8 @@ struct held {
 	const char *msg_id; /* Message-ID, or "" */
 };
 
-/* held_place(a, mta, id, place, failure): the queue in which a message is:
- * 1, 0 for none, -1 could not tell. */
-int held_place(struct arena *, const struct mta *, const char *id,
-    const char **place, struct failure *) WARN_UNUSED;
+/* held_now(a, mta, id): is it in the hold queue at this moment? */
+bool held_now(struct arena *, const struct mta *, const char *id);
 
 /* held_open(a, mta, id, h, failure): find, lock and read one. After -1 too,
  * held_close() it. */

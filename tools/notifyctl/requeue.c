@@ -331,15 +331,10 @@ drop(struct passage *p)
 static void
 say(struct passage *p, bool earlier)
 {
-	struct failure failure = FAILURE_INIT;
 	struct arena *a = p->ctl->arena;
-	const char *place;
 	bool held;
 
-	held = p->new_id != NULL &&
-	    held_place(a, p->mta, p->new_id, &place, &failure) == 1 &&
-	    strncmp(place, "hold/", 5) == 0;
-	failure_clear(&failure);
+	held = p->new_id != NULL && held_now(a, p->mta, p->new_id);
 	p->result = arena_printf(a, "%s%s%s%s",
 	    earlier ? "submitted anew by an earlier requeue" : "submitted anew",
 	    p->new_id == NULL ? ", under an id that Postfix did not tell"
