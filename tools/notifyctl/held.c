@@ -186,17 +186,19 @@ read_note(struct arena *a, struct held *h)
 		h->attempt_id = arena_strdup(a, text + 1);
 }
 
-bool
+void
 held_note(struct held *h, enum held_attempt attempt, const char *id)
 {
 	char text[64];
 
 	h->attempt = attempt;
-	if (attempt == HELD_NONE)
-		return (fremovexattr(h->file, NOTE) == 0);
+	if (attempt == HELD_NONE) {
+		(void)fremovexattr(h->file, NOTE);
+		return;
+	}
 	snprintf(text, sizeof(text), "%s%s",
 	    attempt == HELD_BEGUN ? "begun" : "=", id == NULL ? "" : id);
-	return (fsetxattr(h->file, NOTE, text, strlen(text), 0) == 0);
+	(void)fsetxattr(h->file, NOTE, text, strlen(text), 0);
 }
 
 /* An address as Postfix keeps it, without quotes, as it is written in SMTP. */

@@ -49,9 +49,9 @@ int held_open(struct arena *, const struct mta *, const char *id, struct held *,
     struct failure *) WARN_UNUSED;
 void held_close(struct held *);
 
-/* held_note(h, attempt, id): note what became of an attempt. False if the file
- * system has no room for notes. */
-bool held_note(struct held *, enum held_attempt, const char *id);
+/* held_note(h, attempt, id): note what became of an attempt. Nothing is noted
+ * on a file system without extended attributes. */
+void held_note(struct held *, enum held_attempt, const char *id);
 
 /* held_drop(a, mta, h, failure): 1 dropped, 0 somebody else has taken it out of
  * the hold queue, -1 could not. */

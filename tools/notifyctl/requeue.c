@@ -51,7 +51,8 @@ struct passage {
 	size_t nlisteners;
 	struct held held;
 	bool again;
-	bool noted;	    /* the file system takes notes */
+	sigset_t signals; /* as they were, if they are held */
+	bool held_signals;
 	const char *new_id; /* or NULL */
 	const char *result; /* a line for people */
 };
@@ -70,7 +71,8 @@ static void record(const struct passage *);
 static int drop(struct passage *);
 static void say(struct passage *, bool);
 static int requeue(struct passage *, const char *);
-static void block(sigset_t *);
+static void hold_signals(struct passage *);
+static bool interrupted(struct passage *);
 static void tell(struct passage *, const char *, int);
 
 /* Is everything there without which nothing must be submitted? */
@@ -257,11 +259,11 @@ hand_over(struct passage *p, struct submit *s)
 	struct failure why = FAILURE_INIT;
 	int rc = -1;
 
-	p->noted = held_note(&p->held, HELD_BEGUN, NULL);
+	/* A file system without notes does without them. */
+	held_note(&p->held, HELD_BEGUN, NULL);
 	switch (submit_end(s, &p->new_id, &why)) {
 	case SUBMIT_TAKEN:
-		if (p->noted)
-			held_note(&p->held, HELD_SUBMITTED, p->new_id);
+		held_note(&p->held, HELD_SUBMITTED, p->new_id);
 		rc = 0;
 		break;
 	case SUBMIT_REFUSED:
@@ -344,9 +346,13 @@ say(struct passage *p, bool earlier)
 		 : "; the held one is dropped");
 }
 
-/* A key pressed at the wrong moment shall not leave it half done. */
+/*
+ * A key pressed at the wrong moment shall not leave it half done, and what was
+ * done shall be said: signals wait from the end of a submission on, until the
+ * next message is taken up.
+ */
 static void
-block(sigset_t *before)
+hold_signals(struct passage *p)
 {
 	sigset_t set;
 
@@ -354,7 +360,25 @@ block(sigset_t *before)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, before);
+	sigprocmask(SIG_BLOCK, &set, &p->signals);
+	p->held_signals = true;
+}
+
+/* Has one come? If not, they end the program again. */
+static bool
+interrupted(struct passage *p)
+{
+	sigset_t set;
+
+	if (!p->held_signals)
+		return (false);
+	sigpending(&set);
+	if (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) ||
+	    sigismember(&set, SIGHUP))
+		return (true);
+	sigprocmask(SIG_SETMASK, &p->signals, NULL);
+	p->held_signals = false;
+	return (false);
 }
 
 static int
@@ -362,10 +386,12 @@ requeue(struct passage *p, const char *id)
 {
 	struct ctl *ctl = p->ctl;
 	struct submit *s = NULL;
-	sigset_t before;
 	int earlier, rc = -1;
 
 	p->new_id = p->result = NULL;
+	if (interrupted(p))
+		return (failure_set(&ctl->failure, FAILURE_BUSY,
+		    "interrupted before %s was looked at", id));
 	if (valid_id(ctl, id) != 0)
 		return (-1);
 	if (held_open(ctl->arena, p->mta, id, &p->held, &ctl->failure) != 0)
@@ -375,13 +401,12 @@ requeue(struct passage *p, const char *id)
 		goto out;
 	if (earlier == 0 && (s = begin(p)) == NULL)
 		goto out;
-	block(&before);
+	hold_signals(p);
 	rc = earlier == 1 ? 0 : hand_over(p, s);
 	if (rc == 0) {
 		record(p);
 		rc = drop(p);
 	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0)
 		say(p, earlier == 1);
 out:

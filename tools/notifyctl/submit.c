@@ -213,7 +213,7 @@ refused(struct submit *s, int code, const char *what, struct failure *failure)
 	if (code == -1)
 		return (failure_set(failure, FAILURE_IO,
 		    "Postfix hung up or fell silent at %s", what));
-	return (failure_set(failure, FAILURE_BUSY,
+	return (failure_set(failure, code < 500 ? FAILURE_BUSY : FAILURE_DATA,
 	    "Postfix answered %s with \"%s\"", what, s->answer));
 }
 

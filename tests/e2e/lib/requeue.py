@@ -15,11 +15,11 @@ from milter import program
 BAD = "Alarms"      # a category that nobody has made yet
 
 
-def run(lab, *args, user=None, env=None):
+def run(lab, *args, user=None, env=None, path=None):
     """notifyctl with the lab's settings, for the lab's Postfix."""
     env = {**os.environ, "MAIL_CONFIG": lab.postfix.config, **(env or {})}
     done = subprocess.run(
-        [program("notifyctl"), "-c", lab.milter.file, *args],
+        [path or program("notifyctl"), "-c", lab.milter.file, *args],
         capture_output=True, text=True, timeout=60, env=env,
         errors="surrogateescape", **({"user": user} if user else {}))
     return ctl.Done(args, done.returncode, done.stdout, done.stderr)
