@@ -35,15 +35,15 @@ POLICY = account address arena category db_sqlite decide evaluate facts \
 	settings sql store store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
-	explain files held history init main mta output requeue submit \
-	subscriptions telegram users)
+	explain files follow held history init main mta output requeue submit \
+	subscriptions telegram trace trace_log users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext
 BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
-TOOL_PACKAGES = jansson libpng libqrencode smartcols
+TOOL_PACKAGES = jansson libpng libqrencode libsystemd smartcols zlib
 TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
 TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))

@@ -33,6 +33,9 @@ struct arguments {
 	const char *png;
 	char **recipients;
 	size_t nrecipients;
+	char **logs;
+	size_t nlogs;
+	const char *journal;
 	bool subscriber;
 	bool telegram;
 	bool sync;
@@ -72,6 +75,7 @@ int files_import(struct ctl *, const struct arguments *);
 int files_export(struct ctl *, const struct arguments *);
 int explain_message(struct ctl *, const struct arguments *);
 int requeue_messages(struct ctl *, const struct arguments *);
+int trace_message(struct ctl *, const struct arguments *);
 int history_log(struct ctl *, const struct arguments *);
 int check_all(struct ctl *, const struct arguments *);
 int telegram_connect(struct ctl *, const struct arguments *);
@@ -84,6 +88,9 @@ int ctl_store_failed(struct ctl *);
 
 /* ctl_exit_code(kind): what notifyctl ends with after a failure. */
 int ctl_exit_code(enum failure_kind);
+
+/* ctl_queue_id(ctl, id): 0 if it may be one; else -1. */
+int ctl_queue_id(struct ctl *, const char *id) WARN_UNUSED;
 
 /* ctl_no_memory(ctl): returns -1. */
 int ctl_no_memory(struct ctl *);

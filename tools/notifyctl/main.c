@@ -35,6 +35,7 @@
 
 /* A lock that somebody holds is waited for this long, in milliseconds. */
 #define WAIT_MS 5000
+#define QUEUE_ID_MAX 64
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
 
@@ -111,6 +112,9 @@ static const struct command commands[] = {
 	"submit a held message anew, so that it is decided anew, and drop the "
 	"held one",
 	"A", 1, MANY, NEEDS_SETTINGS, requeue_messages},
+    {"trace", "QUEUEID [--log FILE]... [--journal FOLDER]",
+	"what was decided for a message, and what became of each copy", "LJ", 1,
+	1, NEEDS_SETTINGS, trace_message},
     {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
     {"check", "", "what is wrong with the installation, and how to mend it", "",
 	0, 0, NEEDS_NOTHING, check_all},
@@ -141,6 +145,8 @@ static const struct option long_options[] = {
     {"png", required_argument, NULL, 'p'},
     {"recipient", required_argument, NULL, 'R'},
     {"again", no_argument, NULL, 'A'},
+    {"log", required_argument, NULL, 'L'},
+    {"journal", required_argument, NULL, 'J'},
     {NULL, 0, NULL, 0},
 };
 
@@ -279,6 +285,12 @@ take_option(struct call *call, int letter)
 	case 'A':
 		a->again = true;
 		break;
+	case 'L':
+		a->logs[a->nlogs++] = optarg;
+		break;
+	case 'J':
+		a->journal = optarg;
+		break;
 	case 'R':
 		a->recipients[a->nrecipients++] = optarg;
 		break;
@@ -294,7 +306,8 @@ read_options(struct call *call, int argc, char **argv)
 	int c, i;
 
 	call->args.recipients = calloc((size_t)argc + 1, sizeof(char *));
-	if (call->args.recipients == NULL)
+	call->args.logs = calloc((size_t)argc + 1, sizeof(char *));
+	if (call->args.recipients == NULL || call->args.logs == NULL)
 		err(EX_OSERR, NULL);
 	/* So that an error in the options is said in JSON too. */
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -435,6 +448,21 @@ on_remark(void *ctx, const char *text)
 	struct ctl *ctl = ctx;
 
 	output_remark(ctl->out, text);
+}
+
+/* "ALL" means everything to postsuper(1). */
+int
+ctl_queue_id(struct ctl *ctl, const char *id)
+{
+	size_t len = strlen(id);
+
+	if (len > 0 && len <= QUEUE_ID_MAX && strcmp(id, "ALL") != 0 &&
+	    strspn(id,
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"abcdefghijklmnopqrstuvwxyz") == len)
+		return (0);
+	return (failure_set(&ctl->failure, FAILURE_USAGE,
+	    "\"%.80s\" is no queue id; expected one as mailq shows it", id));
 }
 
 int
@@ -591,5 +619,6 @@ main(int argc, char **argv)
 	arena_free(ctl->arena);
 	failure_clear(&ctl->failure);
 	free(call.args.recipients);
+	free(call.args.logs);
 	return (rc);
 }

@@ -41,8 +41,6 @@
 #include "settings.h"
 #include "submit.h"
 
-#define ID_MAX 64
-
 /* One message on its way. */
 struct passage {
 	struct ctl *ctl;
@@ -58,7 +56,6 @@ struct passage {
 };
 
 static int ready(struct passage *);
-static int valid_id(struct ctl *, const char *);
 static const char *drop_command(const struct passage *);
 static int look_back(struct passage *);
 static int look_at(struct passage *);
@@ -105,21 +102,6 @@ ready(struct passage *p)
 		return (-1);
 	p->listeners = v;
 	return (0);
-}
-
-/* "ALL" means everything to postsuper(1). */
-static int
-valid_id(struct ctl *ctl, const char *id)
-{
-	size_t len = strlen(id);
-
-	if (len > 0 && len <= ID_MAX && strcmp(id, "ALL") != 0 &&
-	    strspn(id,
-		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"abcdefghijklmnopqrstuvwxyz") == len)
-		return (0);
-	return (failure_set(&ctl->failure, FAILURE_USAGE,
-	    "\"%.80s\" is no queue id; expected one as mailq shows it", id));
 }
 
 /* What an operator must type to drop the held message. */
@@ -392,7 +374,7 @@ requeue(struct passage *p, const char *id)
 	if (interrupted(p))
 		return (failure_set(&ctl->failure, FAILURE_BUSY,
 		    "interrupted before %s was looked at", id));
-	if (valid_id(ctl, id) != 0)
+	if (ctl_queue_id(ctl, id) != 0)
 		return (-1);
 	if (held_open(ctl->arena, p->mta, id, &p->held, &ctl->failure) != 0)
 		goto out;
