@@ -241,6 +241,8 @@ choose_life(struct story *s)
 	size_t first = 0, i, lives = 1, last = s->n;
 	bool removed = false, start;
 
+	if (s->n == 0)
+		return;
 	qsort(s->events, s->n, sizeof(*s->events), compare);
 	for (i = 0; i < s->n; i++) {
 		/* Postfix's own messages have no other beginning. */
@@ -259,8 +261,6 @@ choose_life(struct story *s)
 		first = i;
 		lives++;
 	}
-	if (s->n == 0)
-		return;
 	s->events += first;
 	s->n = last - first;
 	s->m.earlier = lives - 1;
