@@ -205,6 +205,56 @@ def _(ctl):
     same(len(found["messages"]), 1, "messages")
 
 
+@case("an id of another host that served here at another time is not followed")
+def _(ctl):
+    at = int(time.time()) - 90000
+    lines = life()
+    lines[4] = (lines[4][0], lines[4][1].replace(
+        "250 2.0.0 Ok", "250 2.0.0 Ok: queued as 0123456789"))
+    path = log(ctl, text(life("0123456789"), at) + text(lines, at + 80000))
+    same(len(trace(ctl, path)["messages"]), 1, "messages")
+
+
+@case("many copies handed on as one, and one as another: both are followed")
+def _(ctl):
+    def to(number, qid):
+        return ("postfix/smtp", f"{QID}: to=<{number}@x.example>, relay=a, "
+                f"delay=1, status=sent (250 2.0.0 Ok: queued as {qid})")
+    lines = life()[:2] + [to(i, "BBBBBBBBBB") for i in range(200)] \
+        + [to(200, "CCCCCCCCCC")]
+    path = log(ctl, text(lines, 1700000000)
+               + text(life("BBBBBBBBBB"), 1700000000)
+               + text(life("CCCCCCCCCC"), 1700000000))
+    found = trace(ctl, path)
+    same([m["queue_id"] for m in found["messages"]],
+         [QID, "BBBBBBBBBB", "CCCCCCCCCC"], "messages")
+
+
+@case("more messages than can be told of: that is said")
+def _(ctl):
+    lines = life()[:2]
+    for i in range(100):
+        lines += [("postfix/smtpd", f"ID{i:06}: client=a[192.0.2.1]"),
+                  ("postfix/smtp", f"{QID}: to=<{i}@x.example>, relay=a, "
+                   f"delay=1, status=sent (250 Ok: queued as ID{i:06})")]
+    path = log(ctl, text(lines, 1700000000))
+    found = trace(ctl, path)
+    same((len(found["messages"]), found["complete"]), (64, False), "messages")
+    same(sum(row["queue_id"] == QID for row in found["recipients"]), 100,
+         "recipients")
+    contains(ctl.ok("trace", QID, "--log", path).out, "came of it than are "
+             "told of here", "for people")
+
+
+@case("more copies than the milter knows of: who they are is not claimed")
+def _(ctl):
+    lines = life()
+    lines[4:4] = [(lines[4][0], lines[4][1].replace("ann@", "archive@"))]
+    found = trace(ctl, log(ctl, text(lines, 1700000000)))
+    same([row["decision"] for row in found["recipients"]], ["not known"] * 2,
+         "decisions")
+
+
 @case("a long chain ends somewhere")
 def _(ctl):
     lines = []
@@ -245,6 +295,9 @@ def _(ctl):
     good = text(life(), at).encode()
     giant = f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: to=<".encode() \
         + b"x" * 300000 + f" {QID}: removed\n".encode()
+    head = f"{stamp(at + 3, 'utc')}relay postfix/smtp[1]: {QID}: ".encode()
+    evil = head + b"to=<evil@x>, relay=a, status=sent (b)\n"
+    giant += head + b"x" * (65535 - len(head)) + evil
     junk = [b"\n", b":\n", b"Nov\n", b"Nov 99 99:99:99 a b: c\n", b"\0\0\n",
             b"\xff\xfe\x80\n", b"<22>", giant, b"2026-13-45T99:99:99Z x y: z\n",
             f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: to=\n".encode(),

@@ -44,6 +44,7 @@ struct follow {
 	size_t seq;
 	int source, generation;
 	const char *origin;
+	bool more; /* than are told of */
 	bool out_of_memory;
 };
 
@@ -281,9 +282,12 @@ discover(struct follow *f, const struct story *from, const char *relation,
 	len = strspn(id,
 	    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz");
-	if (len < 5 || len > 64 || f->n == MESSAGES ||
-	    story_of(f, id, len) != NULL)
+	if (len < 5 || len > 64 || story_of(f, id, len) != NULL)
 		return;
+	if (f->n == MESSAGES) {
+		f->more = true;
+		return;
+	}
 	s = &f->stories[f->n];
 	s->m.id = arena_strndup(f->arena, id, len);
 	if (s->m.id == NULL) {
@@ -585,7 +589,12 @@ follow_again(struct follow *f)
 	f->source = 0;
 	if (f->out_of_memory)
 		return (-1);
-	return (unread > 0 && ++f->generation < GENERATIONS);
+	if (unread == 0)
+		return (0);
+	if (++f->generation < GENERATIONS)
+		return (1);
+	f->more = true;
+	return (0);
 }
 
 const struct follow_message *
@@ -608,4 +617,10 @@ const char *
 follow_origin(const struct follow *f)
 {
 	return (f->origin);
+}
+
+bool
+follow_complete(const struct follow *f)
+{
+	return (!f->more);
 }

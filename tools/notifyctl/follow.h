@@ -86,6 +86,9 @@ int follow_again(struct follow *) WARN_UNUSED;
 /* follow_messages(f, n): the one that was asked for, then the others. */
 const struct follow_message *follow_messages(const struct follow *, size_t *n);
 
+/* follow_complete(f): false if more messages came of it than are told of. */
+bool follow_complete(const struct follow *);
+
 /* follow_origin(f): how the message came into being, if from another one:
  * "requeued from X"; or "". */
 const char *follow_origin(const struct follow *);

@@ -428,6 +428,7 @@ tell(struct trace *t)
 	m = follow_messages(t->follow, &n);
 	if (t->ctl->json) {
 		output_text(out, "origin", follow_origin(t->follow));
+		output_flag(out, "complete", follow_complete(t->follow));
 		output_table(out, "messages", messages);
 		for (i = 0; i < n; i++)
 			message_row(t, &m[i]);
@@ -456,6 +457,9 @@ tell(struct trace *t)
 		output_table(out, "recipients", copies);
 		copy_rows(t, &m[i], false);
 	}
+	if (!follow_complete(t->follow))
+		output_line(
+		    out, "(more messages came of it than are told of here)");
 }
 
 int

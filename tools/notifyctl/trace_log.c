@@ -42,6 +42,7 @@ traditional(char *line, time_t changed, char **rest)
 	struct tm tm, then;
 	time_t at;
 	char *end;
+	int first;
 
 	memset(&tm, 0, sizeof(tm));
 	end = strptime(line, "%b %d %H:%M:%S", &tm);
@@ -49,9 +50,9 @@ traditional(char *line, time_t changed, char **rest)
 		return (0);
 	*rest = end + 1;
 	localtime_r(&changed, &then);
+	first = then.tm_year - 9;
 	/* February 29 may be four years ago, or eight. */
-	for (tm.tm_year = then.tm_year + 1; tm.tm_year > then.tm_year - 9;
-	     tm.tm_year--) {
+	for (tm.tm_year = then.tm_year; tm.tm_year > first; tm.tm_year--) {
 		then = tm;
 		then.tm_isdst = -1;
 		at = mktime(&then);
