@@ -305,7 +305,8 @@ def _(ctl):
             f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: \n".encode(),
             f"{stamp(at, 'utc')}relay notify-milter: {QID}: to=<>\n".encode(),
             f"{stamp(at, 'utc')}relay notify-telegram: {QID}: to=<b".encode()]
-    delivered(trace(ctl, log(ctl, b"".join(junk[:-1]) + good + junk[-1])))
+    path = log(ctl, b"".join(junk[:-1]) + good + junk[-1])
+    delivered(trace(ctl, path))
     for cut in range(0, len(good), 97):
         ctl("trace", QID, "--log", log(ctl, good[:cut]))
 

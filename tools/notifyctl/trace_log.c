@@ -152,7 +152,7 @@ trace_log_file(
     const char *path, trace_line_fn *fn, void *ctx, struct failure *failure)
 {
 	struct stat st;
-	bool whole = true;
+	bool begins, ends = true;
 	char *line;
 	gzFile in;
 	int code, fd, rc = 0;
@@ -175,10 +175,11 @@ trace_log_file(
 	}
 	while (rc == 0 && gzgets(in, line, (int)LINE_MAX_OCTETS) != NULL) {
 		/* What follows a giant's first part is none of its own. */
-		if (whole)
-			rc = take(line, st.st_mtime, fn, ctx);
-		whole = strlen(line) + 1 < LINE_MAX_OCTETS ||
+		begins = ends;
+		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
 		    line[LINE_MAX_OCTETS - 2] == '\n';
+		if (begins)
+			rc = take(line, st.st_mtime, fn, ctx);
 	}
 	(void)gzerror(in, &code);
 	if (rc == 0 && code != Z_OK && code != Z_STREAM_END &&
