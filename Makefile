@@ -35,8 +35,8 @@ POLICY = account address arena category db_sqlite decide evaluate facts \
 	settings sql store store_link tag text
 MILTER = apply config log main report session trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
-	explain files follow held history init main mta output requeue submit \
-	subscriptions telegram trace trace_log users)
+	explain files follow held history init main mta output requeue story \
+	submit subscriptions telegram trace trace_log users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext

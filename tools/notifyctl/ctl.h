@@ -89,9 +89,6 @@ int ctl_store_failed(struct ctl *);
 /* ctl_exit_code(kind): what notifyctl ends with after a failure. */
 int ctl_exit_code(enum failure_kind);
 
-/* ctl_queue_id(ctl, id): 0 if it may be one; else -1. */
-int ctl_queue_id(struct ctl *, const char *id) WARN_UNUSED;
-
 /* ctl_no_memory(ctl): returns -1. */
 int ctl_no_memory(struct ctl *);
 

@@ -35,7 +35,6 @@
 
 /* A lock that somebody holds is waited for this long, in milliseconds. */
 #define WAIT_MS 5000
-#define QUEUE_ID_MAX 64
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
 
@@ -448,21 +447,6 @@ on_remark(void *ctx, const char *text)
 	struct ctl *ctl = ctx;
 
 	output_remark(ctl->out, text);
-}
-
-/* "ALL" means everything to postsuper(1). */
-int
-ctl_queue_id(struct ctl *ctl, const char *id)
-{
-	size_t len = strlen(id);
-
-	if (len > 0 && len <= QUEUE_ID_MAX && strcmp(id, "ALL") != 0 &&
-	    strspn(id,
-		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"abcdefghijklmnopqrstuvwxyz") == len)
-		return (0);
-	return (failure_set(&ctl->failure, FAILURE_USAGE,
-	    "\"%.80s\" is no queue id; expected one as mailq shows it", id));
 }
 
 int

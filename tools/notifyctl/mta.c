@@ -18,6 +18,7 @@
 
 #define OUTPUT_MAX ((size_t)1 << 20)
 #define ENTRY_MAX 512
+#define QUEUE_ID_MAX 64
 
 /* "name = value" as postconf(1) prints it. */
 struct pair {
@@ -480,4 +481,19 @@ mta_exempt(struct mta *m, const struct mta_listener *l, const char *address,
 			return (1);
 	}
 	return (0);
+}
+
+/* "ALL" means everything to postsuper(1). */
+int
+mta_queue_id(const char *id, struct failure *failure)
+{
+	size_t len = strlen(id);
+
+	if (len > 0 && len <= QUEUE_ID_MAX && strcmp(id, "ALL") != 0 &&
+	    strspn(id,
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"abcdefghijklmnopqrstuvwxyz") == len)
+		return (0);
+	return (failure_set(failure, FAILURE_USAGE,
+	    "\"%.80s\" is no queue id; expected one as mailq shows it", id));
 }

@@ -63,4 +63,7 @@ bool mta_names_milter(const struct mta *, const struct settings *,
 int mta_exempt(struct mta *, const struct mta_listener *, const char *address,
     struct failure *) WARN_UNUSED;
 
+/* mta_queue_id(id, failure): 0 if ${id} may be a queue id; else -1. */
+int mta_queue_id(const char *id, struct failure *) WARN_UNUSED;
+
 #endif

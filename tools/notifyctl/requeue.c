@@ -374,7 +374,7 @@ requeue(struct passage *p, const char *id)
 	if (interrupted(p))
 		return (failure_set(&ctl->failure, FAILURE_BUSY,
 		    "interrupted before %s was looked at", id));
-	if (ctl_queue_id(ctl, id) != 0)
+	if (mta_queue_id(id, &ctl->failure) != 0)
 		return (-1);
 	if (held_open(ctl->arena, p->mta, id, &p->held, &ctl->failure) != 0)
 		goto out;

@@ -46,13 +46,13 @@ static const char *list_sources(struct trace *);
 static int nothing(struct trace *, const char *);
 static bool mirrored(struct trace *, const char *);
 static const char *fate(
-    struct trace *, const struct follow_message *, const struct follow_copy *);
-static size_t originals(struct trace *, const struct follow_message *);
-static const char *state_name(enum follow_state);
-static void state_line(struct trace *, const struct follow_message *);
-static void message_lines(struct trace *, const struct follow_message *);
-static void message_row(struct trace *, const struct follow_message *);
-static void copy_rows(struct trace *, const struct follow_message *, bool);
+    struct trace *, const struct story *, const struct story_copy *);
+static size_t originals(struct trace *, const struct story *);
+static const char *state_name(enum story_state);
+static void state_line(struct trace *, const struct story *);
+static void message_lines(struct trace *, const struct story *);
+static void message_row(struct trace *, const struct story *);
+static void copy_rows(struct trace *, const struct story *, bool);
 static void tell(struct trace *);
 
 static int
@@ -234,9 +234,9 @@ mirrored(struct trace *t, const char *recipient)
 
 /* Recipients that the milter may have kept or added, each once. */
 static size_t
-originals(struct trace *t, const struct follow_message *m)
+originals(struct trace *t, const struct story *m)
 {
-	const struct follow_copy *c, *other;
+	const struct story_copy *c, *other;
 	size_t i, j, n = 0;
 
 	for (i = 0; i < m->ncopies; i++) {
@@ -257,8 +257,7 @@ originals(struct trace *t, const struct follow_message *m)
 
 /* What the milter did about a recipient, as far as can be told. */
 static const char *
-fate(struct trace *t, const struct follow_message *m,
-    const struct follow_copy *c)
+fate(struct trace *t, const struct story *m, const struct story_copy *c)
 {
 	if (c->dropped)
 		return (m->monitor ? "would be dropped" : "dropped");
@@ -279,42 +278,42 @@ fate(struct trace *t, const struct follow_message *m,
 }
 
 static const char *
-state_name(enum follow_state state)
+state_name(enum story_state state)
 {
 	switch (state) {
-	case FOLLOW_UNKNOWN:
+	case STORY_UNKNOWN:
 		return ("unknown");
-	case FOLLOW_QUEUED:
+	case STORY_QUEUED:
 		return ("queued");
-	case FOLLOW_HELD:
+	case STORY_HELD:
 		return ("held");
-	case FOLLOW_DONE:
+	case STORY_DONE:
 		return ("done");
-	case FOLLOW_DELETED:
+	case STORY_DELETED:
 		return ("deleted");
-	case FOLLOW_DISCARDED:
+	case STORY_DISCARDED:
 		return ("discarded");
-	case FOLLOW_REFUSED:
+	case STORY_REFUSED:
 		return ("refused");
-	case FOLLOW_REQUEUED:
+	case STORY_REQUEUED:
 		return ("requeued");
 	}
 	return ("unknown");
 }
 
 static void
-state_line(struct trace *t, const struct follow_message *m)
+state_line(struct trace *t, const struct story *m)
 {
 	static const char *const texts[] = {
-	    [FOLLOW_UNKNOWN] = "not known: the log does not go on",
-	    [FOLLOW_QUEUED] =
+	    [STORY_UNKNOWN] = "not known: the log does not go on",
+	    [STORY_QUEUED] =
 		"still in the queue, as far as the log goes; see mailq",
-	    [FOLLOW_HELD] = "on hold, as far as the log goes; see mailq",
-	    [FOLLOW_DONE] = "all copies are dealt with",
-	    [FOLLOW_DELETED] = "deleted from the queue by somebody",
-	    [FOLLOW_DISCARDED] = "discarded: nobody got it",
-	    [FOLLOW_REFUSED] = "refused: its client was told so",
-	    [FOLLOW_REQUEUED] = "requeued: another message took its place",
+	    [STORY_HELD] = "on hold, as far as the log goes; see mailq",
+	    [STORY_DONE] = "all copies are dealt with",
+	    [STORY_DELETED] = "deleted from the queue by somebody",
+	    [STORY_DISCARDED] = "discarded: nobody got it",
+	    [STORY_REFUSED] = "refused: its client was told so",
+	    [STORY_REQUEUED] = "requeued: another message took its place",
 	};
 
 	output_line(t->ctl->out, "  state:    %s%s%s", texts[m->state],
@@ -323,7 +322,7 @@ state_line(struct trace *t, const struct follow_message *m)
 }
 
 static void
-message_lines(struct trace *t, const struct follow_message *m)
+message_lines(struct trace *t, const struct story *m)
 {
 	struct output *out = t->ctl->out;
 
@@ -355,7 +354,7 @@ message_lines(struct trace *t, const struct follow_message *m)
 }
 
 static void
-message_row(struct trace *t, const struct follow_message *m)
+message_row(struct trace *t, const struct story *m)
 {
 	struct output *out = t->ctl->out;
 
@@ -378,10 +377,10 @@ message_row(struct trace *t, const struct follow_message *m)
 }
 
 static void
-copy_rows(struct trace *t, const struct follow_message *m, bool json)
+copy_rows(struct trace *t, const struct story *m, bool json)
 {
 	struct output *out = t->ctl->out;
-	const struct follow_copy *c;
+	const struct story_copy *c;
 	const char *shown, *why;
 	size_t i;
 
@@ -422,7 +421,7 @@ tell(struct trace *t)
 	    "detail:WHY", NULL};
 	static const char *const sources[] = {"source", NULL};
 	struct output *out = t->ctl->out;
-	const struct follow_message *m;
+	const struct story *m;
 	size_t i, n;
 
 	m = follow_messages(t->follow, &n);
@@ -466,11 +465,11 @@ int
 trace_message(struct ctl *ctl, const struct arguments *args)
 {
 	struct trace *t;
-	const struct follow_message *m;
+	const struct story *m;
 	const char *id = args->v[0];
 	size_t n;
 
-	if (ctl_queue_id(ctl, id) != 0)
+	if (mta_queue_id(id, &ctl->failure) != 0)
 		return (-1);
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	if (t == NULL)
