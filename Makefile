@@ -37,8 +37,9 @@ POLICY = account address arena category counters db_sqlite decide evaluate \
 	roster settings sql store store_health store_link tag text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
-	explain files history init main output postconf stats subscriptions \
-	telegram users) $(CHECKS:%=notifyctl/check_%)
+	explain files follow held history init main mta output postconf \
+	requeue stats story submit subscriptions telegram trace trace_log \
+	users) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
 	postfix rewriting services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
@@ -49,7 +50,7 @@ BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
 PACKAGES = gmime-3.0 inih libidn2 sqlite3
-TOOL_PACKAGES = jansson libpng libqrencode smartcols
+TOOL_PACKAGES = jansson libpng libqrencode libsystemd smartcols zlib
 TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)

@@ -28,7 +28,7 @@ _notifyctl_values() {
 	CATEGORY) _notifyctl_ask slug category list ;;
 	EMAIL) [[ -n $2 ]] && _notifyctl_ask address user list "$2" ;;
 	ROLE) printf '%s\n' user-admin member subscriber ;;
-	FILE) compgen -f -- "$3" ;;
+	FILE | FOLDER) compgen -f -- "$3" ;;
 	esac
 }
 

@@ -33,10 +33,14 @@ struct arguments {
 	const char *png;
 	char **recipients;
 	size_t nrecipients;
+	char **logs;
+	size_t nlogs;
+	const char *journal;
 	bool subscriber;
 	bool telegram;
 	bool sync;
 	bool dry_run;
+	bool again;
 };
 
 struct ctl {
@@ -70,6 +74,8 @@ int subscriptions_list(struct ctl *, const struct arguments *);
 int files_import(struct ctl *, const struct arguments *);
 int files_export(struct ctl *, const struct arguments *);
 int explain_message(struct ctl *, const struct arguments *);
+int requeue_messages(struct ctl *, const struct arguments *);
+int trace_message(struct ctl *, const struct arguments *);
 int history_log(struct ctl *, const struct arguments *);
 int stats_show(struct ctl *, const struct arguments *);
 int check_all(struct ctl *, const struct arguments *);
@@ -80,6 +86,9 @@ int init_database(struct ctl *, const struct arguments *);
 
 /* ctl_store_failed(ctl): take the store's failure over; returns -1. */
 int ctl_store_failed(struct ctl *);
+
+/* ctl_exit_code(kind): what notifyctl ends with after a failure. */
+int ctl_exit_code(enum failure_kind);
 
 /* ctl_no_memory(ctl): returns -1. */
 int ctl_no_memory(struct ctl *);

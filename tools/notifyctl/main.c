@@ -107,6 +107,13 @@ static const struct command commands[] = {
     {"explain", "[FILE] [--sender ADDR] [--recipient ADDR]...",
 	"what the milter would do to this message; nothing is sent", "fR", 0, 1,
 	NEEDS_SETTINGS, explain_message},
+    {"requeue", "QUEUEID... [--again]",
+	"submit a held message anew, so that it is decided anew, and drop the "
+	"held one",
+	"A", 1, MANY, NEEDS_SETTINGS, requeue_messages},
+    {"trace", "QUEUEID [--log FILE]... [--journal FOLDER]",
+	"what was decided for a message, and what became of each copy", "LJ", 1,
+	1, NEEDS_SETTINGS, trace_message},
     {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
     {"stats", "", "what the milter and notify-telegram have counted", "", 0, 0,
 	NEEDS_SETTINGS, stats_show},
@@ -138,6 +145,9 @@ static const struct option long_options[] = {
     {"sender", required_argument, NULL, 'f'},
     {"png", required_argument, NULL, 'p'},
     {"recipient", required_argument, NULL, 'R'},
+    {"again", no_argument, NULL, 'A'},
+    {"log", required_argument, NULL, 'L'},
+    {"journal", required_argument, NULL, 'J'},
     {NULL, 0, NULL, 0},
 };
 
@@ -151,7 +161,6 @@ struct call {
 };
 
 static void open_descriptors(void);
-static int exit_code(enum failure_kind);
 static void fail(struct call *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4) __attribute__((noreturn));
 static void help(void);
@@ -181,8 +190,8 @@ open_descriptors(void)
 	close(fd);
 }
 
-static int
-exit_code(enum failure_kind kind)
+int
+ctl_exit_code(enum failure_kind kind)
 {
 	switch (kind) {
 	case FAILURE_NONE:
@@ -217,8 +226,8 @@ fail(struct call *call, enum failure_kind kind, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		err(EX_OSERR, NULL);
 	va_end(ap);
-	output_error(call->ctl.json, exit_code(kind), text);
-	exit(exit_code(kind));
+	output_error(call->ctl.json, ctl_exit_code(kind), text);
+	exit(ctl_exit_code(kind));
 }
 
 static void
@@ -274,6 +283,15 @@ take_option(struct call *call, int letter)
 	case 'p':
 		a->png = optarg;
 		break;
+	case 'A':
+		a->again = true;
+		break;
+	case 'L':
+		a->logs[a->nlogs++] = optarg;
+		break;
+	case 'J':
+		a->journal = optarg;
+		break;
 	case 'R':
 		a->recipients[a->nrecipients++] = optarg;
 		break;
@@ -289,7 +307,8 @@ read_options(struct call *call, int argc, char **argv)
 	int c, i;
 
 	call->args.recipients = calloc((size_t)argc + 1, sizeof(char *));
-	if (call->args.recipients == NULL)
+	call->args.logs = calloc((size_t)argc + 1, sizeof(char *));
+	if (call->args.recipients == NULL || call->args.logs == NULL)
 		err(EX_OSERR, NULL);
 	/* So that an error in the options is said in JSON too. */
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -565,9 +584,9 @@ main(int argc, char **argv)
 	mailer_start();
 	rc = run(&call);
 	if (rc != 0) {
-		output_error(ctl->json, exit_code(ctl->failure.kind),
+		output_error(ctl->json, ctl_exit_code(ctl->failure.kind),
 		    failure_text(&ctl->failure));
-		rc = exit_code(ctl->failure.kind);
+		rc = ctl_exit_code(ctl->failure.kind);
 	} else {
 		if ((call.command->needs == NEEDS_WRITE &&
 			!call.args.dry_run) ||
@@ -586,5 +605,6 @@ main(int argc, char **argv)
 	arena_free(ctl->arena);
 	failure_clear(&ctl->failure);
 	free(call.args.recipients);
+	free(call.args.logs);
 	return (rc);
 }

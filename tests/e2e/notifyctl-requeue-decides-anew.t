@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""notifyctl requeue: a held message is decided as if it came only now, with
+the envelope and the content that it came with."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import itertools  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case, marker, message  # noqa: E402
+from requeue import anew, hold, requeue, run  # noqa: E402
+from roster import (ANN, BALANCE, BILL, OLGA,  # noqa: E402
+                    SERVICES, STRANGER)
+from smtp import crlf  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+TEAM, ARCHIVE = "team@x.example", "archive@x.example"
+
+
+numbers = itertools.count(1)
+
+
+def decided(title, *members):
+    """A case with the name of a category that is unknown, and a function that
+    makes it one that MEMBERS of acme, and the owner, get."""
+    def register(function):
+        @case(title)
+        def _(lab):
+            bad = f"Alarms {next(numbers)}"
+
+            def mend():
+                lab.notifyctl("category", "add", bad.replace(" ", "-").lower(),
+                              "--title", bad)
+                if members:
+                    lab.notifyctl("subscribe", "acme", bad, *members,
+                                  as_=OLGA)
+            function(lab, bad, mend)
+    return register
+
+
+@decided("a category that was made meanwhile: exactly the entitled get it", ANN)
+def _(lab, bad, mend):
+    result = hold(lab, [BILL, "acme@accounts.example", STRANGER], bad)
+    mend()
+    new = anew(lab, result)
+    same(result.recipients(), [ANN, OLGA], "recipients")
+    summary = lab.milter.summary(new)
+    same((summary["verdict"], summary["dropped"]), ("deliver", "2"),
+         summary["line"])
+
+
+@case("an account that was made meanwhile: its people get it")
+def _(lab):
+    result = hold(lab, ["x@gamma.example"], BALANCE, "gamma")
+    lab.notifyctl("account", "add", "gamma", "--owner", "otto@gamma.example")
+    anew(lab, result)
+    same(result.recipients(), ["otto@gamma.example"], "recipients")
+    lab.notifyctl("account", "remove", "gamma")
+
+
+@case("what still cannot be decided is held again, and it is said")
+def _(lab):
+    result = hold(lab, [ANN])
+    done = requeue(lab, result.qid)
+    contains(done.out, "which is held again", f"{done}")
+    same(done.code, 0, "exit")
+    (new,) = lab.postfix.held()
+    contains(done.out, f"submitted anew as {new},", f"{done}")
+    lab.postfix.tool("postsuper", "-d", new)
+    same(result.recipients(), [], "recipients")
+
+
+@decided("the null sender stays the null sender", ANN)
+def _(lab, bad, mend):
+    result = hold(lab, [ANN], bad, sender="")
+    mend()
+    anew(lab, result)
+    (copy,) = result.transactions()
+    same((copy.sender, copy.addresses), ("", [ANN]), "envelope")
+
+
+@decided("an alias is given as an alias: each member gets one copy", ANN)
+def _(lab, bad, mend):
+    lab.milter.settings(unknown_recipients="keep")
+    result = hold(lab, [TEAM, ANN], bad)
+    mend()
+    anew(lab, result)
+    same(result.recipients(), sorted([ANN, "a1@x.example", "a2@x.example",
+                                      ARCHIVE]), "recipients")
+
+
+@decided("who is not entitled does not get it, given as a bare name either",
+         ANN)
+def _(lab, bad, mend):
+    result = hold(lab, ["ann", "bill", '"mia"@acme.example'], bad,
+                  submit=lab.sendmail)
+    mend()
+    anew(lab, result)
+    same(result.recipients(), [ANN], "recipients")
+
+
+@decided("a quoted name and names in other scripts arrive as they are")
+def _(lab, bad, mend):
+    lab.milter.settings(unknown_recipients="keep")
+    names = ['"a b"@x.example', '"\\"\\\\"@x.example', "jürgen@x.example"]
+    result = hold(lab, names, bad, sender="söndre@x.example", options="SMTPUTF8")
+    mend()
+    anew(lab, result)
+    (copy,) = result.transactions()
+    same(sorted(copy.addresses), sorted(names), "recipients")
+    same((copy.sender, "SMTPUTF8" in copy.options), ("söndre@x.example", True),
+         "sender")
+
+
+@decided("each recipient keeps NOTIFY and ORCPT, the message RET and ENVID")
+def _(lab, bad, mend):
+    lab.milter.settings(unknown_recipients="keep")
+    given = {"n@x.example": {"NOTIFY": "NEVER"},
+             "d@x.example": {"NOTIFY": "FAILURE,DELAY",
+                             "ORCPT": "rfc822;o+2Bp@y.example"},
+             "s@x.example": {"NOTIFY": "SUCCESS"}}
+    result = hold(lab, [(a, " ".join(f"{k}={v}" for k, v in o.items()))
+                        for a, o in given.items()], bad,
+                  options="RET=HDRS ENVID=Q+2B+3D7")
+    mend()
+    anew(lab, result)
+    (copy,) = result.transactions()
+    same((copy.options.get("RET"), copy.options.get("ENVID")),
+         ("HDRS", "Q+2B+3D7"), "of the message")
+    for address, options in copy.rcpts:
+        want = {"ORCPT": f"rfc822;{address}", **given[address]}
+        same({k: options.get(k) for k in want}, want, f"of {address}")
+        same("NOTIFY" in options, True, f"NOTIFY of {address}")
+
+
+@decided("the sender is told that an alias was expanded, if it asked for that")
+def _(lab, bad, mend):
+    lab.milter.settings(unknown_recipients="keep")
+    result = hold(lab, [(TEAM, "NOTIFY=SUCCESS")], bad)
+    mend()
+    new = anew(lab, result)
+    lab.until(lambda: f"{new}: sender delivery status notification"
+              in lab.postfix.text(), "the notification")
+
+
+@decided("the content stays byte for byte", ANN)
+def _(lab, bad, mend):
+    mark = marker()
+    body = (b"caf\xc3\xa9 \xff\xfe \x00 \x01\n.\n..\n.dot\n" + b"x" * 5000
+            + b"\n" + b"y" * 2048 + b"\n\n\nFrom me\n>From you\n end")
+    data = message(mark, bad, body=body, headers=(
+        "X-Empty:", "X-Long: " + "z" * 2500, "Received: from a by b; x"))
+    result = hold(lab, [ANN], bad, data=data, mark=mark, options="BODY=8BITMIME")
+    mend()
+    anew(lab, result)
+    (copy,) = result.transactions()
+    true(copy.data.endswith(crlf(data) + b"\r\n"), "the message as sent")
+    head = copy.data[:-len(crlf(data) + b"\r\n")]
+    same([line for line in head.splitlines() if line[:1] not in b" \t"
+          and not line.startswith(b"Received: ")], [], "more headers")
+    same(copy.options.get("BODY"), "8BITMIME", "BODY")
+
+
+@case("a message that was decided, and is held: those who were removed are "
+      "back, those who were added are not")
+def _(lab):
+    lab.receiver.refuse = lambda _: "450 4.2.0 not now"
+    try:
+        result = lab.send([BILL, "acme@accounts.example", TEAM], SERVICES)
+        lab.until(lambda: "status=deferred" in lab.postfix.text(), "deferred")
+        lab.postfix.tool("postsuper", "-h", result.qid)
+        true(result.held(), "held")
+    finally:
+        del lab.receiver.refuse
+    lab.notifyctl("subscribe", "acme", SERVICES, BILL, as_=OLGA)
+    lab.notifyctl("unsubscribe", "acme", SERVICES, "adam@acme.example",
+                  "--confirm", "adam@acme.example", as_=OLGA)
+    anew(lab, result)
+    same(result.recipients(), sorted([ARCHIVE, BILL, OLGA]), "recipients")
+
+
+@decided("several at once: each has its line, the exit is the first failure's",
+         ANN)
+def _(lab, bad, mend):
+    one, two = hold(lab, [ANN], bad), hold(lab, [ANN], bad)
+    mend()
+    done = requeue(lab, one.qid, "NOSUCH", "no/id", two.qid)
+    same(done.code, 67, f"{done}")
+    same([line.split(":")[0] for line in done.out.splitlines()],
+         [one.qid, two.qid], "lines of those that went")
+    same(len(done.err.splitlines()), 2, "lines of those that did not")
+    for result in (one, two):
+        same(result.recipients(), [ANN], "recipients")
+
+
+@decided("--json: one document with both ids, and with each failure", ANN)
+def _(lab, bad, mend):
+    result = hold(lab, [ANN], bad)
+    mend()
+    done = run(lab, "--json", "requeue", "NOSUCH", result.qid)
+    first, second = done.document["messages"]
+    same((first["queue_id"], first["new_id"], first["code"]),
+         ("NOSUCH", "", 67), "the one that is not there")
+    contains(first["message"], "not in the queue", "its message")
+    lab.postfix.settle()
+    same((second["queue_id"], second["code"]), (result.qid, 0), "the other")
+    same(lab.milter.summary(second["new_id"])["verdict"], "deliver",
+         "verdict on the new one")
+
+
+@decided("the mail log names both ids in one line", ANN)
+def _(lab, bad, mend):
+    result = hold(lab, [ANN], bad)
+    mend()
+    new = anew(lab, result)
+    contains(lab.postfix.text(), f"{result.qid}: requeued as {new}\n",
+             "the mail log")
+
+
+lab.run(main={
+    "myorigin": "acme.example", "smtp_line_length_limit": "0",
+    "virtual_alias_maps": "inline:{ {team@x.example=a1@x.example,a2@x.example}"
+                          " }",
+    "recipient_bcc_maps": f"inline:{{ {{{TEAM}={ARCHIVE}}} }}"})

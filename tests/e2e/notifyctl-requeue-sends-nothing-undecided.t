@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""notifyctl requeue: where it is not sure that the milter decides, it submits
+nothing, says why, and the message stays held."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import pwd  # noqa: E402
+import shutil  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case, program  # noqa: E402
+from postfix import LISTENERS  # noqa: E402
+from requeue import hold, refused, requeue, run, settings  # noqa: E402
+from roster import ANN, BEA, OLGA, SERVICES  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+# Every listener gets its milters from main.cf, or has them as the case says.
+LISTENERS.clear()
+LISTENERS.update({"smtp": ("127.0.0.1", "smtpd_peername_lookup=no")})
+
+
+def listener(words):
+    LISTENERS["smtp"] = ("127.0.0.1", words)
+
+
+@case("a message that is not in the queue")
+def _(lab):
+    done = requeue(lab, "4NotThere")
+    same((done.code, done.line), (67, "4NotThere is not in the queue; \"mailq\""
+                                  " shows what is"), f"{done}")
+
+
+@case("a message that waits in the deferred queue")
+def _(lab):
+    lab.receiver.refuse = lambda _: "450 4.2.0 not now"
+    try:
+        result = lab.send([ANN], SERVICES)
+        lab.until(lambda: f"{result.qid}: to=" in lab.postfix.text(),
+                  "deferred")
+        done = requeue(lab, result.qid)
+    finally:
+        del lab.receiver.refuse
+    same(done.code, 67, f"{done}")
+    contains(done.line, "queue, not held; expected a message", f"{done}")
+
+
+@case("a message without a tag, held by somebody else")
+def _(lab):
+    lab.receiver.refuse = lambda _: "450 4.2.0 not now"
+    result = lab.send([ANN])
+    lab.postfix.tool("postsuper", "-h", result.qid)
+    del lab.receiver.refuse
+    refused(lab, 65, result, "has no X-Notify-Category, so there is nothing")
+
+
+@case("a message that some have got already")
+def _(lab):
+    lab.receiver.refuse = lambda a: "450 4.2.0 no" if a == OLGA else None
+    result = lab.send([BEA, OLGA], SERVICES)
+    lab.until(lambda: "status=deferred" in lab.postfix.text()
+              and lab.receiver.copies(result.mark), "deferred")
+    lab.postfix.tool("postsuper", "-h", result.qid)
+    del lab.receiver.refuse
+    true(result.held(), "held")
+    done = requeue(lab, result.qid)
+    same(done.code, 65, f"{done}")
+    contains(done.line, "has been delivered to some already (1)", f"{done}")
+    same(result.recipients(), [BEA], "who has got it")
+
+
+@case("smtpd_milters lacks the milter: the line to put is said")
+def _(lab):
+    result = hold(lab, [ANN])
+    path = lab.milter.postfix_socket()
+    for value, want in (("", path), ("inet:127.0.0.1:1", path
+                                     + ", inet:127.0.0.1:1")):
+        with settings(lab, smtpd_milters=value):
+            refused(lab, 78, result,
+                    f"expected: postconf -e 'smtpd_milters = {want}'")
+
+
+@case("the listener itself leaves the milter out")
+def _(lab):
+    result = hold(lab, [ANN])
+    for words, says in (
+            ("smtpd_milters=", "does not name the milter"),
+            ("receive_override_options=no_milters", "has no_milters"),
+            ("milter_default_action=accept", "milter_default_action ="),
+            ("smtpd_tls_security_level=encrypt", "asks for TLS")):
+        listener(words)
+        try:
+            with settings(lab):
+                refused(lab, 78, result, says)
+        finally:
+            listener("smtpd_peername_lookup=no")
+
+
+@case("Postfix would go on without the milter")
+def _(lab):
+    result = hold(lab, [ANN])
+    with settings(lab, milter_default_action="accept"):
+        refused(lab, 78, result, "expected: postconf -e "
+                "'milter_default_action = tempfail'")
+    milters = f"{{ {lab.milter.postfix_socket()}, default_action=accept }}"
+    with settings(lab, smtpd_milters=milters):
+        refused(lab, 78, result, "milter_default_action = tempfail")
+
+
+@case("smtpd_milter_maps takes the milter from this machine's clients")
+def _(lab):
+    result = hold(lab, [ANN])
+    path = os.path.join(lab.folder, "exempt")
+    with open(path, "w") as out:
+        out.write("127.0.0.0/8 DISABLE\n")
+    with settings(lab, smtpd_milter_maps=f"cidr:{path}"):
+        refused(lab, 78, result, "smtpd_milter_maps has a rule for 127.0.0.1")
+    with settings(lab, smtpd_milter_maps=f"cidr:{path}.nosuch"):
+        refused(lab, 78, result, "nosuch")
+
+
+@case("trusted_clients lacks this machine: the tag would not be honoured")
+def _(lab):
+    result = hold(lab, [ANN])
+    lab.milter.settings(trusted_clients="192.0.2.1")
+    refused(lab, 78, result, "trusted_clients in " + lab.milter.file
+            + " lacks 127.0.0.1")
+
+
+@case("monitor = yes: nothing would be changed")
+def _(lab):
+    result = hold(lab, [ANN])
+    lab.milter.settings(monitor="yes")
+    refused(lab, 78, result, "expected monitor = no")
+
+
+@case("the milter is away: Postfix refuses, and it may be tried again")
+def _(lab):
+    result = hold(lab, [ANN])
+    lab.milter.kill()
+    try:
+        refused(lab, 75, result, "451 4.7.1")
+    finally:
+        lab.milter.start()
+    same(requeue(lab, result.qid).code, 0, "with the milter back")
+
+
+@case("the database is away: the milter defers, and it may be tried again")
+def _(lab):
+    result = hold(lab, [ANN])
+    with lab.database_away():
+        line = refused(lab, 75, result, "451 4.")
+    contains(line, f"{result.qid} is still held", "the line")
+    same(requeue(lab, result.qid).code, 0, "with the database back")
+
+
+@case("bad_tag = reject: the milter refuses, and the message stays held")
+def _(lab):
+    result = hold(lab, [ANN])
+    lab.milter.settings(bad_tag="reject")
+    refused(lab, 65, result, "550 5.7.1")
+
+
+@case("Postfix refuses a recipient: it is named, and nobody gets it")
+def _(lab):
+    result = hold(lab, [ANN, "gone@x.example"], submit=lab.sendmail)
+    refused(lab, 65, result, "RCPT TO:<gone@x.example> with \"554 5.7.1")
+
+
+@case("Postfix does not run")
+def _(lab):
+    result = hold(lab, [ANN])
+    address = lab.postfix.addresses["smtp"]
+    lab.postfix.addresses["smtp"] = ("127.0.0.1", 1)
+    try:
+        with settings(lab):
+            refused(lab, 74, result, "Postfix does not answer at 127.0.0.1 "
+                    "port 1: Connection refused")
+    finally:
+        lab.postfix.addresses["smtp"] = address
+
+
+@case("Postfix's settings cannot be read")
+def _(lab):
+    result = hold(lab, [ANN])
+    refused(lab, 78, result, "/nosuch/main.cf",
+            env={"MAIL_CONFIG": lab.folder + "/nosuch"})
+
+
+@case("whoever is not root is told so")
+def _(lab):
+    result = hold(lab, [ANN])
+    path = os.path.join(lab.folder, "notifyctl")
+    shutil.copy(program("notifyctl"), path)
+    entry = pwd.getpwnam("nobody")
+    line = refused(lab, 77, result, "run it as root", user=entry.pw_uid,
+                   path=path)
+    contains(line, "requeue reads", "the line")
+
+
+@case("what is no queue id is never given to postsuper")
+def _(lab):
+    result = hold(lab, [ANN])
+    for word in ("ALL", "-", "", "../x", "a b", "x" * 65, "-d"):
+        done = run(lab, "requeue", "--", word)
+        same(done.code, 64, f"{done}")
+        contains(done.line, "is no queue id", f"{done}")
+    true(result.held(), "still held")
+
+
+lab.run(main={"smtpd_milters": "$non_smtpd_milters",
+              "smtpd_recipient_restrictions":
+              "check_recipient_access inline:{gone@x.example=REJECT}"},
+        allow="database")

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""notifyctl requeue: whatever comes between, a message is neither lost nor
+submitted twice, and what is to be done by hand is said."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import socket  # noqa: E402
+import threading  # noqa: E402
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from requeue import anew, hold, refused, requeue, settings, tool  # noqa: E402
+from roster import ANN, BALANCE, OLGA  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+BOTH = sorted([ANN, OLGA])
+
+
+def later(lab):
+    """A message to BOTH that is held only because its account was not there."""
+    lab.notifyctl("account", "remove", "delta", check=False)
+    result = hold(lab, ["x@delta.example"], BALANCE, "delta")
+    lab.notifyctl("account", "add", "delta", "--owner", OLGA)
+    lab.notifyctl("user", "add", "delta", ANN)
+    lab.notifyctl("subscribe", "delta", BALANCE, ANN, as_=OLGA)
+    return result
+
+
+@contextlib.contextmanager
+def server(lab, ends=b""):
+    """An SMTP server that takes everything, and answers the end of the message
+    with ENDS, or hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    with listening.accept()[0] as one:
+                        talk(one)
+
+        def talk(one):
+            lines = one.makefile("rb")
+            one.sendall(b"220 hello\r\n")
+            data = False
+            for line in lines:
+                if data:
+                    if line == b".\r\n":
+                        if not ends:
+                            return
+                        one.sendall(ends)
+                        data = False
+                elif line.startswith(b"EHLO"):
+                    one.sendall(b"250-x\r\n250-8BITMIME\r\n250 DSN\r\n")
+                else:
+                    data = line.startswith(b"DATA")
+                    one.sendall(b"354 go\r\n" if data else b"250 2.0.0 Ok\r\n")
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        real = lab.postfix.addresses["smtp"]
+        others = dict(lab.postfix.addresses)
+        lab.postfix.addresses.clear()
+        lab.postfix.addresses["smtp"] = listening.getsockname()
+        try:
+            with settings(lab):
+                yield
+        finally:
+            lab.postfix.addresses.clear()
+            lab.postfix.addresses.update(others)
+            same(lab.postfix.addresses["smtp"], real, "the listener")
+            lab.postfix.write_settings()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+@case("five at once: one submits it, the others say that somebody does")
+def _(lab):
+    for _ in range(3):
+        result, done = later(lab), [None] * 5
+
+        def one(i, result=result, done=done):
+            done[i] = requeue(lab, result.qid)
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        same(sorted(d.code == 0 for d in done), [False] * 4 + [True],
+             f"who has done it: {done}")
+        for other in done:
+            true(other.code in (0, 67, 75), f"{other}")
+        same(result.recipients(), BOTH, "recipients")
+
+
+@case("killed after the submission: the next requeue only drops the held one")
+def _(lab):
+    result = later(lab)
+    with tool(lab, "postsuper", "kill -9 $PPID\n"):
+        same(requeue(lab, result.qid).code, -9, "exit")
+    true(result.held(), "the held one is still there")
+    same(result.recipients(), BOTH, "recipients")
+    done = requeue(lab, result.qid)
+    same(done.code, 0, f"{done}")
+    contains(done.out, "submitted anew by an earlier requeue as ", f"{done}")
+    true(not result.held(), "the held one is dropped")
+    same(result.recipients(), BOTH, "recipients")
+
+
+@case("postsuper fails: what happened and what to type is said")
+def _(lab):
+    result = later(lab)
+    with tool(lab, "postsuper", "echo 'postsuper: fatal: no luck' >&2; "
+              "exit 1\n"):
+        done = requeue(lab, result.qid)
+    same(done.code, 74, f"{done}")
+    config = lab.postfix.config
+    for part in (f"{result.qid} was submitted anew as ", "no luck",
+                 "do not release it, drop it: "
+                 f"postsuper -c {config} -d {result.qid} hold"):
+        contains(done.line, part, f"{done}")
+    true(result.held(), "the held one is still there")
+    anew(lab, result)
+    same(result.recipients(), BOTH, "recipients")
+
+
+@case("postsuper says that it is done and is not: it is noticed")
+def _(lab):
+    result = later(lab)
+    with tool(lab, "postsuper", "exit 0\n"):
+        done = requeue(lab, result.qid)
+    same(done.code, 74, f"{done}")
+    contains(done.line, "could not be dropped", f"{done}")
+    anew(lab, result)
+
+
+@case("somebody releases the held one meanwhile: that is said")
+def _(lab):
+    result = later(lab)
+    with tool(lab, "postsuper", f"REAL -H {result.qid}; exec REAL \"$@\"\n"):
+        done = requeue(lab, result.qid)
+    same(done.code, 74, f"{done}")
+    contains(done.line, "somebody has released the held one meanwhile",
+             f"{done}")
+
+
+@case("killed before the end of the submission: nothing was submitted")
+def _(lab):
+    result = later(lab)
+    with tool(lab, "postcat", "kill -9 $PPID\n"):
+        same(requeue(lab, result.qid).code, -9, "exit")
+    same((result.held(), result.recipients()), (True, []), "held, got it")
+    anew(lab, result)
+    same(result.recipients(), BOTH, "recipients")
+
+
+@case("no answer to the end of the message: both ways out are said, and the "
+      "next requeue does not try by itself")
+def _(lab):
+    result = later(lab)
+    with server(lab):
+        line = refused(lab, 74, result, "not known whether it took "
+                       + result.qid)
+        for part in (f"message-id=<{result.mark}@example.org>",
+                     f"-d {result.qid} hold\"",
+                     f"\"notifyctl requeue --again {result.qid}\""):
+            contains(line, part, "the line")
+    refused(lab, 65, result, "an earlier requeue of " + result.qid)
+    anew(lab, result, "--again")
+    same(result.recipients(), BOTH, "recipients")
+
+
+@case("the end of the message is refused: it may be tried again at once")
+def _(lab):
+    result = later(lab)
+    with server(lab, b"452 4.3.1 disk full\r\n"):
+        refused(lab, 75, result, "452 4.3.1 disk full")
+    anew(lab, result)
+    same(result.recipients(), BOTH, "recipients")
+
+
+@case("an answer without a queue id: none is made up")
+def _(lab):
+    result = later(lab)
+    with server(lab, b"250 2.0.0 thanks\r\n"):
+        done = requeue(lab, result.qid)
+    same((done.code, done.out), (0, f"{result.qid}: submitted anew, under an "
+         "id that Postfix did not tell; the held one is dropped\n"), f"{done}")
+    true(not result.held(), "the held one is dropped")
+
+
+@case("a key pressed while it is submitted: that one is done and said, no "
+      "other is begun")
+def _(lab):
+    result, other = later(lab), hold(lab, [ANN])
+    with tool(lab, "postsuper", 'kill -INT $PPID; kill -TERM $PPID; '
+              'exec REAL "$@"\n'):
+        done = requeue(lab, result.qid, other.qid)
+    same(done.code, 75, f"{done}")
+    contains(done.out, f"{result.qid}: submitted anew", f"{done}")
+    contains(done.line, f"interrupted before {other.qid}", f"{done}")
+    same((result.held(), result.recipients()), (False, BOTH), "held, got it")
+    true(other.held(), "the other is held")
+
+
+lab.run()

@@ -1,0 +1,379 @@
+#!/usr/bin/env python3
+"""notifyctl trace: the mail log may have any usual form and place, and
+anything may stand in it."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import gzip  # noqa: E402
+import subprocess  # noqa: E402
+import time  # noqa: E402
+
+import ctl  # noqa: E402
+from ctl import NOBODY, case, needs_root  # noqa: E402
+from tap import Skip, contains, lacks, same, true  # noqa: E402
+
+QID = "4jYGXP5YkLz1d61F"
+REMOTE = "/lib/systemd/systemd-journal-remote"
+
+
+def life(qid=QID, rcpt="ann@acme.example", name="postfix", sender="s@x.example",
+         milter=True):
+    """The lines of a message that was kept for one recipient: (program,
+    text)."""
+    lines = [
+        (f"{name}/smtpd", f"{qid}: client=old.example[192.0.2.7]"),
+        (f"{name}/cleanup", f"{qid}: message-id=<m@x.example>"),
+        ("notify-milter", f"{qid}: category=services account=acme kept=1 "
+         "added=0 dropped=0 mirrored=0 verdict=deliver"),
+        (f"{name}/qmgr", f"{qid}: from=<{sender}>, size=9, nrcpt=1 (queue"
+         " active)"),
+        (f"{name}/smtp", f"{qid}: to=<{rcpt}>, relay=mx.example[192.0.2.9]:25,"
+         " delay=0.1, delays=0/0/0/0.1, dsn=2.0.0, status=sent (250 2.0.0 Ok)"),
+        (f"{name}/qmgr", f"{qid}: removed")]
+    return lines if milter else lines[:2] + lines[3:]
+
+
+def stamp(at, form):
+    """The time AT at the beginning of a line."""
+    if form == "traditional":
+        day = time.localtime(at).tm_mday
+        return time.strftime(f"%b {day:2} %H:%M:%S ", time.localtime(at))
+    if form == "rfc3339":
+        return time.strftime("%Y-%m-%dT%H:%M:%S.123456+02:00 ",
+                             time.gmtime(at + 7200))
+    if form == "utc":
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime(at))
+    raise ValueError(form)
+
+
+def text(lines, at, form="traditional"):
+    """LINES as a log has them, one a second from AT on."""
+    return "".join(f"{stamp(at + i, form)}relay {program}[{100 + i}]: {said}\n"
+                   for i, (program, said) in enumerate(lines))
+
+
+def log(ctl, content, name="mail.log", opened=open):
+    path = os.path.join(ctl.folder, name)
+    with opened(path, "wb") as out:
+        out.write(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def trace(ctl, *paths, qid=QID):
+    """The document on QID from the logs at PATHS."""
+    return ctl.json("trace", qid,
+                    *(word for path in paths for word in ("--log", path)))
+
+
+def delivered(found, at=None):
+    """FOUND must tell of life()."""
+    message, = found["messages"]
+    same((message["queue_id"], message["sender"], message["verdict"],
+          message["state"]), (QID, "s@x.example", "deliver", "done"),
+         "the message")
+    row, = found["recipients"]
+    same((row["recipient"], row["decision"], row["outcome"], row["detail"]),
+         ("ann@acme.example", "kept", "sent", "250 2.0.0 Ok"), "its copy")
+    if at is not None:
+        same((message["arrived"], row["at"]),
+             tuple(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at + i))
+                   for i in (0, 4)), "when")
+
+
+@case("each kind of timestamp says when")
+def _(ctl):
+    at = int(time.time()) - 3600
+    for form in ("traditional", "rfc3339", "utc"):
+        delivered(trace(ctl, log(ctl, text(life(), at, form))), at)
+
+
+@case("a timestamp without a year is of the year in which the file was written")
+def _(ctl):
+    at = int(time.mktime((2020, 12, 31, 23, 59, 58, 0, 0, -1)))
+    path = log(ctl, text(life(), at))
+    os.utime(path, (at + 86400 * 20,) * 2)      # in January
+    delivered(trace(ctl, path), at)
+    at = int(time.mktime((2020, 2, 29, 12, 0, 0, 0, 0, -1)))
+    path = log(ctl, text(life(), at))
+    os.utime(path, (int(time.mktime((2022, 5, 1, 0, 0, 0, 0, 0, -1))),) * 2)
+    delivered(trace(ctl, path), at)
+
+
+@case("what our programs say on standard error has no time and is read")
+def _(ctl):
+    at = int(time.time()) - 3600
+    milter = [said for said in life() if said[0] == "notify-milter"]
+    one = log(ctl, text(life(milter=False), at))
+    two = log(ctl, "".join(f"{program}[7]: {said}\n"
+                           for program, said in milter), "milter.log")
+    for paths in ((one, two), (two, one)):
+        delivered(trace(ctl, *paths))
+
+
+@case("a compressed log, and one that is cut off in the middle")
+def _(ctl):
+    at = int(time.time()) - 3600
+    path = log(ctl, text(life(), at), "mail.log.2.gz", gzip.open)
+    delivered(trace(ctl, path), at)
+    with open(path, "rb") as file:
+        data = file.read()
+    found = trace(ctl, log(ctl, data[:len(data) // 2], "half.gz"),
+                  log(ctl, text(life(), at)))
+    delivered(found)
+
+
+@case("lines spread over rotated logs, in any order of files")
+def _(ctl):
+    at = int(time.time()) - 3600
+    lines = text(life(), at).splitlines(True)
+    paths = [log(ctl, "".join(lines[:2]), "1", gzip.open),
+             log(ctl, "".join(lines[2:5]), "2"),
+             log(ctl, "".join(lines[5:]), "3")]
+    for order in (paths, paths[::-1]):
+        delivered(trace(ctl, *order), at)
+
+
+@case("without options it reads Postfix's maillog_file and what was rotated")
+def _(ctl):
+    at = int(time.time()) - 3600
+    os.makedirs(os.path.join(ctl.folder, "etc"), exist_ok=True)
+    log(ctl, f"maillog_file = {ctl.folder}/own.log\n", "etc/main.cf")
+    lines = text(life(), at).splitlines(True)
+    log(ctl, "".join(lines[:3]), "own.log.1.gz", gzip.open)
+    log(ctl, "".join(lines[3:5]), "own.log-20260101")
+    path = log(ctl, "".join(lines[5:]), "own.log")
+    found = ctl.json("trace", QID,
+                     env={"MAIL_CONFIG": os.path.join(ctl.folder, "etc")})
+    delivered(found, at)
+    true({"source": path} in found["sources"], f"{found['sources']}")
+
+
+@case("another syslog_name, and several parts in it")
+def _(ctl):
+    for name in ("postfix-out", "postfix/submission", "mta-7"):
+        delivered(trace(ctl, log(ctl, text(life(name=name), 1700000000))))
+
+
+@case("an id that served again: the newest message is told of, and that there "
+      "were others")
+def _(ctl):
+    qid, at = "A1B2C3D4E5", int(time.time()) - 9000
+    lines = text(life(qid, "old@x.example"), at) \
+        + text(life(qid, "older@x.example"), at + 60) \
+        + text(life(qid, "new@x.example"), at + 120)
+    found = trace(ctl, log(ctl, lines), qid=qid)
+    same([row["recipient"] for row in found["recipients"]], ["new@x.example"],
+         "recipients")
+    same(found["messages"][0]["earlier"], 2, "earlier")
+    contains(ctl.ok("trace", qid, "--log", log(ctl, lines)).out,
+             "2 earlier messages had the same id", "for people")
+
+
+@case("a message of that id that another one named is the one of that time")
+def _(ctl):
+    at = int(time.time()) - 9000
+    lines = text([("postfix/smtpd", f"{QID}: client=a[192.0.2.1]"),
+                  ("postfix/smtp", f"{QID}: to=<f@x.example>, relay=127.0.0.1"
+                   "[127.0.0.1]:10024, delay=1, delays=0/0/0/1, dsn=2.0.0, "
+                   "status=sent (250 2.0.0 Ok: queued as 0123456789)")], at)
+    lines += text(life("0123456789", "right@x.example"), at) \
+        + text(life("0123456789", "wrong@x.example"), at + 5000)
+    found = trace(ctl, log(ctl, lines))
+    same([(row["queue_id"], row["recipient"]) for row in found["recipients"]],
+         [(QID, "f@x.example"), ("0123456789", "right@x.example")],
+         "recipients")
+
+
+@case("a message handed on to the same Postfix is followed, once, in circles "
+      "too; an id of another host is not")
+def _(ctl):
+    def hop(qid, to):
+        return [("postfix/smtpd", f"{qid}: client=a[192.0.2.1]"),
+                ("postfix/smtp", f"{qid}: to=<f@x.example>, relay=127.0.0.1"
+                 "[127.0.0.1]:10024, delay=1, delays=0/0/0/1, dsn=2.0.0, "
+                 f"status=sent (250 2.0.0 Ok: queued as {to})")]
+    lines = hop(QID, "BBBBBBBBBB") + hop("BBBBBBBBBB", "CCCCCCCCCC") \
+        + hop("CCCCCCCCCC", QID)
+    found = trace(ctl, log(ctl, text(lines, 1700000000)))
+    same([(m["queue_id"], m["relation"], m["of"]) for m in found["messages"]],
+         [(QID, "", ""), ("BBBBBBBBBB", "handed on as", QID),
+          ("CCCCCCCCCC", "handed on as", "BBBBBBBBBB")], "messages")
+    found = trace(ctl, log(ctl, text(hop(QID, "0OTHERHOST"), 1700000000)))
+    same(len(found["messages"]), 1, "messages")
+
+
+@case("an id of another host that served here at another time is not followed")
+def _(ctl):
+    at = int(time.time()) - 90000
+    lines = life()
+    lines[4] = (lines[4][0], lines[4][1].replace(
+        "250 2.0.0 Ok", "250 2.0.0 Ok: queued as 0123456789"))
+    path = log(ctl, text(life("0123456789"), at) + text(lines, at + 80000))
+    same(len(trace(ctl, path)["messages"]), 1, "messages")
+
+
+@case("many copies handed on as one, and one as another: both are followed")
+def _(ctl):
+    def to(number, qid):
+        return ("postfix/smtp", f"{QID}: to=<{number}@x.example>, relay=a, "
+                f"delay=1, status=sent (250 2.0.0 Ok: queued as {qid})")
+    lines = life()[:2] + [to(i, "BBBBBBBBBB") for i in range(200)] \
+        + [to(200, "CCCCCCCCCC")]
+    path = log(ctl, text(lines, 1700000000)
+               + text(life("BBBBBBBBBB"), 1700000000)
+               + text(life("CCCCCCCCCC"), 1700000000))
+    found = trace(ctl, path)
+    same([m["queue_id"] for m in found["messages"]],
+         [QID, "BBBBBBBBBB", "CCCCCCCCCC"], "messages")
+
+
+@case("more messages than can be told of: that is said")
+def _(ctl):
+    lines = life()[:2]
+    for i in range(100):
+        lines += [("postfix/smtpd", f"ID{i:06}: client=a[192.0.2.1]"),
+                  ("postfix/smtp", f"{QID}: to=<{i}@x.example>, relay=a, "
+                   f"delay=1, status=sent (250 Ok: queued as ID{i:06})")]
+    path = log(ctl, text(lines, 1700000000))
+    found = trace(ctl, path)
+    same((len(found["messages"]), found["complete"]), (64, False), "messages")
+    same(sum(row["queue_id"] == QID for row in found["recipients"]), 100,
+         "recipients")
+    contains(ctl.ok("trace", QID, "--log", path).out, "came of it than are "
+             "told of here", "for people")
+
+
+@case("more copies than the milter knows of: who they are is not claimed")
+def _(ctl):
+    lines = life()
+    lines[4:4] = [(lines[4][0], lines[4][1].replace("ann@", "archive@"))]
+    found = trace(ctl, log(ctl, text(lines, 1700000000)))
+    same([row["decision"] for row in found["recipients"]], ["not known"] * 2,
+         "decisions")
+
+
+@case("a long chain ends somewhere")
+def _(ctl):
+    lines = []
+    for i in range(500):
+        lines += [("postfix/smtpd", f"ID{i:06}: client=a[192.0.2.1]"),
+                  ("postfix/smtp", f"ID{i:06}: to=<f@x.example>, relay=a, "
+                   "delay=1, dsn=2.0.0, status=sent (250 Ok: queued as "
+                   f"ID{i + 1:06})")]
+    same_second = "".join(text([line], 1700000000) for line in lines)
+    found = trace(ctl, log(ctl, same_second), qid="ID000000")
+    true(2 < len(found["messages"]) <= 64, f"{len(found['messages'])} messages")
+
+
+@case("whom the milter dropped and who got it all the same is not hidden")
+def _(ctl):
+    lines = life()
+    lines[2:2] = [("notify-milter", f"{QID}: to=<ann@acme.example> "
+                   'status=dropped reason="not subscribed"')]
+    row, = trace(ctl, log(ctl, text(lines, 1700000000)))["recipients"]
+    same((row["decision"], row["outcome"], row["detail"]),
+         ("dropped", "sent", "not subscribed; 250 2.0.0 Ok"), "the copy")
+
+
+@case("hostile text reaches the terminal escaped, JSON as it is")
+def _(ctl):
+    bad = '"a\x1b[2J\u202e>, relay=x, status=sent (y) \\"b"@x.example'
+    path = log(ctl, text(life(rcpt=bad, sender="\x07@x"), 1700000000))
+    row, = trace(ctl, path)["recipients"]
+    same((row["recipient"], row["outcome"]), (bad, "sent"), "the copy")
+    out = ctl.ok("trace", QID, "--log", path).out
+    for part in ("\x1b", "\x07", "\u202e"):
+        lacks(out, part, "for people")
+
+
+@case("half lines, giant lines, binary and nothing are passed over")
+def _(ctl):
+    at = int(time.time()) - 3600
+    good = text(life(), at).encode()
+    giant = f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: to=<".encode() \
+        + b"x" * 300000 + f" {QID}: removed\n".encode()
+    head = f"{stamp(at + 3, 'utc')}relay postfix/smtp[1]: {QID}: ".encode()
+    evil = head + b"to=<evil@x>, relay=a, status=sent (b)\n"
+    giant += head + b"x" * (65535 - len(head)) + evil
+    junk = [b"\n", b":\n", b"Nov\n", b"Nov 99 99:99:99 a b: c\n", b"\0\0\n",
+            b"\xff\xfe\x80\n", b"<22>", giant, b"2026-13-45T99:99:99Z x y: z\n",
+            f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: to=\n".encode(),
+            f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: to=<a\n".encode(),
+            f"{stamp(at, 'utc')}relay postfix/smtp[1]: {QID}: \n".encode(),
+            f"{stamp(at, 'utc')}relay notify-milter: {QID}: to=<>\n".encode(),
+            f"{stamp(at, 'utc')}relay notify-telegram: {QID}: to=<b".encode()]
+    path = log(ctl, b"".join(junk[:-1]) + good + junk[-1])
+    delivered(trace(ctl, path))
+    for cut in range(0, len(good), 97):
+        ctl("trace", QID, "--log", log(ctl, good[:cut]))
+
+
+@case("an id that no log has: 67, and where it was looked for")
+def _(ctl):
+    path = log(ctl, text(life(), 1700000000))
+    line = ctl.refused(67, "trace", "0123456789", "--log", path)
+    same(line, "the mail log has nothing of 0123456789 (or no longer); looked "
+         f"in {path}", "the line")
+    ctl.refused(67, "trace", "NOSUCH", "--log", log(ctl, b"", "empty"))
+
+
+@case("a log that is not there, a folder, a FIFO: said at once")
+def _(ctl):
+    ctl.refused(65, "trace", QID, "--log", ctl.folder + "/nosuch",
+                says=["nosuch: No such file", "expected a mail log"])
+    ctl.refused(65, "trace", QID, "--log", ctl.folder, says="is no file")
+    fifo = os.path.join(ctl.folder, "fifo")
+    os.mkfifo(fifo)
+    ctl.refused(65, "trace", QID, "--log", fifo, says="is no file")
+
+
+@case("a log that may not be read: 77")
+def _(ctl):
+    needs_root()
+    path = log(ctl, text(life(), 1700000000))
+    os.chmod(path, 0o600)
+    done = ctl("trace", QID, "--log", path, user=NOBODY)
+    same(done.code, 77, f"{done}")
+    contains(done.line, f"{path}: Permission denied", f"{done}")
+
+
+@case("what is no queue id: 64")
+def _(ctl):
+    for word in ("", "a b", "../x", "x" * 65, "ALL"):
+        ctl.refused(64, "trace", "--", word, says="is no queue id")
+
+
+@case("a journal is read as a file is")
+def _(ctl):
+    if not os.path.exists(REMOTE):
+        raise Skip("needs systemd-journal-remote")
+    at = int(time.time()) - 3600
+    folder = os.path.join(ctl.folder, "journal")
+    os.mkdir(folder)
+
+    def entry(i, program, said, facility=2):
+        fields = {"__REALTIME_TIMESTAMP": (at + i) * 1000000,
+                  "__MONOTONIC_TIMESTAMP": 1000000 + i,
+                  "_BOOT_ID": "0" * 31 + "1", "SYSLOG_FACILITY": facility,
+                  "SYSLOG_IDENTIFIER": program, "MESSAGE": said}
+        return "".join(f"{k}={v}\n" for k, v in fields.items()) + "\n"
+
+    entries = "".join(entry(i, *line) for i, line in enumerate(life()))
+    entries += entry(9, "postfix/smtp", f"{QID}: to=<other@x.example>, "
+                     "relay=a, status=sent (b)", facility=3)
+    done = subprocess.run(
+        [REMOTE, "-o", os.path.join(folder, "a.journal"), "-"],
+        input=entries.encode(), capture_output=True, timeout=30)
+    same(done.returncode, 0, f"the journal: {done.stderr}")
+    delivered(ctl.json("trace", QID, "--journal", folder), at)
+    ctl.refused(67, "trace", "NOSUCH", "--journal", folder)
+    empty = os.path.join(ctl.folder, "none")
+    os.mkdir(empty)
+    ctl.refused(65, "trace", QID, "--journal", empty, says="mail facility")
+    ctl.refused(65, "trace", QID, "--journal", empty + "/nosuch")
+
+
+ctl.run()
