@@ -38,7 +38,7 @@ POLICY = account address arena category counters db_sqlite decide evaluate \
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \
-	requeue stats story submit subscriptions telegram trace trace_log \
+	requeue rows stats story submit subscriptions telegram trace trace_log \
 	users) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
 	postfix rewriting services settings socket telegram

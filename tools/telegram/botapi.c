@@ -41,7 +41,6 @@ static size_t receive(char *, size_t, size_t, void *);
 static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static CURLcode perform(
     struct botapi *, const char *, const char *, long, struct body *, long *);
-static void understand(struct botapi_answer *, const struct body *);
 
 /* The file of the token: systemd's, where it hands it over (systemd.exec(5),
  * LoadCredential), else the one in the settings. The caller frees it. */
@@ -219,16 +218,13 @@ perform(struct botapi *api, const char *method, const char *params,
 	return (code);
 }
 
-/* Take the body apart; whatever is not as it should be is not understood. */
-static void
-understand(struct botapi_answer *answer, const struct body *body)
+void
+botapi_understand(struct botapi_answer *answer, const char *text, size_t len)
 {
 	json_t *root, *ok, *parameters;
 	json_error_t error;
 
-	root = body->text == NULL
-	    ? NULL
-	    : json_loadb(body->text, body->len, 0, &error);
+	root = text == NULL ? NULL : json_loadb(text, len, 0, &error);
 	ok = json_object_get(root, "ok");
 	if (!json_is_boolean(ok)) {
 		snprintf(answer->text, sizeof(answer->text),
@@ -278,7 +274,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 		snprintf(answer->text, sizeof(answer->text), "%s",
 		    curl_easy_strerror(code));
 	} else {
-		understand(answer, &body);
+		botapi_understand(answer, body.text, body.len);
 	}
 	free(text);
 	free(body.text);

@@ -243,8 +243,6 @@ handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
 	    .actor = "telegram chat",
 	    .now = time(NULL)};
 	struct said said;
-	json_t *message, *chat;
-	const char *type;
 
 	*answer = NULL;
 	if (open_store(b) != 0)
@@ -252,15 +250,8 @@ handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
 	c.store = b->store;
 	if (store_begin(b->store, DB_WRITE) != 0)
 		return (store_trouble(b));
-	message = json_object_get(update, "message");
-	chat = json_object_get(message, "chat");
-	said.text = json_string_value(json_object_get(message, "text"));
-	type = json_string_value(json_object_get(chat, "type"));
-	if (said.text != NULL && type != NULL &&
-	    json_is_integer(json_object_get(chat, "id"))) {
-		said.chat = *chat_id =
-		    json_integer_value(json_object_get(chat, "id"));
-		said.private = strcmp(type, "private") == 0;
+	if (commands_read(update, &said)) {
+		*chat_id = said.chat;
 		if (commands_answer(&c, &said, answer) == -1)
 			return (store_trouble(b));
 		log_debug("update %lld of chat %lld: %s", (long long)id,
