@@ -111,7 +111,7 @@ static const struct command commands[] = {
 	"submit a held message anew, so that it is decided anew, and drop the "
 	"held one",
 	"A", 1, MANY, NEEDS_SETTINGS, requeue_messages},
-    {"trace", "QUEUEID [--log FILE]... [--journal DIR]",
+    {"trace", "QUEUEID [--log FILE]... [--journal FOLDER]",
 	"what was decided for a message, and what became of each copy", "LJ", 1,
 	1, NEEDS_SETTINGS, trace_message},
     {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
