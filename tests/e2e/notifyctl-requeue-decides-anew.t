@@ -136,6 +136,18 @@ def _(lab, bad, mend):
         same("NOTIFY" in options, True, f"NOTIFY of {address}")
 
 
+@decided("a recipient without NOTIFY gets none from the one before it")
+def _(lab, bad, mend):
+    lab.milter.settings(unknown_recipients="keep")
+    result = hold(lab, [(TEAM, "NOTIFY=DELAY"), "p@x.example"], bad)
+    mend()
+    anew(lab, result)
+    options = {address: o for t in result.transactions()
+               for address, o in t.rcpts}
+    same((options["a1@x.example"].get("NOTIFY"),
+          options["p@x.example"].get("NOTIFY")), ("DELAY", None), "NOTIFY")
+
+
 @decided("the sender is told that an alias was expanded, if it asked for that")
 def _(lab, bad, mend):
     lab.milter.settings(unknown_recipients="keep")

@@ -274,6 +274,7 @@ recipient(struct reading *r, const char *address)
 	struct submit_message *m = &r->held->message;
 	struct submit_recipient *one;
 	const char *given, *wire, *orcpt = r->orcpt;
+	int notify = r->notify;
 	size_t i;
 
 	given = r->original == NULL ? address : r->original;
@@ -282,6 +283,7 @@ recipient(struct reading *r, const char *address)
 	if (wire == NULL)
 		return (-1);
 	r->original = r->orcpt = NULL;
+	r->notify = 0;
 	if (orcpt == NULL || *orcpt == '\0')
 		return (0);
 	/* Postfix makes this one up itself. */
@@ -302,8 +304,7 @@ recipient(struct reading *r, const char *address)
 	one = &m->recipients[m->nrecipients++];
 	one->address = wire;
 	one->orcpt = orcpt;
-	one->notify = r->notify;
-	r->notify = 0;
+	one->notify = notify;
 	return (0);
 }
 
