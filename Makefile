@@ -5,6 +5,7 @@
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
 #   make check            all tests
+#   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
 #   make deb              a Debian package, in build/
@@ -30,6 +31,17 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS = -O1 -g
 HARDEN = -fPIE
+endif
+
+# What the fuzz targets are made of.
+ifeq ($(SAN),fuzz)
+BUILD = build/fuzz
+CC = clang
+SANITIZE = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS = -O1 -g
+HARDEN =
+LDFLAGS =
 endif
 
 POLICY = account address arena category counters db_sqlite decide evaluate \
@@ -111,6 +123,32 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+# Fuzzing: SAN=fuzz, with clang. Each target is linked with what it looks into.
+FUZZ = address botapi chattext import milter settings tag
+fuzz_botapi_o = $(addprefix telegram/, botapi commands outcome)
+fuzz_chattext_o = $(addprefix telegram/, $(CHATTEXT) mailhead)
+fuzz_import_o = notifyctl/rows
+fuzz_milter_o = $(filter-out main daemon, $(MILTER))
+$(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/notifyctl -Itools/telegram
+
+fuzz_programs: $(FUZZ:%=$(BUILD)/fuzz_%)
+
+.SECONDEXPANSION:
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \
+		$$(addprefix $(BUILD)/tools/, $$(addsuffix .o, \
+			$$(filter-out $$(MILTER), $$(fuzz_$$*_o)))) \
+		$$(addprefix $(BUILD)/milter/, $$(addsuffix .o, \
+			$$(filter $$(MILTER), $$(fuzz_$$*_o)))) \
+		$(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcsv \
+		$(TELEGRAM_LIBS) $(LIBS)
+
+FUZZ_TIME = 600
+fuzz:
+	@tests/packages check
+	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
+	@tests/fuzz/run $(FUZZ_TIME)
+
 deps:
 	@tests/packages build
 
@@ -119,14 +157,22 @@ demo:
 	@$(MAKE) -s all
 	@tests/demo/demo
 
-# Everything on the programs as they are installed, and everything once more on
-# those that watch their own memory.
+# Everything on the programs as they are installed, and once more on those that
+# watch their own memory; but for what is about other programs than ours, or
+# about size.
+UNWATCHED = bash-completes% documents-agree% explain-says% notifyctl-check-is% \
+	notifyctl-check-postfix% notifyctl-many% telegram-by-another% \
+	ten-thousand% the-package%
+E2E = $(sort $(wildcard tests/e2e/*.t))
+WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
+
 check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit
-	@tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
-		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
+	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
+	@tests/run -j 3 tests/fuzz/run build/unit build/san/unit $(E2E) \
+		NM_BUILD=$(CURDIR)/build/san $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
@@ -178,7 +224,7 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check clean deb demo deps install uninstall
+.PHONY: all check clean fuzz fuzz_programs deb demo deps install uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

@@ -236,6 +236,9 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 		return (found);
 	domain = "";
 	if (parts->domain != NULL) {
+		/* Quoted there, it would make the key of somebody else's. */
+		if (strchr(parts->domain, '@') != NULL)
+			return (0);
 		found = address_domain_key(a, parts->domain, &domain);
 		if (found != 1)
 			return (found);

@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "failure.h"
 #include "settings.h"
+#include "text.h"
 
 #define AT(field) offsetof(struct settings, field)
 #define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
@@ -135,6 +136,7 @@ static int
 fault(struct reading *r, const char *fmt, ...)
 {
 	va_list ap;
+	const char *clean;
 	char *text;
 
 	if (r->failure->kind != FAILURE_NONE)
@@ -143,8 +145,11 @@ fault(struct reading *r, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
+	/* It is shown at a terminal, and what stands in the file may be any
+	 * octets. */
+	clean = text == NULL ? NULL : text_clean(r->arena, text);
 	failure_set(r->failure, FAILURE_SETTINGS, "%s:%u: %s",
-	    r->settings->file, r->line, text == NULL ? "no memory" : text);
+	    r->settings->file, r->line, clean == NULL ? "no memory" : clean);
 	free(text);
 	return (0);
 }
