@@ -21,7 +21,6 @@ check_read(struct arena *a, const struct address *address)
 
 	at = strrchr(address->key, '@');
 	MUST(*address->domain == '\0' || address->domain == at + 1);
-	MUST(strpbrk(address->wire, "\r\n") == NULL);
 	if (address->base != NULL)
 		MUST(strlen(address->base) < strlen(address->key));
 	/* What is no name of a domain is nobody's domain. */

@@ -56,10 +56,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct failure failure = FAILURE_INIT;
 	struct chattext ct;
-	size_t len;
+	size_t i, len;
 
 	MUST(ftruncate(fd, 0) == 0);
 	MUST(pwrite(fd, data, size, 0) == (ssize_t)size);
+	/* Long enough to be cut, from an input that is short: its second half
+	 * is there many times. */
+	for (i = 1; size > 0 && data[size - 1] % 2 == 0 && i < 64; i++)
+		MUST(pwrite(fd, data + size / 2, size - size / 2,
+			 (off_t)(size + (i - 1) * (size - size / 2))) != -1);
 	MUST(lseek(fd, 0, SEEK_SET) == 0);
 	check_head();
 	MUST(chattext_read(fd, FOOTER, &ct, &failure) == 0);
