@@ -157,7 +157,9 @@ split(struct arena *a, const char *text, struct parts *parts)
 			in_quotes = !in_quotes;
 			continue;
 		}
-		if (*s == '\\' && s + 1 < end)
+		if (*s == '\\' && s + 1 == end)
+			return (0);
+		if (*s == '\\')
 			s++;
 		else if (*s == '@' && !in_quotes)
 			at = out;

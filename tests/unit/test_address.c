@@ -72,7 +72,7 @@ static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     "ann b@example.com", "<\"ann@example.com>", "<@example.com>",
     "<a\xff@example.com>", "<a@\xff.example>",
     /* Else it would be the key of "x@y"@z.example. */
-    "<x@y\"@z.example\">"};
+    "<x@y\"@z.example\">", "ann@example.com\\", "<ann@example.com\\>"};
 
 START_TEST(what_is_no_address_is_not_read_as_one)
 {
