@@ -5,6 +5,7 @@
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
 #   make check            all tests
+#   make soak             the long tests
 #   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
@@ -29,6 +30,13 @@ ifeq ($(SAN),1)
 BUILD = build/san
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
+CFLAGS = -O1 -g
+HARDEN = -fPIE
+endif
+
+ifeq ($(SAN),thread)
+BUILD = build/tsan
+SANITIZE = -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS = -O1 -g
 HARDEN = -fPIE
 endif
@@ -143,6 +151,16 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \
 	$(CC) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcsv \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+# The long forms: many messages through Postfix while everything breaks, and
+# 50 connections on a milter whose threads are watched.
+soak:
+	@tests/packages check
+	@$(MAKE) -s -j2 all
+	@$(MAKE) -s -j2 SAN=thread all
+	@tests/run -t 3600 NM_MESSAGES=20000 tests/soak/conservation.t \
+		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
+		tests/soak/conservation.t
+
 FUZZ_TIME = 600
 fuzz:
 	@tests/packages check
@@ -171,7 +189,8 @@ check:
 	@$(MAKE) -s -j2 all build/unit
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
-	@tests/run -j 3 tests/fuzz/run build/unit build/san/unit $(E2E) \
+	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t build/unit \
+		build/san/unit $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
@@ -224,7 +243,7 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check clean fuzz fuzz_programs deb demo deps install uninstall
+.PHONY: all check clean fuzz fuzz_programs soak deb demo deps install uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

@@ -36,7 +36,7 @@ from milter import fields  # noqa: E402
 from tap import case, same, true  # noqa: E402
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "1500"))
-CLIENTS = 12
+CLIENTS = int(os.environ.get("NM_CLIENTS", "12"))
 ACCOUNTS = [f"a{n}" for n in range(6)]
 USERS = 6
 CATEGORY = "services"
@@ -321,7 +321,7 @@ class Trial:
                     return
                 yield number
                 if MESSAGES < 5000:     # so that all troubles have their time
-                    time.sleep(0.07)
+                    time.sleep(0.006 * CLIENTS)
         clients = [threading.Thread(target=self.guarded,
                                     args=(self.client, shared()))
                    for _ in range(CLIENTS)]
@@ -416,11 +416,22 @@ def _(trial):
     changes = sum(len(s) - 1 for s in trial.roster.states.values())
     print(f"# {trial.seconds:.0f} s, replies {codes}, {changes} changes of the "
           f"roster, troubles {len(trial.trouble)}", flush=True)
-    true(codes.get(250, 0) > MESSAGES / 3, f"accepted: {codes}")
+    true(codes.get(250, 0) > MESSAGES / 5, f"accepted: {codes}")
     true(codes.get(451, 0) > 0, f"refused for a while: {codes}")
     true(changes > 20, f"changes of the roster: {changes}")
     same({"kill", "reload", "full", "replaced", "locked", "end"}
          - set(trial.trouble), set(), "what has not broken")
+
+
+@case("nothing that a sanitizer watches for has happened")
+def _(trial):
+    # libmilter ends while its own threads still use its locks: the report is
+    # about a lock of libmilter's. One about ours names a file of ours.
+    found = [line for line in trial.lab.milter.since()
+             if ("SUMMARY" in line or "runtime error" in line)
+             and "libmilter.so" not in line
+             and "in cxa_at_exit_wrapper" not in line]
+    same(found, [], "what a sanitizer says")
 
 
 reason = lab.missing()
