@@ -65,7 +65,7 @@ CHECKS = access clients database domains milter_talk milters people \
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
+BOT = $(addprefix telegram/, botapi commands notify-bot outcome update)
 
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
@@ -133,7 +133,7 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 
 # Fuzzing: SAN=fuzz, with clang. Each target is linked with what it looks into.
 FUZZ = address botapi chattext import milter settings tag
-fuzz_botapi_o = $(addprefix telegram/, botapi commands outcome)
+fuzz_botapi_o = $(addprefix telegram/, botapi commands outcome update)
 fuzz_chattext_o = $(addprefix telegram/, $(CHATTEXT) mailhead)
 fuzz_import_o = notifyctl/rows
 fuzz_milter_o = $(filter-out main daemon, $(MILTER))

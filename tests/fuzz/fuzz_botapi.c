@@ -13,6 +13,8 @@
 #include "outcome.h"
 #include "settings.h"
 #include "store.h"
+#include "text.h"
+#include "update.h"
 
 int LLVMFuzzerInitialize(int *, char ***);
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -53,13 +55,14 @@ answer_update(const json_t *update)
 	    .actor = "telegram chat",
 	    .now = 2000};
 	const char *text = NULL;
-	struct said said;
+	struct update u;
 
-	if (!commands_read(update, &said))
+	if (update_read(update, &u) != 1)
 		return;
+	MUST(u.id >= 0 && u.id < INT64_MAX);
 	c.arena = arena_new((size_t)8 << 20);
 	MUST(c.arena != NULL && store_begin(store, DB_WRITE) == 0);
-	MUST(commands_answer(&c, &said, &text) != -1);
+	MUST(commands_answer(&c, &u.said, &text) != -1);
 	MUST(text == NULL || *text != '\0');
 	/* Nobody gets a link without a token, and there is none here. */
 	MUST(c.n == 0);
@@ -81,6 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= size > 0;
 	botapi_understand(&answer, (const char *)data, size);
 	MUST(memchr(answer.text, '\0', sizeof(answer.text)) != NULL);
+	MUST(text_is_line(answer.text));
 	outcome = outcome_of(&answer);
 	/* What was not said to be sent is not; what nobody understood ends no
 	 * link. */

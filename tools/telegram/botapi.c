@@ -15,6 +15,7 @@
 #include "botapi.h"
 #include "failure.h"
 #include "settings.h"
+#include "text.h"
 
 #define TOKEN_MAX 256
 /* getUpdates gives at most 100 updates; this is far more. */
@@ -237,7 +238,7 @@ botapi_understand(struct botapi_answer *answer, const char *text, size_t len)
 	answer->error_code =
 	    (long)json_integer_value(json_object_get(root, "error_code"));
 	if (json_is_string(json_object_get(root, "description")))
-		snprintf(answer->text, sizeof(answer->text), "%s",
+		text_line(answer->text, sizeof(answer->text),
 		    json_string_value(json_object_get(root, "description")));
 	parameters = json_object_get(root, "parameters");
 	answer->retry_after = (long)json_integer_value(

@@ -25,7 +25,8 @@ struct botapi_answer {
 	bool understood;    /* the body is a Bot API answer */
 	bool ok;	    /* what it says of itself */
 	long error_code;    /* else: its code, */
-	char text[256];	    /* and its description, or what went wrong */
+	char text[256];	    /* and its description, or what went wrong; a line
+			       for people */
 	long retry_after;   /* seconds; 0 if not given */
 	int64_t migrate_to; /* a chat's new id; 0 if not given */
 	json_t *result;	    /* owned by the answer; NULL if there is none */

@@ -1,7 +1,6 @@
 /*
  * commands - what people say to the bot, and what it answers
  */
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -174,24 +173,6 @@ status(struct changes *c, const struct said *said, const char **answer)
 		text = arena_printf(c->arena, "%s\naccount %s, as %s", text,
 		    l.v[i].account_name, l.v[i].address);
 	return (say(c, answer, text));
-}
-
-bool
-commands_read(const json_t *update, struct said *said)
-{
-	const json_t *message, *chat, *id;
-	const char *type;
-
-	message = json_object_get(update, "message");
-	chat = json_object_get(message, "chat");
-	id = json_object_get(chat, "id");
-	type = json_string_value(json_object_get(chat, "type"));
-	said->text = json_string_value(json_object_get(message, "text"));
-	if (said->text == NULL || type == NULL || !json_is_integer(id))
-		return (false);
-	said->chat = json_integer_value(id);
-	said->private = strcmp(type, "private") == 0;
-	return (true);
 }
 
 int

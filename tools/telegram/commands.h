@@ -13,8 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "compiler.h"
 
 struct changes;
@@ -25,10 +23,6 @@ struct said {
 	bool private; /* a chat with one person */
 	const char *text;
 };
-
-/* commands_read(update, said): what an update of the Bot API says; its text is
- * the update's. False if it is no message with text from a chat. */
-bool commands_read(const json_t *update, struct said *);
 
 /*
  * commands_answer(c, said, answer): do what was said. 1 with ${*answer}, cut

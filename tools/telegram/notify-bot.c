@@ -27,6 +27,7 @@
 #include "settings.h"
 #include "store.h"
 #include "store_link.h"
+#include "update.h"
 
 /* Short, since a signal does not end it. */
 #define WAIT_MS 1500
@@ -78,8 +79,7 @@ static void all_well(struct bot *);
 static int open_store(struct bot *);
 static int store_trouble(struct bot *);
 static int read_offset(struct bot *, int64_t *);
-static int handle(
-    struct bot *, const json_t *, int64_t, const char **, int64_t *);
+static int handle(struct bot *, const struct update *, bool, const char **);
 static int store_number(struct bot *, int64_t);
 static int take_update(struct bot *, const json_t *);
 static void reply(struct bot *, int64_t, const char *);
@@ -232,17 +232,15 @@ store_number(struct bot *b, int64_t id)
 	return (0);
 }
 
-/* Do what an update says, and store its number with it. */
+/* Do what an update says, if anything, and store its number with it. */
 static int
-handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
-    int64_t *chat_id)
+handle(struct bot *b, const struct update *u, bool said, const char **answer)
 {
 	struct changes c = {.settings = b->settings,
 	    .arena = b->arena,
 	    .failure = &b->failure,
 	    .actor = "telegram chat",
 	    .now = time(NULL)};
-	struct said said;
 
 	*answer = NULL;
 	if (open_store(b) != 0)
@@ -250,15 +248,14 @@ handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
 	c.store = b->store;
 	if (store_begin(b->store, DB_WRITE) != 0)
 		return (store_trouble(b));
-	if (commands_read(update, &said)) {
-		*chat_id = said.chat;
-		if (commands_answer(&c, &said, answer) == -1)
+	if (said) {
+		if (commands_answer(&c, &u->said, answer) == -1)
 			return (store_trouble(b));
-		log_debug("update %lld of chat %lld: %s", (long long)id,
-		    (long long)said.chat,
+		log_debug("update %lld of chat %lld: %s", (long long)u->id,
+		    (long long)u->said.chat,
 		    *answer == NULL ? "no answer" : "answered");
 	}
-	return (store_number(b, id));
+	return (store_number(b, u->id));
 }
 
 static void
@@ -279,19 +276,19 @@ reply(struct bot *b, int64_t chat, const char *text)
 static int
 take_update(struct bot *b, const json_t *update)
 {
-	const json_t *id;
+	struct update u;
 	const char *answer;
-	int64_t chat = 0;
+	int found;
 
-	id = json_object_get(update, "update_id");
-	if (!json_is_integer(id))
+	found = update_read(update, &u);
+	if (found == -1)
 		return (-2);
 	arena_reset(b->arena);
 	failure_clear(&b->failure);
-	if (handle(b, update, json_integer_value(id), &answer, &chat) != 0)
+	if (handle(b, &u, found == 1, &answer) != 0)
 		return (-1);
 	if (answer != NULL)
-		reply(b, chat, answer);
+		reply(b, u.said.chat, answer);
 	return (0);
 }
 
