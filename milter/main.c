@@ -17,6 +17,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,9 @@
 #define WAIT_SECONDS 10
 #define BACKLOG 512
 
+static pthread_t reloader;
+static atomic_bool ending;
+
 static const char usage_text[] =
     "usage: notify-milter [-fnvV] [-c FILE]\n"
     "\n"
@@ -66,6 +70,7 @@ static void make_socket(const struct settings *, const struct passwd *);
 static void raise_descriptors(void);
 static void *reload_thread(void *);
 static void start_reloading(struct daemon_options *);
+static void end_reloading(void);
 static void say_ready(const struct settings *);
 
 /* Before anything is served: say why not, and end. */
@@ -221,6 +226,8 @@ reload_thread(void *arg)
 	for (;;) {
 		if (sigwait(&set, &sig) != 0)
 			continue;
+		if (atomic_load(&ending))
+			return (NULL);
 		daemon_reloading();
 		old = config_get();
 		if (config_load(o->file, &failure) != 0) {
@@ -242,13 +249,11 @@ reload_thread(void *arg)
 		stats_write();
 		daemon_ready("serving");
 	}
-	return (NULL);
 }
 
 static void
 start_reloading(struct daemon_options *o)
 {
-	pthread_t thread;
 	sigset_t set;
 
 	/* Every thread inherits the mask. Ours waits for SIGUSR1; libmilter's
@@ -259,9 +264,17 @@ start_reloading(struct daemon_options *o)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    pthread_create(&thread, NULL, reload_thread, o) != 0 ||
-	    pthread_detach(thread) != 0)
+	    pthread_create(&reloader, NULL, reload_thread, o) != 0)
 		fatal(EX_OSERR, "cannot start a thread");
+}
+
+/* The settings are about to go: none are loaded any more. */
+static void
+end_reloading(void)
+{
+	atomic_store(&ending, true);
+	(void)pthread_kill(reloader, SIGUSR1);
+	(void)pthread_join(reloader, NULL);
 }
 
 static void
@@ -315,9 +328,10 @@ main(int argc, char **argv)
 	config_put(config);
 	daemon_ready("serving");
 	rc = smfi_main();
+	end_reloading();
 	daemon_ending();
-	quiet = session_wait(WAIT_SECONDS);
-	stats_end();
+	quiet = session_end(WAIT_SECONDS);
+	stats_end(quiet);
 	log_info("ended%s", quiet ? "" : " while messages were in flight");
 	/* A thread may still be in the database: leave that to the kernel. */
 	if (quiet)

@@ -64,6 +64,7 @@ struct connection {
 };
 
 static atomic_int deciding;
+static atomic_bool ended; /* no decision begins any more */
 
 static sfsistat on_negotiate(SMFICTX *, unsigned long, unsigned long,
     unsigned long, unsigned long, unsigned long *, unsigned long *,
@@ -328,12 +329,15 @@ on_end(SMFICTX *ctx)
 {
 	struct connection *c = smfi_getpriv(ctx);
 	struct config *config;
-	sfsistat status;
+	sfsistat status = SMFIS_TEMPFAIL;
 
+	/* In this order: session_end() looks at them in the other. */
 	atomic_fetch_add(&deciding, 1);
-	config = config_get();
-	status = finish(ctx, c, config);
-	config_put(config);
+	if (!atomic_load(&ended)) {
+		config = config_get();
+		status = finish(ctx, c, config);
+		config_put(config);
+	}
 	reset(c);
 	atomic_fetch_sub(&deciding, 1);
 	return (status);
@@ -383,11 +387,12 @@ session_register(void)
 }
 
 bool
-session_wait(int seconds)
+session_end(int seconds)
 {
 	const struct timespec tick = {.tv_nsec = 10000000};
 	int i;
 
+	atomic_store(&ended, true);
 	for (i = 0; i < seconds * 100 && atomic_load(&deciding) > 0; i++)
 		nanosleep(&tick, NULL);
 	return (atomic_load(&deciding) == 0);

@@ -14,8 +14,10 @@
 /* session_register(): tell libmilter of the callbacks. 0 or -1. */
 int session_register(void) WARN_UNUSED;
 
-/* session_wait(seconds): wait until no decision is under way; false if some
- * still were when the time was over. */
-bool session_wait(int seconds) WARN_UNUSED;
+/* session_end(seconds): let no further decision begin (libmilter's threads go
+ * on serving connections; their messages are deferred), and wait for those
+ * under way. True: settings, database and counters are nobody's any more. False
+ * if some decision still was under way when the time was over. */
+bool session_end(int seconds) WARN_UNUSED;
 
 #endif

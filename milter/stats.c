@@ -224,12 +224,13 @@ stats_write(void)
 }
 
 void
-stats_end(void)
+stats_end(bool quiet)
 {
 	pthread_mutex_lock(&lock);
 	ending = true;
 	pthread_cond_signal(&wake);
 	pthread_mutex_unlock(&lock);
 	(void)pthread_join(thread, NULL);
-	counters_clear(&counters);
+	if (quiet)
+		counters_clear(&counters);
 }

@@ -22,8 +22,9 @@ int stats_start(void) WARN_UNUSED;
 /* stats_write(): write the file now rather than some seconds later. */
 void stats_write(void);
 
-/* stats_end(): write the file for the last time. */
-void stats_end(void);
+/* stats_end(quiet): write the file for the last time. ${quiet}: nobody counts
+ * any more, and what was counted can be freed. */
+void stats_end(bool quiet);
 
 /* stats_untagged(): a message without a tag has passed. */
 void stats_untagged(void);
