@@ -1,117 +1,89 @@
 /*
  * fuzz - what the fuzz targets share
  */
+#include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "arena.h"
-#include "failure.h"
 #include "fuzz.h"
-#include "membership.h"
-#include "roster.h"
-#include "settings.h"
-#include "store.h"
 
-static char folder[64], url[96];
+static char folder[64];
 
-static void remove_roster(void);
-static void make(struct store *, const struct settings *);
+static void remove_folder(void);
 
-void
-fuzz_fail(const char *condition, const char *file, int line)
+char *
+fuzz_string(const uint8_t *data, size_t size)
 {
-	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
-	abort();
-}
+	char *copy;
 
-unsigned
-fuzz_byte(struct cursor *c)
-{
-	if (c->left == 0)
-		return (0);
-	c->left--;
-	return (*c->p++);
+	size = strnlen((const char *)data, size);
+	copy = malloc(size + 1);
+	MUST(copy != NULL, "no memory");
+	memcpy(copy, data, size);
+	copy[size] = '\0';
+	return (copy);
 }
 
 char *
-fuzz_text(struct cursor *c)
+fuzz_line(char **text)
 {
-	size_t len;
-	char *text;
+	char *line, *end;
 
-	for (len = 0; len < c->left && c->p[len] != '\n' && c->p[len] != '\0';
-	     len++)
-		;
-	text = strndup((const char *)c->p, len);
-	MUST(text != NULL);
-	if (len < c->left)
-		len++;
-	c->p += len;
-	c->left -= len;
-	return (text);
+	line = *text;
+	if (*line == '\0')
+		return (NULL);
+	end = line + strcspn(line, "\n");
+	*text = *end == '\0' ? end : end + 1;
+	*end = '\0';
+	return (line);
 }
 
-static void
-remove_roster(void)
+int
+fuzz_file(const void *data, size_t size)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	char path[128];
-	size_t i;
+	int fd;
 
-	for (i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s%s", url, suffixes[i]);
-		unlink(path);
-	}
-	rmdir(folder);
-}
-
-static void
-make(struct store *store, const struct settings *settings)
-{
-	static char *members[] = {"ann@acme.example", "bill@acme.example"};
-	static char *sue[] = {"sue@acme.example"};
-	static char *balance[] = {"ann@acme.example", "sue@acme.example"};
-	struct failure failure = FAILURE_INIT;
-	struct changes c = {.store = store,
-	    .settings = settings,
-	    .failure = &failure,
-	    .actor = "fuzz",
-	    .now = 1000};
-
-	c.arena = arena_new((size_t)16 << 20);
-	MUST(c.arena != NULL && store_begin(store, DB_WRITE) == 0);
-	MUST(roster_account_add(&c, "acme", "", "olga@acme.example") == 0);
-	MUST(roster_account_add(&c, "beta", "", "otto@beta.example") == 0);
-	MUST(roster_user_add(&c, "acme", members, 2, "member") == 0);
-	MUST(roster_user_add(&c, "acme", sue, 1, "subscriber") == 0);
-	MUST(roster_user_add(&c, "beta", members, 1, "member") == 0);
-	MUST(roster_subscribe(&c, "acme", "balance-and-payments", balance, 2,
-		 "olga@acme.example") == 0);
-	MUST(store_commit(store) == 0);
-	arena_free(c.arena);
+	fd = memfd_create("fuzz", MFD_CLOEXEC);
+	MUST(fd != -1, "no file");
+	MUST(write(fd, data, size) == (ssize_t)size, "cannot write");
+	MUST(lseek(fd, 0, SEEK_SET) == 0, "cannot rewind");
+	return (fd);
 }
 
 void
-fuzz_roster(struct settings *settings)
+fuzz_file_name(int fd, char name[FUZZ_NAME_SIZE])
 {
-	struct failure failure = FAILURE_INIT;
-	struct store *store;
+	snprintf(name, FUZZ_NAME_SIZE, "/proc/self/fd/%d", fd);
+}
 
-	strcpy(folder, "/tmp/nm-fuzz-XXXXXX");
-	MUST(mkdtemp(folder) != NULL);
-	snprintf(url, sizeof(url), "%s/roster.db", folder);
-	atexit(remove_roster);
-	memset(settings, 0, sizeof(*settings));
-	settings->file = "fuzz.conf";
-	settings->url = url;
-	settings->telegram_domain = "telegram.invalid";
-	settings->account_domain = "accounts.example";
-	settings->stats_file = settings->telegram_stats_file = "";
-	settings->bot = "fuzz_bot";
-	store = store_open(url, DB_CREATE, 1000, &failure);
-	MUST(store != NULL && store_upgrade(store) == 1);
-	make(store, settings);
-	store_close(store);
+static void
+remove_folder(void)
+{
+	struct dirent *entry;
+	char path[sizeof(folder) + sizeof(entry->d_name) + 1];
+	DIR *dir;
+
+	dir = opendir(folder);
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] != '.')
+			unlink(path);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	rmdir(folder);
+}
+
+const char *
+fuzz_folder(void)
+{
+	snprintf(folder, sizeof(folder), "%s/nm-fuzz-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	MUST(mkdtemp(folder) != NULL, "no folder");
+	atexit(remove_folder);
+	return (folder);
 }

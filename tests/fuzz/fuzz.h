@@ -1,45 +1,52 @@
 /*
  * fuzz - what the fuzz targets share
  *
- * A target reads its input through a cursor and states what must hold with
- * MUST(), which aborts: to libFuzzer that is a finding like any crash.
+ * A target reads its input as text, so that a seed or a finding can be read and
+ * written by people; what must be true of every input is a MUST. Nothing stays
+ * from one input to the next.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-#include "compiler.h"
+/* A property: say which does not hold, and end, which is a finding. */
+#define MUST(holds, ...)                                                       \
+	do {                                                                   \
+		if (!(holds)) {                                                \
+			fprintf(stderr, "%s:%d: not so: %s: ", __FILE__,       \
+			    __LINE__, #holds);                                 \
+			fprintf(stderr, __VA_ARGS__);                          \
+			fputc('\n', stderr);                                   \
+			abort();                                               \
+		}                                                              \
+	} while (0)
 
-struct settings;
+struct store;
 
-#define MUST(condition)                                                        \
-	((condition) ? (void)0 : fuzz_fail(#condition, __FILE__, __LINE__))
+/* libFuzzer's. */
+int LLVMFuzzerInitialize(int *, char ***);
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-void fuzz_fail(const char *, const char *, int) __attribute__((noreturn));
+/* fuzz_string(data, size): a copy that ends with a NUL, and at the first one.
+ * To be given to free(), which finds who reads behind it. */
+char *fuzz_string(const uint8_t *, size_t);
 
-/* The input, as far as it is used up. */
-struct cursor {
-	const uint8_t *p;
-	size_t left;
-};
+/* fuzz_line(text): the next line of ${*text}, without its newline; moves
+ * ${*text} behind it. NULL at the end. Writes into the text. */
+char *fuzz_line(char **text);
 
-/* fuzz_byte(c): the next octet, 0 at the end. */
-unsigned fuzz_byte(struct cursor *);
+/* fuzz_file(data, size): a file without a name, open at its beginning, and
+ * fuzz_file_name(fd, name): a path to it. */
+int fuzz_file(const void *, size_t);
+#define FUZZ_NAME_SIZE 64
+void fuzz_file_name(int, char name[FUZZ_NAME_SIZE]);
 
-/* fuzz_text(c): octets up to the next newline or NUL, as a string to be freed.
- */
-char *fuzz_text(struct cursor *) WARN_UNUSED;
-
-/*
- * fuzz_roster(settings): a database in a folder of its own that goes with the
- * program, with accounts acme (owner olga; members ann, bill; Subscriber sue)
- * and beta (owner otto; member ann), all at acme.example and beta.example.
- * balance-and-payments goes to ann of acme and sue; ann of acme is linked to
- * chat 7. The rest of ${settings} are defaults.
- */
-void fuzz_roster(struct settings *);
+/* fuzz_folder(): a new folder, in memory where that can be, that is removed at
+ * the end. */
+const char *fuzz_folder(void);
 
 #endif

@@ -1,102 +1,247 @@
 /*
- * fuzz_botapi - any octets as an answer of the Bot API, and as updates
+ * fuzz_botapi - what the Bot API answers, and what people say to the bot
+ *
+ * The input is the HTTP status, in the first line, and the body. The tokens
+ * that are good are "first", of a user without a chat, and "second", of one
+ * with chat 12.
  */
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include <glib.h>
+#include <jansson.h>
+#include <unistr.h>
 
 #include "arena.h"
 #include "botapi.h"
 #include "commands.h"
-#include "failure.h"
 #include "fuzz.h"
-#include "membership.h"
 #include "outcome.h"
-#include "settings.h"
-#include "store.h"
+#include "people.h"
+#include "roster.h"
+#include "store_link.h"
 #include "text.h"
 #include "update.h"
 
-int LLVMFuzzerInitialize(int *, char ***);
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#define UPDATES_MAX 16
+#define FIRST "first"
+#define SECOND "second"
 
-static struct settings settings;
-static struct store *store;
+static struct fixture fixture;
 
-static void end(void);
-static void answer_update(const json_t *);
-
-static void
-end(void)
-{
-	store_close(store);
-}
+static void add_token(const char *, const char *, const char *);
+static void check_outcome(const struct botapi_answer *);
+static int count(void *, const struct store_user *);
+static size_t links(int64_t);
+static size_t all_links(void);
+static bool starts_with_token(const char *);
+static void check_words(const char *);
+static void check_said(const struct said *);
+static void check_updates(const json_t *);
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct failure failure = FAILURE_INIT;
-
 	(void)argc;
 	(void)argv;
-	fuzz_roster(&settings);
-	store = store_open(settings.url, DB_WRITE, 1000, &failure);
-	MUST(store != NULL);
-	atexit(end);
+	people_make(&fixture);
 	return (0);
 }
 
 static void
-answer_update(const json_t *update)
+add_token(const char *name, const char *address, const char *token)
 {
-	struct failure failure = FAILURE_INIT;
-	struct changes c = {.store = store,
-	    .settings = &settings,
-	    .failure = &failure,
-	    .actor = "telegram chat",
-	    .now = 2000};
-	const char *text = NULL;
-	struct update u;
+	struct changes *c = &fixture.changes;
+	struct store_account account;
+	struct store_user user;
+	char *hash;
 
-	if (update_read(update, &u) != 1)
-		return;
-	MUST(u.id >= 0 && u.id < INT64_MAX);
-	c.arena = arena_new((size_t)8 << 20);
-	MUST(c.arena != NULL && store_begin(store, DB_WRITE) == 0);
-	MUST(commands_answer(&c, &u.said, &text) != -1);
-	MUST(text == NULL || *text != '\0');
-	/* Nobody gets a link without a token, and there is none here. */
-	MUST(c.n == 0);
-	store_end(store);
-	arena_free(c.arena);
-	failure_clear(&failure);
+	MUST(roster_account(c, name, &account) == 0 &&
+		roster_user(c, &account, address, 0, &user) == 0,
+	    "%s", address);
+	hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, token, -1);
+	MUST(store_token_add(fixture.store, hash, user.id, c->now + 1) != -1,
+	    "no token");
+	g_free(hash);
+}
+
+/* product.md, How a message reaches Telegram: what ends or moves a link, or
+ * drops a message, was said by the API itself and in so many words. */
+static void
+check_outcome(const struct botapi_answer *a)
+{
+	enum outcome outcome = outcome_of(a);
+
+	MUST(outcome_name(outcome) != NULL, "%d", (int)outcome);
+	MUST(memchr(a->text, '\0', sizeof(a->text)) != NULL, "no end");
+	MUST(text_is_line(a->text), "%s", a->text);
+	if (!a->understood)
+		MUST(outcome == OUTCOME_AGAIN || outcome == OUTCOME_TOKEN, "%s",
+		    outcome_name(outcome));
+	if (a->understood && !a->ok)
+		MUST(*a->text != '\0', "no reason");
+	switch (outcome) {
+	case OUTCOME_SENT:
+		MUST(a->status == 200 && a->ok && a->result != NULL, "%ld",
+		    a->status);
+		break;
+	case OUTCOME_GONE:
+		MUST(!a->ok && (a->error_code == 403 || a->error_code == 400),
+		    "%ld", a->error_code);
+		break;
+	case OUTCOME_MOVED:
+		MUST(!a->ok && a->migrate_to != 0, "nowhere");
+		break;
+	case OUTCOME_STRIKE:
+	case OUTCOME_REFUSED:
+		MUST(!a->ok && a->error_code == 400, "%ld", a->error_code);
+		break;
+	case OUTCOME_LATER:
+		MUST(!a->ok && a->error_code == 429, "%ld", a->error_code);
+		break;
+	case OUTCOME_AGAIN:
+	case OUTCOME_TOKEN:
+	case OUTCOME_CONFLICT:
+		break;
+	}
+}
+
+static int
+count(void *ctx, const struct store_user *u)
+{
+	(void)u;
+	++*(size_t *)ctx;
+	return (0);
+}
+
+static size_t
+links(int64_t chat)
+{
+	size_t n = 0;
+
+	MUST(
+	    store_links_of_chat(fixture.store, chat, count, &n) != -1, "links");
+	return (n);
+}
+
+/* Of the chats that the roster begins with. */
+static size_t
+all_links(void)
+{
+	return (links(11) + links(12) + links(13));
+}
+
+static bool
+starts_with_token(const char *text)
+{
+	return (strncasecmp(text, "/start", 6) == 0 &&
+	    (strstr(text, FIRST) != NULL || strstr(text, SECOND) != NULL));
+}
+
+/* Fit to be sent. */
+static void
+check_words(const char *text)
+{
+	uint16_t *units;
+	size_t n;
+
+	MUST(*text != '\0' &&
+		u8_check((const uint8_t *)text, strlen(text)) == NULL,
+	    "%s", text);
+	units = u8_to_u16((const uint8_t *)text, strlen(text), NULL, &n);
+	MUST(units != NULL && n <= 4096, "%zu units", n);
+	free(units);
+}
+
+/* A chat is linked by a token alone, once, and in no group; nobody else's link
+ * goes. */
+static void
+check_said(const struct said *said)
+{
+	struct changes *c = &fixture.changes;
+	struct said again = *said;
+	size_t before, after, others, others_after;
+	const char *answer;
+	int rc;
+
+	before = links(said->chat);
+	others = all_links();
+	rc = commands_answer(c, said, &answer);
+	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));
+	MUST((rc == 1) == (answer != NULL), "%d", rc);
+	MUST(rc == 1 || !said->private, "no answer");
+	if (answer != NULL)
+		check_words(answer);
+	after = links(said->chat);
+	others_after = all_links();
+	if (after > before) {
+		MUST(said->private, "a group was linked");
+		MUST(after == before + 1, "%zu links", after);
+		MUST(starts_with_token(said->text), "%s", said->text);
+	}
+	if (after < before)
+		MUST(after == 0 && strncasecmp(said->text, "/stop", 5) == 0,
+		    "%zu by %s", after, said->text);
+	if (said->chat < 11 || said->chat > 13)
+		MUST(others_after == others ||
+			(others_after + 1 == others && after == before + 1),
+		    "%zu, %zu", others, others_after);
+	/* A token is good once: whoever saw it says the same elsewhere. */
+	again.chat = INT64_MIN;
+	MUST(commands_answer(c, &again, &answer) != -1, "%s",
+	    failure_text(&fixture.failure));
+	MUST(links(again.chat) == 0 || said->chat == again.chat ||
+		after <= before,
+	    "%s again", said->text);
+}
+
+static void
+check_updates(const json_t *result)
+{
+	struct update u;
+	size_t i;
+	int found;
+
+	for (i = 0; i < json_array_size(result) && i < UPDATES_MAX; i++) {
+		found = update_read(json_array_get(result, i), &u);
+		if (found == -1)
+			continue;
+		MUST(u.id >= 0 && u.id < INT64_MAX, "%lld", (long long)u.id);
+		if (found == 1)
+			check_said(&u.said);
+	}
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const long statuses[] = {200, 400, 401, 403, 404, 409, 429, 502};
 	struct botapi_answer answer = {0};
-	enum outcome outcome;
-	size_t i;
+	const uint8_t *body;
+	char *first, *copy;
+	size_t len;
 
-	answer.status = size == 0 ? 0 : statuses[data[0] % 8];
-	data += size > 0;
-	size -= size > 0;
-	botapi_understand(&answer, (const char *)data, size);
-	MUST(memchr(answer.text, '\0', sizeof(answer.text)) != NULL);
-	MUST(text_is_line(answer.text));
-	outcome = outcome_of(&answer);
-	/* What was not said to be sent is not; what nobody understood ends no
-	 * link. */
-	if (outcome == OUTCOME_SENT)
-		MUST(answer.status == 200 && answer.understood && answer.ok);
-	if (!answer.understood)
-		MUST(outcome == OUTCOME_AGAIN || outcome == OUTCOME_TOKEN);
-	if (outcome == OUTCOME_MOVED)
-		MUST(answer.migrate_to != 0);
-	MUST(outcome_name(outcome) != NULL);
-	for (i = 0; i < json_array_size(answer.result); i++)
-		answer_update(json_array_get(answer.result, i));
+	body = memchr(data, '\n', size);
+	if (body == NULL)
+		return (0);
+	first = fuzz_string(data, (size_t)(body - data));
+	answer.status = strtol(first, NULL, 10);
+	free(first);
+	body++;
+	len = size - (size_t)(body - data);
+	/* As it was received: what is read behind it is found. */
+	copy = malloc(len);
+	memcpy(copy, body, len);
+	botapi_answer_read(&answer, len == 0 ? NULL : copy, len);
+	free(copy);
+	check_outcome(&answer);
+	if (outcome_of(&answer) == OUTCOME_SENT &&
+	    json_is_array(answer.result)) {
+		people_begin(&fixture);
+		add_token("acme", "\"john doe\"@acme.example", FIRST);
+		add_token("acme", "ann@acme.example", SECOND);
+		check_updates(answer.result);
+		people_end(&fixture);
+	}
 	botapi_answer_clear(&answer);
 	return (0);
 }

@@ -1,417 +1,345 @@
 /*
- * fuzz_milter - the milter's callbacks, driven by a session that the input says
+ * fuzz_milter - libmilter's callbacks, in any order that it calls them
  *
- * The smfi_ functions are stand-ins that keep an envelope as Postfix does:
- * deletion by the exact octets, which always succeeds, addition without looking
- * for who is there. One of them can be made to fail. After each message it must
- * hold that nobody has got what is not theirs.
+ * The input is a session, a step in each line, named by its first letter:
+ *
+ *	S aknrtmu   settings: expand always or never, unknown recipients kept,
+ *bad tags rejected or deferred, monitor, trust who authenticated O, O-       a
+ *new connection, by an MTA that offers everything, or less I ADDRESS   the
+ *client's address U           clients that authenticate, or not any more M MAIL
+ *	R TEXT      RCPT, by SMTP; digits before the text, by sendmail(1), are
+ *how the MTA keeps it (kept_as() has the list) H NAME:TEXT a header E the end
+ *of the message; A, given up; C, the connection's end F 3         the third
+ *change to the message will fail L           the database is away for one
+ *message
+ *
+ * A step that libmilter would not take at that point is none. The MTA is
+ * mta.c's, and rules.c says what must have become of each message.
  */
 #include <arpa/inet.h>
-#include <netinet/in.h>
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 #include <unistd.h>
-
-#include <libmilter/mfapi.h>
 
 #include "address.h"
 #include "arena.h"
 #include "config.h"
-#include "failure.h"
 #include "fuzz.h"
-#include "log.h"
+#include "message.h"
+#include "mta.h"
+#include "people.h"
+#include "rules.h"
 #include "session.h"
 #include "settings.h"
 #include "tag.h"
 
-#define RCPTS_MAX 24
+#define RECIPIENTS_MAX 30
+#define EVERYTHING 0x1fffffUL
 
-int LLVMFuzzerInitialize(int *, char ***);
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+enum state { CLOSED, REFUSED, OPEN, CONNECTED, MAIL, HEADERS };
 
-/* What clients send; the input picks by number. */
-static const char *const recipients[] = {"<ann@acme.example>",
-    "ann@acme.example", "<Ann@ACME.example>", "<\"ann\"@acme.example>",
-    "<ann+x@acme.example>", "<bill@acme.example>", "bill@acme.example",
-    "<sue@acme.example>", "<olga@acme.example>", "<otto@beta.example>",
-    "<bill@beta.example>", "<acme@accounts.example>", "beta@accounts.example",
-    "<nobody@accounts.example>", "<stranger@else.example>", "<>",
-    "<@relay:ann@acme.example>", "<7@telegram.invalid>"};
-#define NRECIPIENTS (sizeof(recipients) / sizeof(recipients[0]))
-
-static const struct value {
-	const char *text;
-	const char *category; /* NULL: none that is known */
-} values[] = {
-    {"balance-and-payments", "balance-and-payments"},
-    {"Balance & Payments", "balance-and-payments"},
-    {"=?utf-8?Q?Balance_and_payments?=", "balance-and-payments"},
-    {"services", "services"},
-    {"SERVICES and services", "services"},
-    {"lunch", NULL},
-    {"", NULL},
-    {"balance-and-payments\n services", NULL},
-};
-#define NVALUES (sizeof(values) / sizeof(values[0]))
-static const char *const accounts[] = {"acme", "Acme", "beta", "nobody", "a b"};
-#define NACCOUNTS (sizeof(accounts) / sizeof(accounts[0]))
-
-/* Who is entitled to what, in which account: the roster of fuzz.c. */
-static const struct right {
-	const char *key, *account, *category; /* NULL: every one */
-} rights[] = {
-    {"olga@acme.example", "acme", NULL},
-    {"otto@beta.example", "beta", NULL},
-    {"ann@acme.example", "acme", "balance-and-payments"},
-    {"sue@acme.example", "acme", "balance-and-payments"},
-};
-#define NRIGHTS (sizeof(rights) / sizeof(rights[0]))
-
-/* The MTA's side. */
-static struct mta {
-	struct smfiDesc desc;
-	void *priv;
-	char *rcpts[RCPTS_MAX * 8];
-	size_t nrcpts;
-	unsigned calls, fail_at; /* which call fails; 0: none */
-	bool failed, quarantined, stripped;
-} mta;
-
-/* What the message was, for what must hold. */
-static struct sent {
-	char *rcpts[RCPTS_MAX];
-	size_t nrcpts;
-	size_t tags, accounts, known;
-	const char *category, *account;
+struct session {
+	struct smfi_str mta;
+	enum state state;
+	bool local; /* the client is trusted by its address */
 	bool trusted;
-} sent;
+	bool lost;
+};
 
-static char conf[] = "/tmp/nm-fuzz-milter-XXXXXX";
-static struct settings settings;
+static struct fixture fixture;
+static struct arena *arena;
+static struct config *config;
+static char away[sizeof(fixture.url) + 8];
 
-static int call(void);
-static void end(void);
-static void forget(void);
-static bool entitled(const char *);
-static void check(sfsistat, const struct sent *);
-static void check_delivered(struct arena *);
-static void step(struct cursor *, SMFICTX *, bool *);
-
-static int
-call(void)
-{
-	if (++mta.calls != mta.fail_at)
-		return (MI_SUCCESS);
-	mta.failed = true;
-	return (MI_FAILURE);
-}
-
-int
-smfi_register(struct smfiDesc desc)
-{
-	mta.desc = desc;
-	return (MI_SUCCESS);
-}
-
-int
-smfi_setpriv(SMFICTX *ctx, void *priv)
-{
-	(void)ctx;
-	mta.priv = priv;
-	return (MI_SUCCESS);
-}
-
-void *
-smfi_getpriv(SMFICTX *ctx)
-{
-	(void)ctx;
-	return (mta.priv);
-}
-
-char *
-smfi_getsymval(SMFICTX *ctx, char *name)
-{
-	static char id[] = "4FuzzQueueId";
-
-	(void)ctx;
-	return (strcmp(name, "i") == 0 ? id : NULL);
-}
-
-int
-smfi_setsymlist(SMFICTX *ctx, int where, char *macros)
-{
-	(void)ctx;
-	(void)where;
-	(void)macros;
-	return (MI_SUCCESS);
-}
-
-int
-smfi_setreply(SMFICTX *ctx, char *code, char *xcode, char *text)
-{
-	(void)ctx;
-	MUST(strlen(code) == 3 && strlen(xcode) >= 5);
-	/* libmilter takes no line end, and "%" for itself. */
-	MUST(strpbrk(text, "\r\n%") == NULL && strlen(text) < 512);
-	return (MI_SUCCESS);
-}
-
-int
-smfi_delrcpt(SMFICTX *ctx, char *text)
-{
-	size_t i;
-
-	(void)ctx;
-	if (call() != MI_SUCCESS)
-		return (MI_FAILURE);
-	for (i = 0; i < mta.nrcpts; i++) {
-		if (mta.rcpts[i] == NULL || strcmp(mta.rcpts[i], text) != 0)
-			continue;
-		free(mta.rcpts[i]);
-		mta.rcpts[i] = NULL;
-	}
-	return (MI_SUCCESS);
-}
-
-int
-smfi_addrcpt(SMFICTX *ctx, char *text)
-{
-	(void)ctx;
-	if (call() != MI_SUCCESS)
-		return (MI_FAILURE);
-	MUST(mta.nrcpts < RCPTS_MAX * 8);
-	mta.rcpts[mta.nrcpts++] = strdup(text);
-	return (MI_SUCCESS);
-}
-
-int
-smfi_addrcpt_par(SMFICTX *ctx, char *text, char *parameters)
-{
-	MUST(strcmp(parameters, "NOTIFY=NEVER") == 0);
-	return (smfi_addrcpt(ctx, text));
-}
-
-int
-smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
-{
-	(void)ctx;
-	MUST(value == NULL && index >= 1);
-	MUST(strncasecmp(name, "X-Notify-", 9) == 0);
-	mta.stripped = true;
-	return (call());
-}
-
-int
-smfi_quarantine(SMFICTX *ctx, char *reason)
-{
-	(void)ctx;
-	MUST(*reason != '\0' && strpbrk(reason, "\r\n") == NULL);
-	if (call() != MI_SUCCESS)
-		return (MI_FAILURE);
-	mta.quarantined = true;
-	return (MI_SUCCESS);
-}
-
-static void
-end(void)
-{
-	config_close();
-	unlink(conf);
-}
+static void set(const char *);
+static void close_connection(struct session *);
+static void give_up(struct session *);
+static void open_connection(struct session *, const char *);
+static void connect_from(struct session *, char *);
+static void mail(struct session *);
+static void kept_as(char, const char *, char *);
+static void recipient(struct session *, char *);
+static void header(struct session *, char *);
+static void end(struct session *);
+static void step(struct session *, char *);
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct failure failure = FAILURE_INIT;
-	FILE *file;
-	int fd;
+	char path[128];
+	FILE *out;
 
 	(void)argc;
 	(void)argv;
+	people_make(&fixture);
+	store_close(fixture.store);
+	snprintf(away, sizeof(away), "%s.away", fixture.url);
+	snprintf(path, sizeof(path), "%s/settings", fixture.folder);
+	out = fopen(path, "w");
+	MUST(out != NULL, "%s", path);
+	fprintf(out,
+	    "[database]\nurl = %s\n[milter]\naccount_domain = %s\n"
+	    "stats_file =\n[telegram]\ndomain = %s\n",
+	    fixture.url, PEOPLE_ACCOUNT_DOMAIN, PEOPLE_TELEGRAM_DOMAIN);
+	fclose(out);
 	tag_start();
-	log_open("fuzz_milter", false);
-	fuzz_roster(&settings);
-	fd = mkstemp(conf);
-	MUST(fd != -1 && (file = fdopen(fd, "w")) != NULL);
-	fprintf(file,
-	    "[database]\nurl = %s\n[milter]\naccount_domain = "
-	    "accounts.example\nstats_file =\n[telegram]\nstats_file =\n",
-	    settings.url);
-	MUST(fclose(file) == 0);
-	MUST(config_load(conf, &failure) == 0);
-	atexit(end);
-	MUST(session_register() == 0);
+	MUST(config_load(path, &failure) == 0, "%s", failure_text(&failure));
+	config = config_get();
+	arena = arena_new((size_t)64 << 20);
+	MUST(session_register() == 0, "not registered");
 	return (0);
 }
 
-/* The message is over. */
+/* Settings, as a reload between two messages would change them. */
 static void
-forget(void)
+set(const char *letters)
 {
-	size_t i;
+	struct settings *s = config->settings;
 
-	for (i = 0; i < mta.nrcpts; i++)
-		free(mta.rcpts[i]);
-	for (i = 0; i < sent.nrcpts; i++)
-		free(sent.rcpts[i]);
-	memset(&sent, 0, sizeof(sent));
-	mta.nrcpts = 0;
-	mta.calls = mta.fail_at = 0;
-	mta.failed = mta.quarantined = mta.stripped = false;
+	s->expand = strchr(letters, 'a') ? EXPAND_ALWAYS
+	    : strchr(letters, 'n')	 ? EXPAND_NEVER
+					 : EXPAND_ADDRESSED;
+	s->unknown_recipients =
+	    strchr(letters, 'k') ? UNKNOWN_KEEP : UNKNOWN_DROP;
+	s->bad_tag = strchr(letters, 'r') ? BAD_TAG_REJECT
+	    : strchr(letters, 't')	  ? BAD_TAG_TEMPFAIL
+					  : BAD_TAG_HOLD;
+	s->monitor = strchr(letters, 'm') != NULL;
+	s->trust_authenticated = strchr(letters, 'u') != NULL;
 }
 
-static bool
-entitled(const char *key)
+/* A message that does not come to its end. */
+static void
+give_up(struct session *s)
 {
-	size_t i;
+	if (s->state < MAIL)
+		return;
+	MUST(mta_milter.xxfi_abort(&s->mta) == SMFIS_CONTINUE, "abort");
+	mta_forget(&s->mta);
+	s->state = CONNECTED;
+}
 
-	for (i = 0; i < NRIGHTS; i++) {
-		if (strcmp(rights[i].key, key) != 0)
-			continue;
-		if (sent.account != NULL &&
-		    strcasecmp(rights[i].account, sent.account) != 0)
-			continue;
-		if (rights[i].category == NULL ||
-		    strcmp(rights[i].category, sent.category) == 0)
-			return (true);
+static void
+close_connection(struct session *s)
+{
+	if (s->state == CLOSED)
+		return;
+	MUST(mta_milter.xxfi_close(&s->mta) == SMFIS_CONTINUE, "close");
+	MUST(s->mta.private == NULL, "something is left");
+	mta_forget(&s->mta);
+	s->state = CLOSED;
+}
+
+static void
+open_connection(struct session *s, const char *how)
+{
+	unsigned long offered = *how == '-' ? SMFIF_ADDRCPT : EVERYTHING;
+	unsigned long actions = 0, steps = 0, unused1 = 1, unused2 = 1;
+	sfsistat status;
+
+	close_connection(s);
+	memset(&s->mta, 0, sizeof(s->mta));
+	status = mta_milter.xxfi_negotiate(&s->mta, offered, EVERYTHING, 0, 0,
+	    &actions, &steps, &unused1, &unused2);
+	MUST(status == (offered == EVERYTHING ? SMFIS_CONTINUE : SMFIS_REJECT),
+	    "%d", status);
+	MUST((actions & ~offered) == 0 && (steps & ~EVERYTHING) == 0 &&
+		(status == SMFIS_REJECT || unused1 + unused2 == 0),
+	    "takes what is not offered");
+	s->state = status == SMFIS_CONTINUE ? OPEN : REFUSED;
+}
+
+static void
+connect_from(struct session *s, char *text)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	_SOCK_ADDR *sa = NULL;
+	const unsigned char *a = v6.sin6_addr.s6_addr;
+
+	if (s->state != OPEN)
+		return;
+	s->local = false;
+	if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+		sa = (_SOCK_ADDR *)&v4;
+		s->local = ntohl(v4.sin_addr.s_addr) >> 24 == 127;
+	} else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) {
+		sa = (_SOCK_ADDR *)&v6;
+		s->local = IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) ||
+		    (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) && a[12] == 127);
+	} else if (*text == '/') {
+		sa = (_SOCK_ADDR *)&un;
 	}
-	return (false);
+	MUST(mta_milter.xxfi_connect(&s->mta, text, sa) == SMFIS_NOREPLY,
+	    "connect");
+	s->state = CONNECTED;
 }
 
-/* Everybody who gets it is entitled to it, and nobody gets two. */
 static void
-check_delivered(struct arena *a)
+mail(struct session *s)
 {
+	static char *argv[] = {"<from@example.com>", NULL};
+
+	give_up(s);
+	if (s->state != CONNECTED)
+		return;
+	MUST(mta_milter.xxfi_envfrom(&s->mta, argv) == SMFIS_NOREPLY, "mail");
+	s->trusted = s->local ||
+	    (s->mta.authenticated && config->settings->trust_authenticated);
+	s->state = MAIL;
+}
+
+/* What sendmail(1) was given, and the MTA keeps, while it shows ${text}. */
+static void
+kept_as(char how, const char *text, char *kept)
+{
+	char local[MTA_TEXT], *at;
+
+	snprintf(local, sizeof(local), "%s", kept);
+	at = strrchr(local, '@');
+	if (at == NULL || *text == '<' || *text == '@')
+		return;
+	*at = '\0';
+	if (how == '1')
+		snprintf(kept, MTA_TEXT, "%s", local);
+	else if (how == '2')
+		snprintf(kept, MTA_TEXT, "%.250s@%.250s.", local, at + 1);
+	else if (how == '3')
+		snprintf(kept, MTA_TEXT, "%.250s%%%.250s", local, at + 1);
+	else if (how == '4')
+		snprintf(kept, MTA_TEXT, "%.250s!%.250s", at + 1, local);
+}
+
+static void
+recipient(struct session *s, char *text)
+{
+	struct mta_recipient *r;
 	struct address address;
-	const char *keys[RCPTS_MAX * 8], *exact[RCPTS_MAX * 8];
-	size_t i, j;
+	char *argv[] = {NULL, NULL};
+	char how = '\0';
+	bool readable;
 
-	for (i = 0; i < mta.nrcpts; i++) {
-		keys[i] = NULL;
-		if (mta.rcpts[i] == NULL)
-			continue;
-		MUST(address_read(a, mta.rcpts[i], &address) == 1);
-		keys[i] = address.base != NULL && !entitled(address.key)
-		    ? address.base
-		    : address.key;
-		exact[i] = address.exact;
-		MUST(entitled(keys[i]));
-		/* Of those that differ in quoting alone the MTA makes one. */
-		for (j = 0; j < i; j++)
-			MUST(keys[j] == NULL || strcmp(keys[j], keys[i]) != 0 ||
-			    strcmp(exact[j], exact[i]) == 0);
-	}
+	if (s->state != MAIL || s->mta.nrecipients == RECIPIENTS_MAX)
+		return;
+	if (isdigit((unsigned char)*text))
+		how = *text++;
+	readable = address_read(arena, text, &address) == 1;
+	/* A route to nowhere is no recipient to any MTA. */
+	if (strlen(text) >= MTA_TEXT / 2 ||
+	    (!readable && text[*text == '<'] == '@'))
+		return;
+	argv[0] = arena_strdup(arena, text);
+	MUST(mta_milter.xxfi_envrcpt(&s->mta, argv) == SMFIS_NOREPLY, "rcpt");
+	MUST(strcmp(argv[0], text) == 0, "%s changed", text);
+	r = &s->mta.recipients[s->mta.nrecipients++];
+	memset(r, 0, sizeof(*r));
+	snprintf(r->shown, sizeof(r->shown), "%s", text);
+	mta_kept(text, r->kept);
+	if (readable && *address.domain != '\0')
+		kept_as(how, text, r->kept);
 }
 
 static void
-check(sfsistat status, const struct sent *s)
+header(struct session *s, char *text)
 {
-	struct arena *a;
-	size_t i;
-	bool changed;
+	struct mta_header *h;
+	char *value;
+	size_t len;
 
-	changed = mta.nrcpts != s->nrcpts;
-	for (i = 0; !changed && i < s->nrcpts; i++)
-		changed = mta.rcpts[i] == NULL ||
-		    strcmp(mta.rcpts[i], s->rcpts[i]) != 0;
-	if (mta.failed) {
-		MUST(status == SMFIS_TEMPFAIL);
+	value = strchr(text, ':');
+	if ((s->state != MAIL && s->state != HEADERS) || value == NULL ||
+	    value == text || s->mta.nrecipients == 0)
 		return;
-	}
-	MUST(!mta.stripped || (!s->trusted && s->tags > 0));
-	if (status != SMFIS_CONTINUE || mta.quarantined || s->tags == 0 ||
-	    !s->trusted) {
-		/* Refused, held, discarded, or not to be decided. */
-		MUST(!changed);
-		if (s->tags == 0)
-			MUST(
-			    status == SMFIS_CONTINUE || status == SMFIS_REJECT);
-		if (s->tags > 0 && !s->trusted)
-			MUST(status == SMFIS_REJECT || mta.stripped);
+	*value++ = '\0';
+	if (strlen(text) >= MTA_TEXT || strlen(value) >= MTA_TEXT ||
+	    s->mta.nheaders == MTA_HEADERS)
 		return;
-	}
-	/* Delivered, as a decision: the tag was one that is known. */
-	MUST(s->known == s->tags);
-	a = arena_new((size_t)8 << 20);
-	MUST(a != NULL);
-	check_delivered(a);
-	arena_free(a);
+	MUST(mta_milter.xxfi_header(&s->mta, text, value) == SMFIS_NOREPLY,
+	    "header");
+	s->state = HEADERS;
+	if (strncasecmp(text, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
+		return;
+	h = &s->mta.headers[s->mta.nheaders++];
+	memset(h, 0, sizeof(*h));
+	len = strlen(text);
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	snprintf(h->name, sizeof(h->name), "%.*s", (int)len, text);
+	snprintf(h->value, sizeof(h->value), "%s", value);
 }
 
-/* One step of the session; ${*open}: a message is under way. */
 static void
-step(struct cursor *c, SMFICTX *ctx, bool *open)
+end(struct session *s)
 {
-	char sender[] = "<billing@example.org>", *argv[] = {NULL, NULL};
-	char *name, *text;
-	const struct value *v;
-	unsigned n;
+	sfsistat status;
 
-	switch (fuzz_byte(c) % 8) {
-	case 0:
-		if (*open)
-			mta.desc.xxfi_abort(ctx);
-		forget();
-		*open = false;
+	if (s->state < MAIL || s->mta.nrecipients == 0)
+		return;
+	if (s->lost)
+		MUST(rename(fixture.url, away) == 0, "%s", away);
+	s->mta.at_end = true;
+	status = mta_milter.xxfi_eom(&s->mta);
+	s->mta.at_end = false;
+	if (s->lost)
+		MUST(rename(away, fixture.url) == 0, "%s", away);
+	rules_check(
+	    &s->mta, config->settings, s->trusted, s->lost, status, arena);
+	mta_forget(&s->mta);
+	s->mta.fail_at = 0;
+	s->lost = false;
+	s->state = CONNECTED;
+}
+
+static void
+step(struct session *s, char *line)
+{
+	char *rest = *line == '\0' ? line : line + 1;
+
+	rest += *rest == ' ';
+	switch (*line) {
+	case 'S':
+		/* In the middle of a message MAIL has been judged already. */
+		if (s->state < MAIL)
+			set(rest);
 		break;
-	case 1:
-	case 2:
-	case 3:
-		n = fuzz_byte(c);
-		if (sent.nrcpts == RCPTS_MAX)
-			break;
-		text = n < 250 ? strdup(recipients[n % NRECIPIENTS])
-			       : fuzz_text(c);
-		if (!*open) {
-			argv[0] = sender;
-			mta.desc.xxfi_envfrom(ctx, argv);
-			*open = true;
-		}
-		argv[0] = text;
-		mta.desc.xxfi_envrcpt(ctx, argv);
-		mta.rcpts[mta.nrcpts++] = strdup(text);
-		sent.rcpts[sent.nrcpts++] = text;
+	case 'O':
+		open_connection(s, rest);
 		break;
-	case 4:
-		if (!*open)
-			break;
-		v = &values[fuzz_byte(c) % NVALUES];
-		name = strdup(fuzz_byte(c) % 2 ? "x-NOTIFY-category"
-					       : "X-Notify-Category");
-		text = strdup(v->text);
-		mta.desc.xxfi_header(ctx, name, text);
-		sent.tags++;
-		if (v->category != NULL &&
-		    (sent.category == NULL ||
-			strcmp(sent.category, v->category) == 0)) {
-			sent.known++;
-			sent.category = v->category;
-		}
-		free(name);
-		free(text);
+	case 'I':
+		connect_from(s, rest);
 		break;
-	case 5:
-		if (!*open)
-			break;
-		name = strdup("X-Notify-Account");
-		sent.account = accounts[fuzz_byte(c) % NACCOUNTS];
-		text = strdup(sent.account);
-		mta.desc.xxfi_header(ctx, name, text);
-		sent.accounts++;
-		free(name);
-		free(text);
+	case 'U':
+		s->mta.authenticated = !s->mta.authenticated;
 		break;
-	case 6: /* one change of this message fails */
-		mta.fail_at = 1 + fuzz_byte(c) % 16;
+	case 'M':
+		mail(s);
 		break;
-	case 7:
-		if (!*open)
-			break;
-		check(mta.desc.xxfi_eom(ctx), &sent);
-		forget();
-		*open = false;
+	case 'R':
+		recipient(s, rest);
+		break;
+	case 'H':
+		header(s, rest);
+		break;
+	case 'E':
+		end(s);
+		break;
+	case 'A':
+		give_up(s);
+		break;
+	case 'C':
+		close_connection(s);
+		break;
+	case 'F':
+		s->mta.fail_at = atoi(rest);
+		break;
+	case 'L':
+		s->lost = true;
 		break;
 	}
 }
@@ -419,28 +347,21 @@ step(struct cursor *c, SMFICTX *ctx, bool *open)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct cursor c = {data, size};
-	struct sockaddr_in client = {.sin_family = AF_INET};
-	unsigned long actions = 0xffffffff, steps = 0xffffffff, out[4];
-	char host[] = "client.example";
-	SMFICTX *ctx = NULL;
-	bool open = false, trusted;
+	struct session s = {.state = CLOSED};
+	char *text, *rest, *line;
 
-	trusted = fuzz_byte(&c) % 4 != 0;
-	inet_pton(
-	    AF_INET, trusted ? "127.0.0.1" : "192.0.2.1", &client.sin_addr);
-	forget();
-	MUST(mta.desc.xxfi_negotiate(ctx, actions, steps, 0, 0, &out[0],
-		 &out[1], &out[2], &out[3]) == SMFIS_CONTINUE);
-	mta.desc.xxfi_connect(ctx, host, (_SOCK_ADDR *)&client);
-	while (c.left > 0) {
-		sent.trusted = trusted;
-		step(&c, ctx, &open);
+	arena_reset(arena);
+	set("");
+	rest = text = fuzz_string(data, size);
+	while ((line = fuzz_line(&rest)) != NULL) {
+		/* A header is folded. */
+		while (*line == 'H' && (*rest == ' ' || *rest == '\t')) {
+			rest[-1] = '\n';
+			(void)fuzz_line(&rest);
+		}
+		step(&s, line);
 	}
-	if (open && size % 2)
-		mta.desc.xxfi_abort(ctx);
-	mta.desc.xxfi_close(ctx);
-	mta.priv = NULL;
-	forget();
+	close_connection(&s);
+	free(text);
 	return (0);
 }

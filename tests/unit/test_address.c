@@ -73,7 +73,8 @@ static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     "<a\xff@example.com>", "<a@\xff.example>",
     /* Else it would be the key of "x@y"@z.example. */
     "<x@y\"@z.example\">", "ann@example.com\\", "<ann@example.com\\>",
-    "<a@b\\\"c.example>", "<a@\"b@c.example\">", "<a@b\uff20c.example>"};
+    "<a@b\\\"c.example>", "<a@\"b@c.example\">", "<a@b\uff20c.example>",
+    "a\\@b.example", "\"a@b.example\""};
 
 START_TEST(what_is_no_address_is_not_read_as_one)
 {

@@ -220,12 +220,12 @@ perform(struct botapi *api, const char *method, const char *params,
 }
 
 void
-botapi_understand(struct botapi_answer *answer, const char *text, size_t len)
+botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 {
 	json_t *root, *ok, *parameters;
 	json_error_t error;
 
-	root = text == NULL ? NULL : json_loadb(text, len, 0, &error);
+	root = body == NULL ? NULL : json_loadb(body, len, 0, &error);
 	ok = json_object_get(root, "ok");
 	if (!json_is_boolean(ok)) {
 		snprintf(answer->text, sizeof(answer->text),
@@ -275,7 +275,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 		snprintf(answer->text, sizeof(answer->text), "%s",
 		    curl_easy_strerror(code));
 	} else {
-		botapi_understand(answer, body.text, body.len);
+		botapi_answer_read(answer, body.text, body.len);
 	}
 	free(text);
 	free(body.text);

@@ -51,11 +51,13 @@ void botapi_stop_when(struct botapi *, bool (*stop)(void));
  */
 void botapi_call(struct botapi *, const char *method, json_t *params,
     long seconds, struct botapi_answer *);
-
-/* botapi_understand(answer, text, len): take the body of an answer apart;
- * whatever is not as it should be is not understood. ${answer} is zeroed but
- * for its status. */
-void botapi_understand(struct botapi_answer *, const char *text, size_t len);
 void botapi_answer_clear(struct botapi_answer *);
+
+/*
+ * botapi_answer_read(answer, body, len): take a body apart; ${answer} is empty
+ * but for the status. Whatever is not as it should be is not understood. For
+ * botapi_call(), and for tests.
+ */
+void botapi_answer_read(struct botapi_answer *, const char *body, size_t len);
 
 #endif
