@@ -14,6 +14,22 @@
 
 #include "arena.h"
 
+/* AddressSanitizer knows of blocks alone: it is told what has been given out of
+ * them, and something is left between two pieces. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define WATCHED
+#endif
+#endif
+#if defined(WATCHED) || defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define GAP alignof(max_align_t)
+#else
+#define ASAN_POISON_MEMORY_REGION(p, size) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)0)
+#define GAP 0
+#endif
+
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGEST_BLOCK ((size_t)1 << 20)
 
@@ -43,6 +59,7 @@ block_new(size_t size)
 	b->next = NULL;
 	b->size = size;
 	b->used = 0;
+	ASAN_POISON_MEMORY_REGION(b->data, size);
 	return (b);
 }
 
@@ -81,8 +98,10 @@ arena_reset(struct arena *a)
 		next = b->next;
 		free(b);
 	}
-	if (b != NULL)
+	if (b != NULL) {
 		b->used = 0;
+		ASAN_POISON_MEMORY_REGION(b->data, b->size);
+	}
 	a->newest = b;
 	a->taken = 0;
 }
@@ -91,19 +110,20 @@ void *
 arena_alloc(struct arena *a, size_t size)
 {
 	struct block *b;
-	size_t want;
+	size_t asked, want;
 	void *p;
 
 	if (size > a->max - a->taken)
 		return (NULL);
+	asked = size;
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	b = a->newest;
-	if (b == NULL || b->size - b->used < size) {
+	if (b == NULL || b->size - b->used < size + GAP) {
 		want = b == NULL ? FIRST_BLOCK : b->size * 2;
 		if (want > LARGEST_BLOCK)
 			want = LARGEST_BLOCK;
-		if (want < size)
-			want = size;
+		if (want < size + GAP)
+			want = size + GAP;
 		b = block_new(want);
 		if (b == NULL)
 			return (NULL);
@@ -111,9 +131,10 @@ arena_alloc(struct arena *a, size_t size)
 		a->newest = b;
 	}
 	p = b->data + b->used;
-	b->used += size;
+	b->used += size + GAP;
 	a->taken += size > a->max - a->taken ? a->max - a->taken : size;
-	return (memset(p, 0, size));
+	ASAN_UNPOISON_MEMORY_REGION(p, asked);
+	return (memset(p, 0, asked));
 }
 
 void *
