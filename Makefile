@@ -5,6 +5,7 @@
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
 #   make check            all tests
+#   make fuzz             each fuzz target for FUZZ_TIME=600 seconds
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
 #   make deb              a Debian package, in build/
@@ -28,6 +29,17 @@ ifeq ($(SAN),1)
 BUILD = build/san
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
+CFLAGS = -O1 -g
+HARDEN = -fPIE
+endif
+
+# The fuzz targets, and what they link, by clang with libFuzzer.
+FUZZ_TIME = 600
+ifeq ($(FUZZ),1)
+BUILD = build/fuzz
+CC = clang
+SANITIZE = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS = -O1 -g
 HARDEN = -fPIE
 endif
@@ -108,6 +120,21 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+FUZZ_TARGETS = tag
+$(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/telegram -Itools/notifyctl
+
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \
+		$(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) \
+		-lcsv $(LIBS)
+
+fuzz_targets: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
+
+fuzz:
+	@tests/packages check
+	@$(MAKE) -s -j2 FUZZ=1 fuzz_targets
+	@tests/fuzz/run -t $(FUZZ_TIME)
+
 deps:
 	@tests/packages build
 
@@ -122,7 +149,9 @@ check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit
-	@tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
+	@$(MAKE) -s -j2 FUZZ=1 fuzz_targets
+	@tests/run -j 2 build/unit build/san/unit tests/fuzz/run \
+		$(wildcard tests/e2e/*.t) \
 		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
@@ -175,7 +204,7 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check clean deb demo deps install uninstall
+.PHONY: all check clean deb demo deps fuzz fuzz_targets install uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)
