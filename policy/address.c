@@ -108,9 +108,12 @@ address_domain_key(struct arena *a, const char *name, const char **key)
 	idn2_free(alabel);
 	if (lower == NULL)
 		return (-1);
+	/* Written out they would be read as something else; full-width ones
+	 * have become these. */
+	if (strpbrk(lower, "\"\\<>@ \t\r\n\v\f") != NULL)
+		return (0);
 	/* "example.com." and "example.com" are one name. */
-	len = strlen(lower);
-	if (len > 1 && lower[len - 1] == '.')
+	for (len = strlen(lower); len > 1 && lower[len - 1] == '.'; len--)
 		lower[len - 1] = '\0';
 	*key = lower;
 	return (1);
