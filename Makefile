@@ -120,7 +120,7 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-FUZZ_TARGETS = address tag
+FUZZ_TARGETS = address settings tag
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/telegram -Itools/notifyctl
 
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \

@@ -109,6 +109,7 @@ struct reading {
 	struct failure *failure;
 	struct arena *arena;
 	unsigned line;
+	bool open;	      /* an indented line goes on with a list */
 	unsigned seen[COUNT]; /* line of the first value; 0 for none */
 };
 
@@ -179,8 +180,14 @@ check_section(struct reading *r, const char *line)
 	char name[64];
 	size_t len;
 
+	/* "[::1]" in a list is none. */
+	if (r->open && (*line == ' ' || *line == '\t'))
+		return;
 	line += strspn(line, " \t");
-	if (*line != '[' || (len = strcspn(line, "]")) >= sizeof(name))
+	if (*line != '[')
+		return;
+	r->open = false;
+	if ((len = strcspn(line, "]")) >= sizeof(name))
 		return;
 	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
 	if (line[len] == ']' && !known_section(name))
@@ -244,6 +251,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 
 	if (r->failure->kind != FAILURE_NONE)
 		return (0);
+	r->open = true;
 	d = look_up(section, name);
 	if (d == NULL && *section == '\0')
 		return (fault(r,

@@ -54,6 +54,8 @@ static const struct {
 } bad[] = {
     {"[milter]\nexpnad = never\n", 2, "expnad"},
     {"[mitler]\n", 1, "mitler"},
+    {"[milter]\n  [mitler]\n", 2, "mitler"},
+    {"[milter]\nmonitor = yes\n[mitler]\n", 3, "mitler"},
     {"url = /x\n", 1, "url"},
     {"[database]\nurl = x\n", 2, "begins with /"},
     {"[milter]\nsocket = /x\n", 2, "unix:PATH"},
@@ -92,10 +94,12 @@ START_TEST(a_list_goes_on_in_the_next_line_and_replaces_the_default)
 {
 	struct settings *s =
 	    read_text("[milter]\ntrusted_clients = 10.0.0.0/8,\n"
-		      "\t192.0.2.1, ::1\n");
+		      "\t192.0.2.1, ::1\n"
+		      "# with brackets too\n"
+		      "  [2001:db8::]/32\n[mail]\n");
 
 	ck_assert_ptr_nonnull(s);
-	ck_assert_uint_eq(s->trusted_clients.n, 3);
+	ck_assert_uint_eq(s->trusted_clients.n, 4);
 	settings_free(s);
 }
 END_TEST
