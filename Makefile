@@ -120,13 +120,19 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-FUZZ_TARGETS = address settings tag
+FUZZ_TARGETS = address chattext settings tag
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/telegram -Itools/notifyctl
 
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \
-		$(BUILD)/libpolicy.a
+		$(BUILD)/libfuzzed.a $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) \
 		-lcsv $(LIBS)
+
+# What the targets try, but for the policy.
+FUZZED = $(addprefix tools/telegram/, $(CHATTEXT) mailhead)
+$(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
+	rm -f $@
+	$(AR) rcs $@ $^
 
 fuzz_targets: $(FUZZ_TARGETS:%=$(BUILD)/fuzz_%)
 

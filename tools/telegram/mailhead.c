@@ -50,12 +50,16 @@ static int
 take(struct reading *r, char *line)
 {
 	struct mailhead *head = r->head;
-	char *colon, *date;
+	char *colon, *end, *date;
 
 	colon = strchr(line, ':');
 	if (colon == NULL)
 		return (0);
-	*colon++ = '\0';
+	/* "X-Notify-Category : x" is that header too (RFC 5322, 4.5). */
+	for (end = colon; end > line && strchr(" \t", end[-1]) != NULL; end--)
+		continue;
+	*end = '\0';
+	colon++;
 	if (strcasecmp(line, "Received") == 0 && head->arrived == 0) {
 		date = strrchr(colon, ';');
 		if (date != NULL)

@@ -1,0 +1,204 @@
+/*
+ * fuzz_chattext - a mail becomes what Telegram takes
+ *
+ * The input is the footer, in the first line, and the mail. "40*footer": the
+ * last line of the mail comes 40 times, so that a small input is a long mail.
+ */
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <glib.h>
+#include <unistr.h>
+
+#include "arena.h"
+#include "chattext.h"
+#include "failure.h"
+#include "fuzz.h"
+#include "mailhead.h"
+#include "message.h"
+#include "plaintext.h"
+#include "tag.h"
+
+#define MAIL_MAX ((size_t)64 << 10)
+
+static struct arena *arena;
+
+static size_t utf16(const char *, size_t);
+static const char *behind(const char *, size_t);
+static void check_text(const struct chattext *, const char *);
+static void check_bold(const struct chattext *);
+static void check_head(int);
+static int mail_file(const uint8_t *, size_t, size_t);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	chattext_start();
+	arena = arena_new((size_t)16 << 20);
+	return (0);
+}
+
+/* Code units, by somebody else's count. */
+static size_t
+utf16(const char *s, size_t len)
+{
+	uint16_t *units;
+	size_t n;
+
+	MUST(u8_check((const uint8_t *)s, len) == NULL, "not UTF-8");
+	units = u8_to_u16((const uint8_t *)s, len, NULL, &n);
+	MUST(units != NULL || n == 0, "no memory");
+	free(units);
+	return (n);
+}
+
+/* What follows the first ${units} of ${s}; NULL if they end inside of a
+ * character. */
+static const char *
+behind(const char *s, size_t units)
+{
+	size_t len, n;
+
+	for (; units > 0 && *s != '\0'; s += len) {
+		len = (size_t)u8_strmblen((const uint8_t *)s);
+		n = len == 4 ? 2 : 1;
+		if (n > units)
+			return (NULL);
+		units -= n;
+	}
+	return (units > 0 ? NULL : s);
+}
+
+static void
+check_text(const struct chattext *ct, const char *footer)
+{
+	const char *c, *text = ct->text;
+	char *line;
+	size_t len;
+
+	len = strlen(text);
+	MUST(ct->units == utf16(text, len), "%zu units", ct->units);
+	MUST(ct->units <= CHATTEXT_UNITS_MAX, "%zu units", ct->units);
+	for (c = text; *c != '\0'; c++)
+		MUST(
+		    *c == '\n' || (unsigned char)*c >= ' ', "control 0x%x", *c);
+	MUST(len > 0, "empty");
+	/* Telegram drops blanks at the beginning: the entity would shift. */
+	MUST(*text != '\n' && (*text != ' ' || ct->bold_units == 0),
+	    "begins with a blank");
+	MUST(text[len - 1] != ' ' && text[len - 1] != '\n', "ends with one");
+	MUST(strstr(text, "\n\n\n\n") == NULL, "empty lines");
+	/* The footer is whole, and the last line, unless it is far too long. */
+	line = plaintext_line(footer, 1024);
+	MUST(g_str_has_suffix(text, line), "footer '%s' of '%s'", line, text);
+	g_free(line);
+}
+
+/* The entity is inside of the text, ends between two characters, and what it
+ * makes bold is a line. */
+static void
+check_bold(const struct chattext *ct)
+{
+	const char *rest;
+
+	MUST(ct->bold_units <= ct->units, "%zu of %zu", ct->bold_units,
+	    ct->units);
+	rest = behind(ct->text, ct->bold_units);
+	MUST(rest != NULL, "ends inside of a character");
+	MUST(memchr(ct->text, '\n', (size_t)(rest - ct->text)) == NULL,
+	    "two lines");
+	if (ct->bold_units > 0)
+		MUST(*rest == '\0' || strncmp(rest, "\n\n", 2) == 0, "'%s'",
+		    rest);
+}
+
+/* The delivery agent reads the headers too, and both leave the mail as it
+ * was. */
+static void
+check_head(int fd)
+{
+	struct failure failure = FAILURE_INIT;
+	struct mailhead head = {0};
+	const char *name;
+	struct tag tag;
+	size_t i;
+
+	MUST(mailhead_read(fd, arena, &head, &failure) == 0, "%s",
+	    failure_text(&failure));
+	MUST(lseek(fd, 0, SEEK_CUR) == 0, "not rewound");
+	for (i = 0; i < head.nheaders; i++) {
+		name = head.headers[i].name;
+		MUST(strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) ==
+			0,
+		    "%s", name);
+		MUST(strchr(" \t", name[strlen(name) - 1]) == NULL, "'%s'",
+		    name);
+	}
+	MUST(tag_read(arena, head.headers, head.nheaders, &tag) == 0, "tag");
+}
+
+/* The mail as a file, its last line ${times} times. */
+static int
+mail_file(const uint8_t *mail, size_t size, size_t times)
+{
+	GByteArray *whole;
+	size_t last;
+	int fd;
+
+	whole = g_byte_array_new();
+	g_byte_array_append(whole, mail, (guint)size);
+	for (last = size; last > 0; last--) {
+		if (last < size && mail[last - 1] == '\n')
+			break;
+	}
+	for (; times > 1 && whole->len < MAIL_MAX; times--)
+		g_byte_array_append(whole, mail + last, (guint)(size - last));
+	fd = fuzz_file(whole->data, whole->len);
+	g_byte_array_free(whole, TRUE);
+	return (fd);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct failure failure = FAILURE_INIT;
+	struct chattext ct, again;
+	const uint8_t *mail;
+	char *first, *footer;
+	unsigned long times;
+	int fd;
+
+	arena_reset(arena);
+	mail = memchr(data, '\n', size);
+	if (mail == NULL)
+		return (0);
+	first = fuzz_string(data, (size_t)(mail - data));
+	mail++;
+	times = strtoul(first, &footer, 10);
+	if (*footer == '*')
+		footer++;
+	else
+		times = 1;
+	/* The agent's is UTF-8. */
+	if (u8_check((uint8_t *)footer, strlen(footer)) != NULL)
+		*footer = '\0';
+	fd = mail_file(mail, size - (size_t)(mail - data), times);
+	check_head(fd);
+	MUST(chattext_read(fd, footer, &ct, &failure) == 0, "%s",
+	    failure_text(&failure));
+	check_text(&ct, footer);
+	check_bold(&ct);
+	/* A second try says the same. */
+	MUST(chattext_read(fd, footer, &again, &failure) == 0, "%s",
+	    failure_text(&failure));
+	MUST(strcmp(ct.text, again.text) == 0, "'%s', '%s'", ct.text,
+	    again.text);
+	close(fd);
+	chattext_clear(&ct);
+	chattext_clear(&again);
+	free(first);
+	return (0);
+}
