@@ -49,7 +49,7 @@ POLICY = account address arena category counters db_sqlite decide evaluate \
 	roster settings sql store store_link tag text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
-	files history init main output stats subscriptions telegram \
+	files history init main output rostercsv stats subscriptions telegram \
 	users)
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
@@ -120,16 +120,16 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-FUZZ_TARGETS = address chattext settings tag
+FUZZ_TARGETS = address chattext import settings tag
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/telegram -Itools/notifyctl
 
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \
-		$(BUILD)/libfuzzed.a $(BUILD)/libpolicy.a
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) \
 		-lcsv $(LIBS)
 
 # What the targets try, but for the policy.
-FUZZED = $(addprefix tools/telegram/, $(CHATTEXT) mailhead)
+FUZZED = tests/fuzz/fuzz tests/fuzz/people tools/notifyctl/rostercsv \
+	$(addprefix tools/telegram/, $(CHATTEXT) mailhead)
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
 	rm -f $@
 	$(AR) rcs $@ $^

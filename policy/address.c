@@ -234,6 +234,9 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 	char *wire;
 	int found;
 
+	/* Its key would be that of somebody with a domain. */
+	if (parts->domain == NULL && strchr(parts->local, '@') != NULL)
+		return (0);
 	found = local_lower(a, parts->local, &local);
 	if (found != 1)
 		return (found);

@@ -154,7 +154,7 @@ mail_file(const uint8_t *mail, size_t size, size_t times)
 		if (last < size && mail[last - 1] == '\n')
 			break;
 	}
-	for (; times > 1 && whole->len < MAIL_MAX; times--)
+	for (; times > 1 && last < size && whole->len < MAIL_MAX; times--)
 		g_byte_array_append(whole, mail + last, (guint)(size - last));
 	fd = fuzz_file(whole->data, whole->len);
 	g_byte_array_free(whole, TRUE);

@@ -71,7 +71,8 @@ END_TEST
 static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     "ann b@example.com", "<\"ann@example.com>", "<@example.com>",
     "<a\xff@example.com>", "<a@\xff.example>", "<a@b\\\"c.example>",
-    "<a@\"b@c.example\">", "<a@b\uff20c.example>"};
+    "<a@\"b@c.example\">", "<a@b\uff20c.example>", "a\\@b.example",
+    "\"a@b.example\""};
 
 START_TEST(what_is_no_address_is_not_read_as_one)
 {

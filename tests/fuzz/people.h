@@ -1,0 +1,48 @@
+/*
+ * people - the roster that targets begin with
+ */
+#ifndef PEOPLE_H
+#define PEOPLE_H
+
+#include <stdint.h>
+
+#include "failure.h"
+#include "membership.h"
+#include "role.h"
+#include "settings.h"
+#include "store.h"
+
+/* A user; the owner of an account stands first. */
+struct person {
+	const char *account;
+	const char *address;
+	enum role role;
+	const char *categories; /* slugs, each between blanks */
+	int64_t chat;		/* 0: none */
+};
+
+/* Ends with a NULL account. */
+extern const struct person people[];
+
+#define PEOPLE_ACCOUNT_DOMAIN "accounts.example"
+#define PEOPLE_TELEGRAM_DOMAIN "telegram.invalid"
+
+struct fixture {
+	const char *folder;
+	char url[96];
+	struct settings settings;
+	struct arena *arena;
+	struct store *store;
+	struct failure failure;
+	struct changes changes;
+};
+
+/* people_make(r): the users in a new database, in a folder of its own. */
+void people_make(struct fixture *);
+
+/* people_begin(r), people_end(r): a transaction that writes, and its end
+ * without a trace. */
+void people_begin(struct fixture *);
+void people_end(struct fixture *);
+
+#endif

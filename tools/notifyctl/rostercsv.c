@@ -1,0 +1,264 @@
+/*
+ * rostercsv - the roster as CSV, read and written
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <csv.h>
+
+#include "arena.h"
+#include "failure.h"
+#include "import.h"
+#include "membership.h"
+#include "rostercsv.h"
+#include "store.h"
+
+#define FIELDS 4
+/* A line longer than this is no row of a roster. */
+#define LINE_MAX_SIZE ((size_t)1 << 20)
+
+static const char header[] = "account,email,role,categories";
+
+/* A file being read. */
+struct reading {
+	struct changes *changes;
+	const char *name;
+	struct import *import;
+	char *fields[FIELDS];
+	size_t nfields;
+	char *text; /* of the line */
+	size_t cap;
+	size_t line;  /* that is being read */
+	size_t start; /* where the current row began; 0 between rows */
+	bool failed;
+};
+
+/* A roster being written. */
+struct writing {
+	struct arena *arena;
+	FILE *stream;
+	const char *address; /* of the row being written, or NULL */
+	const char *account;
+};
+
+static int no_memory(struct changes *);
+static void on_field(void *, size_t, void *);
+static void on_row(int, void *);
+static bool is_header(const struct reading *);
+static bool is_blank(const char *, size_t);
+static size_t next_line(struct reading *, FILE *);
+static int read_rows(struct reading *, FILE *);
+static void write_field(FILE *, const char *);
+static int export_row(void *, const struct store_export *);
+
+static int
+no_memory(struct changes *c)
+{
+	return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+}
+
+static void
+on_field(void *text, size_t len, void *ctx)
+{
+	struct reading *r = ctx;
+
+	if (r->failed)
+		return;
+	if (memchr(text, '\0', len) != NULL) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: there is a NUL octet in the row; expected text; "
+		    "nothing was imported",
+		    r->name, r->start);
+		r->failed = true;
+	}
+	if (r->nfields < FIELDS && !r->failed) {
+		r->fields[r->nfields] =
+		    arena_strndup(r->changes->arena, text, len);
+		if (r->fields[r->nfields] == NULL) {
+			no_memory(r->changes);
+			r->failed = true;
+		}
+	}
+	r->nfields++;
+}
+
+static bool
+is_header(const struct reading *r)
+{
+	return (r->line == 1 && strcmp(r->fields[0], "account") == 0 &&
+	    strcmp(r->fields[1], "email") == 0 &&
+	    strcmp(r->fields[2], "role") == 0);
+}
+
+static void
+on_row(int ended_by, void *ctx)
+{
+	struct reading *r = ctx;
+
+	(void)ended_by;
+	if (r->failed)
+		return;
+	/* No categories, and no comma before them, is no mistake. */
+	if (r->nfields == FIELDS - 1)
+		r->fields[r->nfields++] = "";
+	if (r->nfields != FIELDS) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: the row has %zu columns; expected %s; nothing "
+		    "was imported",
+		    r->name, r->start, r->nfields, header);
+		r->failed = true;
+	} else if (!is_header(r) &&
+	    import_row(r->import, r->start, r->fields[0], r->fields[1],
+		r->fields[2], r->fields[3]) != 0) {
+		r->failed = true;
+	}
+	r->nfields = 0;
+	r->start = 0;
+}
+
+static bool
+is_blank(const char *line, size_t len)
+{
+	return (line[0] == '\n' || (len == 2 && memcmp(line, "\r\n", 2) == 0));
+}
+
+/* The next line with its newline into ${r->text}; 0 at the end of the file. */
+static size_t
+next_line(struct reading *r, FILE *stream)
+{
+	struct arena *a = r->changes->arena;
+	size_t len;
+	int c;
+
+	len = 0;
+	while (len < LINE_MAX_SIZE && (c = getc_unlocked(stream)) != EOF) {
+		r->text = arena_grow(a, r->text, len, &r->cap, 1);
+		if (r->text == NULL) {
+			no_memory(r->changes);
+			r->failed = true;
+			return (0);
+		}
+		r->text[len++] = (char)c;
+		if (c == '\n')
+			break;
+	}
+	if (len > 0)
+		r->line++;
+	if (len == LINE_MAX_SIZE) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: the line is longer than %zu octets; expected %s; "
+		    "nothing was imported",
+		    r->name, r->line, LINE_MAX_SIZE, header);
+		r->failed = true;
+	}
+	return (len);
+}
+
+/* Line by line, so that a row can be named. */
+static int
+read_rows(struct reading *r, FILE *stream)
+{
+	struct csv_parser parser;
+	size_t len, skip;
+
+	if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+		return (no_memory(r->changes));
+	/* Its own step of 128 octets makes a long field slow. */
+	csv_set_blk_size(&parser, 1 << 16);
+	while (!r->failed && (len = next_line(r, stream)) > 0 && !r->failed) {
+		/* An empty line between rows is nothing. */
+		if (r->start == 0 && is_blank(r->text, len))
+			continue;
+		if (r->start == 0)
+			r->start = r->line;
+		/* The mark that some programs put before UTF-8. */
+		skip = r->line == 1 && len >= 3 &&
+			memcmp(r->text, "\xef\xbb\xbf", 3) == 0
+		    ? 3
+		    : 0;
+		if (csv_parse(&parser, r->text + skip, len - skip, on_field,
+			on_row, r) != len - skip)
+			break;
+	}
+	if (!r->failed && ferror(stream)) {
+		failure_set(r->changes->failure, FAILURE_IO, "%s: %s", r->name,
+		    strerror(errno));
+		r->failed = true;
+	}
+	if (!r->failed && csv_error(&parser) == CSV_SUCCESS)
+		(void)csv_fini(&parser, on_field, on_row, r);
+	if (!r->failed && csv_error(&parser) != CSV_SUCCESS) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: a quote is out of place; expected CSV with "
+		    "quotes around a whole field and doubled inside; nothing "
+		    "was imported",
+		    r->name, r->start);
+		r->failed = true;
+	}
+	csv_free(&parser);
+	return (r->failed ? -1 : 0);
+}
+
+/* Quoted only where it must be: people read these files. */
+static void
+write_field(FILE *stream, const char *text)
+{
+	if (strpbrk(text, ",\"\r\n") == NULL && *text != ' ')
+		fputs(text, stream);
+	else
+		csv_fwrite(stream, text, strlen(text));
+}
+
+static int
+export_row(void *ctx, const struct store_export *row)
+{
+	struct writing *w = ctx;
+	bool same;
+
+	same = w->address != NULL && strcmp(w->address, row->address) == 0 &&
+	    strcmp(w->account, row->account) == 0;
+	if (same) {
+		fprintf(w->stream, ";%s", row->category);
+		return (0);
+	}
+	if (w->address != NULL)
+		fputc('\n', w->stream);
+	w->address = arena_strdup(w->arena, row->address);
+	w->account = arena_strdup(w->arena, row->account);
+	if (w->address == NULL || w->account == NULL)
+		return (-1);
+	write_field(w->stream, row->account);
+	fputc(',', w->stream);
+	write_field(w->stream, row->address);
+	fprintf(w->stream, ",%s,%s", role_name(row->role), row->category);
+	return (0);
+}
+
+int
+rostercsv_read(
+    FILE *stream, const char *name, struct import *im, struct changes *c)
+{
+	struct reading r = {.changes = c, .name = name, .import = im};
+
+	return (read_rows(&r, stream));
+}
+
+int
+rostercsv_write(FILE *stream, int64_t account, struct changes *c)
+{
+	struct writing w = {.arena = c->arena, .stream = stream};
+	int rc;
+
+	fprintf(stream, "%s\n", header);
+	rc = store_export(c->store, account, export_row, &w);
+	if (w.address != NULL)
+		fputc('\n', stream);
+	if (rc != -1)
+		return (0);
+	/* A callback of ours fails for memory alone. */
+	if (store_failure(c->store)->kind == FAILURE_NONE)
+		return (no_memory(c));
+	return (membership_store_failed(c));
+}
