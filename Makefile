@@ -54,7 +54,8 @@ NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check explain \
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = $(addprefix telegram/, botapi commands notify-bot outcome)
+BOT = $(addprefix telegram/, botapi commands notify-bot outcome \
+	update)
 
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
@@ -120,7 +121,7 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-FUZZ_TARGETS = address chattext import settings tag
+FUZZ_TARGETS = address botapi chattext import settings tag
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/telegram -Itools/notifyctl
 
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a $(BUILD)/libpolicy.a
@@ -129,7 +130,8 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a $(BUILD)/libp
 
 # What the targets try, but for the policy.
 FUZZED = tests/fuzz/fuzz tests/fuzz/people tools/notifyctl/rostercsv \
-	$(addprefix tools/telegram/, $(CHATTEXT) mailhead)
+	$(addprefix tools/telegram/, botapi $(CHATTEXT) commands mailhead \
+	outcome update)
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
 	rm -f $@
 	$(AR) rcs $@ $^

@@ -41,6 +41,32 @@ text_is_line(const char *s)
 	return (true);
 }
 
+void
+text_line(char *out, size_t size, const char *s)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	size_t left, shown;
+	ucs4_t c;
+	int n;
+
+	left = strlen(s);
+	while (left > 0) {
+		n = u8_mbtoucr(&c, in, left);
+		shown = n > 0 && !hostile(c) ? (size_t)n : 0;
+		if ((shown > 0 ? shown : 1) >= size)
+			break;
+		if (shown > 0)
+			memcpy(out, in, shown);
+		else
+			*out = '?';
+		out += shown > 0 ? shown : 1;
+		size -= shown > 0 ? shown : 1;
+		in += n > 0 ? n : 1;
+		left -= (size_t)(n > 0 ? n : 1);
+	}
+	*out = '\0';
+}
+
 /* Escape what is hostile, and what stands in ${special}; at most ${max} octets
  * of it. */
 static const char *

@@ -7,6 +7,7 @@
 #define TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "compiler.h"
 
@@ -27,6 +28,11 @@ const char *text_short(struct arena *, const char *s) WARN_UNUSED;
  * would break the line or move the cursor is escaped. ${s} itself if nothing
  * would. */
 const char *text_clean(struct arena *, const char *s) WARN_UNUSED;
+
+/* text_line(out, size, s): ${s} in the ${size} octets of ${out}: what would
+ * break the line or move the cursor, or is no UTF-8, becomes a "?", and what
+ * does not fit is left out. */
+void text_line(char *out, size_t size, const char *s);
 
 /* text_is_line(s): is it UTF-8 without any control character? */
 bool text_is_line(const char *s);

@@ -15,6 +15,7 @@
 #include "botapi.h"
 #include "failure.h"
 #include "settings.h"
+#include "text.h"
 
 #define TOKEN_MAX 256
 /* getUpdates gives at most 100 updates; this is far more. */
@@ -41,7 +42,6 @@ static size_t receive(char *, size_t, size_t, void *);
 static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static CURLcode perform(
     struct botapi *, const char *, const char *, long, struct body *, long *);
-static void understand(struct botapi_answer *, const struct body *);
 
 /* The file of the token: systemd's, where it hands it over (systemd.exec(5),
  * LoadCredential), else the one in the settings. The caller frees it. */
@@ -219,16 +219,13 @@ perform(struct botapi *api, const char *method, const char *params,
 	return (code);
 }
 
-/* Take the body apart; whatever is not as it should be is not understood. */
-static void
-understand(struct botapi_answer *answer, const struct body *body)
+void
+botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 {
 	json_t *root, *ok, *parameters;
 	json_error_t error;
 
-	root = body->text == NULL
-	    ? NULL
-	    : json_loadb(body->text, body->len, 0, &error);
+	root = body == NULL ? NULL : json_loadb(body, len, 0, &error);
 	ok = json_object_get(root, "ok");
 	if (!json_is_boolean(ok)) {
 		snprintf(answer->text, sizeof(answer->text),
@@ -241,7 +238,7 @@ understand(struct botapi_answer *answer, const struct body *body)
 	answer->error_code =
 	    (long)json_integer_value(json_object_get(root, "error_code"));
 	if (json_is_string(json_object_get(root, "description")))
-		snprintf(answer->text, sizeof(answer->text), "%s",
+		text_line(answer->text, sizeof(answer->text),
 		    json_string_value(json_object_get(root, "description")));
 	parameters = json_object_get(root, "parameters");
 	answer->retry_after = (long)json_integer_value(
@@ -278,7 +275,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 		snprintf(answer->text, sizeof(answer->text), "%s",
 		    curl_easy_strerror(code));
 	} else {
-		understand(answer, &body);
+		botapi_answer_read(answer, body.text, body.len);
 	}
 	free(text);
 	free(body.text);

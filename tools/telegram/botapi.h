@@ -25,7 +25,8 @@ struct botapi_answer {
 	bool understood;    /* the body is a Bot API answer */
 	bool ok;	    /* what it says of itself */
 	long error_code;    /* else: its code, */
-	char text[256];	    /* and its description, or what went wrong */
+	char text[256];	    /* and its description, or what went wrong; a line
+			       for people */
 	long retry_after;   /* seconds; 0 if not given */
 	int64_t migrate_to; /* a chat's new id; 0 if not given */
 	json_t *result;	    /* owned by the answer; NULL if there is none */
@@ -51,5 +52,12 @@ void botapi_stop_when(struct botapi *, bool (*stop)(void));
 void botapi_call(struct botapi *, const char *method, json_t *params,
     long seconds, struct botapi_answer *);
 void botapi_answer_clear(struct botapi_answer *);
+
+/*
+ * botapi_answer_read(answer, body, len): take a body apart; ${answer} is empty
+ * but for the status. Whatever is not as it should be is not understood. For
+ * botapi_call(), and for tests.
+ */
+void botapi_answer_read(struct botapi_answer *, const char *body, size_t len);
 
 #endif

@@ -27,6 +27,7 @@
 #include "settings.h"
 #include "store.h"
 #include "store_link.h"
+#include "update.h"
 
 /* Short, since a signal does not end it. */
 #define WAIT_MS 1500
@@ -78,8 +79,7 @@ static void all_well(struct bot *);
 static int open_store(struct bot *);
 static int store_trouble(struct bot *);
 static int read_offset(struct bot *, int64_t *);
-static int handle(
-    struct bot *, const json_t *, int64_t, const char **, int64_t *);
+static int handle(struct bot *, const struct update *, bool, const char **);
 static int store_number(struct bot *, int64_t);
 static int take_update(struct bot *, const json_t *);
 static void reply(struct bot *, int64_t, const char *);
@@ -232,19 +232,15 @@ store_number(struct bot *b, int64_t id)
 	return (0);
 }
 
-/* Do what an update says, and store its number with it. */
+/* Do what an update says, if anything, and store its number with it. */
 static int
-handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
-    int64_t *chat_id)
+handle(struct bot *b, const struct update *u, bool said, const char **answer)
 {
 	struct changes c = {.settings = b->settings,
 	    .arena = b->arena,
 	    .failure = &b->failure,
 	    .actor = "telegram chat",
 	    .now = time(NULL)};
-	struct said said;
-	json_t *message, *chat;
-	const char *type;
 
 	*answer = NULL;
 	if (open_store(b) != 0)
@@ -252,22 +248,14 @@ handle(struct bot *b, const json_t *update, int64_t id, const char **answer,
 	c.store = b->store;
 	if (store_begin(b->store, DB_WRITE) != 0)
 		return (store_trouble(b));
-	message = json_object_get(update, "message");
-	chat = json_object_get(message, "chat");
-	said.text = json_string_value(json_object_get(message, "text"));
-	type = json_string_value(json_object_get(chat, "type"));
-	if (said.text != NULL && type != NULL &&
-	    json_is_integer(json_object_get(chat, "id"))) {
-		said.chat = *chat_id =
-		    json_integer_value(json_object_get(chat, "id"));
-		said.private = strcmp(type, "private") == 0;
-		if (commands_answer(&c, &said, answer) == -1)
+	if (said) {
+		if (commands_answer(&c, &u->said, answer) == -1)
 			return (store_trouble(b));
-		log_debug("update %lld of chat %lld: %s", (long long)id,
-		    (long long)said.chat,
+		log_debug("update %lld of chat %lld: %s", (long long)u->id,
+		    (long long)u->said.chat,
 		    *answer == NULL ? "no answer" : "answered");
 	}
-	return (store_number(b, id));
+	return (store_number(b, u->id));
 }
 
 static void
@@ -288,19 +276,19 @@ reply(struct bot *b, int64_t chat, const char *text)
 static int
 take_update(struct bot *b, const json_t *update)
 {
-	const json_t *id;
+	struct update u;
 	const char *answer;
-	int64_t chat = 0;
+	int found;
 
-	id = json_object_get(update, "update_id");
-	if (!json_is_integer(id))
+	found = update_read(update, &u);
+	if (found == -1)
 		return (-2);
 	arena_reset(b->arena);
 	failure_clear(&b->failure);
-	if (handle(b, update, json_integer_value(id), &answer, &chat) != 0)
+	if (handle(b, &u, found == 1, &answer) != 0)
 		return (-1);
 	if (answer != NULL)
-		reply(b, chat, answer);
+		reply(b, u.said.chat, answer);
 	return (0);
 }
 

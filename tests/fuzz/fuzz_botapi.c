@@ -1,0 +1,247 @@
+/*
+ * fuzz_botapi - what the Bot API answers, and what people say to the bot
+ *
+ * The input is the HTTP status, in the first line, and the body. The tokens
+ * that are good are "first", of a user without a chat, and "second", of one
+ * with chat 12.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include <glib.h>
+#include <jansson.h>
+#include <unistr.h>
+
+#include "arena.h"
+#include "botapi.h"
+#include "commands.h"
+#include "fuzz.h"
+#include "outcome.h"
+#include "people.h"
+#include "roster.h"
+#include "store_link.h"
+#include "text.h"
+#include "update.h"
+
+#define UPDATES_MAX 16
+#define FIRST "first"
+#define SECOND "second"
+
+static struct fixture fixture;
+
+static void add_token(const char *, const char *, const char *);
+static void check_outcome(const struct botapi_answer *);
+static int count(void *, const struct store_user *);
+static size_t links(int64_t);
+static size_t all_links(void);
+static bool starts_with_token(const char *);
+static void check_words(const char *);
+static void check_said(const struct said *);
+static void check_updates(const json_t *);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	people_make(&fixture);
+	return (0);
+}
+
+static void
+add_token(const char *name, const char *address, const char *token)
+{
+	struct changes *c = &fixture.changes;
+	struct store_account account;
+	struct store_user user;
+	char *hash;
+
+	MUST(roster_account(c, name, &account) == 0 &&
+		roster_user(c, &account, address, 0, &user) == 0,
+	    "%s", address);
+	hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, token, -1);
+	MUST(store_token_add(fixture.store, hash, user.id, c->now + 1) != -1,
+	    "no token");
+	g_free(hash);
+}
+
+/* product.md, How a message reaches Telegram: what ends or moves a link, or
+ * drops a message, was said by the API itself and in so many words. */
+static void
+check_outcome(const struct botapi_answer *a)
+{
+	enum outcome outcome = outcome_of(a);
+
+	MUST(outcome_name(outcome) != NULL, "%d", (int)outcome);
+	MUST(memchr(a->text, '\0', sizeof(a->text)) != NULL, "no end");
+	MUST(text_is_line(a->text), "%s", a->text);
+	if (!a->understood)
+		MUST(outcome == OUTCOME_AGAIN || outcome == OUTCOME_TOKEN, "%s",
+		    outcome_name(outcome));
+	if (a->understood && !a->ok)
+		MUST(*a->text != '\0', "no reason");
+	switch (outcome) {
+	case OUTCOME_SENT:
+		MUST(a->status == 200 && a->ok && a->result != NULL, "%ld",
+		    a->status);
+		break;
+	case OUTCOME_GONE:
+		MUST(!a->ok && (a->error_code == 403 || a->error_code == 400),
+		    "%ld", a->error_code);
+		break;
+	case OUTCOME_MOVED:
+		MUST(!a->ok && a->migrate_to != 0, "nowhere");
+		break;
+	case OUTCOME_STRIKE:
+	case OUTCOME_REFUSED:
+		MUST(!a->ok && a->error_code == 400, "%ld", a->error_code);
+		break;
+	case OUTCOME_LATER:
+		MUST(!a->ok && a->error_code == 429, "%ld", a->error_code);
+		break;
+	case OUTCOME_AGAIN:
+	case OUTCOME_TOKEN:
+	case OUTCOME_CONFLICT:
+		break;
+	}
+}
+
+static int
+count(void *ctx, const struct store_user *u)
+{
+	(void)u;
+	++*(size_t *)ctx;
+	return (0);
+}
+
+static size_t
+links(int64_t chat)
+{
+	size_t n = 0;
+
+	MUST(
+	    store_links_of_chat(fixture.store, chat, count, &n) != -1, "links");
+	return (n);
+}
+
+/* Of the chats that the roster begins with. */
+static size_t
+all_links(void)
+{
+	return (links(11) + links(12) + links(13));
+}
+
+static bool
+starts_with_token(const char *text)
+{
+	return (strncasecmp(text, "/start", 6) == 0 &&
+	    (strstr(text, FIRST) != NULL || strstr(text, SECOND) != NULL));
+}
+
+/* Fit to be sent. */
+static void
+check_words(const char *text)
+{
+	uint16_t *units;
+	size_t n;
+
+	MUST(*text != '\0' &&
+		u8_check((const uint8_t *)text, strlen(text)) == NULL,
+	    "%s", text);
+	units = u8_to_u16((const uint8_t *)text, strlen(text), NULL, &n);
+	MUST(units != NULL && n <= 4096, "%zu units", n);
+	free(units);
+}
+
+/* A chat is linked by a token alone, once, and in no group; nobody else's link
+ * goes. */
+static void
+check_said(const struct said *said)
+{
+	struct changes *c = &fixture.changes;
+	struct said again = *said;
+	size_t before, after, others, others_after;
+	const char *answer;
+	int rc;
+
+	before = links(said->chat);
+	others = all_links();
+	rc = commands_answer(c, said, &answer);
+	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));
+	MUST((rc == 1) == (answer != NULL), "%d", rc);
+	MUST(rc == 1 || !said->private, "no answer");
+	if (answer != NULL)
+		check_words(answer);
+	after = links(said->chat);
+	others_after = all_links();
+	if (after > before) {
+		MUST(said->private, "a group was linked");
+		MUST(after == before + 1, "%zu links", after);
+		MUST(starts_with_token(said->text), "%s", said->text);
+	}
+	if (after < before)
+		MUST(after == 0 && strncasecmp(said->text, "/stop", 5) == 0,
+		    "%zu by %s", after, said->text);
+	if (said->chat < 11 || said->chat > 13)
+		MUST(others_after == others ||
+			(others_after + 1 == others && after == before + 1),
+		    "%zu, %zu", others, others_after);
+	/* A token is good once: whoever saw it says the same elsewhere. */
+	again.chat = INT64_MIN;
+	MUST(commands_answer(c, &again, &answer) != -1, "%s",
+	    failure_text(&fixture.failure));
+	MUST(links(again.chat) == 0 || said->chat == again.chat ||
+		after <= before,
+	    "%s again", said->text);
+}
+
+static void
+check_updates(const json_t *result)
+{
+	struct update u;
+	size_t i;
+	int found;
+
+	for (i = 0; i < json_array_size(result) && i < UPDATES_MAX; i++) {
+		found = update_read(json_array_get(result, i), &u);
+		if (found == -1)
+			continue;
+		MUST(u.id >= 0 && u.id < INT64_MAX, "%lld", (long long)u.id);
+		if (found == 1)
+			check_said(&u.said);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct botapi_answer answer = {0};
+	const uint8_t *body;
+	char *first, *copy;
+	size_t len;
+
+	body = memchr(data, '\n', size);
+	if (body == NULL)
+		return (0);
+	first = fuzz_string(data, (size_t)(body - data));
+	answer.status = strtol(first, NULL, 10);
+	free(first);
+	body++;
+	len = size - (size_t)(body - data);
+	/* As it was received: what is read behind it is found. */
+	copy = malloc(len);
+	memcpy(copy, body, len);
+	botapi_answer_read(&answer, len == 0 ? NULL : copy, len);
+	free(copy);
+	check_outcome(&answer);
+	if (outcome_of(&answer) == OUTCOME_SENT &&
+	    json_is_array(answer.result)) {
+		people_begin(&fixture);
+		add_token("acme", "\"john doe\"@acme.example", FIRST);
+		add_token("acme", "ann@acme.example", SECOND);
+		check_updates(answer.result);
+		people_end(&fixture);
+	}
+	botapi_answer_clear(&answer);
+	return (0);
+}

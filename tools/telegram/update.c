@@ -1,0 +1,32 @@
+/*
+ * update - one update of the Bot API: who said what to the bot
+ */
+#include <string.h>
+
+#include "update.h"
+
+/* Numbers of the Bot API have at most 52 bits. */
+#define ID_MAX (((int64_t)1 << 52) - 1)
+
+int
+update_read(const json_t *json, struct update *u)
+{
+	json_t *id, *message, *chat;
+	const char *type;
+
+	memset(u, 0, sizeof(*u));
+	id = json_object_get(json, "update_id");
+	u->id = json_integer_value(id);
+	if (!json_is_integer(id) || u->id < 0 || u->id > ID_MAX)
+		return (-1);
+	message = json_object_get(json, "message");
+	chat = json_object_get(message, "chat");
+	id = json_object_get(chat, "id");
+	type = json_string_value(json_object_get(chat, "type"));
+	u->said.text = json_string_value(json_object_get(message, "text"));
+	if (u->said.text == NULL || type == NULL || !json_is_integer(id))
+		return (0);
+	u->said.chat = json_integer_value(id);
+	u->said.private = strcmp(type, "private") == 0;
+	return (1);
+}

@@ -1,0 +1,28 @@
+/*
+ * update - one update of the Bot API: who said what to the bot
+ *
+ * Pure. Threads: any.
+ */
+#ifndef UPDATE_H
+#define UPDATE_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "commands.h"
+#include "compiler.h"
+
+struct update {
+	int64_t id; /* its successor is a number too */
+	struct said said;
+};
+
+/*
+ * update_read(json, update):
+ * 1, somebody said something; 0, there is nothing in it for the bot but its
+ * number; -1, it is none. Strings are those of ${json}.
+ */
+int update_read(const json_t *, struct update *) WARN_UNUSED;
+
+#endif
