@@ -121,7 +121,7 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-FUZZ_TARGETS = address botapi chattext import settings tag
+FUZZ_TARGETS = address botapi chattext import milter settings tag
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/telegram -Itools/notifyctl
 
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a $(BUILD)/libpolicy.a
@@ -129,7 +129,8 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a $(BUILD)/libp
 		-lcsv $(LIBS)
 
 # What the targets try, but for the policy.
-FUZZED = tests/fuzz/fuzz tests/fuzz/people tools/notifyctl/rostercsv \
+FUZZED = tests/fuzz/fuzz tests/fuzz/mta tests/fuzz/people tests/fuzz/rules \
+	$(addprefix milter/, apply config report session stats trust) tools/notifyctl/rostercsv \
 	$(addprefix tools/telegram/, botapi $(CHATTEXT) commands mailhead \
 	outcome update)
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)

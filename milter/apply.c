@@ -24,11 +24,13 @@
 
 /* RFC 5321, 4.5.3.1.5: a reply line, less code and line end. */
 #define REPLY_SIZE 400
+#define OTHER_TEXTS 4
 
 static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
 static sfsistat failed(SMFICTX *, const char *, const char *);
 static sfsistat hold(SMFICTX *, const char *, const char *);
-static size_t bare_length(const char *);
+static int other_texts(struct arena *, const char *, char *[OTHER_TEXTS]);
+static int match_texts(struct keyset *, const char *, bool);
 static int note_kept(
     const struct message *, const struct decision *, struct keyset *);
 static int delete_text(SMFICTX *, char *, const struct keyset *);
@@ -81,17 +83,51 @@ hold(SMFICTX *ctx, const char *queue_id, const char *reason)
 	return (SMFIS_CONTINUE);
 }
 
-/* The length of the local part if ${text} may have been given without a domain
- * (mail from sendmail(1) comes without brackets), else 0. */
-static size_t
-bare_length(const char *text)
+/* What the MTA may have for a recipient besides the text it shows: how many,
+ * or -1 for no memory. Mail from sendmail(1) comes without brackets. */
+static int
+other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
 {
 	const char *at;
+	int i, len;
 
-	if (*text == '<')
-		return (0);
 	at = strrchr(text, '@');
-	return (at == NULL ? 0 : (size_t)(at - text));
+	if (*text == '<' || at == NULL || at == text)
+		return (0);
+	len = (int)(at - text);
+	v[0] = arena_strndup(a, text, (size_t)len);
+	v[1] = arena_printf(a, "%s.", text);
+	v[2] = arena_printf(a, "%.*s%%%s", len, text, at + 1);
+	v[3] = arena_printf(a, "%s!%.*s", at + 1, len, text);
+	for (i = 0; i < OTHER_TEXTS; i++) {
+		if (v[i] == NULL)
+			return (-1);
+	}
+	return (OTHER_TEXTS);
+}
+
+/* Note the texts that a recipient who stays may have, or find out whether one
+ * who goes may have one of them: 1. 0, or -1 for no memory. */
+static int
+match_texts(struct keyset *kept, const char *text, bool stays)
+{
+	char *v[OTHER_TEXTS + 1];
+	const void *seen;
+	int i, n;
+
+	n = other_texts(kept->arena, text, v);
+	if (n == -1)
+		return (-1);
+	v[n] = arena_strdup(kept->arena, text);
+	if (v[n] == NULL)
+		return (-1);
+	for (i = 0; i <= n; i++) {
+		if (stays && keyset_add(kept, v[i], text) == -1)
+			return (-1);
+		if (!stays && keyset_find(kept, v[i], &seen) == 1)
+			return (1);
+	}
+	return (0);
 }
 
 int
@@ -99,34 +135,32 @@ apply_check(
     const struct message *message, struct decision *decision, struct arena *a)
 {
 	struct keyset kept = {.arena = a};
-	const char *local;
-	const void *seen;
-	size_t i, len;
+	const char *text;
+	size_t i;
+	int rc;
 
 	if (decision->verdict != VERDICT_DELIVER)
 		return (0);
 	for (i = 0; i < message->nrecipients; i++) {
-		len = bare_length(message->recipients[i]);
-		if (len == 0 || decision->recipients[i].fate != FATE_KEPT)
-			continue;
-		local = arena_strndup(a, message->recipients[i], len);
-		if (local == NULL || keyset_add(&kept, local, NULL) == -1)
+		text = message->recipients[i];
+		if (*text != '<' && decision->recipients[i].fate == FATE_KEPT &&
+		    match_texts(&kept, text, true) == -1)
 			return (-1);
 	}
 	for (i = 0; i < message->nrecipients && kept.n > 0; i++) {
-		len = bare_length(message->recipients[i]);
-		if (len == 0 || decision->recipients[i].fate == FATE_KEPT)
+		text = message->recipients[i];
+		if (*text == '<' || decision->recipients[i].fate == FATE_KEPT)
 			continue;
-		local = arena_strndup(a, message->recipients[i], len);
-		if (local == NULL)
+		rc = match_texts(&kept, text, false);
+		if (rc == 0)
+			continue;
+		if (rc == -1)
 			return (-1);
-		if (keyset_find(&kept, local, &seen) == 0)
-			continue;
 		decision->verdict = VERDICT_HOLD;
 		decision->reason = arena_printf(a,
-		    "%.80s is to go and %.80s at another domain is to stay, "
-		    "and the MTA does not say which was given without a domain",
-		    message->recipients[i], local);
+		    "%.80s is to go and one of the same name is to stay, and "
+		    "the MTA does not say what it was given for either",
+		    text);
 		return (decision->reason == NULL ? -1 : 0);
 	}
 	return (0);
@@ -174,10 +208,8 @@ delete_recipient(SMFICTX *ctx, const char *text, const struct keyset *kept)
 {
 	struct arena *a = kept->arena;
 	struct address address;
-	const char *domain;
-	size_t len;
-	char *copy;
-	int found;
+	char *copy, *others[OTHER_TEXTS];
+	int found, i, n;
 
 	/* libmilter takes no const, and changes nothing. */
 	copy = arena_strdup(a, text);
@@ -191,17 +223,12 @@ delete_recipient(SMFICTX *ctx, const char *text, const struct keyset *kept)
 	if (strchr(text, ':') != NULL &&
 	    delete_text(ctx, arena_strdup(a, address.exact), kept) != 0)
 		return (-1);
-	len = bare_length(text);
-	if (len == 0)
-		return (0);
-	domain = text + len + 1;
-	copy[len] = '\0';
-	if (delete_text(ctx, copy, kept) != 0 ||
-	    delete_text(ctx, arena_printf(a, "%s.", text), kept) != 0 ||
-	    delete_text(ctx, arena_printf(a, "%s%%%s", copy, domain), kept) !=
-		0)
-		return (-1);
-	return (delete_text(ctx, arena_printf(a, "%s!%s", domain, copy), kept));
+	n = other_texts(a, text, others);
+	for (i = 0; i < n; i++) {
+		if (delete_text(ctx, others[i], kept) != 0)
+			return (-1);
+	}
+	return (n == -1 ? -1 : 0);
 }
 
 /* ${parameters}: of RCPT (RFC 3461), or NULL. */

@@ -1,0 +1,464 @@
+/*
+ * rules - product.md, What happens to a message, once more
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "account.h"
+#include "address.h"
+#include "arena.h"
+#include "category.h"
+#include "fuzz.h"
+#include "message.h"
+#include "people.h"
+#include "rules.h"
+#include "settings.h"
+#include "tag.h"
+
+#define PEOPLE_MAX 32
+#define SET_MAX 128
+
+/* Strings, each once. */
+struct set {
+	const char *v[SET_MAX];
+	size_t n;
+};
+
+/* A message, and what the rules say of it. */
+struct verdict {
+	const struct smfi_str *mta;
+	const struct settings *settings;
+	struct arena *arena;
+	const struct category *category;
+	const char *header;  /* the account that it names, or NULL */
+	struct set accounts; /* addressed, by key */
+	struct set want;     /* whoever gets it */
+	struct set chats;    /* that get it too */
+	bool account_found;
+	bool rewritten; /* the MTA may not keep what it shows */
+};
+
+static bool has(const struct set *, const char *);
+static void put(struct set *, const char *);
+static const char *person_key(struct verdict *, const struct person *);
+static bool entitled(const struct verdict *, const struct person *);
+static bool matches(struct verdict *, const char *, size_t, const char **);
+static bool read_tag(struct verdict *);
+static bool addresses_account(struct verdict *, const char *, const char **);
+static bool find_accounts(struct verdict *);
+static void want_recipient(struct verdict *, const char *);
+static void want_people(struct verdict *);
+static void check_unchanged(const struct smfi_str *);
+static void check_stripped(const struct smfi_str *);
+static void check_people(struct verdict *);
+static void check_chats(struct verdict *);
+static bool is_chat(const char *);
+static void check_tagged(struct verdict *, sfsistat);
+
+static bool
+has(const struct set *set, const char *s)
+{
+	size_t i;
+
+	for (i = 0; i < set->n; i++) {
+		if (strcmp(set->v[i], s) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+static void
+put(struct set *set, const char *s)
+{
+	if (has(set, s))
+		return;
+	MUST(set->n < SET_MAX, "too many");
+	set->v[set->n++] = s;
+}
+
+static const char *
+person_key(struct verdict *v, const struct person *p)
+{
+	struct address address;
+
+	MUST(address_read(v->arena, p->address, &address) == 1, "%s",
+	    p->address);
+	return (address.key);
+}
+
+/* product.md, Roles. */
+static bool
+entitled(const struct verdict *v, const struct person *p)
+{
+	char slug[CATEGORY_SLUG_SIZE + 2];
+
+	if (p->role == ROLE_OWNER)
+		return (true);
+	if (p->role == ROLE_SUBSCRIBER && !v->category->open)
+		return (false);
+	snprintf(slug, sizeof(slug), " %s ", v->category->slug);
+	return (strstr(p->categories, slug) != NULL);
+}
+
+/* Is the recipient the ${i}th of the people: by its whole address, or else,
+ * where that is nobody's, without its detail part? ${*key} is the recipient's
+ * then. */
+static bool
+matches(struct verdict *v, const char *text, size_t i, const char **key)
+{
+	const struct person *p;
+	struct address address;
+	bool whole = false;
+
+	*key = text;
+	if (address_read(v->arena, text, &address) != 1)
+		return (false);
+	*key = address.key;
+	for (p = people; p->account != NULL; p++)
+		whole = whole || strcmp(person_key(v, p), address.key) == 0;
+	if (!whole && address.base == NULL)
+		return (false);
+	if (strcmp(person_key(v, &people[i]),
+		whole ? address.key : address.base) != 0)
+		return (false);
+	*key = person_key(v, &people[i]);
+	return (true);
+}
+
+/* The category and the account that the headers name; false if that cannot be
+ * understood. */
+static bool
+read_tag(struct verdict *v)
+{
+	struct header headers[MTA_HEADERS];
+	char slug[CATEGORY_KEY_SIZE], title[CATEGORY_KEY_SIZE];
+	const struct category *c;
+	struct tag tag;
+	size_t i;
+
+	for (i = 0; i < v->mta->nheaders; i++) {
+		headers[i].name = v->mta->headers[i].name;
+		headers[i].value = v->mta->headers[i].value;
+		headers[i].index = 1;
+	}
+	MUST(tag_read(v->arena, headers, i, &tag) == 0, "no memory");
+	if (tag.problem != NULL)
+		return (false);
+	for (i = 0; i < tag.ncategories; i++) {
+		for (c = category_builtin; *c->slug != '\0'; c++) {
+			if (category_key(c->slug, slug) == 1 &&
+			    category_key(c->title, title) == 1 &&
+			    (strcmp(tag.categories[i].key, slug) == 0 ||
+				strcmp(tag.categories[i].key, title) == 0))
+				break;
+		}
+		if (*c->slug == '\0' ||
+		    (v->category != NULL && v->category != c))
+			return (false);
+		v->category = c;
+	}
+	v->header = tag.account;
+	return (true);
+}
+
+/* Is it <account>@<account_domain>? */
+static bool
+addresses_account(struct verdict *v, const char *text, const char **account)
+{
+	struct address address;
+	char key[ACCOUNT_KEY_SIZE];
+	const char *local;
+
+	if (address_read(v->arena, text, &address) != 1 ||
+	    strcmp(address.domain, PEOPLE_ACCOUNT_DOMAIN) != 0)
+		return (false);
+	local = address.base == NULL ? address.key : address.base;
+	local = arena_strndup(v->arena, local, address_local_length(local));
+	*account =
+	    account_key(local, key) == 1 ? arena_strdup(v->arena, key) : "";
+	return (true);
+}
+
+/* Every account that is named; false if one does not exist, or contradicts the
+ * header. */
+static bool
+find_accounts(struct verdict *v)
+{
+	const struct person *p;
+	const char *account;
+	size_t i, j;
+
+	if (v->header != NULL)
+		put(&v->accounts, v->header);
+	for (i = 0; i < v->mta->nrecipients; i++) {
+		if (v->mta->recipients[i].added ||
+		    !addresses_account(
+			v, v->mta->recipients[i].shown, &account))
+			continue;
+		put(&v->accounts, account);
+	}
+	v->account_found = v->accounts.n > 0;
+	if (v->header != NULL && v->accounts.n > 1)
+		return (false);
+	for (j = 0; j < v->accounts.n; j++) {
+		for (p = people; p->account != NULL; p++) {
+			if (strcmp(p->account, v->accounts.v[j]) == 0)
+				break;
+		}
+		if (p->account == NULL)
+			return (false);
+	}
+	return (true);
+}
+
+/* Rules 4 and 5 for one who was addressed. */
+static void
+want_recipient(struct verdict *v, const char *text)
+{
+	const struct person *p;
+	const char *account, *key = text;
+	bool known = false, stays = false;
+	size_t i;
+
+	if (addresses_account(v, text, &account))
+		return;
+	for (i = 0; people[i].account != NULL; i++) {
+		p = &people[i];
+		if (!matches(v, text, i, &key))
+			continue;
+		known = v->account_found = true;
+		if (v->settings->expand == EXPAND_ALWAYS && v->header == NULL)
+			put(&v->accounts, p->account);
+		if ((v->header != NULL && strcmp(p->account, v->header) != 0) ||
+		    !entitled(v, p))
+			continue;
+		stays = true;
+		put(&v->want, key);
+		if (p->chat != 0 && p->role != ROLE_SUBSCRIBER)
+			put(&v->chats,
+			    arena_printf(v->arena, "%lld", (long long)p->chat));
+	}
+	if (!known)
+		stays = v->settings->unknown_recipients == UNKNOWN_KEEP;
+	if (stays && !known)
+		put(&v->want, key);
+}
+
+static void
+want_people(struct verdict *v)
+{
+	const struct person *p;
+
+	for (p = people; p->account != NULL; p++) {
+		if (v->settings->expand == EXPAND_NEVER ||
+		    !has(&v->accounts, p->account) || !entitled(v, p))
+			continue;
+		put(&v->want, person_key(v, p));
+		if (p->chat != 0 && p->role != ROLE_SUBSCRIBER)
+			put(&v->chats,
+			    arena_printf(v->arena, "%lld", (long long)p->chat));
+	}
+}
+
+static void
+check_unchanged(const struct smfi_str *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nrecipients; i++)
+		MUST(!m->recipients[i].added && !m->recipients[i].gone, "%s",
+		    m->recipients[i].shown);
+	for (i = 0; i < m->nheaders; i++)
+		MUST(!m->headers[i].gone, "%s", m->headers[i].name);
+}
+
+static void
+check_stripped(const struct smfi_str *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->nrecipients; i++)
+		MUST(!m->recipients[i].added && !m->recipients[i].gone, "%s",
+		    m->recipients[i].shown);
+	for (i = 0; i < m->nheaders; i++)
+		MUST(m->headers[i].gone, "%s: %s", m->headers[i].name,
+		    m->headers[i].value);
+}
+
+static bool
+is_chat(const char *kept)
+{
+	const char *at = strrchr(kept, '@');
+
+	return (at != NULL && strcmp(at + 1, PEOPLE_TELEGRAM_DOMAIN) == 0);
+}
+
+/* Exactly those who are to get it are left, each once. */
+static void
+check_people(struct verdict *v)
+{
+	const struct smfi_str *m = v->mta;
+	struct address one, other;
+	const char *keys[MTA_RECIPIENTS];
+	struct set got = {.n = 0};
+	size_t i, j, k;
+
+	for (i = 0; i < m->nrecipients; i++) {
+		keys[i] = NULL;
+		if (m->recipients[i].gone || is_chat(m->recipients[i].kept))
+			continue;
+		keys[i] = m->recipients[i].shown;
+		for (k = 0; people[k].account != NULL; k++) {
+			if (matches(v, m->recipients[i].shown, k, &keys[i]))
+				break;
+		}
+		MUST(has(&v->want, keys[i]), "%s is not to get %s, as %s",
+		    m->recipients[i].shown, v->category->slug, keys[i]);
+		put(&got, keys[i]);
+		for (j = 0; j < i; j++) {
+			if (keys[j] == NULL || strcmp(keys[i], keys[j]) != 0)
+				continue;
+			/* The MTA itself takes these for one. */
+			MUST(!m->recipients[i].added &&
+				((address_read(v->arena, m->recipients[i].shown,
+				      &one) == 1 &&
+				     address_read(v->arena,
+					 m->recipients[j].shown, &other) == 1 &&
+				     strcmp(one.exact, other.exact) == 0) ||
+				    strcmp(m->recipients[i].shown,
+					m->recipients[j].shown) == 0),
+			    "%s and %s", m->recipients[i].shown,
+			    m->recipients[j].shown);
+		}
+	}
+	for (i = 0; i < v->want.n; i++)
+		MUST(has(&got, v->want.v[i]), "%s lacks %s", v->want.v[i],
+		    v->category->slug);
+}
+
+/* Each chat once. Links are numbered as the people stand in their table. */
+static void
+check_chats(struct verdict *v)
+{
+	struct set got = {.n = 0};
+	const struct person *p;
+	const char *chat;
+	long long link, n;
+	size_t i;
+
+	for (i = 0; i < v->mta->nrecipients; i++) {
+		if (v->mta->recipients[i].gone ||
+		    !is_chat(v->mta->recipients[i].kept))
+			continue;
+		MUST(v->category->mirrored && v->mta->recipients[i].quiet, "%s",
+		    v->mta->recipients[i].shown);
+		link = strtoll(v->mta->recipients[i].kept, NULL, 10);
+		n = 0;
+		for (p = people; p->account != NULL; p++) {
+			if (p->chat != 0 && ++n == link)
+				break;
+		}
+		MUST(p->account != NULL, "link %lld", link);
+		chat = arena_printf(v->arena, "%lld", (long long)p->chat);
+		MUST(!has(&got, chat), "chat %s twice", chat);
+		MUST(has(&v->chats, chat), "chat %s", chat);
+		MUST(entitled(v, p) && has(&v->want, person_key(v, p)),
+		    "chat of %s", p->address);
+		put(&got, chat);
+	}
+	MUST(got.n == (v->category->mirrored ? v->chats.n : 0),
+	    "%zu chats of %zu", got.n, v->chats.n);
+}
+
+static void
+check_tagged(struct verdict *v, sfsistat status)
+{
+	const struct smfi_str *m = v->mta;
+	size_t i, n;
+
+	if (!read_tag(v) || !find_accounts(v)) {
+		check_unchanged(m);
+		switch (v->settings->bad_tag) {
+		case BAD_TAG_HOLD:
+			MUST(status == SMFIS_CONTINUE && m->quarantined == 1,
+			    "%d", status);
+			return;
+		case BAD_TAG_REJECT:
+			MUST(status == SMFIS_REJECT, "%d", status);
+			return;
+		case BAD_TAG_TEMPFAIL:
+			MUST(status == SMFIS_TEMPFAIL, "%d", status);
+			return;
+		}
+	}
+	for (i = 0, n = m->nrecipients; i < n; i++) {
+		if (!m->recipients[i].added)
+			want_recipient(v, m->recipients[i].shown);
+	}
+	want_people(v);
+	if (v->want.n == 0) {
+		check_unchanged(m);
+		MUST(v->account_found
+			? status == SMFIS_DISCARD
+			: status == SMFIS_CONTINUE && m->quarantined == 1,
+		    "%d", status);
+		return;
+	}
+	MUST(status == SMFIS_CONTINUE, "%d", status);
+	/* Held, where the MTA would delete somebody else with it. */
+	if (m->quarantined > 0 && v->rewritten) {
+		check_unchanged(m);
+		return;
+	}
+	MUST(m->quarantined == 0, "held");
+	check_people(v);
+	check_chats(v);
+}
+
+void
+rules_check(const struct smfi_str *m, const struct settings *settings,
+    bool trusted, bool lost, sfsistat status, struct arena *a)
+{
+	struct verdict v = {.mta = m, .settings = settings, .arena = a};
+	bool tagged = false;
+	size_t i;
+
+	MUST(m->quarantined <= 1, "%d", m->quarantined);
+	if (m->failed) {
+		MUST(status == SMFIS_TEMPFAIL, "%d", status);
+		return;
+	}
+	for (i = 0; i < m->nheaders; i++)
+		tagged =
+		    tagged || strcasecmp(m->headers[i].name, TAG_HEADER) == 0;
+	if (settings->monitor) {
+		check_unchanged(m);
+		MUST(status == SMFIS_CONTINUE && m->calls == 0, "%d", status);
+		return;
+	}
+	for (i = 0; i < m->nrecipients; i++) {
+		v.rewritten = v.rewritten || m->recipients[i].shown[0] != '<';
+		if (m->recipients[i].added ||
+		    address_in_domain(
+			a, m->recipients[i].shown, PEOPLE_TELEGRAM_DOMAIN) != 1)
+			continue;
+		check_unchanged(m);
+		MUST(status == SMFIS_REJECT, "%d for %s", status,
+		    m->recipients[i].shown);
+		return;
+	}
+	if (!tagged) {
+		check_unchanged(m);
+		MUST(status == SMFIS_CONTINUE && m->calls == 0, "%d", status);
+	} else if (!trusted) {
+		check_stripped(m);
+		MUST(status == SMFIS_CONTINUE && m->quarantined == 0, "%d",
+		    status);
+	} else if (lost) {
+		check_unchanged(m);
+		MUST(status == SMFIS_TEMPFAIL, "%d", status);
+	} else {
+		check_tagged(&v, status);
+	}
+}
