@@ -7,7 +7,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 from ctl import MIRROR, NOBODY  # noqa: E402
-from installation import TOKEN, case, chown, program, run  # noqa: E402
+from installation import TOKEN, case, chown, run  # noqa: E402
 from roster import OLGA  # noqa: E402
 from tap import contains, same  # noqa: E402
 
@@ -18,7 +18,7 @@ MASTER = (f"{KEY} = notify-telegram unix - n n - 1 pipe -o soft_bounce=yes"
 
 def entry(s, old="", new=""):
     """The entry in master.cf, with OLD changed to NEW."""
-    text = MASTER.replace("PROGRAM", program("notify-telegram"))
+    text = MASTER.replace("PROGRAM", f"{s.programs}/notify-telegram")
     text = text.replace("FILE", s.ctl.conf.file)
     contains(text, old, "the entry")
     s.edit("-M", text.replace(old, new, 1))

@@ -28,7 +28,7 @@ class Lab(lab.Lab):
     """A lab whose MTA is Sendmail, with an API to mirror to."""
 
     # Sendmail takes no socket below a folder that everybody may write to.
-    where = "/run"
+    where = "/var/lib"
 
     def _start(self):
         self.api = BotAPI().start()
@@ -55,10 +55,9 @@ class Lab(lab.Lab):
     def _sendmail_script(self):
         """What [mail] sendmail is."""
         path = os.path.join(self.folder, "sendmail")
-        programs, _ = sendmail.place()
         with open(path, "w") as out:
             # Below the daemon the host has a name with a dot already.
-            command = f'{programs}/sendmail -Ac -C ' \
+            command = f'{self.folder}/mta/programs/sendmail -Ac -C ' \
                       f'{self.folder}/mta/submit.cf "$@"'
             out.write("#!/bin/sh\n[ `id -u` != 0 ] || exec "
                       f"{shlex.join(sendmail.NAMED)} {command}\n"

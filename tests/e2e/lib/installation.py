@@ -65,6 +65,10 @@ class Site:
         os.chmod(ctl_.folder, 0o755)
         self.ctl.path("token", TOKEN + "\n")
         chown(self.token, 0o600)
+        # Others may not look into the build folder.
+        self.programs = os.path.join(ctl_.folder, "sbin")
+        os.makedirs(self.programs, exist_ok=True)
+        shutil.copy(program("notify-telegram"), self.programs)
         self.settings()
         chown(ctl_.conf.file, 0o644, "root")
         self.master()
@@ -101,7 +105,7 @@ class Site:
         with open(next(filter(os.path.exists, MASTER))) as file:
             text = file.read()
         ours = sample("master.cf")
-        for old, new in (("/usr/local/sbin", BUILD),
+        for old, new in (("/usr/local/sbin", self.programs),
                          ("user=notify-milter", f"user={NOBODY}"),
                          ("/etc/notify-milter/notify-milter.conf",
                           self.ctl.conf.file)):

@@ -88,7 +88,8 @@ class Sendmail:
                  _users=None):
         self.folder = folder
         self.receiver_port, self.milter = receiver_port, milter
-        self.programs, self.pieces = place()
+        self.installed, self.pieces = place()
+        self.programs = os.path.join(folder, "programs")
         self.config = os.path.join(folder, "sendmail.cf")
         self.submit = os.path.join(folder, "submit.cf")
         self.queue = os.path.join(folder, "queue")
@@ -128,7 +129,17 @@ class Sendmail:
                            text=True, stdout=out, stderr=subprocess.DEVNULL,
                            check=True, timeout=30)
 
+    def _copy_programs(self):
+        """Others may not look into the folder that they are unpacked in."""
+        os.mkdir(self.programs)
+        for name in ("sendmail", "makemap"):
+            path = shutil.copy(os.path.join(self.installed, name),
+                               self.programs)
+            shutil.chown(path, "root", "mail")
+            os.chmod(path, 0o2755)
+
     def start(self):
+        self._copy_programs()
         os.mkdir(self.queue)
         os.chmod(self.queue, 0o700)
         os.mkdir(os.path.join(self.folder, "msp"), 0o770)
