@@ -32,8 +32,8 @@ CFLAGS = -O1 -g
 HARDEN = -fPIE
 endif
 
-POLICY = account address arena category counters db_sqlite decide evaluate \
-	facts failure import keyset link membership netlist notice pool role \
+POLICY = account address arena category counters db_sqlite decide encoded \
+	evaluate facts failure import keyset link membership netlist notice pool role \
 	roster settings sql store store_health store_link tag text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \

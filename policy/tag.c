@@ -9,6 +9,7 @@
 #include "account.h"
 #include "arena.h"
 #include "category.h"
+#include "encoded.h"
 #include "message.h"
 #include "tag.h"
 
@@ -45,7 +46,7 @@ decode(struct arena *a, const char *value)
 	char *text, *decoded, *s, *end;
 
 	if (strstr(value, "=?") != NULL) {
-		decoded = g_mime_utils_header_decode_text(NULL, value);
+		decoded = encoded_decode(NULL, value);
 		text = arena_strdup(a, decoded);
 		g_free(decoded);
 	} else {

@@ -61,6 +61,10 @@ static const struct rule rules[] = {
     {B, "nosuch", {ANN}, 0, 0, VERDICT_HOLD, 1, 0, 0},
     {B, NULL, {"<nosuch@accounts.example>"}, 0, 0, VERDICT_HOLD, 1, 0, 0},
     {B, "acme", {BETA}, 0, 0, VERDICT_HOLD, 1, 0, 0},
+    /* words in base64 that are padded */
+    {"=?utf-8?B?YmFsYW5jZS0=?= =?utf-8?B?YW5kLXBheW1lbnRz?=",
+	"=?us-ascii?b?YWM=?=\n\t=?us-ascii?b?bWU=?=", {ANN}, 0, 0,
+	VERDICT_DELIVER, 1, 2, 0},
     /* 4: expansion and filtering */
     {B, "acme", {ANN}, 0, 0, VERDICT_DELIVER, 1, 2, 0},
     {B, NULL, {ACME}, 0, 0, VERDICT_DELIVER, 0, 3, 0},

@@ -7,9 +7,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <glib.h>
+
 #include "account.h"
 #include "arena.h"
 #include "category.h"
+#include "encoded.h"
 #include "keyset.h"
 #include "netlist.h"
 #include "role.h"
@@ -179,6 +182,29 @@ START_TEST(text_from_outside_stays_on_its_line)
 }
 END_TEST
 
+static const struct {
+	const char *value, *text;
+} encoded[] = {
+    {"plain =? text", "plain =? text"},
+    {"=?utf-8?B?YQ==?= =?utf-8?B?Yg==?=\n =?utf-8?b?Yw==?=", "abc"},
+    {"=?us-ascii?B?YQ==?= =?us-ascii?Q?=62_?= =?iso-8859-1?B?5A==?=",
+	"ab \u00e4"},
+    {"=?utf-8?B?YQ==?= and =?utf-8?B?Yg==?=", "a and b"},
+    /* A character cut in two by words. */
+    {"=?utf-8?Q?a=C3?= =?utf-8?Q?=A4b?=", "a\u00e4b"},
+    {"=?utf-8?B?YQ==?=", "a"},
+    {"=?utf-8?B?YQ==?= ", "a "},
+};
+
+START_TEST(every_encoded_word_is_read)
+{
+	char *text = encoded_decode(NULL, encoded[_i].value);
+
+	ck_assert_str_eq(text, encoded[_i].text);
+	g_free(text);
+}
+END_TEST
+
 START_TEST(a_set_finds_what_was_added_and_nothing_else)
 {
 	struct arena *a = arena_new(1 << 22);
@@ -235,6 +261,7 @@ test_terms(void)
 	LOOP(t, a_client_is_trusted_exactly_inside_the_networks, clients);
 	LOOP(t, what_is_no_network_is_refused, bad_networks);
 	tcase_add_test(t, the_name_of_an_account_needs_no_quoting_and_no_case);
+	LOOP(t, every_encoded_word_is_read, encoded);
 	LOOP(t, text_from_outside_stays_on_its_line, texts);
 	tcase_add_test(t, a_set_finds_what_was_added_and_nothing_else);
 	tcase_add_test(t, an_arena_gives_no_more_than_its_maximum);

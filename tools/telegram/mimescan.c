@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "encoded.h"
 #include "failure.h"
 #include "mimescan.h"
 
@@ -328,7 +329,7 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 	if (header == NULL)
 		return (NULL);
 	line = g_mime_utils_header_unfold(g_mime_header_get_raw_value(header));
-	text = g_mime_utils_header_decode_text(s->options, line);
+	text = encoded_decode(s->options, line);
 	g_free(line);
 	return (text);
 }
