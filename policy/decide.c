@@ -442,7 +442,10 @@ name_accounts(struct deciding *d)
 	size_t i;
 
 	for (i = 0; i < facts->naccounts; i++) {
-		if (name_account(&names, facts->accounts[i]->name) == -1)
+		/* What is no account may be any text, and has no place among
+		 * names; the reason tells it. */
+		if (facts->accounts[i]->id != 0 &&
+		    name_account(&names, facts->accounts[i]->name) == -1)
 			return (-1);
 	}
 	for (i = 0; i < facts->npeople; i++) {

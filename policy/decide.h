@@ -75,7 +75,10 @@ struct decision {
 	enum verdict verdict;
 	const char *reason;   /* NULL for DELIVER and UNTOUCHED */
 	const char *category; /* slug, or NULL */
-	const char *accounts; /* names joined by commas, or NULL */
+	/* Accounts, by their names in the roster, joined by commas, or NULL:
+	 * those addressed, and without a header also those in which the
+	 * recipients are users as far as that decided about them. */
+	const char *accounts;
 	struct decided_recipient *recipients; /* as in the message, or NULL */
 	size_t kept;
 	size_t dropped;

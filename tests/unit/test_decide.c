@@ -157,6 +157,19 @@ START_TEST(a_bad_tag_leads_to_what_the_setting_says)
 }
 END_TEST
 
+START_TEST(what_is_no_account_is_not_named_as_one)
+{
+	struct rule r = {
+	    B, NULL, {ACME, "<\"a b\"@accounts.example>"}, 0, 0, 0, 0, 0, 0};
+	struct decision d;
+
+	ask(&r, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_HOLD);
+	ck_assert_str_eq(d.accounts, "acme");
+	ck_assert_ptr_nonnull(strstr(d.reason, "a b"));
+}
+END_TEST
+
 START_TEST(a_lookup_that_fails_is_a_temporary_failure_with_its_reason)
 {
 	struct rule r = {B, "acme", {ANN}, 0, 0, 0, 0, 0, 0};
@@ -276,6 +289,7 @@ test_decide(void)
 	    sizeof(rules) / sizeof(rules[0]));
 	tcase_add_test(t, a_tag_of_an_untrusted_client_is_not_honoured);
 	tcase_add_loop_test(t, a_bad_tag_leads_to_what_the_setting_says, 0, 3);
+	tcase_add_test(t, what_is_no_account_is_not_named_as_one);
 	tcase_add_test(
 	    t, a_lookup_that_fails_is_a_temporary_failure_with_its_reason);
 	tcase_add_test(
