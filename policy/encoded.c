@@ -1,6 +1,8 @@
 /*
  * encoded - header values with encoded words in them
  */
+#include <iconv.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <gmime/gmime.h>
@@ -8,6 +10,7 @@
 #include "encoded.h"
 
 #define BLANKS " \t\r\n"
+#define CHARSET_SIZE 64
 
 static const char *padded_end(const char *);
 
@@ -25,6 +28,30 @@ padded_end(const char *value)
 			return (end);
 	}
 	return (NULL);
+}
+
+bool
+encoded_readable(const char *value)
+{
+	char charset[CHARSET_SIZE];
+	iconv_t iconv;
+	int len;
+
+	while ((value = strstr(value, "=?")) != NULL) {
+		value += strlen("=?");
+		/* RFC 2231, 5: a language may follow the charset. */
+		len = (int)strcspn(value, "?*" BLANKS);
+		if (value[len] != '?' && value[len] != '*')
+			continue;
+		if (snprintf(charset, sizeof(charset), "%.*s", len, value) >=
+		    (int)sizeof(charset))
+			return (false);
+		iconv = iconv_open("UTF-8", g_mime_charset_iconv_name(charset));
+		if (iconv == (iconv_t)-1)
+			return (false);
+		iconv_close(iconv);
+	}
+	return (true);
 }
 
 char *

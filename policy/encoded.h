@@ -10,6 +10,8 @@
 #ifndef ENCODED_H
 #define ENCODED_H
 
+#include <stdbool.h>
+
 #include "compiler.h"
 
 struct _GMimeParserOptions;
@@ -21,5 +23,9 @@ struct _GMimeParserOptions;
  */
 char *encoded_decode(
     struct _GMimeParserOptions *options, const char *value) WARN_UNUSED;
+
+/* encoded_readable(value): is the charset of every word in it known? What is
+ * in another one is guessed by encoded_decode(). */
+bool encoded_readable(const char *value) WARN_UNUSED;
 
 #endif

@@ -4,7 +4,8 @@
  * product.md, Programs and settings: import [--sync]. Rows are collected and
  * checked first, each with the number it is named by when it is wrong; then
  * every difference between them and the roster is made, account by account, so
- * the same rows a second time change nothing.
+ * the same rows a second time change nothing. Another owner is a transfer, with
+ * all that a transfer ends, before the rows of the others count.
  *
  * Inside a transaction that the caller has begun. Threads: as struct store.
  * Results: 0 done, -1 refused or failed, with changes->failure.

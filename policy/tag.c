@@ -75,7 +75,7 @@ read_category(struct arena *a, const char *value, struct tag *tag)
 	text = decode(a, value);
 	if (text == NULL)
 		return (-1);
-	if (category_key(text, key) != 1) {
+	if (!encoded_readable(value) || category_key(text, key) != 1) {
 		tag->problem = arena_printf(
 		    a, "no category can be read from '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);
@@ -103,7 +103,7 @@ read_account(struct arena *a, const char *value, struct tag *tag)
 	text = decode(a, value);
 	if (text == NULL)
 		return (-1);
-	if (account_key(text, key) != 1) {
+	if (!encoded_readable(value) || account_key(text, key) != 1) {
 		tag->problem =
 		    arena_printf(a, "unknown account '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);

@@ -61,6 +61,8 @@ static const struct rule rules[] = {
     {B, "nosuch", {ANN}, 0, 0, VERDICT_HOLD, 1, 0, 0},
     {B, NULL, {"<nosuch@accounts.example>"}, 0, 0, VERDICT_HOLD, 1, 0, 0},
     {B, "acme", {BETA}, 0, 0, VERDICT_HOLD, 1, 0, 0},
+    {"=?x-nosuch?Q?services?=", "acme", {ANN}, 0, 0, VERDICT_HOLD, 1, 0, 0},
+    {"services", "=?x-nosuch?Q?acme?=", {ANN}, 0, 0, VERDICT_HOLD, 1, 0, 0},
     /* words in base64 that are padded */
     {"=?utf-8?B?YmFsYW5jZS0=?= =?utf-8?B?YW5kLXBheW1lbnRz?=",
 	"=?us-ascii?b?YWM=?=\n\t=?us-ascii?b?bWU=?=", {ANN}, 0, 0,

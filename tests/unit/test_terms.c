@@ -205,6 +205,16 @@ START_TEST(every_encoded_word_is_read)
 }
 END_TEST
 
+START_TEST(a_word_in_an_unknown_charset_is_not_readable)
+{
+	ck_assert(encoded_readable("plain =? text"));
+	ck_assert(encoded_readable(
+	    "=?UTF-8?Q?a?= =?utf-8*en?Q?b?= =?windows-1251?B?YQ==?="));
+	ck_assert(!encoded_readable("=?utf-8?Q?a?= =?x-nosuch?Q?b?="));
+	ck_assert(!encoded_readable("=?x*en?B?YQ==?="));
+}
+END_TEST
+
 START_TEST(a_set_finds_what_was_added_and_nothing_else)
 {
 	struct arena *a = arena_new(1 << 22);
@@ -263,6 +273,7 @@ test_terms(void)
 	tcase_add_test(t, the_name_of_an_account_needs_no_quoting_and_no_case);
 	LOOP(t, every_encoded_word_is_read, encoded);
 	LOOP(t, text_from_outside_stays_on_its_line, texts);
+	tcase_add_test(t, a_word_in_an_unknown_charset_is_not_readable);
 	tcase_add_test(t, a_set_finds_what_was_added_and_nothing_else);
 	tcase_add_test(t, an_arena_gives_no_more_than_its_maximum);
 	suite_add_tcase(s, t);
