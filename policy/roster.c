@@ -180,14 +180,20 @@ roster_user(struct changes *c, const struct store_account *account,
     const char *text, int64_t category, struct store_user *user)
 {
 	struct address address;
+	const char *fault;
 	int found;
 
-	if (roster_address(c, text, &address) != 0)
-		return (-1);
-	found = store_user(
-	    c->store, c->arena, account->id, address.key, category, user);
+	/* A domain may have been reserved after its people became users. */
+	found = address_read_strict(c->arena, text, &address, &fault);
+	if (found == -1)
+		return (no_memory(c));
+	if (found == 1)
+		found = store_user(c->store, c->arena, account->id, address.key,
+		    category, user);
 	if (found == -1)
 		return (membership_store_failed(c));
+	if (found == 0 && roster_address(c, text, &address) != 0)
+		return (-1);
 	if (found == 0)
 		return (refuse(c, FAILURE_UNKNOWN,
 		    "%s is no user of account %s; \"notifyctl user list %s\" "
@@ -331,8 +337,10 @@ roster_account_transfer(struct changes *c, const char *name, const char *to)
 {
 	struct store_account account;
 	struct store_user old, new;
+	struct address address;
 
 	if (roster_account(c, name, &account) != 0 ||
+	    roster_address(c, to, &address) != 0 ||
 	    roster_user(c, &account, to, 0, &new) != 0)
 		return (-1);
 	if (new.role == ROLE_OWNER) {

@@ -34,8 +34,9 @@ int roster_account(
 int roster_category(
     struct changes *, const char *name, struct category *) WARN_UNUSED;
 
-/* roster_user(c, account, text, category, user): ${category}, an id or 0, is
- * what user->subscribed is about. */
+/* roster_user(c, account, text, category, user): a user, also one who has come
+ * to lie in such a domain. ${category}, an id or 0, is what user->subscribed is
+ * about. */
 int roster_user(struct changes *, const struct store_account *,
     const char *text, int64_t category, struct store_user *) WARN_UNUSED;
 

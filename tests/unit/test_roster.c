@@ -300,6 +300,26 @@ START_TEST(a_sync_removes_what_the_rows_lack)
 }
 END_TEST
 
+START_TEST(who_has_come_to_lie_in_a_reserved_domain_can_be_let_go)
+{
+	struct changes *c = &f.changes;
+
+	f.settings.account_domain = "acme.example";
+	ck_assert_int_eq(roster_user_remove(c, "acme", "bill@acme.example"), 0);
+	ck_assert_int_eq(
+	    roster_user_role(c, "acme", "ann@acme.example", "subscriber"), 0);
+	ck_assert_int_eq(
+	    roster_user_remove(c, "acme", "bill@acme.example"), -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DATA);
+	ck_assert_int_eq(
+	    roster_account_transfer(c, "acme", "ann@acme.example"), -1);
+	ck_assert_int_eq(f.failure.kind, FAILURE_DATA);
+	f.settings.account_domain = "beta.example";
+	ck_assert_int_eq(
+	    roster_account_transfer(c, "beta", "ann@acme.example"), 0);
+}
+END_TEST
+
 Suite *
 test_roster(void)
 {
@@ -324,6 +344,8 @@ test_roster(void)
 	tcase_add_loop_test(t, an_import_names_the_row_that_is_wrong, 0,
 	    sizeof(imports) / sizeof(imports[0]));
 	tcase_add_test(t, the_same_rows_twice_change_nothing_the_second_time);
+	tcase_add_test(
+	    t, who_has_come_to_lie_in_a_reserved_domain_can_be_let_go);
 	tcase_add_test(t, a_sync_removes_what_the_rows_lack);
 	suite_add_tcase(s, t);
 	return (s);
