@@ -391,6 +391,9 @@ domain_follows(const char *s, const char *domain, int bang)
 	return (*s == '\0' || !(isalnum((unsigned char)*s) || *s == '-'));
 }
 
+/* What may stand before the name of a domain. */
+#define SEPARATORS "@%!:,;"
+
 /* Does ${domain} stand anywhere in ${text} where an MTA could take it for the
  * domain: at the start and before "!" (a bang path), or after "@", "%" or
  * "!"? */
@@ -404,7 +407,7 @@ mentions(const char *text, const char *domain)
 		if (at_boundary && domain_follows(text, domain, at_start))
 			return (1);
 		at_start = at_start && is_noise(*text);
-		if (strchr("@%!:,;", *text) != NULL)
+		if (strchr(SEPARATORS, *text) != NULL)
 			at_boundary = 1;
 		else if (!is_noise(*text))
 			at_boundary = 0;
@@ -412,20 +415,51 @@ mentions(const char *text, const char *domain)
 	return (0);
 }
 
+/* The same for names of domains outside ASCII: is any of them ${domain}? */
+static int
+mentions_outside_ascii(struct arena *a, const char *text, const char *domain)
+{
+	const char *key, *s;
+	char *word, *from, *end;
+	size_t len;
+	int found;
+
+	for (s = text;; s += len + 1) {
+		len = strcspn(s, SEPARATORS);
+		word = end = arena_strndup(a, s, len);
+		if (word == NULL)
+			return (-1);
+		/* A comment ends the name. */
+		for (from = word; *from != '\0' && *from != '('; from++) {
+			if (!is_noise(*from))
+				*end++ = *from;
+		}
+		while (end > word && end[-1] == '.')
+			end--;
+		*end = '\0';
+		if (*word != '\0' && (s > text || s[len] == '!')) {
+			found = address_domain_key(a, word, &key);
+			if (found == -1)
+				return (-1);
+			if (found == 1 && strcmp(key, domain) == 0)
+				return (1);
+		}
+		if (s[len] == '\0')
+			return (0);
+	}
+}
+
 int
 address_in_domain(struct arena *a, const char *text, const char *domain)
 {
-	struct address address;
 	int found;
 
 	if (*domain == '\0')
 		return (0);
 	if (!is_ascii(text)) {
-		found = address_read(a, text, &address);
-		if (found == -1)
-			return (-1);
-		if (found == 1 && strcmp(address.domain, domain) == 0)
-			return (1);
+		found = mentions_outside_ascii(a, text, domain);
+		if (found != 0)
+			return (found);
 	}
 	return (mentions(text, domain));
 }

@@ -145,6 +145,36 @@ START_TEST(every_road_to_the_reserved_domain_is_seen_and_no_other)
 }
 END_TEST
 
+/* The same roads to a domain that has letters outside ASCII. */
+static const struct {
+	const char *text;
+	int in;
+} wide_domains[] = {
+    {"<7@b\u00fccher.example>", 1},
+    {"<7@B\u00dcCHER.example.>", 1},
+    {"<7@b\u00fccher.example..>", 1},
+    {"<7@xn--bcher-kva.example>", 1},
+    {"<b\u00fccher.example!7>", 1},
+    {"<7%b\u00fccher.example@else.example>", 1},
+    {"<7%\"b\u00fccher\".example (a chat)@else.example>", 1},
+    {"<@b\u00fccher.example:7@else.example>", 1},
+    {"<@else.example:7@b\u00fccher.example>", 1},
+    {"<7%xn--bcher-kva.example@\u00e9.example>", 1},
+    {"<b\u00fccher.example@else.example>", 0},
+    {"<7@x.b\u00fccher.example>", 0},
+    {"<b\u00fccher.example>", 0},
+    {"<\u00fc@else.example>", 0},
+    {"<7@b\xfc", 0},
+};
+
+START_TEST(every_road_to_an_internationalised_domain_is_seen)
+{
+	ck_assert_int_eq(address_in_domain(arena, wide_domains[_i].text,
+			     "xn--bcher-kva.example"),
+	    wide_domains[_i].in);
+}
+END_TEST
+
 Suite *
 test_address(void)
 {
@@ -162,6 +192,9 @@ test_address(void)
 	tcase_add_loop_test(t,
 	    every_road_to_the_reserved_domain_is_seen_and_no_other, 0,
 	    sizeof(domains) / sizeof(domains[0]));
+	tcase_add_loop_test(t,
+	    every_road_to_an_internationalised_domain_is_seen, 0,
+	    sizeof(wide_domains) / sizeof(wide_domains[0]));
 	suite_add_tcase(s, t);
 	return (s);
 }
