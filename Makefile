@@ -5,6 +5,7 @@
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
 #   make check            all tests
+#   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
 #   make deb              a Debian package, in build/
@@ -111,6 +112,14 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+# The milter's own code between a roster of its own and an MTA that is none.
+model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
+	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
+
+$(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson) \
+		$(LIBS)
+
 deps:
 	@tests/packages build
 
@@ -123,10 +132,18 @@ demo:
 # those that watch their own memory.
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit
-	@$(MAKE) -s -j2 SAN=1 all build/san/unit
-	@tests/run -j 2 build/unit build/san/unit $(wildcard tests/e2e/*.t) \
-		NM_BUILD=$(CURDIR)/build/san $(wildcard tests/e2e/*.t)
+	@$(MAKE) -s -j2 all build/unit build/model
+	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model
+	@tests/run -j 2 build/unit build/san/unit \
+		tests/model/run $(wildcard tests/e2e/*.t) \
+		NM_BUILD=$(CURDIR)/build/san tests/model/run \
+		$(wildcard tests/e2e/*.t)
+
+MODEL_CASES = 20000
+model:
+	@tests/packages check
+	@$(MAKE) -s -j2 all build/model
+	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
@@ -178,7 +195,7 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check clean deb demo deps install uninstall
+.PHONY: all check clean deb demo deps install model uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)
