@@ -6,6 +6,7 @@
 #   make demo             see it work
 #   make check            all tests
 #   make soak             the long tests
+#   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
@@ -53,8 +54,8 @@ LDFLAGS =
 endif
 
 POLICY = account address arena category counters db_sqlite decide encoded \
-	evaluate facts failure import keyset link membership netlist notice pool role \
-	roster settings sql store store_health store_link tag text
+	evaluate facts failure import keyset link membership netlist notice \
+	pool role roster settings sql store store_health store_link tag text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \
@@ -131,6 +132,14 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+# The model test's side of the programs.
+model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
+	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
+
+$(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson) \
+		$(LIBS)
+
 # Fuzzing: SAN=fuzz, with clang. What the targets try, but for the policy:
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz mta people rules) \
@@ -149,6 +158,12 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a \
 		$(TELEGRAM_LIBS) $(LIBS)
 
 fuzz_programs: $(FUZZ:%=$(BUILD)/fuzz_%)
+
+MODEL_CASES = 20000
+model:
+	@tests/packages check
+	@$(MAKE) -s -j2 all build/model
+	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
 # The long forms: many messages through Postfix while everything breaks, and
 # 50 connections on a milter whose threads are watched.
@@ -185,12 +200,12 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit
-	@$(MAKE) -s -j2 SAN=1 all build/san/unit
+	@$(MAKE) -s -j2 all build/unit build/model
+	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
-	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t build/unit \
-		build/san/unit $(E2E) \
-		NM_BUILD=$(CURDIR)/build/san $(WATCHED)
+	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t tests/model/run \
+		build/unit build/san/unit $(E2E) \
+		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
@@ -242,7 +257,8 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check clean fuzz fuzz_programs soak deb demo deps install uninstall
+.PHONY: all check clean deb demo deps fuzz fuzz_programs install model soak \
+	uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

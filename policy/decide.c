@@ -49,6 +49,7 @@ static void duplicate(struct deciding *, size_t, const char *);
 static const char *spelling(struct deciding *, size_t);
 static int add_person(struct deciding *, const struct member *);
 static int pass_over(struct deciding *, const struct member *, enum why);
+static void forget_joined(struct deciding *);
 static int decide_person(struct deciding *, const struct member *);
 static int mirror(struct deciding *, const struct member *);
 static int mirror_all(struct deciding *);
@@ -329,6 +330,22 @@ pass_over(struct deciding *d, const struct member *m, enum why why)
 	return (0);
 }
 
+/* Who was passed over in one account may have joined through another. */
+static void
+forget_joined(struct deciding *d)
+{
+	struct decision *decision = d->decision;
+	const void *seen;
+	size_t i, n = 0;
+
+	for (i = 0; i < decision->npassed; i++) {
+		if (keyset_find(
+			&d->final, decision->passed[i].member->key, &seen) == 0)
+			decision->passed[n++] = decision->passed[i];
+	}
+	decision->npassed = n;
+}
+
 /* Somebody of an account addressed: joins, or not. */
 static int
 decide_person(struct deciding *d, const struct member *m)
@@ -523,6 +540,7 @@ decide(const struct settings *settings, const struct message *message,
 		if (decide_person(&d, &facts->people[i]) != 0)
 			return (-1);
 	}
+	forget_joined(&d);
 	if (name_accounts(&d) != 0)
 		return (-1);
 	if (d.unreachable != NULL)

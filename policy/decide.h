@@ -84,7 +84,9 @@ struct decision {
 	size_t dropped;
 	struct decided_person *added;
 	size_t nadded;
-	struct decided_person *passed; /* not entitled; for explanations */
+	/* People of the accounts addressed who do not join, and who are in no
+	 * other list; for explanations. */
+	struct decided_person *passed;
 	size_t npassed;
 	struct decided_mirror *mirrored;
 	size_t nmirrored;

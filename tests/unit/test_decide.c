@@ -246,6 +246,34 @@ START_TEST(who_is_entitled_at_a_reserved_domain_has_the_message_held)
 }
 END_TEST
 
+START_TEST(who_joins_through_another_account_is_not_passed_over)
+{
+	struct member people[] = {
+	    {1, "acme", "a@x.example", "a@x.example", ROLE_MEMBER, false, 0, 0},
+	    {2, "beta", "a@x.example", "a@x.example", ROLE_MEMBER, true, 0, 0},
+	};
+	struct fact_account acme = {"acme", 1, "acme"},
+			    beta = {"beta", 2, "beta"};
+	struct fact_account *accounts[] = {&acme, &beta};
+	struct fact_recipient to = {.readable = true, .account = &acme};
+	struct facts facts = {.category_known = true,
+	    .accounts = accounts,
+	    .naccounts = 2,
+	    .recipients = &to,
+	    .people = people,
+	    .npeople = 2};
+	const char *text[] = {ACME};
+	struct message m = {.recipients = text, .nrecipients = 1};
+	struct decision d;
+
+	f.settings.expand = EXPAND_ADDRESSED;
+	ck_assert_int_eq(decide(&f.settings, &m, &facts, f.arena, &d), 0);
+	ck_assert_uint_eq(d.nadded, 1);
+	ck_assert_str_eq(d.added[0].member->account_name, "beta");
+	ck_assert_uint_eq(d.npassed, 0);
+}
+END_TEST
+
 START_TEST(a_decision_needs_nothing_but_its_facts)
 {
 	struct member people[] = {
@@ -300,6 +328,7 @@ test_decide(void)
 	    t, a_mirror_goes_once_to_each_chat_of_those_who_get_the_message);
 	tcase_add_test(
 	    t, who_is_entitled_at_a_reserved_domain_has_the_message_held);
+	tcase_add_test(t, who_joins_through_another_account_is_not_passed_over);
 	tcase_add_test(t, a_decision_needs_nothing_but_its_facts);
 	suite_add_tcase(s, t);
 	return (s);

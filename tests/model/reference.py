@@ -1,0 +1,257 @@
+"""reference - who gets a message, and why: the rules once more.
+
+Written from product.md (What happens to a message), the README and the
+headers' contracts, slowly and in their order, to be compared with what the
+programs do; it knows nothing of the C. The changes are roster.py's, spellings
+reading.py's.
+"""
+from dataclasses import dataclass, field
+
+import reading
+from roster import Roster
+
+AS_IT_CAME = ("kept", {"as-addressed"})
+
+
+@dataclass
+class Decision:
+    """What must become of a message. RECIPIENTS: a fate and the reasons that
+    are right for each. ADDED: for the key of each who joins, the (account,
+    reason) that are right. ACCOUNTS: keys of those it must name.
+    OTHERS: and that it may name, for the recipients' sake. CHATS: by number."""
+    verdict: str
+    recipients: list
+    category: str = None
+    accounts: set = None
+    others: set = field(default_factory=set)
+    added: dict = field(default_factory=dict)
+    chats: set = field(default_factory=set)
+
+
+class BadTag(Exception):
+    """The tag cannot be understood."""
+
+
+class Person:
+    """A recipient: what it is spelled, and who it is."""
+
+    def __init__(self, roster, text):
+        self.text = text
+        self.address = reading.address(text)
+        self.account = None     # the name in an account's address
+        self.members = []
+        a = self.address
+        domain = reading.domain_key(roster.settings["account_domain"])
+        if a and domain and a.domain == domain:
+            plus = a.local.find("+")
+            self.account = a.local[:plus] if plus > 0 else a.local
+        elif a:
+            self.members = roster.members(a.key)
+            if not self.members and a.base:
+                self.members = roster.members(a.base)
+
+    @property
+    def key(self):
+        """One for all spellings of the same person."""
+        if self.members:
+            return self.members[0][1].address.key
+        return self.address.key if self.address else self.text
+
+    @property
+    def octets(self):
+        """What the MTA tells recipients apart by."""
+        return self.address.exact if self.address else self.text
+
+
+class Message:
+    """One message, decided step by step."""
+
+    def __init__(self, roster, message):
+        self.roster, self.settings = roster, roster.settings
+        self.message = message
+        self.people = [Person(roster, text) for text in message["recipients"]]
+
+    def header(self, name):
+        return [value for n, value in self.message["headers"]
+                if n.rstrip(" \t").lower() == name.lower()]
+
+    def decide(self, explain=False):
+        """EXPLAIN asks what would be if the client were trusted."""
+        tags = self.header("X-Notify-Category")
+        domain = reading.domain_key(self.settings["domain"])
+        if any(reading.reaches(p.text, domain) for p in self.people):
+            return self.as_it_came("reject")
+        if not tags:
+            return self.as_it_came("untouched")
+        if not explain and not self.trusted():
+            return self.as_it_came("untrusted")
+        try:
+            category = self.category(tags)
+            header, accounts = self.accounts()
+        except BadTag:
+            return self.as_it_came(self.settings["bad_tag"])
+        return Delivery(self, category, header, accounts).decide()
+
+    def as_it_came(self, verdict):
+        return Decision(verdict, [AS_IT_CAME] * len(self.people))
+
+    def trusted(self):
+        return (reading.client_in(self.settings["trusted_clients"],
+                                  self.message["client"])
+                or (self.message["authenticated"]
+                    and self.settings["trust_authenticated"] == "yes"))
+
+    def category(self, tags):
+        """All tags must name one and the same category."""
+        found = {}
+        for tag in tags:
+            text = reading.header(tag)
+            category = text and self.roster.category(text)
+            if not category:
+                raise BadTag(tag)
+            found[category.slug] = category
+        if len(found) > 1:
+            raise BadTag(tags)
+        return next(iter(found.values()))
+
+    def accounts(self):
+        """The account of the header or None, and all accounts named."""
+        header = None
+        for value in self.header("X-Notify-Account"):
+            text = reading.header(value)
+            key = text and reading.account_key(text)
+            if key not in self.roster.accounts or header not in (None, key):
+                raise BadTag(value)
+            header = key
+        named = {header} - {None}
+        for person in self.people:
+            if person.account is not None:
+                if person.account not in self.roster.accounts:
+                    raise BadTag(person.text)
+                named.add(person.account)
+        if header and named != {header}:
+            raise BadTag("contradiction")
+        return header, named
+
+
+class Delivery:
+    """A message whose tag and accounts are understood."""
+
+    def __init__(self, message, category, header, accounts):
+        self.roster, self.settings = message.roster, message.settings
+        self.people, self.category = message.people, category
+        self.header, self.accounts = header, accounts
+        if self.settings["expand"] == "always" and not header:
+            self.accounts = accounts | {
+                account.name.lower() for person in self.people
+                for account, _ in person.members}
+
+    def why(self, user):
+        """Why a user is, or is not, entitled; all that may be said."""
+        if user.role == "owner":
+            return {"owner"}
+        if self.roster.entitled(user, self.category):
+            return {"subscribed"}
+        if user.role == "subscriber" and not self.category.open:
+            return {"not-open"}
+        return {"not-subscribed"}
+
+    def concerned(self, person):
+        """The memberships of a person that count."""
+        return [(account, user) for account, user in person.members
+                if not self.header or account.name.lower() == self.header]
+
+    def judge(self, person):
+        """The fate of one recipient, and why."""
+        if person.account is not None:
+            return "replaced", {"account-address", "not-expanded"}
+        if not person.members:
+            if self.settings["unknown_recipients"] == "keep":
+                return "kept", {"unknown-kept"}
+            return "dropped", {"unknown"}
+        users = [user for _, user in self.concerned(person)]
+        if not users:
+            return "dropped", {"other-account"}
+        good = [u for u in users if self.roster.entitled(u, self.category)]
+        return ("kept" if good else "dropped",
+                set().union(*map(self.why, good or users)))
+
+    def recipients(self):
+        """All fates; of the spellings of one person the first stays, and those
+        that the MTA cannot tell from it."""
+        fates, first = [], {}
+        for person in self.people:
+            fate, why = self.judge(person)
+            if fate == "kept":
+                octets = first.setdefault(person.key, person.octets)
+                if octets != person.octets:
+                    fate, why = "dropped", {"duplicate"}
+            fates.append((fate, why))
+        return fates, set(first)
+
+    def joining(self, present):
+        """Entitled users of the accounts addressed who are not there yet."""
+        if self.settings["expand"] == "never":
+            return {}
+        added = {}
+        for key in self.accounts:
+            account = self.roster.accounts[key]
+            for user in account.users.values():
+                if (self.roster.entitled(user, self.category)
+                        and user.address.key not in present):
+                    added.setdefault(user.address.key, set()).update(
+                        (key, why) for why in self.why(user))
+        return added
+
+    def chats(self, fates, added):
+        """The chats of all who get the message, in the accounts for which they
+        get it."""
+        if not self.category.mirrored:
+            return set()
+        users = [user for person, (fate, _) in zip(self.people, fates)
+                 if fate == "kept" for _, user in self.concerned(person)]
+        users += [self.roster.accounts[account].users[key]
+                  for key, whys in added.items() for account, _ in whys]
+        return {user.chat for user in users if user.chat is not None
+                and user.role != "subscriber"
+                and self.roster.entitled(user, self.category)}
+
+    def decide(self):
+        fates, present = self.recipients()
+        added = self.joining(present)
+        slug = self.category.slug
+        as_it_came = [AS_IT_CAME] * len(self.people)
+        others = set() if self.header else {
+            account.name.lower() for p in self.people for account, _ in
+            p.members}
+        if any(self.roster.reserved(key.rpartition("@")[2]) for key in added):
+            return Decision("hold", as_it_came, slug, self.accounts, others)
+        if not present and not added:
+            if not self.accounts and not others:
+                return Decision("hold", as_it_came, slug, set())
+            return Decision("discard", fates, slug, self.accounts, others)
+        return Decision("deliver", fates, slug, self.accounts, others, added,
+                        self.chats(fates, added))
+
+
+class Reference:
+    """A case run by the rules: what each of its steps must come to."""
+
+    def __init__(self, case):
+        self.roster = Roster()
+        self.roster.settings.update(case["settings"])
+
+    def step(self, step):
+        """An Outcome, a Decision, or None."""
+        if step["do"] == "message":
+            return self.decide(step)
+        if step["do"] == "settings":
+            self.roster.settings.update(step["settings"])
+        elif step["do"] == "force":
+            self.roster.force(step)
+        else:
+            return self.roster.change(step)
+        return None
+
+    def decide(self, message, explain=False):
+        return Message(self.roster, message).decide(explain)
