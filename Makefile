@@ -159,6 +159,11 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a \
 
 fuzz_programs: $(FUZZ:%=$(BUILD)/fuzz_%)
 
+# Plays the MTA, to put a load on a milter.
+LOADGEN = histogram loadgen script
+$(BUILD)/loadgen: $(LOADGEN:%=$(BUILD)/tests/bench/%.o)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
 MODEL_CASES = 20000
 model:
 	@tests/packages check

@@ -1,0 +1,60 @@
+/*
+ * histogram - how often which value, to about one part in a hundred
+ */
+#include <stddef.h>
+
+#include "histogram.h"
+
+static size_t place(uint64_t);
+static uint64_t value_at(size_t);
+
+static size_t
+place(uint64_t value)
+{
+	int power;
+
+	if (value < HISTOGRAM_PARTS)
+		return ((size_t)value);
+	power = 63 - __builtin_clzll(value) - 6; /* 2^6 parts */
+	return ((size_t)(power + 1) * HISTOGRAM_PARTS +
+	    (size_t)(value >> power) - HISTOGRAM_PARTS);
+}
+
+/* The greatest value that has place ${i}. */
+static uint64_t
+value_at(size_t i)
+{
+	size_t power;
+
+	if (i < HISTOGRAM_PARTS)
+		return (i);
+	power = i / HISTOGRAM_PARTS - 1;
+	return (
+	    ((uint64_t)(i % HISTOGRAM_PARTS + HISTOGRAM_PARTS + 1) << power) -
+	    1);
+}
+
+void
+histogram_add(struct histogram *h, uint64_t value)
+{
+	h->counts[place(value)]++;
+	h->n++;
+	if (value > h->max)
+		h->max = value;
+}
+
+uint64_t
+histogram_quantile(const struct histogram *h, double share)
+{
+	uint64_t seen = 0;
+	size_t i;
+
+	if (h->n == 0)
+		return (0);
+	for (i = 0; i < HISTOGRAM_SIZE; i++) {
+		seen += h->counts[i];
+		if (seen > 0 && (double)seen >= share * (double)h->n)
+			return (value_at(i) < h->max ? value_at(i) : h->max);
+	}
+	return (h->max);
+}

@@ -1,0 +1,25 @@
+/*
+ * histogram - how often which value, to about one part in a hundred
+ *
+ * Values up to 64 have a place each; above, every power of two is cut into 64
+ * parts. No limit to the number of values, and no memory but this.
+ */
+#ifndef HISTOGRAM_H
+#define HISTOGRAM_H
+
+#include <stdint.h>
+
+#define HISTOGRAM_PARTS 64
+#define HISTOGRAM_SIZE (59 * HISTOGRAM_PARTS)
+
+struct histogram {
+	uint64_t counts[HISTOGRAM_SIZE];
+	uint64_t n, max;
+};
+
+void histogram_add(struct histogram *, uint64_t value);
+
+/* The value that ${share} of the values do not exceed; 0 if there are none. */
+uint64_t histogram_quantile(const struct histogram *, double share);
+
+#endif
