@@ -158,7 +158,7 @@ def _(lab_):
 def _(lab_):
     result = lab_.sendmail([f"acme@{ACCOUNTS}", BILL], BALANCE)
     lab_.until(lambda: len(lab_.receiver.copies(result.mark)) == len(WANT),
-               "delivered")
+               "delivered", 60)
     same(result.recipients(), WANT, "recipients")
 
 
@@ -224,7 +224,7 @@ def _(lab_):
                "the link has ended")
     same(result.recipients(), [ANN], "recipients")
     lab_.until(lambda: len(lab_.receiver.transactions) == before + 2,
-               "the user is told")
+               "the user is told", 60)
     same({to for t in lab_.receiver.transactions[before:] for to in t.addresses},
          {ANN}, "who got mail")
 
@@ -234,7 +234,8 @@ def _(lab_):
     before = len(lab_.receiver.transactions)
     lab_.notifyctl("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,
                    as_=OLGA)
-    lab_.until(lambda: len(lab_.receiver.transactions) > before, "the notice is sent")
+    lab_.until(lambda: len(lab_.receiver.transactions) > before,
+               "the notice is sent", 60)
     same(lab_.receiver.transactions[before].addresses, [BILL], "who is told")
 
 

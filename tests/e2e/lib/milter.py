@@ -71,8 +71,14 @@ class Milter:
     def write(self, text=None, **changes):
         """Write the settings file; TEXT writes exactly that."""
         self.written = self.render(**changes) if text is None else text
-        with open(self.file, "w", encoding="utf-8") as out:
+        # At once: others read it meanwhile.
+        with open(self.file + ".new", "w", encoding="utf-8") as out:
             out.write(self.written)
+        if os.path.exists(self.file):
+            st = os.stat(self.file)
+            os.chown(self.file + ".new", st.st_uid, st.st_gid)
+            os.chmod(self.file + ".new", st.st_mode & 0o7777)
+        os.replace(self.file + ".new", self.file)
 
     def settings(self, **changes):
         """Have exactly the defaults with CHANGES in force."""
