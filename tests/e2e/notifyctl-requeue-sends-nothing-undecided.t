@@ -51,6 +51,8 @@ def _(lab):
 def _(lab):
     lab.receiver.refuse = lambda _: "450 4.2.0 not now"
     result = lab.send([ANN])
+    # Not while a delivery is under way: that one would succeed.
+    lab.until(lambda: f"{result.qid}: to=" in lab.postfix.text(), "deferred")
     lab.postfix.tool("postsuper", "-h", result.qid)
     del lab.receiver.refuse
     refused(lab, 65, result, "has no X-Notify-Category, so there is nothing")
