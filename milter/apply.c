@@ -190,15 +190,22 @@ note_kept(const struct message *message, const struct decision *decision,
 }
 
 /* Delete what may be another text of a recipient, unless it is somebody
- * else's. */
+ * else's, as it stands or as the MTA reads it. */
 static int
 delete_text(SMFICTX *ctx, char *text, const struct keyset *kept)
 {
+	struct address address;
 	const void *seen;
+	int found;
 
 	if (text == NULL)
 		return (-1);
 	if (keyset_find(kept, text, &seen) == 1)
+		return (0);
+	found = address_read(kept->arena, text, &address);
+	if (found == -1)
+		return (-1);
+	if (found == 1 && keyset_find(kept, address.exact, &seen) == 1)
 		return (0);
 	return (smfi_delrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
 }

@@ -155,15 +155,24 @@ def headers_left(step, told):
     return left
 
 
+def given(text):
+    """What sendmail(1) may have been given for what an MTA shows without
+    brackets: it rewrites names without a domain, domains with a dot behind
+    them, user%domain and domain!user."""
+    name, at, domain = text.rpartition("@")
+    if not at or not name:
+        return {text}
+    return {text, name, f"{text}.", f"{name}%{domain}", f"{domain}!{name}"}
+
+
 def unclear(step, want):
-    """May deleting one recipient delete another? Mail from sendmail(1) may
-    have been given without a domain, and nothing shows it."""
-    names = {"kept": set(), "other": set()}
+    """May deleting one recipient delete another? Nothing shows what
+    sendmail(1) was given."""
+    texts = {"kept": set(), "other": set()}
     for text, (fate, _) in zip(step["recipients"], want.recipients):
-        if not text.startswith("<") and "@" in text:
-            names["kept" if fate == "kept" else "other"].add(
-                text.rpartition("@")[0])
-    return bool(names["kept"] & names["other"])
+        if not text.startswith("<"):
+            texts["kept" if fate == "kept" else "other"] |= given(text)
+    return bool(texts["kept"] & texts["other"])
 
 
 def summary(told, want, verdict, monitor):
