@@ -26,12 +26,13 @@ struct parts {
 };
 
 static int is_ascii(const char *);
+static int is_atext(unsigned char);
 static char *ascii_lower(struct arena *, const char *);
 static int local_lower(struct arena *, const char *, const char **);
 static const char *without_route(const char *, const char *);
+static int is_plain(const char *, const char *);
 static int split(struct arena *, const char *, struct parts *);
 static char *quoted(struct arena *, const char *);
-static int is_atext(unsigned char);
 static const char *domain_fault(const char *);
 static const char *local_fault(const char *);
 static int assemble(struct arena *, const struct parts *, struct address *);
@@ -47,6 +48,13 @@ is_ascii(const char *s)
 			return (0);
 	}
 	return (1);
+}
+
+static int
+is_atext(unsigned char c)
+{
+	return (c >= 0x80 || isalnum(c) ||
+	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL));
 }
 
 static char *
@@ -131,6 +139,19 @@ without_route(const char *s, const char *end)
 	return (colon == NULL ? s : colon + 1);
 }
 
+/*
+ * May ${s} stand in a mailbox without quotes, if what is behind the last "@" of
+ * it began at ${at}? What RFC 5321 does not allow there, an MTA reads in a way
+ * of its own ("ann@x, ()" as ann@x): who that is, we do not know.
+ */
+static int
+is_plain(const char *s, const char *at)
+{
+	if (is_atext((unsigned char)*s) || *s == '.' || *s == '@')
+		return (1);
+	return (at != NULL && strchr("[]:", *s) != NULL);
+}
+
 /* Take a mailbox apart at its last "@" that is not quoted. */
 static int
 split(struct arena *a, const char *text, struct parts *parts)
@@ -160,15 +181,14 @@ split(struct arena *a, const char *text, struct parts *parts)
 			in_quotes = !in_quotes;
 			continue;
 		}
+		if (!in_quotes && !is_plain(s, at))
+			return (0);
 		if (*s == '\\' && s + 1 == end)
 			return (0);
 		if (*s == '\\')
 			s++;
 		else if (*s == '@' && !in_quotes)
 			at = out;
-		else if (!in_quotes &&
-		    (isspace((unsigned char)*s) || strchr("<>", *s) != NULL))
-			return (0);
 		*out++ = *s;
 	}
 	if (in_quotes || out == parts->local || at == parts->local)
@@ -179,13 +199,6 @@ split(struct arena *a, const char *text, struct parts *parts)
 		parts->domain = at + 1;
 	}
 	return (1);
-}
-
-static int
-is_atext(unsigned char c)
-{
-	return (c >= 0x80 || isalnum(c) ||
-	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL));
 }
 
 /* The local part as an envelope takes it: RFC 5321, 4.1.2, Dot-string or

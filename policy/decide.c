@@ -40,6 +40,7 @@ struct names {
 static int bad_tag(struct deciding *, const char *);
 static const char *tag_problem(struct deciding *);
 static int leave_all(struct deciding *, enum verdict, const char *);
+static const char *unreadable(const struct deciding *);
 static enum why why_member(const struct category *, const struct member *);
 static bool gets(enum why);
 static const struct member *weigh(
@@ -161,6 +162,20 @@ leave_all(struct deciding *d, enum verdict verdict, const char *reason)
 		decision->recipients[i].why = WHY_AS_ADDRESSED;
 	}
 	return (reason == NULL ? -1 : 0);
+}
+
+/* A recipient that is no address to us, or NULL. To the MTA it may be the
+ * mailbox of anybody, and what deletes it may delete another, or nobody. */
+static const char *
+unreadable(const struct deciding *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->message->nrecipients; i++) {
+		if (!d->facts->recipients[i].readable)
+			return (d->message->recipients[i]);
+	}
+	return (NULL);
 }
 
 static int
@@ -512,7 +527,7 @@ decide(const struct settings *settings, const struct message *message,
 	    .facts = facts,
 	    .arena = a,
 	    .decision = decision};
-	const char *problem;
+	const char *problem, *text;
 	size_t i;
 
 	memset(decision, 0, sizeof(*decision));
@@ -528,6 +543,15 @@ decide(const struct settings *settings, const struct message *message,
 		if (name_accounts(&d) != 0)
 			return (-1);
 		return (bad_tag(&d, problem));
+	}
+	text = unreadable(&d);
+	if (text != NULL) {
+		if (name_accounts(&d) != 0)
+			return (-1);
+		return (leave_all(&d, VERDICT_HOLD,
+		    arena_printf(a,
+			"recipient %.320s cannot be read as an address",
+			text)));
 	}
 	decision->verdict = VERDICT_DELIVER;
 	decision->expanded = settings->expand != EXPAND_NEVER;

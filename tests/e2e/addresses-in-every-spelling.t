@@ -165,6 +165,37 @@ def _(lab_):
     lab_.notifyctl("user", "remove", "acme", "bob@origin.example", as_=OLGA)
 
 
+# What is no address to RFC 5321, and Postfix takes for one nevertheless.
+UNREADABLE = ["<bill@acme.example>>", "<<bill@acme.example>>",
+              "<bill@acme.example ()>", "<(c)bill@acme.example>",
+              "< bill@acme.example >", "<bill @acme.example>",
+              "<bill@acme.example;>", "<x:bill@acme.example;>",
+              "<bill@acme.example,>", "<bill@acme.ex\\ample>",
+              "<b\\ill@acme.example>", "<@x.example:<bill@acme.example>>",
+              "bill@acme.example>"]
+
+
+@case("a recipient that cannot be read as an address holds the message")
+def _(lab_):
+    accepted = 0
+    for text in UNREADABLE:
+        with lab_.connect() as client:
+            client.mail("<sender@example.org>")
+            code = client.command(f"RCPT TO:{text}").code
+            if code != 250:
+                same(code, 501, f"reply to {text}")
+                continue
+            accepted += 1
+            client.rcpt(ANN)
+            mark = lab.marker()
+            reply = client.data(lab.message(mark, SERVICES))
+        result = lab.Result(lab_, mark, reply)
+        result.must("hold")
+        contains(result.summary()["line"], "cannot be read", text)
+        same(result.recipients(), [], f"who has got it, for {text}")
+    true(accepted > 8, f"accepted: {accepted}")
+
+
 @case("a null sender may tag")
 def _(lab_):
     lab_.send([BILL], BALANCE, "acme", sender="").must(

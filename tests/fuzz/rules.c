@@ -47,6 +47,7 @@ static bool matches(struct verdict *, const char *, size_t, const char **);
 static bool read_tag(struct verdict *);
 static bool addresses_account(struct verdict *, const char *, const char **);
 static bool find_accounts(struct verdict *);
+static bool all_readable(struct verdict *);
 static void want_recipient(struct verdict *, const char *);
 static void want_people(struct verdict *);
 static void check_unchanged(const struct smfi_str *);
@@ -207,6 +208,22 @@ find_accounts(struct verdict *v)
 				break;
 		}
 		if (p->account == NULL)
+			return (false);
+	}
+	return (true);
+}
+
+/* Is every recipient an address? What is none the MTA may read as anybody. */
+static bool
+all_readable(struct verdict *v)
+{
+	struct address address;
+	size_t i;
+
+	for (i = 0; i < v->mta->nrecipients; i++) {
+		if (!v->mta->recipients[i].added &&
+		    address_read(
+			v->arena, v->mta->recipients[i].shown, &address) != 1)
 			return (false);
 	}
 	return (true);
@@ -391,6 +408,12 @@ check_tagged(struct verdict *v, sfsistat status)
 			MUST(status == SMFIS_TEMPFAIL, "%d", status);
 			return;
 		}
+	}
+	if (!all_readable(v)) {
+		check_unchanged(m);
+		MUST(status == SMFIS_CONTINUE && m->quarantined == 1, "%d",
+		    status);
+		return;
 	}
 	for (i = 0, n = m->nrecipients; i < n; i++) {
 		if (!m->recipients[i].added)

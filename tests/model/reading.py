@@ -9,6 +9,7 @@ import binascii
 import ipaddress
 import quopri
 import re
+import string
 import unicodedata
 from dataclasses import dataclass
 
@@ -40,13 +41,16 @@ def domain_key(name):
     return key
 
 
+ATEXT = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~"
+
+
 def split_local(text):
     """(local part without its quoting, what follows the last @ or None), or
     None if this is no address."""
     local, quoted, i, found = "", False, 0, None
     while i < len(text):
         c = text[i]
-        if c == "\\":
+        if c == "\\" and quoted:
             i += 1
             if i == len(text):
                 return None
@@ -56,7 +60,8 @@ def split_local(text):
         elif c == "@" and not quoted:
             found = local, text[i + 1:]
             local += c
-        elif not quoted and (c.isspace() or c in "<>" or ord(c) < 32):
+        elif not quoted and not (c in ATEXT + "." or ord(c) > 127
+                                 or (found and c in "[]:")):
             return None
         else:
             local += c

@@ -36,8 +36,10 @@ static const struct {
     {"<\"ann\"@example.com>", "ann@example.com", NULL, "ann@example.com"},
     {"<\"John Doe\"@example.com>", "john doe@example.com", NULL,
 	"\"John Doe\"@example.com"},
-    {"<john\\ doe@example.com>", "john doe@example.com", NULL,
+    {"<\"john\\ doe\"@example.com>", "john doe@example.com", NULL,
 	"\"john doe\"@example.com"},
+    {"<ann@[127.0.0.1]>", "ann@[127.0.0.1]", NULL, "ann@[127.0.0.1]"},
+    {"<ann@[IPv6:::1]>", "ann@[ipv6:::1]", NULL, "ann@[ipv6:::1]"},
     {"<\"a@b\"@example.com>", "a@b@example.com", NULL, "\"a@b\"@example.com"},
     {"<\"a\\\"b\"@example.com>", "a\"b@example.com", NULL,
 	"\"a\\\"b\"@example.com"},
@@ -74,7 +76,11 @@ static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     /* Else it would be the key of "x@y"@z.example. */
     "<x@y\"@z.example\">", "ann@example.com\\", "<ann@example.com\\>",
     "<a@b\\\"c.example>", "<a@\"b@c.example\">", "<a@b\uff20c.example>",
-    "a\\@b.example", "\"a@b.example\""};
+    "a\\@b.example", "\"a@b.example\"",
+    /* An MTA takes these for ann@example.com. */
+    "<ann@example.com>>", "<ann@example.com,>", "<x:ann@example.com;>",
+    "<ann@example.com ()>", "<ann@example.com(c)>", "<a\\nn@example.com>",
+    "<ann@exam\\ple.com>", "< ann@example.com >"};
 
 START_TEST(what_is_no_address_is_not_read_as_one)
 {
