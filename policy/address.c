@@ -28,9 +28,9 @@ struct parts {
 static int is_ascii(const char *);
 static int is_atext(unsigned char);
 static char *ascii_lower(struct arena *, const char *);
+static int is_plain(char, int);
 static int local_lower(struct arena *, const char *, const char **);
 static const char *without_route(const char *, const char *);
-static int is_plain(const char *, const char *);
 static int split(struct arena *, const char *, struct parts *);
 static char *quoted(struct arena *, const char *);
 static const char *domain_fault(const char *);
@@ -95,10 +95,22 @@ local_lower(struct arena *a, const char *local, const char **lower)
 	return (*lower == NULL ? -1 : 1);
 }
 
+/*
+ * May ${c} stand in a mailbox without quotes? What RFC 5321 does not allow
+ * there, an MTA reads in a way of its own ("ann@x, ()" as ann@x): who that is,
+ * we do not know.
+ */
+static int
+is_plain(char c, int in_domain)
+{
+	return (is_atext((unsigned char)c) || c == '.' ||
+	    (in_domain && c != '\0' && strchr("[]:", c) != NULL));
+}
+
 int
 address_domain_key(struct arena *a, const char *name, const char **key)
 {
-	char *lower, *alabel;
+	char *lower, *alabel, *s;
 	size_t len;
 	int rc;
 
@@ -116,10 +128,12 @@ address_domain_key(struct arena *a, const char *name, const char **key)
 	idn2_free(alabel);
 	if (lower == NULL)
 		return (-1);
-	/* Written out they would be read as something else; full-width ones
-	 * have become these. */
-	if (strpbrk(lower, "\"\\<>@ \t\r\n\v\f") != NULL)
-		return (0);
+	/* Written out, without quotes, it must read as the same; full-width
+	 * signs have become plain ones. */
+	for (s = lower; *s != '\0'; s++) {
+		if (!is_plain(*s, 1))
+			return (0);
+	}
 	/* "example.com." and "example.com" are one name. */
 	for (len = strlen(lower); len > 1 && lower[len - 1] == '.'; len--)
 		lower[len - 1] = '\0';
@@ -139,20 +153,7 @@ without_route(const char *s, const char *end)
 	return (colon == NULL ? s : colon + 1);
 }
 
-/*
- * May ${s} stand in a mailbox without quotes, if what is behind the last "@" of
- * it began at ${at}? What RFC 5321 does not allow there, an MTA reads in a way
- * of its own ("ann@x, ()" as ann@x): who that is, we do not know.
- */
-static int
-is_plain(const char *s, const char *at)
-{
-	if (is_atext((unsigned char)*s) || *s == '.' || *s == '@')
-		return (1);
-	return (at != NULL && strchr("[]:", *s) != NULL);
-}
-
-/* Take a mailbox apart at its last "@" that is not quoted. */
+/* Take a mailbox apart at its "@" that is not quoted. */
 static int
 split(struct arena *a, const char *text, struct parts *parts)
 {
@@ -181,14 +182,12 @@ split(struct arena *a, const char *text, struct parts *parts)
 			in_quotes = !in_quotes;
 			continue;
 		}
-		if (!in_quotes && !is_plain(s, at))
-			return (0);
-		if (*s == '\\' && s + 1 == end)
-			return (0);
-		if (*s == '\\')
-			s++;
-		else if (*s == '@' && !in_quotes)
+		if (*s == '@' && !in_quotes && at == NULL)
 			at = out;
+		else if (!in_quotes && !is_plain(*s, at != NULL))
+			return (0);
+		else if (*s == '\\' && ++s == end)
+			return (0);
 		*out++ = *s;
 	}
 	if (in_quotes || out == parts->local || at == parts->local)
@@ -359,14 +358,14 @@ address_read_strict(struct arena *a, const char *text, struct address *address,
 			return (0);
 		}
 	}
-	found = split(a, text, &parts);
-	if (found != 1)
-		return (found);
-	/* "a@b@c" is more likely a slip than a quoted local part. */
-	if (strchr(parts.local, '@') != NULL && strchr(text, '"') == NULL) {
+	if (strchr(text, '"') == NULL &&
+	    strchr(text, '@') != strrchr(text, '@')) {
 		*why = "it has more than one @";
 		return (0);
 	}
+	found = split(a, text, &parts);
+	if (found != 1)
+		return (found);
 	if (parts.domain == NULL) {
 		*why = "it has no @ and no domain";
 		return (0);

@@ -223,6 +223,7 @@ recipient(struct session *s, char *text)
 	struct address address;
 	char *argv[] = {NULL, NULL};
 	char how = '\0';
+	size_t len;
 	bool readable;
 
 	if (s->state != MAIL || s->mta.nrecipients == RECIPIENTS_MAX)
@@ -230,8 +231,11 @@ recipient(struct session *s, char *text)
 	if (isdigit((unsigned char)*text))
 		how = *text++;
 	readable = address_read(arena, text, &address) == 1;
-	/* A route to nowhere is no recipient to any MTA. */
-	if (strlen(text) >= MTA_TEXT / 2 ||
+	/* A route to nowhere is no recipient to any MTA, and blanks around it
+	 * are none of it. */
+	len = strlen(text);
+	if (len == 0 || len >= MTA_TEXT / 2 || isspace((unsigned char)*text) ||
+	    isspace((unsigned char)text[len - 1]) ||
 	    (!readable && text[*text == '<'] == '@'))
 		return;
 	argv[0] = arena_strdup(arena, text);

@@ -57,6 +57,8 @@ def split_local(text):
             local += text[i]
         elif c == '"':
             quoted = not quoted
+        elif c == "@" and not quoted and found:
+            return None
         elif c == "@" and not quoted:
             found = local, text[i + 1:]
             local += c

@@ -80,7 +80,9 @@ static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     /* An MTA takes these for ann@example.com. */
     "<ann@example.com>>", "<ann@example.com,>", "<x:ann@example.com;>",
     "<ann@example.com ()>", "<ann@example.com(c)>", "<a\\nn@example.com>",
-    "<ann@exam\\ple.com>", "< ann@example.com >"};
+    "<ann@exam\\ple.com>", "< ann@example.com >", "<ann@bill@example.com>",
+    /* Written out, this would not read as the same. */
+    "<ann@\"exam\x1dple.com\">", "<ann@\"exam,ple.com\">"};
 
 START_TEST(what_is_no_address_is_not_read_as_one)
 {
