@@ -45,7 +45,6 @@ static int directory_errno(const struct db *);
 static int cannot_open(const struct db *, struct failure *);
 static int time_is_over(void *);
 static int check_pages(struct db *, struct failure *);
-static int check_references(struct db *, struct failure *);
 
 static int
 note(struct db *db, int code)
@@ -285,6 +284,13 @@ db_share(struct db *db)
 	return (db_exec(db, "PRAGMA journal_mode=WAL"));
 }
 
+int
+db_references(struct db *db, bool watched)
+{
+	return (db_exec(db,
+	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
+}
+
 int64_t
 db_changes(const struct db *db)
 {
@@ -412,8 +418,8 @@ check_pages(struct db *db, struct failure *failure)
 	return (rc);
 }
 
-static int
-check_references(struct db *db, struct failure *failure)
+int
+db_check_references(struct db *db, struct failure *failure)
 {
 	struct db_stmt *stmt;
 	int rc;
@@ -444,7 +450,7 @@ db_check(struct db *db, int seconds, struct failure *failure)
 	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
 	rc = check_pages(db, failure);
 	if (rc == 0)
-		rc = check_references(db, failure);
+		rc = db_check_references(db, failure);
 	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
 	/* A damaged page is one whenever it was found. */
 	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&

@@ -53,6 +53,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_settings());
 	srunner_add_suite(runner, test_store());
 	srunner_add_suite(runner, test_terms());
+	srunner_add_suite(runner, test_upgrade());
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);

@@ -14,5 +14,6 @@ Suite *test_roster(void);
 Suite *test_settings(void);
 Suite *test_store(void);
 Suite *test_terms(void);
+Suite *test_upgrade(void);
 
 #endif
