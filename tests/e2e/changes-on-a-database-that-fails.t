@@ -144,7 +144,7 @@ def _(ctl_):
 
 @fault("the disk is full: 74", 74, "the disk is full")
 def _(ctl_):
-    with faults.own_disk(ctl_) as disk:
+    with faults.own_disk(ctl_.database) as disk:
         disk.fill()
         yield {}
         disk.clear()
@@ -159,7 +159,7 @@ def _(ctl_):
 
 @fault("the file system is read-only: 74", 74, "ead-only file system")
 def _(ctl_):
-    with faults.own_disk(ctl_) as disk:
+    with faults.own_disk(ctl_.database) as disk:
         disk.remount("ro")
         yield {}
         disk.remount("rw")

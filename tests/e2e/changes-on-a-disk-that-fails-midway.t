@@ -159,7 +159,7 @@ def _(ctl):
     for pages in range(0, 40):
         ctl.reset()
         before = ctl.dump()
-        with faults.own_disk(ctl) as disk:
+        with faults.own_disk(ctl.database) as disk:
             disk.fill(pages)
             done = unsubscribe(ctl, env=faults.preload(haste=500))
             disk.clear()
@@ -194,7 +194,7 @@ def _(ctl):
     codes = []
     for pages in (0, 9, 20, 60, 120, 240, 480):
         ctl.reset()
-        with faults.own_disk(ctl) as disk:
+        with faults.own_disk(ctl.database) as disk:
             disk.fill(pages)
             done = ctl("import", path)
             disk.clear()

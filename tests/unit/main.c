@@ -45,6 +45,7 @@ main(int argc, char **argv)
 	tag_start();
 	runner = srunner_create(test_address());
 	srunner_add_suite(runner, test_chattext());
+	srunner_add_suite(runner, test_damage());
 	srunner_add_suite(runner, test_decide());
 	srunner_add_suite(runner, test_htmltext());
 	srunner_add_suite(runner, test_mailtext());

@@ -8,7 +8,7 @@
  *   FAULT_AT=N       from the Nth on (1)
  *   FAULT_TO=N       up to the Nth (for ever)
  *   FAULT_ONLY=...   only these are counted: o(pen), w(rite), t(runcate),
- *                    s(ync), u(nlink)
+ *                    s(ync), u(nlink); or r(ead), which else is not
  *   FAULT_WHILE=FILE only while that file is there
  *   FAULT_ERRNO=E    they fail, with this error
  *   FAULT_KILL=1     before the first of them the program is killed (-9); 2:
@@ -164,7 +164,8 @@ change(char what, const char *name, int fd, const void *data, size_t len,
 	const char *only = getenv("FAULT_ONLY"), *path;
 	long n;
 
-	if (name == NULL || (only != NULL && strchr(only, what) == NULL))
+	if (name == NULL || (only == NULL && what == 'r') ||
+	    (only != NULL && strchr(only, what) == NULL))
 		return (0);
 	path = getenv("FAULT_WHILE");
 	if (path != NULL && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0)
@@ -234,6 +235,13 @@ pwrite64(int fd, const void *data, size_t len, off64_t offset)
 {
 	CHANGE('w', name_of(fd), fd, data, len, offset);
 	return (REAL(pwrite64)(fd, data, len, offset));
+}
+
+ssize_t
+pread64(int fd, void *data, size_t len, off64_t offset)
+{
+	CHANGE('r', name_of(fd), fd, NULL, 0, 0);
+	return (REAL(pread64)(fd, data, len, offset));
 }
 
 ssize_t

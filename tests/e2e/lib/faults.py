@@ -4,6 +4,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import tempfile
 
 import tap
 from milter import program
@@ -73,15 +74,16 @@ class Disk:
 
 
 @contextlib.contextmanager
-def own_disk(ctl):
-    """Put the database of CTL on a Disk for a while. Needs own_mounts()."""
-    folder = os.path.dirname(ctl.database)
-    kept = ctl.path("kept")
-    shutil.copytree(folder, kept)
+def own_disk(database):
+    """Put the DATABASE on a Disk for a while. Needs own_mounts()."""
+    folder = os.path.dirname(database)
+    kept = tempfile.mkdtemp(prefix="nm-disk-")
     try:
-        _mount("-t", "tmpfs", "-o", "size=2m,mode=755", "none", folder)
+        subprocess.run(["cp", "-a", f"{folder}/.", kept], check=True)
+        _mount("-t", "tmpfs", "-o", "size=2m", "none", folder)
         try:
-            shutil.copytree(kept, folder, dirs_exist_ok=True)
+            subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
+            shutil.copystat(kept, folder)
             yield Disk(folder)
         finally:
             subprocess.run(["umount", folder], check=True)
