@@ -55,7 +55,8 @@ endif
 
 POLICY = account address arena category counters db_sqlite decide encoded \
 	evaluate facts failure import keyset link membership netlist notice \
-	pool role roster settings sql store store_health store_link tag text
+	pool role roster settings sql store store_health store_link \
+	store_upgrade tag text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \
@@ -132,6 +133,11 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+# What tests let programs meet.
+$(BUILD)/faults.so: tests/e2e/lib/faults.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+
 # The model test's side of the programs.
 model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
 	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
@@ -205,8 +211,9 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model
-	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model
+	@$(MAKE) -s -j2 all build/unit build/model build/faults.so
+	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
+		build/san/faults.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t tests/model/run \
 		build/unit build/san/unit $(E2E) \

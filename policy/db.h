@@ -89,6 +89,14 @@ void db_rollback(struct db *);
  */
 int db_share(struct db *) WARN_UNUSED;
 
+/*
+ * db_references(db, watched): may rows refer to what is not there, and are
+ * those removed that refer to what is removed? Outside transactions; 0 or -1.
+ * db_check_references(db, failure): 0, or -1 and ${failure}: one does.
+ */
+int db_references(struct db *, bool watched) WARN_UNUSED;
+int db_check_references(struct db *, struct failure *) WARN_UNUSED;
+
 /* db_changes(db): rows that the last statement inserted, changed or deleted. */
 int64_t db_changes(const struct db *);
 

@@ -25,6 +25,7 @@ struct db {
 	ino_t ino;
 	struct db_stmt *stmts;
 	bool creating;
+	bool doubt;	/* whether the last change was made cannot be told */
 	int code;	/* extended result code of the last error */
 	int code_errno; /* the system's, behind it; 0 for none */
 	char message[256];
@@ -41,16 +42,17 @@ static int note(struct db *, int);
 static int identify(struct db *);
 static int configure(struct db *, enum db_mode, int);
 static int opened(struct db *, enum db_mode, int);
+static int withdraw(struct db *);
 static int directory_errno(const struct db *);
 static int cannot_open(const struct db *, struct failure *);
 static int time_is_over(void *);
 static int check_pages(struct db *, struct failure *);
-static int check_references(struct db *, struct failure *);
 
 static int
 note(struct db *db, int code)
 {
 	db->code = code;
+	db->doubt = false;
 	db->code_errno =
 	    db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
 	snprintf(db->message, sizeof(db->message), "%s",
@@ -265,10 +267,44 @@ db_begin(struct db *db, enum db_mode mode)
 	return (db_exec(db, mode == DB_READ ? "BEGIN" : "BEGIN IMMEDIATE"));
 }
 
+/*
+ * A change that could not be synced stands in the log to its end, and whoever
+ * opens the database when nobody has it open any more would find it made:
+ * write something that changes nothing in its place.
+ */
+static int
+withdraw(struct db *db)
+{
+	sqlite3_stmt *stmt;
+	char again[48];
+	int rc;
+
+	rc = sqlite3_exec(db->handle, "PRAGMA synchronous=OFF; BEGIN IMMEDIATE",
+	    NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(
+		    db->handle, "PRAGMA user_version", -1, &stmt, NULL);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_step(stmt);
+		snprintf(again, sizeof(again), "PRAGMA user_version=%d; COMMIT",
+		    sqlite3_column_int(stmt, 0));
+		sqlite3_finalize(stmt);
+	}
+	if (rc == SQLITE_ROW)
+		rc = sqlite3_exec(db->handle, again, NULL, NULL, NULL);
+	db_rollback(db);
+	sqlite3_exec(db->handle, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+	return (rc == SQLITE_OK ? 0 : -1);
+}
+
 int
 db_commit(struct db *db)
 {
-	return (db_exec(db, "COMMIT"));
+	if (db_exec(db, "COMMIT") == 0)
+		return (0);
+	if (db->code == SQLITE_IOERR_FSYNC)
+		db->doubt = withdraw(db) != 0;
+	return (-1);
 }
 
 void
@@ -283,6 +319,13 @@ int
 db_share(struct db *db)
 {
 	return (db_exec(db, "PRAGMA journal_mode=WAL"));
+}
+
+int
+db_references(struct db *db, bool watched)
+{
+	return (db_exec(db,
+	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
 }
 
 int64_t
@@ -310,6 +353,9 @@ db_failure(const struct db *db, struct failure *failure)
 	case SQLITE_CANTOPEN:
 		return (cannot_open(db, failure));
 	case SQLITE_READONLY:
+		if (access(name, W_OK) != 0 && errno == EROFS)
+			return (failure_set(failure, FAILURE_IO,
+			    "database %s: %s", name, strerror(EROFS)));
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: permission denied: this user may not write "
 		    "it, or make files beside it, which SQLite needs; "
@@ -319,15 +365,20 @@ db_failure(const struct db *db, struct failure *failure)
 	if ((db->code & 0xff) == SQLITE_FULL || db->code_errno == ENOSPC)
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: the disk is full", name));
-	/* The system's reason helps where SQLite's is "disk I/O error". */
-	if ((db->code & 0xff) == SQLITE_IOERR && db->code_errno != 0)
-		return (failure_set(failure, FAILURE_IO, "database %s: %s",
-		    name, strerror(db->code_errno)));
+	if ((db->code & 0xff) == SQLITE_IOERR)
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: the disk fails: %s (SQLite code %d)%s", name,
+		    strerror(db->code_errno != 0 ? db->code_errno : EIO),
+		    db->code,
+		    db->doubt ? "; whether the change was made is not known: "
+				"look before you try again"
+			      : ""));
 	return (failure_set(failure, FAILURE_IO,
 	    "database %s: %s (SQLite code %d)", name, db->message, db->code));
 }
 
-/* What keeps a file from being made beside the database. */
+/* What keeps a file from being made beside the database. When there is no room
+ * for one, SQLite looks whether it is there, and that is what it says. */
 static int
 directory_errno(const struct db *db)
 {
@@ -341,8 +392,10 @@ directory_errno(const struct db *db)
 		slash[slash == dir] = '\0';
 		if (access(dir, W_OK | X_OK) != 0)
 			reason = errno;
-		else if (db->code_errno != 0)
+		else if (db->code_errno != 0 && db->code_errno != ENOENT)
 			reason = db->code_errno;
+		else
+			reason = ENOSPC;
 	}
 	free(dir);
 	return (reason);
@@ -369,8 +422,9 @@ cannot_open(const struct db *db, struct failure *failure)
 		return (failure_set(failure, FAILURE_IO, "database %s: %s",
 		    name, strerror(errno)));
 	return (failure_set(failure, FAILURE_IO,
-	    "database %s: cannot be opened: %s", name,
-	    db->code_errno != 0 ? strerror(db->code_errno) : db->message));
+	    "database %s: cannot be opened, or a file be made beside it, which "
+	    "SQLite needs: %s",
+	    name, strerror(directory_errno(db))));
 }
 
 const char *
@@ -412,8 +466,8 @@ check_pages(struct db *db, struct failure *failure)
 	return (rc);
 }
 
-static int
-check_references(struct db *db, struct failure *failure)
+int
+db_check_references(struct db *db, struct failure *failure)
 {
 	struct db_stmt *stmt;
 	int rc;
@@ -444,7 +498,7 @@ db_check(struct db *db, int seconds, struct failure *failure)
 	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
 	rc = check_pages(db, failure);
 	if (rc == 0)
-		rc = check_references(db, failure);
+		rc = db_check_references(db, failure);
 	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
 	/* A damaged page is one whenever it was found. */
 	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&

@@ -1,16 +1,24 @@
 /*
  * notice - mail that tells a user of a change
  */
+#include <unistd.h>
+
 #include "arena.h"
 #include "failure.h"
 #include "notice.h"
 #include "store.h"
 
+/* With a second between, and the time that a lock is waited for. */
+#define NOTE_TRIES 10
+
 static int store_failed(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, struct store_notice *,
     struct failure *);
+static int note(struct store *, const struct store_notice *, const char *,
+    struct failure *);
 static int note_outcome(struct store *, const struct store_notice *,
     const char *, struct failure *);
+static void waits(struct failure *, const struct failure *);
 
 static int
 store_failed(struct store *s, struct failure *failure)
@@ -41,8 +49,8 @@ take(struct store *s, struct arena *a, int64_t after,
 
 /* ${error} NULL: it was handed over. */
 static int
-note_outcome(struct store *s, const struct store_notice *notice,
-    const char *error, struct failure *failure)
+note(struct store *s, const struct store_notice *notice, const char *error,
+    struct failure *failure)
 {
 	int rc;
 
@@ -57,34 +65,73 @@ note_outcome(struct store *s, const struct store_notice *notice,
 	return (0);
 }
 
+/* Nobody else knows what became of it: do not give up at once. */
+static int
+note_outcome(struct store *s, const struct store_notice *notice,
+    const char *error, struct failure *failure)
+{
+	struct failure why = FAILURE_INIT;
+	int tries;
+
+	for (tries = 1; note(s, notice, error, &why) != 0; tries++) {
+		if (tries < NOTE_TRIES) {
+			sleep(1);
+			continue;
+		}
+		failure_set(failure, why.kind,
+		    "a notice to %s was %s%s%s, and that could not be noted "
+		    "(%s); \"notifyctl check\" shows whether it waits",
+		    notice->address,
+		    error == NULL ? "handed over" : "not handed over (",
+		    error == NULL ? "" : error, error == NULL ? "" : ")",
+		    failure_text(&why));
+		failure_clear(&why);
+		return (-1);
+	}
+	failure_clear(&why);
+	return (0);
+}
+
+/* Say of the failure that it is no loss. */
+static void
+waits(struct failure *failure, const struct failure *why)
+{
+	failure_set(failure, why->kind,
+	    "a notice could not be handed over (%s); it is kept and tried "
+	    "again with the next change",
+	    failure_text(why));
+}
+
 int
 notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
     struct failure *failure)
 {
 	struct failure refused = FAILURE_INIT;
 	struct store_notice notice = {0};
-	int found, failures, no_mailer, rc;
+	int found, failures, rc;
 
 	failures = 0;
 	while ((found = take(s, a, notice.id, &notice, failure)) != 0) {
-		if (found == -1)
+		if (found == -1) {
+			waits(failure, failure);
 			return (-1);
+		}
 		if (fn(ctx, &notice, &refused) == 0) {
 			if (note_outcome(s, &notice, NULL, failure) != 0)
 				return (-1);
 			continue;
 		}
 		failures++;
-		no_mailer = refused.kind != FAILURE_DATA;
 		rc = note_outcome(s, &notice, failure_text(&refused), failure);
 		if (rc == 0)
-			failure_set(failure, refused.kind, "%s",
-			    failure_text(&refused));
+			waits(failure, &refused);
+		/* If not just this one was refused, the next one would fare no
+		 * better. */
+		found = refused.kind == FAILURE_DATA;
 		failure_clear(&refused);
 		if (rc != 0)
 			return (-1);
-		/* The next one would fare no better. */
-		if (no_mailer)
+		if (!found)
 			break;
 	}
 	return (failures);

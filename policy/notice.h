@@ -28,7 +28,8 @@ typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 /*
  * notice_flush(store, a, fn, ctx, failure):
  * Hand over the notices that are pending, outside any transaction. How many
- * could not be, with ${failure} of the last one; -1 if the database failed.
+ * could not be, or -1 if the database failed; then ${failure} says so of the
+ * last one, and whether it is kept.
  */
 int notice_flush(struct store *, struct arena *, notice_fn *, void *,
     struct failure *) WARN_UNUSED;

@@ -7,6 +7,8 @@
  * twice: a message that waits in the queue for link 7 must not reach somebody
  * who is given a 7 later. A connect token is stored as its hash alone.
  */
+#include <stddef.h>
+
 #include "sql.h"
 
 const char sql_schema[] =
@@ -88,6 +90,14 @@ const char sql_schema[] =
     "  tries INTEGER NOT NULL DEFAULT 0,"
     "  error TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
+
+/*
+ * A step is never changed again once it was released. References are checked
+ * after the last one, and not watched before: a table is changed by making
+ * another, copying (its number in sqlite_sequence too, if it has one: ids must
+ * not be used twice), dropping it, and renaming the other.
+ */
+const char *const sql_upgrades[] = {NULL};
 
 #define USER_COLUMNS                                                           \
 	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \

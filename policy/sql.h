@@ -59,6 +59,9 @@ enum sql {
 };
 
 extern const char sql_schema[];
+/* What brings a database of version n to version n + 1, from version 1 on;
+ * NULL at the end. The schema is what the last one leads to. */
+extern const char *const sql_upgrades[];
 extern const char *const sql_statements[SQL_COUNT];
 
 #endif

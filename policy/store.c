@@ -14,11 +14,6 @@
 #include "store.h"
 #include "store_private.h"
 
-#define APPLICATION_ID 1313690196 /* "NMRT" */
-
-static int number(struct store *, enum sql, int64_t *);
-static int make_schema(struct store *);
-static int check_schema(struct store *, int64_t *);
 static int read_category(struct db_stmt *, struct category *);
 static int each_category(
     struct store *, struct db_stmt *, store_category_fn *, void *);
@@ -90,20 +85,6 @@ store_run_for_id(struct store *s, struct db_stmt *stmt, int64_t *id)
 	return (store_finish(s, stmt, rc));
 }
 
-static int
-number(struct store *s, enum sql which, int64_t *n)
-{
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt = store_bound(s, which, "");
-	if (stmt == NULL)
-		return (store_failed(s));
-	rc = db_step(stmt);
-	*n = rc == 1 ? db_int(stmt, 0) : 0;
-	return (store_finish(s, stmt, rc));
-}
-
 struct store *
 store_open(
     const char *url, enum db_mode mode, int wait, struct failure *failure)
@@ -117,6 +98,8 @@ store_open(
 		store_close(s);
 		return (NULL);
 	}
+	s->schema = STORE_SCHEMA;
+	s->steps = sql_upgrades;
 	s->db = db_open(url, mode, wait, failure);
 	if (s->db == NULL) {
 		store_close(s);
@@ -148,78 +131,6 @@ store_failure(const struct store *s)
 	return (&s->failure);
 }
 
-/* Is the database ours, and of which version? 0 and version 0: an empty one. */
-static int
-check_schema(struct store *s, int64_t *version)
-{
-	int64_t application, tables = 0;
-
-	if (number(s, SQL_VERSION, version) == -1)
-		return (-1);
-	if (number(s, SQL_APPLICATION, &application) == -1 ||
-	    (application != APPLICATION_ID &&
-		number(s, SQL_TABLES, &tables) == -1))
-		return (-1);
-	if (application != APPLICATION_ID && (tables > 0 || *version != 0))
-		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: not one of notify-milter; expected "
-		    "[database] url to name its own",
-		    db_name(s->db)));
-	if (*version > STORE_SCHEMA)
-		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: schema version %lld, newer than this "
-		    "program's %d; upgrade notify-milter",
-		    db_name(s->db), (long long)*version, STORE_SCHEMA));
-	return (0);
-}
-
-static int
-make_schema(struct store *s)
-{
-	const struct category *c;
-	char key[2][CATEGORY_KEY_SIZE];
-
-	if (db_exec(s->db, sql_schema) != 0)
-		return (store_failed(s));
-	for (c = category_builtin; c->slug[0] != '\0'; c++) {
-		if (category_key(c->slug, key[0]) != 1 ||
-		    category_key(c->title, key[1]) != 1 ||
-		    store_category_add(s, c, key[0], key[1]) == -1)
-			return (-1);
-	}
-	if (db_exec(s->db,
-		"PRAGMA application_id = 1313690196;"
-		"PRAGMA user_version = 1") != 0)
-		return (store_failed(s));
-	return (0);
-}
-
-int
-store_upgrade(struct store *s)
-{
-	int64_t version;
-
-	if (db_begin(s->db, DB_WRITE) != 0)
-		return (store_failed(s));
-	if (check_schema(s, &version) != 0)
-		goto fail;
-	if (version == STORE_SCHEMA) {
-		db_rollback(s->db);
-		/* A copy that was restored may have lost this. */
-		return (db_share(s->db) == 0 ? 0 : store_failed(s));
-	}
-	if (make_schema(s) != 0)
-		goto fail;
-	if (db_commit(s->db) != 0) {
-		store_failed(s);
-		goto fail;
-	}
-	return (db_share(s->db) == 0 ? 1 : store_failed(s));
-fail:
-	db_rollback(s->db);
-	return (-1);
-}
-
 int
 store_begin(struct store *s, enum db_mode mode)
 {
@@ -227,16 +138,20 @@ store_begin(struct store *s, enum db_mode mode)
 
 	if (db_begin(s->db, mode) != 0)
 		return (store_failed(s));
-	if (check_schema(s, &version) != 0)
+	if (store_version(s, &version) != 0)
 		goto fail;
-	if (version != STORE_SCHEMA) {
+	if (version == s->schema)
+		return (0);
+	if (version == 0)
 		failure_set(&s->failure, FAILURE_SETTINGS,
 		    "database %s: there is no roster in it (schema version "
-		    "%lld); make it with \"notifyctl init\"",
-		    db_name(s->db), (long long)version);
-		goto fail;
-	}
-	return (0);
+		    "0); make it with \"notifyctl init\"",
+		    db_name(s->db));
+	else
+		failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: schema version %lld, older than this "
+		    "program's %lld; upgrade it with \"notifyctl init\"",
+		    db_name(s->db), (long long)version, (long long)s->schema);
 fail:
 	db_rollback(s->db);
 	return (-1);

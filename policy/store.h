@@ -103,7 +103,7 @@ const struct failure *store_failure(const struct store *);
 
 /*
  * store_upgrade(s): make the schema, or bring it up to STORE_SCHEMA, in one
- * transaction. 1 made or upgraded, 0 was right already.
+ * transaction. 1 made, 2 upgraded, 0 was right already.
  */
 int store_upgrade(struct store *) WARN_UNUSED;
 

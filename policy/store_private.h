@@ -1,7 +1,7 @@
 /*
- * store_private - what store.c and store_link.c share
+ * store_private - what store.c, store_link.c and store_upgrade.c share
  *
- * For those two alone.
+ * For those and store_health.c alone, and for tests of upgrades.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -19,6 +19,10 @@ struct store {
 	struct db *db;
 	struct failure failure;
 	struct db_stmt **stmts;
+	/* The version that is read, and the steps that lead to it: that from
+	 * version n, which is 1 or more, is steps[n - 1]. */
+	int64_t schema;
+	const char *const *steps;
 };
 
 /* store_failed(s): note what the database says; returns -1. */
@@ -47,6 +51,10 @@ int store_one_user(
 
 /* store_each_user(s, stmt, fn, ctx) */
 int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
+
+/* store_version(s, version): of the schema, 0 for an empty database. 0, or -1:
+ * it is not ours, or newer than s->schema. */
+int store_version(struct store *, int64_t *);
 
 /* store_copy(s, a, text): copy a borrowed string into ${a}. */
 int store_copy(struct store *, struct arena *, const char **);

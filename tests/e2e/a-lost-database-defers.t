@@ -6,10 +6,14 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import contextlib  # noqa: E402
+import errno  # noqa: E402
 import json  # noqa: E402
 import shutil  # noqa: E402
 
+import faults  # noqa: E402
 import lab  # noqa: E402
+import tap  # noqa: E402
 from lab import case  # noqa: E402
 from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
 from tap import contains, same, true  # noqa: E402
@@ -157,6 +161,95 @@ def _(lab_):
             "PRAGMA foreign_keys = OFF", f"DROP TABLE {table}"))
 
 
+def right_or_deferred(lab_, deferred_too):
+    """A message goes to whom it should, or is deferred if that may be; which
+    it was."""
+    result = lab_.send([BILL], BALANCE, "acme")
+    if result.reply.code == 451 and deferred_too:
+        contains(result.must("tempfail").summary()["reason"], "database",
+                 "reason")
+        return "deferred"
+    result.must("deliver", WANT)
+    return "right"
+
+
+@contextlib.contextmanager
+def without_milter(lab_, database=None):
+    """The milter is ended before and after the block, and runs again behind
+    it. With DATABASE that is on a Disk of its own within."""
+    lab_.milter.kill()
+    try:
+        with contextlib.ExitStack() as stack:
+            disk = database and stack.enter_context(faults.own_disk(database))
+            stack.callback(lab_.milter.kill)
+            yield disk
+    finally:
+        lab_.milter.start()
+
+
+@case("a disk that is full: what is open is read on, what is not defers")
+def _(lab_):
+    with without_milter(lab_, lab_.database) as disk:
+        lab_.milter.start()
+        recovered(lab_)
+        disk.fill()
+        for _ in range(3):
+            right_or_deferred(lab_, False)
+        lab_.milter.kill()
+        for end in ("-wal", "-shm"):
+            os.unlink(lab_.database + end)
+        disk.fill()
+        lab_.milter.start()
+        deferred(lab_, "full")
+        disk.clear()
+        recovered(lab_)
+
+
+@case("a file system that is read-only: mail is decided rightly, or deferred")
+def _(lab_):
+    for left_open in (False, True):
+        with without_milter(lab_, lab_.database) as disk:
+            lab_.milter.start()
+            recovered(lab_)
+            lab_.notifyctl("user", "add", "acme", "new@acme.example")
+            lab_.notifyctl("user", "remove", "acme", "new@acme.example")
+            lab_.milter.kill()
+            if not left_open:   # who closes it last takes the rest away
+                lab_.sql("SELECT count(*) FROM user")
+            same(os.path.exists(lab_.database + "-wal"), left_open,
+                 "the log is there")
+            disk.remount("ro")
+            lab_.milter.start()
+            for _ in range(3):
+                right_or_deferred(lab_, True)
+            lab_.milter.kill()
+            disk.remount("rw")
+            lab_.milter.start()
+            recovered(lab_)
+
+
+@case("a disk that cannot be read: mail is decided rightly, or deferred")
+def _(lab_):
+    broken = os.path.join(lab_.folder, "broken")
+    for letters in ("r", "or"):
+        with without_milter(lab_):
+            lab_.milter.start(env=faults.preload(
+                lab_.database, **{"while": broken}, only=letters,
+                errno=errno.EIO))
+            recovered(lab_)
+            open(broken, "w").close()
+            for _ in range(3):
+                right_or_deferred(lab_, True)
+            # What it has in memory does not hold any more.
+            os.unlink(broken)
+            lab_.notifyctl("user", "add", "acme", "new@acme.example")
+            lab_.notifyctl("user", "remove", "acme", "new@acme.example")
+            open(broken, "w").close()
+            deferred(lab_)
+            os.unlink(broken)
+            recovered(lab_)
+
+
 @case("a database that may not be read defers")
 def _(lab_):
     recovered(lab_)
@@ -250,4 +343,6 @@ def _(lab_):
          f"lines: {lab_.milter.since(result.since)}")
 
 
-lab.run(allow="database|roster.db")
+with contextlib.suppress(tap.Skip):
+    faults.own_mounts()
+lab.run(allow="database|roster.db|No space left|Read-only file system")

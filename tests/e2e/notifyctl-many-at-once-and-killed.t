@@ -6,12 +6,16 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import contextlib  # noqa: E402
 import random  # noqa: E402
+import shutil  # noqa: E402
 import signal  # noqa: E402
+import sqlite3  # noqa: E402
 import threading  # noqa: E402
-import time  # noqa: E402
 
 import ctl  # noqa: E402
+import faults  # noqa: E402
+from changes import CHANGES, INIT, linked  # noqa: E402
 from ctl import case  # noqa: E402
 from roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, MIA,  # noqa: E402
                     OLGA, SERVICES)
@@ -134,62 +138,119 @@ def _(ctl):
     same({(code, err) for code, err, _ in seen}, {(0, "")}, "exits")
 
 
-@case("a notifyctl killed at any moment has done all of its change or nothing")
+def rows(path):
+    """What the database at PATH says, without what became of its notices;
+    None if it says nothing."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA synchronous = OFF")
+        same(database.execute("PRAGMA integrity_check").fetchall(),
+             [("ok",)], f"integrity of {path}")
+        same(database.execute("PRAGMA foreign_key_check").fetchall(), [],
+             f"references of {path}")
+        tables = [name for name, in database.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {table: sorted(database.execute(
+            f"SELECT {'id, address' if table == 'notice' else '*'}"
+            f" FROM {table}").fetchall()) for table in tables} or None
+
+
+def left_by_kills(ctl_, *args, **options):
+    """Run the command, and keep what a kill would leave at each of its writes
+    to the disk, before it and in the middle of it: the names of the copies,
+    first to last."""
+    folder = ctl_.path("copies")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    same(ctl_(*args, env=faults.preload(ctl_.database, copy=folder),
+              **options).code, 0, f"exit of {args}")
+    names = [name.removesuffix(".db") for name in os.listdir(folder)
+             if name.endswith(".db")]
+    return [os.path.join(folder, name + ".db") for name in sorted(
+        names, key=lambda name: (int(name.rstrip("+")), name))]
+
+
+@case("whichever change is killed, at whichever write: it is made whole, or "
+      "not at all")
 def _(ctl):
-    rows = "".join(f"a{number // 10},u{number}@a.example,"
-                   f"{'member' if number % 10 else 'owner'},"
-                   f"{SERVICES if number % 10 else ''}\n"
-                   for number in range(5000))
-    path = ctl.path("many.csv", rows)
-    start = time.monotonic()
-    ctl.ok("import", path)
-    whole = time.monotonic() - start
-    ends = []
-    for number in range(16):
+    linked(ctl)
+    for change in (INIT, *CHANGES):
+        ctl.reset(None if change is INIT else "linked")
+        old = None if change is INIT else rows(ctl.database)
+        copies = left_by_kills(ctl, *change.args, as_=change.as_,
+                               stdin=change.stdin)
+        new = rows(ctl.database)
+        found = []
+        for path in copies:
+            data = b"".join(
+                open(path + end, "rb").read() if os.path.exists(path + end)
+                else b"-" for end in ("", "-wal", "-journal"))
+            if found and found[-1][0] == data:
+                continue        # as it was at the write before
+            now = rows(path)
+            true(now in (old, new), f"{change}, killed: {path} is neither "
+                 f"the old nor the new")
+            found.append((data, now == new))
+        states = [is_new for _, is_new in found]
+        same(states, sorted(states), f"once it is new it stays so: {change}")
+        same(set(states), {False, True}, f"states seen: {change}")
+
+
+def killed(ctl_, number, *args, half=False, **options):
+    done = ctl_(*args, env=faults.preload(
+        ctl_.database, at=number, kill=2 if half else 1), **options)
+    return done.code == -signal.SIGKILL
+
+
+@case("a large import killed at any write has done all of it or nothing")
+def _(ctl):
+    lines = "".join(f"a{number // 10},u{number}@a.example,"
+                    f"{'member' if number % 10 else 'owner'},"
+                    f"{SERVICES if number % 10 else ''}\n"
+                    for number in range(2000))
+    path = ctl.path("many.csv", lines)
+    before = ctl.ok("export").out
+    last = len(faults.changes(ctl, "import", path))
+    after = ctl.ok("export").out
+    ends = set()
+    numbers = sorted([1, last, *random.sample(range(2, last), 8)])
+    for i, number in enumerate(numbers):
         ctl.reset()
-        before = ctl.ok("export").out
-        process = ctl.start("import", path)
-        # Spread over the run; where the blow falls is the machine's choice.
-        time.sleep(whole * (number + random.random()) / 16)
-        process.send_signal(signal.SIGKILL)
-        done = ctl.finish(process)
-        if number % 2:
+        ends.add(killed(ctl, number, "import", path, half=i % 2))
+        if i % 3 == 0:
             ctl.ok("user", "add", "acme", EIGHT[0])
             ctl.ok("user", "remove", "acme", EIGHT[0])
         got = ctl.ok("export").out
-        count = len(got.splitlines()) - len(before.splitlines())
-        true(count in (0, 5000), f"rows after a kill: {count}")
-        if count == 0:
-            same(got, before, "export after a kill")
+        ends.add("new" if got == after else "old")
+        true(got in (before, after), f"export after a kill at {number}")
         sound(ctl)
-        ends.append((done.code, count))
-    true((-signal.SIGKILL, 0) in ends, f"one was killed in time: {ends}")
+    same(ends, {True, "old", "new"}, "ends")
 
 
-@case("who unsubscribes is killed: the change and its notice go together")
+@case("who unsubscribes is killed, at whichever write: the change and its "
+      "notice go together, and nobody is told twice")
 def _(ctl):
-    start = time.monotonic()
-    ctl.ok("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN, as_=OLGA)
-    whole = time.monotonic() - start
-    killed = 0
-    for number in range(20):
+    words = ("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN)
+    files = [file for _, file in faults.changes(ctl, *words, as_=OLGA)]
+    states = set()
+    for number in range(1, len(files) + 1):
+        if files[number - 1] == files[number - 2] == "-shm":
+            continue            # it is made anew by the next
         ctl.reset()
-        process = ctl.start("unsubscribe", "acme", BALANCE, ANN, "--confirm",
-                            ANN, as_=OLGA)
-        time.sleep(whole * (number + random.random()) / 20)
-        process.send_signal(signal.SIGKILL)
-        killed += ctl.finish(process).code != 0
+        true(killed(ctl, number, *words, as_=OLGA, half=number % 2),
+             f"it is killed at {number} of {len(files)}")
         ended = BALANCE not in ctl.user("acme", ANN)[1]
         same(len(ctl.notices()), int(ended), "notices for the change")
         same([e["subject"] for e in ctl.log("acme")
               if e["action"] == "unsubscribe"], [ANN] * ended, "records")
-        for _ in range(2):
-            ctl.ok("init")
+        # One that waits is sent; one that was under way is not again.
+        states.update(ctl.notices())
+        ctl.ok("init")
         true(set(ctl.notices()) <= {"sent", "handing"}, "no notice waits")
         if ctl.notices() == ["sent"]:
             same([mail.to for mail in ctl.mails()], [ANN], "mails")
+        true(len(ctl.mails()) <= 1, "mails")
         sound(ctl)
-    true(killed > 0, "one was killed in time")
+    same(states, {"pending", "handing", "sent"}, "states of the notice")
 
 
 @case("an interrupted notifyctl says nothing half and breaks nothing")

@@ -6,11 +6,14 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import contextlib  # noqa: E402
 import re  # noqa: E402
+import sqlite3  # noqa: E402
 import time  # noqa: E402
 from email.utils import parsedate_to_datetime  # noqa: E402
 
 import ctl  # noqa: E402
+import faults  # noqa: E402
 from ctl import FROM, case  # noqa: E402
 from roster import (ADAM, ANN, BALANCE, BILL, DOCUMENTS,  # noqa: E402
                     MAINTENANCE, MIA, OLGA, SERVICES, SUE)
@@ -37,14 +40,14 @@ def sent(ctl_, *addresses):
     same(ctl_.notices(), ["sent"] * len(addresses), "notices")
 
 
-def hanging(ctl_):
-    """Start unsubscribing Bill with a sendmail that waits; the process, and
-    the path whose file ends the wait."""
+def hanging(ctl_, then="", **options):
+    """Start unsubscribing Bill with a sendmail that waits, and does what THEN
+    says; the process, and the path whose file ends the wait."""
     go = os.path.join(ctl_.mailbox, "go")
     ctl_.sendmail(f"while [ ! -e {go} ] && [ -d {ctl_.mailbox} ]; do"
-                  " sleep 0.01; done")
+                  f" sleep 0.01; done\n{then}")
     process = ctl_.start("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm",
-                         BILL, as_=OLGA)
+                         BILL, as_=OLGA, **options)
     ctl_.until(lambda: ctl_.mails("trying"), "sendmail is started")
     return process, go
 
@@ -138,7 +141,8 @@ def _(ctl):
     lacks(done.out, "noise", "stdout")
 
 
-@case("a sendmail that fails is a warning: the change stands, the notice waits")
+@case("a sendmail that fails is a warning: the change stands, the notice "
+      "waits")
 def _(ctl):
     for behaviour, word in (("exit 75", "75"), ("exit 1", "1"),
                             ("kill -9 $$", "9"), ("kill -15 $$", "15")):
@@ -161,6 +165,39 @@ def _(ctl):
         contains(stands(ctl, unsubscribe(ctl)), path, "the line")
         same(ctl.notices(), ["pending"], f"notices with {path}")
         ctl.settings()
+        ctl.ok("init")
+        sent(ctl, BILL)
+
+
+@case("a sendmail that hangs is ended, and the notice waits")
+def _(ctl):
+    ctl.sendmail("exec sleep 60000")    # in a hurry it is that of ten minutes
+    done = unsubscribe(ctl, env=faults.preload(haste=100))
+    contains(stands(ctl, done), "did not end within 60 seconds", "the line")
+    same(ctl.notices(), ["pending"], "notices")
+    ctl.sendmail()
+    ctl.ok("init")
+    sent(ctl, BILL)
+
+
+@case("the database is locked for long while sendmail is at it: what becomes "
+      "of the notice is noted all the same")
+def _(ctl):
+    for then, state in (("exit 75", "pending"), ("", "sent")):
+        ctl.reset()
+        process, go = hanging(ctl, then, env=faults.preload(haste=20))
+        with contextlib.closing(sqlite3.connect(
+                ctl.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            ctl.path(go, "")
+            # A lock is waited for 250 ms in this hurry: it is met thrice.
+            time.sleep(1)
+            same(ctl.notices(), ["handing"], "notices meanwhile")
+        done = ctl.finish(process)
+        same(done.code, 0, f"exit of {done}")
+        same(ctl.notices(), [state], f"notices after {done}")
+        same("it is kept" in done.err, state == "pending", f"said: {done}")
+        ctl.sendmail()
         ctl.ok("init")
         sent(ctl, BILL)
 

@@ -45,6 +45,7 @@ main(int argc, char **argv)
 	tag_start();
 	runner = srunner_create(test_address());
 	srunner_add_suite(runner, test_chattext());
+	srunner_add_suite(runner, test_damage());
 	srunner_add_suite(runner, test_decide());
 	srunner_add_suite(runner, test_htmltext());
 	srunner_add_suite(runner, test_mailtext());
@@ -53,6 +54,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_settings());
 	srunner_add_suite(runner, test_store());
 	srunner_add_suite(runner, test_terms());
+	srunner_add_suite(runner, test_upgrade());
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);

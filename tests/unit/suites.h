@@ -6,6 +6,7 @@
 
 Suite *test_address(void);
 Suite *test_chattext(void);
+Suite *test_damage(void);
 Suite *test_decide(void);
 Suite *test_htmltext(void);
 Suite *test_mailtext(void);
@@ -14,5 +15,6 @@ Suite *test_roster(void);
 Suite *test_settings(void);
 Suite *test_store(void);
 Suite *test_terms(void);
+Suite *test_upgrade(void);
 
 #endif

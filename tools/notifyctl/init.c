@@ -66,10 +66,13 @@ init_database(struct ctl *ctl, const struct arguments *args)
 		return (ctl_store_failed(ctl));
 	if (give_away(ctl) != 0)
 		return (-1);
-	output_line(ctl->out, "%s: %s", ctl->settings->url,
-	    made == 1 ? "the database is made" : "the database is up to date");
+	output_line(ctl->out, "%s: the database is %s", ctl->settings->url,
+	    made == 1	    ? "made"
+		: made == 2 ? "upgraded"
+			    : "up to date");
 	output_text(ctl->out, "database", ctl->settings->url);
 	output_flag(ctl->out, "made", made == 1);
+	output_flag(ctl->out, "upgraded", made == 2);
 	output_number(ctl->out, "schema", STORE_SCHEMA);
 	return (0);
 }

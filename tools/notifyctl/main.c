@@ -553,16 +553,12 @@ static void
 send_notices(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
-	int failed;
 
 	if (ctl->store == NULL)
 		return;
-	failed = notice_flush(ctl->store, ctl->arena, hand_over, ctl, &failure);
-	if (failed != 0)
-		fprintf(stderr,
-		    "notifyctl: warning: a notice could not be handed over "
-		    "(%s); it is kept and tried again with the next change\n",
-		    failure_text(&failure));
+	if (notice_flush(ctl->store, ctl->arena, hand_over, ctl, &failure) != 0)
+		fprintf(
+		    stderr, "notifyctl: warning: %s\n", failure_text(&failure));
 	failure_clear(&failure);
 }
 

@@ -384,9 +384,7 @@ end_link(struct delivery *d, const char *why)
 	    store_commit(d->store) != 0)
 		return (store_trouble(d));
 	if (notice_flush(d->store, d->arena, hand_over, d, &failure) != 0)
-		log_warning("a notice could not be handed over (%s); it is "
-			    "kept and tried again",
-		    failure_text(&failure));
+		log_warning("%s", failure_text(&failure));
 	failure_clear(&failure);
 	return (done(d, "gone", "%s; the link is ended", why));
 }

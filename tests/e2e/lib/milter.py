@@ -92,12 +92,13 @@ class Milter:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def start(self, wait=True):
+    def start(self, wait=True, env=None):
         since = self.mark()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [program("notify-milter"), "-c", self.file, "-f"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **(env or {})})
         if wait:
             self.wait_line(r"\bready on ", since, alive=True)
         return self

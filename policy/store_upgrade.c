@@ -1,0 +1,163 @@
+/*
+ * store_upgrade - the schema, and the way to it from every version before
+ *
+ * All steps of an upgrade are one transaction with the version that they lead
+ * to: whoever looks meanwhile sees the old roster, and so does everybody
+ * after a crash or an error.
+ */
+#include <stdio.h>
+
+#include "failure.h"
+#include "sql.h"
+#include "store_private.h"
+
+#define APPLICATION_ID 1313690196 /* "NMRT" */
+
+static int number(struct store *, enum sql, int64_t *);
+static int set_number(struct store *, const char *, int64_t);
+static int make_schema(struct store *);
+static int take_steps(struct store *, int64_t);
+static int share(struct store *);
+static int upgrade(struct store *);
+
+static int
+number(struct store *s, enum sql which, int64_t *n)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, which, "");
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	*n = rc == 1 ? db_int(stmt, 0) : 0;
+	return (store_finish(s, stmt, rc));
+}
+
+/* A pragma takes no parameters. */
+static int
+set_number(struct store *s, const char *pragma, int64_t n)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "PRAGMA %s = %lld", pragma, (long long)n);
+	return (db_exec(s->db, text) == 0 ? 0 : store_failed(s));
+}
+
+int
+store_version(struct store *s, int64_t *version)
+{
+	int64_t application, tables = 0;
+
+	if (number(s, SQL_VERSION, version) == -1)
+		return (-1);
+	if (number(s, SQL_APPLICATION, &application) == -1 ||
+	    (application != APPLICATION_ID &&
+		number(s, SQL_TABLES, &tables) == -1))
+		return (-1);
+	if (*version < 0 ||
+	    (application != APPLICATION_ID && (tables > 0 || *version != 0)))
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: not one of notify-milter; expected "
+		    "[database] url to name its own",
+		    db_name(s->db)));
+	if (*version > s->schema)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: schema version %lld, newer than this "
+		    "program's %lld; upgrade notify-milter",
+		    db_name(s->db), (long long)*version, (long long)s->schema));
+	return (0);
+}
+
+static int
+make_schema(struct store *s)
+{
+	const struct category *c;
+	char key[2][CATEGORY_KEY_SIZE];
+
+	if (db_exec(s->db, sql_schema) != 0)
+		return (store_failed(s));
+	for (c = category_builtin; c->slug[0] != '\0'; c++) {
+		if (category_key(c->slug, key[0]) != 1 ||
+		    category_key(c->title, key[1]) != 1 ||
+		    store_category_add(s, c, key[0], key[1]) == -1)
+			return (-1);
+	}
+	return (set_number(s, "application_id", APPLICATION_ID));
+}
+
+/* From ${version} on to the one that this program reads. */
+static int
+take_steps(struct store *s, int64_t version)
+{
+	for (; version < s->schema; version++) {
+		if (db_exec(s->db, s->steps[version - 1]) == 0)
+			continue;
+		store_failed(s);
+		return (failure_set(&s->failure, s->failure.kind,
+		    "%s; the step from schema version %lld failed, and the "
+		    "database is as it was",
+		    failure_text(&s->failure), (long long)version));
+	}
+	return (db_check_references(s->db, &s->failure));
+}
+
+/* Before anything else: an upgrade is not to hold up those who look, and a
+ * copy that was restored may have lost it. But what is not ours is spared. */
+static int
+share(struct store *s)
+{
+	int64_t version;
+	int rc;
+
+	if (db_begin(s->db, DB_READ) != 0)
+		return (store_failed(s));
+	rc = store_version(s, &version);
+	db_rollback(s->db);
+	if (rc == 0 && db_share(s->db) != 0)
+		rc = store_failed(s);
+	return (rc);
+}
+
+static int
+upgrade(struct store *s)
+{
+	int64_t from;
+
+	if (db_begin(s->db, DB_WRITE) != 0)
+		return (store_failed(s));
+	if (store_version(s, &from) != 0)
+		goto fail;
+	if (from == s->schema) {
+		db_rollback(s->db);
+		return (0);
+	}
+	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0 ||
+	    set_number(s, "user_version", s->schema) != 0)
+		goto fail;
+	if (db_commit(s->db) != 0) {
+		store_failed(s);
+		goto fail;
+	}
+	return (from == 0 ? 1 : 2);
+fail:
+	db_rollback(s->db);
+	return (-1);
+}
+
+int
+store_upgrade(struct store *s)
+{
+	int rc;
+
+	if (share(s) != 0)
+		return (-1);
+	/* A step that makes a table anew must not take along the rows of
+	 * others that refer to it. */
+	if (db_references(s->db, false) != 0)
+		return (store_failed(s));
+	rc = upgrade(s);
+	if (db_references(s->db, true) != 0 && rc != -1)
+		rc = store_failed(s);
+	return (rc);
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""At whichever write a disk fails or is full: a change is made whole or not
+at all, what is said of it is true, and no notice is lost."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import errno  # noqa: E402
+
+import ctl  # noqa: E402
+import faults  # noqa: E402
+import tap  # noqa: E402
+from ctl import case  # noqa: E402
+from milter import BUILD  # noqa: E402
+from roster import BALANCE, BILL, MAINTENANCE, OLGA, SERVICES  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
+
+# Programs that watch their own memory are slow: each few writes will do.
+STEP = 1 if os.path.basename(BUILD) == "build" else 4
+UNSUBSCRIBE = ("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL)
+
+
+def unsubscribe(ctl_, **options):
+    return ctl_(*UNSUBSCRIBE, as_=OLGA, **options)
+
+
+def failing(ctl_, number, kind, only=None, once=False, haste=500):
+    return faults.preload(ctl_.database, at=number, errno=kind, haste=haste,
+                          only=only, to=number if once else None)
+
+
+def true_to_its_word(ctl_, before, done):
+    """What DONE, who unsubscribed while something was wrong, has said is so,
+    and stays so."""
+    same(ctl_.sql("PRAGMA integrity_check"), [("ok",)], "integrity")
+    # With the notice, whatever became of that.
+    made = ctl_.user("acme", BILL)[1] == set()
+    (changes,), = ctl_.sql("SELECT count(*) FROM change")
+    same((len(ctl_.notices()), changes - len(before["change"])), (made, made),
+         f"notices and records after {done}")
+    if done.code != 0:
+        same((done.code, done.out), (74, ""), f"exit and stdout of {done}")
+        contains(done.line, ctl_.database, "line")
+        same(ctl_.mails("*"), [], f"mails after {done}")
+        if "not known" not in done.line:
+            ctl_.unchanged(before, f"database after {done}")
+        ctl_.sendmail()
+        same(unsubscribe(ctl_).code, 0, f"exit of another try after {done}")
+    else:
+        same(made, True, f"the change is made: {done}")
+        ctl_.sendmail()
+    if "notifyctl check" in done.err:
+        # A human is asked to look: so it is not sent twice, and if it is not
+        # sent, then it waits, or is said to have been under way.
+        told = "was handed over" in done.line
+        same(len(ctl_.mails()), told, f"mails after {done}")
+        true(ctl_.notices()[0] in ("handing", "sent" if told else "pending"),
+             f"notices {ctl_.notices()} after {done}")
+        return
+    if done.code == 0 and done.err:
+        contains(done.line, "it is kept", "line")
+    ctl_.ok("init")
+    if done.err and "not known" in done.line and ctl_.notices() == ["handing"]:
+        return
+    same(([mail.to for mail in ctl_.mails()], ctl_.notices()),
+         ([BILL], ["sent"]), f"mails and notices in the end, after {done}")
+
+
+def writes(ctl_):
+    """The numbers of the writes of who unsubscribes: all of those to the
+    database and its log, and the first to what it has them share."""
+    files = [file for _, file in faults.changes(ctl_, *UNSUBSCRIBE, as_=OLGA)]
+    return [number for number, file in enumerate(files, 1)
+            if file != "-shm" or "-shm" not in files[:number - 1]]
+
+
+def sweep(ctl_, numbers, kind, sendmail="", **options):
+    """Unsubscribe with a disk that fails at each of NUMBERS; how they
+    ended."""
+    ends = []
+    for number in numbers[::STEP]:
+        ctl_.reset()
+        ctl_.sendmail(sendmail)
+        before = ctl_.dump()
+        done = unsubscribe(ctl_, env=failing(ctl_, number, kind, **options))
+        true_to_its_word(ctl_, before, done)
+        if options.get("once"):
+            lacks(done.err, "notifyctl check", "what is tried again is noted")
+        ends.append((done.code, bool(done.err)))
+    return ends
+
+
+def many(ctl_):
+    """A roster of many rows, and the export with them."""
+    path = ctl_.path("many.csv", "".join(
+        f"acme,u{number}@acme.example,member,{SERVICES};{BALANCE}\n"
+        for number in range(2000)))
+    ctl_.ok("import", path)
+    after = ctl_.ok("export").out
+    ctl_.reset()
+    return path, after
+
+
+def whole(ctl_, done, old, new):
+    """The import is done and said to be, or neither."""
+    same(ctl_.sql("PRAGMA integrity_check"), [("ok",)], "integrity")
+    got = ctl_.ok("export").out
+    if done.code == 0:
+        same((got == new, done.err), (True, ""), f"all is there: {done}")
+        return
+    same((done.code, done.out), (74, ""), f"exit and stdout of {done}")
+    contains(done.line, ctl_.database, "line")
+    same(got in ((old, new) if "not known" in done.line else (old,)), True,
+         f"nothing is there: {done}")
+
+
+@case("the disk is full from any write on: who is unsubscribed is told, or is "
+      "not unsubscribed")
+def _(ctl):
+    ends = sweep(ctl, writes(ctl), errno.ENOSPC)
+    same({(74, True), (0, True), (0, False)} - set(ends), set(), "ends")
+
+
+@case("one write fails, whichever: likewise")
+def _(ctl):
+    ends = sweep(ctl, writes(ctl), errno.EIO, once=True)
+    same({(74, True), (0, True), (0, False)} - set(ends), set(), "ends")
+
+
+@case("the disk does not sync, from any time on: what was not said to be made "
+      "is not found made later")
+def _(ctl):
+    ctl.reset()
+    syncs = [letter for letter, _ in faults.changes(
+        ctl, *UNSUBSCRIBE, as_=OLGA)].count("s")
+    for once in (False, True):
+        ends = sweep(ctl, range(1, syncs + 1), errno.EIO, only="s", once=once)
+        same(ends[0], (74, True), "the first end")
+
+
+@case("a disk that fails while sendmail refuses: no notice is lost but one "
+      "that is said to be")
+def _(ctl):
+    ctl.sendmail("exit 75")
+    letters = "".join(letter for letter, _ in faults.changes(
+        ctl, *UNSUBSCRIBE, as_=OLGA))
+    # From the end of the change on: the notice is taken and given back.
+    first = letters.index("s", letters.index("s") + 1) + 1
+    for once in (False, True):
+        sweep(ctl, range(first, len(letters) + 1), errno.EIO,
+              sendmail="exit 75", once=once)
+
+
+@case("a disk of which so many pages are free: likewise")
+def _(ctl):
+    for pages in range(0, 40):
+        ctl.reset()
+        before = ctl.dump()
+        with faults.own_disk(ctl.database) as disk:
+            disk.fill(pages)
+            done = unsubscribe(ctl, env=faults.preload(haste=500))
+            disk.clear()
+            true_to_its_word(ctl, before, done)
+            if done.code == 0 and not done.err:
+                break
+    true(5 < pages < 39, f"got {pages} pages that are enough")
+
+
+@case("a large import fails at any write: all of it is made, or nothing")
+def _(ctl):
+    path, new = many(ctl)
+    old = ctl.ok("export").out
+    letters = [letter for letter, _ in faults.changes(ctl, "import", path)]
+    true(len(letters) > 300, f"got {len(letters)} writes, want many")
+    syncs = [i for i, letter in enumerate(letters, 1) if letter in "st"]
+    numbers = {*syncs[-4:], *range(20, len(letters), len(letters) // 10)}
+    codes = set()
+    for i, number in enumerate(sorted(numbers)[-1::-STEP]):
+        ctl.reset()
+        done = ctl("import", path, env=failing(
+            ctl, number, (errno.ENOSPC, errno.EIO)[i % 2], once=i % 3 == 0))
+        whole(ctl, done, old, new)
+        codes.add(done.code)
+    same(codes, {0, 74}, "exits")
+
+
+@case("a disk fills up in the middle of a large import: nothing is made")
+def _(ctl):
+    path, new = many(ctl)
+    old = ctl.ok("export").out
+    codes = []
+    for pages in (0, 9, 20, 60, 120, 240, 480):
+        ctl.reset()
+        with faults.own_disk(ctl.database) as disk:
+            disk.fill(pages)
+            done = ctl("import", path)
+            disk.clear()
+            whole(ctl, done, old, new)
+        codes.append(done.code)
+        if done.code == 74:
+            contains(done.line, "the disk is full", "line")
+    same((codes[:4], codes[-1]), ([74] * 4, 0), "exits")
+
+
+def ready():
+    with contextlib.suppress(tap.Skip):
+        faults.own_mounts()
+    return ctl.Ctl()
+
+
+tap.run(setup=ready, teardown=ctl.Ctl.stop)

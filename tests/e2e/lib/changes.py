@@ -1,0 +1,53 @@
+"""changes - every command of notifyctl that changes something, once.
+
+They are meant for the roster that linked() makes of the shared one.
+"""
+import shutil
+
+from roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
+
+NEW = "nina@acme.example"
+ROWS = (f"acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"
+        f"acme,{BILL},subscriber,\ngamma,{NEW},owner,\n")
+
+
+class Change:
+    """A command, who it is done as, and what it reads."""
+
+    def __init__(self, *args, as_=OLGA, stdin=""):
+        self.args, self.as_, self.stdin = args, as_, stdin
+
+    def __str__(self):
+        return " ".join(self.args)
+
+    def __call__(self, ctl, **options):
+        return ctl(*self.args, as_=self.as_, stdin=self.stdin, **options)
+
+
+CHANGES = [
+    Change("account", "add", "gamma", "--owner", NEW, "--title", "Gamma Ltd"),
+    Change("account", "transfer", "acme", ANN),
+    Change("account", "remove", "acme"),
+    Change("user", "add", "acme", NEW, "nick@acme.example"),
+    Change("user", "role", "acme", ANN, "subscriber"),
+    Change("user", "remove", "acme", ANN),
+    Change("category", "add", "alarms", "--title", "The alarms"),
+    Change("subscribe", "acme", SERVICES, MIA, BILL),
+    Change("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL),
+    Change("telegram", "connect", "acme", as_=ANN),
+    Change("telegram", "disable", "acme"),
+    Change("import", "-", stdin=ROWS),
+    Change("import", "--sync", "-", stdin=ROWS),
+]
+# It is made where there is none.
+INIT = Change("init")
+
+
+def linked(ctl):
+    """Make the template `linked`: two of the roster have a chat. And there is
+    a bot that more can be linked with."""
+    ctl.conf.defaults["bot"] = "acme_notify_bot"
+    ctl.reset()
+    ctl.link("acme", OLGA, 4711)
+    ctl.link("acme", ANN, 4712)
+    ctl.templates["linked"] = shutil.copy(ctl.database, ctl.path("linked.db"))

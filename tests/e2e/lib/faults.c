@@ -1,0 +1,373 @@
+/*
+ * faults - lets a program meet a disk that fails and a clock that jumps
+ *
+ * For LD_PRELOAD. Calls that change one of the files whose names begin with
+ * FAULT_FILES are counted from 1: made or opened to be made, written, cut,
+ * synced, removed. What happens to them stands in the environment:
+ *
+ *   FAULT_AT=N       from the Nth on (1)
+ *   FAULT_TO=N       up to the Nth (for ever)
+ *   FAULT_ONLY=...   only these are counted: o(pen), w(rite), t(runcate),
+ *                    s(ync), u(nlink); or r(ead), which else is not
+ *   FAULT_WHILE=FILE only while that file is there
+ *   FAULT_ERRNO=E    they fail, with this error
+ *   FAULT_KILL=1     before the first of them the program is killed (-9); 2:
+ *                    when half of what it writes is written
+ *   FAULT_LOG=FILE   each is named there
+ *   FAULT_COPY=DIR   before each, the files are copied to DIR/N.*, as they
+ *                    would be left by a kill; and to DIR/N+.* with half of the
+ *                    write done. But for -shm, which is made anew after one
+ *
+ *   FAULT_CLOCK=FILE the time of day is off by so many seconds as stand there
+ *   FAULT_HASTE=N    poll(2), nanosleep(2) and usleep(3) wait for the Nth part
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FDS 1024
+#define REAL(name) ((__typeof__(&name))next(#name))
+
+/* Which of our files a descriptor is: the rest of its name, from 1 on. */
+static _Atomic(const char *) names[FDS];
+static atomic_long count;
+
+static void *
+next(const char *name)
+{
+	void *found;
+
+	found = dlsym(RTLD_NEXT, name);
+	if (found == NULL)
+		abort();
+	return (found);
+}
+
+/* What of ${path} comes after FAULT_FILES, or NULL if it is none of them. */
+static const char *
+rest(const char *path)
+{
+	const char *files = getenv("FAULT_FILES");
+	static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+	size_t i;
+
+	if (files == NULL || path == NULL ||
+	    strncmp(path, files, strlen(files)) != 0)
+		return (NULL);
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (strcmp(path + strlen(files), ends[i]) == 0)
+			return (ends[i]);
+	}
+	return (NULL);
+}
+
+static const char *
+name_of(int fd)
+{
+	return (fd >= 0 && fd < FDS ? atomic_load(&names[fd]) : NULL);
+}
+
+static long
+number(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+
+	return (text == NULL ? otherwise : strtol(text, NULL, 10));
+}
+
+static void
+copy_file(const char *from, const char *to)
+{
+	char buf[65536];
+	ssize_t n;
+	int in, out;
+
+	in = (int)syscall(SYS_openat, AT_FDCWD, from, O_RDONLY | O_CLOEXEC, 0);
+	if (in == -1)
+		return;
+	out = (int)syscall(
+	    SYS_openat, AT_FDCWD, to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	while ((n = syscall(SYS_read, in, buf, sizeof(buf))) > 0) {
+		if (syscall(SYS_write, out, buf, (size_t)n) != n)
+			abort();
+	}
+	syscall(SYS_close, in);
+	syscall(SYS_close, out);
+}
+
+static void
+copy_all(const char *folder, long n, const char *mark)
+{
+	static const char *const ends[] = {"", "-wal", "-journal"};
+	char from[512], to[512];
+	size_t i;
+
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(
+		    from, sizeof(from), "%s%s", getenv("FAULT_FILES"), ends[i]);
+		snprintf(
+		    to, sizeof(to), "%s/%ld%s.db%s", folder, n, mark, ends[i]);
+		copy_file(from, to);
+	}
+}
+
+static void
+copy_half(const char *folder, long n, const char *name, const void *data,
+    size_t len, off_t offset)
+{
+	char to[512];
+	int fd;
+
+	copy_all(folder, n, "+");
+	snprintf(to, sizeof(to), "%s/%ld+.db%s", folder, n, name);
+	fd = (int)syscall(
+	    SYS_openat, AT_FDCWD, to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (syscall(SYS_pwrite64, fd, data, len / 2, offset) < 0)
+		abort();
+	syscall(SYS_close, fd);
+}
+
+static void
+note(const char *folder, long n, char what, const char *name)
+{
+	char line[128];
+	int fd, len;
+
+	fd = (int)syscall(SYS_openat, AT_FDCWD, folder,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	len = snprintf(line, sizeof(line), "%ld %c %s\n", n, what,
+	    *name == '\0' ? "-main" : name);
+	if (syscall(SYS_write, fd, line, (size_t)len) != len)
+		abort();
+	syscall(SYS_close, fd);
+}
+
+/* A change is about to be made: 0, or the errno with which it fails. */
+static int
+change(char what, const char *name, int fd, const void *data, size_t len,
+    off_t offset)
+{
+	const char *only = getenv("FAULT_ONLY"), *path;
+	long n;
+
+	if (name == NULL || (only == NULL && what == 'r') ||
+	    (only != NULL && strchr(only, what) == NULL))
+		return (0);
+	path = getenv("FAULT_WHILE");
+	if (path != NULL && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0)
+		return (0);
+	n = atomic_fetch_add(&count, 1) + 1;
+	if ((path = getenv("FAULT_LOG")) != NULL)
+		note(path, n, what, name);
+	path = strcmp(name, "-shm") == 0 ? NULL : getenv("FAULT_COPY");
+	if (path != NULL) {
+		copy_all(path, n, "");
+		if (what == 'w' && len > 1)
+			copy_half(path, n, name, data, len, offset);
+	}
+	if (n < number("FAULT_AT", 1) || n > number("FAULT_TO", n))
+		return (0);
+	switch (number("FAULT_KILL", 0)) {
+	case 2:
+		if (what == 'w' &&
+		    syscall(SYS_pwrite64, fd, data, len / 2, offset) < 0)
+			abort();
+		/* FALLTHROUGH */
+	case 1:
+		kill(getpid(), SIGKILL);
+	}
+	return ((int)number("FAULT_ERRNO", 0));
+}
+
+#define CHANGE(what, name, fd, data, len, offset)                              \
+	do {                                                                   \
+		int error = change(what, name, fd, data, len, offset);         \
+		if (error != 0) {                                              \
+			errno = error;                                         \
+			return (-1);                                           \
+		}                                                              \
+	} while (0)
+
+int
+open64(const char *path, int flags, ...)
+{
+	const char *name = rest(path);
+	va_list ap;
+	mode_t mode;
+	int fd;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	if (flags & O_CREAT &&
+	    syscall(SYS_faccessat, AT_FDCWD, path, F_OK) != 0)
+		CHANGE('o', name, -1, NULL, 0, 0);
+	fd = REAL(open64)(path, flags, mode);
+	if (fd >= 0 && fd < FDS)
+		atomic_store(&names[fd], name);
+	return (fd);
+}
+
+int
+close(int fd)
+{
+	if (fd >= 0 && fd < FDS)
+		atomic_store(&names[fd], NULL);
+	return (REAL(close)(fd));
+}
+
+ssize_t
+pwrite64(int fd, const void *data, size_t len, off64_t offset)
+{
+	CHANGE('w', name_of(fd), fd, data, len, offset);
+	return (REAL(pwrite64)(fd, data, len, offset));
+}
+
+ssize_t
+pread64(int fd, void *data, size_t len, off64_t offset)
+{
+	CHANGE('r', name_of(fd), fd, NULL, 0, 0);
+	return (REAL(pread64)(fd, data, len, offset));
+}
+
+ssize_t
+write(int fd, const void *data, size_t len)
+{
+	if (name_of(fd) != NULL)
+		CHANGE('w', name_of(fd), fd, data, len,
+		    syscall(SYS_lseek, fd, 0, SEEK_CUR));
+	return (REAL(write)(fd, data, len));
+}
+
+int
+ftruncate64(int fd, off64_t len)
+{
+	CHANGE('t', name_of(fd), fd, NULL, 0, len);
+	return (REAL(ftruncate64)(fd, len));
+}
+
+int
+fdatasync(int fd)
+{
+	CHANGE('s', name_of(fd), fd, NULL, 0, 0);
+	return (REAL(fdatasync)(fd));
+}
+
+int
+fsync(int fd)
+{
+	CHANGE('s', name_of(fd), fd, NULL, 0, 0);
+	return (REAL(fsync)(fd));
+}
+
+int
+unlink(const char *path)
+{
+	CHANGE('u', rest(path), -1, NULL, 0, 0);
+	return (REAL(unlink)(path));
+}
+
+/* By how much the clock is wrong. */
+static time_t
+wrong_by(void)
+{
+	const char *path = getenv("FAULT_CLOCK");
+	char text[32];
+	ssize_t n;
+	int fd;
+
+	if (path == NULL)
+		return (0);
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd == -1)
+		return (0);
+	n = syscall(SYS_read, fd, text, sizeof(text) - 1);
+	syscall(SYS_close, fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return ((time_t)strtol(text, NULL, 10));
+}
+
+int
+clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int rc;
+
+	rc = (int)syscall(SYS_clock_gettime, clock, t);
+	if (rc == 0 &&
+	    (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+		t->tv_sec += wrong_by();
+	return (rc);
+}
+
+time_t
+time(time_t *out)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	if (out != NULL)
+		*out = t.tv_sec;
+	return (t.tv_sec);
+}
+
+int
+gettimeofday(struct timeval *restrict tv, void *restrict zone)
+{
+	struct timespec t;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &t);
+	tv->tv_sec = t.tv_sec;
+	tv->tv_usec = t.tv_nsec / 1000;
+	return (0);
+}
+
+int
+poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	if (timeout > 0)
+		timeout /= (int)number("FAULT_HASTE", 1);
+	return (REAL(poll)(fds, n, timeout));
+}
+
+int
+nanosleep(const struct timespec *t, struct timespec *left)
+{
+	long haste = number("FAULT_HASTE", 1);
+	int64_t ns = ((int64_t)t->tv_sec * 1000000000 + t->tv_nsec) / haste;
+	const struct timespec less = {
+	    .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+
+	return (REAL(nanosleep)(&less, left));
+}
+
+int
+usleep(useconds_t us)
+{
+	const struct timespec t = {
+	    .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000L};
+
+	return (nanosleep(&t, NULL));
+}
+
+unsigned
+sleep(unsigned seconds)
+{
+	const struct timespec t = {.tv_sec = seconds};
+
+	return (nanosleep(&t, NULL) == 0 ? 0 : seconds);
+}

@@ -1,0 +1,91 @@
+"""faults - disks that fail, clocks that jump; see faults.c."""
+import contextlib
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+
+import tap
+from milter import program
+
+CLONE_NEWNS = 0x00020000
+
+
+def preload(database=None, **faults):
+    """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3."""
+    library = program("faults.so")
+    if not os.path.exists(library):
+        raise RuntimeError(f"make {os.path.relpath(library)}")
+    values = {f"FAULT_{name.upper()}": str(value)
+              for name, value in faults.items() if value is not None}
+    if database is not None:
+        values["FAULT_FILES"] = database
+    # The sanitizer wants to be the first library, but can do without.
+    return {"LD_PRELOAD": library, **values, "ASAN_OPTIONS": ":".join(filter(
+        None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))}
+
+
+def own_mounts():
+    """From here on this process and its children have mounts of their own,
+    which end with them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
+        raise tap.Skip("no mounts of its own")
+    _mount("--make-rprivate", "/")
+
+
+def _mount(*words):
+    done = subprocess.run(["mount", *words], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise tap.Skip(f"mounting is not permitted: {done.stderr.strip()}")
+
+
+def changes(ctl, *args, **options):
+    """What the command changes on the disk, in its order: (letter, file) as
+    faults.c has them."""
+    log = ctl.path("changes", "")
+    done = ctl(*args, env=preload(ctl.database, log=log), **options)
+    tap.same(done.code, 0, f"exit of {done}")
+    with open(log) as file:
+        return [tuple(line.split()[1:]) for line in file]
+
+
+class Disk:
+    """The folder of a database, as a file system of its own of 2 MiB."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.filler = os.path.join(folder, "filler")
+
+    def fill(self, pages=0):
+        """Leave room for PAGES of 4096 octets."""
+        with open(self.filler, "wb", 0) as filler:
+            with contextlib.suppress(OSError):
+                while True:
+                    filler.write(bytes(4096))
+            filler.truncate(max(0, filler.tell() - pages * 4096))
+
+    def clear(self):
+        os.unlink(self.filler)
+
+    def remount(self, how):
+        _mount("-o", f"remount,{how}", self.folder)
+
+
+@contextlib.contextmanager
+def own_disk(database):
+    """Put the DATABASE on a Disk for a while. Needs own_mounts()."""
+    folder = os.path.dirname(database)
+    kept = tempfile.mkdtemp(prefix="nm-disk-")
+    try:
+        subprocess.run(["cp", "-a", f"{folder}/.", kept], check=True)
+        _mount("-t", "tmpfs", "-o", "size=2m", "none", folder)
+        try:
+            subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
+            shutil.copystat(kept, folder)
+            yield Disk(folder)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+    finally:
+        shutil.rmtree(kept)
