@@ -6,6 +6,8 @@
  * latency of a message is the time from its beginning to the answer that ends
  * it. One thread serves all connections, so that the machine's time is the
  * milter's.
+ *
+ * Or it is a client of the MTA, to see what a milter costs there.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -29,6 +31,7 @@
 #include "histogram.h"
 #include "options.h"
 #include "script.h"
+#include "smtp.h"
 
 #define PACKET_MAX ((size_t)1 << 20) /* that a milter may send */
 
@@ -436,6 +439,26 @@ run(void)
 	}
 }
 
+/* One session with an MTA. */
+static void
+run_smtp(const char *where)
+{
+	struct smtp *smtp;
+	int64_t began;
+
+	smtp = smtp_open(where);
+	opened++;
+	while (go_on()) {
+		began = now();
+		smtp_send(smtp, options.sender, &options.recipients,
+		    &options.headers, choose(started++));
+		histogram_add(&latency, (uint64_t)(now() - began));
+		answers[ACCEPT]++;
+		finished++;
+	}
+	smtp_close(smtp);
+}
+
 static void
 print_result(double seconds)
 {
@@ -487,7 +510,10 @@ main(int argc, char **argv)
 	began = now();
 	if (options.seconds > 0)
 		deadline = began + (int64_t)(options.seconds * 1e9);
-	run();
+	if (strncmp(options.socket, "smtp:", 5) == 0)
+		run_smtp(options.socket + 5);
+	else
+		run();
 	print_result((double)(now() - began) / 1e9);
 	if (options.record != NULL && fclose(options.record) != 0)
 		err(EX_IOERR, "what was to be recorded");

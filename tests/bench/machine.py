@@ -1,5 +1,7 @@
 """machine - where it is measured: what it is, and what is made for it."""
+import contextlib
 import fcntl
+import grp
 import os
 import platform
 import shutil
@@ -35,12 +37,16 @@ class Machine:
         self.work, self.apart = work, apart
         self.sink = None
         self.rosters = os.path.join(work, "rosters")
+        self.mimedefang = os.path.join(work, "mimedefang")
         self.memory = os.path.join(work, "memory")
         kept = os.path.join(KEPT, "rosters")
+        unpacked = os.path.join(BUILD, "unpacked", "mimedefang")
         os.makedirs(kept, exist_ok=True)
         if apart:
             # The milter's user may not be able to look into the build folder.
             self._mount("--bind", kept, self.rosters)
+            if os.path.exists(unpacked):
+                self._mount("--bind", unpacked, self.mimedefang)
             self._mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", self.memory)
             self._devices()
             _loopback_up()
@@ -48,6 +54,7 @@ class Machine:
                                          stdout=subprocess.PIPE, text=True)
         else:
             os.symlink(kept, self.rosters)
+            os.symlink(unpacked, self.mimedefang)
             os.mkdir(self.memory)
 
     @staticmethod
@@ -72,6 +79,17 @@ class Machine:
         os.chmod(os.path.join(folder, "shm"), 0o1777)
         subprocess.run(["mount", "--move", folder, "/dev"], check=True,
                        timeout=20)
+
+    def milters(self):
+        """The folder of the milters' sockets and settings. A socket belongs to
+        its group, so that Postfix gets at it."""
+        folder = os.path.join(self.work, "milters")
+        if not os.path.exists(folder):
+            os.mkdir(folder)
+            with contextlib.suppress(KeyError):
+                os.chown(folder, -1, grp.getgrnam("postfix").gr_gid)
+            os.chmod(folder, 0o2777)
+        return folder
 
     def stop(self):
         """How many lines were logged, or None."""

@@ -16,7 +16,8 @@
 static const char usage_text[] =
     "usage: loadgen -s SOCKET [-n MESSAGES] [-t SECONDS] [options]\n"
     "\n"
-    "  -s SOCKET    unix:PATH or inet:PORT@HOST, where the milter listens\n"
+    "  -s SOCKET    unix:PATH or inet:PORT@HOST, where the milter listens; or\n"
+    "               smtp:inet:PORT@HOST, to be a client there, in one session\n"
     "  -n MESSAGES  end after as many (without -t: 1000)\n"
     "  -t SECONDS   end after that time, such as 0.5\n"
     "  -c N         connections at a time (8)\n"
@@ -138,7 +139,7 @@ options_read(struct options *o, int argc, char **argv)
 		fputs(usage_text, stderr);
 		exit(EX_USAGE);
 	}
-	if (o->messages == 0 && o->seconds <= 0)
+	if (o->messages == 0 && o->seconds <= 0 && !o->stay)
 		o->messages = 1000;
 	if (o->recipients.n == 0)
 		add(&o->recipients, "user@example.net");

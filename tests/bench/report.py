@@ -14,6 +14,9 @@ class Spread:
         self.median = statistics.median(self.values)
         self.least, self.most = min(self.values), max(self.values)
 
+    def __str__(self):
+        return format(self)
+
     def __format__(self, spec):
         spec = spec or ".2f"
         if len(self.values) == 1:
@@ -49,8 +52,8 @@ class Report:
         rows = [[str(cell) for cell in row] for row in rows]
         wide = [max(len(row[i]) for row in [head, *rows])
                 for i in range(len(head))]
-        numeric = [all(row[i][:1].isdigit() or row[i] in ("", "-")
-                       for row in rows) for i in range(len(head))]
+        numeric = [all(row[i][:1].isdigit() or not row[i] for row in rows)
+                   and any(row[i] for row in rows) for i in range(len(head))]
 
         def line(row):
             return "| " + " | ".join(

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 
-from machine import HERE, ROOT, KEPT, program, say
+from machine import KEPT, ROOT, program, say
 
 USER = "nobody"     # the milter's
 CATEGORY = "services"
@@ -36,6 +36,7 @@ EIGHT = (
 LARGE = {"h": (100, 10), "k": (1000, 10), "x": (10000, 1)}
 LARGE_FROM = 100000
 FIELDS = "account,email,role,categories\n"
+ROOM = 1200     # octets a user on the disk while it is made, about half later
 
 
 def accounts(users):
@@ -103,12 +104,10 @@ from = notify@relay.example
 
 def _recipe():
     """What a roster depends on besides its size."""
-    text = hashlib.sha256()
-    for path in (os.path.join(HERE, "rosters.py"),
-                 os.path.join(ROOT, "policy", "sql.c")):
-        with open(path, "rb") as file:
-            text.update(file.read())
-    return text.hexdigest()
+    with open(os.path.join(ROOT, "policy", "sql.c")) as file:
+        schema = file.read().partition("sql_statements")[0]
+    return hashlib.sha256(
+        repr((EIGHT, LARGE, LARGE_FROM, CATEGORY, schema)).encode()).hexdigest()
 
 
 def _run(command):
@@ -123,17 +122,26 @@ def _run(command):
     return time.monotonic() - began, usage.ru_maxrss / 1024
 
 
+def configure(folder):
+    """Settings for notifyctl, for the roster in FOLDER as it is called now."""
+    path = os.path.join(folder, "notify-milter.conf")
+    with open(path, "w") as out:
+        out.write(settings(f"{folder}/roster.db", f"unix:{folder}/socket",
+                           folder))
+    return path
+
+
 def _make(folder, users):
     """Make the roster in FOLDER; what it took."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
+    if shutil.disk_usage(folder).free < users * ROOM:
+        raise RuntimeError(f"a roster of {users:,} users needs "
+                           f"{users * ROOM / 1e9:.0f} GB in {KEPT}")
     shutil.chown(folder, USER, pwd.getpwnam(USER).pw_gid)
-    rows, conf = (os.path.join(folder, name)
-                  for name in ("rows.csv", "notify-milter.conf"))
+    rows = os.path.join(folder, "rows.csv")
     write(rows, users)
-    with open(conf, "w") as out:
-        out.write(settings(f"{folder}/roster.db", f"unix:{folder}/socket",
-                           folder))
+    conf = configure(folder)
     _run([program("notifyctl"), "-c", conf, "init"])
     seconds, memory = _run([program("notifyctl"), "-c", conf, "import", rows])
     os.unlink(rows)
@@ -145,7 +153,7 @@ def _make(folder, users):
 
 def have(rosters, users, fresh=False):
     """The folder of the roster of USERS in the folder ROSTERS, and what making
-    it took: in this run, or when it was made. FRESH: in this run."""
+    it took: in this run, or when it was made. FRESH: make it in this run."""
     folder = os.path.join(rosters, str(users))
     stamp = os.path.join(folder, "stamp.json")
     try:
@@ -158,7 +166,5 @@ def have(rosters, users, fresh=False):
         made = _make(folder, users)
         with open(stamp, "w") as out:
             json.dump(made, out)
+    configure(folder)
     return folder, made
-
-
-__all__ = ["have", "accounts", "address", "entitled", "settings", "KEPT"]

@@ -86,12 +86,14 @@ def cells(quick):
             found.append((scenario, name, roster or None, transport,
                           connections))
 
-    add("untagged", "a b0 b nm@main")
-    add("filter", "c nm@main" if quick else "c nm@main d@main e@main")
-    add("5", "c clog nm@main nm@small" if quick else
-        "c clog nm@main nm@small nm@medium nm@main nm@big d@main e@main")
-    add("100", "c nm@main" if quick else "c nm@main d@main e@main")
-    add("1000", "c nm@main" if quick else "c nm@main d@main e@main")
+    rivals = "" if quick else " d@main e@main"
+    large = "" if quick else " nm@medium nm@big"
+    every = "" if quick else " nm@medium nm@small nm@big"
+    add("untagged", "b0 b nm@main a" + every + rivals)
+    add("filter", "c nm@main" + every + rivals)
+    add("5", "c nm@main clog" + (every or " nm@small") + rivals)
+    add("100", "c nm@main" + large + rivals)
+    add("1000", "c nm@main" + large + rivals)
     add("5", "c nm@main", connections=1)
     add("5", "nm@main", "inet", connections=1)
     if not quick:
@@ -101,7 +103,34 @@ def cells(quick):
         add("5", "c", "inet", connections=1)
         add("5", "nm@main", "inet", connections=8)
         add("untagged", "nm@main", "inet", connections=1)
-    return list(dict.fromkeys(found))
+    return found
+
+
+# Through Postfix: {fan-out: (letter of the accounts, recipients, tagged)}, and
+# {subject: (title, whether it makes them)}.
+FAN_OUTS = {
+    "untagged": ("a", 1, False),
+    "5": ("a", 5, True),
+    "1000": ("k", 1000, True),
+    "10000": ("x", 10000, True),
+}
+MTA_SUBJECTS = {
+    "none": ("no milter", False),
+    "b": ("b: does nothing", False),
+    "c": ("c: the same edits from constants", True),
+    "nm": ("notify-milter", True),
+    "alias": ("virtual_alias_maps = sqlite:", True),
+    "ctcp": ("c over TCP", True),
+    "tcp": ("notify-milter over TCP", True),
+}
+
+
+def mta_cells():
+    """(fan-out, subject) of all that is measured through Postfix."""
+    return [(fan_out, subject) for fan_out, some in (
+        ("untagged", "none b nm"), ("5", "c nm alias tcp ctcp"),
+        ("1000", "c nm alias"), ("10000", "c nm alias"))
+        for subject in some.split()]
 
 
 # What it must reach: (what, wanted, at most or at least, measure, the cell, the
@@ -127,14 +156,32 @@ WANTED = (
      _cell("1000", "nm", "main"), _cell("1000", "c")),
     *((f"{SCENARIOS[scenario].title}, of {rival}", ">=", 3, "per_second",
        _cell(scenario, "nm", "main"), _cell(scenario, rival, "main"))
-      for rival in ("d", "e") for scenario in ("filter", "5", "100", "1000")),
+      for rival in ("d", "e") for scenario in ("untagged", "filter", "5", "100",
+                                               "1000")),
     ("expanding to 5 over TCP, p50 of the UNIX socket's", "<=", 1.5, "p50",
-     _cell("5", "nm", "main", "inet", 1), _cell("5", "nm", "main",
-                                                connections=1)),
+     _cell("5", "nm", "main", "inet", 1),
+     _cell("5", "nm", "main", connections=1)),
+    ("through Postfix, expanding to 5, time of c's", "<=", 1.03, "p50",
+     ("5", "nm"), ("5", "c")),
+    ("through Postfix, to 10,000, time of the alias map's", "<=", 1, "ms",
+     ("10000", "nm"), ("10000", "alias")),
+)
+
+# What is wanted of single figures: (name, at most, unit).
+LIMITS = (
+    ("resident, 200 idle connections, main roster", 12, "MB"),
+    ("start, until ready", 50, "ms"),
+    ("import of 1,000,000 users", 10, "s"),
 )
 
 # Ratios that nobody has asked for, and that say where the time goes.
 TOLD = (
+    ("untagged, processor time of b's", "cpu_us",
+     _cell("untagged", "nm", "main"), _cell("untagged", "b")),
+    ("expanding to 5, processor time of c's", "cpu_us",
+     _cell("5", "nm", "main"), _cell("5", "c")),
+    ("expanding to 1,000, processor time of c's", "cpu_us",
+     _cell("1000", "nm", "main"), _cell("1000", "c")),
     ("untagged, of b0", "per_second",
      _cell("untagged", "nm", "main"), _cell("untagged", "b0")),
     ("filtering, of c", "per_second",
@@ -145,4 +192,20 @@ TOLD = (
      _cell("5", "nm", "main", connections=1), _cell("5", "c", connections=1)),
     ("expanding to 100, of c", "per_second",
      _cell("100", "nm", "main"), _cell("100", "c")),
+    ("expanding to 1,000, c of d", "per_second",
+     _cell("1000", "c"), _cell("1000", "d", "main")),
+    ("expanding to 1,000, c of e", "per_second",
+     _cell("1000", "c"), _cell("1000", "e", "main")),
+    ("through Postfix, untagged, time of b's", "p50",
+     ("untagged", "nm"), ("untagged", "b")),
+    ("through Postfix, expanding to 5, time of the alias map's", "p50",
+     ("5", "nm"), ("5", "alias")),
+    ("through Postfix, expanding to 1,000, time of c's", "ms",
+     ("1000", "nm"), ("1000", "c")),
+    ("through Postfix, expanding to 1,000, time of the alias map's", "ms",
+     ("1000", "nm"), ("1000", "alias")),
+    ("through Postfix, expanding to 10,000, time of c's", "ms",
+     ("10000", "nm"), ("10000", "c")),
+    ("through Postfix over TCP, expanding to 5, time of c's over TCP", "p50",
+     ("5", "tcp"), ("5", "ctcp")),
 )

@@ -1,15 +1,22 @@
 """subjects - the milters that are measured, as processes"""
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import rosters
-from machine import program
+from machine import HERE, program
+
+sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
+from postfix import free_ports  # noqa: E402
 
 READY = 30      # seconds
+PYTHON = "/usr/bin/python3"     # Debian's, which has python3-milter
+WORKERS = 4
 
 
 class Subject:
@@ -24,7 +31,7 @@ class Subject:
         self.log = os.path.join(folder, name + ".log")
         self.process = None
 
-    def start(self):
+    def launch(self):
         with open(self.log, "wb") as log:
             environment = {**os.environ, **self.environment}
             st = os.fstat(log.fileno())
@@ -33,6 +40,10 @@ class Subject:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, env=environment, start_new_session=True)
+
+    def start(self):
+        """Launch it, and wait until it serves."""
+        self.launch()
         deadline = time.monotonic() + READY
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -73,11 +84,7 @@ class Subject:
 
     def resident(self):
         """MB in memory."""
-        pages = 0
-        for pid in self.pids():
-            with open(f"/proc/{pid}/statm") as file:
-                pages += int(file.read().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2 ** 20
+        return sum(resident(pid) for pid in self.pids())
 
     def stop(self):
         if self.process is None:
@@ -97,6 +104,17 @@ def cpu_time(pid):
     with contextlib.suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)      # clock_getcpuclockid(3)
     return 0
+
+
+def resident(pid):
+    """MB in memory of PID; statm is only about right."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) / 1024 for line in file
+                    if line.startswith("Rss:"))
+
+
+def free_port():
+    return free_ports(["127.0.0.1"])[0]
 
 
 def dial(where):
@@ -124,3 +142,43 @@ def notify_milter(name, folder, where, database, more=""):
         out.write(rosters.settings(database, where, folder, more))
     return Subject(name, folder, where, [program("notify-milter"),
                                          "-c", conf, "-f"])
+
+
+def python(name, folder, where, database):
+    """tests/bench/rival_python.py"""
+    return Subject(name, folder, where, [
+        PYTHON, "-B", os.path.join(HERE, "rival_python.py"), where, database,
+        rosters.ACCOUNTS, rosters.MIRROR])
+
+
+MIMEDEFANG = """\
+"$1"/usr/bin/mimedefang-multiplexor -D -E -U {user} -z "$2" -s "$2"/mx \\
+    -m {workers} -x {workers} -q 100 -w 1 -r 1000000 -f "$2"/mimedefang.pl \\
+    -F "$2"/filter &
+exec "$1"/usr/bin/mimedefang -D -y -X -q -G -U {user} -z "$2" -m "$2"/mx \\
+    -p "$3"
+"""
+
+
+def mimedefang(name, folder, where, database, unpacked):
+    """tests/bench/rival_mimedefang.pl, in a MIMEDefang that is unpacked in
+    UNPACKED. Its spool is in FOLDER: in memory, as its manual advises."""
+    spool = os.path.join(folder, name)
+    os.mkdir(spool, 0o700)
+    with open(os.path.join(unpacked, "usr/bin/mimedefang.pl")) as file:
+        text = file.read()
+    for path, data in (
+            ("mimedefang.pl", text.replace("/etc/mail/",
+                                           f"{unpacked}/etc/mail/")),
+            ("filter", open(os.path.join(HERE,
+                                         "rival_mimedefang.pl")).read())):
+        with open(os.path.join(spool, path), "w") as out:
+            out.write(data)
+        os.chmod(out.name, 0o755)
+    shutil.chown(spool, rosters.USER)
+    return Subject(name, folder, where, [
+        "sh", "-c", MIMEDEFANG.format(user=rosters.USER, workers=WORKERS),
+        "sh", unpacked, spool, where],
+        {"PERL5LIB": f"{unpacked}/usr/share/perl5", "RIVAL_DATABASE": database,
+         "RIVAL_DOMAIN": rosters.ACCOUNTS, "RIVAL_MIRROR": rosters.MIRROR},
+        processes=2 + WORKERS)
