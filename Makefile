@@ -7,6 +7,8 @@
 #   make check            all tests
 #   make soak             the long tests
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
+#   make bench            measure it beside its rivals: build/bench.md and .svg
+#   make bench-quick      the main figures of that, within a minute
 #   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
@@ -165,10 +167,27 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/libfuzzed.a \
 
 fuzz_programs: $(FUZZ:%=$(BUILD)/fuzz_%)
 
-# Plays the MTA, to put a load on a milter.
-LOADGEN = histogram loadgen script
+# The benchmarks: loadgen plays the MTA, rival a milter that decides nothing.
+LOADGEN = dial histogram loadgen options script smtp
+BENCH = $(BUILD)/loadgen $(BUILD)/rival $(BUILD)/logsink
 $(BUILD)/loadgen: $(LOADGEN:%=$(BUILD)/tests/bench/%.o)
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/rival: $(BUILD)/tests/bench/rival.o
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+$(BUILD)/logsink: $(BUILD)/tests/bench/logsink.o
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
+
+bench:
+	@tests/packages bench
+	@$(MAKE) -s -j2 all $(BENCH)
+	@tests/bench/run
+
+bench-quick:
+	@tests/packages bench
+	@$(MAKE) -s -j2 all $(BENCH)
+	@tests/bench/run --quick
 
 MODEL_CASES = 20000
 model:
@@ -269,8 +288,8 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check clean deb demo deps fuzz fuzz_programs install model soak \
-	uninstall
+.PHONY: all bench bench-quick check clean deb demo deps fuzz fuzz_programs \
+	install model soak uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

@@ -3,17 +3,16 @@
  *
  * It offers what Postfix 3.7 offers, leaves out the steps and waits for the
  * answers that the milter has negotiated, and counts what is answered. The
- * latency of a message is the time from the last octet that it sends to the
- * answer that ends it. One thread serves all connections, so that the machine's
- * time is the milter's.
+ * latency of a message is the time from its beginning to the answer that ends
+ * it. One thread serves all connections, so that the machine's time is the
+ * milter's.
+ *
+ * Or it is a client of the MTA, to see what a milter costs there.
  */
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,18 +21,19 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <libmilter/mfdef.h>
 
+#include "dial.h"
 #include "histogram.h"
+#include "options.h"
 #include "script.h"
+#include "smtp.h"
 
 #define PACKET_MAX ((size_t)1 << 20) /* that a milter may send */
-#define CONNECTIONS_MAX 10000
 
 /* Octets that have come. */
 struct buffer {
@@ -48,17 +48,12 @@ struct connection {
 	struct buffer in;
 	bool negotiating;
 	bool aborting;
-	int64_t waiting_since;
+	bool idle;
+	int64_t began;	 /* the message */
 	uint32_t events; /* that epoll looks for */
-};
-
-struct options {
-	const char *socket;
-	const char *sender;
-	struct texts recipients, headers;
-	unsigned long messages, keep, abort, variants;
-	size_t connections;
-	double seconds;
+	/* The message, to be written down. */
+	unsigned long number, variant;
+	struct buffer changes;
 };
 
 enum answer { CONTINUE, ACCEPT, DISCARD, REJECT, TEMPFAIL, NANSWERS };
@@ -70,9 +65,10 @@ static const char *const answer_names[NANSWERS] = {
     [TEMPFAIL] = "tempfail",
 };
 
-static struct options options = {
-    .sender = "<sender@example.org>", .connections = 8, .variants = 1};
+static struct options options;
 static struct histogram latency;
+static struct connection *connections;
+static size_t ndialled, nopen, nidle;
 static unsigned long started, finished, aborted, opened, lost;
 static unsigned long answers[NANSWERS];
 static unsigned long added, deleted, headers_changed, quarantined;
@@ -80,24 +76,7 @@ static int64_t deadline;
 static int epoll_fd;
 static volatile sig_atomic_t interrupted;
 
-static const char usage_text[] =
-    "usage: loadgen -s SOCKET [-n MESSAGES] [-t SECONDS] [options]\n"
-    "\n"
-    "  -s SOCKET    unix:PATH or inet:PORT@HOST, where the milter listens\n"
-    "  -n MESSAGES  end after as many (without -t: 1000)\n"
-    "  -t SECONDS   end after that time\n"
-    "  -c N         connections at a time (8)\n"
-    "  -k N         a new connection after every N messages (0: never)\n"
-    "  -a N         every Nth message is given up before its end (0: none)\n"
-    "  -f ADDRESS   the sender\n"
-    "  -r ADDRESS   a recipient; may be given many times\n"
-    "  -H HEADER    a header, as \"Name: value\"; may be given many times\n"
-    "  -v N         \"%\" in recipients and headers stands for 0 to N-1,\n"
-    "               another one in each message\n"
-    "\n"
-    "Prints one line of JSON: messages, seconds, per_second, answers, changes,\n"
-    "connections opened and lost, latency_ms. The exit status is 1 if a\n"
-    "connection was lost.\n";
+static bool flush(struct connection *);
 
 static int64_t
 now(void)
@@ -108,77 +87,28 @@ now(void)
 	return ((int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec);
 }
 
-static void __attribute__((noreturn, format(printf, 2, 3)))
-fatal(int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("loadgen: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(status);
-}
-
 /* Connections */
-
-static int
-unix_connect(const char *path)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (strlen(path) >= sizeof(sun.sun_path))
-		fatal(EX_USAGE, "%s: too long", path);
-	strcpy(sun.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0)
-		fatal(EX_UNAVAILABLE, "%s: %s", path, strerror(errno));
-	return (fd);
-}
-
-static int
-tcp_connect(const char *text)
-{
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-	char port[16];
-	const char *at = strchr(text, '@');
-	int fd, one = 1;
-
-	if (at == NULL || (size_t)(at - text) >= sizeof(port))
-		fatal(EX_USAGE, "%s: expected PORT@HOST", text);
-	snprintf(port, sizeof(port), "%.*s", (int)(at - text), text);
-	if (getaddrinfo(at + 1, port, &hints, &found) != 0)
-		fatal(EX_UNAVAILABLE, "%s: no such host or port", text);
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, found->ai_addr, found->ai_addrlen) != 0)
-		fatal(EX_UNAVAILABLE, "%s: %s", text, strerror(errno));
-	freeaddrinfo(found);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return (fd);
-}
 
 static void
 connection_open(struct connection *c)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-	const char *colon = strchr(options.socket, ':');
 
-	if (colon == NULL)
-		fatal(EX_USAGE, "%s: expected unix:PATH or inet:PORT@HOST",
+	c->fd = dial(options.socket);
+	if (c->fd == -1 && errno == EINVAL)
+		errx(EX_USAGE, "%s: expected unix:PATH or inet:PORT@HOST",
 		    options.socket);
-	c->fd = strncmp(options.socket, "inet", 4) == 0
-	    ? tcp_connect(colon + 1)
-	    : unix_connect(colon + 1);
-	if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0 ||
-	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event) != 0)
-		fatal(EX_OSERR, "%s", strerror(errno));
+	if (c->fd == -1)
+		err(EX_UNAVAILABLE, "%s", options.socket);
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event) != 0)
+		err(EX_OSERR, NULL);
 	c->events = EPOLLIN;
 	script_reset(&c->out);
 	c->in.len = 0;
 	c->sent = 0;
+	c->idle = false;
 	opened++;
+	nopen++;
 	c->negotiating = true;
 	script_negotiate(&c->out);
 }
@@ -192,6 +122,9 @@ connection_close(struct connection *c, bool polite)
 		(void)!write(c->fd, quit, 5);
 	close(c->fd);
 	c->fd = -1;
+	nopen--;
+	nidle -= c->idle;
+	c->idle = false;
 }
 
 /* Is there another message to be sent? */
@@ -203,6 +136,21 @@ go_on(void)
 	    (deadline == 0 || now() < deadline));
 }
 
+/* What "%" stands for in message ${number}: in turn, or by chance (splitmix64:
+ * the same again for the same seed). */
+static unsigned long
+choose(unsigned long number)
+{
+	uint64_t z;
+
+	if (!options.by_chance)
+		return (number % options.variants);
+	z = options.seed + (number + 1) * 0x9e3779b97f4a7c15;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return ((z ^ (z >> 31)) % options.variants);
+}
+
 static void
 next_message(struct connection *c)
 {
@@ -212,7 +160,9 @@ next_message(struct connection *c)
 	script_reset(&c->out);
 	if (c->sent == 0)
 		script_connect(&c->out);
-	variant = started % options.variants;
+	c->number = started;
+	c->variant = variant = choose(started);
+	c->changes.len = 0;
 	c->aborting =
 	    options.abort > 0 && started % options.abort == options.abort - 1;
 	started++;
@@ -225,13 +175,32 @@ next_message(struct connection *c)
 	}
 	snprintf(id, sizeof(id), "L%lX", started);
 	script_end(&c->out, id);
+	c->began = now();
+}
+
+/* Open one more of the connections, if there are more to be opened. */
+static void
+start_another(void)
+{
+	struct connection *c;
+
+	if (ndialled == options.connections)
+		return;
+	c = &connections[ndialled++];
+	connection_open(c);
+	if (!flush(c))
+		errx(EX_UNAVAILABLE, "the milter hangs up");
 }
 
 /* Give connection ${c} something to do, or end it. */
 static void
 advance(struct connection *c)
 {
-	if (!go_on()) {
+	if (options.stay && c->sent >= options.keep) {
+		c->idle = true;
+		nidle++;
+		start_another();
+	} else if (!go_on()) {
 		connection_close(c, true);
 	} else if (options.keep > 0 && c->sent >= options.keep) {
 		connection_close(c, true);
@@ -259,7 +228,6 @@ flush(struct connection *c)
 			if (n == -1)
 				return (false);
 			c->out.at += (size_t)n;
-			c->waiting_since = now();
 		}
 		if (c->out.at < until || !c->aborting ||
 		    c->out.stop < c->out.nstops)
@@ -273,7 +241,7 @@ flush(struct connection *c)
 	event.events = EPOLLIN | (c->out.at < until ? EPOLLOUT : 0);
 	if (event.events != c->events &&
 	    epoll_ctl(epoll_fd, EPOLL_CTL_MOD, c->fd, &event) != 0)
-		fatal(EX_OSERR, "%s", strerror(errno));
+		err(EX_OSERR, NULL);
 	c->events = event.events;
 	return (true);
 }
@@ -282,10 +250,42 @@ flush(struct connection *c)
 static void
 finish(struct connection *c, enum answer answer)
 {
-	histogram_add(&latency, (uint64_t)(now() - c->waiting_since));
+	histogram_add(&latency, (uint64_t)(now() - c->began));
 	answers[answer]++;
 	finished++;
+	if (options.record != NULL)
+		fprintf(options.record, "%lu %lu %s%.*s\n", c->number,
+		    c->variant, answer_names[answer], (int)c->changes.len,
+		    c->changes.data == NULL ? "" : c->changes.data);
 	advance(c);
+}
+
+/* Make room for ${more}. */
+static void
+buffer_grow(struct buffer *b, size_t more)
+{
+	if (b->cap - b->len >= more)
+		return;
+	b->cap = (b->len + more) * 2;
+	b->data = realloc(b->data, b->cap);
+	if (b->data == NULL)
+		errx(EX_OSERR, "no memory");
+}
+
+/* A recipient that is added or deleted, to be written down. */
+static void
+note_change(struct connection *c, char sign, const char *address, size_t len)
+{
+	struct buffer *b = &c->changes;
+
+	if (options.record == NULL)
+		return;
+	len = strnlen(address, len);
+	buffer_grow(b, len + 2);
+	b->data[b->len++] = ' ';
+	b->data[b->len++] = sign;
+	memcpy(b->data + b->len, address, len);
+	b->len += len;
 }
 
 /* An answer that is no end of a message goes on to the next step; one that
@@ -306,7 +306,7 @@ negotiated(struct connection *c, const char *data, size_t len)
 	uint32_t words[3];
 
 	if (len < 1 + sizeof(words) || data[0] != SMFIC_OPTNEG)
-		fatal(EX_PROTOCOL, "the milter does not negotiate");
+		errx(EX_PROTOCOL, "the milter does not negotiate");
 	memcpy(words, data + 1, sizeof(words));
 	c->out.steps = ntohl(words[2]);
 	c->negotiating = false;
@@ -324,9 +324,11 @@ packet(struct connection *c, const char *data, size_t len)
 	case SMFIR_ADDRCPT:
 	case SMFIR_ADDRCPT_PAR:
 		added++;
+		note_change(c, '+', data + 1, len - 1);
 		break;
 	case SMFIR_DELRCPT:
 		deleted++;
+		note_change(c, '-', data + 1, len - 1);
 		break;
 	case SMFIR_QUARANTINE:
 		quarantined++;
@@ -359,7 +361,7 @@ packet(struct connection *c, const char *data, size_t len)
 		answered(c, len > 1 && data[1] == '4' ? TEMPFAIL : REJECT);
 		break;
 	default:
-		fatal(EX_PROTOCOL, "the milter answers 0x%02x",
+		errx(EX_PROTOCOL, "the milter answers 0x%02x",
 		    (unsigned char)data[0]);
 	}
 }
@@ -373,12 +375,7 @@ receive(struct connection *c)
 	uint32_t len;
 	ssize_t n;
 
-	if (in->cap - in->len < 65536) {
-		in->cap = (in->len + 65536) * 2;
-		in->data = realloc(in->data, in->cap);
-		if (in->data == NULL)
-			fatal(EX_OSERR, "no memory");
-	}
+	buffer_grow(in, 65536);
 	n = read(c->fd, in->data + in->len, 65536);
 	if (n == -1 && errno == EAGAIN)
 		return (true);
@@ -389,7 +386,7 @@ receive(struct connection *c)
 		memcpy(&len, in->data + at, 4);
 		len = ntohl(len);
 		if (len == 0 || len > PACKET_MAX)
-			fatal(EX_PROTOCOL, "a packet of %u octets", len);
+			errx(EX_PROTOCOL, "a packet of %u octets", len);
 		if (in->len - at - 4 < len)
 			break;
 		packet(c, in->data + at + 4, len);
@@ -417,116 +414,49 @@ serve(struct connection *c, uint32_t events)
 	if (go_on()) {
 		connection_open(c);
 		if (!flush(c))
-			fatal(EX_UNAVAILABLE, "the milter hangs up");
+			errx(EX_UNAVAILABLE, "the milter hangs up");
 	}
 }
 
 static void
-run(struct connection *connections)
+run(void)
 {
 	struct epoll_event events[256];
 	struct connection *c;
-	size_t i, open;
-	int n;
+	int i, n;
 
-	for (i = 0; i < options.connections; i++) {
-		connection_open(&connections[i]);
-		if (!flush(&connections[i]))
-			fatal(EX_UNAVAILABLE, "the milter hangs up");
-	}
-	do {
+	while (ndialled < (options.stay ? 1 : options.connections))
+		start_another();
+	while (nopen > nidle) {
 		n = epoll_wait(epoll_fd, events, 256, 1000);
 		if (n == -1 && errno != EINTR)
-			fatal(EX_OSERR, "%s", strerror(errno));
-		for (i = 0; n > 0 && i < (size_t)n; i++) {
+			err(EX_OSERR, NULL);
+		for (i = 0; i < n; i++) {
 			c = events[i].data.ptr;
 			if (c->fd != -1)
 				serve(c, events[i].events);
 		}
-		open = 0;
-		for (i = 0; i < options.connections; i++)
-			open += connections[i].fd != -1;
-	} while (open > 0);
-}
-
-/* Options and result */
-
-static unsigned long
-number(const char *text, unsigned long max)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 ||
-	    value > max)
-		fatal(EX_USAGE, "%s: expected a number up to %lu", text, max);
-	return (value);
-}
-
-static void
-add(struct texts *texts, const char *text)
-{
-	if (texts->n == TEXTS_MAX)
-		fatal(EX_USAGE, "more than %d of one kind", TEXTS_MAX);
-	texts->list[texts->n++] = text;
-}
-
-static void
-read_options(int argc, char **argv)
-{
-	int option;
-
-	while ((option = getopt(argc, argv, "s:n:t:c:k:a:f:r:H:v:")) != -1) {
-		switch (option) {
-		case 's':
-			options.socket = optarg;
-			break;
-		case 'n':
-			options.messages = number(optarg, 1000000000);
-			break;
-		case 't':
-			options.seconds = (double)number(optarg, 1000000);
-			break;
-		case 'c':
-			options.connections = number(optarg, CONNECTIONS_MAX);
-			break;
-		case 'k':
-			options.keep = number(optarg, 1000000000);
-			break;
-		case 'a':
-			options.abort = number(optarg, 1000000000);
-			break;
-		case 'f':
-			options.sender = optarg;
-			break;
-		case 'r':
-			add(&options.recipients, optarg);
-			break;
-		case 'H':
-			if (strchr(optarg, ':') == NULL)
-				fatal(EX_USAGE, "%s: expected \"Name: value\"",
-				    optarg);
-			add(&options.headers, optarg);
-			break;
-		case 'v':
-			options.variants = number(optarg, 1000000000);
-			break;
-		default:
-			fputs(usage_text, stderr);
-			exit(EX_USAGE);
-		}
 	}
-	if (options.socket == NULL || optind != argc ||
-	    options.connections == 0 || options.variants == 0) {
-		fputs(usage_text, stderr);
-		exit(EX_USAGE);
+}
+
+/* One session with an MTA. */
+static void
+run_smtp(const char *where)
+{
+	struct smtp *smtp;
+	int64_t began;
+
+	smtp = smtp_open(where);
+	opened++;
+	while (go_on()) {
+		began = now();
+		smtp_send(smtp, options.sender, &options.recipients,
+		    &options.headers, choose(started++));
+		histogram_add(&latency, (uint64_t)(now() - began));
+		answers[ACCEPT]++;
+		finished++;
 	}
-	if (options.messages == 0 && options.seconds <= 0)
-		options.messages = 1000;
-	if (options.recipients.n == 0)
-		add(&options.recipients, "user@example.net");
+	smtp_close(smtp);
 }
 
 static void
@@ -563,11 +493,10 @@ interrupt(int sig)
 int
 main(int argc, char **argv)
 {
-	struct connection *connections;
 	struct rlimit limit;
 	int64_t began;
 
-	read_options(argc, argv);
+	options_read(&options, argc, argv);
 	signal(SIGTERM, interrupt);
 	signal(SIGINT, interrupt);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -577,11 +506,19 @@ main(int argc, char **argv)
 	connections = calloc(options.connections, sizeof(*connections));
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (connections == NULL || epoll_fd == -1)
-		fatal(EX_OSERR, "%s", strerror(errno));
+		err(EX_OSERR, NULL);
 	began = now();
 	if (options.seconds > 0)
 		deadline = began + (int64_t)(options.seconds * 1e9);
-	run(connections);
+	if (strncmp(options.socket, "smtp:", 5) == 0)
+		run_smtp(options.socket + 5);
+	else
+		run();
 	print_result((double)(now() - began) / 1e9);
+	if (options.record != NULL && fclose(options.record) != 0)
+		err(EX_IOERR, "what was to be recorded");
+	fflush(stdout);
+	while (nopen > 0 && !interrupted)
+		sleep(1);
 	return (lost > 0 ? 1 : 0);
 }

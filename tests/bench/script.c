@@ -2,6 +2,7 @@
  * script - what an MTA says over one milter connection
  */
 #include <arpa/inet.h>
+#include <err.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,10 +25,8 @@ grow(void *data, size_t *cap, size_t want, size_t size)
 		return (data);
 	*cap = want * 2;
 	data = realloc(data, *cap * size);
-	if (data == NULL) {
-		fputs("loadgen: no memory\n", stderr);
-		exit(EX_OSERR);
-	}
+	if (data == NULL)
+		errx(EX_OSERR, "no memory");
 	return (data);
 }
 

@@ -83,6 +83,7 @@ class Postfix:
     the listener `auth`."""
 
     queues = ("maildrop", "incoming", "active", "deferred", "hold")
+    listeners, services = LISTENERS, MASTER
 
     def __init__(self, folder, receiver_port, milter=None, main=None,
                  users=None):
@@ -156,12 +157,12 @@ class Postfix:
             for name, value in self.settings().items():
                 out.write(f"{name} = {value}\n")
         with open(os.path.join(self.config, "master.cf"), "w") as out:
-            out.write(MASTER)
+            out.write(self.services)
             for name, (host, port) in self.addresses.items():
                 if ":" in host:
                     host = f"[{host}]"
                 out.write(f"{host}:{port} inet n - n - 300 smtpd\n")
-                words = LISTENERS[name][1].replace("MILTER", self.milter)
+                words = self.listeners[name][1].replace("MILTER", self.milter)
                 for word in words.split(" "):
                     out.write(f"  -o {word}\n")
         for name in ("main.cf", "master.cf"):   # of this second, it is read
@@ -207,10 +208,10 @@ class Postfix:
         self.make_folders()
         if self.users:
             self._add_users()
-        hosts = [host for host, _ in LISTENERS.values()]
+        hosts = [host for host, _ in self.listeners.values()]
         for _ in range(5):      # another program may take a port meanwhile
             ports = free_ports(hosts)
-            self.addresses = dict(zip(LISTENERS, zip(hosts, ports)))
+            self.addresses = dict(zip(self.listeners, zip(hosts, ports)))
             self.write_settings()
             self.process = subprocess.Popen(
                 [os.path.join(daemon_folder(), "master"), "-c", self.config],

@@ -1,0 +1,242 @@
+"""figures - what is measured once, or a few times: memory, start, tools"""
+import base64
+import contextlib
+import email.utils
+import json
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import rosters
+import subjects
+from machine import HERE, program
+from report import Spread
+
+sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
+import botapi  # noqa: E402
+
+LINKED = "user1@a1.example"     # gets balance-and-payments, in every roster
+BIG = 20 * 10 ** 6
+
+
+def timed(command, data=None, **options):
+    """(seconds, MB at most, standard output) of COMMAND, which must end well;
+    DATA is the path of its standard input."""
+    with open(data or os.devnull, "rb") as file:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=file, stderr=subprocess.STDOUT,
+                                   stdout=subprocess.PIPE, **options)
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}: "
+                           + output.decode(errors="replace")[-500:])
+    return seconds, usage.ru_maxrss / 1024, output
+
+
+# Memory
+
+def resident(machine, make, load, counts):
+    """{connections: MB} of the milter that MAKE(name, folder, where) gives:
+    fresh, and with so many connections that are idle after a message each.
+    LOAD: loadgen's words but for the socket."""
+    folder = machine.milters()
+    found = {}
+    for count in counts:
+        where = f"unix:{folder}/idle.sock"
+        milter = make("idle", folder, where).start()
+        try:
+            if count == 0:
+                found[0] = milter.resident()
+                continue
+            process = subprocess.Popen(
+                [program("loadgen"), "-s", where, "-c", str(count), "-k", "1",
+                 "-i", *load], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, text=True)
+            try:
+                result = json.loads(process.stdout.readline())
+                if result["messages"] != count:
+                    raise RuntimeError(f"idle connections: {result}")
+                found[count] = milter.resident()
+            finally:
+                process.terminate()
+                process.wait(20)
+                process.stdout.close()
+        finally:
+            milter.stop()
+    return found
+
+
+# Start
+
+def ready(machine, database, times):
+    """Milliseconds until it tells the service manager that it is ready."""
+    folder = machine.milters()
+    path = os.path.join(folder, "notify")
+    found = []
+    for _ in range(times):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(20)
+            manager.bind(path)
+            os.chmod(path, 0o666)
+            milter = subjects.notify_milter(
+                "ready", folder, f"unix:{folder}/ready.sock", database)
+            milter.environment["NOTIFY_SOCKET"] = path
+            began = time.monotonic()
+            try:
+                milter.launch()
+                while b"READY=1" not in manager.recv(4096):
+                    pass
+                found.append((time.monotonic() - began) * 1000)
+            finally:
+                milter.stop()
+                os.unlink(path)
+    return Spread(found)
+
+
+# notifyctl
+
+def ask(folder, users, times, seed=2025):
+    """{what: Spread of milliseconds} of notifyctl's answers about accounts of
+    a roster, taken by chance."""
+    chance = random.Random(seed)
+    conf = os.path.join(folder, "notify-milter.conf")
+    message = os.path.join(folder, "message.eml")
+    with open(message, "w") as out:
+        out.write(f"X-Notify-Category: {rosters.CATEGORY}\n\nHello.\n")
+    counts = rosters.accounts(users)
+
+    def one(letter, *words):
+        took = []
+        for _ in range(times):
+            name = f"{letter}{chance.randrange(counts[letter])}"
+            seconds, _, output = timed(
+                [program("notifyctl"), "-c", conf,
+                 *(word.replace("~", name) for word in words)], message)
+            lines = output.count(f"@{name}.example".encode())
+            if lines < len(rosters.entitled(letter)):
+                raise RuntimeError(f"notifyctl {words}: {lines} users")
+            took.append(seconds * 1000)
+        return Spread(took)
+
+    found = {}
+    for letter in ("a", "x") if counts["x"] else ("a",):
+        of = f"an account of {rosters.size(letter):,}"
+        found[f"notifyctl list, {of}"] = one(
+            letter, "list", "~", rosters.CATEGORY)
+        found[f"notifyctl explain, to {of}"] = one(
+            letter, "explain", "--recipient", f"~@{rosters.ACCOUNTS}")
+    os.unlink(message)
+    return found
+
+
+# notify-telegram
+
+def _mail(path, kind):
+    """A message of 20 MB: a text with an attachment, or one long HTML."""
+    head = (f"Received: from client.example (localhost [127.0.0.1])\n"
+            f"\tby relay.example with ESMTP id 4X; "
+            f"{email.utils.formatdate(localtime=True)}\n"
+            "From: Billing <billing@example.org>\nSubject: Your invoice\n"
+            "Message-ID: <1@example.org>\nMIME-Version: 1.0\n"
+            "X-Notify-Category: balance-and-payments\n")
+    with open(path, "w") as out:
+        out.write(head)
+        if kind == "attachment":
+            out.write('Content-Type: multipart/mixed; boundary="b"\n\n--b\n'
+                      "Content-Type: text/plain; charset=utf-8\n\n"
+                      "Your invoice is attached.\n--b\n"
+                      'Content-Type: application/pdf; name="invoice.pdf"\n'
+                      "Content-Transfer-Encoding: base64\n\n")
+            out.write(base64.encodebytes(
+                random.Random(1).randbytes(BIG * 3 // 4)).decode())
+            out.write("--b--\n")
+        else:
+            out.write("Content-Type: text/html; charset=utf-8\n\n<html>\n")
+            line = "<p>Server &laquo;web&raquo; <b>costs</b> 12.50 a day.</p>\n"
+            out.write(line * (BIG // len(line)) + "</html>\n")
+
+
+def chat_text(machine, folder, kind, times):
+    """(Spread of milliseconds, MB) of the whole agent, with a message of 20 MB
+    to a chat whose server answers at once; FOLDER is that of a small roster,
+    which is left as it is."""
+    work = os.path.join(machine.work, "agent")
+    shutil.copytree(folder, work)
+    owner = pwd.getpwnam(rosters.USER)
+    for root, _, names in os.walk(work):
+        for name in ["", *names]:
+            os.chown(os.path.join(root, name), owner.pw_uid, owner.pw_gid)
+    agent = shutil.copy(program("notify-telegram"), work)
+    with contextlib.closing(sqlite3.connect(f"{work}/roster.db")) as db:
+        link, = db.execute(
+            "INSERT INTO link(user, chat) SELECT id, 7 FROM user WHERE key = ?"
+            " RETURNING id", (LINKED,)).fetchone()
+        db.commit()
+    api = botapi.BotAPI().start()
+    try:
+        api.person(7)
+        token, conf = (os.path.join(work, name) for name in ("token", "conf"))
+        for path, text in ((token, api.token), (conf, rosters.settings(
+                f"{work}/roster.db", f"unix:{work}/socket", work,
+                f"token_file = {token}\nbot = a_bot\napi = {api.url}\n"))):
+            with open(path, "w") as out:
+                out.write(text + "\n")
+        os.chown(token, owner.pw_uid, owner.pw_gid)
+        os.chmod(token, 0o600)
+        message = os.path.join(work, "message")
+        _mail(message, kind)
+        took, most = [], 0
+        for i in range(times):
+            seconds, memory, output = timed(
+                [agent, "-c", conf, f"4XQueueId{i}",
+                 f"{link}@{rosters.MIRROR}"], message, cwd="/",
+                user=owner.pw_uid, group=owner.pw_gid, extra_groups=[])
+            if b"outcome=sent" not in output or len(api.texts(7)) != i + 1:
+                raise RuntimeError(f"notify-telegram: {output.decode()}")
+            took.append(seconds * 1000)
+            most = max(most, memory)
+        return Spread(took), most
+    finally:
+        api.stop()
+        shutil.rmtree(work)
+
+
+# System calls
+
+def system_calls(milter, command, messages):
+    """System calls a message, of a milter that runs; None where strace(1) is
+    missing or may not. COMMAND gives MESSAGES messages to it."""
+    if not shutil.which("strace"):
+        return None
+    pids = milter.pids()
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-c", "-o", f"{milter.log}.calls",
+         *(word for pid in pids for word in ("-p", str(pid)))],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        for line in tracer.stderr:
+            if "attached" not in line:
+                return None
+            pids.pop()
+            if not pids:
+                break
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True,
+                       stdout=subprocess.DEVNULL, timeout=120)
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=60)
+    with open(f"{milter.log}.calls") as file:
+        total = [line.split() for line in file if line.endswith("total\n")]
+    return int(total[-1][3]) / messages
+

@@ -1,0 +1,170 @@
+"""rosters - the rosters of each size, made once and kept in build/bench
+
+Accounts are of the size that they have: eight users each, five of whom are
+entitled to the category of the messages. A roster of 100,000 users or more also
+has a few accounts with 100, 1,000 and 10,000 users, all entitled. Accounts are
+numbered, and the messages are spread over them by chance.
+"""
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import time
+
+from machine import KEPT, ROOT, program, say
+
+USER = "nobody"     # the milter's
+CATEGORY = "services"
+ACCOUNTS = "accounts.example"
+MIRROR = "telegram.invalid"
+
+# The users of an account of eight: (role, categories), in order.
+EIGHT = (
+    ("owner", ""),
+    ("user-admin", "services;balance-and-payments"),
+    ("member", "services;balance-and-payments"),
+    ("member", "services;scheduled-maintenance"),
+    ("member", "services"),
+    ("member", "accounting-documents;balance-and-payments"),
+    ("member", "scheduled-maintenance"),
+    ("subscriber", "accounting-documents;balance-and-payments"),
+)
+# The other accounts of a roster that is large enough:
+# {letter: (users, how many such accounts)}.
+LARGE = {"h": (100, 10), "k": (1000, 10), "x": (10000, 1)}
+LARGE_FROM = 100000
+FIELDS = "account,email,role,categories\n"
+ROOM = 1200     # octets a user on the disk while it is made, about half later
+
+
+def accounts(users):
+    """{letter: how many accounts} of a roster of USERS."""
+    found = dict.fromkeys(LARGE, 0)
+    if users >= LARGE_FROM:
+        found = {letter: count for letter, (_, count) in LARGE.items()}
+        users -= sum(size * count for size, count in LARGE.values())
+    return {"a": users // len(EIGHT), **found}
+
+
+def size(letter):
+    return LARGE[letter][0] if letter in LARGE else len(EIGHT)
+
+
+def entitled(letter):
+    """The numbers of the users who get the category, in any such account."""
+    if letter in LARGE:
+        return range(size(letter))
+    return [i for i, (role, categories) in enumerate(EIGHT)
+            if role == "owner" or CATEGORY in categories.split(";")]
+
+
+def address(letter, number, user):
+    return f"user{user}@{letter}{number}.example"
+
+
+def _rows(letter):
+    """The rows of an account, with ~ for its name."""
+    for i in range(size(letter)):
+        role, categories = (EIGHT[i] if letter == "a" else
+                            ("owner", "") if i == 0 else ("member", CATEGORY))
+        yield f"~,user{i}@~.example,{role},{categories}\n"
+
+
+def write(path, users):
+    """The rows of a roster of USERS, as `notifyctl import` takes them."""
+    with open(path, "w") as out:
+        out.write(FIELDS)
+        for letter, count in accounts(users).items():
+            rows = "".join(_rows(letter))
+            for start in range(0, count, 1000):
+                out.write("".join(
+                    rows.replace("~", f"{letter}{number}")
+                    for number in range(start, min(start + 1000, count))))
+
+
+def settings(url, socket, folder, more=""):
+    """The text of a settings file."""
+    return f"""\
+[database]
+url = {url}
+[milter]
+socket = {socket}
+user = {USER}
+account_domain = {ACCOUNTS}
+stats_file = {folder}/notify-milter.prom
+[telegram]
+domain = {MIRROR}
+stats_file = {folder}/notify-telegram.prom
+{more}[mail]
+from = notify@relay.example
+"""
+
+
+def _recipe():
+    """What a roster depends on besides its size."""
+    with open(os.path.join(ROOT, "policy", "sql.c")) as file:
+        schema = file.read().partition("sql_statements")[0]
+    return hashlib.sha256(
+        repr((EIGHT, LARGE, LARGE_FROM, CATEGORY, schema)).encode()).hexdigest()
+
+
+def _run(command):
+    """(seconds, MB at most) that COMMAND takes; it must end well."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}")
+    return time.monotonic() - began, usage.ru_maxrss / 1024
+
+
+def configure(folder):
+    """Settings for notifyctl, for the roster in FOLDER as it is called now."""
+    path = os.path.join(folder, "notify-milter.conf")
+    with open(path, "w") as out:
+        out.write(settings(f"{folder}/roster.db", f"unix:{folder}/socket",
+                           folder))
+    return path
+
+
+def _make(folder, users):
+    """Make the roster in FOLDER; what it took."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    if shutil.disk_usage(folder).free < users * ROOM:
+        raise RuntimeError(f"a roster of {users:,} users needs "
+                           f"{users * ROOM / 1e9:.0f} GB in {KEPT}")
+    shutil.chown(folder, USER, pwd.getpwnam(USER).pw_gid)
+    rows = os.path.join(folder, "rows.csv")
+    write(rows, users)
+    conf = configure(folder)
+    _run([program("notifyctl"), "-c", conf, "init"])
+    seconds, memory = _run([program("notifyctl"), "-c", conf, "import", rows])
+    os.unlink(rows)
+    database = os.path.join(folder, "roster.db")
+    return {"recipe": _recipe(), "users": users, "import_s": seconds,
+            "import_mb": memory, "when": time.strftime("%Y-%m-%d"),
+            "file_mb": os.path.getsize(database) / 2 ** 20}
+
+
+def have(rosters, users, fresh=False):
+    """The folder of the roster of USERS in the folder ROSTERS, and what making
+    it took: in this run, or when it was made. FRESH: make it in this run."""
+    folder = os.path.join(rosters, str(users))
+    stamp = os.path.join(folder, "stamp.json")
+    try:
+        with open(stamp) as file:
+            made = json.load(file)
+    except (OSError, ValueError):
+        made = {}
+    if fresh or made.get("recipe") != _recipe():
+        say(f"a roster of {users:,} users")
+        made = _make(folder, users)
+        with open(stamp, "w") as out:
+            json.dump(made, out)
+    configure(folder)
+    return folder, made
