@@ -24,6 +24,7 @@ struct db {
 	dev_t dev; /* of the file that was opened */
 	ino_t ino;
 	struct db_stmt *stmts;
+	struct db_stmt *begin, *end; /* of a transaction that reads */
 	bool creating;
 	bool doubt;	/* whether the last change was made cannot be told */
 	int code;	/* extended result code of the last error */
@@ -43,6 +44,7 @@ static int identify(struct db *);
 static int configure(struct db *, enum db_mode, int);
 static int opened(struct db *, enum db_mode, int);
 static int withdraw(struct db *);
+static int run(struct db *, struct db_stmt **, const char *);
 static int directory_errno(const struct db *);
 static int cannot_open(const struct db *, struct failure *);
 static int time_is_over(void *);
@@ -261,10 +263,27 @@ db_reset(struct db_stmt *stmt)
 	stmt->bind_code = SQLITE_OK;
 }
 
+/* A statement without rows that is run for each message: prepared once. */
+static int
+run(struct db *db, struct db_stmt **stmt, const char *sql)
+{
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	db_reset(*stmt);
+	return (rc);
+}
+
 int
 db_begin(struct db *db, enum db_mode mode)
 {
-	return (db_exec(db, mode == DB_READ ? "BEGIN" : "BEGIN IMMEDIATE"));
+	if (mode == DB_READ)
+		return (run(db, &db->begin, "BEGIN"));
+	return (db_exec(db, "BEGIN IMMEDIATE"));
 }
 
 /*
@@ -312,7 +331,7 @@ db_rollback(struct db *db)
 {
 	/* Some errors have ended the transaction already. */
 	if (!sqlite3_get_autocommit(db->handle))
-		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+		(void)run(db, &db->end, "ROLLBACK");
 }
 
 int

@@ -1,9 +1,9 @@
 /*
  * facts - what the roster says about one message
  *
- * All lookups of a message are made here, in one transaction, so that they see
- * one state of the roster; decide.c then needs nothing else. A lookup that
- * fails ends the gathering: half the facts are no facts.
+ * The roster is asked once for a message (store_lookup.h), so that one state of
+ * it answers; decide.c then needs nothing else. A lookup that fails ends the
+ * gathering: half the facts are no facts.
  *
  * Threads: one struct store per thread. Strings are cut from the arena.
  */

@@ -107,6 +107,36 @@ const char *const sql_upgrades[] = {NULL};
 #define USER_TABLES                                                            \
 	" FROM user u JOIN account a ON a.id = u.account"                      \
 	" LEFT JOIN link l ON l.user = u.id "
+
+/*
+ * What a message is decided by (store_lookup.c). ?1 is the key of its category;
+ * sets of keys are JSON objects. A CROSS JOIN is a JOIN whose order SQLite
+ * keeps: from the keys by indexes to the rows, however many there are.
+ */
+#define LOOKUP_COLUMNS(subscribed)                                             \
+	"u.id, u.account, a.name, u.address, u.key, u.role, " subscribed       \
+	", l.id, l.chat"
+#define LOOKUP_LINK " LEFT JOIN link l ON l.user = u.id"
+#define LOOKUP_CATEGORY "(SELECT category FROM category_key WHERE key = ?1)"
+#define LOOKUP_SUBSCRIBED                                                      \
+	"EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"     \
+	" AND s.category = " LOOKUP_CATEGORY " AND s.user = u.id)"
+#define LOOKUP_ENTITLED(of)                                                          \
+	"SELECT " LOOKUP_COLUMNS(                                                    \
+	    "1") " FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of        \
+		 " AND u.account = a.id"                                             \
+		 " AND u.role = 'owner' UNION ALL "                                  \
+		 "SELECT " LOOKUP_COLUMNS(                                           \
+		     "1") " FROM account a"                                          \
+			  " CROSS JOIN subscription s CROSS JOIN user u" LOOKUP_LINK \
+			  " WHERE " of                                               \
+			  " AND s.account = a.id AND s.category = " LOOKUP_CATEGORY  \
+			  " AND u.id = s.user"
+#define LOOKUP_OF                                                              \
+	"SELECT n.id FROM json_each(?2) j CROSS JOIN account n"                \
+	" WHERE n.key = j.key UNION "                                          \
+	"SELECT m.account FROM json_each(?3) j CROSS JOIN user m"              \
+	" WHERE m.key = j.key"
 #define CATEGORY_COLUMNS "c.id, c.slug, c.title, c.subscriber, c.telegram"
 #define ACCOUNT_COLUMNS                                                        \
 	"a.id, a.name, a.title, coalesce((SELECT u.address FROM user u"        \
@@ -133,17 +163,17 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
-    [SQL_MEMBERSHIPS] = "SELECT " USER_COLUMNS USER_TABLES
-			"WHERE u.key = ?1 ORDER BY u.account",
-    [SQL_RECIPIENTS] =
-	"SELECT " USER_COLUMNS USER_TABLES
-	"WHERE u.account = ?1 AND u.role = 'owner' UNION ALL "
-	"SELECT u.id, u.account, a.name, u.address, u.key, u.role, 1,"
-	" coalesce(l.id, 0), coalesce(l.chat, 0)"
-	" FROM subscription s JOIN user u ON u.id = s.user"
-	" JOIN account a ON a.id = u.account"
-	" LEFT JOIN link l ON l.user = u.id"
-	" WHERE s.account = ?1 AND s.category = ?2",
+    [SQL_LOOKUP_ACCOUNT] = "SELECT id, name FROM account WHERE key = ?1",
+    [SQL_LOOKUP_USERS] = "SELECT " LOOKUP_COLUMNS(
+	LOOKUP_SUBSCRIBED) " FROM json_each(?2) j CROSS JOIN user u"
+			   " CROSS JOIN account a" LOOKUP_LINK
+			   " WHERE u.key = j.key AND a.id = u.account",
+    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.key = ?2"),
+    [SQL_LOOKUP_ENTITLED_OF] = LOOKUP_ENTITLED("a.id IN (" LOOKUP_OF ")"),
+    [SQL_LOOKUP_EVERYBODY_OF] = "SELECT " LOOKUP_COLUMNS(
+	LOOKUP_SUBSCRIBED) " FROM account a CROSS JOIN user u" LOOKUP_LINK
+			   " WHERE a.id IN (" LOOKUP_OF ") AND u.account = a.id"
+			   " ORDER BY u.account, u.role <> 'owner', u.key",
     [SQL_USERS] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 ORDER BY u.role <> 'owner', u.key",
     [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES

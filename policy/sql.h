@@ -1,7 +1,7 @@
 /*
  * sql - the schema and every statement
  *
- * For store.c and store_link.c alone. Parameters are ?1, ?2 ... in the order
+ * For store.c and its store_*.c alone. Parameters are ?1, ?2 ... in the order
  * in which those bind them.
  */
 #ifndef SQL_H
@@ -19,8 +19,11 @@ enum sql {
 	SQL_ACCOUNTS,
 	SQL_ACCOUNT_ADD,
 	SQL_ACCOUNT_REMOVE,
-	SQL_MEMBERSHIPS,
-	SQL_RECIPIENTS,
+	SQL_LOOKUP_ACCOUNT,
+	SQL_LOOKUP_USERS,
+	SQL_LOOKUP_ENTITLED,
+	SQL_LOOKUP_ENTITLED_OF,
+	SQL_LOOKUP_EVERYBODY_OF,
 	SQL_USERS,
 	SQL_USER,
 	SQL_USER_ADD,

@@ -14,7 +14,6 @@
 #include "store.h"
 #include "store_private.h"
 
-static int read_category(struct db_stmt *, struct category *);
 static int each_category(
     struct store *, struct db_stmt *, store_category_fn *, void *);
 static void read_account(struct db_stmt *, struct store_account *);
@@ -169,16 +168,16 @@ store_end(struct store *s)
 	db_rollback(s->db);
 }
 
-/* Fill ${c}; -1 if the row is not what the schema allows. */
-static int
-read_category(struct db_stmt *stmt, struct category *c)
+int
+store_read_category(struct store *s, struct db_stmt *stmt, struct category *c)
 {
 	const char *slug = db_text(stmt, 1), *title = db_text(stmt, 2);
 
 	c->id = db_int(stmt, 0);
 	if (strlen(slug) >= sizeof(c->slug) ||
 	    strlen(title) >= sizeof(c->title))
-		return (-1);
+		return (failure_set(&s->failure, FAILURE_IO,
+		    "the database has a category that is too long"));
 	strcpy(c->slug, slug);
 	strcpy(c->title, title);
 	c->open = db_int(stmt, 3) != 0;
@@ -196,10 +195,9 @@ store_category(struct store *s, const char *key, struct category *c)
 	if (stmt == NULL)
 		return (store_failed(s));
 	rc = db_step(stmt);
-	if (rc == 1 && read_category(stmt, c) != 0) {
+	if (rc == 1 && store_read_category(s, stmt, c) != 0) {
 		db_reset(stmt);
-		return (failure_set(&s->failure, FAILURE_IO,
-		    "the database has a category that is too long"));
+		return (-1);
 	}
 	return (store_finish(s, stmt, rc));
 }
@@ -214,7 +212,7 @@ each_category(
 	if (stmt == NULL)
 		return (store_failed(s));
 	while ((rc = db_step(stmt)) == 1) {
-		if (read_category(stmt, &c) != 0 || fn(ctx, &c) != 0) {
+		if (store_read_category(s, stmt, &c) != 0 || fn(ctx, &c) != 0) {
 			db_reset(stmt);
 			return (-1);
 		}
@@ -356,22 +354,6 @@ store_each_user(
 		}
 	}
 	return (store_finish(s, stmt, rc));
-}
-
-int
-store_memberships(struct store *s, const char *key, int64_t category,
-    store_user_fn *fn, void *ctx)
-{
-	return (store_each_user(
-	    s, store_bound(s, SQL_MEMBERSHIPS, "ti", key, category), fn, ctx));
-}
-
-int
-store_recipients(struct store *s, int64_t account, int64_t category,
-    store_user_fn *fn, void *ctx)
-{
-	return (store_each_user(s,
-	    store_bound(s, SQL_RECIPIENTS, "ii", account, category), fn, ctx));
 }
 
 int

@@ -134,15 +134,9 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
 /*
  * Users. ${category} is the id of the category that ${subscribed} of the rows
  * is about, 0 for none.
- * store_memberships(): the users, of any account, with the address ${key}.
- * store_recipients(): the owner and the subscribed users of ${account}.
  * store_users(): all users of ${account}, the owner first, then by address.
  * store_user(): one; its strings are copied into ${a}.
  */
-int store_memberships(struct store *, const char *key, int64_t category,
-    store_user_fn *, void *) WARN_UNUSED;
-int store_recipients(struct store *, int64_t account, int64_t category,
-    store_user_fn *, void *) WARN_UNUSED;
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
 int store_user(struct store *, struct arena *, int64_t account, const char *key,

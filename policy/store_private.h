@@ -1,7 +1,7 @@
 /*
- * store_private - what store.c, store_link.c and store_upgrade.c share
+ * store_private - what store.c and its store_*.c share
  *
- * For those and store_health.c alone, and for tests of upgrades.
+ * For those alone, and for tests of upgrades.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -41,6 +41,10 @@ int store_run(struct store *, struct db_stmt *);
 
 /* store_run_for_id(s, stmt, id): one that returns one number, often an id. */
 int store_run_for_id(struct store *, struct db_stmt *, int64_t *);
+
+/* store_read_category(s, stmt, c): the row, in the order of CATEGORY_COLUMNS.
+ */
+int store_read_category(struct store *, struct db_stmt *, struct category *);
 
 /* store_read_user(s, stmt, u): the row, in the order of USER_COLUMNS. */
 int store_read_user(struct store *, struct db_stmt *, struct store_user *);

@@ -48,6 +48,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_damage());
 	srunner_add_suite(runner, test_decide());
 	srunner_add_suite(runner, test_htmltext());
+	srunner_add_suite(runner, test_lookup());
 	srunner_add_suite(runner, test_mailtext());
 	srunner_add_suite(runner, test_plaintext());
 	srunner_add_suite(runner, test_roster());

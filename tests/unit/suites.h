@@ -9,6 +9,7 @@ Suite *test_chattext(void);
 Suite *test_damage(void);
 Suite *test_decide(void);
 Suite *test_htmltext(void);
+Suite *test_lookup(void);
 Suite *test_mailtext(void);
 Suite *test_plaintext(void);
 Suite *test_roster(void);

@@ -1,0 +1,215 @@
+/*
+ * store_lookup - what the roster says about one message, asked at once
+ *
+ * A question becomes a list of statements whose parameters are texts; only then
+ * is the first of them asked. Keys of which there may be many are one
+ * parameter, the keys of a JSON object, so that ten thousand recipients are one
+ * statement.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "arena.h"
+#include "store_lookup.h"
+#include "store_private.h"
+
+#define PARAMETERS 3
+
+/* A statement to be asked. */
+struct ask {
+	enum sql which;
+	size_t i; /* of the key, where there is a statement for each */
+	const char *text[PARAMETERS];
+};
+
+/* All of them, and who takes the rows. */
+struct asking {
+	struct store *store;
+	struct arena *arena;
+	const struct store_question *question;
+	const struct store_answer *answer;
+	void *ctx;
+	struct ask *v;
+	size_t n;
+};
+
+static int no_memory(struct asking *);
+static char *put_key(char *, const char *);
+static const char *key_set(struct asking *, const struct store_keys *);
+static void add(struct asking *, enum sql, size_t, const char *, const char *,
+    const char *);
+static int list_people(struct asking *, const char *, const char *);
+static int list(struct asking *);
+static int take_row(struct asking *, const struct ask *, struct db_stmt *);
+static int ask_one(struct asking *, const struct ask *);
+
+static int
+no_memory(struct asking *a)
+{
+	return (failure_set(&a->store->failure, FAILURE_MEMORY, "no memory"));
+}
+
+/* "key":0, as JSON. */
+static char *
+put_key(char *out, const char *key)
+{
+	*out++ = '"';
+	for (; *key != '\0'; key++) {
+		if ((unsigned char)*key < ' ') {
+			out += sprintf(out, "\\u%04x", *key);
+			continue;
+		}
+		if (*key == '"' || *key == '\\')
+			*out++ = '\\';
+		*out++ = *key;
+	}
+	return (stpcpy(out, "\":0,"));
+}
+
+/* The keys as a JSON object, or NULL. */
+static const char *
+key_set(struct asking *a, const struct store_keys *keys)
+{
+	char *set, *out;
+	size_t i, room;
+
+	room = sizeof("{}");
+	for (i = 0; i < keys->n; i++)
+		room +=
+		    strlen("\\u0000") * strlen(keys->v[i]) + strlen("\"\":0,");
+	set = out = arena_alloc(a->arena, room);
+	if (set == NULL) {
+		no_memory(a);
+		return (NULL);
+	}
+	*out++ = '{';
+	for (i = 0; i < keys->n; i++)
+		out = put_key(out, keys->v[i]);
+	if (keys->n > 0)
+		out--;
+	strcpy(out, "}");
+	return (set);
+}
+
+static void
+add(struct asking *a, enum sql which, size_t i, const char *first,
+    const char *second, const char *third)
+{
+	a->v[a->n++] = (struct ask){which, i, {first, second, third}};
+}
+
+/* Those who join. Of one account after the other, unless the accounts are not
+ * known before the database has spoken. */
+static int
+list_people(struct asking *a, const char *category, const char *users)
+{
+	const struct store_question *q = a->question;
+	const char *accounts;
+	size_t i;
+
+	if (q->people == STORE_NOBODY ||
+	    (q->accounts.n == 0 && !q->also_theirs))
+		return (0);
+	if (q->people == STORE_ENTITLED && !q->also_theirs) {
+		for (i = 0; i < q->accounts.n; i++)
+			add(a, SQL_LOOKUP_ENTITLED, i, category,
+			    q->accounts.v[i], NULL);
+		return (0);
+	}
+	accounts = key_set(a, &q->accounts);
+	if (accounts == NULL)
+		return (-1);
+	add(a,
+	    q->people == STORE_ENTITLED ? SQL_LOOKUP_ENTITLED_OF
+					: SQL_LOOKUP_EVERYBODY_OF,
+	    0, category, accounts, q->also_theirs ? users : "{}");
+	return (0);
+}
+
+/* What is to be asked. */
+static int
+list(struct asking *a)
+{
+	const struct store_question *q = a->question;
+	const char *category, *users;
+	size_t i;
+
+	a->v = arena_array(
+	    a->arena, q->categories.n + 2 * q->accounts.n + 2, sizeof(*a->v));
+	users = key_set(a, &q->users);
+	if (a->v == NULL || users == NULL)
+		return (no_memory(a));
+	for (i = 0; i < q->categories.n; i++)
+		add(a, SQL_CATEGORY, i, q->categories.v[i], NULL, NULL);
+	for (i = 0; i < q->accounts.n; i++)
+		add(a, SQL_LOOKUP_ACCOUNT, i, q->accounts.v[i], NULL, NULL);
+	category = q->categories.n > 0 ? q->categories.v[0] : "";
+	if (q->users.n > 0)
+		add(a, SQL_LOOKUP_USERS, 0, category, users, NULL);
+	return (list_people(a, category, users));
+}
+
+static int
+take_row(struct asking *a, const struct ask *ask, struct db_stmt *stmt)
+{
+	struct category category;
+	struct store_user user;
+
+	if (ask->which == SQL_CATEGORY) {
+		if (store_read_category(a->store, stmt, &category) != 0)
+			return (-1);
+		return (a->answer->category(a->ctx, ask->i, &category));
+	}
+	if (ask->which == SQL_LOOKUP_ACCOUNT)
+		return (a->answer->account(
+		    a->ctx, ask->i, db_int(stmt, 0), db_text(stmt, 1)));
+	if (store_read_user(a->store, stmt, &user) != 0)
+		return (-1);
+	if (ask->which == SQL_LOOKUP_USERS)
+		return (a->answer->user(a->ctx, &user));
+	return (a->answer->person(a->ctx, &user));
+}
+
+static int
+ask_one(struct asking *a, const struct ask *ask)
+{
+	static const char *const types[] = {"", "t", "tt", "ttt"};
+	struct db_stmt *stmt;
+	int n, rc;
+
+	for (n = 0; n < PARAMETERS && ask->text[n] != NULL; n++)
+		;
+	stmt = store_bound(a->store, ask->which, types[n], ask->text[0],
+	    ask->text[1], ask->text[2]);
+	if (stmt == NULL)
+		return (store_failed(a->store));
+	while ((rc = db_step(stmt)) == 1) {
+		if (take_row(a, ask, stmt) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(a->store, stmt, rc));
+}
+
+int
+store_lookup(struct store *s, struct arena *arena,
+    const struct store_question *question, const struct store_answer *answer,
+    void *ctx)
+{
+	struct asking a = {.store = s,
+	    .arena = arena,
+	    .question = question,
+	    .answer = answer,
+	    .ctx = ctx};
+	size_t i;
+	int rc;
+
+	if (list(&a) != 0 || store_begin(s, DB_READ) != 0)
+		return (-1);
+	rc = 0;
+	for (i = 0; rc == 0 && i < a.n; i++)
+		rc = ask_one(&a, &a.v[i]);
+	store_end(s);
+	return (rc);
+}

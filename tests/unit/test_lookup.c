@@ -1,0 +1,383 @@
+/*
+ * test_lookup - what the roster answers to the question of a message
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "fixture.h"
+#include "sql.h"
+#include "store_lookup.h"
+#include "suites.h"
+
+#define ANSWER_SIZE 2048
+
+/* A question, and its answer as a line. */
+struct asked {
+	const char *categories[2], *accounts[2], *users[4];
+	enum store_people people;
+	bool also_theirs;
+	const char *want;
+};
+
+static struct fixture f;
+static char got[ANSWER_SIZE];
+
+static void
+setup(void)
+{
+	fixture_open(&f);
+}
+
+static void
+teardown(void)
+{
+	fixture_close(&f);
+}
+
+static void
+sql(const char *text)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
+	    "%s: %s", text, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	size_t len = strlen(got);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(got + len, sizeof(got) - len, fmt, ap);
+	va_end(ap);
+}
+
+static int
+take_category(void *ctx, size_t i, const struct category *c)
+{
+	if (ctx != NULL)
+		sql(ctx);
+	say("category %zu %s, ", i, c->slug);
+	return (0);
+}
+
+static int
+take_account(void *ctx, size_t i, int64_t id, const char *name)
+{
+	(void)ctx;
+	say("account %zu %d %s, ", i, (int)id, name);
+	return (0);
+}
+
+static void
+say_user(const char *what, const struct store_user *u)
+{
+	say("%s %s %s %s%s%s, ", what, u->address, u->account_name,
+	    role_name(u->role), u->subscribed ? " subscribed" : "",
+	    u->link != 0 ? " linked" : "");
+}
+
+static int
+take_user(void *ctx, const struct store_user *u)
+{
+	(void)ctx;
+	say_user("user", u);
+	return (0);
+}
+
+static int
+take_person(void *ctx, const struct store_user *u)
+{
+	(void)ctx;
+	say_user("person", u);
+	return (0);
+}
+
+static int
+refuse(void *ctx, const struct store_user *u)
+{
+	++*(int *)ctx;
+	(void)u;
+	return (-1);
+}
+
+static const struct store_answer answer = {
+    take_category, take_account, take_user, take_person};
+
+static struct store_keys
+keys_of(const char *const *v, size_t max)
+{
+	struct store_keys keys = {
+	    arena_array(f.arena, max, sizeof(*keys.v)), 0};
+
+	for (; keys.n < max && v[keys.n] != NULL; keys.n++)
+		keys.v[keys.n] = v[keys.n];
+	return (keys);
+}
+
+/* ${meanwhile}: changed between the first answer and the others, or NULL. */
+static int
+ask(const struct asked *asked, const char *meanwhile)
+{
+	struct store_question q = {
+	    .categories = keys_of(asked->categories, 2),
+	    .accounts = keys_of(asked->accounts, 2),
+	    .users = keys_of(asked->users, 4),
+	    .people = asked->people,
+	    .also_theirs = asked->also_theirs,
+	};
+
+	got[0] = '\0';
+	return (store_lookup(f.store, f.arena, &q, &answer, (void *)meanwhile));
+}
+
+#define BALANCE "balance-and-payments"
+
+static const struct asked questions[] = {
+    {{NULL}, {NULL}, {NULL}, STORE_NOBODY, false, ""},
+    {{BALANCE, "balance"}, {NULL}, {NULL}, STORE_ENTITLED, false,
+	"category 0 balance-and-payments, "},
+    {{"balance", BALANCE}, {NULL}, {NULL}, STORE_ENTITLED, false,
+	"category 1 balance-and-payments, "},
+    {{BALANCE}, {"gamma", "beta"}, {NULL}, STORE_NOBODY, false,
+	"category 0 balance-and-payments, account 1 2 beta, "},
+    {{BALANCE}, {"acme"}, {NULL}, STORE_ENTITLED, false,
+	"category 0 balance-and-payments, account 0 1 acme, "
+	"person olga@acme.example acme owner subscribed, "
+	"person ann@acme.example acme member subscribed, "
+	"person sue@acme.example acme subscriber subscribed, "},
+    {{"services"}, {"beta", "acme"}, {NULL}, STORE_ENTITLED, false,
+	"category 0 services, account 0 2 beta, account 1 1 acme, "
+	"person otto@beta.example beta owner subscribed, "
+	"person olga@acme.example acme owner subscribed, "},
+    {{BALANCE}, {"beta", "acme"}, {NULL}, STORE_EVERYBODY, false,
+	"category 0 balance-and-payments, account 0 2 beta, account 1 1 acme, "
+	"person olga@acme.example acme owner, "
+	"person adam@acme.example acme user-admin, "
+	"person ann@acme.example acme member subscribed, "
+	"person bill@acme.example acme member, "
+	"person sue@acme.example acme subscriber subscribed, "
+	"person otto@beta.example beta owner, "
+	"person ann@acme.example beta member, "},
+    {{BALANCE}, {NULL}, {"ann@acme.example", "nobody@acme.example"},
+	STORE_ENTITLED, false,
+	"category 0 balance-and-payments, "
+	"user ann@acme.example acme member subscribed, "
+	"user ann@acme.example beta member, "},
+    {{"nonsense"}, {NULL}, {"ann@acme.example"}, STORE_ENTITLED, false,
+	"user ann@acme.example acme member, "
+	"user ann@acme.example beta member, "},
+    {{"services"}, {"beta"}, {"bill@acme.example"}, STORE_ENTITLED, true,
+	"category 0 services, account 0 2 beta, "
+	"user bill@acme.example acme member, "
+	"person olga@acme.example acme owner subscribed, "
+	"person otto@beta.example beta owner subscribed, "},
+    {{"services"}, {NULL}, {"otto@beta.example"}, STORE_EVERYBODY, true,
+	"category 0 services, user otto@beta.example beta owner, "
+	"person otto@beta.example beta owner, "
+	"person ann@acme.example beta member, "},
+    {{"services"}, {"beta"}, {"bill@acme.example"}, STORE_NOBODY, true,
+	"category 0 services, account 0 2 beta, "
+	"user bill@acme.example acme member, "},
+};
+
+START_TEST(a_question_has_its_answer)
+{
+	ck_assert_int_eq(ask(&questions[_i], NULL), 0);
+	ck_assert_str_eq(got, questions[_i].want);
+}
+END_TEST
+
+/* As sets of keys are written for the database. */
+static const char *const strange[] = {"\"@x.example", "\\@x.example",
+    "\\\"\\@x.example", "\001\037@x.example", "\177@x.example",
+    "\\u0041@x.example", "'@x.example", "{}[],:@x.example",
+    "m\303\274ller@x.example", "\360\237\216\211@x.example"};
+#define NSTRANGE (sizeof(strange) / sizeof(strange[0]))
+
+START_TEST(a_strange_key_is_found_as_it_is_and_no_other)
+{
+	struct asked asked = {.categories = {"services"},
+	    .users = {
+		"A@x.example", strange[_i], strange[(_i + 1) % NSTRANGE]}};
+	char want[ANSWER_SIZE];
+	int64_t id;
+
+	fixture_begin(&f);
+	ck_assert_int_eq(store_user_add(f.store, 2, strange[_i], strange[_i],
+			     ROLE_MEMBER, &id),
+	    1);
+	fixture_commit(&f);
+	snprintf(want, sizeof(want),
+	    "category 0 services, user %s beta member, ", strange[_i]);
+	ck_assert_int_eq(ask(&asked, NULL), 0);
+	ck_assert_str_eq(got, want);
+}
+END_TEST
+
+START_TEST(who_has_a_chat_is_linked)
+{
+	struct asked asked = {.categories = {BALANCE},
+	    .accounts = {"acme"},
+	    .users = {"ann@acme.example"},
+	    .people = STORE_ENTITLED};
+
+	sql("INSERT INTO link(user, chat) SELECT id, 7 FROM user"
+	    " WHERE key = 'ann@acme.example' AND account = 1");
+	ck_assert_int_eq(ask(&asked, NULL), 0);
+	ck_assert_ptr_nonnull(
+	    strstr(got, "user ann@acme.example acme member subscribed linked"));
+	ck_assert_ptr_nonnull(
+	    strstr(got, "user ann@acme.example beta member,"));
+	ck_assert_ptr_nonnull(strstr(
+	    got, "person ann@acme.example acme member subscribed linked"));
+	ck_assert_ptr_null(strstr(got, "owner subscribed linked"));
+}
+END_TEST
+
+START_TEST(one_state_of_the_roster_gives_the_whole_answer)
+{
+	struct asked asked = {.categories = {"services"},
+	    .accounts = {"acme"},
+	    .users = {"bill@acme.example"},
+	    .people = STORE_ENTITLED};
+
+	ck_assert_int_eq(ask(&asked,
+			     "DELETE FROM account; DELETE FROM user;"
+			     "DELETE FROM category_key"),
+	    0);
+	ck_assert_str_eq(got,
+	    "category 0 services, account 0 1 acme, "
+	    "user bill@acme.example acme member, "
+	    "person olga@acme.example acme owner subscribed, ");
+	ck_assert_int_eq(ask(&asked, NULL), 0);
+	ck_assert_str_eq(got, "");
+}
+END_TEST
+
+static const struct {
+	const char *break_it;
+	enum failure_kind kind;
+} broken[] = {
+    {"DROP TABLE category_key", FAILURE_IO},
+    {"DROP TABLE category", FAILURE_IO},
+    {"DROP TABLE account", FAILURE_IO},
+    {"DROP TABLE user", FAILURE_IO},
+    {"DROP TABLE subscription", FAILURE_IO},
+    {"DROP TABLE link", FAILURE_IO},
+    {"PRAGMA ignore_check_constraints=ON;"
+     "UPDATE user SET role = 'king' WHERE role = 'owner'",
+	FAILURE_IO},
+    {"PRAGMA user_version = 99", FAILURE_SETTINGS},
+    {"PRAGMA application_id = 7", FAILURE_SETTINGS},
+};
+
+START_TEST(what_cannot_be_answered_is_a_failure)
+{
+	static const struct asked each[] = {
+	    {.categories = {BALANCE},
+		.accounts = {"acme"},
+		.people = STORE_ENTITLED},
+	    {.categories = {BALANCE}, .users = {"olga@acme.example"}},
+	    {.categories = {BALANCE},
+		.users = {"olga@acme.example"},
+		.people = STORE_ENTITLED,
+		.also_theirs = true},
+	    {.categories = {BALANCE},
+		.accounts = {"acme"},
+		.people = STORE_EVERYBODY},
+	};
+	size_t i;
+
+	sql(broken[_i].break_it);
+	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		failure_clear((struct failure *)store_failure(f.store));
+		/* Nobody's role is read by a question about the others. */
+		if (strstr(broken[_i].break_it, "king") != NULL && i == 0)
+			continue;
+		ck_assert_int_eq(ask(&each[i], NULL), -1);
+		ck_assert_int_eq(store_failure(f.store)->kind, broken[_i].kind);
+	}
+}
+END_TEST
+
+START_TEST(who_takes_no_more_ends_it_without_a_failure)
+{
+	static const struct store_answer refusing = {
+	    take_category, take_account, refuse, refuse};
+	const char *users[] = {"ann@acme.example"};
+	struct store_question q = {.users = {users, 1}};
+	int rows = 0;
+
+	ck_assert_int_eq(
+	    store_lookup(f.store, f.arena, &q, &refusing, &rows), -1);
+	ck_assert_int_eq(rows, 1);
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_NONE);
+	/* And the store is as good as before. */
+	ck_assert_int_eq(ask(&questions[4], NULL), 0);
+	ck_assert_str_eq(got, questions[4].want);
+}
+END_TEST
+
+/* What a statement reads from one end to the other: the keys it was given, and
+ * what it has made itself. */
+static bool
+scan_is_harmless(const char *detail)
+{
+	return (strncmp(detail, "SCAN", 4) != 0 ||
+	    strncmp(detail, "SCAN j VIRTUAL TABLE", 20) == 0);
+}
+
+START_TEST(no_lookup_reads_a_whole_table)
+{
+	static const enum sql lookups[] = {SQL_CATEGORY, SQL_LOOKUP_ACCOUNT,
+	    SQL_LOOKUP_USERS, SQL_LOOKUP_ENTITLED, SQL_LOOKUP_ENTITLED_OF,
+	    SQL_LOOKUP_EVERYBODY_OF};
+	char explain[4096];
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+	int rows = 0;
+
+	snprintf(explain, sizeof(explain), "EXPLAIN QUERY PLAN %s",
+	    sql_statements[lookups[_i]]);
+	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	ck_assert_int_eq(
+	    sqlite3_prepare_v2(db, explain, -1, &stmt, NULL), SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *detail = (const char *)sqlite3_column_text(stmt, 3);
+
+		rows++;
+		ck_assert_msg(
+		    scan_is_harmless(detail), "%s: %s", explain, detail);
+	}
+	ck_assert_int_gt(rows, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+}
+END_TEST
+
+Suite *
+test_lookup(void)
+{
+	Suite *s = suite_create("lookup");
+	TCase *t = tcase_create("lookup");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, a_question_has_its_answer, 0,
+	    sizeof(questions) / sizeof(questions[0]));
+	tcase_add_loop_test(
+	    t, a_strange_key_is_found_as_it_is_and_no_other, 0, NSTRANGE);
+	tcase_add_test(t, who_has_a_chat_is_linked);
+	tcase_add_test(t, one_state_of_the_roster_gives_the_whole_answer);
+	tcase_add_loop_test(t, what_cannot_be_answered_is_a_failure, 0,
+	    sizeof(broken) / sizeof(broken[0]));
+	tcase_add_test(t, who_takes_no_more_ends_it_without_a_failure);
+	tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 6);
+	suite_add_tcase(s, t);
+	return (s);
+}
