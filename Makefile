@@ -57,7 +57,7 @@ endif
 
 POLICY = account address arena category counters db_sqlite decide encoded \
 	evaluate facts failure import keyset link membership netlist notice \
-	pool role roster settings sql store store_health store_link \
+	pool role roster settings sql store store_change store_health store_link \
 	store_upgrade tag text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \

@@ -1,7 +1,7 @@
 /*
  * sql - the schema and every statement
  *
- * For store.c and store_link.c alone. Parameters are ?1, ?2 ... in the order
+ * For store.c and the other store_*.c alone. Parameters are ?1, ?2 ... in the order
  * in which those bind them.
  */
 #ifndef SQL_H
@@ -17,11 +17,14 @@ enum sql {
 	SQL_CATEGORY_KEY_ADD,
 	SQL_ACCOUNT,
 	SQL_ACCOUNTS,
+	SQL_ACCOUNTS_FROM,
 	SQL_ACCOUNT_ADD,
 	SQL_ACCOUNT_REMOVE,
 	SQL_MEMBERSHIPS,
 	SQL_RECIPIENTS,
 	SQL_USERS,
+	SQL_MEMBERS,
+	SQL_OWNER,
 	SQL_USER,
 	SQL_USER_ADD,
 	SQL_USER_SET_ROLE,
@@ -31,6 +34,7 @@ enum sql {
 	SQL_UNSUBSCRIBE,
 	SQL_LINK_END,
 	SQL_RECORD,
+	SQL_RECORDS,
 	SQL_CHANGES,
 	SQL_EXPORT,
 	SQL_NOTICE_ADD,
