@@ -56,9 +56,10 @@ LDFLAGS =
 endif
 
 POLICY = account address arena category counters db_sqlite decide encoded \
-	evaluate facts failure import keyset link membership netlist notice \
-	pool role roster settings sql store store_health store_link store_lookup \
-	store_upgrade tag text
+	evaluate facts failure import import_account keyset link membership \
+	netlist notice pool role roster settings sorter sql store \
+	store_change store_health store_link store_lookup store_upgrade tag \
+	tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \

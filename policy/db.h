@@ -97,6 +97,9 @@ int db_share(struct db *) WARN_UNUSED;
 int db_references(struct db *, bool watched) WARN_UNUSED;
 int db_check_references(struct db *, struct failure *) WARN_UNUSED;
 
+/* db_bulk(db): very many changes are to come; memory may be used for them. */
+int db_bulk(struct db *) WARN_UNUSED;
+
 /* db_changes(db): rows that the last statement inserted, changed or deleted. */
 int64_t db_changes(const struct db *);
 

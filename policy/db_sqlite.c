@@ -6,6 +6,7 @@
  * error are copied at once, before another call can change them.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 
 #include "db.h"
 #include "failure.h"
+
+#define RETURNING_ID " RETURNING id"
 
 struct db {
 	sqlite3 *handle;
@@ -37,16 +40,22 @@ struct db_stmt {
 	struct db *db;
 	sqlite3_stmt *handle;
 	int bind_code; /* of the first binding that failed */
+	bool gives_id; /* its text ends with RETURNING */
+	bool gave_id;
 };
+
+static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static int note(struct db *, int);
 static int identify(struct db *);
+static void start(void);
 static int configure(struct db *, enum db_mode, int);
 static int opened(struct db *, enum db_mode, int);
 static int withdraw(struct db *);
 static int run(struct db *, struct db_stmt **, const char *);
 static int directory_errno(const struct db *);
 static int cannot_open(const struct db *, struct failure *);
+static int without_returning(const char *);
 static int time_is_over(void *);
 static int check_pages(struct db *, struct failure *);
 
@@ -130,11 +139,20 @@ opened(struct db *db, enum db_mode mode, int wait)
 	return (db_current(db) ? 0 : note(db, SQLITE_CANTOPEN));
 }
 
+/* Nobody asks how much memory SQLite has in use; to know it, all threads would
+ * share a lock. */
+static void
+start(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct db *
 db_open(const char *url, enum db_mode mode, int wait, struct failure *failure)
 {
 	struct db *db;
 
+	pthread_once(&started, start);
 	db = calloc(1, sizeof(*db));
 	if (db == NULL || (db->path = strdup(url)) == NULL) {
 		failure_set(failure, FAILURE_MEMORY, "no memory");
@@ -175,18 +193,33 @@ db_exec(struct db *db, const char *sql)
 	return (rc == SQLITE_OK ? 0 : note(db, rc));
 }
 
+/* What is to be prepared of ${sql}: for RETURNING, SQLite makes a table each
+ * time, which takes as long as several insertions; it has the id anyway. */
+static int
+without_returning(const char *sql)
+{
+	size_t len = strlen(sql), end = strlen(RETURNING_ID);
+
+	if (len > end && strncmp(sql, "INSERT ", 7) == 0 &&
+	    strcmp(sql + len - end, RETURNING_ID) == 0)
+		len -= end;
+	return ((int)len);
+}
+
 struct db_stmt *
 db_prepare(struct db *db, const char *sql)
 {
 	struct db_stmt *stmt;
-	int rc;
+	int len, rc;
 
 	stmt = calloc(1, sizeof(*stmt));
 	if (stmt == NULL) {
 		note(db, SQLITE_NOMEM);
 		return (NULL);
 	}
-	rc = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+	len = without_returning(sql);
+	stmt->gives_id = sql[len] != '\0';
+	rc = sqlite3_prepare_v3(db->handle, sql, len, SQLITE_PREPARE_PERSISTENT,
 	    &stmt->handle, NULL);
 	if (rc != SQLITE_OK) {
 		note(db, rc);
@@ -226,17 +259,22 @@ db_step(struct db_stmt *stmt)
 
 	if (stmt->bind_code != SQLITE_OK)
 		return (note(stmt->db, stmt->bind_code));
+	if (stmt->gave_id)
+		return (0);
 	rc = sqlite3_step(stmt->handle);
 	if (rc == SQLITE_ROW)
 		return (1);
+	stmt->gave_id = rc == SQLITE_DONE && stmt->gives_id;
 	if (rc == SQLITE_DONE)
-		return (0);
+		return (stmt->gives_id);
 	return (note(stmt->db, rc));
 }
 
 int64_t
 db_int(struct db_stmt *stmt, int column)
 {
+	if (stmt->gave_id)
+		return (sqlite3_last_insert_rowid(stmt->db->handle));
 	return (sqlite3_column_int64(stmt->handle, column));
 }
 
@@ -261,6 +299,7 @@ db_reset(struct db_stmt *stmt)
 	sqlite3_reset(stmt->handle);
 	sqlite3_clear_bindings(stmt->handle);
 	stmt->bind_code = SQLITE_OK;
+	stmt->gave_id = false;
 }
 
 /* A statement without rows that is run for each message: prepared once. */
@@ -345,6 +384,13 @@ db_references(struct db *db, bool watched)
 {
 	return (db_exec(db,
 	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
+}
+
+int
+db_bulk(struct db *db)
+{
+	/* Addresses come in any order, and so do the pages of their index. */
+	return (db_exec(db, "PRAGMA cache_size=-131072"));
 }
 
 int64_t

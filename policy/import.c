@@ -1,95 +1,62 @@
 /*
  * import - bring the roster into line with a list of rows
+ *
+ * A row that is checked is kept as a record that sorts: the key of its account,
+ * its rank, the key of its address and its number, then what else there is in
+ * it. Where rows of another account begin, a record more has how that is
+ * spelled. So the rows of an account lie together in the end, its owner first
+ * and the others in the order in which the roster gives its users; the two are
+ * gone through side by side.
  */
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "account.h"
 #include "address.h"
 #include "arena.h"
 #include "category.h"
 #include "failure.h"
-#include "import.h"
-#include "keyset.h"
+#include "import_private.h"
 #include "roster.h"
-#include "settings.h"
-#include "store.h"
+#include "sorter.h"
 #include "text.h"
 
-struct row {
-	size_t number;
-	const char *account; /* as written */
-	const char *account_key;
-	struct address address;
-	enum role role;
-	const struct category **categories;
-	size_t ncategories;
+/* Rows are sorted in so much memory, more of them by way of a file. */
+#define SORTER_MEMORY ((size_t)32 << 20)
+#define ARENA_MAX ((size_t)256 << 20)
+/* Accounts of the roster that are looked at together. */
+#define PAGE 256
+#define WATCH_EVERY 4096
+
+/* A record being read. */
+struct record {
+	const char *at;
 };
 
-struct import {
-	struct changes *changes;
-	const char *name;
-	struct row *rows;
-	size_t n, cap;
-	struct keyset categories; /* that were looked up, by spelling */
-	struct keyset accounts;	  /* of the rows, by key */
-};
+static void watch(struct import *, size_t, size_t);
+static int find_category(struct import *, size_t, const char *, uint32_t *);
+static int read_categories(struct import *, size_t, const char *,
+    const struct address *, enum role, uint32_t **, size_t *);
+static char *put_text(char *, const char *);
+static char *put_number(char *, uint64_t);
+static int add_head(struct import *, size_t, const char *, const char *);
+static int add_record(struct import *, size_t, const char *,
+    const struct address *, enum role, const uint32_t *, size_t);
+static int check_row(struct import *, size_t, const char *, const char *,
+    const char *, const char *);
+static const char *get_text(struct record *);
+static uint64_t get_number(struct record *);
+static int get_categories(struct import *, struct record *);
+static int take_account(void *, const struct store_account *);
+static int next_page(struct import *, const char *);
+static int remove_account(struct import *, const struct store_account *);
+static int remove_rest(struct import *);
+static int apply_all(struct import *);
 
-/* The rows of one account, and what the roster has of it. */
-struct group {
-	struct import *import;
-	struct row *rows;
-	size_t n;
-	const struct row *owner; /* its row, or NULL */
-	struct keyset by_key;	 /* the rows, by address */
-	struct store_account account;
-	bool exists;
-	struct store_user *users;
-	size_t nusers, users_cap;
-	struct keyset users_by_key;
-};
-
-/* The names of accounts that are to go. */
-struct leftovers {
-	struct import *import;
-	const char **v;
-	size_t n, cap;
-};
-
-/* The categories that a user is subscribed to. */
-struct held {
-	struct arena *arena;
-	struct category *v;
-	size_t n, cap;
-};
-
-static int bad_row(struct import *, size_t, const char *, ...)
-    PRINTF_LIKE(3, 4);
-static int no_memory(struct import *);
-static int find_category(
-    struct import *, size_t, const char *, const struct category **);
-static int read_categories(struct import *, struct row *, const char *);
-static int compare_rows(const void *, const void *);
-static int take_user(void *, const struct store_user *);
-static int load(struct group *);
-static int check(struct group *);
-static int make_account(struct group *);
-static int make_owner(struct group *);
-static int add_user(struct group *, const struct row *, enum role);
-static int set_user(struct group *, const struct row *, bool);
-static int take_held(void *, const struct category *);
-static int set_subscriptions(
-    struct group *, const struct row *, struct store_user *, bool);
-static int remove_others(struct group *);
-static int apply_group(struct import *, struct row *, size_t, bool);
-static int take_leftover(void *, const struct store_account *);
-static int remove_accounts(struct import *);
-
-/* Name the list and the row before what is wrong. */
-static int
-bad_row(struct import *im, size_t number, const char *fmt, ...)
+int
+import_bad_row(struct import *im, size_t number, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
@@ -105,8 +72,8 @@ bad_row(struct import *im, size_t number, const char *fmt, ...)
 	return (-1);
 }
 
-static int
-no_memory(struct import *im)
+int
+import_no_memory(struct import *im)
 {
 	return (failure_set(im->changes->failure, FAILURE_MEMORY, "no memory"));
 }
@@ -116,13 +83,51 @@ import_new(struct changes *c, const char *name)
 {
 	struct import *im;
 
-	im = arena_alloc(c->arena, sizeof(*im));
-	if (im == NULL)
+	im = calloc(1, sizeof(*im));
+	if (im != NULL) {
+		im->changes = c;
+		im->name = name;
+		im->kept = im->spellings.arena = arena_new(ARENA_MAX);
+		im->line = arena_new(ARENA_MAX);
+		im->page = arena_new(ARENA_MAX);
+		im->accounts.arena = arena_new(ARENA_MAX);
+		im->sorter = sorter_new(SORTER_MEMORY, c->failure);
+	}
+	if (im == NULL || im->kept == NULL || im->line == NULL ||
+	    im->page == NULL || im->accounts.arena == NULL ||
+	    im->sorter == NULL) {
+		failure_set(c->failure, FAILURE_MEMORY, "no memory");
+		import_free(im);
 		return (NULL);
-	im->changes = c;
-	im->name = name;
-	im->categories.arena = im->accounts.arena = c->arena;
+	}
 	return (im);
+}
+
+void
+import_free(struct import *im)
+{
+	if (im == NULL)
+		return;
+	sorter_free(im->sorter);
+	arena_free(im->accounts.arena);
+	arena_free(im->page);
+	arena_free(im->line);
+	arena_free(im->kept);
+	free(im);
+}
+
+void
+import_watch(struct import *im, import_watch_fn *fn, void *ctx)
+{
+	im->watch = fn;
+	im->watch_ctx = ctx;
+}
+
+static void
+watch(struct import *im, size_t done, size_t total)
+{
+	if (im->watch != NULL && done % WATCH_EVERY == 0)
+		im->watch(im->watch_ctx, done, total);
 }
 
 size_t
@@ -131,459 +136,366 @@ import_rows(const struct import *im)
 	return (im->n);
 }
 
-/* The category spelled ${text}; each spelling is looked up once. */
+/* The number of the category spelled ${text}; each spelling is looked up
+ * once. */
 static int
-find_category(struct import *im, size_t number, const char *text,
-    const struct category **found)
+find_category(
+    struct import *im, size_t number, const char *text, uint32_t *found)
 {
 	struct changes *c = im->changes;
 	struct category *category;
 	const void *known;
 	char *spelling;
 
-	if (keyset_find(&im->categories, text, &known) == 1) {
-		*found = known;
+	if (keyset_find(&im->spellings, text, &known) == 1) {
+		*found = (uint32_t)(uintptr_t)known;
 		return (0);
 	}
-	category = arena_alloc(c->arena, sizeof(*category));
-	spelling = arena_strdup(c->arena, text);
-	if (category == NULL || spelling == NULL)
-		return (no_memory(im));
+	im->categories = arena_grow(im->kept, im->categories, im->ncategories,
+	    &im->categories_cap, sizeof(*im->categories));
+	category = arena_alloc(im->kept, sizeof(*category));
+	spelling = arena_strdup(im->kept, text);
+	if (im->categories == NULL || category == NULL || spelling == NULL)
+		return (import_no_memory(im));
 	if (roster_category(c, text, category) != 0) {
 		if (c->failure->kind != FAILURE_UNKNOWN)
 			return (-1);
-		return (bad_row(im, number, "%s", failure_text(c->failure)));
+		return (
+		    import_bad_row(im, number, "%s", failure_text(c->failure)));
 	}
-	if (keyset_add(&im->categories, spelling, category) != 1)
-		return (no_memory(im));
-	*found = category;
+	*found = (uint32_t)im->ncategories;
+	if (keyset_add(&im->spellings, spelling, (void *)(uintptr_t)*found) !=
+	    1)
+		return (import_no_memory(im));
+	im->categories[im->ncategories++] = category;
 	return (0);
 }
 
 /* "a;b;c" */
 static int
-read_categories(struct import *im, struct row *row, const char *list)
+read_categories(struct import *im, size_t number, const char *list,
+    const struct address *address, enum role role, uint32_t **v, size_t *n)
 {
-	struct changes *c = im->changes;
-	const struct category *category = NULL;
+	const struct category *category;
 	char *copy, *word, *rest;
-	size_t cap, i;
+	size_t cap = 0, i;
+	uint32_t found = 0;
 
-	copy = arena_strdup(c->arena, list);
+	*v = NULL;
+	*n = 0;
+	copy = arena_strdup(im->line, list);
 	if (copy == NULL)
-		return (no_memory(im));
-	cap = 0;
+		return (import_no_memory(im));
 	for (word = strtok_r(copy, ";", &rest); word != NULL;
 	     word = strtok_r(NULL, ";", &rest)) {
 		word += strspn(word, " \t");
 		if (*word == '\0')
 			continue;
-		if (find_category(im, row->number, word, &category) != 0)
+		if (find_category(im, number, word, &found) != 0)
 			return (-1);
-		if (!role_may_receive(row->role, category->open))
-			return (bad_row(im, row->number,
+		category = im->categories[found];
+		if (!role_may_receive(role, category->open))
+			return (import_bad_row(im, number,
 			    "%s is a subscriber, and %s is not open to "
 			    "subscribers; expected another role or category",
-			    row->address.wire, category->slug));
-		for (i = 0; i < row->ncategories; i++) {
-			if (row->categories[i]->id == category->id)
+			    address->wire, category->slug));
+		for (i = 0; i < *n; i++) {
+			if (im->categories[(*v)[i]]->id == category->id)
 				break;
 		}
-		if (i < row->ncategories)
+		if (i < *n)
 			continue;
-		row->categories = arena_grow(c->arena, row->categories,
-		    row->ncategories, &cap, sizeof(*row->categories));
-		if (row->categories == NULL)
-			return (no_memory(im));
-		row->categories[row->ncategories++] = category;
+		*v = arena_grow(im->line, *v, *n, &cap, sizeof(**v));
+		if (*v == NULL)
+			return (import_no_memory(im));
+		(*v)[(*n)++] = found;
 	}
 	return (0);
+}
+
+static char *
+put_text(char *out, const char *text)
+{
+	return (stpcpy(out, text) + 1);
+}
+
+/* The most significant octet first: so it sorts. */
+static char *
+put_number(char *out, uint64_t number)
+{
+	number = htobe64(number);
+	return (mempcpy(out, &number, sizeof(number)));
+}
+
+/* Rows of another account than before begin. */
+static int
+add_head(struct import *im, size_t number, const char *key, const char *account)
+{
+	char record[2 * ACCOUNT_KEY_SIZE + 1 + sizeof(uint64_t)];
+	char *out = record;
+
+	if (strcmp(im->account_key, key) == 0)
+		return (0);
+	strcpy(im->account_key, key);
+	out = put_text(out, key);
+	*out++ = IMPORT_HEAD;
+	out = put_number(out, number);
+	out = put_text(out, account);
+	return (sorter_add(im->sorter, record, (size_t)(out - record)));
+}
+
+static int
+add_record(struct import *im, size_t number, const char *key,
+    const struct address *address, enum role role, const uint32_t *categories,
+    size_t n)
+{
+	char *record, *out;
+
+	out = record = arena_alloc(im->line,
+	    strlen(key) + strlen(address->key) + strlen(address->wire) + 5 +
+		(n + 2) * sizeof(uint64_t));
+	if (record == NULL)
+		return (import_no_memory(im));
+	out = put_text(out, key);
+	*out++ = role == ROLE_OWNER ? IMPORT_OWNER : IMPORT_OTHER;
+	out = put_text(out, address->key);
+	out = put_number(out, number);
+	*out++ = (char)role;
+	out = put_text(out, address->wire);
+	out = put_number(out, n);
+	out = mempcpy(out, categories, n * sizeof(*categories));
+	return (sorter_add(im->sorter, record, (size_t)(out - record)));
+}
+
+static int
+check_row(struct import *im, size_t number, const char *account,
+    const char *text, const char *role_text, const char *list)
+{
+	struct changes *c = im->changes;
+	struct address address;
+	char key[ACCOUNT_KEY_SIZE];
+	uint32_t *categories;
+	enum role role;
+	size_t n;
+
+	if (account_key(account, key) != 1)
+		return (import_bad_row(im, number,
+		    "\"%s\" cannot be the name of an account; "
+		    "expected " ACCOUNT_SYNTAX,
+		    text_short(im->line, account)));
+	if (roster_address(c, text, &address) != 0 ||
+	    roster_role(c, role_text, &role) != 0) {
+		if (c->failure->kind != FAILURE_DATA)
+			return (-1);
+		return (
+		    import_bad_row(im, number, "%s", failure_text(c->failure)));
+	}
+	if (read_categories(
+		im, number, list, &address, role, &categories, &n) != 0 ||
+	    add_head(im, number, key, account) != 0)
+		return (-1);
+	return (add_record(im, number, key, &address, role, categories, n));
 }
 
 int
 import_row(struct import *im, size_t number, const char *account,
     const char *address, const char *role, const char *categories)
 {
-	struct changes *c = im->changes;
-	struct row *row;
-	char key[ACCOUNT_KEY_SIZE];
+	struct arena *before = im->changes->arena;
+	int rc;
 
-	im->rows =
-	    arena_grow(c->arena, im->rows, im->n, &im->cap, sizeof(*im->rows));
-	if (im->rows == NULL)
-		return (no_memory(im));
-	row = &im->rows[im->n];
-	memset(row, 0, sizeof(*row));
-	row->number = number;
-	if (account_key(account, key) != 1)
-		return (bad_row(im, number,
-		    "\"%s\" cannot be the name of an account; "
-		    "expected " ACCOUNT_SYNTAX,
-		    text_short(c->arena, account)));
-	row->account = arena_strdup(c->arena, account);
-	row->account_key = arena_strdup(c->arena, key);
-	if (row->account == NULL || row->account_key == NULL)
-		return (no_memory(im));
-	if (roster_address(c, address, &row->address) != 0 ||
-	    roster_role(c, role, &row->role) != 0) {
-		if (c->failure->kind != FAILURE_DATA)
-			return (-1);
-		return (bad_row(im, number, "%s", failure_text(c->failure)));
+	arena_reset(im->line);
+	im->changes->arena = im->line;
+	rc = check_row(im, number, account, address, role, categories);
+	im->changes->arena = before;
+	if (rc == 0)
+		watch(im, ++im->n, 0);
+	return (rc);
+}
+
+static const char *
+get_text(struct record *r)
+{
+	const char *text = r->at;
+
+	r->at += strlen(text) + 1;
+	return (text);
+}
+
+static uint64_t
+get_number(struct record *r)
+{
+	uint64_t number;
+
+	memcpy(&number, r->at, sizeof(number));
+	r->at += sizeof(number);
+	return (be64toh(number));
+}
+
+static int
+get_categories(struct import *im, struct record *r)
+{
+	struct import_line *line = &im->next;
+	uint32_t which;
+	size_t i;
+
+	line->ncategories = get_number(r);
+	for (i = 0; i < line->ncategories; i++) {
+		im->listed = arena_grow(im->kept, im->listed, i,
+		    &im->listed_cap, sizeof(*im->listed));
+		if (im->listed == NULL)
+			return (import_no_memory(im));
+		memcpy(&which, r->at, sizeof(which));
+		r->at += sizeof(which);
+		im->listed[i] = im->categories[which];
 	}
-	if (read_categories(im, row, categories) != 0)
+	line->categories = im->listed;
+	return (0);
+}
+
+int
+import_next(struct import *im)
+{
+	struct import_line *line = &im->next;
+	struct record r;
+	const void *found;
+	size_t len;
+	int rc;
+
+	rc = sorter_next(im->sorter, &found, &len);
+	im->more = rc == 1;
+	if (rc != 1)
+		return (rc);
+	memset(line, 0, sizeof(*line));
+	r.at = found;
+	line->account_key = get_text(&r);
+	line->rank = (enum import_rank)(*r.at++);
+	if (line->rank == IMPORT_HEAD) {
+		line->number = get_number(&r);
+		line->account = get_text(&r);
+		return (0);
+	}
+	watch(im, im->done++, im->n);
+	line->key = get_text(&r);
+	line->number = get_number(&r);
+	line->role = (enum role)(*r.at++);
+	line->wire = get_text(&r);
+	return (get_categories(im, &r));
+}
+
+static int
+take_account(void *ctx, const struct store_account *account)
+{
+	struct import_accounts *page = ctx;
+	struct store_account *copy = &page->v[page->n];
+	char *key;
+
+	key = arena_alloc(page->arena, ACCOUNT_KEY_SIZE);
+	*copy = *account;
+	copy->name = arena_strdup(page->arena, account->name);
+	copy->title = arena_strdup(page->arena, account->title);
+	copy->owner = "";
+	if (key == NULL || copy->name == NULL || copy->title == NULL)
 		return (-1);
-	if (keyset_add(&im->accounts, row->account_key, NULL) == -1)
-		return (no_memory(im));
-	im->n++;
+	page->seen++;
+	/* One that has no key cannot be asked for. */
+	if (account_key(account->name, key) == 1)
+		page->keys[page->n++] = key;
+	return (0);
+}
+
+/* The accounts of the roster from ${key} on. */
+static int
+next_page(struct import *im, const char *key)
+{
+	struct import_accounts *page = &im->accounts;
+
+	arena_reset(page->arena);
+	page->n = page->next = page->seen = 0;
+	page->v = arena_array(page->arena, PAGE, sizeof(*page->v));
+	page->keys = arena_array(page->arena, PAGE, sizeof(*page->keys));
+	if (page->v == NULL || page->keys == NULL)
+		return (import_no_memory(im));
+	if (store_accounts_from(
+		im->changes->store, key, PAGE, take_account, page) == -1)
+		return (membership_store_failed(im->changes));
+	page->last = page->seen < PAGE;
 	return (0);
 }
 
 static int
-compare_rows(const void *a, const void *b)
+remove_account(struct import *im, const struct store_account *account)
 {
-	const struct row *x = a, *y = b;
+	arena_reset(im->line);
+	return (roster_account_remove(im->changes, account->name));
+}
+
+int
+import_find(struct import *im, const char *key, struct store_account *account)
+{
+	struct import_accounts *page = &im->accounts;
+	const struct store_account *found;
 	int order;
 
-	order = strcmp(x->account_key, y->account_key);
-	if (order != 0)
-		return (order);
-	return (x->number < y->number ? -1 : x->number > y->number);
-}
-
-static int
-take_user(void *ctx, const struct store_user *u)
-{
-	struct group *g = ctx;
-	struct arena *a = g->import->changes->arena;
-	struct store_user *copy;
-
-	g->users = arena_grow(
-	    a, g->users, g->nusers, &g->users_cap, sizeof(*g->users));
-	if (g->users == NULL)
-		return (-1);
-	copy = &g->users[g->nusers];
-	*copy = *u;
-	copy->account_name = g->account.name;
-	copy->address = arena_strdup(a, u->address);
-	copy->key = arena_strdup(a, u->key);
-	if (copy->address == NULL || copy->key == NULL)
-		return (-1);
-	g->nusers++;
-	return (0);
-}
-
-/* What the roster has of the account. */
-static int
-load(struct group *g)
-{
-	struct changes *c = g->import->changes;
-	size_t i;
-	int found;
-
-	found = store_account(
-	    c->store, c->arena, g->rows[0].account_key, &g->account);
-	if (found == -1)
-		return (membership_store_failed(c));
-	g->exists = found == 1;
-	if (!g->exists) {
-		g->account.name = g->rows[0].account;
-		g->account.title = g->account.owner = "";
-		return (0);
-	}
-	if (store_users(c->store, g->account.id, 0, take_user, g) == -1)
-		return (membership_store_failed(c));
-	for (i = 0; i < g->nusers; i++) {
-		if (keyset_add(
-			&g->users_by_key, g->users[i].key, &g->users[i]) == -1)
-			return (no_memory(g->import));
-	}
-	return (0);
-}
-
-/* One row a user, at most one owner, and at least one in the end. */
-static int
-check(struct group *g)
-{
-	struct import *im = g->import;
-	const struct row *row, *other;
-	const void *seen;
-	size_t i;
-
-	for (i = 0; i < g->n; i++) {
-		row = &g->rows[i];
-		if (keyset_find(&g->by_key, row->address.key, &seen) == 1) {
-			other = seen;
-			return (bad_row(im, row->number,
-			    "%s is in account %s twice, first in row %zu; "
-			    "expected one row for each user",
-			    row->address.wire, row->account, other->number));
+	for (;;) {
+		while (page->next < page->n) {
+			order = strcmp(page->keys[page->next], key);
+			if (order > 0)
+				return (0);
+			found = &page->v[page->next];
+			strcpy(page->passed, page->keys[page->next++]);
+			if (order == 0) {
+				*account = *found;
+				return (1);
+			}
+			if (im->sync && remove_account(im, found) != 0)
+				return (-1);
 		}
-		if (keyset_add(&g->by_key, row->address.key, row) == -1)
-			return (no_memory(im));
-		if (row->role != ROLE_OWNER)
-			continue;
-		if (g->owner != NULL)
-			return (bad_row(im, row->number,
-			    "account %s has two owners, the first in row %zu; "
-			    "expected exactly one",
-			    row->account, g->owner->number));
-		g->owner = row;
+		if (page->last)
+			return (0);
+		if (next_page(im, im->sync ? page->passed : key) != 0)
+			return (-1);
+		if (page->n > 0 && strcmp(page->keys[0], page->passed) == 0)
+			page->next = 1;
 	}
-	if (g->owner != NULL)
-		return (0);
-	if (!g->exists)
-		return (bad_row(im, g->rows[0].number,
-		    "the new account %s has no owner; expected one row with "
-		    "the role owner",
-		    g->rows[0].account));
-	if (g->nusers > 0 &&
-	    keyset_find(&g->by_key, g->users[0].key, &seen) == 1) {
-		other = seen;
-		return (bad_row(im, other->number,
-		    "%s is the owner of account %s, and no row names another; "
-		    "expected one row with the role owner",
-		    other->address.wire, other->account));
-	}
-	return (0);
+}
+
+/* What the roster has behind the last account of the rows. */
+static int
+remove_rest(struct import *im)
+{
+	struct store_account none;
+
+	/* Greater than any key. */
+	return (import_find(im, "~", &none) == -1 ? -1 : 0);
 }
 
 static int
-make_account(struct group *g)
+apply_all(struct import *im)
 {
-	struct changes *c = g->import->changes;
-
-	if (store_account_add(c->store, g->account.name, g->rows[0].account_key,
-		"", &g->account.id) == -1)
-		return (membership_store_failed(c));
-	return (membership_record(
-	    c, g->account.name, "account-add", g->account.name, ""));
-}
-
-/* Add the user of a row, and to what the group knows of the roster. */
-static int
-add_user(struct group *g, const struct row *row, enum role role)
-{
-	struct import *im = g->import;
-	struct store_user *user;
-
-	user = arena_alloc(im->changes->arena, sizeof(*user));
-	if (user == NULL)
-		return (no_memory(im));
-	user->account = g->account.id;
-	user->account_name = g->account.name;
-	user->address = row->address.wire;
-	user->key = row->address.key;
-	user->role = role;
-	if (membership_add(
-		im->changes, &g->account, &row->address, role, &user->id) != 0)
+	if (sorter_begin(im->sorter) != 0 || import_next(im) != 0)
 		return (-1);
-	if (keyset_add(&g->users_by_key, user->key, user) == -1)
-		return (no_memory(im));
-	return (0);
-}
-
-/* See that the owner of the rows is the owner. */
-static int
-make_owner(struct group *g)
-{
-	struct store_user *old, *new;
-	const void *found;
-
-	if (g->owner == NULL)
-		return (0);
-	if (!g->exists)
-		return (add_user(g, g->owner, ROLE_OWNER));
-	old = g->nusers > 0 && g->users[0].role == ROLE_OWNER ? &g->users[0]
-							      : NULL;
-	if (old != NULL && strcmp(old->key, g->owner->address.key) == 0)
-		return (0);
-	if (keyset_find(&g->users_by_key, g->owner->address.key, &found) == 0) {
-		if (add_user(g, g->owner,
-			old == NULL ? ROLE_OWNER : ROLE_MEMBER) != 0)
-			return (-1);
-		if (keyset_find(
-			&g->users_by_key, g->owner->address.key, &found) == 0)
-			return (no_memory(g->import));
-	}
-	new = (struct store_user *)(uintptr_t)found;
-	if (new->role == ROLE_OWNER)
-		return (0);
-	if (membership_transfer(g->import->changes, &g->account, old, new) != 0)
-		return (-1);
-	if (old != NULL)
-		old->role = ROLE_USER_ADMIN;
-	new->role = ROLE_OWNER;
-	return (0);
-}
-
-static int
-take_held(void *ctx, const struct category *category)
-{
-	struct held *held = ctx;
-
-	held->v = arena_grow(
-	    held->arena, held->v, held->n, &held->cap, sizeof(*held->v));
-	if (held->v == NULL)
-		return (-1);
-	held->v[held->n++] = *category;
-	return (0);
-}
-
-/* Add what the row has and, with ${exactly}, end what it lacks. */
-static int
-set_subscriptions(struct group *g, const struct row *row,
-    struct store_user *user, bool exactly)
-{
-	struct changes *c = g->import->changes;
-	struct held held = {.arena = c->arena};
-	size_t i, j;
-
-	if (store_subscriptions(c->store, user->id, take_held, &held) == -1)
-		return (membership_store_failed(c));
-	for (i = 0; i < row->ncategories; i++) {
-		for (j = 0; j < held.n; j++) {
-			if (held.v[j].id == row->categories[i]->id)
-				break;
-		}
-		if (j == held.n &&
-		    membership_subscribe(
-			c, &g->account, row->categories[i], user) != 0)
+	while (im->more) {
+		if (import_account(im) != 0)
 			return (-1);
 	}
-	for (j = 0; j < held.n && exactly; j++) {
-		for (i = 0; i < row->ncategories; i++) {
-			if (held.v[j].id == row->categories[i]->id)
-				break;
-		}
-		if (i == row->ncategories &&
-		    membership_unsubscribe(c, &g->account, &held.v[j], user) !=
-			0)
-			return (-1);
-	}
-	return (0);
-}
-
-static int
-set_user(struct group *g, const struct row *row, bool sync)
-{
-	struct changes *c = g->import->changes;
-	struct store_user *user;
-	const void *found;
-
-	if (row->role == ROLE_OWNER)
-		return (0);
-	if (keyset_find(&g->users_by_key, row->address.key, &found) == 0) {
-		if (add_user(g, row, row->role) != 0)
-			return (-1);
-		if (keyset_find(&g->users_by_key, row->address.key, &found) ==
-		    0)
-			return (no_memory(g->import));
-	}
-	user = (struct store_user *)(uintptr_t)found;
-	if (user->role != row->role) {
-		if (membership_set_role(c, &g->account, user, row->role) != 0)
-			return (-1);
-		user->role = row->role;
-	}
-	return (set_subscriptions(g, row, user, sync));
-}
-
-static int
-remove_others(struct group *g)
-{
-	const void *found;
-	size_t i;
-
-	for (i = 0; i < g->nusers; i++) {
-		if (keyset_find(&g->by_key, g->users[i].key, &found) == 1)
-			continue;
-		if (g->users[i].role == ROLE_OWNER)
-			return (bad_row(g->import, g->rows[0].number,
-			    "no row names an owner of account %s, whose owner "
-			    "%s is to be removed; expected one row with the "
-			    "role owner",
-			    g->account.name, g->users[i].address));
-		if (membership_remove(
-			g->import->changes, &g->account, &g->users[i]) != 0)
-			return (-1);
-	}
-	return (0);
-}
-
-static int
-apply_group(struct import *im, struct row *rows, size_t n, bool sync)
-{
-	struct group g = {.import = im, .rows = rows, .n = n};
-	size_t i;
-
-	g.by_key.arena = g.users_by_key.arena = im->changes->arena;
-	if (load(&g) != 0 || check(&g) != 0)
-		return (-1);
-	if (!g.exists && make_account(&g) != 0)
-		return (-1);
-	if (make_owner(&g) != 0)
-		return (-1);
-	for (i = 0; i < n; i++) {
-		if (set_user(&g, &rows[i], sync) != 0)
-			return (-1);
-	}
-	return (sync ? remove_others(&g) : 0);
-}
-
-static int
-take_leftover(void *ctx, const struct store_account *account)
-{
-	struct leftovers *left = ctx;
-	struct arena *a = left->import->changes->arena;
-	char key[ACCOUNT_KEY_SIZE];
-	const void *found;
-
-	if (account_key(account->name, key) == 1 &&
-	    keyset_find(&left->import->accounts, key, &found) == 1)
-		return (0);
-	left->v = arena_grow(a, left->v, left->n, &left->cap, sizeof(*left->v));
-	if (left->v == NULL ||
-	    (left->v[left->n] = arena_strdup(a, account->name)) == NULL)
-		return (-1);
-	left->n++;
-	return (0);
-}
-
-static int
-remove_accounts(struct import *im)
-{
-	struct leftovers left = {.import = im};
-	size_t i;
-
-	if (store_accounts(im->changes->store, take_leftover, &left) == -1)
-		return (membership_store_failed(im->changes));
-	for (i = 0; i < left.n; i++) {
-		if (roster_account_remove(im->changes, left.v[i]) != 0)
-			return (-1);
-	}
-	return (0);
+	return (im->sync ? remove_rest(im) : 0);
 }
 
 int
 import_apply(struct import *im, bool sync)
 {
-	size_t first, next;
+	struct arena *before = im->changes->arena;
+	int rc;
 
 	if (im->n == 0 && sync)
 		return (failure_set(im->changes->failure, FAILURE_DATA,
 		    "%s: there is no row in it, and --sync would remove every "
 		    "account; expected at least one row",
 		    im->name));
-	if (im->n > 0)
-		qsort(im->rows, im->n, sizeof(*im->rows), compare_rows);
-	for (first = 0; first < im->n; first = next) {
-		next = first + 1;
-		while (next < im->n &&
-		    strcmp(im->rows[next].account_key,
-			im->rows[first].account_key) == 0)
-			next++;
-		if (apply_group(im, im->rows + first, next - first, sync) != 0)
-			return (-1);
-	}
-	return (sync ? remove_accounts(im) : 0);
+	im->sync = sync;
+	im->changes->arena = im->line;
+	rc = apply_all(im);
+	im->changes->arena = before;
+	return (rc);
 }

@@ -17,6 +17,10 @@
 #include "store.h"
 #include "text.h"
 
+/* An account's users are removed so many at once. */
+#define USERS_AT_ONCE 256
+#define USERS_MEMORY ((size_t)64 << 20)
+
 /* What is wrong with the addresses of one command, all of it. */
 struct faults {
 	struct changes *changes;
@@ -44,6 +48,8 @@ static int find_manager(
 static int add_fault(
     struct faults *, enum failure_kind, const char *, const char *);
 static int take_user(void *, const struct store_user *);
+static int remove_some(struct changes *, const struct store_account *);
+static int remove_users(struct changes *, const struct store_account *);
 static int check_new_user(struct faults *, const struct store_account *,
     const char *, struct address *);
 static int check_subscriber(struct faults *, const struct store_account *,
@@ -356,21 +362,53 @@ roster_account_transfer(struct changes *c, const char *name, const char *to)
 	return (membership_transfer(c, &account, &old, &new));
 }
 
+/* Some of the account's users, the owner only when nobody else is left; 1
+ * while there are any. */
+static int
+remove_some(struct changes *c, const struct store_account *account)
+{
+	struct users users = {.arena = c->arena};
+	size_t i;
+
+	if (store_members(c->store, account->id, "", USERS_AT_ONCE, take_user,
+		&users) == -1)
+		return (membership_store_failed(c));
+	for (i = 0; i < users.n; i++) {
+		if (users.v[i].role == ROLE_OWNER && users.n > 1)
+			continue;
+		if (membership_remove(c, account, &users.v[i]) != 0)
+			return (-1);
+	}
+	return (users.n > 0);
+}
+
+/* However many there are, in the memory that some need. */
+static int
+remove_users(struct changes *c, const struct store_account *account)
+{
+	struct arena *before = c->arena;
+	int rc;
+
+	c->arena = arena_new(USERS_MEMORY);
+	if (c->arena == NULL) {
+		c->arena = before;
+		return (no_memory(c));
+	}
+	while ((rc = remove_some(c, account)) == 1)
+		arena_reset(c->arena);
+	arena_free(c->arena);
+	c->arena = before;
+	return (rc);
+}
+
 int
 roster_account_remove(struct changes *c, const char *name)
 {
 	struct store_account account;
-	struct users users = {.arena = c->arena};
-	size_t i;
 
-	if (roster_account(c, name, &account) != 0)
+	if (roster_account(c, name, &account) != 0 ||
+	    remove_users(c, &account) != 0)
 		return (-1);
-	if (store_users(c->store, account.id, 0, take_user, &users) == -1)
-		return (membership_store_failed(c));
-	for (i = users.n; i > 0; i--) {
-		if (membership_remove(c, &account, &users.v[i - 1]) != 0)
-			return (-1);
-	}
 	if (store_account_remove(c->store, account.id) == -1)
 		return (membership_store_failed(c));
 	return (membership_record(

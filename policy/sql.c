@@ -143,6 +143,10 @@ const char *const sql_upgrades[] = {NULL};
 	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                  \
 	" (SELECT count(*) FROM user u WHERE u.account = a.id)"
 
+#define CHANGE_ADD                                                             \
+	"INSERT INTO change(at, actor, account, action, subject, detail)"      \
+	" VALUES "
+
 const char *const sql_statements[SQL_COUNT] = {
     [SQL_VERSION] = "PRAGMA user_version",
     [SQL_APPLICATION] = "PRAGMA application_id",
@@ -160,6 +164,8 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_ACCOUNT] =
 	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
     [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
+    [SQL_ACCOUNTS_FROM] = "SELECT a.id, a.name, a.title, '', 0 FROM account a"
+			  " WHERE a.key >= ?1 ORDER BY a.key LIMIT ?2",
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
@@ -176,6 +182,11 @@ const char *const sql_statements[SQL_COUNT] = {
 			   " ORDER BY u.account, u.role <> 'owner', u.key",
     [SQL_USERS] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 ORDER BY u.role <> 'owner', u.key",
+    [SQL_MEMBERS] = "SELECT " USER_COLUMNS USER_TABLES
+		    "WHERE u.account = ?1 AND u.key >= ?3"
+		    " ORDER BY u.key LIMIT ?4",
+    [SQL_OWNER] = "SELECT " USER_COLUMNS USER_TABLES
+		  "WHERE u.account = ?1 AND u.role = 'owner'",
     [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES
 		 "WHERE u.account = ?1 AND u.key = ?3",
     [SQL_USER_ADD] = "INSERT INTO user(account, address, key, role)"
@@ -191,9 +202,16 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_UNSUBSCRIBE] = "DELETE FROM subscription"
 			" WHERE account = ?1 AND category = ?2 AND user = ?3",
     [SQL_LINK_END] = "DELETE FROM link WHERE user = ?1",
-    [SQL_RECORD] =
-	"INSERT INTO change(at, actor, account, action, subject, detail)"
-	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_RECORD] = CHANGE_ADD "(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_RECORDS] = CHANGE_ADD
+    "(?1, ?2, ?3, ?4, ?5, ?6), (?7, ?8, ?9, ?10, ?11, ?12),"
+    "(?13, ?14, ?15, ?16, ?17, ?18), (?19, ?20, ?21, ?22, ?23, ?24),"
+    "(?25, ?26, ?27, ?28, ?29, ?30), (?31, ?32, ?33, ?34, ?35, ?36),"
+    "(?37, ?38, ?39, ?40, ?41, ?42), (?43, ?44, ?45, ?46, ?47, ?48),"
+    "(?49, ?50, ?51, ?52, ?53, ?54), (?55, ?56, ?57, ?58, ?59, ?60),"
+    "(?61, ?62, ?63, ?64, ?65, ?66), (?67, ?68, ?69, ?70, ?71, ?72),"
+    "(?73, ?74, ?75, ?76, ?77, ?78), (?79, ?80, ?81, ?82, ?83, ?84),"
+    "(?85, ?86, ?87, ?88, ?89, ?90), (?91, ?92, ?93, ?94, ?95, ?96)",
     [SQL_CHANGES] = "SELECT at, actor, account, action, subject, detail"
 		    " FROM change WHERE ?1 IS NULL OR account = ?1"
 		    " ORDER BY id",

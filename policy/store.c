@@ -14,9 +14,13 @@
 #include "store.h"
 #include "store_private.h"
 
+#define UNWRITTEN_MAX ((size_t)16 << 20)
+
 static int each_category(
     struct store *, struct db_stmt *, store_category_fn *, void *);
 static void read_account(struct db_stmt *, struct store_account *);
+static int each_account(
+    struct store *, struct db_stmt *, store_account_fn *, void *);
 
 int
 store_failed(struct store *s)
@@ -92,7 +96,8 @@ store_open(
 
 	s = calloc(1, sizeof(*s));
 	if (s == NULL ||
-	    (s->stmts = calloc(SQL_COUNT, sizeof(*s->stmts))) == NULL) {
+	    (s->stmts = calloc(SQL_COUNT, sizeof(*s->stmts))) == NULL ||
+	    (s->unwritten.arena = arena_new(UNWRITTEN_MAX)) == NULL) {
 		failure_set(failure, FAILURE_MEMORY, "no memory");
 		store_close(s);
 		return (NULL);
@@ -113,6 +118,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	db_close(s->db);
+	arena_free(s->unwritten.arena);
 	failure_clear(&s->failure);
 	free(s->stmts);
 	free(s);
@@ -159,13 +165,22 @@ fail:
 int
 store_commit(struct store *s)
 {
+	if (store_write_changes(s) != 0)
+		return (-1);
 	return (db_commit(s->db) == 0 ? 0 : store_failed(s));
 }
 
 void
 store_end(struct store *s)
 {
+	store_forget_changes(s);
 	db_rollback(s->db);
+}
+
+int
+store_bulk(struct store *s)
+{
+	return (db_bulk(s->db) == 0 ? 0 : store_failed(s));
 }
 
 int
@@ -287,14 +302,13 @@ store_account(struct store *s, struct arena *a, const char *key,
 	return (store_finish(s, stmt, rc));
 }
 
-int
-store_accounts(struct store *s, store_account_fn *fn, void *ctx)
+static int
+each_account(
+    struct store *s, struct db_stmt *stmt, store_account_fn *fn, void *ctx)
 {
 	struct store_account account;
-	struct db_stmt *stmt;
 	int rc;
 
-	stmt = store_bound(s, SQL_ACCOUNTS, "");
 	if (stmt == NULL)
 		return (store_failed(s));
 	while ((rc = db_step(stmt)) == 1) {
@@ -305,6 +319,21 @@ store_accounts(struct store *s, store_account_fn *fn, void *ctx)
 		}
 	}
 	return (store_finish(s, stmt, rc));
+}
+
+int
+store_accounts(struct store *s, store_account_fn *fn, void *ctx)
+{
+	return (each_account(s, store_bound(s, SQL_ACCOUNTS, ""), fn, ctx));
+}
+
+int
+store_accounts_from(struct store *s, const char *key, int limit,
+    store_account_fn *fn, void *ctx)
+{
+	return (each_account(s,
+	    store_bound(s, SQL_ACCOUNTS_FROM, "ti", key, (int64_t)limit), fn,
+	    ctx));
 }
 
 int
@@ -365,6 +394,16 @@ store_users(struct store *s, int64_t account, int64_t category,
 }
 
 int
+store_members(struct store *s, int64_t account, const char *key, int limit,
+    store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(s,
+	    store_bound(s, SQL_MEMBERS, "iiti", account, (int64_t)0, key,
+		(int64_t)limit),
+	    fn, ctx));
+}
+
+int
 store_one_user(struct store *s, struct arena *a, struct db_stmt *stmt,
     struct store_user *u)
 {
@@ -391,6 +430,14 @@ store_user(struct store *s, struct arena *a, int64_t account, const char *key,
 {
 	return (store_one_user(
 	    s, a, store_bound(s, SQL_USER, "iit", account, category, key), u));
+}
+
+int
+store_owner(
+    struct store *s, struct arena *a, int64_t account, struct store_user *u)
+{
+	return (store_one_user(
+	    s, a, store_bound(s, SQL_OWNER, "ii", account, (int64_t)0), u));
 }
 
 int
@@ -444,40 +491,6 @@ int
 store_link_end(struct store *s, int64_t user)
 {
 	return (store_run(s, store_bound(s, SQL_LINK_END, "i", user)));
-}
-
-int
-store_record(struct store *s, const struct store_change *c)
-{
-	return (store_run(s,
-	    store_bound(s, SQL_RECORD, "ittttt", c->at, c->actor, c->account,
-		c->action, c->subject, c->detail)));
-}
-
-int
-store_changes(
-    struct store *s, const char *account, store_change_fn *fn, void *ctx)
-{
-	struct store_change c;
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt = store_bound(s, SQL_CHANGES, "t", account);
-	if (stmt == NULL)
-		return (store_failed(s));
-	while ((rc = db_step(stmt)) == 1) {
-		c.at = db_int(stmt, 0);
-		c.actor = db_text(stmt, 1);
-		c.account = db_text(stmt, 2);
-		c.action = db_text(stmt, 3);
-		c.subject = db_text(stmt, 4);
-		c.detail = db_text(stmt, 5);
-		if (fn(ctx, &c) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
-	}
-	return (store_finish(s, stmt, rc));
 }
 
 int

@@ -115,6 +115,9 @@ int store_begin(struct store *, enum db_mode) WARN_UNUSED;
 int store_commit(struct store *) WARN_UNUSED;
 void store_end(struct store *);
 
+/* store_bulk(s): very many changes are to come. 0 or -1. */
+int store_bulk(struct store *) WARN_UNUSED;
+
 /* Categories. ${key} as category_key() gives it. */
 int store_category(
     struct store *, const char *key, struct category *) WARN_UNUSED;
@@ -122,11 +125,17 @@ int store_categories(struct store *, store_category_fn *, void *) WARN_UNUSED;
 int store_category_add(struct store *, const struct category *,
     const char *slug_key, const char *title_key) WARN_UNUSED;
 
-/* Accounts. Strings of ${*account} are copied into ${a}. */
+/*
+ * Accounts. Strings of ${*account} are copied into ${a}.
+ * store_accounts_from(): at most ${limit}, in the order of their keys, the
+ * first of them ${key} or one behind; without owner and number of users.
+ */
 struct arena;
 int store_account(struct store *, struct arena *, const char *key,
     struct store_account *) WARN_UNUSED;
 int store_accounts(struct store *, store_account_fn *, void *) WARN_UNUSED;
+int store_accounts_from(struct store *, const char *key, int limit,
+    store_account_fn *, void *) WARN_UNUSED;
 int store_account_add(struct store *, const char *name, const char *key,
     const char *title, int64_t *id) WARN_UNUSED;
 int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
@@ -135,10 +144,16 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * Users. ${category} is the id of the category that ${subscribed} of the rows
  * is about, 0 for none.
  * store_users(): all users of ${account}, the owner first, then by address.
- * store_user(): one; its strings are copied into ${a}.
+ * store_members(): at most ${limit} users of ${account}, in the order of their
+ * keys, the first of them ${key} or one behind.
+ * store_user(), store_owner(): one; its strings are copied into ${a}.
  */
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
+int store_members(struct store *, int64_t account, const char *key, int limit,
+    store_user_fn *, void *) WARN_UNUSED;
+int store_owner(struct store *, struct arena *, int64_t account,
+    struct store_user *) WARN_UNUSED;
 int store_user(struct store *, struct arena *, int64_t account, const char *key,
     int64_t category, struct store_user *) WARN_UNUSED;
 int store_user_add(struct store *, int64_t account, const char *address,
@@ -157,7 +172,8 @@ int store_unsubscribe(struct store *, int64_t account, int64_t category,
 /* store_link_end(s, user): 1 ended, 0 there was none. */
 int store_link_end(struct store *, int64_t user) WARN_UNUSED;
 
-/* The record. ${account}: its name, or NULL for all; oldest first. */
+/* The record. ${account}: its name, or NULL for all; oldest first.
+ * store_record() gives 0 or -1, and is certain when the transaction ends. */
 int store_record(struct store *, const struct store_change *) WARN_UNUSED;
 int store_changes(
     struct store *, const char *account, store_change_fn *, void *) WARN_UNUSED;

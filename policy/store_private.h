@@ -15,6 +15,14 @@
 struct arena;
 struct db_stmt;
 
+/* Changes that are recorded, and not written yet. */
+#define STORE_UNWRITTEN 16 /* as many as SQL_RECORDS takes */
+struct store_unwritten {
+	struct arena *arena;
+	struct store_change v[STORE_UNWRITTEN];
+	size_t n;
+};
+
 struct store {
 	struct db *db;
 	struct failure failure;
@@ -23,6 +31,7 @@ struct store {
 	 * version n, which is 1 or more, is steps[n - 1]. */
 	int64_t schema;
 	const char *const *steps;
+	struct store_unwritten unwritten;
 };
 
 /* store_failed(s): note what the database says; returns -1. */
@@ -59,6 +68,11 @@ int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 /* store_version(s, version): of the schema, 0 for an empty database. 0, or -1:
  * it is not ours, or newer than s->schema. */
 int store_version(struct store *, int64_t *);
+
+/* store_write_changes(s): those that are not yet. 0 or -1.
+ * store_forget_changes(s): they are given up. */
+int store_write_changes(struct store *);
+void store_forget_changes(struct store *);
 
 /* store_copy(s, a, text): copy a borrowed string into ${a}. */
 int store_copy(struct store *, struct arena *, const char **);

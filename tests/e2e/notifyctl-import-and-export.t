@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 import csv  # noqa: E402
 import io  # noqa: E402
+import re  # noqa: E402
 
 import ctl  # noqa: E402
 from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
@@ -156,6 +157,31 @@ def _(ctl):
         same(ctl.user("acme", OLGA), ("member", {BALANCE}), "the old owner")
         same(ctl.user("acme", ADAM), ("owner", set()), "the new one")
         same(set(ctl.owners().values()), {1}, "owners")
+
+
+@case("rows of an account may stand anywhere, and the first has its name",
+      roster=False)
+def _(ctl):
+    load(ctl, f"Gamma,u1@g.example,member,{SERVICES}\ndelta,d@d.example,owner,\n"
+              "GAMMA,zz@g.example,owner,\ndelta,u2@d.example,member,\n"
+              "gamma,u2@g.example,subscriber,\n")
+    same(ctl.roster(), {
+        "Gamma": {"u1@g.example": ("member", {SERVICES}),
+                  "u2@g.example": ("subscriber", set()),
+                  "zz@g.example": ("owner", set())},
+        "delta": {"d@d.example": ("owner", set()),
+                  "u2@d.example": ("member", set())}}, "roster")
+
+
+@case("of two rows that contradict each other the later one is named")
+def _(ctl):
+    owner, again = f"gamma,{NEW},owner,\n", "gamma,a@g.example,owner,\n"
+    member = f"gamma,{NEW.upper()},member,\n"
+    for rows in ([owner, again], [again, owner], [owner, member],
+                 [member, owner]):
+        line = bad(ctl, rows[0] + f"acme,{ANN},member,\n" + rows[1], 3,
+                   "in row 1;")
+        contains(line, "two owners" if again in rows else "twice", "line")
 
 
 @case("with --sync the roster is exactly the file's")
@@ -332,7 +358,7 @@ WRONG = {
     "no account": (",x@a.example,member,", ""),
     "the same user twice": ("a431,u3@a431.example,member,", "u3@a431"),
     "the same user twice in other letters":
-        ("A431,U3@A431.example,subscriber,", "A431"),
+        ("A431,U3@A431.example,subscriber,", "U3@a431"),
     "a new account without an owner": ("a9999,x@a.example,member,", "a9999"),
     "a quote out of place": ('a431,x"y@a.example,member,', "quote"),
     "a NUL": (b"a431,x\0y@a.example,member,", "NUL"),
@@ -357,6 +383,35 @@ def _(ctl):
     rows = [",".join(row) for row in many()]
     rows[100] = f'a10,"u0@a10.example,owner,{BALANCE}'
     bad(ctl, "\n".join(rows), 101, "quote")
+
+
+@case("a quoted field over very many lines is refused, and not waited for")
+def _(ctl):
+    text = f'acme,{NEW},member,\ngamma,"' + "x\n" * 1_000_000
+    line = bad(ctl, text, 2, "quote")
+    contains(line, "1048576", "line")
+
+
+@case("at a terminal an import shows how far it is, and elsewhere it does not",
+      roster=False)
+def _(ctl):
+    path = ctl.path("in.csv", text_of(many()) + "".join(
+        f"b{n},u@b{n}.example,owner,\n" for n in range(20000)))
+    with ctl.terminal("import", path) as terminal:
+        code, shown = terminal.end()
+    same(code, 0, "exit")
+    true(re.search(r"\r\d+ rows read", shown), f"while it reads: {shown!r}")
+    true(re.search(r"\r\d+ of 25000 rows, \d+ %", shown),
+         f"while it writes: {shown!r}")
+    true(re.search(r"\r *\r25000 rows, \d+ changes\r\n\Z", shown),
+         f"the line is free at the end: {shown!r}")
+    with ctl.terminal("import", ctl.path("in.csv", text_of(many()) +
+                                         "acme,nobody,member,\n")) as terminal:
+        code, shown = terminal.end()
+    same(code, 65, "exit")
+    true(re.search(r"\r *\rnotifyctl: [^\r]*:5001: [^\r]*\r\n\Z", shown),
+         f"the error has a line of its own: {shown!r}")
+    lacks(ctl("import", path).err, "\r", "standard error that is no terminal")
 
 
 @case("an account whose every row lacks the owner is named with a row")

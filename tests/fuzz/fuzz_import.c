@@ -90,7 +90,10 @@ import_text(const char *text, size_t size, bool sync)
 	MUST(im != NULL && stream != NULL, "no memory");
 	rc = rostercsv_read(stream, "in.csv", im, &fixture.changes);
 	fclose(stream);
-	return (rc == 0 ? import_apply(im, sync) : rc);
+	if (rc == 0)
+		rc = import_apply(im, sync);
+	import_free(im);
+	return (rc);
 }
 
 static void

@@ -279,10 +279,13 @@ import(struct driver *d)
 		for (k = 0; k < 4; k++)
 			free(v[k]);
 		if (rc != 0)
-			return (rc);
+			break;
 	}
-	return (
-	    import_apply(i, json_is_true(json_object_get(d->step, "sync"))));
+	if (rc == 0)
+		rc = import_apply(
+		    i, json_is_true(json_object_get(d->step, "sync")));
+	import_free(i);
+	return (rc);
 }
 
 /* As `notifyctl telegram connect` and then /start in the chat. */

@@ -53,6 +53,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_plaintext());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_settings());
+	srunner_add_suite(runner, test_sorter());
 	srunner_add_suite(runner, test_store());
 	srunner_add_suite(runner, test_terms());
 	srunner_add_suite(runner, test_upgrade());

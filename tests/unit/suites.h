@@ -14,6 +14,7 @@ Suite *test_mailtext(void);
 Suite *test_plaintext(void);
 Suite *test_roster(void);
 Suite *test_settings(void);
+Suite *test_sorter(void);
 Suite *test_store(void);
 Suite *test_terms(void);
 Suite *test_upgrade(void);

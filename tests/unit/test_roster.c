@@ -250,6 +250,7 @@ START_TEST(an_import_names_the_row_that_is_wrong)
 		    imports[_i].rows[i][3]);
 	if (rc == 0)
 		rc = import_apply(im, false);
+	import_free(im);
 	ck_assert_int_eq(rc, imports[_i].fault == NULL ? 0 : -1);
 	if (imports[_i].fault != NULL)
 		ck_assert_msg(
@@ -273,6 +274,7 @@ START_TEST(the_same_rows_twice_change_nothing_the_second_time)
 				     "member", "services;Services"),
 		    0);
 		ck_assert_int_eq(import_apply(im, false), 0);
+		import_free(im);
 	}
 	ck_assert_uint_eq(f.changes.n, 0);
 }
@@ -290,6 +292,7 @@ START_TEST(a_sync_removes_what_the_rows_lack)
 	    import_row(im, 2, "acme", "ann@acme.example", "member", "services"),
 	    0);
 	ck_assert_int_eq(import_apply(im, true), 0);
+	import_free(im);
 	find("ann@acme.example", &user);
 	ck_assert(!user.subscribed);
 	ck_assert_int_eq(
@@ -297,6 +300,7 @@ START_TEST(a_sync_removes_what_the_rows_lack)
 	ck_assert_int_eq(store_account(f.store, f.arena, "beta", &account), 0);
 	im = import_new(&f.changes, "empty");
 	ck_assert_int_eq(import_apply(im, true), -1);
+	import_free(im);
 }
 END_TEST
 

@@ -2,9 +2,13 @@
  * files - notifyctl import and export
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "ctl.h"
@@ -14,11 +18,67 @@
 #include "rostercsv.h"
 #include "store.h"
 
+/* Between two looks at how far it is. */
+#define SHOW_MS 100
+
+/* How far an import is, in a line that is written over and over. */
+struct progress {
+	bool shown; /* standard error is a terminal */
+	struct timespec last;
+	size_t total; /* of rows, when it was last shown */
+	int width;    /* of the line */
+};
+
+static void show(struct progress *, const char *, ...) PRINTF_LIKE(2, 3);
+static void watch(void *, size_t, size_t);
 static int apply(struct ctl *, const struct arguments *);
+
+/* "": nothing, and the line is free again. */
+static void
+show(struct progress *p, const char *fmt, ...)
+{
+	va_list ap;
+	int width;
+
+	if (!p->shown)
+		return;
+	fputc('\r', stderr);
+	va_start(ap, fmt);
+	width = vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	if (width < p->width)
+		fprintf(stderr, "%*s", p->width - width, "");
+	if (width == 0)
+		fputc('\r', stderr);
+	p->width = width;
+	fflush(stderr);
+}
+
+static void
+watch(void *ctx, size_t done, size_t total)
+{
+	struct progress *p = ctx;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (total == p->total &&
+	    (now.tv_sec - p->last.tv_sec) * 1000 +
+		    (now.tv_nsec - p->last.tv_nsec) / 1000000 <
+		SHOW_MS)
+		return;
+	p->last = now;
+	p->total = total;
+	if (total == 0)
+		show(p, "%zu rows read", done);
+	else
+		show(p, "%zu of %zu rows, %zu %%", done, total,
+		    done * 100 / total);
+}
 
 static int
 apply(struct ctl *ctl, const struct arguments *args)
 {
+	struct progress progress = {.shown = isatty(STDERR_FILENO) == 1};
 	const char *name = args->v[0];
 	struct import *import;
 	FILE *stream;
@@ -34,20 +94,26 @@ apply(struct ctl *ctl, const struct arguments *args)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a CSV file", name, strerror(errno)));
 	import = import_new(&ctl->changes, name);
-	rc = import == NULL
-	    ? ctl_no_memory(ctl)
-	    : rostercsv_read(stream, name, import, &ctl->changes);
+	rc = import == NULL ? -1 : 0;
+	if (rc == 0) {
+		import_watch(import, watch, &progress);
+		rc = rostercsv_read(stream, name, import, &ctl->changes);
+	}
 	if (stream != stdin)
 		fclose(stream);
 	if (rc == 0)
 		rc = import_apply(import, args->sync);
-	if (rc != 0)
+	show(&progress, "%s", "");
+	if (rc != 0) {
+		import_free(import);
 		return (-1);
+	}
 	output_line(ctl->out, "%zu rows, %zu changes%s", import_rows(import),
 	    ctl->changes.n, args->dry_run ? " would be made" : "");
 	output_number(ctl->out, "rows", (int64_t)import_rows(import));
 	output_number(ctl->out, "changed", (int64_t)ctl->changes.n);
 	output_flag(ctl->out, "dry_run", args->dry_run);
+	import_free(import);
 	return (0);
 }
 
@@ -56,6 +122,8 @@ files_import(struct ctl *ctl, const struct arguments *args)
 {
 	int rc;
 
+	if (store_bulk(ctl->store) != 0)
+		return (ctl_store_failed(ctl));
 	if (!args->dry_run) {
 		/* A million lines would help nobody; the log has them. */
 		ctl->changes.changed = NULL;

@@ -2,7 +2,8 @@
  * output - what a command has to say, for people or as one JSON document
  *
  * Both forms are kept while the command runs: lines and libsmartcols tables in
- * a memory stream, or a jansson object.
+ * a memory stream, or a jansson object; and what is long, of changes that an
+ * import would make, in a file without a name.
  */
 #include <err.h>
 #include <stdarg.h>
@@ -19,16 +20,22 @@
 #include "arena.h"
 #include "output.h"
 #include "store.h"
+#include "tempfile.h"
 #include "text.h"
 
 #define COLUMNS_MAX 12
+/* So many octets of lines, or changes in JSON, are kept in memory. */
+#define LINES_MAX ((long)8 << 20)
+#define CHANGES_MAX 10000
 
 struct output {
 	bool json;
 	json_t *document;
 	FILE *lines;
-	char *text;
+	char *text; /* of the lines */
 	size_t len;
+	bool moved;    /* the lines are in a file */
+	FILE *changes; /* those before the ones in the document, or NULL */
 	/* The last table. */
 	struct libscols_table *table;
 	struct libscols_line *line;
@@ -40,6 +47,11 @@ struct output {
 };
 
 static void *must(void *);
+static FILE *file(void);
+static void move_lines(struct output *);
+static void move_changes(struct output *, json_t *);
+static int copy_out(FILE *);
+static int print_document(const struct output *);
 static void put(json_t *, const char *, json_t *);
 static void finish_table(struct output *);
 static const char *title_of(const char *);
@@ -55,6 +67,99 @@ must(void *p)
 	if (p == NULL)
 		errx(EX_OSERR, "no memory");
 	return (p);
+}
+
+static FILE *
+file(void)
+{
+	int fd;
+
+	fd = tempfile_open();
+	if (fd == -1)
+		err(EX_IOERR, "a temporary file");
+	return (must(fdopen(fd, "w+")));
+}
+
+/* There is no end to the lines: into a file. */
+static void
+move_lines(struct output *out)
+{
+	FILE *lines = file();
+
+	fflush(out->lines);
+	fwrite(out->text, 1, out->len, lines);
+	fclose(out->lines);
+	free(out->text);
+	out->text = NULL;
+	out->lines = lines;
+	out->moved = true;
+}
+
+static void
+move_changes(struct output *out, json_t *changes)
+{
+	json_t *change;
+	size_t i;
+
+	if (out->changes == NULL)
+		out->changes = file();
+	json_array_foreach(changes, i, change)
+	{
+		json_dumpf(change, out->changes, JSON_COMPACT);
+		fputs(",\n", out->changes);
+	}
+	json_array_clear(changes);
+}
+
+/* To standard output, from its beginning. */
+static int
+copy_out(FILE *stream)
+{
+	char block[1 << 16];
+	size_t n;
+
+	if (fflush(stream) != 0 || ferror(stream) ||
+	    fseek(stream, 0, SEEK_SET) != 0)
+		return (-1);
+	while ((n = fread(block, 1, sizeof(block), stream)) > 0) {
+		if (fwrite(block, 1, n, stdout) != n)
+			return (-1);
+	}
+	return (ferror(stream) ? -1 : 0);
+}
+
+/* The document, with the changes that are in the file. */
+static int
+print_document(const struct output *out)
+{
+	const char *name, *comma = "";
+	json_t *value, *change;
+	size_t i;
+
+	if (out->changes == NULL)
+		return (json_dumpf(out->document, stdout, JSON_INDENT(2)));
+	putchar('{');
+	json_object_foreach(out->document, name, value)
+	{
+		printf("%s\n  \"%s\": ", comma, name);
+		comma = ",";
+		if (strcmp(name, "changes") != 0) {
+			json_dumpf(value, stdout, JSON_ENCODE_ANY);
+			continue;
+		}
+		printf("[\n");
+		if (copy_out(out->changes) != 0)
+			return (-1);
+		json_array_foreach(value, i, change)
+		{
+			if (i > 0)
+				printf(",\n");
+			json_dumpf(change, stdout, JSON_COMPACT);
+		}
+		printf("\n  ]");
+	}
+	printf("\n}");
+	return (ferror(stdout) ? -1 : 0);
 }
 
 static void
@@ -100,6 +205,8 @@ output_free(struct output *out)
 	scols_unref_table(out->table);
 	json_decref(out->document);
 	fclose(out->lines);
+	if (out->changes != NULL)
+		fclose(out->changes);
 	free(out->text);
 	free(out);
 }
@@ -121,6 +228,8 @@ output_line(struct output *out, const char *fmt, ...)
 	    (const char *)must((void *)(uintptr_t)text_clean(a, text)));
 	arena_free(a);
 	free(text);
+	if (!out->moved && ftell(out->lines) > LINES_MAX)
+		move_lines(out);
 }
 
 void
@@ -179,6 +288,8 @@ output_table(struct output *out, const char *name, const char *const *columns)
 	put(out->document, name, out->array);
 	out->table = must(scols_new_table());
 	scols_table_set_stream(out->table, out->lines);
+	/* Its cells are escaped by us, and not to be once more. */
+	scols_table_enable_noencoding(out->table, 1);
 	/* Tables are not cut to the terminal: an address must be whole. */
 	scols_table_enable_maxout(out->table, 0);
 	scols_table_set_termwidth(out->table, 1 << 16);
@@ -309,6 +420,8 @@ output_change(struct output *out, const struct store_change *c)
 		changes = must(json_array());
 		put(out->document, "changes", changes);
 	}
+	if (json_array_size(changes) == CHANGES_MAX)
+		move_changes(out, changes);
 	change = must(json_object());
 	put(change, "at", text_of(output_when(c->at)));
 	put(change, "actor", text_of(c->actor));
@@ -350,11 +463,13 @@ output_print(struct output *out)
 	finish_table(out);
 	if (fflush(out->lines) != 0)
 		return (-1);
-	if (!out->json) {
-		if (fwrite(out->text, 1, out->len, stdout) != out->len)
+	if (out->json) {
+		if (print_document(out) != 0 || putchar('\n') == EOF)
 			return (-1);
-	} else if (json_dumpf(out->document, stdout, JSON_INDENT(2)) != 0 ||
-	    putchar('\n') == EOF) {
+	} else if (out->moved) {
+		if (copy_out(out->lines) != 0)
+			return (-1);
+	} else if (fwrite(out->text, 1, out->len, stdout) != out->len) {
 		return (-1);
 	}
 	return (fflush(stdout));

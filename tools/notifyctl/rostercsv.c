@@ -16,8 +16,9 @@
 #include "store.h"
 
 #define FIELDS 4
-/* A line longer than this is no row of a roster. */
+/* A line, or a row of several, longer than this is none of a roster. */
 #define LINE_MAX_SIZE ((size_t)1 << 20)
+#define ROW_MAX_SIZE ((size_t)16 << 20)
 
 static const char header[] = "account,email,role,categories";
 
@@ -26,12 +27,14 @@ struct reading {
 	struct changes *changes;
 	const char *name;
 	struct import *import;
+	struct arena *arena; /* of the row */
 	char *fields[FIELDS];
 	size_t nfields;
-	char *text; /* of the line */
-	size_t cap;
+	char *block; /* of the file */
+	size_t at, len;
 	size_t line;  /* that is being read */
 	size_t start; /* where the current row began; 0 between rows */
+	size_t size;  /* of it so far */
 	bool failed;
 };
 
@@ -48,7 +51,8 @@ static void on_field(void *, size_t, void *);
 static void on_row(int, void *);
 static bool is_header(const struct reading *);
 static bool is_blank(const char *, size_t);
-static size_t next_line(struct reading *, FILE *);
+static size_t too_long(struct reading *, const char *, size_t);
+static size_t next_line(struct reading *, FILE *, char **);
 static int read_rows(struct reading *, FILE *);
 static void write_field(FILE *, const char *);
 static int export_row(void *, const struct store_export *);
@@ -74,8 +78,7 @@ on_field(void *text, size_t len, void *ctx)
 		r->failed = true;
 	}
 	if (r->nfields < FIELDS && !r->failed) {
-		r->fields[r->nfields] =
-		    arena_strndup(r->changes->arena, text, len);
+		r->fields[r->nfields] = arena_strndup(r->arena, text, len);
 		if (r->fields[r->nfields] == NULL) {
 			no_memory(r->changes);
 			r->failed = true;
@@ -116,6 +119,7 @@ on_row(int ended_by, void *ctx)
 	}
 	r->nfields = 0;
 	r->start = 0;
+	arena_reset(r->arena);
 }
 
 static bool
@@ -124,36 +128,42 @@ is_blank(const char *line, size_t len)
 	return (line[0] == '\n' || (len == 2 && memcmp(line, "\r\n", 2) == 0));
 }
 
-/* The next line with its newline into ${r->text}; 0 at the end of the file. */
 static size_t
-next_line(struct reading *r, FILE *stream)
+too_long(struct reading *r, const char *what, size_t number)
 {
-	struct arena *a = r->changes->arena;
-	size_t len;
-	int c;
+	failure_set(r->changes->failure, FAILURE_DATA,
+	    "%s:%zu: the %s is longer than %zu octets; expected %s; "
+	    "nothing was imported",
+	    r->name, number, what, LINE_MAX_SIZE, header);
+	r->failed = true;
+	return (0);
+}
 
-	len = 0;
-	while (len < LINE_MAX_SIZE && (c = getc_unlocked(stream)) != EOF) {
-		r->text = arena_grow(a, r->text, len, &r->cap, 1);
-		if (r->text == NULL) {
-			no_memory(r->changes);
-			r->failed = true;
-			return (0);
-		}
-		r->text[len++] = (char)c;
-		if (c == '\n')
-			break;
+/* The next line with its newline; 0 at the end of the file, or of a line that
+ * is too long. */
+static size_t
+next_line(struct reading *r, FILE *stream, char **line)
+{
+	char *end;
+	size_t len;
+
+	end = memchr(r->block + r->at, '\n', r->len - r->at);
+	if (end == NULL && !feof(stream) && !ferror(stream)) {
+		memmove(r->block, r->block + r->at, r->len - r->at);
+		r->len -= r->at;
+		r->at = 0;
+		r->len +=
+		    fread(r->block + r->len, 1, LINE_MAX_SIZE - r->len, stream);
+		end = memchr(r->block, '\n', r->len);
 	}
+	*line = r->block + r->at;
+	len = end == NULL ? r->len - r->at : (size_t)(end + 1 - *line);
+	r->at += len;
 	if (len > 0)
 		r->line++;
-	if (len == LINE_MAX_SIZE) {
-		failure_set(r->changes->failure, FAILURE_DATA,
-		    "%s:%zu: the line is longer than %zu octets; expected %s; "
-		    "nothing was imported",
-		    r->name, r->line, LINE_MAX_SIZE, header);
-		r->failed = true;
-	}
-	return (len);
+	if (end != NULL || len < LINE_MAX_SIZE)
+		return (len);
+	return (too_long(r, "line", r->line));
 }
 
 /* Line by line, so that a row can be named. */
@@ -162,23 +172,32 @@ read_rows(struct reading *r, FILE *stream)
 {
 	struct csv_parser parser;
 	size_t len, skip;
+	char *line;
 
 	if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
 		return (no_memory(r->changes));
 	/* Its own step of 128 octets makes a long field slow. */
 	csv_set_blk_size(&parser, 1 << 16);
-	while (!r->failed && (len = next_line(r, stream)) > 0 && !r->failed) {
+	while (!r->failed && (len = next_line(r, stream, &line)) > 0) {
 		/* An empty line between rows is nothing. */
-		if (r->start == 0 && is_blank(r->text, len))
+		if (r->start == 0 && is_blank(line, len))
 			continue;
-		if (r->start == 0)
+		if (r->start == 0) {
 			r->start = r->line;
+			r->size = 0;
+		}
+		r->size += len;
+		if (r->size > LINE_MAX_SIZE) {
+			too_long(
+			    r, "row, of a quote that does not end,", r->start);
+			break;
+		}
 		/* The mark that some programs put before UTF-8. */
 		skip = r->line == 1 && len >= 3 &&
-			memcmp(r->text, "\xef\xbb\xbf", 3) == 0
+			memcmp(line, "\xef\xbb\xbf", 3) == 0
 		    ? 3
 		    : 0;
-		if (csv_parse(&parser, r->text + skip, len - skip, on_field,
+		if (csv_parse(&parser, line + skip, len - skip, on_field,
 			on_row, r) != len - skip)
 			break;
 	}
@@ -241,8 +260,15 @@ rostercsv_read(
     FILE *stream, const char *name, struct import *im, struct changes *c)
 {
 	struct reading r = {.changes = c, .name = name, .import = im};
+	int rc;
 
-	return (read_rows(&r, stream));
+	r.arena = arena_new(ROW_MAX_SIZE);
+	r.block = malloc(LINE_MAX_SIZE);
+	rc = r.arena == NULL || r.block == NULL ? no_memory(c)
+						: read_rows(&r, stream);
+	free(r.block);
+	arena_free(r.arena);
+	return (rc);
 }
 
 int

@@ -1,41 +1,16 @@
 /*
  * spool - what comes through a pipe, kept so that it can be read twice
- *
- * By mkostemp(3) rather than O_TMPFILE, which not every file system knows.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "failure.h"
 #include "spool.h"
+#include "tempfile.h"
 
-static int temporary(void);
 static int cannot_keep(struct failure *);
 static int copy(int, int, struct failure *);
-
-/* A file without a name, or -1 and errno. */
-static int
-temporary(void)
-{
-	const char *dir;
-	char *path;
-	int fd;
-
-	dir = getenv("TMPDIR");
-	if (dir == NULL || *dir != '/')
-		dir = "/tmp";
-	if (asprintf(&path, "%s/notify-telegram.XXXXXX", dir) < 0)
-		return (-1);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd != -1)
-		unlink(path);
-	free(path);
-	return (fd);
-}
 
 static int
 cannot_keep(struct failure *failure)
@@ -73,7 +48,7 @@ spool(int fd, struct failure *failure)
 {
 	int file;
 
-	file = temporary();
+	file = tempfile_open();
 	if (file == -1)
 		return (cannot_keep(failure));
 	if (copy(fd, file, failure) != 0) {
