@@ -132,9 +132,14 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
+# The milter's callbacks and a stand-in for libmilter.
+$(BUILD)/tests/%.o: INCLUDES += -Itests/mta
+callbacks_o = $(BUILD)/tests/mta/mta.o \
+	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
+
 # The model test's side of the programs.
 model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
-	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
+	$(callbacks_o)
 
 $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson) \
@@ -142,7 +147,7 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 
 # Fuzzing: SAN=fuzz, with clang. What the targets try, but for the policy:
 FUZZ = address botapi chattext import milter settings tag
-FUZZED = $(addprefix tests/fuzz/, fuzz mta people rules) \
+FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
 	tools/notifyctl/rostercsv $(addprefix tools/telegram/, botapi \
 	$(CHATTEXT) commands mailhead outcome update)
