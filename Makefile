@@ -70,9 +70,9 @@ BOT = $(addprefix telegram/, botapi commands notify-bot outcome update)
 
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
-PACKAGES = gmime-3.0 inih libidn2 sqlite3
-TOOL_PACKAGES = jansson libpng libqrencode libsystemd smartcols zlib
-TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
+PACKAGES = inih libidn2 sqlite3
+TOOL_PACKAGES = gmime-3.0 jansson libpng libqrencode libsystemd smartcols zlib
+TELEGRAM_PACKAGES = gmime-3.0 jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
 TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))
@@ -142,8 +142,8 @@ model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
 	$(callbacks_o)
 
 $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson) \
-		$(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs \
+		glib-2.0 jansson) $(LIBS)
 
 # Fuzzing: SAN=fuzz, with clang. What the targets try, but for the policy:
 FUZZ = address botapi chattext import milter settings tag
