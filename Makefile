@@ -33,6 +33,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS = -O1 -g
 HARDEN = -fPIE
+BEFORE_ASAN = -DBEFORE_ASAN
 endif
 
 ifeq ($(SAN),thread)
@@ -169,6 +170,25 @@ LOADGEN = histogram loadgen script
 $(BUILD)/loadgen: $(LOADGEN:%=$(BUILD)/tests/bench/%.o)
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
 
+# Memory that is not there. What takes the place of malloc(3) is not watched.
+no_memory_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o no_memory.o) \
+	$(addprefix $(BUILD)/tests/fuzz/, fuzz.o fuzz_milter.o people.o rules.o) \
+	$(callbacks_o)
+$(BUILD)/tests/faults/arena.o: policy/arena.c
+	@mkdir -p $(@D)
+	$(COMPILE) -DFIRST_BLOCK=0 -DLARGEST_BLOCK=0 -c -o $@ $<
+
+$(BUILD)/tests/faults/%.o: INCLUDES += -Itests/fuzz
+$(BUILD)/tests/faults/memory.o: SANITIZE = $(BEFORE_ASAN)
+
+$(BUILD)/no_memory: $(no_memory_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# What is preloaded into programs under test.
+$(BUILD)/%.so: tests/faults/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -shared -o $@ $<
+
 MODEL_CASES = 20000
 model:
 	@tests/packages check
@@ -201,20 +221,23 @@ demo:
 
 # Everything on the programs as they are installed, and once more on those that
 # watch their own memory; but for what is about other programs than ours, or
-# about size.
-UNWATCHED = bash-completes% documents-agree% explain-says% notifyctl-check-is% \
-	notifyctl-check-postfix% notifyctl-many% telegram-by-another% \
-	ten-thousand% the-package%
+# about size, or takes memory away.
+UNWATCHED = bash-completes% documents-agree% explain-says% no-memory% \
+	notifyctl-check-is% notifyctl-check-postfix% notifyctl-many% \
+	telegram-by-another% ten-thousand% the-package%
 E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model
-	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model
+	@$(MAKE) -s -j2 all build/unit build/model build/no_memory \
+		build/memory.so
+	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
+		build/san/no_memory
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t tests/model/run \
-		build/unit build/san/unit $(E2E) \
+		build/unit build/san/unit build/no_memory build/san/no_memory \
+		$(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.

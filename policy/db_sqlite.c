@@ -271,12 +271,13 @@ db_commit(struct db *db)
 	return (db_exec(db, "COMMIT"));
 }
 
-void
+int
 db_rollback(struct db *db)
 {
 	/* Some errors have ended the transaction already. */
-	if (!sqlite3_get_autocommit(db->handle))
-		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	if (sqlite3_get_autocommit(db->handle))
+		return (0);
+	return (db_exec(db, "ROLLBACK"));
 }
 
 int

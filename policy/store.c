@@ -204,7 +204,7 @@ store_upgrade(struct store *s)
 	if (check_schema(s, &version) != 0)
 		goto fail;
 	if (version == STORE_SCHEMA) {
-		db_rollback(s->db);
+		store_end(s);
 		/* A copy that was restored may have lost this. */
 		return (db_share(s->db) == 0 ? 0 : store_failed(s));
 	}
@@ -216,7 +216,7 @@ store_upgrade(struct store *s)
 	}
 	return (db_share(s->db) == 0 ? 1 : store_failed(s));
 fail:
-	db_rollback(s->db);
+	store_end(s);
 	return (-1);
 }
 
@@ -238,7 +238,7 @@ store_begin(struct store *s, enum db_mode mode)
 	}
 	return (0);
 fail:
-	db_rollback(s->db);
+	store_end(s);
 	return (-1);
 }
 
@@ -251,7 +251,10 @@ store_commit(struct store *s)
 void
 store_end(struct store *s)
 {
-	db_rollback(s->db);
+	/* The transaction goes on: this store is not to be used again. What
+	 * went wrong before tells more. */
+	if (db_rollback(s->db) != 0 && s->failure.kind == FAILURE_NONE)
+		store_failed(s);
 }
 
 /* Fill ${c}; -1 if the row is not what the schema allows. */

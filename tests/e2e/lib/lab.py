@@ -177,17 +177,19 @@ class Result:
 
 
 class Lab:
-    """MILTER=False leaves the milter out. ROSTER makes the shared accounts.
-    MAIN are main.cf settings, SETTINGS those of the milter, USERS those who
+    """MILTER=False leaves the milter out, POSTFIX=False all but the milter:
+    mta.py plays the MTA. ROSTER makes the shared accounts. MAIN are main.cf
+    settings, SETTINGS those of the milter, USERS those who
     may log in at the listener `auth`. TCP: the milter listens on that."""
 
     mta = Postfix
     where = None        # its folder is made; None: where all such are
 
     def __init__(self, milter=True, roster=True, main=None, settings=None,
-                 tcp=False, users=None):
+                 tcp=False, users=None, postfix=True):
         self.users = users
         self.with_milter, self.with_roster = milter, roster
+        self.with_postfix = postfix
         self.main, self.more, self.tcp = main, settings or {}, tcp
         self.folder = self.receiver = self.postfix = self.milter = None
         self.signals = {}
@@ -212,7 +214,6 @@ class Lab:
     def _start(self):
         self.folder = tempfile.mkdtemp(prefix="nm-lab-", dir=self.where)
         os.chmod(self.folder, 0o755)    # Postfix must get through
-        self.receiver = Receiver().start()
         self.database = os.path.join(self._own("db", 0o750), "roster.db")
         socket_folder = self._own("run", 0o2750, "postfix")
         if self.tcp:
@@ -224,12 +225,14 @@ class Lab:
             "account_domain": ACCOUNTS, "domain": MIRROR,
             "sendmail": self._sendmail_script(),
             "from_": "notify@relay.example", **self.more})
-        self.postfix = self.mta(
-            os.path.join(self.folder, "mta"), self.receiver.port,
-            self.milter.postfix_socket() if self.with_milter else None,
-            self.main, self.users)
-        os.mkdir(self.postfix.folder)
-        self.postfix.start()
+        if self.with_postfix:
+            self.receiver = Receiver().start()
+            self.postfix = self.mta(
+                os.path.join(self.folder, "mta"), self.receiver.port,
+                self.milter.postfix_socket() if self.with_milter else None,
+                self.main, self.users)
+            os.mkdir(self.postfix.folder)
+            self.postfix.start()
         if self.with_milter:
             self.milter.write()
             self.notifyctl("init")
