@@ -67,9 +67,10 @@ def case(title):
     return register
 
 
-def run(allow=None, **options):
-    """Run the file's cases with a Lab made from OPTIONS. A last case looks for
-    warnings and errors of the milter; ALLOW is a pattern of announced ones."""
+def run(allow=None, lab=None, **options):
+    """Run the file's cases with a Lab made from OPTIONS, or with one of the
+    class LAB. A last case looks for warnings and errors of the milter; ALLOW
+    is a pattern of announced ones."""
     reason = missing()
     if reason:
         print(f"1..0 # SKIP {reason}")
@@ -77,12 +78,13 @@ def run(allow=None, **options):
 
     if options.get("milter", True):
         @tap.case("the milter complains of nothing that no case has provoked")
-        def _(lab):
-            found = [line for line in lab.milter.complaints()
+        def _(one):
+            found = [line for line in one.milter.complaints()
                      if not (allow and re.search(allow, line))]
             tap.same(found, [], "complaints")
 
-    tap.run(setup=lambda: Lab(**options).start(), teardown=Lab.stop)
+    tap.run(setup=lambda: (lab or Lab)(**options).start(),
+            teardown=Lab.stop)
 
 
 class Result:
