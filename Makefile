@@ -221,9 +221,9 @@ demo:
 
 # Everything on the programs as they are installed, and once more on those that
 # watch their own memory; but for what is about other programs than ours, or
-# about size, or takes memory away.
-UNWATCHED = bash-completes% documents-agree% explain-says% no-memory% \
-	notifyctl-check-is% notifyctl-check-postfix% notifyctl-many% \
+# about size, or preloads something.
+UNWATCHED = bash-completes% clock-that-jumps% documents-agree% explain-says% \
+	no-memory% notifyctl-check-is% notifyctl-check-postfix% notifyctl-many% \
 	telegram-by-another% ten-thousand% the-package%
 E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
@@ -231,7 +231,7 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model build/no_memory \
-		build/memory.so
+		build/memory.so build/clock.so
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
 		build/san/no_memory
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
