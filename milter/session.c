@@ -77,6 +77,7 @@ struct connection {
 	bool broken; /* something could not be collected */
 };
 
+static atomic_int connections;
 static atomic_int deciding;
 static atomic_bool ended; /* no decision begins any more */
 
@@ -117,6 +118,7 @@ begin(SMFICTX *ctx, unsigned long steps)
 		return (NULL);
 	}
 	c->steps = steps;
+	atomic_fetch_add(&connections, 1);
 	return (c);
 }
 
@@ -414,6 +416,7 @@ on_close(SMFICTX *ctx)
 	if (c == NULL)
 		return (SMFIS_CONTINUE);
 	(void)smfi_setpriv(ctx, NULL);
+	atomic_fetch_sub(&connections, 1);
 	arena_free(c->arena);
 	free(c);
 	return (SMFIS_CONTINUE);
@@ -437,6 +440,12 @@ session_register(void)
 	};
 
 	return (smfi_register(desc) == MI_SUCCESS ? 0 : -1);
+}
+
+int
+session_connections(void)
+{
+	return (atomic_load(&connections));
 }
 
 bool
