@@ -170,8 +170,8 @@ LOADGEN = histogram loadgen script
 $(BUILD)/loadgen: $(LOADGEN:%=$(BUILD)/tests/bench/%.o)
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
 
-# Memory that is not there. What takes the place of malloc(3) is not watched.
-no_memory_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o no_memory.o) \
+# Memory that is not there, changes that are refused. What takes the place of malloc(3) is not watched.
+faults_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o faults.o) \
 	$(addprefix $(BUILD)/tests/fuzz/, fuzz.o fuzz_milter.o people.o rules.o) \
 	$(callbacks_o)
 $(BUILD)/tests/faults/arena.o: policy/arena.c
@@ -181,7 +181,7 @@ $(BUILD)/tests/faults/arena.o: policy/arena.c
 $(BUILD)/tests/faults/%.o: INCLUDES += -Itests/fuzz
 $(BUILD)/tests/faults/memory.o: SANITIZE = $(BEFORE_ASAN)
 
-$(BUILD)/no_memory: $(no_memory_o) $(BUILD)/libpolicy.a
+$(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # What is preloaded into programs under test.
@@ -230,13 +230,13 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model build/no_memory \
+	@$(MAKE) -s -j2 all build/unit build/model build/faults \
 		build/memory.so build/clock.so
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
-		build/san/no_memory
+		build/san/faults
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t tests/model/run \
-		build/unit build/san/unit build/no_memory build/san/no_memory \
+		build/unit build/san/unit build/faults build/san/faults \
 		$(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 

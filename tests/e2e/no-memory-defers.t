@@ -2,7 +2,7 @@
 """A milter whose memory fails, at whichever call, decides rightly or not at
 all: the message is deferred, or its connection ends; the next one is served.
 
-tests/faults/no_memory.c is the same for every kind of message and each piece of
+tests/faults/faults.c is the same for every kind of message and each piece of
 memory; here libmilter, the threads and the log have their part in it.
 """
 import os

@@ -1,15 +1,19 @@
 /*
- * no_memory - a message is decided rightly, or deferred, whichever call of
- * malloc(3) fails
+ * faults - whatever fails under a message, it is decided rightly or deferred
  *
  * Runs sessions of every kind through the milter's callbacks, as the fuzz
  * target of the milter does (tests/fuzz/fuzz_milter.c has their language,
- * rules.c what must become of each message), and lets the first call fail, then
- * the second, and so on until none is left; and then each with all that follow.
- * Calls count while a callback runs, SQLite's, libidn2's and the C library's
- * too. After each failure another message is decided rightly, and in the end
- * nothing is left in memory.
+ * rules.c what must become of each message).
+ *
+ * Without memory: the first call of malloc(3) fails, then the second, and so on
+ * until none is left; and then each with all that follow. Calls count while a
+ * callback runs, SQLite's, libidn2's and the C library's too. After each
+ * failure another message is decided rightly, and in the end nothing is left in
+ * memory.
+ *
+ * Refused: the MTA does not take the first change, then the second, and so on.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +102,8 @@ static const struct {
 #define NSESSIONS (sizeof(sessions) / sizeof(sessions[0]))
 
 static struct smfiDesc real;
+static bool refused; /* a change was */
+static int told;     /* lines that say so */
 
 /* A callback of the milter's, during which calls may fail. */
 #define WATCHED(call)                                                          \
@@ -143,9 +149,19 @@ header(SMFICTX *ctx, char *name, char *value)
 }
 
 static sfsistat
-end(SMFICTX *ctx)
+decided(SMFICTX *ctx)
 {
 	WATCHED(xxfi_eom(ctx));
+}
+
+static sfsistat
+end(SMFICTX *ctx)
+{
+	sfsistat status;
+
+	status = decided(ctx);
+	refused = ctx->failed;
+	return (status);
 }
 
 static sfsistat
@@ -230,19 +246,49 @@ try_all(const char *session)
 	    (long)(memory->live - live));
 }
 
+static void
+logged(const char *line)
+{
+	told += strstr(line, " reason=\"the MTA refused to ") != NULL;
+}
+
+/* The session, with the ${n}th change of its first message refused. True if it
+ * was. */
+static bool
+try_refused(const char *session, int n)
+{
+	const char *mail = strstr(session, "M\n");
+	char text[4096];
+
+	snprintf(text, sizeof(text), "%.*sF %d\n%s", (int)(mail - session),
+	    session, n, mail);
+	refused = false;
+	told = 0;
+	try(text, 0, 0);
+	MUST(told == refused, "%d lines on a change that was refused", told);
+	return (refused);
+}
+
 int
 main(int argc, char **argv)
 {
 	size_t i;
+	int n;
 
 	LLVMFuzzerInitialize(&argc, &argv);
 	watch();
-	printf("1..%zu\n", NSESSIONS);
+	mta_logged = logged;
+	printf("1..%zu\n", 2 * NSESSIONS);
 	for (i = 0; i < NSESSIONS; i++) {
 		fflush(stdout);
 		try_all(sessions[i].session);
-		printf(
-		    "ok %zu - without memory: %s\n", i + 1, sessions[i].name);
+		printf("ok %zu - without memory: %s\n", 2 * i + 1,
+		    sessions[i].name);
+		fflush(stdout);
+		for (n = 1; try_refused(sessions[i].session, n); n++)
+			try(NEXT, 0, 0);
+		printf("ok %zu - refused at each of %d changes: %s\n",
+		    2 * i + 2, n - 1, sessions[i].name);
 	}
 	return (0);
 }
