@@ -35,6 +35,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 CFLAGS = -O1 -g
 HARDEN = -fPIE
+BEFORE_ASAN = -DBEFORE_ASAN
 endif
 
 ifeq ($(SAN),thread)
@@ -74,9 +75,9 @@ BOT = $(addprefix telegram/, botapi commands notify-bot outcome update)
 
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
-PACKAGES = gmime-3.0 inih libidn2 sqlite3
-TOOL_PACKAGES = jansson libpng libqrencode libsystemd smartcols zlib
-TELEGRAM_PACKAGES = jansson libcurl libxml-2.0
+PACKAGES = inih libidn2 sqlite3
+TOOL_PACKAGES = gmime-3.0 jansson libpng libqrencode libsystemd smartcols zlib
+TELEGRAM_PACKAGES = gmime-3.0 jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
 TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))
@@ -136,22 +137,22 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-# What tests let programs meet.
-$(BUILD)/faults.so: tests/e2e/lib/faults.c
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O1 -fPIC -shared -o $@ $<
+# The milter's callbacks and a stand-in for libmilter.
+$(BUILD)/tests/%.o: INCLUDES += -Itests/mta
+callbacks_o = $(BUILD)/tests/mta/mta.o \
+	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
 
 # The model test's side of the programs.
 model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
-	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
+	$(callbacks_o)
 
 $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs jansson) \
-		$(LIBS)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs \
+		glib-2.0 jansson) $(LIBS)
 
 # Fuzzing: SAN=fuzz, with clang. What the targets try, but for the policy:
 FUZZ = address botapi chattext import milter settings tag
-FUZZED = $(addprefix tests/fuzz/, fuzz mta people rules) \
+FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
 	tools/notifyctl/rostercsv $(addprefix tools/telegram/, botapi \
 	$(CHATTEXT) commands mailhead outcome update)
@@ -190,6 +191,28 @@ bench-quick:
 	@$(MAKE) -s -j2 all $(BENCH)
 	@tests/bench/run --quick
 
+# Memory that is not there, changes that are refused. What takes the place of
+# malloc(3) is not watched.
+faults_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o faults.o) \
+	$(addprefix $(BUILD)/tests/fuzz/, fuzz.o fuzz_milter.o people.o rules.o) \
+	$(callbacks_o)
+$(BUILD)/tests/faults/arena.o: policy/arena.c
+	@mkdir -p $(@D)
+	$(COMPILE) -DFIRST_BLOCK=0 -DLARGEST_BLOCK=0 -c -o $@ $<
+
+$(BUILD)/tests/faults/%.o: INCLUDES += -Itests/fuzz
+$(BUILD)/tests/faults/memory.o: SANITIZE = $(BEFORE_ASAN)
+
+$(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# What is preloaded into programs under test.
+PRELOADED = build/clock.so build/memory.so build/system.so
+$(BUILD)/system.so: SANITIZE =
+$(BUILD)/%.so: tests/faults/%.c
+	@mkdir -p $(@D)
+	$(COMPILE) -fPIC -shared -o $@ $<
+
 MODEL_CASES = 20000
 model:
 	@tests/packages check
@@ -222,21 +245,22 @@ demo:
 
 # Everything on the programs as they are installed, and once more on those that
 # watch their own memory; but for what is about other programs than ours, or
-# about size.
-UNWATCHED = bash-completes% documents-agree% explain-says% notifyctl-check-is% \
-	notifyctl-check-postfix% notifyctl-many% telegram-by-another% \
-	ten-thousand% the-package%
+# about size, or preloads something.
+UNWATCHED = bash-completes% clock-that-jumps% documents-agree% explain-says% \
+	no-memory% notifyctl-check-is% notifyctl-check-postfix% notifyctl-many% \
+	telegram-by-another% ten-thousand% the-package%
 E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model build/faults.so
+	@$(MAKE) -s -j2 all build/unit build/model build/faults $(PRELOADED)
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
-		build/san/faults.so
+		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t tests/model/run \
-		build/unit build/san/unit $(E2E) \
+		build/unit build/san/unit build/faults build/san/faults \
+		$(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.

@@ -17,7 +17,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libmilter/mfapi.h>
@@ -40,12 +40,13 @@
 #include "stats.h"
 #include "tag.h"
 
-/* How long the end waits for decisions under way. */
+/* How long the end waits for connections to close, and then for decisions. */
+#define LEAVE_SECONDS 5
 #define WAIT_SECONDS 10
 #define BACKLOG 512
 
-static pthread_t reloader;
-static atomic_bool ending;
+static pthread_t main_thread, server;
+static int served; /* what smfi_main() has returned */
 
 static const char usage_text[] =
     "usage: notify-milter [-fnvV] [-c FILE]\n"
@@ -68,9 +69,11 @@ static void give_socket(const char *, const struct passwd *);
 static void quicken_tcp(void);
 static void make_socket(const struct settings *, const struct passwd *);
 static void raise_descriptors(void);
-static void *reload_thread(void *);
-static void start_reloading(struct daemon_options *);
-static void end_reloading(void);
+static void reload(const char *);
+static void *serve_thread(void *);
+static void start_serving(sigset_t *);
+static void follow_signals(const sigset_t *, const char *);
+static void leave(const sigset_t *);
 static void say_ready(const struct settings *);
 
 /* Before anything is served: say why not, and end. */
@@ -211,70 +214,92 @@ raise_descriptors(void)
 	}
 }
 
-/* SIGHUP, SIGTERM and SIGINT are libmilter's; SIGUSR1 is left for us. */
-static void *
-reload_thread(void *arg)
+static void
+reload(const char *file)
 {
-	const struct daemon_options *o = arg;
 	struct failure failure = FAILURE_INIT;
 	struct config *old, *new;
-	sigset_t set;
-	int sig;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	for (;;) {
-		if (sigwait(&set, &sig) != 0)
-			continue;
-		if (atomic_load(&ending))
-			return (NULL);
-		daemon_reloading();
-		old = config_get();
-		if (config_load(o->file, &failure) != 0) {
-			log_error("reload: %s; the old settings stay",
-			    failure_text(&failure));
-		} else {
-			new = config_get();
-			if (strcmp(old->settings->socket,
-				new->settings->socket) != 0 ||
-			    strcmp(old->settings->user, new->settings->user) !=
-				0)
-				log_warning("reload: socket and user change "
-					    "only at a restart");
-			log_info(
-			    "reload: the settings in %s are in force", o->file);
-			config_put(new);
-		}
-		config_put(old);
-		stats_write();
-		daemon_ready("serving");
+	daemon_reloading();
+	old = config_get();
+	if (config_load(file, &failure) != 0) {
+		log_error("reload: %s; the old settings stay",
+		    failure_text(&failure));
+	} else {
+		new = config_get();
+		if (strcmp(old->settings->socket, new->settings->socket) != 0 ||
+		    strcmp(old->settings->user, new->settings->user) != 0)
+			log_warning("reload: socket and user change only at a "
+				    "restart");
+		log_info("reload: the settings in %s are in force", file);
+		config_put(new);
 	}
+	config_put(old);
+	failure_clear(&failure);
+	stats_write();
+	daemon_ready("serving");
 }
 
-static void
-start_reloading(struct daemon_options *o)
+/* libmilter's loop; when it ends by itself, so do we. */
+static void *
+serve_thread(void *arg)
 {
-	sigset_t set;
+	(void)arg;
+	served = smfi_main();
+	(void)pthread_kill(main_thread, SIGTERM);
+	return (NULL);
+}
 
-	/* Every thread inherits the mask. Ours waits for SIGUSR1; libmilter's
-	 * waits for the others, which must not end the program before. */
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
-	    pthread_create(&reloader, NULL, reload_thread, o) != 0)
+/*
+ * libmilter has a thread that waits for SIGTERM, SIGINT and SIGHUP, and starts
+ * no callback after one of them: a message that is half told would not come to
+ * its end. But a signal to the process goes to the main thread first, where
+ * that waits for it; so the main thread waits, and libmilter is served by
+ * another.
+ */
+static void
+start_serving(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	main_thread = pthread_self();
+	/* Every thread inherits the mask. */
+	if (pthread_sigmask(SIG_BLOCK, set, NULL) != 0 || stats_start() != 0 ||
+	    pthread_create(&server, NULL, serve_thread, NULL) != 0)
 		fatal(EX_OSERR, "cannot start a thread");
 }
 
-/* The settings are about to go: none are loaded any more. */
+/* Until we are told to end. */
 static void
-end_reloading(void)
+follow_signals(const sigset_t *set, const char *file)
 {
-	atomic_store(&ending, true);
-	(void)pthread_kill(reloader, SIGUSR1);
-	(void)pthread_join(reloader, NULL);
+	int sig;
+
+	for (;;) {
+		if (sigwait(set, &sig) != 0)
+			continue;
+		if (sig != SIGUSR1)
+			return;
+		reload(file);
+	}
+}
+
+/* Until the MTA has no connection any more; but not for ever, and not when we
+ * are told again. */
+static void
+leave(const sigset_t *set)
+{
+	const struct timespec tick = {.tv_nsec = 10000000};
+	int i, sig;
+
+	for (i = 0; i < LEAVE_SECONDS * 100 && session_connections() > 0; i++) {
+		sig = sigtimedwait(set, NULL, &tick);
+		if (sig > 0 && sig != SIGUSR1)
+			return;
+	}
 }
 
 static void
@@ -291,6 +316,7 @@ main(int argc, char **argv)
 	struct failure failure = FAILURE_INIT;
 	const struct passwd *pw = NULL;
 	struct config *config;
+	sigset_t signals;
 	bool quiet;
 	int rc;
 
@@ -321,20 +347,20 @@ main(int argc, char **argv)
 		fatal(EX_OSERR, "%s", failure_text(&failure));
 	tag_start();
 	log_open("notify-milter", options.foreground);
-	start_reloading(&options);
-	if (stats_start() != 0)
-		fatal(EX_OSERR, "cannot start a thread");
+	start_serving(&signals);
 	say_ready(config->settings);
 	config_put(config);
 	daemon_ready("serving");
-	rc = smfi_main();
-	end_reloading();
+	follow_signals(&signals, options.file);
 	daemon_ending();
+	leave(&signals);
+	(void)smfi_stop();
+	(void)pthread_join(server, NULL);
 	quiet = session_end(WAIT_SECONDS);
 	stats_end(quiet);
 	log_info("ended%s", quiet ? "" : " while messages were in flight");
 	/* A thread may still be in the database: leave that to the kernel. */
 	if (quiet)
 		config_close();
-	return (rc == MI_SUCCESS ? EX_OK : EX_SOFTWARE);
+	return (served == MI_SUCCESS ? EX_OK : EX_SOFTWARE);
 }

@@ -10,7 +10,9 @@
  * say so; it marks the message, and its end is a temporary failure.
  *
  * libmilter calls one connection's callbacks one at a time, but on changing
- * threads.
+ * threads; and for an MTA that never negotiated, or goes on after it has ended
+ * the connection, without a context: those are answered with a temporary
+ * failure.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -50,6 +52,18 @@
 #define UNNEEDED_REPLIES                                                       \
 	(SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
 
+/* What the milter does to messages, which the MTA has to allow. */
+static const struct action {
+	unsigned long flag;
+	const char *name;
+} actions_wanted[] = {
+    {SMFIF_ADDRCPT, "add recipients"},
+    {SMFIF_ADDRCPT_PAR, "add recipients with parameters"},
+    {SMFIF_DELRCPT, "delete recipients"},
+    {SMFIF_CHGHDRS, "remove headers"},
+    {SMFIF_QUARANTINE, "put messages on hold"},
+};
+
 struct connection {
 	unsigned long steps; /* that were agreed on */
 	struct sockaddr_storage address;
@@ -63,6 +77,7 @@ struct connection {
 	bool broken; /* something could not be collected */
 };
 
+static atomic_int connections;
 static atomic_int deciding;
 static atomic_bool ended; /* no decision begins any more */
 
@@ -76,6 +91,8 @@ static sfsistat on_header(SMFICTX *, char *, char *);
 static sfsistat on_end(SMFICTX *);
 static sfsistat on_abort(SMFICTX *);
 static sfsistat on_close(SMFICTX *);
+static void report_lacking(unsigned long);
+static struct connection *begin(SMFICTX *, unsigned long);
 static void reset(struct connection *);
 static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
@@ -84,6 +101,26 @@ static int add_recipient(struct connection *, const char *);
 static int add_header(struct connection *, const char *, const char *);
 static double seconds_since(const struct timespec *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
+
+/* A connection begins; NULL if there is no memory for it. */
+static struct connection *
+begin(SMFICTX *ctx, unsigned long steps)
+{
+	struct connection *c;
+
+	c = calloc(1, sizeof(*c));
+	if (c == NULL || (c->arena = arena_new(MESSAGE_MAX)) == NULL ||
+	    smfi_setpriv(ctx, c) != MI_SUCCESS) {
+		log_error("no memory for a connection");
+		if (c != NULL)
+			arena_free(c->arena);
+		free(c);
+		return (NULL);
+	}
+	c->steps = steps;
+	atomic_fetch_add(&connections, 1);
+	return (c);
+}
 
 /* End one message and be ready for the next. */
 static void
@@ -103,31 +140,39 @@ no_reply(const struct connection *c, unsigned long step)
 	return (c->steps & step ? SMFIS_NOREPLY : SMFIS_CONTINUE);
 }
 
+/* Say what the MTA does not allow. */
+static void
+report_lacking(unsigned long actions)
+{
+	char text[256] = "";
+	size_t i, len = 0;
+
+	for (i = 0; i < sizeof(actions_wanted) / sizeof(actions_wanted[0]);
+	     i++) {
+		if ((actions & actions_wanted[i].flag) == 0)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+			    "%s%s", len == 0 ? "" : ", ",
+			    actions_wanted[i].name);
+	}
+	log_error("refusing to work for an MTA that does not let a milter: %s "
+		  "(it offers 0x%lx)",
+	    text, actions);
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
     unsigned long unused1, unsigned long unused2, unsigned long *want_actions,
     unsigned long *want_steps, unsigned long *want1, unsigned long *want2)
 {
-	struct connection *c;
-
 	(void)unused1;
 	(void)unused2;
 	if ((actions & WANTED_ACTIONS) != WANTED_ACTIONS) {
-		log_error("the MTA does not let a milter add and delete "
-			  "recipients, remove headers and quarantine (it "
-			  "offers 0x%lx); refusing to work for it",
-		    actions);
+		report_lacking(actions);
 		return (SMFIS_REJECT);
 	}
-	c = calloc(1, sizeof(*c));
-	if (c == NULL || (c->arena = arena_new(MESSAGE_MAX)) == NULL ||
-	    smfi_setpriv(ctx, c) != MI_SUCCESS) {
-		log_error("no memory for a connection");
-		if (c != NULL)
-			arena_free(c->arena);
-		free(c);
+	*want_steps = steps & (UNNEEDED_STEPS | UNNEEDED_REPLIES);
+	if (begin(ctx, *want_steps) == NULL)
 		return (SMFIS_REJECT);
-	}
 	*want_actions = WANTED_ACTIONS;
 	if (actions & SMFIF_SETSYMLIST) {
 		*want_actions |= SMFIF_SETSYMLIST;
@@ -137,9 +182,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, "i");
 		(void)smfi_setsymlist(ctx, SMFIM_EOM, "i");
 	}
-	*want_steps = steps & (UNNEEDED_STEPS | UNNEEDED_REPLIES);
 	*want1 = *want2 = 0;
-	c->steps = *want_steps;
 	return (SMFIS_CONTINUE);
 }
 
@@ -177,6 +220,10 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 	struct connection *c = smfi_getpriv(ctx);
 
 	(void)name;
+	/* Another connection over the same socket is not negotiated again. The
+	 * replies that are not sent are libmilter's to offer, to any MTA. */
+	if (c == NULL && (c = begin(ctx, UNNEEDED_REPLIES)) == NULL)
+		return (SMFIS_TEMPFAIL);
 	note_address(c, sa);
 	return (no_reply(c, SMFIP_NR_CONN));
 }
@@ -197,6 +244,8 @@ on_mail(SMFICTX *ctx, char **argv)
 	struct connection *c = smfi_getpriv(ctx);
 
 	(void)argv;
+	if (c == NULL)
+		return (SMFIS_TEMPFAIL);
 	reset(c);
 	c->authenticated =
 	    given(ctx, "{auth_type}") || given(ctx, "{auth_authen}");
@@ -224,6 +273,8 @@ on_rcpt(SMFICTX *ctx, char **argv)
 {
 	struct connection *c = smfi_getpriv(ctx);
 
+	if (c == NULL)
+		return (SMFIS_TEMPFAIL);
 	if (!c->broken && add_recipient(c, argv[0]) != 0) {
 		c->message.nrecipients = 0;
 		c->broken = true;
@@ -265,6 +316,8 @@ on_header(SMFICTX *ctx, char *name, char *value)
 {
 	struct connection *c = smfi_getpriv(ctx);
 
+	if (c == NULL)
+		return (SMFIS_TEMPFAIL);
 	if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) == 0 &&
 	    !c->broken && add_header(c, name, value) != 0)
 		c->broken = true;
@@ -331,6 +384,8 @@ on_end(SMFICTX *ctx)
 	struct config *config;
 	sfsistat status = SMFIS_TEMPFAIL;
 
+	if (c == NULL)
+		return (SMFIS_TEMPFAIL);
 	/* In this order: session_end() looks at them in the other. */
 	atomic_fetch_add(&deciding, 1);
 	if (!atomic_load(&ended)) {
@@ -361,6 +416,7 @@ on_close(SMFICTX *ctx)
 	if (c == NULL)
 		return (SMFIS_CONTINUE);
 	(void)smfi_setpriv(ctx, NULL);
+	atomic_fetch_sub(&connections, 1);
 	arena_free(c->arena);
 	free(c);
 	return (SMFIS_CONTINUE);
@@ -384,6 +440,12 @@ session_register(void)
 	};
 
 	return (smfi_register(desc) == MI_SUCCESS ? 0 : -1);
+}
+
+int
+session_connections(void)
+{
+	return (atomic_load(&connections));
 }
 
 bool

@@ -14,6 +14,10 @@
 /* session_register(): tell libmilter of the callbacks. 0 or -1. */
 int session_register(void) WARN_UNUSED;
 
+/* session_connections(): how many are open. An MTA does not tell of a message
+ * that it has begun until it comes to its end: any may have one. */
+int session_connections(void);
+
 /* session_end(seconds): let no further decision begin (libmilter's threads go
  * on serving connections; their messages are deferred), and wait for those
  * under way. True: settings, database and counters are nobody's any more. False

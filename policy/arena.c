@@ -30,8 +30,11 @@
 #define GAP 0
 #endif
 
+/* A test of what happens without memory has a block for each piece. */
+#ifndef FIRST_BLOCK
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGEST_BLOCK ((size_t)1 << 20)
+#endif
 
 struct block {
 	struct block *next;

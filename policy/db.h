@@ -77,11 +77,12 @@ void db_reset(struct db_stmt *);
 /*
  * db_begin(db, mode), db_commit(db): 0 or -1. A transaction in DB_READ sees
  * one state of the database from its first lookup to its end; one in DB_WRITE
- * has the right to write from its beginning. db_rollback(db) always ends it.
+ * has the right to write from its beginning. db_rollback(db) ends it; after -1
+ * it may go on until db_close().
  */
 int db_begin(struct db *, enum db_mode) WARN_UNUSED;
 int db_commit(struct db *) WARN_UNUSED;
-void db_rollback(struct db *);
+int db_rollback(struct db *) WARN_UNUSED;
 
 /*
  * db_share(db): from now on lookups and a change may go on at the same time;

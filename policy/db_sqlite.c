@@ -350,7 +350,8 @@ withdraw(struct db *db)
 	}
 	if (rc == SQLITE_ROW)
 		rc = sqlite3_exec(db->handle, again, NULL, NULL, NULL);
-	db_rollback(db);
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 	sqlite3_exec(db->handle, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
 	return (rc == SQLITE_OK ? 0 : -1);
 }
@@ -365,12 +366,13 @@ db_commit(struct db *db)
 	return (-1);
 }
 
-void
+int
 db_rollback(struct db *db)
 {
 	/* Some errors have ended the transaction already. */
-	if (!sqlite3_get_autocommit(db->handle))
-		(void)run(db, &db->end, "ROLLBACK");
+	if (sqlite3_get_autocommit(db->handle))
+		return (0);
+	return (run(db, &db->end, "ROLLBACK"));
 }
 
 int

@@ -38,7 +38,7 @@ struct names {
 };
 
 static int bad_tag(struct deciding *, const char *);
-static const char *tag_problem(struct deciding *);
+static int tag_problem(struct deciding *, const char **);
 static int leave_all(struct deciding *, enum verdict, const char *);
 static const char *unreadable(const struct deciding *);
 static enum why why_member(const struct category *, const struct member *);
@@ -123,27 +123,33 @@ gets(enum why why)
 	return (why < WHY_UNKNOWN);
 }
 
-/* Why the tag cannot be understood, or NULL (rule 3). */
-static const char *
-tag_problem(struct deciding *d)
+/* Why the tag cannot be understood (rule 3): 1 and ${*problem}, 0 and NULL if
+ * it can, -1 for no memory. */
+static int
+tag_problem(struct deciding *d, const char **problem)
 {
 	const struct facts *facts = d->facts;
 	const struct fact_account *account;
 	size_t i;
 
-	if (facts->tag.problem != NULL)
-		return (facts->tag.problem);
-	for (i = 0; i < facts->naccounts; i++) {
+	*problem = facts->tag.problem;
+	for (i = 0; i < facts->naccounts && *problem == NULL; i++) {
 		account = facts->accounts[i];
 		if (account->id == 0)
-			return (arena_printf(
-			    d->arena, "unknown account '%.80s'", account->key));
-		if (facts->header != NULL && account != facts->header)
-			return (arena_printf(d->arena,
+			*problem = arena_printf(
+			    d->arena, "unknown account '%.80s'", account->key);
+		else if (facts->header != NULL && account != facts->header)
+			*problem = arena_printf(d->arena,
 			    "the header names account %s, a recipient %s",
-			    facts->header->name, account->name));
+			    facts->header->name, account->name);
+		else
+			continue;
+		if (*problem == NULL)
+			return (-1);
 	}
-	return (facts->category_problem);
+	if (*problem == NULL)
+		*problem = facts->category_problem;
+	return (*problem != NULL);
 }
 
 /* A verdict that leaves the envelope as it is. */
@@ -529,6 +535,7 @@ decide(const struct settings *settings, const struct message *message,
 	    .decision = decision};
 	const char *problem, *text;
 	size_t i;
+	int rc;
 
 	memset(decision, 0, sizeof(*decision));
 	d.final.arena = d.gone.arena = d.chats.arena = a;
@@ -538,8 +545,10 @@ decide(const struct settings *settings, const struct message *message,
 		return (-1);
 	if (facts->category_known)
 		decision->category = facts->category.slug;
-	problem = tag_problem(&d);
-	if (problem != NULL || !facts->category_known) {
+	rc = tag_problem(&d, &problem);
+	if (rc == -1)
+		return (-1);
+	if (rc == 1 || !facts->category_known) {
 		if (name_accounts(&d) != 0)
 			return (-1);
 		return (bad_tag(&d, problem));

@@ -1,31 +1,29 @@
 /*
  * encoded - header values with encoded words in them (RFC 2047)
  *
- * GMime reads neighbouring words as one, so that a character may be cut in two
- * by them; but behind the padding of a base64 word it stops, and what the next
- * word says is lost. Here every word is read.
+ * Neighbouring words in one charset are converted as one: many a program cuts a
+ * character in two with them. Blanks within a word are taken as they are, which
+ * people write and the RFC does not allow.
  *
- * Threads: any, after g_mime_init().
+ * Threads: any. The text is cut from the arena that is given.
  */
 #ifndef ENCODED_H
 #define ENCODED_H
 
-#include <stdbool.h>
-
 #include "compiler.h"
 
-struct _GMimeParserOptions;
+struct arena;
+
+/* encoded_start(): let the C library learn its charsets, which it does once for
+ * good, while there is memory and a descriptor for it. */
+void encoded_start(void);
 
 /*
- * encoded_decode(options, value): ${value} as UTF-8, as far as it can be
- * decoded; to be given to g_free(). ${options} are GMime's, NULL for its
- * defaults.
+ * encoded_decode(a, value, text):
+ * ${value} in UTF-8, what is outside of words as it is. 1; 0 if a word in it
+ * cannot be decoded: it is broken, its charset is unknown, its octets are none
+ * of that charset, or are NUL; -1 for no memory.
  */
-char *encoded_decode(
-    struct _GMimeParserOptions *options, const char *value) WARN_UNUSED;
-
-/* encoded_readable(value): is the charset of every word in it known? What is
- * in another one is guessed by encoded_decode(). */
-bool encoded_readable(const char *value) WARN_UNUSED;
+int encoded_decode(struct arena *, const char *value, char **text) WARN_UNUSED;
 
 #endif

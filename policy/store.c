@@ -158,7 +158,7 @@ store_begin(struct store *s, enum db_mode mode)
 		    "program's %lld; upgrade it with \"notifyctl init\"",
 		    db_name(s->db), (long long)version, (long long)s->schema);
 fail:
-	db_rollback(s->db);
+	store_end(s);
 	return (-1);
 }
 
@@ -174,7 +174,10 @@ void
 store_end(struct store *s)
 {
 	store_forget_changes(s);
-	db_rollback(s->db);
+	/* The transaction goes on: this store is not to be used again. What
+	 * went wrong before tells more. */
+	if (db_rollback(s->db) != 0 && s->failure.kind == FAILURE_NONE)
+		store_failed(s);
 }
 
 int

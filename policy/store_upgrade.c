@@ -113,7 +113,8 @@ share(struct store *s)
 	if (db_begin(s->db, DB_READ) != 0)
 		return (store_failed(s));
 	rc = store_version(s, &version);
-	db_rollback(s->db);
+	if (db_rollback(s->db) != 0 && rc == 0)
+		rc = store_failed(s);
 	if (rc == 0 && db_share(s->db) != 0)
 		rc = store_failed(s);
 	return (rc);
@@ -129,7 +130,7 @@ upgrade(struct store *s)
 	if (store_version(s, &from) != 0)
 		goto fail;
 	if (from == s->schema) {
-		db_rollback(s->db);
+		store_end(s);
 		return (0);
 	}
 	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0 ||
@@ -141,7 +142,7 @@ upgrade(struct store *s)
 	}
 	return (from == 0 ? 1 : 2);
 fail:
-	db_rollback(s->db);
+	store_end(s);
 	return (-1);
 }
 

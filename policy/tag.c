@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <gmime/gmime.h>
-
 #include "account.h"
 #include "arena.h"
 #include "category.h"
@@ -16,14 +14,14 @@
 /* Enough of a tag to recognise it in a log line. */
 #define SHOWN 80
 
-static char *decode(struct arena *, const char *);
+static int decode(struct arena *, const char *, char **);
 static int read_category(struct arena *, const char *, struct tag *);
 static int read_account(struct arena *, const char *, struct tag *);
 
 void
 tag_start(void)
 {
-	g_mime_init();
+	encoded_start();
 }
 
 bool
@@ -38,31 +36,28 @@ tag_present(const struct header *headers, size_t n)
 	return (false);
 }
 
-/* Unfold, decode and trim. GMime is asked only where there is an encoded word:
- * plain tags, nearly all there are, cost nothing. */
-static char *
-decode(struct arena *a, const char *value)
+/* Decode, unfold and trim: 1, 0 if it cannot be decoded (${*text} is the value
+ * itself then), -1 for no memory. */
+static int
+decode(struct arena *a, const char *value, char **text)
 {
-	char *text, *decoded, *s, *end;
+	char *s, *end;
+	int rc;
 
-	if (strstr(value, "=?") != NULL) {
-		decoded = encoded_decode(NULL, value);
-		text = arena_strdup(a, decoded);
-		g_free(decoded);
-	} else {
-		text = arena_strdup(a, value);
-	}
-	if (text == NULL)
-		return (NULL);
-	for (s = text; *s != '\0'; s++) {
+	rc = encoded_decode(a, value, text);
+	if (rc == 0)
+		*text = arena_strdup(a, value);
+	if (rc == -1 || *text == NULL)
+		return (-1);
+	for (s = *text; *s != '\0'; s++) {
 		if (*s == '\r' || *s == '\n' || *s == '\t')
 			*s = ' ';
 	}
 	end = s;
-	text += strspn(text, " ");
-	while (end > text && end[-1] == ' ')
+	*text += strspn(*text, " ");
+	while (end > *text && end[-1] == ' ')
 		*--end = '\0';
-	return (text);
+	return (rc);
 }
 
 static int
@@ -71,11 +66,12 @@ read_category(struct arena *a, const char *value, struct tag *tag)
 	char key[CATEGORY_KEY_SIZE];
 	char *text;
 	size_t i;
+	int rc;
 
-	text = decode(a, value);
-	if (text == NULL)
+	rc = decode(a, value, &text);
+	if (rc == -1)
 		return (-1);
-	if (!encoded_readable(value) || category_key(text, key) != 1) {
+	if (rc == 0 || category_key(text, key) != 1) {
 		tag->problem = arena_printf(
 		    a, "no category can be read from '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);
@@ -99,11 +95,12 @@ read_account(struct arena *a, const char *value, struct tag *tag)
 {
 	char key[ACCOUNT_KEY_SIZE];
 	char *text;
+	int rc;
 
-	text = decode(a, value);
-	if (text == NULL)
+	rc = decode(a, value, &text);
+	if (rc == -1)
 		return (-1);
-	if (!encoded_readable(value) || account_key(text, key) != 1) {
+	if (rc == 0 || account_key(text, key) != 1) {
 		tag->problem =
 		    arena_printf(a, "unknown account '%.*s'", SHOWN, text);
 		return (tag->problem == NULL ? -1 : 0);

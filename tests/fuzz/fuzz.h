@@ -13,19 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A property: say which does not hold, and end, which is a finding. */
-#define MUST(holds, ...)                                                       \
-	do {                                                                   \
-		if (!(holds)) {                                                \
-			fprintf(stderr, "%s:%d: not so: %s: ", __FILE__,       \
-			    __LINE__, #holds);                                 \
-			fprintf(stderr, __VA_ARGS__);                          \
-			fputc('\n', stderr);                                   \
-			abort();                                               \
-		}                                                              \
-	} while (0)
-
-struct store;
+#include "must.h"
 
 /* libFuzzer's. */
 int LLVMFuzzerInitialize(int *, char ***);

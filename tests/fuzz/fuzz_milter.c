@@ -3,15 +3,18 @@
  *
  * The input is a session, a step in each line, named by its first letter:
  *
- *	S aknrtmu   settings: expand always or never, unknown recipients kept,
- *bad tags rejected or deferred, monitor, trust who authenticated O, O-       a
- *new connection, by an MTA that offers everything, or less I ADDRESS   the
- *client's address U           clients that authenticate, or not any more M MAIL
- *	R TEXT      RCPT, by SMTP; digits before the text, by sendmail(1), are
- *how the MTA keeps it (kept_as() has the list) H NAME:TEXT a header E the end
- *of the message; A, given up; C, the connection's end F 3         the third
- *change to the message will fail L           the database is away for one
- *message
+ * - S aknrtmu: settings: expand always or never, unknown recipients kept, bad
+ *   tags rejected or deferred, monitor, trust who authenticated
+ * - O, O-: a new connection, by an MTA that offers everything, or less
+ * - I ADDRESS: the client's address
+ * - U: clients that authenticate, or not any more
+ * - M: MAIL
+ * - R TEXT: RCPT, by SMTP; digits before the text, by sendmail(1), are how the
+ *   MTA keeps it (kept_as() has the list)
+ * - H NAME:TEXT: a header
+ * - E: the end of the message; A: given up; C: the connection's end
+ * - F 3: the third change to the message will fail
+ * - L: the database is away for one message
  *
  * A step that libmilter would not take at that point is none. The MTA is
  * mta.c's, and rules.c says what must have become of each message.
@@ -143,10 +146,12 @@ open_connection(struct session *s, const char *how)
 	sfsistat status;
 
 	close_connection(s);
-	memset(&s->mta, 0, sizeof(s->mta));
+	mta_open(&s->mta);
 	status = mta_milter.xxfi_negotiate(&s->mta, offered, EVERYTHING, 0, 0,
 	    &actions, &steps, &unused1, &unused2);
-	MUST(status == (offered == EVERYTHING ? SMFIS_CONTINUE : SMFIS_REJECT),
+	MUST(status ==
+		(offered == EVERYTHING && !s->mta.troubled ? SMFIS_CONTINUE
+							   : SMFIS_REJECT),
 	    "%d", status);
 	MUST((actions & ~offered) == 0 && (steps & ~EVERYTHING) == 0 &&
 		(status == SMFIS_REJECT || unused1 + unused2 == 0),
@@ -290,6 +295,7 @@ end(struct session *s)
 	s->mta.at_end = true;
 	status = mta_milter.xxfi_eom(&s->mta);
 	s->mta.at_end = false;
+	mta_apply(&s->mta);
 	if (s->lost)
 		MUST(rename(away, fixture.url) == 0, "%s", away);
 	rules_check(
@@ -351,11 +357,13 @@ step(struct session *s, char *line)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct session s = {.state = CLOSED};
+	static struct session s;
 	char *text, *rest, *line;
 
 	arena_reset(arena);
 	set("");
+	s.state = CLOSED;
+	s.local = s.trusted = s.lost = false;
 	rest = text = fuzz_string(data, size);
 	while ((line = fuzz_line(&rest)) != NULL) {
 		/* A header is folded. */

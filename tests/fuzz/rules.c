@@ -398,8 +398,8 @@ check_tagged(struct verdict *v, sfsistat status)
 		check_unchanged(m);
 		switch (v->settings->bad_tag) {
 		case BAD_TAG_HOLD:
-			MUST(status == SMFIS_CONTINUE && m->quarantined == 1,
-			    "%d", status);
+			MUST(status == SMFIS_CONTINUE && m->held == 1, "%d",
+			    status);
 			return;
 		case BAD_TAG_REJECT:
 			MUST(status == SMFIS_REJECT, "%d", status);
@@ -411,8 +411,7 @@ check_tagged(struct verdict *v, sfsistat status)
 	}
 	if (!all_readable(v)) {
 		check_unchanged(m);
-		MUST(status == SMFIS_CONTINUE && m->quarantined == 1, "%d",
-		    status);
+		MUST(status == SMFIS_CONTINUE && m->held == 1, "%d", status);
 		return;
 	}
 	for (i = 0, n = m->nrecipients; i < n; i++) {
@@ -424,17 +423,17 @@ check_tagged(struct verdict *v, sfsistat status)
 		check_unchanged(m);
 		MUST(v->account_found
 			? status == SMFIS_DISCARD
-			: status == SMFIS_CONTINUE && m->quarantined == 1,
+			: status == SMFIS_CONTINUE && m->held == 1,
 		    "%d", status);
 		return;
 	}
 	MUST(status == SMFIS_CONTINUE, "%d", status);
 	/* Held, where the MTA would delete somebody else with it. */
-	if (m->quarantined > 0 && v->rewritten) {
+	if (m->held > 0 && v->rewritten) {
 		check_unchanged(m);
 		return;
 	}
-	MUST(m->quarantined == 0, "held");
+	MUST(m->held == 0, "held");
 	check_people(v);
 	check_chats(v);
 }
@@ -447,17 +446,19 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 	bool tagged = false;
 	size_t i;
 
-	MUST(m->quarantined <= 1, "%d", m->quarantined);
+	MUST(m->held <= 1, "%d", m->held);
 	if (m->failed) {
 		MUST(status == SMFIS_TEMPFAIL, "%d", status);
 		return;
 	}
+	if (m->troubled && status == SMFIS_TEMPFAIL)
+		return;
 	for (i = 0; i < m->nheaders; i++)
 		tagged =
 		    tagged || strcasecmp(m->headers[i].name, TAG_HEADER) == 0;
 	if (settings->monitor) {
 		check_unchanged(m);
-		MUST(status == SMFIS_CONTINUE && m->calls == 0, "%d", status);
+		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
 		return;
 	}
 	for (i = 0; i < m->nrecipients; i++) {
@@ -473,11 +474,10 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 	}
 	if (!tagged) {
 		check_unchanged(m);
-		MUST(status == SMFIS_CONTINUE && m->calls == 0, "%d", status);
+		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
 	} else if (!trusted) {
 		check_stripped(m);
-		MUST(status == SMFIS_CONTINUE && m->quarantined == 0, "%d",
-		    status);
+		MUST(status == SMFIS_CONTINUE && m->held == 0, "%d", status);
 	} else if (lost) {
 		check_unchanged(m);
 		MUST(status == SMFIS_TEMPFAIL, "%d", status);

@@ -21,12 +21,12 @@
 #include "config.h"
 #include "decide.h"
 #include "evaluate.h"
+#include "exchange.h"
 #include "facts.h"
 #include "failure.h"
 #include "import.h"
 #include "link.h"
 #include "message.h"
-#include "mta.h"
 #include "netlist.h"
 #include "pool.h"
 #include "roster.h"
@@ -85,8 +85,8 @@ word(struct driver *d, const char *name)
 {
 	if (d->nwords == WORDS)
 		die(d, "a step of too many words");
-	return (
-	    d->words[d->nwords++] = mta_bytes(json_object_get(d->step, name)));
+	return (d->words[d->nwords++] =
+		    exchange_bytes(json_object_get(d->step, name)));
 }
 
 static char **
@@ -99,7 +99,7 @@ list(struct driver *d, const char *name, size_t *n)
 	{
 		if (d->nwords == WORDS)
 			die(d, "a step of too many words");
-		d->words[d->nwords++] = mta_bytes(item);
+		d->words[d->nwords++] = exchange_bytes(item);
 	}
 	*n = d->nwords - first;
 	return (&d->words[first]);
@@ -118,11 +118,11 @@ on_change(void *ctx, const struct store_change *c)
 	struct driver *d = ctx;
 	json_t *row = json_array();
 
-	json_array_append_new(row, mta_text(c->actor));
-	json_array_append_new(row, mta_text(c->account));
-	json_array_append_new(row, mta_text(c->action));
-	json_array_append_new(row, mta_text(c->subject));
-	json_array_append_new(row, mta_text(c->detail));
+	json_array_append_new(row, exchange_text(c->actor));
+	json_array_append_new(row, exchange_text(c->account));
+	json_array_append_new(row, exchange_text(c->action));
+	json_array_append_new(row, exchange_text(c->subject));
+	json_array_append_new(row, exchange_text(c->detail));
 	json_array_append_new(json_object_get(d->told, "changes"), row);
 }
 
@@ -132,7 +132,7 @@ on_remark(void *ctx, const char *text)
 	struct driver *d = ctx;
 
 	json_array_append_new(
-	    json_object_get(d->told, "remarks"), mta_text(text));
+	    json_object_get(d->told, "remarks"), exchange_text(text));
 }
 
 /* A statement lives as long as the database: one for each query. */
@@ -166,7 +166,8 @@ rows(struct driver *d, const char *sql, int columns, int64_t above)
 	while ((rc = db_step(stmt)) == 1) {
 		row = json_array();
 		for (i = 0; i < columns; i++)
-			json_array_append_new(row, mta_text(db_text(stmt, i)));
+			json_array_append_new(
+			    row, exchange_text(db_text(stmt, i)));
 		json_array_append_new(all, row);
 	}
 	if (rc != 0)
@@ -274,7 +275,7 @@ import(struct driver *d)
 	json_array_foreach(json_object_get(d->step, "rows"), n, item)
 	{
 		for (k = 0; k < 4; k++)
-			v[k] = mta_bytes(json_array_get(item, k));
+			v[k] = exchange_bytes(json_array_get(item, k));
 		rc = import_row(i, n + 1, v[0], v[1], v[2], v[3]);
 		for (k = 0; k < 4; k++)
 			free(v[k]);
@@ -379,7 +380,7 @@ change(struct driver *d, change_fn *fn)
 	json_object_set_new(d->told, "outcome",
 	    json_string(rc == 0 ? "done" : kinds[d->failure.kind]));
 	json_object_set_new(
-	    d->told, "text", mta_text(failure_text(&d->failure)));
+	    d->told, "text", exchange_text(failure_text(&d->failure)));
 	json_object_set_new(
 	    d->told, "count", json_integer((json_int_t)d->changes.n));
 	failure_clear(&d->failure);
@@ -440,8 +441,9 @@ people(const struct decided_person *v, size_t n)
 
 	for (i = 0; i < n; i++) {
 		one = json_array();
-		json_array_append_new(one, mta_text(v[i].member->account_name));
-		json_array_append_new(one, mta_text(v[i].member->address));
+		json_array_append_new(
+		    one, exchange_text(v[i].member->account_name));
+		json_array_append_new(one, exchange_text(v[i].member->address));
 		json_array_append_new(one, json_string(whys[v[i].why]));
 		json_array_append_new(all, one);
 	}
@@ -462,9 +464,9 @@ explain(struct driver *d, const struct message *m)
 	told = json_object();
 	json_object_set_new(told, "verdict",
 	    json_string(decide_verdict_name(decision.verdict)));
-	json_object_set_new(told, "reason", mta_text(decision.reason));
-	json_object_set_new(told, "category", mta_text(decision.category));
-	json_object_set_new(told, "accounts", mta_text(decision.accounts));
+	json_object_set_new(told, "reason", exchange_text(decision.reason));
+	json_object_set_new(told, "category", exchange_text(decision.category));
+	json_object_set_new(told, "accounts", exchange_text(decision.accounts));
 	json_object_set_new(
 	    told, "kept", json_integer((json_int_t)decision.kept));
 	json_object_set_new(
@@ -484,7 +486,7 @@ explain(struct driver *d, const struct message *m)
 	all = json_array();
 	for (i = 0; i < decision.nmirrored; i++)
 		json_array_append_new(
-		    all, mta_text(decision.mirrored[i].address));
+		    all, exchange_text(decision.mirrored[i].address));
 	json_object_set_new(told, "mirrored", all);
 	return (told);
 }
@@ -500,12 +502,12 @@ message(struct driver *d)
 	char *name, *value;
 	size_t i;
 
-	told = mta_message(d->step);
+	told = exchange(d->step);
 	m.recipients = (const char **)list(d, "recipients", &m.nrecipients);
 	json_array_foreach(json_object_get(d->step, "headers"), i, item)
 	{
-		name = mta_bytes(json_array_get(item, 0));
-		value = mta_bytes(json_array_get(item, 1));
+		name = exchange_bytes(json_array_get(item, 0));
+		value = exchange_bytes(json_array_get(item, 1));
 		name[strcspn(name, " \t")] = '\0';
 		if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) ==
 		    0)
@@ -573,7 +575,7 @@ run(struct driver *d, const json_t *what)
 		"DELETE FROM token; DELETE FROM change; DELETE FROM notice;"
 		"DELETE FROM category WHERE id > 5;") != 0)
 		die(d, "cannot empty the roster");
-	text = mta_bytes(json_object_get(what, "settings"));
+	text = exchange_bytes(json_object_get(what, "settings"));
 	take_settings(d, text);
 	free(text);
 	json_array_foreach(json_object_get(what, "steps"), i, one)
@@ -595,7 +597,7 @@ main(int argc, char **argv)
 	snprintf(d.settings, sizeof(d.settings), "%s/settings", argv[1]);
 	snprintf(d.url, sizeof(d.url), "%s/roster.db", argv[1]);
 	tag_start();
-	mta_start();
+	exchange_start();
 	d.arena = arena_new((size_t)64 << 20);
 	d.store = store_open(d.url, DB_CREATE, 3000, &d.failure);
 	if (d.store == NULL || store_upgrade(d.store) == -1)

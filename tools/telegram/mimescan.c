@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arena.h"
 #include "encoded.h"
 #include "failure.h"
 #include "mimescan.h"
@@ -20,6 +21,8 @@
 #define DEPTH_MAX 1024
 /* Headers of one part; what goes beyond is not read. */
 #define HEAD_MAX ((size_t)256 << 10)
+/* Memory to decode one of them in. */
+#define HEADER_MEMORY ((size_t)8 << 20)
 /* A line longer than this comes in pieces. */
 #define PIECE_MAX ((size_t)64 << 10)
 /* Content is decoded so much at a time, and may become so much longer. */
@@ -322,6 +325,7 @@ char *
 mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 {
 	GMimeHeader *header;
+	struct arena *arena;
 	char *line, *text;
 
 	header = g_mime_header_list_get_header(
@@ -329,7 +333,15 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 	if (header == NULL)
 		return (NULL);
 	line = g_mime_utils_header_unfold(g_mime_header_get_raw_value(header));
-	text = encoded_decode(s->options, line);
+	/* GMime guesses at what cannot be read by the rules, but loses words
+	 * behind the padding of another. */
+	arena = arena_new(HEADER_MEMORY);
+	if (arena != NULL && encoded_decode(arena, line, &text) == 1 &&
+	    g_utf8_validate(text, -1, NULL))
+		text = g_strdup(text);
+	else
+		text = g_mime_utils_header_decode_text(s->options, line);
+	arena_free(arena);
 	g_free(line);
 	return (text);
 }

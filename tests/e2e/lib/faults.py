@@ -1,4 +1,4 @@
-"""faults - disks that fail, clocks that jump; see faults.c."""
+"""faults - disks that fail, clocks that jump; see tests/faults/system.c."""
 import contextlib
 import ctypes
 import os
@@ -14,7 +14,7 @@ CLONE_NEWNS = 0x00020000
 
 def preload(database=None, **faults):
     """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3."""
-    library = program("faults.so")
+    library = program("system.so")
     if not os.path.exists(library):
         raise RuntimeError(f"make {os.path.relpath(library)}")
     values = {f"FAULT_{name.upper()}": str(value)
@@ -43,7 +43,7 @@ def _mount(*words):
 
 def changes(ctl, *args, **options):
     """What the command changes on the disk, in its order: (letter, file) as
-    faults.c has them."""
+    tests/faults/system.c has them."""
     log = ctl.path("changes", "")
     done = ctl(*args, env=preload(ctl.database, log=log), **options)
     tap.same(done.code, 0, f"exit of {done}")

@@ -67,9 +67,10 @@ def case(title):
     return register
 
 
-def run(allow=None, **options):
-    """Run the file's cases with a Lab made from OPTIONS. A last case looks for
-    warnings and errors of the milter; ALLOW is a pattern of announced ones."""
+def run(allow=None, lab=None, **options):
+    """Run the file's cases with a Lab made from OPTIONS, or with one of the
+    class LAB. A last case looks for warnings and errors of the milter; ALLOW
+    is a pattern of announced ones."""
     reason = missing()
     if reason:
         print(f"1..0 # SKIP {reason}")
@@ -77,12 +78,13 @@ def run(allow=None, **options):
 
     if options.get("milter", True):
         @tap.case("the milter complains of nothing that no case has provoked")
-        def _(lab):
-            found = [line for line in lab.milter.complaints()
+        def _(one):
+            found = [line for line in one.milter.complaints()
                      if not (allow and re.search(allow, line))]
             tap.same(found, [], "complaints")
 
-    tap.run(setup=lambda: Lab(**options).start(), teardown=Lab.stop)
+    tap.run(setup=lambda: (lab or Lab)(**options).start(),
+            teardown=Lab.stop)
 
 
 class Result:
@@ -177,17 +179,19 @@ class Result:
 
 
 class Lab:
-    """MILTER=False leaves the milter out. ROSTER makes the shared accounts.
-    MAIN are main.cf settings, SETTINGS those of the milter, USERS those who
+    """MILTER=False leaves the milter out, POSTFIX=False all but the milter:
+    mta.py plays the MTA. ROSTER makes the shared accounts. MAIN are main.cf
+    settings, SETTINGS those of the milter, USERS those who
     may log in at the listener `auth`. TCP: the milter listens on that."""
 
     mta = Postfix
     where = None        # its folder is made; None: where all such are
 
     def __init__(self, milter=True, roster=True, main=None, settings=None,
-                 tcp=False, users=None):
+                 tcp=False, users=None, postfix=True):
         self.users = users
         self.with_milter, self.with_roster = milter, roster
+        self.with_postfix = postfix
         self.main, self.more, self.tcp = main, settings or {}, tcp
         self.folder = self.receiver = self.postfix = self.milter = None
         self.signals = {}
@@ -212,7 +216,6 @@ class Lab:
     def _start(self):
         self.folder = tempfile.mkdtemp(prefix="nm-lab-", dir=self.where)
         os.chmod(self.folder, 0o755)    # Postfix must get through
-        self.receiver = Receiver().start()
         self.database = os.path.join(self._own("db", 0o750), "roster.db")
         socket_folder = self._own("run", 0o2750, "postfix")
         if self.tcp:
@@ -224,12 +227,14 @@ class Lab:
             "account_domain": ACCOUNTS, "domain": MIRROR,
             "sendmail": self._sendmail_script(),
             "from_": "notify@relay.example", **self.more})
-        self.postfix = self.mta(
-            os.path.join(self.folder, "mta"), self.receiver.port,
-            self.milter.postfix_socket() if self.with_milter else None,
-            self.main, self.users)
-        os.mkdir(self.postfix.folder)
-        self.postfix.start()
+        if self.with_postfix:
+            self.receiver = Receiver().start()
+            self.postfix = self.mta(
+                os.path.join(self.folder, "mta"), self.receiver.port,
+                self.milter.postfix_socket() if self.with_milter else None,
+                self.main, self.users)
+            os.mkdir(self.postfix.folder)
+            self.postfix.start()
         if self.with_milter:
             self.milter.write()
             self.notifyctl("init")

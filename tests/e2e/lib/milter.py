@@ -48,6 +48,7 @@ class Milter:
         self.file = os.path.join(folder, "notify-milter.conf")
         self.log = os.path.join(folder, "notify-milter.log")
         self.defaults = defaults
+        self.before = []        # a command that runs the milter
         self.process = None
         self.written = None
 
@@ -96,7 +97,8 @@ class Milter:
         since = self.mark()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [program("notify-milter"), "-c", self.file, "-f"],
+                [*self.before, program("notify-milter"), "-c", self.file,
+                 "-f"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(env or {})})
         if wait:
@@ -113,9 +115,17 @@ class Milter:
         return self.wait_line(r"reload", since, alive=True)
 
     def stop(self, timeout=15):
-        """SIGTERM, and its exit status. Takes up to 5 s: see kill()."""
+        """SIGTERM, and its exit status. libmilter looks every 5 s whether it
+        is to end, or when somebody connects."""
         self.signal(signal.SIGTERM)
-        return self.process.wait(timeout)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            self.answers()
+            try:
+                return self.process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                pass
+        return self.process.wait(0)
 
     def kill(self):
         if self.process is not None:
@@ -137,11 +147,18 @@ class Milter:
         inet = re.fullmatch(r"inet6?:(\d+)@(.*)", where)
         return f"inet:{inet[2]}:{inet[1]}" if inet else where
 
+    def address(self):
+        """What a program connects to."""
+        inet = re.fullmatch(r"inet6?:(\d+)@(.*)", self.defaults["socket"])
+        return (inet[2], int(inet[1])) if inet else self.socket_path()
+
     def answers(self):
         """Whether somebody accepts connections on the socket."""
-        with socket.socket(socket.AF_UNIX) as probe:
+        where = self.address()
+        with socket.socket(socket.AF_UNIX if isinstance(where, str)
+                           else socket.AF_INET) as probe:
             try:
-                probe.connect(self.socket_path())
+                probe.connect(where)
             except OSError:
                 return False
         return True

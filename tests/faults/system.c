@@ -1,5 +1,5 @@
 /*
- * faults - lets a program meet a disk that fails and a clock that jumps
+ * system - lets a program meet a disk that fails and a clock that jumps
  *
  * For LD_PRELOAD. Calls that change one of the files whose names begin with
  * FAULT_FILES are counted from 1: made or opened to be made, written, cut,

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""A clock that jumps, by hours or years, forward or back, changes no decision
+of the milter's and no wait."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import contextlib  # noqa: E402
+import sqlite3  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+
+import lab  # noqa: E402
+from preloaded import Clock  # noqa: E402
+from lab import case  # noqa: E402
+from mta import Closed, Mta, tagged  # noqa: E402
+from roster import BALANCE, BILL, entitled  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+HOUR, DAY = 3600, 86400
+JUMPS = (HOUR, 0, -HOUR, 20 * 365 * DAY, -DAY, 3 * HOUR, -20 * 365 * DAY, 0)
+RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
+WANT = sorted(entitled(BALANCE, "acme"))
+CLIENTS = 8         # as many as the milter has connections to the database
+
+
+class Lab(lab.Lab):
+    def _start(self):
+        super()._start()
+        self.milter.kill()
+        self.clock = Clock(self)
+        self.milter.start()
+
+
+def right(answer):
+    same((answer.verdict, answer.to(RCPTS)), ("continue", WANT), str(answer))
+
+
+@case("the next message on the same connection, or on a new one")
+def _(lab_):
+    with Mta(lab_.milter) as old:
+        for jump in JUMPS:
+            lab_.clock.set("jump", jump)
+            right(old.message(RCPTS, tagged(BALANCE)))
+            with Mta(lab_.milter) as new:
+                right(new.message(RCPTS, tagged(BALANCE)))
+
+
+@case("a message in the middle of which it jumps")
+def _(lab_):
+    for jump in JUMPS:
+        with Mta(lab_.milter) as mta:
+            steps = mta.whole(RCPTS, tagged(BALANCE))
+            mta.run(steps[:-2])
+            lab_.clock.set("jump", jump)
+            try:
+                right(mta.run(steps[-2:]))
+            except Closed:
+                # libmilter ends connections that it takes for old ones; the
+                # MTA answers 4xx then.
+                true(jump > 0, f"closed after a jump by {jump}")
+
+
+@contextlib.contextmanager
+def locked(lab_):
+    """Nobody can read the database; that can only be had before the milter
+    opens it."""
+    lab_.milter.kill()
+    other = sqlite3.connect(lab_.database, timeout=5, isolation_level=None)
+    try:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("UPDATE account SET title = 'locked'")
+        lab_.milter.start()
+        yield
+    finally:
+        other.close()
+
+
+def waits(lab_, jump, seconds):
+    """[(seconds, Answer)] of messages that wait for a locked database, or for
+    their turn, when the clock jumps and after that; the lock lasts for so
+    many SECONDS."""
+    answers = []
+
+    def one():
+        began = time.monotonic()
+        with Mta(lab_.milter, timeout=30) as mta:
+            answer = mta.message(RCPTS, tagged(BALANCE))
+        answers.append((time.monotonic() - began, answer))
+
+    lab_.clock.set("jump", 0)
+    clients = [threading.Thread(target=one) for _ in range(2 * CLIENTS)]
+    with locked(lab_):
+        for client in clients[:CLIENTS]:
+            client.start()
+        time.sleep(0.3)
+        lab_.clock.set("jump", jump)
+        for client in clients[CLIENTS:]:
+            client.start()
+        time.sleep(seconds)
+    for client in clients:
+        client.join(40)
+    same(len(answers), len(clients), "messages answered")
+    return answers
+
+
+@case("a locked database is waited for as long as ever")
+def _(lab_):
+    for jump in (DAY, -DAY):
+        for _, answer in waits(lab_, jump, 0.7):
+            right(answer)
+
+
+@case("and no longer")
+def _(lab_):
+    answers = waits(lab_, DAY, 4)
+    early = [answer.verdict for seconds, answer in answers if seconds < 3.9]
+    true(early, "nobody was answered while the lock lasted")
+    same(set(early), {"tempfail"}, "answers meanwhile")
+
+
+@case("settings are reloaded, counters written, and SIGTERM ends it")
+def _(lab_):
+    lab_.clock.set("jump", -DAY)
+    lab_.milter.write(unknown_recipients="keep")
+    contains(lab_.milter.reload(), "in force")
+    with Mta(lab_.milter) as mta:
+        right(mta.message(RCPTS, tagged(BALANCE)))
+    lab_.clock.set("jump", DAY)
+    same(lab_.milter.stop(), 0, "exit status")
+    lab_.milter.start()
+
+
+reason = Clock.missing()
+if reason:
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+lab.run(lab=Lab, postfix=False, allow="verdict=tempfail")

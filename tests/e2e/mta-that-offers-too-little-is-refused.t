@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""An MTA that lacks what the milter must do to a message is refused, in one
+line that says what it lacks; one that lacks what it can do without is not."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from mta import (ACTIONS, ADDRCPT, ADDRCPT_PAR, CHGHDRS, DELRCPT,  # noqa: E402
+                 QUARANTINE, STEPS, Closed, Mta, tagged)
+from roster import BALANCE, BILL, entitled  # noqa: E402
+from tap import same, true  # noqa: E402
+
+RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
+WANT = sorted(entitled(BALANCE, "acme"))
+NEEDED = {ADDRCPT: "add recipients",
+          ADDRCPT_PAR: "add recipients with parameters",
+          DELRCPT: "delete recipients", CHGHDRS: "remove headers",
+          QUARANTINE: "put messages on hold"}
+
+
+def refused(lab_, actions, lacks):
+    since = lab_.milter.mark()
+    try:
+        Mta(lab_.milter, actions=actions).close()
+        raise AssertionError(f"it works for an MTA with {actions:#x}")
+    except Closed:
+        pass
+    same(lab_.milter.since(since),
+         ["error: refusing to work for an MTA that does not let a milter: "
+          f"{lacks} (it offers {actions:#x})"], "the log")
+
+
+for action, name in NEEDED.items():
+    @case(f"one that does not let a milter {name}")
+    def _(lab_, action=action, name=name):
+        refused(lab_, ACTIONS & ~action, name)
+
+
+@case("one that lets a milter do nothing at all that it needs")
+def _(lab_):
+    refused(lab_, 1, ", ".join(NEEDED.values()))
+
+
+def works(lab_, **offers):
+    with Mta(lab_.milter, **offers) as mta:
+        answer = mta.message(RCPTS, tagged(BALANCE))
+        same((answer.verdict, answer.to(RCPTS)), ("continue", WANT),
+             f"with {offers}: {answer}")
+
+
+@case("one that offers just that is served")
+def _(lab_):
+    works(lab_, actions=sum(NEEDED))
+
+
+@case("one that leaves out no step and waits for every answer is served")
+def _(lab_):
+    for version in (6, 2):
+        works(lab_, steps=0x7f, version=version)
+    for bit in range(21):
+        works(lab_, steps=STEPS & ~(1 << bit))
+
+
+@case("one of a later version, that offers more, is served")
+def _(lab_):
+    works(lab_, version=7, actions=0xffff, steps=0x0fffffff)
+    true(lab_.milter.running(), "it lives")
+
+
+lab.run(postfix=False, allow="^error: refusing to work for an MTA")

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""A milter whose memory fails, at whichever call, decides rightly or not at
+all: the message is deferred, or its connection ends; the next one is served.
+
+tests/faults/faults.c is the same for every kind of message and each piece of
+memory; here libmilter, the threads and the log have their part in it.
+"""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import lab  # noqa: E402
+import tap  # noqa: E402
+from preloaded import Memory  # noqa: E402
+from mta import Closed, Mta, tagged  # noqa: E402
+from roster import ANN, BALANCE, BILL, SERVICES, STRANGER  # noqa: E402
+from tap import case, same, true  # noqa: E402
+
+EVER = 1 << 62
+# {kind: (recipients, headers)}
+KINDS = {
+    "an account's address, whose chats get it too":
+        (["<acme@accounts.example>"], tagged(BALANCE)),
+    "people, of whom one is entitled":
+        ([f"<{ANN}>", f"<{BILL}>", f"<{STRANGER}>"], tagged(SERVICES)),
+    "an encoded tag": ([f"<{BILL}>"], tagged("=?koi8-r?B?c2VydmljZXM=?=",
+                                             "acme")),
+    "an unknown category": ([f"<{ANN}>"], tagged("lunch")),
+    "no tag": (["<jörg@bücher.example>"], [("Subject", "x")]),
+}
+
+
+class Starved(lab.Lab):
+    def _start(self):
+        super()._start()
+        self.sql("INSERT INTO link(user, chat) SELECT id, 5 FROM user "
+                 f"WHERE address = '{ANN}'")
+        self.milter.kill()
+        self.memory = Memory(self)
+        self.milter.start()
+
+    def message(self, kind, mta=None):
+        """What became of one message, None if the milter hung up or left the
+        MTA waiting."""
+        try:
+            if mta is None:
+                with Mta(self.milter, timeout=5) as once:
+                    return once.message(*KINDS[kind]).what()
+            return mta.message(*KINDS[kind]).what()
+        except (Closed, OSError):
+            return None
+
+
+def fails(lab_, kind, want, first, last, new):
+    """A message of KIND while calls fail, and one after that. Whether any
+    did."""
+    mta = None if new else Mta(lab_.milter, timeout=5)
+    lab_.memory.arm(first, last)
+    got = lab_.message(kind, mta)
+    failed = lab_.memory.disarm()
+    if mta:
+        mta.close()
+    true(lab_.milter.running(),
+         f"it died when call {first} failed: {lab_.milter.since()[-5:]}")
+    true(got == want or failed and (got is None or got[0] == "tempfail"),
+         f"call {first} of {kind} fails: got {got}, want {want}")
+    same(lab_.message(kind), want, f"the message after that, call {first}")
+    return failed > 0
+
+
+for kind in KINDS:
+    @case(f"without memory: {kind}")
+    def _(lab_, kind=kind):
+        want = lab_.message(kind)
+        same(lab_.message(kind), want, "the same again")
+        if "chats" in kind:
+            true("NOTIFY=NEVER" in str(want), f"no chat: {want}")
+        for last in (0, EVER):
+            first = 1
+            while fails(lab_, kind, want, first, last or first, new=False):
+                first += 1
+            true(first > 5, f"only {first - 1} calls")
+
+
+@case("without memory for a new connection")
+def _(lab_):
+    kind = next(iter(KINDS))
+    want = lab_.message(kind)
+    first = 1
+    while fails(lab_, kind, want, first, first, new=True):
+        first += 1
+    true(first > 20, f"only {first - 1} calls")
+
+
+@case("after all that it has no more memory than before, and ends by itself")
+def _(lab_):
+    for kind in KINDS:
+        lab_.message(kind)
+    before = lab_.memory.live
+    for _ in range(20):
+        for kind in KINDS:
+            lab_.message(kind)
+    true(lab_.memory.live <= before + 20,
+         f"pieces of memory: got {lab_.memory.live}, before {before}")
+    same(lab_.milter.stop(), 0, "exit status")
+
+
+reason = lab.missing() or Memory.missing()
+if reason:
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+tap.run(setup=lambda: Starved(postfix=False).start(), teardown=lab.Lab.stop)

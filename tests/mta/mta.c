@@ -1,0 +1,314 @@
+/*
+ * mta - a stand-in for libmilter, and for the MTA behind it
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "log.h"
+#include "mta.h"
+#include "must.h"
+#include "text.h"
+
+struct smfiDesc mta_milter;
+void (*mta_logged)(const char *);
+
+static struct mta_call *change(SMFICTX *, enum mta_change, const char *);
+static int add(SMFICTX *, const char *, bool);
+static void add_recipient(struct smfi_str *, const struct mta_call *);
+static void delete_recipient(struct smfi_str *, const char *);
+static void remove_header(struct smfi_str *, const char *, int);
+static void say(const char *, va_list) PRINTF_LIKE(1, 0);
+
+void
+mta_open(struct smfi_str *m)
+{
+	m->private = NULL;
+	m->authenticated = m->at_end = false;
+	m->fail_at = 0;
+	mta_forget(m);
+}
+
+void
+mta_forget(struct smfi_str *m)
+{
+	m->nrecipients = m->nheaders = m->ncalls = 0;
+	m->held = 0;
+	m->failed = m->troubled = false;
+	m->reply[0] = '\0';
+}
+
+/* What the milter knows of libmilter. */
+
+int
+smfi_register(struct smfiDesc desc)
+{
+	mta_milter = desc;
+	return (MI_SUCCESS);
+}
+
+int
+smfi_setpriv(SMFICTX *m, void *private)
+{
+	m->private = private;
+	return (MI_SUCCESS);
+}
+
+void *
+smfi_getpriv(SMFICTX *m)
+{
+	return (m->private);
+}
+
+char *
+smfi_getsymval(SMFICTX *m, char *name)
+{
+	static char id[] = "4jYBQh4CRzz1bY2n", plain[] = "PLAIN";
+
+	if (strcmp(name, "i") == 0)
+		return (id);
+	if (strcmp(name, "{auth_type}") == 0 && m->authenticated)
+		return (plain);
+	return (NULL);
+}
+
+int
+smfi_setsymlist(SMFICTX *m, int stage, char *names)
+{
+	(void)m;
+	MUST(stage >= SMFIM_FIRST && stage <= SMFIM_LAST && *names != '\0',
+	    "%d", stage);
+	return (MI_SUCCESS);
+}
+
+int
+smfi_setreply(SMFICTX *m, char *code, char *xcode, char *text)
+{
+	const char *c;
+
+	MUST(strlen(code) == 3 && strlen(xcode) == 5 && code[0] == xcode[0],
+	    "%s %s", code, xcode);
+	for (c = text; *c != '\0'; c++)
+		MUST(*c >= ' ' && *c <= '~' && *c != '%', "%s", text);
+	MUST(strlen(text) < 500, "%s", text);
+	snprintf(m->reply, sizeof(m->reply), "%s %s", code, xcode);
+	return (MI_SUCCESS);
+}
+
+/* A call that changes the message: allowed at its end alone. NULL if it is the
+ * one to fail. */
+static struct mta_call *
+change(SMFICTX *m, enum mta_change what, const char *text)
+{
+	struct mta_call *call;
+
+	MUST(m->at_end, "a change before the end of the message");
+	MUST(!m->failed, "a change after one that failed");
+	MUST(m->ncalls < MTA_CALLS, "no end of changes");
+	m->failed = (int)m->ncalls + 1 == m->fail_at;
+	if (m->failed)
+		return (NULL);
+	call = &m->calls[m->ncalls++];
+	memset(call, 0, sizeof(*call));
+	call->change = what;
+	snprintf(call->text, sizeof(call->text), "%s", text);
+	return (call);
+}
+
+static int
+add(SMFICTX *m, const char *text, bool quiet)
+{
+	struct mta_call *call = change(m, MTA_ADD, text);
+
+	if (call == NULL)
+		return (MI_FAILURE);
+	MUST(strlen(text) < MTA_TEXT && *text == '<' &&
+		text[strlen(text) - 1] == '>',
+	    "%s", text);
+	call->quiet = quiet;
+	return (MI_SUCCESS);
+}
+
+int
+smfi_addrcpt(SMFICTX *m, char *text)
+{
+	return (add(m, text, false));
+}
+
+int
+smfi_addrcpt_par(SMFICTX *m, char *text, char *parameters)
+{
+	MUST(strcmp(parameters, "NOTIFY=NEVER") == 0, "%s", parameters);
+	return (add(m, text, true));
+}
+
+int
+smfi_delrcpt(SMFICTX *m, char *text)
+{
+	return (change(m, MTA_DELETE, text) == NULL ? MI_FAILURE : MI_SUCCESS);
+}
+
+int
+smfi_chgheader(SMFICTX *m, char *name, int index, char *value)
+{
+	struct mta_call *call = change(m, MTA_REMOVE, name);
+
+	if (call == NULL)
+		return (MI_FAILURE);
+	MUST(value == NULL, "%s changed", name);
+	MUST(strncasecmp(name, "X-Notify-", 9) == 0, "%s removed", name);
+	call->index = index;
+	return (MI_SUCCESS);
+}
+
+int
+smfi_quarantine(SMFICTX *m, char *reason)
+{
+	if (change(m, MTA_HOLD, reason) == NULL)
+		return (MI_FAILURE);
+	MUST(*reason != '\0' && text_is_line(reason), "%s", reason);
+	return (MI_SUCCESS);
+}
+
+/* What the MTA makes of it. */
+
+void
+mta_kept(const char *text, char out[MTA_TEXT])
+{
+	const char *end, *colon;
+	bool quoted = false;
+
+	text += strspn(text, " \t\r\n");
+	end = text + strlen(text);
+	while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+		end--;
+	if (end - text >= 2 && *text == '<' && end[-1] == '>') {
+		text++;
+		end--;
+	}
+	colon = *text == '@' ? memchr(text, ':', (size_t)(end - text)) : NULL;
+	if (colon != NULL)
+		text = colon + 1;
+	for (; text < end; text++) {
+		if (*text == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (*text == '\\' && text + 1 < end)
+			text++;
+		*out++ = *text;
+	}
+	*out = '\0';
+}
+
+static void
+add_recipient(struct smfi_str *m, const struct mta_call *call)
+{
+	struct mta_recipient *r;
+
+	MUST(m->nrecipients < MTA_RECIPIENTS, "no end of recipients");
+	r = &m->recipients[m->nrecipients++];
+	memset(r, 0, sizeof(*r));
+	memcpy(r->shown, call->text, sizeof(r->shown));
+	mta_kept(call->text, r->kept);
+	r->added = true;
+	r->quiet = call->quiet;
+}
+
+static void
+delete_recipient(struct smfi_str *m, const char *text)
+{
+	char kept[MTA_TEXT];
+	size_t i;
+
+	/* A route is shown and not kept. */
+	if (text[*text == '<'] == '@' && strchr(text, ':') != NULL)
+		return;
+	mta_kept(text, kept);
+	for (i = 0; i < m->nrecipients; i++) {
+		if (strcmp(m->recipients[i].kept, kept) == 0)
+			m->recipients[i].gone = true;
+	}
+}
+
+static void
+remove_header(struct smfi_str *m, const char *name, int index)
+{
+	size_t i;
+
+	/* Those before it that are gone no longer count. */
+	for (i = 0; i < m->nheaders; i++) {
+		if (!m->headers[i].gone &&
+		    strcasecmp(m->headers[i].name, name) == 0 && --index == 0)
+			m->headers[i].gone = true;
+	}
+}
+
+void
+mta_apply(struct smfi_str *m)
+{
+	const struct mta_call *call;
+
+	for (call = m->calls; call < m->calls + m->ncalls; call++) {
+		switch (call->change) {
+		case MTA_ADD:
+			add_recipient(m, call);
+			break;
+		case MTA_DELETE:
+			delete_recipient(m, call->text);
+			break;
+		case MTA_REMOVE:
+			remove_header(m, call->text, call->index);
+			break;
+		case MTA_HOLD:
+			m->held++;
+			break;
+		}
+	}
+}
+
+/* What is logged is one line, whatever a message says. */
+
+static void
+say(const char *fmt, va_list ap)
+{
+	static char line[MTA_LINE];
+
+	MUST(vsnprintf(line, sizeof(line), fmt, ap) < (int)sizeof(line), "%s",
+	    line);
+	MUST(text_is_line(line), "%s", line);
+	if (mta_logged != NULL)
+		mta_logged(line);
+}
+
+#define LOGS(name)                                                             \
+	void name(const char *fmt, ...)                                        \
+	{                                                                      \
+		va_list ap;                                                    \
+                                                                               \
+		va_start(ap, fmt);                                             \
+		say(fmt, ap);                                                  \
+		va_end(ap);                                                    \
+	}
+
+LOGS(log_info)
+LOGS(log_warning)
+LOGS(log_error)
+
+void
+log_debug(const char *fmt, ...)
+{
+	(void)fmt;
+}
+
+void
+log_message(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)level;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
+}
