@@ -329,12 +329,13 @@ static size_t
 find_group(
     const struct gathering *g, const char *key, const struct member **first)
 {
-	const struct member *end = g->members.v + g->members.n, *m;
+	const struct member *end, *m;
 	const void *found;
 
 	if (keyset_find(&g->groups, key, &found) != 1)
 		return (0);
 	*first = found;
+	end = g->members.v + g->members.n;
 	for (m = *first; m < end && strcmp(m->key, key) == 0; m++)
 		;
 	return ((size_t)(m - *first));

@@ -263,7 +263,8 @@ add_record(struct import *im, size_t number, const char *key,
 	*out++ = (char)role;
 	out = put_text(out, address->wire);
 	out = put_number(out, n);
-	out = mempcpy(out, categories, n * sizeof(*categories));
+	if (n > 0)
+		out = mempcpy(out, categories, n * sizeof(*categories));
 	return (sorter_add(im->sorter, record, (size_t)(out - record)));
 }
 

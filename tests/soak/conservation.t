@@ -51,6 +51,8 @@ USERS = 6
 CATEGORY = "services"
 OUTSIDE = "stranger@else.example"
 PAUSE = 0.25        # between two troubles
+TROUBLES = ["kill", "reload", "full", "replaced", "kill", "locked", "reload",
+            "end"]
 
 
 def owner(account):
@@ -254,8 +256,7 @@ class Trial:
                                 {owner(account)})
 
     def break_things(self):
-        rounds = [self.kill, self.reload, self.full, self.replaced, self.kill,
-                  self.locked, self.reload, self.end]
+        rounds = [getattr(self, name) for name in TROUBLES]
         if not MOUNTS:
             rounds.remove(self.full)
         while not self.over.is_set():
@@ -332,7 +333,9 @@ class Trial:
                     return
                 yield number
                 if MESSAGES < 5000:     # so that all troubles have their time
-                    time.sleep(0.006 * CLIENTS)
+                    late = number > 0.8 * MESSAGES and \
+                        len(self.trouble) < len(TROUBLES)
+                    time.sleep((0.03 if late else 0.006) * CLIENTS)
         clients = [threading.Thread(target=self.guarded,
                                     args=(self.client, shared()))
                    for _ in range(CLIENTS)]

@@ -149,12 +149,14 @@ class Milter:
 
     def address(self):
         """What a program connects to."""
-        inet = re.fullmatch(r"inet6?:(\d+)@(.*)", self.defaults["socket"])
+        inet = re.search(r"(?m)^socket = inet6?:(\d+)@(.*)$", self.written or "")
         return (inet[2], int(inet[1])) if inet else self.socket_path()
 
     def answers(self):
         """Whether somebody accepts connections on the socket."""
         where = self.address()
+        if where is None:
+            return False
         with socket.socket(socket.AF_UNIX if isinstance(where, str)
                            else socket.AF_INET) as probe:
             try:
