@@ -76,7 +76,9 @@ write_value(
 		MUST(text != NULL, "%s is NULL", d->name);
 		MUST(*text != '\0' || d->optional, "%s is empty", d->name);
 		g_string_append_printf(out, "%s=%s\n", d->name, text);
-		return (strlen(d->name) + strlen(text) < LINE_MAX_SIZE);
+		/* A blank and a semicolon begin a comment. */
+		return (strlen(d->name) + strlen(text) < LINE_MAX_SIZE &&
+		    strstr(text, " ;") == NULL && strstr(text, "\t;") == NULL);
 	case SETTING_NETWORKS:
 		write_networks(out, d, field);
 		return (true);
