@@ -40,13 +40,6 @@ struct group {
 	char passed[KEY_SIZE];
 };
 
-/* The categories that a user is subscribed to. */
-struct held {
-	struct arena *arena;
-	struct category *v;
-	size_t n, cap;
-};
-
 static bool goes_on(const struct group *);
 static void note(struct seen *, const struct import_line *);
 static int begin(struct group *);
@@ -61,11 +54,10 @@ static int take_user(void *, const struct store_user *);
 static int next_page(struct group *, const char *);
 static int find_user(struct group *, const char *, struct store_user **);
 static int pass(struct group *, struct store_user *);
-static int take_held(void *, const struct category *);
 static int subscribe(struct group *, const struct import_line *,
-    const struct store_user *, const struct held *);
+    const struct store_user *, const struct subscriptions *);
 static int unsubscribe(struct group *, const struct import_line *,
-    const struct store_user *, const struct held *);
+    const struct store_user *, const struct subscriptions *);
 static int set_user(
     struct group *, const struct import_line *, struct store_user *);
 static int new_user(struct group *, const struct import_line *);
@@ -310,23 +302,10 @@ pass(struct group *g, struct store_user *user)
 	return (membership_remove(im->changes, &g->account, user));
 }
 
-static int
-take_held(void *ctx, const struct category *category)
-{
-	struct held *held = ctx;
-
-	held->v = arena_grow(
-	    held->arena, held->v, held->n, &held->cap, sizeof(*held->v));
-	if (held->v == NULL)
-		return (-1);
-	held->v[held->n++] = *category;
-	return (0);
-}
-
 /* To what the row has and the user is not subscribed to. */
 static int
 subscribe(struct group *g, const struct import_line *line,
-    const struct store_user *user, const struct held *held)
+    const struct store_user *user, const struct subscriptions *held)
 {
 	size_t i, j;
 
@@ -346,7 +325,7 @@ subscribe(struct group *g, const struct import_line *line,
 /* From what the row lacks. */
 static int
 unsubscribe(struct group *g, const struct import_line *line,
-    const struct store_user *user, const struct held *held)
+    const struct store_user *user, const struct subscriptions *held)
 {
 	size_t i, j;
 
@@ -368,7 +347,7 @@ set_user(
     struct group *g, const struct import_line *line, struct store_user *user)
 {
 	struct changes *c = g->import->changes;
-	struct held held = {.arena = c->arena};
+	struct subscriptions held;
 
 	if (user->role == ROLE_OWNER)
 		return (import_bad_row(g->import, line->number,
@@ -380,8 +359,8 @@ set_user(
 			return (-1);
 		user->role = line->role;
 	}
-	if (store_subscriptions(c->store, user->id, take_held, &held) == -1)
-		return (membership_store_failed(c));
+	if (membership_subscriptions(c, user->id, &held) != 0)
+		return (-1);
 	if (subscribe(g, line, user, &held) != 0)
 		return (-1);
 	return (g->import->sync ? unsubscribe(g, line, user, &held) : 0);
@@ -390,7 +369,7 @@ set_user(
 static int
 new_user(struct group *g, const struct import_line *line)
 {
-	struct held none = {.arena = NULL};
+	struct subscriptions none = {.n = 0};
 	struct store_user user = {
 	    .address = line->wire, .key = line->key, .role = line->role};
 

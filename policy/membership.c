@@ -9,20 +9,24 @@
 #include "membership.h"
 #include "store.h"
 
-/* Some of a user's subscriptions. */
-struct subscriptions {
+/* An account's users are removed so many at once. */
+#define USERS_AT_ONCE 256
+#define USERS_MEMORY ((size_t)64 << 20)
+
+/* Some of an account's users. */
+struct users {
 	struct arena *arena;
-	struct category *v;
+	struct store_user *v;
 	size_t n, cap;
 };
 
 static int take_category(void *, const struct category *);
-static int list_subscriptions(
-    struct changes *, int64_t, struct subscriptions *);
 static int end_subscription(struct changes *, const struct store_account *,
     const struct store_user *, const struct category *, const char *);
 static int check_link(struct changes *, const struct store_account *,
     const struct store_user *, enum role);
+static int take_user(void *, const struct store_user *);
+static int remove_some(struct changes *, const struct store_account *);
 
 int
 membership_store_failed(struct changes *c)
@@ -67,8 +71,9 @@ take_category(void *ctx, const struct category *category)
 	return (0);
 }
 
-static int
-list_subscriptions(struct changes *c, int64_t user, struct subscriptions *s)
+int
+membership_subscriptions(
+    struct changes *c, int64_t user, struct subscriptions *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->arena = c->arena;
@@ -124,7 +129,7 @@ check_link(struct changes *c, const struct store_account *account,
 
 	if (user->link == 0)
 		return (0);
-	if (list_subscriptions(c, user->id, &s) != 0)
+	if (membership_subscriptions(c, user->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n && role_may_link(role); i++) {
 		if (s.v[i].mirrored && role_entitled(role, true, s.v[i].open))
@@ -163,7 +168,7 @@ membership_set_role(struct changes *c, const struct store_account *account,
 		arena_printf(c->arena, "%s, was %s", role_name(role),
 		    role_name(user->role))) != 0)
 		return (-1);
-	if (list_subscriptions(c, user->id, &s) != 0)
+	if (membership_subscriptions(c, user->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n; i++) {
 		if (!role_may_receive(role, s.v[i].open) &&
@@ -188,7 +193,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 		return (membership_store_failed(c));
 	/* An owner has all: its subscriptions mean nothing any more, and must
 	 * not come back when it stops being the owner. */
-	if (list_subscriptions(c, new->id, &s) != 0)
+	if (membership_subscriptions(c, new->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n; i++) {
 		if (store_unsubscribe(
@@ -214,7 +219,7 @@ membership_remove(struct changes *c, const struct store_account *account,
 	size_t i;
 	int rc;
 
-	if (list_subscriptions(c, user->id, &s) != 0)
+	if (membership_subscriptions(c, user->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n; i++) {
 		if (end_subscription(c, account, user, &s.v[i], ", removed") !=
@@ -232,4 +237,64 @@ membership_remove(struct changes *c, const struct store_account *account,
 		return (membership_store_failed(c));
 	return (membership_record(c, account->name, "user-remove",
 	    user->address, role_name(user->role)));
+}
+
+static int
+take_user(void *ctx, const struct store_user *u)
+{
+	struct users *users = ctx;
+	struct store_user *copy;
+
+	users->v = arena_grow(
+	    users->arena, users->v, users->n, &users->cap, sizeof(*users->v));
+	if (users->v == NULL)
+		return (-1);
+	copy = &users->v[users->n];
+	*copy = *u;
+	copy->account_name = arena_strdup(users->arena, u->account_name);
+	copy->address = arena_strdup(users->arena, u->address);
+	copy->key = arena_strdup(users->arena, u->key);
+	if (copy->account_name == NULL || copy->address == NULL ||
+	    copy->key == NULL)
+		return (-1);
+	users->n++;
+	return (0);
+}
+
+/* Some of the account's users, the owner only when nobody else is left; 1
+ * while there are any. */
+static int
+remove_some(struct changes *c, const struct store_account *account)
+{
+	struct users users = {.arena = c->arena};
+	size_t i;
+
+	if (store_members(c->store, account->id, "", USERS_AT_ONCE, take_user,
+		&users) == -1)
+		return (membership_store_failed(c));
+	for (i = 0; i < users.n; i++) {
+		if (users.v[i].role == ROLE_OWNER && users.n > 1)
+			continue;
+		if (membership_remove(c, account, &users.v[i]) != 0)
+			return (-1);
+	}
+	return (users.n > 0);
+}
+
+int
+membership_remove_all(struct changes *c, const struct store_account *account)
+{
+	struct arena *before = c->arena;
+	int rc;
+
+	c->arena = arena_new(USERS_MEMORY);
+	if (c->arena == NULL) {
+		c->arena = before;
+		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+	}
+	while ((rc = remove_some(c, account)) == 1)
+		arena_reset(c->arena);
+	arena_free(c->arena);
+	c->arena = before;
+	return (rc);
 }

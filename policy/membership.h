@@ -13,6 +13,7 @@
 #ifndef MEMBERSHIP_H
 #define MEMBERSHIP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "compiler.h"
@@ -27,6 +28,13 @@ struct store;
 struct store_account;
 struct store_change;
 struct store_user;
+
+/* What a user is subscribed to. */
+struct subscriptions {
+	struct arena *arena;
+	struct category *v;
+	size_t n, cap;
+};
 
 /* Changes in the making: who makes them, and who is told of each. */
 struct changes {
@@ -50,6 +58,10 @@ int membership_store_failed(struct changes *);
  * none. */
 int membership_record(struct changes *, const char *account, const char *action,
     const char *subject, const char *detail) WARN_UNUSED;
+
+/* membership_subscriptions(c, user, s): all of them, in the arena of ${c}. */
+int membership_subscriptions(
+    struct changes *, int64_t user, struct subscriptions *) WARN_UNUSED;
 
 /* membership_add(c, account, address, role, id): a new user. */
 int membership_add(struct changes *, const struct store_account *,
@@ -76,5 +88,10 @@ int membership_transfer(struct changes *, const struct store_account *,
 /* membership_remove(c, account, user): with all it has. */
 int membership_remove(struct changes *, const struct store_account *,
     const struct store_user *) WARN_UNUSED;
+
+/* membership_remove_all(c, account): every user, however many there are in the
+ * memory that some need; the owner last. */
+int membership_remove_all(
+    struct changes *, const struct store_account *) WARN_UNUSED;
 
 #endif

@@ -17,23 +17,12 @@
 #include "store.h"
 #include "text.h"
 
-/* An account's users are removed so many at once. */
-#define USERS_AT_ONCE 256
-#define USERS_MEMORY ((size_t)64 << 20)
-
 /* What is wrong with the addresses of one command, all of it. */
 struct faults {
 	struct changes *changes;
 	enum failure_kind kind;
 	const char *text;
 	size_t n;
-};
-
-/* An account's users, on their way to be removed. */
-struct users {
-	struct arena *arena;
-	struct store_user *v;
-	size_t n, cap;
 };
 
 static int refuse(struct changes *, enum failure_kind, const char *, ...)
@@ -47,9 +36,6 @@ static int find_manager(
     struct changes *, const struct store_account *, const char *, const char *);
 static int add_fault(
     struct faults *, enum failure_kind, const char *, const char *);
-static int take_user(void *, const struct store_user *);
-static int remove_some(struct changes *, const struct store_account *);
-static int remove_users(struct changes *, const struct store_account *);
 static int check_new_user(struct faults *, const struct store_account *,
     const char *, struct address *);
 static int check_subscriber(struct faults *, const struct store_account *,
@@ -281,28 +267,6 @@ add_fault(struct faults *f, enum failure_kind kind, const char *address,
 	return (f->text == NULL ? no_memory(c) : 0);
 }
 
-static int
-take_user(void *ctx, const struct store_user *u)
-{
-	struct users *users = ctx;
-	struct store_user *copy;
-
-	users->v = arena_grow(
-	    users->arena, users->v, users->n, &users->cap, sizeof(*users->v));
-	if (users->v == NULL)
-		return (-1);
-	copy = &users->v[users->n];
-	*copy = *u;
-	copy->account_name = arena_strdup(users->arena, u->account_name);
-	copy->address = arena_strdup(users->arena, u->address);
-	copy->key = arena_strdup(users->arena, u->key);
-	if (copy->account_name == NULL || copy->address == NULL ||
-	    copy->key == NULL)
-		return (-1);
-	users->n++;
-	return (0);
-}
-
 int
 roster_account_add(
     struct changes *c, const char *name, const char *title, const char *owner)
@@ -362,52 +326,13 @@ roster_account_transfer(struct changes *c, const char *name, const char *to)
 	return (membership_transfer(c, &account, &old, &new));
 }
 
-/* Some of the account's users, the owner only when nobody else is left; 1
- * while there are any. */
-static int
-remove_some(struct changes *c, const struct store_account *account)
-{
-	struct users users = {.arena = c->arena};
-	size_t i;
-
-	if (store_members(c->store, account->id, "", USERS_AT_ONCE, take_user,
-		&users) == -1)
-		return (membership_store_failed(c));
-	for (i = 0; i < users.n; i++) {
-		if (users.v[i].role == ROLE_OWNER && users.n > 1)
-			continue;
-		if (membership_remove(c, account, &users.v[i]) != 0)
-			return (-1);
-	}
-	return (users.n > 0);
-}
-
-/* However many there are, in the memory that some need. */
-static int
-remove_users(struct changes *c, const struct store_account *account)
-{
-	struct arena *before = c->arena;
-	int rc;
-
-	c->arena = arena_new(USERS_MEMORY);
-	if (c->arena == NULL) {
-		c->arena = before;
-		return (no_memory(c));
-	}
-	while ((rc = remove_some(c, account)) == 1)
-		arena_reset(c->arena);
-	arena_free(c->arena);
-	c->arena = before;
-	return (rc);
-}
-
 int
 roster_account_remove(struct changes *c, const char *name)
 {
 	struct store_account account;
 
 	if (roster_account(c, name, &account) != 0 ||
-	    remove_users(c, &account) != 0)
+	    membership_remove_all(c, &account) != 0)
 		return (-1);
 	if (store_account_remove(c->store, account.id) == -1)
 		return (membership_store_failed(c));

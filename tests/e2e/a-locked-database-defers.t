@@ -6,7 +6,6 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
-import contextlib  # noqa: E402
 import sqlite3  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
@@ -19,25 +18,9 @@ from tap import contains, same, true  # noqa: E402
 WANT = entitled(BALANCE, "acme")
 
 
-@contextlib.contextmanager
-def locked(lab_):
-    """Nobody else can so much as read the database. A lock like that cannot
-    be had while the milter has it open, so the milter starts anew."""
-    lab_.milter.kill()
-    other = sqlite3.connect(lab_.database, timeout=5, isolation_level=None)
-    try:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE")
-        other.execute("BEGIN EXCLUSIVE")
-        other.execute("UPDATE account SET title = 'locked'")
-        lab_.milter.start()
-        yield other
-    finally:
-        other.close()
-
-
 @case("a locked database is reported, not taken as no subscription")
 def _(lab_):
-    with locked(lab_):
+    with lab_.locked():
         results = []
 
         def one(rcpts, account):
@@ -72,7 +55,7 @@ def _(lab_):
 
 @case("a lock that is released in time delays a message and no more")
 def _(lab_):
-    with locked(lab_) as other:
+    with lab_.locked() as other:
         def release():
             other.execute("ROLLBACK")
             other.close()
@@ -104,7 +87,7 @@ def _(lab_):
 
 @case("from sendmail(1) the message waits for the lock to end")
 def _(lab_):
-    with locked(lab_):
+    with lab_.locked():
         result = lab_.sendmail([BILL], BALANCE, "acme")
         same(result.summary()["verdict"], "tempfail", "verdict")
         same([e["queue_name"] for e in lab_.postfix.listing()], ["maildrop"],

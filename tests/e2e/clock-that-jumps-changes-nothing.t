@@ -7,8 +7,6 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
-import contextlib  # noqa: E402
-import sqlite3  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 
@@ -63,22 +61,6 @@ def _(lab_):
                 true(jump > 0, f"closed after a jump by {jump}")
 
 
-@contextlib.contextmanager
-def locked(lab_):
-    """Nobody can read the database; that can only be had before the milter
-    opens it."""
-    lab_.milter.kill()
-    other = sqlite3.connect(lab_.database, timeout=5, isolation_level=None)
-    try:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE")
-        other.execute("BEGIN EXCLUSIVE")
-        other.execute("UPDATE account SET title = 'locked'")
-        lab_.milter.start()
-        yield
-    finally:
-        other.close()
-
-
 def waits(lab_, jump, seconds):
     """[(seconds, Answer)] of messages that wait for a locked database, or for
     their turn, when the clock jumps and after that; the lock lasts for so
@@ -93,7 +75,7 @@ def waits(lab_, jump, seconds):
 
     lab_.clock.set("jump", 0)
     clients = [threading.Thread(target=one) for _ in range(2 * CLIENTS)]
-    with locked(lab_):
+    with lab_.locked():
         for client in clients[:CLIENTS]:
             client.start()
         time.sleep(0.3)

@@ -1,5 +1,5 @@
 /*
- * system - lets a program meet a disk that fails and a clock that jumps
+ * system - lets a program meet a disk that fails
  *
  * For LD_PRELOAD. Calls that change one of the files whose names begin with
  * FAULT_FILES are counted from 1: made or opened to be made, written, cut,
@@ -18,7 +18,6 @@
  *                    would be left by a kill; and to DIR/N+.* with half of the
  *                    write done. But for -shm, which is made anew after one
  *
- *   FAULT_CLOCK=FILE the time of day is off by so many seconds as stand there
  *   FAULT_HASTE=N    poll(2), nanosleep(2) and usleep(3) wait for the Nth part
  */
 #include <dlfcn.h>
@@ -35,7 +34,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -279,61 +277,6 @@ unlink(const char *path)
 {
 	CHANGE('u', rest(path), -1, NULL, 0, 0);
 	return (REAL(unlink)(path));
-}
-
-/* By how much the clock is wrong. */
-static time_t
-wrong_by(void)
-{
-	const char *path = getenv("FAULT_CLOCK");
-	char text[32];
-	ssize_t n;
-	int fd;
-
-	if (path == NULL)
-		return (0);
-	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd == -1)
-		return (0);
-	n = syscall(SYS_read, fd, text, sizeof(text) - 1);
-	syscall(SYS_close, fd);
-	text[n < 0 ? 0 : n] = '\0';
-	return ((time_t)strtol(text, NULL, 10));
-}
-
-int
-clock_gettime(clockid_t clock, struct timespec *t)
-{
-	int rc;
-
-	rc = (int)syscall(SYS_clock_gettime, clock, t);
-	if (rc == 0 &&
-	    (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-		t->tv_sec += wrong_by();
-	return (rc);
-}
-
-time_t
-time(time_t *out)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	if (out != NULL)
-		*out = t.tv_sec;
-	return (t.tv_sec);
-}
-
-int
-gettimeofday(struct timeval *restrict tv, void *restrict zone)
-{
-	struct timespec t;
-
-	(void)zone;
-	clock_gettime(CLOCK_REALTIME, &t);
-	tv->tv_sec = t.tv_sec;
-	tv->tv_usec = t.tv_nsec / 1000;
-	return (0);
 }
 
 int

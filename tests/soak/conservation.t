@@ -198,19 +198,8 @@ class Trial:
 
     def locked(self):
         """Nobody can read for longer than the milter waits."""
-        with self.roster.lock:
-            self.lab.milter.kill()
-            other = sqlite3.connect(self.lab.database, timeout=5,
-                                    isolation_level=None)
-            try:
-                other.execute("PRAGMA locking_mode = EXCLUSIVE")
-                other.execute("BEGIN EXCLUSIVE")
-                other.execute("UPDATE account SET title = 'locked'")
-                self.lab.milter.start()
-                time.sleep(3.6)
-                other.execute("ROLLBACK")
-            finally:
-                other.close()
+        with self.roster.lock, self.lab.locked():
+            time.sleep(3.6)
 
     def full(self):
         """No room for any change; what is there can be read."""

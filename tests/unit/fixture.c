@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "fixture.h"
 
 static void
@@ -79,4 +81,15 @@ fixture_close(struct fixture *f)
 		unlink(path);
 	}
 	rmdir(f->folder);
+}
+
+void
+fixture_sql(struct fixture *f, const char *text)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(f->url, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
+	    "%s: %s", text, sqlite3_errmsg(db));
+	sqlite3_close(db);
 }

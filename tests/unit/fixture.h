@@ -29,4 +29,7 @@ void fixture_close(struct fixture *);
 void fixture_begin(struct fixture *);
 void fixture_commit(struct fixture *);
 
+/* fixture_sql(f, text): run statements past the store. */
+void fixture_sql(struct fixture *, const char *text);
+
 #endif

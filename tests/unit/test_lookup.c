@@ -36,17 +36,6 @@ teardown(void)
 	fixture_close(&f);
 }
 
-static void
-sql(const char *text)
-{
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
-	    "%s: %s", text, sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
 static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	size_t len = strlen(got);
@@ -61,7 +50,7 @@ static int
 take_category(void *ctx, size_t i, const struct category *c)
 {
 	if (ctx != NULL)
-		sql(ctx);
+		fixture_sql(&f, ctx);
 	say("category %zu %s, ", i, c->slug);
 	return (0);
 }
@@ -227,7 +216,8 @@ START_TEST(who_has_a_chat_is_linked)
 	    .users = {"ann@acme.example"},
 	    .people = STORE_ENTITLED};
 
-	sql("INSERT INTO link(user, chat) SELECT id, 7 FROM user"
+	fixture_sql(&f,
+	    "INSERT INTO link(user, chat) SELECT id, 7 FROM user"
 	    " WHERE key = 'ann@acme.example' AND account = 1");
 	ck_assert_int_eq(ask(&asked, NULL), 0);
 	ck_assert_ptr_nonnull(
@@ -294,7 +284,7 @@ START_TEST(what_cannot_be_answered_is_a_failure)
 	};
 	size_t i;
 
-	sql(broken[_i].break_it);
+	fixture_sql(&f, broken[_i].break_it);
 	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
 		failure_clear((struct failure *)store_failure(f.store));
 		/* Nobody's role is read by a question about the others. */

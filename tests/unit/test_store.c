@@ -29,17 +29,6 @@ teardown(void)
 	fixture_close(&f);
 }
 
-static void
-sql(const char *text)
-{
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
-	    "%s: %s", text, sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
 static int
 none(void *ctx, const struct store_user *u)
 {
@@ -107,7 +96,8 @@ START_TEST(a_check_that_runs_out_of_time_says_neither_sound_nor_damaged)
 {
 	int i;
 
-	sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+	fixture_sql(&f,
+	    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
 	    " WHERE i < 20000) INSERT INTO change(at, actor, account, action,"
 	    " subject, detail) SELECT i, 'a', 'b', 'c', 'd', 'e' FROM n");
 	for (i = 0; i < 2; i++) {
@@ -120,7 +110,8 @@ END_TEST
 
 START_TEST(a_row_that_refers_to_nothing_is_damage)
 {
-	sql("PRAGMA foreign_keys=OFF; DELETE FROM account WHERE name = 'beta'");
+	fixture_sql(&f,
+	    "PRAGMA foreign_keys=OFF; DELETE FROM account WHERE name = 'beta'");
 	ck_assert_int_eq(store_check(f.store, 60), -1);
 	ck_assert_ptr_nonnull(
 	    strstr(failure_text(store_failure(f.store)), "damaged"));
@@ -138,7 +129,7 @@ static const struct {
 
 START_TEST(a_schema_that_is_not_ours_is_refused_before_any_lookup)
 {
-	sql(broken[_i].break_it);
+	fixture_sql(&f, broken[_i].break_it);
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	ck_assert_int_eq(store_failure(f.store)->kind, broken[_i].kind);
 }
@@ -186,7 +177,7 @@ START_TEST(a_restored_copy_is_shared_again)
 
 	store_close(f.store);
 	f.store = NULL;
-	sql("PRAGMA journal_mode=DELETE");
+	fixture_sql(&f, "PRAGMA journal_mode=DELETE");
 	f.store = store_open(f.url, DB_CREATE, 100, &f.failure);
 	ck_assert_int_eq(store_upgrade(f.store), 0);
 	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
@@ -231,7 +222,7 @@ START_TEST(a_transaction_sees_one_state_of_the_roster)
 	ck_assert_ptr_nonnull(reader);
 	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
 	ck_assert_int_eq(store_users(reader, 1, 0, none, &before), 0);
-	sql("DELETE FROM user WHERE role = 'subscriber'");
+	fixture_sql(&f, "DELETE FROM user WHERE role = 'subscriber'");
 	ck_assert_int_eq(store_users(reader, 1, 0, none, &after), 0);
 	ck_assert_int_eq(before, 5);
 	ck_assert_int_eq(after, 5);

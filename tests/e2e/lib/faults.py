@@ -1,4 +1,4 @@
-"""faults - disks that fail, clocks that jump; see tests/faults/system.c."""
+"""faults - disks that fail; see tests/faults/system.c."""
 import contextlib
 import ctypes
 import os
