@@ -219,13 +219,14 @@ model:
 	@$(MAKE) -s -j2 all build/model
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
-# The long forms: many messages through Postfix while everything breaks, and
-# 50 connections on a milter whose threads are watched.
+# The long forms: many messages through Postfix while everything breaks, 50
+# connections on a milter whose threads are watched, and a roster of millions.
 soak:
 	@tests/packages check
 	@$(MAKE) -s -j2 all
 	@$(MAKE) -s -j2 SAN=thread all
 	@tests/run -t 3600 NM_MESSAGES=20000 tests/soak/conservation.t \
+		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
 		tests/soak/conservation.t
 
@@ -258,9 +259,9 @@ check:
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
-	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t tests/model/run \
-		build/unit build/san/unit build/faults build/san/faults \
-		$(E2E) \
+	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
+		tests/soak/roster-of-millions.t tests/model/run build/unit \
+		build/san/unit build/faults build/san/faults $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
