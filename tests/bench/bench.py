@@ -12,7 +12,7 @@ import rosters
 import scenarios
 import subjects
 from machine import BUILD, say
-from mta import Mta
+from relay import Relay
 from protocol import Protocol
 from report import Spread, ratio, spread
 from scenarios import FAN_OUTS, MTA_SUBJECTS, SCENARIOS, SUBJECTS
@@ -110,7 +110,7 @@ class Bench:
         self.rounds.update(one.rounds)
 
     def through_postfix(self):
-        one = Mta(self.machine, scenarios.mta_cells(), self.folders["main"])
+        one = Relay(self.machine, scenarios.mta_cells(), self.folders["main"])
         try:
             one.start()
             one.verify()

@@ -1,4 +1,4 @@
-"""mta - through a real Postfix: one client, one session, message after message
+"""relay - through a real Postfix: one client, one session, message after message
 
 One private Postfix (tests/e2e/lib) has a listener for each milter, and one for
 the alias map that does the same. What it delivers is thrown away by smtp-sink.
@@ -64,7 +64,7 @@ def as_postfix_writes(where):
     return f"inet:{host}:{port}"
 
 
-class Mta:
+class Relay:
     """CELLS: (fan-out, subject) of scenarios.py; ROSTER: its folder and
     users."""
 
