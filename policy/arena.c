@@ -186,6 +186,29 @@ arena_strdup(struct arena *a, const char *s)
 }
 
 char *
+arena_concat(struct arena *a, const char *first, ...)
+{
+	va_list ap;
+	const char *s;
+	char *text, *out;
+	size_t len;
+
+	len = 0;
+	va_start(ap, first);
+	for (s = first; s != NULL; s = va_arg(ap, const char *))
+		len += strlen(s);
+	va_end(ap);
+	text = out = arena_alloc(a, len + 1);
+	if (text == NULL)
+		return (NULL);
+	va_start(ap, first);
+	for (s = first; s != NULL; s = va_arg(ap, const char *))
+		out = stpcpy(out, s);
+	va_end(ap);
+	return (text);
+}
+
+char *
 arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;
