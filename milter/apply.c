@@ -89,16 +89,15 @@ static int
 other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
 {
 	const char *at;
-	int i, len;
+	int i;
 
 	at = strrchr(text, '@');
 	if (*text == '<' || at == NULL || at == text)
 		return (0);
-	len = (int)(at - text);
-	v[0] = arena_strndup(a, text, (size_t)len);
-	v[1] = arena_printf(a, "%s.", text);
-	v[2] = arena_printf(a, "%.*s%%%s", len, text, at + 1);
-	v[3] = arena_printf(a, "%s!%.*s", at + 1, len, text);
+	v[0] = arena_strndup(a, text, (size_t)(at - text));
+	v[1] = arena_concat(a, text, ".", NULL);
+	v[2] = v[0] == NULL ? NULL : arena_concat(a, v[0], "%", at + 1, NULL);
+	v[3] = v[0] == NULL ? NULL : arena_concat(a, at + 1, "!", v[0], NULL);
 	for (i = 0; i < OTHER_TEXTS; i++) {
 		if (v[i] == NULL)
 			return (-1);
@@ -245,7 +244,7 @@ add_recipient(
 {
 	char *text;
 
-	text = arena_printf(a, "<%s>", address);
+	text = arena_concat(a, "<", address, ">", NULL);
 	if (text == NULL)
 		return (-1);
 	if (parameters != NULL)

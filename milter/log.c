@@ -58,6 +58,10 @@ emit(int priority, const char *prefix, const char *fmt, va_list ap)
 	ssize_t written;
 	int len;
 
+	if (*prefix == '\0' && !log_stderr) {
+		vsyslog(priority, fmt, ap);
+		return;
+	}
 	if (vasprintf(&text, fmt, ap) < 0) {
 		syslog(priority, "%sno memory for a log line", prefix);
 		return;

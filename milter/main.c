@@ -184,7 +184,8 @@ make_socket(const struct settings *s, const struct passwd *pw)
 		    "socket %s: another program is serving it; stop that one "
 		    "first",
 		    path);
-	if (session_register() != 0 || smfi_setconn(s->socket) != MI_SUCCESS ||
+	if (session_register(path == NULL) != 0 ||
+	    smfi_setconn(s->socket) != MI_SUCCESS ||
 	    smfi_setbacklog(BACKLOG) != MI_SUCCESS)
 		fatal(EX_SOFTWARE, "libmilter does not take the settings");
 	/* libmilter makes the socket with the umask alone. */

@@ -34,7 +34,7 @@ report_address(struct arena *a, const char *text)
 	if (len >= 2 && text[0] == '<' && text[len - 1] == '>')
 		text = arena_strndup(a, text + 1, len - 2);
 	if (text != NULL) {
-		s = arena_printf(a, "<%s>", shown(a, text));
+		s = arena_concat(a, "<", shown(a, text), ">", NULL);
 		if (s != NULL)
 			return (s);
 	}

@@ -9,6 +9,11 @@
  * waits once, at the end. A callback that runs out of memory can therefore not
  * say so; it marks the message, and its end is a temporary failure.
  *
+ * Over TCP the MTA waits once more, at DATA. Postfix sends the envelope from
+ * one process and the rest from another, in a packet each, and Nagle's
+ * algorithm keeps the second until the first is acknowledged: 40 ms, unless an
+ * answer takes the acknowledgement along.
+ *
  * libmilter calls one connection's callbacks one at a time, but on changing
  * threads; and for an MTA that never negotiated, or goes on after it has ended
  * the connection, without a context: those are answered with a temporary
@@ -78,6 +83,7 @@ struct connection {
 };
 
 static atomic_int connections;
+static bool tcp;
 static atomic_int deciding;
 static atomic_bool ended; /* no decision begins any more */
 
@@ -87,6 +93,7 @@ static sfsistat on_negotiate(SMFICTX *, unsigned long, unsigned long,
 static sfsistat on_connect(SMFICTX *, char *, _SOCK_ADDR *);
 static sfsistat on_mail(SMFICTX *, char **);
 static sfsistat on_rcpt(SMFICTX *, char **);
+static sfsistat on_data(SMFICTX *);
 static sfsistat on_header(SMFICTX *, char *, char *);
 static sfsistat on_end(SMFICTX *);
 static sfsistat on_abort(SMFICTX *);
@@ -171,6 +178,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		return (SMFIS_REJECT);
 	}
 	*want_steps = steps & (UNNEEDED_STEPS | UNNEEDED_REPLIES);
+	if (tcp)
+		*want_steps &= ~(unsigned long)SMFIP_NODATA;
 	if (begin(ctx, *want_steps) == NULL)
 		return (SMFIS_REJECT);
 	*want_actions = WANTED_ACTIONS;
@@ -280,6 +289,13 @@ on_rcpt(SMFICTX *ctx, char **argv)
 		c->broken = true;
 	}
 	return (no_reply(c, SMFIP_NR_RCPT));
+}
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	(void)ctx;
+	return (SMFIS_CONTINUE);
 }
 
 static int
@@ -423,7 +439,7 @@ on_close(SMFICTX *ctx)
 }
 
 int
-session_register(void)
+session_register(bool over_tcp)
 {
 	struct smfiDesc desc = {
 	    .xxfi_name = "notify-milter",
@@ -433,12 +449,14 @@ session_register(void)
 	    .xxfi_connect = on_connect,
 	    .xxfi_envfrom = on_mail,
 	    .xxfi_envrcpt = on_rcpt,
+	    .xxfi_data = on_data,
 	    .xxfi_header = on_header,
 	    .xxfi_eom = on_end,
 	    .xxfi_abort = on_abort,
 	    .xxfi_close = on_close,
 	};
 
+	tcp = over_tcp;
 	return (smfi_register(desc) == MI_SUCCESS ? 0 : -1);
 }
 

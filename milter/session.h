@@ -11,8 +11,8 @@
 
 #include "compiler.h"
 
-/* session_register(): tell libmilter of the callbacks. 0 or -1. */
-int session_register(void) WARN_UNUSED;
+/* session_register(over_tcp): tell libmilter of the callbacks. 0 or -1. */
+int session_register(bool over_tcp) WARN_UNUSED;
 
 /* session_connections(): how many are open. An MTA does not tell of a message
  * that it has begun until it comes to its end: any may have one. */

@@ -244,8 +244,8 @@ address_local_length(const char *key)
 static int
 assemble(struct arena *a, const struct parts *parts, struct address *address)
 {
-	const char *local, *domain, *plus;
-	char *wire;
+	const char *local, *at, *domain, *plus;
+	char *wire, *base;
 	int found;
 
 	/* Its key would be that of somebody with a domain. */
@@ -254,30 +254,31 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 	found = local_lower(a, parts->local, &local);
 	if (found != 1)
 		return (found);
-	domain = "";
+	at = domain = "";
 	if (parts->domain != NULL) {
+		at = "@";
 		found = address_domain_key(a, parts->domain, &domain);
 		if (found != 1)
 			return (found);
 	}
-	address->key = arena_printf(
-	    a, "%s%s%s", local, parts->domain == NULL ? "" : "@", domain);
 	wire = quoted(a, parts->local);
-	if (address->key == NULL || wire == NULL)
+	if (wire == NULL)
 		return (-1);
-	address->wire = arena_printf(
-	    a, "%s%s%s", wire, parts->domain == NULL ? "" : "@", domain);
-	address->exact = arena_printf(a, "%s%s%s", parts->local,
-	    parts->domain == NULL ? "" : "@",
-	    parts->domain == NULL ? "" : parts->domain);
-	if (address->wire == NULL || address->exact == NULL)
+	address->key = arena_concat(a, local, at, domain, NULL);
+	address->wire = arena_concat(a, wire, at, domain, NULL);
+	address->exact = arena_concat(
+	    a, parts->local, at, *at == '\0' ? "" : parts->domain, NULL);
+	if (address->key == NULL || address->wire == NULL ||
+	    address->exact == NULL)
 		return (-1);
 	address->domain = address->key + strlen(address->key) - strlen(domain);
 	address->base = NULL;
 	plus = strchr(local, '+');
 	if (plus != NULL && plus > local) {
-		address->base = arena_printf(a, "%.*s%s%s", (int)(plus - local),
-		    local, parts->domain == NULL ? "" : "@", domain);
+		base = arena_strndup(a, local, (size_t)(plus - local));
+		if (base == NULL)
+			return (-1);
+		address->base = arena_concat(a, base, at, domain, NULL);
 		if (address->base == NULL)
 			return (-1);
 	}

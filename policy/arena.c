@@ -26,7 +26,7 @@
 #define GAP alignof(max_align_t)
 #else
 #define ASAN_POISON_MEMORY_REGION(p, size) ((void)0)
-#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)(p), (void)(size))
 #define GAP 0
 #endif
 
@@ -50,6 +50,7 @@ struct arena {
 };
 
 static struct block *block_new(size_t);
+static void *cut(struct arena *, size_t);
 
 static struct block *
 block_new(size_t size)
@@ -109,8 +110,9 @@ arena_reset(struct arena *a)
 	a->taken = 0;
 }
 
-void *
-arena_alloc(struct arena *a, size_t size)
+/* Bytes that may hold anything. */
+static void *
+cut(struct arena *a, size_t size)
 {
 	struct block *b;
 	size_t asked, want;
@@ -137,7 +139,16 @@ arena_alloc(struct arena *a, size_t size)
 	b->used += size + GAP;
 	a->taken += size > a->max - a->taken ? a->max - a->taken : size;
 	ASAN_UNPOISON_MEMORY_REGION(p, asked);
-	return (memset(p, 0, asked));
+	return (p);
+}
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	void *p;
+
+	p = cut(a, size);
+	return (p == NULL ? NULL : memset(p, 0, size));
 }
 
 void *
@@ -173,9 +184,11 @@ arena_strndup(struct arena *a, const char *s, size_t n)
 
 	if (n == SIZE_MAX)
 		return (NULL);
-	copy = arena_alloc(a, n + 1);
-	if (copy != NULL)
-		memcpy(copy, s, n);
+	copy = cut(a, n + 1);
+	if (copy == NULL)
+		return (NULL);
+	memcpy(copy, s, n);
+	copy[n] = '\0';
 	return (copy);
 }
 
@@ -183,6 +196,30 @@ char *
 arena_strdup(struct arena *a, const char *s)
 {
 	return (arena_strndup(a, s, strlen(s)));
+}
+
+char *
+arena_concat(struct arena *a, const char *first, ...)
+{
+	va_list ap;
+	const char *s;
+	char *text, *out;
+	size_t len;
+
+	len = 0;
+	va_start(ap, first);
+	for (s = first; s != NULL; s = va_arg(ap, const char *))
+		len += strlen(s);
+	va_end(ap);
+	text = out = cut(a, len + 1);
+	if (text == NULL)
+		return (NULL);
+	*out = '\0';
+	va_start(ap, first);
+	for (s = first; s != NULL; s = va_arg(ap, const char *))
+		out = stpcpy(out, s);
+	va_end(ap);
+	return (text);
 }
 
 char *
@@ -197,7 +234,7 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return (NULL);
-	s = arena_alloc(a, (size_t)n + 1);
+	s = cut(a, (size_t)n + 1);
 	if (s == NULL)
 		return (NULL);
 	va_start(ap, fmt);

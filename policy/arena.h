@@ -47,6 +47,9 @@ void *arena_grow(
 char *arena_strdup(struct arena *, const char *) WARN_UNUSED;
 char *arena_strndup(struct arena *, const char *, size_t) WARN_UNUSED;
 
+/* arena_concat(a, s, ..., NULL): strings, one after the other. */
+char *arena_concat(struct arena *, const char *, ...) NULL_LAST WARN_UNUSED;
+
 /* arena_printf(a, fmt, ...): a formatted string. */
 char *arena_printf(struct arena *, const char *, ...)
     PRINTF_LIKE(2, 3) WARN_UNUSED;

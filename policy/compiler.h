@@ -10,4 +10,7 @@
 /* Arguments are checked like printf(3)'s; ${f} and ${a} count from 1. */
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
+/* The last argument of many is a NULL. */
+#define NULL_LAST __attribute__((sentinel))
+
 #endif

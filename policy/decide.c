@@ -487,7 +487,9 @@ name_accounts(struct deciding *d)
 			return (-1);
 	}
 	for (i = 0; i < facts->npeople; i++) {
-		if (name_account(&names, facts->people[i].account_name) == -1)
+		m = &facts->people[i];
+		if ((i == 0 || m->account != m[-1].account) &&
+		    name_account(&names, m->account_name) == -1)
 			return (-1);
 	}
 	for (i = 0; i < d->message->nrecipients; i++) {
@@ -541,7 +543,9 @@ decide(const struct settings *settings, const struct message *message,
 	d.final.arena = d.gone.arena = d.chats.arena = a;
 	decision->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
-	if (decision->recipients == NULL)
+	if (decision->recipients == NULL ||
+	    keyset_reserve(&d.final, message->nrecipients + facts->npeople) !=
+		0)
 		return (-1);
 	if (facts->category_known)
 		decision->category = facts->category.slug;

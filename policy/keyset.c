@@ -11,8 +11,10 @@
 #include "arena.h"
 #include "keyset.h"
 
+#define SMALLEST ((size_t)32) /* slots */
+
 static size_t slot_of(const struct keyset *, const char *);
-static int enlarge(struct keyset *);
+static int enlarge(struct keyset *, size_t);
 
 /* Where ${key} is, or would go. */
 static size_t
@@ -32,12 +34,11 @@ slot_of(const struct keyset *set, const char *key)
 }
 
 static int
-enlarge(struct keyset *set)
+enlarge(struct keyset *set, size_t size)
 {
-	struct keyset bigger = {.arena = set->arena};
+	struct keyset bigger = {.arena = set->arena, .size = size};
 	size_t i, slot;
 
-	bigger.size = set->size == 0 ? 32 : set->size * 2;
 	bigger.slots =
 	    arena_array(set->arena, bigger.size, sizeof(*bigger.slots));
 	bigger.values =
@@ -57,11 +58,22 @@ enlarge(struct keyset *set)
 }
 
 int
+keyset_reserve(struct keyset *set, size_t n)
+{
+	size_t size;
+
+	for (size = set->size == 0 ? SMALLEST : set->size; size / 2 < n;
+	     size *= 2)
+		;
+	return (size == set->size ? 0 : enlarge(set, size));
+}
+
+int
 keyset_add(struct keyset *set, const char *key, const void *value)
 {
 	size_t i;
 
-	if (set->n * 2 >= set->size && enlarge(set) != 0)
+	if (keyset_reserve(set, set->n + 1) != 0)
 		return (-1);
 	i = slot_of(set, key);
 	if (set->slots[i] != NULL)

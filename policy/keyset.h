@@ -21,6 +21,9 @@ struct keyset {
 	size_t n;
 };
 
+/* keyset_reserve(set, n): room for ${n} strings, made at once. 0 or -1. */
+int keyset_reserve(struct keyset *, size_t) WARN_UNUSED;
+
 /* keyset_add(set, key, value): 1 added, 0 was there already, -1 no memory. */
 int keyset_add(struct keyset *, const char *key, const void *value) WARN_UNUSED;
 

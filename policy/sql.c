@@ -113,24 +113,21 @@ const char *const sql_upgrades[] = {NULL};
  * sets of keys are JSON objects. A CROSS JOIN is a JOIN whose order SQLite
  * keeps: from the keys by indexes to the rows, however many there are.
  */
-#define LOOKUP_USER "u.id, u.account, a.name, u.address, u.key, u.role, "
-#define LOOKUP_CHAT ", l.id, l.chat"
-#define LOOKUP_LINK " LEFT JOIN link l ON l.user = u.id "
+#define LOOKUP_COLUMNS                                                         \
+	"u.account, a.name, u.address, u.key, u.role, l.id, l.chat"
+#define LOOKUP_LINK " LEFT JOIN link l ON l.user = u.id"
 #define LOOKUP_CATEGORY "(SELECT category FROM category_key WHERE key = ?1)"
 #define LOOKUP_SUBSCRIBED                                                      \
 	"EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"     \
 	" AND s.category = " LOOKUP_CATEGORY " AND s.user = u.id)"
-#define LOOKUP_OWNER                                                           \
-	"SELECT " LOOKUP_USER "1" LOOKUP_CHAT                                  \
-	" FROM account a CROSS JOIN user u" LOOKUP_LINK                        \
-	"WHERE u.account = a.id AND u.role = 'owner' AND "
-#define LOOKUP_SUBSCRIBERS                                                     \
-	"SELECT " LOOKUP_USER "1" LOOKUP_CHAT                                  \
-	" FROM account a CROSS JOIN subscription s"                            \
-	" CROSS JOIN user u" LOOKUP_LINK                                       \
-	"WHERE s.account = a.id AND s.category = " LOOKUP_CATEGORY             \
-	" AND u.id = s.user AND "
-#define LOOKUP_ENTITLED(of) LOOKUP_OWNER of " UNION ALL " LOOKUP_SUBSCRIBERS of
+#define LOOKUP_ENTITLED(of)                                                    \
+	"SELECT " LOOKUP_COLUMNS                                               \
+	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of           \
+	" AND u.account = a.id AND u.role = 'owner' UNION ALL "                \
+	"SELECT " LOOKUP_COLUMNS " FROM account a CROSS JOIN subscription s"   \
+	" CROSS JOIN user u" LOOKUP_LINK " WHERE " of                          \
+	" AND s.account = a.id AND s.category = " LOOKUP_CATEGORY              \
+	" AND u.id = s.user"
 #define LOOKUP_OF                                                              \
 	"SELECT n.id FROM json_each(?2) j CROSS JOIN account n"                \
 	" WHERE n.key = j.key UNION "                                          \
@@ -169,16 +166,16 @@ const char *const sql_statements[SQL_COUNT] = {
 			" VALUES (?1, ?2, ?3) RETURNING id",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
     [SQL_LOOKUP_ACCOUNT] = "SELECT id, name FROM account WHERE key = ?1",
-    [SQL_LOOKUP_USERS] = "SELECT " LOOKUP_USER LOOKUP_SUBSCRIBED LOOKUP_CHAT
+    [SQL_LOOKUP_USERS] = "SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED
 			 " FROM json_each(?2) j CROSS JOIN user u"
 			 " CROSS JOIN account a" LOOKUP_LINK
-			 "WHERE u.key = j.key AND a.id = u.account",
+			 " WHERE u.key = j.key AND a.id = u.account",
     [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.key = ?2"),
     [SQL_LOOKUP_ENTITLED_OF] = LOOKUP_ENTITLED("a.id IN (" LOOKUP_OF ")"),
     [SQL_LOOKUP_EVERYBODY_OF] =
-	"SELECT " LOOKUP_USER LOOKUP_SUBSCRIBED LOOKUP_CHAT
+	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED
 	" FROM account a CROSS JOIN user u" LOOKUP_LINK
-	"WHERE a.id IN (" LOOKUP_OF ") AND u.account = a.id"
+	" WHERE a.id IN (" LOOKUP_OF ") AND u.account = a.id"
 	" ORDER BY u.account, u.role <> 'owner', u.key",
     [SQL_USERS] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 ORDER BY u.role <> 'owner', u.key",

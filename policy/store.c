@@ -354,6 +354,18 @@ store_account_remove(struct store *s, int64_t id)
 }
 
 int
+store_read_role(
+    struct store *s, struct db_stmt *stmt, int column, enum role *role)
+{
+	const char *text = db_text(stmt, column);
+
+	if (role_parse(text, role) == 1)
+		return (0);
+	return (failure_set(&s->failure, FAILURE_IO,
+	    "the database has an unknown role \"%s\"", text));
+}
+
+int
 store_read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 {
 	u->id = db_int(stmt, 0);
@@ -364,10 +376,7 @@ store_read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 	u->subscribed = db_int(stmt, 6) != 0;
 	u->link = db_int(stmt, 7);
 	u->chat = db_int(stmt, 8);
-	if (role_parse(db_text(stmt, 5), &u->role) == 1)
-		return (0);
-	return (failure_set(&s->failure, FAILURE_IO,
-	    "the database has an unknown role \"%s\"", db_text(stmt, 5)));
+	return (store_read_role(s, stmt, 5, &u->role));
 }
 
 int

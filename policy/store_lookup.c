@@ -40,6 +40,8 @@ static void add(struct asking *, enum sql, size_t, const char *, const char *,
     const char *);
 static int list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
+static int read_user(
+    struct asking *, enum sql, struct db_stmt *, struct store_user *);
 static int take_row(struct asking *, const struct ask *, struct db_stmt *);
 static int ask_one(struct asking *, const struct ask *);
 
@@ -149,6 +151,24 @@ list(struct asking *a)
 	return (list_people(a, category, users));
 }
 
+/* The row, in the order of LOOKUP_COLUMNS. The entitled are subscribed, or what
+ * comes to the same; of others the row tells. */
+static int
+read_user(struct asking *a, enum sql which, struct db_stmt *stmt,
+    struct store_user *u)
+{
+	u->id = 0;
+	u->account = db_int(stmt, 0);
+	u->account_name = db_text(stmt, 1);
+	u->address = db_text(stmt, 2);
+	u->key = db_text(stmt, 3);
+	u->link = db_int(stmt, 5);
+	u->chat = db_int(stmt, 6);
+	u->subscribed = which == SQL_LOOKUP_ENTITLED ||
+	    which == SQL_LOOKUP_ENTITLED_OF || db_int(stmt, 7) != 0;
+	return (store_read_role(a->store, stmt, 4, &u->role));
+}
+
 static int
 take_row(struct asking *a, const struct ask *ask, struct db_stmt *stmt)
 {
@@ -163,7 +183,7 @@ take_row(struct asking *a, const struct ask *ask, struct db_stmt *stmt)
 	if (ask->which == SQL_LOOKUP_ACCOUNT)
 		return (a->answer->account(
 		    a->ctx, ask->i, db_int(stmt, 0), db_text(stmt, 1)));
-	if (store_read_user(a->store, stmt, &user) != 0)
+	if (read_user(a, ask->which, stmt, &user) != 0)
 		return (-1);
 	if (ask->which == SQL_LOOKUP_USERS)
 		return (a->answer->user(a->ctx, &user));

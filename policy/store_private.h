@@ -55,6 +55,9 @@ int store_run_for_id(struct store *, struct db_stmt *, int64_t *);
  */
 int store_read_category(struct store *, struct db_stmt *, struct category *);
 
+/* store_read_role(s, stmt, column, role): 0 or -1. */
+int store_read_role(struct store *, struct db_stmt *, int column, enum role *);
+
 /* store_read_user(s, stmt, u): the row, in the order of USER_COLUMNS. */
 int store_read_user(struct store *, struct db_stmt *, struct store_user *);
 

@@ -94,7 +94,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	MUST(config_load(path, &failure) == 0, "%s", failure_text(&failure));
 	config = config_get();
 	arena = arena_new((size_t)64 << 20);
-	MUST(session_register() == 0, "not registered");
+	MUST(session_register(false) == 0, "not registered");
 	return (0);
 }
 

@@ -125,7 +125,7 @@ tell(const struct smfi_str *mta, json_t *done)
 void
 exchange_start(void)
 {
-	if (session_register() != 0)
+	if (session_register(false) != 0)
 		abort();
 	mta_logged = note;
 }
