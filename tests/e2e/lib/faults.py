@@ -12,11 +12,14 @@ from milter import program
 CLONE_NEWNS = 0x00020000
 
 
-def preload(database=None, **faults):
-    """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3."""
+def preload(database=None, folder=None, **faults):
+    """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3. In
+    FOLDER everybody can read the library that does it."""
     library = program("system.so")
     if not os.path.exists(library):
         raise RuntimeError(f"make {os.path.relpath(library)}")
+    if folder is not None:
+        library = shutil.copy(library, os.path.join(folder, "system.so"))
     values = {f"FAULT_{name.upper()}": str(value)
               for name, value in faults.items() if value is not None}
     if database is not None:
@@ -39,6 +42,27 @@ def _mount(*words):
     done = subprocess.run(["mount", *words], capture_output=True, text=True)
     if done.returncode != 0:
         raise tap.Skip(f"mounting is not permitted: {done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def damaged(database):
+    """Each page of the database is spoilt in its middle meanwhile, but for the
+    first, which has the schema; and it must stay as it is."""
+    with open(database, "rb") as file:
+        sound = file.read()
+    broken = bytearray(sound)
+    for page in range(4096, len(sound), 4096):
+        broken[page + 2048:page + 4096] = b"\xff" * 2048
+    with open(database, "r+b") as file:
+        file.write(broken)
+    try:
+        yield
+        with open(database, "rb") as file:
+            tap.same(file.read() == broken, True, "it stays as it is")
+    finally:
+        with open(database, "r+b") as file:
+            file.write(sound)
+            file.truncate()
 
 
 def changes(ctl, *args, **options):
