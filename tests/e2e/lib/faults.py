@@ -1,8 +1,9 @@
-"""faults - disks that fail; see tests/faults/system.c."""
+"""faults - disks that fail, clocks that jump: see tests/faults."""
 import contextlib
 import ctypes
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -12,14 +13,21 @@ from milter import program
 CLONE_NEWNS = 0x00020000
 
 
+def _library(name, folder=None):
+    """Where it is; a copy of it in FOLDER."""
+    path = program(name)
+    if not os.path.exists(path):
+        raise RuntimeError(f"make {os.path.relpath(path)}")
+    if folder is None:
+        return path
+    copy = os.path.join(folder, name)
+    return copy if os.path.exists(copy) else shutil.copy(path, copy)
+
+
 def preload(database=None, folder=None, **faults):
     """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3. In
     FOLDER everybody can read the library that does it."""
-    library = program("system.so")
-    if not os.path.exists(library):
-        raise RuntimeError(f"make {os.path.relpath(library)}")
-    if folder is not None:
-        library = shutil.copy(library, os.path.join(folder, "system.so"))
+    library = _library("system.so", folder)
     values = {f"FAULT_{name.upper()}": str(value)
               for name, value in faults.items() if value is not None}
     if database is not None:
@@ -73,6 +81,23 @@ def changes(ctl, *args, **options):
     tap.same(done.code, 0, f"exit of {done}")
     with open(log) as file:
         return [tuple(line.split()[1:]) for line in file]
+
+
+class Clock:
+    """A time of day that jumps, for programs that run in environment `env`."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "clock")
+        self.env = {"LD_PRELOAD": _library("clock.so", folder),
+                    "NM_CLOCK": self.path}
+        self.set(0)
+
+    def set(self, seconds):
+        """From now on it is wrong by SECONDS."""
+        # In its place: running programs have it mapped.
+        with open(self.path, "r+b" if os.path.exists(self.path)
+                  else "wb") as file:
+            file.write(struct.pack("q", seconds))
 
 
 class Disk:
