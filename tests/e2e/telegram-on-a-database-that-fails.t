@@ -23,9 +23,9 @@ from roster import ANN  # noqa: E402
 from tap import contains, same, true  # noqa: E402
 from telegram import Site, case, run  # noqa: E402
 
-# Of all writes each second is tried; of programs that watch their own memory,
+# Of all writes each third is tried; of programs that watch their own memory,
 # which are slow, fewer.
-STEP = 2 if os.path.basename(BUILD) == "build" else 7
+STEP = 3 if os.path.basename(BUILD) == "build" else 9
 CHAT, OTHER = 7001, 7002
 GROUP, SUPERGROUP = -4001, -1001234567890
 QID = "4XQueueId"
@@ -185,6 +185,24 @@ def _(site):
     site.agent(link).must(0, "sent")
     site.bot.start()
     contains(site.api.wait_text(CHAT, 2)[1], ANN, "answer")
+
+
+@case("where a message cannot be kept it waits, and nobody is asked to send "
+      "it")
+def _(site):
+    link = ready(site, "sent")
+    folder = site.path("nowhere")
+    site.agent(link, env={"TMPDIR": folder}).must(75, "again")
+    os.mkdir(folder)
+    os.chmod(folder, 0o777)
+    with faults.own_disk(os.path.join(folder, "x")) as disk:
+        os.chmod(folder, 0o777)
+        disk.fill()
+        ended = site.agent(link, env={"TMPDIR": folder}).must(75, "again")
+        contains(ended.err, "No space left", "what is said")
+        same(site.api.asked(), [], "requests")
+        disk.clear()
+        site.agent(link, env={"TMPDIR": folder}).must(0, "sent")
 
 
 @case("a read-only file system: nobody is asked to send anything")

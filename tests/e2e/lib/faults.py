@@ -11,6 +11,7 @@ import tap
 from milter import program
 
 CLONE_NEWNS = 0x00020000
+_mounts = []        # not empty: they are our own
 
 
 def _library(name, folder=None):
@@ -44,6 +45,7 @@ def own_mounts():
     if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
         raise tap.Skip("no mounts of its own")
     _mount("--make-rprivate", "/")
+    _mounts.append("own")
 
 
 def _mount(*words):
@@ -125,6 +127,8 @@ class Disk:
 @contextlib.contextmanager
 def own_disk(database):
     """Put the DATABASE on a Disk for a while. Needs own_mounts()."""
+    if not _mounts:
+        raise tap.Skip("no mounts of its own")
     folder = os.path.dirname(database)
     kept = tempfile.mkdtemp(prefix="nm-disk-")
     try:
