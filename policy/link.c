@@ -14,14 +14,25 @@
 #include "store.h"
 #include "store_link.h"
 
+/* Two machines' clocks may differ by so much. */
+#define CLOCK_SECONDS 60
+
 /* Is one of a user's subscriptions mirrored? */
 struct search {
 	enum role role;
 	bool found;
 };
 
+static int64_t latest(const struct changes *);
 static int look(void *, const struct category *);
 static int hash_token(struct changes *, const char *, const char **);
+
+/* When a token that is made now expires at the latest. */
+static int64_t
+latest(const struct changes *c)
+{
+	return (c->now + LINK_TOKEN_SECONDS + CLOCK_SECONDS);
+}
 
 static int
 look(void *ctx, const struct category *category)
@@ -88,7 +99,7 @@ link_token(struct changes *c, const struct store_user *user,
 	g_free(text);
 	if (hash_token(c, token, &hash) != 0)
 		return (-1);
-	if (store_token_expire(c->store, c->now, user->id) == -1 ||
+	if (store_token_expire(c->store, c->now, latest(c), user->id) == -1 ||
 	    store_token_add(
 		c->store, hash, user->id, c->now + LINK_TOKEN_SECONDS) == -1)
 		return (membership_store_failed(c));
@@ -105,7 +116,7 @@ link_redeem(
 
 	if (hash_token(c, token, &hash) != 0)
 		return (-1);
-	found = store_token(c->store, c->arena, hash, c->now, user);
+	found = store_token(c->store, c->arena, hash, c->now, latest(c), user);
 	if (found == -1)
 		return (membership_store_failed(c));
 	if (found == 0)

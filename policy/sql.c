@@ -262,9 +262,10 @@ const char *const sql_statements[SQL_COUNT] = {
 	"SELECT " USER_COLUMNS " FROM token t JOIN user u ON u.id = t.user"
 	" JOIN account a ON a.id = u.account"
 	" LEFT JOIN link l ON l.user = u.id"
-	" WHERE t.hash = ?1 AND t.expires > ?3",
+	" WHERE t.hash = ?1 AND t.expires > ?3 AND t.expires <= ?4",
     [SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE hash = ?1",
-    [SQL_TOKEN_EXPIRE] = "DELETE FROM token WHERE expires <= ?1 OR user = ?2",
+    [SQL_TOKEN_EXPIRE] =
+	"DELETE FROM token WHERE expires <= ?1 OR expires > ?2 OR user = ?3",
     [SQL_WAITING_ADD] =
 	"INSERT INTO waiting(link, chat, message, arrived, tried)"
 	" VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -273,11 +274,12 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_WAITING_REMOVE] =
 	"DELETE FROM waiting WHERE link = ?1 AND message = ?2",
     [SQL_WAITING_MOVE] = "UPDATE waiting SET chat = ?2 WHERE chat = ?1",
-    [SQL_WAITING_EXPIRE] = "DELETE FROM waiting WHERE tried <= ?1",
+    [SQL_WAITING_EXPIRE] =
+	"DELETE FROM waiting WHERE tried <= ?1 OR tried > ?2",
     [SQL_WAITING_BEFORE] =
 	"SELECT count(*) FROM waiting WHERE chat = ?1 AND message <> ?2"
 	" AND (arrived < ?3 OR (arrived = ?3 AND message < ?2))"
-	" AND tried > ?4",
+	" AND tried > ?4 AND tried <= ?5",
     [SQL_STATE_GET] = "SELECT value FROM state WHERE name = ?1",
     [SQL_STATE_SET] =
 	"INSERT INTO state(name, value) VALUES (?1, ?2)"

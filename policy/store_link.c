@@ -54,10 +54,12 @@ store_token_add(
 
 int
 store_token(struct store *s, struct arena *a, const char *hash, int64_t now,
-    struct store_user *u)
+    int64_t latest, struct store_user *u)
 {
 	return (store_one_user(s, a,
-	    store_bound(s, SQL_TOKEN_FIND, "tii", hash, (int64_t)0, now), u));
+	    store_bound(
+		s, SQL_TOKEN_FIND, "tiii", hash, (int64_t)0, now, latest),
+	    u));
 }
 
 int
@@ -67,10 +69,10 @@ store_token_remove(struct store *s, const char *hash)
 }
 
 int
-store_token_expire(struct store *s, int64_t now, int64_t user)
+store_token_expire(struct store *s, int64_t now, int64_t latest, int64_t user)
 {
-	return (
-	    store_run(s, store_bound(s, SQL_TOKEN_EXPIRE, "ii", now, user)));
+	return (store_run(
+	    s, store_bound(s, SQL_TOKEN_EXPIRE, "iii", now, latest, user)));
 }
 
 int
@@ -90,18 +92,19 @@ store_waiting_remove(struct store *s, int64_t link, const char *message)
 }
 
 int
-store_waiting_expire(struct store *s, int64_t tried)
+store_waiting_expire(struct store *s, int64_t from, int64_t to)
 {
-	return (store_run(s, store_bound(s, SQL_WAITING_EXPIRE, "i", tried)));
+	return (
+	    store_run(s, store_bound(s, SQL_WAITING_EXPIRE, "ii", from, to)));
 }
 
 int
 store_waiting_before(struct store *s, int64_t chat, const char *message,
-    int64_t arrived, int64_t tried_after, int64_t *n)
+    int64_t arrived, int64_t from, int64_t to, int64_t *n)
 {
 	return (store_run_for_id(s,
-	    store_bound(s, SQL_WAITING_BEFORE, "itii", chat, message, arrived,
-		tried_after),
+	    store_bound(s, SQL_WAITING_BEFORE, "itiii", chat, message, arrived,
+		from, to),
 	    n));
 }
 

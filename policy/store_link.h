@@ -27,29 +27,34 @@ int store_link_strike(
 int store_links_of_chat(
     struct store *, int64_t chat, store_user_fn *, void *) WARN_UNUSED;
 
-/* Connect tokens, by hash. store_token(): whose it is, if it has not expired
- * at ${now}. store_token_expire(): forget those that have, and ${user}'s. */
+/*
+ * Connect tokens, by hash. store_token(): whose it is, if it has not expired at
+ * ${now}; one that would expire after ${latest} was made when the clock was
+ * wrong, and has expired too. store_token_expire(): forget those that have, and
+ * ${user}'s.
+ */
 int store_token_add(struct store *, const char *hash, int64_t user,
     int64_t expires) WARN_UNUSED;
 int store_token(struct store *, struct arena *, const char *hash, int64_t now,
-    struct store_user *) WARN_UNUSED;
+    int64_t latest, struct store_user *) WARN_UNUSED;
 int store_token_remove(struct store *, const char *hash) WARN_UNUSED;
-int store_token_expire(struct store *, int64_t now, int64_t user) WARN_UNUSED;
+int store_token_expire(
+    struct store *, int64_t now, int64_t latest, int64_t user) WARN_UNUSED;
 
 /*
- * Messages that wait for their chat. store_waiting_expire(): forget those that
- * were not tried since; they have left the queue. store_waiting_before(): how
- * many that arrived before ${message} and were tried after ${tried_after} wait
- * for
+ * Messages that wait for their chat, and were tried after ${from} and not after
+ * ${to}: one that was tried before has left the queue, one after that when the
+ * clock was wrong. store_waiting_expire(): forget the others.
+ * store_waiting_before(): how many that arrived before ${message} wait for
  * ${chat}.
  */
 int store_waiting_add(struct store *, int64_t link, int64_t chat,
     const char *message, int64_t arrived, int64_t now) WARN_UNUSED;
 int store_waiting_remove(
     struct store *, int64_t link, const char *message) WARN_UNUSED;
-int store_waiting_expire(struct store *, int64_t tried) WARN_UNUSED;
+int store_waiting_expire(struct store *, int64_t from, int64_t to) WARN_UNUSED;
 int store_waiting_before(struct store *, int64_t chat, const char *message,
-    int64_t arrived, int64_t tried_after, int64_t *n) WARN_UNUSED;
+    int64_t arrived, int64_t from, int64_t to, int64_t *n) WARN_UNUSED;
 
 /* Numbers that are to outlive a program. */
 int store_state_get(

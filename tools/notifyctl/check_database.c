@@ -153,6 +153,8 @@ check_notices(struct check *c, const struct store_health *h)
 	long long minutes;
 
 	minutes = ((long long)time(NULL) - h->notice_oldest) / 60;
+	if (minutes < 0) /* the clock was put back */
+		minutes = 0;
 	if (h->notices_pending > 0)
 		check_found(c, CHECK_WARNING, CHECK_RUN,
 		    check_text(c,

@@ -54,6 +54,9 @@ struct bot {
 	char *troubles[TROUBLES_MAX]; /* that were logged since all was well */
 	size_t ntroubles;
 	unsigned pause; /* seconds, before the next try */
+	/* When the last update was handled, as it is stored, and by a clock
+	 * that does not jump. */
+	int64_t handled_at, handled;
 };
 
 static const char usage_text[] =
@@ -78,6 +81,8 @@ static void in_trouble(struct bot *, const char *, const char *);
 static void all_well(struct bot *);
 static int open_store(struct bot *);
 static int store_trouble(struct bot *);
+static int64_t steady(void);
+static int64_t idle(const struct bot *, int64_t);
 static int read_offset(struct bot *, int64_t *);
 static int handle(struct bot *, const struct update *, bool, const char **);
 static int store_number(struct bot *, int64_t);
@@ -203,6 +208,25 @@ store_trouble(struct bot *b)
 	return (-1);
 }
 
+static int64_t
+steady(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (t.tv_sec);
+}
+
+/* How long ago an update was handled that is stored as handled ${at}: a clock
+ * that is put right must not have it handled again. */
+static int64_t
+idle(const struct bot *b, int64_t at)
+{
+	if (at == b->handled_at)
+		return (steady() - b->handled);
+	return (time(NULL) - at);
+}
+
 /* The number to ask from: 0 to ask for all there is. */
 static int
 read_offset(struct bot *b, int64_t *offset)
@@ -217,7 +241,7 @@ read_offset(struct bot *b, int64_t *offset)
 	    store_state_get(b->store, OFFSET_AT, &at) == -1)
 		return (store_trouble(b));
 	store_end(b->store);
-	if (time(NULL) - at > IDLE_SECONDS)
+	if (idle(b, at) > IDLE_SECONDS)
 		*offset = 0;
 	return (0);
 }
@@ -225,10 +249,14 @@ read_offset(struct bot *b, int64_t *offset)
 static int
 store_number(struct bot *b, int64_t id)
 {
+	int64_t now = time(NULL);
+
 	if (store_state_set(b->store, OFFSET, id + 1) == -1 ||
-	    store_state_set(b->store, OFFSET_AT, time(NULL)) == -1 ||
+	    store_state_set(b->store, OFFSET_AT, now) == -1 ||
 	    store_commit(b->store) != 0)
 		return (store_trouble(b));
+	b->handled_at = now;
+	b->handled = steady();
 	return (0);
 }
 

@@ -48,6 +48,8 @@
 #define SHORT_WAITS 3
 /* A message that was not tried for so long is not in the queue any more. */
 #define FORGOTTEN_SECONDS (3 * 3600)
+/* Nor is one that was tried so long from now: then the clock was wrong. */
+#define CLOCK_SECONDS 300
 
 struct delivery {
 	struct settings *settings;
@@ -269,7 +271,8 @@ wait_turn(struct delivery *d)
 	if (store_begin(d->store, DB_READ) != 0)
 		return (store_trouble(d));
 	found = store_waiting_before(d->store, d->user.chat, d->queue_id,
-	    d->head.arrived, d->now - FORGOTTEN_SECONDS, &before);
+	    d->head.arrived, d->now - FORGOTTEN_SECONDS, d->now + CLOCK_SECONDS,
+	    &before);
 	if (found == -1)
 		return (store_trouble(d));
 	store_end(d->store);
@@ -297,7 +300,8 @@ static int
 note_waiting(struct delivery *d)
 {
 	if (store_begin(d->store, DB_WRITE) != 0 ||
-	    store_waiting_expire(d->store, d->now - FORGOTTEN_SECONDS) == -1 ||
+	    store_waiting_expire(d->store, d->now - FORGOTTEN_SECONDS,
+		d->now + CLOCK_SECONDS) == -1 ||
 	    store_waiting_add(d->store, d->link, d->user.chat, d->queue_id,
 		d->head.arrived, d->now) == -1 ||
 	    store_commit(d->store) != 0) {

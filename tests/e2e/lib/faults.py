@@ -1,8 +1,9 @@
-"""faults - disks that fail; see tests/faults/system.c."""
+"""faults - disks that fail, clocks that jump: see tests/faults."""
 import contextlib
 import ctypes
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 
@@ -10,13 +11,24 @@ import tap
 from milter import program
 
 CLONE_NEWNS = 0x00020000
+_mounts = []        # not empty: they are our own
 
 
-def preload(database=None, **faults):
-    """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3."""
-    library = program("system.so")
-    if not os.path.exists(library):
-        raise RuntimeError(f"make {os.path.relpath(library)}")
+def _library(name, folder=None):
+    """Where it is; a copy of it in FOLDER."""
+    path = program(name)
+    if not os.path.exists(path):
+        raise RuntimeError(f"make {os.path.relpath(path)}")
+    if folder is None:
+        return path
+    copy = os.path.join(folder, name)
+    return copy if os.path.exists(copy) else shutil.copy(path, copy)
+
+
+def preload(database=None, folder=None, **faults):
+    """The environment of a program that meets FAULTS: at=3 is FAULT_AT=3. In
+    FOLDER everybody can read the library that does it."""
+    library = _library("system.so", folder)
     values = {f"FAULT_{name.upper()}": str(value)
               for name, value in faults.items() if value is not None}
     if database is not None:
@@ -33,12 +45,34 @@ def own_mounts():
     if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
         raise tap.Skip("no mounts of its own")
     _mount("--make-rprivate", "/")
+    _mounts.append("own")
 
 
 def _mount(*words):
     done = subprocess.run(["mount", *words], capture_output=True, text=True)
     if done.returncode != 0:
         raise tap.Skip(f"mounting is not permitted: {done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def damaged(database):
+    """Each page of the database is spoilt in its middle meanwhile, but for the
+    first, which has the schema; and it must stay as it is."""
+    with open(database, "rb") as file:
+        sound = file.read()
+    broken = bytearray(sound)
+    for page in range(4096, len(sound), 4096):
+        broken[page + 2048:page + 4096] = b"\xff" * 2048
+    with open(database, "r+b") as file:
+        file.write(broken)
+    try:
+        yield
+        with open(database, "rb") as file:
+            tap.same(file.read() == broken, True, "it stays as it is")
+    finally:
+        with open(database, "r+b") as file:
+            file.write(sound)
+            file.truncate()
 
 
 def changes(ctl, *args, **options):
@@ -49,6 +83,23 @@ def changes(ctl, *args, **options):
     tap.same(done.code, 0, f"exit of {done}")
     with open(log) as file:
         return [tuple(line.split()[1:]) for line in file]
+
+
+class Clock:
+    """A time of day that jumps, for programs that run in environment `env`."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "clock")
+        self.env = {"LD_PRELOAD": _library("clock.so", folder),
+                    "NM_CLOCK": self.path}
+        self.set(0)
+
+    def set(self, seconds):
+        """From now on it is wrong by SECONDS."""
+        # In its place: running programs have it mapped.
+        with open(self.path, "r+b" if os.path.exists(self.path)
+                  else "wb") as file:
+            file.write(struct.pack("q", seconds))
 
 
 class Disk:
@@ -76,6 +127,8 @@ class Disk:
 @contextlib.contextmanager
 def own_disk(database):
     """Put the DATABASE on a Disk for a while. Needs own_mounts()."""
+    if not _mounts:
+        raise tap.Skip("no mounts of its own")
     folder = os.path.dirname(database)
     kept = tempfile.mkdtemp(prefix="nm-disk-")
     try:

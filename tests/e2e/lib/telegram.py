@@ -85,13 +85,14 @@ class Bot(Milter):
         self.folder, self.conf = folder, conf
         self.log = os.path.join(folder, "notify-bot.log")
 
-    def start(self, wait=True, root=False):
+    def start(self, wait=True, root=False, env=None):
         since = self.mark()
         path = local_copy(self.folder, "notify-bot")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [path, "-c", self.conf.file, "-f"], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd="/",
+                env={**os.environ, **(env or {})},
                 **({} if root else unprivileged()))
         if wait:
             self.wait_line(r"\bready\b", since, alive=True)
@@ -265,7 +266,7 @@ class Site(_Chats, ctl.Ctl):
                                                **options))
 
     def agent_start(self, recipient, data=None, qid="4XQueueId", args=None,
-                    conf=None, **options):
+                    conf=None, env=None, **options):
         path = self.path("message", mail() if data is None else data)
         with open(path, "rb") as file:
             os.unlink(path)     # the next one gets a file of its own
@@ -274,7 +275,8 @@ class Site(_Chats, ctl.Ctl):
                  *(args if args is not None else
                    ["-c", (conf or self.conf).file, "-f", qid, recipient])],
                 stdin=file, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                cwd="/", **unprivileged(), **options)
+                cwd="/", env={**os.environ, **(env or {})}, **unprivileged(),
+                **options)
         process.began = time.monotonic()
         self.running.add(process)
         return process
