@@ -71,7 +71,8 @@ CHECKS = access clients database domains milter_talk milters people \
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = $(addprefix telegram/, botapi commands notify-bot outcome update)
+BOT = $(addprefix telegram/, botapi commands notify-bot outcome patience \
+	update)
 
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
@@ -129,7 +130,7 @@ $(BUILD)/%.o: %.c
 
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
-	$(CHATTEXT:%=$(BUILD)/tools/telegram/%.o)
+	$(patsubst %,$(BUILD)/tools/telegram/%.o,$(CHATTEXT) patience)
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check) \
 	-Itests/unit -Itools/telegram
 
@@ -155,7 +156,7 @@ FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
 	tools/notifyctl/rostercsv $(addprefix tools/telegram/, botapi \
-	$(CHATTEXT) commands mailhead outcome update)
+	$(CHATTEXT) commands mailhead outcome patience update)
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/notifyctl -Itools/telegram
 
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
