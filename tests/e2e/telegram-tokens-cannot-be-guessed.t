@@ -144,12 +144,12 @@ def _(site):
     same(name, f"bot_refused:{GUESSER}", "whose wait it is")
     for minutes in (2, 4):
         site.bot.kill()
-        # As if it were over in a second.
+        # As if it were over in three seconds.
         site.sql("UPDATE state SET value = ? | (value & 255)"
-                 " WHERE name = ?", (int(time.time()) + 1) << 8, name)
+                 " WHERE name = ?", (int(time.time()) + 3) << 8, name)
         site.bot.start()
         contains(site.ask(GUESSER, f"/start {guess()}"), WAIT, "too early")
-        time.sleep(1.1)
+        time.sleep(3.1)
         contains(site.ask(GUESSER, f"/start {guess()}"),
                  f"{minutes} minutes,", "how long")
 
