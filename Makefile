@@ -58,7 +58,7 @@ endif
 
 POLICY = account address arena category counters db_sqlite decide encoded \
 	evaluate facts failure import import_account keyset link membership \
-	netlist notice pool role roster settings sorter sql store \
+	message netlist notice pool role roster settings sorter sql store \
 	store_change store_health store_link store_lookup store_upgrade tag \
 	tempfile text
 MILTER = apply config daemon log main report session stats trust
@@ -71,7 +71,8 @@ CHECKS = access clients database domains milter_talk milters people \
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = $(addprefix telegram/, botapi commands notify-bot outcome update)
+BOT = $(addprefix telegram/, botapi commands notify-bot outcome patience \
+	update)
 
 DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
 
@@ -129,7 +130,7 @@ $(BUILD)/%.o: %.c
 
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
-	$(CHATTEXT:%=$(BUILD)/tools/telegram/%.o)
+	$(patsubst %,$(BUILD)/tools/telegram/%.o,$(CHATTEXT) patience)
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check) \
 	-Itests/unit -Itools/telegram
 
@@ -155,7 +156,7 @@ FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
 	tools/notifyctl/rostercsv $(addprefix tools/telegram/, botapi \
-	$(CHATTEXT) commands mailhead outcome update)
+	$(CHATTEXT) commands mailhead outcome patience update)
 $(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/notifyctl -Itools/telegram
 
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
@@ -220,12 +221,14 @@ model:
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
 # The long forms: many messages through Postfix while everything breaks, 50
-# connections on a milter whose threads are watched, and a roster of millions.
+# connections on a milter whose threads are watched, a message of 1 GB and a
+# roster of five million users.
 soak:
 	@tests/packages check
 	@$(MAKE) -s -j2 all
 	@$(MAKE) -s -j2 SAN=thread all
 	@tests/run -t 3600 NM_MESSAGES=20000 tests/soak/conservation.t \
+		NM_MEGABYTES=1024 tests/soak/messages-without-end.t \
 		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
 		tests/soak/conservation.t
@@ -260,8 +263,9 @@ check:
 		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
-		tests/soak/roster-of-millions.t tests/model/run build/unit \
-		build/san/unit build/faults build/san/faults $(E2E) \
+		tests/soak/messages-without-end.t tests/soak/roster-of-millions.t \
+		tests/model/run build/unit build/san/unit build/faults \
+		build/san/faults $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -46,7 +45,6 @@
 
 /* Room for some hundred thousand recipients and all that is known of them. */
 #define MESSAGE_MAX ((size_t)512 << 20)
-#define HEADERS_MAX 1000
 
 #define WANTED_ACTIONS                                                         \
 	(SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_CHGHDRS |   \
@@ -77,7 +75,7 @@ struct connection {
 	/* The message. */
 	struct arena *arena;
 	struct message message;
-	size_t recipients_cap, headers_cap;
+	size_t recipients_cap;
 	bool authenticated;
 	bool broken; /* something could not be collected */
 };
@@ -105,7 +103,6 @@ static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
 static bool given(SMFICTX *, char *);
 static int add_recipient(struct connection *, const char *);
-static int add_header(struct connection *, const char *, const char *);
 static double seconds_since(const struct timespec *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
@@ -135,7 +132,7 @@ reset(struct connection *c)
 {
 	arena_reset(c->arena);
 	memset(&c->message, 0, sizeof(c->message));
-	c->recipients_cap = c->headers_cap = 0;
+	c->recipients_cap = 0;
 	c->authenticated = false;
 	c->broken = false;
 }
@@ -298,35 +295,6 @@ on_data(SMFICTX *ctx)
 	return (SMFIS_CONTINUE);
 }
 
-static int
-add_header(struct connection *c, const char *name, const char *value)
-{
-	struct message *m = &c->message;
-	struct header *h;
-	size_t i, len;
-
-	if (m->nheaders == HEADERS_MAX)
-		return (-1);
-	m->headers = arena_grow(c->arena, m->headers, m->nheaders,
-	    &c->headers_cap, sizeof(*m->headers));
-	if (m->headers == NULL)
-		return (-1);
-	h = &m->headers[m->nheaders];
-	/* "X-Notify-Category : x" is that header too (RFC 5322, 4.5). */
-	len = strlen(name);
-	while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
-		len--;
-	h->name = arena_strndup(c->arena, name, len);
-	h->value = arena_strdup(c->arena, value);
-	if (h->name == NULL || h->value == NULL)
-		return (-1);
-	h->index = 1;
-	for (i = 0; i < m->nheaders; i++)
-		h->index += strcasecmp(m->headers[i].name, h->name) == 0;
-	m->nheaders++;
-	return (0);
-}
-
 static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
@@ -334,8 +302,8 @@ on_header(SMFICTX *ctx, char *name, char *value)
 
 	if (c == NULL)
 		return (SMFIS_TEMPFAIL);
-	if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) == 0 &&
-	    !c->broken && add_header(c, name, value) != 0)
+	if (!c->broken &&
+	    message_header(&c->message, c->arena, name, value) != 0)
 		c->broken = true;
 	return (no_reply(c, SMFIP_NR_HDR));
 }
@@ -374,7 +342,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	if (c->broken || apply_check(m, &decision, c->arena) != 0) {
 		memset(&decision, 0, sizeof(decision));
 		decision.verdict = VERDICT_TEMPFAIL;
-		decision.reason = "too many recipients or X-Notify headers";
+		decision.reason = "too many recipients, or no memory";
 		decision.kept = m->nrecipients;
 		decision.undecided = true;
 	}

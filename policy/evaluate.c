@@ -17,6 +17,8 @@ static void as_it_came(
     struct decision *, const struct message *, enum verdict, const char *);
 static int reserved(const struct settings *, const struct message *,
     struct arena *, struct decision *);
+static void refuse_tag(
+    struct decision *, const struct message *, struct arena *);
 static void ask_roster(const struct settings *, struct pool *,
     const struct message *, bool, struct arena *, struct decision *);
 
@@ -55,6 +57,26 @@ reserved(const struct settings *settings, const struct message *message,
 		return (found);
 	}
 	return (0);
+}
+
+/* Rule 2. There is no end to the headers that somebody may send: many are not
+ * removed, and the message will not get better. */
+static void
+refuse_tag(
+    struct decision *decision, const struct message *message, struct arena *a)
+{
+	if (message->more)
+		as_it_came(decision, message, VERDICT_REJECT,
+		    arena_printf(a,
+			"client %s is not in trusted_clients, and there are "
+			"more than %d X-Notify headers",
+			message->client, MESSAGE_HEADERS));
+	else
+		as_it_came(decision, message, VERDICT_UNTRUSTED,
+		    arena_printf(a,
+			"client %s is not in trusted_clients; its X-Notify "
+			"headers are removed",
+			message->client));
 }
 
 static void
@@ -101,16 +123,13 @@ evaluate(const struct settings *settings, struct pool *pool,
 		as_it_came(decision, message, VERDICT_TEMPFAIL, NULL);
 		return;
 	}
-	if (!tag_present(message->headers, message->nheaders)) {
+	if (!tag_present(message->headers, message->nheaders) &&
+	    !message->more_tagged) {
 		as_it_came(decision, message, VERDICT_UNTOUCHED, "no tag");
 		return;
 	}
 	if (!message->trusted) {
-		as_it_came(decision, message, VERDICT_UNTRUSTED,
-		    arena_printf(a,
-			"client %s is not in trusted_clients; its X-Notify "
-			"headers are removed",
-			message->client));
+		refuse_tag(decision, message, a);
 		return;
 	}
 	ask_roster(settings, pool, message, everybody, a, decision);

@@ -491,6 +491,8 @@ facts_gather(const struct settings *settings, struct store *store,
 	g.accounts.arena = g.users.arena = g.groups.arena = a;
 	if (tag_read(a, message->headers, message->nheaders, &facts->tag) != 0)
 		return (no_memory(&g));
+	if (message->more && facts->tag.problem == NULL)
+		facts->tag.problem = "too many X-Notify headers";
 	facts->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*facts->recipients));
 	if (facts->recipients == NULL)

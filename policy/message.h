@@ -9,9 +9,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "compiler.h"
+
 #define TAG_HEADER "X-Notify-Category"
 #define ACCOUNT_HEADER "X-Notify-Account"
 #define HEADER_PREFIX "X-Notify-"
+
+/* So many are read; a message with more is not an honest one. */
+#define MESSAGE_HEADERS 1000
+
+struct arena;
 
 /* A header whose name begins with HEADER_PREFIX, in any case. */
 struct header {
@@ -24,9 +31,18 @@ struct message {
 	const char **recipients; /* to the octet as the MTA gave them */
 	size_t nrecipients;
 	struct header *headers;
-	size_t nheaders;
+	size_t nheaders, headers_cap;
+	bool more;	    /* there are others that are not among them, */
+	bool more_tagged;   /* and a TAG_HEADER is one of those */
 	const char *client; /* for people: the client's address */
 	bool trusted;	    /* may this client tag? */
 };
+
+/*
+ * message_header(m, a, name, value): one of the message's headers, in their
+ * order; kept, as a copy in ${a}, if it is one of ours. 0, or -1 for no memory.
+ */
+int message_header(struct message *, struct arena *, const char *name,
+    const char *value) WARN_UNUSED;
 
 #endif

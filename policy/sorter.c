@@ -30,7 +30,7 @@ struct run {
 struct sorter {
 	struct failure *failure;
 	char *data; /* records, one behind the other */
-	size_t used, max;
+	size_t used, size, max;
 	uint32_t *at; /* where each begins */
 	size_t n, cap;
 	size_t next; /* of these, when there is no file */
@@ -47,7 +47,7 @@ static int compare(const char *, const char *);
 static int compare_at(const void *, const void *, void *);
 static int no_memory(struct sorter *);
 static int no_file(struct sorter *);
-static int make_room(struct sorter *);
+static int make_room(struct sorter *, size_t);
 static void sort(struct sorter *);
 static int put(struct sorter *, const char *, size_t);
 static int write_run(struct sorter *);
@@ -107,11 +107,6 @@ sorter_new(size_t memory, struct failure *failure)
 	s->in_order = true;
 	s->failure = failure;
 	s->max = memory;
-	s->data = malloc(memory);
-	if (s->data == NULL) {
-		free(s);
-		return (NULL);
-	}
 	return (s);
 }
 
@@ -132,12 +127,26 @@ sorter_free(struct sorter *s)
 	free(s);
 }
 
+/* For a record of ${len} octets, which is no more than the whole may have. */
 static int
-make_room(struct sorter *s)
+make_room(struct sorter *s, size_t len)
 {
 	uint32_t *grown;
-	size_t cap;
+	size_t cap, size;
+	char *data;
 
+	if (len > s->size - s->used) {
+		size = s->size == 0 ? CHUNK : s->size * 2;
+		while (len > size - s->used)
+			size *= 2;
+		if (size > s->max)
+			size = s->max;
+		data = realloc(s->data, size);
+		if (data == NULL)
+			return (no_memory(s));
+		s->data = data;
+		s->size = size;
+	}
 	if (s->n < s->cap)
 		return (0);
 	cap = s->cap == 0 ? 1024 : s->cap * 2;
@@ -162,7 +171,7 @@ sorter_add(struct sorter *s, const void *record, size_t len)
 		s->n * sizeof(*s->at) * 2 > s->max) &&
 	    write_run(s) != 0)
 		return (-1);
-	if (make_room(s) != 0)
+	if (make_room(s, HEAD + len) != 0)
 		return (-1);
 	at = s->data + s->used;
 	memcpy(at, &head, HEAD);

@@ -281,6 +281,11 @@ const char *const sql_statements[SQL_COUNT] = {
 	" AND (arrived < ?3 OR (arrived = ?3 AND message < ?2))"
 	" AND tried > ?4 AND tried <= ?5",
     [SQL_STATE_GET] = "SELECT value FROM state WHERE name = ?1",
+    [SQL_STATE_EACH] = "SELECT name, value FROM state"
+		       " WHERE substr(name, 1, length(?1)) = ?1",
+    [SQL_STATE_EXPIRE] =
+	"DELETE FROM state"
+	" WHERE substr(name, 1, length(?1)) = ?1 AND value < ?2",
     [SQL_STATE_SET] =
 	"INSERT INTO state(name, value) VALUES (?1, ?2)"
 	" ON CONFLICT (name) DO UPDATE SET value = excluded.value",

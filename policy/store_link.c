@@ -120,3 +120,29 @@ store_state_set(struct store *s, const char *name, int64_t value)
 {
 	return (store_run(s, store_bound(s, SQL_STATE_SET, "ti", name, value)));
 }
+
+int
+store_state_each(
+    struct store *s, const char *prefix, store_state_fn *fn, void *ctx)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_STATE_EACH, "t", prefix);
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		if (fn(ctx, db_text(stmt, 0), db_int(stmt, 1)) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_state_expire(struct store *s, const char *prefix, int64_t least)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_STATE_EXPIRE, "ti", prefix, least)));
+}

@@ -56,7 +56,16 @@ int store_waiting_expire(struct store *, int64_t from, int64_t to) WARN_UNUSED;
 int store_waiting_before(struct store *, int64_t chat, const char *message,
     int64_t arrived, int64_t from, int64_t to, int64_t *n) WARN_UNUSED;
 
-/* Numbers that are to outlive a program. */
+/*
+ * Numbers that are to outlive a program. store_state_each(): those whose name
+ * begins with ${prefix}. store_state_expire(): of those, forget the ones below
+ * ${least}.
+ */
+typedef int store_state_fn(void *, const char *name, int64_t value);
+int store_state_each(
+    struct store *, const char *prefix, store_state_fn *, void *) WARN_UNUSED;
+int store_state_expire(
+    struct store *, const char *prefix, int64_t least) WARN_UNUSED;
 int store_state_get(
     struct store *, const char *name, int64_t *value) WARN_UNUSED;
 int store_state_set(

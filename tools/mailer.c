@@ -22,13 +22,17 @@
 
 #include <gmime/gmime.h>
 
+#include "arena.h"
 #include "failure.h"
 #include "mailer.h"
 #include "settings.h"
 #include "store.h"
+#include "text.h"
 
 /* A sendmail(1) that takes longer is taken for one that failed. */
 #define SENDMAIL_SECONDS 60
+/* Room for the texts of a notice with all of it escaped. */
+#define NOTICE_MAX ((size_t)64 << 10)
 
 extern char **environ;
 
@@ -36,6 +40,7 @@ static GMimeMessage *compose(
     const struct settings *, const struct store_notice *);
 static char *notice_text(const struct store_notice *);
 static char *notice_subject(const struct store_notice *);
+static int clean(struct arena *, struct store_notice *);
 static int write_file(GMimeMessage *);
 static int run_sendmail(
     const struct settings *, const char *, int, struct failure *);
@@ -130,6 +135,19 @@ compose(const struct settings *settings, const struct store_notice *n)
 	return (message);
 }
 
+/* An encoded word hides a control from the MTA, but not from the reader. 0, or
+ * -1 for no memory. */
+static int
+clean(struct arena *a, struct store_notice *n)
+{
+	n->account = text_clean(a, n->account);
+	n->detail = text_clean(a, n->detail);
+	n->actor = text_clean(a, n->actor);
+	return (n->account == NULL || n->detail == NULL || n->actor == NULL
+		? -1
+		: 0);
+}
+
 /* The message as a file in memory, read from its beginning; -1 with errno. */
 static int
 write_file(GMimeMessage *message)
@@ -221,10 +239,19 @@ int
 mailer_notice(const struct settings *settings, const struct store_notice *n,
     struct failure *failure)
 {
+	struct store_notice shown = *n;
+	struct arena *a;
 	GMimeMessage *message;
 	int fd, rc;
 
-	message = compose(settings, n);
+	a = arena_new(NOTICE_MAX);
+	if (a == NULL || clean(a, &shown) != 0) {
+		arena_free(a);
+		return (failure_set(
+		    failure, FAILURE_MEMORY, "no memory for a mail"));
+	}
+	message = compose(settings, &shown);
+	arena_free(a);
 	fd = write_file(message);
 	g_object_unref(message);
 	if (fd == -1)

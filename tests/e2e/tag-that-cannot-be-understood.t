@@ -6,6 +6,9 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import contextlib  # noqa: E402
+import sqlite3  # noqa: E402
+
 import lab  # noqa: E402
 from lab import case  # noqa: E402
 from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
@@ -115,6 +118,30 @@ def _(lab_):
         lab_.milter.settings(bad_tag=action)
         lab_.send([BILL], BALANCE, "acme").must(
             "deliver", entitled(BALANCE, "acme"))
+
+
+@case("SQL in any part of a message is a text like another")
+def _(lab_):
+    def rows():
+        with contextlib.closing(sqlite3.connect(lab_.database)) as database:
+            return list(database.iterdump())
+    before = rows()
+    for text in ("'; DROP TABLE user; --", "' OR '1'='1", "%", "_", "?1",
+                 "x') UNION SELECT address FROM user --"):
+        someone = f'"{text}"@else.example'
+        lab_.send([ANN], text, "acme").must("hold")
+        lab_.send([ANN], BALANCE, text).must("hold")
+        if text == "%":         # Postfix takes it for a route
+            continue
+        lab_.send([ANN, someone, f'"{text}"@acme.example'], BALANCE).must(
+            "deliver", [ANN])
+        # No account has such a name, and no pattern matches one.
+        lab_.send([ANN, f'"{text}"@accounts.example'], BALANCE).must(
+            "hold")
+        with lab_.connect() as client:
+            lab_.send([ANN, BILL], BALANCE, sender=someone,
+                      client=client).must("deliver", [ANN])
+    same(rows(), before, "the database")
 
 
 lab.run()

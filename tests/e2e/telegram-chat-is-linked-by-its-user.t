@@ -102,10 +102,12 @@ def _(site):
     two_chats(site)
     token = site.connect_token("acme", ANN)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    for wrong in (TOKEN, token[:-1], token + "A", token.swapcase(), digest,
-                  "x" * 64, "x" * 3000, "'; DROP TABLE link; --", "%s%n",
-                  "\u00fc" * 22, "\U0001f600"):
-        refuses(site, CHAT, wrong)
+    for number, wrong in enumerate(
+            (TOKEN, token[:-1], token + "A", token.swapcase(), digest,
+             "x" * 64, "x" * 3000, "'; DROP TABLE link; --", "%s%n",
+             "\u00fc" * 22, "\U0001f600")):
+        # Somebody else each time: one chat would soon have to wait.
+        refuses(site, site.api.person(8000 + number), wrong)
     answer = site.ask(CHAT, f"/start {token}")
     contains(answer, ANN, "answer to the right one")
 

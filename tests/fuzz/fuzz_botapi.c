@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "fuzz.h"
 #include "outcome.h"
+#include "patience.h"
 #include "people.h"
 #include "roster.h"
 #include "store_link.h"
@@ -28,6 +29,7 @@
 #define SECOND "second"
 
 static struct fixture fixture;
+static struct patience *patience;
 
 static void add_token(const char *, const char *, const char *);
 static void check_outcome(const struct botapi_answer *);
@@ -162,11 +164,15 @@ check_said(const struct said *said)
 	struct said again = *said;
 	size_t before, after, others, others_after;
 	const char *answer;
+	bool waits;
 	int rc;
 
 	before = links(said->chat);
 	others = all_links();
-	rc = commands_answer(c, said, &answer);
+	waits = patience_waits(patience, said->chat, c->now) > 0;
+	if (!commands_heard(patience, said, c->now))
+		return;
+	rc = commands_answer(c, patience, said, &answer);
 	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));
 	MUST((rc == 1) == (answer != NULL), "%d", rc);
 	MUST(rc == 1 || !said->private, "no answer");
@@ -176,6 +182,7 @@ check_said(const struct said *said)
 	others_after = all_links();
 	if (after > before) {
 		MUST(said->private, "a group was linked");
+		MUST(!waits, "linked while it waits");
 		MUST(after == before + 1, "%zu links", after);
 		MUST(starts_with_token(said->text), "%s", said->text);
 	}
@@ -188,7 +195,7 @@ check_said(const struct said *said)
 		    "%zu, %zu", others, others_after);
 	/* A token is good once: whoever saw it says the same elsewhere. */
 	again.chat = INT64_MIN;
-	MUST(commands_answer(c, &again, &answer) != -1, "%s",
+	MUST(commands_answer(c, patience, &again, &answer) != -1, "%s",
 	    failure_text(&fixture.failure));
 	MUST(links(again.chat) == 0 || said->chat == again.chat ||
 		after <= before,
@@ -239,7 +246,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		people_begin(&fixture);
 		add_token("acme", "\"john doe\"@acme.example", FIRST);
 		add_token("acme", "ann@acme.example", SECOND);
+		patience = patience_new();
+		MUST(patience != NULL, "no memory");
 		check_updates(answer.result);
+		patience_free(patience);
 		people_end(&fixture);
 	}
 	botapi_answer_clear(&answer);

@@ -50,6 +50,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_htmltext());
 	srunner_add_suite(runner, test_lookup());
 	srunner_add_suite(runner, test_mailtext());
+	srunner_add_suite(runner, test_patience());
 	srunner_add_suite(runner, test_plaintext());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_settings());

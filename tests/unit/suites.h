@@ -11,6 +11,7 @@ Suite *test_decide(void);
 Suite *test_htmltext(void);
 Suite *test_lookup(void);
 Suite *test_mailtext(void);
+Suite *test_patience(void);
 Suite *test_plaintext(void);
 Suite *test_roster(void);
 Suite *test_settings(void);

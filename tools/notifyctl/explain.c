@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sysexits.h>
 
 #include <gmime/gmime.h>
@@ -24,19 +23,19 @@
 
 #define WAIT_MS 3000
 /* Headers longer than this are no message. */
-#define HEADERS_MAX ((size_t)16 << 20)
+#define HEADERS_MAX ((size_t)4 << 20)
 
 /* A message being read. */
 struct reading {
 	struct ctl *ctl;
 	struct message message;
-	size_t recipients_cap, headers_cap;
+	size_t recipients_cap;
 };
 
+static bool copy_headers(FILE *, FILE *);
 static int read_headers(
     struct ctl *, const struct arguments *, char **, size_t *);
 static int add_recipient(struct reading *, const char *);
-static int add_header(struct reading *, const char *, const char *);
 static int addresses_of(struct reading *, InternetAddressList *);
 static int take_headers(struct reading *, GMimeMessage *);
 static int take_recipients(
@@ -49,16 +48,37 @@ static int people(
 static void summary(
     struct ctl *, const struct arguments *, const struct decision *);
 
+/* Up to the empty line, never a line as a whole: it may have no end. Whether
+ * that is all of them. */
+static bool
+copy_headers(FILE *in, FILE *out)
+{
+	size_t column = 0, n = 0;
+	int c, first = EOF;
+
+	while ((c = getc_unlocked(in)) != EOF) {
+		if (c == '\n' &&
+		    (column == 0 || (column == 1 && first == '\r')))
+			break;
+		if (n++ == HEADERS_MAX)
+			return (false);
+		putc_unlocked(c, out);
+		if (column == 0)
+			first = c;
+		column = c == '\n' ? 0 : column + 1;
+	}
+	fputs("\n", out);
+	return (true);
+}
+
 /* Everything up to the empty line; the body does not matter. */
 static int
 read_headers(
     struct ctl *ctl, const struct arguments *args, char **text, size_t *len)
 {
 	const char *name;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
 	FILE *in, *out;
+	bool failed, whole;
 
 	if (args->n == 0 || strcmp(args->v[0], "-") == 0) {
 		name = "standard input";
@@ -76,19 +96,20 @@ read_headers(
 			fclose(in);
 		return (ctl_no_memory(ctl));
 	}
-	while ((n = getline(&line, &size, in)) > 0 && strcmp(line, "\n") != 0 &&
-	    strcmp(line, "\r\n") != 0 && (size_t)ftello(out) < HEADERS_MAX)
-		fwrite(line, 1, (size_t)n, out);
-	fputs("\n", out);
-	n = ferror(in) ? -1 : 0;
-	free(line);
+	whole = copy_headers(in, out);
+	failed = ferror(in);
 	if (in != stdin)
 		fclose(in);
 	if (fclose(out) != 0)
 		return (ctl_no_memory(ctl));
-	if (n == -1)
+	if (failed)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a message", name, strerror(errno)));
+	if (!whole)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "%s: headers without end; expected a message with at most "
+		    "%zu MB of them",
+		    name, HEADERS_MAX >> 20));
 	return (0);
 }
 
@@ -109,42 +130,22 @@ add_recipient(struct reading *r, const char *text)
 }
 
 static int
-add_header(struct reading *r, const char *name, const char *value)
-{
-	struct message *m = &r->message;
-	struct arena *a = r->ctl->arena;
-	struct header *h;
-
-	m->headers = arena_grow(
-	    a, m->headers, m->nheaders, &r->headers_cap, sizeof(*m->headers));
-	if (m->headers == NULL)
-		return (ctl_no_memory(r->ctl));
-	h = &m->headers[m->nheaders++];
-	h->name = arena_strdup(a, name);
-	h->value = arena_strdup(a, value == NULL ? "" : value);
-	if (h->name == NULL || h->value == NULL)
-		return (ctl_no_memory(r->ctl));
-	return (0);
-}
-
-static int
 take_headers(struct reading *r, GMimeMessage *message)
 {
 	GMimeHeaderList *list;
 	GMimeHeader *header;
-	const char *name;
+	const char *value;
 	int i, n;
 
 	list = g_mime_object_get_header_list(GMIME_OBJECT(message));
 	n = g_mime_header_list_get_count(list);
 	for (i = 0; i < n; i++) {
 		header = g_mime_header_list_get_header_at(list, i);
-		name = g_mime_header_get_name(header);
-		if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) ==
-			0 &&
-		    add_header(r, name, g_mime_header_get_raw_value(header)) !=
-			0)
-			return (-1);
+		value = g_mime_header_get_raw_value(header);
+		if (message_header(&r->message, r->ctl->arena,
+			g_mime_header_get_name(header),
+			value == NULL ? "" : value) != 0)
+			return (ctl_no_memory(r->ctl));
 	}
 	return (0);
 }

@@ -225,7 +225,9 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 	json_t *root, *ok, *parameters;
 	json_error_t error;
 
-	root = body == NULL ? NULL : json_loadb(body, len, 0, &error);
+	/* A NUL ends a string, and is no reason to understand nothing. */
+	root =
+	    body == NULL ? NULL : json_loadb(body, len, JSON_ALLOW_NUL, &error);
 	ok = json_object_get(root, "ok");
 	if (!json_is_boolean(ok)) {
 		snprintf(answer->text, sizeof(answer->text),

@@ -1,6 +1,8 @@
 /*
  * commands - what people say to the bot, and what it answers
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,12 +10,15 @@
 #include "commands.h"
 #include "failure.h"
 #include "link.h"
+#include "patience.h"
 #include "settings.h"
 #include "store.h"
 #include "store_link.h"
 
 /* Longer ones are no tokens of ours. */
 #define TOKEN_MAX 64
+/* A refusal is a number in the database, named by this and the chat. */
+#define REFUSED "bot_refused:"
 
 /* The users that a chat is linked to. */
 struct linked {
@@ -34,10 +39,16 @@ static int say(struct changes *, const char **, const char *);
 static const char *command(const char *, const char *);
 static int take_user(void *, const struct store_user *);
 static int find_linked(struct changes *, int64_t, struct linked *);
-static int start(
-    struct changes *, const struct said *, const char *, const char **);
+static const char *token_of(const struct said *);
+static int too_many(struct changes *, struct patience *, const struct said *,
+    int, const char **);
+static int wrong(
+    struct changes *, struct patience *, const struct said *, const char **);
+static int start(struct changes *, struct patience *, const struct said *,
+    const char *, const char **);
 static int stop(struct changes *, const struct said *, const char **);
 static int status(struct changes *, const struct said *, const char **);
+static int restore(void *, const char *, int64_t);
 
 static int
 say(struct changes *c, const char **answer, const char *text)
@@ -96,14 +107,68 @@ find_linked(struct changes *c, int64_t chat, struct linked *l)
 	return (0);
 }
 
+/* What is to be looked at as a token, or NULL. */
+static const char *
+token_of(const struct said *said)
+{
+	const char *rest;
+
+	rest = command(said->text, "/start");
+	return (rest == NULL || *rest == '\0' ? NULL : rest);
+}
+
+/* The chat must wait, and is told so once. */
 static int
-start(struct changes *c, const struct said *said, const char *rest,
+too_many(struct changes *c, struct patience *p, const struct said *said,
+    int seconds, const char **answer)
+{
+	int minutes = (seconds + 59) / 60;
+
+	(void)patience_told(p, said->chat);
+	return (say(c, answer,
+	    arena_printf(c->arena,
+		"Too many links that do not work were opened in this chat. "
+		"Wait for %d minute%s, and then open the link again, or ask "
+		"for a new one with \"telegram connect\".",
+		minutes, minutes == 1 ? "" : "s")));
+}
+
+/* A token did not work. While very many do not, nobody is told. */
+static int
+wrong(struct changes *c, struct patience *p, const struct said *said,
     const char **answer)
+{
+	char name[64];
+	int wait;
+
+	wait = patience_wrong(p, said->chat, c->now);
+	if (wait > 0) {
+		snprintf(
+		    name, sizeof(name), REFUSED "%lld", (long long)said->chat);
+		if (store_state_expire(
+			c->store, REFUSED, patience_number_at(c->now)) == -1 ||
+		    store_state_set(
+			c->store, name, patience_number(p, said->chat)) == -1)
+			return (membership_store_failed(c));
+	}
+	if (patience_crowded(p, c->now) > 0)
+		return (0);
+	if (wait > 0)
+		return (too_many(c, p, said, wait, answer));
+	return (say(c, answer,
+	    "This link does not work: it was used already, or is older than 15 "
+	    "minutes, or you may not link a chat any more. Ask for a new one "
+	    "with \"telegram connect\"."));
+}
+
+static int
+start(struct changes *c, struct patience *p, const struct said *said,
+    const char *rest, const char **answer)
 {
 	struct store_user user;
 	char token[TOKEN_MAX + 1];
 	size_t len;
-	int rc;
+	int rc, wait;
 
 	len = strcspn(rest, " \n\t");
 	if (len == 0)
@@ -113,6 +178,9 @@ start(struct changes *c, const struct said *said, const char *rest,
 		    "A group cannot be linked: everybody in it would read the "
 		    "messages. Open the link in a private chat with this "
 		    "bot."));
+	wait = patience_waits(p, said->chat, c->now);
+	if (wait > 0)
+		return (too_many(c, p, said, wait, answer));
 	rc = 0;
 	if (len <= TOKEN_MAX) {
 		memcpy(token, rest, len);
@@ -122,10 +190,8 @@ start(struct changes *c, const struct said *said, const char *rest,
 	if (rc == -1)
 		return (-1);
 	if (rc == 0)
-		return (say(c, answer,
-		    "This link does not work: it was used already, or is "
-		    "older than 15 minutes, or you may not link a chat any "
-		    "more. Ask for a new one with \"telegram connect\"."));
+		return (wrong(c, p, said, answer));
+	patience_right(p, said->chat);
 	return (say(c, answer,
 	    arena_printf(c->arena,
 		"This chat is now linked to account %s, as %s. Messages about "
@@ -175,15 +241,45 @@ status(struct changes *c, const struct said *said, const char **answer)
 	return (say(c, answer, text));
 }
 
+bool
+commands_heard(struct patience *p, const struct said *said, int64_t now)
+{
+	/* That is never too much. */
+	if (command(said->text, "/stop") != NULL)
+		return (true);
+	if (token_of(said) != NULL && patience_waits(p, said->chat, now) > 0 &&
+	    patience_told(p, said->chat))
+		return (false);
+	return (patience_answers(p, said->chat, now));
+}
+
+static int
+restore(void *ctx, const char *name, int64_t value)
+{
+	patience_restore(ctx, strtoll(name + strlen(REFUSED), NULL, 10), value);
+	return (0);
+}
+
 int
-commands_answer(struct changes *c, const struct said *said, const char **answer)
+commands_begin(struct changes *c, struct patience *p)
+{
+	if (store_state_expire(c->store, REFUSED, patience_number_at(c->now)) ==
+		-1 ||
+	    store_state_each(c->store, REFUSED, restore, p) == -1)
+		return (membership_store_failed(c));
+	return (0);
+}
+
+int
+commands_answer(struct changes *c, struct patience *p, const struct said *said,
+    const char **answer)
 {
 	const char *rest;
 
 	*answer = NULL;
 	rest = command(said->text, "/start");
 	if (rest != NULL)
-		return (start(c, said, rest, answer));
+		return (start(c, p, said, rest, answer));
 	if (command(said->text, "/stop") != NULL)
 		return (stop(c, said, answer));
 	if (command(said->text, "/status") != NULL)

@@ -18,6 +18,8 @@
 
 /* Headers longer than this are read no further. */
 #define HEAD_MAX ((size_t)4 << 20)
+/* Of one header no more than this is read; no MTA gives more of it. */
+#define HEADER_MAX ((size_t)1 << 17)
 
 /* The headers of one mail being read. */
 struct reading {
@@ -82,37 +84,35 @@ take(struct reading *r, char *line)
 	return (0);
 }
 
+/* To the empty line. A line may have no end: it is never read whole. */
 static int
 read_lines(struct reading *r, FILE *stream)
 {
-	char *line = NULL, *header = NULL, *grown;
-	size_t size = 0, len = 0, total = 0;
-	ssize_t n;
-	int rc;
+	char *header;
+	size_t len = 0, total;
+	int c, before = '\n', rc = 0;
 
-	rc = 0;
-	while (rc == 0 && total < HEAD_MAX &&
-	    (n = getline(&line, &size, stream)) > 0) {
-		total += (size_t)n;
-		if (*line == '\n' || *line == '\r')
+	header = malloc(HEADER_MAX + 1);
+	if (header == NULL)
+		return (-1);
+	for (total = 0;
+	     rc == 0 && total < HEAD_MAX && (c = getc_unlocked(stream)) != EOF;
+	     total++) {
+		if (before == '\n' && (c == '\n' || c == '\r'))
 			break;
-		if (header != NULL && *line != ' ' && *line != '\t') {
+		if (before == '\n' && c != ' ' && c != '\t' && len > 0) {
+			header[len] = '\0';
 			rc = take(r, header);
 			len = 0;
 		}
-		grown = realloc(header, len + (size_t)n + 1);
-		if (grown == NULL) {
-			rc = -1;
-			break;
-		}
-		header = grown;
-		memcpy(header + len, line, (size_t)n + 1);
-		len += (size_t)n;
+		if (len < HEADER_MAX)
+			header[len++] = (char)c;
+		before = c;
 	}
-	if (rc == 0 && header != NULL)
+	header[len] = '\0';
+	if (rc == 0 && len > 0)
 		rc = take(r, header);
 	free(header);
-	free(line);
 	return (rc);
 }
 

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "membership.h"
 #include "outcome.h"
+#include "patience.h"
 #include "settings.h"
 #include "store.h"
 #include "store_link.h"
@@ -34,11 +35,15 @@
 #define ARENA_MAX ((size_t)64 << 20)
 #define POLL_SECONDS 50
 #define CALL_SECONDS 30
+/* So many of the longest there can be fit into what botapi.c receives. */
+#define UPDATES_AT_ONCE 50
 #define PAUSE_MAX 60
 /* Telegram numbers updates anew at random after a week without one. */
 #define IDLE_SECONDS (6 * 24 * 3600)
 /* As many kinds of trouble are told apart. */
 #define TROUBLES_MAX 16
+/* As often it is logged that many tokens do not work. */
+#define WARN_SECONDS 600
 /* A pause that Telegram asks for is kept, up to this. */
 #define ASKED_PAUSE_MAX 3600
 #define OFFSET "bot_offset"
@@ -51,6 +56,10 @@ struct bot {
 	struct store *store;
 	struct arena *arena;
 	struct failure failure;
+	struct patience *patience;
+	bool patience_read; /* what the database has of it */
+	int64_t passed;	    /* an update whose number is not stored yet; or 0 */
+	int64_t warned;	    /* that many tokens do not work */
 	char *troubles[TROUBLES_MAX]; /* that were logged since all was well */
 	size_t ntroubles;
 	unsigned pause; /* seconds, before the next try */
@@ -84,9 +93,12 @@ static int store_trouble(struct bot *);
 static int64_t steady(void);
 static int64_t idle(const struct bot *, int64_t);
 static int read_offset(struct bot *, int64_t *);
-static int handle(struct bot *, const struct update *, bool, const char **);
 static int store_number(struct bot *, int64_t);
+static int read_patience(struct bot *, struct changes *);
+static void warn_of_guesses(struct bot *, int64_t);
+static int handle(struct bot *, int64_t, const struct said *, const char **);
 static int take_update(struct bot *, const json_t *);
+static int pass(struct bot *);
 static void reply(struct bot *, int64_t, const char *);
 static int poll_once(struct bot *);
 static void run(struct bot *);
@@ -257,12 +269,39 @@ store_number(struct bot *b, int64_t id)
 		return (store_trouble(b));
 	b->handled_at = now;
 	b->handled = steady();
+	b->passed = 0;
 	return (0);
+}
+
+/* Who had to wait before a restart still has to. */
+static int
+read_patience(struct bot *b, struct changes *c)
+{
+	if (b->patience_read)
+		return (0);
+	if (commands_begin(c, b->patience) != 0)
+		return (-1);
+	b->patience_read = true;
+	return (0);
+}
+
+static void
+warn_of_guesses(struct bot *b, int64_t now)
+{
+	int wrong = patience_crowded(b->patience, now);
+
+	if (wrong == 0 || now - b->warned < WARN_SECONDS)
+		return;
+	b->warned = now;
+	log_warning("%d connect tokens that do not work within a minute: "
+		    "somebody may be guessing; nobody is told any more that "
+		    "one does not",
+	    wrong);
 }
 
 /* Do what an update says, if anything, and store its number with it. */
 static int
-handle(struct bot *b, const struct update *u, bool said, const char **answer)
+handle(struct bot *b, int64_t id, const struct said *said, const char **answer)
 {
 	struct changes c = {.settings = b->settings,
 	    .arena = b->arena,
@@ -276,14 +315,16 @@ handle(struct bot *b, const struct update *u, bool said, const char **answer)
 	c.store = b->store;
 	if (store_begin(b->store, DB_WRITE) != 0)
 		return (store_trouble(b));
-	if (said) {
-		if (commands_answer(&c, &u->said, answer) == -1)
+	if (said != NULL) {
+		if (read_patience(b, &c) != 0 ||
+		    commands_answer(&c, b->patience, said, answer) == -1)
 			return (store_trouble(b));
-		log_debug("update %lld of chat %lld: %s", (long long)u->id,
-		    (long long)u->said.chat,
+		log_debug("update %lld of chat %lld: %s", (long long)id,
+		    (long long)said->chat,
 		    *answer == NULL ? "no answer" : "answered");
+		warn_of_guesses(b, c.now);
 	}
-	return (store_number(b, u->id));
+	return (store_number(b, id));
 }
 
 static void
@@ -311,13 +352,30 @@ take_update(struct bot *b, const json_t *update)
 	found = update_read(update, &u);
 	if (found == -1)
 		return (-2);
+	/* Its number is stored with the next one, or with the last. */
+	if (found == 0 || !commands_heard(b->patience, &u.said, time(NULL))) {
+		b->passed = u.id;
+		return (0);
+	}
 	arena_reset(b->arena);
 	failure_clear(&b->failure);
-	if (handle(b, &u, found == 1, &answer) != 0)
+	if (handle(b, u.id, &u.said, &answer) != 0)
 		return (-1);
 	if (answer != NULL)
 		reply(b, u.said.chat, answer);
 	return (0);
+}
+
+/* Store the number of what was passed over last. */
+static int
+pass(struct bot *b)
+{
+	const char *none;
+
+	if (b->passed == 0)
+		return (0);
+	failure_clear(&b->failure);
+	return (handle(b, b->passed, NULL, &none));
 }
 
 /* Ask, and handle what comes. -1: something was wrong, and logged. */
@@ -337,8 +395,8 @@ poll_once(struct bot *b)
 		in_trouble(b, "roster", failure_text(&b->failure));
 		return (-1);
 	}
-	params = json_pack("{s:i, s:[s]}", "timeout", POLL_SECONDS,
-	    "allowed_updates", "message");
+	params = json_pack("{s:i, s:i, s:[s]}", "timeout", POLL_SECONDS,
+	    "limit", UPDATES_AT_ONCE, "allowed_updates", "message");
 	if (offset != 0)
 		json_object_set_new(params, "offset", json_integer(offset));
 	botapi_stop_when(b->api, interrupted);
@@ -365,6 +423,10 @@ poll_once(struct bot *b)
 			in_trouble(b, "roster", failure_text(&b->failure));
 		else if (rc == -2)
 			in_trouble(b, "Telegram", "an update without a number");
+	}
+	if (pass(b) != 0 && rc == 0) {
+		in_trouble(b, "roster", failure_text(&b->failure));
+		rc = -1;
 	}
 	/* An API that does not wait must not be asked without a pause. */
 	if (rc == 0 && json_array_size(answer.result) == 0 &&
@@ -414,7 +476,8 @@ main(int argc, char **argv)
 	b.file = options.file;
 	b.arena = arena_new(ARENA_MAX);
 	status = EX_CONFIG;
-	if (b.arena == NULL || load(&b) != 0)
+	b.patience = patience_new();
+	if (b.arena == NULL || b.patience == NULL || load(&b) != 0)
 		goto out;
 	if (options.check_only) {
 		printf("%s: the settings are good\n", b.file);
@@ -448,6 +511,7 @@ out:
 	store_close(b.store);
 	settings_free(b.settings);
 	arena_free(b.arena);
+	patience_free(b.patience);
 	failure_clear(&b.failure);
 	while (b.ntroubles > 0)
 		free(b.troubles[--b.ntroubles]);

@@ -24,6 +24,7 @@ static int
 copy(int from, int to, struct failure *failure)
 {
 	char buf[65536];
+	int64_t room = SPOOL_MAX;
 	ssize_t n, done, put;
 
 	while ((n = read(from, buf, sizeof(buf))) != 0) {
@@ -32,6 +33,9 @@ copy(int from, int to, struct failure *failure)
 		if (n == -1)
 			return (failure_set(failure, FAILURE_IO,
 			    "the message cannot be read: %s", strerror(errno)));
+		if (n > room)
+			n = (ssize_t)room;
+		room -= n;
 		for (done = 0; done < n; done += put) {
 			put = write(to, buf + done, (size_t)(n - done));
 			if (put == -1 && errno == EINTR)

@@ -6,15 +6,19 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
+#include <stdint.h>
+
 #include "compiler.h"
 
 struct failure;
 
 /*
  * spool(fd, failure):
- * The rest of ${fd} in a file without a name in $TMPDIR or /tmp, to be read
- * from its beginning. A descriptor, or -1 and ${failure}.
+ * The rest of ${fd}, up to SPOOL_MAX octets of it, in a file without a name in
+ * $TMPDIR or /tmp, to be read from its beginning. What goes beyond is read, and
+ * not kept. A descriptor, or -1 and ${failure}.
  */
+#define SPOOL_MAX ((int64_t)64 << 20)
 int spool(int fd, struct failure *) WARN_UNUSED;
 
 #endif

@@ -1,0 +1,55 @@
+/*
+ * message - what an MTA says of one message, as far as a decision needs it
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "arena.h"
+#include "message.h"
+
+static size_t name_length(const char *);
+
+/* "X-Notify-Category : x" is that header too (RFC 5322, 4.5). */
+static size_t
+name_length(const char *name)
+{
+	size_t len;
+
+	len = strlen(name);
+	while (len > 0 && (name[len - 1] == ' ' || name[len - 1] == '\t'))
+		len--;
+	return (len);
+}
+
+int
+message_header(
+    struct message *m, struct arena *a, const char *name, const char *value)
+{
+	struct header *h;
+	size_t i, len;
+
+	if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
+		return (0);
+	len = name_length(name);
+	if (m->nheaders == MESSAGE_HEADERS) {
+		m->more = true;
+		if (len == strlen(TAG_HEADER) &&
+		    strncasecmp(name, TAG_HEADER, len) == 0)
+			m->more_tagged = true;
+		return (0);
+	}
+	m->headers = arena_grow(
+	    a, m->headers, m->nheaders, &m->headers_cap, sizeof(*m->headers));
+	if (m->headers == NULL)
+		return (-1);
+	h = &m->headers[m->nheaders];
+	h->name = arena_strndup(a, name, len);
+	h->value = arena_strdup(a, value);
+	if (h->name == NULL || h->value == NULL)
+		return (-1);
+	h->index = 1;
+	for (i = 0; i < m->nheaders; i++)
+		h->index += strcasecmp(m->headers[i].name, h->name) == 0;
+	m->nheaders++;
+	return (0);
+}
