@@ -219,8 +219,9 @@ model:
 	@$(MAKE) -s -j2 all build/model
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
-# The long forms: many messages through Postfix while everything breaks, 50
-# connections on a milter whose threads are watched, and a roster of millions.
+# The long forms: many messages through Postfix while everything breaks; a roster
+# of millions; and 50 connections, signals and nonsense for a milter whose threads
+# are watched.
 soak:
 	@tests/packages check
 	@$(MAKE) -s -j2 all
@@ -228,7 +229,8 @@ soak:
 	@tests/run -t 3600 NM_MESSAGES=20000 tests/soak/conservation.t \
 		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
-		tests/soak/conservation.t
+		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
+		tests/e2e/mta-that-breaks-off-harms-nobody.t
 
 FUZZ_TIME = 600
 fuzz:

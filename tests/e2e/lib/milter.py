@@ -10,6 +10,11 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 BUILD = os.path.abspath(os.environ.get("NM_BUILD")
                         or os.path.join(HERE, "..", "..", "..", "build"))
 
+# What a build that watches its threads is not to say.
+os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1:"
+                      "suppressions=" + os.path.abspath(os.path.join(
+                          HERE, "..", "..", "suppressions", "thread")))
+
 SECTIONS = {
     "database": ("url",),
     "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
