@@ -219,14 +219,16 @@ model:
 	@$(MAKE) -s -j2 all build/model
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
-# The long forms: many messages through Postfix while everything breaks; a roster
-# of millions; and 50 connections, signals and nonsense for a milter whose threads
-# are watched.
+# The long forms: a million messages, after which nothing may be left; many
+# through Postfix while everything breaks; a roster of millions; and 50
+# connections, signals and nonsense for a milter whose threads are watched.
 soak:
 	@tests/packages check
-	@$(MAKE) -s -j2 all
+	@$(MAKE) -s -j2 all build/loadgen
 	@$(MAKE) -s -j2 SAN=thread all
-	@tests/run -t 3600 NM_MESSAGES=20000 tests/soak/conservation.t \
+	@tests/run -t 4000 NM_MESSAGES=1000000 \
+		tests/soak/mail-leaves-nothing-in-the-milter.t \
+		NM_MESSAGES=20000 tests/soak/conservation.t \
 		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
 		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
@@ -257,11 +259,13 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model build/faults $(PRELOADED)
+	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
+		$(PRELOADED)
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
+		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		tests/soak/roster-of-millions.t tests/model/run build/unit \
 		build/san/unit build/faults build/san/faults $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)

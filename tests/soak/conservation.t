@@ -163,18 +163,6 @@ class Lab(lab.Lab):
         super().stop()
 
 
-# What keeps every reader of a WAL database out: locks on the file beside it,
-# as SQLite itself takes them (walformat, 2.3.1), in a process of its own.
-LOCK = """
-import fcntl, os, sqlite3, sys, time
-database = sqlite3.connect(sys.argv[1])
-database.execute("SELECT count(*) FROM account").fetchall()
-fd = os.open(sys.argv[1] + "-shm", os.O_RDWR)
-fcntl.lockf(fd, fcntl.LOCK_EX, 5, 123)
-time.sleep(float(sys.argv[2]))
-"""
-
-
 class Trial:
     """The clients, those who change the roster, and those who break things."""
 
@@ -303,9 +291,8 @@ class Trial:
     def unreadable(self):
         """A milter that runs, with its connections open, cannot read: for a
         moment, or in the long form for longer than SQLite tries."""
-        with self.roster.lock:
-            subprocess.run([sys.executable, "-c", LOCK, self.lab.database,
-                            "11" if LONG else "1"], check=True)
+        with self.roster.lock, self.lab.unreadable():
+            time.sleep(11 if LONG else 1)
 
     def writing(self):
         """Somebody has the right to write and does not let go of it."""
