@@ -6,6 +6,7 @@
 #   make demo             see it work
 #   make check            all tests
 #   make soak             the long tests
+#   make valgrind         tests of every program under memcheck: ten minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make bench            measure it beside its rivals: build/bench.md and .svg
 #   make bench-quick      the main figures of that, within a minute
@@ -234,6 +235,12 @@ soak:
 		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
 		tests/e2e/mta-that-breaks-off-harms-nobody.t
 
+# No sanitizer sees the use of memory that was never written to.
+valgrind:
+	@tests/packages check
+	@$(MAKE) -s -j2 all
+	@tests/run -t 3600 NM_LONG=1 tests/valgrind/run
+
 FUZZ_TIME = 600
 fuzz:
 	@tests/packages check
@@ -266,8 +273,9 @@ check:
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
-		tests/soak/roster-of-millions.t tests/model/run build/unit \
-		build/san/unit build/faults build/san/faults $(E2E) \
+		tests/soak/roster-of-millions.t tests/valgrind/run \
+		tests/model/run build/unit build/san/unit build/faults \
+		build/san/faults $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
@@ -321,7 +329,7 @@ clean:
 	rm -rf build
 
 .PHONY: all bench bench-quick check clean deb demo deps fuzz fuzz_programs \
-	install model soak uninstall
+	install model soak uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

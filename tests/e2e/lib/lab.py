@@ -279,7 +279,7 @@ class Lab:
         self.signals = {}
         atexit.unregister(self.stop)
         if self.milter is not None:
-            self.milter.kill()
+            self.milter.end()
         if self.postfix is not None:
             self.postfix.stop()
         if self.receiver is not None:

@@ -157,7 +157,7 @@ class _Chats:
     def tear_down(self):
         if getattr(self, "api", None) is not None:
             self.leaked += self.leaks()
-        for part, end in (("bot", "kill"), ("api", "stop")):
+        for part, end in (("bot", "end"), ("api", "stop")):
             if getattr(self, part, None) is not None:
                 getattr(getattr(self, part), end)()
                 setattr(self, part, None)
@@ -311,7 +311,7 @@ class Station:
         self.bot = Bot(self.folder, self.conf)
 
     def stop(self):
-        self.bot.kill()
+        self.bot.end()
         self.api.stop()
 
 
