@@ -6,6 +6,7 @@
 #   make demo             see it work
 #   make check            all tests
 #   make soak             the long tests
+#   make valgrind         tests of every program under memcheck: ten minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make bench            measure it beside its rivals: build/bench.md and .svg
 #   make bench-quick      the main figures of that, within a minute
@@ -220,18 +221,28 @@ model:
 	@$(MAKE) -s -j2 all build/model
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
-# The long forms: many messages through Postfix while everything breaks, 50
-# connections on a milter whose threads are watched, a message of 1 GB and a
-# roster of five million users.
+# The long forms: a million messages, after which nothing may be left; many
+# through Postfix while everything breaks; a message of 1 GB; a roster of
+# millions; and 50 connections, signals and nonsense for a milter whose threads
+# are watched.
 soak:
 	@tests/packages check
-	@$(MAKE) -s -j2 all
+	@$(MAKE) -s -j2 all build/loadgen
 	@$(MAKE) -s -j2 SAN=thread all
-	@tests/run -t 3600 NM_MESSAGES=20000 tests/soak/conservation.t \
+	@tests/run -t 4000 NM_MESSAGES=1000000 \
+		tests/soak/mail-leaves-nothing-in-the-milter.t \
+		NM_MESSAGES=20000 tests/soak/conservation.t \
 		NM_MEGABYTES=1024 tests/soak/messages-without-end.t \
 		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
-		tests/soak/conservation.t
+		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
+		tests/e2e/mta-that-breaks-off-harms-nobody.t
+
+# No sanitizer sees the use of memory that was never written to.
+valgrind:
+	@tests/packages check
+	@$(MAKE) -s -j2 all
+	@tests/run -t 3600 NM_LONG=1 tests/valgrind/run
 
 FUZZ_TIME = 600
 fuzz:
@@ -258,12 +269,15 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model build/faults $(PRELOADED)
+	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
+		$(PRELOADED)
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
-		tests/soak/messages-without-end.t tests/soak/roster-of-millions.t \
+		tests/soak/mail-leaves-nothing-in-the-milter.t \
+		tests/soak/messages-without-end.t \
+		tests/soak/roster-of-millions.t tests/valgrind/run \
 		tests/model/run build/unit build/san/unit build/faults \
 		build/san/faults $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
@@ -319,7 +333,7 @@ clean:
 	rm -rf build
 
 .PHONY: all bench bench-quick check clean deb demo deps fuzz fuzz_programs \
-	install model soak uninstall
+	install model soak uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

@@ -35,6 +35,18 @@ ACCOUNTS = "accounts.example"       # account_domain
 MIRROR = "telegram.invalid"
 USER = "nobody"                     # the milter's
 
+# What keeps every reader of a WAL database out: locks on the file beside it,
+# as SQLite itself takes them (walformat, 2.3.1), in a process of its own.
+LOCK = """
+import fcntl, os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("SELECT count(*) FROM account").fetchall()
+fd = os.open(sys.argv[1] + "-shm", os.O_RDWR)
+fcntl.lockf(fd, fcntl.LOCK_EX, 5, 123)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
 
 def missing():
     """What this machine lacks for a lab, or None."""
@@ -267,7 +279,7 @@ class Lab:
         self.signals = {}
         atexit.unregister(self.stop)
         if self.milter is not None:
-            self.milter.kill()
+            self.milter.end()
         if self.postfix is not None:
             self.postfix.stop()
         if self.receiver is not None:
@@ -336,6 +348,16 @@ class Lab:
             yield other
         finally:
             other.close()
+
+    @contextlib.contextmanager
+    def unreadable(self):
+        """Nobody can begin to read the database meanwhile, those that have it
+        open neither."""
+        with subprocess.Popen([sys.executable, "-c", LOCK, self.database],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as holder:
+            tap.same(holder.stdout.readline(), "locked\n", "the lock")
+            yield
 
     @staticmethod
     def empty(folder):

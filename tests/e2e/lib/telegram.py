@@ -158,7 +158,7 @@ class _Chats:
     def tear_down(self):
         if getattr(self, "api", None) is not None:
             self.leaked += self.leaks()
-        for part, end in (("bot", "kill"), ("api", "stop")):
+        for part, end in (("bot", "end"), ("api", "stop")):
             if getattr(self, part, None) is not None:
                 getattr(getattr(self, part), end)()
                 setattr(self, part, None)
@@ -313,7 +313,7 @@ class Station:
         self.bot = Bot(self.folder, self.conf)
 
     def stop(self):
-        self.bot.kill()
+        self.bot.end()
         self.api.stop()
 
 
