@@ -147,7 +147,7 @@ def _(site):
                 continue
             if words[i - 1] == "--title":
                 continue            # is kept as it is: see below
-            for text in SQL[:5]:
+            for text in SQL[:2]:
                 changed = [*words[:i], text, *words[i + 1:]]
                 done = site(*changed, as_=OLGA)
                 # A recipient may be anything: the answer is "nobody".
