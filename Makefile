@@ -56,8 +56,8 @@ HARDEN =
 LDFLAGS =
 endif
 
-POLICY = account address arena category counters db_sqlite decide encoded \
-	evaluate facts failure import import_account keyset link membership \
+POLICY = account address arena category counters db db_sqlite decide \
+	encoded evaluate facts failure import import_account keyset link membership \
 	netlist notice pool role roster settings sorter sql store \
 	store_change store_health store_link store_lookup store_upgrade tag \
 	tempfile text

@@ -1,8 +1,8 @@
 /*
  * db - a database: open, prepare, bind, step, transactions, errors
  *
- * The least that store.c needs of one, so that SQL stands in store.c alone and
- * what is peculiar to SQLite in db_sqlite.c alone.
+ * The least that store.c needs of one, so that SQL stands in sql.c alone and
+ * what is peculiar to one kind of database in its driver alone (db_driver.h).
  *
  * Whatever is not "a row" or "no more rows" is an error: a database that is
  * locked, gone, damaged or not ours never reads as one without rows.
@@ -100,6 +100,15 @@ int db_check_references(struct db *, struct failure *) WARN_UNUSED;
 
 /* db_bulk(db): very many changes are to come; memory may be used for them. */
 int db_bulk(struct db *) WARN_UNUSED;
+
+/*
+ * db_schema(db, content, version): whose tables are in it, and if they are
+ * ours, of which version? 0 or -1. db_set_schema(db, version): they are ours,
+ * of ${version}; a part of the transaction that makes them. 0 or -1.
+ */
+enum db_content { DB_EMPTY, DB_OURS, DB_FOREIGN };
+int db_schema(struct db *, enum db_content *, int64_t *version) WARN_UNUSED;
+int db_set_schema(struct db *, int64_t version) WARN_UNUSED;
 
 /* db_changes(db): rows that the last statement inserted, changed or deleted. */
 int64_t db_changes(const struct db *);

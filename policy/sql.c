@@ -144,9 +144,6 @@ const char *const sql_upgrades[] = {NULL};
 	" VALUES "
 
 const char *const sql_statements[SQL_COUNT] = {
-    [SQL_VERSION] = "PRAGMA user_version",
-    [SQL_APPLICATION] = "PRAGMA application_id",
-    [SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
     [SQL_CATEGORY] = "SELECT " CATEGORY_COLUMNS
 		     " FROM category_key k JOIN category c ON c.id = k.category"
 		     " WHERE k.key = ?1",
