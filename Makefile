@@ -13,6 +13,7 @@
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
 #   make deb              a Debian package, in build/
+#   make POSTGRESQL=no    without PostgreSQL, though libpq is there
 #   make deps             install the packages that the build needs (Debian)
 
 PREFIX = /usr/local
@@ -56,11 +57,15 @@ HARDEN =
 LDFLAGS =
 endif
 
-POLICY = account address arena category counters db db_sqlite decide \
-	encoded evaluate facts failure import import_account keyset link membership \
-	netlist notice pool role roster settings sorter sql store \
-	store_change store_health store_link store_lookup store_upgrade tag \
-	tempfile text
+# libpq is loaded when it is needed: it is no library of the programs.
+POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
+DRIVERS_yes = db_postgres libpq
+DRIVERS_no = db_nopostgres
+POLICY = account address arena category counters db db_postgres_sql \
+	db_sqlite db_url $(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts \
+	failure import import_account keyset link membership netlist notice pool \
+	role roster settings sorter sql store store_change store_health \
+	store_link store_lookup store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \
@@ -119,9 +124,18 @@ $(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
 $(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
-$(BUILD)/libpolicy.a: $(policy_o)
+# The other choice makes it anew.
+$(BUILD)/postgresql-$(POSTGRESQL):
+	@mkdir -p $(@D)
+	rm -f $(BUILD)/postgresql-*
+	touch $@
+
+$(BUILD)/libpolicy.a: $(policy_o) $(BUILD)/postgresql-$(POSTGRESQL)
 	rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $@ $(policy_o)
+
+$(BUILD)/policy/libpq.o $(BUILD)/policy/db_postgres.o: \
+	INCLUDES += $(shell $(PKG_CONFIG) --cflags libpq)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -4,11 +4,29 @@
 #include <stddef.h>
 
 #include "db_driver.h"
+#include "db_url.h"
+
+static const struct db_driver *driver_of(const char *);
+
+static const struct db_driver *
+driver_of(const char *url)
+{
+	return (db_url_remote(url) ? &db_postgres : &db_sqlite);
+}
+
+const char *
+db_expected(const char *url)
+{
+	const char *expected;
+
+	expected = db_url_expected(url);
+	return (expected != NULL ? expected : driver_of(url)->expected(url));
+}
 
 struct db *
 db_open(const char *url, enum db_mode mode, int wait, struct failure *failure)
 {
-	return (db_sqlite.open(url, mode, wait, failure));
+	return (driver_of(url)->open(url, mode, wait, failure));
 }
 
 void

@@ -24,10 +24,17 @@ struct db_stmt;
 struct failure;
 
 enum db_mode {
+	DB_LOOKUP, /* lookups that are answered at once, or fail */
 	DB_READ,   /* lookups only; the database must be there */
 	DB_WRITE,  /* changes too; the database must be there */
 	DB_CREATE, /* changes too; made if it is not there */
 };
+
+/*
+ * db_expected(url): NULL if a database may be at ${url}, else what is expected
+ * instead (constant text): a path for SQLite, postgresql://... for PostgreSQL.
+ */
+const char *db_expected(const char *url) WARN_UNUSED;
 
 /*
  * db_open(url, mode, wait, failure):
@@ -42,7 +49,7 @@ void db_close(struct db *);
 
 /*
  * db_current(db): is what was opened still what the url names? False when the
- * file was removed or replaced: then open anew.
+ * file was removed or replaced, or the server has gone: then open anew.
  */
 bool db_current(const struct db *) WARN_UNUSED;
 
@@ -116,7 +123,7 @@ int64_t db_changes(const struct db *);
 /* db_failure(db, failure): note what the last error was; returns -1. */
 int db_failure(const struct db *, struct failure *);
 
-/* db_name(db): what people know it by. */
+/* db_name(db): what people know it by; without a password. */
 const char *db_name(const struct db *);
 
 /*

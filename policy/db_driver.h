@@ -18,6 +18,7 @@ struct db_stmt {
 };
 
 struct db_driver {
+	const char *(*expected)(const char *url);
 	struct db *(*open)(
 	    const char *, enum db_mode, int wait, struct failure *);
 	void (*close)(struct db *);
@@ -45,6 +46,7 @@ struct db_driver {
 	int (*check)(struct db *, int, struct failure *);
 };
 
+extern const struct db_driver db_postgres;
 extern const struct db_driver db_sqlite;
 
 #endif

@@ -57,6 +57,7 @@ static bool is_current(const struct db *);
 static void start(void);
 static int configure(struct sqlite *, enum db_mode, int);
 static int opened(struct sqlite *, enum db_mode, int);
+static const char *expected(const char *);
 static struct db *open_db(const char *, enum db_mode, int, struct failure *);
 static void close_db(struct db *);
 static int exec_sql(struct db *, const char *);
@@ -154,7 +155,7 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 		"PRAGMA cache_size=-1024; PRAGMA foreign_keys=ON") != 0)
 		return (-1);
-	if (mode == DB_READ)
+	if (mode <= DB_READ)
 		return (db_exec(&db->db, "PRAGMA query_only=ON"));
 	/* A change that was reported as made is on the disk. */
 	return (db_exec(&db->db, "PRAGMA synchronous=FULL"));
@@ -164,6 +165,7 @@ static int
 opened(struct sqlite *db, enum db_mode mode, int wait)
 {
 	static const int flags[] = {
+	    [DB_LOOKUP] = SQLITE_OPEN_READONLY,
 	    [DB_READ] = SQLITE_OPEN_READONLY,
 	    [DB_WRITE] = SQLITE_OPEN_READWRITE,
 	    [DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
@@ -191,6 +193,13 @@ static void
 start(void)
 {
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static const char *
+expected(const char *url)
+{
+	(void)url;
+	return (NULL);
 }
 
 static struct db *
@@ -681,6 +690,7 @@ check(struct db *base, int seconds, struct failure *failure)
 }
 
 const struct db_driver db_sqlite = {
+    .expected = expected,
     .open = open_db,
     .close = close_db,
     .current = is_current,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "db_url.h"
 #include "failure.h"
 #include "pool.h"
 #include "store.h"
@@ -14,8 +15,8 @@
 struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t freed;
-	char *url;
-	int wait; /* milliseconds */
+	char *url, *name; /* the name may be shown */
+	int wait;	  /* milliseconds */
 	struct store *idle[POOL_MAX];
 	int nidle;
 	int taken;
@@ -31,7 +32,13 @@ pool_new(const char *url, int wait)
 	struct pool *pool;
 
 	pool = calloc(1, sizeof(*pool));
-	if (pool == NULL || (pool->url = strdup(url)) == NULL) {
+	if (pool == NULL)
+		return (NULL);
+	pool->url = strdup(url);
+	pool->name = db_url_shown(url);
+	if (pool->url == NULL || pool->name == NULL) {
+		free(pool->url);
+		free(pool->name);
 		free(pool);
 		return (NULL);
 	}
@@ -54,6 +61,7 @@ pool_free(struct pool *pool)
 	pthread_cond_destroy(&pool->freed);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->url);
+	free(pool->name);
 	free(pool);
 }
 
@@ -107,7 +115,7 @@ pool_take(struct pool *pool, struct failure *failure)
 	if (enter(pool, &store) != 0) {
 		failure_set(failure, FAILURE_BUSY,
 		    "database %s: no connection was free within %d ms",
-		    pool->url, pool->wait);
+		    pool->name, pool->wait);
 		return (NULL);
 	}
 	if (store != NULL && !store_current(store)) {
@@ -115,7 +123,7 @@ pool_take(struct pool *pool, struct failure *failure)
 		store = NULL;
 	}
 	if (store == NULL)
-		store = store_open(pool->url, DB_READ, pool->wait, failure);
+		store = store_open(pool->url, DB_LOOKUP, pool->wait, failure);
 	if (store == NULL)
 		leave(pool, NULL);
 	return (store);

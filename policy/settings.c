@@ -16,6 +16,8 @@
 
 #include "address.h"
 #include "arena.h"
+#include "db.h"
+#include "db_url.h"
 #include "failure.h"
 #include "settings.h"
 #include "text.h"
@@ -43,9 +45,11 @@ static const char *const bad_tag_choices[] = {
 };
 
 const struct setting settings_table[] = {
-    {"database", "url", SETTING_PATH, AT(url),
+    {"database", "url", SETTING_DATABASE, AT(url),
 	"/var/lib/notify-milter/roster.db", NULL,
-	"the roster: the path of an SQLite database", false},
+	"the roster: the path of an SQLite database, or the postgresql:// URL "
+	"of a PostgreSQL one",
+	false},
     {"milter", "socket", SETTING_SOCKET, AT(socket),
 	"unix:/var/spool/postfix/notify-milter/notify-milter.sock", NULL,
 	"where the MTA reaches the milter: unix:PATH, inet:PORT@HOST or "
@@ -120,6 +124,8 @@ static void check_section(struct reading *, const char *);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
 static int known_section(const char *);
+static int bad_value(
+    struct reading *, const struct setting *, const char *, const char *);
 static const char *store_value(
     struct reading *, const struct setting *, const char *, unsigned);
 static const char *store_text(void *, const char *);
@@ -284,9 +290,23 @@ take(void *arg, const char *section, const char *name, const char *value)
 		expected = store_value(r, d, value, r->seen[i]);
 	r->seen[i] = r->line;
 	if (expected != NULL)
-		return (fault(r, "bad value \"%s\" for %s; expected %s", value,
-		    name, expected));
+		return (bad_value(r, d, value, expected));
 	return (1);
+}
+
+/* Say so, but for a password. */
+static int
+bad_value(struct reading *r, const struct setting *d, const char *value,
+    const char *expected)
+{
+	char *shown;
+
+	shown =
+	    d->type == SETTING_DATABASE ? db_url_shown(value) : strdup(value);
+	fault(r, "bad value \"%s\" for %s; expected %s",
+	    shown == NULL ? "" : shown, d->name, expected);
+	free(shown);
+	return (0);
 }
 
 /* Store ${value}; NULL, or what was expected instead. */
@@ -303,6 +323,9 @@ store_value(struct reading *r, const struct setting *d, const char *value,
 		if (*value != '\0' && *value != '/')
 			return ("a path that begins with /");
 		return (store_text(field, value));
+	case SETTING_DATABASE:
+		why = db_expected(value);
+		return (why != NULL ? why : store_text(field, value));
 	case SETTING_SOCKET:
 		why = socket_fault(value);
 		return (why != NULL ? why : store_text(field, value));
@@ -516,6 +539,9 @@ settings_read(const char *file, struct failure *failure)
 		goto out;
 	}
 	rc = read_stream(&r);
+	r.settings->database = db_url_shown(r.settings->url);
+	if (rc == 0 && r.settings->database == NULL)
+		rc = failure_set(failure, FAILURE_MEMORY, "no memory");
 out:
 	if (r.stream != NULL)
 		fclose(r.stream);
@@ -539,6 +565,7 @@ settings_free(struct settings *s)
 		field = (char *)s + d->offset;
 		switch (d->type) {
 		case SETTING_PATH:
+		case SETTING_DATABASE:
 		case SETTING_SOCKET:
 		case SETTING_TEXT:
 		case SETTING_DOMAIN:
@@ -554,6 +581,7 @@ settings_free(struct settings *s)
 			break;
 		}
 	}
+	free(s->database);
 	free(s->file);
 	free(s);
 }

@@ -206,9 +206,10 @@ const char *const sql_statements[SQL_COUNT] = {
     "(?61, ?62, ?63, ?64, ?65, ?66), (?67, ?68, ?69, ?70, ?71, ?72),"
     "(?73, ?74, ?75, ?76, ?77, ?78), (?79, ?80, ?81, ?82, ?83, ?84),"
     "(?85, ?86, ?87, ?88, ?89, ?90), (?91, ?92, ?93, ?94, ?95, ?96)",
-    [SQL_CHANGES] = "SELECT at, actor, account, action, subject, detail"
-		    " FROM change WHERE ?1 IS NULL OR account = ?1"
-		    " ORDER BY id",
+    [SQL_CHANGES] =
+	"SELECT at, actor, account, action, subject, detail"
+	" FROM change WHERE ?1 IS NULL OR lower(account) = lower(?1)"
+	" ORDER BY id",
     [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
 		   " FROM account a JOIN user u ON u.account = a.id"
 		   " LEFT JOIN subscription s ON s.user = u.id"
@@ -234,8 +235,8 @@ const char *const sql_statements[SQL_COUNT] = {
 	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
 	" (SELECT count(*) FROM subscription),"
 	" (SELECT count(*) FROM user WHERE"
-	"  substr(key, -length(?1) - 1) = '@' || ?1 OR"
-	"  (?2 <> '' AND substr(key, -length(?2) - 1) = '@' || ?2)),"
+	"  substr(key, length(key) - length(?1)) = '@' || ?1 OR (?2 <> '' AND"
+	"   substr(key, length(key) - length(?2)) = '@' || ?2)),"
 	" (SELECT count(*) FROM link),"
 	" (SELECT min(at) FROM notice WHERE state = 'pending')",
     [SQL_LINKS_STRAY] =
@@ -243,7 +244,7 @@ const char *const sql_statements[SQL_COUNT] = {
 	"WHERE l.id IS NOT NULL AND u.role <> 'owner' AND"
 	" (u.role = 'subscriber' OR NOT EXISTS"
 	"  (SELECT 1 FROM subscription s JOIN category c ON c.id = s.category"
-	"   WHERE s.user = u.id AND c.telegram)) ORDER BY a.key, u.key",
+	"   WHERE s.user = u.id AND c.telegram = 1)) ORDER BY a.key, u.key",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
     [SQL_LINK_ADD] = "INSERT INTO link(user, chat) VALUES (?1, ?2)"
 		     " RETURNING id",

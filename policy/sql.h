@@ -3,6 +3,10 @@
  *
  * For store.c and its store_*.c alone. Parameters are ?1, ?2 ... in the order
  * in which those bind them.
+ *
+ * It is written once, for SQLite and PostgreSQL: with what both understand
+ * alike, and the few words that db_postgres_sql.h lists. What is compared is
+ * compared by octets, what is a number has 64 bits.
  */
 #ifndef SQL_H
 #define SQL_H

@@ -46,6 +46,7 @@ main(int argc, char **argv)
 	runner = srunner_create(test_address());
 	srunner_add_suite(runner, test_chattext());
 	srunner_add_suite(runner, test_damage());
+	srunner_add_suite(runner, test_db());
 	srunner_add_suite(runner, test_decide());
 	srunner_add_suite(runner, test_htmltext());
 	srunner_add_suite(runner, test_lookup());

@@ -7,6 +7,7 @@
 Suite *test_address(void);
 Suite *test_chattext(void);
 Suite *test_damage(void);
+Suite *test_db(void);
 Suite *test_decide(void);
 Suite *test_htmltext(void);
 Suite *test_lookup(void);

@@ -406,7 +406,7 @@ main(int argc, char **argv)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGUSR1, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	log_info("ready, database %s", b.settings->url);
+	log_info("ready, database %s", b.settings->database);
 	daemon_ready("polling");
 	run(&b);
 	daemon_ending();

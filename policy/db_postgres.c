@@ -1,0 +1,848 @@
+/*
+ * db_postgres - db.h over PostgreSQL, or what speaks its protocol
+ *
+ * An answer is taken as it comes, row by row, and only what the server marks
+ * as the end of the rows is one: a connection that is cut, a server that stops
+ * in the middle, or one that says nothing for too long is an error, and from
+ * then on every use of the connection is.
+ *
+ * Whoever is to change something takes one lock at the beginning (an advisory
+ * one, of the schema that the roster lies in): two changes neither meet halfway
+ * nor lock each other up, as with SQLite. Lookups take none.
+ *
+ * Statements are prepared at their first use, when the types of their
+ * parameters are known: bigint or text, and nothing is left to be guessed.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <unistr.h>
+
+#include "db_driver.h"
+#include "db_postgres_sql.h"
+#include "db_url.h"
+#include "failure.h"
+#include "libpq.h"
+
+#define PARAMETERS 96 /* of a statement, at most */
+#define CONNECT_SECONDS "3"
+/* Unless it is a lookup, the server may be silent for so long. */
+#define SILENCE_MS 60000
+#define LOCK_CLASS 1313690196 /* "NMRT" */
+/* From the server's catalogue: their numbers never change. */
+#define OID_BOOL 16
+#define OID_INT8 20
+#define OID_TEXT 25
+
+struct postgres {
+	struct db db;
+	PGconn *conn;
+	char *name; /* as it may be shown */
+	struct stmt *stmts;
+	unsigned nstmts;
+	struct db_stmt *version, *tables;
+	bool ours;   /* the table of the version was seen */
+	bool broken; /* nothing is to be had from this connection any more */
+	int wait;    /* milliseconds, for a lock */
+	int silence; /* milliseconds, for a word of the server */
+	int64_t changes;
+	enum failure_kind kind; /* of the last error */
+	char state[6];		/* its SQLSTATE, "" for none */
+	char message[512];
+};
+
+struct stmt {
+	struct db_stmt stmt;
+	struct stmt *next;
+	struct postgres *db;
+	char *sql;
+	char name[16];
+	bool prepared;
+	enum { READY, RUNNING, ENDED } progress;
+	PGresult *row;
+	int n;
+	Oid types[PARAMETERS];
+	const char *values[PARAMETERS];
+	char numbers[PARAMETERS][24];
+	char *copies[PARAMETERS]; /* of what is no UTF-8 */
+	bool unbound;		  /* a parameter could not be set */
+};
+
+static int note(struct postgres *, enum failure_kind, const char *, ...)
+    PRINTF_LIKE(3, 4);
+static int no_memory(struct postgres *);
+static void one_line(char *);
+static int lost(struct postgres *);
+static int note_result(struct postgres *, const PGresult *);
+static int wait_for(struct postgres *, const struct timespec *);
+static int next_result(struct postgres *, PGresult **);
+static int drain(struct postgres *);
+static int done(struct postgres *, const char *);
+static void ignore_notice(void *, const char *);
+static void connect_to(struct postgres *, const char *, enum db_mode);
+static int configure(struct postgres *, enum db_mode);
+static const char *expected(const char *);
+static struct db *open_db(const char *, enum db_mode, int, struct failure *);
+static void close_db(struct db *);
+static bool is_current(const struct db *);
+static int exec_sql(struct db *, const char *);
+static struct db_stmt *prepare(struct db *, const char *);
+static int parameter(struct stmt *, int, Oid);
+static void bind_int(struct db_stmt *, int, int64_t);
+static char *without_bad_octets(const char *);
+static void bind_text(struct db_stmt *, int, const char *);
+static int send_prepare(struct stmt *);
+static int start(struct stmt *);
+static int step(struct db_stmt *);
+static int64_t column_int(struct db_stmt *, int);
+static const char *column_text(struct db_stmt *, int);
+static void reset(struct db_stmt *);
+static int begin(struct db *, enum db_mode);
+static int commit(struct db *);
+static int rollback(struct db *);
+static int share(struct db *);
+static int bulk(struct db *);
+static int references(struct db *, bool);
+static int check_references(struct db *, struct failure *);
+static int number(
+    struct postgres *, struct db_stmt **, const char *, int64_t *);
+static int schema(struct db *, enum db_content *, int64_t *);
+static int set_schema(struct db *, int64_t);
+static int64_t changes(const struct db *);
+static int fill_failure(const struct db *, struct failure *);
+static const char *name_of(const struct db *);
+static int check(struct db *, int, struct failure *);
+
+static int
+note(struct postgres *db, enum failure_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(db->message, sizeof(db->message), fmt, ap);
+	va_end(ap);
+	one_line(db->message);
+	db->kind = kind;
+	db->state[0] = '\0';
+	return (-1);
+}
+
+static int
+no_memory(struct postgres *db)
+{
+	return (note(db, FAILURE_MEMORY, "no memory"));
+}
+
+/* libpq ends lines, and has one for each host that was tried. */
+static void
+one_line(char *s)
+{
+	size_t len = strlen(s);
+
+	while (len > 0 && s[len - 1] == '\n')
+		s[--len] = '\0';
+	for (; *s != '\0'; s++) {
+		if (*s == '\n')
+			*s = ';';
+		else if ((unsigned char)*s < ' ')
+			*s = ' ';
+	}
+}
+
+static int
+lost(struct postgres *db)
+{
+	db->broken = true;
+	return (note(db, FAILURE_IO, "the connection was lost: %s",
+	    libpq.PQerrorMessage(db->conn)));
+}
+
+/* What an answer that is neither rows nor "done" says. */
+static int
+note_result(struct postgres *db, const PGresult *result)
+{
+	static const char *const busy[] = {
+	    "40001",	      /* another change was in the way */
+	    "40P01", "53300", /* too many connections */
+	    "55P03",	      /* a lock */
+	    "57014",	      /* the time is over */
+	    "57P03",	      /* it is starting */
+	};
+	const char *state, *text;
+	enum failure_kind kind = FAILURE_IO;
+	size_t i;
+
+	state = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	/* It is libpq's own word if the server gave none. */
+	if (state == NULL || libpq.PQstatus(db->conn) != CONNECTION_OK)
+		return (lost(db));
+	for (i = 0; i < sizeof(busy) / sizeof(busy[0]); i++) {
+		if (strcmp(state, busy[i]) == 0)
+			kind = FAILURE_BUSY;
+	}
+	if (strcmp(state, "55P03") == 0)
+		note(db, kind, "locked by another program; try again");
+	else if (strcmp(state, "57014") == 0)
+		note(db, kind, "no answer within %d ms; try again", db->wait);
+	else if (strcmp(state, "25006") == 0)
+		note(db, kind,
+		    "the server takes no changes (it is a standby); expected "
+		    "the primary");
+	else
+		note(db, kind, "%s%s", text == NULL ? "an error" : text,
+		    kind == FAILURE_BUSY ? "; try again" : "");
+	snprintf(db->state, sizeof(db->state), "%s", state);
+	return (-1);
+}
+
+/* Wait for a word of the server, until ${end}. */
+static int
+wait_for(struct postgres *db, const struct timespec *end)
+{
+	struct pollfd fd = {.fd = libpq.PQsocket(db->conn), .events = POLLIN};
+	struct timespec now;
+	long long left;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (end->tv_sec - now.tv_sec) * 1000LL +
+	    (end->tv_nsec - now.tv_nsec) / 1000000;
+	rc = left <= 0 ? 0 : poll(&fd, 1, (int)left);
+	if (rc == -1 && errno != EINTR) {
+		db->broken = true;
+		return (note(db, FAILURE_IO, "poll: %s", strerror(errno)));
+	}
+	if (rc == 0) {
+		db->broken = true;
+		return (note(db, FAILURE_BUSY,
+		    "the server has said nothing for %d ms; try again",
+		    db->silence));
+	}
+	if (rc == 1 && libpq.PQconsumeInput(db->conn) != 1)
+		return (lost(db));
+	return (0);
+}
+
+/* The next piece of an answer, yours to clear; NULL behind the last one. */
+static int
+next_result(struct postgres *db, PGresult **result)
+{
+	struct timespec end;
+
+	*result = NULL;
+	if (db->broken)
+		return (-1);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += db->silence / 1000;
+	end.tv_nsec += db->silence % 1000 * 1000000L;
+	while (libpq.PQisBusy(db->conn)) {
+		if (wait_for(db, &end) != 0)
+			return (-1);
+	}
+	*result = libpq.PQgetResult(db->conn);
+	return (0);
+}
+
+/* Pass over the rest of an answer. */
+static int
+drain(struct postgres *db)
+{
+	PGresult *result;
+	int rc;
+
+	while ((rc = next_result(db, &result)) == 0 && result != NULL)
+		libpq.PQclear(result);
+	return (rc);
+}
+
+/* The answer to something without rows; ${tag}: what must have been done. */
+static int
+done(struct postgres *db, const char *tag)
+{
+	PGresult *result;
+	bool good = false;
+	int rc = 0;
+
+	while (next_result(db, &result) == 0 && result != NULL) {
+		switch (libpq.PQresultStatus(result)) {
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+			good = tag == NULL ||
+			    strcmp(libpq.PQcmdStatus(result), tag) == 0;
+			break;
+		default:
+			if (rc == 0)
+				rc = note_result(db, result);
+			break;
+		}
+		libpq.PQclear(result);
+	}
+	if (db->broken)
+		return (-1);
+	if (rc == 0 && !good)
+		rc = note(db, FAILURE_IO, "the server has not done as told");
+	return (rc);
+}
+
+/* Standard error may be somebody's socket. */
+static void
+ignore_notice(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+/* The url overrides what stands before it, but not what stands behind. */
+static void
+connect_to(struct postgres *db, const char *url, enum db_mode mode)
+{
+	const char *const names[] = {"fallback_application_name",
+	    "connect_timeout", "keepalives_idle", "keepalives_interval",
+	    "keepalives_count", "tcp_user_timeout", "target_session_attrs",
+	    "dbname", "client_encoding", NULL};
+	const char *const values[] = {program_invocation_short_name,
+	    CONNECT_SECONDS, "5", "3", "3", "15000",
+	    mode >= DB_WRITE ? "read-write" : "any", url, "UTF8", NULL};
+
+	db->conn = libpq.PQconnectdbParams(names, values, 1);
+}
+
+/*
+ * A peer that is gone without a word is noticed on both sides, so that what it
+ * had locked is free again soon.
+ */
+static int
+configure(struct postgres *db, enum db_mode mode)
+{
+	const char *encoding;
+	char sql[512];
+
+	libpq.PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
+	encoding = libpq.PQparameterStatus(db->conn, "server_encoding");
+	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
+		return (note(db, FAILURE_SETTINGS,
+		    "its encoding is %s; expected a database made with "
+		    "ENCODING 'UTF8'",
+		    encoding == NULL ? "unknown" : encoding));
+	snprintf(sql, sizeof(sql),
+	    "SET lock_timeout = %d; SET statement_timeout = %d;"
+	    "SET default_transaction_read_only = %s;"
+	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
+	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000",
+	    db->wait, mode == DB_LOOKUP ? db->wait : 0,
+	    mode <= DB_READ ? "on" : "off");
+	return (exec_sql(&db->db, sql));
+}
+
+static const char *
+expected(const char *url)
+{
+	static const char *form = "postgresql://[USER[:PASSWORD]@][HOST[:PORT]]"
+				  "[/NAME][?PARAMETER=VALUE], as libpq takes "
+				  "it";
+	PQconninfoOption *options;
+	char *why = NULL;
+
+	if (!libpq_load())
+		return ("a path, or that PostgreSQL's client library "
+			"(" LIBPQ_FILE ") is installed");
+	options = libpq.PQconninfoParse(url, &why);
+	libpq.PQfreemem(why);
+	libpq.PQconninfoFree(options);
+	return (options == NULL ? form : NULL);
+}
+
+static struct db *
+open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
+{
+	struct postgres *db;
+	const char *want;
+
+	db = calloc(1, sizeof(*db));
+	if (db == NULL || (db->name = db_url_shown(url)) == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		free(db);
+		return (NULL);
+	}
+	want = db_expected(url);
+	if (want != NULL) {
+		failure_set(failure, FAILURE_SETTINGS,
+		    "database %s: expected %s", db->name, want);
+		free(db->name);
+		free(db);
+		return (NULL);
+	}
+	db->db.driver = &db_postgres;
+	db->wait = wait;
+	db->silence = mode == DB_LOOKUP ? wait + 1000 : SILENCE_MS;
+	connect_to(db, url, mode);
+	if (db->conn == NULL)
+		no_memory(db);
+	else if (libpq.PQstatus(db->conn) != CONNECTION_OK)
+		note(db, FAILURE_IO, "%s", libpq.PQerrorMessage(db->conn));
+	else if (configure(db, mode) == 0)
+		return (&db->db);
+	db_failure(&db->db, failure);
+	db_close(&db->db);
+	return (NULL);
+}
+
+static void
+close_db(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct stmt *stmt, *next;
+
+	for (stmt = db->stmts; stmt != NULL; stmt = next) {
+		next = stmt->next;
+		/* What is on its way is not waited for. */
+		stmt->progress = READY;
+		reset(&stmt->stmt);
+		free(stmt->sql);
+		free(stmt);
+	}
+	libpq.PQfinish(db->conn);
+	free(db->name);
+	free(db);
+}
+
+/* An idle server has nothing to say but that it goes. */
+static bool
+is_current(const struct db *base)
+{
+	const struct postgres *db = (const struct postgres *)base;
+	struct pollfd fd = {.fd = libpq.PQsocket(db->conn), .events = POLLIN};
+
+	return (!db->broken && fd.fd >= 0 && poll(&fd, 1, 0) == 0);
+}
+
+static int
+exec_sql(struct db *base, const char *sql)
+{
+	struct postgres *db = (struct postgres *)base;
+	char *text;
+	int rc;
+
+	if (db->broken)
+		return (-1);
+	text = db_postgres_sql(sql);
+	if (text == NULL)
+		return (no_memory(db));
+	rc = libpq.PQsendQuery(db->conn, text) == 1 ? done(db, NULL) : lost(db);
+	free(text);
+	return (rc);
+}
+
+static struct db_stmt *
+prepare(struct db *base, const char *sql)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct stmt *stmt;
+
+	stmt = calloc(1, sizeof(*stmt));
+	if (stmt == NULL || (stmt->sql = db_postgres_sql(sql)) == NULL) {
+		free(stmt);
+		no_memory(db);
+		return (NULL);
+	}
+	stmt->stmt.driver = &db_postgres;
+	snprintf(stmt->name, sizeof(stmt->name), "s%u", db->nstmts++);
+	stmt->db = db;
+	stmt->next = db->stmts;
+	db->stmts = stmt;
+	return (&stmt->stmt);
+}
+
+/* Make room for parameter ${i}; -1 if there is none. */
+static int
+parameter(struct stmt *stmt, int i, Oid type)
+{
+	if (i < 1 || i > PARAMETERS) {
+		stmt->unbound = true;
+		return (-1);
+	}
+	if (i > stmt->n)
+		stmt->n = i;
+	stmt->types[i - 1] = type;
+	return (0);
+}
+
+static void
+bind_int(struct db_stmt *base, int i, int64_t value)
+{
+	struct stmt *stmt = (struct stmt *)base;
+	char *number;
+
+	if (parameter(stmt, i, OID_INT8) != 0)
+		return;
+	number = stmt->numbers[i - 1];
+	snprintf(number, sizeof(stmt->numbers[0]), "%lld", (long long)value);
+	stmt->values[i - 1] = number;
+}
+
+/*
+ * PostgreSQL stores nothing but UTF-8, and takes the question after something
+ * else for an error. It is asked after what cannot be stored either: no key has
+ * a control character in it.
+ */
+static char *
+without_bad_octets(const char *text)
+{
+	const uint8_t *s, *bad;
+	char *copy;
+	size_t size;
+	FILE *out;
+
+	copy = NULL;
+	out = open_memstream(&copy, &size);
+	if (out == NULL)
+		return (NULL);
+	s = (const uint8_t *)text;
+	while ((bad = u8_check(s, strlen((const char *)s))) != NULL) {
+		fprintf(
+		    out, "%.*s\x7f%02x", (int)(bad - s), (const char *)s, *bad);
+		s = bad + 1;
+	}
+	fputs((const char *)s, out);
+	if (fclose(out) != 0) {
+		free(copy);
+		return (NULL);
+	}
+	return (copy);
+}
+
+static void
+bind_text(struct db_stmt *base, int i, const char *value)
+{
+	struct stmt *stmt = (struct stmt *)base;
+
+	if (parameter(stmt, i, OID_TEXT) != 0)
+		return;
+	if (value != NULL &&
+	    u8_check((const uint8_t *)value, strlen(value)) != NULL) {
+		free(stmt->copies[i - 1]);
+		value = stmt->copies[i - 1] = without_bad_octets(value);
+		stmt->unbound = stmt->unbound || value == NULL;
+	}
+	stmt->values[i - 1] = value;
+}
+
+static int
+send_prepare(struct stmt *stmt)
+{
+	struct postgres *db = stmt->db;
+
+	if (libpq.PQsendPrepare(
+		db->conn, stmt->name, stmt->sql, stmt->n, stmt->types) != 1)
+		return (lost(db));
+	if (done(db, NULL) != 0)
+		return (-1);
+	stmt->prepared = true;
+	return (0);
+}
+
+static int
+start(struct stmt *stmt)
+{
+	struct postgres *db = stmt->db;
+
+	if (stmt->unbound)
+		return (no_memory(db));
+	if (db->broken || (!stmt->prepared && send_prepare(stmt) != 0))
+		return (-1);
+	if (libpq.PQsendQueryPrepared(db->conn, stmt->name, stmt->n,
+		stmt->values, NULL, NULL, 0) != 1 ||
+	    libpq.PQsetSingleRowMode(db->conn) != 1)
+		return (lost(db));
+	stmt->progress = RUNNING;
+	return (0);
+}
+
+static int
+step(struct db_stmt *base)
+{
+	struct stmt *stmt = (struct stmt *)base;
+	struct postgres *db = stmt->db;
+	PGresult *result;
+	int rc;
+
+	libpq.PQclear(stmt->row);
+	stmt->row = NULL;
+	if (stmt->progress == READY && start(stmt) != 0)
+		return (-1);
+	if (stmt->progress == ENDED)
+		return (note(db, FAILURE_IO, "a statement goes past its end"));
+	if (next_result(db, &result) != 0)
+		return (-1);
+	switch (libpq.PQresultStatus(result)) {
+	case PGRES_SINGLE_TUPLE:
+		stmt->row = result;
+		return (1);
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		db->changes = strtoll(libpq.PQcmdTuples(result), NULL, 10);
+		rc = 0;
+		break;
+	default:
+		rc = note_result(db, result);
+		break;
+	}
+	libpq.PQclear(result);
+	stmt->progress = ENDED;
+	/* A failure is told with its own words, not with those of the rest. */
+	if (drain(db) != 0 && rc == 0)
+		rc = -1;
+	return (rc);
+}
+
+static int64_t
+column_int(struct db_stmt *base, int column)
+{
+	const struct stmt *stmt = (const struct stmt *)base;
+	const char *value = libpq.PQgetvalue(stmt->row, 0, column);
+
+	if (libpq.PQftype(stmt->row, column) == OID_BOOL)
+		return (*value == 't');
+	/* NULL's value is "". */
+	return (strtoll(value, NULL, 10));
+}
+
+static const char *
+column_text(struct db_stmt *base, int column)
+{
+	const struct stmt *stmt = (const struct stmt *)base;
+
+	return (libpq.PQgetvalue(stmt->row, 0, column));
+}
+
+static void
+reset(struct db_stmt *base)
+{
+	struct stmt *stmt = (struct stmt *)base;
+	int i;
+
+	libpq.PQclear(stmt->row);
+	stmt->row = NULL;
+	if (stmt->progress == RUNNING)
+		(void)drain(stmt->db);
+	stmt->progress = READY;
+	for (i = 0; i < PARAMETERS; i++) {
+		stmt->values[i] = NULL;
+		free(stmt->copies[i]);
+		stmt->copies[i] = NULL;
+	}
+	stmt->unbound = false;
+}
+
+static int
+begin(struct db *base, enum db_mode mode)
+{
+	char sql[160];
+
+	if (mode <= DB_READ)
+		return (db_exec(
+		    base, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+	snprintf(sql, sizeof(sql),
+	    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+	    "SELECT pg_advisory_xact_lock(%d,"
+	    " hashtext(coalesce(current_schema(), '')))",
+	    LOCK_CLASS);
+	return (db_exec(base, sql));
+}
+
+/* A transaction with an error in it is told to be committed, and is not. */
+static int
+commit(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+	char why[sizeof(db->message)];
+
+	if (db->broken)
+		return (-1);
+	if (libpq.PQsendQuery(db->conn, "COMMIT") != 1)
+		lost(db);
+	else if (done(db, "COMMIT") == 0)
+		return (0);
+	if (db->broken) {
+		memcpy(why, db->message, sizeof(why));
+		note(db, FAILURE_IO,
+		    "whether the change was made is not known: %.400s", why);
+	}
+	return (-1);
+}
+
+static int
+rollback(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+
+	if (!db->broken && libpq.PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+		return (0);
+	if (!db->broken && libpq.PQsendQuery(db->conn, "ROLLBACK") == 1 &&
+	    done(db, "ROLLBACK") == 0)
+		return (0);
+	db->broken = true;
+	return (-1);
+}
+
+/* It is shared from the beginning. */
+static int
+share(struct db *base)
+{
+	(void)base;
+	return (0);
+}
+
+/* The server has the memory. */
+static int
+bulk(struct db *base)
+{
+	(void)base;
+	return (0);
+}
+
+/* They are always watched. */
+static int
+references(struct db *base, bool watched)
+{
+	(void)base;
+	(void)watched;
+	return (0);
+}
+
+static int
+check_references(struct db *base, struct failure *failure)
+{
+	(void)base;
+	(void)failure;
+	return (0);
+}
+
+/* The number that a query without parameters gives. */
+static int
+number(struct postgres *db, struct db_stmt **stmt, const char *sql, int64_t *n)
+{
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(&db->db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	*n = rc == 1 ? db_int(*stmt, 0) : 0;
+	db_reset(*stmt);
+	return (rc == -1 ? -1 : 0);
+}
+
+/* Once the table was there, that it is not is an error like any other. */
+static int
+schema(struct db *base, enum db_content *content, int64_t *version)
+{
+	struct postgres *db = (struct postgres *)base;
+	int64_t tables;
+
+	if (!db->ours) {
+		if (number(db, &db->tables,
+			"SELECT CASE WHEN to_regclass('notify_milter')"
+			" IS NOT NULL THEN -1 ELSE (SELECT count(*)"
+			" FROM pg_class c JOIN pg_namespace n"
+			"  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+			"  AND n.nspname = current_schema()) END",
+			&tables) != 0)
+			return (-1);
+		*version = 0;
+		*content = tables > 0 ? DB_FOREIGN : DB_EMPTY;
+		if (tables != -1)
+			return (0);
+	}
+	*content = DB_OURS;
+	if (number(db, &db->version, "SELECT version FROM notify_milter",
+		version) != 0)
+		return (-1);
+	db->ours = true;
+	return (0);
+}
+
+static int
+set_schema(struct db *base, int64_t version)
+{
+	char sql[256];
+
+	snprintf(sql, sizeof(sql),
+	    "CREATE TABLE IF NOT EXISTS notify_milter("
+	    "one bigint PRIMARY KEY DEFAULT 1 CHECK (one = 1),"
+	    " version bigint NOT NULL);"
+	    "INSERT INTO notify_milter(version) VALUES (%lld)"
+	    " ON CONFLICT (one) DO UPDATE SET version = excluded.version",
+	    (long long)version);
+	return (db_exec(base, sql));
+}
+
+static int64_t
+changes(const struct db *base)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (db->changes);
+}
+
+static int
+fill_failure(const struct db *base, struct failure *failure)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (failure_set(
+	    failure, db->kind, "database %s: %s", db->name, db->message));
+}
+
+static const char *
+name_of(const struct db *base)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (db->name);
+}
+
+/* Pages and references are the server's own business. */
+static int
+check(struct db *base, int seconds, struct failure *failure)
+{
+	(void)base;
+	(void)seconds;
+	(void)failure;
+	return (0);
+}
+
+const struct db_driver db_postgres = {
+    .expected = expected,
+    .open = open_db,
+    .close = close_db,
+    .current = is_current,
+    .exec = exec_sql,
+    .prepare = prepare,
+    .bind_int = bind_int,
+    .bind_text = bind_text,
+    .step = step,
+    .column_int = column_int,
+    .column_text = column_text,
+    .reset = reset,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .share = share,
+    .bulk = bulk,
+    .references = references,
+    .check_references = check_references,
+    .schema = schema,
+    .set_schema = set_schema,
+    .changes = changes,
+    .failure = fill_failure,
+    .name = name_of,
+    .check = check,
+};
