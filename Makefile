@@ -59,7 +59,7 @@ endif
 
 # libpq is loaded when it is needed: it is no library of the programs.
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
-DRIVERS_yes = db_postgres libpq
+DRIVERS_yes = db_postgres libpq pgconn
 DRIVERS_no = db_nopostgres
 POLICY = account address arena category counters db db_postgres_sql \
 	db_sqlite db_url $(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts \
@@ -134,7 +134,7 @@ $(BUILD)/libpolicy.a: $(policy_o) $(BUILD)/postgresql-$(POSTGRESQL)
 	rm -f $@
 	$(AR) rcs $@ $(policy_o)
 
-$(BUILD)/policy/libpq.o $(BUILD)/policy/db_postgres.o: \
+$(DRIVERS_yes:%=$(BUILD)/policy/%.o): \
 	INCLUDES += $(shell $(PKG_CONFIG) --cflags libpq)
 
 $(BUILD)/%.o: %.c
@@ -276,7 +276,8 @@ check:
 	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
 		tests/soak/roster-of-millions.t tests/model/run build/unit \
 		build/san/unit build/faults build/san/faults $(E2E) \
-		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
+		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED) \
+		NM_DATABASE=postgresql build/san/unit
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin

@@ -13,13 +13,9 @@
  * Statements are prepared at their first use, when the types of their
  * parameters are known: bigint or text, and nothing is left to be guessed.
  */
-#include <errno.h>
-#include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <unistr.h>
 
@@ -27,12 +23,9 @@
 #include "db_postgres_sql.h"
 #include "db_url.h"
 #include "failure.h"
-#include "libpq.h"
+#include "pgconn.h"
 
-#define PARAMETERS 96 /* of a statement, at most */
-#define CONNECT_SECONDS "3"
-/* Unless it is a lookup, the server may be silent for so long. */
-#define SILENCE_MS 60000
+#define PARAMETERS 96	      /* of a statement, at most */
 #define LOCK_CLASS 1313690196 /* "NMRT" */
 /* From the server's catalogue: their numbers never change. */
 #define OID_BOOL 16
@@ -41,19 +34,13 @@
 
 struct postgres {
 	struct db db;
-	PGconn *conn;
+	struct pgconn conn;
 	char *name; /* as it may be shown */
 	struct stmt *stmts;
 	unsigned nstmts;
 	struct db_stmt *version, *tables;
-	bool ours;   /* the table of the version was seen */
-	bool broken; /* nothing is to be had from this connection any more */
-	int wait;    /* milliseconds, for a lock */
-	int silence; /* milliseconds, for a word of the server */
+	bool ours; /* the table of the version was seen */
 	int64_t changes;
-	enum failure_kind kind; /* of the last error */
-	char state[6];		/* its SQLSTATE, "" for none */
-	char message[512];
 };
 
 struct stmt {
@@ -73,19 +60,7 @@ struct stmt {
 	bool unbound;		  /* a parameter could not be set */
 };
 
-static int note(struct postgres *, enum failure_kind, const char *, ...)
-    PRINTF_LIKE(3, 4);
 static int no_memory(struct postgres *);
-static void one_line(char *);
-static int lost(struct postgres *);
-static int note_result(struct postgres *, const PGresult *);
-static int wait_for(struct postgres *, const struct timespec *);
-static int next_result(struct postgres *, PGresult **);
-static int drain(struct postgres *);
-static int done(struct postgres *, const char *);
-static void ignore_notice(void *, const char *);
-static void connect_to(struct postgres *, const char *, enum db_mode);
-static int configure(struct postgres *, enum db_mode);
 static const char *expected(const char *);
 static struct db *open_db(const char *, enum db_mode, int, struct failure *);
 static void close_db(struct db *);
@@ -119,225 +94,9 @@ static const char *name_of(const struct db *);
 static int check(struct db *, int, struct failure *);
 
 static int
-note(struct postgres *db, enum failure_kind kind, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(db->message, sizeof(db->message), fmt, ap);
-	va_end(ap);
-	one_line(db->message);
-	db->kind = kind;
-	db->state[0] = '\0';
-	return (-1);
-}
-
-static int
 no_memory(struct postgres *db)
 {
-	return (note(db, FAILURE_MEMORY, "no memory"));
-}
-
-/* libpq ends lines, and has one for each host that was tried. */
-static void
-one_line(char *s)
-{
-	size_t len = strlen(s);
-
-	while (len > 0 && s[len - 1] == '\n')
-		s[--len] = '\0';
-	for (; *s != '\0'; s++) {
-		if (*s == '\n')
-			*s = ';';
-		else if ((unsigned char)*s < ' ')
-			*s = ' ';
-	}
-}
-
-static int
-lost(struct postgres *db)
-{
-	db->broken = true;
-	return (note(db, FAILURE_IO, "the connection was lost: %s",
-	    libpq.PQerrorMessage(db->conn)));
-}
-
-/* What an answer that is neither rows nor "done" says. */
-static int
-note_result(struct postgres *db, const PGresult *result)
-{
-	static const char *const busy[] = {
-	    "40001",	      /* another change was in the way */
-	    "40P01", "53300", /* too many connections */
-	    "55P03",	      /* a lock */
-	    "57014",	      /* the time is over */
-	    "57P03",	      /* it is starting */
-	};
-	const char *state, *text;
-	enum failure_kind kind = FAILURE_IO;
-	size_t i;
-
-	state = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	/* It is libpq's own word if the server gave none. */
-	if (state == NULL || libpq.PQstatus(db->conn) != CONNECTION_OK)
-		return (lost(db));
-	for (i = 0; i < sizeof(busy) / sizeof(busy[0]); i++) {
-		if (strcmp(state, busy[i]) == 0)
-			kind = FAILURE_BUSY;
-	}
-	if (strcmp(state, "55P03") == 0)
-		note(db, kind, "locked by another program; try again");
-	else if (strcmp(state, "57014") == 0)
-		note(db, kind, "no answer within %d ms; try again", db->wait);
-	else if (strcmp(state, "25006") == 0)
-		note(db, kind,
-		    "the server takes no changes (it is a standby); expected "
-		    "the primary");
-	else
-		note(db, kind, "%s%s", text == NULL ? "an error" : text,
-		    kind == FAILURE_BUSY ? "; try again" : "");
-	snprintf(db->state, sizeof(db->state), "%s", state);
-	return (-1);
-}
-
-/* Wait for a word of the server, until ${end}. */
-static int
-wait_for(struct postgres *db, const struct timespec *end)
-{
-	struct pollfd fd = {.fd = libpq.PQsocket(db->conn), .events = POLLIN};
-	struct timespec now;
-	long long left;
-	int rc;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (end->tv_sec - now.tv_sec) * 1000LL +
-	    (end->tv_nsec - now.tv_nsec) / 1000000;
-	rc = left <= 0 ? 0 : poll(&fd, 1, (int)left);
-	if (rc == -1 && errno != EINTR) {
-		db->broken = true;
-		return (note(db, FAILURE_IO, "poll: %s", strerror(errno)));
-	}
-	if (rc == 0) {
-		db->broken = true;
-		return (note(db, FAILURE_BUSY,
-		    "the server has said nothing for %d ms; try again",
-		    db->silence));
-	}
-	if (rc == 1 && libpq.PQconsumeInput(db->conn) != 1)
-		return (lost(db));
-	return (0);
-}
-
-/* The next piece of an answer, yours to clear; NULL behind the last one. */
-static int
-next_result(struct postgres *db, PGresult **result)
-{
-	struct timespec end;
-
-	*result = NULL;
-	if (db->broken)
-		return (-1);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += db->silence / 1000;
-	end.tv_nsec += db->silence % 1000 * 1000000L;
-	while (libpq.PQisBusy(db->conn)) {
-		if (wait_for(db, &end) != 0)
-			return (-1);
-	}
-	*result = libpq.PQgetResult(db->conn);
-	return (0);
-}
-
-/* Pass over the rest of an answer. */
-static int
-drain(struct postgres *db)
-{
-	PGresult *result;
-	int rc;
-
-	while ((rc = next_result(db, &result)) == 0 && result != NULL)
-		libpq.PQclear(result);
-	return (rc);
-}
-
-/* The answer to something without rows; ${tag}: what must have been done. */
-static int
-done(struct postgres *db, const char *tag)
-{
-	PGresult *result;
-	bool good = false;
-	int rc = 0;
-
-	while (next_result(db, &result) == 0 && result != NULL) {
-		switch (libpq.PQresultStatus(result)) {
-		case PGRES_COMMAND_OK:
-		case PGRES_TUPLES_OK:
-			good = tag == NULL ||
-			    strcmp(libpq.PQcmdStatus(result), tag) == 0;
-			break;
-		default:
-			if (rc == 0)
-				rc = note_result(db, result);
-			break;
-		}
-		libpq.PQclear(result);
-	}
-	if (db->broken)
-		return (-1);
-	if (rc == 0 && !good)
-		rc = note(db, FAILURE_IO, "the server has not done as told");
-	return (rc);
-}
-
-/* Standard error may be somebody's socket. */
-static void
-ignore_notice(void *ctx, const char *text)
-{
-	(void)ctx;
-	(void)text;
-}
-
-/* The url overrides what stands before it, but not what stands behind. */
-static void
-connect_to(struct postgres *db, const char *url, enum db_mode mode)
-{
-	const char *const names[] = {"fallback_application_name",
-	    "connect_timeout", "keepalives_idle", "keepalives_interval",
-	    "keepalives_count", "tcp_user_timeout", "target_session_attrs",
-	    "dbname", "client_encoding", NULL};
-	const char *const values[] = {program_invocation_short_name,
-	    CONNECT_SECONDS, "5", "3", "3", "15000",
-	    mode >= DB_WRITE ? "read-write" : "any", url, "UTF8", NULL};
-
-	db->conn = libpq.PQconnectdbParams(names, values, 1);
-}
-
-/*
- * A peer that is gone without a word is noticed on both sides, so that what it
- * had locked is free again soon.
- */
-static int
-configure(struct postgres *db, enum db_mode mode)
-{
-	const char *encoding;
-	char sql[512];
-
-	libpq.PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
-	encoding = libpq.PQparameterStatus(db->conn, "server_encoding");
-	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
-		return (note(db, FAILURE_SETTINGS,
-		    "its encoding is %s; expected a database made with "
-		    "ENCODING 'UTF8'",
-		    encoding == NULL ? "unknown" : encoding));
-	snprintf(sql, sizeof(sql),
-	    "SET lock_timeout = %d; SET statement_timeout = %d;"
-	    "SET default_transaction_read_only = %s;"
-	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
-	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000",
-	    db->wait, mode == DB_LOOKUP ? db->wait : 0,
-	    mode <= DB_READ ? "on" : "off");
-	return (exec_sql(&db->db, sql));
+	return (pgconn_note(&db->conn, FAILURE_MEMORY, "no memory"));
 }
 
 static const char *
@@ -379,14 +138,7 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 		return (NULL);
 	}
 	db->db.driver = &db_postgres;
-	db->wait = wait;
-	db->silence = mode == DB_LOOKUP ? wait + 1000 : SILENCE_MS;
-	connect_to(db, url, mode);
-	if (db->conn == NULL)
-		no_memory(db);
-	else if (libpq.PQstatus(db->conn) != CONNECTION_OK)
-		note(db, FAILURE_IO, "%s", libpq.PQerrorMessage(db->conn));
-	else if (configure(db, mode) == 0)
+	if (pgconn_open(&db->conn, url, mode, wait) == 0)
 		return (&db->db);
 	db_failure(&db->db, failure);
 	db_close(&db->db);
@@ -407,19 +159,17 @@ close_db(struct db *base)
 		free(stmt->sql);
 		free(stmt);
 	}
-	libpq.PQfinish(db->conn);
+	pgconn_close(&db->conn);
 	free(db->name);
 	free(db);
 }
 
-/* An idle server has nothing to say but that it goes. */
 static bool
 is_current(const struct db *base)
 {
 	const struct postgres *db = (const struct postgres *)base;
-	struct pollfd fd = {.fd = libpq.PQsocket(db->conn), .events = POLLIN};
 
-	return (!db->broken && fd.fd >= 0 && poll(&fd, 1, 0) == 0);
+	return (pgconn_quiet(&db->conn));
 }
 
 static int
@@ -429,12 +179,10 @@ exec_sql(struct db *base, const char *sql)
 	char *text;
 	int rc;
 
-	if (db->broken)
-		return (-1);
 	text = db_postgres_sql(sql);
 	if (text == NULL)
 		return (no_memory(db));
-	rc = libpq.PQsendQuery(db->conn, text) == 1 ? done(db, NULL) : lost(db);
+	rc = pgconn_exec(&db->conn, text, NULL);
 	free(text);
 	return (rc);
 }
@@ -538,10 +286,10 @@ send_prepare(struct stmt *stmt)
 {
 	struct postgres *db = stmt->db;
 
-	if (libpq.PQsendPrepare(
-		db->conn, stmt->name, stmt->sql, stmt->n, stmt->types) != 1)
-		return (lost(db));
-	if (done(db, NULL) != 0)
+	if (libpq.PQsendPrepare(db->conn.handle, stmt->name, stmt->sql, stmt->n,
+		stmt->types) != 1)
+		return (pgconn_lost(&db->conn));
+	if (pgconn_done(&db->conn, NULL) != 0)
 		return (-1);
 	stmt->prepared = true;
 	return (0);
@@ -554,12 +302,12 @@ start(struct stmt *stmt)
 
 	if (stmt->unbound)
 		return (no_memory(db));
-	if (db->broken || (!stmt->prepared && send_prepare(stmt) != 0))
+	if (db->conn.broken || (!stmt->prepared && send_prepare(stmt) != 0))
 		return (-1);
-	if (libpq.PQsendQueryPrepared(db->conn, stmt->name, stmt->n,
+	if (libpq.PQsendQueryPrepared(db->conn.handle, stmt->name, stmt->n,
 		stmt->values, NULL, NULL, 0) != 1 ||
-	    libpq.PQsetSingleRowMode(db->conn) != 1)
-		return (lost(db));
+	    libpq.PQsetSingleRowMode(db->conn.handle) != 1)
+		return (pgconn_lost(&db->conn));
 	stmt->progress = RUNNING;
 	return (0);
 }
@@ -577,8 +325,9 @@ step(struct db_stmt *base)
 	if (stmt->progress == READY && start(stmt) != 0)
 		return (-1);
 	if (stmt->progress == ENDED)
-		return (note(db, FAILURE_IO, "a statement goes past its end"));
-	if (next_result(db, &result) != 0)
+		return (pgconn_note(
+		    &db->conn, FAILURE_IO, "a statement goes past its end"));
+	if (pgconn_next(&db->conn, &result) != 0)
 		return (-1);
 	switch (libpq.PQresultStatus(result)) {
 	case PGRES_SINGLE_TUPLE:
@@ -590,13 +339,13 @@ step(struct db_stmt *base)
 		rc = 0;
 		break;
 	default:
-		rc = note_result(db, result);
+		rc = pgconn_refused(&db->conn, result);
 		break;
 	}
 	libpq.PQclear(result);
 	stmt->progress = ENDED;
 	/* A failure is told with its own words, not with those of the rest. */
-	if (drain(db) != 0 && rc == 0)
+	if (pgconn_finish(&db->conn) != 0 && rc == 0)
 		rc = -1;
 	return (rc);
 }
@@ -629,8 +378,8 @@ reset(struct db_stmt *base)
 
 	libpq.PQclear(stmt->row);
 	stmt->row = NULL;
-	if (stmt->progress == RUNNING)
-		(void)drain(stmt->db);
+	if (stmt->progress == RUNNING && pgconn_finish(&stmt->db->conn) != 0)
+		stmt->db->conn.broken = true;
 	stmt->progress = READY;
 	for (i = 0; i < PARAMETERS; i++) {
 		stmt->values[i] = NULL;
@@ -643,6 +392,7 @@ reset(struct db_stmt *base)
 static int
 begin(struct db *base, enum db_mode mode)
 {
+	struct postgres *db = (struct postgres *)base;
 	char sql[160];
 
 	if (mode <= DB_READ)
@@ -653,7 +403,12 @@ begin(struct db *base, enum db_mode mode)
 	    "SELECT pg_advisory_xact_lock(%d,"
 	    " hashtext(coalesce(current_schema(), '')))",
 	    LOCK_CLASS);
-	return (db_exec(base, sql));
+	if (db_exec(base, sql) == 0)
+		return (0);
+	/* It has begun, but without the lock. */
+	if (db_rollback(base) != 0)
+		db->conn.broken = true;
+	return (-1);
 }
 
 /* A transaction with an error in it is told to be committed, and is not. */
@@ -661,17 +416,15 @@ static int
 commit(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
-	char why[sizeof(db->message)];
+	char why[sizeof(db->conn.message)];
 
-	if (db->broken)
+	if (db->conn.broken)
 		return (-1);
-	if (libpq.PQsendQuery(db->conn, "COMMIT") != 1)
-		lost(db);
-	else if (done(db, "COMMIT") == 0)
+	if (pgconn_exec(&db->conn, "COMMIT", "COMMIT") == 0)
 		return (0);
-	if (db->broken) {
-		memcpy(why, db->message, sizeof(why));
-		note(db, FAILURE_IO,
+	if (db->conn.broken) {
+		memcpy(why, db->conn.message, sizeof(why));
+		pgconn_note(&db->conn, FAILURE_IO,
 		    "whether the change was made is not known: %.400s", why);
 	}
 	return (-1);
@@ -682,12 +435,11 @@ rollback(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
 
-	if (!db->broken && libpq.PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+	if (libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE)
 		return (0);
-	if (!db->broken && libpq.PQsendQuery(db->conn, "ROLLBACK") == 1 &&
-	    done(db, "ROLLBACK") == 0)
+	if (pgconn_exec(&db->conn, "ROLLBACK", "ROLLBACK") == 0)
 		return (0);
-	db->broken = true;
+	db->conn.broken = true;
 	return (-1);
 }
 
@@ -797,8 +549,8 @@ fill_failure(const struct db *base, struct failure *failure)
 {
 	const struct postgres *db = (const struct postgres *)base;
 
-	return (failure_set(
-	    failure, db->kind, "database %s: %s", db->name, db->message));
+	return (failure_set(failure, db->conn.kind, "database %s: %s", db->name,
+	    db->conn.message));
 }
 
 static const char *

@@ -52,6 +52,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_lookup());
 	srunner_add_suite(runner, test_mailtext());
 	srunner_add_suite(runner, test_plaintext());
+	srunner_add_suite(runner, test_postgres());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_settings());
 	srunner_add_suite(runner, test_sorter());

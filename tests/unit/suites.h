@@ -13,6 +13,7 @@ Suite *test_htmltext(void);
 Suite *test_lookup(void);
 Suite *test_mailtext(void);
 Suite *test_plaintext(void);
+Suite *test_postgres(void);
 Suite *test_roster(void);
 Suite *test_settings(void);
 Suite *test_sorter(void);

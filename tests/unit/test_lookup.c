@@ -251,20 +251,24 @@ START_TEST(one_state_of_the_roster_gives_the_whole_answer)
 END_TEST
 
 static const struct {
-	const char *break_it;
+	const char *break_it, *on_postgresql;
 	enum failure_kind kind;
 } broken[] = {
-    {"DROP TABLE category_key", FAILURE_IO},
-    {"DROP TABLE category", FAILURE_IO},
-    {"DROP TABLE account", FAILURE_IO},
-    {"DROP TABLE user", FAILURE_IO},
-    {"DROP TABLE subscription", FAILURE_IO},
-    {"DROP TABLE link", FAILURE_IO},
+    {"DROP TABLE category_key", "DROP TABLE category_key", FAILURE_IO},
+    {"DROP TABLE category", "DROP TABLE category CASCADE", FAILURE_IO},
+    {"DROP TABLE account", "DROP TABLE account CASCADE", FAILURE_IO},
+    {"DROP TABLE user", "DROP TABLE user CASCADE", FAILURE_IO},
+    {"DROP TABLE subscription", "DROP TABLE subscription", FAILURE_IO},
+    {"DROP TABLE link", "DROP TABLE link", FAILURE_IO},
     {"PRAGMA ignore_check_constraints=ON;"
      "UPDATE user SET role = 'king' WHERE role = 'owner'",
+	"ALTER TABLE user DROP CONSTRAINT user_role_check;"
+	"UPDATE user SET role = 'king' WHERE role = 'owner'",
 	FAILURE_IO},
-    {"PRAGMA user_version = 99", FAILURE_SETTINGS},
-    {"PRAGMA application_id = 7", FAILURE_SETTINGS},
+    {"PRAGMA user_version = 99", "UPDATE notify_milter SET version = 99",
+	FAILURE_SETTINGS},
+    {"PRAGMA application_id = 7", "UPDATE notify_milter SET version = -7",
+	FAILURE_SETTINGS},
 };
 
 START_TEST(what_cannot_be_answered_is_a_failure)
@@ -284,7 +288,9 @@ START_TEST(what_cannot_be_answered_is_a_failure)
 	};
 	size_t i;
 
-	fixture_sql(&f, broken[_i].break_it);
+	fixture_sql(&f,
+	    fixture_postgresql() == NULL ? broken[_i].break_it
+					 : broken[_i].on_postgresql);
 	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
 		failure_clear((struct failure *)store_failure(f.store));
 		/* Nobody's role is read by a question about the others. */
@@ -367,7 +373,9 @@ test_lookup(void)
 	tcase_add_loop_test(t, what_cannot_be_answered_is_a_failure, 0,
 	    sizeof(broken) / sizeof(broken[0]));
 	tcase_add_test(t, who_takes_no_more_ends_it_without_a_failure);
-	tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 6);
+	/* What PostgreSQL does depends on how many rows there are. */
+	if (fixture_postgresql() == NULL)
+		tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 6);
 	suite_add_tcase(s, t);
 	return (s);
 }

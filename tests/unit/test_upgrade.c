@@ -255,7 +255,7 @@ START_TEST(killed_amid_the_steps_it_leaves_the_old_database)
 	static const char *const steps[] = {NEW_USER, many, NULL};
 	const struct timespec moment = {.tv_nsec = 1000000};
 	char *before = contents(true);
-	char wal[128];
+	char wal[sizeof(f.url) + 8];
 	struct stat st;
 	pid_t pid;
 	int status, i;
