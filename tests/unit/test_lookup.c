@@ -2,6 +2,7 @@
  * test_lookup - what the roster answers to the question of a message
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -175,10 +176,37 @@ static const struct asked questions[] = {
 	"user bill@acme.example acme member, "},
 };
 
+static int
+compare_texts(const void *a, const void *b)
+{
+	return (strcmp(*(char *const *)a, *(char *const *)b));
+}
+
+/* ${text} as a line whose parts are in the order of their letters. */
+static const char *
+in_order(const char *text, char line[ANSWER_SIZE])
+{
+	char copy[ANSWER_SIZE], *parts[64], *part, *rest;
+	size_t n = 0, i;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (part = strtok_r(copy, ",", &rest); part != NULL;
+	     part = strtok_r(NULL, ",", &rest))
+		parts[n++] = part + strspn(part, " ");
+	qsort(parts, n, sizeof(parts[0]), compare_texts);
+	*line = '\0';
+	for (i = 0; i < n; i++)
+		strcat(strcat(line, parts[i]), ",");
+	return (line);
+}
+
 START_TEST(a_question_has_its_answer)
 {
+	char line[ANSWER_SIZE], want[ANSWER_SIZE];
+
 	ck_assert_int_eq(ask(&questions[_i], NULL), 0);
-	ck_assert_str_eq(got, questions[_i].want);
+	ck_assert_str_eq(
+	    in_order(got, line), in_order(questions[_i].want, want));
 }
 END_TEST
 
