@@ -156,6 +156,12 @@ db_failure(const struct db *db, struct failure *failure)
 	return (db->driver->failure(db, failure));
 }
 
+enum db_dialect
+db_dialect(const struct db *db)
+{
+	return (db->driver->dialect);
+}
+
 const char *
 db_name(const struct db *db)
 {

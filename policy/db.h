@@ -23,6 +23,9 @@ struct db;
 struct db_stmt;
 struct failure;
 
+/* Where they do not say the same thing in the same words. */
+enum db_dialect { DB_SQLITE, DB_POSTGRESQL, DB_DIALECTS };
+
 enum db_mode {
 	DB_LOOKUP, /* lookups that are answered at once, or fail */
 	DB_READ,   /* lookups only; the database must be there */
@@ -100,6 +103,7 @@ int db_share(struct db *) WARN_UNUSED;
 /*
  * db_references(db, watched): may rows refer to what is not there, and are
  * those removed that refer to what is removed? Outside transactions; 0 or -1.
+ * PostgreSQL goes on watching.
  * db_check_references(db, failure): 0, or -1 and ${failure}: one does.
  */
 int db_references(struct db *, bool watched) WARN_UNUSED;
@@ -111,7 +115,8 @@ int db_bulk(struct db *) WARN_UNUSED;
 /*
  * db_schema(db, content, version): whose tables are in it, and if they are
  * ours, of which version? 0 or -1. db_set_schema(db, version): they are ours,
- * of ${version}; a part of the transaction that makes them. 0 or -1.
+ * of ${version}; in the transaction that makes or changes them, and before it
+ * does: from here on nobody looks who could see half of it. 0 or -1.
  */
 enum db_content { DB_EMPTY, DB_OURS, DB_FOREIGN };
 int db_schema(struct db *, enum db_content *, int64_t *version) WARN_UNUSED;
@@ -122,6 +127,9 @@ int64_t db_changes(const struct db *);
 
 /* db_failure(db, failure): note what the last error was; returns -1. */
 int db_failure(const struct db *, struct failure *);
+
+/* db_dialect(db): which SQL it speaks. */
+enum db_dialect db_dialect(const struct db *);
 
 /* db_name(db): what people know it by; without a password. */
 const char *db_name(const struct db *);

@@ -18,6 +18,7 @@ struct db_stmt {
 };
 
 struct db_driver {
+	enum db_dialect dialect;
 	const char *(*expected)(const char *url);
 	struct db *(*open)(
 	    const char *, enum db_mode, int wait, struct failure *);

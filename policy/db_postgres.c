@@ -39,7 +39,8 @@ struct postgres {
 	struct stmt *stmts;
 	unsigned nstmts;
 	struct db_stmt *version, *tables;
-	bool ours; /* the table of the version was seen */
+	enum db_content content; /* as it was last looked for */
+	bool ours;		 /* the table of the version was read */
 	int64_t changes;
 };
 
@@ -77,6 +78,10 @@ static int step(struct db_stmt *);
 static int64_t column_int(struct db_stmt *, int);
 static const char *column_text(struct db_stmt *, int);
 static void reset(struct db_stmt *);
+static int number(
+    struct postgres *, struct db_stmt **, const char *, int64_t *);
+static int look_whose(struct postgres *);
+static int begin_reading(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
 static int rollback(struct db *);
@@ -84,8 +89,6 @@ static int share(struct db *);
 static int bulk(struct db *);
 static int references(struct db *, bool);
 static int check_references(struct db *, struct failure *);
-static int number(
-    struct postgres *, struct db_stmt **, const char *, int64_t *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int64_t changes(const struct db *);
@@ -389,21 +392,79 @@ reset(struct db_stmt *base)
 	stmt->unbound = false;
 }
 
+/* The number that a query without parameters gives. */
+static int
+number(struct postgres *db, struct db_stmt **stmt, const char *sql, int64_t *n)
+{
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(&db->db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	*n = rc == 1 ? db_int(*stmt, 0) : 0;
+	db_reset(*stmt);
+	return (rc == -1 ? -1 : 0);
+}
+
+/* Are there tables, and ours? Once ours were read, that they are not there is
+ * an error like any other. */
+static int
+look_whose(struct postgres *db)
+{
+	int64_t tables;
+
+	if (db->ours)
+		return (0);
+	if (number(db, &db->tables,
+		"SELECT CASE WHEN to_regclass('notify_milter')"
+		" IS NOT NULL THEN -1 ELSE (SELECT count(*)"
+		" FROM pg_class c JOIN pg_namespace n"
+		"  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+		"  AND n.nspname = current_schema()) END",
+		&tables) != 0)
+		return (-1);
+	db->content = tables == -1 ? DB_OURS
+	    : tables > 0	   ? DB_FOREIGN
+				   : DB_EMPTY;
+	return (0);
+}
+
+/*
+ * All lookups see the roster as it was at the first one, and to them a table
+ * that was made anew since then is empty. So what keeps an upgrade out comes
+ * before the first, and LOCK TABLE looks at nothing.
+ */
+static int
+begin_reading(struct postgres *db)
+{
+	static const char plain[] =
+	    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+	static const char locked[] =
+	    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+	    "LOCK TABLE notify_milter IN ACCESS SHARE MODE";
+
+	if (look_whose(db) != 0)
+		return (-1);
+	return (db_exec(&db->db, db->content == DB_OURS ? locked : plain));
+}
+
 static int
 begin(struct db *base, enum db_mode mode)
 {
 	struct postgres *db = (struct postgres *)base;
 	char sql[160];
+	int rc;
 
-	if (mode <= DB_READ)
-		return (db_exec(
-		    base, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
 	snprintf(sql, sizeof(sql),
 	    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
 	    "SELECT pg_advisory_xact_lock(%d,"
 	    " hashtext(coalesce(current_schema(), '')))",
 	    LOCK_CLASS);
-	if (db_exec(base, sql) == 0)
+	rc = mode <= DB_READ ? begin_reading((struct postgres *)base)
+			     : db_exec(base, sql);
+	if (rc == 0)
 		return (0);
 	/* It has begun, but without the lock. */
 	if (db_rollback(base) != 0)
@@ -476,44 +537,17 @@ check_references(struct db *base, struct failure *failure)
 	return (0);
 }
 
-/* The number that a query without parameters gives. */
-static int
-number(struct postgres *db, struct db_stmt **stmt, const char *sql, int64_t *n)
-{
-	int rc;
-
-	if (*stmt == NULL)
-		*stmt = db_prepare(&db->db, sql);
-	if (*stmt == NULL)
-		return (-1);
-	rc = db_step(*stmt);
-	*n = rc == 1 ? db_int(*stmt, 0) : 0;
-	db_reset(*stmt);
-	return (rc == -1 ? -1 : 0);
-}
-
-/* Once the table was there, that it is not is an error like any other. */
 static int
 schema(struct db *base, enum db_content *content, int64_t *version)
 {
 	struct postgres *db = (struct postgres *)base;
-	int64_t tables;
 
-	if (!db->ours) {
-		if (number(db, &db->tables,
-			"SELECT CASE WHEN to_regclass('notify_milter')"
-			" IS NOT NULL THEN -1 ELSE (SELECT count(*)"
-			" FROM pg_class c JOIN pg_namespace n"
-			"  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
-			"  AND n.nspname = current_schema()) END",
-			&tables) != 0)
-			return (-1);
-		*version = 0;
-		*content = tables > 0 ? DB_FOREIGN : DB_EMPTY;
-		if (tables != -1)
-			return (0);
-	}
-	*content = DB_OURS;
+	if (look_whose(db) != 0)
+		return (-1);
+	*content = db->content;
+	*version = 0;
+	if (db->content != DB_OURS)
+		return (0);
 	if (number(db, &db->version, "SELECT version FROM notify_milter",
 		version) != 0)
 		return (-1);
@@ -524,12 +558,13 @@ schema(struct db *base, enum db_content *content, int64_t *version)
 static int
 set_schema(struct db *base, int64_t version)
 {
-	char sql[256];
+	char sql[320];
 
 	snprintf(sql, sizeof(sql),
 	    "CREATE TABLE IF NOT EXISTS notify_milter("
 	    "one bigint PRIMARY KEY DEFAULT 1 CHECK (one = 1),"
 	    " version bigint NOT NULL);"
+	    "LOCK TABLE notify_milter IN ACCESS EXCLUSIVE MODE;"
 	    "INSERT INTO notify_milter(version) VALUES (%lld)"
 	    " ON CONFLICT (one) DO UPDATE SET version = excluded.version",
 	    (long long)version);
@@ -572,6 +607,7 @@ check(struct db *base, int seconds, struct failure *failure)
 }
 
 const struct db_driver db_postgres = {
+    .dialect = DB_POSTGRESQL,
     .expected = expected,
     .open = open_db,
     .close = close_db,

@@ -690,6 +690,7 @@ check(struct db *base, int seconds, struct failure *failure)
 }
 
 const struct db_driver db_sqlite = {
+    .dialect = DB_SQLITE,
     .expected = expected,
     .open = open_db,
     .close = close_db,

@@ -39,6 +39,7 @@
 	F(PQsendPrepare)                                                       \
 	F(PQsendQuery)                                                         \
 	F(PQsendQueryPrepared)                                                 \
+	F(PQserverVersion)                                                     \
 	F(PQsetNoticeProcessor)                                                \
 	F(PQsetSingleRowMode)                                                  \
 	F(PQsocket)                                                            \

@@ -90,7 +90,7 @@ static int
 configure(struct pgconn *c, enum db_mode mode)
 {
 	const char *encoding;
-	char sql[512];
+	char sql[640];
 
 	libpq.PQsetNoticeProcessor(c->handle, ignore_notice, NULL);
 	encoding = libpq.PQparameterStatus(c->handle, "server_encoding");
@@ -103,9 +103,13 @@ configure(struct pgconn *c, enum db_mode mode)
 	    "SET lock_timeout = %d; SET statement_timeout = %d;"
 	    "SET default_transaction_read_only = %s;"
 	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
-	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000",
+	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;%s",
 	    c->wait, mode == DB_LOOKUP ? c->wait : 0,
-	    mode <= DB_READ ? "on" : "off");
+	    mode <= DB_READ ? "on" : "off",
+	    /* Also in the middle of a statement; older ones cannot. */
+	    libpq.PQserverVersion(c->handle) >= 140000
+		? "SET client_connection_check_interval = 1000"
+		: "");
 	return (pgconn_exec(c, sql, NULL));
 }
 

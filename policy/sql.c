@@ -92,12 +92,13 @@ const char sql_schema[] =
     "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
 
 /*
- * A step is never changed again once it was released. References are checked
- * after the last one, and not watched before: a table is changed by making
- * another, copying (its number in sqlite_sequence too, if it has one: ids must
- * not be used twice), dropping it, and renaming the other.
+ * A step is never changed again once it was released. In SQLite references are
+ * checked after the last one, and not watched before: a table is changed by
+ * making another, copying (its number in sqlite_sequence too, if it has one:
+ * ids must not be used twice), dropping it, and renaming the other. PostgreSQL
+ * changes it in its place.
  */
-const char *const sql_upgrades[] = {NULL};
+const struct sql_step sql_upgrades[] = {{{NULL}}};
 
 #define USER_COLUMNS                                                           \
 	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \

@@ -11,6 +11,8 @@
 #ifndef SQL_H
 #define SQL_H
 
+#include "db.h"
+
 enum sql {
 	SQL_CATEGORY,
 	SQL_CATEGORIES,
@@ -68,8 +70,12 @@ enum sql {
 
 extern const char sql_schema[];
 /* What brings a database of version n to version n + 1, from version 1 on;
- * NULL at the end. The schema is what the last one leads to. */
-extern const char *const sql_upgrades[];
+ * NULL at the end. The schema is what the last one leads to. Tables are changed
+ * in other words where only one can change them in their place. */
+struct sql_step {
+	const char *sql[DB_DIALECTS];
+};
+extern const struct sql_step sql_upgrades[];
 extern const char *const sql_statements[SQL_COUNT];
 
 #endif

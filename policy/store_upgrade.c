@@ -55,8 +55,10 @@ make_schema(struct store *s)
 static int
 take_steps(struct store *s, int64_t version)
 {
+	enum db_dialect dialect = db_dialect(s->db);
+
 	for (; version < s->schema; version++) {
-		if (db_exec(s->db, s->steps[version - 1]) == 0)
+		if (db_exec(s->db, s->steps[version - 1].sql[dialect]) == 0)
 			continue;
 		store_failed(s);
 		return (failure_set(&s->failure, s->failure.kind,

@@ -50,6 +50,7 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_postgres());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_store());
+	srunner_add_suite(runner, test_upgrade());
 	/* The others know of no database. */
 	if (fixture_postgresql() == NULL) {
 		srunner_add_suite(runner, test_address());
@@ -62,7 +63,6 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_settings());
 		srunner_add_suite(runner, test_sorter());
 		srunner_add_suite(runner, test_terms());
-		srunner_add_suite(runner, test_upgrade());
 	}
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
