@@ -3,9 +3,8 @@
  *
  * Subscriptions carry their account, so that "who in this account gets this
  * category" reads just those rows, however many users there are; the foreign
- * key on (user, account) keeps the copy true. Ids of links are never used
- * twice: a message that waits in the queue for link 7 must not reach somebody
- * who is given a 7 later. A connect token is stored as its hash alone.
+ * key on (user, account) keeps the copy true. Ids of links are random (link.c);
+ * the first ones were numbered. A connect token is stored as its hash alone.
  */
 #include <stddef.h>
 
@@ -247,8 +246,8 @@ const char *const sql_statements[SQL_COUNT] = {
 	"  (SELECT 1 FROM subscription s JOIN category c ON c.id = s.category"
 	"   WHERE s.user = u.id AND c.telegram = 1)) ORDER BY a.key, u.key",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
-    [SQL_LINK_ADD] = "INSERT INTO link(user, chat) VALUES (?1, ?2)"
-		     " RETURNING id",
+    [SQL_LINK_ADD] = "INSERT INTO link(id, user, chat) VALUES (?1, ?2, ?3)"
+		     " ON CONFLICT (id) DO NOTHING",
     [SQL_LINK_MOVE] = "UPDATE link SET chat = ?2 WHERE chat = ?1",
     [SQL_LINK_STRIKE] = "UPDATE link SET strikes ="
 			" CASE ?2 WHEN 0 THEN 0 ELSE strikes + 1 END"

@@ -470,7 +470,9 @@ def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.ok("telegram", "disable", "acme", as_=ANN)
     for recipient in (ann, "0@telegram.invalid", "99999@telegram.invalid",
+                      "9223372036854775808@telegram.invalid",
                       "99999999999999999999999@telegram.invalid",
+                      "+1@telegram.invalid",
                       "-1@telegram.invalid", "x@telegram.invalid",
                       "1x@telegram.invalid", "@telegram.invalid", "", "1",
                       "1@else.example", "1@@telegram.invalid",
@@ -479,6 +481,13 @@ def _(site):
         same((done.code, done.outcomes), (0, ["no-link"]),
              f"exit and outcome for {recipient!r}: {done}")
     same(site.api.asked(), [], "requests")
+
+
+@case("the largest number that a link may have is one")
+def _(site):
+    site.link_to("acme", ANN, CHAT)
+    site.run_sql(f"UPDATE link SET id = {2 ** 63 - 1}")
+    site.agent(f"{2 ** 63 - 1}@telegram.invalid").must(0, "sent")
 
 
 @case("the mirror's address is known in capitals and in brackets' absence")

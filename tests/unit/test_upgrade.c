@@ -65,7 +65,7 @@ setup(void)
 	/* Something in every table that refers to a user, and numbers that
 	 * were given already. */
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 3, 70, &id), 1);
+	ck_assert_int_eq(store_link_add(f.store, 9, 3, 70), 1);
 	ck_assert_int_eq(store_token_add(f.store, "hash", 4, 2000), 1);
 	ck_assert_int_eq(store_user_add(f.store, 1, "gone@acme.example",
 			     "gone@acme.example", ROLE_MEMBER, &id),
