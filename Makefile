@@ -267,6 +267,9 @@ UNWATCHED = bash-completes% clock-that-jumps% documents-agree% explain-says% \
 E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
+# On PostgreSQL, in each check: who gets it, and who must not.
+SHARED = a-locked-database-defers.t recipients-follow-the-roster.t
+
 check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model build/faults $(PRELOADED)
@@ -277,7 +280,17 @@ check:
 		tests/soak/roster-of-millions.t tests/model/run build/unit \
 		build/san/unit build/faults build/san/faults $(E2E) \
 		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED) \
-		NM_DATABASE=postgresql build/san/unit
+		NM_DATABASE=postgresql build/san/unit \
+		$(SHARED:%=tests/e2e/%)
+
+# The rest on PostgreSQL too, but for what is about other programs than ours.
+NO_ROSTER = documents-agree% the-package%
+check-postgresql:
+	@tests/packages check
+	@$(MAKE) -s -j2 all build/unit build/model $(PRELOADED)
+	@tests/run -j 3 NM_DATABASE=postgresql build/unit tests/model/run \
+		tests/soak/conservation.t \
+		$(filter-out $(NO_ROSTER:%=tests/e2e/%), $(E2E))
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
@@ -329,8 +342,8 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all bench bench-quick check clean deb demo deps fuzz fuzz_programs \
-	install model soak uninstall
+.PHONY: all bench bench-quick check check-postgresql clean deb demo deps fuzz \
+	fuzz_programs install model soak uninstall
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

@@ -104,7 +104,8 @@ configure(struct pgconn *c, enum db_mode mode)
 	    "SET default_transaction_read_only = %s;"
 	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
 	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;%s",
-	    c->wait, mode == DB_LOOKUP ? c->wait : 0,
+	    /* Who waited for a lock is to be told of it. */
+	    c->wait, mode == DB_LOOKUP ? c->wait + 500 : 0,
 	    mode <= DB_READ ? "on" : "off",
 	    /* Also in the middle of a statement; older ones cannot. */
 	    libpq.PQserverVersion(c->handle) >= 140000

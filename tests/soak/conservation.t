@@ -5,7 +5,8 @@
 
 Clients send through a real Postfix while the milter is killed, stopped and
 reloaded, the database is locked, replaced and filled up, and the roster
-changes. At the end every message is accounted for: one that was accepted went to
+changes. On PostgreSQL the server is killed and its connections are cut, in
+place of the last two. At the end every message is accounted for: one that was accepted went to
 exactly those who were entitled at one moment of its transaction, once each, or
 is on hold, or was discarded, each with the reason in the log; one that was not
 accepted went to nobody.
@@ -32,6 +33,15 @@ if "NM_MOUNTS" not in os.environ:
         os.execvp(OWN[0], [*OWN, sys.executable, *sys.argv])
 MOUNTS = os.environ["NM_MOUNTS"] == "own"
 
+# Its own server: it is killed.
+SERVER = None
+if os.environ.get("NM_DATABASE") == "postgresql":
+    import postgresql  # noqa: E402
+    SERVER = postgresql.Server().start()
+    os.environ["NM_POSTGRESQL"] = SERVER.url()
+    MOUNTS = False
+
+import json  # noqa: E402
 import pwd  # noqa: E402
 import random  # noqa: E402
 import signal  # noqa: E402
@@ -44,7 +54,7 @@ import tap  # noqa: E402
 from milter import fields  # noqa: E402
 from tap import case, same, true  # noqa: E402
 
-MESSAGES = int(os.environ.get("NM_MESSAGES", "1500"))
+MESSAGES = int(os.environ.get("NM_MESSAGES", "2500" if SERVER else "1500"))
 CLIENTS = int(os.environ.get("NM_CLIENTS", "12"))
 ACCOUNTS = [f"a{n}" for n in range(6)]
 USERS = 6
@@ -52,7 +62,8 @@ CATEGORY = "services"
 OUTSIDE = "stranger@else.example"
 PAUSE = 0.25        # between two troubles
 TROUBLES = ["kill", "reload", "full", "replaced", "kill", "locked", "reload",
-            "end"]
+            "end"] if SERVER is None else [
+    "kill", "cut", "reload", "crash", "cut", "locked", "crash", "end"]
 
 
 def owner(account):
@@ -173,11 +184,23 @@ class Trial:
                                           as_=owner(account), check=False)
                 after = now | {who}
             ended = time.monotonic()
-            if done.returncode == 0:
+            if done.returncode == 0 or "not known" in done.stderr and \
+                    self.subscribed(account, who) == (who in after):
                 self.roster.changed(account, began, ended, after)
             elif done.returncode not in (74, 75):
                 raise AssertionError(f"notifyctl: {done}")
             return done.returncode == 0
+
+    def subscribed(self, account, who):
+        """Is that so? Asked until there is an answer."""
+        deadline = time.monotonic() + 30
+        while True:
+            done = self.lab.notifyctl("--json", "list", account, CATEGORY,
+                                      check=time.monotonic() > deadline)
+            if done.returncode == 0:
+                return any(row["address"] == who and row["receives"]
+                           for row in json.loads(done.stdout)["list"])
+            time.sleep(0.1)
 
     # What breaks
 
@@ -200,6 +223,19 @@ class Trial:
         """Nobody can read for longer than the milter waits."""
         with self.roster.lock, self.lab.locked():
             time.sleep(3.6)
+
+    def cut(self):
+        """Every connection of a program is ended by the server."""
+        self.lab.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                     " WHERE pid <> pg_backend_pid()"
+                     " AND application_name LIKE 'notify%'")
+
+    @staticmethod
+    def crash():
+        """The server is killed, and started anew."""
+        SERVER.crash()
+        time.sleep(0.3)
+        SERVER.launch()
 
     def full(self):
         """No room for any change; what is there can be read."""
@@ -246,7 +282,7 @@ class Trial:
 
     def break_things(self):
         rounds = [getattr(self, name) for name in TROUBLES]
-        if not MOUNTS:
+        if not MOUNTS and not SERVER:
             rounds.remove(self.full)
         while not self.over.is_set():
             for trouble in rounds:
@@ -422,10 +458,11 @@ def _(trial):
     true(codes.get(250, 0) > MESSAGES / 5, f"accepted: {codes}")
     true(codes.get(451, 0) > 0, f"refused for a while: {codes}")
     true(changes > 20, f"changes of the roster: {changes}")
-    want = {"kill", "reload", "replaced", "locked", "end"}
-    same((want | ({"full"} if MOUNTS else set())) - set(trial.trouble), set(),
-         "what has not broken")
-    if not MOUNTS:
+    want = {"kill", "reload", "locked", "end"} | (
+        {"cut", "crash"} if SERVER else {"replaced"}) | (
+        {"full"} if MOUNTS else set())
+    same(want - set(trial.trouble), set(), "what has not broken")
+    if not MOUNTS and not SERVER:
         print("# no mounts here: the disk was not filled up", flush=True)
 
 

@@ -44,6 +44,8 @@ class Milter:
     others for a while, always starting from the defaults.
     """
 
+    beside = None       # where the counters are; None: beside the roster
+
     def __init__(self, folder, **defaults):
         self.file = os.path.join(folder, "notify-milter.conf")
         self.log = os.path.join(folder, "notify-milter.log")
@@ -57,7 +59,7 @@ class Milter:
     def render(self, **changes):
         values = {**self.defaults, **changes}
         values = {name.rstrip("_"): value for name, value in values.items()}
-        folder = os.path.dirname(values.get("url") or "")
+        folder = self.beside or os.path.dirname(values.get("url") or "")
         for name, file in STATS.items():
             values.setdefault(name, folder and os.path.join(folder, file))
         lines = []

@@ -8,6 +8,7 @@ user, and ends with the program. Nothing is synced to the disk. Its locale is
 one that does not compare by octets, as a server's in the field.
 """
 import atexit
+import contextlib
 import glob
 import os
 import pwd
@@ -176,6 +177,32 @@ class Server:
                 self.process.kill()
                 self.process.wait()
             self.process = None
+
+    def crash(self):
+        """All of its processes are killed, as by the machine's end."""
+        group = self._children(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+        for number in group:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        # Its memory is nobody's once they are gone.
+        deadline = time.monotonic() + 30
+        while any(os.path.exists(f"/proc/{number}") for number in group):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the server's processes do not end")
+            time.sleep(0.01)
+
+    @staticmethod
+    def _children(parent):
+        found = []
+        for path in glob.glob("/proc/[0-9]*/stat"):
+            with contextlib.suppress(OSError), open(path) as file:
+                fields = file.read().rpartition(")")[2].split()
+                if int(fields[1]) == parent:
+                    found.append(int(path.split("/")[2]))
+        return found
 
     def stop(self):
         """End it and remove the folder; harmless when done twice."""
