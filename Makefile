@@ -268,7 +268,8 @@ E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
 # On PostgreSQL, in each check: who gets it, and who must not.
-SHARED = a-locked-database-defers.t recipients-follow-the-roster.t
+SHARED = a-locked-database-defers.t a-roster-moves-between-databases.t \
+	recipients-follow-the-roster.t telegram-one-bot-polls.t
 
 check:
 	@tests/packages check

@@ -127,6 +127,12 @@ db_check_references(struct db *db, struct failure *failure)
 }
 
 int
+db_claim(struct db *db)
+{
+	return (db->driver->claim(db));
+}
+
+int
 db_bulk(struct db *db)
 {
 	return (db->driver->bulk(db));

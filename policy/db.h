@@ -109,6 +109,12 @@ int db_share(struct db *) WARN_UNUSED;
 int db_references(struct db *, bool watched) WARN_UNUSED;
 int db_check_references(struct db *, struct failure *) WARN_UNUSED;
 
+/*
+ * db_claim(db): 1 if this is the only one that has claimed the database, from
+ * now on until it is closed or lost; 0 if another has; -1.
+ */
+int db_claim(struct db *) WARN_UNUSED;
+
 /* db_bulk(db): very many changes are to come; memory may be used for them. */
 int db_bulk(struct db *) WARN_UNUSED;
 

@@ -38,6 +38,7 @@ struct db_driver {
 	int (*share)(struct db *);
 	int (*references)(struct db *, bool);
 	int (*check_references)(struct db *, struct failure *);
+	int (*claim)(struct db *);
 	int (*bulk)(struct db *);
 	int (*schema)(struct db *, enum db_content *, int64_t *);
 	int (*set_schema)(struct db *, int64_t);

@@ -25,8 +25,9 @@
 #include "failure.h"
 #include "pgconn.h"
 
-#define PARAMETERS 96	      /* of a statement, at most */
-#define LOCK_CLASS 1313690196 /* "NMRT" */
+#define PARAMETERS 96	       /* of a statement, at most */
+#define LOCK_CLASS 1313690196  /* "NMRT" */
+#define CLAIM_CLASS 1313686093 /* "NMBM" */
 /* From the server's catalogue: their numbers never change. */
 #define OID_BOOL 16
 #define OID_INT8 20
@@ -38,7 +39,8 @@ struct postgres {
 	char *name; /* as it may be shown */
 	struct stmt *stmts;
 	unsigned nstmts;
-	struct db_stmt *version, *tables;
+	struct db_stmt *version, *tables, *claim;
+	bool claimed;
 	enum db_content content; /* as it was last looked for */
 	bool ours;		 /* the table of the version was read */
 	int64_t changes;
@@ -86,6 +88,7 @@ static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
 static int rollback(struct db *);
 static int share(struct db *);
+static int claim(struct db *);
 static int bulk(struct db *);
 static int references(struct db *, bool);
 static int check_references(struct db *, struct failure *);
@@ -512,6 +515,26 @@ share(struct db *base)
 	return (0);
 }
 
+/* The server gives it back as soon as it knows that the connection is gone. */
+static int
+claim(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+	char sql[160];
+	int64_t got;
+
+	if (db->claimed)
+		return (db->conn.broken ? -1 : 1);
+	snprintf(sql, sizeof(sql),
+	    "SELECT pg_try_advisory_lock(%d,"
+	    " hashtext(coalesce(current_schema(), '')))",
+	    CLAIM_CLASS);
+	if (number(db, &db->claim, sql, &got) != 0)
+		return (-1);
+	db->claimed = got != 0;
+	return (db->claimed);
+}
+
 /* The server has the memory. */
 static int
 bulk(struct db *base)
@@ -624,6 +647,7 @@ const struct db_driver db_postgres = {
     .commit = commit,
     .rollback = rollback,
     .share = share,
+    .claim = claim,
     .bulk = bulk,
     .references = references,
     .check_references = check_references,

@@ -6,6 +6,7 @@
  * error are copied at once, before another call can change them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 
 #define APPLICATION_ID 1313690196 /* "NMRT" */
 #define RETURNING_ID " RETURNING id"
+/* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
+#define CLAIMED_OCTET INT64_C(0x7fff000000000000)
 
 struct sqlite {
 	struct db db;
@@ -31,6 +34,7 @@ struct sqlite {
 	struct stmt *stmts;
 	struct db_stmt *version, *application, *tables;
 	struct db_stmt *begin, *end; /* of a transaction that reads */
+	int claim; /* the file again, for its lock; -1: not yet */
 	bool creating;
 	bool doubt;	/* whether the last change was made cannot be told */
 	int code;	/* extended result code of the last error */
@@ -76,6 +80,7 @@ static int commit(struct db *);
 static int rollback(struct db *);
 static int share(struct db *);
 static int references(struct db *, bool);
+static int claim(struct db *);
 static int bulk(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
@@ -215,6 +220,7 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 		return (NULL);
 	}
 	db->db.driver = &db_sqlite;
+	db->claim = -1;
 	if (opened(db, mode, wait) != 0) {
 		db_failure(&db->db, failure);
 		db_close(&db->db);
@@ -235,6 +241,8 @@ close_db(struct db *base)
 		free(stmt);
 	}
 	sqlite3_close(db->handle);
+	if (db->claim != -1)
+		close(db->claim);
 	free(db->path);
 	free(db);
 }
@@ -460,6 +468,30 @@ references(struct db *base, bool watched)
 {
 	return (db_exec(base,
 	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
+}
+
+/*
+ * A lock on an octet that SQLite does not lock. Whoever closes a file loses
+ * the locks that SQLite has on it, so it stays open until SQLite has closed it.
+ */
+static int
+claim(struct db *base)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	struct flock lock = {.l_type = F_WRLCK,
+	    .l_whence = SEEK_SET,
+	    .l_start = CLAIMED_OCTET,
+	    .l_len = 1};
+
+	if (db->claim == -1)
+		db->claim = open(db->path, O_RDWR | O_CLOEXEC);
+	if (db->claim == -1)
+		return (note(db, SQLITE_CANTOPEN));
+	if (fcntl(db->claim, F_OFD_SETLK, &lock) == 0)
+		return (1);
+	return (errno == EAGAIN || errno == EACCES
+		? 0
+		: note(db, SQLITE_IOERR_LOCK));
 }
 
 static int
@@ -709,6 +741,7 @@ const struct db_driver db_sqlite = {
     .share = share,
     .references = references,
     .check_references = check_references,
+    .claim = claim,
     .bulk = bulk,
     .schema = schema,
     .set_schema = set_schema,

@@ -130,6 +130,15 @@ store_current(const struct store *s)
 	return (db_current(s->db));
 }
 
+int
+store_claim(struct store *s)
+{
+	int rc;
+
+	rc = db_claim(s->db);
+	return (rc == -1 ? store_failed(s) : rc);
+}
+
 const struct failure *
 store_failure(const struct store *s)
 {

@@ -98,6 +98,10 @@ void store_close(struct store *);
 /* store_current(s): false when the database was removed or replaced. */
 bool store_current(const struct store *) WARN_UNUSED;
 
+/* store_claim(s): 1 if no other program has claimed the database, and none can
+ * until ${s} is closed or its database lost; 0 if one has; -1. */
+int store_claim(struct store *) WARN_UNUSED;
+
 /* store_failure(s): what the last -1 was about. */
 const struct failure *store_failure(const struct store *);
 
