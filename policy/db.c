@@ -42,6 +42,18 @@ db_current(const struct db *db)
 	return (db->driver->current(db));
 }
 
+void
+db_bound_lag(struct db *db, long seconds)
+{
+	db->max_lag = seconds;
+}
+
+void
+db_mark(struct db *db)
+{
+	db->mark = true;
+}
+
 int
 db_exec(struct db *db, const char *sql)
 {

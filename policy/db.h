@@ -27,10 +27,12 @@ struct failure;
 enum db_dialect { DB_SQLITE, DB_POSTGRESQL, DB_DIALECTS };
 
 enum db_mode {
-	DB_LOOKUP, /* lookups that are answered at once, or fail */
-	DB_READ,   /* lookups only; the database must be there */
-	DB_WRITE,  /* changes too; the database must be there */
-	DB_CREATE, /* changes too; made if it is not there */
+	DB_LOOKUP,  /* lookups that are answered at once, or fail; also by a
+		       standby */
+	DB_PRIMARY, /* the same, but not by a standby */
+	DB_READ,    /* lookups only; the database must be there */
+	DB_WRITE,   /* changes too; the database must be there */
+	DB_CREATE,  /* changes too; made if it is not there */
 };
 
 /*
@@ -55,6 +57,18 @@ void db_close(struct db *);
  * file was removed or replaced, or the server has gone: then open anew.
  */
 bool db_current(const struct db *) WARN_UNUSED;
+
+/*
+ * db_bound_lag(db, seconds):
+ * From now on db_begin() in DB_READ fails with FAILURE_STALE if what answers is
+ * a standby that is further behind, or may be. 0, as at first: no bound.
+ *
+ * db_mark(db): the next db_begin() in DB_READ, by a primary, also leaves a mark
+ * that tells its standbys the time: without changes they cannot tell how far
+ * behind they are.
+ */
+void db_bound_lag(struct db *, long seconds);
+void db_mark(struct db *);
 
 /* db_exec(db, sql): run statements that return no rows. 0 or -1. */
 int db_exec(struct db *, const char *sql) WARN_UNUSED;

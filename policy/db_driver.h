@@ -11,6 +11,8 @@
 
 struct db {
 	const struct db_driver *driver;
+	long max_lag; /* seconds; 0: no bound */
+	bool mark;    /* is to be left */
 };
 
 struct db_stmt {

@@ -39,7 +39,7 @@ struct postgres {
 	char *name; /* as it may be shown */
 	struct stmt *stmts;
 	unsigned nstmts;
-	struct db_stmt *version, *tables, *claim;
+	struct db_stmt *version, *tables, *claim, *lag, *mark;
 	bool claimed;
 	enum db_content content; /* as it was last looked for */
 	bool ours;		 /* the table of the version was read */
@@ -83,6 +83,8 @@ static void reset(struct db_stmt *);
 static int number(
     struct postgres *, struct db_stmt **, const char *, int64_t *);
 static int look_whose(struct postgres *);
+static bool may_lag(const struct postgres *);
+static int check_lag(struct postgres *);
 static int begin_reading(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
@@ -434,6 +436,55 @@ look_whose(struct postgres *db)
 	return (0);
 }
 
+/* Is it a standby? Older servers do not say so of themselves. */
+static bool
+may_lag(const struct postgres *db)
+{
+	const char *standby;
+
+	standby = libpq.PQparameterStatus(db->conn.handle, "in_hot_standby");
+	return (standby == NULL || strcmp(standby, "off") != 0);
+}
+
+/*
+ * A standby shows the roster as it was at the last commit that it has applied,
+ * or later: what had been changed by then is in it. How old that commit is does
+ * not depend on what the standby has heard of its primary, and so also tells of
+ * a stream that was cut, and of one that is not applied. It is asked before the
+ * lookup's state is fixed, so that the state is the younger of the two.
+ *
+ * Where nothing is changed the last commit grows old all the same. Then the
+ * primary is asked, and told to commit something: a transaction's number, which
+ * is given to one that may only read too.
+ */
+static int
+check_lag(struct postgres *db)
+{
+	int64_t lag;
+
+	if (db->db.mark) {
+		db->db.mark = false;
+		return (number(db, &db->mark, "SELECT txid_current()", &lag));
+	}
+	if (db->db.max_lag == 0 || !may_lag(db))
+		return (0);
+	if (number(db, &db->lag,
+		"SELECT CASE WHEN pg_is_in_recovery() THEN coalesce("
+		"greatest(extract(epoch FROM clock_timestamp() -"
+		" pg_last_xact_replay_timestamp()) * 1000, 0), -1)::bigint"
+		" ELSE 0 END",
+		&lag) != 0)
+		return (-1);
+	if (lag == -1)
+		return (pgconn_note(&db->conn, FAILURE_STALE,
+		    "a standby that does not know yet how far it is behind"));
+	if (lag > db->db.max_lag * 1000)
+		return (pgconn_note(&db->conn, FAILURE_STALE,
+		    "a standby that may be %lld s behind, more than max_lag",
+		    (long long)lag / 1000));
+	return (0);
+}
+
 /*
  * All lookups see the roster as it was at the first one, and to them a table
  * that was made anew since then is empty. So what keeps an upgrade out comes
@@ -448,7 +499,7 @@ begin_reading(struct postgres *db)
 	    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 	    "LOCK TABLE notify_milter IN ACCESS SHARE MODE";
 
-	if (look_whose(db) != 0)
+	if (look_whose(db) != 0 || check_lag(db) != 0)
 		return (-1);
 	return (db_exec(&db->db, db->content == DB_OURS ? locked : plain));
 }

@@ -171,6 +171,7 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 {
 	static const int flags[] = {
 	    [DB_LOOKUP] = SQLITE_OPEN_READONLY,
+	    [DB_PRIMARY] = SQLITE_OPEN_READONLY,
 	    [DB_READ] = SQLITE_OPEN_READONLY,
 	    [DB_WRITE] = SQLITE_OPEN_READWRITE,
 	    [DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,

@@ -17,6 +17,7 @@
 
 static void one_line(char *);
 static void ignore_notice(void *, const char *);
+static const char *wanted_server(enum db_mode);
 static void connect_to(struct pgconn *, const char *, enum db_mode);
 static int configure(struct pgconn *, enum db_mode);
 static enum failure_kind kind_of(const char *);
@@ -67,6 +68,24 @@ ignore_notice(void *ctx, const char *text)
 	(void)text;
 }
 
+/* Of several hosts. "primary" is not "read-write": who may only read asks the
+ * primary too. */
+static const char *
+wanted_server(enum db_mode mode)
+{
+	switch (mode) {
+	case DB_LOOKUP:
+		return ("any");
+	case DB_PRIMARY:
+	case DB_READ:
+		return ("primary");
+	case DB_WRITE:
+	case DB_CREATE:
+		break;
+	}
+	return ("read-write");
+}
+
 /*
  * The url overrides what stands before it, but not what stands behind. A peer
  * that is gone without a word is noticed on both sides, so that what it had
@@ -80,8 +99,8 @@ connect_to(struct pgconn *c, const char *url, enum db_mode mode)
 	    "keepalives_count", "tcp_user_timeout", "target_session_attrs",
 	    "dbname", "client_encoding", NULL};
 	const char *const values[] = {program_invocation_short_name,
-	    CONNECT_SECONDS, "5", "3", "3", "15000",
-	    mode >= DB_WRITE ? "read-write" : "any", url, "UTF8", NULL};
+	    CONNECT_SECONDS, "5", "3", "3", "15000", wanted_server(mode), url,
+	    "UTF8", NULL};
 
 	c->handle = libpq.PQconnectdbParams(names, values, 1);
 }
@@ -105,7 +124,7 @@ configure(struct pgconn *c, enum db_mode mode)
 	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
 	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;%s",
 	    /* Who waited for a lock is to be told of it. */
-	    c->wait, mode == DB_LOOKUP ? c->wait + 500 : 0,
+	    c->wait, mode <= DB_PRIMARY ? c->wait + 500 : 0,
 	    mode <= DB_READ ? "on" : "off",
 	    /* Also in the middle of a statement; older ones cannot. */
 	    libpq.PQserverVersion(c->handle) >= 140000
@@ -118,7 +137,7 @@ int
 pgconn_open(struct pgconn *c, const char *url, enum db_mode mode, int wait)
 {
 	c->wait = wait;
-	c->silence = mode == DB_LOOKUP ? wait + 1000 : SILENCE_MS;
+	c->silence = mode <= DB_PRIMARY ? wait + 1000 : SILENCE_MS;
 	connect_to(c, url, mode);
 	if (c->handle == NULL)
 		return (pgconn_note(c, FAILURE_MEMORY, "no memory"));

@@ -50,6 +50,12 @@ const struct setting settings_table[] = {
 	"the roster: the path of an SQLite database, or the postgresql:// URL "
 	"of a PostgreSQL one",
 	false},
+    {"database", "read_url", SETTING_DATABASE, AT(read_url), "", NULL,
+	"the postgresql:// URL of a standby that the milter asks; empty: url",
+	true},
+    {"database", "max_lag", SETTING_SECONDS, AT(max_lag), "10s", NULL,
+	"how far a standby may be behind; beyond that the primary is asked",
+	false},
     {"milter", "socket", SETTING_SOCKET, AT(socket),
 	"unix:/var/spool/postfix/notify-milter/notify-milter.sock", NULL,
 	"where the MTA reaches the milter: unix:PATH, inet:PORT@HOST or "
@@ -129,6 +135,7 @@ static int bad_value(
 static const char *store_value(
     struct reading *, const struct setting *, const char *, unsigned);
 static const char *store_text(void *, const char *);
+static const char *store_database(const struct setting *, void *, const char *);
 static const char *store_domain(struct reading *, void *, const char *);
 static const char *store_address(struct reading *, void *, const char *);
 static const char *store_choice(const struct setting *, void *, const char *);
@@ -324,8 +331,7 @@ store_value(struct reading *r, const struct setting *d, const char *value,
 			return ("a path that begins with /");
 		return (store_text(field, value));
 	case SETTING_DATABASE:
-		why = db_expected(value);
-		return (why != NULL ? why : store_text(field, value));
+		return (store_database(d, field, value));
 	case SETTING_SOCKET:
 		why = socket_fault(value);
 		return (why != NULL ? why : store_text(field, value));
@@ -361,6 +367,18 @@ store_text(void *field, const char *value)
 	free(*text);
 	*text = strdup(value);
 	return (*text == NULL ? "memory to be there" : NULL);
+}
+
+static const char *
+store_database(const struct setting *d, void *field, const char *value)
+{
+	const char *why = NULL;
+
+	if (*value != '\0' && d->optional && !db_url_remote(value))
+		return ("postgresql://..., or nothing");
+	if (*value != '\0')
+		why = db_expected(value);
+	return (why != NULL ? why : store_text(field, value));
 }
 
 static const char *
@@ -539,6 +557,12 @@ settings_read(const char *file, struct failure *failure)
 		goto out;
 	}
 	rc = read_stream(&r);
+	if (rc == 0 && *r.settings->read_url != '\0' &&
+	    !db_url_remote(r.settings->url))
+		rc = failure_set(failure, FAILURE_SETTINGS,
+		    "%s: read_url names a standby, and url a file; expected "
+		    "url to name the standby's primary",
+		    file);
 	r.settings->database = db_url_shown(r.settings->url);
 	if (rc == 0 && r.settings->database == NULL)
 		rc = failure_set(failure, FAILURE_MEMORY, "no memory");

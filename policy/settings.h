@@ -33,6 +33,8 @@ struct settings {
 	/* [database] */
 	char *url;
 	char *database; /* the same as it may be shown: without a password */
+	char *read_url;
+	long max_lag; /* seconds */
 	/* [milter] */
 	char *socket;
 	char *user;

@@ -102,6 +102,7 @@ store_open(
 		store_close(s);
 		return (NULL);
 	}
+	s->mode = mode;
 	s->schema = STORE_SCHEMA;
 	s->steps = sql_upgrades;
 	s->db = db_open(url, mode, wait, failure);
@@ -130,6 +131,24 @@ store_current(const struct store *s)
 	return (db_current(s->db));
 }
 
+enum db_mode
+store_mode(const struct store *s)
+{
+	return (s->mode);
+}
+
+void
+store_bound_lag(struct store *s, long seconds)
+{
+	db_bound_lag(s->db, seconds);
+}
+
+void
+store_mark(struct store *s)
+{
+	db_mark(s->db);
+}
+
 int
 store_claim(struct store *s)
 {
@@ -143,6 +162,12 @@ const struct failure *
 store_failure(const struct store *s)
 {
 	return (&s->failure);
+}
+
+void
+store_forgive(struct store *s)
+{
+	failure_clear(&s->failure);
 }
 
 int

@@ -25,6 +25,7 @@ struct store_unwritten {
 
 struct store {
 	struct db *db;
+	enum db_mode mode;
 	struct failure failure;
 	struct db_stmt **stmts;
 	/* The version that is read, and the steps that lead to it: that from

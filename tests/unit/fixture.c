@@ -81,6 +81,17 @@ remove_place(struct fixture *f)
 	rmdir(f->folder);
 }
 
+struct pool *
+fixture_pool(const char *url, int wait)
+{
+	const struct pool_options options = {.url = url, .wait = wait};
+	struct pool *pool;
+
+	pool = pool_new(&options);
+	ck_assert_ptr_nonnull(pool);
+	return (pool);
+}
+
 void
 fixture_begin(struct fixture *f)
 {

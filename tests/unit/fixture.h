@@ -10,6 +10,7 @@
 #include "arena.h"
 #include "failure.h"
 #include "membership.h"
+#include "pool.h"
 #include "roster.h"
 #include "settings.h"
 #include "store.h"
@@ -35,6 +36,9 @@ void fixture_sql(struct fixture *, const char *);
  * at acme.example and beta.example. */
 void fixture_open(struct fixture *);
 void fixture_close(struct fixture *);
+
+/* fixture_pool(url, wait): one over ${url} alone. */
+struct pool *fixture_pool(const char *url, int wait);
 
 /* fixture_begin, fixture_commit: a transaction that writes. */
 void fixture_begin(struct fixture *);

@@ -23,7 +23,7 @@ static void
 setup(void)
 {
 	fixture_open(&f);
-	pool = pool_new(f.url, 100);
+	pool = fixture_pool(f.url, 100);
 }
 
 static void
@@ -176,7 +176,7 @@ START_TEST(a_lookup_that_fails_is_a_temporary_failure_with_its_reason)
 {
 	struct rule r = {B, "acme", {ANN}, 0, 0, 0, 0, 0, 0};
 	struct decision d;
-	struct pool *gone = pool_new("/tmp/nm-unit-nowhere.db", 50);
+	struct pool *gone = fixture_pool("/tmp/nm-unit-nowhere.db", 50);
 
 	pool_free(pool);
 	pool = gone;

@@ -468,25 +468,25 @@ END_TEST
 START_TEST(a_pool_replaces_connections_that_the_server_has_ended)
 {
 	struct failure failure = FAILURE_INIT;
-	struct pool *pool = pool_new(named_url(), 1000);
+	struct pool *pool = fixture_pool(named_url(), 1000);
 	struct store *s[3];
 	int i, rows = 0;
 
 	for (i = 0; i < 3; i++) {
-		s[i] = pool_take(pool, &failure);
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
 		ck_assert_msg(s[i] != NULL, "%s", failure_text(&failure));
 	}
 	/* One is in the middle of something. */
 	ck_assert_int_eq(store_begin(s[2], DB_READ), 0);
-	pool_put(pool, s[0]);
-	pool_put(pool, s[1]);
+	pool_put(pool, POOL_ASKED, s[0]);
+	pool_put(pool, POOL_ASKED, s[1]);
 	terminate();
 	ck_assert_int_eq(entitled(s[2], 1, &rows), -1);
 	ck_assert_int_eq(rows, 0);
 	store_end(s[2]);
-	pool_put(pool, s[2]);
+	pool_put(pool, POOL_ASKED, s[2]);
 	for (i = 0; i < 3; i++) {
-		s[i] = pool_take(pool, &failure);
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
 		ck_assert_msg(s[i] != NULL, "%s", failure_text(&failure));
 		ck_assert_int_eq(store_begin(s[i], DB_READ), 0);
 		ck_assert_int_eq(entitled(s[i], 1, &rows), 0);
@@ -494,7 +494,7 @@ START_TEST(a_pool_replaces_connections_that_the_server_has_ended)
 	}
 	ck_assert_int_eq(rows, 9);
 	for (i = 0; i < 3; i++)
-		pool_put(pool, s[i]);
+		pool_put(pool, POOL_ASKED, s[i]);
 	pool_free(pool);
 }
 END_TEST
@@ -504,8 +504,8 @@ START_TEST(a_server_that_is_not_there_is_a_failure_that_shows_no_password)
 	struct failure failure = FAILURE_INIT;
 	struct pool *pool;
 
-	pool = pool_new("postgresql://me:secret@/r?host=/nowhere", 100);
-	ck_assert_ptr_null(pool_take(pool, &failure));
+	pool = fixture_pool("postgresql://me:secret@/r?host=/nowhere", 100);
+	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
 	ck_assert_int_eq(failure.kind, FAILURE_IO);
 	ck_assert_ptr_nonnull(strstr(failure_text(&failure), "/nowhere"));
 	ck_assert_ptr_null(strstr(failure_text(&failure), "secret"));

@@ -283,21 +283,21 @@ END_TEST
 START_TEST(a_pool_notices_that_its_database_was_replaced_or_removed)
 {
 	struct failure failure = FAILURE_INIT;
-	struct pool *pool = pool_new(f.url, 50);
+	struct pool *pool = fixture_pool(f.url, 50);
 	struct store *s;
 	char aside[128];
 
-	s = pool_take(pool, &failure);
+	s = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s);
-	pool_put(pool, s);
+	pool_put(pool, POOL_ASKED, s);
 	snprintf(aside, sizeof(aside), "%s/aside", f.folder);
 	ck_assert_int_eq(rename(f.url, aside), 0);
-	ck_assert_ptr_null(pool_take(pool, &failure));
+	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
 	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
 	ck_assert_int_eq(rename(aside, f.url), 0);
-	s = pool_take(pool, &failure);
+	s = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s);
-	pool_put(pool, s);
+	pool_put(pool, POOL_ASKED, s);
 	pool_free(pool);
 	failure_clear(&failure);
 }
@@ -306,21 +306,21 @@ END_TEST
 START_TEST(a_pool_has_a_limit_and_says_so)
 {
 	struct failure failure = FAILURE_INIT;
-	struct pool *pool = pool_new(f.url, 20);
+	struct pool *pool = fixture_pool(f.url, 20);
 	struct store *s[POOL_MAX];
 	int i;
 
 	for (i = 0; i < POOL_MAX; i++) {
-		s[i] = pool_take(pool, &failure);
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
 		ck_assert_ptr_nonnull(s[i]);
 	}
-	ck_assert_ptr_null(pool_take(pool, &failure));
+	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
 	ck_assert_int_eq(failure.kind, FAILURE_BUSY);
-	pool_put(pool, s[0]);
-	s[0] = pool_take(pool, &failure);
+	pool_put(pool, POOL_ASKED, s[0]);
+	s[0] = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s[0]);
 	for (i = 0; i < POOL_MAX; i++)
-		pool_put(pool, s[i]);
+		pool_put(pool, POOL_ASKED, s[i]);
 	pool_free(pool);
 	failure_clear(&failure);
 }

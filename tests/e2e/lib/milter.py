@@ -11,7 +11,7 @@ BUILD = os.path.abspath(os.environ.get("NM_BUILD")
                         or os.path.join(HERE, "..", "..", "..", "build"))
 
 SECTIONS = {
-    "database": ("url",),
+    "database": ("url", "read_url", "max_lag"),
     "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
                "account_domain", "expand", "unknown_recipients", "bad_tag",
                "monitor", "stats_file"),

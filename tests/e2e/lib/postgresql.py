@@ -1,6 +1,7 @@
 """postgresql - a private PostgreSQL server.
 
     with Server() as server: ...    server.url() is a database of it
+    Server(primary=server)          a standby of it, by streaming replication
 
 Debian's package, of which no cluster is used: everything lies in one temporary
 folder, the server listens on a UNIX socket there, belongs to an unprivileged
@@ -17,6 +18,8 @@ import signal
 import subprocess
 import tempfile
 import time
+
+import pq
 
 USER = "nobody"     # the server refuses to be root's
 OWNER = "roster"    # the role that owns everything
@@ -59,8 +62,8 @@ def open_to_all(path):
 
 
 class Server:
-    def __init__(self, settings=""):
-        self.settings = settings
+    def __init__(self, settings="", primary=None):
+        self.settings, self.primary = settings, primary
         self.folder = self.process = self.programs = None
 
     def __enter__(self):
@@ -78,9 +81,14 @@ class Server:
         os.chmod(self.folder, 0o755)    # for clients
         self._give(self.folder)
         self._find(*found)
-        self.run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust", "-N",
-                 "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu",
-                 "--icu-locale=en-US")
+        if self.primary is None:
+            self.run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust",
+                     "-N", "-E", "UTF8", "--locale=C.UTF-8",
+                     "--locale-provider=icu", "--icu-locale=en-US")
+        else:
+            self.run("pg_basebackup", "-h", self.primary.folder, "-U", OWNER,
+                     "-D", self.data, "-R", "-X", "stream", "-c", "fast",
+                     "--no-sync")
         with open(os.path.join(self.data, "postgresql.conf"), "a") as out:
             out.write(SETTINGS.format(folder=self.folder) + self.settings)
         self.launch()
@@ -203,6 +211,14 @@ class Server:
                 if int(fields[1]) == parent:
                     found.append(int(path.split("/")[2]))
         return found
+
+    def sql(self, text, *values):
+        with pq.Connection(self.url()) as connection:
+            return connection.run(text, *values)
+
+    def promote(self):
+        """A standby becomes a primary."""
+        self.run("pg_ctl", "promote", "-w", "-D", self.data)
 
     def stop(self):
         """End it and remove the folder; harmless when done twice."""
