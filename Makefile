@@ -14,6 +14,7 @@
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        what that has installed, but for the settings
 #   make deb              a Debian package, in build/
+#   make POSTGRESQL=no    without PostgreSQL, though libpq is there
 #   make deps             install the packages that the build needs (Debian)
 
 PREFIX = /usr/local
@@ -57,11 +58,15 @@ HARDEN =
 LDFLAGS =
 endif
 
-POLICY = account address arena category counters db_sqlite decide encoded \
-	evaluate facts failure import import_account keyset link membership \
-	message netlist notice pool role roster settings sorter sql store \
-	store_change store_health store_link store_lookup store_upgrade tag \
-	tempfile text
+# libpq is loaded when it is needed: it is no library of the programs.
+POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
+DRIVERS_yes = db_postgres libpq pgconn
+DRIVERS_no = db_nopostgres
+POLICY = account address arena category counters db db_postgres_sql \
+	db_sqlite db_url $(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts \
+	failure import import_account keyset link membership message netlist \
+	notice pool role roster settings sorter sql store store_change \
+	store_health store_link store_lookup store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \
@@ -121,9 +126,18 @@ $(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
 $(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
-$(BUILD)/libpolicy.a: $(policy_o)
+# The other choice makes it anew.
+$(BUILD)/postgresql-$(POSTGRESQL):
+	@mkdir -p $(@D)
+	rm -f $(BUILD)/postgresql-*
+	touch $@
+
+$(BUILD)/libpolicy.a: $(policy_o) $(BUILD)/postgresql-$(POSTGRESQL)
 	rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) rcs $@ $(policy_o)
+
+$(DRIVERS_yes:%=$(BUILD)/policy/%.o): \
+	INCLUDES += $(shell $(PKG_CONFIG) --cflags libpq)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -267,6 +281,10 @@ UNWATCHED = bash-completes% clock-that-jumps% documents-agree% explain-says% \
 E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 
+# On PostgreSQL, in each check: who gets it, and who must not.
+SHARED = a-locked-database-defers.t a-roster-moves-between-databases.t \
+	recipients-follow-the-roster.t telegram-one-bot-polls.t
+
 check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
@@ -280,7 +298,18 @@ check:
 		tests/soak/roster-of-millions.t tests/valgrind/run \
 		tests/model/run build/unit build/san/unit build/faults \
 		build/san/faults $(E2E) \
-		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED)
+		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED) \
+		NM_DATABASE=postgresql build/san/unit \
+		$(SHARED:%=tests/e2e/%)
+
+# The rest on PostgreSQL too, but for what is about other programs than ours.
+NO_ROSTER = documents-agree% the-package%
+check-postgresql:
+	@tests/packages check
+	@$(MAKE) -s -j2 all build/unit build/model $(PRELOADED)
+	@tests/run -j 3 NM_DATABASE=postgresql build/unit tests/model/run \
+		tests/soak/conservation.t \
+		$(filter-out $(NO_ROSTER:%=tests/e2e/%), $(E2E))
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
@@ -332,8 +361,8 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all bench bench-quick check clean deb demo deps fuzz fuzz_programs \
-	install model soak uninstall valgrind
+.PHONY: all bench bench-quick check check-postgresql clean deb demo deps fuzz \
+	fuzz_programs install model soak uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

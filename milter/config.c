@@ -5,12 +5,10 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "evaluate.h"
 #include "failure.h"
 #include "pool.h"
 #include "settings.h"
-
-/* A lock that somebody holds on the database is waited for this long. */
-#define WAIT_MS 3000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct config *current;
@@ -31,7 +29,7 @@ config_load(const char *file, struct failure *failure)
 		release(config);
 		return (-1);
 	}
-	config->pool = pool_new(config->settings->url, WAIT_MS);
+	config->pool = evaluate_pool(config->settings);
 	if (config->pool == NULL) {
 		release(config);
 		return (failure_set(failure, FAILURE_MEMORY, "no memory"));

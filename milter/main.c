@@ -306,7 +306,7 @@ leave(const sigset_t *set)
 static void
 say_ready(const struct settings *s)
 {
-	log_info("ready on %s, database %s%s", s->socket, s->url,
+	log_info("ready on %s, database %s%s", s->socket, s->database,
 	    s->monitor ? ", monitor = yes: nothing will be changed" : "");
 }
 

@@ -70,6 +70,10 @@ report(const char *queue_id, const struct message *message,
 
 	if (decision->verdict == VERDICT_UNTOUCHED)
 		return;
+	if (decision->detour != NULL)
+		log_message(LOG_LEVEL_WARNING,
+		    "%s: %s; the primary was asked instead", queue_id,
+		    shown(a, decision->detour));
 	if (decision->dropped > 0)
 		report_dropped(queue_id, message, decision, a);
 	reason = "";

@@ -1,8 +1,8 @@
 /*
  * db - a database: open, prepare, bind, step, transactions, errors
  *
- * The least that store.c needs of one, so that SQL stands in store.c alone and
- * what is peculiar to SQLite in db_sqlite.c alone.
+ * The least that store.c needs of one, so that SQL stands in sql.c alone and
+ * what is peculiar to one kind of database in its driver alone (db_driver.h).
  *
  * Whatever is not "a row" or "no more rows" is an error: a database that is
  * locked, gone, damaged or not ours never reads as one without rows.
@@ -23,11 +23,23 @@ struct db;
 struct db_stmt;
 struct failure;
 
+/* Where they do not say the same thing in the same words. */
+enum db_dialect { DB_SQLITE, DB_POSTGRESQL, DB_DIALECTS };
+
 enum db_mode {
-	DB_READ,   /* lookups only; the database must be there */
-	DB_WRITE,  /* changes too; the database must be there */
-	DB_CREATE, /* changes too; made if it is not there */
+	DB_LOOKUP,  /* lookups that are answered at once, or fail; also by a
+		       standby */
+	DB_PRIMARY, /* the same, but not by a standby */
+	DB_READ,    /* lookups only; the database must be there */
+	DB_WRITE,   /* changes too; the database must be there */
+	DB_CREATE,  /* changes too; made if it is not there */
 };
+
+/*
+ * db_expected(url): NULL if a database may be at ${url}, else what is expected
+ * instead (constant text): a path for SQLite, postgresql://... for PostgreSQL.
+ */
+const char *db_expected(const char *url) WARN_UNUSED;
 
 /*
  * db_open(url, mode, wait, failure):
@@ -42,9 +54,21 @@ void db_close(struct db *);
 
 /*
  * db_current(db): is what was opened still what the url names? False when the
- * file was removed or replaced: then open anew.
+ * file was removed or replaced, or the server has gone: then open anew.
  */
 bool db_current(const struct db *) WARN_UNUSED;
+
+/*
+ * db_bound_lag(db, seconds):
+ * From now on db_begin() in DB_READ fails with FAILURE_STALE if what answers is
+ * a standby that is further behind, or may be. 0, as at first: no bound.
+ *
+ * db_mark(db): the next db_begin() in DB_READ, by a primary, also leaves a mark
+ * that tells its standbys the time: without changes they cannot tell how far
+ * behind they are.
+ */
+void db_bound_lag(struct db *, long seconds);
+void db_mark(struct db *);
 
 /* db_exec(db, sql): run statements that return no rows. 0 or -1. */
 int db_exec(struct db *, const char *sql) WARN_UNUSED;
@@ -93,13 +117,30 @@ int db_share(struct db *) WARN_UNUSED;
 /*
  * db_references(db, watched): may rows refer to what is not there, and are
  * those removed that refer to what is removed? Outside transactions; 0 or -1.
+ * PostgreSQL goes on watching.
  * db_check_references(db, failure): 0, or -1 and ${failure}: one does.
  */
 int db_references(struct db *, bool watched) WARN_UNUSED;
 int db_check_references(struct db *, struct failure *) WARN_UNUSED;
 
+/*
+ * db_claim(db): 1 if this is the only one that has claimed the database, from
+ * now on until it is closed or lost; 0 if another has; -1.
+ */
+int db_claim(struct db *) WARN_UNUSED;
+
 /* db_bulk(db): very many changes are to come; memory may be used for them. */
 int db_bulk(struct db *) WARN_UNUSED;
+
+/*
+ * db_schema(db, content, version): whose tables are in it, and if they are
+ * ours, of which version? 0 or -1. db_set_schema(db, version): they are ours,
+ * of ${version}; in the transaction that makes or changes them, and before it
+ * does: from here on nobody looks who could see half of it. 0 or -1.
+ */
+enum db_content { DB_EMPTY, DB_OURS, DB_FOREIGN };
+int db_schema(struct db *, enum db_content *, int64_t *version) WARN_UNUSED;
+int db_set_schema(struct db *, int64_t version) WARN_UNUSED;
 
 /* db_changes(db): rows that the last statement inserted, changed or deleted. */
 int64_t db_changes(const struct db *);
@@ -107,7 +148,10 @@ int64_t db_changes(const struct db *);
 /* db_failure(db, failure): note what the last error was; returns -1. */
 int db_failure(const struct db *, struct failure *);
 
-/* db_name(db): what people know it by. */
+/* db_dialect(db): which SQL it speaks. */
+enum db_dialect db_dialect(const struct db *);
+
+/* db_name(db): what people know it by; without a password. */
 const char *db_name(const struct db *);
 
 /*

@@ -6,6 +6,7 @@
  * error are copied at once, before another call can change them.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +17,24 @@
 
 #include <sqlite3.h>
 
-#include "db.h"
+#include "db_driver.h"
 #include "failure.h"
 
+#define APPLICATION_ID 1313690196 /* "NMRT" */
 #define RETURNING_ID " RETURNING id"
+/* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
+#define CLAIMED_OCTET INT64_C(0x7fff000000000000)
 
-struct db {
+struct sqlite {
+	struct db db;
 	sqlite3 *handle;
 	char *path;
 	dev_t dev; /* of the file that was opened */
 	ino_t ino;
-	struct db_stmt *stmts;
+	struct stmt *stmts;
+	struct db_stmt *version, *application, *tables;
 	struct db_stmt *begin, *end; /* of a transaction that reads */
+	int claim; /* the file again, for its lock; -1: not yet */
 	bool creating;
 	bool doubt;	/* whether the last change was made cannot be told */
 	int code;	/* extended result code of the last error */
@@ -35,9 +42,10 @@ struct db {
 	char message[256];
 };
 
-struct db_stmt {
-	struct db_stmt *next;
-	struct db *db;
+struct stmt {
+	struct db_stmt stmt;
+	struct stmt *next;
+	struct sqlite *db;
 	sqlite3_stmt *handle;
 	int bind_code; /* of the first binding that failed */
 	bool gives_id; /* its text ends with RETURNING */
@@ -46,21 +54,48 @@ struct db_stmt {
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
-static int note(struct db *, int);
-static int identify(struct db *);
+static int note(struct sqlite *, int);
+static int identify(struct sqlite *);
+static int number(struct sqlite *, struct db_stmt **, const char *, int64_t *);
+static bool is_current(const struct db *);
 static void start(void);
-static int configure(struct db *, enum db_mode, int);
-static int opened(struct db *, enum db_mode, int);
-static int withdraw(struct db *);
-static int run(struct db *, struct db_stmt **, const char *);
-static int directory_errno(const struct db *);
-static int cannot_open(const struct db *, struct failure *);
+static int configure(struct sqlite *, enum db_mode, int);
+static int opened(struct sqlite *, enum db_mode, int);
+static const char *expected(const char *);
+static struct db *open_db(const char *, enum db_mode, int, struct failure *);
+static void close_db(struct db *);
+static int exec_sql(struct db *, const char *);
 static int without_returning(const char *);
+static struct db_stmt *prepare(struct db *, const char *);
+static void bind_int(struct db_stmt *, int, int64_t);
+static void bind_text(struct db_stmt *, int, const char *);
+static int step(struct db_stmt *);
+static int64_t column_int(struct db_stmt *, int);
+static const char *column_text(struct db_stmt *, int);
+static void reset(struct db_stmt *);
+static int run(struct db *, struct db_stmt **, const char *);
+static int begin(struct db *, enum db_mode);
+static int withdraw(struct sqlite *);
+static int commit(struct db *);
+static int rollback(struct db *);
+static int share(struct db *);
+static int references(struct db *, bool);
+static int claim(struct db *);
+static int bulk(struct db *);
+static int schema(struct db *, enum db_content *, int64_t *);
+static int set_schema(struct db *, int64_t);
+static int64_t changes(const struct db *);
+static int fill_failure(const struct db *, struct failure *);
+static int directory_errno(const struct sqlite *);
+static int cannot_open(const struct sqlite *, struct failure *);
+static const char *name_of(const struct db *);
 static int time_is_over(void *);
-static int check_pages(struct db *, struct failure *);
+static int check_pages(struct sqlite *, struct failure *);
+static int check_references(struct db *, struct failure *);
+static int check(struct db *, int, struct failure *);
 
 static int
-note(struct db *db, int code)
+note(struct sqlite *db, int code)
 {
 	db->code = code;
 	db->doubt = false;
@@ -75,7 +110,7 @@ note(struct db *db, int code)
 
 /* Remember which file the path names now. */
 static int
-identify(struct db *db)
+identify(struct sqlite *db)
 {
 	struct stat st;
 
@@ -86,9 +121,26 @@ identify(struct db *db)
 	return (0);
 }
 
-bool
-db_current(const struct db *db)
+/* The number that a query without parameters gives; prepared once. */
+static int
+number(struct sqlite *db, struct db_stmt **stmt, const char *sql, int64_t *n)
 {
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(&db->db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	*n = rc == 1 ? db_int(*stmt, 0) : 0;
+	db_reset(*stmt);
+	return (rc == -1 ? -1 : 0);
+}
+
+static bool
+is_current(const struct db *base)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
 	struct stat st;
 
 	return (stat(db->path, &st) == 0 && st.st_dev == db->dev &&
@@ -96,7 +148,7 @@ db_current(const struct db *db)
 }
 
 static int
-configure(struct db *db, enum db_mode mode, int wait)
+configure(struct sqlite *db, enum db_mode mode, int wait)
 {
 	int rc;
 
@@ -104,20 +156,22 @@ configure(struct db *db, enum db_mode mode, int wait)
 	if (rc != SQLITE_OK)
 		return (note(db, rc));
 	/* Trust nothing that the file says of itself. */
-	if (db_exec(db,
+	if (db_exec(&db->db,
 		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 		"PRAGMA cache_size=-1024; PRAGMA foreign_keys=ON") != 0)
 		return (-1);
-	if (mode == DB_READ)
-		return (db_exec(db, "PRAGMA query_only=ON"));
+	if (mode <= DB_READ)
+		return (db_exec(&db->db, "PRAGMA query_only=ON"));
 	/* A change that was reported as made is on the disk. */
-	return (db_exec(db, "PRAGMA synchronous=FULL"));
+	return (db_exec(&db->db, "PRAGMA synchronous=FULL"));
 }
 
 static int
-opened(struct db *db, enum db_mode mode, int wait)
+opened(struct sqlite *db, enum db_mode mode, int wait)
 {
 	static const int flags[] = {
+	    [DB_LOOKUP] = SQLITE_OPEN_READONLY,
+	    [DB_PRIMARY] = SQLITE_OPEN_READONLY,
 	    [DB_READ] = SQLITE_OPEN_READONLY,
 	    [DB_WRITE] = SQLITE_OPEN_READWRITE,
 	    [DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
@@ -136,7 +190,7 @@ opened(struct db *db, enum db_mode mode, int wait)
 	/* In the other modes: the same file from before to after? */
 	if (mode == DB_CREATE)
 		return (identify(db));
-	return (db_current(db) ? 0 : note(db, SQLITE_CANTOPEN));
+	return (db_current(&db->db) ? 0 : note(db, SQLITE_CANTOPEN));
 }
 
 /* Nobody asks how much memory SQLite has in use; to know it, all threads would
@@ -147,10 +201,17 @@ start(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-struct db *
-db_open(const char *url, enum db_mode mode, int wait, struct failure *failure)
+static const char *
+expected(const char *url)
 {
-	struct db *db;
+	(void)url;
+	return (NULL);
+}
+
+static struct db *
+open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
+{
+	struct sqlite *db;
 
 	pthread_once(&started, start);
 	db = calloc(1, sizeof(*db));
@@ -159,34 +220,38 @@ db_open(const char *url, enum db_mode mode, int wait, struct failure *failure)
 		free(db);
 		return (NULL);
 	}
+	db->db.driver = &db_sqlite;
+	db->claim = -1;
 	if (opened(db, mode, wait) != 0) {
-		db_failure(db, failure);
-		db_close(db);
+		db_failure(&db->db, failure);
+		db_close(&db->db);
 		return (NULL);
 	}
-	return (db);
+	return (&db->db);
 }
 
-void
-db_close(struct db *db)
+static void
+close_db(struct db *base)
 {
-	struct db_stmt *stmt, *next;
+	struct sqlite *db = (struct sqlite *)base;
+	struct stmt *stmt, *next;
 
-	if (db == NULL)
-		return;
 	for (stmt = db->stmts; stmt != NULL; stmt = next) {
 		next = stmt->next;
 		sqlite3_finalize(stmt->handle);
 		free(stmt);
 	}
 	sqlite3_close(db->handle);
+	if (db->claim != -1)
+		close(db->claim);
 	free(db->path);
 	free(db);
 }
 
-int
-db_exec(struct db *db, const char *sql)
+static int
+exec_sql(struct db *base, const char *sql)
 {
+	struct sqlite *db = (struct sqlite *)base;
 	int rc;
 
 	rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
@@ -206,10 +271,11 @@ without_returning(const char *sql)
 	return ((int)len);
 }
 
-struct db_stmt *
-db_prepare(struct db *db, const char *sql)
+static struct db_stmt *
+prepare(struct db *base, const char *sql)
 {
-	struct db_stmt *stmt;
+	struct sqlite *db = (struct sqlite *)base;
+	struct stmt *stmt;
 	int len, rc;
 
 	stmt = calloc(1, sizeof(*stmt));
@@ -226,15 +292,17 @@ db_prepare(struct db *db, const char *sql)
 		free(stmt);
 		return (NULL);
 	}
+	stmt->stmt.driver = &db_sqlite;
 	stmt->db = db;
 	stmt->next = db->stmts;
 	db->stmts = stmt;
-	return (stmt);
+	return (&stmt->stmt);
 }
 
-void
-db_bind_int(struct db_stmt *stmt, int i, int64_t value)
+static void
+bind_int(struct db_stmt *base, int i, int64_t value)
 {
+	struct stmt *stmt = (struct stmt *)base;
 	int rc;
 
 	rc = sqlite3_bind_int64(stmt->handle, i, value);
@@ -242,9 +310,10 @@ db_bind_int(struct db_stmt *stmt, int i, int64_t value)
 		stmt->bind_code = rc;
 }
 
-void
-db_bind_text(struct db_stmt *stmt, int i, const char *value)
+static void
+bind_text(struct db_stmt *base, int i, const char *value)
 {
+	struct stmt *stmt = (struct stmt *)base;
 	int rc;
 
 	rc = sqlite3_bind_text(stmt->handle, i, value, -1, SQLITE_STATIC);
@@ -252,9 +321,10 @@ db_bind_text(struct db_stmt *stmt, int i, const char *value)
 		stmt->bind_code = rc;
 }
 
-int
-db_step(struct db_stmt *stmt)
+static int
+step(struct db_stmt *base)
 {
+	struct stmt *stmt = (struct stmt *)base;
 	int rc;
 
 	if (stmt->bind_code != SQLITE_OK)
@@ -270,17 +340,20 @@ db_step(struct db_stmt *stmt)
 	return (note(stmt->db, rc));
 }
 
-int64_t
-db_int(struct db_stmt *stmt, int column)
+static int64_t
+column_int(struct db_stmt *base, int column)
 {
+	struct stmt *stmt = (struct stmt *)base;
+
 	if (stmt->gave_id)
 		return (sqlite3_last_insert_rowid(stmt->db->handle));
 	return (sqlite3_column_int64(stmt->handle, column));
 }
 
-const char *
-db_text(struct db_stmt *stmt, int column)
+static const char *
+column_text(struct db_stmt *base, int column)
 {
+	struct stmt *stmt = (struct stmt *)base;
 	const unsigned char *text;
 
 	text = sqlite3_column_text(stmt->handle, column);
@@ -292,9 +365,11 @@ db_text(struct db_stmt *stmt, int column)
 	return ("");
 }
 
-void
-db_reset(struct db_stmt *stmt)
+static void
+reset(struct db_stmt *base)
 {
+	struct stmt *stmt = (struct stmt *)base;
+
 	/* sqlite3_reset() says again what sqlite3_step() has said. */
 	sqlite3_reset(stmt->handle);
 	sqlite3_clear_bindings(stmt->handle);
@@ -317,12 +392,14 @@ run(struct db *db, struct db_stmt **stmt, const char *sql)
 	return (rc);
 }
 
-int
-db_begin(struct db *db, enum db_mode mode)
+static int
+begin(struct db *base, enum db_mode mode)
 {
-	if (mode == DB_READ)
-		return (run(db, &db->begin, "BEGIN"));
-	return (db_exec(db, "BEGIN IMMEDIATE"));
+	struct sqlite *db = (struct sqlite *)base;
+
+	if (mode <= DB_READ)
+		return (run(base, &db->begin, "BEGIN"));
+	return (db_exec(base, "BEGIN IMMEDIATE"));
 }
 
 /*
@@ -331,7 +408,7 @@ db_begin(struct db *db, enum db_mode mode)
  * write something that changes nothing in its place.
  */
 static int
-withdraw(struct db *db)
+withdraw(struct sqlite *db)
 {
 	sqlite3_stmt *stmt;
 	char again[48];
@@ -356,54 +433,119 @@ withdraw(struct db *db)
 	return (rc == SQLITE_OK ? 0 : -1);
 }
 
-int
-db_commit(struct db *db)
+static int
+commit(struct db *base)
 {
-	if (db_exec(db, "COMMIT") == 0)
+	struct sqlite *db = (struct sqlite *)base;
+
+	if (db_exec(base, "COMMIT") == 0)
 		return (0);
 	if (db->code == SQLITE_IOERR_FSYNC)
 		db->doubt = withdraw(db) != 0;
 	return (-1);
 }
 
-int
-db_rollback(struct db *db)
+static int
+rollback(struct db *base)
 {
+	struct sqlite *db = (struct sqlite *)base;
+
 	/* Some errors have ended the transaction already. */
 	if (sqlite3_get_autocommit(db->handle))
 		return (0);
-	return (run(db, &db->end, "ROLLBACK"));
+	return (run(base, &db->end, "ROLLBACK"));
 }
 
-int
-db_share(struct db *db)
+static int
+share(struct db *base)
 {
-	return (db_exec(db, "PRAGMA journal_mode=WAL"));
+	struct sqlite *db = (struct sqlite *)base;
+
+	return (db_exec(&db->db, "PRAGMA journal_mode=WAL"));
 }
 
-int
-db_references(struct db *db, bool watched)
+static int
+references(struct db *base, bool watched)
 {
-	return (db_exec(db,
+	return (db_exec(base,
 	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
 }
 
-int
-db_bulk(struct db *db)
+/*
+ * A lock on an octet that SQLite does not lock. Whoever closes a file loses
+ * the locks that SQLite has on it, so it stays open until SQLite has closed it.
+ */
+static int
+claim(struct db *base)
 {
-	/* Addresses come in any order, and so do the pages of their index. */
-	return (db_exec(db, "PRAGMA cache_size=-131072"));
+	struct sqlite *db = (struct sqlite *)base;
+	struct flock lock = {.l_type = F_WRLCK,
+	    .l_whence = SEEK_SET,
+	    .l_start = CLAIMED_OCTET,
+	    .l_len = 1};
+
+	if (db->claim == -1)
+		db->claim = open(db->path, O_RDWR | O_CLOEXEC);
+	if (db->claim == -1)
+		return (note(db, SQLITE_CANTOPEN));
+	if (fcntl(db->claim, F_OFD_SETLK, &lock) == 0)
+		return (1);
+	return (errno == EAGAIN || errno == EACCES
+		? 0
+		: note(db, SQLITE_IOERR_LOCK));
 }
 
-int64_t
-db_changes(const struct db *db)
+static int
+bulk(struct db *base)
 {
+	/* Addresses come in any order, and so do the pages of their index. */
+	return (db_exec(base, "PRAGMA cache_size=-131072"));
+}
+
+/* A file of another program has a number of its own, or tables. */
+static int
+schema(struct db *base, enum db_content *content, int64_t *version)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	int64_t application, tables = 0;
+
+	if (number(db, &db->version, "PRAGMA user_version", version) != 0 ||
+	    number(db, &db->application, "PRAGMA application_id",
+		&application) != 0)
+		return (-1);
+	*content = DB_OURS;
+	if (application == APPLICATION_ID)
+		return (0);
+	if (number(db, &db->tables, "SELECT count(*) FROM sqlite_schema",
+		&tables) != 0)
+		return (-1);
+	*content = tables > 0 || *version != 0 ? DB_FOREIGN : DB_EMPTY;
+	return (0);
+}
+
+static int
+set_schema(struct db *base, int64_t version)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+	    APPLICATION_ID, (long long)version);
+	return (db_exec(base, sql));
+}
+
+static int64_t
+changes(const struct db *base)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
+
 	return (sqlite3_changes64(db->handle));
 }
 
-int
-db_failure(const struct db *db, struct failure *failure)
+static int
+fill_failure(const struct db *base, struct failure *failure)
 {
+	const struct sqlite *db = (const struct sqlite *)base;
 	const char *name = db->path;
 
 	switch (db->code & 0xff) {
@@ -447,7 +589,7 @@ db_failure(const struct db *db, struct failure *failure)
 /* What keeps a file from being made beside the database. When there is no room
  * for one, SQLite looks whether it is there, and that is what it says. */
 static int
-directory_errno(const struct db *db)
+directory_errno(const struct sqlite *db)
 {
 	char *dir, *slash;
 	int reason;
@@ -470,7 +612,7 @@ directory_errno(const struct db *db)
 
 /* Say why the file cannot be opened, or made. */
 static int
-cannot_open(const struct db *db, struct failure *failure)
+cannot_open(const struct sqlite *db, struct failure *failure)
 {
 	const char *name = db->path;
 
@@ -494,9 +636,11 @@ cannot_open(const struct db *db, struct failure *failure)
 	    name, strerror(directory_errno(db))));
 }
 
-const char *
-db_name(const struct db *db)
+static const char *
+name_of(const struct db *base)
 {
+	const struct sqlite *db = (const struct sqlite *)base;
+
 	return (db->path);
 }
 
@@ -513,14 +657,14 @@ time_is_over(void *ctx)
 }
 
 static int
-check_pages(struct db *db, struct failure *failure)
+check_pages(struct sqlite *db, struct failure *failure)
 {
 	struct db_stmt *stmt;
 	int rc;
 
-	stmt = db_prepare(db, "PRAGMA integrity_check(1)");
+	stmt = db_prepare(&db->db, "PRAGMA integrity_check(1)");
 	if (stmt == NULL)
-		return (db_failure(db, failure));
+		return (db_failure(&db->db, failure));
 	rc = db_step(stmt);
 	if (rc == 1 && strcmp(db_text(stmt, 0), "ok") == 0)
 		rc = 0;
@@ -528,20 +672,21 @@ check_pages(struct db *db, struct failure *failure)
 		rc = failure_set(failure, FAILURE_IO,
 		    "database %s: damaged: %s", db->path, db_text(stmt, 0));
 	else
-		rc = db_failure(db, failure);
+		rc = db_failure(&db->db, failure);
 	db_reset(stmt);
 	return (rc);
 }
 
-int
-db_check_references(struct db *db, struct failure *failure)
+static int
+check_references(struct db *base, struct failure *failure)
 {
+	const struct sqlite *db = (const struct sqlite *)base;
 	struct db_stmt *stmt;
 	int rc;
 
-	stmt = db_prepare(db, "PRAGMA foreign_key_check");
+	stmt = db_prepare(base, "PRAGMA foreign_key_check");
 	if (stmt == NULL)
-		return (db_failure(db, failure));
+		return (db_failure(base, failure));
 	rc = db_step(stmt);
 	if (rc == 1)
 		rc = failure_set(failure, FAILURE_IO,
@@ -549,14 +694,15 @@ db_check_references(struct db *db, struct failure *failure)
 		    "table %s that is not there",
 		    db->path, db_text(stmt, 0), db_text(stmt, 2));
 	else if (rc == -1)
-		rc = db_failure(db, failure);
+		rc = db_failure(base, failure);
 	db_reset(stmt);
 	return (rc);
 }
 
-int
-db_check(struct db *db, int seconds, struct failure *failure)
+static int
+check(struct db *base, int seconds, struct failure *failure)
 {
+	struct sqlite *db = (struct sqlite *)base;
 	struct timespec end;
 	int rc;
 
@@ -565,7 +711,7 @@ db_check(struct db *db, int seconds, struct failure *failure)
 	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
 	rc = check_pages(db, failure);
 	if (rc == 0)
-		rc = db_check_references(db, failure);
+		rc = check_references(base, failure);
 	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
 	/* A damaged page is one whenever it was found. */
 	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&
@@ -575,3 +721,33 @@ db_check(struct db *db, int seconds, struct failure *failure)
 	}
 	return (rc);
 }
+
+const struct db_driver db_sqlite = {
+    .dialect = DB_SQLITE,
+    .expected = expected,
+    .open = open_db,
+    .close = close_db,
+    .current = is_current,
+    .exec = exec_sql,
+    .prepare = prepare,
+    .bind_int = bind_int,
+    .bind_text = bind_text,
+    .step = step,
+    .column_int = column_int,
+    .column_text = column_text,
+    .reset = reset,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .share = share,
+    .references = references,
+    .check_references = check_references,
+    .claim = claim,
+    .bulk = bulk,
+    .schema = schema,
+    .set_schema = set_schema,
+    .changes = changes,
+    .failure = fill_failure,
+    .name = name_of,
+    .check = check,
+};

@@ -92,6 +92,9 @@ struct decision {
 	size_t nmirrored;
 	bool undecided; /* TEMPFAIL, since something could not be looked up */
 	bool expanded;	/* the people of the accounts were to join */
+	/* Whom the primary was asked instead of, and why, if somebody should
+	 * look after that; or NULL. */
+	const char *detour;
 };
 
 /* decide(settings, message, facts, a, decision): 0, or -1 for no memory. */

@@ -13,14 +13,29 @@
 #include "settings.h"
 #include "tag.h"
 
+/* A lock that somebody holds on the database is waited for this long. */
+#define WAIT_MS 3000
+
+/* The roster is to be asked about a message. */
+struct asking {
+	const struct settings *settings;
+	struct pool *pool;
+	const struct message *message;
+	bool everybody;
+	struct arena *arena;
+};
+
 static void as_it_came(
     struct decision *, const struct message *, enum verdict, const char *);
 static int reserved(const struct settings *, const struct message *,
     struct arena *, struct decision *);
 static void refuse_tag(
     struct decision *, const struct message *, struct arena *);
-static void ask_roster(const struct settings *, struct pool *,
-    const struct message *, bool, struct arena *, struct decision *);
+static int ask(
+    const struct asking *, enum pool_side, struct facts *, struct failure *);
+static int ask_anybody(
+    const struct asking *, struct facts *, struct failure *, const char **);
+static void ask_roster(const struct asking *, struct decision *);
 
 /* A decision without a word of the roster; ${reason} NULL: no memory for it. */
 static void
@@ -79,35 +94,79 @@ refuse_tag(
 			message->client));
 }
 
-static void
-ask_roster(const struct settings *settings, struct pool *pool,
-    const struct message *message, bool everybody, struct arena *a,
-    struct decision *decision)
+struct pool *
+evaluate_pool(const struct settings *settings)
 {
-	struct failure failure = FAILURE_INIT;
-	struct facts *facts;
+	const struct pool_options options = {.url = settings->url,
+	    .read_url = settings->read_url,
+	    .max_lag = settings->max_lag,
+	    .wait = WAIT_MS};
+
+	return (pool_new(&options));
+}
+
+/* What the roster says; 0, or -1 and the failure. */
+static int
+ask(const struct asking *q, enum pool_side side, struct facts *facts,
+    struct failure *failure)
+{
 	struct store *store;
 	int rc;
 
-	rc = -1;
-	store = NULL;
-	facts = arena_alloc(a, sizeof(*facts));
-	if (facts == NULL)
-		goto out;
-	store = pool_take(pool, &failure);
+	store = pool_take(q->pool, side, failure);
 	if (store == NULL)
-		goto out;
-	rc = facts_gather(
-	    settings, store, message, everybody, a, facts, &failure);
-	pool_put(pool, store);
-	if (rc == 0)
-		rc = decide(settings, message, facts, a, decision);
-out:
+		return (-1);
+	rc = facts_gather(q->settings, store, q->message, q->everybody,
+	    q->arena, facts, failure);
+	pool_put(q->pool, side, store);
+	return (rc);
+}
+
+/* The same, and the primary is asked where a standby cannot tell; *${detour}:
+ * why not, if that is a fault. */
+static int
+ask_anybody(const struct asking *q, struct facts *facts,
+    struct failure *failure, const char **detour)
+{
+	enum pool_side side = pool_side(q->pool);
+	struct failure other = FAILURE_INIT;
+	int rc;
+
+	rc = ask(q, side, facts, failure);
+	if (rc == 0 || side == POOL_PRIMARY ||
+	    !pool_turn(q->pool, failure->kind))
+		return (rc);
+	rc = ask(q, POOL_PRIMARY, facts, &other);
 	if (rc != 0)
-		as_it_came(decision, message, VERDICT_TEMPFAIL,
+		failure_set(failure, other.kind, "%s; %s",
+		    failure_text(failure), failure_text(&other));
+	else if (failure->kind != FAILURE_STALE)
+		*detour = arena_strdup(q->arena, failure_text(failure));
+	failure_clear(&other);
+	return (rc);
+}
+
+static void
+ask_roster(const struct asking *q, struct decision *decision)
+{
+	struct failure failure = FAILURE_INIT;
+	const char *detour = NULL;
+	struct facts *facts;
+	int rc;
+
+	rc = -1;
+	facts = arena_alloc(q->arena, sizeof(*facts));
+	if (facts != NULL)
+		rc = ask_anybody(q, facts, &failure, &detour);
+	if (rc == 0)
+		rc = decide(q->settings, q->message, facts, q->arena, decision);
+	if (rc == 0)
+		decision->detour = detour;
+	else
+		as_it_came(decision, q->message, VERDICT_TEMPFAIL,
 		    failure.kind == FAILURE_NONE
 			? NULL
-			: arena_strdup(a, failure_text(&failure)));
+			: arena_strdup(q->arena, failure_text(&failure)));
 	failure_clear(&failure);
 }
 
@@ -116,6 +175,8 @@ evaluate(const struct settings *settings, struct pool *pool,
     const struct message *message, bool everybody, struct arena *a,
     struct decision *decision)
 {
+	const struct asking q = {settings, pool, message, everybody, a};
+
 	switch (reserved(settings, message, a, decision)) {
 	case 1:
 		return;
@@ -132,5 +193,5 @@ evaluate(const struct settings *settings, struct pool *pool,
 		refuse_tag(decision, message, a);
 		return;
 	}
-	ask_roster(settings, pool, message, everybody, a, decision);
+	ask_roster(&q, decision);
 }

@@ -14,12 +14,16 @@
 
 #include <stdbool.h>
 
+#include "compiler.h"
 #include "decide.h"
 
 struct arena;
 struct message;
 struct pool;
 struct settings;
+
+/* evaluate_pool(settings): connections to the roster; NULL for no memory. */
+struct pool *evaluate_pool(const struct settings *) WARN_UNUSED;
 
 /*
  * evaluate(settings, pool, message, everybody, a, decision):

@@ -20,6 +20,7 @@ enum failure_kind {
 	FAILURE_DATA,	  /* malformed or contradictory data */
 	FAILURE_UNKNOWN,  /* no such account, user or category */
 	FAILURE_BUSY,	  /* the database is locked by somebody else */
+	FAILURE_STALE,	  /* a standby is too far behind */
 	FAILURE_DENIED,	  /* not allowed by role */
 	FAILURE_SETTINGS, /* settings, or a database that they do not fit */
 	FAILURE_IO,	  /* the database or the system failed */

@@ -26,6 +26,8 @@ struct search {
 static int64_t latest(const struct changes *);
 static int look(void *, const struct category *);
 static int hash_token(struct changes *, const char *, const char **);
+static int random_octets(struct changes *, void *, size_t);
+static int add(struct changes *, const struct store_user *, int64_t);
 
 /* When a token that is made now expires at the latest. */
 static int64_t
@@ -75,6 +77,37 @@ hash_token(struct changes *c, const char *token, const char **hash)
 	return (0);
 }
 
+static int
+random_octets(struct changes *c, void *octets, size_t n)
+{
+	if (getrandom(octets, n, 0) == (ssize_t)n)
+		return (0);
+	return (failure_set(
+	    c->failure, FAILURE_IO, "no random numbers: %s", strerror(errno)));
+}
+
+/*
+ * Messages wait in the queue under a link's number. Were they counted, a
+ * database that was restored from a copy, or a standby that lacks the last
+ * changes, would give somebody the number that messages for another wait under.
+ */
+static int
+add(struct changes *c, const struct store_user *user, int64_t chat)
+{
+	uint64_t bits;
+	int rc = 0;
+
+	while (rc == 0) {
+		if (random_octets(c, &bits, sizeof(bits)) != 0)
+			return (-1);
+		bits >>= 1;
+		if (bits != 0)
+			rc = store_link_add(
+			    c->store, (int64_t)bits, user->id, chat);
+	}
+	return (rc == 1 ? 0 : membership_store_failed(c));
+}
+
 int
 link_token(struct changes *c, const struct store_user *user,
     char token[LINK_TOKEN_SIZE])
@@ -83,9 +116,8 @@ link_token(struct changes *c, const struct store_user *user,
 	const char *hash;
 	char *text, *s;
 
-	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
-		return (failure_set(c->failure, FAILURE_IO,
-		    "no random numbers: %s", strerror(errno)));
+	if (random_octets(c, bits, sizeof(bits)) != 0)
+		return (-1);
 	text = g_base64_encode(bits, sizeof(bits));
 	for (s = text; *s != '\0'; s++) {
 		if (*s == '+')
@@ -111,7 +143,6 @@ link_redeem(
     struct changes *c, const char *token, int64_t chat, struct store_user *user)
 {
 	const char *hash, *why;
-	int64_t id;
 	int found;
 
 	if (hash_token(c, token, &hash) != 0)
@@ -126,9 +157,10 @@ link_redeem(
 	found = link_may(c, user, &why);
 	if (found != 1)
 		return (found);
-	if (store_link_end(c->store, user->id) == -1 ||
-	    store_link_add(c->store, user->id, chat, &id) == -1)
+	if (store_link_end(c->store, user->id) == -1)
 		return (membership_store_failed(c));
+	if (add(c, user, chat) != 0)
+		return (-1);
 	if (membership_record(c, user->account_name, "telegram-link",
 		user->address,
 		user->link == 0 ? "" : "in place of another chat") != 0)

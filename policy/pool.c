@@ -7,41 +7,92 @@
 #include <string.h>
 #include <time.h>
 
+#include "db_url.h"
 #include "failure.h"
 #include "pool.h"
 #include "store.h"
 
-struct pool {
-	pthread_mutex_t lock;
+/* For so long the primary is asked in place of a standby that was too far
+ * behind (a mark reaches it sooner), or that could not be asked. */
+#define STALE_MS 500
+#define AWAY_MS 5000
+
+/* Connections to one server. */
+struct side {
+	char *url, *name; /* the name may be shown */
+	enum db_mode mode;
 	pthread_cond_t freed;
-	char *url;
-	int wait; /* milliseconds */
 	struct store *idle[POOL_MAX];
 	int nidle;
 	int taken;
 };
 
-static int enter(struct pool *, struct store **);
-static void leave(struct pool *, struct store *);
+struct pool {
+	pthread_mutex_t lock;
+	int wait; /* milliseconds */
+	long max_lag;
+	struct side sides[POOL_SIDES];
+	bool standby;	       /* that is whom POOL_ASKED names */
+	struct timespec until; /* the primary is asked: a monotonic clock's */
+	bool mark;	       /* is to be left there */
+};
 
-struct pool *
-pool_new(const char *url, int wait)
+static int side_init(struct side *, const char *, enum db_mode);
+static void side_clear(struct side *);
+static struct timespec from_now(int);
+static bool past(const struct timespec *);
+static int enter(struct pool *, struct side *, struct store **);
+static void leave(struct pool *, struct side *, struct store *);
+static bool take_mark(struct pool *);
+
+static int
+side_init(struct side *side, const char *url, enum db_mode mode)
 {
 	pthread_condattr_t attr;
-	struct pool *pool;
 
-	pool = calloc(1, sizeof(*pool));
-	if (pool == NULL || (pool->url = strdup(url)) == NULL) {
-		free(pool);
-		return (NULL);
-	}
-	pool->wait = wait;
-	pthread_mutex_init(&pool->lock, NULL);
+	side->mode = mode;
+	side->url = strdup(url);
+	side->name = db_url_shown(url);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&pool->freed, &attr);
+	pthread_cond_init(&side->freed, &attr);
 	pthread_condattr_destroy(&attr);
-	return (pool);
+	return (side->url == NULL || side->name == NULL ? -1 : 0);
+}
+
+static void
+side_clear(struct side *side)
+{
+	while (side->nidle > 0)
+		store_close(side->idle[--side->nidle]);
+	pthread_cond_destroy(&side->freed);
+	free(side->url);
+	free(side->name);
+}
+
+struct pool *
+pool_new(const struct pool_options *options)
+{
+	struct pool *pool;
+	const char *asked = options->read_url;
+	int rc;
+
+	pool = calloc(1, sizeof(*pool));
+	if (pool == NULL)
+		return (NULL);
+	pool->wait = options->wait;
+	pool->max_lag = options->max_lag;
+	pool->standby = asked != NULL && *asked != '\0';
+	if (!pool->standby)
+		asked = options->url;
+	pthread_mutex_init(&pool->lock, NULL);
+	rc = side_init(&pool->sides[POOL_ASKED], asked, DB_LOOKUP);
+	if (side_init(&pool->sides[POOL_PRIMARY], options->url, DB_PRIMARY) ==
+		0 &&
+	    rc == 0)
+		return (pool);
+	pool_free(pool);
+	return (NULL);
 }
 
 void
@@ -49,39 +100,82 @@ pool_free(struct pool *pool)
 {
 	if (pool == NULL)
 		return;
-	while (pool->nidle > 0)
-		store_close(pool->idle[--pool->nidle]);
-	pthread_cond_destroy(&pool->freed);
+	side_clear(&pool->sides[POOL_ASKED]);
+	side_clear(&pool->sides[POOL_PRIMARY]);
 	pthread_mutex_destroy(&pool->lock);
-	free(pool->url);
 	free(pool);
+}
+
+/* The time in ${ms} milliseconds. */
+static struct timespec
+from_now(int ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	return (t);
+}
+
+static bool
+past(const struct timespec *t)
+{
+	struct timespec now = from_now(0);
+
+	if (now.tv_sec != t->tv_sec)
+		return (now.tv_sec > t->tv_sec);
+	return (now.tv_nsec >= t->tv_nsec);
+}
+
+enum pool_side
+pool_side(struct pool *pool)
+{
+	bool asked;
+
+	pthread_mutex_lock(&pool->lock);
+	asked = past(&pool->until);
+	pthread_mutex_unlock(&pool->lock);
+	return (asked ? POOL_ASKED : POOL_PRIMARY);
+}
+
+/* One and the same server is not asked twice. */
+bool
+pool_turn(struct pool *pool, enum failure_kind kind)
+{
+	bool stale = kind == FAILURE_STALE;
+
+	if (kind == FAILURE_MEMORY || (!stale && !pool->standby))
+		return (false);
+	pthread_mutex_lock(&pool->lock);
+	pool->until = from_now(stale ? STALE_MS : AWAY_MS);
+	pool->mark = pool->mark || stale;
+	pthread_mutex_unlock(&pool->lock);
+	return (true);
 }
 
 /* Wait for one of the POOL_MAX places; an idle store comes with it if there is
  * one. 0, or -1 if none was free in time. */
 static int
-enter(struct pool *pool, struct store **idle)
+enter(struct pool *pool, struct side *side, struct store **idle)
 {
-	struct timespec until;
+	struct timespec until = from_now(pool->wait);
 	int rc;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += pool->wait / 1000;
-	until.tv_nsec += pool->wait % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	*idle = NULL;
 	rc = 0;
 	pthread_mutex_lock(&pool->lock);
-	while (pool->taken == POOL_MAX && rc == 0)
-		rc = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
-	if (pool->taken < POOL_MAX) {
+	while (side->taken == POOL_MAX && rc == 0)
+		rc = pthread_cond_timedwait(&side->freed, &pool->lock, &until);
+	if (side->taken < POOL_MAX) {
 		rc = 0;
-		pool->taken++;
-		if (pool->nidle > 0)
-			*idle = pool->idle[--pool->nidle];
+		side->taken++;
+		if (side->nidle > 0)
+			*idle = side->idle[--side->nidle];
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return (rc == 0 ? 0 : -1);
@@ -89,45 +183,69 @@ enter(struct pool *pool, struct store **idle)
 
 /* Give a place back, and with it a store that may serve again, or NULL. */
 static void
-leave(struct pool *pool, struct store *store)
+leave(struct pool *pool, struct side *side, struct store *store)
 {
 	pthread_mutex_lock(&pool->lock);
 	if (store != NULL)
-		pool->idle[pool->nidle++] = store;
-	pool->taken--;
-	pthread_cond_signal(&pool->freed);
+		side->idle[side->nidle++] = store;
+	side->taken--;
+	pthread_cond_signal(&side->freed);
 	pthread_mutex_unlock(&pool->lock);
 }
 
-struct store *
-pool_take(struct pool *pool, struct failure *failure)
+/* A mark that is due, once. */
+static bool
+take_mark(struct pool *pool)
 {
+	bool mark;
+
+	pthread_mutex_lock(&pool->lock);
+	mark = pool->mark;
+	pool->mark = false;
+	pthread_mutex_unlock(&pool->lock);
+	return (mark);
+}
+
+struct store *
+pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
+{
+	struct side *side = &pool->sides[which];
 	struct store *store;
 
-	if (enter(pool, &store) != 0) {
+	if (enter(pool, side, &store) != 0) {
 		failure_set(failure, FAILURE_BUSY,
 		    "database %s: no connection was free within %d ms",
-		    pool->url, pool->wait);
+		    side->name, pool->wait);
 		return (NULL);
 	}
 	if (store != NULL && !store_current(store)) {
 		store_close(store);
 		store = NULL;
 	}
-	if (store == NULL)
-		store = store_open(pool->url, DB_READ, pool->wait, failure);
-	if (store == NULL)
-		leave(pool, NULL);
+	if (store == NULL) {
+		store = store_open(side->url, side->mode, pool->wait, failure);
+		if (store == NULL) {
+			leave(pool, side, NULL);
+			return (NULL);
+		}
+		store_bound_lag(store, pool->max_lag);
+	}
+	if (which == POOL_PRIMARY && take_mark(pool))
+		store_mark(store);
 	return (store);
 }
 
 void
-pool_put(struct pool *pool, struct store *store)
+pool_put(struct pool *pool, enum pool_side which, struct store *store)
 {
-	/* After a failure a fresh connection is the safer one. */
-	if (store_failure(store)->kind != FAILURE_NONE) {
+	enum failure_kind kind = store_failure(store)->kind;
+
+	if (kind == FAILURE_STALE) {
+		store_forgive(store);
+	} else if (kind != FAILURE_NONE) {
+		/* A fresh connection is the safer one. */
 		store_close(store);
 		store = NULL;
 	}
-	leave(pool, store);
+	leave(pool, &pool->sides[which], store);
 }

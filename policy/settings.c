@@ -16,6 +16,8 @@
 
 #include "address.h"
 #include "arena.h"
+#include "db.h"
+#include "db_url.h"
 #include "failure.h"
 #include "settings.h"
 #include "text.h"
@@ -43,9 +45,17 @@ static const char *const bad_tag_choices[] = {
 };
 
 const struct setting settings_table[] = {
-    {"database", "url", SETTING_PATH, AT(url),
+    {"database", "url", SETTING_DATABASE, AT(url),
 	"/var/lib/notify-milter/roster.db", NULL,
-	"the roster: the path of an SQLite database", false},
+	"the roster: the path of an SQLite database, or the postgresql:// URL "
+	"of a PostgreSQL one",
+	false},
+    {"database", "read_url", SETTING_DATABASE, AT(read_url), "", NULL,
+	"the postgresql:// URL of a standby that the milter asks; empty: url",
+	true},
+    {"database", "max_lag", SETTING_SECONDS, AT(max_lag), "10s", NULL,
+	"how far a standby may be behind; beyond that the primary is asked",
+	false},
     {"milter", "socket", SETTING_SOCKET, AT(socket),
 	"unix:/var/spool/postfix/notify-milter/notify-milter.sock", NULL,
 	"where the MTA reaches the milter: unix:PATH, inet:PORT@HOST or "
@@ -120,9 +130,12 @@ static void check_section(struct reading *, const char *);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
 static int known_section(const char *);
+static int bad_value(
+    struct reading *, const struct setting *, const char *, const char *);
 static const char *store_value(
     struct reading *, const struct setting *, const char *, unsigned);
 static const char *store_text(void *, const char *);
+static const char *store_database(const struct setting *, void *, const char *);
 static const char *store_domain(struct reading *, void *, const char *);
 static const char *store_address(struct reading *, void *, const char *);
 static const char *store_choice(const struct setting *, void *, const char *);
@@ -284,9 +297,23 @@ take(void *arg, const char *section, const char *name, const char *value)
 		expected = store_value(r, d, value, r->seen[i]);
 	r->seen[i] = r->line;
 	if (expected != NULL)
-		return (fault(r, "bad value \"%s\" for %s; expected %s", value,
-		    name, expected));
+		return (bad_value(r, d, value, expected));
 	return (1);
+}
+
+/* Say so, but for a password. */
+static int
+bad_value(struct reading *r, const struct setting *d, const char *value,
+    const char *expected)
+{
+	char *shown;
+
+	shown =
+	    d->type == SETTING_DATABASE ? db_url_shown(value) : strdup(value);
+	fault(r, "bad value \"%s\" for %s; expected %s",
+	    shown == NULL ? "" : shown, d->name, expected);
+	free(shown);
+	return (0);
 }
 
 /* Store ${value}; NULL, or what was expected instead. */
@@ -303,6 +330,8 @@ store_value(struct reading *r, const struct setting *d, const char *value,
 		if (*value != '\0' && *value != '/')
 			return ("a path that begins with /");
 		return (store_text(field, value));
+	case SETTING_DATABASE:
+		return (store_database(d, field, value));
 	case SETTING_SOCKET:
 		why = socket_fault(value);
 		return (why != NULL ? why : store_text(field, value));
@@ -338,6 +367,18 @@ store_text(void *field, const char *value)
 	free(*text);
 	*text = strdup(value);
 	return (*text == NULL ? "memory to be there" : NULL);
+}
+
+static const char *
+store_database(const struct setting *d, void *field, const char *value)
+{
+	const char *why = NULL;
+
+	if (*value != '\0' && d->optional && !db_url_remote(value))
+		return ("postgresql://..., or nothing");
+	if (*value != '\0')
+		why = db_expected(value);
+	return (why != NULL ? why : store_text(field, value));
 }
 
 static const char *
@@ -516,6 +557,15 @@ settings_read(const char *file, struct failure *failure)
 		goto out;
 	}
 	rc = read_stream(&r);
+	if (rc == 0 && *r.settings->read_url != '\0' &&
+	    !db_url_remote(r.settings->url))
+		rc = failure_set(failure, FAILURE_SETTINGS,
+		    "%s: read_url names a standby, and url a file; expected "
+		    "url to name the standby's primary",
+		    file);
+	r.settings->database = db_url_shown(r.settings->url);
+	if (rc == 0 && r.settings->database == NULL)
+		rc = failure_set(failure, FAILURE_MEMORY, "no memory");
 out:
 	if (r.stream != NULL)
 		fclose(r.stream);
@@ -539,6 +589,7 @@ settings_free(struct settings *s)
 		field = (char *)s + d->offset;
 		switch (d->type) {
 		case SETTING_PATH:
+		case SETTING_DATABASE:
 		case SETTING_SOCKET:
 		case SETTING_TEXT:
 		case SETTING_DOMAIN:
@@ -554,6 +605,7 @@ settings_free(struct settings *s)
 			break;
 		}
 	}
+	free(s->database);
 	free(s->file);
 	free(s);
 }

@@ -32,6 +32,9 @@ struct settings {
 	char *file; /* where it was read */
 	/* [database] */
 	char *url;
+	char *database; /* the same as it may be shown: without a password */
+	char *read_url;
+	long max_lag; /* seconds */
 	/* [milter] */
 	char *socket;
 	char *user;
@@ -58,7 +61,8 @@ struct settings {
 
 enum setting_type {
 	SETTING_TEXT,
-	SETTING_PATH, /* begins with "/" */
+	SETTING_PATH,	  /* begins with "/" */
+	SETTING_DATABASE, /* as db.h takes it */
 	SETTING_DOMAIN,
 	SETTING_ADDRESS,
 	SETTING_SOCKET, /* as libmilter takes it */

@@ -3,9 +3,8 @@
  *
  * Subscriptions carry their account, so that "who in this account gets this
  * category" reads just those rows, however many users there are; the foreign
- * key on (user, account) keeps the copy true. Ids of links are never used
- * twice: a message that waits in the queue for link 7 must not reach somebody
- * who is given a 7 later. A connect token is stored as its hash alone.
+ * key on (user, account) keeps the copy true. Ids of links are random (link.c);
+ * the first ones were numbered. A connect token is stored as its hash alone.
  */
 #include <stddef.h>
 
@@ -92,12 +91,13 @@ const char sql_schema[] =
     "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
 
 /*
- * A step is never changed again once it was released. References are checked
- * after the last one, and not watched before: a table is changed by making
- * another, copying (its number in sqlite_sequence too, if it has one: ids must
- * not be used twice), dropping it, and renaming the other.
+ * A step is never changed again once it was released. In SQLite references are
+ * checked after the last one, and not watched before: a table is changed by
+ * making another, copying (its number in sqlite_sequence too, if it has one:
+ * ids must not be used twice), dropping it, and renaming the other. PostgreSQL
+ * changes it in its place.
  */
-const char *const sql_upgrades[] = {NULL};
+const struct sql_step sql_upgrades[] = {{{NULL}}};
 
 #define USER_COLUMNS                                                           \
 	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \
@@ -144,9 +144,6 @@ const char *const sql_upgrades[] = {NULL};
 	" VALUES "
 
 const char *const sql_statements[SQL_COUNT] = {
-    [SQL_VERSION] = "PRAGMA user_version",
-    [SQL_APPLICATION] = "PRAGMA application_id",
-    [SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
     [SQL_CATEGORY] = "SELECT " CATEGORY_COLUMNS
 		     " FROM category_key k JOIN category c ON c.id = k.category"
 		     " WHERE k.key = ?1",
@@ -209,9 +206,10 @@ const char *const sql_statements[SQL_COUNT] = {
     "(?61, ?62, ?63, ?64, ?65, ?66), (?67, ?68, ?69, ?70, ?71, ?72),"
     "(?73, ?74, ?75, ?76, ?77, ?78), (?79, ?80, ?81, ?82, ?83, ?84),"
     "(?85, ?86, ?87, ?88, ?89, ?90), (?91, ?92, ?93, ?94, ?95, ?96)",
-    [SQL_CHANGES] = "SELECT at, actor, account, action, subject, detail"
-		    " FROM change WHERE ?1 IS NULL OR account = ?1"
-		    " ORDER BY id",
+    [SQL_CHANGES] =
+	"SELECT at, actor, account, action, subject, detail"
+	" FROM change WHERE ?1 IS NULL OR lower(account) = lower(?1)"
+	" ORDER BY id",
     [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
 		   " FROM account a JOIN user u ON u.account = a.id"
 		   " LEFT JOIN subscription s ON s.user = u.id"
@@ -237,8 +235,8 @@ const char *const sql_statements[SQL_COUNT] = {
 	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
 	" (SELECT count(*) FROM subscription),"
 	" (SELECT count(*) FROM user WHERE"
-	"  substr(key, -length(?1) - 1) = '@' || ?1 OR"
-	"  (?2 <> '' AND substr(key, -length(?2) - 1) = '@' || ?2)),"
+	"  substr(key, length(key) - length(?1)) = '@' || ?1 OR (?2 <> '' AND"
+	"   substr(key, length(key) - length(?2)) = '@' || ?2)),"
 	" (SELECT count(*) FROM link),"
 	" (SELECT min(at) FROM notice WHERE state = 'pending')",
     [SQL_LINKS_STRAY] =
@@ -246,10 +244,10 @@ const char *const sql_statements[SQL_COUNT] = {
 	"WHERE l.id IS NOT NULL AND u.role <> 'owner' AND"
 	" (u.role = 'subscriber' OR NOT EXISTS"
 	"  (SELECT 1 FROM subscription s JOIN category c ON c.id = s.category"
-	"   WHERE s.user = u.id AND c.telegram)) ORDER BY a.key, u.key",
+	"   WHERE s.user = u.id AND c.telegram = 1)) ORDER BY a.key, u.key",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
-    [SQL_LINK_ADD] = "INSERT INTO link(user, chat) VALUES (?1, ?2)"
-		     " RETURNING id",
+    [SQL_LINK_ADD] = "INSERT INTO link(id, user, chat) VALUES (?1, ?2, ?3)"
+		     " ON CONFLICT (id) DO NOTHING",
     [SQL_LINK_MOVE] = "UPDATE link SET chat = ?2 WHERE chat = ?1",
     [SQL_LINK_STRIKE] = "UPDATE link SET strikes ="
 			" CASE ?2 WHEN 0 THEN 0 ELSE strikes + 1 END"

@@ -3,14 +3,17 @@
  *
  * For store.c and its store_*.c alone. Parameters are ?1, ?2 ... in the order
  * in which those bind them.
+ *
+ * It is written once, for SQLite and PostgreSQL: with what both understand
+ * alike, and the few words that db_postgres_sql.h lists. What is compared is
+ * compared by octets, what is a number has 64 bits.
  */
 #ifndef SQL_H
 #define SQL_H
 
+#include "db.h"
+
 enum sql {
-	SQL_VERSION,
-	SQL_APPLICATION,
-	SQL_TABLES,
 	SQL_CATEGORY,
 	SQL_CATEGORIES,
 	SQL_CATEGORY_ADD,
@@ -69,8 +72,12 @@ enum sql {
 
 extern const char sql_schema[];
 /* What brings a database of version n to version n + 1, from version 1 on;
- * NULL at the end. The schema is what the last one leads to. */
-extern const char *const sql_upgrades[];
+ * NULL at the end. The schema is what the last one leads to. Tables are changed
+ * in other words where only one can change them in their place. */
+struct sql_step {
+	const char *sql[DB_DIALECTS];
+};
+extern const struct sql_step sql_upgrades[];
 extern const char *const sql_statements[SQL_COUNT];
 
 #endif

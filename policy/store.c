@@ -102,6 +102,7 @@ store_open(
 		store_close(s);
 		return (NULL);
 	}
+	s->mode = mode;
 	s->schema = STORE_SCHEMA;
 	s->steps = sql_upgrades;
 	s->db = db_open(url, mode, wait, failure);
@@ -130,10 +131,43 @@ store_current(const struct store *s)
 	return (db_current(s->db));
 }
 
+enum db_mode
+store_mode(const struct store *s)
+{
+	return (s->mode);
+}
+
+void
+store_bound_lag(struct store *s, long seconds)
+{
+	db_bound_lag(s->db, seconds);
+}
+
+void
+store_mark(struct store *s)
+{
+	db_mark(s->db);
+}
+
+int
+store_claim(struct store *s)
+{
+	int rc;
+
+	rc = db_claim(s->db);
+	return (rc == -1 ? store_failed(s) : rc);
+}
+
 const struct failure *
 store_failure(const struct store *s)
 {
 	return (&s->failure);
+}
+
+void
+store_forgive(struct store *s)
+{
+	failure_clear(&s->failure);
 }
 
 int

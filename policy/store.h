@@ -98,8 +98,20 @@ void store_close(struct store *);
 /* store_current(s): false when the database was removed or replaced. */
 bool store_current(const struct store *) WARN_UNUSED;
 
-/* store_failure(s): what the last -1 was about. */
+/* store_mode(s): how it was opened. */
+enum db_mode store_mode(const struct store *);
+
+/* store_bound_lag(s, seconds), store_mark(s): as db_bound_lag(), db_mark(). */
+void store_bound_lag(struct store *, long seconds);
+void store_mark(struct store *);
+
+/* store_claim(s): 1 if no other program has claimed the database, and none can
+ * until ${s} is closed or its database lost; 0 if one has; -1. */
+int store_claim(struct store *) WARN_UNUSED;
+
+/* store_failure(s): what the last -1 was about. store_forgive(s): forget it. */
 const struct failure *store_failure(const struct store *);
+void store_forgive(struct store *);
 
 /*
  * store_upgrade(s): make the schema, or bring it up to STORE_SCHEMA, in one

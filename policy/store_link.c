@@ -13,10 +13,10 @@ store_link(struct store *s, struct arena *a, int64_t id, int64_t category,
 }
 
 int
-store_link_add(struct store *s, int64_t user, int64_t chat, int64_t *id)
+store_link_add(struct store *s, int64_t id, int64_t user, int64_t chat)
 {
-	return (store_run_for_id(
-	    s, store_bound(s, SQL_LINK_ADD, "ii", user, chat), id));
+	return (
+	    store_run(s, store_bound(s, SQL_LINK_ADD, "iii", id, user, chat)));
 }
 
 int

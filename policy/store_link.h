@@ -14,13 +14,13 @@
 struct arena;
 
 /* Links. store_link(): the user whose link ${id} is; ${category} as in
- * store.h. store_link_move(): what waits for the chat moves with it.
- * store_link_strike(): one strike more, or none any more if ${reset}; how many
- * there are now. */
+ * store.h. store_link_add(): 0 if there is a link ${id}. store_link_move():
+ * what waits for the chat moves with it. store_link_strike(): one strike more,
+ * or none any more if ${reset}; how many there are now. */
 int store_link(struct store *, struct arena *, int64_t id, int64_t category,
     struct store_user *) WARN_UNUSED;
 int store_link_add(
-    struct store *, int64_t user, int64_t chat, int64_t *id) WARN_UNUSED;
+    struct store *, int64_t id, int64_t user, int64_t chat) WARN_UNUSED;
 int store_link_move(struct store *, int64_t from, int64_t to) WARN_UNUSED;
 int store_link_strike(
     struct store *, int64_t id, bool reset, int64_t *strikes) WARN_UNUSED;

@@ -49,8 +49,8 @@ struct store_question {
  *
  * category(), account(): the one that key ${i} of the question names; what is
  * not there is not called for. user(): one with an address asked about, in
- * whichever account. person(): one who is told of, in no order. Their ids are
- * not told.
+ * whichever account. person(): one who is told of. Both in any order, and
+ * without their ids.
  */
 struct store_answer {
 	int (*category)(void *, size_t i, const struct category *);

@@ -25,12 +25,13 @@ struct store_unwritten {
 
 struct store {
 	struct db *db;
+	enum db_mode mode;
 	struct failure failure;
 	struct db_stmt **stmts;
 	/* The version that is read, and the steps that lead to it: that from
 	 * version n, which is 1 or more, is steps[n - 1]. */
 	int64_t schema;
-	const char *const *steps;
+	const struct sql_step *steps;
 	struct store_unwritten unwritten;
 };
 

@@ -5,58 +5,23 @@
  * to: whoever looks meanwhile sees the old roster, and so does everybody
  * after a crash or an error.
  */
-#include <stdio.h>
-
 #include "failure.h"
 #include "sql.h"
 #include "store_private.h"
 
-#define APPLICATION_ID 1313690196 /* "NMRT" */
-
-static int number(struct store *, enum sql, int64_t *);
-static int set_number(struct store *, const char *, int64_t);
 static int make_schema(struct store *);
 static int take_steps(struct store *, int64_t);
 static int share(struct store *);
 static int upgrade(struct store *);
 
-static int
-number(struct store *s, enum sql which, int64_t *n)
-{
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt = store_bound(s, which, "");
-	if (stmt == NULL)
-		return (store_failed(s));
-	rc = db_step(stmt);
-	*n = rc == 1 ? db_int(stmt, 0) : 0;
-	return (store_finish(s, stmt, rc));
-}
-
-/* A pragma takes no parameters. */
-static int
-set_number(struct store *s, const char *pragma, int64_t n)
-{
-	char text[80];
-
-	snprintf(text, sizeof(text), "PRAGMA %s = %lld", pragma, (long long)n);
-	return (db_exec(s->db, text) == 0 ? 0 : store_failed(s));
-}
-
 int
 store_version(struct store *s, int64_t *version)
 {
-	int64_t application, tables = 0;
+	enum db_content content;
 
-	if (number(s, SQL_VERSION, version) == -1)
-		return (-1);
-	if (number(s, SQL_APPLICATION, &application) == -1 ||
-	    (application != APPLICATION_ID &&
-		number(s, SQL_TABLES, &tables) == -1))
-		return (-1);
-	if (*version < 0 ||
-	    (application != APPLICATION_ID && (tables > 0 || *version != 0)))
+	if (db_schema(s->db, &content, version) != 0)
+		return (store_failed(s));
+	if (content == DB_FOREIGN || *version < 0)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
 		    "database %s: not one of notify-milter; expected "
 		    "[database] url to name its own",
@@ -83,15 +48,17 @@ make_schema(struct store *s)
 		    store_category_add(s, c, key[0], key[1]) == -1)
 			return (-1);
 	}
-	return (set_number(s, "application_id", APPLICATION_ID));
+	return (0);
 }
 
 /* From ${version} on to the one that this program reads. */
 static int
 take_steps(struct store *s, int64_t version)
 {
+	enum db_dialect dialect = db_dialect(s->db);
+
 	for (; version < s->schema; version++) {
-		if (db_exec(s->db, s->steps[version - 1]) == 0)
+		if (db_exec(s->db, s->steps[version - 1].sql[dialect]) == 0)
 			continue;
 		store_failed(s);
 		return (failure_set(&s->failure, s->failure.kind,
@@ -133,8 +100,11 @@ upgrade(struct store *s)
 		store_end(s);
 		return (0);
 	}
-	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0 ||
-	    set_number(s, "user_version", s->schema) != 0)
+	if (db_set_schema(s->db, s->schema) != 0) {
+		store_failed(s);
+		goto fail;
+	}
+	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0)
 		goto fail;
 	if (db_commit(s->db) != 0) {
 		store_failed(s);

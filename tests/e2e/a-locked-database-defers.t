@@ -6,7 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
-import sqlite3  # noqa: E402
+import contextlib  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 
@@ -55,10 +55,8 @@ def _(lab_):
 
 @case("a lock that is released in time delays a message and no more")
 def _(lab_):
-    with lab_.locked() as other:
-        def release():
-            other.execute("ROLLBACK")
-            other.close()
+    with contextlib.ExitStack() as until:
+        until.enter_context(lab_.locked())
         lab_.until(lambda: lab_.milter.running(), "the milter runs")
         results = []
         sender = threading.Thread(target=lambda: results.append(
@@ -66,23 +64,18 @@ def _(lab_):
         sender.start()
         sender.join(1)
         true(sender.is_alive(), "the message waits for the lock")
-        release()
+        until.close()
         sender.join(30)
         results[0].must("deliver", WANT)
 
 
 @case("a writer in its transaction does not hold up a message")
 def _(lab_):
-    other = sqlite3.connect(lab_.database, timeout=5, isolation_level=None)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        other.execute("DELETE FROM subscription")
+    with lab_.store.written() as sql:
+        sql("DELETE FROM subscription")
         start = time.monotonic()
         lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
         true(time.monotonic() - start < 2, "it took less than 2 s")
-        other.execute("ROLLBACK")
-    finally:
-        other.close()
 
 
 @case("from sendmail(1) the message waits for the lock to end")

@@ -13,6 +13,7 @@ import shutil  # noqa: E402
 
 import faults  # noqa: E402
 import lab  # noqa: E402
+import rosterdb  # noqa: E402
 import tap  # noqa: E402
 from lab import case  # noqa: E402
 from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
@@ -345,4 +346,5 @@ def _(lab_):
 
 with contextlib.suppress(tap.Skip):
     faults.own_mounts()
+rosterdb.file_only("a file that is lost")
 lab.run(allow="database|roster.db|No space left|Read-only file system")

@@ -116,7 +116,7 @@ def _(ctl_):
 
 @case("a roster that cannot be read offers nothing, without a word")
 def _(ctl_):
-    os.unlink(ctl_.database)
+    ctl_.store.remove()
     same(offered(ctl_, "account show "), [], "accounts")
     same(offered(ctl_, "account show ", "/nonexistent"), [], "accounts")
     same(offered(ctl_, "account re"), ["remove"], "commands")

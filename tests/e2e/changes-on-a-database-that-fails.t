@@ -14,6 +14,7 @@ import sqlite3  # noqa: E402
 
 import ctl  # noqa: E402
 import faults  # noqa: E402
+import rosterdb  # noqa: E402
 import tap  # noqa: E402
 from changes import CHANGES, INIT, linked  # noqa: E402
 from ctl import NOBODY, needs_root  # noqa: E402
@@ -173,4 +174,5 @@ def ready():
     return ctl_
 
 
+rosterdb.file_only("a file that fails")
 tap.run(setup=ready, teardown=ctl.Ctl.stop)

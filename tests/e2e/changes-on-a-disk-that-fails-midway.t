@@ -12,6 +12,7 @@ import errno  # noqa: E402
 
 import ctl  # noqa: E402
 import faults  # noqa: E402
+import rosterdb  # noqa: E402
 import tap  # noqa: E402
 from ctl import case  # noqa: E402
 from milter import BUILD  # noqa: E402
@@ -234,4 +235,5 @@ def ready():
     return ctl.Ctl()
 
 
+rosterdb.file_only("a disk that fails")
 tap.run(setup=ready, teardown=ctl.Ctl.stop)

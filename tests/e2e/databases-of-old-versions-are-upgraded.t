@@ -11,6 +11,7 @@ import contextlib  # noqa: E402
 import sqlite3  # noqa: E402
 
 import ctl  # noqa: E402
+import rosterdb  # noqa: E402
 import versions  # noqa: E402
 from ctl import case  # noqa: E402
 from roster import BALANCE, OLGA  # noqa: E402
@@ -149,4 +150,5 @@ def cases(version):
 for number in versions.released():
     cases(number)
 
+rosterdb.file_only("files of old versions")
 ctl.run()

@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 import shutil  # noqa: E402
 import subprocess  # noqa: E402
 
+import rosterdb  # noqa: E402
 from ctl import NOBODY  # noqa: E402
 from installation import case, chown, run  # noqa: E402
 from roster import ADAM, BILL, MAINTENANCE, MIA, OLGA, SUE  # noqa: E402
@@ -18,6 +19,7 @@ from tap import Skip, contains, same, true  # noqa: E402
 @case("a database that is missing is found, and looking makes none; the cure "
       "works")
 def _(s):
+    rosterdb.file_only("its files")
     os.unlink(s.ctl.database)
     finding = s.fault("error", s.ctl.database, "notifyctl init")
     true(not os.path.exists(s.ctl.database), "looking makes none")
@@ -28,6 +30,7 @@ def _(s):
 
 @case("a database that is none, is empty, or is damaged is found")
 def _(s):
+    rosterdb.file_only("its files")
     with open(s.ctl.database, "rb") as file:
         data = file.read()
     for broken in (b"hello\n" * 1000, b"", data[:4096] + b"\x5a" * 8192
@@ -40,6 +43,7 @@ def _(s):
 @case("damage in a table that no lookup reads is found, and what can be read "
       "is saved by the cure")
 def _(s):
+    rosterdb.file_only("its files")
     root, = s.ctl.sql("SELECT rootpage FROM sqlite_schema"
                       " WHERE name = 'change_by_account'")[0]
     before = s.ctl.roster()
@@ -53,6 +57,7 @@ def _(s):
 
 @case("a row that refers to nothing is found, and the cure works")
 def _(s):
+    rosterdb.file_only("its files")
     s.ctl.sql("DELETE FROM user WHERE address = ?", MIA)
     s.ctl.sql("INSERT INTO subscription SELECT a.id, c.id, 999 FROM account a,"
               " category c WHERE a.name = 'acme' AND c.slug = 'services'")
@@ -61,6 +66,7 @@ def _(s):
 
 @case("a table that is missing is found, and the cure works")
 def _(s):
+    rosterdb.file_only("its files")
     before = s.ctl.roster()
     s.ctl.sql("DROP TABLE notice")
     s.mended("error", "notice")
@@ -69,12 +75,14 @@ def _(s):
 
 @case("a database of a newer program is found")
 def _(s):
+    rosterdb.file_only("its files")
     s.ctl.sql("PRAGMA user_version = 99")
     s.fault("error", "version 99")
 
 
 @case("a database that the milter cannot write is found, and the cure works")
 def _(s):
+    rosterdb.file_only("its files")
     chown(s.ctl.database, 0o640, "root")
     s.mended("error", s.ctl.database, NOBODY)
     chown(s.ctl.database, 0o440)
@@ -84,6 +92,7 @@ def _(s):
 @case("files beside the database that are not the milter's are found, and the "
       "cure works")
 def _(s):
+    rosterdb.file_only("its files")
     for end in ("-wal", "-shm"):
         for other in ("-wal", "-shm"):
             open(s.ctl.database + other, "ab").close()
@@ -95,6 +104,7 @@ def _(s):
 
 @case("a folder in which the milter can make no file is found, and mended")
 def _(s):
+    rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
     chown(folder, 0o755, "root")
     s.mended("error", f"make files in {folder}", NOBODY)
@@ -102,6 +112,7 @@ def _(s):
 
 @case("a folder that the milter cannot get through is found, and mended")
 def _(s):
+    rosterdb.file_only("its files")
     deep = s.ctl.path("deep")
     os.mkdir(deep, 0o700)
     try:
@@ -119,6 +130,7 @@ def _(s):
 
 @case("a roster that everybody can read or write is found, and the cure works")
 def _(s):
+    rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
     os.chmod(folder, 0o751)
     s.sound()
@@ -133,6 +145,7 @@ def _(s):
 
 @case("a file system that is nearly full is found")
 def _(s):
+    rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", "cp -a $0 $0.kept && mount -t tmpfs"

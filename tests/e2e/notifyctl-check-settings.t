@@ -12,6 +12,7 @@ import subprocess  # noqa: E402
 
 from ctl import NOBODY  # noqa: E402
 from installation import DOMAIN, case, chown, run, sample  # noqa: E402
+from rosterdb import REMOTE, shown  # noqa: E402
 from tap import contains, lacks, same, true  # noqa: E402
 
 
@@ -19,7 +20,7 @@ from tap import contains, lacks, same, true  # noqa: E402
       "line that says what was looked at")
 def _(s):
     text = sample("notify-milter.conf")
-    for name, value in (("url", s.ctl.database),
+    for name, value in (("url", s.ctl.store.url),
                         ("socket", f"unix:{s.socket}"),
                         ("account_domain", DOMAIN), ("bot", "TheBot"),
                         ("token_file", s.token),
@@ -31,7 +32,7 @@ def _(s):
     done = s.ctl.ok("check", env=s.env())
     same(done.out.count("\n"), 1, f"lines of {done.out!r}")
     contains(done.out, "nothing wrong; looked at: ")
-    for part in (s.ctl.conf.file, s.config, s.ctl.database, s.socket,
+    for part in (s.ctl.conf.file, s.config, shown(s.ctl.store.url), s.socket,
                  "Telegram", "9 users"):
         contains(done.out, part, "what was looked at")
     same(s.milter.complaints(), [], "what the milter thinks of being asked")
@@ -189,7 +190,7 @@ def _(s):
         out.write("#!/bin/sh\necho postconf: fatal: a reason >&2\nexit 1\n")
     os.chmod(script, 0o755)
     s.fault("warning", "a reason", PATH=folder)
-    os.unlink(s.ctl.database)
+    s.ctl.store.remove()
     same([f["severity"] for f in s.check(PATH=folder)[1]],
          ["warning", "error"], "severities without a database")
 
@@ -217,7 +218,8 @@ def _(s):
     code, found = s.check(user="daemon")
     same((code, {f["severity"] for f in found}), (0, {"note"}),
          f"exit and severities of {found}")
-    for word in (f"what {NOBODY} may do", s.ctl.database, s.socket):
+    for word in (f"what {NOBODY} may do", s.socket,
+                 *([] if REMOTE else [s.ctl.database])):
         contains(" ".join(f["what"] for f in found), word)
     for finding in found:
         contains(finding["fix"], "sudo notifyctl -c ")

@@ -13,6 +13,7 @@ import sqlite3  # noqa: E402
 import time  # noqa: E402
 
 import ctl  # noqa: E402
+import rosterdb  # noqa: E402
 from changes import CHANGES, NEW  # noqa: E402
 from ctl import NOBODY, case, needs_root  # noqa: E402
 from roster import OLGA  # noqa: E402
@@ -218,4 +219,5 @@ def _(ctl):
         os.chmod(ctl.conf.file, 0o644)
 
 
+rosterdb.file_only("a file that is none")
 ctl.run()

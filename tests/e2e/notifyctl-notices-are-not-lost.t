@@ -6,9 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
-import contextlib  # noqa: E402
 import re  # noqa: E402
-import sqlite3  # noqa: E402
 import time  # noqa: E402
 from email.utils import parsedate_to_datetime  # noqa: E402
 
@@ -186,9 +184,7 @@ def _(ctl):
     for then, state in (("exit 75", "pending"), ("", "sent")):
         ctl.reset()
         process, go = hanging(ctl, then, env=faults.preload(haste=20))
-        with contextlib.closing(sqlite3.connect(
-                ctl.database, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with ctl.store.written():
             ctl.path(go, "")
             # A lock is waited for 250 ms in this hurry: it is met thrice.
             time.sleep(1)

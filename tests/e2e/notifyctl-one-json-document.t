@@ -10,6 +10,7 @@ import ctl  # noqa: E402
 from ctl import case  # noqa: E402
 from roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA,  # noqa: E402
                     SERVICES, STRANGER, SUE)
+from rosterdb import REMOTE  # noqa: E402
 from tap import contains, same, true  # noqa: E402
 
 NEW = "nina@acme.example"
@@ -18,7 +19,7 @@ ROWS = f"acme,{NEW},member,{SERVICES}\ngamma,{NEW},owner,\n"
 
 # The command with standard input, and what its document and its text name.
 COMMANDS = [
-    (["init"], "", ["roster.db"]),
+    (["init"], "", ["postgresql://" if REMOTE else "roster.db"]),
     (["account", "add", "gamma", "--owner", NEW, "--title", "Gamma Ltd"], "",
      ["gamma", NEW, "Gamma Ltd"]),
     (["account", "list"], "", ["acme", OLGA, "beta"]),

@@ -6,6 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import glob  # noqa: E402
 import pwd  # noqa: E402
 import re  # noqa: E402
 import time  # noqa: E402
@@ -118,7 +119,7 @@ def _(ctl):
 def _(ctl):
     needs_root()
     uid = pwd.getpwnam("nobody").pw_uid
-    for path in (os.path.dirname(ctl.database), ctl.database):
+    for path in (os.path.dirname(ctl.database), *glob.glob(ctl.database)):
         os.chown(path, uid, -1)
     ctl.ok("user", "add", "acme", NEW, user="nobody",
            env={"SUDO_USER": "carol"})

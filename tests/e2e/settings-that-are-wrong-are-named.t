@@ -6,6 +6,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import glob  # noqa: E402
 import re  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
@@ -287,13 +288,16 @@ def _(lab_):
 
 @case("a reload finds another database")
 def _(lab_):
-    path = os.path.join(os.path.dirname(lab_.database), "second.db")
-    lab_.sql(("VACUUM INTO ?", (path,)))
-    lab_.sql("DELETE FROM subscription", path=path)
-    lab_.own(path)
-    lab_.milter.settings(url=path)
+    folder = os.path.join(lab_.folder, "second")
+    os.mkdir(folder)
+    other = lab_.store.twin(folder)
+    other.sql("DELETE FROM subscription")
+    for path in (folder, *glob.glob(other.path)):
+        lab_.own(path)
+    lab_.milter.settings(url=other.url)
     lab_.send([BILL], BALANCE, "acme").must("deliver", [OLGA])
     lab_.milter.settings()
+    other.end()
     lab_.send([BILL], BALANCE, "acme").must("deliver",
                                             entitled(BALANCE, "acme"))
 

@@ -11,10 +11,11 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 import re  # noqa: E402
 import shutil  # noqa: E402
-import sqlite3  # noqa: E402
+import threading  # noqa: E402
 import time  # noqa: E402
 
 import botapi  # noqa: E402
+import rosterdb  # noqa: E402
 from roster import (ANN, BEA, DOCUMENTS, OLGA, OTTO,  # noqa: E402
                     SERVICES)
 from tap import contains, lacks, same, true  # noqa: E402
@@ -470,7 +471,9 @@ def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.ok("telegram", "disable", "acme", as_=ANN)
     for recipient in (ann, "0@telegram.invalid", "99999@telegram.invalid",
+                      "9223372036854775808@telegram.invalid",
                       "99999999999999999999999@telegram.invalid",
+                      "+1@telegram.invalid",
                       "-1@telegram.invalid", "x@telegram.invalid",
                       "1x@telegram.invalid", "@telegram.invalid", "", "1",
                       "1@else.example", "1@@telegram.invalid",
@@ -479,6 +482,13 @@ def _(site):
         same((done.code, done.outcomes), (0, ["no-link"]),
              f"exit and outcome for {recipient!r}: {done}")
     same(site.api.asked(), [], "requests")
+
+
+@case("the largest number that a link may have is one")
+def _(site):
+    site.link_to("acme", ANN, CHAT)
+    site.run_sql(f"UPDATE link SET id = {2 ** 63 - 1}")
+    site.agent(f"{2 ** 63 - 1}@telegram.invalid").must(0, "sent")
 
 
 @case("the mirror's address is known in capitals and in brackets' absence")
@@ -529,25 +539,21 @@ def _(site):
 
 # The database
 
-def locked(site):
-    """A connection that keeps everybody from so much as reading."""
-    lock = sqlite3.connect(site.database, isolation_level=None)
-    lock.execute("PRAGMA locking_mode = EXCLUSIVE")
-    lock.execute("BEGIN EXCLUSIVE")
-    lock.execute("UPDATE account SET title = title")
-    return lock
-
-
-@case("a database that is locked, missing, odd or empty: the message waits")
+@case("a database that nobody can read for now: the message waits")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
-    lock = locked(site)
-    try:
+    with site.store.locked():
         done = site.agent(ann)
         same(done.code, 75, f"exit of {done}")
         contains(done.err, "locked", "standard error")
-    finally:
-        lock.close()
+    same(site.api.asked(), [], "requests")
+    site.agent(ann).must(0, "sent")
+
+
+@case("a database that is missing, odd or empty: the message waits")
+def _(site):
+    rosterdb.file_only("a file that is odd")
+    ann = site.link_to("acme", ANN, CHAT)
     folder = os.path.dirname(site.database)
     os.rename(folder, folder + ".away")
     for content in ("no folder", None, b"", b"no database " * 1000):
@@ -575,13 +581,9 @@ def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, OTHER))
     site.api.blocked[OTHER] = botapi.BLOCKED
-    lock = sqlite3.connect(site.database, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    try:
+    with site.store.written():
         runs = [site.agent_start(link) for link in (ann, olga)]
         sent, gone = (site.agent_end(run) for run in runs)
-    finally:
-        lock.close()
     same(gone.code, 75, f"exit of {gone}")
     same(len(site.api.sent), 1 if sent.code == 0 else 0,
          f"messages sent, exit {sent.code}")
@@ -680,7 +682,8 @@ def _(site):
 
 @case("an API that never answers is given up after 30 s")
 def _(site):
-    done = site.agent_end(site.hung_run).must(75, "again")
+    site.waiter.join()
+    done = site.hung_end.must(75, "again")
     true(28 < done.seconds < 36, f"it took {done.seconds:.0f} s, want 30")
 
 
@@ -693,12 +696,16 @@ class WithHung(Site):
         self.hung = Station(self, "hung")
         self.hung.api.person(CHAT)
         self.hung.api.fail(botapi.slow(90))
-        database = sqlite3.connect(self.hung.database, isolation_level=None)
-        database.execute("INSERT INTO link(user, chat) SELECT id, ? FROM user"
-                         " WHERE address = ?", (CHAT, OLGA))
-        database.close()
+        self.hung.store.sql("INSERT INTO link(user, chat) SELECT id, ?"
+                            " FROM user WHERE address = ?", CHAT, OLGA)
         self.hung_run = self.agent_start("1@telegram.invalid",
                                          conf=self.hung.conf)
+        self.hung_end = None
+        self.waiter = threading.Thread(target=self._wait, daemon=True)
+        self.waiter.start()
+
+    def _wait(self):
+        self.hung_end = self.agent_end(self.hung_run)
 
     def stop(self):
         if getattr(self, "hung", None) is not None:

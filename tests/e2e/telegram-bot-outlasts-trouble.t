@@ -10,13 +10,13 @@ import contextlib  # noqa: E402
 import pwd  # noqa: E402
 import re  # noqa: E402
 import shutil  # noqa: E402
-import sqlite3  # noqa: E402
 import subprocess  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 import urllib.request  # noqa: E402
 
 import botapi  # noqa: E402
+import rosterdb  # noqa: E402
 from roster import ANN, BALANCE, OLGA  # noqa: E402
 from tap import contains, lacks, same, true  # noqa: E402
 from telegram import (Site, Station, case, local_copy,  # noqa: E402
@@ -224,14 +224,10 @@ def _(station):
     bot.start()
     api.say(CHAT, "/status")
     api.wait_text(CHAT)
-    lock = sqlite3.connect(station.database, isolation_level=None)
-    try:
-        lock.execute("BEGIN IMMEDIATE")
+    with station.store.written():
         api.say(CHAT, "/status")
         bot.wait_line("error: .*locked")
         same(len(api.texts(CHAT)), 1, "answers meanwhile")
-    finally:
-        lock.close()
     api.wait_text(CHAT, 2)
     api.wait(lambda: not api.updates, "it is confirmed")
     same((len(api.texts(CHAT)), len(bot.troubles())), (2, 1),
@@ -331,6 +327,7 @@ def _(site):
 @case("without its database it makes no new one, and goes on with the old",
       expect="database")
 def _(site):
+    rosterdb.file_only("a file that is away")
     site.api.person(CHAT)
     token = site.connect_token("acme", ANN)
     site.bot.start()
@@ -392,9 +389,7 @@ def _(site):
     site.api.person(CHAT)
     site.bot.start()
     site.ask(CHAT, "/status")
-    lock = sqlite3.connect(site.database, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    try:
+    with site.store.written():
         site.api.wait(lambda: site.api.asked("getUpdates")[-1].status is None,
                       "it polls again")
         since = site.api.mark()
@@ -402,8 +397,6 @@ def _(site):
         time.sleep(0.3)         # it has the update, and waits for the lock
         same(site.api.asked("getUpdates", since), [], "more polls")
         ends(site.bot, 2)
-    finally:
-        lock.close()
 
 
 @case("SIGUSR1 takes a new token from the file, without a restart",

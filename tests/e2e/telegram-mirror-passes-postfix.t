@@ -10,7 +10,6 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 import re  # noqa: E402
-import sqlite3  # noqa: E402
 
 import botapi  # noqa: E402
 from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
@@ -304,17 +303,10 @@ def _(site):
         by_mail(result, PEOPLE)
         site.until(lambda: site.deliveries(result), "it was tried")
         site.milter.kill()      # or the lock could not be had
-        lock = sqlite3.connect(site.database, timeout=10,
-                               isolation_level=None)
-        try:
-            lock.execute("PRAGMA locking_mode = EXCLUSIVE")
-            lock.execute("BEGIN EXCLUSIVE")
-            lock.execute("UPDATE account SET title = title")
+        with site.store.locked():
             before = len(site.api.asked())
             site.until(lambda: "locked" in site.deliveries(result)[-1].err,
                        "a run finds it locked")
-        finally:
-            lock.close()
         same(site.deliveries(result)[-1].code, 75, "exit")
         same(len(site.api.asked()), before, "requests meanwhile")
     site.milter.start()

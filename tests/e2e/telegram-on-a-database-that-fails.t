@@ -16,6 +16,7 @@ import sqlite3  # noqa: E402
 
 import botapi  # noqa: E402
 import faults  # noqa: E402
+import rosterdb  # noqa: E402
 import tap  # noqa: E402
 from ctl import NOBODY  # noqa: E402
 from milter import BUILD  # noqa: E402
@@ -416,4 +417,5 @@ def _(site):
 
 with contextlib.suppress(tap.Skip):
     faults.own_mounts()
+rosterdb.file_only("a file that fails")
 run(Site)

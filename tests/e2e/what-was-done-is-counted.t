@@ -86,12 +86,8 @@ def _(lab_):
     after = read(lab_)
     same(after[failures], before[failures], "failures after a bad tag")
     lab_.milter.settings()
-    path_ = lab_.database
-    os.rename(path_, path_ + ".away")
-    try:
+    with lab_.database_away():
         lab_.send([ANN], BALANCE).must("tempfail")
-    finally:
-        os.rename(path_ + ".away", path_)
     same(read(lab_)[failures], before[failures] + 1, "failures")
 
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "evaluate.h"
 #include "fuzz.h"
 #include "memory.h"
 #include "mta.h"
@@ -198,7 +199,7 @@ forget_database(void)
 	struct config *config = config_get();
 
 	pool_free(config->pool);
-	config->pool = pool_new(config->settings->url, 3000);
+	config->pool = evaluate_pool(config->settings);
 	MUST(config->pool != NULL, "no memory");
 	config_put(config);
 }

@@ -69,6 +69,7 @@ write_value(
 	switch (d->type) {
 	case SETTING_TEXT:
 	case SETTING_PATH:
+	case SETTING_DATABASE:
 	case SETTING_DOMAIN:
 	case SETTING_ADDRESS:
 	case SETTING_SOCKET:
@@ -128,6 +129,7 @@ check_value(
 	switch (d->type) {
 	case SETTING_TEXT:
 	case SETTING_PATH:
+	case SETTING_DATABASE:
 	case SETTING_DOMAIN:
 	case SETTING_ADDRESS:
 	case SETTING_SOCKET:

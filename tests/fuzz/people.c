@@ -48,7 +48,6 @@ add(struct fixture *r, const struct person *u, const char *owner)
 	struct store_account account;
 	struct store_user user;
 	char *address, *list, *slug, *rest;
-	int64_t id;
 
 	address = arena_strdup(r->arena, u->address);
 	if (u->role == ROLE_OWNER)
@@ -66,7 +65,8 @@ add(struct fixture *r, const struct person *u, const char *owner)
 		return;
 	must(r, roster_account(c, u->account, &account));
 	must(r, roster_user(c, &account, u->address, 0, &user));
-	MUST(store_link_add(r->store, user.id, u->chat, &id) != -1, "link");
+	MUST(store_link_add(r->store, u - people + 1, user.id, u->chat) == 1,
+	    "link");
 }
 
 void

@@ -361,7 +361,7 @@ check_chats(struct verdict *v)
 	struct set got = {.n = 0};
 	const struct person *p;
 	const char *chat;
-	long long link, n;
+	long long link;
 	size_t i;
 
 	for (i = 0; i < v->mta->nrecipients; i++) {
@@ -371,9 +371,8 @@ check_chats(struct verdict *v)
 		MUST(v->category->mirrored && v->mta->recipients[i].quiet, "%s",
 		    v->mta->recipients[i].shown);
 		link = strtoll(v->mta->recipients[i].kept, NULL, 10);
-		n = 0;
 		for (p = people; p->account != NULL; p++) {
-			if (p->chat != 0 && ++n == link)
+			if (p->chat != 0 && p - people + 1 == link)
 				break;
 		}
 		MUST(p->account != NULL, "link %lld", link);

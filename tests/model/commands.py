@@ -1,12 +1,11 @@
 """commands - a case put to notifyctl itself, command by command."""
-import contextlib
 import csv
 import json
 import os
-import sqlite3
 import subprocess
 
 import compare
+import rosterdb
 from programs import BUILD, forced, settings_text
 from reference import Reference
 
@@ -14,10 +13,11 @@ KINDS = {0: "done", 64: "usage", 65: "data", 67: "unknown", 77: "denied"}
 HOW = {"kept": "stays", "dropped": "dropped", "replaced": "replaced"}
 USERS = """\
 SELECT a.name, u.address, u.role, l.id, l.chat,
-    (SELECT group_concat(c.slug, ';') FROM subscription s
+    (SELECT AGGREGATE(c.slug, ';') FROM subscription s
      JOIN category c ON c.id = s.category WHERE s.user = u.id)
 FROM account a LEFT JOIN user u ON a.id = u.account
-LEFT JOIN link l ON l.user = u.id"""
+LEFT JOIN link l ON l.user = u.id""".replace(
+    "AGGREGATE", "string_agg" if rosterdb.REMOTE else "group_concat")
 
 
 def words(step, folder):
@@ -62,13 +62,9 @@ def words(step, folder):
 class Commands:
     """notifyctl with a roster and settings of its own."""
 
-    def __init__(self, case, folder):
-        self.folder = os.path.join(folder, "commands")
-        os.makedirs(self.folder, exist_ok=True)
-        self.database = os.path.join(self.folder, "roster.db")
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.database + suffix)
+    def __init__(self, case, store):
+        self.store, self.folder = store, store.folder
+        self.store.clear()
         self.settings = dict(case["settings"])
         self.configure({})
         self.run("init")
@@ -77,7 +73,8 @@ class Commands:
         self.settings.update(settings)
         with open(os.path.join(self.folder, "conf"), "w",
                   encoding="utf-8") as out:
-            out.write(settings_text(self.settings, self.folder))
+            out.write(settings_text(self.settings, self.folder,
+                                    self.store.url))
 
     def run(self, *arguments):
         """Exit, document and the line on standard error."""
@@ -92,10 +89,7 @@ class Commands:
                 done.stderr.decode("utf-8", "replace"))
 
     def sql(self, text, *values):
-        with contextlib.closing(sqlite3.connect(
-                self.database, timeout=10, isolation_level=None)) as database:
-            database.execute("PRAGMA foreign_keys = ON")
-            return database.execute(text, values).fetchall()
+        return self.store.sql(text, *values)
 
     def since(self, table, columns, above):
         return self.sql(f"SELECT {columns} FROM {table} WHERE id > ?"
@@ -129,9 +123,10 @@ class Commands:
 
     def connect(self, step, key):
         """The chat of a user; the bot's part is tested elsewhere."""
-        self.sql("INSERT OR REPLACE INTO link(user, chat) SELECT u.id, ?"
+        self.sql("INSERT INTO link(user, chat) SELECT u.id, ?"
                  " FROM user u JOIN account a ON a.id = u.account"
-                 " WHERE a.key = ? AND u.key = ?", step["chat"],
+                 " WHERE a.key = ? AND u.key = ? ON CONFLICT (user)"
+                 " DO UPDATE SET chat = excluded.chat", step["chat"],
                  step["account"].lower(), key)
 
     def explain(self, step):
@@ -174,10 +169,10 @@ def explained(step, want, told):
     return found
 
 
-def differences(case, folder):
+def differences(case, store):
     """Where notifyctl and rules part, as (number of the step, what)."""
     reference = Reference(case)
-    commands = Commands(case, folder)
+    commands = Commands(case, store)
     for number, step in enumerate(case["steps"]):
         want = reference.step(step)
         found = []

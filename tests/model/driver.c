@@ -369,6 +369,7 @@ change(struct driver *d, change_fn *fn)
 	static const char *const kinds[] = {"none", "usage", "data", "unknown",
 	    "busy", "denied", "settings", "io", "memory"};
 	int64_t log, notice;
+	char users[400];
 	int rc;
 
 	log =
@@ -394,14 +395,14 @@ change(struct driver *d, change_fn *fn)
 		"SELECT account, address, kind, state FROM notice"
 		" WHERE id > ?1 ORDER BY id",
 		4, notice));
-	json_object_set_new(d->told, "users",
-	    rows(d,
-		"SELECT a.name, u.address, u.role, l.id, l.chat,"
-		" (SELECT group_concat(c.slug, ';') FROM subscription s"
-		"  JOIN category c ON c.id = s.category WHERE s.user = u.id)"
-		" FROM account a LEFT JOIN user u ON a.id = u.account"
-		" LEFT JOIN link l ON l.user = u.id WHERE ?1 >= 0",
-		6, 0));
+	snprintf(users, sizeof(users),
+	    "SELECT a.name, u.address, u.role, l.id, l.chat,"
+	    " (SELECT %s(c.slug, ';') FROM subscription s"
+	    "  JOIN category c ON c.id = s.category WHERE s.user = u.id)"
+	    " FROM account a LEFT JOIN user u ON a.id = u.account"
+	    " LEFT JOIN link l ON l.user = u.id WHERE ?1 >= 0",
+	    db_dialect(d->db) == DB_SQLITE ? "group_concat" : "string_agg");
+	json_object_set_new(d->told, "users", rows(d, users, 6, 0));
 	return (d->told);
 }
 
@@ -592,10 +593,10 @@ main(int argc, char **argv)
 	char *line = NULL;
 	size_t size = 0;
 
-	if (argc != 2)
-		die(&d, "usage: driver FOLDER");
+	if (argc != 3)
+		die(&d, "usage: driver FOLDER URL");
 	snprintf(d.settings, sizeof(d.settings), "%s/settings", argv[1]);
-	snprintf(d.url, sizeof(d.url), "%s/roster.db", argv[1]);
+	snprintf(d.url, sizeof(d.url), "%s", argv[2]);
 	tag_start();
 	exchange_start();
 	d.arena = arena_new((size_t)64 << 20);

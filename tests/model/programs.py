@@ -10,7 +10,7 @@ BUILD = os.path.abspath(os.environ.get("NM_BUILD")
                         or os.path.join(HERE, "..", "..", "build"))
 SETTINGS = """\
 [database]
-url = {folder}/roster.db
+url = {url}
 [milter]
 socket = unix:{folder}/milter.sock
 stats_file =
@@ -23,10 +23,10 @@ sendmail = /bin/true
 """
 
 
-def settings_text(settings, folder):
+def settings_text(settings, folder, url):
     milter = "\n".join(f"{name} = {value}" for name, value
                        in sorted(settings.items()) if name != "domain")
-    return SETTINGS.format(folder=folder, milter=milter,
+    return SETTINGS.format(folder=folder, url=url, milter=milter,
                            domain=settings["domain"])
 
 
@@ -57,11 +57,12 @@ def forced(step):
     user = (f"FROM user u JOIN account a ON a.id = u.account WHERE u.key ="
             f" '{key}' AND a.name = '{step['account']}'")
     if step["what"] == "chat":
-        return (f"INSERT OR REPLACE INTO link(user, chat) SELECT u.id,"
-                f" {int(step['chat'])} {user}")
-    return (f"INSERT OR IGNORE INTO subscription(account, category, user)"
+        return (f"INSERT INTO link(user, chat) SELECT u.id,"
+                f" {int(step['chat'])} {user}"
+                " ON CONFLICT (user) DO UPDATE SET chat = excluded.chat")
+    return (f"INSERT INTO subscription(account, category, user)"
             f" SELECT a.id, (SELECT id FROM category WHERE slug ="
-            f" '{step['slug']}'), u.id {user}")
+            f" '{step['slug']}'), u.id {user} ON CONFLICT DO NOTHING")
 
 
 class Died(Exception):
@@ -71,13 +72,13 @@ class Died(Exception):
 class Driver:
     """tests/model/driver.c, running."""
 
-    def __init__(self, folder):
-        self.folder, self.process = folder, None
+    def __init__(self, folder, url):
+        self.folder, self.url, self.process = folder, url, None
 
     def start(self):
         self.errors = open(os.path.join(self.folder, "errors"), "w+b")
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "model"), self.folder],
+            [os.path.join(BUILD, "model"), self.folder, self.url],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
 
     def stop(self):
@@ -110,11 +111,12 @@ class Driver:
             if step["do"] == "settings":
                 settings.update(step["settings"])
                 step = {"do": "settings",
-                        "text": settings_text(settings, self.folder)}
+                        "text": settings_text(settings, self.folder, self.url)}
             elif step["do"] == "force":
                 step = {"do": "force", "sql": forced(step)}
             steps.append(step)
-        return {"settings": settings_text(case["settings"], self.folder),
+        return {"settings": settings_text(case["settings"], self.folder,
+                                          self.url),
                 "steps": steps}
 
     def run(self, case):

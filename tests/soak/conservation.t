@@ -5,11 +5,13 @@
 
 Clients send through a real Postfix while the milter is killed, stopped and
 reloaded, the database is locked, replaced and filled up, and the roster
-changes; what is answered 4xx they send again, until it is accepted. At the end
-every message is accounted for: one that was accepted went to exactly those who
-were entitled at one moment of its transaction, and to their chats, once each,
-or is on hold, or was discarded, each with the reason in the log; everything
-else was answered 4xx or 5xx, and went to nobody.
+changes; what is answered 4xx they send again, until it is accepted. On
+PostgreSQL the server is killed, and its connections are cut, in place of what
+happens to a file. At the end every message is accounted for: one that was
+accepted went to exactly those who were entitled at one moment of its
+transaction, and to their chats, once each, or is on hold, or was discarded,
+each with the reason in the log; everything else was answered 4xx or 5xx, and
+went to nobody.
 """
 import os
 import sys
@@ -34,7 +36,16 @@ if "NM_MOUNTS" not in os.environ:
         os.execvp(OWN[0], [*OWN, sys.executable, *sys.argv])
 MOUNTS = os.environ["NM_MOUNTS"] == "own"
 
+# Its own server: it is killed.
+SERVER = None
+if os.environ.get("NM_DATABASE") == "postgresql":
+    import postgresql  # noqa: E402
+    SERVER = postgresql.Server().start()
+    os.environ["NM_POSTGRESQL"] = SERVER.url()
+    MOUNTS = False
+
 import itertools  # noqa: E402
+import json  # noqa: E402
 import pwd  # noqa: E402
 import random  # noqa: E402
 import signal  # noqa: E402
@@ -44,6 +55,7 @@ import time  # noqa: E402
 from collections import Counter  # noqa: E402
 
 import lab  # noqa: E402
+import pq  # noqa: E402
 import tap  # noqa: E402
 from milter import fields  # noqa: E402
 from tap import case, same, true  # noqa: E402
@@ -199,7 +211,12 @@ class Trial:
         return done.returncode == 0
 
     def sql(self, statement, values=()):
-        """The rows; None if the database is busy, or the disk full."""
+        """The rows; None if the database is busy, gone, or the disk full."""
+        if SERVER:
+            try:
+                return self.lab.sql((statement, values))
+            except (pq.Error, OSError):
+                return None
         database = sqlite3.connect(self.lab.database, timeout=1)
         try:
             with database:
@@ -250,6 +267,10 @@ class Trial:
                 after.add(who)
                 done = self.ctl("subscribe", account, category, who,
                                 as_=owner(account))
+            if not done and SERVER:
+                # Who lost the connection may have been told of no failure.
+                after = self.receivers(account, category)
+                done = True
             if done:
                 self.known(account, category, began, after)
             return done
@@ -264,6 +285,17 @@ class Trial:
             who = people if one == category else self.roster.now(account, one)
             self.roster.changed(account, one, began, ended,
                                 {w: chats.get(w) for w in who})
+
+    def receivers(self, account, category):
+        """Who gets it, asked until there is an answer."""
+        deadline = time.monotonic() + 30
+        while True:
+            done = self.lab.notifyctl("--json", "list", account, category,
+                                      check=time.monotonic() > deadline)
+            if done.returncode == 0:
+                return {row["address"] for row in json.loads(done.stdout)[
+                    "list"] if row["receives"]}
+            time.sleep(0.1)
 
     # What breaks
 
@@ -307,6 +339,18 @@ class Trial:
             pass
         finally:
             other.close()
+    def cut(self):
+        """Every connection of a program is ended by the server."""
+        self.lab.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                     " WHERE pid <> pg_backend_pid()"
+                     " AND application_name LIKE 'notify%'")
+
+    @staticmethod
+    def crash():
+        """The server is killed, and started anew."""
+        SERVER.crash()
+        time.sleep(0.3)
+        SERVER.launch()
 
     def full(self):
         """No room for any change; what is there can be read, also by a milter
@@ -362,6 +406,9 @@ class Trial:
         time.sleep(1)       # for who would decide by the old one
 
     def troubles(self):
+        if SERVER:
+            return [self.kill, self.cut, self.reload, self.crash, self.cut,
+                    self.locked, self.crash, self.end]
         rounds = [self.kill, self.reload, self.full, self.replaced, self.kill,
                   self.locked, self.reload, self.unreadable, self.end,
                   self.writing]
@@ -631,7 +678,7 @@ def _(trial):
     true(changes > 20, f"changes of the roster: {changes}")
     same({trouble.__name__ for trouble in trial.troubles()}
          - set(trial.trouble), set(), "what has not broken")
-    if not MOUNTS:
+    if not MOUNTS and not SERVER:
         print("# no mounts here: the disk was not filled up", flush=True)
 
 

@@ -1,11 +1,9 @@
-/* fixture - a roster in a temporary folder, for one test */
+/* fixture - a roster for one test */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "fixture.h"
 
@@ -13,6 +11,85 @@ static void
 must(int rc, struct fixture *f)
 {
 	ck_assert_msg(rc == 0, "%s", failure_text(&f->failure));
+}
+
+const char *
+fixture_postgresql(void)
+{
+	return (getenv("NM_POSTGRESQL"));
+}
+
+static void
+run(const char *url, const char *sql)
+{
+	struct failure failure = FAILURE_INIT;
+	struct db *db;
+
+	db = db_open(url, DB_WRITE, 5000, &failure);
+	ck_assert_msg(db != NULL, "%s: %s", sql, failure_text(&failure));
+	if (db_exec(db, sql) != 0) {
+		db_failure(db, &failure);
+		ck_abort_msg("%s: %s", sql, failure_text(&failure));
+	}
+	db_close(db);
+}
+
+void
+fixture_sql(struct fixture *f, const char *sql)
+{
+	run(f->url, sql);
+}
+
+/* Where the roster is to be. */
+static void
+make_place(struct fixture *f)
+{
+	const char *url = fixture_postgresql();
+	char sql[64];
+
+	strcpy(f->folder, "/tmp/nm-unit-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(f->folder));
+	if (url == NULL) {
+		snprintf(f->url, sizeof(f->url), "%s/roster.db", f->folder);
+		return;
+	}
+	/* Each test is a process. */
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA unit_%d", (int)getpid());
+	run(url, sql);
+	ck_assert_int_lt(
+	    snprintf(f->url, sizeof(f->url),
+		"%s&options=-csearch_path%%3Dunit_%d", url, (int)getpid()),
+	    sizeof(f->url));
+}
+
+static void
+remove_place(struct fixture *f)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	char text[640];
+	size_t i;
+
+	if (fixture_postgresql() != NULL) {
+		snprintf(text, sizeof(text), "DROP SCHEMA unit_%d CASCADE",
+		    (int)getpid());
+		run(fixture_postgresql(), text);
+	}
+	for (i = 0; i < 3 && fixture_postgresql() == NULL; i++) {
+		snprintf(text, sizeof(text), "%s%s", f->url, suffixes[i]);
+		unlink(text);
+	}
+	rmdir(f->folder);
+}
+
+struct pool *
+fixture_pool(const char *url, int wait)
+{
+	const struct pool_options options = {.url = url, .wait = wait};
+	struct pool *pool;
+
+	pool = pool_new(&options);
+	ck_assert_ptr_nonnull(pool);
+	return (pool);
 }
 
 void
@@ -36,9 +113,7 @@ fixture_open(struct fixture *f)
 	static char *balance[] = {"ann@acme.example", "sue@acme.example"};
 
 	memset(f, 0, sizeof(*f));
-	strcpy(f->folder, "/tmp/nm-unit-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(f->folder));
-	snprintf(f->url, sizeof(f->url), "%s/roster.db", f->folder);
+	make_place(f);
 	f->settings.telegram_domain = "telegram.invalid";
 	f->settings.account_domain = "accounts.example";
 	f->arena = arena_new((size_t)16 << 20);
@@ -69,27 +144,8 @@ fixture_open(struct fixture *f)
 void
 fixture_close(struct fixture *f)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm"};
-	char path[160];
-	size_t i;
-
 	store_close(f->store);
 	arena_free(f->arena);
 	failure_clear(&f->failure);
-	for (i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s%s", f->url, suffixes[i]);
-		unlink(path);
-	}
-	rmdir(f->folder);
-}
-
-void
-fixture_sql(struct fixture *f, const char *text)
-{
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open(f->url, &db), SQLITE_OK);
-	ck_assert_msg(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK,
-	    "%s: %s", text, sqlite3_errmsg(db));
-	sqlite3_close(db);
+	remove_place(f);
 }

@@ -1,17 +1,23 @@
-/* fixture - a roster in a temporary folder, for one test */
+/*
+ * fixture - a roster for one test
+ *
+ * An SQLite database in a temporary folder; or, if $NM_POSTGRESQL has the URL
+ * of a database, a schema of its own in that one.
+ */
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
 #include "arena.h"
 #include "failure.h"
 #include "membership.h"
+#include "pool.h"
 #include "roster.h"
 #include "settings.h"
 #include "store.h"
 
 struct fixture {
 	char folder[64];
-	char url[96];
+	char url[512];
 	struct settings settings;
 	struct arena *arena;
 	struct store *store;
@@ -19,17 +25,23 @@ struct fixture {
 	struct changes changes;
 };
 
+/* fixture_postgresql(): the URL in $NM_POSTGRESQL, or NULL for SQLite. */
+const char *fixture_postgresql(void);
+
+/* fixture_sql(f, sql): run it on the database, from beside. */
+void fixture_sql(struct fixture *, const char *);
+
 /* Accounts acme (owner olga, user-admin adam, members ann and bill, Subscriber
  * sue; ann and sue get balance-and-payments) and beta (owner otto, ann), all
  * at acme.example and beta.example. */
 void fixture_open(struct fixture *);
 void fixture_close(struct fixture *);
 
+/* fixture_pool(url, wait): one over ${url} alone. */
+struct pool *fixture_pool(const char *url, int wait);
+
 /* fixture_begin, fixture_commit: a transaction that writes. */
 void fixture_begin(struct fixture *);
 void fixture_commit(struct fixture *);
-
-/* fixture_sql(f, text): run statements past the store. */
-void fixture_sql(struct fixture *, const char *text);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * main - run all unit tests, and say so in TAP
+ * main - run all unit tests, and say so in TAP; on PostgreSQL those that have a
+ * roster
  *
  * "settings" as the argument prints the table of settings instead, for a test
  * that compares the documents with it.
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fixture.h"
 #include "settings.h"
 #include "suites.h"
 #include "tag.h"
@@ -43,21 +45,26 @@ main(int argc, char **argv)
 		return (EXIT_SUCCESS);
 	}
 	tag_start();
-	runner = srunner_create(test_address());
-	srunner_add_suite(runner, test_chattext());
-	srunner_add_suite(runner, test_damage());
-	srunner_add_suite(runner, test_decide());
-	srunner_add_suite(runner, test_htmltext());
+	runner = srunner_create(test_decide());
 	srunner_add_suite(runner, test_lookup());
-	srunner_add_suite(runner, test_mailtext());
-	srunner_add_suite(runner, test_patience());
-	srunner_add_suite(runner, test_plaintext());
+	srunner_add_suite(runner, test_postgres());
 	srunner_add_suite(runner, test_roster());
-	srunner_add_suite(runner, test_settings());
-	srunner_add_suite(runner, test_sorter());
 	srunner_add_suite(runner, test_store());
-	srunner_add_suite(runner, test_terms());
 	srunner_add_suite(runner, test_upgrade());
+	/* The others know of no database. */
+	if (fixture_postgresql() == NULL) {
+		srunner_add_suite(runner, test_address());
+		srunner_add_suite(runner, test_chattext());
+		srunner_add_suite(runner, test_damage());
+		srunner_add_suite(runner, test_db());
+		srunner_add_suite(runner, test_htmltext());
+		srunner_add_suite(runner, test_mailtext());
+		srunner_add_suite(runner, test_patience());
+		srunner_add_suite(runner, test_plaintext());
+		srunner_add_suite(runner, test_settings());
+		srunner_add_suite(runner, test_sorter());
+		srunner_add_suite(runner, test_terms());
+	}
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);

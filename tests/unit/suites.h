@@ -7,12 +7,14 @@
 Suite *test_address(void);
 Suite *test_chattext(void);
 Suite *test_damage(void);
+Suite *test_db(void);
 Suite *test_decide(void);
 Suite *test_htmltext(void);
 Suite *test_lookup(void);
 Suite *test_mailtext(void);
 Suite *test_patience(void);
 Suite *test_plaintext(void);
+Suite *test_postgres(void);
 Suite *test_roster(void);
 Suite *test_settings(void);
 Suite *test_sorter(void);

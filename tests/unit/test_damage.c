@@ -82,7 +82,7 @@ decided(int which, char *out, size_t size)
 	    .client = "127.0.0.1",
 	    .trusted = true};
 	struct arena *a = arena_new((size_t)1 << 20);
-	struct pool *pool = pool_new(f.url, 100);
+	struct pool *pool = fixture_pool(f.url, 100);
 	struct decision d;
 	const char *all[64];
 	size_t i, n = 0, len;

@@ -2,6 +2,7 @@
  * test_lookup - what the roster answers to the question of a message
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <sqlite3.h>
@@ -175,10 +176,37 @@ static const struct asked questions[] = {
 	"user bill@acme.example acme member, "},
 };
 
+static int
+compare_texts(const void *a, const void *b)
+{
+	return (strcmp(*(char *const *)a, *(char *const *)b));
+}
+
+/* ${text} as a line whose parts are in the order of their letters. */
+static const char *
+in_order(const char *text, char line[ANSWER_SIZE])
+{
+	char copy[ANSWER_SIZE], *parts[64], *part, *rest;
+	size_t n = 0, i;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (part = strtok_r(copy, ",", &rest); part != NULL;
+	     part = strtok_r(NULL, ",", &rest))
+		parts[n++] = part + strspn(part, " ");
+	qsort(parts, n, sizeof(parts[0]), compare_texts);
+	*line = '\0';
+	for (i = 0; i < n; i++)
+		strcat(strcat(line, parts[i]), ",");
+	return (line);
+}
+
 START_TEST(a_question_has_its_answer)
 {
+	char line[ANSWER_SIZE], want[ANSWER_SIZE];
+
 	ck_assert_int_eq(ask(&questions[_i], NULL), 0);
-	ck_assert_str_eq(got, questions[_i].want);
+	ck_assert_str_eq(
+	    in_order(got, line), in_order(questions[_i].want, want));
 }
 END_TEST
 
@@ -251,20 +279,24 @@ START_TEST(one_state_of_the_roster_gives_the_whole_answer)
 END_TEST
 
 static const struct {
-	const char *break_it;
+	const char *break_it, *on_postgresql;
 	enum failure_kind kind;
 } broken[] = {
-    {"DROP TABLE category_key", FAILURE_IO},
-    {"DROP TABLE category", FAILURE_IO},
-    {"DROP TABLE account", FAILURE_IO},
-    {"DROP TABLE user", FAILURE_IO},
-    {"DROP TABLE subscription", FAILURE_IO},
-    {"DROP TABLE link", FAILURE_IO},
+    {"DROP TABLE category_key", "DROP TABLE category_key", FAILURE_IO},
+    {"DROP TABLE category", "DROP TABLE category CASCADE", FAILURE_IO},
+    {"DROP TABLE account", "DROP TABLE account CASCADE", FAILURE_IO},
+    {"DROP TABLE user", "DROP TABLE user CASCADE", FAILURE_IO},
+    {"DROP TABLE subscription", "DROP TABLE subscription", FAILURE_IO},
+    {"DROP TABLE link", "DROP TABLE link", FAILURE_IO},
     {"PRAGMA ignore_check_constraints=ON;"
      "UPDATE user SET role = 'king' WHERE role = 'owner'",
+	"ALTER TABLE user DROP CONSTRAINT user_role_check;"
+	"UPDATE user SET role = 'king' WHERE role = 'owner'",
 	FAILURE_IO},
-    {"PRAGMA user_version = 99", FAILURE_SETTINGS},
-    {"PRAGMA application_id = 7", FAILURE_SETTINGS},
+    {"PRAGMA user_version = 99", "UPDATE notify_milter SET version = 99",
+	FAILURE_SETTINGS},
+    {"PRAGMA application_id = 7", "UPDATE notify_milter SET version = -7",
+	FAILURE_SETTINGS},
 };
 
 START_TEST(what_cannot_be_answered_is_a_failure)
@@ -284,7 +316,9 @@ START_TEST(what_cannot_be_answered_is_a_failure)
 	};
 	size_t i;
 
-	fixture_sql(&f, broken[_i].break_it);
+	fixture_sql(&f,
+	    fixture_postgresql() == NULL ? broken[_i].break_it
+					 : broken[_i].on_postgresql);
 	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
 		failure_clear((struct failure *)store_failure(f.store));
 		/* Nobody's role is read by a question about the others. */
@@ -367,7 +401,9 @@ test_lookup(void)
 	tcase_add_loop_test(t, what_cannot_be_answered_is_a_failure, 0,
 	    sizeof(broken) / sizeof(broken[0]));
 	tcase_add_test(t, who_takes_no_more_ends_it_without_a_failure);
-	tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 6);
+	/* What PostgreSQL does depends on how many rows there are. */
+	if (fixture_postgresql() == NULL)
+		tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 6);
 	suite_add_tcase(s, t);
 	return (s);
 }

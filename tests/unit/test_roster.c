@@ -1,8 +1,12 @@
 /*
  * test_roster - who may change what, and what a change ends
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "fixture.h"
 #include "import.h"
@@ -125,10 +129,9 @@ END_TEST
 START_TEST(losing_the_mirrored_category_ends_the_chat)
 {
 	struct store_user ann;
-	int64_t id;
 
 	find("ann@acme.example", &ann);
-	ck_assert_int_eq(store_link_add(f.store, ann.id, 9, &id), 1);
+	ck_assert_int_eq(store_link_add(f.store, 1, ann.id, 9), 1);
 	ck_assert_int_eq(
 	    roster_unsubscribe(&f.changes, "acme", "balance-and-payments",
 		"ann@acme.example", "olga@acme.example", "ann@acme.example"),
@@ -144,10 +147,9 @@ START_TEST(a_new_subscriber_loses_what_is_closed_and_the_chat)
 {
 	char *ann_only[] = {"ann@acme.example"};
 	struct store_user ann;
-	int64_t id;
 
 	find("ann@acme.example", &ann);
-	ck_assert_int_eq(store_link_add(f.store, ann.id, 9, &id), 1);
+	ck_assert_int_eq(store_link_add(f.store, 1, ann.id, 9), 1);
 	ck_assert_int_eq(roster_subscribe(&f.changes, "acme", "services",
 			     ann_only, 1, "olga@acme.example"),
 	    0);
@@ -176,6 +178,64 @@ START_TEST(a_transfer_leaves_the_old_owner_a_user_admin_with_nothing)
 	ck_assert(!old.subscribed);
 	ck_assert_int_eq(new.role, ROLE_OWNER);
 	ck_assert(!new.subscribed);
+}
+END_TEST
+
+/* The next random numbers, before the system's own. */
+static uint64_t planted[4];
+static size_t nplanted;
+
+/* In the place of libc's. */
+ssize_t
+getrandom(void *octets, size_t n, unsigned int flags)
+{
+	if (nplanted == 0 || n != sizeof(planted[0]))
+		return (syscall(SYS_getrandom, octets, n, flags));
+	memcpy(octets, &planted[--nplanted], n);
+	return ((ssize_t)n);
+}
+
+/* Link ${user} to a chat, by a token; the number of the link. */
+static int64_t
+link_by_token(const char *address, int64_t chat)
+{
+	struct store_user user;
+	char token[LINK_TOKEN_SIZE];
+
+	find(address, &user);
+	ck_assert_int_eq(link_token(&f.changes, &user, token), 1);
+	ck_assert_int_eq(link_redeem(&f.changes, token, chat, &user), 1);
+	find(address, &user);
+	ck_assert_int_eq(user.chat, chat);
+	return (user.link);
+}
+
+START_TEST(the_number_of_a_link_that_a_restored_database_forgot_is_not_used)
+{
+	int64_t lost, other;
+
+	fixture_commit(&f);
+	fixture_begin(&f);
+	lost = link_by_token("ann@acme.example", 5);
+	store_end(f.store);
+	fixture_begin(&f);
+	other = link_by_token("olga@acme.example", 6);
+	ck_assert_int_ne(lost, other);
+	/* Nobody guesses one; each of these fails once in 2^31. */
+	ck_assert_int_gt(lost, UINT32_MAX);
+	ck_assert_int_gt(other, UINT32_MAX);
+}
+END_TEST
+
+START_TEST(a_link_gets_a_number_that_no_other_has)
+{
+	static const uint64_t numbers[] = {UINT64_MAX, 14, 15, 1};
+
+	ck_assert_int_eq(store_link_add(f.store, 7, 1, 70), 1);
+	memcpy(planted, numbers, sizeof(planted));
+	nplanted = 4;
+	/* 1 would be link 0, 14 and 15 link 7. */
+	ck_assert_int_eq(link_by_token("ann@acme.example", 5), INT64_MAX);
 }
 END_TEST
 
@@ -342,6 +402,9 @@ test_roster(void)
 	tcase_add_test(t, a_new_subscriber_loses_what_is_closed_and_the_chat);
 	tcase_add_test(
 	    t, a_transfer_leaves_the_old_owner_a_user_admin_with_nothing);
+	tcase_add_test(t,
+	    the_number_of_a_link_that_a_restored_database_forgot_is_not_used);
+	tcase_add_test(t, a_link_gets_a_number_that_no_other_has);
 	tcase_add_test(t, a_token_links_once_and_not_after_its_time);
 	tcase_add_loop_test(
 	    t, a_chat_is_for_whoever_gets_a_mirrored_category_by_role, 0, 4);

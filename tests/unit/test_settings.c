@@ -43,6 +43,8 @@ START_TEST(an_empty_file_gives_the_defaults)
 	ck_assert(!s->monitor && !s->trust_authenticated);
 	ck_assert_uint_eq(s->trusted_clients.n, 2);
 	ck_assert_int_eq(s->max_age, 86400);
+	ck_assert_int_eq(s->max_lag, 10);
+	ck_assert_str_eq(s->read_url, "");
 	settings_free(s);
 }
 END_TEST
@@ -58,6 +60,12 @@ static const struct {
     {"[milter]\nmonitor = yes\n[mitler]\n", 3, "mitler"},
     {"url = /x\n", 1, "url"},
     {"[database]\nurl = x\n", 2, "begins with /"},
+    {"[database]\nurl = postgresql://me:my@s3cret@h/r\n", 2,
+	"\"postgresql://...\" for url"},
+    {"[database]\nread_url = /x\n", 2, "postgresql://"},
+    {"[database]\nread_url = postgresql://me:my@s3cret@h/r\n", 2,
+	"\"postgresql://...\" for read_url"},
+    {"[database]\nmax_lag = 0\n", 2, "a time"},
     {"[milter]\nsocket = /x\n", 2, "unix:PATH"},
     {"[milter]\nsocket = inet:0@localhost\n", 2, "1 to 65535"},
     {"[milter]\nexpand = some\n", 2, "addressed, always or never"},
@@ -86,6 +94,17 @@ START_TEST(a_bad_setting_is_named_with_file_line_and_what_was_expected)
 	    strncmp(failure_text(&failure), where, strlen(where)) == 0,
 	    "got \"%s\", want \"%s\"", failure_text(&failure), where);
 	ck_assert_ptr_nonnull(strstr(failure_text(&failure), bad[_i].says));
+	ck_assert_ptr_null(strstr(failure_text(&failure), "s3cret"));
+	failure_clear(&failure);
+}
+END_TEST
+
+START_TEST(a_standby_has_no_file_for_a_primary)
+{
+	ck_assert_ptr_null(
+	    read_text("[database]\nread_url = postgresql://h/r\n"));
+	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
+	ck_assert_ptr_nonnull(strstr(failure_text(&failure), "read_url"));
 	failure_clear(&failure);
 }
 END_TEST
@@ -127,6 +146,7 @@ test_settings(void)
 	tcase_add_loop_test(t,
 	    a_bad_setting_is_named_with_file_line_and_what_was_expected, 0,
 	    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(t, a_standby_has_no_file_for_a_primary);
 	tcase_add_test(
 	    t, a_list_goes_on_in_the_next_line_and_replaces_the_default);
 	tcase_add_test(t, a_line_that_is_too_long_is_not_cut_in_silence);

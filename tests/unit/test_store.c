@@ -235,37 +235,69 @@ START_TEST(a_transaction_sees_one_state_of_the_roster)
 }
 END_TEST
 
-START_TEST(the_number_of_a_link_is_never_used_twice)
+/* Collect the keys of the members, in the order of the rows. */
+static int
+take_key(void *ctx, const struct store_user *u)
 {
-	int64_t first, second;
+	if (u->role != ROLE_OWNER)
+		strcat(strcat(ctx, u->key), " ");
+	return (0);
+}
+
+START_TEST(users_come_in_the_order_of_the_octets_of_their_addresses)
+{
+	static const char *const keys[] = {"-b@x.example", "B@x.example",
+	    "_a@x.example", "a-a@x.example", "a.b@x.example", "aa@x.example",
+	    "\u00e9@x.example"};
+	char got[512] = "", want[512] = "";
+	int64_t id;
+	size_t i;
 
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 1, 70, &first), 1);
-	ck_assert_int_eq(store_link_end(f.store, 1), 1);
-	ck_assert_int_eq(store_link_add(f.store, 2, 71, &second), 1);
-	ck_assert_int_ne(first, second);
+	for (i = sizeof(keys) / sizeof(keys[0]); i > 0; i--)
+		ck_assert_int_eq(store_user_add(f.store, 2, keys[i - 1],
+				     keys[i - 1], ROLE_MEMBER, &id),
+		    1);
+	ck_assert_int_eq(store_user_remove(f.store, 7), 1);
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		strcat(strcat(want, keys[i]), " ");
+	ck_assert_int_eq(store_users(f.store, 2, 0, take_key, got), 0);
+	ck_assert_str_eq(got, want);
 	fixture_commit(&f);
+}
+END_TEST
+
+START_TEST(the_number_of_another_link_is_not_given_again)
+{
+	fixture_begin(&f);
+	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 1, 70), 1);
+	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 2, 71), 0);
+	/* It is no failure: the transaction goes on. */
+	ck_assert_int_eq(store_link_add(f.store, 1, 2, 71), 1);
+	/* A second link of a user is one. */
+	ck_assert_int_eq(store_link_add(f.store, 3, 2, 72), -1);
+	store_end(f.store);
 }
 END_TEST
 
 START_TEST(a_pool_notices_that_its_database_was_replaced_or_removed)
 {
 	struct failure failure = FAILURE_INIT;
-	struct pool *pool = pool_new(f.url, 50);
+	struct pool *pool = fixture_pool(f.url, 50);
 	struct store *s;
 	char aside[128];
 
-	s = pool_take(pool, &failure);
+	s = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s);
-	pool_put(pool, s);
+	pool_put(pool, POOL_ASKED, s);
 	snprintf(aside, sizeof(aside), "%s/aside", f.folder);
 	ck_assert_int_eq(rename(f.url, aside), 0);
-	ck_assert_ptr_null(pool_take(pool, &failure));
+	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
 	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
 	ck_assert_int_eq(rename(aside, f.url), 0);
-	s = pool_take(pool, &failure);
+	s = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s);
-	pool_put(pool, s);
+	pool_put(pool, POOL_ASKED, s);
 	pool_free(pool);
 	failure_clear(&failure);
 }
@@ -274,21 +306,21 @@ END_TEST
 START_TEST(a_pool_has_a_limit_and_says_so)
 {
 	struct failure failure = FAILURE_INIT;
-	struct pool *pool = pool_new(f.url, 20);
+	struct pool *pool = fixture_pool(f.url, 20);
 	struct store *s[POOL_MAX];
 	int i;
 
 	for (i = 0; i < POOL_MAX; i++) {
-		s[i] = pool_take(pool, &failure);
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
 		ck_assert_ptr_nonnull(s[i]);
 	}
-	ck_assert_ptr_null(pool_take(pool, &failure));
+	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
 	ck_assert_int_eq(failure.kind, FAILURE_BUSY);
-	pool_put(pool, s[0]);
-	s[0] = pool_take(pool, &failure);
+	pool_put(pool, POOL_ASKED, s[0]);
+	s[0] = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s[0]);
 	for (i = 0; i < POOL_MAX; i++)
-		pool_put(pool, s[i]);
+		pool_put(pool, POOL_ASKED, s[i]);
 	pool_free(pool);
 	failure_clear(&failure);
 }
@@ -344,26 +376,34 @@ test_store(void)
 	TCase *t = tcase_create("store");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_reserved_domain_is_compared_letter_by_letter);
+	tcase_add_test(t, an_account_has_one_owner_whatever_is_asked);
+	tcase_add_test(t, a_subscription_belongs_to_the_account_of_its_user);
+	tcase_add_test(t, a_transaction_sees_one_state_of_the_roster);
+	tcase_add_test(
+	    t, users_come_in_the_order_of_the_octets_of_their_addresses);
+	tcase_add_test(t, the_number_of_another_link_is_not_given_again);
+	tcase_add_test(t, a_pool_has_a_limit_and_says_so);
+	tcase_add_test(
+	    t, a_notice_is_kept_when_it_is_refused_and_never_sent_twice);
+	suite_add_tcase(s, t);
+	if (fixture_postgresql() != NULL)
+		return (s);
+	/* About the file. */
+	t = tcase_create("file");
+	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(
 	    t, a_locked_database_is_reported_not_taken_as_no_subscription);
 	tcase_add_loop_test(
 	    t, a_schema_that_is_not_ours_is_refused_before_any_lookup, 0, 3);
-	tcase_add_test(t, a_reserved_domain_is_compared_letter_by_letter);
 	tcase_add_test(
 	    t, a_check_that_runs_out_of_time_says_neither_sound_nor_damaged);
 	tcase_add_test(t, a_row_that_refers_to_nothing_is_damage);
 	tcase_add_test(t, a_missing_database_is_missing_and_not_made);
 	tcase_add_test(t, a_file_that_is_no_database_is_refused);
 	tcase_add_test(t, a_restored_copy_is_shared_again);
-	tcase_add_test(t, an_account_has_one_owner_whatever_is_asked);
-	tcase_add_test(t, a_subscription_belongs_to_the_account_of_its_user);
-	tcase_add_test(t, a_transaction_sees_one_state_of_the_roster);
-	tcase_add_test(t, the_number_of_a_link_is_never_used_twice);
 	tcase_add_test(
 	    t, a_pool_notices_that_its_database_was_replaced_or_removed);
-	tcase_add_test(t, a_pool_has_a_limit_and_says_so);
-	tcase_add_test(
-	    t, a_notice_is_kept_when_it_is_refused_and_never_sent_twice);
 	suite_add_tcase(s, t);
 	return (s);
 }

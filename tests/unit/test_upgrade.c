@@ -2,7 +2,8 @@
  * test_upgrade - the way from an older schema to a newer one, or not at all
  *
  * With steps that are planted here: to a version 2, in which a table that
- * others refer to is made anew, and to a version 3.
+ * others refer to is made anew, and to a version 3. PostgreSQL makes it anew
+ * itself for a column whose values are not all the same.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +13,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "fixture.h"
 #include "sql.h"
@@ -37,14 +36,23 @@
 	"DROP TABLE user;"                                                     \
 	"ALTER TABLE user2 RENAME TO user;"                                    \
 	"CREATE INDEX user_by_key ON user(key);"
+#define NEW_USER_POSTGRESQL                                                    \
+	"ALTER TABLE user ADD COLUMN language TEXT NOT NULL DEFAULT 'en';"     \
+	"ALTER TABLE user ADD COLUMN mark float8 NOT NULL DEFAULT random();"
 #define MANY                                                                   \
 	"CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"    \
 	" SELECT i + 1 FROM n WHERE i < %s) SELECT i, hex(zeroblob(40)) FROM n;"
 
-static const char *const to_three[] = {
-    NEW_USER, "CREATE TABLE planted(x); INSERT INTO planted VALUES (3)", NULL};
-static const char *const to_three_in_vain[] = {
-    NEW_USER, "CREATE TABLE planted(x); INSERT INTO nowhere VALUES (3)", NULL};
+#define SLOWLY "SELECT pg_sleep(%s)"
+#define PLANTED "CREATE TABLE planted(x INTEGER);"
+
+static const struct sql_step to_three[] = {{{NEW_USER, NEW_USER_POSTGRESQL}},
+    {{PLANTED "INSERT INTO planted VALUES (3)",
+	PLANTED "INSERT INTO planted VALUES (3)"}}};
+static const struct sql_step to_three_in_vain[] = {
+    {{NEW_USER, NEW_USER_POSTGRESQL}},
+    {{PLANTED "INSERT INTO nowhere VALUES (3)",
+	PLANTED "INSERT INTO nowhere VALUES (3)"}}};
 
 static struct fixture f;
 
@@ -57,7 +65,7 @@ setup(void)
 	/* Something in every table that refers to a user, and numbers that
 	 * were given already. */
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 3, 70, &id), 1);
+	ck_assert_int_eq(store_link_add(f.store, 9, 3, 70), 1);
 	ck_assert_int_eq(store_token_add(f.store, "hash", 4, 2000), 1);
 	ck_assert_int_eq(store_user_add(f.store, 1, "gone@acme.example",
 			     "gone@acme.example", ROLE_MEMBER, &id),
@@ -73,60 +81,102 @@ teardown(void)
 }
 
 static void
-plant(const char *const *steps, int version)
+plant(const struct sql_step *steps, int version)
 {
 	f.store->steps = steps;
 	f.store->schema = version;
 }
 
-/* What a query says, rows and columns behind each other, into ${out}. */
+/* What a query of one column says, a line for each row, into ${out}. */
 static void
-say(sqlite3 *db, FILE *out, const char *query)
+say(struct db *db, FILE *out, const char *query)
 {
-	sqlite3_stmt *stmt;
-	int i;
+	struct failure failure = FAILURE_INIT;
+	struct db_stmt *stmt;
+	int rc;
 
-	ck_assert_msg(
-	    sqlite3_prepare_v2(db, query, -1, &stmt, NULL) == SQLITE_OK,
-	    "%s: %s", query, sqlite3_errmsg(db));
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		for (i = 0; i < sqlite3_column_count(stmt); i++)
-			fprintf(
-			    out, "%s|", (char *)sqlite3_column_text(stmt, i));
-		fprintf(out, "\n");
+	stmt = db_prepare(db, query);
+	if (stmt != NULL) {
+		while ((rc = db_step(stmt)) == 1)
+			fprintf(out, "%s\n", db_text(stmt, 0));
+		if (rc == 0)
+			return;
 	}
-	ck_assert_int_eq(sqlite3_finalize(stmt), SQLITE_OK);
+	db_failure(db, &failure);
+	ck_abort_msg("%s: %s", query, failure_text(&failure));
 }
 
-/* All rows of version 1's tables and columns; with ${schema} the schema and
- * the pragmas too. The caller's to free. */
+/* What makes the tables. */
+static void
+say_schema(struct db *db, FILE *out)
+{
+	if (db_dialect(db) == DB_SQLITE) {
+		say(db, out, "SELECT sql FROM sqlite_schema ORDER BY name");
+		say(db, out, "PRAGMA user_version");
+		say(db, out, "PRAGMA application_id");
+		say(db, out, "PRAGMA journal_mode");
+		return;
+	}
+	say(db, out,
+	    "SELECT table_name || '.' || column_name || ' ' || data_type"
+	    " || coalesce(collation_name, '') || is_nullable"
+	    " || coalesce(column_default, '') FROM information_schema.columns"
+	    " WHERE table_schema = current_schema() ORDER BY 1");
+	say(db, out,
+	    "SELECT conname || ' ' || pg_get_constraintdef(oid)"
+	    " FROM pg_constraint WHERE connamespace ="
+	    "  to_regnamespace(current_schema()) ORDER BY 1");
+	say(db, out,
+	    "SELECT indexdef FROM pg_indexes"
+	    " WHERE schemaname = current_schema() ORDER BY 1");
+	say(db, out, "SELECT version FROM notify_milter");
+}
+
+/* All rows of version 1's tables and columns; with ${schema} the schema too.
+ * The caller's to free. */
 static char *
 contents(bool schema)
 {
-	static const char *const queries[] = {"SELECT * FROM category",
-	    "SELECT * FROM category_key", "SELECT * FROM account",
-	    "SELECT id, account, address, key, role FROM user ORDER BY id",
-	    "SELECT * FROM subscription", "SELECT * FROM link",
-	    "SELECT * FROM token", "SELECT * FROM waiting",
-	    "SELECT * FROM state", "SELECT * FROM change",
-	    "SELECT * FROM notice",
-	    "SELECT * FROM sqlite_sequence ORDER BY name"};
-	sqlite3 *db;
+	static const char *const queries[] = {
+	    "SELECT id || ' ' || slug || ' ' || title || ' ' || subscriber"
+	    " || telegram FROM category ORDER BY id",
+	    "SELECT key || ' ' || category FROM category_key ORDER BY key",
+	    "SELECT id || ' ' || name || ' ' || key || ' ' || title"
+	    " FROM account ORDER BY id",
+	    "SELECT id || ' ' || account || ' ' || address || ' ' || key"
+	    " || ' ' || role FROM user ORDER BY id",
+	    "SELECT account || ' ' || category || ' ' || user"
+	    " FROM subscription ORDER BY user, category",
+	    "SELECT id || ' ' || user || ' ' || chat || ' ' || strikes"
+	    " FROM link ORDER BY id",
+	    "SELECT hash || ' ' || user || ' ' || expires FROM token",
+	    "SELECT id || ' ' || at || ' ' || actor || ' ' || account || ' '"
+	    " || action || ' ' || subject || ' ' || detail FROM change"
+	    " ORDER BY id",
+	    "SELECT count(*) FROM waiting", "SELECT count(*) FROM state",
+	    "SELECT count(*) FROM notice"};
+	static const char *const numbers[DB_DIALECTS] = {
+	    [DB_SQLITE] = "SELECT name || ' ' || seq FROM sqlite_sequence"
+			  " ORDER BY name",
+	    [DB_POSTGRESQL] =
+		"SELECT sequencename || ' ' || coalesce(last_value, 0)"
+		" FROM pg_sequences WHERE schemaname = current_schema()"
+		" ORDER BY 1"};
+	struct failure failure = FAILURE_INIT;
+	struct db *db;
 	char *text;
 	size_t len, i;
 	FILE *out;
 
 	out = open_memstream(&text, &len);
-	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	db = db_open(f.url, DB_READ, 5000, &failure);
+	ck_assert_msg(db != NULL, "%s", failure_text(&failure));
 	for (i = 0; i < sizeof(queries) / sizeof(queries[0]); i++)
 		say(db, out, queries[i]);
-	if (schema) {
-		say(db, out, "SELECT sql FROM sqlite_schema ORDER BY name");
-		say(db, out, "PRAGMA user_version");
-		say(db, out, "PRAGMA application_id");
-		say(db, out, "PRAGMA journal_mode");
-	}
-	sqlite3_close(db);
+	say(db, out, numbers[db_dialect(db)]);
+	if (schema)
+		say_schema(db, out);
+	db_close(db);
 	fclose(out);
 	return (text);
 }
@@ -156,7 +206,7 @@ none(void *ctx, const struct store_user *u)
 
 /* In a process of its own: upgrade by ${steps}. */
 static pid_t
-upgrading(const char *const *steps)
+upgrading(const struct sql_step *steps)
 {
 	struct failure failure = FAILURE_INIT;
 	struct store *s;
@@ -178,8 +228,8 @@ START_TEST(a_step_leads_to_each_version_up_to_the_present_one)
 {
 	int n;
 
-	for (n = 0; sql_upgrades[n] != NULL; n++)
-		;
+	for (n = 0; sql_upgrades[n].sql[DB_SQLITE] != NULL; n++)
+		ck_assert_ptr_nonnull(sql_upgrades[n].sql[DB_POSTGRESQL]);
 	ck_assert_int_eq(n + 1, STORE_SCHEMA);
 }
 END_TEST
@@ -237,83 +287,125 @@ END_TEST
 
 START_TEST(steps_that_leave_a_row_that_refers_to_nothing_are_undone)
 {
-	static const char *const steps[] = {
-	    "DELETE FROM user WHERE address LIKE 'ann@%'", NULL};
+	static const struct sql_step steps[] = {
+	    {{"DELETE FROM user WHERE address LIKE 'ann@%'",
+		"ALTER TABLE user DROP CONSTRAINT user_id_account_key CASCADE;"
+		"DELETE FROM user WHERE address LIKE 'ann@%';"
+		"ALTER TABLE user ADD UNIQUE (id, account);"
+		"ALTER TABLE subscription ADD FOREIGN KEY (user, account)"
+		"  REFERENCES user(id, account)"}}};
 	char *before = contents(true);
 
 	plant(steps, 2);
 	ck_assert_int_eq(store_upgrade(f.store), -1);
-	ck_assert_ptr_nonnull(
-	    strstr(failure_text(store_failure(f.store)), "refers to"));
+	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(f.store)),
+	    fixture_postgresql() == NULL ? "refers to" : "foreign key"));
 	as_before(before);
 }
 END_TEST
+
+/* Wait until the upgrade in process ${pid} is well under way. */
+static void
+wait_for_upgrade(void)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	struct failure failure = FAILURE_INIT;
+	char wal[sizeof(f.url) + 8];
+	struct db *db = NULL;
+	struct stat st;
+	int i, rc = 0;
+
+	snprintf(wal, sizeof(wal), "%s-wal", f.url);
+	if (fixture_postgresql() != NULL) {
+		db = db_open(f.url, DB_READ, 100, &failure);
+		ck_assert_ptr_nonnull(db);
+	}
+	for (i = 0; i < 20000; i++) {
+		/* What does not fit into its memory is written before the
+		 * end; a table that is made anew is locked. */
+		if (db == NULL)
+			rc = stat(wal, &st) == 0 && st.st_size > 4 << 20;
+		else
+			rc = db_exec(db, "SELECT 1 FROM user LIMIT 1") != 0;
+		if (rc != 0)
+			break;
+		nanosleep(&moment, NULL);
+	}
+	db_close(db);
+	ck_assert_int_lt(i, 20000);
+}
 
 START_TEST(killed_amid_the_steps_it_leaves_the_old_database)
 {
 	static char many[400];
-	static const char *const steps[] = {NEW_USER, many, NULL};
-	const struct timespec moment = {.tv_nsec = 1000000};
+	static const struct sql_step steps[] = {
+	    {{NEW_USER, NEW_USER_POSTGRESQL}}, {{many, many}}};
 	char *before = contents(true);
-	char wal[128];
-	struct stat st;
 	pid_t pid;
-	int status, i;
+	int status;
 
-	snprintf(many, sizeof(many), MANY, "1e12");
-	snprintf(wal, sizeof(wal), "%s-wal", f.url);
+	if (fixture_postgresql() != NULL)
+		snprintf(many, sizeof(many), SLOWLY, "600");
+	else
+		snprintf(many, sizeof(many), MANY, "1e12");
 	pid = upgrading(steps);
-	/* What does not fit into its memory is written before the end. */
-	for (i = 0; i < 20000; i++) {
-		if (stat(wal, &st) == 0 && st.st_size > 4 << 20)
-			break;
-		nanosleep(&moment, NULL);
-	}
+	wait_for_upgrade();
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_msg(WIFSIGNALED(status), "it ended with status %d", status);
-	ck_assert_int_lt(i, 20000);
+	/* A server may need a moment to notice. */
 	as_before(before);
 }
 END_TEST
 
+/* False: it cannot look. */
+static bool
+sees_the_old_roster(struct store *s)
+{
+	int rows = 0;
+
+	if (store_begin(s, DB_READ) != 0)
+		return (false);
+	ck_assert_int_eq(store_users(s, 1, 3, none, &rows), 0);
+	ck_assert_int_eq(rows, 5);
+	store_end(s);
+	return (true);
+}
+
 START_TEST(who_looks_meanwhile_sees_the_old_roster_until_it_is_another_version)
 {
 	static char many[400];
-	static const char *const steps[] = {NEW_USER, many, NULL};
-	pid_t pid, ended;
-	int rows, seen = 0, status;
+	static const struct sql_step steps[] = {
+	    {{NEW_USER, NEW_USER_POSTGRESQL}}, {{many, many}}};
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+	pid_t pid;
+	int status;
 
-	snprintf(many, sizeof(many), MANY, "200000");
+	if (fixture_postgresql() != NULL)
+		snprintf(many, sizeof(many), SLOWLY, "1");
+	else
+		snprintf(many, sizeof(many), MANY, "200000");
+	s = store_open(f.url, DB_LOOKUP, 5000, &failure);
+	ck_assert_ptr_nonnull(s);
+	ck_assert(sees_the_old_roster(s));
 	pid = upgrading(steps);
-	do {
-		ended = waitpid(pid, &status, WNOHANG);
-		rows = 0;
-		if (store_begin(f.store, DB_READ) != 0)
-			continue;
-		ck_assert_int_eq(
-		    store_users(f.store, 1, 3, none, &rows), 0);
-		ck_assert_int_eq(rows, 5);
-		store_end(f.store);
-		seen++;
-	} while (ended == 0);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		sees_the_old_roster(s);
 	ck_assert_int_eq(status, 0);
-	ck_assert_int_gt(seen, 1);
-	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
-	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(f.store)),
+	ck_assert(!sees_the_old_roster(s));
+	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(s)),
 	    "schema version 3, newer than this program's 1"));
+	store_close(s);
 }
 END_TEST
 
 START_TEST(a_version_below_nothing_is_not_ours)
 {
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
-	ck_assert_int_eq(
-	    sqlite3_exec(db, "PRAGMA user_version = -1", NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(db);
+	fixture_sql(&f,
+	    fixture_postgresql() == NULL
+		? "PRAGMA user_version = -1"
+		: "UPDATE notify_milter SET version = -1");
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	ck_assert_int_eq(store_upgrade(f.store), -1);
 	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);

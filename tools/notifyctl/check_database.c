@@ -13,6 +13,7 @@
 #include "arena.h"
 #include "check.h"
 #include "ctl.h"
+#include "db_url.h"
 #include "failure.h"
 #include "settings.h"
 #include "store_health.h"
@@ -27,6 +28,7 @@ static void check_rights(struct check *);
 static void check_secrecy(struct check *);
 static void check_room(struct check *);
 static void check_sound(struct check *);
+static void cannot_use(struct check *, const char *);
 static void check_notices(struct check *, const struct store_health *);
 
 /* What is left to do when there is no backup. */
@@ -35,6 +37,11 @@ rebuild(struct check *c)
 {
 	const char *url = check_quote(c, c->settings->url);
 
+	if (db_url_remote(c->settings->url))
+		return (check_text(c,
+		    "%s > roster.csv && dropdb ... && createdb ... && %s && %s",
+		    check_notifyctl(c, "export"), check_notifyctl(c, "init"),
+		    check_notifyctl(c, "import roster.csv")));
 	return (check_text(c,
 	    "%s > roster.csv && mv %s %s.damaged && rm -f %s-wal %s-shm && %s "
 	    "&& %s",
@@ -196,7 +203,7 @@ check_sound(struct check *c)
 	if (rc == 1)
 		check_found(c, CHECK_NOTE, CHECK_RUN,
 		    check_text(c, "%s is too large to be read whole in %d s",
-			c->settings->url, CHECK_SECONDS),
+			c->settings->database, CHECK_SECONDS),
 		    "what was read is sound; damage may be in the rest",
 		    check_text(c,
 			"sqlite3 -readonly %s 'PRAGMA integrity_check'",
@@ -215,8 +222,9 @@ check_sound(struct check *c)
 	    check_text(c,
 		"database %s (%lld accounts, %lld users, %lld subscriptions, "
 		"%lld chats)",
-		c->settings->url, (long long)h.accounts, (long long)h.users,
-		(long long)h.subscriptions, (long long)h.links));
+		c->settings->database, (long long)h.accounts,
+		(long long)h.users, (long long)h.subscriptions,
+		(long long)h.links));
 	check_people(c);
 	if (h.reserved > 0)
 		check_found(c, CHECK_ERROR, CHECK_PUT,
@@ -231,16 +239,39 @@ check_sound(struct check *c)
 	check_notices(c, &h);
 }
 
+/* The database cannot be opened, or there is no roster in it. */
+static void
+cannot_use(struct check *c, const char *text)
+{
+	bool remote = db_url_remote(c->settings->url), missing;
+
+	if (!remote && geteuid() != 0 && access(c->settings->url, R_OK) != 0 &&
+	    errno == EACCES &&
+	    (c->user == NULL || geteuid() != c->user->pw_uid)) {
+		check_unseen(c, text,
+		    "the roster is nobody's business but the milter's; it is "
+		    "not looked at");
+		return;
+	}
+	missing =
+	    !remote && access(c->settings->url, F_OK) != 0 && errno == ENOENT;
+	check_found(c, CHECK_ERROR, missing ? CHECK_RUN : CHECK_PUT, text,
+	    "until this is mended, the milter defers tagged mail",
+	    missing ? check_notifyctl(c, "init")
+		    : "what that says, or the last backup in its place");
+}
+
 void
 check_database(struct check *c)
 {
 	struct failure failure = FAILURE_INIT;
+	bool remote = db_url_remote(c->settings->url);
 	const char *text;
-	bool missing;
 
 	c->part = "database";
 	/* Before files are made beside it by this program's looking. */
-	check_rights(c);
+	if (!remote)
+		check_rights(c);
 	c->ctl->store =
 	    store_open(c->settings->url, DB_READ, WAIT_MS, &failure);
 	c->store = c->ctl->store;
@@ -249,28 +280,15 @@ check_database(struct check *c)
 		    failure_text(
 			c->store == NULL ? &failure : store_failure(c->store)));
 		failure_clear(&failure);
-		if (geteuid() != 0 && access(c->settings->url, R_OK) != 0 &&
-		    errno == EACCES &&
-		    (c->user == NULL || geteuid() != c->user->pw_uid)) {
-			check_unseen(c, text,
-			    "the roster is nobody's business but the milter's; "
-			    "it is not looked at");
-			c->store = NULL;
-			return;
-		}
-		missing =
-		    access(c->settings->url, F_OK) != 0 && errno == ENOENT;
-		check_found(c, CHECK_ERROR, missing ? CHECK_RUN : CHECK_PUT,
-		    text, "until this is mended, the milter defers tagged mail",
-		    missing ? check_notifyctl(c, "init")
-			    : "what that says, or the last backup in its "
-			      "place");
+		cannot_use(c, text);
 		c->store = NULL;
 	} else {
 		check_sound(c);
 		store_end(c->ctl->store);
 		c->store = NULL;
 	}
-	check_secrecy(c);
-	check_room(c);
+	if (!remote) {
+		check_secrecy(c);
+		check_room(c);
+	}
 }

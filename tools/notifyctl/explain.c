@@ -21,7 +21,6 @@
 #include "pool.h"
 #include "settings.h"
 
-#define WAIT_MS 3000
 /* Headers longer than this are no message. */
 #define HEADERS_MAX ((size_t)4 << 20)
 
@@ -320,6 +319,9 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d)
 	output_number(out, "dropped", (int64_t)d->dropped);
 	output_number(out, "mirrored", (int64_t)d->nmirrored);
 	output_flag(out, "monitor", ctl->settings->monitor);
+	if (d->detour != NULL)
+		output_line(
+		    out, "roster    from the primary, since %s", d->detour);
 	if (ctl->settings->monitor)
 		output_line(out,
 		    "monitor   yes: the milter would log this and "
@@ -336,7 +338,7 @@ explain_message(struct ctl *ctl, const struct arguments *args)
 
 	if (parse(&r, args) != 0)
 		return (-1);
-	pool = pool_new(ctl->settings->url, WAIT_MS);
+	pool = evaluate_pool(ctl->settings);
 	if (pool == NULL)
 		return (ctl_no_memory(ctl));
 	/* What a trusted client sends: that is the question here. */

@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "ctl.h"
+#include "db_url.h"
 #include "output.h"
 #include "settings.h"
 #include "store.h"
@@ -29,7 +30,7 @@ give_away(struct ctl *ctl)
 	const char *path;
 	size_t i;
 
-	if (geteuid() != 0 || *s->user == '\0')
+	if (geteuid() != 0 || *s->user == '\0' || db_url_remote(s->url))
 		return (0);
 	pw = getpwnam(s->user);
 	if (pw == NULL)
@@ -66,11 +67,11 @@ init_database(struct ctl *ctl, const struct arguments *args)
 		return (ctl_store_failed(ctl));
 	if (give_away(ctl) != 0)
 		return (-1);
-	output_line(ctl->out, "%s: the database is %s", ctl->settings->url,
+	output_line(ctl->out, "%s: the database is %s", ctl->settings->database,
 	    made == 1	    ? "made"
 		: made == 2 ? "upgraded"
 			    : "up to date");
-	output_text(ctl->out, "database", ctl->settings->url);
+	output_text(ctl->out, "database", ctl->settings->database);
 	output_flag(ctl->out, "made", made == 1);
 	output_flag(ctl->out, "upgraded", made == 2);
 	output_number(ctl->out, "schema", STORE_SCHEMA);

@@ -203,6 +203,7 @@ ctl_exit_code(enum failure_kind kind)
 	case FAILURE_UNKNOWN:
 		return (EX_NOUSER);
 	case FAILURE_BUSY:
+	case FAILURE_STALE:
 		return (EX_TEMPFAIL);
 	case FAILURE_DENIED:
 		return (EX_NOPERM);

@@ -5,6 +5,9 @@
  * update counts as handled when its number is stored, in the transaction of
  * the change that it caused: after a crash none is lost and none done twice.
  * Whatever is wrong is logged once and tried again with growing pauses.
+ *
+ * One polls, however many are started: the one that has claimed the roster.
+ * The others ask each second whether it is free.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -66,6 +69,7 @@ struct bot {
 	/* When the last update was handled, as it is stored, and by a clock
 	 * that does not jump. */
 	int64_t handled_at, handled;
+	bool standing_by;
 };
 
 static const char usage_text[] =
@@ -89,6 +93,8 @@ static void rest(struct bot *);
 static void in_trouble(struct bot *, const char *, const char *);
 static void all_well(struct bot *);
 static int open_store(struct bot *);
+static int claim(struct bot *);
+static void stand_by(struct bot *);
 static int store_trouble(struct bot *);
 static int64_t steady(void);
 static int64_t idle(const struct bot *, int64_t);
@@ -209,6 +215,32 @@ open_store(struct bot *b)
 	return (b->store == NULL ? -1 : 0);
 }
 
+/* Have the roster, for us alone: 1, or 0: another notify-bot has. */
+static int
+claim(struct bot *b)
+{
+	int rc;
+
+	if (open_store(b) != 0)
+		return (-1);
+	rc = store_claim(b->store);
+	return (rc == -1 ? store_trouble(b) : rc);
+}
+
+/* Another one polls. */
+static void
+stand_by(struct bot *b)
+{
+	if (!b->standing_by) {
+		log_info("another notify-bot polls; standing by");
+		daemon_ready("standing by: another notify-bot polls");
+	}
+	b->standing_by = true;
+	b->pause = 1;
+	rest(b);
+	b->pause = 0;
+}
+
 static int
 store_trouble(struct bot *b)
 {
@@ -246,8 +278,6 @@ read_offset(struct bot *b, int64_t *offset)
 	int64_t at = 0;
 
 	*offset = 0;
-	if (open_store(b) != 0)
-		return (-1);
 	if (store_begin(b->store, DB_READ) != 0 ||
 	    store_state_get(b->store, OFFSET, offset) == -1 ||
 	    store_state_get(b->store, OFFSET_AT, &at) == -1)
@@ -310,8 +340,16 @@ handle(struct bot *b, int64_t id, const struct said *said, const char **answer)
 	    .now = time(NULL)};
 
 	*answer = NULL;
-	if (open_store(b) != 0)
+	/* Not if another has it now, which asks for the same update. */
+	switch (claim(b)) {
+	case 1:
+		break;
+	case 0:
+		return (failure_set(&b->failure, FAILURE_BUSY,
+		    "another notify-bot has taken over"));
+	default:
 		return (-1);
+	}
 	c.store = b->store;
 	if (store_begin(b->store, DB_WRITE) != 0)
 		return (store_trouble(b));
@@ -390,8 +428,18 @@ poll_once(struct bot *b)
 	int rc;
 
 	failure_clear(&b->failure);
+	rc = claim(b);
+	if (rc == 0) {
+		stand_by(b);
+		return (0);
+	}
+	if (rc == 1 && b->standing_by) {
+		log_info("polling: the other notify-bot has ended");
+		daemon_ready("polling");
+		b->standing_by = false;
+	}
 	asked = time(NULL);
-	if (read_offset(b, &offset) != 0) {
+	if (rc == -1 || read_offset(b, &offset) != 0) {
 		in_trouble(b, "roster", failure_text(&b->failure));
 		return (-1);
 	}
@@ -450,6 +498,7 @@ run(struct bot *b)
 			else
 				log_error("reload: %s; the old settings stay",
 				    failure_text(&b->failure));
+			b->standing_by = false;
 			daemon_ready("polling");
 		}
 		if (poll_once(b) == 0)
@@ -497,7 +546,7 @@ main(int argc, char **argv)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGUSR1, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	log_info("ready, database %s", b.settings->url);
+	log_info("ready, database %s", b.settings->database);
 	daemon_ready("polling");
 	run(&b);
 	daemon_ending();

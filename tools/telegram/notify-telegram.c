@@ -6,6 +6,7 @@
  * or 75, try again later. It never returns anything else, so the sender of the
  * mail never gets a bounce for the chat.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -192,17 +193,18 @@ static int64_t
 link_of(struct delivery *d)
 {
 	struct address address;
-	const char *s;
-	int64_t id;
+	long long id;
+	char *end;
 
 	if (address_read(d->arena, d->recipient, &address) != 1 ||
 	    strcmp(address.domain, d->settings->telegram_domain) != 0)
 		return (0);
-	id = 0;
-	for (s = address.key; *s >= '0' && *s <= '9' && id < INT64_MAX / 10 - 9;
-	     s++)
-		id = id * 10 + (*s - '0');
-	return (*s == '@' ? id : 0);
+	errno = 0;
+	id = strtoll(address.key, &end, 10);
+	return (
+	    isdigit((unsigned char)address.key[0]) && *end == '@' && errno == 0
+		? id
+		: 0);
 }
 
 /* The category that the message is of, and the user whose link it is. 0 and

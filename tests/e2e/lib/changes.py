@@ -2,8 +2,6 @@
 
 They are meant for the roster that linked() makes of the shared one.
 """
-import shutil
-
 from roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
 
 NEW = "nina@acme.example"
@@ -50,4 +48,4 @@ def linked(ctl):
     ctl.reset()
     ctl.link("acme", OLGA, 4711)
     ctl.link("acme", ANN, 4712)
-    ctl.templates["linked"] = shutil.copy(ctl.database, ctl.path("linked.db"))
+    ctl.keep("linked")

@@ -21,7 +21,6 @@ import re
 import select
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ import threading
 import time
 
 import roster
+import rosterdb
 import tap
 from milter import Milter, program
 
@@ -113,22 +113,24 @@ class Ctl:
         self.folder = tempfile.mkdtemp(prefix="nm-ctl-")
         atexit.register(self.stop)
         os.chmod(self.folder, 0o755)    # an unprivileged user must get in
-        self.database = os.path.join(self.folder, "db", "roster.db")
-        self.conf = Milter(self.folder, url=self.database,
+        folder = os.path.join(self.folder, "db")
+        os.mkdir(folder)
+        self.store = rosterdb.place(folder)
+        self.database = self.store.path     # as far as it is a file
+        self.conf = Milter(self.folder, url=self.store.url,
                            socket=f"unix:{self.folder}/milter.sock",
                            account_domain=ACCOUNTS, domain=MIRROR,
                            sendmail=f"{self.folder}/sendmail", from_=FROM)
+        self.conf.beside = folder
         self.settings()
         self.mailbox = None
-        os.mkdir(os.path.dirname(self.database))
         self.templates = {}
         for name in ("empty", "roster"):
             if name == "empty":
                 self.ok("init")
             else:
                 roster.make(self.ok)
-            self.templates[name] = shutil.copy(
-                self.database, os.path.join(self.folder, name + ".db"))
+            self.keep(name)
 
     def stop(self):
         """End what still runs and remove the folder; harmless when done
@@ -138,15 +140,22 @@ class Ctl:
             process.kill()
             process.wait()
         self.running.clear()
+        self.store.end()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep(self, name):
+        """Make the database as it is now a template for reset()."""
+        self.templates[name] = self.store.keep(self.path(name + ".db"))
+        self.conf.defaults["url"] = self.store.url
+        self.settings()
 
     def reset(self, name="roster"):
         """The settings, database and mail that a case begins with."""
-        folder = os.path.dirname(self.database)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.mkdir(folder)
         if name:
-            shutil.copy(self.templates[name], self.database)
+            self.store.restore(self.templates[name])
+        else:
+            self.store.clear()
+        self.conf.defaults["url"] = self.store.url
         # A new one: what a case that failed has left may still be running.
         self.mailbox = tempfile.mkdtemp(prefix="mail.", dir=self.folder)
         os.chmod(self.mailbox, 0o755)
@@ -304,28 +313,11 @@ class Ctl:
 
     def sql(self, text, *values):
         """Run one statement; its rows."""
-        with contextlib.closing(sqlite3.connect(
-                self.database, timeout=10, isolation_level=None)) as database:
-            return database.execute(text, values).fetchall()
+        return self.store.sql(text, *values)
 
     def dump(self, times=True):
         """{table: rows} of the whole database, None if there is none."""
-        if not os.path.exists(self.database):
-            return None
-        with contextlib.closing(sqlite3.connect(
-                self.database, timeout=10, isolation_level=None)) as database:
-            database.execute("BEGIN")
-            tables = {}
-            names = database.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'table'")
-            for name, in names.fetchall():
-                rows = database.execute(f"SELECT * FROM {name}")
-                columns = [column[0] for column in rows.description]
-                skip = () if times else ("at",)
-                tables[name] = sorted(
-                    (tuple(value for column, value in zip(columns, row)
-                           if column not in skip) for row in rows), key=repr)
-            return tables
+        return self.store.dump(times)
 
     def unchanged(self, before, what="database"):
         """The database must be as BEFORE, a dump()."""
@@ -347,12 +339,17 @@ class Ctl:
     def roster(self):
         """{account: {address: (role, categories)}} as it is now."""
         found = {name: {} for name, in self.sql("SELECT name FROM account")}
-        for name, address, role, slugs in self.sql(
-                "SELECT a.name, u.address, u.role, group_concat(c.slug)"
+        for name, address, role in self.sql(
+                "SELECT a.name, u.address, u.role"
                 " FROM user u JOIN account a ON a.id = u.account"
-                " LEFT JOIN subscription s ON s.user = u.id"
-                " LEFT JOIN category c ON c.id = s.category GROUP BY u.id"):
-            found[name][address] = (role, set((slugs or "").split(",")) - {""})
+                " ORDER BY u.id"):
+            found[name][address] = (role, set())
+        for name, address, slug in self.sql(
+                "SELECT a.name, u.address, c.slug FROM subscription s"
+                " JOIN user u ON u.id = s.user"
+                " JOIN account a ON a.id = u.account"
+                " JOIN category c ON c.id = s.category"):
+            found[name][address][1].add(slug)
         return found
 
     def user(self, account, address):
@@ -388,7 +385,7 @@ class Ctl:
         """{account: number of owners}; anything but 1 is a fault."""
         return dict(self.sql(
             "SELECT a.name, count(u.id) FROM account a LEFT JOIN user u"
-            " ON u.account = a.id AND u.role = 'owner' GROUP BY a.id"))
+            " ON u.account = a.id AND u.role = 'owner' GROUP BY a.name"))
 
     # Mail
 

@@ -61,7 +61,8 @@ class Site:
         os.chmod(self.queue, 0o755)
         os.mkdir(self.config)
         chown(os.path.dirname(ctl_.database), 0o750)
-        chown(ctl_.database, 0o640)
+        if os.path.exists(ctl_.database):
+            chown(ctl_.database, 0o640)
         os.chmod(ctl_.folder, 0o755)
         self.ctl.path("token", TOKEN + "\n")
         chown(self.token, 0o600)

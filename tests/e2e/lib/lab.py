@@ -14,13 +14,13 @@ import pwd
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 
 import roster
+import rosterdb
 import tap
 from milter import SUMMARY, Milter, program
 from postfix import Postfix, daemon_folder, free_ports
@@ -206,6 +206,7 @@ class Lab:
         self.with_postfix = postfix
         self.main, self.more, self.tcp = main, settings or {}, tcp
         self.folder = self.receiver = self.postfix = self.milter = None
+        self.store = None
         self.signals = {}
 
     def __enter__(self):
@@ -228,17 +229,19 @@ class Lab:
     def _start(self):
         self.folder = tempfile.mkdtemp(prefix="nm-lab-", dir=self.where)
         os.chmod(self.folder, 0o755)    # Postfix must get through
-        self.database = os.path.join(self._own("db", 0o750), "roster.db")
+        self.store = rosterdb.place(self._own("db", 0o750))
+        self.database = self.store.path     # as far as it is a file
         socket_folder = self._own("run", 0o2750, "postfix")
         if self.tcp:
             where = f"inet:{free_ports(['127.0.0.1'])[0]}@127.0.0.1"
         else:
             where = f"unix:{socket_folder}/milter.sock"
         self.milter = Milter(self.folder, **{
-            "url": self.database, "socket": where, "user": USER,
+            "url": self.store.url, "socket": where, "user": USER,
             "account_domain": ACCOUNTS, "domain": MIRROR,
             "sendmail": self._sendmail_script(),
             "from_": "notify@relay.example", **self.more})
+        self.milter.beside = os.path.dirname(self.database)
         if self.with_postfix:
             self.receiver = Receiver().start()
             self.postfix = self.mta(
@@ -284,9 +287,12 @@ class Lab:
             self.postfix.stop()
         if self.receiver is not None:
             self.receiver.stop()
+        if self.store is not None:
+            self.store.end()
         if self.folder is not None and not os.environ.get("NM_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
         self.milter = self.postfix = self.receiver = self.folder = None
+        self.store = None
 
     # The database
 
@@ -304,34 +310,17 @@ class Lab:
 
     def sql(self, *statements, path=None):
         """Run STATEMENTS, each a text or (text, values); the rows of the
-        last."""
-        database = sqlite3.connect(path or self.database, timeout=10,
-                                   isolation_level=None)
-        try:
-            rows = []
-            for one in statements:
-                text, values = one if isinstance(one, tuple) else (one, ())
-                rows = database.execute(text, values).fetchall()
-            return rows
-        finally:
-            database.close()
+        last. PATH: an SQLite's, in place of the lab's."""
+        store = rosterdb.at(path) if path else self.store
+        rows = []
+        for one in statements:
+            text, values = one if isinstance(one, tuple) else (one, ())
+            rows = store.sql(text, *values)
+        return rows
 
-    @contextlib.contextmanager
     def database_away(self):
-        """The database is missing meanwhile, with the files beside it."""
-        folder = os.path.dirname(self.database)
-        away = os.path.join(self.folder, "away")
-        os.mkdir(away)
-        for name in os.listdir(folder):
-            os.rename(os.path.join(folder, name), os.path.join(away, name))
-        try:
-            yield
-        finally:
-            self.empty(folder)
-            for name in os.listdir(away):
-                os.rename(os.path.join(away, name),
-                          os.path.join(folder, name))
-            os.rmdir(away)
+        """The database is missing meanwhile."""
+        return self.store.away()
 
     @contextlib.contextmanager
     def locked(self):
@@ -339,15 +328,9 @@ class Lab:
         cannot be had while the milter has it open, so the milter starts
         anew."""
         self.milter.kill()
-        other = sqlite3.connect(self.database, timeout=5, isolation_level=None)
-        try:
-            other.execute("PRAGMA locking_mode = EXCLUSIVE")
-            other.execute("BEGIN EXCLUSIVE")
-            other.execute("UPDATE account SET title = 'locked'")
+        with self.store.locked() as sql:
             self.milter.start()
-            yield other
-        finally:
-            other.close()
+            yield sql
 
     @contextlib.contextmanager
     def unreadable(self):

@@ -17,7 +17,7 @@ os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1:"
                           HERE, "..", "..", "suppressions", "thread")))
 
 SECTIONS = {
-    "database": ("url",),
+    "database": ("url", "read_url", "max_lag"),
     "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
                "account_domain", "expand", "unknown_recipients", "bad_tag",
                "monitor", "stats_file"),
@@ -50,6 +50,8 @@ class Milter:
     others for a while, always starting from the defaults.
     """
 
+    beside = None       # where the counters are; None: beside the roster
+
     def __init__(self, folder, **defaults):
         self.file = os.path.join(folder, "notify-milter.conf")
         self.log = os.path.join(folder, "notify-milter.log")
@@ -63,7 +65,7 @@ class Milter:
     def render(self, **changes):
         values = {**self.defaults, **changes}
         values = {name.rstrip("_"): value for name, value in values.items()}
-        folder = os.path.dirname(values.get("url") or "")
+        folder = self.beside or os.path.dirname(values.get("url") or "")
         for name, file in STATS.items():
             values.setdefault(name, folder and os.path.join(folder, file))
         lines = []

@@ -9,6 +9,7 @@ import sys
 import traceback
 
 _cases = []
+_running = []
 
 
 def case(title):
@@ -25,6 +26,11 @@ class Failed(AssertionError):
 
 class Skip(Exception):
     """What the case needs cannot be had here; the reason is its text."""
+
+
+def running():
+    """Does a case run?"""
+    return bool(_running)
 
 
 def same(got, want, what="value"):
@@ -72,6 +78,7 @@ def run(*args, setup=None, teardown=None):
             fixture = setup()
             args += (fixture,)
         for number, (title, function) in enumerate(cases, 1):
+            _running[:] = [title]
             try:
                 function(*args)
             except Skip as reason:

@@ -27,6 +27,7 @@ import ctl
 import lab
 import milter
 import postfix
+import rosterdb
 import tap
 from botapi import BotAPI
 from milter import Milter, program
@@ -252,7 +253,8 @@ class Site(_Chats, ctl.Ctl):
         self.settings()
         for path in (os.path.dirname(self.database), self.database,
                      self.mailbox):
-            shutil.chown(path, USER, pwd.getpwnam(USER).pw_gid)
+            if path != self.database or os.path.exists(path):
+                shutil.chown(path, USER, pwd.getpwnam(USER).pw_gid)
 
     def run_sql(self, text, *values):
         return self.sql(text, *values)
@@ -297,24 +299,29 @@ class Station:
     def __init__(self, site, name):
         self.folder = os.path.join(site.folder, "station-" + name)
         os.mkdir(self.folder)
-        self.database = os.path.join(self.folder, "roster.db")
-        shutil.copy(site.templates["roster"], self.database)
+        folder = os.path.join(self.folder, "db")
+        os.mkdir(folder)
+        self.store = rosterdb.place(folder)
+        self.store.restore(site.templates["roster"])
+        self.database = self.store.path     # as far as it is a file
         self.api = BotAPI().start()
         token = os.path.join(self.folder, "token")
         with open(token, "w") as out:
             out.write(self.api.token)
         self.conf = Milter(
-            self.folder, url=self.database, token_file=token, bot=NAME,
+            self.folder, url=self.store.url, token_file=token, bot=NAME,
             api=self.api.url, user=USER,
             socket=f"unix:{self.folder}/milter.sock")
+        self.conf.beside = folder
         self.conf.write()
-        for path in (self.folder, self.database, token):
+        for path in (self.folder, folder, *glob.glob(self.database), token):
             shutil.chown(path, USER, pwd.getpwnam(USER).pw_gid)
         self.bot = Bot(self.folder, self.conf)
 
     def stop(self):
         self.bot.end()
         self.api.stop()
+        self.store.end()
 
 
 # notify-telegram as master(8) starts it: what it says is kept, and passed on.

@@ -1,0 +1,70 @@
+/*
+ * pgconn - a connection to a PostgreSQL server
+ *
+ * What is sent and what is answered, for db_postgres.c alone. The answer to
+ * each thing that was sent is taken to its end before the next is sent. A
+ * server that is gone, or silent for too long, breaks the connection: from then
+ * on everything fails, and nothing is ever taken for the end of an answer.
+ *
+ * Threads: a struct pgconn belongs to one thread at a time.
+ * Results: 0, or -1 after which the failure is noted.
+ */
+#ifndef PGCONN_H
+#define PGCONN_H
+
+#include <stdbool.h>
+
+#include "compiler.h"
+#include "db.h"
+#include "failure.h"
+#include "libpq.h"
+
+struct pgconn {
+	PGconn *handle;
+	bool broken;
+	int wait;    /* milliseconds, for a lock */
+	int silence; /* milliseconds, for a word of the server */
+	/* The last failure. */
+	enum failure_kind kind;
+	char message[512]; /* one line */
+};
+
+/*
+ * pgconn_open(c, url, mode, wait):
+ * Connect, and tell the server how long we wait and what we may do. ${c} is
+ * zeroed before; pgconn_close() also after a failure.
+ */
+int pgconn_open(
+    struct pgconn *, const char *url, enum db_mode, int wait) WARN_UNUSED;
+void pgconn_close(struct pgconn *);
+
+/* pgconn_quiet(c): an idle server has nothing to say but that it goes. */
+bool pgconn_quiet(const struct pgconn *) WARN_UNUSED;
+
+/* pgconn_note(c, kind, fmt, ...): note a failure; returns -1. */
+int pgconn_note(struct pgconn *, enum failure_kind, const char *, ...)
+    PRINTF_LIKE(3, 4);
+
+/* pgconn_lost(c): libpq could not send or read; returns -1. */
+int pgconn_lost(struct pgconn *);
+
+/* pgconn_refused(c, result): note what an answer that is neither rows nor
+ * "done" says; returns -1. */
+int pgconn_refused(struct pgconn *, const PGresult *);
+
+/* pgconn_next(c, result): the next piece of the answer, yours to clear; NULL
+ * behind the last one. */
+int pgconn_next(struct pgconn *, PGresult **) WARN_UNUSED;
+
+/* pgconn_finish(c): pass over the rest of the answer. */
+int pgconn_finish(struct pgconn *) WARN_UNUSED;
+
+/* pgconn_done(c, tag): take the answer to something without rows; ${tag}: what
+ * must have been done, or NULL. */
+int pgconn_done(struct pgconn *, const char *tag) WARN_UNUSED;
+
+/* pgconn_exec(c, sql, tag): send statements without parameters, and the same.
+ */
+int pgconn_exec(struct pgconn *, const char *sql, const char *tag) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""The milter asks a standby, and decides nothing by one that is too far behind:
+then the primary is asked, and without one the message is deferred."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import json  # noqa: E402
+import time  # noqa: E402
+
+import postgresql  # noqa: E402
+
+if postgresql.installation() is None:
+    print("1..0 # SKIP needs a PostgreSQL server's programs")
+    sys.exit(0)
+# Its own servers: they are stopped, and the standby is held up.
+PRIMARY = postgresql.Server().start()
+STANDBY = postgresql.Server("wal_retrieve_retry_interval = 100\n",
+                            primary=PRIMARY)
+os.environ["NM_DATABASE"] = "postgresql"
+os.environ["NM_POSTGRESQL"] = PRIMARY.url()
+
+import lab  # noqa: E402
+from lab import case  # noqa: E402
+from mta import Mta, tagged  # noqa: E402
+from roster import BALANCE, BILL, OLGA, SUE, entitled  # noqa: E402
+from tap import contains, same  # noqa: E402
+
+LAG = 2             # seconds
+RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
+WANT = sorted(entitled(BALANCE, "acme"))
+TURNED = 0.6        # seconds that a standby that is late is not asked again
+AWAY = 5            # and one that is gone
+ASKED = ("SELECT extract(epoch FROM max(query_start)) FROM pg_stat_activity"
+         " WHERE application_name = 'notify-milter'")
+
+
+class Lab(lab.Lab):
+    def _start(self):
+        STANDBY.start()
+        super()._start()
+        self.caught_up()
+        here, there = PRIMARY.folder, STANDBY.folder
+        self.milter.defaults["read_url"] = self.store.url.replace(here, there)
+        self.milter.defaults["max_lag"] = str(LAG)
+        self.milter.settings()
+
+    def caught_up(self):
+        """What has been changed is applied."""
+        at, = PRIMARY.sql("SELECT pg_current_wal_insert_lsn()::text")[0]
+        self.until(lambda: STANDBY.sql(
+            "SELECT pg_last_wal_replay_lsn() >= ?::pg_lsn", at)[0][0],
+            "the standby catches up")
+
+    def changes(self):
+        """Something commits now."""
+        PRIMARY.sql("SELECT txid_current()")
+        self.caught_up()
+
+    def message(self):
+        with Mta(self.milter) as mta:
+            return mta.message(RCPTS, tagged(BALANCE))
+
+    def decided(self, want=None):
+        answer = self.message()
+        same((answer.verdict, answer.to(RCPTS)),
+             ("continue", WANT if want is None else sorted(want)), str(answer))
+
+    def by(self, want=None):
+        """The server that a message is decided by."""
+        began = time.time()
+        self.decided(want)
+        return {name for name, server in (("primary", PRIMARY),
+                                          ("standby", STANDBY))
+                if (server.sql(ASKED)[0][0] or 0) > began}
+
+    def unsubscribed(self, address):
+        self.notifyctl("unsubscribe", "acme", BALANCE, address, "--confirm",
+                       address, as_=OLGA)
+
+    def subscribed(self, address):
+        self.notifyctl("subscribe", "acme", BALANCE, address, as_=OLGA)
+        self.caught_up()
+
+
+@case("the standby is asked, and changed is the primary")
+def _(lab_):
+    lab_.changes()
+    same(lab_.by(), {"standby"}, "asked")
+    lab_.unsubscribed(SUE)
+    lab_.caught_up()
+    same(lab_.by(set(WANT) - {SUE}), {"standby"}, "asked")
+    lab_.subscribed(SUE)
+    same(lab_.by(), {"standby"}, "asked")
+
+
+def late(lab_):
+    """While the standby does not get any further: by its roster, and as soon
+    as that may be older than the bound by the primary's."""
+    lab_.unsubscribed(SUE)
+    lab_.decided()
+    time.sleep(LAG)
+    same(lab_.by(set(WANT) - {SUE}), {"standby", "primary"}, "asked")
+    # And is for some time, without asking again how late it is.
+    same(lab_.by(set(WANT) - {SUE}), {"primary"}, "asked")
+    time.sleep(TURNED)
+    same(lab_.by(set(WANT) - {SUE}), {"standby", "primary"}, "asked")
+
+
+@case("one that has received what it does not apply is not asked")
+def _(lab_):
+    lab_.changes()
+    STANDBY.sql("SELECT pg_wal_replay_pause()")
+    late(lab_)
+    STANDBY.sql("SELECT pg_wal_replay_resume()")
+    lab_.subscribed(SUE)
+    time.sleep(TURNED)
+    same(lab_.by(), {"standby"}, "asked")
+
+
+@case("one whose stream is cut, and has applied all it has, is not asked")
+def _(lab_):
+    lab_.changes()
+    conninfo, = STANDBY.sql("SHOW primary_conninfo")[0]
+    STANDBY.sql("ALTER SYSTEM SET primary_conninfo = 'host=/nowhere'")
+    STANDBY.sql("SELECT pg_reload_conf()")
+    lab_.until(lambda: not PRIMARY.sql("SELECT 1 FROM pg_stat_replication"),
+               "the stream is cut")
+    late(lab_)
+    same(STANDBY.sql("SELECT pg_last_wal_receive_lsn() IS NULL OR"
+                     " pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()"),
+         [(1,)], "it has applied all it has")
+    STANDBY.sql("ALTER SYSTEM SET primary_conninfo = ?", conninfo)
+    STANDBY.sql("SELECT pg_reload_conf()")
+    lab_.subscribed(SUE)
+    time.sleep(TURNED)
+    same(lab_.by(), {"standby"}, "asked")
+
+
+@case("where nothing is changed, the primary is asked once in a while")
+def _(lab_):
+    lab_.changes()
+    time.sleep(LAG + 0.2)
+    same(lab_.by(), {"standby", "primary"}, "asked")
+    time.sleep(TURNED)
+    same(lab_.by(), {"standby"}, "asked")
+
+
+@case("one that is cut off in the middle, or gone, costs no message")
+def _(lab_):
+    lab_.changes()
+    same(lab_.by(), {"standby"}, "asked")
+    since = lab_.milter.mark()
+    STANDBY.end()
+    for _ in range(3):
+        lab_.decided()
+    said = [line for line in lab_.milter.since(since)
+            if "the primary was asked instead" in line]
+    same(len(said), 1, f"lines about it: {said}")
+    contains(said[0], STANDBY.folder, "line")
+    STANDBY.launch()
+    time.sleep(AWAY)
+    lab_.changes()
+    same(lab_.by(), {"standby"}, "asked")
+
+
+@case("explain asks as the milter does, list the primary")
+def _(lab_):
+    lab_.changes()
+    STANDBY.sql("SELECT pg_wal_replay_pause()")
+    lab_.unsubscribed(SUE)
+    done = json.loads(lab_.notifyctl(
+        "--json", "explain", "--recipient", SUE,
+        input=f"X-Notify-Category: {BALANCE}\n\n").stdout)
+    same(done["kept"], 1, "kept by the standby's roster")
+    rows = json.loads(lab_.notifyctl("--json", "list", "acme",
+                                     BALANCE).stdout)["list"]
+    same([row["receives"] for row in rows if row["address"] == SUE], [False],
+         "that she gets it by the primary's")
+    STANDBY.sql("SELECT pg_wal_replay_resume()")
+    lab_.subscribed(SUE)
+
+
+@case("without a primary: by the standby within the bound, deferred from then")
+def _(lab_):
+    lab_.changes()
+    same(lab_.by(), {"standby"}, "asked")
+    PRIMARY.end()
+    lab_.decided()
+    time.sleep(LAG)
+    since = lab_.milter.mark()
+    answer = lab_.message()
+    same((answer.verdict, answer.code[:3]), ("tempfail", "451"), str(answer))
+    line = lab_.milter.summaries(since)[0][1]
+    contains(line, "behind", "line")
+    contains(line, PRIMARY.folder, "line")
+
+
+@case("the standby that is promoted answers again")
+def _(lab_):
+    STANDBY.promote()
+    lab_.until(lambda: lab_.message().verdict == "continue", "it answers")
+    lab_.decided()
+    PRIMARY.launch()
+
+
+lab.run(allow="database", lab=Lab, postfix=False)

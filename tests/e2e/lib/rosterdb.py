@@ -1,0 +1,330 @@
+"""rosterdb - the database that a test's roster lies in.
+
+    place(folder)       a SQLite; with NM_DATABASE=postgresql a PostgreSQL
+    REMOTE              which of the two
+    at(path)            the SQLite in a file
+    shown(url)          what programs say of it
+    file_only(why)      this case, or file, is about SQLite's file: skip it
+
+SQLite's is roster.db in FOLDER. PostgreSQL's is a schema of its own in the
+database $NM_POSTGRESQL; without that, of a server that is started here. Both
+take the same SQL, with ? for the values; an order has to be asked for.
+"""
+import contextlib
+import functools
+import itertools
+import os
+import re
+import shutil
+import sqlite3
+import sys
+
+import pq
+import tap
+from postgresql import Server
+
+__all__ = ["REMOTE", "at", "file_only", "place", "shown"]
+
+REMOTE = os.environ.get("NM_DATABASE") == "postgresql"
+LOCK_CLASS = 1313690196     # of those who change something
+_numbers = itertools.count()
+
+
+def file_only(why):
+    """Skip the case that runs, with WHY; or the file, if none does."""
+    if not REMOTE:
+        return
+    if tap.running():
+        raise tap.Skip(f"is about SQLite: {why}")
+    print(f"1..0 # SKIP is about SQLite: {why}")
+    sys.exit(0)
+
+
+def shown(url):
+    """URL as programs show it."""
+    return re.sub("[&?]options=.*", "", url)
+
+
+def place(folder):
+    return (PostgreSQL if REMOTE else SQLite)(folder)
+
+
+def at(path):
+    """The SQLite that PATH is."""
+    return SQLite(*os.path.split(path))
+
+
+class SQLite:
+    def __init__(self, folder, name="roster.db"):
+        self.folder, self.path = folder, os.path.join(folder, name)
+
+    @property
+    def url(self):
+        return self.path
+
+    def exists(self):
+        return os.path.exists(self.path)
+
+    def clear(self):
+        """Take it away: nothing is there for init to find."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.mkdir(self.folder)
+
+    def remove(self):
+        """Take it away, and leave what lies beside it."""
+        for end in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path + end)
+
+    def keep(self, path):
+        """A copy of it, for restore()."""
+        return shutil.copy(self.path, path)
+
+    def restore(self, kept):
+        self.clear()
+        shutil.copy(kept, self.path)
+
+    def twin(self, folder):
+        """Another one with the same in it, in FOLDER."""
+        other = SQLite(folder)
+        self.sql("VACUUM INTO ?", other.path)
+        return other
+
+    @contextlib.contextmanager
+    def away(self):
+        """It is missing meanwhile, with the files beside it."""
+        kept = self.folder + ".away"
+        os.mkdir(kept)
+        for name in os.listdir(self.folder):
+            os.rename(os.path.join(self.folder, name),
+                      os.path.join(kept, name))
+        try:
+            yield
+        finally:
+            for name in os.listdir(self.folder):
+                os.unlink(os.path.join(self.folder, name))
+            for name in os.listdir(kept):
+                os.rename(os.path.join(kept, name),
+                          os.path.join(self.folder, name))
+            os.rmdir(kept)
+
+    @contextlib.contextmanager
+    def transaction(self, begin="BEGIN"):
+        """A function that runs one statement in a transaction, which is
+        rolled back at the end."""
+        connection = sqlite3.connect(self.path, timeout=10,
+                                     isolation_level=None)
+        try:
+            for one in begin.split(";"):
+                connection.execute(one)
+            yield lambda text, *values: connection.execute(
+                text, values).fetchall()
+        finally:
+            connection.close()
+
+    def sql(self, text, *values):
+        """Run one statement; its rows."""
+        with contextlib.closing(sqlite3.connect(
+                self.path, timeout=10, isolation_level=None)) as connection:
+            return connection.execute(text, values).fetchall()
+
+    def locked(self):
+        """A transaction that keeps everybody from so much as reading. It
+        cannot be had while somebody has the database open."""
+        return self.transaction("PRAGMA locking_mode = EXCLUSIVE;"
+                                "BEGIN EXCLUSIVE;"
+                                "UPDATE account SET title = title")
+
+    def written(self):
+        """A transaction that keeps everybody else from changing it."""
+        return self.transaction("BEGIN IMMEDIATE")
+
+    def changing(self):
+        """Is somebody about to change something?"""
+        return os.path.exists(self.path + "-wal")
+
+    def dump(self, times=True):
+        """{table: rows} of all of it, without times if those do not count;
+        None if there is none."""
+        if not self.exists():
+            return None
+        with self.transaction() as sql:
+            return {name: self._rows(sql, name, times) for name, in sql(
+                "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+    @staticmethod
+    def _rows(sql, table, times):
+        columns = [row[1] for row in sql(f"PRAGMA table_info({table})")]
+        kept = ", ".join(f'"{name}"' for name in columns
+                         if times or name != "at")
+        return sorted(sql(f"SELECT {kept} FROM {table}"), key=repr)
+
+    def end(self):
+        """Nothing is to be left of it."""
+
+
+@functools.cache
+def server():
+    """The URL of the database that has the schemas."""
+    url = os.environ.get("NM_POSTGRESQL")
+    return url or Server().start().url()
+
+
+# All tables of the schema FROM_ into the schema TO_, with what they refer to
+# and the numbers that come next.
+COPY = """DO $$
+DECLARE
+  t name; c record;
+BEGIN
+  FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'FROM_' LOOP
+    EXECUTE format('CREATE TABLE TO_.%1$I (LIKE FROM_.%1$I INCLUDING ALL);
+      INSERT INTO TO_.%1$I SELECT * FROM FROM_.%1$I', t);
+  END LOOP;
+  FOR t IN SELECT sequencename FROM pg_sequences
+      WHERE schemaname = 'FROM_' LOOP
+    EXECUTE format('SELECT setval(%L, last_value, is_called) FROM FROM_.%I',
+      'TO_.' || quote_ident(t), t);
+  END LOOP;
+  PERFORM set_config('search_path', 'FROM_', true);
+  FOR c IN SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s',
+      conrelid::regclass, conname, pg_get_constraintdef(oid)) AS made
+      FROM pg_constraint WHERE contype = 'f'
+      AND connamespace = to_regnamespace('FROM_') LOOP
+    PERFORM set_config('search_path', 'TO_', true);
+    EXECUTE c.made;
+    PERFORM set_config('search_path', 'FROM_', true);
+  END LOOP;
+END $$"""
+
+
+def _words(text):
+    """TEXT in PostgreSQL's words: what is no string is not to have "user"."""
+    parts = re.split(r"('(?:[^']|'')*')", text)
+    for i in range(0, len(parts), 2):
+        parts[i] = re.sub(r'(?<!")\buser\b', '"user"', parts[i])
+    return "".join(parts)
+
+
+class PostgreSQL:
+    """Its FOLDER has what else lies beside a roster."""
+
+    def __init__(self, folder):
+        self.folder, self.path = folder, os.path.join(folder, "roster.db")
+        self.schema = self._make()
+        self.kept = []
+
+    @property
+    def url(self):
+        return f"{server()}&options=-csearch_path%3D{self.schema}"
+
+    @classmethod
+    def _make(cls):
+        name = f"nm_{os.getpid()}_{next(_numbers)}"
+        cls._run(None, f"CREATE SCHEMA {name}")
+        return name
+
+    @staticmethod
+    def _connect(schema=None):
+        return pq.Connection(server() + (
+            f"&options=-csearch_path%3D{schema}" if schema else ""))
+
+    @classmethod
+    def _run(cls, schema, text, *values):
+        with cls._connect(schema) as connection:
+            return connection.run(_words(text), *values)
+
+    def _tables(self, schema=None):
+        return [name for name, in self._run(None, (
+            "SELECT tablename FROM pg_tables WHERE schemaname = ?"
+            " ORDER BY tablename"), schema or self.schema)]
+
+    def exists(self):
+        return bool(self._tables())
+
+    def _drop(self, schema):
+        """As far as nobody is still at it."""
+        with self._connect() as connection, contextlib.suppress(pq.Error):
+            connection.run("SET lock_timeout = 2000;"
+                           f"DROP SCHEMA {schema} CASCADE")
+
+    def clear(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.mkdir(self.folder)
+        self._drop(self.schema)
+        self.schema = self._make()
+
+    def remove(self):
+        self._drop(self.schema)
+
+    def keep(self, _):
+        """What is here stays, as what restore() copies; and is here again."""
+        kept, self.schema = self.schema, self._make()
+        self.kept.append(kept)
+        self.restore(kept)
+        return kept
+
+    def restore(self, kept):
+        self.clear()
+        self._fill(kept)
+
+    def _fill(self, kept):
+        self._run(None, COPY.replace("FROM_", kept).replace("TO_",
+                                                            self.schema))
+
+    def twin(self, folder):
+        other = PostgreSQL(folder)
+        other._fill(self.schema)
+        return other
+
+    @contextlib.contextmanager
+    def away(self):
+        self._run(None, f"ALTER SCHEMA {self.schema} RENAME TO"
+                  f" {self.schema}_away")
+        try:
+            yield
+        finally:
+            self._run(None, f"ALTER SCHEMA {self.schema}_away RENAME TO"
+                      f" {self.schema}")
+
+    @contextlib.contextmanager
+    def transaction(self, begin=""):
+        with self._connect(self.schema) as connection:
+            connection.run(f"BEGIN; {begin}")
+            yield lambda text, *values: connection.run(_words(text), *values)
+
+    def sql(self, text, *values):
+        return self._run(self.schema, text, *values)
+
+    def locked(self):
+        tables = ", ".join(f'"{name}"' for name in self._tables())
+        return self.transaction(f"LOCK TABLE {tables}")
+
+    def written(self):
+        return self.transaction(
+            f"SELECT pg_advisory_xact_lock({LOCK_CLASS},"
+            " hashtext(current_schema()))")
+
+    def changing(self):
+        return self.sql(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"
+            f" AND classid = {LOCK_CLASS} AND objid = (hashtext(?)::bigint"
+            " & 4294967295)", self.schema) != []
+
+    def dump(self, times=True):
+        with self.transaction("SET TRANSACTION ISOLATION LEVEL"
+                              " REPEATABLE READ") as sql:
+            tables = sql(
+                "SELECT c.relname, string_agg(quote_ident(a.attname), ', '"
+                "  ORDER BY a.attnum) FILTER (WHERE ? OR a.attname <> 'at')"
+                " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+                " WHERE c.relkind = 'r' AND c.relnamespace ="
+                "  to_regnamespace(?) AND a.attnum > 0"
+                "  AND NOT a.attisdropped GROUP BY c.relname",
+                bool(times), self.schema)
+            return {name: sorted(sql(f'SELECT {columns} FROM "{name}"'),
+                                 key=repr)
+                    for name, columns in tables} or None
+
+    def end(self):
+        for schema in (self.schema, *self.kept):
+            self._drop(schema)

@@ -1,0 +1,551 @@
+/*
+ * test_postgres - a server that is locked, silent, gone, or gone in the middle
+ *
+ * Between the store and the server stands a proxy that lets a number of octets
+ * of the answers through and no more. It speaks no PostgreSQL.
+ */
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "pool.h"
+#include "store_link.h"
+#include "store_lookup.h"
+#include "suites.h"
+
+#define ALL (1L << 40)
+
+static struct fixture f;
+
+static struct {
+	pthread_t thread;
+	int listening, ending[2];
+	int port;
+	char path[108];	     /* of the server */
+	atomic_long allowed; /* octets of the server's */
+	atomic_bool cut;     /* then: cut the connection, or be silent */
+} proxy;
+
+static void
+setup(void)
+{
+	fixture_open(&f);
+}
+
+static void
+teardown(void)
+{
+	fixture_close(&f);
+}
+
+/* Pass on what is there; false at the end of it. */
+static bool
+pass_on(int from, int to, bool answer)
+{
+	char buffer[4096];
+	ssize_t n;
+	long may;
+
+	n = read(from, buffer, sizeof(buffer));
+	if (n <= 0)
+		return (false);
+	if (!answer)
+		return (write(to, buffer, (size_t)n) == n);
+	may = atomic_load(&proxy.allowed);
+	if (n < may)
+		may = n;
+	atomic_fetch_sub(&proxy.allowed, may);
+	if (may > 0 && write(to, buffer, (size_t)may) != may)
+		return (false);
+	return (may == n || !atomic_load(&proxy.cut));
+}
+
+static void
+serve(int client)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct pollfd fds[3] = {
+	    {.events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
+	bool going = true;
+	int server;
+
+	strcpy(sun.sun_path, proxy.path);
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (connect(server, (struct sockaddr *)&sun, sizeof(sun)) != 0)
+		going = false;
+	fds[0].fd = client;
+	fds[1].fd = server;
+	fds[2].fd = proxy.ending[0];
+	while (going && poll(fds, 3, -1) > 0 && fds[2].revents == 0) {
+		if (fds[0].revents != 0)
+			going = pass_on(client, server, false);
+		if (going && fds[1].revents != 0)
+			going = pass_on(server, client, true);
+	}
+	close(server);
+	close(client);
+}
+
+static void *
+proxy_thread(void *arg)
+{
+	struct pollfd fds[2] = {{.fd = proxy.listening, .events = POLLIN},
+	    {.fd = proxy.ending[0], .events = POLLIN}};
+
+	(void)arg;
+	while (poll(fds, 2, -1) > 0 && fds[1].revents == 0)
+		serve(accept(proxy.listening, NULL, NULL));
+	return (NULL);
+}
+
+/* The URL of the roster by way of the proxy, which serves one at a time. */
+static void
+proxy_open(char *url, size_t size)
+{
+	struct sockaddr_in sin = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(sin);
+	const char *host = strstr(f.url, "host="), *path = host + 5;
+	const char *at = strchr(f.url, '@');
+
+	snprintf(proxy.path, sizeof(proxy.path), "%.*s/.s.PGSQL.5432",
+	    (int)strcspn(path, "&"), path);
+	proxy.listening = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(
+	    bind(proxy.listening, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	ck_assert_int_eq(listen(proxy.listening, 8), 0);
+	ck_assert_int_eq(
+	    getsockname(proxy.listening, (struct sockaddr *)&sin, &len), 0);
+	ck_assert_int_eq(pipe(proxy.ending), 0);
+	proxy.allowed = ALL;
+	proxy.cut = true;
+	ck_assert_int_eq(
+	    pthread_create(&proxy.thread, NULL, proxy_thread, NULL), 0);
+	snprintf(url, size, "%.*s@127.0.0.1:%d%.*s%s", (int)(at - f.url), f.url,
+	    ntohs(sin.sin_port), (int)(host - at - 1), at + 1,
+	    path + strcspn(path, "&") + 1);
+}
+
+static void
+proxy_close(void)
+{
+	close(proxy.ending[1]);
+	pthread_join(proxy.thread, NULL);
+	close(proxy.ending[0]);
+	close(proxy.listening);
+}
+
+/* End all other connections to this schema's roster. */
+static void
+terminate(void)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql),
+	    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+	    " WHERE application_name = 'unit_%d' AND pid <> pg_backend_pid()",
+	    (int)getpid());
+	fixture_sql(&f, sql);
+}
+
+/* The same URL, for connections that terminate() finds. */
+static const char *
+named_url(void)
+{
+	static char url[600];
+
+	snprintf(url, sizeof(url), "%s&application_name=unit_%d", f.url,
+	    (int)getpid());
+	return (url);
+}
+
+static int
+count(void *ctx, const struct store_user *u)
+{
+	*(int *)ctx += u->role == ROLE_OWNER || u->subscribed;
+	return (0);
+}
+
+/* Add to ${rows} how many of account ${account} get balance-and-payments. */
+static int
+entitled(struct store *s, int64_t account, int *rows)
+{
+	return (store_users(s, account, 3, count, rows));
+}
+
+static struct store *
+opened(const char *url, enum db_mode mode, int wait)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+
+	s = store_open(url, mode, wait, &failure);
+	ck_assert_msg(s != NULL, "%s", failure_text(&failure));
+	return (s);
+}
+
+START_TEST(of_two_changes_at_once_the_second_waits_and_is_told_busy)
+{
+	struct store *other = opened(f.url, DB_WRITE, 100);
+
+	fixture_begin(&f);
+	ck_assert_int_eq(store_begin(other, DB_WRITE), -1);
+	ck_assert_int_eq(store_failure(other)->kind, FAILURE_BUSY);
+	fixture_commit(&f);
+	ck_assert_int_eq(store_begin(other, DB_WRITE), 0);
+	ck_assert_int_eq(store_user_set_role(other, 2, ROLE_SUBSCRIBER), 1);
+	ck_assert_int_eq(store_commit(other), 0);
+	store_close(other);
+}
+END_TEST
+
+START_TEST(a_change_under_way_neither_holds_a_lookup_up_nor_shows_in_it)
+{
+	struct store *reader = opened(f.url, DB_LOOKUP, 100);
+	int rows = 0;
+
+	fixture_begin(&f);
+	ck_assert_int_eq(store_account_remove(f.store, 1), 1);
+	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
+	ck_assert_int_eq(entitled(reader, 1, &rows), 0);
+	ck_assert_int_eq(rows, 3);
+	store_end(reader);
+	store_end(f.store);
+	store_close(reader);
+}
+END_TEST
+
+START_TEST(a_locked_table_is_reported_not_taken_as_no_subscription)
+{
+	struct store *reader = opened(f.url, DB_LOOKUP, 100);
+	struct db *db = db_open(f.url, DB_WRITE, 100, &f.failure);
+	int rows = 0;
+
+	ck_assert_int_eq(db_exec(db, "BEGIN; LOCK TABLE subscription"), 0);
+	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
+	ck_assert_int_eq(entitled(reader, 1, &rows), -1);
+	ck_assert_int_eq(store_failure(reader)->kind, FAILURE_BUSY);
+	ck_assert_int_eq(rows, 0);
+	store_end(reader);
+	ck_assert_int_eq(db_rollback(db), 0);
+	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
+	ck_assert_int_eq(entitled(reader, 1, &rows), 0);
+	ck_assert_int_eq(rows, 3);
+	store_end(reader);
+	store_close(reader);
+	db_close(db);
+}
+END_TEST
+
+START_TEST(lookups_cannot_change_anything)
+{
+	struct store *reader = opened(f.url, DB_READ, 100);
+
+	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
+	ck_assert_int_eq(store_account_remove(reader, 1), -1);
+	store_end(reader);
+	store_close(reader);
+}
+END_TEST
+
+START_TEST(a_schema_that_is_not_ours_is_refused_before_any_lookup)
+{
+	struct store *s;
+
+	fixture_sql(&f, "UPDATE notify_milter SET version = 99");
+	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);
+	fixture_sql(&f, "DROP TABLE notify_milter");
+	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
+	s = opened(f.url, DB_CREATE, 100);
+	ck_assert_int_eq(store_upgrade(s), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_SETTINGS);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(store_failure(s)), "not one of"));
+	store_close(s);
+}
+END_TEST
+
+START_TEST(where_there_is_no_roster_yet_init_is_named)
+{
+	fixture_sql(&f,
+	    "DO $$ BEGIN EXECUTE 'DROP SCHEMA ' || current_schema() ||"
+	    " ' CASCADE; CREATE SCHEMA ' || current_schema(); END $$");
+	store_close(f.store);
+	f.store = opened(f.url, DB_WRITE, 100);
+	ck_assert_int_eq(store_begin(f.store, DB_WRITE), -1);
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(store_failure(f.store)), "notifyctl init"));
+	ck_assert_int_eq(store_upgrade(f.store), 1);
+	ck_assert_int_eq(store_upgrade(f.store), 0);
+}
+END_TEST
+
+static void *
+upgrade(void *arg)
+{
+	struct store *s = opened(f.url, DB_CREATE, 3000);
+
+	*(int *)arg = store_upgrade(s);
+	store_close(s);
+	return (NULL);
+}
+
+START_TEST(of_many_that_make_the_roster_at_once_one_does)
+{
+	pthread_t threads[6];
+	int made[6], sum = 0, i;
+
+	fixture_sql(&f,
+	    "DO $$ BEGIN EXECUTE 'DROP SCHEMA ' || current_schema() ||"
+	    " ' CASCADE; CREATE SCHEMA ' || current_schema(); END $$");
+	for (i = 0; i < 6; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, upgrade, &made[i]), 0);
+	for (i = 0; i < 6; i++) {
+		pthread_join(threads[i], NULL);
+		ck_assert_int_ne(made[i], -1);
+		sum += made[i];
+	}
+	ck_assert_int_eq(sum, 1);
+}
+END_TEST
+
+START_TEST(after_an_error_nothing_is_committed_and_that_is_said)
+{
+	int rows = 0;
+
+	fixture_begin(&f);
+	ck_assert_int_eq(store_account_remove(f.store, 2), 1);
+	/* User 1 is acme's. */
+	ck_assert_int_eq(store_subscribe(f.store, 2, 3, 1), -1);
+	ck_assert_int_eq(store_commit(f.store), -1);
+	store_end(f.store);
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(entitled(f.store, 2, &rows), 0);
+	ck_assert_int_eq(rows, 1);
+	store_end(f.store);
+}
+END_TEST
+
+static int
+count_category(void *ctx, size_t i, const struct category *category)
+{
+	(void)category;
+	*(int *)ctx += i == 0;
+	return (0);
+}
+
+static int
+count_account(void *ctx, size_t i, int64_t id, const char *name)
+{
+	(void)name;
+	*(int *)ctx += i == 0 && id == 1;
+	return (0);
+}
+
+static int
+count_row(void *ctx, const struct store_user *u)
+{
+	(void)u;
+	++*(int *)ctx;
+	return (0);
+}
+
+static const struct store_answer answer = {
+    count_category, count_account, count_row, count_row};
+
+START_TEST(octets_that_are_no_text_are_nobody_and_no_error)
+{
+	const char *keys[] = {
+	    "\xff@acme.example", "ann@acme.example", "\xc3@\x01"};
+	struct store_question question = {.users = {keys, 3}};
+	struct store_user user;
+	int rows = 0;
+
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_user(f.store, f.arena, 1, keys[0], 3, &user), 0);
+	ck_assert_int_eq(store_user(f.store, f.arena, 1, keys[1], 3, &user), 1);
+	store_end(f.store);
+	ck_assert_int_eq(
+	    store_lookup(f.store, f.arena, &question, &answer, &rows), 0);
+	ck_assert_int_eq(rows, 2);
+}
+END_TEST
+
+/* What is answered before octet ${i} of the answers: all, or an error. */
+static int
+look_up_cut_at(const char *url, long i)
+{
+	const char *category = "balance-and-payments", *account = "acme",
+		   *user = "ann@acme.example";
+	const struct store_question question = {.categories = {&category, 1},
+	    .accounts = {&account, 1},
+	    .users = {&user, 1},
+	    .people = STORE_ENTITLED};
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+	int rows = 0, rc;
+
+	proxy.allowed = ALL;
+	s = store_open(url, DB_LOOKUP, 2000, &failure);
+	ck_assert_msg(s != NULL, "%s", failure_text(&failure));
+	proxy.allowed = i;
+	rc = store_lookup(s, f.arena, &question, &answer, &rows);
+	/* A category, an account, two users, three people. */
+	if (rc == 0)
+		ck_assert_msg(
+		    rows == 7, "cut at %ld: got %d rows, want 7", i, rows);
+	else
+		ck_assert_int_eq(store_failure(s)->kind, FAILURE_IO);
+	ck_assert(rc != 0 || i > 400);
+	store_close(s);
+	return (rc);
+}
+
+START_TEST(an_answer_that_is_cut_is_never_the_end_of_the_rows)
+{
+	char url[600];
+	long i;
+
+	proxy_open(url, sizeof(url));
+	for (i = 0; look_up_cut_at(url, i) != 0; i += 3)
+		ck_assert_int_lt(i, 5000);
+	proxy_close();
+}
+END_TEST
+
+START_TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
+{
+	struct store *s;
+	char url[600];
+	int rows = 0;
+
+	proxy_open(url, sizeof(url));
+	s = opened(url, DB_LOOKUP, 50);
+	ck_assert_int_eq(store_begin(s, DB_READ), 0);
+	proxy.cut = false;
+	proxy.allowed = 30;
+	ck_assert_int_eq(entitled(s, 1, &rows), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_BUSY);
+	/* What comes late is no answer to the next question. */
+	proxy.allowed = ALL;
+	ck_assert_int_eq(entitled(s, 2, &rows), -1);
+	ck_assert_int_eq(rows, 0);
+	store_end(s);
+	store_close(s);
+	proxy_close();
+}
+END_TEST
+
+START_TEST(a_change_whose_end_was_not_heard_is_neither_made_nor_not)
+{
+	struct store *s;
+	char url[600];
+
+	proxy_open(url, sizeof(url));
+	s = opened(url, DB_WRITE, 1000);
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	ck_assert_int_eq(store_account_remove(s, 2), 1);
+	proxy.allowed = 0;
+	ck_assert_int_eq(store_commit(s), -1);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(store_failure(s)), "not known"));
+	store_close(s);
+	proxy_close();
+}
+END_TEST
+
+START_TEST(a_pool_replaces_connections_that_the_server_has_ended)
+{
+	struct failure failure = FAILURE_INIT;
+	struct pool *pool = fixture_pool(named_url(), 1000);
+	struct store *s[3];
+	int i, rows = 0;
+
+	for (i = 0; i < 3; i++) {
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
+		ck_assert_msg(s[i] != NULL, "%s", failure_text(&failure));
+	}
+	/* One is in the middle of something. */
+	ck_assert_int_eq(store_begin(s[2], DB_READ), 0);
+	pool_put(pool, POOL_ASKED, s[0]);
+	pool_put(pool, POOL_ASKED, s[1]);
+	terminate();
+	ck_assert_int_eq(entitled(s[2], 1, &rows), -1);
+	ck_assert_int_eq(rows, 0);
+	store_end(s[2]);
+	pool_put(pool, POOL_ASKED, s[2]);
+	for (i = 0; i < 3; i++) {
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
+		ck_assert_msg(s[i] != NULL, "%s", failure_text(&failure));
+		ck_assert_int_eq(store_begin(s[i], DB_READ), 0);
+		ck_assert_int_eq(entitled(s[i], 1, &rows), 0);
+		store_end(s[i]);
+	}
+	ck_assert_int_eq(rows, 9);
+	for (i = 0; i < 3; i++)
+		pool_put(pool, POOL_ASKED, s[i]);
+	pool_free(pool);
+}
+END_TEST
+
+START_TEST(a_server_that_is_not_there_is_a_failure_that_shows_no_password)
+{
+	struct failure failure = FAILURE_INIT;
+	struct pool *pool;
+
+	pool = fixture_pool("postgresql://me:secret@/r?host=/nowhere", 100);
+	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
+	ck_assert_int_eq(failure.kind, FAILURE_IO);
+	ck_assert_ptr_nonnull(strstr(failure_text(&failure), "/nowhere"));
+	ck_assert_ptr_null(strstr(failure_text(&failure), "secret"));
+	failure_clear(&failure);
+	pool_free(pool);
+}
+END_TEST
+
+Suite *
+test_postgres(void)
+{
+	Suite *s = suite_create("postgres");
+	TCase *t = tcase_create("postgres");
+
+	if (fixture_postgresql() == NULL)
+		return (s);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(
+	    t, of_two_changes_at_once_the_second_waits_and_is_told_busy);
+	tcase_add_test(
+	    t, a_change_under_way_neither_holds_a_lookup_up_nor_shows_in_it);
+	tcase_add_test(
+	    t, a_locked_table_is_reported_not_taken_as_no_subscription);
+	tcase_add_test(t, lookups_cannot_change_anything);
+	tcase_add_test(
+	    t, a_schema_that_is_not_ours_is_refused_before_any_lookup);
+	tcase_add_test(t, where_there_is_no_roster_yet_init_is_named);
+	tcase_add_test(t, of_many_that_make_the_roster_at_once_one_does);
+	tcase_add_test(t, after_an_error_nothing_is_committed_and_that_is_said);
+	tcase_add_test(t, octets_that_are_no_text_are_nobody_and_no_error);
+	tcase_add_test(t, an_answer_that_is_cut_is_never_the_end_of_the_rows);
+	tcase_add_test(
+	    t, a_server_that_says_nothing_is_not_waited_for_without_end);
+	tcase_add_test(
+	    t, a_change_whose_end_was_not_heard_is_neither_made_nor_not);
+	tcase_add_test(
+	    t, a_pool_replaces_connections_that_the_server_has_ended);
+	tcase_add_test(
+	    t, a_server_that_is_not_there_is_a_failure_that_shows_no_password);
+	suite_add_tcase(s, t);
+	return (s);
+}
