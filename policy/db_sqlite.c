@@ -483,11 +483,16 @@ claim(struct db *base)
 	    .l_whence = SEEK_SET,
 	    .l_start = CLAIMED_OCTET,
 	    .l_len = 1};
+	int reason;
 
 	if (db->claim == -1)
 		db->claim = open(db->path, O_RDWR | O_CLOEXEC);
-	if (db->claim == -1)
-		return (note(db, SQLITE_CANTOPEN));
+	if (db->claim == -1) {
+		reason = errno;
+		note(db, SQLITE_CANTOPEN);
+		db->code_errno = reason;
+		return (-1);
+	}
 	if (fcntl(db->claim, F_OFD_SETLK, &lock) == 0)
 		return (1);
 	return (errno == EAGAIN || errno == EACCES

@@ -13,12 +13,15 @@ import re  # noqa: E402
 
 from roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA,  # noqa: E402
                     OLGA, SERVICES)
+import rosterdb  # noqa: E402
 from tap import contains, same, true  # noqa: E402
 from telegram import DOMAIN, Site, case, mail, run  # noqa: E402
 
 CHAT = 7001
 # What moves a cursor, turns the direction of writing, ends a line or a string.
-HARM = "a\x1b[2Jb\r\nBcc: eve@evil.example\r\n\r\nc\x00d\x07\x7f\x85\u202ee\u2066f"
+# PostgreSQL keeps no NUL.
+NUL = "" if rosterdb.REMOTE else "\x00"
+HARM = "a\x1b[2Jb\r\nBcc: eve@evil.example\r\n\r\nc" + NUL + "d\x07\x7f\x85\u202ee\u2066f"
 BAD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 SQL = ("'; DROP TABLE user; --", "' OR '1'='1", '" OR ""="', "\\'; DELETE FROM "
        "account; --", "x') UNION SELECT * FROM link --", "%", "_", "*", "?1",
@@ -30,7 +33,7 @@ def poison(site):
     site.sql("UPDATE account SET title = ? WHERE name = 'acme'", HARM)
     site.sql("UPDATE category SET title = ? || slug", HARM)
     site.sql("INSERT INTO change(at, actor, account, action, subject, detail)"
-             " VALUES (1, ?1, 'acme', ?1, ?1, ?1)", HARM)
+             " VALUES (1, ?, 'acme', ?, ?, ?)", *[HARM] * 4)
 
 
 def clean(text, what):

@@ -367,7 +367,7 @@ static json_t *
 change(struct driver *d, change_fn *fn)
 {
 	static const char *const kinds[] = {"none", "usage", "data", "unknown",
-	    "busy", "denied", "settings", "io", "memory"};
+	    "busy", "stale", "denied", "settings", "io", "memory"};
 	int64_t log, notice;
 	char users[400];
 	int rc;

@@ -336,6 +336,10 @@ class Lab:
     def unreadable(self):
         """Nobody can begin to read the database meanwhile, those that have it
         open neither."""
+        if rosterdb.REMOTE:
+            with self.store.locked():
+                yield
+            return
         with subprocess.Popen([sys.executable, "-c", LOCK, self.database],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               text=True) as holder:
