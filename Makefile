@@ -60,7 +60,7 @@ endif
 
 # libpq is loaded when it is needed: it is no library of the programs.
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
-DRIVERS_yes = db_postgres libpq pgconn
+DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = account address arena category counters db db_postgres_sql \
 	db_sqlite db_url $(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts \

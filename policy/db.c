@@ -7,6 +7,8 @@
 #include "db_url.h"
 
 static const struct db_driver *driver_of(const char *);
+static int ask_one(const struct db_asking *, size_t);
+static int ask_in_turn(struct db *, const struct db_asking *);
 
 static const struct db_driver *
 driver_of(const char *url)
@@ -100,6 +102,52 @@ void
 db_reset(struct db_stmt *stmt)
 {
 	stmt->driver->reset(stmt);
+}
+
+static int
+ask_one(const struct db_asking *asking, size_t i)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = asking->question(asking->ctx, i);
+	if (stmt == NULL)
+		return (-1);
+	while ((rc = db_step(stmt)) == 1) {
+		if (asking->row(asking->ctx, i, stmt) != 0)
+			break;
+	}
+	db_reset(stmt);
+	return (rc);
+}
+
+/* Here nothing is gained by asking all at once. */
+static int
+ask_in_turn(struct db *db, const struct db_asking *asking)
+{
+	enum db_content content;
+	int64_t version;
+	size_t i;
+	int rc;
+
+	if (db_begin(db, DB_READ) != 0)
+		return (-1);
+	rc = db_schema(db, &content, &version);
+	if (rc == 0 && asking->schema(asking->ctx, content, version) != 0)
+		rc = 1;
+	for (i = 0; rc == 0 && i < asking->n; i++)
+		rc = ask_one(asking, i);
+	if (db_rollback(db) != 0)
+		rc = -1;
+	return (rc);
+}
+
+int
+db_ask(struct db *db, const struct db_asking *asking)
+{
+	if (db->driver->ask != NULL)
+		return (db->driver->ask(db, asking));
+	return (ask_in_turn(db, asking));
 }
 
 int

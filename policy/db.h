@@ -15,6 +15,7 @@
 #define DB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "compiler.h"
@@ -25,6 +26,9 @@ struct failure;
 
 /* Where they do not say the same thing in the same words. */
 enum db_dialect { DB_SQLITE, DB_POSTGRESQL, DB_DIALECTS };
+
+/* Whose tables are in a database? */
+enum db_content { DB_EMPTY, DB_OURS, DB_FOREIGN };
 
 enum db_mode {
 	DB_LOOKUP,  /* lookups that are answered at once, or fail; also by a
@@ -60,12 +64,11 @@ bool db_current(const struct db *) WARN_UNUSED;
 
 /*
  * db_bound_lag(db, seconds):
- * From now on db_begin() in DB_READ fails with FAILURE_STALE if what answers is
- * a standby that is further behind, or may be. 0, as at first: no bound.
+ * From now on db_ask() fails with FAILURE_STALE if what answers is a standby
+ * that is further behind, or may be. 0, as at first: no bound.
  *
- * db_mark(db): the next db_begin() in DB_READ, by a primary, also leaves a mark
- * that tells its standbys the time: without changes they cannot tell how far
- * behind they are.
+ * db_mark(db): the next db_ask() of a primary also leaves a mark that tells its
+ * standbys the time: without changes they cannot tell how far behind they are.
  */
 void db_bound_lag(struct db *, long seconds);
 void db_mark(struct db *);
@@ -109,6 +112,26 @@ int db_commit(struct db *) WARN_UNUSED;
 int db_rollback(struct db *) WARN_UNUSED;
 
 /*
+ * db_ask(db, asking): ask ${n} questions at once, outside transactions, in one
+ * of DB_READ. Each function has ${ctx} first:
+ *
+ * schema(): what db_schema() gives; before the first row.
+ * question(i): a statement with its parameters, or NULL if there is none for a
+ * failure of the database. One statement may be several questions.
+ * row(i, stmt): for each row of the answer to question i; in their order.
+ *
+ * 0, or -1, or 1 if schema() or row() has stopped it by not returning 0.
+ */
+struct db_asking {
+	size_t n;
+	int (*schema)(void *, enum db_content, int64_t version);
+	struct db_stmt *(*question)(void *, size_t i);
+	int (*row)(void *, size_t i, struct db_stmt *);
+	void *ctx;
+};
+int db_ask(struct db *, const struct db_asking *) WARN_UNUSED;
+
+/*
  * db_share(db): from now on lookups and a change may go on at the same time;
  * a property of the database, kept in it. Outside transactions. 0 or -1.
  */
@@ -138,7 +161,6 @@ int db_bulk(struct db *) WARN_UNUSED;
  * of ${version}; in the transaction that makes or changes them, and before it
  * does: from here on nobody looks who could see half of it. 0 or -1.
  */
-enum db_content { DB_EMPTY, DB_OURS, DB_FOREIGN };
 int db_schema(struct db *, enum db_content *, int64_t *version) WARN_UNUSED;
 int db_set_schema(struct db *, int64_t version) WARN_UNUSED;
 

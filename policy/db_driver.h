@@ -34,6 +34,8 @@ struct db_driver {
 	int64_t (*column_int)(struct db_stmt *, int);
 	const char *(*column_text)(struct db_stmt *, int);
 	void (*reset)(struct db_stmt *);
+	/* NULL: one thing after the other. */
+	int (*ask)(struct db *, const struct db_asking *);
 	int (*begin)(struct db *, enum db_mode);
 	int (*commit)(struct db *);
 	int (*rollback)(struct db *);

@@ -25,15 +25,20 @@
 	F(PQconninfoFree)                                                      \
 	F(PQconninfoParse)                                                     \
 	F(PQconsumeInput)                                                      \
+	F(PQenterPipelineMode)                                                 \
 	F(PQerrorMessage)                                                      \
+	F(PQexitPipelineMode)                                                  \
 	F(PQfinish)                                                            \
+	F(PQflush)                                                             \
 	F(PQfreemem)                                                           \
 	F(PQftype)                                                             \
 	F(PQgetResult)                                                         \
 	F(PQgetisnull)                                                         \
 	F(PQgetvalue)                                                          \
 	F(PQisBusy)                                                            \
+	F(PQntuples)                                                           \
 	F(PQparameterStatus)                                                   \
+	F(PQpipelineSync)                                                      \
 	F(PQresultErrorField)                                                  \
 	F(PQresultStatus)                                                      \
 	F(PQsendPrepare)                                                       \
@@ -42,6 +47,7 @@
 	F(PQserverVersion)                                                     \
 	F(PQsetNoticeProcessor)                                                \
 	F(PQsetSingleRowMode)                                                  \
+	F(PQsetnonblocking)                                                    \
 	F(PQsocket)                                                            \
 	F(PQstatus)                                                            \
 	F(PQtransactionStatus)

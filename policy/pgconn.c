@@ -45,10 +45,10 @@ pgconn_note(struct pgconn *c, enum failure_kind kind, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(c->message, sizeof(c->message), fmt, ap);
+	vsnprintf(c->why.message, sizeof(c->why.message), fmt, ap);
 	va_end(ap);
-	one_line(c->message);
-	c->kind = kind;
+	one_line(c->why.message);
+	c->why.kind = kind;
 	return (-1);
 }
 
@@ -111,6 +111,8 @@ configure(struct pgconn *c, enum db_mode mode)
 	const char *encoding;
 	char sql[640];
 
+	if (libpq.PQsetnonblocking(c->handle, 1) != 0)
+		return (pgconn_lost(c));
 	libpq.PQsetNoticeProcessor(c->handle, ignore_notice, NULL);
 	encoding = libpq.PQparameterStatus(c->handle, "server_encoding");
 	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
@@ -208,7 +210,8 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 	    kind == FAILURE_BUSY ? "; try again" : ""));
 }
 
-/* Wait for a word of the server, until ${end}. */
+/* Wait for a word of the server, until ${end}, while what is still to be sent
+ * goes. */
 static int
 wait_for(struct pgconn *c, const struct timespec *end)
 {
@@ -217,11 +220,22 @@ wait_for(struct pgconn *c, const struct timespec *end)
 	long long left;
 	int rc;
 
+	switch (libpq.PQflush(c->handle)) {
+	case 0:
+		break;
+	case 1:
+		fd.events |= POLLOUT;
+		break;
+	default:
+		return (pgconn_lost(c));
+	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	left = (end->tv_sec - now.tv_sec) * 1000LL +
 	    (end->tv_nsec - now.tv_nsec) / 1000000;
 	rc = left <= 0 ? 0 : poll(&fd, 1, (int)left);
 	if (rc == -1 && errno == EINTR)
+		return (0);
+	if (rc == 1 && (fd.revents & ~POLLOUT) == 0)
 		return (0);
 	if (rc == 1 && libpq.PQconsumeInput(c->handle) == 1)
 		return (0);
@@ -279,6 +293,9 @@ pgconn_done(struct pgconn *c, const char *tag)
 			good = tag == NULL ||
 			    strcmp(libpq.PQcmdStatus(result), tag) == 0;
 			break;
+		case PGRES_PIPELINE_ABORTED:
+			rc = -1;
+			break;
 		default:
 			if (rc == 0)
 				rc = pgconn_refused(c, result);
@@ -292,6 +309,59 @@ pgconn_done(struct pgconn *c, const char *tag)
 		return (pgconn_note(
 		    c, FAILURE_IO, "the server has not done as it was told"));
 	return (0);
+}
+
+int
+pgconn_answer(struct pgconn *c, PGresult **result)
+{
+	ExecStatusType status;
+
+	if (pgconn_next(c, result) != 0)
+		return (-1);
+	status = libpq.PQresultStatus(*result);
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return (pgconn_finish(c));
+	if (*result == NULL)
+		return (pgconn_lost(c));
+	if (status != PGRES_PIPELINE_ABORTED)
+		pgconn_refused(c, *result);
+	libpq.PQclear(*result);
+	*result = NULL;
+	(void)!pgconn_finish(c);
+	return (-1);
+}
+
+int
+pgconn_enter(struct pgconn *c)
+{
+	if (c->broken)
+		return (-1);
+	return (libpq.PQenterPipelineMode(c->handle) == 1 ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_sync(struct pgconn *c)
+{
+	return (libpq.PQpipelineSync(c->handle) == 1 ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_synced(struct pgconn *c)
+{
+	PGresult *result;
+	bool synced;
+
+	if (pgconn_next(c, &result) != 0)
+		return (-1);
+	synced = libpq.PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+	libpq.PQclear(result);
+	return (synced ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_leave(struct pgconn *c)
+{
+	return (libpq.PQexitPipelineMode(c->handle) == 1 ? 0 : pgconn_lost(c));
 }
 
 int

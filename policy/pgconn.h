@@ -1,10 +1,12 @@
 /*
  * pgconn - a connection to a PostgreSQL server
  *
- * What is sent and what is answered, for db_postgres.c alone. The answer to
- * each thing that was sent is taken to its end before the next is sent. A
- * server that is gone, or silent for too long, breaks the connection: from then
- * on everything fails, and nothing is ever taken for the end of an answer.
+ * What is sent and what is answered, for db_postgres.c and its files alone. The
+ * answer to each thing that was sent is taken to its end before the next is
+ * sent, but for what is sent together in pipeline mode. Nothing that is sent
+ * blocks: it goes while an answer is waited for. A server that is gone, or
+ * silent for too long, breaks the connection: from then on everything fails,
+ * and nothing is ever taken for the end of an answer.
  *
  * Threads: a struct pgconn belongs to one thread at a time.
  * Results: 0, or -1 after which the failure is noted.
@@ -19,14 +21,18 @@
 #include "failure.h"
 #include "libpq.h"
 
+struct pgconn_failure {
+	enum failure_kind kind;
+	char message[512]; /* one line */
+};
+
 struct pgconn {
 	PGconn *handle;
 	bool broken;
-	int wait;    /* milliseconds, for a lock */
-	int silence; /* milliseconds, for a word of the server */
-	/* The last failure. */
-	enum failure_kind kind;
-	char message[512]; /* one line */
+	int wait;		   /* milliseconds, for a lock */
+	int silence;		   /* milliseconds, for a word of the server */
+	int64_t changes;	   /* rows that the last statement changed */
+	struct pgconn_failure why; /* the last failure */
 };
 
 /*
@@ -62,6 +68,22 @@ int pgconn_finish(struct pgconn *) WARN_UNUSED;
 /* pgconn_done(c, tag): take the answer to something without rows; ${tag}: what
  * must have been done, or NULL. */
 int pgconn_done(struct pgconn *, const char *tag) WARN_UNUSED;
+
+/* pgconn_answer(c, result): the answer to one statement, with all its rows at
+ * once; yours to clear. -1 without a note if it was passed over after an error.
+ */
+int pgconn_answer(struct pgconn *, PGresult **) WARN_UNUSED;
+
+/*
+ * pgconn_enter(c): what is sent from now on is not answered before
+ * pgconn_sync(c), which sends it. An error in it passes over all up to there.
+ * pgconn_synced(c): the answers up to there were taken. pgconn_leave(c): all
+ * were.
+ */
+int pgconn_enter(struct pgconn *) WARN_UNUSED;
+int pgconn_sync(struct pgconn *) WARN_UNUSED;
+int pgconn_synced(struct pgconn *) WARN_UNUSED;
+int pgconn_leave(struct pgconn *) WARN_UNUSED;
 
 /* pgconn_exec(c, sql, tag): send statements without parameters, and the same.
  */

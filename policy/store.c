@@ -173,27 +173,19 @@ store_forgive(struct store *s)
 int
 store_begin(struct store *s, enum db_mode mode)
 {
+	enum db_content content;
 	int64_t version;
+	int rc;
 
 	if (db_begin(s->db, mode) != 0)
 		return (store_failed(s));
-	if (store_version(s, &version) != 0)
-		goto fail;
-	if (version == s->schema)
-		return (0);
-	if (version == 0)
-		failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: there is no roster in it (schema version "
-		    "0); make it with \"notifyctl init\"",
-		    db_name(s->db));
+	if (db_schema(s->db, &content, &version) != 0)
+		rc = store_failed(s);
 	else
-		failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: schema version %lld, older than this "
-		    "program's %lld; upgrade it with \"notifyctl init\"",
-		    db_name(s->db), (long long)version, (long long)s->schema);
-fail:
-	store_end(s);
-	return (-1);
+		rc = store_fits(s, content, version);
+	if (rc != 0)
+		store_end(s);
+	return (rc);
 }
 
 int

@@ -1,8 +1,8 @@
 /*
  * store_lookup - what the roster says about one message, asked at once
  *
- * A question becomes a list of statements whose parameters are texts; only then
- * is the first of them asked. Keys of which there may be many are one
+ * A question becomes a list of statements whose parameters are texts, for the
+ * database to answer in one go. Keys of which there may be many are one
  * parameter, the keys of a JSON object, so that ten thousand recipients are one
  * statement.
  */
@@ -42,8 +42,9 @@ static int list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
 static int read_user(
     struct asking *, enum sql, struct db_stmt *, struct store_user *);
-static int take_row(struct asking *, const struct ask *, struct db_stmt *);
-static int ask_one(struct asking *, const struct ask *);
+static int take_schema(void *, enum db_content, int64_t);
+static struct db_stmt *bind(void *, size_t);
+static int take_row(void *, size_t, struct db_stmt *);
 
 static int
 no_memory(struct asking *a)
@@ -170,8 +171,32 @@ read_user(struct asking *a, enum sql which, struct db_stmt *stmt,
 }
 
 static int
-take_row(struct asking *a, const struct ask *ask, struct db_stmt *stmt)
+take_schema(void *ctx, enum db_content content, int64_t version)
 {
+	struct asking *a = ctx;
+
+	return (store_fits(a->store, content, version));
+}
+
+static struct db_stmt *
+bind(void *ctx, size_t i)
+{
+	static const char *const types[] = {"", "t", "tt", "ttt"};
+	struct asking *a = ctx;
+	const struct ask *ask = &a->v[i];
+	int n;
+
+	for (n = 0; n < PARAMETERS && ask->text[n] != NULL; n++)
+		;
+	return (store_bound(a->store, ask->which, types[n], ask->text[0],
+	    ask->text[1], ask->text[2]));
+}
+
+static int
+take_row(void *ctx, size_t i, struct db_stmt *stmt)
+{
+	struct asking *a = ctx;
+	const struct ask *ask = &a->v[i];
 	struct category category;
 	struct store_user user;
 
@@ -190,28 +215,6 @@ take_row(struct asking *a, const struct ask *ask, struct db_stmt *stmt)
 	return (a->answer->person(a->ctx, &user));
 }
 
-static int
-ask_one(struct asking *a, const struct ask *ask)
-{
-	static const char *const types[] = {"", "t", "tt", "ttt"};
-	struct db_stmt *stmt;
-	int n, rc;
-
-	for (n = 0; n < PARAMETERS && ask->text[n] != NULL; n++)
-		;
-	stmt = store_bound(a->store, ask->which, types[n], ask->text[0],
-	    ask->text[1], ask->text[2]);
-	if (stmt == NULL)
-		return (store_failed(a->store));
-	while ((rc = db_step(stmt)) == 1) {
-		if (take_row(a, ask, stmt) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
-	}
-	return (store_finish(a->store, stmt, rc));
-}
-
 int
 store_lookup(struct store *s, struct arena *arena,
     const struct store_question *question, const struct store_answer *answer,
@@ -222,14 +225,19 @@ store_lookup(struct store *s, struct arena *arena,
 	    .question = question,
 	    .answer = answer,
 	    .ctx = ctx};
-	size_t i;
-	int rc;
+	struct db_asking asking = {.schema = take_schema,
+	    .question = bind,
+	    .row = take_row,
+	    .ctx = &a};
 
-	if (list(&a) != 0 || store_begin(s, DB_READ) != 0)
+	if (list(&a) != 0)
 		return (-1);
-	rc = 0;
-	for (i = 0; rc == 0 && i < a.n; i++)
-		rc = ask_one(&a, &a.v[i]);
-	store_end(s);
-	return (rc);
+	asking.n = a.n;
+	switch (db_ask(s->db, &asking)) {
+	case 0:
+		return (0);
+	case 1:
+		return (-1);
+	}
+	return (store_failed(s));
 }

@@ -73,6 +73,11 @@ int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
  * it is not ours, or newer than s->schema. */
 int store_version(struct store *, int64_t *);
 
+/* store_known(s, content, version): the same of what db_schema() gave.
+ * store_fits(): and it is the one that this program reads. 0 or -1. */
+int store_known(struct store *, enum db_content, int64_t version);
+int store_fits(struct store *, enum db_content, int64_t version);
+
 /* store_write_changes(s): those that are not yet. 0 or -1.
  * store_forget_changes(s): they are given up. */
 int store_write_changes(struct store *);

@@ -15,23 +15,47 @@ static int share(struct store *);
 static int upgrade(struct store *);
 
 int
+store_known(struct store *s, enum db_content content, int64_t version)
+{
+	if (content == DB_FOREIGN || version < 0)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: not one of notify-milter; expected "
+		    "[database] url to name its own",
+		    db_name(s->db)));
+	if (version > s->schema)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: schema version %lld, newer than this "
+		    "program's %lld; upgrade notify-milter",
+		    db_name(s->db), (long long)version, (long long)s->schema));
+	return (0);
+}
+
+int
+store_fits(struct store *s, enum db_content content, int64_t version)
+{
+	if (store_known(s, content, version) != 0)
+		return (-1);
+	if (version == s->schema)
+		return (0);
+	if (version == 0)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: there is no roster in it (schema version "
+		    "0); make it with \"notifyctl init\"",
+		    db_name(s->db)));
+	return (failure_set(&s->failure, FAILURE_SETTINGS,
+	    "database %s: schema version %lld, older than this program's "
+	    "%lld; upgrade it with \"notifyctl init\"",
+	    db_name(s->db), (long long)version, (long long)s->schema));
+}
+
+int
 store_version(struct store *s, int64_t *version)
 {
 	enum db_content content;
 
 	if (db_schema(s->db, &content, version) != 0)
 		return (store_failed(s));
-	if (content == DB_FOREIGN || *version < 0)
-		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: not one of notify-milter; expected "
-		    "[database] url to name its own",
-		    db_name(s->db)));
-	if (*version > s->schema)
-		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: schema version %lld, newer than this "
-		    "program's %lld; upgrade notify-milter",
-		    db_name(s->db), (long long)*version, (long long)s->schema));
-	return (0);
+	return (store_known(s, content, *version));
 }
 
 static int

@@ -2,7 +2,8 @@
  * test_postgres - a server that is locked, silent, gone, or gone in the middle
  *
  * Between the store and the server stands a proxy that lets a number of octets
- * of the answers through and no more. It speaks no PostgreSQL.
+ * through and no more, and counts how often an answer is waited for. It speaks
+ * no PostgreSQL.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -31,7 +32,11 @@ static struct {
 	int port;
 	char path[108];	     /* of the server */
 	atomic_long allowed; /* octets of the server's */
+	atomic_long asked;   /* and of the client's */
 	atomic_bool cut;     /* then: cut the connection, or be silent */
+	atomic_bool deaf;    /* does not read what the client says */
+	atomic_bool counting;
+	atomic_int waits; /* for an answer: the client sends nothing before */
 } proxy;
 
 static void
@@ -48,7 +53,7 @@ teardown(void)
 
 /* Pass on what is there; false at the end of it. */
 static bool
-pass_on(int from, int to, bool answer)
+pass_on(int from, int to, atomic_long *allowed)
 {
 	char buffer[4096];
 	ssize_t n;
@@ -57,15 +62,20 @@ pass_on(int from, int to, bool answer)
 	n = read(from, buffer, sizeof(buffer));
 	if (n <= 0)
 		return (false);
-	if (!answer)
-		return (write(to, buffer, (size_t)n) == n);
-	may = atomic_load(&proxy.allowed);
+	may = atomic_load(allowed);
 	if (n < may)
 		may = n;
-	atomic_fetch_sub(&proxy.allowed, may);
+	atomic_fetch_sub(allowed, may);
 	if (may > 0 && write(to, buffer, (size_t)may) != may)
 		return (false);
 	return (may == n || !atomic_load(&proxy.cut));
+}
+
+/* Is an answer kept back, since the client may have more to say? */
+static bool
+hold(struct pollfd *client)
+{
+	return (atomic_load(&proxy.counting) && poll(client, 1, 30) > 0);
 }
 
 static void
@@ -74,7 +84,7 @@ serve(int client)
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	struct pollfd fds[3] = {
 	    {.events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
-	bool going = true;
+	bool going = true, waits = false;
 	int server;
 
 	strcpy(sun.sun_path, proxy.path);
@@ -85,10 +95,16 @@ serve(int client)
 	fds[1].fd = server;
 	fds[2].fd = proxy.ending[0];
 	while (going && poll(fds, 3, -1) > 0 && fds[2].revents == 0) {
-		if (fds[0].revents != 0)
-			going = pass_on(client, server, false);
-		if (going && fds[1].revents != 0)
-			going = pass_on(server, client, true);
+		if (fds[0].revents != 0 && atomic_load(&proxy.deaf)) {
+			poll(&fds[2], 1, -1);
+		} else if (fds[0].revents != 0) {
+			going = pass_on(client, server, &proxy.asked);
+			waits = true;
+		} else if (!hold(&fds[0])) {
+			atomic_fetch_add(&proxy.waits, waits);
+			waits = false;
+			going = pass_on(server, client, &proxy.allowed);
+		}
 	}
 	close(server);
 	close(client);
@@ -113,19 +129,22 @@ proxy_open(char *url, size_t size)
 	struct sockaddr_in sin = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(sin);
+	const int buffer = 4096;
 	const char *host = strstr(f.url, "host="), *path = host + 5;
 	const char *at = strchr(f.url, '@');
 
 	snprintf(proxy.path, sizeof(proxy.path), "%.*s/.s.PGSQL.5432",
 	    (int)strcspn(path, "&"), path);
 	proxy.listening = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(
+	    proxy.listening, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	ck_assert_int_eq(
 	    bind(proxy.listening, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	ck_assert_int_eq(listen(proxy.listening, 8), 0);
 	ck_assert_int_eq(
 	    getsockname(proxy.listening, (struct sockaddr *)&sin, &len), 0);
 	ck_assert_int_eq(pipe(proxy.ending), 0);
-	proxy.allowed = ALL;
+	proxy.allowed = proxy.asked = ALL;
 	proxy.cut = true;
 	ck_assert_int_eq(
 	    pthread_create(&proxy.thread, NULL, proxy_thread, NULL), 0);
@@ -382,9 +401,9 @@ START_TEST(octets_that_are_no_text_are_nobody_and_no_error)
 }
 END_TEST
 
-/* What is answered before octet ${i} of the answers: all, or an error. */
+/* What is answered when ${way} is cut after ${i} octets: all, or an error. */
 static int
-look_up_cut_at(const char *url, long i)
+look_up_cut_at(const char *url, atomic_long *way, long i)
 {
 	const char *category = "balance-and-payments", *account = "acme",
 		   *user = "ann@acme.example";
@@ -396,10 +415,10 @@ look_up_cut_at(const char *url, long i)
 	struct store *s;
 	int rows = 0, rc;
 
-	proxy.allowed = ALL;
+	*way = ALL;
 	s = store_open(url, DB_LOOKUP, 2000, &failure);
 	ck_assert_msg(s != NULL, "%s", failure_text(&failure));
-	proxy.allowed = i;
+	*way = i;
 	rc = store_lookup(s, f.arena, &question, &answer, &rows);
 	/* A category, an account, two users, three people. */
 	if (rc == 0)
@@ -408,7 +427,12 @@ look_up_cut_at(const char *url, long i)
 	else
 		ck_assert_int_eq(store_failure(s)->kind, FAILURE_IO);
 	ck_assert(rc != 0 || i > 400);
+	/* Nor does it answer anything from then on. */
+	if (rc != 0)
+		ck_assert_int_eq(
+		    store_lookup(s, f.arena, &question, &answer, &rows), -1);
 	store_close(s);
+	*way = ALL;
 	return (rc);
 }
 
@@ -418,9 +442,118 @@ START_TEST(an_answer_that_is_cut_is_never_the_end_of_the_rows)
 	long i;
 
 	proxy_open(url, sizeof(url));
-	for (i = 0; look_up_cut_at(url, i) != 0; i += 3)
+	for (i = 0; look_up_cut_at(url, &proxy.allowed, i) != 0; i += 3)
 		ck_assert_int_lt(i, 5000);
 	proxy_close();
+}
+END_TEST
+
+START_TEST(a_question_that_is_cut_has_no_answer)
+{
+	char url[600];
+	long i;
+
+	proxy_open(url, sizeof(url));
+	for (i = 0; look_up_cut_at(url, &proxy.asked, i) != 0; i += 19)
+		ck_assert_int_lt(i, 9000);
+	proxy_close();
+}
+END_TEST
+
+#define MANY 20000 /* more than all buffers on the way hold */
+
+/* What a message may ask about; the last is found. */
+static const struct {
+	size_t categories, accounts, users;
+	enum store_people people;
+	bool also_theirs;
+	int rows;
+} questions[] = {
+    {1, 0, 1, STORE_NOBODY, false, 1 + 2},
+    {1, 1, 1, STORE_ENTITLED, false, 1 + 1 + 2 + 3},
+    {2, 2, 3, STORE_ENTITLED, false, 1 + 1 + 2 + 3},
+    {1, 1, 1, STORE_ENTITLED, true, 1 + 1 + 2 + 4},
+    {1, 2, 2, STORE_EVERYBODY, true, 1 + 1 + 2 + 7},
+    {2, 40, MANY, STORE_ENTITLED, true, 1 + 1 + 2 + 4},
+};
+
+static const char **
+keys(size_t n, const char *name)
+{
+	const char **v = arena_array(f.arena, n + 1, sizeof(*v));
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		v[i] = arena_printf(
+		    f.arena, "nobody-at-all-%zu@nowhere.example", i);
+	v[0] = name;
+	return (v);
+}
+
+START_TEST(a_lookup_is_one_round_trip_whatever_it_asks)
+{
+	const struct store_question question = {
+	    .categories = {keys(questions[_i].categories,
+			       "balance-and-payments"),
+		questions[_i].categories},
+	    .accounts = {keys(questions[_i].accounts, "acme"),
+		questions[_i].accounts},
+	    .users = {keys(questions[_i].users, "ann@acme.example"),
+		questions[_i].users},
+	    .people = questions[_i].people,
+	    .also_theirs = questions[_i].also_theirs,
+	};
+	struct store *s;
+	char url[600];
+	int i, rows;
+
+	proxy_open(url, sizeof(url));
+	s = opened(url, DB_LOOKUP, 5000);
+	store_bound_lag(s, 10);
+	proxy.counting = true;
+	for (i = 0; i < 3; i++) {
+		proxy.waits = rows = 0;
+		if (i == 1)
+			store_mark(s);
+		ck_assert_msg(
+		    store_lookup(s, f.arena, &question, &answer, &rows) == 0,
+		    "%s", failure_text(store_failure(s)));
+		ck_assert_int_eq(rows, questions[_i].rows);
+		/* At first it also looks whether there is a roster. */
+		ck_assert_int_eq(proxy.waits, i == 0 ? 3 : 1);
+	}
+	store_close(s);
+	proxy_close();
+}
+END_TEST
+
+START_TEST(after_a_lookup_that_was_refused_the_next_is_answered)
+{
+	const char *category = "balance-and-payments";
+	const struct store_question question = {.categories = {&category, 1}};
+	struct store *s = opened(f.url, DB_LOOKUP, 1000);
+	int rows = 0;
+
+	ck_assert_int_eq(
+	    store_lookup(s, f.arena, &question, &answer, &rows), 0);
+	ck_assert_int_eq(rows, 1);
+	fixture_sql(&f, "ALTER TABLE category RENAME TO elsewhere");
+	ck_assert_int_eq(
+	    store_lookup(s, f.arena, &question, &answer, &rows), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_IO);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(store_failure(s)), "category"));
+	fixture_sql(&f, "ALTER TABLE elsewhere RENAME TO category");
+	fixture_sql(&f, "UPDATE notify_milter SET version = 99");
+	ck_assert_int_eq(
+	    store_lookup(s, f.arena, &question, &answer, &rows), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_SETTINGS);
+	fixture_sql(&f, "UPDATE notify_milter SET version = 1");
+	ck_assert_int_eq(rows, 1);
+	ck_assert_int_eq(
+	    store_lookup(s, f.arena, &question, &answer, &rows), 0);
+	ck_assert_int_eq(rows, 2);
+	store_close(s);
 }
 END_TEST
 
@@ -444,6 +577,35 @@ START_TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
 	store_end(s);
 	store_close(s);
 	proxy_close();
+}
+END_TEST
+
+START_TEST(nor_is_one_that_listens_to_nothing)
+{
+	struct arena *arena = arena_new((size_t)256 << 20);
+	struct store_question question = {.users = {NULL, 200000}};
+	struct store *s;
+	char url[600];
+	size_t i;
+	int rows = 0;
+
+	question.users.v =
+	    arena_array(arena, question.users.n, sizeof(*question.users.v));
+	for (i = 0; i < question.users.n; i++)
+		question.users.v[i] =
+		    arena_printf(arena, "nobody-at-all-%zu@nowhere.example", i);
+	proxy_open(url, sizeof(url));
+	s = opened(url, DB_LOOKUP, 50);
+	question.users.n = 1;
+	ck_assert_int_eq(
+	    store_lookup(s, f.arena, &question, &answer, &rows), 0);
+	question.users.n = 200000;
+	proxy.deaf = true;
+	ck_assert_int_eq(store_lookup(s, arena, &question, &answer, &rows), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_BUSY);
+	store_close(s);
+	proxy_close();
+	arena_free(arena);
 }
 END_TEST
 
@@ -538,8 +700,13 @@ test_postgres(void)
 	tcase_add_test(t, after_an_error_nothing_is_committed_and_that_is_said);
 	tcase_add_test(t, octets_that_are_no_text_are_nobody_and_no_error);
 	tcase_add_test(t, an_answer_that_is_cut_is_never_the_end_of_the_rows);
+	tcase_add_test(t, a_question_that_is_cut_has_no_answer);
+	tcase_add_loop_test(t, a_lookup_is_one_round_trip_whatever_it_asks, 0,
+	    sizeof(questions) / sizeof(questions[0]));
+	tcase_add_test(t, after_a_lookup_that_was_refused_the_next_is_answered);
 	tcase_add_test(
 	    t, a_server_that_says_nothing_is_not_waited_for_without_end);
+	tcase_add_test(t, nor_is_one_that_listens_to_nothing);
 	tcase_add_test(
 	    t, a_change_whose_end_was_not_heard_is_neither_made_nor_not);
 	tcase_add_test(
