@@ -47,12 +47,13 @@ main(int argc, char **argv)
 	tag_start();
 	runner = srunner_create(test_decide());
 	srunner_add_suite(runner, test_lookup());
-	srunner_add_suite(runner, test_postgres());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_store());
 	srunner_add_suite(runner, test_upgrade());
-	/* The others know of no database. */
-	if (fixture_postgresql() == NULL) {
+	if (fixture_postgresql() != NULL)
+		srunner_add_suite(runner, test_postgres());
+	else {
+		/* These know of no database. */
 		srunner_add_suite(runner, test_address());
 		srunner_add_suite(runner, test_chattext());
 		srunner_add_suite(runner, test_damage());

@@ -682,8 +682,6 @@ test_postgres(void)
 	Suite *s = suite_create("postgres");
 	TCase *t = tcase_create("postgres");
 
-	if (fixture_postgresql() == NULL)
-		return (s);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(
