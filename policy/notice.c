@@ -1,6 +1,7 @@
 /*
  * notice - mail that tells a user of a change
  */
+#include <time.h>
 #include <unistd.h>
 
 #include "arena.h"
@@ -8,14 +9,12 @@
 #include "notice.h"
 #include "store.h"
 
-/* With a second between, and the time that a lock is waited for. */
-#define NOTE_TRIES 10
-
 static int store_failed(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, struct store_notice *,
     struct failure *);
 static int note(struct store *, const struct store_notice *, const char *,
     struct failure *);
+static int64_t steady_ms(void);
 static int note_outcome(struct store *, const struct store_notice *,
     const char *, struct failure *);
 static void waits(struct failure *, const struct failure *);
@@ -65,16 +64,27 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 	return (0);
 }
 
-/* Nobody else knows what became of it: do not give up at once. */
+/* By the clock that does not jump. */
+static int64_t
+steady_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+/* Nobody else knows what became of it: do not give up at once. No try begins
+ * when the time is over. */
 static int
 note_outcome(struct store *s, const struct store_notice *notice,
     const char *error, struct failure *failure)
 {
 	struct failure why = FAILURE_INIT;
-	int tries;
+	int64_t until = steady_ms() + NOTICE_NOTE_SECONDS * 1000;
 
-	for (tries = 1; note(s, notice, error, &why) != 0; tries++) {
-		if (tries < NOTE_TRIES) {
+	while (note(s, notice, error, &why) != 0) {
+		if (steady_ms() + 1000 < until) {
 			sleep(1);
 			continue;
 		}

@@ -21,6 +21,10 @@ struct failure;
 struct store;
 struct store_notice;
 
+/* So long it is tried to note what became of one, if the database cannot be
+ * written to; the last try may wait for a lock beyond that. */
+#define NOTICE_NOTE_SECONDS 10
+
 /* Hand one over: 0, or -1 and ${failure}: FAILURE_DATA if just this one was
  * refused, another kind if none can be handed over now. */
 typedef int notice_fn(void *, const struct store_notice *, struct failure *);
@@ -29,7 +33,8 @@ typedef int notice_fn(void *, const struct store_notice *, struct failure *);
  * notice_flush(store, a, fn, ctx, failure):
  * Hand over the notices that are pending, outside any transaction. How many
  * could not be, or -1 if the database failed; then ${failure} says so of the
- * last one, and whether it is kept.
+ * last one, and whether it is kept. Nothing is waited for longer than
+ * NOTICE_NOTE_SECONDS and once as long as for a lock.
  */
 int notice_flush(struct store *, struct arena *, notice_fn *, void *,
     struct failure *) WARN_UNUSED;

@@ -11,9 +11,9 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import faults  # noqa: E402
 import lab  # noqa: E402
 import tap  # noqa: E402
-from preloaded import Memory  # noqa: E402
 from mta import Closed, Mta, tagged  # noqa: E402
 from roster import ANN, BALANCE, BILL, SERVICES, STRANGER  # noqa: E402
 from tap import case, same, true  # noqa: E402
@@ -38,7 +38,8 @@ class Starved(lab.Lab):
         self.sql("INSERT INTO link(user, chat) SELECT id, 5 FROM user "
                  f"WHERE address = '{ANN}'")
         self.milter.kill()
-        self.memory = Memory(self)
+        self.memory = faults.Memory(self.folder)
+        self.milter.env = self.memory.env
         self.milter.start()
 
     def message(self, kind, mta=None):
@@ -98,16 +99,17 @@ def _(lab_):
 def _(lab_):
     for kind in KINDS:
         lab_.message(kind)
-    before = lab_.memory.live
+    before = lab_.memory.get("live")
     for _ in range(20):
         for kind in KINDS:
             lab_.message(kind)
-    true(lab_.memory.live <= before + 20,
-         f"pieces of memory: got {lab_.memory.live}, before {before}")
+    live = lab_.memory.get("live")
+    true(live <= before + 20,
+         f"pieces of memory: got {live}, before {before}")
     same(lab_.milter.stop(), 0, "exit status")
 
 
-reason = lab.missing() or Memory.missing()
+reason = lab.missing()
 if reason:
     print(f"1..0 # SKIP {reason}")
     sys.exit(0)

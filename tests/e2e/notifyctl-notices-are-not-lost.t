@@ -198,6 +198,25 @@ def _(ctl):
         sent(ctl, BILL)
 
 
+@case("the database stays locked while sendmail is at it: notifyctl ends all "
+      "the same, says what became of the notice, and does not send it again")
+def _(ctl):
+    # A second is all the time there is, and so long a lock is waited for.
+    process, go = hanging(ctl, env=faults.preload(haste=5, clock=10))
+    with contextlib.closing(sqlite3.connect(
+            ctl.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ctl.path(go, "")
+        done = ctl.finish(process, timeout=8)
+    line = stands(ctl, done)
+    for part in ("was handed over", "locked", "notifyctl check"):
+        contains(line, part, "the line")
+    same(ctl.notices(), ["handing"], "notices")
+    ctl.sendmail()
+    ctl.ok("init")
+    same([mail.to for mail in ctl.mails()], [BILL], "mails")
+
+
 @case("with --json the warning does not spoil the document")
 def _(ctl):
     ctl.sendmail("exit 75")

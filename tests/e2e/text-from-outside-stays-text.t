@@ -113,9 +113,14 @@ def _(site):
     site.api.person(CHAT)
     token = site.connect_token("acme", ANN)
     poison(site)
+    site.sql("UPDATE account SET name = ? || name", HARM.replace("\0", ""))
+    site.sql("UPDATE user SET address = ? || address", HARM.replace("\0", ""))
     site.bot.start()
     for text in (f"/start {token}", "/status", "/stop"):
-        clean(site.ask(CHAT, text), f"answer to {text[:7]}")
+        answer = site.ask(CHAT, text)
+        contains(answer, ANN, f"answer to {text[:7]}")
+        clean(answer, f"answer to {text[:7]}")
+        same(answer.count("\n"), 1, f"ends of lines in {answer!r}")
     for line in site.bot.since():
         true(line.isprintable(), f"a line of the log: {line!r}")
 
@@ -139,6 +144,10 @@ def words_of(site):
             ["requeue", "4X"])
 
 
+# It is an address, and so comes through to the database.
+SQL_ADDRESS = "x'OR'1'!='1@acme.example"
+
+
 @case("SQL in any word of a command is that word")
 def _(site):
     before = site.dump()
@@ -150,11 +159,15 @@ def _(site):
                 continue
             if words[i - 1] == "--title":
                 continue            # is kept as it is: see below
-            for text in SQL[:2]:
+            for text in (*SQL[:2], SQL_ADDRESS):
+                if text == SQL_ADDRESS and "add" in words and "@" in words[i]:
+                    continue    # it may well be added: see below
                 changed = [*words[:i], text, *words[i + 1:]]
                 done = site(*changed, as_=OLGA)
-                # A recipient may be anything: the answer is "nobody".
-                true(done.code or words[0] == "explain", f"exit of {done}")
+                # A recipient may be anything: the answer is "nobody". 74: the
+                # database did not understand the SQL.
+                true(done.code not in (0, 70, 74) or words[0] == "explain"
+                     and done.code == 0, f"exit of {done}")
                 same(site.dump(), before, f"database after {changed}")
     for text in SQL:
         site.refused(65, "subscribe", "acme", SERVICES,

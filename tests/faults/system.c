@@ -19,6 +19,7 @@
  *                    write done. But for -shm, which is made anew after one
  *
  *   FAULT_HASTE=N    poll(2), nanosleep(2) and usleep(3) wait for the Nth part
+ *   FAULT_CLOCK=N    the clock that does not jump runs N times as fast
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -313,4 +314,19 @@ sleep(unsigned seconds)
 	const struct timespec t = {.tv_sec = seconds};
 
 	return (nanosleep(&t, NULL) == 0 ? 0 : seconds);
+}
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long fast = number("FAULT_CLOCK", 1), rc;
+	int64_t ns;
+
+	rc = syscall(SYS_clock_gettime, id, ts);
+	if (rc == 0 && id == CLOCK_MONOTONIC && fast > 1) {
+		ns = ((int64_t)ts->tv_sec * 1000000000 + ts->tv_nsec) * fast;
+		ts->tv_sec = ns / 1000000000;
+		ts->tv_nsec = ns % 1000000000;
+	}
+	return ((int)rc);
 }

@@ -14,6 +14,7 @@
 #include "settings.h"
 #include "store.h"
 #include "store_link.h"
+#include "text.h"
 
 /* Longer ones are no tokens of ours. */
 #define TOKEN_MAX 64
@@ -39,6 +40,7 @@ static int say(struct changes *, const char **, const char *);
 static const char *command(const char *, const char *);
 static int take_user(void *, const struct store_user *);
 static int find_linked(struct changes *, int64_t, struct linked *);
+static const char *name_user(struct arena *, const struct store_user *);
 static const char *token_of(const struct said *);
 static int too_many(struct changes *, struct patience *, const struct said *,
     int, const char **);
@@ -107,6 +109,17 @@ find_linked(struct changes *c, int64_t chat, struct linked *l)
 	return (0);
 }
 
+/* Whose mail a chat gets, in words; NULL for no memory. */
+static const char *
+name_user(struct arena *a, const struct store_user *u)
+{
+	const char *text;
+
+	text =
+	    arena_printf(a, "account %s, as %s", u->account_name, u->address);
+	return (text == NULL ? NULL : text_clean(a, text));
+}
+
 /* What is to be looked at as a token, or NULL. */
 static const char *
 token_of(const struct said *said)
@@ -166,6 +179,7 @@ start(struct changes *c, struct patience *p, const struct said *said,
     const char *rest, const char **answer)
 {
 	struct store_user user;
+	const char *name;
 	char token[TOKEN_MAX + 1];
 	size_t len;
 	int rc, wait;
@@ -192,19 +206,22 @@ start(struct changes *c, struct patience *p, const struct said *said,
 	if (rc == 0)
 		return (wrong(c, p, said, answer));
 	patience_right(p, said->chat);
+	name = name_user(c->arena, &user);
+	if (name == NULL)
+		return (say(c, answer, NULL));
 	return (say(c, answer,
 	    arena_printf(c->arena,
-		"This chat is now linked to account %s, as %s. Messages about "
+		"This chat is now linked to %s. Messages about "
 		"balance and payments come here too; the mail still does.\n"
 		"/stop ends it.",
-		user.account_name, user.address)));
+		name)));
 }
 
 static int
 stop(struct changes *c, const struct said *said, const char **answer)
 {
 	struct linked l;
-	const char *text;
+	const char *text, *name;
 	size_t i;
 
 	if (find_linked(c, said->chat, &l) != 0)
@@ -215,8 +232,10 @@ stop(struct changes *c, const struct said *said, const char **answer)
 	for (i = 0; i < l.n && text != NULL; i++) {
 		if (link_end(c, &l.v[i], "by /stop in the chat") == -1)
 			return (-1);
-		text = arena_printf(c->arena, "%s\naccount %s, as %s", text,
-		    l.v[i].account_name, l.v[i].address);
+		name = name_user(c->arena, &l.v[i]);
+		text = name == NULL
+		    ? NULL
+		    : arena_printf(c->arena, "%s\n%s", text, name);
 	}
 	return (say(c, answer, text));
 }
@@ -225,7 +244,7 @@ static int
 status(struct changes *c, const struct said *said, const char **answer)
 {
 	struct linked l;
-	const char *text;
+	const char *text, *name;
 	size_t i;
 
 	if (find_linked(c, said->chat, &l) != 0)
@@ -235,9 +254,12 @@ status(struct changes *c, const struct said *said, const char **answer)
 		    "This chat is not linked. Open the link that \"telegram "
 		    "connect\" gives you."));
 	text = "This chat is linked to:";
-	for (i = 0; i < l.n && text != NULL; i++)
-		text = arena_printf(c->arena, "%s\naccount %s, as %s", text,
-		    l.v[i].account_name, l.v[i].address);
+	for (i = 0; i < l.n && text != NULL; i++) {
+		name = name_user(c->arena, &l.v[i]);
+		text = name == NULL
+		    ? NULL
+		    : arena_printf(c->arena, "%s\n%s", text, name);
+	}
 	return (say(c, answer, text));
 }
 

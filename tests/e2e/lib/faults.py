@@ -1,6 +1,7 @@
-"""faults - disks that fail, clocks that jump: see tests/faults."""
+"""faults - disks and memory that fail, clocks that jump: see tests/faults."""
 import contextlib
 import ctypes
+import mmap
 import os
 import shutil
 import struct
@@ -100,6 +101,41 @@ class Clock:
         with open(self.path, "r+b" if os.path.exists(self.path)
                   else "wb") as file:
             file.write(struct.pack("q", seconds))
+
+
+class Memory:
+    """malloc(3) that fails (tests/faults/memory.h), for programs that run in
+    environment `env`."""
+
+    FIELDS = ("armed", "first", "last", "calls", "failed", "live")
+
+    def __init__(self, folder):
+        path = os.path.join(folder, "memory")
+        with open(path, "wb") as out:
+            out.write(bytes(8 * len(self.FIELDS)))
+        with open(path, "r+b") as file:
+            self.shared = mmap.mmap(file.fileno(), 0)
+        self.env = {"LD_PRELOAD": _library("memory.so"), "NM_MEMORY": path}
+
+    def get(self, name):
+        return struct.unpack_from("q", self.shared,
+                                  8 * self.FIELDS.index(name))[0]
+
+    def set(self, name, value):
+        struct.pack_into("q", self.shared, 8 * self.FIELDS.index(name), value)
+
+    def arm(self, first, last):
+        """From now on calls count; those from FIRST to LAST fail."""
+        for name in ("armed", "calls", "failed"):
+            self.set(name, 0)
+        self.set("first", first)
+        self.set("last", last)
+        self.set("armed", 1)
+
+    def disarm(self):
+        """How many calls have failed."""
+        self.set("armed", 0)
+        return self.get("failed")
 
 
 class Disk:

@@ -57,6 +57,7 @@ class Milter:
         self.log = os.path.join(folder, "notify-milter.log")
         self.defaults = defaults
         self.before = []        # a command that runs the milter
+        self.env = {}           # what it has in its environment besides
         self.process = None
         self.written = None
 
@@ -108,7 +109,7 @@ class Milter:
                 [*self.before, program("notify-milter"), "-c", self.file,
                  "-f"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(env or {})})
+                env={**os.environ, **self.env, **(env or {})})
         if wait:
             self.wait_line(r"\bready on ", since, alive=True)
         return self
