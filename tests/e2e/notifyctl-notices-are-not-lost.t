@@ -203,9 +203,7 @@ def _(ctl):
 def _(ctl):
     # A second is all the time there is, and so long a lock is waited for.
     process, go = hanging(ctl, env=faults.preload(haste=5, clock=10))
-    with contextlib.closing(sqlite3.connect(
-            ctl.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with ctl.store.written():
         ctl.path(go, "")
         done = ctl.finish(process, timeout=8)
     line = stands(ctl, done)
