@@ -73,7 +73,7 @@ NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	requeue rostercsv stats story submit subscriptions telegram trace trace_log \
 	users) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
-	postfix rewriting services settings socket telegram
+	postfix rewriting server services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool

@@ -210,6 +210,22 @@ db_set_schema(struct db *db, int64_t version)
 	return (db->driver->set_schema(db, version));
 }
 
+int
+db_understands(struct db_stmt *stmt)
+{
+	if (stmt->driver->understands == NULL)
+		return (0);
+	return (stmt->driver->understands(stmt));
+}
+
+int
+db_server(struct db *db, struct db_server *server)
+{
+	if (db->driver->server == NULL)
+		return (0);
+	return (db->driver->server(db, server));
+}
+
 int64_t
 db_changes(const struct db *db)
 {

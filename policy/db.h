@@ -164,6 +164,19 @@ int db_bulk(struct db *) WARN_UNUSED;
 int db_schema(struct db *, enum db_content *, int64_t *version) WARN_UNUSED;
 int db_set_schema(struct db *, int64_t version) WARN_UNUSED;
 
+/* db_understands(stmt): has the database what it speaks of? 0 or -1. */
+int db_understands(struct db_stmt *) WARN_UNUSED;
+
+/* db_server(db, server): what a server says of itself; 1, or 0 where there is
+ * none, or -1. */
+struct db_server {
+	bool standby;
+	int64_t lag;   /* milliseconds; -1: a standby that cannot tell */
+	int64_t clock; /* Unix milliseconds */
+	char schema[64];
+};
+int db_server(struct db *, struct db_server *) WARN_UNUSED;
+
 /* db_changes(db): rows that the last statement inserted, changed or deleted. */
 int64_t db_changes(const struct db *);
 

@@ -46,6 +46,8 @@ struct db_driver {
 	int (*bulk)(struct db *);
 	int (*schema)(struct db *, enum db_content *, int64_t *);
 	int (*set_schema)(struct db *, int64_t);
+	int (*understands)(struct db_stmt *); /* NULL: prepare() tells */
+	int (*server)(struct db *, struct db_server *); /* NULL: none */
 	int64_t (*changes)(const struct db *);
 	int (*failure)(const struct db *, struct failure *);
 	const char *(*name)(const struct db *);

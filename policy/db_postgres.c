@@ -35,6 +35,9 @@ static const char *const own_sql[OWN_COUNT] = {
 		"greatest(extract(epoch FROM clock_timestamp() -"
 		" pg_last_xact_replay_timestamp()) * 1000, 0), -1)::bigint"
 		" ELSE 0 END",
+    [OWN_SERVER] = "SELECT pg_is_in_recovery(),"
+		   " (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+		   " coalesce(current_schema(), '')",
     [OWN_MARK] = "SELECT txid_current()",
     [OWN_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [OWN_LOCK] = "LOCK TABLE notify_milter IN ACCESS SHARE MODE",
@@ -60,6 +63,7 @@ static int references(struct db *, bool);
 static int check_references(struct db *, struct failure *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
+static int server(struct db *, struct db_server *);
 static int64_t changes(const struct db *);
 static int fill_failure(const struct db *, struct failure *);
 static const char *name_of(const struct db *);
@@ -361,6 +365,29 @@ set_schema(struct db *base, int64_t version)
 	return (db_exec(base, sql));
 }
 
+static int
+server(struct db *base, struct db_server *server)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct pgstmt *stmt;
+	int rc;
+
+	stmt = db_postgres_own(db, OWN_SERVER);
+	if (stmt == NULL)
+		return (-1);
+	rc = db_step(&stmt->stmt);
+	if (rc == 1) {
+		server->standby = db_int(&stmt->stmt, 0) != 0;
+		server->clock = db_int(&stmt->stmt, 1);
+		snprintf(server->schema, sizeof(server->schema), "%s",
+		    db_text(&stmt->stmt, 2));
+	}
+	db_reset(&stmt->stmt);
+	if (rc != 1)
+		return (-1);
+	return (number(db, OWN_LAG, &server->lag) == 0 ? 1 : -1);
+}
+
 static int64_t
 changes(const struct db *base)
 {
@@ -421,6 +448,8 @@ const struct db_driver db_postgres = {
     .check_references = check_references,
     .schema = schema,
     .set_schema = set_schema,
+    .understands = pgstmt_understands,
+    .server = server,
     .changes = changes,
     .failure = fill_failure,
     .name = name_of,

@@ -17,6 +17,7 @@ static const char *authority_of(const char *);
 static const char *user_end(const char *);
 static bool ports_ok(const char *, const char *);
 static const char *host_parameter(const char *);
+static bool secret(const char *);
 
 /* What stands behind "://", or NULL if it is a path. */
 static const char *
@@ -115,5 +116,45 @@ db_url_shown(const char *url)
 		host == NULL ? 0 : (int)strcspn(host, "&"),
 		host == NULL ? "" : host) < 0)
 		return (NULL);
+	return (shown);
+}
+
+/* Is the parameter at ${s} a password? */
+static bool
+secret(const char *s)
+{
+	return (strncmp(s, "password=", 9) == 0 ||
+	    strncmp(s, "sslpassword=", 12) == 0);
+}
+
+char *
+db_url_public(const char *url)
+{
+	const char *s = authority_of(url), *end;
+	char *shown, *out;
+
+	if (s == NULL || db_url_expected(url) != NULL)
+		return (db_url_shown(url));
+	shown = out = malloc(strlen(url) + 1);
+	if (shown == NULL)
+		return (NULL);
+	end = user_end(s);
+	if (end != NULL)
+		s += strcspn(s, ":@");
+	out = mempcpy(out, url, (size_t)(s - url));
+	if (end != NULL)
+		s = end;
+	end = s + strcspn(s, "?");
+	out = mempcpy(out, s, (size_t)(end - s));
+	for (s = end; *s != '\0'; s = end) {
+		end = s + 1 + strcspn(s + 1, "&");
+		if (secret(s + 1))
+			continue;
+		/* The first that stays comes behind the "?". */
+		*out = memchr(shown, '?', (size_t)(out - shown)) == NULL ? '?'
+									 : '&';
+		out = mempcpy(out + 1, s + 1, (size_t)(end - s - 1));
+	}
+	*out = '\0';
 	return (shown);
 }

@@ -26,4 +26,8 @@ const char *db_url_expected(const char *url);
  * memory. */
 char *db_url_shown(const char *url) WARN_UNUSED;
 
+/* db_url_public(url): all of it but the passwords; the same as ${url} if there
+ * are none in it. Yours to free; NULL for no memory. */
+char *db_url_public(const char *url) WARN_UNUSED;
+
 #endif

@@ -195,7 +195,7 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 	/* The server's words have a state, libpq's own have none. */
 	if (state == NULL || libpq.PQstatus(c->handle) != CONNECTION_OK)
 		return (pgconn_lost(c));
-	kind = kind_of(state);
+	kind = strcmp(state, "42501") == 0 ? FAILURE_DENIED : kind_of(state);
 	if (strcmp(state, "55P03") == 0)
 		return (pgconn_note(
 		    c, kind, "locked by another program; try again"));

@@ -264,6 +264,19 @@ pgstmt_reset(struct db_stmt *base)
 }
 
 int
+pgstmt_understands(struct db_stmt *base)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+
+	if (stmt->conn->broken)
+		return (-1);
+	if (libpq.PQsendPrepare(stmt->conn->handle, "", stmt->sql, 0, NULL) !=
+	    1)
+		return (pgconn_lost(stmt->conn));
+	return (pgconn_done(stmt->conn, NULL));
+}
+
+int
 pgstmt_send(struct pgstmt *stmt)
 {
 	int rc = 0;

@@ -54,6 +54,10 @@ int64_t pgstmt_int(struct db_stmt *, int);
 const char *pgstmt_text(struct db_stmt *, int);
 void pgstmt_reset(struct db_stmt *);
 
+/* pgstmt_understands(stmt): the server makes of it what it can; nothing stays.
+ */
+int pgstmt_understands(struct db_stmt *);
+
 /* pgstmt_send(stmt): on a connection in pipeline mode, send it with the
  * parameters that it has, and forget those. */
 int pgstmt_send(struct pgstmt *) WARN_UNUSED;

@@ -208,7 +208,7 @@ const char *const sql_statements[SQL_COUNT] = {
     "(?85, ?86, ?87, ?88, ?89, ?90), (?91, ?92, ?93, ?94, ?95, ?96)",
     [SQL_CHANGES] =
 	"SELECT at, actor, account, action, subject, detail"
-	" FROM change WHERE ?1 IS NULL OR lower(account) = lower(?1)"
+	" FROM change WHERE coalesce(lower(account) = lower(?1), 1 = 1)"
 	" ORDER BY id",
     [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
 		   " FROM account a JOIN user u ON u.account = a.id"
@@ -241,7 +241,7 @@ const char *const sql_statements[SQL_COUNT] = {
 	" (SELECT min(at) FROM notice WHERE state = 'pending')",
     [SQL_LINKS_STRAY] =
 	"SELECT " USER_COLUMNS USER_TABLES
-	"WHERE l.id IS NOT NULL AND u.role <> 'owner' AND"
+	"WHERE l.id > ?1 AND u.role <> 'owner' AND"
 	" (u.role = 'subscriber' OR NOT EXISTS"
 	"  (SELECT 1 FROM subscription s JOIN category c ON c.id = s.category"
 	"   WHERE s.user = u.id AND c.telegram = 1)) ORDER BY a.key, u.key",
@@ -250,7 +250,7 @@ const char *const sql_statements[SQL_COUNT] = {
 		     " ON CONFLICT (id) DO NOTHING",
     [SQL_LINK_MOVE] = "UPDATE link SET chat = ?2 WHERE chat = ?1",
     [SQL_LINK_STRIKE] = "UPDATE link SET strikes ="
-			" CASE ?2 WHEN 0 THEN 0 ELSE strikes + 1 END"
+			" CASE WHEN ?2 = 0 THEN 0 ELSE strikes + 1 END"
 			" WHERE id = ?1 RETURNING strikes",
     [SQL_LINKS_OF_CHAT] = "SELECT " USER_COLUMNS USER_TABLES
 			  "WHERE l.chat = ?1 ORDER BY a.key, u.key",

@@ -8,7 +8,25 @@
 int
 store_check(struct store *s, int seconds)
 {
-	return (db_check(s->db, seconds, &s->failure));
+	struct db_stmt *stmt;
+	int which, rc;
+
+	rc = db_check(s->db, seconds, &s->failure);
+	for (which = 0; rc != -1 && which < SQL_COUNT; which++) {
+		stmt = store_bound(s, (enum sql)which, "");
+		if (stmt == NULL || db_understands(stmt) != 0)
+			rc = store_failed(s);
+	}
+	return (rc);
+}
+
+int
+store_server(struct store *s, struct db_server *server)
+{
+	int rc;
+
+	rc = db_server(s->db, server);
+	return (rc == -1 ? store_failed(s) : rc);
 }
 
 int

@@ -12,10 +12,14 @@
 #include "store.h"
 
 /*
- * store_check(s, seconds): are all pages sound, and does every row refer to
- * one that is there? 0, or 1 if ${seconds} were not enough to tell, or -1.
+ * store_check(s, seconds): are all pages sound, does every row refer to one
+ * that is there, and is there what every statement speaks of? 0, or 1 if
+ * ${seconds} were not enough to tell, or -1.
  */
 int store_check(struct store *, int seconds) WARN_UNUSED;
+
+/* store_server(s, server): as db_server(). */
+int store_server(struct store *, struct db_server *) WARN_UNUSED;
 
 struct store_health {
 	int64_t accounts_without_owner;

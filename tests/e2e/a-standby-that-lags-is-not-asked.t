@@ -41,23 +41,11 @@ class Lab(lab.Lab):
     def _start(self):
         STANDBY.start()
         super()._start()
-        self.caught_up()
+        STANDBY.catch_up()
         here, there = PRIMARY.folder, STANDBY.folder
         self.milter.defaults["read_url"] = self.store.url.replace(here, there)
         self.milter.defaults["max_lag"] = str(LAG)
         self.milter.settings()
-
-    def caught_up(self):
-        """What has been changed is applied."""
-        at, = PRIMARY.sql("SELECT pg_current_wal_insert_lsn()::text")[0]
-        self.until(lambda: STANDBY.sql(
-            "SELECT pg_last_wal_replay_lsn() >= ?::pg_lsn", at)[0][0],
-            "the standby catches up")
-
-    def changes(self):
-        """Something commits now."""
-        PRIMARY.sql("SELECT txid_current()")
-        self.caught_up()
 
     def message(self):
         with Mta(self.milter) as mta:
@@ -82,15 +70,15 @@ class Lab(lab.Lab):
 
     def subscribed(self, address):
         self.notifyctl("subscribe", "acme", BALANCE, address, as_=OLGA)
-        self.caught_up()
+        STANDBY.catch_up()
 
 
 @case("the standby is asked, and changed is the primary")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")
     lab_.unsubscribed(SUE)
-    lab_.caught_up()
+    STANDBY.catch_up()
     same(lab_.by(set(WANT) - {SUE}), {"standby"}, "asked")
     lab_.subscribed(SUE)
     same(lab_.by(), {"standby"}, "asked")
@@ -111,7 +99,7 @@ def late(lab_):
 
 @case("one that has received what it does not apply is not asked")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     STANDBY.sql("SELECT pg_wal_replay_pause()")
     late(lab_)
     STANDBY.sql("SELECT pg_wal_replay_resume()")
@@ -122,7 +110,7 @@ def _(lab_):
 
 @case("one whose stream is cut, and has applied all it has, is not asked")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     conninfo, = STANDBY.sql("SHOW primary_conninfo")[0]
     STANDBY.sql("ALTER SYSTEM SET primary_conninfo = 'host=/nowhere'")
     STANDBY.sql("SELECT pg_reload_conf()")
@@ -141,7 +129,7 @@ def _(lab_):
 
 @case("where nothing is changed, the primary is asked once in a while")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     time.sleep(LAG + 0.2)
     same(lab_.by(), {"standby", "primary"}, "asked")
     time.sleep(TURNED)
@@ -150,7 +138,7 @@ def _(lab_):
 
 @case("one that is cut off in the middle, or gone, costs no message")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")
     since = lab_.milter.mark()
     STANDBY.end()
@@ -162,13 +150,13 @@ def _(lab_):
     contains(said[0], STANDBY.folder, "line")
     STANDBY.launch()
     time.sleep(AWAY)
-    lab_.changes()
+    STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")
 
 
 @case("explain asks as the milter does, list the primary")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     STANDBY.sql("SELECT pg_wal_replay_pause()")
     lab_.unsubscribed(SUE)
     done = json.loads(lab_.notifyctl(
@@ -185,7 +173,7 @@ def _(lab_):
 
 @case("without a primary: by the standby within the bound, deferred from then")
 def _(lab_):
-    lab_.changes()
+    STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")
     PRIMARY.end()
     lab_.decided()

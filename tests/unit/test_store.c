@@ -267,6 +267,23 @@ START_TEST(users_come_in_the_order_of_the_octets_of_their_addresses)
 }
 END_TEST
 
+START_TEST(every_statement_is_understood_and_a_missing_table_is_not)
+{
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_msg(store_check(f.store, 60) == 0, "%s",
+	    failure_text(store_failure(f.store)));
+	store_end(f.store);
+	fixture_sql(&f, "DROP TABLE waiting");
+	store_close(f.store);
+	f.store = store_open(f.url, DB_READ, 100, &f.failure);
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_check(f.store, 60), -1);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(store_failure(f.store)), "waiting"));
+	store_end(f.store);
+}
+END_TEST
+
 START_TEST(the_number_of_another_link_is_not_given_again)
 {
 	fixture_begin(&f);
@@ -382,6 +399,8 @@ test_store(void)
 	tcase_add_test(t, a_transaction_sees_one_state_of_the_roster);
 	tcase_add_test(
 	    t, users_come_in_the_order_of_the_octets_of_their_addresses);
+	tcase_add_test(
+	    t, every_statement_is_understood_and_a_missing_table_is_not);
 	tcase_add_test(t, the_number_of_another_link_is_not_given_again);
 	tcase_add_test(t, a_pool_has_a_limit_and_says_so);
 	tcase_add_test(

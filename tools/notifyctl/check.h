@@ -115,6 +115,7 @@ bool check_settings(struct check *);
 void check_clients(struct check *);
 void check_database(struct check *);
 void check_people(struct check *);
+void check_server(struct check *);
 void check_socket(struct check *);
 void check_postfix(struct check *);
 void check_services(struct check *);

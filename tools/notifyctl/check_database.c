@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -17,19 +18,48 @@
 #include "failure.h"
 #include "settings.h"
 #include "store_health.h"
+#include "store_lookup.h"
 
 #define WAIT_MS 3000
 #define CHECK_SECONDS 20
 /* Less room than this is soon none, in MiB. */
 #define ROOM_MIN 64
 
+static const char *set_aside(struct check *);
 static const char *rebuild(struct check *);
 static void check_rights(struct check *);
 static void check_secrecy(struct check *);
 static void check_room(struct check *);
+static int pass_category(void *, size_t, const struct category *);
+static int pass_account(void *, size_t, int64_t, const char *);
+static int pass_user(void *, const struct store_user *);
+static bool can_look_up(struct check *);
+static void no_rights(struct check *);
+static void damaged(struct check *, const char *);
 static void check_sound(struct check *);
 static void cannot_use(struct check *, const char *);
 static void check_notices(struct check *, const struct store_health *);
+
+/* The tables lie in a schema; another takes its place, and its name. */
+static const char *
+set_aside(struct check *c)
+{
+	struct db_server server = {.schema = "public"};
+	char *url;
+	const char *text;
+
+	/* After a failure the server answers nothing before the end. */
+	store_end(c->store);
+	(void)!store_server(c->store, &server);
+	url = db_url_public(c->settings->url);
+	text = check_text(c,
+	    "psql %s -c 'ALTER SCHEMA \"%s\" RENAME TO \"%s_damaged\"' "
+	    "-c 'CREATE SCHEMA \"%s\"'",
+	    check_quote(c, url == NULL ? "" : url), server.schema,
+	    server.schema, server.schema);
+	free(url);
+	return (text);
+}
 
 /* What is left to do when there is no backup. */
 static const char *
@@ -38,9 +68,9 @@ rebuild(struct check *c)
 	const char *url = check_quote(c, c->settings->url);
 
 	if (db_url_remote(c->settings->url))
-		return (check_text(c,
-		    "%s > roster.csv && dropdb ... && createdb ... && %s && %s",
-		    check_notifyctl(c, "export"), check_notifyctl(c, "init"),
+		return (check_text(c, "%s > roster.csv && %s && %s && %s",
+		    check_notifyctl(c, "export"), set_aside(c),
+		    check_notifyctl(c, "init"),
 		    check_notifyctl(c, "import roster.csv")));
 	return (check_text(c,
 	    "%s > roster.csv && mv %s %s.damaged && rm -f %s-wal %s-shm && %s "
@@ -182,22 +212,111 @@ check_notices(struct check *c, const struct store_health *h)
 		    "a mail of your own to those users, if they were not");
 }
 
+static int
+pass_category(void *ctx, size_t i, const struct category *category)
+{
+	(void)ctx;
+	(void)i;
+	(void)category;
+	return (0);
+}
+
+static int
+pass_account(void *ctx, size_t i, int64_t id, const char *name)
+{
+	(void)ctx;
+	(void)i;
+	(void)id;
+	(void)name;
+	return (0);
+}
+
+static int
+pass_user(void *ctx, const struct store_user *user)
+{
+	(void)ctx;
+	(void)user;
+	return (0);
+}
+
+/* Is all answered that the milter asks? */
+static bool
+can_look_up(struct check *c)
+{
+	static const struct store_answer answer = {
+	    pass_category, pass_account, pass_user, pass_user};
+	const char *category = "services", *account = "nobody",
+		   *user = "nobody@localhost";
+	const struct store_question question = {.categories = {&category, 1},
+	    .accounts = {&account, 1},
+	    .users = {&user, 1},
+	    .people = STORE_ENTITLED,
+	    .also_theirs = true};
+
+	store_end(c->store);
+	return (
+	    store_lookup(c->store, c->arena, &question, &answer, NULL) == 0);
+}
+
+/* The role in the url may not read all: enough for the milter, or not. */
+static void
+no_rights(struct check *c)
+{
+	const char *text =
+	    check_text(c, "%s", failure_text(store_failure(c->store)));
+
+	if (can_look_up(c))
+		check_found(c, CHECK_NOTE, CHECK_PUT, text,
+		    "the role in [database] url may look up all that the milter "
+		    "asks, and not what this looks for: whether the roster is "
+		    "sound",
+		    "the same command where the url has notifyctl's role");
+	else
+		check_found(c, CHECK_ERROR, CHECK_PUT, text,
+		    "the milter may not look it up either and defers tagged mail",
+		    "what the role may do, as postfix-sample/fleet-grants.sql "
+		    "has it");
+}
+
+/* The roster cannot be read: damaged, or not all of it is there. */
+static void
+damaged(struct check *c, const char *why)
+{
+	const char *text =
+	    check_text(c, "%s", failure_text(store_failure(c->store)));
+
+	if (store_failure(c->store)->kind == FAILURE_DENIED)
+		no_rights(c);
+	else if (store_failure(c->store)->kind == FAILURE_BUSY)
+		check_found(c, CHECK_WARNING, CHECK_RUN, text,
+		    "it was not looked at to the end",
+		    check_notifyctl(c, "check"));
+	else
+		check_found(c, CHECK_ERROR, CHECK_RUN, text, why, rebuild(c));
+	c->store = NULL;
+}
+
 static void
 check_sound(struct check *c)
 {
 	struct store_health h;
+	bool remote = db_url_remote(c->settings->url);
 	int rc;
 
 	rc = store_check(c->store, CHECK_SECONDS);
 	if (rc == -1) {
-		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s", failure_text(store_failure(c->store))),
-		    "a lookup that meets the damage fails, and the message is "
-		    "deferred; restore the last backup. Without one, what can "
-		    "still be read makes a new database, which lacks Telegram "
-		    "links and the record of changes",
-		    rebuild(c));
-		c->store = NULL;
+		damaged(c,
+		    remote
+			? "a lookup that needs it fails, and the message is "
+			  "deferred; restore the last backup. Without one, what "
+			  "can still be read makes new tables, which lack "
+			  "Telegram links and the record of changes; the old "
+			  "ones are set aside. That takes their owner, and what "
+			  "was granted on them is to be granted anew"
+			: "a lookup that meets the damage fails, and the message "
+			  "is deferred; restore the last backup. Without one, "
+			  "what can still be read makes a new database, which "
+			  "lacks Telegram links and the record of changes");
 		return;
 	}
 	if (rc == 1)
@@ -210,11 +329,8 @@ check_sound(struct check *c)
 			check_quote(c, c->settings->url)));
 	if (store_health(c->store, c->settings->telegram_domain,
 		c->settings->account_domain, &h) != 1) {
-		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s", failure_text(store_failure(c->store))),
-		    "the milter defers tagged mail; restore the last backup",
-		    rebuild(c));
-		c->store = NULL;
+		damaged(c,
+		    "the milter defers tagged mail; restore the last backup");
 		return;
 	}
 	c->links = h.links > 0;
@@ -243,7 +359,7 @@ check_sound(struct check *c)
 static void
 cannot_use(struct check *c, const char *text)
 {
-	bool remote = db_url_remote(c->settings->url), missing;
+	bool remote = db_url_remote(c->settings->url), init;
 
 	if (!remote && geteuid() != 0 && access(c->settings->url, R_OK) != 0 &&
 	    errno == EACCES &&
@@ -253,12 +369,14 @@ cannot_use(struct check *c, const char *text)
 		    "not looked at");
 		return;
 	}
-	missing =
-	    !remote && access(c->settings->url, F_OK) != 0 && errno == ENOENT;
-	check_found(c, CHECK_ERROR, missing ? CHECK_RUN : CHECK_PUT, text,
+	/* It says so where that makes or upgrades it. */
+	init = strstr(text, "\"notifyctl init\"") != NULL ||
+	    (!remote && access(c->settings->url, F_OK) != 0 && errno == ENOENT);
+	check_found(c, CHECK_ERROR, init ? CHECK_RUN : CHECK_PUT, text,
 	    "until this is mended, the milter defers tagged mail",
-	    missing ? check_notifyctl(c, "init")
-		    : "what that says, or the last backup in its place");
+	    init	 ? check_notifyctl(c, "init")
+		: remote ? "what that says"
+			 : "what that says, or the last backup in its place");
 }
 
 void
@@ -280,14 +398,20 @@ check_database(struct check *c)
 		    failure_text(
 			c->store == NULL ? &failure : store_failure(c->store)));
 		failure_clear(&failure);
-		cannot_use(c, text);
+		if (c->store != NULL &&
+		    store_failure(c->store)->kind == FAILURE_DENIED)
+			no_rights(c);
+		else
+			cannot_use(c, text);
 		c->store = NULL;
 	} else {
 		check_sound(c);
 		store_end(c->ctl->store);
 		c->store = NULL;
 	}
-	if (!remote) {
+	if (remote) {
+		check_server(c);
+	} else {
 		check_secrecy(c);
 		check_room(c);
 	}

@@ -216,6 +216,17 @@ class Server:
         with pq.Connection(self.url()) as connection:
             return connection.run(text, *values)
 
+    def catch_up(self):
+        """A standby has applied all that its primary has committed so far."""
+        at, _ = self.primary.sql(
+            "SELECT clock_timestamp()::text, txid_current()")[0]
+        deadline = time.monotonic() + 30
+        while not self.sql("SELECT pg_last_xact_replay_timestamp() >="
+                           " ?::timestamptz", at)[0][0]:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the standby does not catch up")
+            time.sleep(0.02)
+
     def promote(self):
         """A standby becomes a primary."""
         self.run("pg_ctl", "promote", "-w", "-D", self.data)

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""notifyctl check: what is wrong with the road to a roster in PostgreSQL, with
+what a role may do, and with a standby."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+
+import time  # noqa: E402
+
+import postgresql  # noqa: E402
+
+if postgresql.installation() is None:
+    print("1..0 # SKIP needs a PostgreSQL server's programs")
+    sys.exit(0)
+# Its own servers: one is held up, and has other roles.
+PRIMARY = postgresql.Server().start()
+STANDBY = postgresql.Server(primary=PRIMARY)
+os.environ["NM_DATABASE"] = "postgresql"
+os.environ["NM_POSTGRESQL"] = PRIMARY.url()
+
+from installation import case, chown, run  # noqa: E402
+from tap import contains, same, true  # noqa: E402
+
+STANDBY.start()
+LOOKED_UP = ("notify_milter", "category", "category_key", "account",
+             '"user"', "subscription", "link")
+
+
+def standby(s, **more):
+    """Have the standby in the settings, when it has all."""
+    STANDBY.catch_up()
+    s.settings(**{"read_url": s.ctl.store.url.replace(PRIMARY.folder,
+                                                      STANDBY.folder), **more})
+
+
+def secret(s):
+    """The milter's user, and nobody else, can read the settings."""
+    chown(s.ctl.conf.file, 0o640, "root", "nogroup")
+
+
+@case("a server that is not there is found, and nothing is to be removed")
+def _(s):
+    s.settings(url="postgresql://me:s3cret@/r?host=/nowhere")
+    secret(s)
+    finding = s.fault("error", "/nowhere")
+    for word in ("s3cret", "drop", "init", "backup"):
+        true(word not in str(finding), f"{word} in {finding}")
+
+
+@case("a standby in the place of the primary is found")
+def _(s):
+    s.settings(url=s.ctl.store.url.replace(PRIMARY.folder, STANDBY.folder))
+    s.fault("error", "standby")
+
+
+@case("a role that may look up is enough for a relay, and less is found")
+def _(s):
+    PRIMARY.sql("CREATE ROLE relay LOGIN")
+    schema = s.ctl.store.schema
+    PRIMARY.sql(f"GRANT USAGE ON SCHEMA {schema} TO relay")
+    url = s.ctl.store.url.replace(postgresql.OWNER + "@", "relay@")
+    s.settings(url=url)
+    contains(s.fault("error", "permission denied")["fix"], "grants")
+    for table in LOOKED_UP:
+        s.ctl.sql(f"GRANT SELECT ON {table} TO relay")
+    s.fault("note", "permission denied")
+    for table in ("notify_milter", "link"):
+        s.ctl.sql(f"REVOKE SELECT ON {table} FROM relay")
+        s.fault("error", "permission denied")
+        s.ctl.sql(f"GRANT SELECT ON {table} TO relay")
+    same(s.ctl("account", "add", "new", "--owner", "ned@new.example").code,
+         77, "exit of a change")
+    s.settings()
+    s.sound()
+    s.ctl.sql("REASSIGN OWNED BY relay TO " + postgresql.OWNER
+              + "; DROP OWNED BY relay; DROP ROLE relay")
+
+
+@case("a password in settings that everybody may read is found, and mended")
+def _(s):
+    plain = s.ctl.store.url
+    for url in (plain.replace("@", ":s3cret@"), plain + "&password=s3cret"):
+        s.settings(url=url)
+        os.chmod(s.ctl.conf.file, 0o644)
+        finding = s.mended("warning", s.ctl.conf.file, "password")
+        true("s3cret" not in str(finding), str(finding))
+        # Who is to read it can.
+        same(s.ctl("account", "list", user="nobody").code, 0, "exit")
+    standby(s)
+    os.chmod(s.ctl.conf.file, 0o644)
+    s.sound()
+
+
+@case("a standby that is sound is, also where nothing is changed")
+def _(s):
+    standby(s, max_lag="1s")
+    time.sleep(1.2)
+    s.sound()
+
+
+@case("a standby that is late is found")
+def _(s):
+    standby(s, max_lag="1s")
+    STANDBY.sql("SELECT pg_wal_replay_pause()")
+    PRIMARY.sql("SELECT txid_current()")
+    time.sleep(1.2)
+    finding = s.fault("warning", "behind", "max_lag")
+    contains(finding["fix"], "pg_is_wal_replay_paused")
+    STANDBY.sql("SELECT pg_wal_replay_resume()")
+    s.sound()
+
+
+@case("a standby that is not there, or is none, is found")
+def _(s):
+    s.settings(read_url="postgresql://me:s3cret@/r?host=/nowhere")
+    secret(s)
+    finding = s.fault("warning", "/nowhere")
+    contains(finding["why"], "asks the primary")
+    s.settings(read_url=s.ctl.store.url)
+    s.fault("warning", "no standby")
+
+
+run()
