@@ -63,10 +63,11 @@ POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
 DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = account address arena category counters db db_postgres_sql \
-	db_sqlite db_url $(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts \
-	failure import import_account keyset link membership message netlist \
-	notice pool role roster settings sorter sql store store_change \
-	store_health store_link store_lookup store_upgrade tag tempfile text
+	db_sqlite db_sqlite_check db_sqlite_failure db_url \
+	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure import \
+	import_account keyset link membership message netlist notice pool role \
+	roster settings sorter sql store store_change store_health store_link \
+	store_lookup store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output postconf \

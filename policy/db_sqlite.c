@@ -1,5 +1,5 @@
 /*
- * db_sqlite - db.h over SQLite; the only file that includes <sqlite3.h>
+ * db_sqlite - db.h over SQLite
  *
  * The database is in WAL mode: the milter's lookups neither wait for a change
  * that notifyctl makes nor hold it up. Code, extended code and message of an
@@ -12,12 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
-
-#include "db_driver.h"
+#include "db_sqlite.h"
 #include "failure.h"
 
 #define APPLICATION_ID 1313690196 /* "NMRT" */
@@ -25,26 +22,9 @@
 /* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
 #define CLAIMED_OCTET INT64_C(0x7fff000000000000)
 
-struct sqlite {
-	struct db db;
-	sqlite3 *handle;
-	char *path;
-	dev_t dev; /* of the file that was opened */
-	ino_t ino;
-	struct stmt *stmts;
-	struct db_stmt *version, *application, *tables;
-	struct db_stmt *begin, *end; /* of a transaction that reads */
-	int claim; /* the file again, for its lock; -1: not yet */
-	bool creating;
-	bool doubt;	/* whether the last change was made cannot be told */
-	int code;	/* extended result code of the last error */
-	int code_errno; /* the system's, behind it; 0 for none */
-	char message[256];
-};
-
-struct stmt {
+struct sqlite_stmt {
 	struct db_stmt stmt;
-	struct stmt *next;
+	struct sqlite_stmt *next;
 	struct sqlite *db;
 	sqlite3_stmt *handle;
 	int bind_code; /* of the first binding that failed */
@@ -54,7 +34,6 @@ struct stmt {
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
-static int note(struct sqlite *, int);
 static int identify(struct sqlite *);
 static int number(struct sqlite *, struct db_stmt **, const char *, int64_t *);
 static bool is_current(const struct db *);
@@ -85,28 +64,7 @@ static int bulk(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int64_t changes(const struct db *);
-static int fill_failure(const struct db *, struct failure *);
-static int directory_errno(const struct sqlite *);
-static int cannot_open(const struct sqlite *, struct failure *);
 static const char *name_of(const struct db *);
-static int time_is_over(void *);
-static int check_pages(struct sqlite *, struct failure *);
-static int check_references(struct db *, struct failure *);
-static int check(struct db *, int, struct failure *);
-
-static int
-note(struct sqlite *db, int code)
-{
-	db->code = code;
-	db->doubt = false;
-	db->code_errno =
-	    db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
-	snprintf(db->message, sizeof(db->message), "%s",
-	    db->handle != NULL && sqlite3_extended_errcode(db->handle) == code
-		? sqlite3_errmsg(db->handle)
-		: sqlite3_errstr(code));
-	return (-1);
-}
 
 /* Remember which file the path names now. */
 static int
@@ -115,7 +73,7 @@ identify(struct sqlite *db)
 	struct stat st;
 
 	if (stat(db->path, &st) != 0)
-		return (note(db, SQLITE_CANTOPEN));
+		return (db_sqlite_note(db, SQLITE_CANTOPEN));
 	db->dev = st.st_dev;
 	db->ino = st.st_ino;
 	return (0);
@@ -154,7 +112,7 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 
 	rc = sqlite3_busy_timeout(db->handle, wait);
 	if (rc != SQLITE_OK)
-		return (note(db, rc));
+		return (db_sqlite_note(db, rc));
 	/* Trust nothing that the file says of itself. */
 	if (db_exec(&db->db,
 		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
@@ -184,13 +142,13 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	rc = sqlite3_open_v2(db->path, &db->handle,
 	    flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK)
-		return (note(db, rc));
+		return (db_sqlite_note(db, rc));
 	if (configure(db, mode, wait) != 0)
 		return (-1);
 	/* In the other modes: the same file from before to after? */
 	if (mode == DB_CREATE)
 		return (identify(db));
-	return (db_current(&db->db) ? 0 : note(db, SQLITE_CANTOPEN));
+	return (db_current(&db->db) ? 0 : db_sqlite_note(db, SQLITE_CANTOPEN));
 }
 
 /* Nobody asks how much memory SQLite has in use; to know it, all threads would
@@ -234,7 +192,7 @@ static void
 close_db(struct db *base)
 {
 	struct sqlite *db = (struct sqlite *)base;
-	struct stmt *stmt, *next;
+	struct sqlite_stmt *stmt, *next;
 
 	for (stmt = db->stmts; stmt != NULL; stmt = next) {
 		next = stmt->next;
@@ -255,7 +213,7 @@ exec_sql(struct db *base, const char *sql)
 	int rc;
 
 	rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
-	return (rc == SQLITE_OK ? 0 : note(db, rc));
+	return (rc == SQLITE_OK ? 0 : db_sqlite_note(db, rc));
 }
 
 /* What is to be prepared of ${sql}: for RETURNING, SQLite makes a table each
@@ -275,12 +233,12 @@ static struct db_stmt *
 prepare(struct db *base, const char *sql)
 {
 	struct sqlite *db = (struct sqlite *)base;
-	struct stmt *stmt;
+	struct sqlite_stmt *stmt;
 	int len, rc;
 
 	stmt = calloc(1, sizeof(*stmt));
 	if (stmt == NULL) {
-		note(db, SQLITE_NOMEM);
+		db_sqlite_note(db, SQLITE_NOMEM);
 		return (NULL);
 	}
 	len = without_returning(sql);
@@ -288,7 +246,7 @@ prepare(struct db *base, const char *sql)
 	rc = sqlite3_prepare_v3(db->handle, sql, len, SQLITE_PREPARE_PERSISTENT,
 	    &stmt->handle, NULL);
 	if (rc != SQLITE_OK) {
-		note(db, rc);
+		db_sqlite_note(db, rc);
 		free(stmt);
 		return (NULL);
 	}
@@ -302,7 +260,7 @@ prepare(struct db *base, const char *sql)
 static void
 bind_int(struct db_stmt *base, int i, int64_t value)
 {
-	struct stmt *stmt = (struct stmt *)base;
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 	int rc;
 
 	rc = sqlite3_bind_int64(stmt->handle, i, value);
@@ -313,7 +271,7 @@ bind_int(struct db_stmt *base, int i, int64_t value)
 static void
 bind_text(struct db_stmt *base, int i, const char *value)
 {
-	struct stmt *stmt = (struct stmt *)base;
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 	int rc;
 
 	rc = sqlite3_bind_text(stmt->handle, i, value, -1, SQLITE_STATIC);
@@ -324,11 +282,11 @@ bind_text(struct db_stmt *base, int i, const char *value)
 static int
 step(struct db_stmt *base)
 {
-	struct stmt *stmt = (struct stmt *)base;
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 	int rc;
 
 	if (stmt->bind_code != SQLITE_OK)
-		return (note(stmt->db, stmt->bind_code));
+		return (db_sqlite_note(stmt->db, stmt->bind_code));
 	if (stmt->gave_id)
 		return (0);
 	rc = sqlite3_step(stmt->handle);
@@ -337,13 +295,13 @@ step(struct db_stmt *base)
 	stmt->gave_id = rc == SQLITE_DONE && stmt->gives_id;
 	if (rc == SQLITE_DONE)
 		return (stmt->gives_id);
-	return (note(stmt->db, rc));
+	return (db_sqlite_note(stmt->db, rc));
 }
 
 static int64_t
 column_int(struct db_stmt *base, int column)
 {
-	struct stmt *stmt = (struct stmt *)base;
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 
 	if (stmt->gave_id)
 		return (sqlite3_last_insert_rowid(stmt->db->handle));
@@ -353,7 +311,7 @@ column_int(struct db_stmt *base, int column)
 static const char *
 column_text(struct db_stmt *base, int column)
 {
-	struct stmt *stmt = (struct stmt *)base;
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 	const unsigned char *text;
 
 	text = sqlite3_column_text(stmt->handle, column);
@@ -368,7 +326,7 @@ column_text(struct db_stmt *base, int column)
 static void
 reset(struct db_stmt *base)
 {
-	struct stmt *stmt = (struct stmt *)base;
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 
 	/* sqlite3_reset() says again what sqlite3_step() has said. */
 	sqlite3_reset(stmt->handle);
@@ -489,7 +447,7 @@ claim(struct db *base)
 		db->claim = open(db->path, O_RDWR | O_CLOEXEC);
 	if (db->claim == -1) {
 		reason = errno;
-		note(db, SQLITE_CANTOPEN);
+		db_sqlite_note(db, SQLITE_CANTOPEN);
 		db->code_errno = reason;
 		return (-1);
 	}
@@ -497,7 +455,7 @@ claim(struct db *base)
 		return (1);
 	return (errno == EAGAIN || errno == EACCES
 		? 0
-		: note(db, SQLITE_IOERR_LOCK));
+		: db_sqlite_note(db, SQLITE_IOERR_LOCK));
 }
 
 static int
@@ -547,184 +505,12 @@ changes(const struct db *base)
 	return (sqlite3_changes64(db->handle));
 }
 
-static int
-fill_failure(const struct db *base, struct failure *failure)
-{
-	const struct sqlite *db = (const struct sqlite *)base;
-	const char *name = db->path;
-
-	switch (db->code & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return (failure_set(failure, FAILURE_BUSY,
-		    "database %s: locked by another program; try again", name));
-	case SQLITE_NOTADB:
-		return (failure_set(failure, FAILURE_IO,
-		    "database %s: not an SQLite database", name));
-	case SQLITE_NOMEM:
-		return (failure_set(
-		    failure, FAILURE_MEMORY, "database %s: no memory", name));
-	case SQLITE_CANTOPEN:
-		return (cannot_open(db, failure));
-	case SQLITE_READONLY:
-		if (access(name, W_OK) != 0 && errno == EROFS)
-			return (failure_set(failure, FAILURE_IO,
-			    "database %s: %s", name, strerror(EROFS)));
-		return (failure_set(failure, FAILURE_IO,
-		    "database %s: permission denied: this user may not write "
-		    "it, or make files beside it, which SQLite needs; "
-		    "expected root or the milter's user",
-		    name));
-	}
-	if ((db->code & 0xff) == SQLITE_FULL || db->code_errno == ENOSPC)
-		return (failure_set(failure, FAILURE_IO,
-		    "database %s: the disk is full", name));
-	if ((db->code & 0xff) == SQLITE_IOERR)
-		return (failure_set(failure, FAILURE_IO,
-		    "database %s: the disk fails: %s (SQLite code %d)%s", name,
-		    strerror(db->code_errno != 0 ? db->code_errno : EIO),
-		    db->code,
-		    db->doubt ? "; whether the change was made is not known: "
-				"look before you try again"
-			      : ""));
-	return (failure_set(failure, FAILURE_IO,
-	    "database %s: %s (SQLite code %d)", name, db->message, db->code));
-}
-
-/* What keeps a file from being made beside the database. When there is no room
- * for one, SQLite looks whether it is there, and that is what it says. */
-static int
-directory_errno(const struct sqlite *db)
-{
-	char *dir, *slash;
-	int reason;
-
-	dir = strdup(db->path);
-	slash = dir == NULL ? NULL : strrchr(dir, '/');
-	reason = ENOENT;
-	if (slash != NULL) {
-		slash[slash == dir] = '\0';
-		if (access(dir, W_OK | X_OK) != 0)
-			reason = errno;
-		else if (db->code_errno != 0 && db->code_errno != ENOENT)
-			reason = db->code_errno;
-		else
-			reason = ENOSPC;
-	}
-	free(dir);
-	return (reason);
-}
-
-/* Say why the file cannot be opened, or made. */
-static int
-cannot_open(const struct sqlite *db, struct failure *failure)
-{
-	const char *name = db->path;
-
-	if (access(name, F_OK) != 0 && errno == ENOENT) {
-		if (db->creating)
-			return (failure_set(failure, FAILURE_IO,
-			    "database %s: cannot be made: %s; expected a "
-			    "directory that exists and that this user may "
-			    "write to",
-			    name, strerror(directory_errno(db))));
-		return (failure_set(failure, FAILURE_SETTINGS,
-		    "database %s: not there; make it with \"notifyctl init\"",
-		    name));
-	}
-	if (access(name, R_OK) != 0)
-		return (failure_set(failure, FAILURE_IO, "database %s: %s",
-		    name, strerror(errno)));
-	return (failure_set(failure, FAILURE_IO,
-	    "database %s: cannot be opened, or a file be made beside it, which "
-	    "SQLite needs: %s",
-	    name, strerror(directory_errno(db))));
-}
-
 static const char *
 name_of(const struct db *base)
 {
 	const struct sqlite *db = (const struct sqlite *)base;
 
 	return (db->path);
-}
-
-/* SQLite asks now and then: is the time over? */
-static int
-time_is_over(void *ctx)
-{
-	const struct timespec *end = ctx;
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec > end->tv_sec ||
-	    (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec));
-}
-
-static int
-check_pages(struct sqlite *db, struct failure *failure)
-{
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt = db_prepare(&db->db, "PRAGMA integrity_check(1)");
-	if (stmt == NULL)
-		return (db_failure(&db->db, failure));
-	rc = db_step(stmt);
-	if (rc == 1 && strcmp(db_text(stmt, 0), "ok") == 0)
-		rc = 0;
-	else if (rc == 1)
-		rc = failure_set(failure, FAILURE_IO,
-		    "database %s: damaged: %s", db->path, db_text(stmt, 0));
-	else
-		rc = db_failure(&db->db, failure);
-	db_reset(stmt);
-	return (rc);
-}
-
-static int
-check_references(struct db *base, struct failure *failure)
-{
-	const struct sqlite *db = (const struct sqlite *)base;
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt = db_prepare(base, "PRAGMA foreign_key_check");
-	if (stmt == NULL)
-		return (db_failure(base, failure));
-	rc = db_step(stmt);
-	if (rc == 1)
-		rc = failure_set(failure, FAILURE_IO,
-		    "database %s: damaged: a row of table %s refers to one of "
-		    "table %s that is not there",
-		    db->path, db_text(stmt, 0), db_text(stmt, 2));
-	else if (rc == -1)
-		rc = db_failure(base, failure);
-	db_reset(stmt);
-	return (rc);
-}
-
-static int
-check(struct db *base, int seconds, struct failure *failure)
-{
-	struct sqlite *db = (struct sqlite *)base;
-	struct timespec end;
-	int rc;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += seconds;
-	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
-	rc = check_pages(db, failure);
-	if (rc == 0)
-		rc = check_references(base, failure);
-	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
-	/* A damaged page is one whenever it was found. */
-	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&
-	    time_is_over(&end)) {
-		failure_clear(failure);
-		rc = 1;
-	}
-	return (rc);
 }
 
 const struct db_driver db_sqlite = {
@@ -746,13 +532,13 @@ const struct db_driver db_sqlite = {
     .rollback = rollback,
     .share = share,
     .references = references,
-    .check_references = check_references,
+    .check_references = db_sqlite_check_references,
     .claim = claim,
     .bulk = bulk,
     .schema = schema,
     .set_schema = set_schema,
     .changes = changes,
-    .failure = fill_failure,
+    .failure = db_sqlite_failure,
     .name = name_of,
-    .check = check,
+    .check = db_sqlite_check,
 };
