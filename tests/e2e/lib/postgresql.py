@@ -37,19 +37,27 @@ log_min_messages = warning
 
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-UNPACKED = os.path.join(HERE, "..", "..", "..", "build", "unpacked",
-                        "postgresql-15")
+UNPACKED = os.path.join(HERE, "..", "..", "..", "build", "unpacked")
 
 
 def installation():
     """Where usr/lib/postgresql/VERSION lies, and the version; or None."""
-    for root in ("/", UNPACKED):
+    for root in ("/", os.path.join(UNPACKED, "postgresql-15")):
         found = glob.glob(os.path.join(
             root, "usr/lib/postgresql/*/bin/postgres"))
         if found:
             return os.path.realpath(root), max(
                 (path.split("/")[-3] for path in found), key=float)
     return None
+
+
+def client(name):
+    """The path of NAME, one of the programs of the client's package."""
+    for root in ("/", os.path.join(UNPACKED, "postgresql-client-15")):
+        found = glob.glob(os.path.join(root, "usr/lib/postgresql/*/bin", name))
+        if found:
+            return max(found)
+    raise FileNotFoundError(f"needs {name}")
 
 
 def open_to_all(path):
@@ -142,6 +150,18 @@ class Server:
             **self._options())
         if done.returncode != 0:
             raise RuntimeError(f"{name}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def psql(self, path, database="postgres", role=OWNER):
+        """Run the file PATH, as psql -f does; what it says."""
+        with open(path) as file:
+            done = subprocess.run(
+                [client("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-h",
+                 self.folder, "-U", role, "-d", database], text=True,
+                capture_output=True, timeout=60, stdin=file,
+                **self._options())
+        if done.returncode != 0:
+            raise RuntimeError(f"psql {path}: {done.stdout}{done.stderr}")
         return done.stdout
 
     # Its life
