@@ -238,8 +238,8 @@ model:
 
 # The long forms: a million messages, after which nothing may be left; many
 # through Postfix while everything breaks; a message of 1 GB; a roster of
-# millions; and 50 connections, signals and nonsense for a milter whose threads
-# are watched.
+# millions; relays whose primary is killed again and again; and 50 connections,
+# signals and nonsense for a milter whose threads are watched.
 soak:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/loadgen
@@ -249,6 +249,8 @@ soak:
 		NM_MESSAGES=20000 tests/soak/conservation.t \
 		NM_MEGABYTES=1024 tests/soak/messages-without-end.t \
 		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
+		NM_DATABASE=postgresql NM_FAILOVERS=20 \
+		tests/soak/a-fleet-outlives-its-primary.t NM_DATABASE= \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
 		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
 		tests/e2e/mta-that-breaks-off-harms-nobody.t
@@ -309,7 +311,7 @@ check-postgresql:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model $(PRELOADED)
 	@tests/run -j 3 NM_DATABASE=postgresql build/unit tests/model/run \
-		tests/soak/conservation.t \
+		tests/soak/conservation.t tests/soak/a-fleet-outlives-its-primary.t \
 		$(filter-out $(NO_ROSTER:%=tests/e2e/%), $(E2E))
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.

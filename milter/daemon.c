@@ -100,7 +100,9 @@ daemon_become(const struct passwd *pw, struct failure *failure)
 		return (0);
 	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
 	    setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0 ||
-	    setuid(0) == 0)
+	    setuid(0) == 0 ||
+	    /* libpq looks there for certificates and passwords. */
+	    setenv("HOME", pw->pw_dir, 1) != 0)
 		return (failure_set(failure, FAILURE_IO,
 		    "cannot become user \"%s\": %s", pw->pw_name,
 		    strerror(errno)));

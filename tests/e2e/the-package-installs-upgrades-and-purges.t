@@ -303,6 +303,29 @@ def _(machine):
         same((done.returncode, mine), (0, []), f"what is said of {unit}")
 
 
+@case("with what a fleet adds the milter's unit is sound, and may reach servers")
+def _(machine):
+    path = os.path.join(machine.folder, UNITS[0])
+    with open(os.path.join(TREE, "postfix-sample", UNITS[0])) as file:
+        text = file.read().replace("/usr/local/sbin", BUILD)
+    with open(path, "w") as file:
+        file.write(text)
+    os.mkdir(path + ".d")
+    shutil.copy(os.path.join(TREE, "postfix-sample", "fleet-units.conf"),
+                path + ".d")
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", path],
+                          capture_output=True, text=True, timeout=60)
+    mine = [line for line in done.stderr.splitlines()
+            if UNITS[0] in line or "fleet-units" in line]
+    same((done.returncode, mine), (0, []), "what is said of it")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", path],
+        capture_output=True, text=True, timeout=60)
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    true(found and float(found[1]) <= 2.0, f"exposure: {done.stdout}")
+    contains(done.stdout, "access to the host's network", "what is found")
+
+
 def main():
     reason = missing()
     if reason is None and os.path.basename(BUILD) == "san":

@@ -69,7 +69,7 @@ class Sent:
         self.rcpts, self.mark = rcpts, marker()
         self.began = self.ended = 0.0
         self.code = None        # None: the client does not know
-        self.qid = None
+        self.qid = self.lab = None
 
     def __repr__(self):
         return (f"message {self.number} ({self.kind} {self.account} to "
@@ -163,6 +163,7 @@ class Trial:
         for number in numbers:
             with self.guard:
                 one = self.one(number)
+                one.lab = lab
                 self.sent.append(one)
             category = {"untagged": None, "bad": "lunch"}.get(
                 one.kind, CATEGORY)

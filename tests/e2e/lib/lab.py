@@ -198,6 +198,7 @@ class Lab:
 
     mta = Postfix
     where = None        # its folder is made; None: where all such are
+    before = ()         # a command that runs the milter
 
     def __init__(self, milter=True, roster=True, main=None, settings=None,
                  tcp=False, users=None, postfix=True):
@@ -229,7 +230,7 @@ class Lab:
     def _start(self):
         self.folder = tempfile.mkdtemp(prefix="nm-lab-", dir=self.where)
         os.chmod(self.folder, 0o755)    # Postfix must get through
-        self.store = rosterdb.place(self._own("db", 0o750))
+        self.store = self._place(self._own("db", 0o750))
         self.database = self.store.path     # as far as it is a file
         socket_folder = self._own("run", 0o2750, "postfix")
         if self.tcp:
@@ -242,6 +243,7 @@ class Lab:
             "sendmail": self._sendmail_script(),
             "from_": "notify@relay.example", **self.more})
         self.milter.beside = os.path.dirname(self.database)
+        self.milter.before = list(self.before)
         if self.with_postfix:
             self.receiver = Receiver().start()
             self.postfix = self.mta(
@@ -256,6 +258,10 @@ class Lab:
             if self.with_roster:
                 roster.make(self.notifyctl)
             self.milter.start()
+
+    @staticmethod
+    def _place(folder):
+        return rosterdb.place(folder)
 
     def _own(self, name, mode, group=None):
         path = os.path.join(self.folder, name)

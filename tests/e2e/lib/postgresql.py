@@ -90,17 +90,24 @@ class Server:
         self._give(self.folder)
         self._find(*found)
         if self.primary is None:
-            self.run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust",
-                     "-N", "-E", "UTF8", "--locale=C.UTF-8",
-                     "--locale-provider=icu", "--icu-locale=en-US")
+            self.make()
         else:
-            self.run("pg_basebackup", "-h", self.primary.folder, "-U", OWNER,
-                     "-D", self.data, "-R", "-X", "stream", "-c", "fast",
-                     "--no-sync")
+            self.copy()
         with open(os.path.join(self.data, "postgresql.conf"), "a") as out:
             out.write(SETTINGS.format(folder=self.folder) + self.settings)
         self.launch()
         return self
+
+    def make(self):
+        self.run("initdb", "-D", self.data, "-U", OWNER, "-A", "trust", "-N",
+                 "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu",
+                 "--icu-locale=en-US")
+
+    def copy(self, *options):
+        """Be a standby of the primary; OPTIONS say how that is reached."""
+        self.run("pg_basebackup", "-D", self.data, "-R", "-X", "stream", "-c",
+                 "fast", "--no-sync",
+                 *(options or ("-h", self.primary.folder, "-U", OWNER)))
 
     @property
     def data(self):
@@ -136,6 +143,7 @@ class Server:
         """Of a process that is the server's."""
         options = {"cwd": self.folder,
                    "env": {"PATH": os.environ["PATH"], "HOME": self.folder,
+                           "PGPORT": os.environ.get("PGPORT", "5432"),
                            "LC_ALL": "C.UTF-8"}}
         if os.geteuid() == 0:
             entry = pwd.getpwnam(USER)
@@ -144,10 +152,11 @@ class Server:
         return options
 
     def run(self, name, *args):
+        path = os.path.join(self.programs, name)
         done = subprocess.run(
-            [os.path.join(self.programs, name), *args], capture_output=True,
-            text=True, timeout=120, stdin=subprocess.DEVNULL,
-            **self._options())
+            [path if os.path.exists(path) else client(name), *args],
+            capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL, **self._options())
         if done.returncode != 0:
             raise RuntimeError(f"{name}: {done.stdout}{done.stderr}")
         return done.stdout

@@ -1,0 +1,263 @@
+"""fleet - relays that share a roster, as postfix-sample says.
+
+    with Fleet(3) as fleet: ...
+    fleet.primary, fleet.standby    its servers: 127.0.0.2 and 127.0.0.3
+    fleet.relays                    Labs at addresses of their own
+
+The servers are reached by TLS and password, by the names that the samples
+have; their settings, who is let in, the roles and the relays' settings are
+those of the samples, but for addresses and paths.
+"""
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import lab
+import postfix
+import pq
+from milter import Milter
+from postgresql import USER, Server
+from roles import BOT, CTL, MILTER, NAME, OWNER, SAMPLE, TELEGRAM, Database
+
+PASSWORDS = {role: f"of {role}" for role in (
+    OWNER, CTL, MILTER, TELEGRAM, BOT, "notify_standby")}
+NETS = r"10\.0\.[01]\.0/24"
+HOSTS = {"db1.example.com": "127.0.0.2", "db2.example.com": "127.0.0.3"}
+
+
+def sample(name):
+    with open(os.path.join(SAMPLE, name)) as file:
+        return file.read()
+
+
+def free_port(hosts):
+    """One that is free on all of HOSTS."""
+    for _ in range(100):
+        port, = postfix.free_ports(hosts[:1])
+        try:
+            for host in hosts:
+                with socket.socket() as probe:
+                    probe.bind((host, port))
+        except OSError:
+            continue
+        return port
+    raise OSError(f"no free port on {hosts}")
+
+
+def certificate(folder):
+    """An authority, and a certificate of it for the servers."""
+    def openssl(*args):
+        subprocess.run(["openssl", *args], check=True, capture_output=True,
+                       cwd=folder, timeout=60, stdin=subprocess.DEVNULL)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+           "-nodes", "-days", "2", "-x509"]
+    openssl("req", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj",
+            "/CN=authority")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.crt",
+            "-subj", "/CN=server", "-CA", "ca.crt", "-CAkey", "ca.key",
+            "-addext", "subjectAltName=" + ",".join(
+                f"DNS:{name}" for name in HOSTS))
+    entry = pwd.getpwnam(USER)
+    os.chown(os.path.join(folder, "server.key"), entry.pw_uid, entry.pw_gid)
+
+
+class Node(Server):
+    """One of the servers, by its NAME; a standby of PRIMARY if that is given.
+    SETTINGS go behind those of the sample."""
+
+    def __init__(self, fleet, name, primary=None, settings=""):
+        self.fleet, self.name = fleet, name
+        super().__init__(
+            sample("fleet-postgresql.conf").replace("/etc/postgresql/fleet.",
+                                                    f"{fleet.folder}/server.")
+            + f"listen_addresses = '{HOSTS[name]}'\n"
+            "wal_retrieve_retry_interval = 100\n"
+            "synchronous_standby_names = ''\n" + settings, primary)
+
+    @property
+    def address(self):
+        return HOSTS[self.name]
+
+    def make(self):
+        super().make()
+        with open(os.path.join(self.data, "pg_hba.conf"), "w") as out:
+            out.write("local all all trust\n" + re.sub(
+                NETS, "127.0.0.0/8", sample("fleet-hba.conf")))
+
+    def copy(self, *_):
+        path = os.path.join(self.folder, ".pgpass")
+        with open(path, "w") as out:
+            out.write(f"*:*:*:notify_standby:{PASSWORDS['notify_standby']}\n")
+        os.chmod(path, 0o600)
+        self._give(path)
+        super().copy("-d", (
+            f"host={self.primary.name} hostaddr={self.primary.address}"
+            f" user=notify_standby application_name={self.name.split('.')[0]}"
+            " sslmode=verify-full"
+            f" sslrootcert={self.fleet.folder}/ca.crt"))
+
+    def connect_as(self, role):
+        """To the roster, as ROLE."""
+        return pq.Connection(self.url(NAME, role))
+
+    def cut_off(self):
+        """A standby gets nothing more."""
+        self.sql("ALTER SYSTEM SET primary_conninfo = 'host=/nowhere'")
+        self.sql("SELECT pg_reload_conf()")
+
+    def synchronous(self, other):
+        """Changes wait for the standby OTHER, or for none (None)."""
+        names = f"ANY 1 ({other.name.split('.')[0]})" if other else ""
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = ?", names)
+        self.sql("SELECT pg_reload_conf()")
+
+
+class Shared:
+    """What a Lab asks of its database."""
+
+    path = "/nonexistent/roster.db"
+
+    def __init__(self, folder, url):
+        self.path = os.path.join(folder, "roster.db")
+        self.url = url
+
+    def end(self):
+        """It is the fleet's."""
+
+
+class Relay(lab.Lab):
+    """One of the relays, at ADDRESS, with those settings of [database]."""
+
+    def __init__(self, fleet, address, **database):
+        self.fleet, self.address = fleet, address
+        super().__init__(roster=False, settings=database)
+        self.url = database["url"]
+        # As root's shell has it; the milter may not look there.
+        self.before = ["env", f"HOME={fleet.home}", f"PGUSER={MILTER}",
+                       f"PGPASSFILE={fleet.passfile(MILTER)}"]
+        self.mta = type("At", (postfix.Postfix,), {"listeners": {
+            "smtp": (address, "smtpd_milters=MILTER")}})
+
+    def _place(self, folder):
+        return Shared(folder, self.url)
+
+
+class Fleet:
+    """KINDS are dicts, one for each relay: how its settings differ from the
+    sample's. STANDBY are more settings of a standby."""
+
+    def __init__(self, kinds, standby=""):
+        self.kinds, self.of_standby = kinds, standby
+        self.folder = self.primary = self.standby = None
+        self.nodes, self.relays, self.kept = [], [], {}
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self):
+        self.folder = tempfile.mkdtemp(prefix="nm-fleet-")
+        os.chmod(self.folder, 0o755)
+        self.home = os.path.join(self.folder, "root")
+        os.mkdir(self.home, 0o700)
+        certificate(self.folder)
+        self._environment(PGPORT=str(free_port(list(HOSTS.values()))),
+                          PGUSER=CTL, PGPASSFILE=self.passfile(CTL))
+        self.primary = self.node("db1.example.com")
+        conf = Milter(self.folder)
+        conf.beside = self.folder
+        self.database = Database(conf, self.primary)
+        self.primary.psql(os.path.join(SAMPLE, "fleet-roles.sql"))
+        for role, password in PASSWORDS.items():
+            self.primary.sql(f"ALTER ROLE {role} PASSWORD ?", password)
+        conf.defaults["url"] = self.setting("url")
+        conf.write()
+        os.environ["PGPASSFILE"] = self.passfile(OWNER)
+        self.database.ctl("init", role=OWNER)
+        os.environ["PGPASSFILE"] = self.passfile(CTL)
+        self.database.grant()
+        self.attach("db2.example.com")
+        for n, changes in enumerate(self.kinds):
+            settings = {name: self.setting(name)
+                        for name in ("url", "read_url", "max_lag")}
+            settings.update(changes(settings))
+            self.relays.append(Relay(self, f"127.0.0.{11 + n}", **settings))
+            self.relays[-1].start()
+
+    def _environment(self, **values):
+        for name, value in values.items():
+            self.kept[name] = os.environ.get(name)
+            os.environ[name] = value
+
+    def stop(self):
+        for relay in reversed(self.relays):
+            relay.stop()
+        for node in reversed(self.nodes):
+            node.stop()
+        for name, value in self.kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.nodes, self.relays, self.kept = [], [], {}
+        self.folder = None
+
+    # Servers
+
+    def node(self, name, primary=None, settings=""):
+        node = Node(self, name, primary, settings)
+        self.nodes.append(node)
+        return node.start()
+
+    def attach(self, name):
+        """A standby, for which changes wait from now on."""
+        self.standby = self.node(name, self.primary, self.of_standby)
+        self.primary.synchronous(self.standby)
+
+    def fail_over(self):
+        """The primary is gone: the standby is one."""
+        old, self.primary = self.primary, self.standby
+        self.standby = None
+        self.primary.promote()
+        self.nodes.remove(old)
+        old.stop()
+
+    # Relays
+
+    def setting(self, name):
+        """Of the sample, with our addresses and paths."""
+        value = re.search(rf"(?m)^{name} = (.*)$",
+                          sample("fleet-relay.conf"))[1]
+        if "://" not in value:
+            return value
+        hosts = re.search("//(.*?)/", value)[1].split(",")
+        value = value.replace("/etc/notify-milter/postgresql-ca.crt",
+                              f"{self.folder}/ca.crt")
+        addresses = ",".join(HOSTS[one] for one in hosts)
+        return f"{value}&hostaddr={addresses}&port={os.environ['PGPORT']}"
+
+    def passfile(self, role, password=None):
+        """The file with the password of ROLE, as the sample has it."""
+        path = os.path.join(self.folder, f"pgpass-{role}")
+        if not os.path.exists(path) or password:
+            with open(path, "w") as out:
+                out.write(f"*:*:{NAME}:{role}:{password or PASSWORDS[role]}\n")
+            shutil.chown(path, lab.USER)
+            os.chmod(path, 0o600)
+        return path

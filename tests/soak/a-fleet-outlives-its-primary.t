@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Relays that share a roster: its primary is killed, the standby promoted, and
+nothing is lost and nobody gets what is not theirs.
+
+    tests/soak/a-fleet-outlives-its-primary.t
+        NM_MESSAGES=20000 NM_FAILOVERS=20 for the long form
+
+Three relays with a Postfix each are set as postfix-sample says: one asks the
+standby, one whichever server answers first, one the primary alone. Clients send
+to all three, the roster is changed through all three, and the standby applies
+what it gets with a delay; before the primary is killed, it gets nothing more. A
+change that was told to be done is done for the other server too.
+"""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
+
+import json  # noqa: E402
+import subprocess  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+
+import accounting  # noqa: E402
+import fleet  # noqa: E402
+import lab  # noqa: E402
+import postgresql  # noqa: E402
+import pq  # noqa: E402
+import rosterdb  # noqa: E402
+import tap  # noqa: E402
+from accounting import CATEGORY, owner, user  # noqa: E402
+from milter import program  # noqa: E402
+from roles import CTL, MILTER, OWNER  # noqa: E402
+from tap import case, contains, same, true  # noqa: E402
+
+MESSAGES = int(os.environ.get("NM_MESSAGES", "1000"))
+FAILOVERS = int(os.environ.get("NM_FAILOVERS", "1"))
+CLIENTS = 9
+DELAY = 0.1         # seconds
+LAST = 0.7          # that the primary outlives the stream
+GAP = 1.5           # without a primary
+CHANGES = 4         # of the roster, before and after
+RELAYS = {
+    "asks a standby": lambda sample: {},
+    "asks any": lambda sample: {"read_url": None},
+    "asks the primary": lambda sample: {
+        "read_url": None,
+        "url": sample["url"] + "&target_session_attrs=primary"},
+}
+
+
+class Trial(accounting.Trial):
+    def __init__(self):
+        super().__init__(MESSAGES, CLIENTS)
+        self.gaps = []
+        self.fleet = fleet.Fleet(RELAYS.values(), (
+            f"recovery_min_apply_delay = {DELAY * 1000:.0f}\n")).start()
+        self.labs = self.fleet.relays
+        self.fill()
+        self.run()
+
+    def stop(self):
+        self.fleet.stop()
+
+    def notifyctl(self, *args, **options):
+        return self.random.choice(self.labs).notifyctl(*args, **options)
+
+    def pause(self, number):
+        # So that there is time for all that is to happen.
+        if number > 0.9 * self.count and not self.enough():
+            return 0.2
+        return 0.006 if self.count < 5000 else 0.003
+
+    def enough(self):
+        """Has it been changed often enough since the last fail-over?"""
+        return self.over.is_set() or len(self.gaps) == FAILOVERS and \
+            self.changes(self.gaps[-1][1]) >= CHANGES
+
+    def changes(self, since=0, until=float("inf")):
+        return sum(since < at < until for states in
+                   self.roster.states.values() for at, _, _ in states[1:])
+
+    def trouble(self):
+        for n in range(FAILOVERS):
+            since = self.gaps[-1][1] if n else 0
+            while self.changes(since) < CHANGES:
+                if self.over.wait(0.1):
+                    return
+            if self.over.wait(1):
+                return
+            # What it does in its last moments reaches nobody.
+            self.fleet.standby.cut_off()
+            time.sleep(LAST)
+            self.fleet.primary.crash()
+            began = time.monotonic()
+            time.sleep(GAP)
+            self.gaps.append((began, time.monotonic()))
+            self.fleet.fail_over()
+            if n < FAILOVERS - 1:
+                names = set(fleet.HOSTS) - {self.fleet.primary.name}
+                self.fleet.attach(*names)
+
+    def in_gap(self, lab_):
+        """The messages that were sent to LAB_ without a primary."""
+        return [one for one in self.sent if one.lab is lab_ and any(
+            began < one.began and one.ended < ended
+            for began, ended in self.gaps)]
+
+
+@case("every message that was accepted is accounted for, and no other went out")
+def _(trial):
+    same(trial.failures, [], "what went wrong with the trial itself")
+    same(len(trial.sent), MESSAGES, "messages sent")
+    found = trial.faults()
+    same(found[:5], [], f"{len(found)} messages went wrong")
+
+
+@case("the roster was changed before and after, and it is what was told")
+def _(trial):
+    same(len(trial.gaps), FAILOVERS, "fail-overs")
+    print(f"# {trial.seconds:.0f} s, replies {trial.codes()}, "
+          f"{trial.changes()} changes of the roster", flush=True)
+    true(trial.changes(until=trial.gaps[0][0]) >= CHANGES, "changes before")
+    true(trial.changes(since=trial.gaps[-1][1]) >= CHANGES, "changes after")
+    for account in accounting.ACCOUNTS:
+        rows = json.loads(trial.notifyctl(
+            "--json", "list", account, CATEGORY).stdout)["list"]
+        same({row["address"] for row in rows if row["receives"]},
+             set(trial.roster.now(account)), f"the entitled of {account}")
+
+
+@case("without a primary mail went on where a standby is asked, and waited "
+      "where the primary is")
+def _(trial):
+    for name, lab_ in zip(RELAYS, trial.labs):
+        tagged = [one for one in trial.in_gap(lab_) if one.kind != "untagged"]
+        codes = {one.code for one in tagged}
+        print(f"# the relay that {name}: {len(tagged)} messages, {codes}")
+        true(tagged, f"there are messages of the relay that {name}")
+        true((250 in codes) == (name != "asks the primary"),
+             f"replies of the relay that {name}: {codes}")
+
+
+@case("the standby that takes its place is attached: a change is done when the "
+      "standby has it too")
+def _(trial):
+    names = set(fleet.HOSTS) - {trial.fleet.primary.name}
+    trial.fleet.attach(*names)
+    for n in range(3):
+        who = f"new{n}@a0.example"
+        began = time.monotonic()
+        trial.notifyctl("user", "add", "a0", who)
+        true(time.monotonic() - began > DELAY, "it has waited")
+        with trial.fleet.standby.connect_as(OWNER) as standby:
+            same(standby.run('SELECT count(*) FROM "user" WHERE key = ?', who),
+                 [(1,)], "rows on the standby")
+
+
+@case("while the standby is away mail goes on, and a change waits for it")
+def _(trial):
+    standby = trial.fleet.standby
+    who = user("a1", 0)
+    now = trial.roster.now("a1")
+    standby.end()
+    verb = (["unsubscribe", "a1", CATEGORY, who, "--confirm", who]
+            if who in now else ["subscribe", "a1", CATEGORY, who])
+    process = subprocess.Popen(
+        [program("notifyctl"), "-c", trial.labs[0].milter.file, "--as",
+         owner("a1"), *verb], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        time.sleep(1)
+        for lab_ in trial.labs:
+            lab_.send([f"a1@{lab.ACCOUNTS}"], CATEGORY).must(
+                "deliver", to=sorted(now))
+        same(process.poll(), None, "exit of notifyctl")
+        standby.launch()
+        out = process.communicate(timeout=30)
+        same(process.returncode, 0, f"exit of notifyctl, which says {out}")
+    finally:
+        process.kill()
+        process.wait()
+    for lab_ in trial.labs:
+        lab_.send([f"a1@{lab.ACCOUNTS}"], CATEGORY).must(
+            "deliver", to=sorted(now ^ {who}))
+
+
+@case("nobody is let in without TLS, with another password, or by another name")
+def _(trial):
+    url = trial.fleet.setting("url")
+    with pq.Connection(url) as connection:
+        same(connection.run("SELECT current_user"), [(CTL,)], "who I am")
+    for change, says in (
+            (("sslmode=verify-full", "sslmode=disable"), "no encryption"),
+            (("db1.example.com,db2.example.com", "localhost,localhost"),
+             "does not match host name"),
+            (("/ca.crt", "/server.crt"), "certificate verify failed"),
+            (("/notify?", "/postgres?"), "no pg_hba.conf entry")):
+        try:
+            pq.Connection(url.replace(*change)).close()
+        except pq.Error as why:
+            contains(str(why), says, f"what is said of {change}")
+        else:
+            raise tap.Failed(f"let in with {change[1]}")
+    os.environ["PGPASSFILE"] = trial.fleet.passfile(CTL, "wrong")
+    done = trial.notifyctl("account", "list", check=False)
+    trial.fleet.passfile(CTL, fleet.PASSWORDS[CTL])
+    same(done.returncode, 74, f"exit of {done}")
+    contains(done.stderr, "password authentication failed", "what it says")
+
+
+@case("with a service file no more than postgresql:// is in the settings")
+def _(trial):
+    text = "\n".join(line.removeprefix("#").strip() for line in fleet.sample(
+        "fleet-relay.conf").split("[notify-milter]\n")[1].split("\n"))
+    for old, new in (("/etc/notify-milter/pgpass-milter",
+                      trial.fleet.passfile(MILTER)),
+                     ("/etc/notify-milter/postgresql-ca.crt",
+                      f"{trial.fleet.folder}/ca.crt")):
+        true(old in text, f"{old} in the sample")
+        text = text.replace(old, new)
+    path = os.path.join(trial.fleet.folder, "service")
+    with open(path, "w") as out:
+        out.write(f"[notify-milter]\n{text}"
+                  f"hostaddr={','.join(fleet.HOSTS.values())}\n")
+    conf = lab.Milter(trial.fleet.folder, url="postgresql://")
+    conf.beside = trial.fleet.folder
+    conf.write()
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("PGUSER", "PGPASSFILE")}
+    environment.update(PGSERVICE="notify-milter", PGSERVICEFILE=path)
+    done = subprocess.run(
+        [program("notifyctl"), "-c", conf.file, "export"], text=True,
+        capture_output=True, timeout=60, env=environment)
+    same((done.returncode, done.stdout),
+         (0, trial.notifyctl("export").stdout), f"exit and export: {done}")
+    done = subprocess.run(
+        [program("notifyctl"), "-c", conf.file, "user", "remove", "a0",
+         user("a0", 0)], text=True, capture_output=True, timeout=60,
+        env=environment)
+    contains(done.stderr, "permission denied", "what a change says")
+
+
+reason = lab.missing()
+if not rosterdb.REMOTE:
+    reason = "is about PostgreSQL: NM_DATABASE=postgresql"
+elif postgresql.installation() is None:
+    reason = "needs a PostgreSQL server's programs"
+if reason:
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+tap.run(setup=Trial, teardown=Trial.stop)
