@@ -23,7 +23,8 @@ import rosterdb  # noqa: E402
 import tap  # noqa: E402
 from milter import Milter  # noqa: E402
 from mta import Mta, tagged  # noqa: E402
-from roles import BOT, CTL, MILTER, OWNER, TELEGRAM, Database  # noqa: E402
+from roles import BOT, CTL, MILTER, OWNER, TELEGRAM  # noqa: E402
+from roles import Database, commands  # noqa: E402
 from roster import ANN, BALANCE, BILL, MIA, OLGA, SERVICES  # noqa: E402
 from tap import case, contains, same, true  # noqa: E402
 from telegram import NAME, USER, Bot, Delivery, local_copy, mail  # noqa: E402
@@ -428,6 +429,33 @@ def _(place):
     place.ctl("init", role=OWNER)
     place.database.grant()
     roster.make(place.ctl)
+
+
+@case("a roster moves there from SQLite as README says, and back")
+def _(place):
+    lines = [line for line in commands() if "roster.csv" in line]
+    same(len(lines), 3, f"README's lines: {lines}")
+    for name in ("old", "new"):
+        conf = Milter(place.folder, url=os.path.join(place.folder,
+                                                     f"{name}.db"))
+        conf.file = os.path.join(place.folder, f"{name}.conf")
+        conf.write(sendmail=shutil.which("true"))
+        place.database.shell(f"notifyctl -c {name}.conf init")
+    place.fresh()
+    want = place.ctl("export").stdout + "gamma,g@gamma.example,owner,\n"
+    with open(os.path.join(place.folder, "wanted.csv"), "w") as out:
+        out.write(want)
+    place.database.shell("notifyctl -c old.conf import wanted.csv")
+    for account in roster.ROSTER:
+        place.ctl("account", "remove", account)
+    for line in lines:
+        place.database.shell(line)
+    same(place.ctl("export").stdout, want, "the roster there")
+    place.database.shell("PGUSER=notify_ctl notifyctl export > roster.csv &&"
+                         " notifyctl -c new.conf import roster.csv &&"
+                         " notifyctl -c new.conf export > back.csv")
+    with open(os.path.join(place.folder, "back.csv")) as file:
+        same(file.read(), want, "the roster back again")
 
 
 reason = lab.missing()

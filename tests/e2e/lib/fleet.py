@@ -101,8 +101,9 @@ class Node(Server):
             f" sslrootcert={self.fleet.folder}/ca.crt"))
 
     def connect_as(self, role):
-        """To the roster, as ROLE."""
-        return pq.Connection(self.url(NAME, role))
+        """To the roster, as ROLE, or as the superuser (None)."""
+        return pq.Connection(self.url(NAME, role) if role
+                             else self.url(NAME))
 
     def cut_off(self):
         """A standby gets nothing more."""

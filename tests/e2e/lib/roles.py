@@ -4,16 +4,26 @@
     database.run("notify_milter", text)     statements, as that role
 """
 import os
+import re
 import subprocess
 
 import pq
 from milter import HERE, program
-from postgresql import Server
+from postgresql import OWNER as SUPERUSER
+from postgresql import Server, client
 
-SAMPLE = os.path.join(HERE, "..", "..", "..", "postfix-sample")
+TREE = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
+SAMPLE = os.path.join(TREE, "postfix-sample")
 NAME = "notify"
 OWNER, CTL, MILTER, TELEGRAM, BOT = (
     f"notify_{word}" for word in ("owner", "ctl", "milter", "telegram", "bot"))
+
+
+def commands():
+    """The commands of README's section on a fleet, in order."""
+    with open(os.path.join(TREE, "README.md")) as file:
+        text = file.read().partition("\n## A fleet")[2].partition("\n## ")[0]
+    return re.findall(r"(?m)^    (\S.*?)(?:  +#.*)?$", text)
 
 
 class Database:
@@ -29,10 +39,28 @@ class Database:
         conf.write()
 
     def make(self):
-        self.server.psql(os.path.join(SAMPLE, "fleet-roles.sql"))
-        self.ctl("init", role=OWNER)
-        self.grant()
+        """As README says."""
+        for line in commands():
+            if "roster.csv" not in line:
+                self.shell(line)
         return self
+
+    def shell(self, line):
+        """Run LINE of README, with the server at hand."""
+        done = subprocess.run(
+            ["bash", "-c", f"""
+             psql() {{ '{client("psql")}' -X "$@"; }}
+             notifyctl() {{
+                 if [ "$1" = -c ]; then set -- "$@"
+                 else set -- -c '{self.conf.file}' "$@"; fi
+                 '{program("notifyctl")}' "$@"; }}
+             cd '{os.path.dirname(self.conf.file)}' &&
+             ln -sfn '{SAMPLE}' postfix-sample && {line}"""],
+            capture_output=True, text=True, timeout=60, env={
+                **os.environ, "PGHOST": self.server.folder,
+                "PGUSER": SUPERUSER, "PGDATABASE": "postgres"})
+        if done.returncode != 0 or "ERROR" in done.stderr:
+            raise AssertionError(f"{line}: {done}")
 
     def grant(self):
         self.server.psql(os.path.join(SAMPLE, "fleet-grants.sql"), NAME, OWNER)
