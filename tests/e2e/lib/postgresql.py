@@ -133,6 +133,13 @@ class Server:
             root = self.folder
         self.programs = os.path.join(root, parts[0], "bin")
 
+    def _client(self, name):
+        """Where the server's user can run it."""
+        path = client(name)
+        if os.geteuid() == 0 and not open_to_all(path):
+            path = shutil.copy(path, os.path.join(self.folder, name))
+        return path
+
     @staticmethod
     def _give(path):
         if os.geteuid() == 0:
@@ -154,7 +161,7 @@ class Server:
     def run(self, name, *args):
         path = os.path.join(self.programs, name)
         done = subprocess.run(
-            [path if os.path.exists(path) else client(name), *args],
+            [path if os.path.exists(path) else self._client(name), *args],
             capture_output=True, text=True, timeout=120,
             stdin=subprocess.DEVNULL, **self._options())
         if done.returncode != 0:
@@ -165,7 +172,7 @@ class Server:
         """Run the file PATH, as psql -f does; what it says."""
         with open(path) as file:
             done = subprocess.run(
-                [client("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-h",
+                [self._client("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-h",
                  self.folder, "-U", role, "-d", database], text=True,
                 capture_output=True, timeout=60, stdin=file,
                 **self._options())
