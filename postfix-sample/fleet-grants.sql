@@ -33,11 +33,11 @@ GRANT SELECT, INSERT, UPDATE (state, tries, error) ON notice
 	TO notify_telegram;
 
 -- notify-bot takes tokens, makes links and ends them, and remembers how far it
--- has read.
+-- has read and which chats must wait.
 GRANT SELECT ON category, account, "user", subscription TO notify_bot;
 GRANT SELECT, DELETE ON token TO notify_bot;
 GRANT SELECT, INSERT, DELETE ON link TO notify_bot;
-GRANT SELECT, INSERT, UPDATE (value) ON state TO notify_bot;
+GRANT SELECT, INSERT, UPDATE (value), DELETE ON state TO notify_bot;
 GRANT INSERT ON change TO notify_bot;
 
 -- notifyctl changes the roster. What is recorded of it is added to, and neither
