@@ -399,7 +399,7 @@ def _(place):
                  ("user", "add", "acme", "x@acme.example"),
                  ("category", "add", "x", "--title", "X")):
         done = place.ctl(*args, role=MILTER, check=False)
-        same(done.returncode, 74, f"exit of {done}")
+        same(done.returncode, 77, f"exit of {done}")
         contains(done.stderr, "permission denied for table", "what it says")
     same(place.rows(), before, "the database")
 
@@ -424,7 +424,7 @@ def _(place):
               f"CREATE SCHEMA notify AUTHORIZATION {OWNER};"
               f"GRANT USAGE ON SCHEMA notify TO {CTL}")
     done = place.ctl("init", role=CTL, check=False)
-    same(done.returncode, 74, f"exit of {done}")
+    same(done.returncode, 77, f"exit of {done}")
     same(place.tables(), [], "tables")
     place.ctl("init", role=OWNER)
     place.database.grant()
