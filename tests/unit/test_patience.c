@@ -87,6 +87,29 @@ START_TEST(a_chat_is_told_once_that_it_must_wait)
 }
 END_TEST
 
+START_TEST(what_is_taken_back_was_never_said)
+{
+	int i, round;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 3 * PATIENCE_WRONG_ALL; i++) {
+			patience_mark(p, CHAT);
+			ck_assert(patience_answers(p, CHAT, NOW));
+			ck_assert_int_eq(patience_wrong(p, CHAT, NOW), 0);
+			patience_back(p);
+		}
+		ck_assert_int_eq(patience_crowded(p, NOW), 0);
+		/* The second time for a chat that is known. */
+		ck_assert_int_eq(patience_wrong(p, CHAT, NOW), 0);
+	}
+	exhaust(OTHER, NOW);
+	patience_mark(p, OTHER);
+	patience_wrong(p, OTHER, NOW + 60);
+	patience_back(p);
+	ck_assert_int_eq(patience_waits(p, OTHER, NOW + 60), 0);
+}
+END_TEST
+
 START_TEST(a_chat_is_answered_some_times_and_then_slowly)
 {
 	int i, answered;
@@ -177,6 +200,7 @@ test_patience(void)
 	    t, each_wrong_token_after_some_makes_the_wait_twice_as_long);
 	tcase_add_test(t, a_right_token_or_an_hour_makes_good);
 	tcase_add_test(t, a_chat_is_told_once_that_it_must_wait);
+	tcase_add_test(t, what_is_taken_back_was_never_said);
 	tcase_add_test(t, a_chat_is_answered_some_times_and_then_slowly);
 	tcase_add_test(
 	    t, many_wrong_tokens_in_a_minute_are_noticed_whoever_they_are_from);

@@ -241,6 +241,8 @@ stand_by(struct bot *b)
 	b->pause = 0;
 }
 
+/* What was opened while it could only be read, or has read what was not sound,
+ * stays like that: the next try opens it anew. */
 static int
 store_trouble(struct bot *b)
 {
@@ -249,6 +251,8 @@ store_trouble(struct bot *b)
 	store_end(b->store);
 	if (b->failure.kind == FAILURE_NONE)
 		failure_set(&b->failure, f->kind, "%s", failure_text(f));
+	store_close(b->store);
+	b->store = NULL;
 	return (-1);
 }
 
@@ -390,6 +394,7 @@ take_update(struct bot *b, const json_t *update)
 	found = update_read(update, &u);
 	if (found == -1)
 		return (-2);
+	patience_mark(b->patience, u.said.chat);
 	/* Its number is stored with the next one, or with the last. */
 	if (found == 0 || !commands_heard(b->patience, &u.said, time(NULL))) {
 		b->passed = u.id;
@@ -397,8 +402,12 @@ take_update(struct bot *b, const json_t *update)
 	}
 	arena_reset(b->arena);
 	failure_clear(&b->failure);
-	if (handle(b, u.id, &u.said, &answer) != 0)
+	if (handle(b, u.id, &u.said, &answer) != 0) {
+		/* It comes again, and is then said for the first time. */
+		patience_back(b->patience);
+		b->patience_read = false;
 		return (-1);
+	}
 	if (answer != NULL)
 		reply(b, u.said.chat, answer);
 	return (0);
@@ -472,7 +481,8 @@ poll_once(struct bot *b)
 		else if (rc == -2)
 			in_trouble(b, "Telegram", "an update without a number");
 	}
-	if (pass(b) != 0 && rc == 0) {
+	/* Trouble has closed it: another notify-bot may have the roster. */
+	if (b->store != NULL && pass(b) != 0 && rc == 0) {
 		in_trouble(b, "roster", failure_text(&b->failure));
 		rc = -1;
 	}

@@ -30,6 +30,10 @@ struct patience {
 	struct chat chats[PATIENCE_CHATS];
 	int64_t minute; /* that the count is of */
 	int wrong;
+	/* What was so at the mark. */
+	struct chat marked;
+	int64_t marked_minute;
+	int marked_wrong;
 };
 
 static size_t slot_of(int64_t);
@@ -199,6 +203,29 @@ patience_right(struct patience *p, int64_t chat)
 
 	if (c != NULL)
 		c->wrong = 0;
+}
+
+void
+patience_mark(struct patience *p, int64_t chat)
+{
+	struct chat *c = find(p, chat);
+
+	p->marked = c != NULL
+	    ? *c
+	    : (struct chat){.id = chat, .answers = PATIENCE_ANSWERS};
+	p->marked_minute = p->minute;
+	p->marked_wrong = p->wrong;
+}
+
+void
+patience_back(struct patience *p)
+{
+	struct chat *c = find(p, p->marked.id);
+
+	if (c != NULL)
+		*c = p->marked;
+	p->minute = p->marked_minute;
+	p->wrong = p->marked_wrong;
 }
 
 int

@@ -56,6 +56,13 @@ bool patience_told(struct patience *, int64_t chat);
 int patience_wrong(struct patience *, int64_t chat, int64_t now);
 void patience_right(struct patience *, int64_t chat);
 
+/*
+ * patience_mark(p, chat), patience_back(p): all is again as it was at the mark,
+ * as if the chat had not been heard since.
+ */
+void patience_mark(struct patience *, int64_t chat);
+void patience_back(struct patience *);
+
 /* patience_crowded(p, now): more than PATIENCE_WRONG_ALL within a minute;
  * how many, or 0. */
 int patience_crowded(struct patience *, int64_t now);

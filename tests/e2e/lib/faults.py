@@ -156,6 +156,17 @@ class Disk:
     def clear(self):
         os.unlink(self.filler)
 
+    @contextlib.contextmanager
+    def read_only(self):
+        """For whoever opens a file from now on: who has one open keeps it."""
+        _mount("--bind", self.folder, self.folder)
+        try:
+            _mount("-o", "remount,bind,ro", self.folder)
+            yield
+        finally:
+            # Who still has a file open there keeps it as it is.
+            subprocess.run(["umount", "-l", self.folder], check=True)
+
     def remount(self, how):
         _mount("-o", f"remount,{how}", self.folder)
 
