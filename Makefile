@@ -276,7 +276,7 @@ demo:
 	@tests/demo/demo
 
 # Everything on the programs as they are installed, and once more on those that
-# watch their own memory; but for what is about other programs than ours, or
+# watch their own memory, and say at their end what they have left; but for what is about other programs than ours, or
 # about size, or preloads something.
 UNWATCHED = bash-completes% clock-that-jumps% documents-agree% explain-says% \
 	no-memory% notifyctl-check-is% notifyctl-check-postfix% notifyctl-many% \
@@ -301,7 +301,8 @@ check:
 		tests/soak/roster-of-millions.t tests/valgrind/run \
 		tests/model/run build/unit build/san/unit build/faults \
 		build/san/faults $(E2E) \
-		NM_BUILD=$(CURDIR)/build/san tests/model/run $(WATCHED) \
+		NM_BUILD=$(CURDIR)/build/san NM_GENTLY=1 \
+		tests/model/run $(WATCHED) \
 		NM_DATABASE=postgresql build/san/unit \
 		$(SHARED:%=tests/e2e/%)
 

@@ -247,6 +247,7 @@ if reason:
 
 @tap.case("the milter complains of nothing that no case has provoked")
 def _(lab_):
+    lab_.milter.end()
     found = [line for line in lab_.milter.complaints()
              if not re.search("tempfail|verdict=hold", line)]
     same(found, [], "complaints")

@@ -533,6 +533,8 @@ def run(kind, **options):
 
     @tap.case("nothing that a sanitizer watches for has happened")
     def _(site):
+        if isinstance(site, ChatLab):
+            site.milter.end()
         done = subprocess.run(
             ["grep", "-raE", "(Address|Leak|UndefinedBehavior)Sanitizer"
              "|runtime error:", site.folder], capture_output=True, text=True)
