@@ -10,6 +10,7 @@ import machine
 import report
 import rosters
 import scenarios
+import shared
 import subjects
 from machine import BUILD, say
 from relay import Relay
@@ -41,6 +42,8 @@ class Bench:
         self.began = time.monotonic()
         self.rounds = {}        # {cell: [{measure: figure}]}
         self.calls = {}         # {cell: system calls a message}
+        self.shares = {}        # the same, of a roster in PostgreSQL
+        self.excuse = None
         self.singles = {}       # {what: (Spread, unit, remark)}
 
     def run(self):
@@ -48,6 +51,7 @@ class Bench:
         self.memory_and_start()
         self.protocol()
         if not self.plan.quick:
+            self.shared()
             self.through_postfix()
             self.tools()
         if self.machine.stop() == 0:
@@ -110,6 +114,21 @@ class Bench:
             one.stop()
         self.rounds.update(one.rounds)
 
+    def shared(self):
+        self.excuse = shared.missing()
+        if self.excuse:
+            return
+        one = shared.Shared(self.machine, self.folders["medium"])
+        try:
+            one.start()
+            self.single(f"import of {one.users:,} users, PostgreSQL",
+                        [one.imported], "s")
+            one.verify()
+            one.measure(self.plan.seconds, self.plan.rounds)
+        finally:
+            one.stop()
+        self.shares = one.rounds
+
     def through_postfix(self):
         one = Relay(self.machine, scenarios.mta_cells(), self.folders["main"])
         try:
@@ -158,6 +177,15 @@ class Bench:
                    "p99, ms", "CPU, µs", "system calls"],
                   [self.protocol_row(cell) for cell in self.rounds
                    if len(cell) == 5])
+        if self.excuse:
+            out.text(f"PostgreSQL was not measured: {self.excuse}.")
+        if self.shares:
+            out.title("A roster in PostgreSQL, medium, and "
+                      f"{scenarios.SHARED_CONNECTIONS} connections of the MTA")
+            out.table(["message", "roster in", "milters", "messages/s",
+                       "p50, ms", "p99, ms", "milters' CPU, µs",
+                       "server's CPU, µs"],
+                      [self.shared_row(cell) for cell in self.shares])
         if not plan.quick:
             out.title("Through Postfix, one session")
             out.table(["message", "", "ms a message", "p50, ms", "p99, ms"],
@@ -170,7 +198,8 @@ class Bench:
         print(out.write(os.path.join(BUILD, "bench.md")), end="")
         report.write_figures({
             "rounds": [{"cell": cell, "rounds": values}
-                       for cell, values in self.rounds.items()],
+                       for cell, values in (*self.rounds.items(),
+                                            *self.shares.items())],
             "system_calls": [{"cell": cell, "calls": calls}
                              for cell, calls in self.calls.items()],
             "singles": {what: got.values
@@ -199,6 +228,11 @@ class Bench:
                 rows.append([
                     what, "", f"{ratio(self.rounds, measure, one, other):.3f}",
                     ""])
+        for what, measure, one, other in scenarios.SHARED_TOLD:
+            if one in self.shares and other in self.shares:
+                rows.append([
+                    what, "", f"{ratio(self.shares, measure, one, other):.3f}",
+                    ""])
         return rows
 
     def protocol_row(self, cell):
@@ -213,6 +247,15 @@ class Bench:
                 f"{spread(rounds, 'p50'):.3f}", f"{spread(rounds, 'p99'):.3f}",
                 f"{spread(rounds, 'cpu_us'):.0f}",
                 "" if calls is None else f"{calls:.0f}"]
+
+    def shared_row(self, cell):
+        scenario, way, milters = cell
+        rounds = self.shares[cell]
+        return [SCENARIOS[scenario].title, scenarios.WAYS[way], milters,
+                f"{spread(rounds, 'per_second'):.0f}",
+                f"{spread(rounds, 'p50'):.3f}", f"{spread(rounds, 'p99'):.3f}",
+                f"{spread(rounds, 'cpu_us'):.0f}",
+                "" if way == "sqlite" else f"{spread(rounds, 'server_us'):.0f}"]
 
     def mta_row(self, cell):
         fan_out, subject = cell

@@ -110,7 +110,7 @@ def _recipe():
         repr((EIGHT, LARGE, LARGE_FROM, CATEGORY, schema)).encode()).hexdigest()
 
 
-def _run(command):
+def run(command):
     """(seconds, MB at most) that COMMAND takes; it must end well."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
@@ -142,8 +142,8 @@ def _make(folder, users):
     rows = os.path.join(folder, "rows.csv")
     write(rows, users)
     conf = configure(folder)
-    _run([program("notifyctl"), "-c", conf, "init"])
-    seconds, memory = _run([program("notifyctl"), "-c", conf, "import", rows])
+    run([program("notifyctl"), "-c", conf, "init"])
+    seconds, memory = run([program("notifyctl"), "-c", conf, "import", rows])
     os.unlink(rows)
     database = os.path.join(folder, "roster.db")
     return {"recipe": _recipe(), "users": users, "import_s": seconds,

@@ -106,6 +106,20 @@ def cells(quick):
     return found
 
 
+# With a roster in PostgreSQL: (scenario, the way to the roster, milters).
+SHARED_CONNECTIONS = 8      # of the MTA's, in all
+SHARED = [(scenario, way, milters) for scenario in ("untagged", "filter", "5",
+                                                    "100")
+          for way, milters in (("sqlite", 1), ("unix", 1), ("tcp", 1),
+                               ("unix", 2), ("unix", 4))
+          if scenario == "5" or (scenario != "untagged" and milters == 1)
+          or way == "unix" and milters == 1]
+WAYS = {
+    "sqlite": "SQLite",
+    "unix": "PostgreSQL, UNIX socket",
+    "tcp": "PostgreSQL, TCP",
+}
+
 # Through Postfix: {fan-out: (letter of the accounts, recipients, tagged)}, and
 # {subject: (title, whether it makes them)}.
 FAN_OUTS = {
@@ -165,6 +179,20 @@ WANTED = (
      ("5", "nm"), ("5", "c")),
     ("through Postfix, to 10,000, time of the alias map's", "<=", 1, "ms",
      ("10000", "nm"), ("10000", "alias")),
+)
+
+# Ratios of cells of SHARED.
+SHARED_TOLD = (
+    ("expanding to 5, PostgreSQL over a UNIX socket, of SQLite", "per_second",
+     ("5", "unix", 1), ("5", "sqlite", 1)),
+    ("expanding to 5, PostgreSQL over TCP, of a UNIX socket", "per_second",
+     ("5", "tcp", 1), ("5", "unix", 1)),
+    ("expanding to 5, 2 milters on a server, of 1", "per_second",
+     ("5", "unix", 2), ("5", "unix", 1)),
+    ("expanding to 5, 4 milters on a server, of 1", "per_second",
+     ("5", "unix", 4), ("5", "unix", 1)),
+    ("the same, the server's processor time", "server_us",
+     ("5", "unix", 4), ("5", "unix", 1)),
 )
 
 # What is wanted of single figures: (name, at most, unit).

@@ -1,0 +1,61 @@
+"""pgserver - a private PostgreSQL server, and the processor time it takes"""
+import contextlib
+import glob
+import os
+import sys
+
+from machine import HERE
+
+sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
+import postgresql  # noqa: E402
+import pq  # noqa: E402
+from postfix import free_ports  # noqa: E402
+
+# The roster is in memory, as that of a server in the field.
+MEMORY = "shared_buffers = 512MB\n"
+
+
+def processes(parent):
+    """The server's, by process id: what they call themselves."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            with open(path) as file:
+                number, _, rest = file.read().partition(" ")
+            if int(rest.rpartition(")")[2].split()[1]) == parent:
+                with open(f"/proc/{number}/cmdline") as file:
+                    found[int(number)] = file.read()
+    return found
+
+
+def spent(parent):
+    """Seconds of processor time of the server's processes."""
+    total = 0
+    for number in [parent, *processes(parent)]:
+        with contextlib.suppress(OSError), \
+                open(f"/proc/{number}/schedstat") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
+
+
+class Server(postgresql.Server):
+    """On a UNIX socket, and on loopback."""
+
+    def __init__(self):
+        self.port = free_ports(["127.0.0.1"])[0]
+        super().__init__(MEMORY + "listen_addresses = '127.0.0.1'\n"
+                         f"port = {self.port}\n")
+
+    def url(self, database="postgres", role=postgresql.OWNER, tcp=False):
+        if tcp:
+            return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
+        return f"{super().url(database, role)}&port={self.port}"
+
+    def settle(self):
+        """After many changes: statistics, and nothing left to be cleaned."""
+        with pq.Connection(self.url()) as connection:
+            connection.run("VACUUM ANALYZE")
+            connection.run("CHECKPOINT")
+
+    def spent(self):
+        return spent(self.process.pid)
