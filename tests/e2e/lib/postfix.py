@@ -139,8 +139,10 @@ class Postfix:
             "default_destination_recipient_limit": "30000",
             "message_size_limit": "20000000",
             "in_flow_delay": "0",
-            "queue_run_delay": "2s",
-            "minimal_backoff_time": "1s",
+            # A whole second later than a delivery has ended, in whole seconds:
+            # one that still has the queue file puts it off for a minute.
+            "queue_run_delay": "1s",
+            "minimal_backoff_time": "2s",
             "maximal_backoff_time": "2s",
             "milter_default_action": "tempfail",
             "milter_connect_timeout": "10s",
