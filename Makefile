@@ -276,11 +276,13 @@ demo:
 	@tests/demo/demo
 
 # Everything on the programs as they are installed, and once more on those that
-# watch their own memory, and say at their end what they have left; but for what is about other programs than ours, or
-# about size, or preloads something.
-UNWATCHED = bash-completes% clock-that-jumps% documents-agree% explain-says% \
-	no-memory% notifyctl-check-is% notifyctl-check-postfix% notifyctl-many% \
-	telegram-by-another% ten-thousand% the-package%
+# watch their own memory; but for what is about other programs than ours, or
+# about size or time, or preloads something.
+UNWATCHED = a-server-that-fails% a-standby% bash-completes% \
+	changes-on-a-disk% clock-that-jumps% documents-agree% explain-says% \
+	no-memory% notifyctl-check-is% notifyctl-check-postfix% \
+	notifyctl-check-server% notifyctl-many% telegram-by-another% \
+	ten-thousand% the-package%
 E2E = $(sort $(wildcard tests/e2e/*.t))
 WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 

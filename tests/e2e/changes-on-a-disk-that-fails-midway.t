@@ -19,9 +19,9 @@ from milter import BUILD  # noqa: E402
 from roster import BALANCE, BILL, MAINTENANCE, OLGA, SERVICES  # noqa: E402
 from tap import contains, lacks, same, true  # noqa: E402
 
-# Of all writes each second is tried; of programs that watch their own memory,
+# Of all writes each third is tried; of programs that watch their own memory,
 # which are slow, fewer.
-STEP = 2 if os.path.basename(BUILD) == "build" else 5
+STEP = 3 if os.path.basename(BUILD) == "build" else 5
 UNSUBSCRIBE = ("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL)
 
 
