@@ -74,7 +74,7 @@ def _(ctl_):
     with contextlib.closing(sqlite3.connect(
             ctl_.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        yield {"env": faults.preload(haste=100)}
+        yield {"env": faults.preload(haste=100, clock=100)}
     yield {}
 
 

@@ -31,7 +31,8 @@ def unsubscribe(ctl_, **options):
 
 def failing(ctl_, number, kind, only=None, once=False, haste=500):
     return faults.preload(ctl_.database, at=number, errno=kind, haste=haste,
-                          only=only, to=number if once else None)
+                          clock=haste, only=only,
+                          to=number if once else None)
 
 
 def true_to_its_word(ctl_, before, done):
@@ -164,7 +165,8 @@ def _(ctl):
         before = ctl.dump()
         with faults.own_disk(ctl.database) as disk:
             disk.fill(pages)
-            done = unsubscribe(ctl, env=faults.preload(haste=500))
+            done = unsubscribe(ctl, env=faults.preload(haste=500,
+                                                         clock=500))
             disk.clear()
             true_to_its_word(ctl, before, done)
             if done.code == 0 and not done.err:
