@@ -57,30 +57,20 @@ from collections import Counter  # noqa: E402
 import lab  # noqa: E402
 import pq  # noqa: E402
 import tap  # noqa: E402
+from accounting import ACCOUNTS, OUTSIDE, USERS, owner, user  # noqa: E402
 from milter import fields  # noqa: E402
 from tap import case, same, true  # noqa: E402
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "1000"))
 CLIENTS = int(os.environ.get("NM_CLIENTS", "12"))
 LONG = MESSAGES >= 5000
-ACCOUNTS = [f"a{n}" for n in range(6)]
-USERS = 6
 SERVICES, BALANCE = "services", "balance-and-payments"  # the second: mirrored
-OUTSIDE = "stranger@else.example"
 PAUSE = 0.25        # between two troubles
 TIRED = 2000        # attempts after which a client gives up
 
 # kind: how often
 KINDS = {"expand": 40, "named": 30, "filter": 30, "untagged": 15, "bad": 5,
          "untrusted": 3, "reserved": 3, "sendmail": 2}
-
-
-def owner(account):
-    return f"owner@{account}.example"
-
-
-def user(account, n):
-    return f"u{n}@{account}.example"
 
 
 def everybody(account):

@@ -1,4 +1,4 @@
-"""accounting - what must become of each message while all kinds of things break.
+"""accounting - what must become of each message, whatever happens to a fleet.
 
 A Trial has clients that send, and changes the roster meanwhile; what it is made
 of, and what breaks, is its heirs' business. In the end wrong() says for each
