@@ -33,7 +33,6 @@
 	F(PQfreemem)                                                           \
 	F(PQftype)                                                             \
 	F(PQgetResult)                                                         \
-	F(PQgetisnull)                                                         \
 	F(PQgetvalue)                                                          \
 	F(PQisBusy)                                                            \
 	F(PQntuples)                                                           \
