@@ -228,7 +228,7 @@ def _(lab_):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     same((done.returncode, done.stdout), (0, b""), "exit and output")
     found = [pid for pid in os.listdir("/proc") if pid.isdigit()
-             and command(pid)[1:3] == ["-c", path]]
+             and command(pid)[-3:] == ["-c", path, ""]]
     try:
         same(len(found), 1, f"processes with {path}")
         with socket.socket(socket.AF_UNIX) as probe:

@@ -176,7 +176,7 @@ class Site:
             with contextlib.suppress(OSError):
                 with open(path, "rb") as file:
                     words = file.read().split(b"\0")
-                if (words[0].endswith(b"notify-milter")
+                if (any(word.endswith(b"notify-milter") for word in words)
                         and self.ctl.conf.file.encode() in words):
                     found.append(int(path.split("/")[2]))
         return found
