@@ -21,6 +21,8 @@
 #define RETURNING_ID " RETURNING id"
 /* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
 #define CLAIMED_OCTET INT64_C(0x7fff000000000000)
+/* So long it is waited for lookups that go on, to empty the log. */
+#define LOG_WAIT_MS 200
 
 struct sqlite_stmt {
 	struct db_stmt stmt;
@@ -55,6 +57,7 @@ static void reset(struct db_stmt *);
 static int run(struct db *, struct db_stmt **, const char *);
 static int begin(struct db *, enum db_mode);
 static int withdraw(struct sqlite *);
+static void empty_log(struct sqlite *);
 static int commit(struct db *);
 static int rollback(struct db *);
 static int share(struct db *);
@@ -110,6 +113,7 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 {
 	int rc;
 
+	db->wait = wait;
 	rc = sqlite3_busy_timeout(db->handle, wait);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
@@ -391,13 +395,31 @@ withdraw(struct sqlite *db)
 	return (rc == SQLITE_OK ? 0 : -1);
 }
 
+/*
+ * SQLite takes the log by its name: beside another database that is moved into
+ * the place of this one, what stands in it would count as changes to that. So
+ * what was changed goes into the file at once, and nothing stays in the log.
+ * If that cannot be, now or while a lookup goes on, the next change tries
+ * again; the change itself stands.
+ */
+static void
+empty_log(struct sqlite *db)
+{
+	(void)sqlite3_busy_timeout(db->handle, LOG_WAIT_MS);
+	(void)sqlite3_exec(
+	    db->handle, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	(void)sqlite3_busy_timeout(db->handle, db->wait);
+}
+
 static int
 commit(struct db *base)
 {
 	struct sqlite *db = (struct sqlite *)base;
 
-	if (db_exec(base, "COMMIT") == 0)
+	if (db_exec(base, "COMMIT") == 0) {
+		empty_log(db);
 		return (0);
+	}
 	if (db->code == SQLITE_IOERR_FSYNC)
 		db->doubt = withdraw(db) != 0;
 	return (-1);

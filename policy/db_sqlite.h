@@ -22,6 +22,7 @@ struct sqlite {
 	struct sqlite_stmt *stmts;
 	struct db_stmt *version, *application, *tables;
 	struct db_stmt *begin, *end; /* of a transaction that reads */
+	int wait;		     /* milliseconds, for a lock */
 	int claim; /* the file again, for its lock; -1: not yet */
 	bool creating;
 	bool doubt;	/* whether the last change was made cannot be told */

@@ -16,7 +16,8 @@ import lab  # noqa: E402
 import rosterdb  # noqa: E402
 import tap  # noqa: E402
 from lab import case  # noqa: E402
-from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
+from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
+                    STRANGER, entitled)
 from tap import contains, same, true  # noqa: E402
 
 RCPTS = [ANN, BILL, STRANGER, "acme@accounts.example"]
@@ -285,6 +286,29 @@ def _(lab_):
     install(lab_, other)
     lab_.send([BILL], BALANCE, "acme").must("deliver", ["olga@acme.example"])
     install(lab_, backup)
+    recovered(lab_)
+
+
+@case("one that is moved into its place counts alone, not with what was changed")
+def _(lab_):
+    # The milter has it open, so that nobody closes it last.
+    for stopped in (False, True):
+        recovered(lab_)
+        other = os.path.join(lab_.folder, "other.db")
+        backup = os.path.join(lab_.folder, "backup.db")
+        copy_to(lab_, other)
+        copy_to(lab_, backup)
+        lab_.sql("DELETE FROM subscription", path=other)
+        lab_.own(other)
+        lab_.notifyctl("subscribe", "acme", SERVICES, BILL, as_=OLGA)
+        with without_milter(lab_) if stopped else contextlib.nullcontext():
+            os.rename(other, lab_.database)
+        for category in (BALANCE, SERVICES):
+            lab_.send([BILL], category, "acme").must("deliver", [OLGA])
+        same([row["address"] for row in json.loads(lab_.notifyctl(
+            "--json", "list", "acme").stdout)["list"]
+              if row["category"] == SERVICES], [OLGA], "who gets it, listed")
+        install(lab_, backup)
     recovered(lab_)
 
 
