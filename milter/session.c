@@ -281,10 +281,8 @@ on_rcpt(SMFICTX *ctx, char **argv)
 
 	if (c == NULL)
 		return (SMFIS_TEMPFAIL);
-	if (!c->broken && add_recipient(c, argv[0]) != 0) {
-		c->message.nrecipients = 0;
+	if (!c->broken && add_recipient(c, argv[0]) != 0)
 		c->broken = true;
-	}
 	return (no_reply(c, SMFIP_NR_RCPT));
 }
 
@@ -338,7 +336,9 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	m->trusted = trust_client(settings,
 	    c->address_known ? (const struct sockaddr *)&c->address : NULL,
 	    c->authenticated);
-	evaluate(settings, config->pool, m, false, c->arena, &decision);
+	/* Of a message that is broken there may not even be what there was. */
+	if (!c->broken)
+		evaluate(settings, config->pool, m, false, c->arena, &decision);
 	if (c->broken || apply_check(m, &decision, c->arena) != 0) {
 		memset(&decision, 0, sizeof(decision));
 		decision.verdict = VERDICT_TEMPFAIL;

@@ -28,6 +28,7 @@
 
 #define TAG "HX-Notify-Category: "
 #define LOCAL "O\nI 127.0.0.1\nM\n"
+#define OTHERS "HX-Notify-A: b\nHX-Notify-C: d\nHX-Notify-E: f\n"
 #define NEXT LOCAL "R<acme@accounts.example>\n" TAG "services\nE\n"
 
 static const struct {
@@ -53,6 +54,8 @@ static const struct {
     {"two categories",
 	LOCAL "R<ann@acme.example>\n" TAG "services\n" TAG
 	      "account and agreement\nE\n"},
+    {"headers that take more and more room",
+	LOCAL "R<ann@acme.example>\n" OTHERS OTHERS OTHERS TAG "services\nE\n"},
     {"people who are in no account",
 	LOCAL "R<x@y.example>\n" TAG "services\nE\n"},
     {"people who are not entitled",
