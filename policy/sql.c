@@ -111,7 +111,9 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 /*
  * What a message is decided by (store_lookup.c). ?1 is the key of its category;
  * sets of keys are JSON objects. A CROSS JOIN is a JOIN whose order SQLite
- * keeps: from the keys by indexes to the rows, however many there are.
+ * keeps: from the keys by indexes to the rows, however many there are. That who
+ * is subscribed is of the account is looked at again, in the row ("+"): a disk
+ * may have changed the one number that would send a customer's mail to another.
  */
 #define LOOKUP_COLUMNS                                                         \
 	"u.account, a.name, u.address, u.key, u.role, l.id, l.chat"
@@ -127,7 +129,7 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 	"SELECT " LOOKUP_COLUMNS " FROM account a CROSS JOIN subscription s"   \
 	" CROSS JOIN user u" LOOKUP_LINK " WHERE " of                          \
 	" AND s.account = a.id AND s.category = " LOOKUP_CATEGORY              \
-	" AND u.id = s.user"
+	" AND u.id = s.user AND +u.account = a.id"
 #define LOOKUP_OF                                                              \
 	"SELECT n.id FROM json_each(?2) j CROSS JOIN account n"                \
 	" WHERE n.key = j.key UNION "                                          \

@@ -258,6 +258,35 @@ START_TEST(who_has_a_chat_is_linked)
 }
 END_TEST
 
+/* As a disk that changes octets can make it. */
+START_TEST(a_subscription_of_another_account_s_user_lets_nobody_in)
+{
+	static const struct asked each[] = {
+	    {.categories = {BALANCE},
+		.accounts = {"beta"},
+		.people = STORE_ENTITLED},
+	    {.categories = {BALANCE},
+		.users = {"otto@beta.example"},
+		.people = STORE_ENTITLED,
+		.also_theirs = true},
+	};
+	size_t i;
+
+	if (fixture_postgresql() != NULL)
+		return; /* it lets no such row in */
+	fixture_sql(&f,
+	    "PRAGMA foreign_keys=OFF;"
+	    "INSERT INTO subscription(account, category, user) SELECT 2, c.id,"
+	    " u.id FROM user u, category c WHERE u.account = 1"
+	    " AND u.role <> 'owner' AND c.slug = '" BALANCE "'");
+	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		ck_assert_int_eq(ask(&each[i], NULL), 0);
+		ck_assert_ptr_nonnull(strstr(got, "person otto@beta.example"));
+		ck_assert_ptr_null(strstr(got, "@acme.example"));
+	}
+}
+END_TEST
+
 START_TEST(one_state_of_the_roster_gives_the_whole_answer)
 {
 	struct asked asked = {.categories = {"services"},
@@ -397,6 +426,8 @@ test_lookup(void)
 	tcase_add_loop_test(
 	    t, a_strange_key_is_found_as_it_is_and_no_other, 0, NSTRANGE);
 	tcase_add_test(t, who_has_a_chat_is_linked);
+	tcase_add_test(
+	    t, a_subscription_of_another_account_s_user_lets_nobody_in);
 	tcase_add_test(t, one_state_of_the_roster_gives_the_whole_answer);
 	tcase_add_loop_test(t, what_cannot_be_answered_is_a_failure, 0,
 	    sizeof(broken) / sizeof(broken[0]));
