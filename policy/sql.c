@@ -112,12 +112,15 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
  * What a message is decided by (store_lookup.c). ?1 is the key of its category;
  * sets of keys are JSON objects. A CROSS JOIN is a JOIN whose order SQLite
  * keeps: from the keys by indexes to the rows, however many there are. That who
- * is subscribed is of the account is looked at again, in the row ("+"): a disk
+ * joins is of the account, and that a chat is whose it seems, is looked at
+ * again in the row (what an index has is taken from there otherwise): a disk
  * may have changed the one number that would send a customer's mail to another.
  */
 #define LOOKUP_COLUMNS                                                         \
 	"u.account, a.name, u.address, u.key, u.role, l.id, l.chat"
-#define LOOKUP_LINK " LEFT JOIN link l ON l.user = u.id"
+#define LOOKUP_LINK                                                            \
+	" LEFT JOIN link l ON l.user = u.id AND u.id ="                        \
+	" (SELECT m.user FROM link m WHERE m.id = l.id)"
 #define LOOKUP_CATEGORY "(SELECT category FROM category_key WHERE key = ?1)"
 #define LOOKUP_SUBSCRIBED                                                      \
 	"EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"     \
@@ -125,7 +128,8 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 #define LOOKUP_ENTITLED(of)                                                    \
 	"SELECT " LOOKUP_COLUMNS                                               \
 	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of           \
-	" AND u.account = a.id AND u.role = 'owner' UNION ALL "                \
+	" AND u.account = a.id AND u.role = 'owner' AND a.id ="                \
+	" (SELECT v.account FROM user v WHERE v.id = u.id) UNION ALL "         \
 	"SELECT " LOOKUP_COLUMNS " FROM account a CROSS JOIN subscription s"   \
 	" CROSS JOIN user u" LOOKUP_LINK " WHERE " of                          \
 	" AND s.account = a.id AND s.category = " LOOKUP_CATEGORY              \

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account.h"
+#include "address.h"
 #include "arena.h"
 #include "store_lookup.h"
 #include "store_private.h"
@@ -40,6 +42,9 @@ static void add(struct asking *, enum sql, size_t, const char *, const char *,
     const char *);
 static int list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
+static int damaged(struct asking *, const char *);
+static int read_account(struct asking *, size_t, struct db_stmt *);
+static int check_address(struct asking *, const struct store_user *);
 static int read_user(
     struct asking *, enum sql, struct db_stmt *, struct store_user *);
 static int take_schema(void *, enum db_content, int64_t);
@@ -152,6 +157,55 @@ list(struct asking *a)
 	return (list_people(a, category, users));
 }
 
+/*
+ * A disk that changes an octet where SQLite does not notice it, in a number
+ * that leads from an index to a row or in an address, would send a customer's
+ * mail to another. What stands in two places is compared: both are not changed
+ * at once.
+ */
+static int
+damaged(struct asking *a, const char *what)
+{
+	return (failure_set(&a->store->failure, FAILURE_IO,
+	    "the database is damaged: %s; \"notifyctl check\" tells more",
+	    what));
+}
+
+static int
+read_account(struct asking *a, size_t i, struct db_stmt *stmt)
+{
+	const char *name = db_text(stmt, 1);
+	char key[ACCOUNT_KEY_SIZE];
+
+	if (account_key(name, key) != 1 ||
+	    strcmp(key, a->question->accounts.v[i]) != 0)
+		return (damaged(a, "an account is found by another's name"));
+	return (a->answer->account(a->ctx, i, db_int(stmt, 0), name));
+}
+
+/* A key with letters outside ASCII is left alone: which are the same in lower
+ * case is the library's word, and that may change. */
+static int
+check_address(struct asking *a, const struct store_user *u)
+{
+	struct address address;
+	const char *s;
+	int found;
+
+	if (strcmp(u->address, u->key) == 0)
+		return (0);
+	for (s = u->key; *s != '\0'; s++) {
+		if ((unsigned char)*s >= 0x80)
+			return (0);
+	}
+	found = address_read(a->arena, u->address, &address);
+	if (found == -1)
+		return (no_memory(a));
+	if (found == 1 && strcmp(address.key, u->key) == 0)
+		return (0);
+	return (damaged(a, "a user is found by another's address"));
+}
+
 /* The row, in the order of LOOKUP_COLUMNS. The entitled are subscribed, or what
  * comes to the same; of others the row tells. */
 static int
@@ -167,7 +221,9 @@ read_user(struct asking *a, enum sql which, struct db_stmt *stmt,
 	u->chat = db_int(stmt, 6);
 	u->subscribed = which == SQL_LOOKUP_ENTITLED ||
 	    which == SQL_LOOKUP_ENTITLED_OF || db_int(stmt, 7) != 0;
-	return (store_read_role(a->store, stmt, 4, &u->role));
+	if (store_read_role(a->store, stmt, 4, &u->role) != 0)
+		return (-1);
+	return (check_address(a, u));
 }
 
 static int
@@ -206,8 +262,7 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 		return (a->answer->category(a->ctx, ask->i, &category));
 	}
 	if (ask->which == SQL_LOOKUP_ACCOUNT)
-		return (a->answer->account(
-		    a->ctx, ask->i, db_int(stmt, 0), db_text(stmt, 1)));
+		return (read_account(a, ask->i, stmt));
 	if (read_user(a, ask->which, stmt, &user) != 0)
 		return (-1);
 	if (ask->which == SQL_LOOKUP_USERS)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "decide.h"
 #include "evaluate.h"
 #include "facts.h"
@@ -48,6 +50,9 @@ setup(void)
 		    0);
 	}
 	fixture_commit(&f);
+	fixture_sql(&f,
+	    "INSERT INTO link(user, chat) SELECT id, 1000 + id FROM user"
+	    " WHERE key LIKE 'p0@%'");
 	store_close(f.store);
 	f.store = NULL;
 }
@@ -96,6 +101,8 @@ decided(int which, char *out, size_t size)
 	}
 	for (i = 0; i < d.nadded && n < 64; i++)
 		all[n++] = d.added[i].member->address;
+	for (i = 0; i < d.nmirrored && n < 64; i++)
+		all[n++] = d.mirrored[i].address;
 	if (n > 0)
 		qsort(all, n, sizeof(*all), compare);
 	len = (size_t)snprintf(out, size, "%s", decide_verdict_name(d.verdict));
@@ -179,6 +186,110 @@ START_TEST(a_page_damaged_in_its_middle_defers_or_is_found_or_is_not_needed)
 }
 END_TEST
 
+/* Does somebody get it who should not? */
+static bool
+somebody_else(const char *got, const char *want)
+{
+	char copy[400], *word, *rest;
+
+	if (strncmp(got, "deliver", 7) != 0)
+		return (false);
+	snprintf(copy, sizeof(copy), "%s", got);
+	for (word = strtok_r(copy, " ", &rest); word != NULL;
+	     word = strtok_r(NULL, " ", &rest)) {
+		if (strcasestr(want, word) == NULL)
+			return (true);
+	}
+	return (false);
+}
+
+/* Each octet of ${len} from ${at} on is changed in some of its bits, one after
+ * the other. */
+static void
+spoil_each_octet(int fd, off_t at, off_t len, const char *want)
+{
+	static const unsigned char masks[] = {0x08, 0x20};
+	unsigned char sound, spoilt;
+	char got[400];
+	size_t i;
+	off_t end;
+
+	for (end = at + len; at < end; at++) {
+		ck_assert_int_eq(pread(fd, &sound, 1, at), 1);
+		for (i = 0; i < sizeof(masks) && sound != 0; i++) {
+			spoilt = sound ^ masks[i];
+			ck_assert_int_eq(pwrite(fd, &spoilt, 1, at), 1);
+			decided(0, got, sizeof(got));
+			ck_assert_int_eq(pwrite(fd, &sound, 1, at), 1);
+			ck_assert_msg(!somebody_else(got, want),
+			    "octet %lld was %02x, is %02x: got %s, want %s",
+			    (long long)at, sound, spoilt, got, want);
+		}
+	}
+}
+
+static off_t
+root_page(const char *name)
+{
+	sqlite3 *db;
+	sqlite3_stmt *stmt;
+	off_t page;
+
+	ck_assert_int_eq(sqlite3_open(f.url, &db), SQLITE_OK);
+	ck_assert_int_eq(
+	    sqlite3_prepare_v2(db,
+		"SELECT rootpage FROM sqlite_schema WHERE name = ?", -1, &stmt,
+		NULL),
+	    SQLITE_OK);
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+	page = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return ((page - 1) * PAGE);
+}
+
+/* From a name to its account, from an account to its owner, from a user to its
+ * chat. */
+static const char *const indexes[] = {
+    "sqlite_autoindex_account_1", "user_owner", "sqlite_autoindex_link_1"};
+
+START_TEST(an_octet_that_is_changed_in_an_index_sends_nobody_another_s_mail)
+{
+	char want[400];
+	int fd;
+
+	decided(0, want, sizeof(want));
+	fd = open(f.url, O_RDWR);
+	spoil_each_octet(fd, root_page(indexes[_i]), PAGE, want);
+	close(fd);
+}
+END_TEST
+
+START_TEST(an_octet_that_is_changed_in_an_address_sends_nobody_another_s_mail)
+{
+	static const char address[] = "p2@c60.example";
+	char want[400], *file, *found;
+	int fd, places = 0;
+	off_t size;
+
+	decided(0, want, sizeof(want));
+	ck_assert_ptr_nonnull(strstr(want, address));
+	fd = open(f.url, O_RDWR);
+	size = lseek(fd, 0, SEEK_END);
+	file = malloc((size_t)size);
+	ck_assert_int_eq(pread(fd, file, (size_t)size, 0), size);
+	for (found = file; (found = memmem(found, (size_t)(file + size - found),
+				address, strlen(address))) != NULL;
+	     found++, places++)
+		spoil_each_octet(
+		    fd, found - file, (off_t)strlen(address), want);
+	ck_assert_int_ge(places, 3);
+	free(file);
+	close(fd);
+}
+END_TEST
+
 Suite *
 test_damage(void)
 {
@@ -190,6 +301,11 @@ test_damage(void)
 	tcase_add_loop_test(t,
 	    a_page_damaged_in_its_middle_defers_or_is_found_or_is_not_needed, 0,
 	    HOWS);
+	tcase_add_loop_test(t,
+	    an_octet_that_is_changed_in_an_index_sends_nobody_another_s_mail, 0,
+	    sizeof(indexes) / sizeof(indexes[0]));
+	tcase_add_test(t,
+	    an_octet_that_is_changed_in_an_address_sends_nobody_another_s_mail);
 	suite_add_tcase(s, t);
 	return (s);
 }
