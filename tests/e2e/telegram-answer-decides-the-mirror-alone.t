@@ -314,6 +314,19 @@ def _(site):
     told(site, ANN)
 
 
+@case("chat not found counts for nobody where the link has ended meanwhile")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    site.api.fail(botapi.error(400, "Bad Request: chat not found", sleep=0.5),
+                  chat=CHAT)
+    process = site.agent_start(ann)
+    site.api.wait(lambda: site.api.asked(chat=CHAT), "it is being sent")
+    site.ok("telegram", "disable", "acme", as_=ANN)
+    site.agent_end(process).must(0, "no-link")
+    same(site.mails(), [], "mails")
+    same(site.sql("SELECT count(*) FROM waiting"), [(0,)], "what waits")
+
+
 @case("a success in between forgets that the chat was not found")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)

@@ -398,15 +398,22 @@ end_link(struct delivery *d, const char *why)
 static int
 strike(struct delivery *d, const char *why)
 {
-	int64_t strikes;
+	int64_t strikes = 0;
+	int found;
 
 	if (store_begin(d->store, DB_WRITE) != 0)
 		return (store_trouble(d));
-	if (store_link_strike(d->store, d->user.link, false, &strikes) == -1 ||
-	    store_waiting_add(d->store, d->link, d->user.chat, d->queue_id,
-		d->head.arrived, d->now) == -1 ||
+	found = store_link_strike(d->store, d->user.link, false, &strikes);
+	if (found == -1 ||
+	    (found == 1 &&
+		store_waiting_add(d->store, d->link, d->user.chat, d->queue_id,
+		    d->head.arrived, d->now) == -1) ||
 	    store_commit(d->store) != 0)
 		return (store_trouble(d));
+	if (found == 0) {
+		forget(d);
+		return (done(d, "no-link", "the link has ended"));
+	}
 	if (strikes >= LINK_STRIKES)
 		return (end_link(d, "Telegram does not find the chat"));
 	return (later(d, "strike", "%s (%lld of %d)", why, (long long)strikes,
