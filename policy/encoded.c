@@ -276,5 +276,6 @@ encoded_decode(struct arena *a, const char *value, char **text)
 	}
 	t.s[t.len] = '\0';
 	*text = t.s;
-	return (1);
+	/* UTF-7 has other octets for it. */
+	return (memchr(t.s, '\0', t.len) == NULL);
 }

@@ -22,7 +22,7 @@ void encoded_start(void);
  * encoded_decode(a, value, text):
  * ${value} in UTF-8, what is outside of words as it is. 1; 0 if a word in it
  * cannot be decoded: it is broken, its charset is unknown, its octets are none
- * of that charset, or are NUL; -1 for no memory.
+ * of that charset, or there is a NUL in it; -1 for no memory.
  */
 int encoded_decode(struct arena *, const char *value, char **text) WARN_UNUSED;
 

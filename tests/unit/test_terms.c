@@ -197,6 +197,7 @@ static const struct {
     {"=?utf-8*en?Q?a?= =?windows-1251?B?4A==?=", "a\u0430"},
     {"=?iso-2022-jp?B?GyRCQEE1YT1xGyhC?=", "\u8acb\u6c42\u66f8"},
     {"=?gb2312?B?1cu1pQ==?=", "\u8d26\u5355"},
+    {"=?utf-7?Q?+AOQ-b?=", "\u00e4b"},
     /* Kept back by the converter until the next octet, or the end. */
     {"=?tcvn?Q?a?=", "a"},
     {"=?utf-8?Q?a & b?=", "a & b"},
@@ -216,6 +217,7 @@ static const struct {
     {"=?utf-8?Q?=FF=FE?=", NULL},
     {"=?us-ascii?Q?=E4?=", NULL},
     {"=?utf-8?Q?a=00b?=", NULL},
+    {"=?utf-7?Q?services+AAA-x?=", NULL},
     {"=?utf-8?B?YQ?=", NULL},
     {"=?utf-8?B?YQ=?=", NULL},
     {"=?utf-8?B?Y===?=", NULL},
