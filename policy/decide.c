@@ -170,15 +170,20 @@ leave_all(struct deciding *d, enum verdict verdict, const char *reason)
 	return (reason == NULL ? -1 : 0);
 }
 
-/* A recipient that is no address to us, or NULL. To the MTA it may be the
- * mailbox of anybody, and what deletes it may delete another, or nobody. */
+/* A recipient who may be anybody, or NULL. What is no address to us may be a
+ * mailbox to the MTA, and what deletes it may delete another, or nobody. Where
+ * there is no domain the MTA thinks of one: "acme.example!bill" is bill's, and
+ * so is "bill%acme.example". Who is dropped needs no second look. */
 static const char *
 unreadable(const struct deciding *d)
 {
+	bool keep = d->settings->unknown_recipients == UNKNOWN_KEEP;
+	const struct fact_recipient *r;
 	size_t i;
 
 	for (i = 0; i < d->message->nrecipients; i++) {
-		if (!d->facts->recipients[i].readable)
+		r = &d->facts->recipients[i];
+		if (!r->readable || (keep && *r->address.domain == '\0'))
 			return (d->message->recipients[i]);
 	}
 	return (NULL);
@@ -563,7 +568,8 @@ decide(const struct settings *settings, const struct message *message,
 			return (-1);
 		return (leave_all(&d, VERDICT_HOLD,
 		    arena_printf(a,
-			"recipient %.320s cannot be read as an address",
+			"recipient %.320s cannot be read as an address of "
+			"somebody",
 			text)));
 	}
 	decision->verdict = VERDICT_DELIVER;

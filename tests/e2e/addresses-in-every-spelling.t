@@ -196,6 +196,19 @@ def _(lab_):
     true(accepted > 8, f"accepted: {accepted}")
 
 
+@case("one without a domain may be anybody, and holds a message that keeps it")
+def _(lab_):
+    lab_.milter.settings(unknown_recipients="keep")
+    for text in ("acme.example!bill", "bill%acme.example", "bill", "root"):
+        result = lab_.send([ANN, text], BALANCE).must("hold")
+        contains(result.summary()["line"], "cannot be read", text)
+        same(result.recipients(), [], f"who has got it, for {text}")
+    for text in ("bill%acme.example", "acme.example!bill"):
+        same(lab_.sendmail([ANN, text], BALANCE).recipients(), [ANN],
+             f"recipients beside {text} of sendmail(1)")
+    lab_.milter.settings()
+
+
 @case("a null sender may tag")
 def _(lab_):
     lab_.send([BILL], BALANCE, "acme", sender="").must(

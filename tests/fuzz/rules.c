@@ -213,17 +213,21 @@ find_accounts(struct verdict *v)
 	return (true);
 }
 
-/* Is every recipient an address? What is none the MTA may read as anybody. */
+/* Is every recipient an address? What is none the MTA may read as anybody; and
+ * what has no domain, if it is kept. */
 static bool
 all_readable(struct verdict *v)
 {
+	bool keep = v->settings->unknown_recipients == UNKNOWN_KEEP;
 	struct address address;
 	size_t i;
 
 	for (i = 0; i < v->mta->nrecipients; i++) {
-		if (!v->mta->recipients[i].added &&
-		    address_read(
-			v->arena, v->mta->recipients[i].shown, &address) != 1)
+		if (v->mta->recipients[i].added)
+			continue;
+		if (address_read(
+			v->arena, v->mta->recipients[i].shown, &address) != 1 ||
+		    (keep && *address.domain == '\0'))
 			return (false);
 	}
 	return (true);

@@ -90,7 +90,9 @@ class Message:
             header, accounts = self.accounts()
         except BadTag:
             return self.as_it_came(self.settings["bad_tag"])
-        if any(person.address is None for person in self.people):
+        keep = self.settings["unknown_recipients"] == "keep"
+        if any(person.address is None or (keep and not person.address.domain)
+               for person in self.people):
             # An MTA may read it as anybody.
             return self.as_it_came("hold")
         return Delivery(self, category, header, accounts).decide()
