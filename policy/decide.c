@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "address.h"
 #include "arena.h"
 #include "decide.h"
 #include "facts.h"
@@ -40,6 +41,7 @@ struct names {
 static int bad_tag(struct deciding *, const char *);
 static int tag_problem(struct deciding *, const char **);
 static int leave_all(struct deciding *, enum verdict, const char *);
+static bool ambiguous(const struct fact_recipient *);
 static const char *unreadable(const struct deciding *);
 static enum why why_member(const struct category *, const struct member *);
 static bool gets(enum why);
@@ -170,10 +172,21 @@ leave_all(struct deciding *d, enum verdict verdict, const char *reason)
 	return (reason == NULL ? -1 : 0);
 }
 
+/* Could it be somebody else's address to an MTA? Where there is no domain it
+ * thinks of one, and "acme.example!bill" and "bill%acme.example" are bill's to
+ * many, also in front of a domain of their own. */
+static bool
+ambiguous(const struct fact_recipient *r)
+{
+	const char *key = r->address.key;
+
+	return (*r->address.domain == '\0' ||
+	    strcspn(key, "%!") < address_local_length(key));
+}
+
 /* A recipient who may be anybody, or NULL. What is no address to us may be a
- * mailbox to the MTA, and what deletes it may delete another, or nobody. Where
- * there is no domain the MTA thinks of one: "acme.example!bill" is bill's, and
- * so is "bill%acme.example". Who is dropped needs no second look. */
+ * mailbox to the MTA, and what deletes it may delete another, or nobody. Of
+ * those who are no users it matters who they are if they are kept. */
 static const char *
 unreadable(const struct deciding *d)
 {
@@ -183,7 +196,9 @@ unreadable(const struct deciding *d)
 
 	for (i = 0; i < d->message->nrecipients; i++) {
 		r = &d->facts->recipients[i];
-		if (!r->readable || (keep && *r->address.domain == '\0'))
+		if (!r->readable ||
+		    (keep && r->account == NULL && r->nmembers == 0 &&
+			ambiguous(r)))
 			return (d->message->recipients[i]);
 	}
 	return (NULL);

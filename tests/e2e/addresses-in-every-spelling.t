@@ -196,7 +196,7 @@ def _(lab_):
     true(accepted > 8, f"accepted: {accepted}")
 
 
-@case("one without a domain may be anybody, and holds a message that keeps it")
+@case("one that may be anybody to the MTA holds a message that keeps it")
 def _(lab_):
     lab_.milter.settings(unknown_recipients="keep")
     for text in ("acme.example!bill", "bill%acme.example", "bill", "root"):
@@ -206,6 +206,9 @@ def _(lab_):
     for text in ("bill%acme.example", "acme.example!bill"):
         same(lab_.sendmail([ANN, text], BALANCE).recipients(), [ANN],
              f"recipients beside {text} of sendmail(1)")
+    # Who is a user is that user, whatever signs there are in the name.
+    result = lab_.sendmail([SIGNS], BALANCE)
+    reached(result, [SIGNS])
     lab_.milter.settings()
 
 

@@ -239,6 +239,16 @@ def _(lab_):
     same(lab_.receiver.transactions[before].addresses, [BILL], "who is told")
 
 
+@case("one that may be anybody to Sendmail holds a message that keeps it")
+def _(lab_):
+    lab_.milter.settings(unknown_recipients="keep")
+    for text in ("bill%acme.example@relay.example", "bill%acme.example",
+                 "acme.example!bill"):
+        result = lab_.send([ANN, text], BALANCE).must("hold")
+        same(result.recipients(), [], f"who has got it, for {text}")
+    lab_.milter.settings()
+
+
 reason = lab.missing() or sendmail.missing()
 if reason:
     print(f"1..0 # SKIP {reason}")

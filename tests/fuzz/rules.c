@@ -47,6 +47,7 @@ static bool matches(struct verdict *, const char *, size_t, const char **);
 static bool read_tag(struct verdict *);
 static bool addresses_account(struct verdict *, const char *, const char **);
 static bool find_accounts(struct verdict *);
+static bool is_known(struct verdict *, const char *);
 static bool all_readable(struct verdict *);
 static void want_recipient(struct verdict *, const char *);
 static void want_people(struct verdict *);
@@ -213,21 +214,41 @@ find_accounts(struct verdict *v)
 	return (true);
 }
 
+static bool
+is_known(struct verdict *v, const char *text)
+{
+	const char *unused;
+	size_t i;
+
+	if (addresses_account(v, text, &unused))
+		return (true);
+	for (i = 0; people[i].account != NULL; i++) {
+		if (matches(v, text, i, &unused))
+			return (true);
+	}
+	return (false);
+}
+
 /* Is every recipient an address? What is none the MTA may read as anybody; and
- * what has no domain, if it is kept. */
+ * what is kept and has no domain, or another before it. */
 static bool
 all_readable(struct verdict *v)
 {
 	bool keep = v->settings->unknown_recipients == UNKNOWN_KEEP;
 	struct address address;
+	const char *text;
 	size_t i;
 
 	for (i = 0; i < v->mta->nrecipients; i++) {
+		text = v->mta->recipients[i].shown;
 		if (v->mta->recipients[i].added)
 			continue;
-		if (address_read(
-			v->arena, v->mta->recipients[i].shown, &address) != 1 ||
-		    (keep && *address.domain == '\0'))
+		if (address_read(v->arena, text, &address) != 1)
+			return (false);
+		if (keep && !is_known(v, text) &&
+		    (*address.domain == '\0' ||
+			strcspn(address.key, "%!") <
+			    address_local_length(address.key)))
 			return (false);
 	}
 	return (true);

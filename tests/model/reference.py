@@ -57,6 +57,13 @@ class Person:
             return self.members[0][1].address.key
         return self.address.key if self.address else self.text
 
+    def may_be_another(self):
+        """Is it nobody to us, and could it be somebody to an MTA?"""
+        if self.account is not None or self.members:
+            return False
+        return (not self.address.domain or "%" in self.address.local
+                or "!" in self.address.local)
+
     @property
     def octets(self):
         """What the MTA tells recipients apart by."""
@@ -91,7 +98,7 @@ class Message:
         except BadTag:
             return self.as_it_came(self.settings["bad_tag"])
         keep = self.settings["unknown_recipients"] == "keep"
-        if any(person.address is None or (keep and not person.address.domain)
+        if any(person.address is None or (keep and person.may_be_another())
                for person in self.people):
             # An MTA may read it as anybody.
             return self.as_it_came("hold")
