@@ -66,7 +66,7 @@ POLICY = account address arena category counters db db_postgres_sql \
 	db_sqlite db_sqlite_check db_sqlite_failure db_url \
 	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure import \
 	import_account keyset link membership message netlist notice pool role \
-	roster settings sorter sql store store_change store_health store_link \
+	roster setting settings sorter sql store store_change store_health store_link \
 	store_lookup store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \

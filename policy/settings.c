@@ -10,21 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <ini.h>
 
-#include "address.h"
 #include "arena.h"
-#include "db.h"
 #include "db_url.h"
 #include "failure.h"
+#include "setting.h"
 #include "settings.h"
 #include "text.h"
 
 #define AT(field) offsetof(struct settings, field)
 #define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
-#define SECONDS_MAX (366L * 24 * 3600)
 
 static const char *const expand_choices[] = {
     [EXPAND_ADDRESSED] = "addressed",
@@ -89,11 +86,11 @@ const struct setting settings_table[] = {
     {"telegram", "domain", SETTING_DOMAIN, AT(telegram_domain),
 	"telegram.invalid", NULL, "the domain that stands for Telegram chats",
 	false},
-    {"telegram", "bot", SETTING_TEXT, AT(bot), "", NULL,
+    {"telegram", "bot", SETTING_BOT, AT(bot), "", NULL,
 	"the bot's user name, without the @", true},
     {"telegram", "token_file", SETTING_PATH, AT(token_file), "", NULL,
 	"the file that holds the bot's token", true},
-    {"telegram", "api", SETTING_TEXT, AT(api), "https://api.telegram.org", NULL,
+    {"telegram", "api", SETTING_HTTP, AT(api), "https://api.telegram.org", NULL,
 	"the base URL of the Bot API", false},
     {"telegram", "max_age", SETTING_SECONDS, AT(max_age), "1d", NULL,
 	"how old a message may be and still go to a chat: a number with s, m, "
@@ -120,28 +117,20 @@ struct reading {
 	struct failure *failure;
 	struct arena *arena;
 	unsigned line;
-	bool open;	      /* an indented line goes on with a list */
+	bool list;	      /* an indented line may go on with it */
 	unsigned seen[COUNT]; /* line of the first value; 0 for none */
 };
 
 static int fault(struct reading *, const char *, ...) PRINTF_LIKE(2, 3);
 static char *next_line(char *, int, void *);
+static size_t read_line(struct reading *, char *, size_t);
 static void check_section(struct reading *, const char *);
+static unsigned line_of(const struct reading *, size_t);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
 static int known_section(const char *);
 static int bad_value(
     struct reading *, const struct setting *, const char *, const char *);
-static const char *store_value(
-    struct reading *, const struct setting *, const char *, unsigned);
-static const char *store_text(void *, const char *);
-static const char *store_database(const struct setting *, void *, const char *);
-static const char *store_domain(struct reading *, void *, const char *);
-static const char *store_address(struct reading *, void *, const char *);
-static const char *store_choice(const struct setting *, void *, const char *);
-static const char *store_boolean(void *, const char *);
-static const char *store_seconds(void *, const char *);
-static const char *socket_fault(const char *);
 static int set_defaults(struct reading *);
 static int read_stream(struct reading *);
 
@@ -168,27 +157,49 @@ fault(struct reading *r, const char *fmt, ...)
 	return (0);
 }
 
+/* As fgets(3), but a NUL does not hide what stands behind it. */
+static size_t
+read_line(struct reading *r, char *buf, size_t size)
+{
+	size_t len = 0;
+	int c;
+
+	while (len + 1 < size && (c = getc_unlocked(r->stream)) != EOF) {
+		if (c == '\0')
+			fault(r, "there is a NUL octet; expected text");
+		buf[len++] = (char)c;
+		if (c == '\n')
+			break;
+	}
+	buf[len] = '\0';
+	return (len);
+}
+
+/* A setting may be indented; only what cannot be one goes on with a list. */
 static char *
 next_line(char *buf, int size, void *arg)
 {
 	struct reading *r = arg;
-	char *line;
-	size_t len;
+	size_t len, indent;
 
-	line = fgets(buf, size, r->stream);
-	if (line == NULL)
-		return (NULL);
 	r->line++;
-	len = strlen(line);
-	if (len + 1 == (size_t)size && line[len - 1] != '\n') {
+	len = read_line(r, buf, (size_t)size);
+	if (len == 0)
+		return (NULL);
+	if (len + 1 == (size_t)size && buf[len - 1] != '\n')
 		fault(r,
 		    "the line is too long; expected at most %d characters (a "
 		    "list may go on in the next line, indented)",
 		    size - 3);
-		return (NULL);
+	indent = strspn(buf, " \t");
+	if (indent == 0 || !r->list || buf[strcspn(buf, "=;#")] == '=') {
+		memmove(buf, buf + indent, len - indent + 1);
+		check_section(r, buf);
+	} else {
+		/* inih sees no comment there. */
+		buf[indent + strcspn(buf + indent, ";")] = '\0';
 	}
-	check_section(r, line);
-	return (r->failure->kind == FAILURE_NONE ? line : NULL);
+	return (r->failure->kind == FAILURE_NONE ? buf : NULL);
 }
 
 /* inih says nothing of a section without keys. */
@@ -198,13 +209,9 @@ check_section(struct reading *r, const char *line)
 	char name[64];
 	size_t len;
 
-	/* "[::1]" in a list is none. */
-	if (r->open && (*line == ' ' || *line == '\t'))
-		return;
-	line += strspn(line, " \t");
 	if (*line != '[')
 		return;
-	r->open = false;
+	r->list = false;
 	if ((len = strcspn(line, "]")) >= sizeof(name))
 		return;
 	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
@@ -269,8 +276,8 @@ take(void *arg, const char *section, const char *name, const char *value)
 
 	if (r->failure->kind != FAILURE_NONE)
 		return (0);
-	r->open = true;
 	d = look_up(section, name);
+	r->list = d != NULL && d->type == SETTING_NETWORKS;
 	if (d == NULL && *section == '\0')
 		return (fault(r,
 		    "\"%s\" stands before the first section; expected "
@@ -294,7 +301,8 @@ take(void *arg, const char *section, const char *name, const char *value)
 	if (*value == '\0' && !d->optional)
 		expected = "a value";
 	if (expected == NULL)
-		expected = store_value(r, d, value, r->seen[i]);
+		expected = setting_store(d, (char *)r->settings + d->offset,
+		    value, r->seen[i] == 0, r->arena);
 	r->seen[i] = r->line;
 	if (expected != NULL)
 		return (bad_value(r, d, value, expected));
@@ -316,186 +324,6 @@ bad_value(struct reading *r, const struct setting *d, const char *value,
 	return (0);
 }
 
-/* Store ${value}; NULL, or what was expected instead. */
-static const char *
-store_value(struct reading *r, const struct setting *d, const char *value,
-    unsigned seen)
-{
-	void *field = (char *)r->settings + d->offset;
-	struct netlist *list;
-	const char *why;
-
-	switch (d->type) {
-	case SETTING_PATH:
-		if (*value != '\0' && *value != '/')
-			return ("a path that begins with /");
-		return (store_text(field, value));
-	case SETTING_DATABASE:
-		return (store_database(d, field, value));
-	case SETTING_SOCKET:
-		why = socket_fault(value);
-		return (why != NULL ? why : store_text(field, value));
-	case SETTING_TEXT:
-		return (store_text(field, value));
-	case SETTING_DOMAIN:
-		return (store_domain(r, field, value));
-	case SETTING_ADDRESS:
-		return (store_address(r, field, value));
-	case SETTING_NETWORKS:
-		list = field;
-		/* The first value replaces the default; more lines add. */
-		if (seen == 0)
-			netlist_clear(list);
-		if (netlist_add(list, value, &why) == 1)
-			return (NULL);
-		return (strncmp(why, "expected ", 9) == 0 ? why + 9 : why);
-	case SETTING_BOOLEAN:
-		return (store_boolean(field, value));
-	case SETTING_CHOICE:
-		return (store_choice(d, field, value));
-	case SETTING_SECONDS:
-		return (store_seconds(field, value));
-	}
-	return ("nothing of the kind");
-}
-
-static const char *
-store_text(void *field, const char *value)
-{
-	char **text = field;
-
-	free(*text);
-	*text = strdup(value);
-	return (*text == NULL ? "memory to be there" : NULL);
-}
-
-static const char *
-store_database(const struct setting *d, void *field, const char *value)
-{
-	const char *why = NULL;
-
-	if (*value != '\0' && d->optional && !db_url_remote(value))
-		return ("postgresql://..., or nothing");
-	if (*value != '\0')
-		why = db_expected(value);
-	return (why != NULL ? why : store_text(field, value));
-}
-
-static const char *
-store_domain(struct reading *r, void *field, const char *value)
-{
-	struct address address;
-	const char *why;
-	char *mailbox;
-
-	if (*value == '\0')
-		return (store_text(field, value));
-	mailbox = arena_printf(r->arena, "x@%s", value);
-	if (mailbox == NULL)
-		return ("memory to be there");
-	if (strchr(value, '@') != NULL ||
-	    address_read_strict(r->arena, mailbox, &address, &why) != 1)
-		return ("a domain name");
-	return (store_text(field, address.domain));
-}
-
-static const char *
-store_address(struct reading *r, void *field, const char *value)
-{
-	struct address address;
-	const char *why;
-
-	if (*value == '\0')
-		return (store_text(field, value));
-	if (address_read_strict(r->arena, value, &address, &why) != 1)
-		return ("a mail address");
-	return (store_text(field, address.wire));
-}
-
-static const char *
-store_boolean(void *field, const char *value)
-{
-	bool *flag = field;
-
-	if (strcasecmp(value, "yes") == 0)
-		*flag = true;
-	else if (strcasecmp(value, "no") == 0)
-		*flag = false;
-	else
-		return ("yes or no");
-	return (NULL);
-}
-
-static const char *
-store_choice(const struct setting *d, void *field, const char *value)
-{
-	unsigned *choice = field;
-	unsigned i;
-
-	for (i = 0; d->choices[i] != NULL; i++) {
-		if (strcasecmp(value, d->choices[i]) == 0) {
-			*choice = i;
-			return (NULL);
-		}
-	}
-	if (d->choices == expand_choices)
-		return ("addressed, always or never");
-	if (d->choices == unknown_choices)
-		return ("drop or keep");
-	return ("hold, reject or tempfail");
-}
-
-static const char *
-store_seconds(void *field, const char *value)
-{
-	static const struct {
-		char unit;
-		long seconds;
-	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	long *seconds = field, n, factor;
-	size_t i;
-	char *end;
-
-	errno = 0;
-	n = strtol(value, &end, 10);
-	factor = *end == '\0' ? 1 : 0;
-	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (*end == units[i].unit && end[1] == '\0')
-			factor = units[i].seconds;
-	}
-	if (end == value || factor == 0 || errno != 0 || n < 1 ||
-	    n > SECONDS_MAX / factor)
-		return ("a time from 1s to 366d, like 90s, 15m, 12h or 1d");
-	*seconds = n * factor;
-	return (NULL);
-}
-
-/* What was expected if ${value} is no address of a socket, or NULL. */
-static const char *
-socket_fault(const char *value)
-{
-	const char *path, *at;
-	long port;
-	char *end;
-
-	if (strncmp(value, "unix:", 5) == 0 ||
-	    strncmp(value, "local:", 6) == 0) {
-		path = strchr(value, ':') + 1;
-		if (*path != '/')
-			return ("unix: and a path that begins with /");
-		if (strlen(path) > 107)
-			return ("a path of at most 107 characters");
-		return (NULL);
-	}
-	if (strncmp(value, "inet:", 5) != 0 && strncmp(value, "inet6:", 6) != 0)
-		return ("unix:PATH, inet:PORT@HOST or inet6:PORT@HOST");
-	port = strtol(strchr(value, ':') + 1, &end, 10);
-	at = strchr(value, '@');
-	if (port < 1 || port > 65535 || end != at || at[1] == '\0')
-		return ("inet:PORT@HOST with a port from 1 to 65535");
-	return (NULL);
-}
-
 /* Through the same door as values from the file, so that none can be bad. */
 static int
 set_defaults(struct reading *r)
@@ -504,13 +332,25 @@ set_defaults(struct reading *r)
 	const char *expected;
 
 	for (d = settings_table; d->section != NULL; d++) {
-		expected = store_value(r, d, d->value, 0);
+		expected = setting_store(d, (char *)r->settings + d->offset,
+		    d->value, true, r->arena);
 		if (expected != NULL)
 			return (failure_set(r->failure, FAILURE_SETTINGS,
 			    "the default of %s is bad: expected %s", d->name,
 			    expected));
 	}
 	return (0);
+}
+
+/* Where a field of struct settings is set; 0: nowhere. */
+static unsigned
+line_of(const struct reading *r, size_t offset)
+{
+	size_t i;
+
+	for (i = 0; settings_table[i].offset != offset; i++)
+		;
+	return (r->seen[i]);
 }
 
 static int
@@ -560,9 +400,10 @@ settings_read(const char *file, struct failure *failure)
 	if (rc == 0 && *r.settings->read_url != '\0' &&
 	    !db_url_remote(r.settings->url))
 		rc = failure_set(failure, FAILURE_SETTINGS,
-		    "%s: read_url names a standby, and url a file; expected "
+		    "%s:%u: read_url names a standby, and url a file; expected "
 		    "url to name the standby's primary",
-		    file);
+		    file, line_of(&r, AT(read_url)));
+	r.settings->user_line = line_of(&r, AT(user));
 	r.settings->database = db_url_shown(r.settings->url);
 	if (rc == 0 && r.settings->database == NULL)
 		rc = failure_set(failure, FAILURE_MEMORY, "no memory");
@@ -581,30 +422,11 @@ void
 settings_free(struct settings *s)
 {
 	const struct setting *d;
-	void *field;
 
 	if (s == NULL)
 		return;
-	for (d = settings_table; d->section != NULL; d++) {
-		field = (char *)s + d->offset;
-		switch (d->type) {
-		case SETTING_PATH:
-		case SETTING_DATABASE:
-		case SETTING_SOCKET:
-		case SETTING_TEXT:
-		case SETTING_DOMAIN:
-		case SETTING_ADDRESS:
-			free(*(char **)field);
-			break;
-		case SETTING_NETWORKS:
-			netlist_clear(field);
-			break;
-		case SETTING_BOOLEAN:
-		case SETTING_CHOICE:
-		case SETTING_SECONDS:
-			break;
-		}
-	}
+	for (d = settings_table; d->section != NULL; d++)
+		setting_clear(d, (char *)s + d->offset);
 	free(s->database);
 	free(s->file);
 	free(s);

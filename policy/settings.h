@@ -29,7 +29,8 @@ enum bad_tag { BAD_TAG_HOLD, BAD_TAG_REJECT, BAD_TAG_TEMPFAIL };
 /* Strings are never NULL. Names of domains are in the form of
  * address_domain_key(). */
 struct settings {
-	char *file; /* where it was read */
+	char *file;	    /* where it was read */
+	unsigned user_line; /* in which user is set; 0: in none */
 	/* [database] */
 	char *url;
 	char *database; /* the same as it may be shown: without a password */
@@ -66,6 +67,8 @@ enum setting_type {
 	SETTING_DOMAIN,
 	SETTING_ADDRESS,
 	SETTING_SOCKET, /* as libmilter takes it */
+	SETTING_BOT,	/* a user name at Telegram */
+	SETTING_HTTP,	/* a URL */
 	SETTING_NETWORKS,
 	SETTING_BOOLEAN,
 	SETTING_CHOICE,

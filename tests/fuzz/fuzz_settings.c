@@ -68,6 +68,8 @@ write_value(
 
 	switch (d->type) {
 	case SETTING_TEXT:
+	case SETTING_BOT:
+	case SETTING_HTTP:
 	case SETTING_PATH:
 	case SETTING_DATABASE:
 	case SETTING_DOMAIN:
@@ -128,6 +130,8 @@ check_value(
 
 	switch (d->type) {
 	case SETTING_TEXT:
+	case SETTING_BOT:
+	case SETTING_HTTP:
 	case SETTING_PATH:
 	case SETTING_DATABASE:
 	case SETTING_DOMAIN:

@@ -76,6 +76,16 @@ static const struct {
     {"[milter]\ntrusted_clients = 10.0.0.0/8,\n  example.com\n", 3,
 	"example.com"},
     {"[milter]\naccount_domain = a b\n", 2, "domain name"},
+    {"[milter]\n  user = a\n  monitor = perhaps\n", 3, "yes or no"},
+    {"[milter]\n  monitor = yes\n  no\n", 3, "key = value"},
+    {"[milter]\ntrusted_clients = ::1\n  monitor = perhaps\n", 3, "yes or no"},
+    {"[telegram]\nbot = @TheBot\n", 2, "without @"},
+    {"[telegram]\nbot = https://t.me/TheBot\n", 2, "without @"},
+    {"[telegram]\nbot = A_Bot_With_More_Than_32_Characters\n", 2, "user name"},
+    {"[telegram]\napi = api.telegram.org\n", 2, "https://HOST"},
+    {"[telegram]\napi = ftp://api.telegram.org\n", 2, "https://HOST"},
+    {"[telegram]\napi = https:///bot\n", 2, "https://HOST"},
+    {"[database]\n\nread_url = postgresql://h/r\n", 3, "primary"},
     {"[telegram]\nmax_age = 0\n", 2, "a time"},
     {"[telegram]\nmax_age = 1w\n", 2, "a time"},
     {"[mail]\nfrom = nobody\n", 2, "mail address"},
@@ -99,13 +109,44 @@ START_TEST(a_bad_setting_is_named_with_file_line_and_what_was_expected)
 }
 END_TEST
 
-START_TEST(a_standby_has_no_file_for_a_primary)
+START_TEST(a_file_with_a_NUL_is_none_and_not_the_defaults)
 {
-	ck_assert_ptr_null(
-	    read_text("[database]\nread_url = postgresql://h/r\n"));
-	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
-	ck_assert_ptr_nonnull(strstr(failure_text(&failure), "read_url"));
+	static const char text[] = "[milter]\nmonitor = yes\n\0\0\0\0";
+	struct settings *s;
+	FILE *out;
+
+	strcpy(path, "/tmp/nm-unit-conf-XXXXXX");
+	out = fdopen(mkstemp(path), "w");
+	fwrite(text, 1, sizeof(text), out);
+	fclose(out);
+	s = settings_read(path, &failure);
+	unlink(path);
+	ck_assert_ptr_null(s);
+	ck_assert_ptr_nonnull(strstr(failure_text(&failure), ":3: "));
+	ck_assert_ptr_nonnull(strstr(failure_text(&failure), "NUL"));
 	failure_clear(&failure);
+}
+END_TEST
+
+START_TEST(settings_may_be_indented_and_a_list_goes_on_beside_them)
+{
+	struct settings *s = read_text("  [milter]\n"
+				       "    user = somebody\n"
+				       "\tmonitor = yes\n"
+				       "    trusted_clients = 10.0.0.0/8\n"
+				       "       [2001:db8::]/32 ; = both\n"
+				       "    expand = never\n"
+				       "  [mail]\n"
+				       "    from = a@b.example\n");
+
+	ck_assert_msg(s != NULL, "%s", failure_text(&failure));
+	ck_assert_str_eq(s->user, "somebody");
+	ck_assert_uint_eq(s->user_line, 2);
+	ck_assert(s->monitor);
+	ck_assert_uint_eq(s->trusted_clients.n, 2);
+	ck_assert_int_eq(s->expand, EXPAND_NEVER);
+	ck_assert_str_eq(s->from, "a@b.example");
+	settings_free(s);
 }
 END_TEST
 
@@ -146,7 +187,9 @@ test_settings(void)
 	tcase_add_loop_test(t,
 	    a_bad_setting_is_named_with_file_line_and_what_was_expected, 0,
 	    sizeof(bad) / sizeof(bad[0]));
-	tcase_add_test(t, a_standby_has_no_file_for_a_primary);
+	tcase_add_test(t, a_file_with_a_NUL_is_none_and_not_the_defaults);
+	tcase_add_test(
+	    t, settings_may_be_indented_and_a_list_goes_on_beside_them);
 	tcase_add_test(
 	    t, a_list_goes_on_in_the_next_line_and_replaces_the_default);
 	tcase_add_test(t, a_line_that_is_too_long_is_not_cut_in_silence);

@@ -34,18 +34,7 @@ static void
 check_bot(struct check *c)
 {
 	const struct settings *s = c->settings;
-	const char *p;
 
-	for (p = s->bot; isalnum((unsigned char)*p) || *p == '_'; p++)
-		;
-	if (*p != '\0')
-		check_found(c, CHECK_ERROR, CHECK_PUT,
-		    check_text(
-			c, "[telegram] bot = %s is no name of a bot", s->bot),
-		    "the links that notifyctl telegram connect makes lead "
-		    "nowhere",
-		    check_setting(c, "telegram",
-			"bot = the user name, without @ and https://t.me/"));
 	if (*s->bot == '\0' && *s->token_file != '\0')
 		check_found(c, CHECK_WARNING, CHECK_PUT,
 		    "token_file is set, bot is not",

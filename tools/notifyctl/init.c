@@ -35,9 +35,9 @@ give_away(struct ctl *ctl)
 	pw = getpwnam(s->user);
 	if (pw == NULL)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
-		    "%s: there is no user \"%s\" to give the database to; "
-		    "expected an existing one for user in [milter]",
-		    s->file, s->user));
+		    "%s:%u: there is no user \"%s\" to give the database "
+		    "to; expected an existing one for user in [milter]",
+		    s->file, s->user_line, s->user));
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);
 		if (path == NULL)
