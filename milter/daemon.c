@@ -2,6 +2,7 @@
  * daemon - what notify-milter, notify-bot and notify-telegram have in common
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
@@ -23,12 +24,29 @@
 #define VERSION "unknown"
 #endif
 
+static void open_standard_descriptors(void);
+
+/* A socket or the roster in the place of standard error would take what is
+ * logged there. */
+static void
+open_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int
 daemon_options(struct daemon_options *o, const char *name, const char *usage,
     int wrong, int argc, char **argv)
 {
 	int c;
 
+	open_standard_descriptors();
 	o->file = SETTINGS_FILE;
 	while ((c = getopt(argc, argv, "+c:fnvVh")) != -1) {
 		switch (c) {
@@ -59,8 +77,8 @@ daemon_options(struct daemon_options *o, const char *name, const char *usage,
 }
 
 int
-daemon_user(
-    const struct settings *s, const struct passwd **pw, struct failure *failure)
+daemon_user(const struct daemon_options *o, const struct settings *s,
+    const struct passwd **pw, struct failure *failure)
 {
 	*pw = NULL;
 	if (*s->user == '\0') {
@@ -74,20 +92,20 @@ daemon_user(
 	*pw = getpwnam(s->user);
 	if (*pw == NULL)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "%s: there is no user \"%s\"; expected an existing one for "
-		    "user in [milter]",
-		    s->file, s->user));
+		    "%s:%u: there is no user \"%s\"; expected an existing one "
+		    "for user in [milter]",
+		    s->file, s->user_line, s->user));
 	if ((*pw)->pw_uid == 0)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "%s: user = %s is root; expected one with fewer rights",
-		    s->file, s->user));
+		    "%s:%u: user = %s is root; expected one with fewer rights",
+		    s->file, s->user_line, s->user));
 	if (geteuid() == 0)
 		return (1);
-	if (geteuid() != (*pw)->pw_uid)
+	if (geteuid() != (*pw)->pw_uid && !o->check_only)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "%s: cannot become \"%s\"; expected to be started as root "
-		    "or as that user",
-		    s->file, s->user));
+		    "%s:%u: cannot become \"%s\"; expected to be started as "
+		    "root or as that user",
+		    s->file, s->user_line, s->user));
 	*pw = NULL;
 	return (0);
 }

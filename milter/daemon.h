@@ -25,7 +25,8 @@ struct daemon_options {
 
 /*
  * daemon_options(o, name, usage, wrong, argc, argv):
- * Read the options (product.md, Programs and settings); answers -V and -h and
+ * Read the options (product.md, Programs and settings), with something at
+ * descriptors 0 to 2; answers -V and -h and
  * exits 0, and exits ${wrong} after ${usage} for what it does not know. Returns
  * the index of the first argument that is no option.
  */
@@ -33,13 +34,14 @@ int daemon_options(struct daemon_options *, const char *name, const char *usage,
     int wrong, int argc, char **argv) WARN_UNUSED;
 
 /*
- * daemon_user(settings, pw, failure):
+ * daemon_user(o, settings, pw, failure):
  * Whom the settings tell to run as. 1 and ${*pw} (until the next getpwnam(3)),
  * 0 and NULL to stay who we are, or -1 and ${failure}: root without `user`, a
- * user who is root or does not exist, or whom we cannot become.
+ * user who is root or does not exist, or whom we cannot become; but who only
+ * checks need not.
  */
-int daemon_user(const struct settings *, const struct passwd **pw,
-    struct failure *) WARN_UNUSED;
+int daemon_user(const struct daemon_options *, const struct settings *,
+    const struct passwd **pw, struct failure *) WARN_UNUSED;
 
 /* daemon_become(pw, failure): give up root for good; what is made from here on
  * has mode 0640 or less. NULL: just that. 0, or -1 and ${failure}. */

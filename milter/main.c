@@ -10,7 +10,6 @@
  * after that, and then the service manager hears that we are ready.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -62,7 +61,6 @@ static const char usage_text[] =
 
 static void fatal(int, const char *, ...) PRINTF_LIKE(2, 3)
     __attribute__((noreturn));
-static void open_standard_descriptors(void);
 static const char *socket_path(const char *);
 static bool in_use(const char *);
 static void give_socket(const char *, const struct passwd *);
@@ -90,19 +88,6 @@ fatal(int status, const char *fmt, ...)
 	log_error("%s", text == NULL ? "no memory" : text);
 	free(text);
 	exit(status);
-}
-
-/* A socket in the place of standard error would take stray text for packets. */
-static void
-open_standard_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
 }
 
 /* The path of a UNIX socket, or NULL for TCP. */
@@ -321,7 +306,6 @@ main(int argc, char **argv)
 	bool quiet;
 	int rc;
 
-	open_standard_descriptors();
 	rc = daemon_options(
 	    &options, "notify-milter", usage_text, EX_USAGE, argc, argv);
 	if (rc < argc) {
@@ -334,7 +318,7 @@ main(int argc, char **argv)
 	if (config_load(options.file, &failure) != 0)
 		fatal(EX_CONFIG, "%s", failure_text(&failure));
 	config = config_get();
-	if (daemon_user(config->settings, &pw, &failure) == -1)
+	if (daemon_user(&options, config->settings, &pw, &failure) == -1)
 		fatal(EX_CONFIG, "%s", failure_text(&failure));
 	if (options.check_only) {
 		printf("%s: the settings are good\n", options.file);

@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 import glob  # noqa: E402
 import re  # noqa: E402
+import shutil  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import subprocess  # noqa: E402
@@ -73,6 +74,12 @@ WRONG = {
                              "domain"),
     "a bad Telegram domain": ("[telegram]\ndomain = @telegram\n", 2,
                               "@telegram", "domain"),
+    "a bot that is a link": ("[telegram]\nbot = https://t.me/TheBot\n", 2,
+                             "https://t.me/TheBot", "user name"),
+    "an API that is no URL": ("[telegram]\napi = api.telegram.org\n", 2,
+                              "api.telegram.org", "https://"),
+    "a setting behind a NUL": ("[milter]\n\0monitor = yes\n", 2, "NUL",
+                               "text"),
     "an age without sense": ("[telegram]\nmax_age = soon\n", 2, "soon", ""),
     "a sender that is no address": ("[mail]\nfrom = nobody there\n", 2,
                                     "nobody there", "address"),
@@ -157,12 +164,30 @@ def _(lab_):
         done = run(lab_, *args, file=other(lab_, user=None))
         same(done.returncode, 78, f"exit with {args}")
         contains(one_line(done), "user = ", "the line")
-    done = run(lab_, "-f", file=other(lab_, user="nosuchuser"))
-    same(done.returncode, 78, "exit")
-    one_line(done, "nosuchuser")
-    done = run(lab_, "-f", file=other(lab_, user="root"))
-    same(done.returncode, 78, "exit")
-    one_line(done, "root")
+    for user in ("nosuchuser", "root"):
+        path = other(lab_, user=user)
+        done = run(lab_, "-f", file=path)
+        same(done.returncode, 78, "exit")
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        one_line(done, f"{path}:{lines.index('user = ' + user) + 1}: ",
+                 user, "expected")
+
+
+@case("-n says of good settings that they are, whoever asks")
+def _(lab_):
+    path = other(lab_, user="daemon")
+    os.chmod(path, 0o644)
+    os.chmod(lab_.folder, 0o755)
+    copy = shutil.copy(lab.program("notify-milter"), lab_.folder)
+    for user in ("root", "daemon", "nobody"):
+        done = subprocess.run([copy, "-c", path, "-n"], capture_output=True,
+                              text=True, timeout=20, user=user)
+        same((done.returncode, done.stderr), (0, ""), f"exit for {user}")
+    done = subprocess.run([copy, "-c", path, "-f"], capture_output=True,
+                          text=True, timeout=20, user="nobody")
+    same(done.returncode, 78, "exit of a start by somebody else")
+    one_line(done, "daemon", "started as root")
 
 
 @case("a socket that cannot be made is named in one clear line")

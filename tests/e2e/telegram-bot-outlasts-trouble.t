@@ -460,6 +460,47 @@ def _(site):
         same(site.api.mark(), since, "requests")
 
 
+@case("-n finds what would keep it from starting as root")
+def _(site):
+    site.settings(user=None)
+    for args in (["-n"], ["-f"]):
+        done = subprocess.run(
+            [local_copy(site.folder, "notify-bot"), "-c", site.conf.file,
+             *args], capture_output=True, text=True, timeout=20)
+        same(done.returncode, 78, f"exit with {args}: {done}")
+        contains(done.stderr, "user = ", "standard error")
+
+
+@case("an argument too many is named")
+def _(site):
+    done = program(site, "notify-bot", "-c", site.conf.file, "more")
+    same(done.returncode, 64, f"exit of {done}")
+    contains(done.stderr, '"more"', "standard error")
+
+
+@case("where standard error is closed, what it logs goes into no file of its")
+def _(site):
+    def close():
+        for number in range(3):
+            os.close(number)
+    process = subprocess.Popen(
+        [local_copy(site.folder, "notify-bot"), "-c", site.conf.file, "-f"],
+        preexec_fn=close, **unprivileged())
+    try:
+        site.api.wait(lambda: site.api.asked("getUpdates"), "it polls")
+        where = f"/proc/{process.pid}"
+        same([os.readlink(f"{where}/fd/{number}") for number in range(3)],
+             ["/dev/null"] * 3, "descriptors")
+        # SQLite too puts it there, but only to read from.
+        for number in range(3):
+            with open(f"{where}/fdinfo/{number}") as info:
+                flags = int(re.search(r"flags:\s*(\d+)", info.read())[1], 8)
+            same(flags & os.O_ACCMODE, os.O_RDWR, f"mode of {number}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
 @case("a token file that is missing, empty, odd or not set stops the start")
 def _(site):
     secret = site.api.token

@@ -523,11 +523,13 @@ main(int argc, char **argv)
 	struct sigaction sa = {.sa_handler = on_signal};
 	struct daemon_options options = {0};
 	const struct passwd *pw = NULL;
-	int status;
+	int first, status;
 
-	if (daemon_options(&options, "notify-bot", usage_text, EX_USAGE, argc,
-		argv) < argc) {
-		fputs(usage_text, stderr);
+	first = daemon_options(
+	    &options, "notify-bot", usage_text, EX_USAGE, argc, argv);
+	if (first < argc) {
+		fprintf(stderr, "notify-bot: unexpected \"%s\"\n%s",
+		    argv[first], usage_text);
 		return (EX_USAGE);
 	}
 	log_open("notify-bot", true);
@@ -538,14 +540,14 @@ main(int argc, char **argv)
 	b.patience = patience_new();
 	if (b.arena == NULL || b.patience == NULL || load(&b) != 0)
 		goto out;
+	if (daemon_user(&options, b.settings, &pw, &b.failure) == -1)
+		goto out;
 	if (options.check_only) {
 		printf("%s: the settings are good\n", b.file);
 		status = EX_OK;
 		goto out;
 	}
 	/* The token is read: from here on root is not needed. */
-	if (daemon_user(b.settings, &pw, &b.failure) == -1)
-		goto out;
 	status = EX_OSERR;
 	if (daemon_become(pw, &b.failure) != 0 ||
 	    daemon_background(&options, &b.failure) != 0)

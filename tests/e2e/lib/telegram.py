@@ -67,7 +67,9 @@ def local_copy(folder, name):
     not look into the build folder."""
     path = os.path.join(folder, name)
     if not os.path.exists(path):
-        shutil.copy(program(name), path)
+        # By another process: what a thread has open for writing, a program
+        # that another one starts has too, and so the copy cannot be run.
+        subprocess.run(["cp", program(name), path], check=True)
     return path
 
 
