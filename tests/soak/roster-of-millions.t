@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
 
+import json  # noqa: E402
 import re  # noqa: E402
 import subprocess  # noqa: E402
 import time  # noqa: E402
@@ -24,6 +25,7 @@ from tap import case, contains, same, true  # noqa: E402
 
 ROWS = int(os.environ.get("NM_ROWS", 40000))
 LIMIT = 256         # MB, however many rows there are
+SHOWN_LIMIT = 64    # the same, of what is only shown
 FIELDS = "account,email,role,categories\n"
 # The users of an account: (role, categories).
 USERS = [("owner", ""), ("user-admin", f"{SERVICES};{BALANCE}"),
@@ -63,7 +65,7 @@ class Big(ctl.Ctl):
             out.write(more)
         return path
 
-    def run(self, *args, code=0):
+    def run(self, *args, code=0, limit=LIMIT):
         """notifyctl, its output in the file `out`: how long it took, and the
         last line on standard output or error."""
         out = os.path.join(self.folder, "out")
@@ -80,11 +82,11 @@ class Big(ctl.Ctl):
             self.running.discard(process)
         seconds, mb = time.monotonic() - began, usage.ru_maxrss / 1024
         cpu = usage.ru_utime + usage.ru_stime
-        words = " ".join(args[:-1])
+        words = " ".join(args[:-1] or args)
         print(f"# notifyctl {words} of {ROWS} rows: {seconds:.1f} s, "
               f"{cpu:.1f} s of CPU, {mb:.0f} MB", flush=True)
         same(process.returncode, code, f"exit of notifyctl {words}: {error}")
-        true(mb < LIMIT, f"got {mb:.0f} MB for {words}, want below {LIMIT}")
+        true(mb < limit, f"got {mb:.0f} MB for {words}, want below {limit}")
         with open(out, "rb") as file:
             file.seek(max(os.path.getsize(out) - 1000, 0))
             said = file.read().decode().rstrip("\n").rpartition("\n")[2]
@@ -142,6 +144,23 @@ def _(big):
         same(sorted((r, ";".join(sorted(c.split(";")))) for r, c in found),
              sorted((r, ";".join(sorted(c.split(";")))) for r, c in USERS),
              f"users of {account}")
+
+
+@case("the log shows every change, in little memory")
+def _(big):
+    last = big.run("log", limit=SHOWN_LIMIT).split()
+    same(last[-4:], ["big", "subscribe", max(
+        f"u{n}@big.example" for n in range(1, BIG)), SERVICES],
+         "the last line")
+    same((big.lines(rb"^20\d\d-"), big.lines(rb"^WHEN ")), (CHANGES, 1),
+         "lines and headings")
+    same(big.lines(rb""), CHANGES + 1, "lines of any kind")
+    big.run("--json", "log", limit=SHOWN_LIMIT)
+    with open(os.path.join(big.folder, "out"), encoding="utf-8") as file:
+        log = json.load(file)["log"]
+    same(len(log), CHANGES, "entries of the document")
+    same([log[-1][name] for name in ("account", "action", "subject",
+                                     "detail")], last[-4:], "the last entry")
 
 
 @case("the same file changes nothing the second time, with --sync neither")

@@ -1,9 +1,9 @@
 /*
  * output - what a command has to say, for people or as one JSON document
  *
- * Both forms are kept while the command runs: lines and libsmartcols tables in
- * a memory stream, or a jansson object; and what is long, of changes that an
- * import would make, in a file without a name.
+ * One form is kept while the command runs: lines and libsmartcols tables in a
+ * memory stream, or a jansson object; and what is long, the record of a large
+ * import or the changes that one would make, in a file without a name.
  */
 #include <err.h>
 #include <stdarg.h>
@@ -24,9 +24,10 @@
 #include "text.h"
 
 #define COLUMNS_MAX 12
-/* So many octets of lines, or changes in JSON, are kept in memory. */
+/* So many octets of lines, rows of a table, or members of an array in JSON are
+ * kept in memory. */
 #define LINES_MAX ((long)8 << 20)
-#define CHANGES_MAX 10000
+#define ROWS_MAX 10000
 
 struct output {
 	bool json;
@@ -34,12 +35,14 @@ struct output {
 	FILE *lines;
 	char *text; /* of the lines */
 	size_t len;
-	bool moved;    /* the lines are in a file */
-	FILE *changes; /* those before the ones in the document, or NULL */
+	bool moved; /* the lines are in a file */
+	/* Of one array: the members before those in the document. */
+	FILE *members;
+	const char *long_array;
 	/* The last table. */
+	const char *name;
 	struct libscols_table *table;
 	struct libscols_line *line;
-	json_t *array;
 	json_t *object;
 	const char *const *columns;
 	int column; /* of the next cell */
@@ -49,13 +52,18 @@ struct output {
 static void *must(void *);
 static FILE *file(void);
 static void move_lines(struct output *);
-static void move_changes(struct output *, json_t *);
+static void move_members(struct output *, const char *, json_t *);
+static void add_member(struct output *, const char *, json_t *);
 static int copy_out(FILE *);
 static int print_document(const struct output *);
 static void put(json_t *, const char *, json_t *);
+static void print_rows(struct output *);
+static void go_on_below(struct output *);
 static void finish_table(struct output *);
 static const char *title_of(const char *);
-static void cell(struct output *, const char *, json_t *);
+static const char *next_column(struct output *);
+static void cell(struct output *, const char *);
+static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
 static json_t *text_of(const char *);
 static const char *phrase(const char *);
@@ -96,19 +104,40 @@ move_lines(struct output *out)
 }
 
 static void
-move_changes(struct output *out, json_t *changes)
+move_members(struct output *out, const char *name, json_t *array)
 {
-	json_t *change;
+	json_t *value;
 	size_t i;
+	char *text;
 
-	if (out->changes == NULL)
-		out->changes = file();
-	json_array_foreach(changes, i, change)
+	if (out->members == NULL)
+		out->members = file();
+	out->long_array = name;
+	json_array_foreach(array, i, value)
 	{
-		json_dumpf(change, out->changes, JSON_COMPACT);
-		fputs(",\n", out->changes);
+		text = must(json_dumps(value, JSON_COMPACT));
+		fprintf(out->members, "%s,\n", text);
+		free(text);
 	}
-	json_array_clear(changes);
+	json_array_clear(array);
+}
+
+/* To the array of that name in the document. */
+static void
+add_member(struct output *out, const char *name, json_t *value)
+{
+	json_t *array;
+
+	array = json_object_get(out->document, name);
+	if (array == NULL) {
+		array = must(json_array());
+		put(out->document, name, array);
+	}
+	if (json_array_size(array) >= ROWS_MAX &&
+	    (out->long_array == NULL || strcmp(out->long_array, name) == 0))
+		move_members(out, name, array);
+	if (json_array_append_new(array, must(value)) != 0)
+		must(NULL);
 }
 
 /* To standard output, from its beginning. */
@@ -128,33 +157,33 @@ copy_out(FILE *stream)
 	return (ferror(stream) ? -1 : 0);
 }
 
-/* The document, with the changes that are in the file. */
+/* The document, with the members that are in the file. */
 static int
 print_document(const struct output *out)
 {
 	const char *name, *comma = "";
-	json_t *value, *change;
+	json_t *value, *last;
 	size_t i;
 
-	if (out->changes == NULL)
+	if (out->members == NULL)
 		return (json_dumpf(out->document, stdout, JSON_INDENT(2)));
 	putchar('{');
 	json_object_foreach(out->document, name, value)
 	{
 		printf("%s\n  \"%s\": ", comma, name);
 		comma = ",";
-		if (strcmp(name, "changes") != 0) {
+		if (strcmp(name, out->long_array) != 0) {
 			json_dumpf(value, stdout, JSON_ENCODE_ANY);
 			continue;
 		}
 		printf("[\n");
-		if (copy_out(out->changes) != 0)
+		if (copy_out(out->members) != 0)
 			return (-1);
-		json_array_foreach(value, i, change)
+		json_array_foreach(value, i, last)
 		{
 			if (i > 0)
 				printf(",\n");
-			json_dumpf(change, stdout, JSON_COMPACT);
+			json_dumpf(last, stdout, JSON_COMPACT);
 		}
 		printf("\n  ]");
 	}
@@ -205,8 +234,8 @@ output_free(struct output *out)
 	scols_unref_table(out->table);
 	json_decref(out->document);
 	fclose(out->lines);
-	if (out->changes != NULL)
-		fclose(out->changes);
+	if (out->members != NULL)
+		fclose(out->members);
 	free(out->text);
 	free(out);
 }
@@ -264,14 +293,42 @@ title_of(const char *column)
 								: title);
 }
 
-/* Print the last table, if there is one, into the lines. */
+/* What there is of the table goes into the lines. */
+static void
+print_rows(struct output *out)
+{
+	if (scols_table_get_nlines(out->table) == 0)
+		return;
+	scols_table_set_stream(out->table, out->lines);
+	scols_print_table(out->table);
+	scols_table_remove_lines(out->table);
+	if (!out->moved && ftell(out->lines) > LINES_MAX)
+		move_lines(out);
+}
+
+/* There is no end to the table: the rest of it is printed below, and each
+ * column is as wide, or wider. */
+static void
+go_on_below(struct output *out)
+{
+	struct libscols_column *column;
+	size_t i;
+
+	print_rows(out);
+	scols_table_enable_noheadings(out->table, 1);
+	for (i = 0; i < scols_table_get_ncols(out->table); i++) {
+		column = scols_table_get_column(out->table, i);
+		scols_column_set_whint(
+		    column, (double)scols_column_get_width(column));
+	}
+}
+
 static void
 finish_table(struct output *out)
 {
 	if (out->table == NULL)
 		return;
-	if (!out->json && scols_table_get_nlines(out->table) > 0)
-		scols_print_table(out->table);
+	print_rows(out);
 	scols_unref_table(out->table);
 	out->table = NULL;
 }
@@ -284,10 +341,12 @@ output_table(struct output *out, const char *name, const char *const *columns)
 
 	finish_table(out);
 	out->columns = columns;
-	out->array = must(json_array());
-	put(out->document, name, out->array);
+	out->name = name;
+	if (out->json) {
+		put(out->document, name, json_array());
+		return;
+	}
 	out->table = must(scols_new_table());
-	scols_table_set_stream(out->table, out->lines);
 	/* Its cells are escaped by us, and not to be once more. */
 	scols_table_enable_noencoding(out->table, 1);
 	/* Tables are not cut to the terminal: an address must be whole. */
@@ -306,25 +365,40 @@ output_table(struct output *out, const char *name, const char *const *columns)
 void
 output_row(struct output *out)
 {
-	out->object = must(json_object());
-	if (json_array_append_new(out->array, out->object) != 0)
-		must(NULL);
-	out->line = must(scols_table_new_line(out->table, NULL));
 	out->column = out->shown = 0;
+	if (out->json) {
+		out->object = must(json_object());
+		add_member(out, out->name, out->object);
+		return;
+	}
+	if (scols_table_get_nlines(out->table) == ROWS_MAX)
+		go_on_below(out);
+	out->line = must(scols_table_new_line(out->table, NULL));
+}
+
+/* The name of the next column, which is filled now. */
+static const char *
+next_column(struct output *out)
+{
+	return (out->columns[out->column++]);
 }
 
 static void
-cell(struct output *out, const char *text, json_t *value)
+cell(struct output *out, const char *text)
 {
-	const char *column = out->columns[out->column++];
+	if (*title_of(next_column(out)) != '\0' &&
+	    scols_line_set_data(out->line, (size_t)out->shown++, text) != 0)
+		must(NULL);
+}
+
+static void
+member(struct output *out, json_t *value)
+{
+	const char *column = next_column(out);
 	char name[64];
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(column, ":"), column);
 	put(out->object, name, value);
-	if (*title_of(column) == '\0')
-		return;
-	if (scols_line_set_data(out->line, (size_t)out->shown++, text) != 0)
-		must(NULL);
 }
 
 /* "a,b" as an array. */
@@ -351,11 +425,16 @@ output_cell(struct output *out, const char *text)
 	const char *kind = strchr(out->columns[out->column], ':');
 	struct arena *a;
 
+	if (out->json) {
+		member(out,
+		    kind != NULL && kind[1] == '+' ? list_of(text)
+						   : text_of(text));
+		return;
+	}
 	a = must(arena_new(1 << 20));
 	cell(out,
 	    text_is_line(text) ? text
-			       : must((void *)(uintptr_t)text_escape(a, text)),
-	    kind != NULL && kind[1] == '+' ? list_of(text) : text_of(text));
+			       : must((void *)(uintptr_t)text_escape(a, text)));
 	arena_free(a);
 }
 
@@ -365,13 +444,19 @@ output_cell_number(struct output *out, int64_t n)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", (long long)n);
-	cell(out, text, json_integer(n));
+	if (out->json)
+		member(out, json_integer(n));
+	else
+		cell(out, text);
 }
 
 void
 output_cell_flag(struct output *out, bool flag)
 {
-	cell(out, flag ? "yes" : "no", json_boolean(flag));
+	if (out->json)
+		member(out, json_boolean(flag));
+	else
+		cell(out, flag ? "yes" : "no");
 }
 
 /* What a recorded action is called for people. */
@@ -406,7 +491,7 @@ phrase(const char *action)
 void
 output_change(struct output *out, const struct store_change *c)
 {
-	json_t *changes, *change;
+	json_t *change;
 
 	if (!out->json) {
 		output_line(out, "%s%s%s %s%s%s%s", c->account,
@@ -415,13 +500,6 @@ output_change(struct output *out, const struct store_change *c)
 		    *c->detail == '\0' ? "" : ")");
 		return;
 	}
-	changes = json_object_get(out->document, "changes");
-	if (changes == NULL) {
-		changes = must(json_array());
-		put(out->document, "changes", changes);
-	}
-	if (json_array_size(changes) == CHANGES_MAX)
-		move_changes(out, changes);
 	change = must(json_object());
 	put(change, "at", text_of(output_when(c->at)));
 	put(change, "actor", text_of(c->actor));
@@ -429,23 +507,14 @@ output_change(struct output *out, const struct store_change *c)
 	put(change, "action", text_of(c->action));
 	put(change, "subject", text_of(c->subject));
 	put(change, "detail", text_of(c->detail));
-	if (json_array_append_new(changes, change) != 0)
-		must(NULL);
+	add_member(out, "changes", change);
 }
 
 void
 output_remark(struct output *out, const char *text)
 {
-	json_t *remarks;
-
 	output_line(out, "%s", text);
-	remarks = json_object_get(out->document, "remarks");
-	if (remarks == NULL) {
-		remarks = must(json_array());
-		put(out->document, "remarks", remarks);
-	}
-	if (json_array_append_new(remarks, text_of(text)) != 0)
-		must(NULL);
+	add_member(out, "remarks", text_of(text));
 }
 
 void
