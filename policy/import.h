@@ -12,7 +12,9 @@
  * However many rows there are, and whatever the roster has, the memory that is
  * needed is the same: what it has no room for lies in a temporary file.
  *
- * Inside a transaction that the caller has begun. Threads: as struct store.
+ * Rows are given, and then applied, inside a transaction that the caller has
+ * begun, and which may be another: a category never goes. Threads: as struct
+ * store.
  * Results: 0 done, -1 refused or failed, with changes->failure.
  */
 #ifndef IMPORT_H

@@ -9,6 +9,8 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 import csv  # noqa: E402
 import io  # noqa: E402
 import re  # noqa: E402
+import subprocess  # noqa: E402
+import time  # noqa: E402
 
 import ctl  # noqa: E402
 from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
@@ -84,6 +86,34 @@ def _(ctl):
         ctl.reset("empty")
         same(load(ctl, text)["rows"], 2, f"rows of {text!r}")
         same(ctl.roster(), want, f"roster after {text!r}")
+
+
+@case("lines may end with CR alone, and are numbered all the same",
+      roster=False)
+def _(ctl):
+    text = f"{HEADER}\nacme,{OLGA},owner,\nacme,{ANN},member,{SERVICES}\n"
+    ctl.ok("import", ctl.path("roster.csv", text.replace("\n", "\r")))
+    same(ctl.roster(), {"acme": {OLGA: ("owner", set()),
+                                 ANN: ("member", {SERVICES})}}, "roster")
+    for ends in ("\r", "\r\n"):
+        for row, says in ((f"acme,{BILL},boss,\n", "boss"),
+                          (f"acme,{ANN},member,\n", "in row 3"),
+                          (f"acme,{ADAM},owner,\n", "in row 2")):
+            path = ctl.path("roster.csv", (text + row).replace("\n", ends))
+            ctl.refused(65, "import", path, says=(f"{path}:4: ", says))
+
+
+@case("nobody waits for whoever writes the rows that are imported")
+def _(ctl):
+    process = ctl.start("import", "--sync", "-", stdin=subprocess.PIPE)
+    process.stdin.write(f"{HEADER}\nacme,{OLGA},owner,\n".encode())
+    process.stdin.flush()
+    time.sleep(0.3)
+    ctl.ok("user", "add", "beta", NEW)
+    ctl.sql("UPDATE account SET title = 'while it comes'")
+    done = ctl.finish(process, ["import", "--sync", "-"], b"")
+    same((done.code, done.err), (0, ""), f"exit of {done}")
+    same(ctl.roster(), {"acme": {OLGA: ("owner", set())}}, "roster")
 
 
 @case("fields may be quoted, and hold commas, quotes and spaces then",

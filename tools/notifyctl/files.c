@@ -31,7 +31,9 @@ struct progress {
 
 static void show(struct progress *, const char *, ...) PRINTF_LIKE(2, 3);
 static void watch(void *, size_t, size_t);
-static int apply(struct ctl *, const struct arguments *);
+static const char *shown_name(const char *);
+static int read_rows(struct ctl *, const char *, struct import *);
+static int apply(struct ctl *, const struct arguments *, struct import *);
 
 /* "": nothing, and the line is free again. */
 static void
@@ -75,64 +77,83 @@ watch(void *ctx, size_t done, size_t total)
 		    done * 100 / total);
 }
 
-static int
-apply(struct ctl *ctl, const struct arguments *args)
+static const char *
+shown_name(const char *name)
 {
-	struct progress progress = {.shown = isatty(STDERR_FILENO) == 1};
-	const char *name = args->v[0];
-	struct import *import;
+	return (strcmp(name, "-") == 0 ? "standard input" : name);
+}
+
+/* Whoever writes the rows may take their time: nobody else's changes wait for
+ * that. */
+static int
+read_rows(struct ctl *ctl, const char *name, struct import *import)
+{
 	FILE *stream;
 	int rc;
 
-	if (strcmp(name, "-") == 0) {
-		name = "standard input";
-		stream = stdin;
-	} else {
-		stream = fopen(name, "re");
-	}
+	stream = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
 	if (stream == NULL)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a CSV file", name, strerror(errno)));
-	import = import_new(&ctl->changes, name);
-	rc = import == NULL ? -1 : 0;
-	if (rc == 0) {
-		import_watch(import, watch, &progress);
-		rc = rostercsv_read(stream, name, import, &ctl->changes);
+	if (store_begin(ctl->store, DB_READ) != 0) {
+		rc = ctl_store_failed(ctl);
+	} else {
+		rc = rostercsv_read(
+		    stream, shown_name(name), import, &ctl->changes);
+		store_end(ctl->store);
 	}
 	if (stream != stdin)
 		fclose(stream);
-	if (rc == 0)
-		rc = import_apply(import, args->sync);
-	show(&progress, "%s", "");
-	if (rc != 0) {
-		import_free(import);
-		return (-1);
-	}
-	output_line(ctl->out, "%zu rows, %zu changes%s", import_rows(import),
-	    ctl->changes.n, args->dry_run ? " would be made" : "");
-	output_number(ctl->out, "rows", (int64_t)import_rows(import));
-	output_number(ctl->out, "changed", (int64_t)ctl->changes.n);
-	output_flag(ctl->out, "dry_run", args->dry_run);
-	import_free(import);
-	return (0);
+	return (rc);
+}
+
+/* All of it, or nothing; a dry run nothing. */
+static int
+apply(struct ctl *ctl, const struct arguments *args, struct import *import)
+{
+	int rc;
+
+	if (store_begin(ctl->store, DB_WRITE) != 0)
+		return (ctl_store_failed(ctl));
+	ctl->changes.now = time(NULL);
+	rc = import_apply(import, args->sync);
+	if (rc == 0 && !args->dry_run && store_commit(ctl->store) == 0)
+		return (0);
+	if (rc == 0 && !args->dry_run)
+		rc = ctl_store_failed(ctl);
+	store_end(ctl->store);
+	return (rc);
 }
 
 int
 files_import(struct ctl *ctl, const struct arguments *args)
 {
+	struct progress progress = {.shown = isatty(STDERR_FILENO) == 1};
+	struct import *import;
 	int rc;
 
+	/* A million lines would help nobody; the log has them. */
+	if (!args->dry_run)
+		ctl->changes.changed = NULL;
 	if (store_bulk(ctl->store) != 0)
 		return (ctl_store_failed(ctl));
-	if (!args->dry_run) {
-		/* A million lines would help nobody; the log has them. */
-		ctl->changes.changed = NULL;
-		return (ctl_write(ctl, apply, args));
+	import = import_new(&ctl->changes, shown_name(args->v[0]));
+	if (import == NULL)
+		return (-1);
+	import_watch(import, watch, &progress);
+	rc = read_rows(ctl, args->v[0], import);
+	if (rc == 0)
+		rc = apply(ctl, args, import);
+	show(&progress, "%s", "");
+	if (rc == 0) {
+		output_line(ctl->out, "%zu rows, %zu changes%s",
+		    import_rows(import), ctl->changes.n,
+		    args->dry_run ? " would be made" : "");
+		output_number(ctl->out, "rows", (int64_t)import_rows(import));
+		output_number(ctl->out, "changed", (int64_t)ctl->changes.n);
+		output_flag(ctl->out, "dry_run", args->dry_run);
 	}
-	if (store_begin(ctl->store, DB_WRITE) != 0)
-		return (ctl_store_failed(ctl));
-	rc = apply(ctl, args);
-	store_end(ctl->store);
+	import_free(import);
 	return (rc);
 }
 

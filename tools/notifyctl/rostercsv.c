@@ -51,6 +51,7 @@ static void on_field(void *, size_t, void *);
 static void on_row(int, void *);
 static bool is_header(const struct reading *);
 static bool is_blank(const char *, size_t);
+static const char *line_end(const char *, size_t, bool);
 static size_t too_long(struct reading *, const char *, size_t);
 static size_t next_line(struct reading *, FILE *, char **);
 static int read_rows(struct reading *, FILE *);
@@ -125,7 +126,24 @@ on_row(int ended_by, void *ctx)
 static bool
 is_blank(const char *line, size_t len)
 {
-	return (line[0] == '\n' || (len == 2 && memcmp(line, "\r\n", 2) == 0));
+	return (line[0] == '\n' || line[0] == '\r' ? len <= 2 : false);
+}
+
+/* Behind the LF, CR LF or CR that ends the line, of which there are ${len}
+ * octets yet, or the ${last}; NULL if that is still to come. */
+static const char *
+line_end(const char *line, size_t len, bool last)
+{
+	const char *s, *end = line + len;
+
+	for (s = line; s < end && *s != '\n' && *s != '\r'; s++)
+		;
+	if (s < end && *s == '\r') {
+		if (s + 1 == end)
+			return (last ? end : NULL);
+		return (s[1] == '\n' ? s + 2 : s + 1);
+	}
+	return (s < end ? s + 1 : NULL);
 }
 
 static size_t
@@ -139,25 +157,26 @@ too_long(struct reading *r, const char *what, size_t number)
 	return (0);
 }
 
-/* The next line with its newline; 0 at the end of the file, or of a line that
- * is too long. */
+/* The next line with its end; 0 at the end of the file, or of a line that is
+ * too long. */
 static size_t
 next_line(struct reading *r, FILE *stream, char **line)
 {
-	char *end;
+	const char *end;
 	size_t len;
 
-	end = memchr(r->block + r->at, '\n', r->len - r->at);
+	end = line_end(r->block + r->at, r->len - r->at, false);
 	if (end == NULL && !feof(stream) && !ferror(stream)) {
 		memmove(r->block, r->block + r->at, r->len - r->at);
 		r->len -= r->at;
 		r->at = 0;
 		r->len +=
 		    fread(r->block + r->len, 1, LINE_MAX_SIZE - r->len, stream);
-		end = memchr(r->block, '\n', r->len);
 	}
+	if (end == NULL)
+		end = line_end(r->block + r->at, r->len - r->at, feof(stream));
 	*line = r->block + r->at;
-	len = end == NULL ? r->len - r->at : (size_t)(end + 1 - *line);
+	len = end == NULL ? r->len - r->at : (size_t)(end - *line);
 	r->at += len;
 	if (len > 0)
 		r->line++;
