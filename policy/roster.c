@@ -432,7 +432,7 @@ roster_user_role(struct changes *c, const char *name, const char *text,
 	    roster_user(c, &account, text, 0, &user) != 0)
 		return (-1);
 	if (user.role == role) {
-		remark(c, "%s is a %s of %s already", user.address,
+		remark(c, "%s is %s of %s already", user.address,
 		    role_name(role), account.name);
 		return (0);
 	}

@@ -13,7 +13,7 @@ from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
 from milter import program  # noqa: E402
 from roster import (ANN, BILL, MAINTENANCE, OLGA, SERVICES,  # noqa: E402
                     STRANGER)
-from tap import contains, same, true  # noqa: E402
+from tap import contains, lacks, same, true  # noqa: E402
 
 NEW = "nina@acme.example"
 
@@ -354,6 +354,7 @@ def _(ctl):
                 done = ctl(*words, json_=json_, stdout=full)
             same(done.code, 74, f"exit of {done}")
             contains(done.line, "standard output", "line")
+            lacks(done.line, "change", "line of what only looks")
 
 
 @case("a change whose report cannot be written is made all the same")
@@ -361,7 +362,8 @@ def _(ctl):
     with open("/dev/full", "wb") as full:
         done = ctl("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,
                    as_=OLGA, stdout=full)
-    contains(done.line, "standard output", "line")
+    for part in ("standard output", "the change is made"):
+        contains(done.line, part, "line")
     same(ctl.user("acme", BILL), ("member", set()), "bill")
     same([mail.to for mail in ctl.mails()], [BILL], "mails")
 

@@ -89,6 +89,20 @@ def _(ctl):
         same(ctl.ok(*words).document, want, f"{words}")
 
 
+@case("--json as the value of another option is just that")
+def _(ctl):
+    out = ctl.ok("account", "add", "gamma", "--owner", ANN, "--title",
+                 "--json").out
+    same(out.splitlines()[0], "gamma: made account gamma (--json)", "output")
+
+
+@case("options stand behind the command whatever the environment says")
+def _(ctl):
+    env = {"POSIXLY_CORRECT": "1"}
+    same(ctl.ok("account", "show", "acme", "--json", env=env).document,
+         ctl.json("account", "show", "acme"), "document")
+
+
 @case("texts come back from JSON as they were given")
 def _(ctl):
     title = 'a "b" \\c/ \u00fc \u65e5 \U0001f4e7 <&>'

@@ -103,6 +103,18 @@ def _(site):
         site.unchanged(before)
 
 
+@case("connect --png removes nothing that it cannot write to")
+def _(site):
+    full = site.path("full")
+    os.symlink("/dev/full", full)
+    before = site.dump()
+    done = site("telegram", "connect", "acme", "--png", full, as_=ANN)
+    same(done.code, 74, f"exit of {done}")
+    contains(done.line, full, "line")
+    true(os.path.islink(full), "it is still there")
+    site.unchanged(before)
+
+
 @case("connect --json is one document with link and expiry, and no code")
 def _(site):
     found = site.json("telegram", "connect", "acme", as_=ANN)

@@ -305,6 +305,7 @@ take_option(struct call *call, int letter)
 static void
 read_options(struct call *call, int argc, char **argv)
 {
+	bool json = false;
 	int c, i;
 
 	call->args.recipients = calloc((size_t)argc + 1, sizeof(char *));
@@ -317,6 +318,8 @@ read_options(struct call *call, int argc, char **argv)
 			call->ctl.json = true;
 	}
 	opterr = 0;
+	/* Whatever it says, they may stand behind the command. */
+	unsetenv("POSIXLY_CORRECT");
 	while (
 	    (c = getopt_long(argc, argv, ":c:hV", long_options, NULL)) != -1) {
 		switch (c) {
@@ -327,7 +330,7 @@ read_options(struct call *call, int argc, char **argv)
 			call->ctl.as = optarg;
 			break;
 		case OPT_JSON:
-			call->ctl.json = true;
+			json = true;
 			break;
 		case OPT_HELP:
 		case 'h':
@@ -355,6 +358,8 @@ read_options(struct call *call, int argc, char **argv)
 			take_option(call, c);
 		}
 	}
+	/* The word may have been the value of another one. */
+	call->ctl.json = json;
 }
 
 /* The command is one word or two. */
@@ -591,8 +596,12 @@ main(int argc, char **argv)
 			send_notices(ctl);
 		rc = ctl->status;
 		if (output_print(ctl->out) != 0) {
-			fprintf(stderr, "notifyctl: standard output: %s\n",
-			    strerror(errno));
+			fprintf(stderr, "notifyctl: standard output: %s%s\n",
+			    strerror(errno),
+			    ctl->changes.n > 0 && !call.args.dry_run
+				? "; the change is made, and \"notifyctl "
+				  "log\" shows it"
+				: "");
 			rc = EX_IOERR;
 		}
 	}

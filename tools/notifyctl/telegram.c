@@ -37,6 +37,7 @@ static int refuse(struct ctl *, const struct store_account *,
     const struct store_user *, const char *);
 static bool dark(const QRcode *, int, int);
 static void print_code(struct ctl *, const QRcode *);
+static unsigned char *draw(struct ctl *, const QRcode *, unsigned);
 static int write_png(struct ctl *, const QRcode *, const char *);
 static int make_link(struct ctl *, const struct arguments *);
 static int disable(struct ctl *, const struct arguments *);
@@ -113,20 +114,14 @@ print_code(struct ctl *ctl, const QRcode *code)
 	}
 }
 
-static int
-write_png(struct ctl *ctl, const QRcode *code, const char *path)
+static unsigned char *
+draw(struct ctl *ctl, const QRcode *code, unsigned side)
 {
-	png_image image = {
-	    .version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_GRAY};
 	unsigned char *pixels;
-	unsigned side, x, y;
-	int rc;
+	unsigned x, y;
 
-	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
 	pixels = arena_array(ctl->arena, side, side);
-	if (pixels == NULL)
-		return (ctl_no_memory(ctl));
-	for (y = 0; y < side; y++) {
+	for (y = 0; y < side && pixels != NULL; y++) {
 		for (x = 0; x < side; x++)
 			pixels[y * side + x] =
 			    dark(code, (int)(x / PIXELS) - MARGIN,
@@ -134,13 +129,37 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 			    ? 0
 			    : 255;
 	}
+	return (pixels);
+}
+
+/* libpng, given the name, would remove what it cannot write to: a device, or a
+ * file of somebody's. */
+static int
+write_png(struct ctl *ctl, const QRcode *code, const char *path)
+{
+	png_image image = {
+	    .version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_GRAY};
+	unsigned char *pixels;
+	unsigned side;
+	FILE *out;
+	int rc;
+
+	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
+	pixels = draw(ctl, code, side);
+	if (pixels == NULL)
+		return (ctl_no_memory(ctl));
 	image.width = image.height = side;
 	errno = 0;
-	rc = png_image_write_to_file(
-	    &image, path, 0, pixels, (png_int_32)side, NULL);
+	out = fopen(path, "we");
+	rc = out != NULL &&
+	    png_image_write_to_stdio(
+		&image, out, 0, pixels, (png_int_32)side, NULL) != 0;
+	if (out != NULL && fclose(out) != 0)
+		rc = 0;
 	if (rc != 0)
 		return (0);
-	return (failure_set(&ctl->failure, FAILURE_IO, "%s: %s", path,
+	return (failure_set(&ctl->failure, FAILURE_IO,
+	    "%s: %s; expected a file that this user may write to", path,
 	    errno != 0 ? strerror(errno) : image.message));
 }
 
