@@ -35,7 +35,7 @@ SAID = (
     (CHAT, TOKEN, "now linked", LINKED),
     (OTHER, TOKEN, "now linked", MOVED),
     (OTHER, "/status", ANN, MOVED),
-    (OTHER, None, None, MOVED),                     # a picture
+    (OTHER, "/stop", None, MOVED),                  # an edited message
     (OTHER, "/stop", "no longer linked", {}),
     (CHAT, "/start wrong", "does not work", {}),
     (GUESSER, "/start wrong", "Wait for", {}),      # the fifth one
@@ -83,7 +83,8 @@ def meets(site, trouble, chat, text, part, chats):
         asked = site.api.mark()
         if not site.bot.running():
             site.bot.start(env=trouble.env(site))
-        number = site.api.say(chat, text)
+        number = site.api.say(chat, text, kind="message" if part is not None
+                              else "edited_message")
         said = site.bot.wait_line("error: ", since)
         for one in ("roster: ", site.database, *trouble.says):
             contains(said, one, f"what is said, {what}")

@@ -220,15 +220,29 @@ def _(site):
     same(site.chats(), {}, "links")
 
 
-@case("what has no text is passed over, and what comes next is answered")
+@case("a picture, a sticker or a voice is answered with help as well")
 def _(site):
     two_chats(site)
-    site.api.say(CHAT, sticker={"emoji": "\U0001f600"})
-    site.api.say(CHAT, photo=[], caption="/stop")
-    site.api.say(CHAT, new_chat_title="x")
+    linked(site, "acme", ANN, CHAT)
+    wanted = site.ask(CHAT, "/help")
+    for what in ({"sticker": {"emoji": "\U0001f600"}},
+                 {"photo": [], "caption": "/stop"}, {"voice": {}},
+                 {"contact": {"first_name": "Ann"}}):
+        same(site.ask(CHAT, None, **what), wanted, f"answer to {what}")
+    same(site.chats(), {("acme", ANN): CHAT}, "links")
+
+
+@case("what is said elsewhere is passed over, and what comes next answered")
+def _(site):
+    site.settings(allow_groups="yes")
+    two_chats(site)
+    site.api.group(GROUP)
+    site.api.say(GROUP, sticker={"emoji": "\U0001f600"}, person=CHAT)
+    site.api.say(GROUP, new_chat_title="x", person=CHAT)
     site.api.say(CHAT, "/status", kind="edited_message")
     site.api.say(CHAT, "/status", kind="channel_post")
     contains(site.ask(OTHER, "/status"), "not linked", "answer")
+    same(site.api.texts(GROUP) + site.api.texts(CHAT), [], "other answers")
     last = site.api.next_update
     site.api.wait(lambda: not site.api.updates, "all are confirmed")
     same(site.api.asked("getUpdates")[-1].params.get("offset"), last,

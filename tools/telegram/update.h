@@ -21,7 +21,8 @@ struct update {
 /*
  * update_read(json, update):
  * 1, somebody said something; 0, there is nothing in it for the bot but its
- * number; -1, it is none. Strings are those of ${json}.
+ * number; -1, it is none. What was said without words has the text "". Strings
+ * are those of ${json}.
  */
 int update_read(const json_t *, struct update *) WARN_UNUSED;
 
