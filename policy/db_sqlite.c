@@ -141,6 +141,9 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	int rc;
 
 	db->creating = mode == DB_CREATE;
+	/* A FIFO would be waited for. */
+	if (!db_sqlite_is_file(db))
+		return (db_sqlite_note(db, SQLITE_CANTOPEN));
 	if (mode != DB_CREATE && identify(db) != 0)
 		return (-1);
 	rc = sqlite3_open_v2(db->path, &db->handle,

@@ -7,6 +7,7 @@
 #ifndef DB_SQLITE_H
 #define DB_SQLITE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <sqlite3.h>
@@ -32,10 +33,13 @@ struct sqlite {
 };
 
 /* db_sqlite_note(db, code): an error, with all that SQLite has to say of it
- * now; returns -1. db_sqlite_failure(): as db_failure(). In
- * db_sqlite_failure.c. */
+ * now; returns -1. db_sqlite_failure(): as db_failure(). They and the next are
+ * in db_sqlite_failure.c. */
 int db_sqlite_note(struct sqlite *, int code);
 int db_sqlite_failure(const struct db *, struct failure *);
+
+/* db_sqlite_is_file(db): may the path be that of a database? */
+bool db_sqlite_is_file(const struct sqlite *) WARN_UNUSED;
 
 /* In db_sqlite_check.c, as in db.h. */
 int db_sqlite_check(struct db *, int seconds, struct failure *) WARN_UNUSED;

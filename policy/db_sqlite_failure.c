@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "db_sqlite.h"
@@ -12,6 +13,14 @@
 
 static int directory_errno(const struct sqlite *);
 static int cannot_open(const struct sqlite *, struct failure *);
+
+bool
+db_sqlite_is_file(const struct sqlite *db)
+{
+	struct stat st;
+
+	return (stat(db->path, &st) != 0 || S_ISREG(st.st_mode));
+}
 
 int
 db_sqlite_note(struct sqlite *db, int code)
@@ -33,6 +42,11 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 	const struct sqlite *db = (const struct sqlite *)base;
 	const char *name = db->path;
 
+	if (!db_sqlite_is_file(db))
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "database %s: this is no file; expected the path of an "
+		    "SQLite database",
+		    name));
 	switch (db->code & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -113,7 +127,9 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 		    name));
 	}
 	if (access(name, R_OK) != 0)
-		return (failure_set(failure, FAILURE_IO, "database %s: %s",
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: %s; expected root or the milter's user, and "
+		    "a file that this may read",
 		    name, strerror(errno)));
 	return (failure_set(failure, FAILURE_IO,
 	    "database %s: cannot be opened, or a file be made beside it, which "

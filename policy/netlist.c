@@ -78,7 +78,8 @@ read_network(char *word, struct network *net, const char **why)
 	}
 	net->bits += 128 - max;
 	if (host_bits_set(net)) {
-		*why = "the network has bits set beyond its prefix length";
+		*why = "expected a network without bits beyond its prefix "
+		       "length, like 192.0.2.0/24";
 		return (0);
 	}
 	return (1);

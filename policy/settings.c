@@ -191,7 +191,9 @@ next_line(char *buf, int size, void *arg)
 		    "the line is too long; expected at most %d characters (a "
 		    "list may go on in the next line, indented)",
 		    size - 3);
-	indent = strspn(buf, " \t");
+	/* The mark that some programs put before UTF-8 is none. */
+	indent = r->line == 1 && strncmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	indent += strspn(buf + indent, " \t");
 	if (indent == 0 || !r->list || buf[strcspn(buf, "=;#")] == '=') {
 		memmove(buf, buf + indent, len - indent + 1);
 		check_section(r, buf);
@@ -212,10 +214,9 @@ check_section(struct reading *r, const char *line)
 	if (*line != '[')
 		return;
 	r->list = false;
-	if ((len = strcspn(line, "]")) >= sizeof(name))
-		return;
+	len = strcspn(line, "]\r\n");
 	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
-	if (line[len] == ']' && !known_section(name))
+	if (line[len] != ']' || len > sizeof(name) || !known_section(name))
 		fault(r,
 		    "unknown section [%s]; expected [database], [milter], "
 		    "[telegram] or [mail]",
@@ -362,7 +363,8 @@ read_stream(struct reading *r)
 	if (r->failure->kind != FAILURE_NONE)
 		return (-1);
 	if (ferror(r->stream))
-		return (failure_set(r->failure, FAILURE_SETTINGS, "%s: %s",
+		return (failure_set(r->failure, FAILURE_SETTINGS,
+		    "%s: %s; expected the settings file (-c FILE)",
 		    r->settings->file, strerror(errno)));
 	if (line != 0)
 		return (failure_set(r->failure, FAILURE_SETTINGS,

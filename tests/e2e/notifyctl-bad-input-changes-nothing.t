@@ -331,7 +331,7 @@ for kind, (text, number, wrong, right) in SETTINGS.items():
 def _(ctl):
     for path in (ctl.path("nosuch.conf"), ctl.folder, "/dev/null/x"):
         for command in (["account", "list"], ["init"]):
-            ctl.refused(78, "-c", path, *command, says=path)
+            ctl.refused(78, "-c", path, *command, says=(path, "expected"))
 
 
 @case("the last -c counts, and the settings are not looked for elsewhere")

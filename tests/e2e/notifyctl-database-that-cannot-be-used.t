@@ -77,6 +77,21 @@ def _(ctl):
     ctl.ok("account", "add", "acme", "--owner", OLGA)
 
 
+@case("what is no file is refused at once, and spared")
+def _(ctl):
+    fifo = ctl.path("fifo")
+    os.mkfifo(fifo)
+    for path in (ctl.folder, fifo, "/dev/null"):
+        ctl.settings(url=path)
+        for words in (["account", "list"], ["init"],
+                      ["user", "add", "acme", NEW]):
+            done = ctl(*words, timeout=10)
+            same(done.code, 78, f"exit of {done}")
+            for part in (path, "no file", "expected"):
+                contains(done.line, part, "line")
+    os.unlink(fifo)
+
+
 @case("a file that is no SQLite database is refused, and init spares it")
 def _(ctl):
     for data in (b"This is no database.\n" * 400, os.urandom(8192)):
@@ -179,7 +194,7 @@ def _(ctl):
         for words in LOOKING:
             done = ctl(*words, user=NOBODY)
             true(done.code in (74, 77, 78), f"exit of {done}")
-            for part in (ctl.database, "ermission denied"):
+            for part in (ctl.database, "ermission denied", "expected"):
                 contains(done.line, part, f"line of {done}")
             same(done.out, "", f"stdout of {done}")
 

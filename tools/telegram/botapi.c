@@ -76,7 +76,9 @@ read_token(const struct settings *s, const char *path, char *token,
 	stream = fopen(path, "re");
 	if (stream == NULL)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "token file %s: %s", path, strerror(errno)));
+		    "token file %s: %s; expected the bot's token in it, and "
+		    "that this user may read it",
+		    path, strerror(errno)));
 	len = fread(token, 1, TOKEN_MAX, stream);
 	fclose(stream);
 	while (len > 0 && isspace((unsigned char)token[len - 1]))
