@@ -64,7 +64,7 @@ DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = account address arena category counters db db_postgres_sql \
 	db_sqlite db_sqlite_check db_sqlite_failure db_url \
-	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure import \
+	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure faults import \
 	import_account keyset link membership message netlist notice pool role \
 	roster setting settings sorter sql store store_change store_health store_link \
 	store_lookup store_upgrade tag tempfile text

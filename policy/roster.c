@@ -11,19 +11,12 @@
 #include "arena.h"
 #include "category.h"
 #include "failure.h"
+#include "faults.h"
 #include "keyset.h"
 #include "roster.h"
 #include "settings.h"
 #include "store.h"
 #include "text.h"
-
-/* What is wrong with the addresses of one command, all of it. */
-struct faults {
-	struct changes *changes;
-	enum failure_kind kind;
-	const char *text;
-	size_t n;
-};
 
 static int refuse(struct changes *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4);
@@ -34,8 +27,6 @@ static int read_address(
     struct changes *, const char *, struct address *, const char **);
 static int find_manager(
     struct changes *, const struct store_account *, const char *, const char *);
-static int add_fault(
-    struct faults *, enum failure_kind, const char *, const char *);
 static int check_new_user(struct faults *, const struct store_account *,
     const char *, struct address *);
 static int check_subscriber(struct faults *, const struct store_account *,
@@ -251,22 +242,6 @@ find_manager(struct changes *c, const struct store_account *account,
 	return (0);
 }
 
-/* Collect a fault; the kind of the whole is that of the gravest. */
-static int
-add_fault(struct faults *f, enum failure_kind kind, const char *address,
-    const char *why)
-{
-	struct changes *c = f->changes;
-
-	if (f->n == 0 || kind < f->kind)
-		f->kind = kind;
-	f->text =
-	    arena_printf(c->arena, "%s%s\"%s\" %s", f->n == 0 ? "" : f->text,
-		f->n == 0 ? "" : ", ", shown(c, address), why);
-	f->n++;
-	return (f->text == NULL ? no_memory(c) : 0);
-}
-
 int
 roster_account_add(
     struct changes *c, const char *name, const char *title, const char *owner)
@@ -356,7 +331,7 @@ check_new_user(struct faults *f, const struct store_account *account,
 		return (-1);
 	if (found == 0) {
 		address->key = NULL;
-		return (add_fault(f, FAILURE_DATA, text, why));
+		return (faults_add(f, FAILURE_DATA, text, why));
 	}
 	if (account == NULL)
 		return (0);
@@ -367,7 +342,7 @@ check_new_user(struct faults *f, const struct store_account *account,
 	if (found == 0)
 		return (0);
 	address->key = NULL;
-	return (add_fault(f, FAILURE_DATA, text,
+	return (faults_add(f, FAILURE_DATA, text,
 	    arena_printf(c->arena, "is a user of %s already, as %s",
 		account->name, role_name(user.role))));
 }
@@ -408,10 +383,9 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 		unique += rc == 1;
 	}
 	if (faults.n > 0)
-		return (failure_set(c->failure, faults.kind,
-		    "added nobody: %s; expected addresses of people who are "
-		    "not users of %s yet",
-		    faults.text, account.name));
+		return (faults_refuse(&faults, "added nobody",
+		    "addresses of people who are not users of %s yet",
+		    account.name));
 	for (i = 0; i < unique; i++) {
 		if (membership_add(c, &account, &addresses[i], role, &id) != 0)
 			return (-1);
@@ -522,13 +496,13 @@ check_subscriber(struct faults *f, const struct store_account *account,
 		return (membership_store_failed(c));
 	if (found == 0) {
 		user->id = 0;
-		return (add_fault(f, FAILURE_UNKNOWN, text,
+		return (faults_add(f, FAILURE_UNKNOWN, text,
 		    arena_printf(c->arena, "is no user of %s", account->name)));
 	}
 	if (role_may_receive(user->role, category->open))
 		return (0);
 	user->id = 0;
-	return (add_fault(f, FAILURE_DENIED, text,
+	return (faults_add(f, FAILURE_DENIED, text,
 	    arena_printf(c->arena,
 		"is a Subscriber, and %s is not open to Subscribers",
 		category->slug)));
@@ -559,10 +533,9 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 			return (-1);
 	}
 	if (faults.n > 0)
-		return (failure_set(c->failure, faults.kind,
-		    "subscribed nobody: %s; expected users of %s who may "
-		    "receive %s",
-		    faults.text, account.name, category.slug));
+		return (faults_refuse(&faults, "subscribed nobody",
+		    "users of %s who may receive %s", account.name,
+		    category.slug));
 	for (i = 0; i < n; i++) {
 		rc = keyset_add(&seen, users[i].key, NULL);
 		if (rc == -1)

@@ -145,6 +145,20 @@ def _(ctl):
          "addresses that are not named")
 
 
+@case("six thousand wrong addresses are named in little memory")
+def _(ctl):
+    wrong = [f"stranger-{number}@@somewhere-else.example"
+             for number in range(6000)]
+    process = ctl.start("subscribe", "acme", SERVICES, MIA, *wrong, as_=OLGA)
+    line = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    same((ctl.finish(process).code, line.count("is not a mail address")),
+         (65, len(wrong)), "exit, and addresses that are named")
+    megabytes = usage.ru_maxrss // 1024
+    true(megabytes < 400, f"got {megabytes} MB, want less than 400")
+
+
 @case("a Subscriber can be subscribed to the open categories and no other")
 def _(ctl):
     ctl.ok("user", "add", "acme", "sid@acme.example", "--role", "subscriber")
