@@ -290,6 +290,10 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 SHARED = a-locked-database-defers.t a-roster-moves-between-databases.t \
 	recipients-follow-the-roster.t telegram-one-bot-polls.t
 
+# Every unit test is a fork, which looks for leaks in all that is kept there of
+# what was freed.
+SAN_OPTIONS = ASAN_OPTIONS=quarantine_size_mb=4
+
 check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
@@ -297,12 +301,13 @@ check:
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
-	@tests/run -j 3 tests/fuzz/run tests/soak/conservation.t \
+	@tests/run -j 4 $(SAN_OPTIONS) build/san/unit tests/fuzz/run \
+		tests/soak/conservation.t \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		tests/soak/messages-without-end.t \
 		tests/soak/roster-of-millions.t tests/valgrind/run \
-		tests/model/run build/unit build/san/unit build/faults \
-		build/san/faults $(E2E) \
+		tests/model/run build/unit build/faults build/san/faults \
+		$(E2E) \
 		NM_BUILD=$(CURDIR)/build/san NM_GENTLY=1 \
 		tests/model/run $(WATCHED) \
 		NM_DATABASE=postgresql build/san/unit \
