@@ -290,10 +290,6 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 SHARED = a-locked-database-defers.t a-roster-moves-between-databases.t \
 	recipients-follow-the-roster.t telegram-one-bot-polls.t
 
-# Every unit test is a fork, which looks for leaks in all that is kept there of
-# what was freed.
-SAN_OPTIONS = ASAN_OPTIONS=quarantine_size_mb=4
-
 check:
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
@@ -301,7 +297,7 @@ check:
 	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
-	@tests/run -j 4 $(SAN_OPTIONS) build/san/unit tests/fuzz/run \
+	@tests/run -j 4 build/san/unit tests/fuzz/run \
 		tests/soak/conservation.t \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		tests/soak/messages-without-end.t \

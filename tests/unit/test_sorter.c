@@ -2,6 +2,7 @@
  * test_sorter - records come back in order, whether memory has room or not
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -35,17 +36,16 @@ make(unsigned char *record, unsigned number)
 	return (len);
 }
 
-static void
-must_give(struct sorter *s, unsigned number)
+/* Is the record of ${number} the next one? */
+static bool
+gives(struct sorter *s, unsigned number)
 {
 	unsigned char want[LONGEST];
 	const void *got;
-	size_t len, wanted;
+	size_t len;
 
-	wanted = make(want, number);
-	ck_assert_int_eq(sorter_next(s, &got, &len), 1);
-	ck_assert_uint_eq(len, wanted);
-	ck_assert_mem_eq(got, want, wanted);
+	return (sorter_next(s, &got, &len) == 1 && len == make(want, number) &&
+	    memcmp(got, want, len) == 0);
 }
 
 /* Room for all, for some hundred, and for a few. */
@@ -66,11 +66,14 @@ START_TEST(records_come_back_in_order_whatever_has_room)
 	for (i = number = 0; i < RECORDS; i++) {
 		number = (number + steps[_i % 3]) % RECORDS;
 		len = make(record, number);
-		ck_assert_int_eq(sorter_add(s, record, len), 0);
+		/* No assertion for each: it is a message to who counts. */
+		if (sorter_add(s, record, len) != 0)
+			ck_abort_msg("record %u is not taken", number);
 	}
 	ck_assert_int_eq(sorter_begin(s), 0);
-	for (i = 0; i < RECORDS; i++)
-		must_give(s, i);
+	for (i = 0; i < RECORDS && gives(s, i); i++)
+		;
+	ck_assert_uint_eq(i, RECORDS);
 	for (i = 0; i < 3; i++)
 		ck_assert_int_eq(sorter_next(s, &none, &len), 0);
 	sorter_free(s);
