@@ -1,26 +1,26 @@
-"""accounting - what must become of each message, whatever happens to a fleet.
+"""accounting - what must have become of each message, whatever has happened.
 
-A Trial has clients that send, and changes the roster meanwhile; what it is made
-of, and what breaks, is its heirs' business. In the end wrong() says for each
-message whether it went to exactly those who were entitled at one moment of its
-transaction, once each, is on hold, or was discarded, each with the reason in
-the log; and if it was not accepted, to nobody.
+    check(trial)        of a Trial (trial.py) that has run
+
+A message that was accepted went to exactly those who were entitled at one
+moment of its transaction, and to their chats, once each, or is on hold, or was
+discarded, each with the reason in the log. What was not accepted was answered
+4xx until it was, or refused for good, and went to nobody. No sender heard of
+anything else.
 """
-import json
-import os
-import random
+import re
 import threading
-import time
+from collections import Counter
 
+from lab import MIRROR
 from milter import fields
 from smtp import marker, message
+from tap import same, true
 
-SENDER = "billing@example.org"
-DOMAIN = "accounts.example"         # account_domain, as a Lab has it
 ACCOUNTS = [f"a{n}" for n in range(6)]
 USERS = 6
-CATEGORY = "services"
-OUTSIDE = "stranger@else.example"
+SERVICES, BALANCE = "services", "balance-and-payments"  # the second: mirrored
+CATEGORIES = (SERVICES, BALANCE)
 
 
 def owner(account):
@@ -33,273 +33,181 @@ def user(account, n):
 
 class Roster:
     """Who is entitled, and since when: what is decided must be a state that
-    was in force at one moment of the message's transaction."""
+    was in force at one moment of the message's transaction. A state is a set
+    of (person, address of their chat or None)."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        # account: [(from, until, entitled)]; a change is in force at the
-        # earliest when it was begun, and the old state at the latest when it
-        # was done.
-        self.states = {name: [[0.0, float("inf"), frozenset({owner(name)})]]
-                       for name in ACCOUNTS}
+        # (account, category): [[from, until, state]]; a change is in force at
+        # the earliest when it was begun, and the old state at the latest when
+        # it was done.
+        self.states = {(account, category): [[0.0, float("inf"), frozenset(
+            {(owner(account), None)})]]
+            for account in ACCOUNTS for category in CATEGORIES}
 
-    def now(self, account):
-        return self.states[account][-1][2]
+    def now(self, account, category):
+        """{person: chat}"""
+        return dict(self.states[account, category][-1][2])
 
-    def changed(self, account, began, ended, entitled):
-        states = self.states[account]
-        if states[-1][2] != entitled:
+    def changed(self, account, category, began, ended, people):
+        states, after = self.states[account, category], frozenset(
+            people.items())
+        if states[-1][2] != after:
             states[-1][1] = ended
-            states.append([began, float("inf"), frozenset(entitled)])
+            states.append([began, float("inf"), after])
 
-    def changes(self):
-        return sum(len(states) - 1 for states in self.states.values())
-
-    def maybe(self, account, began, ended):
-        """It may have been done or not: both are in force from then on."""
-        return [state for since, until, state in self.states[account]
+    def between(self, account, category, began, ended):
+        """All that may have been in force then."""
+        return [dict(state) for since, until, state
+                in self.states[account, category]
                 if since <= ended and until >= began]
+
+    def changes(self, since=0.0, until=float("inf")):
+        return sum(since < at < until for states in self.states.values()
+                   for at, _, _ in states)
 
 
 class Sent:
-    """One message, and what the client was told."""
+    """One message, sent once to LAB, and what the client was told."""
 
-    def __init__(self, number, kind, account, rcpts):
-        self.number, self.kind, self.account = number, kind, account
-        self.rcpts, self.mark = rcpts, marker()
+    def __init__(self, number, lab, kind, account, category, rcpts):
+        self.number, self.lab, self.kind = number, lab, kind
+        self.account, self.category, self.rcpts = account, category, rcpts
+        self.mark = marker()
         self.began = self.ended = 0.0
         self.code = None        # None: the client does not know
-        self.qid = self.lab = None
+        self.qid = None
+
+    def again(self):
+        return Sent(self.number, self.lab, self.kind, self.account,
+                    self.category, self.rcpts)
+
+    def data(self):
+        tag = {"untagged": None, "bad": "lunch"}.get(self.kind, self.category)
+        return message(self.mark, tag,
+                       self.account if self.kind == "named" else None)
+
+    def settled(self):
+        """Whether the client is told, for good, what becomes of it."""
+        return self.code is not None and not 400 <= self.code < 500
 
     def __repr__(self):
-        return (f"message {self.number} ({self.kind} {self.account} to "
-                f"{self.rcpts}, {self.mark}, reply {self.code}, "
-                f"queue id {self.qid})")
+        return (f"message {self.number} ({self.kind} {self.account} "
+                f"{self.category} to {self.rcpts}, {self.mark}, reply "
+                f"{self.code}, queue id {self.qid})")
 
 
-class Trial:
-    """COUNT messages from CLIENTS at once. An heir has notifyctl(), as a Lab
-    has it, labs, and what happens meanwhile: trouble()."""
+class Account:
+    """What became of every message."""
 
-    def __init__(self, count, clients):
-        self.seed = int(os.environ.get("NM_SEED") or time.time())
-        print(f"# seed {self.seed}, {count} messages", flush=True)
-        self.random = random.Random(self.seed)
-        self.count, self.clients = count, clients
-        self.roster, self.sent, self.failures = Roster(), [], []
-        self.guard = threading.Lock()
-        self.over = threading.Event()
-        self.labs = []
-
-    # The roster
-
-    def fill(self):
-        rows = ["account,email,role,categories"]
-        for account in ACCOUNTS:
-            rows.append(f"{account},{owner(account)},owner,")
-            rows += [f"{account},{user(account, n)},member,"
-                     for n in range(USERS)]
-        self.notifyctl("import", "-", input="\n".join(rows) + "\n")
-
-    def change(self):
-        """Subscribe or unsubscribe somebody, as notifyctl does it."""
-        with self.roster.lock:
-            account = self.random.choice(ACCOUNTS)
-            who = user(account, self.random.randrange(USERS))
-            now = self.roster.now(account)
-            began = time.monotonic()
-            if who in now:
-                done = self.notifyctl(
-                    "unsubscribe", account, CATEGORY, who, "--confirm", who,
-                    as_=owner(account), check=False)
-                after = now - {who}
-            else:
-                done = self.notifyctl("subscribe", account, CATEGORY, who,
-                                      as_=owner(account), check=False)
-                after = now | {who}
-            ended = time.monotonic()
-            if done.returncode == 0 or "not known" in done.stderr and \
-                    self.subscribed(account, who) == (who in after):
-                self.roster.changed(account, began, ended, after)
-            elif done.returncode not in (74, 75):
-                raise AssertionError(f"notifyctl: {done}")
-            return done.returncode == 0
-
-    def subscribed(self, account, who):
-        """Is that so? Asked until there is an answer."""
-        deadline = time.monotonic() + 30
-        while True:
-            done = self.notifyctl("--json", "list", account, CATEGORY,
-                                  check=time.monotonic() > deadline)
-            if done.returncode == 0:
-                return any(row["address"] == who and row["receives"]
-                           for row in json.loads(done.stdout)["list"])
-            time.sleep(0.1)
-
-    def change_things(self):
-        while not self.over.wait(0.02):
-            self.change()
-
-    # The clients
-
-    def one(self, number):
-        account = self.random.choice(ACCOUNTS)
-        everybody = [owner(account)] + [user(account, n)
-                                        for n in range(USERS)]
-        kind = self.random.choices(
-            ["expand", "named", "filter", "untagged", "bad"],
-            [4, 3, 3, 2, 1])[0]
-        rcpts = {"expand": [f"{account}@{DOMAIN}"],
-                 "named": self.random.sample(
-                     everybody, self.random.randrange(1, USERS)),
-                 "filter": self.random.sample(
-                     everybody, self.random.randrange(1, USERS)) + [OUTSIDE],
-                 "untagged": self.random.sample(everybody, 2),
-                 "bad": [owner(account)]}[kind]
-        return Sent(number, kind, account, rcpts)
-
-    def client(self, lab, numbers):
-        connection = None
-        for number in numbers:
-            with self.guard:
-                one = self.one(number)
-                one.lab = lab
-                self.sent.append(one)
-            category = {"untagged": None, "bad": "lunch"}.get(
-                one.kind, CATEGORY)
-            try:
-                if connection is None:
-                    connection = lab.connect()
-                one.began = time.monotonic()
-                reply = connection.send(
-                    SENDER, one.rcpts,
-                    message(one.mark, category,
-                            one.account if one.kind == "named" else None))
-                one.code, one.qid = reply.code, reply.qid
-            except OSError:
-                pass
-            one.ended = time.monotonic()
-            if connection is not None and (
-                    one.code is None or number % 5 == 0 or one.code == 421):
-                connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
-
-    def pause(self, number):
-        """Seconds between two messages, of all clients."""
-        return 0
-
-    def numbers(self):
-        """For all clients together."""
-        numbers, share = iter(range(self.count)), threading.Lock()
-
-        def shared():
-            while True:
-                with share:
-                    number = next(numbers, None)
-                if number is None:
-                    return
-                yield number
-                time.sleep(self.pause(number) * self.clients)
-        return shared
-
-    def run(self):
-        began = time.monotonic()
-        others = [threading.Thread(target=self.guarded, args=(function,))
-                  for function in (self.trouble, self.change_things)]
-        numbers = self.numbers()
-        clients = [threading.Thread(
-            target=self.guarded,
-            args=(self.client, self.labs[n % len(self.labs)], numbers()))
-            for n in range(self.clients)]
-        for thread in (*others, *clients):
-            thread.start()
-        for thread in clients:
-            thread.join()
-        self.over.set()
-        for thread in others:
-            thread.join()
-        for lab in self.labs:
-            if not lab.milter.running():
-                lab.milter.start()
-            lab.postfix.flush()
-            lab.postfix.settle(60)
-        self.seconds = time.monotonic() - began
-
-    def guarded(self, function, *args):
-        try:
-            function(*args)
-        except Exception as error:  # noqa: BLE001 - told at the end
-            self.failures.append(f"{function.__name__}: {error!r}")
-            self.over.set()
-
-    # The account
-
-    def codes(self):
-        codes = {}
-        for one in self.sent:
-            codes[one.code] = codes.get(one.code, 0) + 1
-        return codes
-
-    def faults(self):
-        """What is wrong with what became of the messages."""
-        log = {}        # queue id: fields of its last summary line
-        held = set()
-        for lab in self.labs:
-            log.update((qid, fields(line))
-                       for qid, line in lab.milter.summaries())
-            held |= lab.postfix.held()
-        return [f"{one}: {fault}" for one in self.sent
-                if (fault := self.wrong(one, log.get(one.qid, {}),
-                                        one.qid in held))]
-
-    def copies(self, one):
-        found = {}
-        for lab in self.labs:
-            for address, n in lab.receiver.copies(one.mark).items():
-                found[address] = found.get(address, 0) + n
-        return found
+    def __init__(self, trial):
+        self.roster, self.labs = trial.roster, trial.labs
+        self.log = {qid: fields(line) for lab in self.labs
+                    for qid, line in lab.milter.summaries()}
+        self.held = set().union(*(lab.postfix.held() for lab in self.labs))
+        self.ends = Counter()       # what became of those accepted
+        self.copies = Counter()
+        # sendmail(1) does not tell the queue id, the mail log does; the last
+        # one, if cleanup had to take it more than once.
+        self.qids = {mark: qid for lab in self.labs for qid, mark in re.findall(
+            r" (\w+): message-id=<(mk-\w+)@", lab.postfix.text())}
 
     def allowed(self, one):
-        """The sets of people of which one must have got it."""
-        states = self.roster.maybe(one.account, one.began, one.ended)
-        if one.kind in ("expand", "named"):
-            return states
-        if one.kind == "filter":
-            return [state & set(one.rcpts) for state in states]
-        return [frozenset(one.rcpts)]
+        """The sets of addresses of which one must have got it."""
+        if one.kind in ("bad", "reserved"):
+            return []
+        if one.kind in ("untagged", "untrusted"):
+            return [frozenset(one.rcpts)]
+        ended = float("inf") if one.kind == "sendmail" else one.ended
+        found = []
+        for state in self.roster.between(one.account, one.category, one.began,
+                                         ended):
+            if one.kind == "filter":
+                state = {who: chat for who, chat in state.items()
+                         if who in one.rcpts}
+            found.append(frozenset({*state, *state.values()} - {None}))
+        return found
 
-    def wrong(self, one, summary, held):
-        """What is wrong with what became of a message, or None. SUMMARY are
-        the fields of its log line."""
-        copies = self.copies(one)
-        allowed = self.allowed(one)
+    def arrived(self, one):
+        return [t for lab in self.labs for t in lab.receiver.all(one.mark)]
+
+    def wrong(self, one):
+        """What is wrong with what became of a message, or None."""
+        copies = Counter(a for t in self.arrived(one) for a in t.addresses)
+        self.copies.update("chats" if a.endswith("@" + MIRROR) else "people"
+                           for a in copies)
         if any(n > 1 for n in copies.values()):
-            return f"more than one copy: {copies}"
+            return f"more than one copy: {dict(copies)}"
         got = frozenset(copies)
-        if one.code is None:
-            # The reply was lost: nobody, or the right ones.
-            if got and got not in allowed:
-                return f"delivered to {sorted(got)}"
-            return None
-        if one.code != 250:
-            return (f"refused, and delivered to {sorted(got)}" if got
-                    else None)
-        if held:
+        if one.code == 250 or one.code is None and got:
+            return self.wrong_end(one, got)
+        if not (one.code is None or 400 <= one.code < 500
+                or one.kind == "reserved" and one.code == 550):
+            return f"answered {one.code}"
+        return f"refused, and delivered to {sorted(got)}" if got else None
+
+    def wrong_end(self, one, got):
+        """The same of one that was accepted."""
+        qid = one.qid or self.qids.get(one.mark)
+        summary = self.log.get(qid, {})
+        if qid in self.held:
+            self.ends["on hold"] += 1
             if got:
                 return f"on hold and delivered to {sorted(got)}"
-            if one.kind != "bad" or not summary.get("reason"):
+            if one.kind != "bad" or summary.get("verdict") != "hold" or \
+                    not summary.get("reason"):
                 return f"on hold, logged {summary}"
             return None
-        if one.kind == "bad":
-            return f"a bad tag, and not on hold; delivered to {sorted(got)}"
+        if one.kind in ("bad", "reserved"):
+            return f"not on hold or refused; delivered to {sorted(got)}"
+        allowed = self.allowed(one)
         if not got:
-            if summary.get("verdict") == "discard" and summary.get("reason") \
-                    and frozenset() in allowed:
+            self.ends["discarded"] += 1
+            if summary.get("verdict") == "discard" and \
+                    summary.get("reason") and frozenset() in allowed:
                 return None
             return f"lost: delivered to nobody, logged {summary}"
+        self.ends["delivered"] += 1
         if got not in allowed:
             return (f"delivered to {sorted(got)}; entitled: "
-                    f"{[sorted(state) for state in allowed]}")
-        return None
+                    f"{[sorted(s) for s in allowed]}")
+        return self.wrong_words(one, got, summary)
+
+    def wrong_words(self, one, got, summary):
+        """The same of its log line, and of its headers."""
+        if one.kind == "untagged":
+            return f"logged: {summary}" if summary else None
+        tags = [b"x-notify-" in t.head.lower() for t in self.arrived(one)]
+        if one.kind == "untrusted":
+            if summary.get("verdict") != "untrusted":
+                return f"untrusted, logged {summary}"
+            return "untrusted, and still tagged" if any(tags) else None
+        if summary.get("verdict") != "deliver" or len(got) != sum(
+                int(summary[name]) for name in ("kept", "added", "mirrored")):
+            return f"delivered to {sorted(got)}, logged {summary}"
+        return None if all(tags) else "delivered without its tag"
+
+
+def check(trial):
+    """Every message is accounted for, and everything has occurred."""
+    same(trial.failures, [], "what went wrong with the trial itself")
+    last = {one.number: one for one in trial.sent}
+    true(len(last) >= trial.count, f"messages sent: {len(last)}")
+    same([one for one in last.values() if not one.settled()], [],
+         "messages that were never answered for good")
+    account = Account(trial)
+    found = [f"{one}: {fault}" for one in trial.sent
+             if (fault := account.wrong(one))]
+    codes = Counter(one.code for one in trial.sent)
+    print(f"# {trial.seconds:.0f} s, {len(trial.sent)} attempts, replies "
+          f"{dict(codes)}, {trial.roster.changes()} changes of the roster\n"
+          f"# accepted: {dict(account.ends)}; copies {dict(account.copies)}",
+          flush=True)
+    same(found[:5], [], f"{len(found)} messages went wrong")
+    same([t.addresses for lab in trial.labs
+          for t in lab.receiver.transactions if t.sender == ""], [],
+         "senders who heard of anything else")
+    true(account.ends["discarded"] > 0 and account.ends["on hold"] > 0
+         and account.copies["chats"] > 0, "something has not occurred")
+    true(codes[250] > trial.count * 0.8, f"accepted: {codes}")
+    true(codes[451] > 0, f"refused for a while: {codes}")

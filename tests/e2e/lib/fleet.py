@@ -122,9 +122,14 @@ class Shared:
 
     path = "/nonexistent/roster.db"
 
-    def __init__(self, folder, url):
+    def __init__(self, fleet, folder, url):
+        self.fleet, self.url = fleet, url
         self.path = os.path.join(folder, "roster.db")
-        self.url = url
+
+    def sql(self, text, *values):
+        """Run one statement on the primary, as notify-bot; its rows."""
+        with self.fleet.primary.connect_as(BOT) as connection:
+            return connection.run(text, *values)
 
     def end(self):
         """It is the fleet's."""
@@ -141,10 +146,11 @@ class Relay(lab.Lab):
         self.before = ["env", f"HOME={fleet.home}", f"PGUSER={MILTER}",
                        f"PGPASSFILE={fleet.passfile(MILTER)}"]
         self.mta = type("At", (postfix.Postfix,), {"listeners": {
-            "smtp": (address, "smtpd_milters=MILTER")}})
+            name: (address, postfix.LISTENERS[name][1])
+            for name in ("smtp", "xclient")}})
 
     def _place(self, folder):
-        return Shared(folder, self.url)
+        return Shared(self.fleet, folder, self.url)
 
 
 class Fleet:
