@@ -29,6 +29,7 @@ listen_addresses = ''
 unix_socket_directories = '{folder}'
 max_connections = 200
 shared_buffers = 16MB
+dynamic_shared_memory_type = mmap
 fsync = off
 full_page_writes = off
 logging_collector = off
@@ -272,5 +273,13 @@ class Server:
         atexit.unregister(self.stop)
         self.end()
         if self.folder is not None:
+            self._release()
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+
+    def _release(self):
+        """Of one that was killed, the system keeps a piece of memory."""
+        with contextlib.suppress(FileNotFoundError, IndexError), \
+                open(os.path.join(self.data, "postmaster.pid")) as file:
+            number = file.read().split("\n")[6].split()[1]
+            subprocess.run(["ipcrm", "-m", number], capture_output=True)
