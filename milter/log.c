@@ -1,6 +1,9 @@
 /*
  * log - to syslog's mail facility, and to standard error in the foreground
  */
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +20,7 @@ static bool log_stderr = true;
 static atomic_bool log_all;
 
 static bool stderr_is_journal(void);
+static void copy(const char *, size_t);
 static void emit(int, const char *, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
 
@@ -50,12 +54,34 @@ log_verbose(bool verbose)
 	atomic_store(&log_all, verbose);
 }
 
+/* To standard error, as far as somebody reads there: a pager that waits for a
+ * key must not hold up the mail. syslog has the line. What fits in a pipe that
+ * has room fits whole, if no other thread fills it first. */
+static void
+copy(const char *line, size_t len)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+	ssize_t n;
+
+	pthread_mutex_lock(&lock);
+	while (len > 0 && poll(&reader, 1, 0) == 1 &&
+	    (reader.revents & POLLOUT) != 0) {
+		n = write(STDERR_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
+		/* Nobody to tell if this fails. */
+		if (n <= 0)
+			break;
+		line += n;
+		len -= (size_t)n;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
 /* One line, written at once, so that lines of several threads do not mix. */
 static void
 emit(int priority, const char *prefix, const char *fmt, va_list ap)
 {
 	char *text, *line;
-	ssize_t written;
 	int len;
 
 	if (*prefix == '\0' && !log_stderr) {
@@ -71,9 +97,7 @@ emit(int priority, const char *prefix, const char *fmt, va_list ap)
 		len = asprintf(&line, "%s[%ld]: %s%s\n", log_name,
 		    (long)getpid(), prefix, text);
 		if (len > 0) {
-			/* Nobody to tell if this fails. */
-			written = write(STDERR_FILENO, line, (size_t)len);
-			(void)written;
+			copy(line, (size_t)len);
 			free(line);
 		}
 	}

@@ -7,6 +7,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
 import re  # noqa: E402
+import subprocess  # noqa: E402
 
 import lab  # noqa: E402
 from lab import case  # noqa: E402
@@ -197,6 +198,31 @@ def _(lab_):
     same(line.partition(": ")[2],
          f"category={DOCUMENTS} account=acme kept=1 added=0 dropped=0"
          " mirrored=0 verdict=deliver", "the line")
+
+
+@case("a standard error that nobody reads holds up no message")
+def _(lab_):
+    lab_.milter.settings(expand="never")
+    lab_.milter.stop()
+    reader, writer = os.pipe()
+    lab_.milter.process = subprocess.Popen(
+        [lab.program("notify-milter"), "-c", lab_.milter.file, "-f"],
+        stdin=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    try:
+        lab_.until(lab_.milter.answers, "the milter answers")
+        rcpts = [f"{'x' * 50}{n}@nowhere.example" for n in range(800)]
+        with lab_.connect() as client:
+            reply = lab_.send(rcpts, BALANCE, "acme", client=client).reply
+        same(reply.code, 250, f"reply {reply}")
+        lab_.milter.stop()
+        with open(reader, "rb", closefd=False) as said:
+            text = said.read().decode()
+        true(len(text) > 30000, f"{len(text)} octets were written")
+    finally:
+        os.close(reader)
+        lab_.milter.end()
+        lab_.milter.start()
 
 
 lab.run()
