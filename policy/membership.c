@@ -172,8 +172,8 @@ membership_set_role(struct changes *c, const struct store_account *account,
 		return (-1);
 	for (i = 0; i < s.n; i++) {
 		if (!role_may_receive(role, s.v[i].open) &&
-		    end_subscription(c, account, user, &s.v[i],
-			", not open to subscribers") != 0)
+		    end_subscription(
+			c, account, user, &s.v[i], MEMBERSHIP_NOT_OPEN) != 0)
 			return (-1);
 	}
 	return (check_link(c, account, user, role));

@@ -29,6 +29,9 @@ struct store_account;
 struct store_change;
 struct store_user;
 
+/* In the detail of a record: why a subscription ended that nobody ended. */
+#define MEMBERSHIP_NOT_OPEN ", not open to subscribers"
+
 /* What a user is subscribed to. */
 struct subscriptions {
 	struct arena *arena;

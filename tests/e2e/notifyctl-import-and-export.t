@@ -160,9 +160,18 @@ def _(ctl):
 def _(ctl):
     for account in ("acme", "beta"):
         ctl.link(account, ANN)
-    load(ctl, f"acme,{ANN},subscriber,{DOCUMENTS}\n")
+    found = load(ctl, f"acme,{ANN},subscriber,{DOCUMENTS}\n")
     same(ctl.user("acme", ANN), ("subscriber", {BALANCE, DOCUMENTS}), "ann")
     same(ctl.links(), {("beta", ANN)}, "links")
+    ended = [f"acme: unsubscribed {ANN} ({MAINTENANCE}, not open"
+             " to subscribers)",
+             f"acme: ended the Telegram link of {ANN} (no longer entitled to"
+             " a mirrored category)"]
+    same(found["remarks"], ended, "what it says has ended")
+    ctl.reset()
+    ctl.link("acme", ANN)
+    said = ctl.ok("import", ctl.path("in.csv", f"acme,{ANN},subscriber,\n"))
+    same(said.out.splitlines(), [*ended, "1 rows, 3 changes"], "to people")
 
 
 @case("another owner is a transfer, whoever is named")

@@ -31,6 +31,7 @@ struct progress {
 
 static void show(struct progress *, const char *, ...) PRINTF_LIKE(2, 3);
 static void watch(void *, size_t, size_t);
+static void say_what_ends(void *, const struct store_change *);
 static const char *shown_name(const char *);
 static int read_rows(struct ctl *, const char *, struct import *);
 static int apply(struct ctl *, const struct arguments *, struct import *);
@@ -75,6 +76,19 @@ watch(void *ctx, size_t done, size_t total)
 	else
 		show(p, "%zu of %zu rows, %zu %%", done, total,
 		    done * 100 / total);
+}
+
+/* A million lines would help nobody, and the log has them; but what ends with a
+ * role or a subscription, no row says. */
+static void
+say_what_ends(void *ctx, const struct store_change *change)
+{
+	struct ctl *ctl = ctx;
+
+	if (strcmp(change->action, "telegram-end") == 0 ||
+	    (strcmp(change->action, "unsubscribe") == 0 &&
+		strstr(change->detail, MEMBERSHIP_NOT_OPEN) != NULL))
+		output_consequence(ctl->out, change);
 }
 
 static const char *
@@ -132,9 +146,8 @@ files_import(struct ctl *ctl, const struct arguments *args)
 	struct import *import;
 	int rc;
 
-	/* A million lines would help nobody; the log has them. */
 	if (!args->dry_run)
-		ctl->changes.changed = NULL;
+		ctl->changes.changed = say_what_ends;
 	if (store_bulk(ctl->store) != 0)
 		return (ctl_store_failed(ctl));
 	import = import_new(&ctl->changes, shown_name(args->v[0]));

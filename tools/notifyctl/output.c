@@ -67,6 +67,7 @@ static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
 static json_t *text_of(const char *);
 static const char *phrase(const char *);
+static char *describe(const struct store_change *);
 
 /* Nothing useful is left to do without memory. */
 static void *
@@ -488,16 +489,39 @@ phrase(const char *action)
 	return (action);
 }
 
+/* A change in words; to be freed. */
+static char *
+describe(const struct store_change *c)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s %s%s%s%s", c->account,
+		*c->account == '\0' ? "" : ": ", phrase(c->action), c->subject,
+		*c->detail == '\0' ? "" : " (", c->detail,
+		*c->detail == '\0' ? "" : ")") < 0)
+		must(NULL);
+	return (text);
+}
+
+void
+output_consequence(struct output *out, const struct store_change *c)
+{
+	char *text = describe(c);
+
+	output_remark(out, text);
+	free(text);
+}
+
 void
 output_change(struct output *out, const struct store_change *c)
 {
 	json_t *change;
+	char *text;
 
 	if (!out->json) {
-		output_line(out, "%s%s%s %s%s%s%s", c->account,
-		    *c->account == '\0' ? "" : ": ", phrase(c->action),
-		    c->subject, *c->detail == '\0' ? "" : " (", c->detail,
-		    *c->detail == '\0' ? "" : ")");
+		text = describe(c);
+		output_line(out, "%s", text);
+		free(text);
 		return;
 	}
 	change = must(json_object());

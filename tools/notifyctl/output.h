@@ -51,6 +51,10 @@ void output_change(struct output *, const struct store_change *);
 /* output_remark(out, text): what needed no change. */
 void output_remark(struct output *, const char *);
 
+/* output_consequence(out, change): a remark on one of very many changes, which
+ * are not shown. */
+void output_consequence(struct output *, const struct store_change *);
+
 /* output_stream(out, text): text as it is, for export; "csv" in JSON. */
 void output_stream(struct output *, const char *);
 
