@@ -19,7 +19,6 @@
 #include "decide.h"
 #include "facts.h"
 #include "keyset.h"
-#include "log.h"
 #include "message.h"
 
 /* RFC 5321, 4.5.3.1.5: a reply line, less code and line end. */
@@ -27,8 +26,9 @@
 #define OTHER_TEXTS 4
 
 static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
-static sfsistat failed(SMFICTX *, const char *, const char *);
-static sfsistat hold(SMFICTX *, const char *, const char *);
+static sfsistat failed(
+    SMFICTX *, const struct message *, struct decision *, const char *);
+static sfsistat hold(SMFICTX *, const struct message *, struct decision *);
 static int other_texts(struct arena *, const char *, char *[OTHER_TEXTS]);
 static int match_texts(struct keyset *, const char *, bool);
 static int note_kept(
@@ -36,9 +36,9 @@ static int note_kept(
 static int delete_text(SMFICTX *, char *, const struct keyset *);
 static int delete_recipient(SMFICTX *, const char *, const struct keyset *);
 static int add_recipient(SMFICTX *, const char *, char *, struct arena *);
-static sfsistat deliver(SMFICTX *, const char *, const struct message *,
-    const struct decision *, struct arena *);
-static sfsistat strip(SMFICTX *, const char *, const struct message *);
+static sfsistat deliver(
+    SMFICTX *, const struct message *, struct decision *, struct arena *);
+static sfsistat strip(SMFICTX *, const struct message *, struct decision *);
 
 /* Answer with a reply text of our own; ${text} may hold what a client sent. */
 static sfsistat
@@ -58,20 +58,23 @@ answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode, const char *text)
 	return (status);
 }
 
+/* The client keeps the message, as it is: nothing of ${decision} counts. */
 static sfsistat
-failed(SMFICTX *ctx, const char *queue_id, const char *what)
+failed(SMFICTX *ctx, const struct message *message, struct decision *decision,
+    const char *reason)
 {
-	log_message(LOG_LEVEL_ERROR,
-	    "%s: verdict=tempfail reason=\"the MTA refused "
-	    "to %s\"",
-	    queue_id, what);
+	decision->verdict = VERDICT_TEMPFAIL;
+	decision->reason = reason;
+	decision->kept = message->nrecipients;
+	decision->dropped = decision->nadded = decision->nmirrored = 0;
 	return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 	    "notify-milter could not complete its changes; try again later"));
 }
 
 static sfsistat
-hold(SMFICTX *ctx, const char *queue_id, const char *reason)
+hold(SMFICTX *ctx, const struct message *message, struct decision *decision)
 {
+	const char *reason = decision->reason;
 	char text[REPLY_SIZE];
 	size_t i;
 
@@ -79,7 +82,8 @@ hold(SMFICTX *ctx, const char *queue_id, const char *reason)
 		text[i] = reason[i] < ' ' || reason[i] > '~' ? '?' : reason[i];
 	text[i] = '\0';
 	if (smfi_quarantine(ctx, text) != MI_SUCCESS)
-		return (failed(ctx, queue_id, "hold the message"));
+		return (failed(ctx, message, decision,
+		    "the MTA refused to hold the message"));
 	return (SMFIS_CONTINUE);
 }
 
@@ -255,8 +259,8 @@ add_recipient(
 }
 
 static sfsistat
-deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
-    const struct decision *decision, struct arena *a)
+deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
+    struct arena *a)
 {
 	struct keyset kept = {.arena = a};
 	bool deletes;
@@ -264,22 +268,26 @@ deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
 
 	deletes = decision->kept < message->nrecipients;
 	if (deletes && note_kept(message, decision, &kept) != 0)
-		return (failed(ctx, queue_id, "be given what to delete"));
+		return (failed(
+		    ctx, message, decision, "no memory to delete a recipient"));
 	for (i = 0; deletes && i < message->nrecipients; i++) {
 		if (decision->recipients[i].fate != FATE_KEPT &&
 		    delete_recipient(ctx, message->recipients[i], &kept) != 0)
-			return (failed(ctx, queue_id, "delete a recipient"));
+			return (failed(ctx, message, decision,
+			    "the MTA refused to delete a recipient"));
 	}
 	for (i = 0; i < decision->nadded; i++) {
 		if (add_recipient(
 			ctx, decision->added[i].member->address, NULL, a) != 0)
-			return (failed(ctx, queue_id, "add a recipient"));
+			return (failed(ctx, message, decision,
+			    "the MTA refused to add a recipient"));
 	}
 	for (i = 0; i < decision->nmirrored; i++) {
 		/* The chat is a courtesy: no sender hears of its fate. */
 		if (add_recipient(ctx, decision->mirrored[i].address,
 			"NOTIFY=NEVER", a) != 0)
-			return (failed(ctx, queue_id, "add a recipient"));
+			return (failed(ctx, message, decision,
+			    "the MTA refused to add a recipient"));
 	}
 	return (SMFIS_CONTINUE);
 }
@@ -287,7 +295,7 @@ deliver(SMFICTX *ctx, const char *queue_id, const struct message *message,
 /* Remove every X-Notify header, from the last of a name to the first: a
  * removal renumbers those behind it. */
 static sfsistat
-strip(SMFICTX *ctx, const char *queue_id, const struct message *message)
+strip(SMFICTX *ctx, const struct message *message, struct decision *decision)
 {
 	const struct header *h;
 	size_t i;
@@ -296,24 +304,25 @@ strip(SMFICTX *ctx, const char *queue_id, const struct message *message)
 		h = &message->headers[i - 1];
 		if (smfi_chgheader(ctx, (char *)(uintptr_t)h->name, h->index,
 			NULL) != MI_SUCCESS)
-			return (failed(ctx, queue_id, "remove a header"));
+			return (failed(ctx, message, decision,
+			    "the MTA refused to remove a header"));
 	}
 	return (SMFIS_CONTINUE);
 }
 
 sfsistat
-apply(SMFICTX *ctx, const char *queue_id, const struct message *message,
-    const struct decision *decision, struct arena *a)
+apply(SMFICTX *ctx, const struct message *message, struct decision *decision,
+    struct arena *a)
 {
 	switch (decision->verdict) {
 	case VERDICT_UNTOUCHED:
 		return (SMFIS_CONTINUE);
 	case VERDICT_DELIVER:
-		return (deliver(ctx, queue_id, message, decision, a));
+		return (deliver(ctx, message, decision, a));
 	case VERDICT_DISCARD:
 		return (SMFIS_DISCARD);
 	case VERDICT_HOLD:
-		return (hold(ctx, queue_id, decision->reason));
+		return (hold(ctx, message, decision));
 	case VERDICT_REJECT:
 		return (answer(
 		    ctx, SMFIS_REJECT, "550", "5.7.1", decision->reason));
@@ -321,7 +330,7 @@ apply(SMFICTX *ctx, const char *queue_id, const struct message *message,
 		return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 		    "notify-milter cannot decide now; try again later"));
 	case VERDICT_UNTRUSTED:
-		return (strip(ctx, queue_id, message));
+		return (strip(ctx, message, decision));
 	}
 	return (SMFIS_TEMPFAIL);
 }

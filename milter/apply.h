@@ -25,10 +25,12 @@ int apply_check(
     const struct message *, struct decision *, struct arena *) WARN_UNUSED;
 
 /*
- * apply(ctx, queue_id, message, decision, a):
- * Carry ${decision} out at end of message. Returns the answer for the MTA.
+ * apply(ctx, message, decision, a):
+ * Carry ${decision} out at end of message; what the MTA refuses makes a
+ * tempfail of it. Returns the answer for the MTA, which does nothing before it
+ * has that.
  */
-sfsistat apply(SMFICTX *, const char *queue_id, const struct message *,
-    const struct decision *, struct arena *);
+sfsistat apply(SMFICTX *, const struct message *, struct decision *,
+    struct arena *) WARN_UNUSED;
 
 #endif

@@ -316,7 +316,7 @@ seconds_since(const struct timespec *began)
 	    (double)(now.tv_nsec - began->tv_nsec) / 1e9);
 }
 
-/* Decide, say so and do it. */
+/* Decide, do it and say so. */
 static sfsistat
 finish(SMFICTX *ctx, struct connection *c, struct config *config)
 {
@@ -352,11 +352,11 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 		return (SMFIS_CONTINUE);
 	}
 	seconds = seconds_since(&began);
+	status = settings->monitor ? SMFIS_CONTINUE
+				   : apply(ctx, m, &decision, c->arena);
+	/* Before the MTA has its answer: what it does has been logged. */
 	report(queue_id, m, &decision, settings->monitor, c->arena);
-	status = settings->monitor
-	    ? SMFIS_CONTINUE
-	    : apply(ctx, queue_id, m, &decision, c->arena);
-	stats_count(&decision, seconds, status == SMFIS_TEMPFAIL);
+	stats_count(&decision, seconds);
 	log_debug("%s: decided in %.6f s", queue_id, seconds);
 	return (status);
 }

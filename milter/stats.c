@@ -74,22 +74,21 @@ stats_untagged(void)
 }
 
 void
-stats_count(const struct decision *d, double seconds, bool refused)
+stats_count(const struct decision *d, double seconds)
 {
-	enum verdict verdict = refused ? VERDICT_TEMPFAIL : d->verdict;
 	char labels[256];
 	size_t i;
 
 	snprintf(labels, sizeof(labels), "category=\"%s\",verdict=\"%s\"",
 	    d->category == NULL ? "" : d->category,
-	    decide_verdict_name(verdict));
+	    decide_verdict_name(d->verdict));
 	for (i = 0; seconds > bounds[i].seconds; i++)
 		;
 	pthread_mutex_lock(&lock);
 	/* Without memory it is not counted: mail goes first. */
 	if (counters_add(&counters, COUNTER_MESSAGES, labels, 1) == 0)
 		changed = true;
-	if (verdict == VERDICT_DELIVER) {
+	if (d->verdict == VERDICT_DELIVER) {
 		recipients[KEPT] += (double)d->kept;
 		recipients[ADDED] += (double)d->nadded;
 		recipients[DROPPED] += (double)d->dropped;

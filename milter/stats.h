@@ -29,11 +29,8 @@ void stats_end(bool quiet);
 /* stats_untagged(): a message without a tag has passed. */
 void stats_untagged(void);
 
-/*
- * stats_count(decision, seconds, refused):
- * A message was decided in so many ${seconds}. ${refused}: the MTA did not take
- * the changes, and it was answered 4xx.
+/* stats_count(decision, seconds): a message was decided in so many ${seconds}.
  */
-void stats_count(const struct decision *, double seconds, bool refused);
+void stats_count(const struct decision *, double seconds);
 
 #endif

@@ -250,9 +250,13 @@ try_all(const char *session)
 	    (long)(memory->live - live));
 }
 
+/* One line tells what became of a message, whole. */
 static void
 logged(const char *line)
 {
+	MUST(strstr(line, " verdict=") == NULL ||
+		strstr(line, ": category=") != NULL,
+	    "%s", line);
 	told += strstr(line, " reason=\"the MTA refused to ") != NULL;
 }
 
