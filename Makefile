@@ -70,8 +70,8 @@ POLICY = account address arena category counters db db_postgres_sql \
 	store_lookup store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
-	explain files follow held history init main mta output postconf \
-	requeue rostercsv stats story submit subscriptions telegram trace trace_log \
+	explain files follow held history init main mta output phrase \
+	postconf requeue rostercsv stats story submit subscriptions telegram trace trace_log \
 	users) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
 	postfix rewriting server services settings socket telegram

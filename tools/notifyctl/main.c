@@ -574,6 +574,7 @@ main(int argc, char **argv)
 	struct call call = {
 	    .ctl.file = SETTINGS_FILE, .ctl.failure = FAILURE_INIT};
 	struct ctl *ctl = &call.ctl;
+	const char *what;
 	int rc;
 
 	open_descriptors();
@@ -595,8 +596,8 @@ main(int argc, char **argv)
 		    call.command->run == init_database)
 			send_notices(ctl);
 		rc = ctl->status;
-		if (output_print(ctl->out) != 0) {
-			fprintf(stderr, "notifyctl: standard output: %s%s\n",
+		if (output_print(ctl->out, &what) != 0) {
+			fprintf(stderr, "notifyctl: %s: %s%s\n", what,
 			    strerror(errno),
 			    ctl->changes.n > 0 && !call.args.dry_run
 				? "; the change is made, and \"notifyctl "

@@ -6,6 +6,7 @@
  * import or the changes that one would make, in a file without a name.
  */
 #include <err.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 #include "arena.h"
 #include "output.h"
+#include "phrase.h"
 #include "store.h"
 #include "tempfile.h"
 #include "text.h"
@@ -28,6 +30,8 @@
  * kept in memory. */
 #define LINES_MAX ((long)8 << 20)
 #define ROWS_MAX 10000
+/* What may fail besides standard output. */
+#define TEMPFILE "a temporary file in $TMPDIR or /tmp"
 
 struct output {
 	bool json;
@@ -50,11 +54,12 @@ struct output {
 };
 
 static void *must(void *);
-static FILE *file(void);
+static FILE *file(const struct output *);
 static void move_lines(struct output *);
 static void move_members(struct output *, const char *, json_t *);
 static void add_member(struct output *, const char *, json_t *);
 static int copy_out(FILE *);
+static bool whole(FILE *);
 static int print_document(const struct output *);
 static void put(json_t *, const char *, json_t *);
 static void print_rows(struct output *);
@@ -66,8 +71,6 @@ static void cell(struct output *, const char *);
 static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
 static json_t *text_of(const char *);
-static const char *phrase(const char *);
-static char *describe(const struct store_change *);
 
 /* Nothing useful is left to do without memory. */
 static void *
@@ -78,22 +81,28 @@ must(void *p)
 	return (p);
 }
 
+/* A file without a name, for what there is no room for in memory. */
 static FILE *
-file(void)
+file(const struct output *out)
 {
+	char *text;
 	int fd;
 
 	fd = tempfile_open();
-	if (fd == -1)
-		err(EX_IOERR, "a temporary file");
-	return (must(fdopen(fd, "w+")));
+	if (fd != -1)
+		return (must(fdopen(fd, "w+")));
+	/* Nothing was committed. */
+	if (asprintf(&text, TEMPFILE ": %s", strerror(errno)) < 0)
+		must(NULL);
+	output_error(out->json, EX_IOERR, text);
+	exit(EX_IOERR);
 }
 
 /* There is no end to the lines: into a file. */
 static void
 move_lines(struct output *out)
 {
-	FILE *lines = file();
+	FILE *lines = file(out);
 
 	fflush(out->lines);
 	fwrite(out->text, 1, out->len, lines);
@@ -112,7 +121,7 @@ move_members(struct output *out, const char *name, json_t *array)
 	char *text;
 
 	if (out->members == NULL)
-		out->members = file();
+		out->members = file(out);
 	out->long_array = name;
 	json_array_foreach(array, i, value)
 	{
@@ -148,8 +157,7 @@ copy_out(FILE *stream)
 	char block[1 << 16];
 	size_t n;
 
-	if (fflush(stream) != 0 || ferror(stream) ||
-	    fseek(stream, 0, SEEK_SET) != 0)
+	if (fseek(stream, 0, SEEK_SET) != 0)
 		return (-1);
 	while ((n = fread(block, 1, sizeof(block), stream)) > 0) {
 		if (fwrite(block, 1, n, stdout) != n)
@@ -460,53 +468,10 @@ output_cell_flag(struct output *out, bool flag)
 		cell(out, flag ? "yes" : "no");
 }
 
-/* What a recorded action is called for people. */
-static const char *
-phrase(const char *action)
-{
-	static const struct {
-		const char *action;
-		const char *phrase;
-	} phrases[] = {
-	    {"account-add", "made account"},
-	    {"account-transfer", "transferred to"},
-	    {"account-remove", "removed account"},
-	    {"category-add", "made category"},
-	    {"user-add", "added"},
-	    {"user-role", "gave another role to"},
-	    {"user-remove", "removed"},
-	    {"subscribe", "subscribed"},
-	    {"unsubscribe", "unsubscribed"},
-	    {"telegram-link", "linked a Telegram chat to"},
-	    {"telegram-end", "ended the Telegram link of"},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
-		if (strcmp(action, phrases[i].action) == 0)
-			return (phrases[i].phrase);
-	}
-	return (action);
-}
-
-/* A change in words; to be freed. */
-static char *
-describe(const struct store_change *c)
-{
-	char *text;
-
-	if (asprintf(&text, "%s%s%s %s%s%s%s", c->account,
-		*c->account == '\0' ? "" : ": ", phrase(c->action), c->subject,
-		*c->detail == '\0' ? "" : " (", c->detail,
-		*c->detail == '\0' ? "" : ")") < 0)
-		must(NULL);
-	return (text);
-}
-
 void
 output_consequence(struct output *out, const struct store_change *c)
 {
-	char *text = describe(c);
+	char *text = must(phrase_change(c));
 
 	output_remark(out, text);
 	free(text);
@@ -519,7 +484,7 @@ output_change(struct output *out, const struct store_change *c)
 	char *text;
 
 	if (!out->json) {
-		text = describe(c);
+		text = must(phrase_change(c));
 		output_line(out, "%s", text);
 		free(text);
 		return;
@@ -550,12 +515,24 @@ output_stream(struct output *out, const char *text)
 		put(out->document, "csv", text_of(text));
 }
 
+/* Is all that was written to it there? */
+static bool
+whole(FILE *stream)
+{
+	if (stream == NULL)
+		return (true);
+	errno = EIO;
+	return (fflush(stream) == 0 && !ferror(stream));
+}
+
 int
-output_print(struct output *out)
+output_print(struct output *out, const char **what)
 {
 	finish_table(out);
-	if (fflush(out->lines) != 0)
+	*what = TEMPFILE;
+	if (!whole(out->lines) || !whole(out->members))
 		return (-1);
+	*what = "standard output";
 	if (out->json) {
 		if (print_document(out) != 0 || putchar('\n') == EOF)
 			return (-1);

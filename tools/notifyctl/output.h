@@ -58,8 +58,9 @@ void output_consequence(struct output *, const struct store_change *);
 /* output_stream(out, text): text as it is, for export; "csv" in JSON. */
 void output_stream(struct output *, const char *);
 
-/* output_print(out): to standard output. 0, or -1 with errno. */
-int output_print(struct output *) WARN_UNUSED;
+/* output_print(out, what): to standard output. 0, or -1 with errno, and
+ * ${*what} has failed: then it is not complete. */
+int output_print(struct output *, const char **what) WARN_UNUSED;
 
 /* output_error(json, code, text): on standard error in one line, and with
  * ${json} as a document on standard output. */
