@@ -25,6 +25,7 @@
 #endif
 
 static void open_standard_descriptors(void);
+static int make_absolute(struct daemon_options *);
 
 /* A socket or the roster in the place of standard error would take what is
  * logged there. */
@@ -127,18 +128,33 @@ daemon_become(const struct passwd *pw, struct failure *failure)
 	return (0);
 }
 
+/* The name, and not what it leads to now: a reload reads what it leads to by
+ * then, from another working directory. */
+static int
+make_absolute(struct daemon_options *o)
+{
+	char *directory, *path;
+	int len;
+
+	if (*o->file == '/')
+		return (0);
+	directory = getcwd(NULL, 0);
+	if (directory == NULL)
+		return (-1);
+	len = asprintf(&path, "%s/%s", directory, o->file);
+	free(directory);
+	if (len < 0)
+		return (-1);
+	o->file = path;
+	return (0);
+}
+
 int
 daemon_background(struct daemon_options *o, struct failure *failure)
 {
-	char *path;
-
 	if (o->foreground)
 		return (0);
-	/* A reload reads it from another working directory. */
-	path = realpath(o->file, NULL);
-	if (path != NULL)
-		o->file = path;
-	if (daemon(0, 0) != 0)
+	if (make_absolute(o) != 0 || daemon(0, 0) != 0)
 		return (failure_set(failure, FAILURE_IO,
 		    "cannot go into the background: %s", strerror(errno)));
 	return (0);

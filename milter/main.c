@@ -68,8 +68,9 @@ static void quicken_tcp(void);
 static void make_socket(const struct settings *, const struct passwd *);
 static void raise_descriptors(void);
 static void reload(const char *);
+static void hold_signals(sigset_t *);
 static void *serve_thread(void *);
-static void start_serving(sigset_t *);
+static void start_serving(void);
 static void follow_signals(const sigset_t *, const char *);
 static void leave(const sigset_t *);
 static void say_ready(const struct settings *);
@@ -226,6 +227,19 @@ reload(const char *file)
 	daemon_ready("serving");
 }
 
+/* They wait until follow_signals() asks for them: whoever has started us in the
+ * background may send one at once. Every thread inherits the mask. */
+static void
+hold_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	(void)pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
 /* libmilter's loop; when it ends by itself, so do we. */
 static void *
 serve_thread(void *arg)
@@ -244,16 +258,10 @@ serve_thread(void *arg)
  * another.
  */
 static void
-start_serving(sigset_t *set)
+start_serving(void)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGUSR1);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
 	main_thread = pthread_self();
-	/* Every thread inherits the mask. */
-	if (pthread_sigmask(SIG_BLOCK, set, NULL) != 0 || stats_start() != 0 ||
+	if (stats_start() != 0 ||
 	    pthread_create(&server, NULL, serve_thread, NULL) != 0)
 		fatal(EX_OSERR, "cannot start a thread");
 }
@@ -325,6 +333,7 @@ main(int argc, char **argv)
 		return (EX_OK);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	hold_signals(&signals);
 	raise_descriptors();
 	make_socket(config->settings, pw);
 	if (daemon_become(pw, &failure) != 0 ||
@@ -332,7 +341,7 @@ main(int argc, char **argv)
 		fatal(EX_OSERR, "%s", failure_text(&failure));
 	tag_start();
 	log_open("notify-milter", options.foreground);
-	start_serving(&signals);
+	start_serving();
 	say_ready(config->settings);
 	config_put(config);
 	daemon_ready("serving");

@@ -15,6 +15,7 @@ import subprocess  # noqa: E402
 
 import lab  # noqa: E402
 from lab import case  # noqa: E402
+from mta import Mta, tagged  # noqa: E402
 from roster import BALANCE, BILL, OLGA, entitled  # noqa: E402
 from tap import contains, lacks, same, true  # noqa: E402
 
@@ -262,6 +263,61 @@ def _(lab_):
         for pid in found:
             os.kill(int(pid), signal.SIGTERM)
     lab_.until(lambda: not any(command(pid) for pid in found), "it ends")
+
+
+class Other:
+    """Another milter, for an Mta."""
+
+    def __init__(self, lab_):
+        self.where = f"{lab_.folder}/run/other.sock"
+
+    def address(self):
+        return self.where
+
+
+@case("a reload in the background reads what the name leads to by then")
+def _(lab_):
+    path = other(lab_)
+    link, second = os.path.join(lab_.folder, "link.conf"), path + ".second"
+    with open(second, "w", encoding="utf-8") as out:
+        out.write(lab_.milter.render(
+            socket=f"unix:{lab_.folder}/run/other.sock", bad_tag="reject"))
+    os.symlink(path, link)
+    subprocess.run([lab.program("notify-milter"), "-c", "link.conf"],
+                   cwd=lab_.folder, stdin=subprocess.DEVNULL, timeout=20,
+                   check=True)
+    pid, = (pid for pid in os.listdir("/proc") if pid.isdigit()
+            and command(pid)[1:3] == ["-c", "link.conf"])
+
+    def verdict():
+        with Mta(Other(lab_)) as mta:
+            return mta.message([f"<{BILL}>"], tagged("lunch")).verdict
+
+    try:
+        same(verdict(), "continue", "of a bad tag, which is held")
+        os.unlink(link)
+        os.symlink(second, link)
+        os.kill(int(pid), signal.SIGUSR1)
+        lab_.until(lambda: verdict() == "reject", "the other settings hold")
+    finally:
+        os.kill(int(pid), signal.SIGKILL)
+    lab_.until(lambda: not command(pid), "it ends")
+
+
+@case("a signal that comes as soon as it is in the background does not end it")
+def _(lab_):
+    path = other(lab_)
+    for _ in range(3):
+        subprocess.run([lab.program("notify-milter"), "-c", path],
+                       stdin=subprocess.DEVNULL, timeout=20, check=True)
+        pid, = (pid for pid in os.listdir("/proc") if pid.isdigit()
+                and command(pid)[1:3] == ["-c", path])
+        os.kill(int(pid), signal.SIGUSR1)
+        with Mta(Other(lab_)) as mta:
+            same(mta.message([f"<{BILL}>"], tagged("lunch")).verdict,
+                 "continue", "of a bad tag, which is held")
+        os.kill(int(pid), signal.SIGKILL)
+        lab_.until(lambda pid=pid: not command(pid), "it ends")
 
 
 def command(pid):

@@ -547,6 +547,11 @@ main(int argc, char **argv)
 		status = EX_OK;
 		goto out;
 	}
+	/* Whoever has started us in the background may send one at once. */
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
 	/* The token is read: from here on root is not needed. */
 	status = EX_OSERR;
 	if (daemon_become(pw, &b.failure) != 0 ||
@@ -554,10 +559,6 @@ main(int argc, char **argv)
 		goto out;
 	b.file = options.file;
 	log_open("notify-bot", options.foreground);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGUSR1, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	log_info("ready, database %s", b.settings->database);
 	daemon_ready("polling");
 	run(&b);
