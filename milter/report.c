@@ -11,6 +11,7 @@
 #include "text.h"
 
 static const char *shown(struct arena *, const char *);
+static const char *address(struct arena *, const char *);
 static void report_dropped(const char *, const struct message *,
     const struct decision *, struct arena *);
 
@@ -24,8 +25,9 @@ shown(struct arena *a, const char *text)
 	return (escaped == NULL ? "(no memory)" : escaped);
 }
 
-const char *
-report_address(struct arena *a, const char *text)
+/* In angle brackets; never NULL. */
+static const char *
+address(struct arena *a, const char *text)
 {
 	const char *s;
 	size_t len;
@@ -56,7 +58,7 @@ report_dropped(const char *queue_id, const struct message *message,
 		why = decide_why(a, r->why, r->member, decision->category);
 		log_message(LOG_LEVEL_INFO,
 		    "%s: to=%s status=dropped reason=\"%s\"", queue_id,
-		    report_address(a, message->recipients[i]),
+		    address(a, message->recipients[i]),
 		    why == NULL ? "(no memory)" : why);
 	}
 }

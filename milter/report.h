@@ -17,8 +17,4 @@ struct message;
 void report(const char *queue_id, const struct message *,
     const struct decision *, bool monitor, struct arena *);
 
-/* report_address(a, text): a recipient as log lines show it, in angle brackets
- * and escaped; never NULL. */
-const char *report_address(struct arena *, const char *text);
-
 #endif

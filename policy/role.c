@@ -8,27 +8,20 @@
 
 static const struct {
 	const char *name;
-	const char *title;
 	bool may_manage;
 	bool may_link;
 	bool only_open; /* receives only categories open to Subscriber */
 } roles[] = {
-    [ROLE_OWNER] = {"owner", "Account Owner", true, true, false},
-    [ROLE_USER_ADMIN] = {"user-admin", "User Administrator", true, true, false},
-    [ROLE_MEMBER] = {"member", "member", false, true, false},
-    [ROLE_SUBSCRIBER] = {"subscriber", "Subscriber", false, false, true},
+    [ROLE_OWNER] = {"owner", true, true, false},
+    [ROLE_USER_ADMIN] = {"user-admin", true, true, false},
+    [ROLE_MEMBER] = {"member", false, true, false},
+    [ROLE_SUBSCRIBER] = {"subscriber", false, false, true},
 };
 
 const char *
 role_name(enum role role)
 {
 	return (roles[role].name);
-}
-
-const char *
-role_title(enum role role)
-{
-	return (roles[role].title);
 }
 
 int

@@ -23,9 +23,6 @@ enum role {
 /* role_name(role): the name as the database and the command line have it. */
 const char *role_name(enum role);
 
-/* role_title(role): the name as people read it. */
-const char *role_title(enum role);
-
 /* role_parse(name, role): 1 and ${*role}, or 0 if there is no such role. */
 int role_parse(const char *, enum role *) WARN_UNUSED;
 

@@ -25,6 +25,7 @@ static void remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
 static int no_memory(struct changes *);
 static int read_address(
     struct changes *, const char *, struct address *, const char **);
+static int check_title(struct changes *, const char *);
 static int find_manager(
     struct changes *, const struct store_account *, const char *, const char *);
 static int check_new_user(struct faults *, const struct store_account *,
@@ -194,8 +195,9 @@ roster_role(struct changes *c, const char *name, enum role *role)
 	    shown(c, name)));
 }
 
-int
-roster_title_ok(struct changes *c, const char *title)
+/* One line of UTF-8, not too long? */
+static int
+check_title(struct changes *c, const char *title)
 {
 	if (strlen(title) >= CATEGORY_TITLE_SIZE)
 		return (refuse(c, FAILURE_DATA,
@@ -257,7 +259,7 @@ roster_account_add(
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
 		    shown(c, name)));
-	if (roster_title_ok(c, title) != 0 ||
+	if (check_title(c, title) != 0 ||
 	    roster_address(c, owner, &address) != 0)
 		return (-1);
 	found = store_account(c->store, c->arena, key, &account);
@@ -449,7 +451,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 		    "\"%s\" cannot be a slug; expected lower-case letters, "
 		    "digits and single hyphens between them, at most 64",
 		    shown(c, slug)));
-	if (roster_title_ok(c, title) != 0)
+	if (check_title(c, title) != 0)
 		return (-1);
 	if (category_key(slug, slug_key) != 1 ||
 	    category_key(title, title_key) != 1)

@@ -43,9 +43,6 @@ int roster_user(struct changes *, const struct store_account *,
 /* roster_role(c, name, role) */
 int roster_role(struct changes *, const char *name, enum role *) WARN_UNUSED;
 
-/* roster_title_ok(c, title): one line of UTF-8, not too long? */
-int roster_title_ok(struct changes *, const char *title) WARN_UNUSED;
-
 int roster_account_add(struct changes *, const char *name, const char *title,
     const char *owner) WARN_UNUSED;
 int roster_account_transfer(

@@ -19,6 +19,7 @@
 static int each_category(
     struct store *, struct db_stmt *, store_category_fn *, void *);
 static void read_account(struct db_stmt *, struct store_account *);
+static int read_user(struct store *, struct db_stmt *, struct store_user *);
 static int each_account(
     struct store *, struct db_stmt *, store_account_fn *, void *);
 
@@ -102,7 +103,6 @@ store_open(
 		store_close(s);
 		return (NULL);
 	}
-	s->mode = mode;
 	s->schema = STORE_SCHEMA;
 	s->steps = sql_upgrades;
 	s->db = db_open(url, mode, wait, failure);
@@ -129,12 +129,6 @@ bool
 store_current(const struct store *s)
 {
 	return (db_current(s->db));
-}
-
-enum db_mode
-store_mode(const struct store *s)
-{
-	return (s->mode);
 }
 
 void
@@ -391,8 +385,9 @@ store_read_role(
 	    "the database has an unknown role \"%s\"", text));
 }
 
-int
-store_read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
+/* The row, in the order of USER_COLUMNS. */
+static int
+read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 {
 	u->id = db_int(stmt, 0);
 	u->account = db_int(stmt, 1);
@@ -415,7 +410,7 @@ store_each_user(
 	if (stmt == NULL)
 		return (store_failed(s));
 	while ((rc = db_step(stmt)) == 1) {
-		if (store_read_user(s, stmt, &u) != 0 || fn(ctx, &u) != 0) {
+		if (read_user(s, stmt, &u) != 0 || fn(ctx, &u) != 0) {
 			db_reset(stmt);
 			return (-1);
 		}
@@ -451,7 +446,7 @@ store_one_user(struct store *s, struct arena *a, struct db_stmt *stmt,
 		return (store_failed(s));
 	rc = db_step(stmt);
 	if (rc == 1) {
-		if (store_read_user(s, stmt, u) != 0 ||
+		if (read_user(s, stmt, u) != 0 ||
 		    store_copy(s, a, &u->account_name) != 0 ||
 		    store_copy(s, a, &u->address) != 0 ||
 		    store_copy(s, a, &u->key) != 0) {

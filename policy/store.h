@@ -98,9 +98,6 @@ void store_close(struct store *);
 /* store_current(s): false when the database was removed or replaced. */
 bool store_current(const struct store *) WARN_UNUSED;
 
-/* store_mode(s): how it was opened. */
-enum db_mode store_mode(const struct store *);
-
 /* store_bound_lag(s, seconds), store_mark(s): as db_bound_lag(), db_mark(). */
 void store_bound_lag(struct store *, long seconds);
 void store_mark(struct store *);

@@ -25,7 +25,6 @@ struct store_unwritten {
 
 struct store {
 	struct db *db;
-	enum db_mode mode;
 	struct failure failure;
 	struct db_stmt **stmts;
 	/* The version that is read, and the steps that lead to it: that from
@@ -59,9 +58,6 @@ int store_read_category(struct store *, struct db_stmt *, struct category *);
 /* store_read_role(s, stmt, column, role): 0 or -1. */
 int store_read_role(struct store *, struct db_stmt *, int column, enum role *);
 
-/* store_read_user(s, stmt, u): the row, in the order of USER_COLUMNS. */
-int store_read_user(struct store *, struct db_stmt *, struct store_user *);
-
 /* store_one_user(s, a, stmt, u): the one row, its strings copied. */
 int store_one_user(
     struct store *, struct arena *, struct db_stmt *, struct store_user *);
@@ -69,13 +65,8 @@ int store_one_user(
 /* store_each_user(s, stmt, fn, ctx) */
 int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 
-/* store_version(s, version): of the schema, 0 for an empty database. 0, or -1:
- * it is not ours, or newer than s->schema. */
-int store_version(struct store *, int64_t *);
-
-/* store_known(s, content, version): the same of what db_schema() gave.
- * store_fits(): and it is the one that this program reads. 0 or -1. */
-int store_known(struct store *, enum db_content, int64_t version);
+/* store_fits(s, content, version): is what db_schema() gave a roster of the
+ * version that this program reads? 0 or -1. */
 int store_fits(struct store *, enum db_content, int64_t version);
 
 /* store_write_changes(s): those that are not yet. 0 or -1.

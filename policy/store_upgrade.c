@@ -9,13 +9,16 @@
 #include "sql.h"
 #include "store_private.h"
 
+static int known(struct store *, enum db_content, int64_t);
+static int version_of(struct store *, int64_t *);
 static int make_schema(struct store *);
 static int take_steps(struct store *, int64_t);
 static int share(struct store *);
 static int upgrade(struct store *);
 
-int
-store_known(struct store *s, enum db_content content, int64_t version)
+/* Ours, and not newer than what this program reads? 0 or -1. */
+static int
+known(struct store *s, enum db_content content, int64_t version)
 {
 	if (content == DB_FOREIGN || version < 0)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
@@ -33,7 +36,7 @@ store_known(struct store *s, enum db_content content, int64_t version)
 int
 store_fits(struct store *s, enum db_content content, int64_t version)
 {
-	if (store_known(s, content, version) != 0)
+	if (known(s, content, version) != 0)
 		return (-1);
 	if (version == s->schema)
 		return (0);
@@ -48,14 +51,15 @@ store_fits(struct store *s, enum db_content content, int64_t version)
 	    db_name(s->db), (long long)version, (long long)s->schema));
 }
 
-int
-store_version(struct store *s, int64_t *version)
+/* Of the schema, 0 for an empty database. */
+static int
+version_of(struct store *s, int64_t *version)
 {
 	enum db_content content;
 
 	if (db_schema(s->db, &content, version) != 0)
 		return (store_failed(s));
-	return (store_known(s, content, *version));
+	return (known(s, content, *version));
 }
 
 static int
@@ -103,7 +107,7 @@ share(struct store *s)
 
 	if (db_begin(s->db, DB_READ) != 0)
 		return (store_failed(s));
-	rc = store_version(s, &version);
+	rc = version_of(s, &version);
 	if (db_rollback(s->db) != 0 && rc == 0)
 		rc = store_failed(s);
 	if (rc == 0 && db_share(s->db) != 0)
@@ -118,7 +122,7 @@ upgrade(struct store *s)
 
 	if (db_begin(s->db, DB_WRITE) != 0)
 		return (store_failed(s));
-	if (store_version(s, &from) != 0)
+	if (version_of(s, &from) != 0)
 		goto fail;
 	if (from == s->schema) {
 		store_end(s);

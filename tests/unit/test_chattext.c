@@ -17,6 +17,7 @@
 #include "chattext.h"
 #include "failure.h"
 #include "mailfile.h"
+#include "plaintext.h"
 #include "suites.h"
 
 #define FOOTER "Balance and payments · ACME"
@@ -63,7 +64,7 @@ check_sound(void)
 
 	len = strlen(ct.text);
 	ck_assert_uint_eq(ct.units, utf16(ct.text, len));
-	ck_assert_uint_eq(chattext_units(ct.text), ct.units);
+	ck_assert_uint_eq(plaintext_units(ct.text), ct.units);
 	ck_assert_uint_le(ct.units, CHATTEXT_UNITS_MAX);
 	ck_assert_uint_le(ct.bold_units, ct.units);
 	/* One assertion: each is a message to the process that counts. */

@@ -5,6 +5,7 @@
  * they were changed may still do as before.
  */
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,8 @@ static int read_master(struct mta *, struct failure *);
 static const char *next_entry(const char **, char *, size_t);
 static bool is_ours(const struct mta *, const char *, const char *);
 static bool same_path(const struct mta *, const char *, const char *);
+static bool names_milter(
+    const struct mta *, const struct settings *, const char *, const char **);
 static const char *action_of(const struct mta *, const char *, const char *);
 static const char *our_name(const struct mta *, const struct settings *);
 static int judge(
@@ -262,8 +265,9 @@ is_ours(const struct mta *m, const char *socket, const char *entry)
 	    strncmp(ours, port + 1, strlen(port + 1)) == 0);
 }
 
-bool
-mta_names_milter(const struct mta *m, const struct settings *settings,
+/* Does a list of milters name ours? ${entry}: where it does. */
+static bool
+names_milter(const struct mta *m, const struct settings *settings,
     const char *list, const char **entry)
 {
 	char text[ENTRY_MAX];
@@ -326,7 +330,7 @@ judge(struct mta *m, const struct settings *settings, const char *service,
 		    "message would go out undecided; expected a listener "
 		    "without it",
 		    service));
-	if (!mta_names_milter(m, settings, milters, &entry)) {
+	if (!names_milter(m, settings, milters, &entry)) {
 		ours = our_name(m, settings);
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "smtpd_milters of %s does not name the milter, so the "

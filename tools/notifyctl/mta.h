@@ -9,7 +9,6 @@
 #ifndef MTA_H
 #define MTA_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "compiler.h"
@@ -49,11 +48,6 @@ const char *mta_origin(const struct mta *) WARN_UNUSED;
  */
 int mta_listeners(struct mta *, const struct settings *,
     struct mta_listener **v, size_t *n, struct failure *) WARN_UNUSED;
-
-/* mta_names_milter(m, settings, list, entry): does a list of milters name ours?
- * ${entry}: where it does. */
-bool mta_names_milter(const struct mta *, const struct settings *,
-    const char *list, const char **entry);
 
 /*
  * mta_exempt(m, l, address, failure):

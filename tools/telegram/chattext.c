@@ -134,9 +134,3 @@ chattext_clear(struct chattext *ct)
 	free(ct->text);
 	memset(ct, 0, sizeof(*ct));
 }
-
-size_t
-chattext_units(const char *s)
-{
-	return (plaintext_units(s));
-}

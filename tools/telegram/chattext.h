@@ -45,7 +45,4 @@ int chattext_read(int fd, const char *footer, struct chattext *,
 
 void chattext_clear(struct chattext *);
 
-/* chattext_units(s): UTF-16 code units of valid UTF-8. */
-size_t chattext_units(const char *);
-
 #endif

@@ -13,24 +13,6 @@
 
 static enum outcome bad_request(const struct botapi_answer *);
 
-static const char *const names[] = {
-    [OUTCOME_SENT] = "sent",
-    [OUTCOME_AGAIN] = "again",
-    [OUTCOME_LATER] = "later",
-    [OUTCOME_TOKEN] = "token",
-    [OUTCOME_GONE] = "gone",
-    [OUTCOME_STRIKE] = "strike",
-    [OUTCOME_MOVED] = "moved",
-    [OUTCOME_REFUSED] = "refused",
-    [OUTCOME_CONFLICT] = "conflict",
-};
-
-const char *
-outcome_name(enum outcome outcome)
-{
-	return (names[outcome]);
-}
-
 /* 400 is told apart by its words: the API has nothing else. */
 static enum outcome
 bad_request(const struct botapi_answer *a)

@@ -22,7 +22,4 @@ enum outcome {
 
 enum outcome outcome_of(const struct botapi_answer *);
 
-/* outcome_name(o): as in the log. */
-const char *outcome_name(enum outcome);
-
 #endif
