@@ -67,7 +67,7 @@ POLICY = account address arena category counters db db_postgres_sql \
 	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure faults import \
 	import_account keyset link membership message netlist notice pool role \
 	roster setting settings sorter sql store store_change store_health store_link \
-	store_lookup store_upgrade tag tempfile text
+	store_lookup store_notice store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output phrase \

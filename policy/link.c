@@ -13,6 +13,7 @@
 #include "link.h"
 #include "store.h"
 #include "store_link.h"
+#include "store_notice.h"
 
 /* Two machines' clocks may differ by so much. */
 #define CLOCK_SECONDS 60

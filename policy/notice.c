@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "notice.h"
 #include "store.h"
+#include "store_notice.h"
 
 static int store_failed(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, struct store_notice *,

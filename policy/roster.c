@@ -16,6 +16,7 @@
 #include "roster.h"
 #include "settings.h"
 #include "store.h"
+#include "store_notice.h"
 #include "text.h"
 
 static int refuse(struct changes *, enum failure_kind, const char *, ...)

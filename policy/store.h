@@ -54,19 +54,6 @@ struct store_change {
 	const char *detail;
 };
 
-/* A mail to a user that is still to be handed over. */
-struct store_notice {
-	int64_t id;
-	int64_t at;
-	const char *account;
-	const char *address;
-	const char *kind;   /* NOTICE_UNSUBSCRIBED or NOTICE_TELEGRAM_END */
-	const char *detail; /* a category's title, or why the link ended */
-	const char *actor;
-};
-#define NOTICE_UNSUBSCRIBED "unsubscribed"
-#define NOTICE_TELEGRAM_END "telegram-end"
-
 struct store_export {
 	const char *account;
 	const char *address;
@@ -191,17 +178,5 @@ int store_changes(
  * all), ordered by account, owner first, address and category. */
 int store_export(
     struct store *, int64_t account, store_export_fn *, void *) WARN_UNUSED;
-
-/*
- * Notices. A notice is pending until somebody takes it; taken, until the
- * outcome is noted. store_notice_take() finds the oldest pending one with an
- * id above ${after} and marks it; its strings are copied into ${a}.
- */
-int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
-int store_notice_take(struct store *, struct arena *, int64_t after,
-    struct store_notice *) WARN_UNUSED;
-int store_notice_sent(struct store *, int64_t id) WARN_UNUSED;
-int store_notice_failed(
-    struct store *, int64_t id, const char *error) WARN_UNUSED;
 
 #endif

@@ -27,6 +27,7 @@
 #include "mailer.h"
 #include "settings.h"
 #include "store.h"
+#include "store_notice.h"
 #include "text.h"
 
 /* A sendmail(1) that takes longer is taken for one that failed. */

@@ -13,6 +13,7 @@
 #include "pool.h"
 #include "store_health.h"
 #include "store_link.h"
+#include "store_notice.h"
 #include "suites.h"
 
 static struct fixture f;
