@@ -43,6 +43,7 @@ static struct timespec from_now(int);
 static bool past(const struct timespec *);
 static int enter(struct pool *, struct side *, struct store **);
 static void leave(struct pool *, struct side *, struct store *);
+static void close_idle(struct pool *, struct side *);
 static bool take_mark(struct pool *);
 
 static int
@@ -193,6 +194,23 @@ leave(struct pool *pool, struct side *side, struct store *store)
 	pthread_mutex_unlock(&pool->lock);
 }
 
+/* What leads to a database that is gone is closed, so that its files are let
+ * go. */
+static void
+close_idle(struct pool *pool, struct side *side)
+{
+	struct store *gone[POOL_MAX];
+	int n;
+
+	pthread_mutex_lock(&pool->lock);
+	n = side->nidle;
+	memcpy(gone, side->idle, sizeof(gone));
+	side->nidle = 0;
+	pthread_mutex_unlock(&pool->lock);
+	while (n > 0)
+		store_close(gone[--n]);
+}
+
 /* A mark that is due, once. */
 static bool
 take_mark(struct pool *pool)
@@ -221,6 +239,7 @@ pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
 	if (store != NULL && !store_current(store)) {
 		store_close(store);
 		store = NULL;
+		close_idle(pool, side);
 	}
 	if (store == NULL) {
 		store = store_open(side->url, side->mode, pool->wait, failure);

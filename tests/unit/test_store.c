@@ -321,6 +321,53 @@ START_TEST(a_pool_notices_that_its_database_was_replaced_or_removed)
 }
 END_TEST
 
+/* How many of our descriptors lead to ${path}. */
+static int
+open_at(const char *path)
+{
+	char name[32], target[256];
+	ssize_t len;
+	int fd, n = 0;
+
+	for (fd = 0; fd < 256; fd++) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		len = readlink(name, target, sizeof(target) - 1);
+		if (len <= 0)
+			continue;
+		target[len] = '\0';
+		n += strcmp(target, path) == 0;
+	}
+	return (n);
+}
+
+START_TEST(a_database_that_was_replaced_is_let_go_at_once)
+{
+	struct failure failure = FAILURE_INIT;
+	struct pool *pool = fixture_pool(f.url, 50);
+	struct store *s[4];
+	char aside[128], copy[sizeof(f.url) + 140];
+	int i;
+
+	store_close(f.store);
+	f.store = NULL;
+	for (i = 0; i < 4; i++)
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
+	for (i = 0; i < 4; i++)
+		pool_put(pool, POOL_ASKED, s[i]);
+	snprintf(aside, sizeof(aside), "%s/aside", f.folder);
+	snprintf(copy, sizeof(copy), "cp %s %s", aside, f.url);
+	ck_assert_int_eq(rename(f.url, aside), 0);
+	ck_assert_int_eq(system(copy), 0);
+	ck_assert_int_eq(open_at(aside), 4);
+	s[0] = pool_take(pool, POOL_ASKED, &failure);
+	ck_assert_ptr_nonnull(s[0]);
+	ck_assert_int_eq(open_at(aside), 0);
+	pool_put(pool, POOL_ASKED, s[0]);
+	pool_free(pool);
+	failure_clear(&failure);
+}
+END_TEST
+
 START_TEST(a_pool_has_a_limit_and_says_so)
 {
 	struct failure failure = FAILURE_INIT;
@@ -424,6 +471,7 @@ test_store(void)
 	tcase_add_test(t, a_restored_copy_is_shared_again);
 	tcase_add_test(
 	    t, a_pool_notices_that_its_database_was_replaced_or_removed);
+	tcase_add_test(t, a_database_that_was_replaced_is_let_go_at_once);
 	suite_add_tcase(s, t);
 	return (s);
 }
