@@ -237,6 +237,15 @@ def _(ctl):
          "subscriptions")
 
 
+@case("nobody is told by mail of what an import takes away")
+def _(ctl):
+    ctl.ok("subscribe", "acme", SERVICES, ANN, BILL, as_=OLGA)
+    load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,\n", "--sync")
+    same(ctl.roster(), {"acme": {OLGA: ("owner", set()),
+                                 ANN: ("member", set())}}, "roster")
+    same((ctl.notices(), ctl.mails()), ([], []), "notices and mails")
+
+
 @case("with --sync the old owner may be gone if another is named")
 def _(ctl):
     load(ctl, f"acme,{ANN},owner,\n" + ctl.ok("export", "beta").out
