@@ -65,7 +65,7 @@ DRIVERS_no = db_nopostgres
 POLICY = account address arena category counters db db_postgres_sql \
 	db_sqlite db_sqlite_check db_sqlite_failure db_url \
 	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure faults import \
-	import_account keyset link membership message netlist notice pool role \
+	import_account keyset lateness link membership message netlist notice pool role \
 	roster setting settings sorter sql store store_change store_health store_link \
 	store_lookup store_notice store_upgrade tag tempfile text
 MILTER = apply config daemon log main report session stats trust

@@ -76,6 +76,10 @@ report(const char *queue_id, const struct message *message,
 		log_message(LOG_LEVEL_WARNING,
 		    "%s: %s; the primary was asked instead", queue_id,
 		    shown(a, decision->detour));
+	if (decision->caught_up)
+		log_message(LOG_LEVEL_INFO,
+		    "%s: the standby has caught up; it is asked again",
+		    queue_id);
 	if (decision->dropped > 0)
 		report_dropped(queue_id, message, decision, a);
 	reason = "";

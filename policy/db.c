@@ -48,6 +48,13 @@ void
 db_bound_lag(struct db *db, long seconds)
 {
 	db->max_lag = seconds;
+	db->lag = -1;
+}
+
+int64_t
+db_lag(const struct db *db)
+{
+	return (db->lag);
 }
 
 void

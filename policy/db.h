@@ -67,10 +67,14 @@ bool db_current(const struct db *) WARN_UNUSED;
  * From now on db_ask() fails with FAILURE_STALE if what answers is a standby
  * that is further behind, or may be. 0, as at first: no bound.
  *
+ * db_lag(db): how far behind what has answered was, in milliseconds; -1: it did
+ * not know, or nothing was asked since db_bound_lag().
+ *
  * db_mark(db): the next db_ask() of a primary also leaves a mark that tells its
  * standbys the time: without changes they cannot tell how far behind they are.
  */
 void db_bound_lag(struct db *, long seconds);
+int64_t db_lag(const struct db *) WARN_UNUSED;
 void db_mark(struct db *);
 
 /* db_exec(db, sql): run statements that return no rows. 0 or -1. */

@@ -12,6 +12,7 @@
 struct db {
 	const struct db_driver *driver;
 	long max_lag; /* seconds; 0: no bound */
+	int64_t lag;  /* milliseconds; -1: not known */
 	bool mark;    /* is to be left */
 };
 

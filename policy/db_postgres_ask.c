@@ -156,6 +156,7 @@ take_before(struct asked *a)
 	if (take(a, a->before) == 0 &&
 	    a->before == db_postgres_own(a->db, OWN_LAG)) {
 		lag = pgstmt_next(a->before) ? db_int(&a->before->stmt, 0) : -1;
+		a->db->db.lag = lag;
 		if (lag == -1)
 			fail(a,
 			    pgconn_note(&a->db->conn, FAILURE_STALE,
@@ -248,6 +249,7 @@ db_postgres_ask(struct db *base, const struct db_asking *asking)
 	if (a.sent == NULL)
 		return (pgconn_note(&db->conn, FAILURE_MEMORY, "no memory"));
 	a.before = what_before(db);
+	db->db.lag = 0; /* unless it says otherwise */
 	if (pgconn_enter(&db->conn) != 0 || send_all(&a) != 0) {
 		/* Half of it has been sent. */
 		db->conn.broken = true;

@@ -95,6 +95,7 @@ struct decision {
 	/* Whom the primary was asked instead of, and why, if somebody should
 	 * look after that; or NULL. */
 	const char *detour;
+	bool caught_up; /* a standby that was late is asked again */
 };
 
 /* decide(settings, message, facts, a, decision): 0, or -1 for no memory. */

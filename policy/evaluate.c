@@ -25,16 +25,24 @@ struct asking {
 	struct arena *arena;
 };
 
+/* What is to be said of the standby. */
+struct remarks {
+	enum lateness_news news;
+	const char *detour; /* why it was not asked */
+};
+
 static void as_it_came(
     struct decision *, const struct message *, enum verdict, const char *);
 static int reserved(const struct settings *, const struct message *,
     struct arena *, struct decision *);
 static void refuse_tag(
     struct decision *, const struct message *, struct arena *);
-static int ask(
-    const struct asking *, enum pool_side, struct facts *, struct failure *);
+static int ask(const struct asking *, enum pool_side, struct facts *,
+    struct failure *, struct remarks *);
+static const char *detour_text(
+    const struct asking *, const struct failure *, enum lateness_news);
 static int ask_anybody(
-    const struct asking *, struct facts *, struct failure *, const char **);
+    const struct asking *, struct facts *, struct failure *, struct remarks *);
 static void ask_roster(const struct asking *, struct decision *);
 
 /* A decision without a word of the roster; ${reason} NULL: no memory for it. */
@@ -108,8 +116,9 @@ evaluate_pool(const struct settings *settings)
 /* What the roster says; 0, or -1 and the failure. */
 static int
 ask(const struct asking *q, enum pool_side side, struct facts *facts,
-    struct failure *failure)
+    struct failure *failure, struct remarks *remarks)
 {
+	enum lateness_news news;
 	struct store *store;
 	int rc;
 
@@ -118,30 +127,47 @@ ask(const struct asking *q, enum pool_side side, struct facts *facts,
 		return (-1);
 	rc = facts_gather(q->settings, store, q->message, q->everybody,
 	    q->arena, facts, failure);
-	pool_put(q->pool, side, store);
+	news = pool_put(q->pool, side, store);
+	if (news != LATENESS_NONE)
+		remarks->news = news;
 	return (rc);
 }
 
-/* The same, and the primary is asked where a standby cannot tell; *${detour}:
- * why not, if that is a fault. */
+/* Why the standby was not asked, if somebody should look after that; or NULL.
+ * One that does not know how far it is behind, since nothing is changed, is
+ * sound; and of one that is late each message would say the same. */
+static const char *
+detour_text(const struct asking *q, const struct failure *failure,
+    enum lateness_news news)
+{
+	if (failure->kind != FAILURE_STALE)
+		return (arena_strdup(q->arena, failure_text(failure)));
+	if (news != LATENESS_LATE)
+		return (NULL);
+	return (arena_printf(
+	    q->arena, "%s, and does not catch up", failure_text(failure)));
+}
+
+/* The same, and the primary is asked where a standby cannot tell. What is to be
+ * said of that is remarked. */
 static int
 ask_anybody(const struct asking *q, struct facts *facts,
-    struct failure *failure, const char **detour)
+    struct failure *failure, struct remarks *remarks)
 {
 	enum pool_side side = pool_side(q->pool);
 	struct failure other = FAILURE_INIT;
 	int rc;
 
-	rc = ask(q, side, facts, failure);
+	rc = ask(q, side, facts, failure, remarks);
 	if (rc == 0 || side == POOL_PRIMARY ||
 	    !pool_turn(q->pool, failure->kind))
 		return (rc);
-	rc = ask(q, POOL_PRIMARY, facts, &other);
+	rc = ask(q, POOL_PRIMARY, facts, &other, remarks);
 	if (rc != 0)
 		failure_set(failure, other.kind, "%s; %s",
 		    failure_text(failure), failure_text(&other));
-	else if (failure->kind != FAILURE_STALE)
-		*detour = arena_strdup(q->arena, failure_text(failure));
+	else
+		remarks->detour = detour_text(q, failure, remarks->news);
 	failure_clear(&other);
 	return (rc);
 }
@@ -150,23 +176,23 @@ static void
 ask_roster(const struct asking *q, struct decision *decision)
 {
 	struct failure failure = FAILURE_INIT;
-	const char *detour = NULL;
+	struct remarks remarks = {0};
 	struct facts *facts;
 	int rc;
 
 	rc = -1;
 	facts = arena_alloc(q->arena, sizeof(*facts));
 	if (facts != NULL)
-		rc = ask_anybody(q, facts, &failure, &detour);
+		rc = ask_anybody(q, facts, &failure, &remarks);
 	if (rc == 0)
 		rc = decide(q->settings, q->message, facts, q->arena, decision);
-	if (rc == 0)
-		decision->detour = detour;
-	else
+	if (rc != 0)
 		as_it_came(decision, q->message, VERDICT_TEMPFAIL,
 		    failure.kind == FAILURE_NONE
 			? NULL
 			: arena_strdup(q->arena, failure_text(&failure)));
+	decision->detour = remarks.detour;
+	decision->caught_up = remarks.news == LATENESS_OVER;
 	failure_clear(&failure);
 }
 

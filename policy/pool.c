@@ -35,16 +35,21 @@ struct pool {
 	bool standby;	       /* that is whom POOL_ASKED names */
 	struct timespec until; /* the primary is asked: a monotonic clock's */
 	bool mark;	       /* is to be left there */
+	struct store *marker;  /* is leaving it, */
+	int64_t marking;       /* since then */
+	struct lateness lateness;
 };
 
 static int side_init(struct side *, const char *, enum db_mode);
 static void side_clear(struct side *);
 static struct timespec from_now(int);
 static bool past(const struct timespec *);
+static int64_t now_ms(void);
 static int enter(struct pool *, struct side *, struct store **);
 static void leave(struct pool *, struct side *, struct store *);
 static void close_idle(struct pool *, struct side *);
-static bool take_mark(struct pool *);
+static bool take_mark(struct pool *, struct store *);
+static enum lateness_news learn(struct pool *, enum pool_side, struct store *);
 
 static int
 side_init(struct side *side, const char *url, enum db_mode mode)
@@ -133,6 +138,14 @@ past(const struct timespec *t)
 	return (now.tv_nsec >= t->tv_nsec);
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec now = from_now(0);
+
+	return ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
 enum pool_side
 pool_side(struct pool *pool)
 {
@@ -211,17 +224,44 @@ close_idle(struct pool *pool, struct side *side)
 		store_close(gone[--n]);
 }
 
-/* A mark that is due, once. */
+/* Is a mark due, for ${store} to leave? Once. */
 static bool
-take_mark(struct pool *pool)
+take_mark(struct pool *pool, struct store *store)
 {
 	bool mark;
 
 	pthread_mutex_lock(&pool->lock);
 	mark = pool->mark;
 	pool->mark = false;
+	if (mark) {
+		pool->marker = store;
+		pool->marking = now_ms();
+	}
 	pthread_mutex_unlock(&pool->lock);
 	return (mark);
+}
+
+/* What the answer that ${store} had tells of the standby. */
+static enum lateness_news
+learn(struct pool *pool, enum pool_side which, struct store *store)
+{
+	enum failure_kind kind = store_failure(store)->kind;
+	enum lateness_news news = LATENESS_NONE;
+	bool answered = kind == FAILURE_NONE && store_lag(store) != -1;
+
+	pthread_mutex_lock(&pool->lock);
+	if (pool->marker == store) {
+		pool->marker = NULL;
+		if (answered)
+			lateness_marked(&pool->lateness, pool->marking);
+	}
+	if (which == POOL_ASKED && kind == FAILURE_STALE)
+		news = lateness_stale(&pool->lateness, now_ms(),
+		    pool->max_lag * 1000, store_lag(store));
+	else if (which == POOL_ASKED && answered)
+		news = lateness_fresh(&pool->lateness);
+	pthread_mutex_unlock(&pool->lock);
+	return (news);
 }
 
 struct store *
@@ -247,16 +287,17 @@ pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
 			leave(pool, side, NULL);
 			return (NULL);
 		}
-		store_bound_lag(store, pool->max_lag);
 	}
-	if (which == POOL_PRIMARY && take_mark(pool))
+	store_bound_lag(store, pool->max_lag);
+	if (which == POOL_PRIMARY && take_mark(pool, store))
 		store_mark(store);
 	return (store);
 }
 
-void
+enum lateness_news
 pool_put(struct pool *pool, enum pool_side which, struct store *store)
 {
+	enum lateness_news news = learn(pool, which, store);
 	enum failure_kind kind = store_failure(store)->kind;
 
 	if (kind == FAILURE_STALE) {
@@ -267,4 +308,5 @@ pool_put(struct pool *pool, enum pool_side which, struct store *store)
 		store = NULL;
 	}
 	leave(pool, &pool->sides[which], store);
+	return (news);
 }

@@ -19,6 +19,7 @@
 
 #include "compiler.h"
 #include "failure.h"
+#include "lateness.h"
 
 struct pool;
 struct store;
@@ -49,8 +50,9 @@ enum pool_side pool_side(struct pool *) WARN_UNUSED;
 struct store *pool_take(
     struct pool *, enum pool_side, struct failure *) WARN_UNUSED;
 
-/* pool_put(pool, side, store): give it back. */
-void pool_put(struct pool *, enum pool_side, struct store *);
+/* pool_put(pool, side, store): give it back. What somebody is to be told of the
+ * standby that it asked. */
+enum lateness_news pool_put(struct pool *, enum pool_side, struct store *);
 
 /*
  * pool_turn(pool, kind): after such a failure of POOL_ASKED, is the primary to

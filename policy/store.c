@@ -137,6 +137,12 @@ store_bound_lag(struct store *s, long seconds)
 	db_bound_lag(s->db, seconds);
 }
 
+int64_t
+store_lag(const struct store *s)
+{
+	return (db_lag(s->db));
+}
+
 void
 store_mark(struct store *s)
 {

@@ -85,8 +85,10 @@ void store_close(struct store *);
 /* store_current(s): false when the database was removed or replaced. */
 bool store_current(const struct store *) WARN_UNUSED;
 
-/* store_bound_lag(s, seconds), store_mark(s): as db_bound_lag(), db_mark(). */
+/* store_bound_lag(s, seconds), store_lag(s), store_mark(s): as db_bound_lag(),
+ * db_lag(), db_mark(). */
 void store_bound_lag(struct store *, long seconds);
+int64_t store_lag(const struct store *) WARN_UNUSED;
 void store_mark(struct store *);
 
 /* store_claim(s): 1 if no other program has claimed the database, and none can

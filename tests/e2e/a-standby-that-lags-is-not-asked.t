@@ -33,11 +33,15 @@ RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))
 TURNED = 0.6        # seconds that a standby that is late is not asked again
 AWAY = 5            # and one that is gone
+LATE = "does not catch up"
+CAUGHT_UP = "has caught up"
 ASKED = ("SELECT extract(epoch FROM max(query_start)) FROM pg_stat_activity"
          " WHERE application_name = 'notify-milter'")
 
 
 class Lab(lab.Lab):
+    whole = True    # nobody is unsubscribed
+
     def _start(self):
         STANDBY.start()
         super()._start()
@@ -64,13 +68,20 @@ class Lab(lab.Lab):
                                           ("standby", STANDBY))
                 if (server.sql(ASKED)[0][0] or 0) > began}
 
+    def said(self, since, word):
+        """The lines with WORD, after one more message."""
+        self.decided(None if self.whole else set(WANT) - {SUE})
+        return [line for line in self.milter.since(since) if word in line]
+
     def unsubscribed(self, address):
         self.notifyctl("unsubscribe", "acme", BALANCE, address, "--confirm",
                        address, as_=OLGA)
+        self.whole = False
 
     def subscribed(self, address):
         self.notifyctl("subscribe", "acme", BALANCE, address, as_=OLGA)
         STANDBY.catch_up()
+        self.whole = True
 
 
 @case("the standby is asked, and changed is the primary")
@@ -82,6 +93,17 @@ def _(lab_):
     same(lab_.by(set(WANT) - {SUE}), {"standby"}, "asked")
     lab_.subscribed(SUE)
     same(lab_.by(), {"standby"}, "asked")
+
+
+@case("where nothing is changed, the primary is asked once in a while")
+def _(lab_):
+    STANDBY.catch_up()
+    since = lab_.milter.mark()
+    time.sleep(LAG + 0.2)
+    same(lab_.by(), {"standby", "primary"}, "asked")
+    time.sleep(TURNED)
+    same(lab_.by(), {"standby"}, "asked")
+    same(lab_.said(since, "standby"), [], "what is said of it")
 
 
 def late(lab_):
@@ -97,15 +119,33 @@ def late(lab_):
     same(lab_.by(set(WANT) - {SUE}), {"standby", "primary"}, "asked")
 
 
-@case("one that has received what it does not apply is not asked")
+def stays_late(lab_, since):
+    """The milter does without it, and says so once."""
+    lab_.until(lambda: lab_.said(since, LATE), "it is said")
+    end = time.monotonic() + 3 * TURNED
+    while time.monotonic() < end:
+        lines = lab_.said(since, LATE)
+    same(len(lines), 1, f"lines: {lines}")
+    for word in (STANDBY.folder, "more than max_lag"):
+        contains(lines[0], word, "line")
+    same(lab_.said(since, CAUGHT_UP), [], "that it has caught up")
+
+
+@case("one that does not apply what it receives is not asked, which is said "
+      "once, and when it is asked again")
 def _(lab_):
     STANDBY.catch_up()
     STANDBY.sql("SELECT pg_wal_replay_pause()")
+    since = lab_.milter.mark()
     late(lab_)
+    stays_late(lab_, since)
     STANDBY.sql("SELECT pg_wal_replay_resume()")
     lab_.subscribed(SUE)
     time.sleep(TURNED)
+    since = lab_.milter.mark()
     same(lab_.by(), {"standby"}, "asked")
+    lines = lab_.said(since, CAUGHT_UP)
+    same(len(lines), 1, f"lines: {lines}")
 
 
 @case("one whose stream is cut, and has applied all it has, is not asked")
@@ -123,15 +163,6 @@ def _(lab_):
     STANDBY.sql("ALTER SYSTEM SET primary_conninfo = ?", conninfo)
     STANDBY.sql("SELECT pg_reload_conf()")
     lab_.subscribed(SUE)
-    time.sleep(TURNED)
-    same(lab_.by(), {"standby"}, "asked")
-
-
-@case("where nothing is changed, the primary is asked once in a while")
-def _(lab_):
-    STANDBY.catch_up()
-    time.sleep(LAG + 0.2)
-    same(lab_.by(), {"standby", "primary"}, "asked")
     time.sleep(TURNED)
     same(lab_.by(), {"standby"}, "asked")
 

@@ -59,6 +59,7 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_damage());
 		srunner_add_suite(runner, test_db());
 		srunner_add_suite(runner, test_htmltext());
+		srunner_add_suite(runner, test_lateness());
 		srunner_add_suite(runner, test_mailtext());
 		srunner_add_suite(runner, test_patience());
 		srunner_add_suite(runner, test_plaintext());

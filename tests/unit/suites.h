@@ -10,6 +10,7 @@ Suite *test_damage(void);
 Suite *test_db(void);
 Suite *test_decide(void);
 Suite *test_htmltext(void);
+Suite *test_lateness(void);
 Suite *test_lookup(void);
 Suite *test_mailtext(void);
 Suite *test_patience(void);

@@ -1,0 +1,210 @@
+/*
+ * test_lateness - one that is late is told of once, and nobody else is
+ */
+#include <string.h>
+
+#include "lateness.h"
+#include "suites.h"
+
+#define BOUND 10000 /* milliseconds */
+#define RETRY 500   /* after so long a standby is asked again */
+
+/* A primary and its standby, on which the milter asks again and again. */
+static struct {
+	struct lateness lateness;
+	int64_t now;
+	int64_t applied; /* when the last commit that it has was made */
+	int64_t skew;	 /* of its clock */
+	int warnings, notices;
+} s;
+
+static void
+setup(void)
+{
+	memset(&s, 0, sizeof(s));
+	s.now = s.applied = 1000000;
+}
+
+/* A message asks the standby, or in its place the primary, where it leaves a
+ * mark if ${marks}. */
+static void
+ask(bool marks)
+{
+	int64_t lag = s.now - s.applied + s.skew;
+	enum lateness_news news;
+
+	if (lag <= BOUND) {
+		news = lateness_fresh(&s.lateness);
+		ck_assert_int_ne(news, LATENESS_LATE);
+	} else {
+		news = lateness_stale(&s.lateness, s.now, BOUND, lag);
+		ck_assert_int_ne(news, LATENESS_OVER);
+		if (marks)
+			lateness_marked(&s.lateness, s.now);
+	}
+	s.warnings += news == LATENESS_LATE;
+	s.notices += news == LATENESS_OVER;
+}
+
+/* For ${ms} a message each ${every}; nothing is committed but marks, and what
+ * is the standby has by the next message, or not at all. */
+static void
+time_passes(int64_t ms, int64_t every, bool applies)
+{
+	int64_t end = s.now + ms;
+
+	while (s.now < end) {
+		s.now += every;
+		if (applies && s.lateness.mark > s.applied)
+			s.applied = s.lateness.mark;
+		ask(true);
+	}
+}
+
+static void
+told(int warnings, int notices)
+{
+	ck_assert_int_eq(s.warnings, warnings);
+	ck_assert_int_eq(s.notices, notices);
+}
+
+START_TEST(where_nothing_is_changed_no_standby_is_late)
+{
+	static const int64_t every[] = {
+	    RETRY, 3000, BOUND - 1, BOUND + 1, 60000, 86400000};
+
+	time_passes(every[_i] * 200, every[_i], true);
+	told(0, 0);
+}
+END_TEST
+
+START_TEST(nor_where_its_clock_is_not_quite_right)
+{
+	static const int64_t skews[] = {-BOUND / 4, -100, 100, BOUND / 4};
+
+	s.skew = skews[_i];
+	time_passes(600000, 2 * BOUND, true);
+	time_passes(600000, RETRY, true);
+	told(0, 0);
+}
+END_TEST
+
+START_TEST(one_that_applies_nothing_is_late_after_twice_the_bound)
+{
+	time_passes(2 * BOUND, RETRY, false);
+	told(0, 0);
+	time_passes(2 * RETRY, RETRY, false);
+	told(1, 0);
+}
+END_TEST
+
+START_TEST(and_is_told_of_once_however_often_it_is_asked)
+{
+	static const int64_t every[] = {1, RETRY, 3000, BOUND, 60000, 86400000};
+
+	time_passes(every[_i] * 10 + 10 * BOUND, every[_i], false);
+	told(1, 0);
+	s.applied = s.now;
+	ask(true);
+	told(1, 1);
+	ask(true);
+	told(1, 1);
+}
+END_TEST
+
+START_TEST(one_that_applies_late_is_late_for_ever_and_told_of_once)
+{
+	/* Each commit comes too late, and others come all the time. */
+	int64_t delay = BOUND + 1000 + _i * 20000;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		s.now += RETRY;
+		s.applied = s.now - delay;
+		ask(true);
+	}
+	told(1, 0);
+}
+END_TEST
+
+START_TEST(one_that_has_applied_nothing_since_it_was_started_is_late_too)
+{
+	int i, warnings = 0;
+
+	for (i = 0; i < 100; i++) {
+		s.now += RETRY;
+		warnings += lateness_stale(&s.lateness, s.now, BOUND, -1) ==
+		    LATENESS_LATE;
+		lateness_marked(&s.lateness, s.now);
+	}
+	ck_assert_int_eq(warnings, 1);
+}
+END_TEST
+
+START_TEST(without_a_primary_that_takes_a_mark_nobody_can_tell)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		s.now += RETRY;
+		ask(false);
+	}
+	told(0, 0);
+}
+END_TEST
+
+START_TEST(one_that_is_late_now_and_then_is_told_of_once_in_a_while)
+{
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		time_passes(2 * BOUND + 2 * RETRY, RETRY, false);
+		s.applied = s.now;
+		ask(true);
+		ck_assert_int_eq(s.warnings, s.notices);
+	}
+	/* A hundred times within 2,200 s or so. */
+	ck_assert_int_ge(s.warnings, 25);
+	ck_assert_int_le(s.warnings, 37);
+}
+END_TEST
+
+START_TEST(what_was_not_said_when_it_began_is_said_while_it_lasts)
+{
+	time_passes(2 * BOUND + 2 * RETRY, RETRY, false);
+	s.applied = s.now;
+	ask(true);
+	told(1, 1);
+	time_passes(2 * BOUND + 2 * RETRY, RETRY, false);
+	told(1, 1);
+	time_passes(LATENESS_AGAIN_MS, RETRY, false);
+	told(2, 1);
+}
+END_TEST
+
+Suite *
+test_lateness(void)
+{
+	Suite *suite = suite_create("lateness");
+	TCase *t = tcase_create("lateness");
+
+	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_loop_test(
+	    t, where_nothing_is_changed_no_standby_is_late, 0, 6);
+	tcase_add_loop_test(t, nor_where_its_clock_is_not_quite_right, 0, 4);
+	tcase_add_test(
+	    t, one_that_applies_nothing_is_late_after_twice_the_bound);
+	tcase_add_loop_test(
+	    t, and_is_told_of_once_however_often_it_is_asked, 0, 6);
+	tcase_add_loop_test(
+	    t, one_that_applies_late_is_late_for_ever_and_told_of_once, 0, 3);
+	tcase_add_test(
+	    t, one_that_has_applied_nothing_since_it_was_started_is_late_too);
+	tcase_add_test(t, without_a_primary_that_takes_a_mark_nobody_can_tell);
+	tcase_add_test(
+	    t, one_that_is_late_now_and_then_is_told_of_once_in_a_while);
+	tcase_add_test(
+	    t, what_was_not_said_when_it_began_is_said_while_it_lasts);
+	suite_add_tcase(suite, t);
+	return (suite);
+}
