@@ -316,6 +316,7 @@ check-postgresql:
 	@$(MAKE) -s -j2 all build/unit build/model $(PRELOADED)
 	@tests/run -j 3 NM_DATABASE=postgresql build/unit tests/model/run \
 		tests/soak/conservation.t tests/soak/a-fleet-outlives-its-primary.t \
+		tests/soak/roster-of-millions.t \
 		$(filter-out $(NO_ROSTER:%=tests/e2e/%), $(E2E))
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.

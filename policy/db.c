@@ -111,6 +111,25 @@ db_reset(struct db_stmt *stmt)
 	stmt->driver->reset(stmt);
 }
 
+int
+db_post(struct db_stmt *stmt, int64_t *id)
+{
+	int64_t number = 0;
+	int rc;
+
+	rc = stmt->driver->post == NULL ? 1 : stmt->driver->post(stmt);
+	if (rc == 1)
+		rc = db_step(stmt);
+	if (rc == 1) {
+		number = db_int(stmt, 0);
+		/* The change is made when the statement is done. */
+		rc = db_step(stmt) == -1 ? -1 : 0;
+	}
+	if (id != NULL)
+		*id = number;
+	return (rc);
+}
+
 static int
 ask_one(const struct db_asking *asking, size_t i)
 {

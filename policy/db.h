@@ -106,6 +106,14 @@ const char *db_text(struct db_stmt *, int column);
 void db_reset(struct db_stmt *);
 
 /*
+ * db_post(stmt, id): run a change that gives no rows, or one number. 0 or -1.
+ * After db_bulk(), and in a transaction, its outcome may still be on its way:
+ * then ${*id} is 0, as without a number, and what goes wrong is told by a later
+ * function, at the latest by db_commit(). NULL: nobody wants the number.
+ */
+int db_post(struct db_stmt *, int64_t *id) WARN_UNUSED;
+
+/*
  * db_begin(db, mode), db_commit(db): 0 or -1. A transaction in DB_READ sees
  * one state of the database from its first lookup to its end; one in DB_WRITE
  * has the right to write from its beginning. db_rollback(db) ends it; after -1
@@ -156,7 +164,8 @@ int db_check_references(struct db *, struct failure *) WARN_UNUSED;
  */
 int db_claim(struct db *) WARN_UNUSED;
 
-/* db_bulk(db): very many changes are to come; memory may be used for them. */
+/* db_bulk(db): very many changes are to come; memory may be used for them, and
+ * db_post() need not wait. */
 int db_bulk(struct db *) WARN_UNUSED;
 
 /*
@@ -181,7 +190,8 @@ struct db_server {
 };
 int db_server(struct db *, struct db_server *) WARN_UNUSED;
 
-/* db_changes(db): rows that the last statement inserted, changed or deleted. */
+/* db_changes(db): rows that the last statement inserted, changed or deleted; 1
+ * while that is on its way. */
 int64_t db_changes(const struct db *);
 
 /* db_failure(db, failure): note what the last error was; returns -1. */

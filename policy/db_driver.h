@@ -35,6 +35,7 @@ struct db_driver {
 	int64_t (*column_int)(struct db_stmt *, int);
 	const char *(*column_text)(struct db_stmt *, int);
 	void (*reset)(struct db_stmt *);
+	int (*post)(struct db_stmt *); /* 1: not now; NULL: never */
 	/* NULL: one thing after the other. */
 	int (*ask)(struct db *, const struct db_asking *);
 	int (*begin)(struct db *, enum db_mode);

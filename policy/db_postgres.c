@@ -259,7 +259,7 @@ commit(struct db *base)
 	struct postgres *db = (struct postgres *)base;
 	char why[sizeof(db->conn.why.message)];
 
-	if (db->conn.broken)
+	if (pgconn_ready(&db->conn) != 0)
 		return (-1);
 	if (pgconn_exec(&db->conn, "COMMIT", "COMMIT") == 0)
 		return (0);
@@ -276,6 +276,8 @@ rollback(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
 
+	/* Whether that was made is of no concern any more. */
+	(void)!pgconn_ready(&db->conn);
 	if (libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE)
 		return (0);
 	if (pgconn_exec(&db->conn, "ROLLBACK", "ROLLBACK") == 0)
@@ -307,11 +309,13 @@ claim(struct db *base)
 	return (db->claimed);
 }
 
-/* The server has the memory. */
+/* The server has the memory; what takes time is to wait for each answer. */
 static int
 bulk(struct db *base)
 {
-	(void)base;
+	struct postgres *db = (struct postgres *)base;
+
+	db->conn.bulk = true;
 	return (0);
 }
 
@@ -437,6 +441,7 @@ const struct db_driver db_postgres = {
     .column_int = pgstmt_int,
     .column_text = pgstmt_text,
     .reset = pgstmt_reset,
+    .post = pgstmt_post,
     .ask = db_postgres_ask,
     .begin = begin,
     .commit = commit,

@@ -92,6 +92,7 @@ begin(struct group *g)
 	if (found == -1)
 		return (-1);
 	g->exists = found == 1;
+	g->account.key = g->key;
 	if (!g->exists) {
 		g->account.name = g->name;
 		g->account.title = g->account.owner = "";
@@ -132,6 +133,7 @@ change_owner(struct group *g)
 	struct changes *c = im->changes;
 	const struct import_line *line = &im->next;
 	struct store_user old, new;
+	int64_t id;
 	int found, had;
 
 	had = store_owner(c->store, c->arena, g->account.id, &old);
@@ -144,15 +146,16 @@ change_owner(struct group *g)
 	if (found == -1)
 		return (membership_store_failed(c));
 	if (found == 0) {
-		if (add_user(g, line, had == 1 ? ROLE_MEMBER : ROLE_OWNER,
-			&new.id) != 0)
+		if (add_user(
+			g, line, had == 1 ? ROLE_MEMBER : ROLE_OWNER, &id) != 0)
 			return (-1);
-		new.address = line->wire;
-		new.key = line->key;
-		new.role = ROLE_MEMBER;
-		new.link = 0;
 		if (had == 0)
 			return (0);
+		/* It may be on its way. */
+		found = store_user(
+		    c->store, c->arena, g->account.id, line->key, 0, &new);
+		if (found != 1)
+			return (membership_store_failed(c));
 	}
 	return (
 	    membership_transfer(c, &g->account, had == 1 ? &old : NULL, &new));

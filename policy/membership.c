@@ -86,8 +86,8 @@ int
 membership_add(struct changes *c, const struct store_account *account,
     const struct address *address, enum role role, int64_t *id)
 {
-	if (store_user_add(c->store, account->id, address->wire, address->key,
-		role, id) == -1)
+	if (store_user_add(
+		c->store, account, address->wire, address->key, role, id) == -1)
 		return (membership_store_failed(c));
 	return (membership_record(
 	    c, account->name, "user-add", address->wire, role_name(role)));
@@ -97,8 +97,7 @@ int
 membership_subscribe(struct changes *c, const struct store_account *account,
     const struct category *category, const struct store_user *user)
 {
-	if (store_subscribe(c->store, account->id, category->id, user->id) ==
-	    -1)
+	if (store_subscribe(c->store, account, category->id, user) == -1)
 		return (membership_store_failed(c));
 	return (membership_record(
 	    c, account->name, "subscribe", user->address, category->slug));

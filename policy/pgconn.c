@@ -14,6 +14,9 @@
 #define CONNECT_SECONDS "3"
 /* A server that still works on a large question may be silent for so long. */
 #define SILENCE_MS 60000
+/* So many changes are sent before the first answer is waited for: those of the
+ * answers have room on the way. */
+#define POSTED_MAX 1024
 
 static void one_line(char *);
 static void ignore_notice(void *, const char *);
@@ -293,6 +296,10 @@ pgconn_done(struct pgconn *c, const char *tag)
 			good = tag == NULL ||
 			    strcmp(libpq.PQcmdStatus(result), tag) == 0;
 			break;
+		case PGRES_SINGLE_TUPLE:
+			/* As the last statement that was waited for was to
+			 * give its rows: libpq remembers. */
+			break;
 		case PGRES_PIPELINE_ABORTED:
 			rc = -1;
 			break;
@@ -365,9 +372,41 @@ pgconn_leave(struct pgconn *c)
 }
 
 int
+pgconn_post(struct pgconn *c)
+{
+	if (c->posted == POSTED_MAX && pgconn_ready(c) != 0)
+		return (-1);
+	if (c->posted == 0 && pgconn_enter(c) != 0)
+		return (-1);
+	c->posted++;
+	return (0);
+}
+
+/* The first that failed is noted; the server has passed over the rest. */
+int
+pgconn_ready(struct pgconn *c)
+{
+	int rc = 0;
+
+	if (c->broken)
+		return (-1);
+	if (c->posted == 0)
+		return (0);
+	if (pgconn_sync(c) != 0)
+		return (-1);
+	for (; c->posted > 0; c->posted--) {
+		if (pgconn_done(c, NULL) != 0)
+			rc = -1;
+	}
+	if (c->broken || pgconn_synced(c) != 0 || pgconn_leave(c) != 0)
+		return (-1);
+	return (rc);
+}
+
+int
 pgconn_exec(struct pgconn *c, const char *sql, const char *tag)
 {
-	if (c->broken)
+	if (pgconn_ready(c) != 0)
 		return (-1);
 	if (libpq.PQsendQuery(c->handle, sql) != 1)
 		return (pgconn_lost(c));

@@ -3,7 +3,8 @@
  *
  * What is sent and what is answered, for db_postgres.c and its files alone. The
  * answer to each thing that was sent is taken to its end before the next is
- * sent, but for what is sent together in pipeline mode. Nothing that is sent
+ * sent, but for what is sent together in pipeline mode: the questions about a
+ * message, and the changes of which there are very many. Nothing that is sent
  * blocks: it goes while an answer is waited for. A server that is gone, or
  * silent for too long, breaks the connection: from then on everything fails,
  * and nothing is ever taken for the end of an answer.
@@ -29,6 +30,8 @@ struct pgconn_failure {
 struct pgconn {
 	PGconn *handle;
 	bool broken;
+	bool bulk;		   /* changes need not be waited for */
+	int posted;		   /* those whose answers are on their way */
 	int wait;		   /* milliseconds, for a lock */
 	int silence;		   /* milliseconds, for a word of the server */
 	int64_t changes;	   /* rows that the last statement changed */
@@ -46,6 +49,13 @@ void pgconn_close(struct pgconn *);
 
 /* pgconn_quiet(c): an idle server has nothing to say but that it goes. */
 bool pgconn_quiet(const struct pgconn *) WARN_UNUSED;
+
+/* pgconn_post(c): what is sent next is a change whose answer is not waited for:
+ * the connection is in pipeline mode until pgconn_ready(). */
+int pgconn_post(struct pgconn *) WARN_UNUSED;
+
+/* pgconn_ready(c): all of those were made. Before whatever is waited for. */
+int pgconn_ready(struct pgconn *) WARN_UNUSED;
 
 /* pgconn_note(c, kind, fmt, ...): note a failure; returns -1. */
 int pgconn_note(struct pgconn *, enum failure_kind, const char *, ...)

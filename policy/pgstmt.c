@@ -20,6 +20,7 @@ static int parameter(struct pgstmt *, int, Oid);
 static char *without_bad_octets(const char *);
 static int send_prepare(struct pgstmt *);
 static int send_question(struct pgstmt *);
+static int prepare(struct pgstmt *);
 static int start(struct pgstmt *);
 static void clear(struct pgstmt *);
 static int take_prepare(struct pgstmt *);
@@ -160,14 +161,21 @@ take_prepare(struct pgstmt *stmt)
 }
 
 static int
-start(struct pgstmt *stmt)
+prepare(struct pgstmt *stmt)
 {
 	if (stmt->unbound)
 		return (no_memory(stmt));
-	if (stmt->conn->broken)
+	if (stmt->state == PREPARED)
+		return (0);
+	if (pgconn_ready(stmt->conn) != 0 || send_prepare(stmt) != 0)
 		return (-1);
-	if (stmt->state != PREPARED &&
-	    (send_prepare(stmt) != 0 || take_prepare(stmt) != 0))
+	return (take_prepare(stmt));
+}
+
+static int
+start(struct pgstmt *stmt)
+{
+	if (prepare(stmt) != 0 || pgconn_ready(stmt->conn) != 0)
 		return (-1);
 	if (send_question(stmt) != 0)
 		return (-1);
@@ -268,12 +276,25 @@ pgstmt_understands(struct db_stmt *base)
 {
 	struct pgstmt *stmt = (struct pgstmt *)base;
 
-	if (stmt->conn->broken)
+	if (pgconn_ready(stmt->conn) != 0)
 		return (-1);
 	if (libpq.PQsendPrepare(stmt->conn->handle, "", stmt->sql, 0, NULL) !=
 	    1)
 		return (pgconn_lost(stmt->conn));
 	return (pgconn_done(stmt->conn, NULL));
+}
+
+int
+pgstmt_post(struct db_stmt *base)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+
+	if (!stmt->conn->bulk)
+		return (1);
+	if (prepare(stmt) != 0 || pgconn_post(stmt->conn) != 0)
+		return (-1);
+	stmt->conn->changes = 1;
+	return (send_question(stmt));
 }
 
 int

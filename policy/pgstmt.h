@@ -53,6 +53,7 @@ int pgstmt_step(struct db_stmt *);
 int64_t pgstmt_int(struct db_stmt *, int);
 const char *pgstmt_text(struct db_stmt *, int);
 void pgstmt_reset(struct db_stmt *);
+int pgstmt_post(struct db_stmt *);
 
 /* pgstmt_understands(stmt): the server makes of it what it can; nothing stays.
  */

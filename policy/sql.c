@@ -145,6 +145,11 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                  \
 	" (SELECT count(*) FROM user u WHERE u.account = a.id)"
 
+/* An account, by its id if that is known. */
+#define ACCOUNT_OR(id, key)                                                    \
+	"CASE WHEN ?" #id " <> 0 THEN ?" #id                                   \
+	" ELSE (SELECT id FROM account WHERE key = ?" #key ") END"
+
 #define CHANGE_ADD                                                             \
 	"INSERT INTO change(at, actor, account, action, subject, detail)"      \
 	" VALUES "
@@ -190,7 +195,7 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES
 		 "WHERE u.account = ?1 AND u.key = ?3",
     [SQL_USER_ADD] = "INSERT INTO user(account, address, key, role)"
-		     " VALUES (?1, ?2, ?3, ?4) RETURNING id",
+		     " VALUES (" ACCOUNT_OR(1, 5) ", ?2, ?3, ?4) RETURNING id",
     [SQL_USER_SET_ROLE] = "UPDATE user SET role = ?2 WHERE id = ?1",
     [SQL_USER_REMOVE] = "DELETE FROM user WHERE id = ?1",
     [SQL_SUBSCRIPTIONS] =
@@ -198,7 +203,11 @@ const char *const sql_statements[SQL_COUNT] = {
 	" FROM subscription s JOIN category c ON c.id = s.category"
 	" WHERE s.user = ?1 ORDER BY c.id",
     [SQL_SUBSCRIBE] = "INSERT INTO subscription(account, category, user)"
-		      " VALUES (?1, ?2, ?3)",
+		      " VALUES (" ACCOUNT_OR(1,
+			  4) ", ?2,"
+			     " CASE WHEN ?3 <> 0 THEN ?3 ELSE (SELECT u.id"
+			     "  FROM user u JOIN account a ON a.id = u.account"
+			     "  WHERE a.key = ?4 AND u.key = ?5) END)",
     [SQL_UNSUBSCRIBE] = "DELETE FROM subscription"
 			" WHERE account = ?1 AND category = ?2 AND user = ?3",
     [SQL_LINK_END] = "DELETE FROM link WHERE user = ?1",

@@ -74,6 +74,19 @@ store_run(struct store *s, struct db_stmt *stmt)
 }
 
 int
+store_post(struct store *s, struct db_stmt *stmt, int64_t *id)
+{
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_post(stmt, id);
+	if (rc == 0)
+		rc = db_changes(s->db) > 0;
+	return (store_finish(s, stmt, rc));
+}
+
+int
 store_run_for_id(struct store *s, struct db_stmt *stmt, int64_t *id)
 {
 	int rc;
@@ -369,14 +382,15 @@ int
 store_account_add(struct store *s, const char *name, const char *key,
     const char *title, int64_t *id)
 {
-	return (store_run_for_id(
+	return (store_post(
 	    s, store_bound(s, SQL_ACCOUNT_ADD, "ttt", name, key, title), id));
 }
 
 int
 store_account_remove(struct store *s, int64_t id)
 {
-	return (store_run(s, store_bound(s, SQL_ACCOUNT_REMOVE, "i", id)));
+	return (
+	    store_post(s, store_bound(s, SQL_ACCOUNT_REMOVE, "i", id), NULL));
 }
 
 int
@@ -480,26 +494,28 @@ store_owner(
 }
 
 int
-store_user_add(struct store *s, int64_t account, const char *address,
-    const char *key, enum role role, int64_t *id)
+store_user_add(struct store *s, const struct store_account *account,
+    const char *address, const char *key, enum role role, int64_t *id)
 {
-	return (store_run_for_id(s,
-	    store_bound(s, SQL_USER_ADD, "ittt", account, address, key,
-		role_name(role)),
+	return (store_post(s,
+	    store_bound(s, SQL_USER_ADD, "itttt", account->id, address, key,
+		role_name(role), account->id == 0 ? account->key : NULL),
 	    id));
 }
 
 int
 store_user_set_role(struct store *s, int64_t user, enum role role)
 {
-	return (store_run(
-	    s, store_bound(s, SQL_USER_SET_ROLE, "it", user, role_name(role))));
+	return (store_post(s,
+	    store_bound(s, SQL_USER_SET_ROLE, "it", user, role_name(role)),
+	    NULL));
 }
 
 int
 store_user_remove(struct store *s, int64_t user)
 {
-	return (store_run(s, store_bound(s, SQL_USER_REMOVE, "i", user)));
+	return (
+	    store_post(s, store_bound(s, SQL_USER_REMOVE, "i", user), NULL));
 }
 
 int
@@ -511,19 +527,25 @@ store_subscriptions(
 }
 
 int
-store_subscribe(
-    struct store *s, int64_t account, int64_t category, int64_t user)
+store_subscribe(struct store *s, const struct store_account *account,
+    int64_t category, const struct store_user *user)
 {
-	return (store_run(
-	    s, store_bound(s, SQL_SUBSCRIBE, "iii", account, category, user)));
+	bool by_key = account->id == 0 || user->id == 0;
+
+	return (store_post(s,
+	    store_bound(s, SQL_SUBSCRIBE, "iiitt", account->id, category,
+		user->id, by_key ? account->key : NULL,
+		by_key ? user->key : NULL),
+	    NULL));
 }
 
 int
 store_unsubscribe(
     struct store *s, int64_t account, int64_t category, int64_t user)
 {
-	return (store_run(s,
-	    store_bound(s, SQL_UNSUBSCRIBE, "iii", account, category, user)));
+	return (store_post(s,
+	    store_bound(s, SQL_UNSUBSCRIBE, "iii", account, category, user),
+	    NULL));
 }
 
 int

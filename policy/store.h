@@ -25,7 +25,8 @@ struct store;
 #define STORE_SCHEMA 1 /* the version that this program makes and reads */
 
 struct store_account {
-	int64_t id;
+	int64_t id;	 /* 0: on its way, see store_bulk() */
+	const char *key; /* needed then, and by users on their way */
 	const char *name;
 	const char *title; /* "" for none */
 	const char *owner; /* address; "" if there is none */
@@ -33,7 +34,7 @@ struct store_account {
 };
 
 struct store_user {
-	int64_t id;
+	int64_t id; /* 0: on its way */
 	int64_t account;
 	const char *account_name;
 	const char *address; /* as address.h's wire */
@@ -113,7 +114,13 @@ int store_begin(struct store *, enum db_mode) WARN_UNUSED;
 int store_commit(struct store *) WARN_UNUSED;
 void store_end(struct store *);
 
-/* store_bulk(s): very many changes are to come. 0 or -1. */
+/*
+ * store_bulk(s): very many changes are to come. 0 or -1. From then on what is
+ * added and removed below may be on its way: it seems to be done, the ids of
+ * what is added are 0, and what goes wrong is told by a later function, at the
+ * latest by store_commit(). An account or a user with such an id is known to
+ * store_user_add() and store_subscribe() alone, by key.
+ */
 int store_bulk(struct store *) WARN_UNUSED;
 
 /* Categories. ${key} as category_key() gives it. */
@@ -154,16 +161,16 @@ int store_owner(struct store *, struct arena *, int64_t account,
     struct store_user *) WARN_UNUSED;
 int store_user(struct store *, struct arena *, int64_t account, const char *key,
     int64_t category, struct store_user *) WARN_UNUSED;
-int store_user_add(struct store *, int64_t account, const char *address,
-    const char *key, enum role, int64_t *id) WARN_UNUSED;
+int store_user_add(struct store *, const struct store_account *,
+    const char *address, const char *key, enum role, int64_t *id) WARN_UNUSED;
 int store_user_set_role(struct store *, int64_t user, enum role) WARN_UNUSED;
 int store_user_remove(struct store *, int64_t user) WARN_UNUSED;
 
 /* Subscriptions. Removing gives 0 if there was none. */
 int store_subscriptions(
     struct store *, int64_t user, store_category_fn *, void *) WARN_UNUSED;
-int store_subscribe(struct store *, int64_t account, int64_t category,
-    int64_t user) WARN_UNUSED;
+int store_subscribe(struct store *, const struct store_account *,
+    int64_t category, const struct store_user *) WARN_UNUSED;
 int store_unsubscribe(struct store *, int64_t account, int64_t category,
     int64_t user) WARN_UNUSED;
 

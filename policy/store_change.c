@@ -36,7 +36,7 @@ write_some(struct store *s, enum sql which, size_t first, size_t n)
 		return (store_failed(s));
 	for (i = 0; i < n; i++)
 		bind(stmt, (int)i * COLUMNS, &s->unwritten.v[first + i]);
-	return (store_run(s, stmt) == -1 ? -1 : 0);
+	return (store_post(s, stmt, NULL) == -1 ? -1 : 0);
 }
 
 int

@@ -48,6 +48,10 @@ int store_finish(struct store *, struct db_stmt *, int rc);
 /* store_run(s, stmt): one without rows: 1 if it changed any, else 0. */
 int store_run(struct store *, struct db_stmt *);
 
+/* store_post(s, stmt, id): a change that need not be waited for, as db_post();
+ * 1 if it changed any row, or may have, else 0. */
+int store_post(struct store *, struct db_stmt *, int64_t *id);
+
 /* store_run_for_id(s, stmt, id): one that returns one number, often an id. */
 int store_run_for_id(struct store *, struct db_stmt *, int64_t *);
 

@@ -50,9 +50,10 @@ main(int argc, char **argv)
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_store());
 	srunner_add_suite(runner, test_upgrade());
-	if (fixture_postgresql() != NULL)
+	if (fixture_postgresql() != NULL) {
+		srunner_add_suite(runner, test_bulk());
 		srunner_add_suite(runner, test_postgres());
-	else {
+	} else {
 		/* These know of no database. */
 		srunner_add_suite(runner, test_address());
 		srunner_add_suite(runner, test_chattext());

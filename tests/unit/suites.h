@@ -5,6 +5,7 @@
 #include <check.h>
 
 Suite *test_address(void);
+Suite *test_bulk(void);
 Suite *test_chattext(void);
 Suite *test_damage(void);
 Suite *test_db(void);

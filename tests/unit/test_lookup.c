@@ -226,8 +226,9 @@ START_TEST(a_strange_key_is_found_as_it_is_and_no_other)
 	int64_t id;
 
 	fixture_begin(&f);
-	ck_assert_int_eq(store_user_add(f.store, 2, strange[_i], strange[_i],
-			     ROLE_MEMBER, &id),
+	ck_assert_int_eq(
+	    store_user_add(f.store, &(struct store_account){.id = 2},
+		strange[_i], strange[_i], ROLE_MEMBER, &id),
 	    1);
 	fixture_commit(&f);
 	snprintf(want, sizeof(want),

@@ -1,43 +1,20 @@
 /*
  * test_postgres - a server that is locked, silent, gone, or gone in the middle
- *
- * Between the store and the server stands a proxy that lets a number of octets
- * through and no more, and counts how often an answer is waited for. It speaks
- * no PostgreSQL.
  */
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "pgproxy.h"
 #include "pool.h"
 #include "store_link.h"
 #include "store_lookup.h"
 #include "suites.h"
 
-#define ALL (1L << 40)
-
 static struct fixture f;
-
-static struct {
-	pthread_t thread;
-	int listening, ending[2];
-	int port;
-	char path[108];	     /* of the server */
-	atomic_long allowed; /* octets of the server's */
-	atomic_long asked;   /* and of the client's */
-	atomic_bool cut;     /* then: cut the connection, or be silent */
-	atomic_bool deaf;    /* does not read what the client says */
-	atomic_bool counting;
-	atomic_int waits; /* for an answer: the client sends nothing before */
-} proxy;
+static struct pgproxy proxy;
 
 static void
 setup(void)
@@ -49,117 +26,6 @@ static void
 teardown(void)
 {
 	fixture_close(&f);
-}
-
-/* Pass on what is there; false at the end of it. */
-static bool
-pass_on(int from, int to, atomic_long *allowed)
-{
-	char buffer[4096];
-	ssize_t n;
-	long may;
-
-	n = read(from, buffer, sizeof(buffer));
-	if (n <= 0)
-		return (false);
-	may = atomic_load(allowed);
-	if (n < may)
-		may = n;
-	atomic_fetch_sub(allowed, may);
-	if (may > 0 && write(to, buffer, (size_t)may) != may)
-		return (false);
-	return (may == n || !atomic_load(&proxy.cut));
-}
-
-/* Is an answer kept back, since the client may have more to say? */
-static bool
-hold(struct pollfd *client)
-{
-	return (atomic_load(&proxy.counting) && poll(client, 1, 30) > 0);
-}
-
-static void
-serve(int client)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	struct pollfd fds[3] = {
-	    {.events = POLLIN}, {.events = POLLIN}, {.events = POLLIN}};
-	bool going = true, waits = false;
-	int server;
-
-	strcpy(sun.sun_path, proxy.path);
-	server = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (connect(server, (struct sockaddr *)&sun, sizeof(sun)) != 0)
-		going = false;
-	fds[0].fd = client;
-	fds[1].fd = server;
-	fds[2].fd = proxy.ending[0];
-	while (going && poll(fds, 3, -1) > 0 && fds[2].revents == 0) {
-		if (fds[0].revents != 0 && atomic_load(&proxy.deaf)) {
-			poll(&fds[2], 1, -1);
-		} else if (fds[0].revents != 0) {
-			going = pass_on(client, server, &proxy.asked);
-			waits = true;
-		} else if (!hold(&fds[0])) {
-			atomic_fetch_add(&proxy.waits, waits);
-			waits = false;
-			going = pass_on(server, client, &proxy.allowed);
-		}
-	}
-	close(server);
-	close(client);
-}
-
-static void *
-proxy_thread(void *arg)
-{
-	struct pollfd fds[2] = {{.fd = proxy.listening, .events = POLLIN},
-	    {.fd = proxy.ending[0], .events = POLLIN}};
-
-	(void)arg;
-	while (poll(fds, 2, -1) > 0 && fds[1].revents == 0)
-		serve(accept(proxy.listening, NULL, NULL));
-	return (NULL);
-}
-
-/* The URL of the roster by way of the proxy, which serves one at a time. */
-static void
-proxy_open(char *url, size_t size)
-{
-	struct sockaddr_in sin = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(sin);
-	const int buffer = 4096;
-	const char *host = strstr(f.url, "host="), *path = host + 5;
-	const char *at = strchr(f.url, '@');
-
-	snprintf(proxy.path, sizeof(proxy.path), "%.*s/.s.PGSQL.5432",
-	    (int)strcspn(path, "&"), path);
-	proxy.listening = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(
-	    proxy.listening, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
-	ck_assert_int_eq(
-	    bind(proxy.listening, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	ck_assert_int_eq(listen(proxy.listening, 8), 0);
-	ck_assert_int_eq(
-	    getsockname(proxy.listening, (struct sockaddr *)&sin, &len), 0);
-	ck_assert_int_eq(pipe(proxy.ending), 0);
-	proxy.allowed = proxy.asked = ALL;
-	proxy.cut = true;
-	ck_assert_int_eq(
-	    pthread_create(&proxy.thread, NULL, proxy_thread, NULL), 0);
-	snprintf(url, size, "%.*s@127.0.0.1:%d%.*s%s", (int)(at - f.url), f.url,
-	    ntohs(sin.sin_port), (int)(host - at - 1), at + 1,
-	    path + strcspn(path, "&") + 1);
-}
-
-static void
-proxy_close(void)
-{
-	close(proxy.ending[1]);
-	pthread_join(proxy.thread, NULL);
-	close(proxy.ending[0]);
-	close(proxy.listening);
 }
 
 /* End all other connections to this schema's roster. */
@@ -346,7 +212,10 @@ START_TEST(after_an_error_nothing_is_committed_and_that_is_said)
 	fixture_begin(&f);
 	ck_assert_int_eq(store_account_remove(f.store, 2), 1);
 	/* User 1 is acme's. */
-	ck_assert_int_eq(store_subscribe(f.store, 2, 3, 1), -1);
+	ck_assert_int_eq(
+	    store_subscribe(f.store, &(struct store_account){.id = 2}, 3,
+		&(struct store_user){.id = 1}),
+	    -1);
 	ck_assert_int_eq(store_commit(f.store), -1);
 	store_end(f.store);
 	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
@@ -415,7 +284,7 @@ look_up_cut_at(const char *url, atomic_long *way, long i)
 	struct store *s;
 	int rows = 0, rc;
 
-	*way = ALL;
+	*way = PGPROXY_ALL;
 	s = store_open(url, DB_LOOKUP, 2000, &failure);
 	ck_assert_msg(s != NULL, "%s", failure_text(&failure));
 	*way = i;
@@ -432,7 +301,7 @@ look_up_cut_at(const char *url, atomic_long *way, long i)
 		ck_assert_int_eq(
 		    store_lookup(s, f.arena, &question, &answer, &rows), -1);
 	store_close(s);
-	*way = ALL;
+	*way = PGPROXY_ALL;
 	return (rc);
 }
 
@@ -441,10 +310,10 @@ START_TEST(an_answer_that_is_cut_is_never_the_end_of_the_rows)
 	char url[600];
 	long i;
 
-	proxy_open(url, sizeof(url));
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	for (i = 0; look_up_cut_at(url, &proxy.allowed, i) != 0; i += 3)
 		ck_assert_int_lt(i, 5000);
-	proxy_close();
+	pgproxy_close(&proxy);
 }
 END_TEST
 
@@ -453,10 +322,10 @@ START_TEST(a_question_that_is_cut_has_no_answer)
 	char url[600];
 	long i;
 
-	proxy_open(url, sizeof(url));
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	for (i = 0; look_up_cut_at(url, &proxy.asked, i) != 0; i += 19)
 		ck_assert_int_lt(i, 9000);
-	proxy_close();
+	pgproxy_close(&proxy);
 }
 END_TEST
 
@@ -507,7 +376,7 @@ START_TEST(a_lookup_is_one_round_trip_whatever_it_asks)
 	char url[600];
 	int i, rows;
 
-	proxy_open(url, sizeof(url));
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	s = opened(url, DB_LOOKUP, 5000);
 	store_bound_lag(s, 10);
 	proxy.counting = true;
@@ -523,7 +392,7 @@ START_TEST(a_lookup_is_one_round_trip_whatever_it_asks)
 		ck_assert_int_eq(proxy.waits, i == 0 ? 3 : 1);
 	}
 	store_close(s);
-	proxy_close();
+	pgproxy_close(&proxy);
 }
 END_TEST
 
@@ -563,7 +432,7 @@ START_TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
 	char url[600];
 	int rows = 0;
 
-	proxy_open(url, sizeof(url));
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	s = opened(url, DB_LOOKUP, 50);
 	ck_assert_int_eq(store_begin(s, DB_READ), 0);
 	proxy.cut = false;
@@ -571,12 +440,12 @@ START_TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
 	ck_assert_int_eq(entitled(s, 1, &rows), -1);
 	ck_assert_int_eq(store_failure(s)->kind, FAILURE_BUSY);
 	/* What comes late is no answer to the next question. */
-	proxy.allowed = ALL;
+	proxy.allowed = PGPROXY_ALL;
 	ck_assert_int_eq(entitled(s, 2, &rows), -1);
 	ck_assert_int_eq(rows, 0);
 	store_end(s);
 	store_close(s);
-	proxy_close();
+	pgproxy_close(&proxy);
 }
 END_TEST
 
@@ -594,7 +463,7 @@ START_TEST(nor_is_one_that_listens_to_nothing)
 	for (i = 0; i < question.users.n; i++)
 		question.users.v[i] =
 		    arena_printf(arena, "nobody-at-all-%zu@nowhere.example", i);
-	proxy_open(url, sizeof(url));
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	s = opened(url, DB_LOOKUP, 50);
 	question.users.n = 1;
 	ck_assert_int_eq(
@@ -604,7 +473,7 @@ START_TEST(nor_is_one_that_listens_to_nothing)
 	ck_assert_int_eq(store_lookup(s, arena, &question, &answer, &rows), -1);
 	ck_assert_int_eq(store_failure(s)->kind, FAILURE_BUSY);
 	store_close(s);
-	proxy_close();
+	pgproxy_close(&proxy);
 	arena_free(arena);
 }
 END_TEST
@@ -614,7 +483,7 @@ START_TEST(a_change_whose_end_was_not_heard_is_neither_made_nor_not)
 	struct store *s;
 	char url[600];
 
-	proxy_open(url, sizeof(url));
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	s = opened(url, DB_WRITE, 1000);
 	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
 	ck_assert_int_eq(store_account_remove(s, 2), 1);
@@ -623,7 +492,7 @@ START_TEST(a_change_whose_end_was_not_heard_is_neither_made_nor_not)
 	ck_assert_ptr_nonnull(
 	    strstr(failure_text(store_failure(s)), "not known"));
 	store_close(s);
-	proxy_close();
+	pgproxy_close(&proxy);
 }
 END_TEST
 

@@ -197,8 +197,9 @@ START_TEST(an_account_has_one_owner_whatever_is_asked)
 	int64_t id;
 
 	fixture_begin(&f);
-	ck_assert_int_eq(store_user_add(f.store, 1, "x@acme.example",
-			     "x@acme.example", ROLE_OWNER, &id),
+	ck_assert_int_eq(
+	    store_user_add(f.store, &(struct store_account){.id = 1},
+		"x@acme.example", "x@acme.example", ROLE_OWNER, &id),
 	    -1);
 	store_end(f.store);
 }
@@ -208,7 +209,10 @@ START_TEST(a_subscription_belongs_to_the_account_of_its_user)
 {
 	fixture_begin(&f);
 	/* User 1 is acme's: account 2 is beta. */
-	ck_assert_int_eq(store_subscribe(f.store, 2, 3, 1), -1);
+	ck_assert_int_eq(
+	    store_subscribe(f.store, &(struct store_account){.id = 2}, 3,
+		&(struct store_user){.id = 1}),
+	    -1);
 	store_end(f.store);
 }
 END_TEST
@@ -256,8 +260,9 @@ START_TEST(users_come_in_the_order_of_the_octets_of_their_addresses)
 
 	fixture_begin(&f);
 	for (i = sizeof(keys) / sizeof(keys[0]); i > 0; i--)
-		ck_assert_int_eq(store_user_add(f.store, 2, keys[i - 1],
-				     keys[i - 1], ROLE_MEMBER, &id),
+		ck_assert_int_eq(
+		    store_user_add(f.store, &(struct store_account){.id = 2},
+			keys[i - 1], keys[i - 1], ROLE_MEMBER, &id),
 		    1);
 	ck_assert_int_eq(store_user_remove(f.store, 7), 1);
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

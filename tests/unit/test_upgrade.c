@@ -67,8 +67,9 @@ setup(void)
 	fixture_begin(&f);
 	ck_assert_int_eq(store_link_add(f.store, 9, 3, 70), 1);
 	ck_assert_int_eq(store_token_add(f.store, "hash", 4, 2000), 1);
-	ck_assert_int_eq(store_user_add(f.store, 1, "gone@acme.example",
-			     "gone@acme.example", ROLE_MEMBER, &id),
+	ck_assert_int_eq(
+	    store_user_add(f.store, &(struct store_account){.id = 1},
+		"gone@acme.example", "gone@acme.example", ROLE_MEMBER, &id),
 	    1);
 	ck_assert_int_eq(store_user_remove(f.store, id), 1);
 	fixture_commit(&f);
@@ -250,7 +251,10 @@ START_TEST(an_upgrade_takes_every_row_through_every_step)
 	ck_assert_int_eq(store_users(f.store, 1, 3, none, &rows), 0);
 	ck_assert_int_eq(rows, 5);
 	/* References are watched again. */
-	ck_assert_int_eq(store_subscribe(f.store, 2, 3, 1), -1);
+	ck_assert_int_eq(
+	    store_subscribe(f.store, &(struct store_account){.id = 2}, 3,
+		&(struct store_user){.id = 1}),
+	    -1);
 	store_end(f.store);
 	ck_assert_int_eq(store_upgrade(f.store), 0);
 	/* Who was here before understands it no more, and says so. */

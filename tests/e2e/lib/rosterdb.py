@@ -202,6 +202,7 @@ def _words(text):
     parts = re.split(r"('(?:[^']|'')*')", text)
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r'(?<!")\buser\b', '"user"', parts[i])
+        parts[i] = parts[i].replace("group_concat(", "string_agg(")
     return "".join(parts)
 
 

@@ -1,0 +1,278 @@
+/*
+ * test_bulk - very many changes at once, to a server that is not waited for
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "import.h"
+#include "pgproxy.h"
+#include "store_lookup.h"
+#include "suites.h"
+
+#define USERS 7 /* of the fixture's roster */
+
+static struct fixture f;
+static struct pgproxy proxy;
+static char url[600];
+
+static void
+setup(void)
+{
+	fixture_open(&f);
+	pgproxy_open(&proxy, f.url, url, sizeof(url));
+}
+
+static void
+teardown(void)
+{
+	pgproxy_close(&proxy);
+	fixture_close(&f);
+}
+
+static struct store *
+opened(void)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+
+	s = store_open(url, DB_WRITE, 5000, &failure);
+	ck_assert_msg(s != NULL, "%s", failure_text(&failure));
+	ck_assert_int_eq(store_bulk(s), 0);
+	return (s);
+}
+
+static int
+count(void *ctx, const struct store_account *account)
+{
+	*(int *)ctx += (int)account->users;
+	return (0);
+}
+
+/* How many users there are, as others see it. */
+static int
+users(void)
+{
+	int n = 0;
+
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_accounts(f.store, count, &n), 0);
+	store_end(f.store);
+	return (n);
+}
+
+static int
+add_rows(struct import *im, int accounts)
+{
+	static const char *const roles[] = {"owner", "member", "subscriber"};
+	static const char *const categories[] = {
+	    "", "services;scheduled-maintenance", "balance-and-payments"};
+	char account[32], address[64];
+	int i, rc = 0;
+
+	for (i = 0; i < 3 * accounts && rc == 0; i++) {
+		snprintf(account, sizeof(account), "n%d", i / 3);
+		snprintf(address, sizeof(address), "u%d@n.example", i);
+		rc = import_row(im, (size_t)i + 1, account, address,
+		    roles[i % 3], categories[i % 3]);
+	}
+	return (rc);
+}
+
+/* Import so many accounts of three users each, in a transaction. */
+static int
+import_accounts(struct store *s, int accounts)
+{
+	struct changes c = f.changes;
+	struct import *im;
+	int rc;
+
+	c.store = s;
+	rc = store_begin(s, DB_WRITE);
+	if (rc != 0)
+		return (-1);
+	im = import_new(&c, "list");
+	rc = add_rows(im, accounts);
+	if (rc == 0)
+		rc = import_apply(im, false);
+	import_free(im);
+	if (rc == 0)
+		rc = store_commit(s);
+	if (rc != 0)
+		store_end(s);
+	return (rc);
+}
+
+START_TEST(however_many_rows_few_answers_are_waited_for)
+{
+	struct store *s = opened();
+
+	proxy.counting = true;
+	ck_assert_msg(
+	    import_accounts(s, 300) == 0, "%s", failure_text(store_failure(s)));
+	ck_assert_int_lt(proxy.waits, 60);
+	store_close(s);
+	ck_assert_int_eq(users(), USERS + 900);
+}
+END_TEST
+
+/* Import with ${way} cut after ${i} octets. True once all of it is made. Only
+ * when the end was asked for, and nothing is heard of it, nobody knows: count
+ * that in ${*doubts}. */
+static bool
+cut_at(atomic_long *way, long i, int *doubts)
+{
+	struct store *s = opened();
+	bool unknown;
+	int rc, n;
+
+	*way = i;
+	/* Changes that are written together: none is left over at the end. */
+	rc = import_accounts(s, 48);
+	unknown = strstr(failure_text(store_failure(s)), "not known") != NULL;
+	*doubts += unknown;
+	ck_assert(rc == 0 || store_failure(s)->kind == FAILURE_IO);
+	store_close(s);
+	*way = PGPROXY_ALL;
+	n = users();
+	if (rc == 0 || (unknown && n != USERS))
+		ck_assert_int_eq(n, USERS + 144);
+	else
+		ck_assert_int_eq(n, USERS);
+	return (n != USERS);
+}
+
+START_TEST(what_is_cut_anywhere_is_made_whole_or_not_at_all)
+{
+	atomic_long *way = _i == 0 ? &proxy.asked : &proxy.allowed;
+	int doubts = 0;
+	long i;
+
+	for (i = 0; !cut_at(way, i, &doubts); i += _i == 0 ? 1999 : 499)
+		ck_assert_int_lt(i, 200000);
+	ck_assert_int_gt(i, 5000);
+	ck_assert_int_le(doubts, 1);
+}
+END_TEST
+
+/* Post ${n} changes, of which that in the middle cannot be made. */
+static void
+post(struct store *s, int n)
+{
+	const struct store_account beta = {.id = 2, .key = "beta"};
+	const struct store_user nobody = {.key = "nobody@beta.example"};
+	char address[64];
+	int64_t id;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(address, sizeof(address), "p%d@beta.example", i);
+		ck_assert_int_eq(store_user_add(s, &beta, address, address,
+				     ROLE_MEMBER, &id),
+		    1);
+		if (i == n / 2)
+			ck_assert_int_eq(
+			    store_subscribe(s, &beta, 3, &nobody), 1);
+	}
+}
+
+START_TEST(one_that_is_refused_is_told_at_the_latest_by_the_commit)
+{
+	struct store *s = opened();
+
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	post(s, 300);
+	ck_assert_int_eq(store_commit(s), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_IO);
+	ck_assert_msg(
+	    strstr(failure_text(store_failure(s)), "null value") != NULL,
+	    "got \"%s\"", failure_text(store_failure(s)));
+	store_end(s);
+	ck_assert_int_eq(users(), USERS);
+	/* And then it goes on. */
+	ck_assert_int_eq(import_accounts(s, 1), 0);
+	store_close(s);
+	ck_assert_int_eq(users(), USERS + 3);
+}
+END_TEST
+
+START_TEST(or_by_the_next_lookup)
+{
+	struct store *s = opened();
+	struct store_user user;
+
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	ck_assert_int_eq(
+	    store_user(s, f.arena, 1, "ann@acme.example", 0, &user), 1);
+	post(s, 3);
+	ck_assert_int_eq(
+	    store_user(s, f.arena, 1, "ann@acme.example", 0, &user), -1);
+	ck_assert_msg(
+	    strstr(failure_text(store_failure(s)), "null value") != NULL,
+	    "got \"%s\"", failure_text(store_failure(s)));
+	ck_assert_int_eq(store_commit(s), -1);
+	store_end(s);
+	store_close(s);
+	ck_assert_int_eq(users(), USERS);
+}
+END_TEST
+
+START_TEST(a_lookup_sees_what_is_on_its_way)
+{
+	static const char *const keys[] = {
+	    "x@beta.example", "y@beta.example", "z@beta.example"};
+	const struct store_account beta = {.id = 2};
+	struct store *s = opened();
+	struct store_user user;
+	int64_t id;
+	int i;
+
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(
+		    store_user(s, f.arena, 2, keys[i], 0, &user), 0);
+		ck_assert_int_eq(store_user_add(s, &beta, keys[i], keys[i],
+				     ROLE_MEMBER, &id),
+		    1);
+		ck_assert_int_eq(
+		    store_user(s, f.arena, 2, keys[i], 0, &user), 1);
+		ck_assert_int_gt(user.id, 0);
+	}
+	ck_assert_int_eq(store_commit(s), 0);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(what_is_given_up_is_not_made_whatever_is_on_its_way)
+{
+	struct store *s = opened();
+
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	post(s, 3);
+	store_end(s);
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	ck_assert_int_eq(store_commit(s), 0);
+	store_close(s);
+	ck_assert_int_eq(users(), USERS);
+}
+END_TEST
+
+Suite *
+test_bulk(void)
+{
+	Suite *s = suite_create("bulk");
+	TCase *t = tcase_create("bulk");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, however_many_rows_few_answers_are_waited_for);
+	tcase_add_loop_test(
+	    t, what_is_cut_anywhere_is_made_whole_or_not_at_all, 0, 2);
+	tcase_add_test(
+	    t, one_that_is_refused_is_told_at_the_latest_by_the_commit);
+	tcase_add_test(t, or_by_the_next_lookup);
+	tcase_add_test(t, a_lookup_sees_what_is_on_its_way);
+	tcase_add_test(t, what_is_given_up_is_not_made_whatever_is_on_its_way);
+	suite_add_tcase(s, t);
+	return (s);
+}
