@@ -369,6 +369,7 @@ START_TEST(a_database_that_was_replaced_is_let_go_at_once)
 	ck_assert_int_eq(open_at(aside), 0);
 	pool_put(pool, POOL_ASKED, s[0]);
 	pool_free(pool);
+	unlink(aside);
 	failure_clear(&failure);
 }
 END_TEST
