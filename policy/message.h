@@ -15,15 +15,17 @@
 #define ACCOUNT_HEADER "X-Notify-Account"
 #define HEADER_PREFIX "X-Notify-"
 
-/* So many are read; a message with more is not an honest one. */
+/* So many are read, and a tag of so many octets; a message with more is not an
+ * honest one, and takes no more memory. */
 #define MESSAGE_HEADERS 1000
+#define MESSAGE_TAG_MAX 4096
 
 struct arena;
 
 /* A header whose name begins with HEADER_PREFIX, in any case. */
 struct header {
 	const char *name;
-	const char *value; /* may be folded */
+	const char *value; /* may be folded; NULL: it is too long, or no tag */
 	int index;	   /* among those of the same name, from 1 */
 };
 

@@ -119,16 +119,23 @@ int
 tag_read(
     struct arena *a, const struct header *headers, size_t n, struct tag *tag)
 {
+	bool category;
 	size_t i;
 	int rc;
 
 	memset(tag, 0, sizeof(*tag));
 	tag->present = tag_present(headers, n);
 	for (i = 0; i < n && tag->problem == NULL; i++) {
+		category = strcasecmp(headers[i].name, TAG_HEADER) == 0;
+		if (!category &&
+		    strcasecmp(headers[i].name, ACCOUNT_HEADER) != 0)
+			continue;
 		rc = 0;
-		if (strcasecmp(headers[i].name, TAG_HEADER) == 0)
+		if (headers[i].value == NULL)
+			tag->problem = "an X-Notify header that is too long";
+		else if (category)
 			rc = read_category(a, headers[i].value, tag);
-		else if (strcasecmp(headers[i].name, ACCOUNT_HEADER) == 0)
+		else
 			rc = read_account(a, headers[i].value, tag);
 		if (rc != 0)
 			return (-1);

@@ -340,6 +340,39 @@ def flood(site, number, names=("X-Notify-Category",)):
         b"\n", b"\r\n"), b"".join(lines), b"\r\nHello\r\n"), mark)
 
 
+def large(name):
+    """900 of our headers of 60,000 octets."""
+    for n in range(900):
+        yield f"X-Notify-{name or n}: ".encode()
+        for _ in range(60):
+            yield b"x" * 900 + b"\r\n "
+        yield b"x\r\n"
+
+
+@case("large headers of ours take no memory")
+def _(site):
+    for name in ("", "Category", "Account"):
+        site.milter.settings()
+        before, mark = site.peak(), lab.marker()
+        result = site.stream([ANN, BILL], (
+            head(mark).replace(b"\n", b"\r\n"), *large(name),
+            b"\r\nHello\r\n"), mark)
+        more = site.memory() - before
+        true(more < MORE, f"got {more:.0f} MB more, want less than {MORE}")
+        summary = result.summary()
+        same(summary["verdict"], "hold" if name else "deliver",
+             f"verdict in {summary['line']!r}")
+        if name:
+            contains(summary["reason"], "too long", "reason")
+        site.milter.settings(trusted_clients=NOBODY)
+        mark = lab.marker()
+        result = site.stream([ANN, BILL], (
+            head(mark).replace(b"\n", b"\r\n"), *large(name),
+            b"\r\nHello\r\n"), mark)
+        same(result.summary()["verdict"], "untrusted", "from outside")
+    site.milter.settings()
+
+
 @case("a thousand of our headers are read, and more are held or refused")
 def _(site):
     for names in (["X-Notify-Category"],
