@@ -228,8 +228,8 @@ def _(lab, bad, mend):
     result = hold(lab, [ANN], bad)
     mend()
     new = anew(lab, result)
-    contains(lab.postfix.text(), f"{result.qid}: requeued as {new}\n",
-             "the mail log")
+    lab.until(lambda: f"{result.qid}: requeued as {new}\n"
+              in lab.postfix.text(), "the line in the mail log")
 
 
 lab.run(main={
