@@ -72,7 +72,7 @@ MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output phrase \
 	postconf requeue rostercsv stats story submit subscriptions telegram trace trace_log \
-	users) $(CHECKS:%=notifyctl/check_%)
+	users words) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
 	postfix rewriting server services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \

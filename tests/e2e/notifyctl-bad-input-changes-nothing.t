@@ -82,6 +82,9 @@ def _(ctl):
         ctl.refused(64, *words,
                     says=("unknown", " ".join(words[:2]), "expected"))
     ctl.refused(64, says=("command", "expected"))
+    for words in (["account"], ["account", "frob"]):
+        ctl.refused(64, *words, says="expected account and one of add, list, "
+                    "show, transfer, remove")
 
 
 @case("too few and too many words are refused with 64 and the right ones")

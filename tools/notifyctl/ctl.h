@@ -2,7 +2,7 @@
  * ctl - what the commands of notifyctl share
  *
  * A command gets a struct ctl with everything opened that its row in the table
- * (main.c) asks for, does its work, fills the output, and returns 0 or -1 with
+ * (words.c) asks for, does its work, fills the output, and returns 0 or -1 with
  * ctl->failure. It prints nothing itself.
  */
 #ifndef CTL_H

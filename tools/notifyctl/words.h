@@ -1,0 +1,50 @@
+/*
+ * words - the command line of notifyctl: which command, with what
+ *
+ * Threads: one. What is wrong with it ends the program.
+ */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include <stddef.h>
+
+#include "compiler.h"
+#include "ctl.h"
+
+enum needs {
+	NEEDS_NOTHING,	/* not even settings that can be read */
+	NEEDS_SETTINGS, /* the command opens what it needs */
+	NEEDS_READ,	/* the database, inside a transaction */
+	NEEDS_WRITE,	/* the database; the command begins and ends */
+};
+
+struct ctl_command {
+	const char *name;
+	const char *arguments;
+	const char *help;
+	const char *options; /* letters of long options it takes */
+	size_t min, max;     /* arguments */
+	enum needs needs;
+	int (*run)(struct ctl *, const struct arguments *);
+};
+
+/* The command line, as read. */
+struct call {
+	struct ctl ctl;
+	struct arguments args;
+	const struct ctl_command *command;
+	char given[32]; /* letters of the options that were given */
+	size_t ngiven;
+};
+
+/*
+ * words_read(call, argc, argv):
+ * Find the command and everything for it in the words. What does not fit is
+ * said, and the program ends; it ends as well after --help and --version.
+ */
+void words_read(struct call *, int argc, char **argv);
+
+/* words_free(call) */
+void words_free(struct call *);
+
+#endif
