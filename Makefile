@@ -64,15 +64,16 @@ DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = account address arena category counters db db_postgres_sql \
 	db_sqlite db_sqlite_check db_sqlite_failure db_url \
-	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure faults import \
-	import_account keyset lateness link membership message netlist notice pool role \
-	roster setting settings sorter sql store store_change store_health store_link \
-	store_lookup store_notice store_upgrade tag tempfile text
+	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure faults \
+	import import_account keyset lateness link membership message netlist \
+	notice pool role roster setting settings sorter sql store store_change \
+	store_health store_link store_lookup store_notice store_page store_upgrade \
+	tag tempfile text
 MILTER = apply config daemon log main report session stats trust
 NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
 	explain files follow held history init main mta output phrase \
-	postconf requeue rostercsv stats story submit subscriptions telegram trace trace_log \
-	users words) $(CHECKS:%=notifyctl/check_%)
+	postconf requeue rostercsv stats story submit subscriptions telegram \
+	trace trace_log users words) $(CHECKS:%=notifyctl/check_%)
 CHECKS = access clients database domains milter_talk milters people \
 	postfix rewriting server services settings socket telegram
 AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \

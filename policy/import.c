@@ -395,8 +395,9 @@ take_account(void *ctx, const struct store_account *account)
 	*copy = *account;
 	copy->name = arena_strdup(page->arena, account->name);
 	copy->title = arena_strdup(page->arena, account->title);
-	copy->owner = "";
-	if (key == NULL || copy->name == NULL || copy->title == NULL)
+	copy->owner = arena_strdup(page->arena, account->owner);
+	if (key == NULL || copy->name == NULL || copy->title == NULL ||
+	    copy->owner == NULL)
 		return (-1);
 	page->seen++;
 	/* One that has no key cannot be asked for. */

@@ -3,7 +3,7 @@
  *
  * Its owner comes first. Then its rows and its users in the roster, both in the
  * order of their addresses' keys, are gone through side by side; of the users
- * as many are read at once as a page has.
+ * as many are read at once as a page has, and what they are subscribed to.
  */
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,9 @@ struct group {
 	struct seen owner, other; /* number 0: nobody */
 	/* Users of the roster, from a page. */
 	struct store_user *users;
+	struct subscriptions *held;
 	size_t nusers, next;
+	size_t reading; /* whose subscriptions */
 	bool last;
 	char passed[KEY_SIZE];
 };
@@ -51,6 +53,7 @@ static int set_owner(struct group *);
 static int two_rows(struct group *, const struct import_line *, size_t);
 static int check(struct group *);
 static int take_user(void *, const struct store_user *);
+static int take_subscription(void *, int64_t, const struct category *);
 static int next_page(struct group *, const char *);
 static int find_user(struct group *, const char *, struct store_user **);
 static int pass(struct group *, struct store_user *);
@@ -180,7 +183,9 @@ set_owner(struct group *g)
 	}
 	note(&g->owner, &im->next);
 	if (g->exists)
-		rc = change_owner(g);
+		rc = strcmp(g->account.owner, im->next.key) == 0
+		    ? 0
+		    : change_owner(g);
 	else if ((rc = make_account(g)) == 0)
 		rc = add_user(g, &im->next, ROLE_OWNER, &id);
 	return (rc == 0 ? import_next(im) : -1);
@@ -236,6 +241,25 @@ take_user(void *ctx, const struct store_user *u)
 	return (0);
 }
 
+/* They come in the order of the users. */
+static int
+take_subscription(void *ctx, int64_t user, const struct category *category)
+{
+	struct group *g = ctx;
+	struct subscriptions *s;
+
+	while (g->reading < g->nusers && g->users[g->reading].id != user)
+		g->reading++;
+	if (g->reading == g->nusers)
+		return (-1);
+	s = &g->held[g->reading];
+	s->v = arena_grow(g->import->page, s->v, s->n, &s->cap, sizeof(*s->v));
+	if (s->v == NULL)
+		return (-1);
+	s->v[s->n++] = *category;
+	return (0);
+}
+
 /* The users of the account from ${key} on. */
 static int
 next_page(struct group *g, const char *key)
@@ -243,12 +267,18 @@ next_page(struct group *g, const char *key)
 	struct import *im = g->import;
 
 	arena_reset(im->page);
-	g->nusers = g->next = 0;
+	g->nusers = g->next = g->reading = 0;
 	g->users = arena_array(im->page, PAGE, sizeof(*g->users));
-	if (g->users == NULL)
+	g->held = arena_array(im->page, PAGE, sizeof(*g->held));
+	if (g->users == NULL || g->held == NULL)
 		return (import_no_memory(im));
 	if (store_members(im->changes->store, g->account.id, key, PAGE,
 		take_user, g) == -1)
+		return (membership_store_failed(im->changes));
+	if (g->nusers > 0 &&
+	    store_members_subscriptions(im->changes->store, g->account.id,
+		g->users[0].key, g->users[g->nusers - 1].key, take_subscription,
+		g) == -1)
 		return (membership_store_failed(im->changes));
 	g->last = g->nusers < PAGE;
 	return (0);
@@ -350,7 +380,7 @@ set_user(
     struct group *g, const struct import_line *line, struct store_user *user)
 {
 	struct changes *c = g->import->changes;
-	struct subscriptions held;
+	struct subscriptions held = g->held[user - g->users];
 
 	if (user->role == ROLE_OWNER)
 		return (import_bad_row(g->import, line->number,
@@ -361,9 +391,10 @@ set_user(
 		if (membership_set_role(c, &g->account, user, line->role) != 0)
 			return (-1);
 		user->role = line->role;
+		/* That may have ended some. */
+		if (membership_subscriptions(c, user->id, &held) != 0)
+			return (-1);
 	}
-	if (membership_subscriptions(c, user->id, &held) != 0)
-		return (-1);
 	if (subscribe(g, line, user, &held) != 0)
 		return (-1);
 	return (g->import->sync ? unsubscribe(g, line, user, &held) : 0);

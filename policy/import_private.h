@@ -40,7 +40,8 @@ struct import_line {
 	size_t ncategories;
 };
 
-/* Some accounts of the roster, in the order of their keys. */
+/* Some accounts of the roster, in the order of their keys; with those of their
+ * owners. */
 struct import_accounts {
 	struct arena *arena;
 	struct store_account *v;

@@ -168,8 +168,10 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_ACCOUNT] =
 	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
     [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
-    [SQL_ACCOUNTS_FROM] = "SELECT a.id, a.name, a.title, '', 0 FROM account a"
-			  " WHERE a.key >= ?1 ORDER BY a.key LIMIT ?2",
+    [SQL_ACCOUNTS_FROM] =
+	"SELECT a.id, a.name, a.title, coalesce((SELECT u.key FROM user u"
+	"  WHERE u.account = a.id AND u.role = 'owner'), ''), 0"
+	" FROM account a WHERE a.key >= ?1 ORDER BY a.key LIMIT ?2",
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
@@ -190,6 +192,11 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_MEMBERS] = "SELECT " USER_COLUMNS USER_TABLES
 		    "WHERE u.account = ?1 AND u.key >= ?3"
 		    " ORDER BY u.key LIMIT ?4",
+    [SQL_MEMBERS_SUBSCRIPTIONS] =
+	"SELECT " CATEGORY_COLUMNS ", u.id FROM user u"
+	" CROSS JOIN subscription s CROSS JOIN category c"
+	" WHERE u.account = ?1 AND u.key >= ?2 AND u.key <= ?3"
+	" AND s.user = u.id AND c.id = s.category ORDER BY u.key, c.id",
     [SQL_OWNER] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 AND u.role = 'owner'",
     [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES

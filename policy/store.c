@@ -447,16 +447,6 @@ store_users(struct store *s, int64_t account, int64_t category,
 }
 
 int
-store_members(struct store *s, int64_t account, const char *key, int limit,
-    store_user_fn *fn, void *ctx)
-{
-	return (store_each_user(s,
-	    store_bound(s, SQL_MEMBERS, "iiti", account, (int64_t)0, key,
-		(int64_t)limit),
-	    fn, ctx));
-}
-
-int
 store_one_user(struct store *s, struct arena *a, struct db_stmt *stmt,
     struct store_user *u)
 {

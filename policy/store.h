@@ -70,6 +70,8 @@ struct store_export {
 typedef int store_user_fn(void *, const struct store_user *);
 typedef int store_account_fn(void *, const struct store_account *);
 typedef int store_category_fn(void *, const struct category *);
+typedef int store_subscription_fn(
+    void *, int64_t user, const struct category *);
 typedef int store_change_fn(void *, const struct store_change *);
 typedef int store_export_fn(void *, const struct store_export *);
 
@@ -133,7 +135,8 @@ int store_category_add(struct store *, const struct category *,
 /*
  * Accounts. Strings of ${*account} are copied into ${a}.
  * store_accounts_from(): at most ${limit}, in the order of their keys, the
- * first of them ${key} or one behind; without owner and number of users.
+ * first of them ${key} or one behind; the owner by key, and without the number
+ * of users.
  */
 struct arena;
 int store_account(struct store *, struct arena *, const char *key,
@@ -151,12 +154,17 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * store_users(): all users of ${account}, the owner first, then by address.
  * store_members(): at most ${limit} users of ${account}, in the order of their
  * keys, the first of them ${key} or one behind.
+ * store_members_subscriptions(): what those of them are subscribed to who have
+ * the keys ${from} to ${to}, in the same order.
  * store_user(), store_owner(): one; its strings are copied into ${a}.
  */
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
 int store_members(struct store *, int64_t account, const char *key, int limit,
     store_user_fn *, void *) WARN_UNUSED;
+int store_members_subscriptions(struct store *, int64_t account,
+    const char *from, const char *to, store_subscription_fn *,
+    void *) WARN_UNUSED;
 int store_owner(struct store *, struct arena *, int64_t account,
     struct store_user *) WARN_UNUSED;
 int store_user(struct store *, struct arena *, int64_t account, const char *key,

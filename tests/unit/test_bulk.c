@@ -62,26 +62,47 @@ users(void)
 }
 
 static int
-add_rows(struct import *im, int accounts)
+count_change(void *ctx, const struct store_change *c)
+{
+	(void)c;
+	++*(int64_t *)ctx;
+	return (0);
+}
+
+/* How many are recorded. */
+static int64_t
+changes(void)
+{
+	int64_t n = 0;
+
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_changes(f.store, NULL, count_change, &n), 0);
+	store_end(f.store);
+	return (n);
+}
+
+static int
+add_rows(struct import *im, int accounts, int of_each)
 {
 	static const char *const roles[] = {"owner", "member", "subscriber"};
 	static const char *const categories[] = {
 	    "", "services;scheduled-maintenance", "balance-and-payments"};
 	char account[32], address[64];
-	int i, rc = 0;
+	int i, which, rc = 0;
 
-	for (i = 0; i < 3 * accounts && rc == 0; i++) {
-		snprintf(account, sizeof(account), "n%d", i / 3);
+	for (i = 0; i < accounts * of_each && rc == 0; i++) {
+		snprintf(account, sizeof(account), "n%d", i / of_each);
 		snprintf(address, sizeof(address), "u%d@n.example", i);
+		which = i % of_each == 0 ? 0 : 1 + i % 2;
 		rc = import_row(im, (size_t)i + 1, account, address,
-		    roles[i % 3], categories[i % 3]);
+		    roles[which], categories[which]);
 	}
 	return (rc);
 }
 
-/* Import so many accounts of three users each, in a transaction. */
+/* Import so many accounts with so many users each, in a transaction. */
 static int
-import_accounts(struct store *s, int accounts)
+import_accounts(struct store *s, int accounts, int of_each)
 {
 	struct changes c = f.changes;
 	struct import *im;
@@ -92,7 +113,7 @@ import_accounts(struct store *s, int accounts)
 	if (rc != 0)
 		return (-1);
 	im = import_new(&c, "list");
-	rc = add_rows(im, accounts);
+	rc = add_rows(im, accounts, of_each);
 	if (rc == 0)
 		rc = import_apply(im, false);
 	import_free(im);
@@ -108,11 +129,26 @@ START_TEST(however_many_rows_few_answers_are_waited_for)
 	struct store *s = opened();
 
 	proxy.counting = true;
-	ck_assert_msg(
-	    import_accounts(s, 300) == 0, "%s", failure_text(store_failure(s)));
+	ck_assert_msg(import_accounts(s, 300, 3) == 0, "%s",
+	    failure_text(store_failure(s)));
 	ck_assert_int_lt(proxy.waits, 60);
 	store_close(s);
 	ck_assert_int_eq(users(), USERS + 900);
+}
+END_TEST
+
+START_TEST(nor_for_many_where_nothing_changes)
+{
+	struct store *s = opened();
+	int64_t before;
+
+	ck_assert_int_eq(import_accounts(s, 1, 600), 0);
+	before = changes();
+	proxy.counting = true;
+	ck_assert_int_eq(import_accounts(s, 1, 600), 0);
+	ck_assert_int_lt(proxy.waits, 100);
+	store_close(s);
+	ck_assert_int_eq(changes(), before);
 }
 END_TEST
 
@@ -128,7 +164,7 @@ cut_at(atomic_long *way, long i, int *doubts)
 
 	*way = i;
 	/* Changes that are written together: none is left over at the end. */
-	rc = import_accounts(s, 48);
+	rc = import_accounts(s, 48, 3);
 	unknown = strstr(failure_text(store_failure(s)), "not known") != NULL;
 	*doubts += unknown;
 	ck_assert(rc == 0 || store_failure(s)->kind == FAILURE_IO);
@@ -190,7 +226,7 @@ START_TEST(one_that_is_refused_is_told_at_the_latest_by_the_commit)
 	store_end(s);
 	ck_assert_int_eq(users(), USERS);
 	/* And then it goes on. */
-	ck_assert_int_eq(import_accounts(s, 1), 0);
+	ck_assert_int_eq(import_accounts(s, 1, 3), 0);
 	store_close(s);
 	ck_assert_int_eq(users(), USERS + 3);
 }
@@ -266,6 +302,7 @@ test_bulk(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, however_many_rows_few_answers_are_waited_for);
+	tcase_add_test(t, nor_for_many_where_nothing_changes);
 	tcase_add_loop_test(
 	    t, what_is_cut_anywhere_is_made_whole_or_not_at_all, 0, 2);
 	tcase_add_test(

@@ -340,6 +340,39 @@ START_TEST(the_same_rows_twice_change_nothing_the_second_time)
 }
 END_TEST
 
+static int
+count_unsubscribed(void *ctx, const struct store_change *c)
+{
+	*(int *)ctx += strcmp(c->action, "unsubscribe") == 0;
+	return (0);
+}
+
+START_TEST(what_another_role_ends_is_not_ended_once_more)
+{
+	char *ann[] = {"ann@acme.example"};
+	struct import *im;
+	int n = 0;
+
+	ck_assert_int_eq(roster_subscribe(&f.changes, "acme", "services", ann,
+			     1, "olga@acme.example"),
+	    0);
+	im = import_new(&f.changes, "list");
+	ck_assert_int_eq(
+	    import_row(im, 1, "acme", "olga@acme.example", "owner", ""), 0);
+	ck_assert_int_eq(import_row(im, 2, "acme", "ann@acme.example",
+			     "subscriber", "balance-and-payments"),
+	    0);
+	ck_assert_int_eq(
+	    import_row(im, 3, "acme", "sue@acme.example", "subscriber", ""), 0);
+	ck_assert_int_eq(import_apply(im, true), 0);
+	import_free(im);
+	/* Ann from services, sue from balance-and-payments. */
+	ck_assert_int_eq(
+	    store_changes(f.store, "acme", count_unsubscribed, &n), 0);
+	ck_assert_int_eq(n, 2);
+}
+END_TEST
+
 START_TEST(a_sync_removes_what_the_rows_lack)
 {
 	struct import *im = import_new(&f.changes, "list");
@@ -413,6 +446,7 @@ test_roster(void)
 	tcase_add_test(t, the_same_rows_twice_change_nothing_the_second_time);
 	tcase_add_test(
 	    t, who_has_come_to_lie_in_a_reserved_domain_can_be_let_go);
+	tcase_add_test(t, what_another_role_ends_is_not_ended_once_more);
 	tcase_add_test(t, a_sync_removes_what_the_rows_lack);
 	suite_add_tcase(s, t);
 	return (s);
