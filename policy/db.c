@@ -130,6 +130,12 @@ db_post(struct db_stmt *stmt, int64_t *id)
 	return (rc);
 }
 
+int
+db_settle(struct db *db)
+{
+	return (db->driver->settle == NULL ? 0 : db->driver->settle(db));
+}
+
 static int
 ask_one(const struct db_asking *asking, size_t i)
 {

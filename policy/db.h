@@ -113,6 +113,10 @@ void db_reset(struct db_stmt *);
  */
 int db_post(struct db_stmt *, int64_t *id) WARN_UNUSED;
 
+/* db_settle(db): nothing is on its way any more: 0 if all that was is done, or
+ * -1. db_commit() sees to that, too. */
+int db_settle(struct db *) WARN_UNUSED;
+
 /*
  * db_begin(db, mode), db_commit(db): 0 or -1. A transaction in DB_READ sees
  * one state of the database from its first lookup to its end; one in DB_WRITE

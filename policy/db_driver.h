@@ -36,6 +36,7 @@ struct db_driver {
 	const char *(*column_text)(struct db_stmt *, int);
 	void (*reset)(struct db_stmt *);
 	int (*post)(struct db_stmt *); /* 1: not now; NULL: never */
+	int (*settle)(struct db *);    /* NULL with that */
 	/* NULL: one thing after the other. */
 	int (*ask)(struct db *, const struct db_asking *);
 	int (*begin)(struct db *, enum db_mode);

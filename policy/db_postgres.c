@@ -59,6 +59,7 @@ static int rollback(struct db *);
 static int share(struct db *);
 static int claim(struct db *);
 static int bulk(struct db *);
+static int settle(struct db *);
 static int references(struct db *, bool);
 static int check_references(struct db *, struct failure *);
 static int schema(struct db *, enum db_content *, int64_t *);
@@ -319,6 +320,14 @@ bulk(struct db *base)
 	return (0);
 }
 
+static int
+settle(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+
+	return (pgconn_ready(&db->conn));
+}
+
 /* They are always watched. */
 static int
 references(struct db *base, bool watched)
@@ -442,6 +451,7 @@ const struct db_driver db_postgres = {
     .column_text = pgstmt_text,
     .reset = pgstmt_reset,
     .post = pgstmt_post,
+    .settle = settle,
     .ask = db_postgres_ask,
     .begin = begin,
     .commit = commit,

@@ -481,7 +481,12 @@ apply_all(struct import *im)
 		if (import_account(im) != 0)
 			return (-1);
 	}
-	return (im->sync ? remove_rest(im) : 0);
+	if (im->sync && remove_rest(im) != 0)
+		return (-1);
+	/* A dry run must not say that it can be made if it cannot. */
+	if (store_settle(im->changes->store) != 0)
+		return (membership_store_failed(im->changes));
+	return (0);
 }
 
 int

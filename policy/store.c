@@ -202,6 +202,14 @@ store_begin(struct store *s, enum db_mode mode)
 }
 
 int
+store_settle(struct store *s)
+{
+	if (store_write_changes(s) != 0)
+		return (-1);
+	return (db_settle(s->db) == 0 ? 0 : store_failed(s));
+}
+
+int
 store_commit(struct store *s)
 {
 	if (store_write_changes(s) != 0)

@@ -122,8 +122,12 @@ void store_end(struct store *);
  * what is added are 0, and what goes wrong is told by a later function, at the
  * latest by store_commit(). An account or a user with such an id is known to
  * store_user_add() and store_subscribe() alone, by key.
+ *
+ * store_settle(s): nothing is on its way any more. 0 if all of it could be
+ * made, or -1: for who will not commit.
  */
 int store_bulk(struct store *) WARN_UNUSED;
+int store_settle(struct store *) WARN_UNUSED;
 
 /* Categories. ${key} as category_key() gives it. */
 int store_category(

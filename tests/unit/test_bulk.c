@@ -100,23 +100,33 @@ add_rows(struct import *im, int accounts, int of_each)
 	return (rc);
 }
 
-/* Import so many accounts with so many users each, in a transaction. */
+/* What import_apply() says to so many accounts with so many users each. */
 static int
-import_accounts(struct store *s, int accounts, int of_each)
+apply_accounts(struct store *s, int accounts, int of_each)
 {
 	struct changes c = f.changes;
 	struct import *im;
 	int rc;
 
 	c.store = s;
-	rc = store_begin(s, DB_WRITE);
-	if (rc != 0)
-		return (-1);
 	im = import_new(&c, "list");
 	rc = add_rows(im, accounts, of_each);
 	if (rc == 0)
 		rc = import_apply(im, false);
 	import_free(im);
+	return (rc);
+}
+
+/* Import them, in a transaction. */
+static int
+import_accounts(struct store *s, int accounts, int of_each)
+{
+	int rc;
+
+	rc = store_begin(s, DB_WRITE);
+	if (rc != 0)
+		return (-1);
+	rc = apply_accounts(s, accounts, of_each);
 	if (rc == 0)
 		rc = store_commit(s);
 	if (rc != 0)
@@ -253,6 +263,26 @@ START_TEST(or_by_the_next_lookup)
 }
 END_TEST
 
+/* A dry run is given up then, and asks for no commit. */
+START_TEST(an_import_that_is_applied_has_nothing_on_its_way)
+{
+	static const char *const tables[] = {"subscription", "change"};
+	struct store *s = opened();
+	char sql[80];
+
+	snprintf(sql, sizeof(sql),
+	    "ALTER TABLE %s ADD CONSTRAINT none CHECK (false) NOT VALID",
+	    tables[_i]);
+	fixture_sql(&f, sql);
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	ck_assert_int_eq(apply_accounts(s, 1, 3), -1);
+	ck_assert_msg(strstr(failure_text(&f.failure), "constraint") != NULL,
+	    "got \"%s\"", failure_text(&f.failure));
+	store_end(s);
+	store_close(s);
+}
+END_TEST
+
 START_TEST(a_lookup_sees_what_is_on_its_way)
 {
 	static const char *const keys[] = {
@@ -308,6 +338,8 @@ test_bulk(void)
 	tcase_add_test(
 	    t, one_that_is_refused_is_told_at_the_latest_by_the_commit);
 	tcase_add_test(t, or_by_the_next_lookup);
+	tcase_add_loop_test(
+	    t, an_import_that_is_applied_has_nothing_on_its_way, 0, 2);
 	tcase_add_test(t, a_lookup_sees_what_is_on_its_way);
 	tcase_add_test(t, what_is_given_up_is_not_made_whatever_is_on_its_way);
 	suite_add_tcase(s, t);
