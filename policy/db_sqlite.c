@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "db_sqlite.h"
@@ -19,6 +20,8 @@
 
 #define APPLICATION_ID 1313690196 /* "NMRT" */
 #define RETURNING_ID " RETURNING id"
+/* Of 5 ms: so long root may have the files beside the database. */
+#define FILES_TICKS 50
 /* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
 #define CLAIMED_OCTET INT64_C(0x7fff000000000000)
 /* So long it is waited for lookups that go on, to empty the log. */
@@ -41,6 +44,7 @@ static int number(struct sqlite *, struct db_stmt **, const char *, int64_t *);
 static bool is_current(const struct db *);
 static void start(void);
 static int configure(struct sqlite *, enum db_mode, int);
+static void await_files(struct sqlite *);
 static int opened(struct sqlite *, enum db_mode, int);
 static const char *expected(const char *);
 static struct db *open_db(const char *, enum db_mode, int, struct failure *);
@@ -128,6 +132,28 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 	return (db_exec(&db->db, "PRAGMA synchronous=FULL"));
 }
 
+/*
+ * The files beside the database are made by whoever reads it first. Made by
+ * root, they are root's for a moment, before SQLite gives them to the owner of
+ * the database: who may not open them just then may soon. All else that may be
+ * wrong is found, and said, when the database is used.
+ */
+static void
+await_files(struct sqlite *db)
+{
+	const struct timespec tick = {.tv_nsec = 5000000};
+	int i, rc;
+
+	for (i = 0; i < FILES_TICKS; i++) {
+		rc = sqlite3_exec(
+		    db->handle, "PRAGMA user_version", NULL, NULL, NULL);
+		if ((rc & 0xff) != SQLITE_CANTOPEN ||
+		    sqlite3_system_errno(db->handle) != EACCES)
+			break;
+		nanosleep(&tick, NULL);
+	}
+}
+
 static int
 opened(struct sqlite *db, enum db_mode mode, int wait)
 {
@@ -150,6 +176,7 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	    flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
+	await_files(db);
 	if (configure(db, mode, wait) != 0)
 		return (-1);
 	/* In the other modes: the same file from before to after? */

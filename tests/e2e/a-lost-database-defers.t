@@ -10,6 +10,7 @@ import contextlib  # noqa: E402
 import errno  # noqa: E402
 import json  # noqa: E402
 import shutil  # noqa: E402
+import threading  # noqa: E402
 
 import faults  # noqa: E402
 import lab  # noqa: E402
@@ -371,4 +372,21 @@ def _(lab_):
 with contextlib.suppress(tap.Skip):
     faults.own_mounts()
 rosterdb.file_only("a file that is lost")
+@case("files beside it that root has just made are waited for")
+def _(lab_):
+    lab_.milter.stop()
+    beside = lab_.database + "-shm"
+    # SQLite makes it like this, and gives it away then.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(beside)
+    lab_.milter.start()
+    os.close(os.open(beside, os.O_CREAT | os.O_RDWR, 0o600))
+    give = threading.Timer(0.1, lambda: lab_.own(beside))
+    give.start()
+    try:
+        lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+    finally:
+        give.join()
+
+
 lab.run(allow="database|roster.db|No space left|Read-only file system")
