@@ -12,6 +12,7 @@ import shutil  # noqa: E402
 import signal  # noqa: E402
 import sqlite3  # noqa: E402
 import threading  # noqa: E402
+import time  # noqa: E402
 
 import ctl  # noqa: E402
 import faults  # noqa: E402
@@ -20,7 +21,7 @@ from changes import CHANGES, INIT, linked  # noqa: E402
 from ctl import case  # noqa: E402
 from roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, MIA,  # noqa: E402
                     OLGA, SERVICES)
-from tap import contains, same, true  # noqa: E402
+from tap import Skip, contains, same, true  # noqa: E402
 
 EIGHT = [f"p{number}@acme.example" for number in range(8)]
 
@@ -228,6 +229,32 @@ def _(ctl):
         true(got in (before, after), f"export after a kill at {number}")
         sound(ctl)
     same(ends, {True, "old", "new"}, "ends")
+
+
+@case("a large import that is killed while a server makes it leaves the old "
+      "roster, and holds up nobody")
+def _(ctl):
+    if not rosterdb.REMOTE:
+        raise Skip("needs a server")
+    path = ctl.path("many.csv", "".join(
+        f"a{number // 10},u{number}@a.example,"
+        f"{'member' if number % 10 else 'owner'},\n"
+        for number in range(30000)))
+    before = ctl.ok("export").out
+    name = f"killed_{os.getpid()}"
+    for more in (0, 0.05, 0.2):
+        process = ctl.start("import", path, env={"PGAPPNAME": name})
+        ctl.until(lambda: ctl.sql(
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = ?"
+            " AND query LIKE 'INSERT%'", name), "it makes changes")
+        time.sleep(more)
+        process.kill()
+        same(ctl.finish(process).code, -signal.SIGKILL, "exit")
+        # The next change is not kept waiting until it gives up.
+        ctl.ok("user", "add", "acme", EIGHT[0])
+        ctl.ok("user", "remove", "acme", EIGHT[0])
+        same(ctl.ok("export").out, before, "export")
+        sound(ctl)
 
 
 @case("who unsubscribes is killed, at whichever write: the change and its "
