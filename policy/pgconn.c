@@ -112,7 +112,7 @@ static int
 configure(struct pgconn *c, enum db_mode mode)
 {
 	const char *encoding;
-	char sql[640];
+	char sql[800];
 
 	if (libpq.PQsetnonblocking(c->handle, 1) != 0)
 		return (pgconn_lost(c));
@@ -127,7 +127,13 @@ configure(struct pgconn *c, enum db_mode mode)
 	    "SET lock_timeout = %d; SET statement_timeout = %d;"
 	    "SET default_transaction_read_only = %s;"
 	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
-	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;%s",
+	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;"
+	    /* What we ask for is led to by indexes, a few rows at a time. A
+	     * server that has no statistics yet (a roster that was imported
+	     * minutes ago) would read whole tables for each page of users,
+	     * and within a transaction it does not think again. */
+	    "SET enable_hashjoin = off; SET enable_mergejoin = off;"
+	    "SET max_parallel_workers_per_gather = 0;%s",
 	    /* Who waited for a lock is to be told of it. */
 	    c->wait, mode <= DB_PRIMARY ? c->wait + 500 : 0,
 	    mode <= DB_READ ? "on" : "off",

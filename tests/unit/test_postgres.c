@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "db.h"
 #include "fixture.h"
 #include "pgproxy.h"
 #include "pool.h"
@@ -530,6 +531,34 @@ START_TEST(a_pool_replaces_connections_that_the_server_has_ended)
 }
 END_TEST
 
+/* Of tables that it knows nothing of, a server reads all, to join them. */
+START_TEST(rows_are_led_to_by_indexes_whatever_the_server_knows)
+{
+	struct failure failure = FAILURE_INIT;
+	struct db *db = db_open(f.url, DB_WRITE, 100, &failure);
+	struct db_stmt *stmt;
+
+	ck_assert_ptr_nonnull(db);
+	fixture_sql(&f,
+	    "INSERT INTO \"user\"(account, address, key, role)"
+	    " SELECT 1, n || '@x.example', n || '@x.example', 'member'"
+	    " FROM generate_series(1, 5000) n;"
+	    "INSERT INTO subscription(account, category, \"user\")"
+	    " SELECT account, 2, id FROM \"user\" WHERE key LIKE '%@x.example'");
+	stmt = db_prepare(db,
+	    "EXPLAIN SELECT s.category FROM \"user\" u"
+	    " JOIN subscription s ON s.\"user\" = u.id WHERE u.account = 1");
+	ck_assert_ptr_nonnull(stmt);
+	ck_assert_int_eq(db_step(stmt), 1);
+	do
+		ck_assert_msg(strstr(db_text(stmt, 0), "Hash Join") == NULL &&
+			strstr(db_text(stmt, 0), "Merge Join") == NULL,
+		    "got \"%s\", want a nested loop", db_text(stmt, 0));
+	while (db_step(stmt) == 1);
+	db_close(db);
+}
+END_TEST
+
 START_TEST(a_server_that_is_not_there_is_a_failure_that_shows_no_password)
 {
 	struct failure failure = FAILURE_INIT;
@@ -580,6 +609,7 @@ test_postgres(void)
 	    t, a_pool_replaces_connections_that_the_server_has_ended);
 	tcase_add_test(
 	    t, a_server_that_is_not_there_is_a_failure_that_shows_no_password);
+	tcase_add_test(t, rows_are_led_to_by_indexes_whatever_the_server_knows);
 	suite_add_tcase(s, t);
 	return (s);
 }
