@@ -6,6 +6,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
 
+import resource  # noqa: E402
+import signal  # noqa: E402
 import subprocess  # noqa: E402
 
 import ctl  # noqa: E402
@@ -358,6 +360,24 @@ def _(ctl):
             same(done.code, 74, f"exit of {done}")
             contains(done.line, "standard output", "line")
             lacks(done.line, "change", "line of what only looks")
+
+
+@case("a long report that there is no room for is not begun")
+def _(ctl):
+    ctl.sql("INSERT INTO change(at, actor, account, action, subject, detail)"
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+            "  WHERE i < 25000) SELECT i, 'x', 'acme', 'user-add', 'u', ''"
+            " FROM n")
+    done = ctl("log", json_=True, env={"TMPDIR": "/nonexistent"})
+    same((done.code, done.document["error"]["code"]), (74, 74), "exits")
+    contains(done.line, "temporary file", f"line of {done}")
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    done = ctl("log", json_=True, preexec_fn=limit)
+    same((done.code, done.out), (74, ""), "exit and output")
+    contains(done.line, "temporary file", f"line of {done}")
 
 
 @case("a change whose report cannot be written is made all the same")

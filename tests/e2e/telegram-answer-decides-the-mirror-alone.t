@@ -317,11 +317,12 @@ def _(site):
 @case("chat not found counts for nobody where the link has ended meanwhile")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
-    site.api.fail(botapi.error(400, "Bad Request: chat not found", sleep=0.5),
-                  chat=CHAT)
+    answer = botapi.error(400, "Bad Request: chat not found", sleep=20)
+    site.api.fail(answer, chat=CHAT)
     process = site.agent_start(ann)
     site.api.wait(lambda: site.api.asked(chat=CHAT), "it is being sent")
     site.ok("telegram", "disable", "acme", as_=ANN)
+    site.api.give(answer)
     site.agent_end(process).must(0, "no-link")
     same(site.mails(), [], "mails")
     same(site.sql("SELECT count(*) FROM waiting"), [(0,)], "what waits")

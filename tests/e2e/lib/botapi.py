@@ -416,7 +416,7 @@ class BotAPI:
             raise _Refused(UNAUTHORIZED)
         fault = self._fault(request.method, request.params)
         if fault is not None:
-            self._sleep(fault.sleep)
+            self._sleep(fault)
             if not fault.truth:
                 return fault
         method = {"getUpdates": self._get_updates, "getMe": self._get_me,
@@ -425,18 +425,20 @@ class BotAPI:
             raise _Refused(error(404, "Not Found: method not found"))
         return document(200, ok=True, result=method(request.params))
 
-    def _sleep(self, seconds):
+    def _sleep(self, answer):
         """Wait, unless the server stops meanwhile."""
-        if seconds:
-            server = self._server
-            deadline = time.monotonic() + seconds
-            with self._changed:
-                while self._server is server:
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        return
-                    self._changed.wait(left)
-            raise ConnectionAbortedError
+        server, began = self._server, time.monotonic()
+        with self._changed:
+            while (left := began + answer.sleep - time.monotonic()) > 0:
+                if self._server is not server:
+                    raise ConnectionAbortedError
+                self._changed.wait(left)
+
+    def give(self, answer):
+        """Now, however long it was to sleep."""
+        with self._changed:
+            answer.sleep = 0
+            self._changed.notify_all()
 
     def _get_me(self, _):
         return {"id": int(self.token.split(":")[0]), "is_bot": True,
