@@ -6,7 +6,7 @@
 #   make demo             see it work
 #   make check            all tests
 #   make soak             the long tests
-#   make valgrind         tests of every program under memcheck: half an hour
+#   make valgrind         tests of every program under memcheck: 15 minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make bench            measure it beside its rivals: build/bench.md and .svg
 #   make bench-quick      the main figures of that, within a minute

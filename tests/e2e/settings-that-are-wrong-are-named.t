@@ -287,7 +287,7 @@ def _(lab_):
                    cwd=lab_.folder, stdin=subprocess.DEVNULL, timeout=20,
                    check=True)
     pid, = (pid for pid in os.listdir("/proc") if pid.isdigit()
-            and command(pid)[1:3] == ["-c", "link.conf"])
+            and command(pid)[-3:] == ["-c", "link.conf", ""])
 
     def verdict():
         with Mta(Other(lab_)) as mta:
@@ -311,7 +311,7 @@ def _(lab_):
         subprocess.run([lab.program("notify-milter"), "-c", path],
                        stdin=subprocess.DEVNULL, timeout=20, check=True)
         pid, = (pid for pid in os.listdir("/proc") if pid.isdigit()
-                and command(pid)[1:3] == ["-c", path])
+                and command(pid)[-3:] == ["-c", path, ""])
         os.kill(int(pid), signal.SIGUSR1)
         with Mta(Other(lab_)) as mta:
             same(mta.message([f"<{BILL}>"], tagged("lunch")).verdict,
