@@ -149,6 +149,11 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 #define ACCOUNT_OR(id, key)                                                    \
 	"CASE WHEN ?" #id " <> 0 THEN ?" #id                                   \
 	" ELSE (SELECT id FROM account WHERE key = ?" #key ") END"
+/* A user of an account likewise. */
+#define USER_OR(id, account, key)                                              \
+	"CASE WHEN ?" #id " <> 0 THEN ?" #id                                   \
+	" ELSE (SELECT u.id FROM user u JOIN account a ON a.id = u.account"    \
+	" WHERE a.key = ?" #account " AND u.key = ?" #key ") END"
 
 #define CHANGE_ADD                                                             \
 	"INSERT INTO change(at, actor, account, action, subject, detail)"      \
@@ -209,12 +214,9 @@ const char *const sql_statements[SQL_COUNT] = {
 	"SELECT " CATEGORY_COLUMNS
 	" FROM subscription s JOIN category c ON c.id = s.category"
 	" WHERE s.user = ?1 ORDER BY c.id",
-    [SQL_SUBSCRIBE] = "INSERT INTO subscription(account, category, user)"
-		      " VALUES (" ACCOUNT_OR(1,
-			  4) ", ?2,"
-			     " CASE WHEN ?3 <> 0 THEN ?3 ELSE (SELECT u.id"
-			     "  FROM user u JOIN account a ON a.id = u.account"
-			     "  WHERE a.key = ?4 AND u.key = ?5) END)",
+    [SQL_SUBSCRIBE] =
+	"INSERT INTO subscription(account, category, user)"
+	" VALUES (" ACCOUNT_OR(1, 4) ", ?2, " USER_OR(3, 4, 5) ")",
     [SQL_UNSUBSCRIBE] = "DELETE FROM subscription"
 			" WHERE account = ?1 AND category = ?2 AND user = ?3",
     [SQL_LINK_END] = "DELETE FROM link WHERE user = ?1",

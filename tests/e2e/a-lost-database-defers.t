@@ -275,15 +275,21 @@ def _(lab_):
     recovered(lab_)
 
 
-@case("another database that takes its place is obeyed at once")
-def _(lab_):
-    recovered(lab_)
+def two_others(lab_):
+    """A roster to which nobody is subscribed, and one as it is."""
     other = os.path.join(lab_.folder, "other.db")
     backup = os.path.join(lab_.folder, "backup.db")
     copy_to(lab_, other)
     copy_to(lab_, backup)
     lab_.sql("DELETE FROM subscription", path=other)
     lab_.own(other)
+    return other, backup
+
+
+@case("another database that takes its place is obeyed at once")
+def _(lab_):
+    recovered(lab_)
+    other, backup = two_others(lab_)
     install(lab_, other)
     lab_.send([BILL], BALANCE, "acme").must("deliver", ["olga@acme.example"])
     install(lab_, backup)
@@ -295,12 +301,7 @@ def _(lab_):
     # The milter has it open, so that nobody closes it last.
     for stopped in (False, True):
         recovered(lab_)
-        other = os.path.join(lab_.folder, "other.db")
-        backup = os.path.join(lab_.folder, "backup.db")
-        copy_to(lab_, other)
-        copy_to(lab_, backup)
-        lab_.sql("DELETE FROM subscription", path=other)
-        lab_.own(other)
+        other, backup = two_others(lab_)
         lab_.notifyctl("subscribe", "acme", SERVICES, BILL, as_=OLGA)
         with without_milter(lab_) if stopped else contextlib.nullcontext():
             os.rename(other, lab_.database)
