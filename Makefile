@@ -62,27 +62,35 @@ endif
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
 DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
-POLICY = account address arena category counters db db_postgres_sql \
-	db_sqlite db_sqlite_check db_sqlite_failure db_url \
-	$(DRIVERS_$(POSTGRESQL)) decide encoded evaluate facts failure faults \
-	import import_account keyset lateness link membership message netlist \
-	notice pool role roster setting settings sorter sql store store_change \
-	store_health store_link store_lookup store_notice store_page store_upgrade \
-	tag tempfile text
-MILTER = apply config daemon log main report session stats trust
-NOTIFYCTL = mailer $(addprefix notifyctl/, accounts categories check command \
-	explain files follow held history init main mta output phrase \
-	postconf requeue rostercsv stats story submit subscriptions telegram \
-	trace trace_log users words) $(CHECKS:%=notifyctl/check_%)
-CHECKS = access clients database domains milter_talk milters people \
-	postfix rewriting server services settings socket telegram
-AGENT = mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
+POLICY = $(addprefix base/, arena counters failure keyset sorter tempfile text) \
+	$(addprefix terms/, account address category encoded netlist role) \
+	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
+	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
+	$(addprefix settings/, setting settings) \
+	$(addprefix store/, sql store store_change store_health store_link \
+	store_lookup store_notice store_page store_upgrade) \
+	$(addprefix decision/, decide evaluate facts lateness message pool tag) \
+	$(addprefix roster/, faults import import_account link membership \
+	notice roster)
+MILTER = apply config main report session stats trust
+NOTIFYCTL = lib/command lib/mailer $(addprefix notifyctl/, main output phrase \
+	words \
+	$(addprefix commands/, accounts categories explain files history init \
+	rostercsv stats subscriptions telegram users) \
+	$(addprefix postfix/, mta postconf) \
+	$(addprefix check/, check check_access check_clients check_database \
+	check_domains check_milter_talk check_milters check_people \
+	check_postfix check_rewriting check_server check_services \
+	check_settings check_socket check_telegram) \
+	$(addprefix requeue/, held requeue submit) \
+	$(addprefix trace/, follow story trace trace_log))
+AGENT = lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
 BOT = $(addprefix telegram/, botapi commands notify-bot outcome patience \
 	update)
 
-DAEMON = $(addprefix $(BUILD)/milter/, daemon.o log.o)
+DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o
 
 PACKAGES = inih libidn2 sqlite3
 TOOL_PACKAGES = gmime-3.0 jansson libpng libqrencode libsystemd smartcols zlib
@@ -97,7 +105,7 @@ INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES) \
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) -DVERSION='"$(VERSION)"' \
 	-DSETTINGS_FILE='"$(SYSCONFDIR)/notify-milter/notify-milter.conf"' \
-	-Ipolicy -Imilter -Itools $(INCLUDES) -MMD -MP
+	-I. -Ipolicy -Itools $(INCLUDES) -MMD -MP
 
 policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
 milter_o = $(MILTER:%=$(BUILD)/milter/%.o)
@@ -109,7 +117,7 @@ bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(DAEMON)
 all: $(BUILD)/notify-milter $(BUILD)/notifyctl $(BUILD)/notify-telegram \
 	$(BUILD)/notify-bot $(BUILD)/notifyctl.bash
 
-$(BUILD)/notify-milter: $(milter_o) $(BUILD)/libpolicy.a
+$(BUILD)/notify-milter: $(milter_o) $(DAEMON) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a
@@ -138,7 +146,7 @@ $(BUILD)/libpolicy.a: $(policy_o) $(BUILD)/postgresql-$(POSTGRESQL)
 	rm -f $@
 	$(AR) rcs $@ $(policy_o)
 
-$(DRIVERS_yes:%=$(BUILD)/policy/%.o): \
+$(DRIVERS_yes:%=$(BUILD)/policy/db/%.o): \
 	INCLUDES += $(shell $(PKG_CONFIG) --cflags libpq)
 
 $(BUILD)/%.o: %.c
@@ -148,17 +156,16 @@ $(BUILD)/%.o: %.c
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
 	$(patsubst %,$(BUILD)/tools/telegram/%.o,$(CHATTEXT) patience)
-$(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check) \
-	-Itests/unit -Itools/telegram
+$(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check)
 
 $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
 # The milter's callbacks and a stand-in for libmilter.
-$(BUILD)/tests/%.o: INCLUDES += -Itests/mta
+$(BUILD)/tests/%.o: INCLUDES += -Itests
 callbacks_o = $(BUILD)/tests/mta/mta.o \
-	$(filter-out $(DAEMON) $(BUILD)/milter/main.o,$(milter_o))
+	$(filter-out $(BUILD)/milter/main.o,$(milter_o))
 
 # The model test's side of the programs.
 model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
@@ -172,9 +179,8 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
-	tools/notifyctl/rostercsv $(addprefix tools/telegram/, botapi \
+	tools/notifyctl/commands/rostercsv $(addprefix tools/telegram/, botapi \
 	$(CHATTEXT) commands mailhead outcome patience update)
-$(BUILD)/tests/fuzz/%.o: INCLUDES += -Itools/notifyctl -Itools/telegram
 
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
 	rm -f $@
@@ -214,11 +220,10 @@ bench-quick:
 faults_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o faults.o) \
 	$(addprefix $(BUILD)/tests/fuzz/, fuzz.o fuzz_milter.o people.o rules.o) \
 	$(callbacks_o)
-$(BUILD)/tests/faults/arena.o: policy/arena.c
+$(BUILD)/tests/faults/arena.o: policy/base/arena.c
 	@mkdir -p $(@D)
 	$(COMPILE) -DFIRST_BLOCK=0 -DLARGEST_BLOCK=0 -c -o $@ $<
 
-$(BUILD)/tests/faults/%.o: INCLUDES += -Itests/fuzz
 $(BUILD)/tests/faults/memory.o: SANITIZE = $(BEFORE_ASAN)
 
 $(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
@@ -330,7 +335,7 @@ etc = $(DESTDIR)$(SYSCONFDIR)/notify-milter
 PROGRAMS = notify-milter notifyctl notify-telegram notify-bot
 MAN8 = milter/notify-milter.8 tools/notifyctl/notifyctl.8 \
 	tools/telegram/notify-bot.8 tools/telegram/notify-telegram.8
-MAN5 = policy/notify-milter.conf.5
+MAN5 = policy/settings/notify-milter.conf.5
 UNITS = notify-milter.service notify-bot.service
 SAMPLES = $(filter-out $(UNITS:%=postfix-sample/%), $(wildcard postfix-sample/*))
 placed = sed -e 's,/usr/local/sbin,$(PREFIX)/sbin,g' \

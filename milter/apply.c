@@ -13,13 +13,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "address.h"
-#include "apply.h"
-#include "arena.h"
-#include "decide.h"
-#include "facts.h"
-#include "keyset.h"
-#include "message.h"
+#include "base/arena.h"
+#include "base/keyset.h"
+#include "decision/decide.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "milter/apply.h"
+#include "terms/address.h"
 
 /* RFC 5321, 4.5.3.1.5: a reply line, less code and line end. */
 #define REPLY_SIZE 400

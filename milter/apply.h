@@ -10,7 +10,7 @@
 
 #include <libmilter/mfapi.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct arena;
 struct decision;

@@ -4,11 +4,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "config.h"
-#include "evaluate.h"
-#include "failure.h"
-#include "pool.h"
-#include "settings.h"
+#include "base/failure.h"
+#include "decision/evaluate.h"
+#include "decision/pool.h"
+#include "milter/config.h"
+#include "settings/settings.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct config *current;

@@ -9,7 +9,7 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct failure;
 struct pool;

@@ -30,14 +30,14 @@
 
 #include <libmilter/mfapi.h>
 
-#include "config.h"
-#include "daemon.h"
-#include "failure.h"
-#include "log.h"
-#include "session.h"
-#include "settings.h"
-#include "stats.h"
-#include "tag.h"
+#include "base/failure.h"
+#include "decision/tag.h"
+#include "lib/daemon.h"
+#include "lib/log.h"
+#include "milter/config.h"
+#include "milter/session.h"
+#include "milter/stats.h"
+#include "settings/settings.h"
 
 /* How long the end waits for connections to close, and then for decisions. */
 #define LEAVE_SECONDS 5

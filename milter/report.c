@@ -3,12 +3,12 @@
  */
 #include <string.h>
 
-#include "arena.h"
-#include "decide.h"
-#include "log.h"
-#include "message.h"
-#include "report.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "decision/decide.h"
+#include "decision/message.h"
+#include "lib/log.h"
+#include "milter/report.h"
 
 static const char *shown(struct arena *, const char *);
 static const char *address(struct arena *, const char *);

@@ -31,17 +31,17 @@
 
 #include <libmilter/mfapi.h>
 
-#include "apply.h"
-#include "arena.h"
-#include "config.h"
-#include "evaluate.h"
-#include "log.h"
-#include "message.h"
-#include "report.h"
-#include "session.h"
-#include "settings.h"
-#include "stats.h"
-#include "trust.h"
+#include "base/arena.h"
+#include "decision/evaluate.h"
+#include "decision/message.h"
+#include "lib/log.h"
+#include "milter/apply.h"
+#include "milter/config.h"
+#include "milter/report.h"
+#include "milter/session.h"
+#include "milter/stats.h"
+#include "milter/trust.h"
+#include "settings/settings.h"
 
 /* Room for some hundred thousand recipients and all that is known of them. */
 #define MESSAGE_MAX ((size_t)512 << 20)

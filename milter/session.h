@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 /* session_register(over_tcp): tell libmilter of the callbacks. 0 or -1. */
 int session_register(bool over_tcp) WARN_UNUSED;

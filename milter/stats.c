@@ -9,13 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "config.h"
-#include "counters.h"
-#include "decide.h"
-#include "failure.h"
-#include "log.h"
-#include "settings.h"
-#include "stats.h"
+#include "base/counters.h"
+#include "base/failure.h"
+#include "decision/decide.h"
+#include "lib/log.h"
+#include "milter/config.h"
+#include "milter/stats.h"
+#include "settings/settings.h"
 
 #define WRITE_SECONDS 5
 

@@ -3,9 +3,9 @@
  */
 #include <stddef.h>
 
-#include "netlist.h"
-#include "settings.h"
-#include "trust.h"
+#include "milter/trust.h"
+#include "settings/settings.h"
+#include "terms/netlist.h"
 
 bool
 trust_client(const struct settings *settings, const struct sockaddr *sa,

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "dial.h"
+#include "bench/dial.h"
 
 static int dial_unix(const char *);
 static int dial_tcp(const char *);

@@ -3,7 +3,7 @@
  */
 #include <stddef.h>
 
-#include "histogram.h"
+#include "bench/histogram.h"
 
 static size_t place(uint64_t);
 static uint64_t value_at(size_t);

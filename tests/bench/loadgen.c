@@ -27,11 +27,11 @@
 
 #include <libmilter/mfdef.h>
 
-#include "dial.h"
-#include "histogram.h"
-#include "options.h"
-#include "script.h"
-#include "smtp.h"
+#include "bench/dial.h"
+#include "bench/histogram.h"
+#include "bench/options.h"
+#include "bench/script.h"
+#include "bench/smtp.h"
 
 #define PACKET_MAX ((size_t)1 << 20) /* that a milter may send */
 

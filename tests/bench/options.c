@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "bench/options.h"
 
 #define CONNECTIONS_MAX 10000
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "script.h"
+#include "bench/script.h"
 
 struct options {
 	const char *socket;

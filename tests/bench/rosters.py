@@ -104,7 +104,7 @@ from = notify@relay.example
 
 def _recipe():
     """What a roster depends on besides its size."""
-    with open(os.path.join(ROOT, "policy", "sql.c")) as file:
+    with open(os.path.join(ROOT, "policy", "store", "sql.c")) as file:
         schema = file.read().partition("sql_statements")[0]
     return hashlib.sha256(
         repr((EIGHT, LARGE, LARGE_FROM, CATEGORY, schema)).encode()).hexdigest()

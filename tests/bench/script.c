@@ -13,7 +13,7 @@
 
 #include <libmilter/mfdef.h>
 
-#include "script.h"
+#include "bench/script.h"
 
 #define ACTIONS_OFFERED 0x1ffU	/* Postfix 3.7 */
 #define STEPS_OFFERED 0x1fffffU /* likewise */

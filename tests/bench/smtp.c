@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "dial.h"
-#include "smtp.h"
+#include "bench/dial.h"
+#include "bench/smtp.h"
 
 #define LINE_SIZE 2048
 

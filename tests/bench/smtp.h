@@ -7,7 +7,7 @@
 #ifndef SMTP_H
 #define SMTP_H
 
-#include "script.h"
+#include "bench/script.h"
 
 struct smtp;
 

@@ -21,7 +21,7 @@ PAGES = {"notify-milter": "milter/notify-milter.8",
          "notify-telegram": "tools/telegram/notify-telegram.8",
          "notify-bot": "tools/telegram/notify-bot.8",
          "notifyctl": "tools/notifyctl/notifyctl.8",
-         "notify-milter.conf": "policy/notify-milter.conf.5"}
+         "notify-milter.conf": "policy/settings/notify-milter.conf.5"}
 # Not in a manual of ours, or not in mandoc's index of this machine.
 PASSED_OVER = re.compile(r"referenced manual not found|outdated mandoc\.db")
 
@@ -170,7 +170,7 @@ def _(_ctl):
 def _(_ctl):
     page = read(PAGES["notify-milter"])
     verdicts = re.findall(r'\[VERDICT_\w+\] = "(\w+)"',
-                          read("policy/decide.c"))
+                          read("policy/decision/decide.c"))
     true(len(verdicts) == 7, f"verdicts: {verdicts}")
     for verdict in set(verdicts) - {"untouched"}:
         true(f".It Li {verdict}\n" in page, f"{verdict} in the manual")
@@ -180,7 +180,7 @@ def _(_ctl):
     page = read(PAGES["notify-telegram"])
     same(set(re.findall(r"(?m)^\.It Li ([\w-]+)$", page)), outcomes,
          "outcomes in the manual")
-    names = set(re.findall(r'"(notify_\w+)"', read("policy/counters.c")))
+    names = set(re.findall(r'"(notify_\w+)"', read("policy/base/counters.c")))
     names = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names}
     pages = "".join(read(page) for page in PAGES.values())
     for name in names:

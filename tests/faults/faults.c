@@ -18,13 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "evaluate.h"
-#include "fuzz.h"
-#include "memory.h"
-#include "mta.h"
-#include "pool.h"
-#include "settings.h"
+#include "decision/evaluate.h"
+#include "decision/pool.h"
+#include "faults/memory.h"
+#include "fuzz/fuzz.h"
+#include "milter/config.h"
+#include "mta/mta.h"
+#include "settings/settings.h"
 
 #define TAG "HX-Notify-Category: "
 #define LOCAL "O\nI 127.0.0.1\nM\n"

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "memory.h"
+#include "faults/memory.h"
 
 /* Those behind ours. */
 #ifdef BEFORE_ASAN

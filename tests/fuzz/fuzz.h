@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "must.h"
+#include "mta/must.h"
 
 /* libFuzzer's. */
 int LLVMFuzzerInitialize(int *, char ***);

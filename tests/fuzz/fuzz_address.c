@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "account.h"
-#include "address.h"
-#include "arena.h"
-#include "fuzz.h"
+#include "base/arena.h"
+#include "fuzz/fuzz.h"
+#include "terms/account.h"
+#include "terms/address.h"
 
 #define ADDRESSES_MAX 8
 

@@ -12,17 +12,17 @@
 #include <jansson.h>
 #include <unistr.h>
 
-#include "arena.h"
-#include "botapi.h"
-#include "commands.h"
-#include "fuzz.h"
-#include "outcome.h"
-#include "patience.h"
-#include "people.h"
-#include "roster.h"
-#include "store_link.h"
-#include "text.h"
-#include "update.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/people.h"
+#include "roster/roster.h"
+#include "store/store_link.h"
+#include "telegram/botapi.h"
+#include "telegram/commands.h"
+#include "telegram/outcome.h"
+#include "telegram/patience.h"
+#include "telegram/update.h"
 
 #define UPDATES_MAX 16
 #define FIRST "first"

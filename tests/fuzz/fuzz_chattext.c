@@ -11,14 +11,14 @@
 #include <glib.h>
 #include <unistr.h>
 
-#include "arena.h"
-#include "chattext.h"
-#include "failure.h"
-#include "fuzz.h"
-#include "mailhead.h"
-#include "message.h"
-#include "plaintext.h"
-#include "tag.h"
+#include "base/arena.h"
+#include "base/failure.h"
+#include "decision/message.h"
+#include "decision/tag.h"
+#include "fuzz/fuzz.h"
+#include "telegram/chattext.h"
+#include "telegram/mailhead.h"
+#include "telegram/plaintext.h"
 
 #define MAIL_MAX ((size_t)64 << 10)
 

@@ -8,15 +8,15 @@
 
 #include <glib.h>
 
-#include "arena.h"
-#include "category.h"
-#include "fuzz.h"
-#include "import.h"
-#include "people.h"
-#include "roster.h"
-#include "rostercsv.h"
-#include "store_health.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/people.h"
+#include "notifyctl/commands/rostercsv.h"
+#include "roster/import.h"
+#include "roster/roster.h"
+#include "store/store_health.h"
+#include "terms/category.h"
 
 /* What one import did: its result, the changes in words, the roster after. */
 struct outcome {

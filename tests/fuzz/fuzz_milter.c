@@ -28,17 +28,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "address.h"
-#include "arena.h"
-#include "config.h"
-#include "fuzz.h"
-#include "message.h"
-#include "mta.h"
-#include "people.h"
-#include "rules.h"
-#include "session.h"
-#include "settings.h"
-#include "tag.h"
+#include "base/arena.h"
+#include "decision/message.h"
+#include "decision/tag.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/people.h"
+#include "fuzz/rules.h"
+#include "milter/config.h"
+#include "milter/session.h"
+#include "mta/mta.h"
+#include "settings/settings.h"
+#include "terms/address.h"
 
 #define RECIPIENTS_MAX 30
 #define EVERYTHING 0x1fffffUL

@@ -11,9 +11,9 @@
 #include <glib.h>
 #include <unistr.h>
 
-#include "failure.h"
-#include "fuzz.h"
-#include "settings.h"
+#include "base/failure.h"
+#include "fuzz/fuzz.h"
+#include "settings/settings.h"
 
 /* inih's lines are shorter than this, and an A-label may be longer than what
  * was written. */

@@ -11,13 +11,13 @@
 #include <glib.h>
 #include <unistr.h>
 
-#include "account.h"
-#include "arena.h"
-#include "category.h"
-#include "fuzz.h"
-#include "message.h"
-#include "tag.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "decision/message.h"
+#include "decision/tag.h"
+#include "fuzz/fuzz.h"
+#include "terms/account.h"
+#include "terms/category.h"
 
 #define HEADERS_MAX 32
 

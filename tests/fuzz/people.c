@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arena.h"
-#include "fuzz.h"
-#include "people.h"
-#include "roster.h"
-#include "store_link.h"
+#include "base/arena.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/people.h"
+#include "roster/roster.h"
+#include "store/store_link.h"
 
 #define BALANCE " balance-and-payments "
 #define DOCUMENTS " accounting-documents "

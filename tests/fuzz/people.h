@@ -6,11 +6,11 @@
 
 #include <stdint.h>
 
-#include "failure.h"
-#include "membership.h"
-#include "role.h"
-#include "settings.h"
-#include "store.h"
+#include "base/failure.h"
+#include "roster/membership.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "terms/role.h"
 
 /* A user; the owner of an account stands first. */
 struct person {

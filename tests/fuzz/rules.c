@@ -5,16 +5,16 @@
 #include <string.h>
 #include <strings.h>
 
-#include "account.h"
-#include "address.h"
-#include "arena.h"
-#include "category.h"
-#include "fuzz.h"
-#include "message.h"
-#include "people.h"
-#include "rules.h"
-#include "settings.h"
-#include "tag.h"
+#include "base/arena.h"
+#include "decision/message.h"
+#include "decision/tag.h"
+#include "fuzz/fuzz.h"
+#include "fuzz/people.h"
+#include "fuzz/rules.h"
+#include "settings/settings.h"
+#include "terms/account.h"
+#include "terms/address.h"
+#include "terms/category.h"
 
 #define PEOPLE_MAX 32
 #define SET_MAX 128

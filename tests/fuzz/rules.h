@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "mta.h"
+#include "mta/mta.h"
 
 struct arena;
 struct settings;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "exchange.h"
-#include "mta.h"
-#include "session.h"
+#include "milter/session.h"
+#include "model/exchange.h"
+#include "mta/mta.h"
 
 static json_t *lines;
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "log.h"
-#include "mta.h"
-#include "must.h"
-#include "text.h"
+#include "base/text.h"
+#include "lib/log.h"
+#include "mta/mta.h"
+#include "mta/must.h"
 
 struct smfiDesc mta_milter;
 void (*mta_logged)(const char *);

@@ -18,7 +18,7 @@
 
 #include <libmilter/mfapi.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 #define MTA_CALLS 1024
 #define MTA_RECIPIENTS 64

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fixture.h"
+#include "unit/fixture.h"
 
 static void
 must(int rc, struct fixture *f)

@@ -7,13 +7,13 @@
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
-#include "arena.h"
-#include "failure.h"
-#include "membership.h"
-#include "pool.h"
-#include "roster.h"
-#include "settings.h"
-#include "store.h"
+#include "base/arena.h"
+#include "base/failure.h"
+#include "decision/pool.h"
+#include "roster/membership.h"
+#include "roster/roster.h"
+#include "settings/settings.h"
+#include "store/store.h"
 
 struct fixture {
 	char folder[64];

@@ -7,7 +7,7 @@
 
 #include <check.h>
 
-#include "mailfile.h"
+#include "unit/mailfile.h"
 
 int
 mailfile_open(const void *mail, size_t len)

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixture.h"
-#include "settings.h"
-#include "suites.h"
-#include "tag.h"
+#include "decision/tag.h"
+#include "settings/settings.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 static void print_settings(void);
 

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "pgproxy.h"
+#include "unit/pgproxy.h"
 
 static bool pass_on(struct pgproxy *, int, int, atomic_long *);
 static bool hold(struct pgproxy *, struct pollfd *);

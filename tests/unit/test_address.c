@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
-#include "arena.h"
-#include "suites.h"
+#include "base/arena.h"
+#include "terms/address.h"
+#include "unit/suites.h"
 
 static struct arena *arena;
 

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fixture.h"
-#include "import.h"
-#include "pgproxy.h"
-#include "store_lookup.h"
-#include "suites.h"
+#include "roster/import.h"
+#include "store/store_lookup.h"
+#include "unit/fixture.h"
+#include "unit/pgproxy.h"
+#include "unit/suites.h"
 
 #define USERS 7 /* of the fixture's roster */
 

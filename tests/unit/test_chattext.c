@@ -14,11 +14,11 @@
 #include <glib.h>
 #include <unistr.h>
 
-#include "chattext.h"
-#include "failure.h"
-#include "mailfile.h"
-#include "plaintext.h"
-#include "suites.h"
+#include "base/failure.h"
+#include "telegram/chattext.h"
+#include "telegram/plaintext.h"
+#include "unit/mailfile.h"
+#include "unit/suites.h"
 
 #define FOOTER "Balance and payments · ACME"
 #define NOTE "… (the mail has the rest)"

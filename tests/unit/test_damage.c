@@ -9,14 +9,14 @@
 
 #include <sqlite3.h>
 
-#include "decide.h"
-#include "evaluate.h"
-#include "facts.h"
-#include "fixture.h"
-#include "message.h"
-#include "pool.h"
-#include "store_health.h"
-#include "suites.h"
+#include "decision/decide.h"
+#include "decision/evaluate.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "decision/pool.h"
+#include "store/store_health.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 #define PAGE 4096
 #define BLOCK 512

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
-#include "db_postgres_sql.h"
-#include "db_url.h"
-#include "failure.h"
-#include "suites.h"
+#include "base/failure.h"
+#include "db/db.h"
+#include "db/db_postgres_sql.h"
+#include "db/db_url.h"
+#include "unit/suites.h"
 
 static const struct {
 	const char *url, *shown;

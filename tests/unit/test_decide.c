@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decide.h"
-#include "evaluate.h"
-#include "facts.h"
-#include "fixture.h"
-#include "message.h"
-#include "pool.h"
-#include "store_link.h"
-#include "suites.h"
+#include "decision/decide.h"
+#include "decision/evaluate.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "decision/pool.h"
+#include "store/store_link.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 static struct fixture f;
 static struct pool *pool;

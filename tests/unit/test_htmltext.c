@@ -5,8 +5,8 @@
 
 #include <libxml/parser.h>
 
-#include "htmltext.h"
-#include "suites.h"
+#include "telegram/htmltext.h"
+#include "unit/suites.h"
 
 #define ENOUGH 65536
 

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "lateness.h"
-#include "suites.h"
+#include "decision/lateness.h"
+#include "unit/suites.h"
 
 #define BOUND 10000 /* milliseconds */
 #define RETRY 500   /* after so long a standby is asked again */

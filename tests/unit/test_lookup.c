@@ -7,10 +7,10 @@
 
 #include <sqlite3.h>
 
-#include "fixture.h"
-#include "sql.h"
-#include "store_lookup.h"
-#include "suites.h"
+#include "store/sql.h"
+#include "store/store_lookup.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 #define ANSWER_SIZE 2048
 

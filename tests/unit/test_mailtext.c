@@ -8,10 +8,10 @@
 #include <gmime/gmime.h>
 #include <libxml/parser.h>
 
-#include "failure.h"
-#include "mailfile.h"
-#include "mailtext.h"
-#include "suites.h"
+#include "base/failure.h"
+#include "telegram/mailtext.h"
+#include "unit/mailfile.h"
+#include "unit/suites.h"
 
 #define ALTERNATIVE "Content-Type: multipart/alternative; boundary=alt\n\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=mix\n\n"

@@ -2,8 +2,8 @@
  * test_patience - who tries tokens waits longer and longer, and nobody else
  * does
  */
-#include "patience.h"
-#include "suites.h"
+#include "telegram/patience.h"
+#include "unit/suites.h"
 
 #define CHAT 7001
 #define OTHER 7002

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "plaintext.h"
-#include "suites.h"
+#include "telegram/plaintext.h"
+#include "unit/suites.h"
 
 #define FAMILY "👨‍👩‍👧‍👦"
 #define WOMAN "👩🏽‍💻"

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db.h"
-#include "fixture.h"
-#include "pgproxy.h"
-#include "pool.h"
-#include "store_link.h"
-#include "store_lookup.h"
-#include "suites.h"
+#include "db/db.h"
+#include "decision/pool.h"
+#include "store/store_link.h"
+#include "store/store_lookup.h"
+#include "unit/fixture.h"
+#include "unit/pgproxy.h"
+#include "unit/suites.h"
 
 static struct fixture f;
 static struct pgproxy proxy;

@@ -8,11 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fixture.h"
-#include "import.h"
-#include "link.h"
-#include "store_link.h"
-#include "suites.h"
+#include "roster/import.h"
+#include "roster/link.h"
+#include "store/store_link.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 static struct fixture f;
 

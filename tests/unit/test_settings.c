@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "failure.h"
-#include "settings.h"
-#include "suites.h"
+#include "base/failure.h"
+#include "settings/settings.h"
+#include "unit/suites.h"
 
 static char path[] = "/tmp/nm-unit-conf-XXXXXX";
 static struct failure failure;

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "failure.h"
-#include "sorter.h"
-#include "suites.h"
+#include "base/failure.h"
+#include "base/sorter.h"
+#include "unit/suites.h"
 
 #define RECORDS 20000
 #define LONGEST 300

@@ -8,13 +8,13 @@
 
 #include <sqlite3.h>
 
-#include "fixture.h"
-#include "notice.h"
-#include "pool.h"
-#include "store_health.h"
-#include "store_link.h"
-#include "store_notice.h"
-#include "suites.h"
+#include "decision/pool.h"
+#include "roster/notice.h"
+#include "store/store_health.h"
+#include "store/store_link.h"
+#include "store/store_notice.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 static struct fixture f;
 

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "account.h"
-#include "arena.h"
-#include "category.h"
-#include "encoded.h"
-#include "keyset.h"
-#include "netlist.h"
-#include "role.h"
-#include "suites.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/keyset.h"
+#include "base/text.h"
+#include "terms/account.h"
+#include "terms/category.h"
+#include "terms/encoded.h"
+#include "terms/netlist.h"
+#include "terms/role.h"
+#include "unit/suites.h"
 
 static const struct {
 	const char *text, *key;

@@ -14,12 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fixture.h"
-#include "sql.h"
-#include "store_health.h"
-#include "store_link.h"
-#include "store_private.h"
-#include "suites.h"
+#include "store/sql.h"
+#include "store/store_health.h"
+#include "store/store_link.h"
+#include "store/store_private.h"
+#include "unit/fixture.h"
+#include "unit/suites.h"
 
 #define NEW_USER                                                               \
 	"CREATE TABLE user2("                                                  \

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compiler.h"
-#include "failure.h"
-#include "membership.h"
+#include "base/compiler.h"
+#include "base/failure.h"
+#include "roster/membership.h"
 
 struct arena;
 struct output;

@@ -16,17 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "address.h"
-#include "arena.h"
-#include "ctl.h"
-#include "mailer.h"
-#include "notice.h"
-#include "output.h"
-#include "roster.h"
-#include "settings.h"
-#include "store.h"
-#include "tag.h"
-#include "words.h"
+#include "base/arena.h"
+#include "decision/tag.h"
+#include "lib/mailer.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "notifyctl/words.h"
+#include "roster/notice.h"
+#include "roster/roster.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "terms/address.h"
 
 /* A lock that somebody holds is waited for this long, in milliseconds. */
 #define WAIT_MS 5000

@@ -18,12 +18,12 @@
 #include <jansson.h>
 #include <libsmartcols.h>
 
-#include "arena.h"
-#include "output.h"
-#include "phrase.h"
-#include "store.h"
-#include "tempfile.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/tempfile.h"
+#include "base/text.h"
+#include "notifyctl/output.h"
+#include "notifyctl/phrase.h"
+#include "store/store.h"
 
 #define COLUMNS_MAX 12
 /* So many octets of lines, rows of a table, or members of an array in JSON are

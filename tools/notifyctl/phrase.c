@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "phrase.h"
-#include "store.h"
+#include "notifyctl/phrase.h"
+#include "store/store.h"
 
 static const char *phrase(const char *);
 

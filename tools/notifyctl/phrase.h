@@ -6,7 +6,7 @@
 #ifndef PHRASE_H
 #define PHRASE_H
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct store_change;
 

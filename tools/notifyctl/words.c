@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "output.h"
-#include "settings.h"
-#include "words.h"
+#include "notifyctl/output.h"
+#include "notifyctl/words.h"
+#include "settings/settings.h"
 
 #ifndef VERSION
 #define VERSION "unknown"

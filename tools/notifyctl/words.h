@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-#include "compiler.h"
-#include "ctl.h"
+#include "base/compiler.h"
+#include "notifyctl/ctl.h"
 
 enum needs {
 	NEEDS_NOTHING,	/* not even settings that can be read */

@@ -12,10 +12,10 @@
 
 #include <curl/curl.h>
 
-#include "botapi.h"
-#include "failure.h"
-#include "settings.h"
-#include "text.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "settings/settings.h"
+#include "telegram/botapi.h"
 
 #define TOKEN_MAX 256
 /* getUpdates gives at most 100 updates; this is far more. */

@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct botapi;
 struct failure;

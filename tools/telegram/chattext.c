@@ -12,11 +12,11 @@
 #include <gmime/gmime.h>
 #include <libxml/parser.h>
 
-#include "chattext.h"
-#include "failure.h"
-#include "mailtext.h"
-#include "plaintext.h"
-#include "spool.h"
+#include "base/failure.h"
+#include "telegram/chattext.h"
+#include "telegram/mailtext.h"
+#include "telegram/plaintext.h"
+#include "telegram/spool.h"
 
 /* Ours, and short; if ever it is not, there is still room for the mail. */
 #define FOOTER_MAX 1024

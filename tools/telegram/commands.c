@@ -6,15 +6,15 @@
 #include <string.h>
 #include <strings.h>
 
-#include "arena.h"
-#include "commands.h"
-#include "failure.h"
-#include "link.h"
-#include "patience.h"
-#include "settings.h"
-#include "store.h"
-#include "store_link.h"
-#include "text.h"
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "roster/link.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "store/store_link.h"
+#include "telegram/commands.h"
+#include "telegram/patience.h"
 
 /* Longer ones are no tokens of ours. */
 #define TOKEN_MAX 64

@@ -13,7 +13,7 @@
 #include <libxml/HTMLparser.h>
 #include <libxml/parserInternals.h>
 
-#include "htmltext.h"
+#include "telegram/htmltext.h"
 
 /* Deeper than this HTML is no mail, and costs the parser too much time. */
 #define DEPTH_MAX 1000

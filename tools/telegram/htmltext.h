@@ -11,7 +11,7 @@
 
 #include <glib.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 /*
  * htmltext_read(html, max, cut):

@@ -11,10 +11,10 @@
 
 #include <gmime/gmime.h>
 
-#include "arena.h"
-#include "failure.h"
-#include "mailhead.h"
-#include "message.h"
+#include "base/arena.h"
+#include "base/failure.h"
+#include "decision/message.h"
+#include "telegram/mailhead.h"
 
 /* Headers longer than this are read no further. */
 #define HEAD_MAX ((size_t)4 << 20)

@@ -13,11 +13,11 @@
 #include <uniconv.h>
 #include <unistr.h>
 
-#include "failure.h"
-#include "htmltext.h"
-#include "mailtext.h"
-#include "mimescan.h"
-#include "plaintext.h"
+#include "base/failure.h"
+#include "telegram/htmltext.h"
+#include "telegram/mailtext.h"
+#include "telegram/mimescan.h"
+#include "telegram/plaintext.h"
 
 /* Far more than can be shown; HTML has as much again in tags and styles. */
 #define PLAIN_MAX ((size_t)64 << 10)

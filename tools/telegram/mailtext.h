@@ -14,7 +14,7 @@
 
 #include <glib.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct failure;
 

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arena.h"
-#include "encoded.h"
-#include "failure.h"
-#include "mimescan.h"
+#include "base/arena.h"
+#include "base/failure.h"
+#include "telegram/mimescan.h"
+#include "terms/encoded.h"
 
 /* Multiparts inside each other; a deeper one is not taken apart. */
 #define DEPTH_MAX 1024

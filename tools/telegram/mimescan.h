@@ -16,7 +16,7 @@
 
 #include <gmime/gmime.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 struct failure;
 struct mimescan;

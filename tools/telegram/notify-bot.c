@@ -19,19 +19,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "arena.h"
-#include "botapi.h"
-#include "commands.h"
-#include "daemon.h"
-#include "failure.h"
-#include "log.h"
-#include "membership.h"
-#include "outcome.h"
-#include "patience.h"
-#include "settings.h"
-#include "store.h"
-#include "store_link.h"
-#include "update.h"
+#include "base/arena.h"
+#include "base/failure.h"
+#include "lib/daemon.h"
+#include "lib/log.h"
+#include "roster/membership.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "store/store_link.h"
+#include "telegram/botapi.h"
+#include "telegram/commands.h"
+#include "telegram/outcome.h"
+#include "telegram/patience.h"
+#include "telegram/update.h"
 
 /* Short, since a signal does not end it. */
 #define WAIT_MS 1500

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "botapi.h"
-#include "outcome.h"
+#include "telegram/botapi.h"
+#include "telegram/outcome.h"
 
 static enum outcome bad_request(const struct botapi_answer *);
 

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "patience.h"
+#include "telegram/patience.h"
 
 #define PROBES 8
 #define HOUR 3600

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 /* So many wrong tokens, in a row and none an hour old, are put up with. */
 #define PATIENCE_WRONG 5

@@ -7,7 +7,7 @@
 #include <unigbrk.h>
 #include <unistr.h>
 
-#include "plaintext.h"
+#include "telegram/plaintext.h"
 
 static ucs4_t shown(ucs4_t);
 static size_t place(const char *, size_t);

@@ -12,7 +12,7 @@
 
 #include <glib.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 /* plaintext_units(s): UTF-16 code units of valid UTF-8. */
 size_t plaintext_units(const char *);

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "failure.h"
-#include "spool.h"
-#include "tempfile.h"
+#include "base/failure.h"
+#include "base/tempfile.h"
+#include "telegram/spool.h"
 
 static int cannot_keep(struct failure *);
 static int copy(int, int, struct failure *);

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "update.h"
+#include "telegram/update.h"
 
 /* Numbers of the Bot API have at most 52 bits. */
 #define ID_MAX (((int64_t)1 << 52) - 1)

@@ -10,8 +10,8 @@
 
 #include <jansson.h>
 
-#include "commands.h"
-#include "compiler.h"
+#include "base/compiler.h"
+#include "telegram/commands.h"
 
 struct update {
 	int64_t id; /* its successor is a number too */

@@ -1,0 +1,57 @@
+/*
+ * arena - memory that lives as long as one message, or one command
+ *
+ * Everything that a decision needs is cut from one arena and given back at
+ * once: no path through the decision frees anything, so none can forget to.
+ * An arena has a maximum from its birth; a message that asks for more fails
+ * like any other lack of memory, as a temporary failure.
+ *
+ * Threads: one at a time.
+ * Results: a pointer, aligned for any type, or NULL for no memory.
+ */
+#ifndef ARENA_H
+#define ARENA_H
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct arena;
+
+/* arena_new(max): an arena that gives out at most ${max} bytes. */
+struct arena *arena_new(size_t max) WARN_UNUSED;
+
+/* arena_free(a): give back ${a} and all that was cut from it. NULL is fine. */
+void arena_free(struct arena *);
+
+/*
+ * arena_reset(a): give back all that was cut from ${a}; its first block is
+ * kept, so that the next message of a connection allocates nothing.
+ */
+void arena_reset(struct arena *);
+
+/* arena_alloc(a, size): ${size} zeroed bytes. */
+void *arena_alloc(struct arena *, size_t) WARN_UNUSED;
+
+/* arena_array(a, n, size): ${n} zeroed elements of ${size} bytes. */
+void *arena_array(struct arena *, size_t n, size_t size) WARN_UNUSED;
+
+/*
+ * arena_grow(a, v, n, cap, size): ${v} with room for one more than ${n}
+ * elements of ${size} bytes; moves it, and doubles ${*cap}, when it is full.
+ */
+void *arena_grow(
+    struct arena *, void *v, size_t n, size_t *cap, size_t size) WARN_UNUSED;
+
+/* arena_strdup(a, s), arena_strndup(a, s, n): a copy, ended by a NUL. */
+char *arena_strdup(struct arena *, const char *) WARN_UNUSED;
+char *arena_strndup(struct arena *, const char *, size_t) WARN_UNUSED;
+
+/* arena_concat(a, s, ..., NULL): strings, one after the other. */
+char *arena_concat(struct arena *, const char *, ...) NULL_LAST WARN_UNUSED;
+
+/* arena_printf(a, fmt, ...): a formatted string. */
+char *arena_printf(struct arena *, const char *, ...)
+    PRINTF_LIKE(2, 3) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,350 @@
+/*
+ * counters - what was counted, in a file that Prometheus reads
+ *
+ * Few series (categories times verdicts), so they are a list. Their order is
+ * kept, since the buckets of a histogram have one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/counters.h"
+#include "base/failure.h"
+
+#define SERIES_MAX 10000
+#define LABELS_MAX 512
+/* A lock is waited for so many times 10 ms. */
+#define LOCK_TRIES 100
+
+struct kind {
+	const char *name;
+	const char *type; /* NULL: of the family before it */
+	const char *family;
+	const char *help;
+};
+
+static const struct kind kinds[COUNTER_COUNT] = {
+    [COUNTER_START_TIME] = {"notify_milter_start_time_seconds", "gauge",
+	"notify_milter_start_time_seconds",
+	"When the milter was started, in Unix time."},
+    [COUNTER_UNTAGGED] = {"notify_milter_untagged_messages_total", "counter",
+	"notify_milter_untagged_messages_total",
+	"Messages without a tag, which passed unchanged."},
+    [COUNTER_MESSAGES] = {"notify_milter_messages_total", "counter",
+	"notify_milter_messages_total",
+	"Tagged messages by category and verdict."},
+    [COUNTER_RECIPIENTS] = {"notify_milter_recipients_total", "counter",
+	"notify_milter_recipients_total",
+	"Recipients of tagged messages by what became of them."},
+    [COUNTER_LOOKUP_FAILURES] = {"notify_milter_lookup_failures_total",
+	"counter", "notify_milter_lookup_failures_total",
+	"Messages that could not be decided, and were answered 4xx."},
+    [COUNTER_DECISION_BUCKET] = {"notify_milter_decision_seconds_bucket",
+	"histogram", "notify_milter_decision_seconds",
+	"Time to decide a tagged message."},
+    [COUNTER_DECISION_SUM] = {"notify_milter_decision_seconds_sum", NULL, NULL,
+	NULL},
+    [COUNTER_DECISION_COUNT] = {"notify_milter_decision_seconds_count", NULL,
+	NULL, NULL},
+    [COUNTER_MIRRORED] = {"notify_telegram_messages_total", "counter",
+	"notify_telegram_messages_total",
+	"Tries to send a mirrored message to its chat, by outcome."},
+};
+
+static struct counted *find(
+    const struct counters *, enum counter, const char *);
+static struct counted *make(struct counters *, enum counter, const char *);
+static int read_line(struct counters *, char *);
+static int lock_folder(const char *, struct failure *);
+
+static struct counted *
+find(const struct counters *c, enum counter counter, const char *labels)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		if (c->v[i].counter == counter &&
+		    strcmp(c->v[i].labels, labels) == 0)
+			return (&c->v[i]);
+	}
+	return (NULL);
+}
+
+static struct counted *
+make(struct counters *c, enum counter counter, const char *labels)
+{
+	struct counted *v;
+
+	v = find(c, counter, labels);
+	if (v != NULL)
+		return (v);
+	if (c->n == SERIES_MAX || strlen(labels) >= LABELS_MAX)
+		return (NULL);
+	v = reallocarray(c->v, c->n + 1, sizeof(*v));
+	if (v == NULL)
+		return (NULL);
+	c->v = v;
+	v += c->n;
+	v->counter = counter;
+	v->value = 0;
+	v->labels = strdup(labels);
+	if (v->labels == NULL)
+		return (NULL);
+	c->n++;
+	return (v);
+}
+
+int
+counters_add(
+    struct counters *c, enum counter counter, const char *labels, double value)
+{
+	struct counted *v;
+
+	v = make(c, counter, labels);
+	if (v == NULL)
+		return (-1);
+	v->value += value;
+	return (0);
+}
+
+int
+counters_set(
+    struct counters *c, enum counter counter, const char *labels, double value)
+{
+	struct counted *v;
+
+	v = make(c, counter, labels);
+	if (v == NULL)
+		return (-1);
+	v->value = value;
+	return (0);
+}
+
+double
+counters_get(const struct counters *c, enum counter counter, const char *labels)
+{
+	const struct counted *v;
+
+	v = find(c, counter, labels);
+	return (v == NULL ? 0 : v->value);
+}
+
+/* name value, or name{labels} value. What we do not count is passed over. */
+static int
+read_line(struct counters *c, char *line)
+{
+	char *value, *labels, *end;
+	double number;
+	int i;
+
+	if (*line == '#' || *line == '\0')
+		return (0);
+	value = strrchr(line, ' ');
+	if (value == NULL)
+		return (-1);
+	*value++ = '\0';
+	number = strtod(value, &end);
+	if (end == value || *end != '\0' || !(number >= 0 && number < 1e18))
+		return (-1);
+	labels = strchr(line, '{');
+	if (labels != NULL) {
+		end = line + strlen(line) - 1;
+		if (*end != '}')
+			return (-1);
+		*labels++ = '\0';
+		*end = '\0';
+	}
+	for (i = 0; i < COUNTER_COUNT; i++) {
+		if (strcmp(kinds[i].name, line) == 0)
+			return (counters_add(c, (enum counter)i,
+			    labels == NULL ? "" : labels, number));
+	}
+	return (0);
+}
+
+int
+counters_read(struct counters *c, const char *path, struct failure *failure)
+{
+	char *line = NULL;
+	size_t size = 0;
+	unsigned number;
+	ssize_t len;
+	FILE *file;
+	int rc;
+
+	file = fopen(path, "re");
+	if (file == NULL && errno == ENOENT)
+		return (0);
+	if (file == NULL)
+		return (failure_set(
+		    failure, FAILURE_IO, "%s: %s", path, strerror(errno)));
+	rc = 1;
+	for (number = 1; (len = getline(&line, &size, file)) > 0; number++) {
+		if (line[len - 1] == '\n')
+			line[len - 1] = '\0';
+		if (read_line(c, line) != 0) {
+			rc = failure_set(failure, FAILURE_DATA,
+			    "%s:%u: expected NAME{LABELS} NUMBER", path,
+			    number);
+			break;
+		}
+	}
+	if (rc == 1 && ferror(file))
+		rc = failure_set(
+		    failure, FAILURE_IO, "%s: %s", path, strerror(errno));
+	free(line);
+	fclose(file);
+	return (rc);
+}
+
+char *
+counters_text(const struct counters *c)
+{
+	const struct counted *v;
+	char *text = NULL;
+	size_t size, n;
+	FILE *file;
+	bool named;
+	int i;
+
+	file = open_memstream(&text, &size);
+	if (file == NULL)
+		return (NULL);
+	for (i = 0; i < COUNTER_COUNT; i++) {
+		named = kinds[i].type == NULL;
+		for (n = 0; n < c->n; n++) {
+			v = &c->v[n];
+			if (v->counter != (enum counter)i)
+				continue;
+			if (!named)
+				fprintf(file, "# HELP %s %s\n# TYPE %s %s\n",
+				    kinds[i].family, kinds[i].help,
+				    kinds[i].family, kinds[i].type);
+			named = true;
+			fprintf(file, "%s%s%s%s %.15g\n", kinds[i].name,
+			    *v->labels == '\0' ? "" : "{", v->labels,
+			    *v->labels == '\0' ? "" : "}", v->value);
+		}
+	}
+	if (fclose(file) != 0) {
+		free(text);
+		return (NULL);
+	}
+	return (text);
+}
+
+int
+counters_replace(const char *path, const char *text, struct failure *failure)
+{
+	const char *p;
+	char *name;
+	ssize_t n;
+	int fd, rc;
+
+	/* One name, so that what a crash leaves is taken away next time; and
+	 * not ending as the collector wants it. */
+	if (asprintf(&name, "%s.new", path) < 0)
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	rc = -1;
+	(void)unlink(name);
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd == -1)
+		goto out;
+	for (p = text; *p != '\0'; p += n) {
+		n = write(fd, p, strlen(p));
+		if (n == -1)
+			goto out;
+	}
+	if (fchmod(fd, 0644) != 0 || rename(name, path) != 0)
+		goto out;
+	rc = 0;
+out:
+	if (rc != 0) {
+		failure_set(
+		    failure, FAILURE_IO, "%s: %s", path, strerror(errno));
+		if (fd != -1)
+			unlink(name);
+	}
+	if (fd != -1)
+		close(fd);
+	free(name);
+	return (rc);
+}
+
+/* The file itself is replaced: its folder is what can be locked. */
+static int
+lock_folder(const char *path, struct failure *failure)
+{
+	const struct timespec tick = {.tv_nsec = 10000000};
+	char *folder, *slash;
+	int fd, i;
+
+	folder = strdup(path);
+	if (folder == NULL)
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		strcpy(folder, ".");
+	else
+		slash[slash == folder] = '\0';
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (i = 0; fd != -1 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
+			close(fd);
+			fd = -1;
+			break;
+		}
+		nanosleep(&tick, NULL);
+	}
+	if (fd == -1)
+		failure_set(
+		    failure, FAILURE_IO, "%s: %s", folder, strerror(errno));
+	free(folder);
+	return (fd);
+}
+
+int
+counters_bump(const char *path, enum counter counter, const char *labels,
+    struct failure *failure)
+{
+	struct counters c = {0};
+	char *text = NULL;
+	int fd, rc;
+
+	fd = lock_folder(path, failure);
+	if (fd == -1)
+		return (-1);
+	/* What makes no sense is counted anew: Prometheus takes that for a
+	 * restart. */
+	if (counters_read(&c, path, failure) == -1) {
+		counters_clear(&c);
+		failure_clear(failure);
+	}
+	rc = -1;
+	if (counters_add(&c, counter, labels, 1) != 0 ||
+	    (text = counters_text(&c)) == NULL)
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+	else
+		rc = counters_replace(path, text, failure);
+	free(text);
+	counters_clear(&c);
+	close(fd);
+	return (rc);
+}
+
+void
+counters_clear(struct counters *c)
+{
+	while (c->n > 0)
+		free(c->v[--c->n].labels);
+	free(c->v);
+	c->v = NULL;
+}

@@ -1,0 +1,50 @@
+/*
+ * failure - what went wrong, in one line, and of what kind it is
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/failure.h"
+
+int
+failure_vset(
+    struct failure *f, enum failure_kind kind, const char *fmt, va_list ap)
+{
+	char *text;
+
+	/* The new text may be made of the old one: free that last. */
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	free(f->text);
+	f->text = text;
+	f->kind = kind;
+	return (-1);
+}
+
+int
+failure_set(struct failure *f, enum failure_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	failure_vset(f, kind, fmt, ap);
+	va_end(ap);
+	return (-1);
+}
+
+const char *
+failure_text(const struct failure *f)
+{
+	if (f->text != NULL)
+		return (f->text);
+	return (f->kind == FAILURE_NONE ? "no failure" : "no memory");
+}
+
+void
+failure_clear(struct failure *f)
+{
+	free(f->text);
+	f->text = NULL;
+	f->kind = FAILURE_NONE;
+}

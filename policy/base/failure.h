@@ -1,0 +1,57 @@
+/*
+ * failure - what went wrong, in one line, and of what kind it is
+ *
+ * The policy library never logs and never exits: it fills a struct failure,
+ * and the program that called says it where its user looks.
+ *
+ * Threads: one at a time.
+ */
+#ifndef FAILURE_H
+#define FAILURE_H
+
+#include <stdarg.h>
+
+#include "base/compiler.h"
+
+/* The kinds follow the exit codes of product.md, Programs and settings. */
+enum failure_kind {
+	FAILURE_NONE,
+	FAILURE_USAGE,	  /* the command was not well formed */
+	FAILURE_DATA,	  /* malformed or contradictory data */
+	FAILURE_UNKNOWN,  /* no such account, user or category */
+	FAILURE_BUSY,	  /* the database is locked by somebody else */
+	FAILURE_STALE,	  /* a standby is too far behind */
+	FAILURE_DENIED,	  /* not allowed by role */
+	FAILURE_SETTINGS, /* settings, or a database that they do not fit */
+	FAILURE_IO,	  /* the database or the system failed */
+	FAILURE_MEMORY,	  /* no memory */
+};
+
+struct failure {
+	enum failure_kind kind;
+	char *text; /* one line without its newline; owned by the struct */
+};
+
+#define FAILURE_INIT                                                           \
+	{                                                                      \
+		FAILURE_NONE, NULL                                             \
+	}
+
+/*
+ * failure_set(f, kind, fmt, ...), failure_vset(f, kind, fmt, ap): note a
+ * failure in place of the one before. Returns -1, so that a function can end
+ * with it.
+ */
+int failure_set(struct failure *, enum failure_kind, const char *, ...)
+    PRINTF_LIKE(3, 4);
+
+int failure_vset(struct failure *, enum failure_kind, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+
+/* failure_text(f): the line; never NULL. */
+const char *failure_text(const struct failure *);
+
+/* failure_clear(f): forget the failure and free its text. */
+void failure_clear(struct failure *);
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * sorter - put records in order, more than memory has room for
+ *
+ * A record lies behind its length, in memory as in the file. Records that come
+ * in order already, as an export has them, are not sorted again.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+#include "base/sorter.h"
+#include "base/tempfile.h"
+
+/* Read from, and written to, the file at once. */
+#define CHUNK ((size_t)1 << 16)
+#define HEAD sizeof(uint32_t)
+
+/* Records of the file that are in order, being read. */
+struct run {
+	off_t next, end;
+	char *text;
+	size_t at, len, size;
+};
+
+struct sorter {
+	struct failure *failure;
+	char *data; /* records, one behind the other */
+	size_t used, size, max;
+	uint32_t *at; /* where each begins */
+	size_t n, cap;
+	size_t next; /* of these, when there is no file */
+	bool in_order;
+	int fd; /* -1: all fits into memory */
+	off_t written;
+	struct run *runs; /* a heap: the one with the first record on top */
+	size_t nruns;
+	bool given; /* the record on top was given out */
+};
+
+static uint32_t length(const char *);
+static int compare(const char *, const char *);
+static int compare_at(const void *, const void *, void *);
+static int no_memory(struct sorter *);
+static int no_file(struct sorter *);
+static int make_room(struct sorter *, size_t);
+static void sort(struct sorter *);
+static int put(struct sorter *, const char *, size_t);
+static int write_run(struct sorter *);
+static int fill(struct sorter *, struct run *, size_t);
+static int advance(struct sorter *, struct run *);
+static void sift(struct sorter *, size_t);
+
+static uint32_t
+length(const char *record)
+{
+	uint32_t len;
+
+	memcpy(&len, record, HEAD);
+	return (len);
+}
+
+static int
+compare(const char *a, const char *b)
+{
+	uint32_t x = length(a), y = length(b);
+	int order;
+
+	order = memcmp(a + HEAD, b + HEAD, x < y ? x : y);
+	return (order != 0 ? order : (x > y) - (x < y));
+}
+
+static int
+compare_at(const void *a, const void *b, void *data)
+{
+	return (compare((const char *)data + *(const uint32_t *)a,
+	    (const char *)data + *(const uint32_t *)b));
+}
+
+static int
+no_memory(struct sorter *s)
+{
+	return (failure_set(s->failure, FAILURE_MEMORY, "no memory"));
+}
+
+static int
+no_file(struct sorter *s)
+{
+	return (failure_set(s->failure, FAILURE_IO,
+	    "the rows cannot be kept in a temporary file: %s",
+	    strerror(errno)));
+}
+
+struct sorter *
+sorter_new(size_t memory, struct failure *failure)
+{
+	struct sorter *s;
+
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return (NULL);
+	s->fd = -1;
+	s->in_order = true;
+	s->failure = failure;
+	s->max = memory;
+	return (s);
+}
+
+void
+sorter_free(struct sorter *s)
+{
+	size_t i;
+
+	if (s == NULL)
+		return;
+	for (i = 0; i < s->nruns; i++)
+		free(s->runs[i].text);
+	if (s->fd != -1)
+		close(s->fd);
+	free(s->runs);
+	free(s->at);
+	free(s->data);
+	free(s);
+}
+
+/* For a record of ${len} octets, which is no more than the whole may have. */
+static int
+make_room(struct sorter *s, size_t len)
+{
+	uint32_t *grown;
+	size_t cap, size;
+	char *data;
+
+	if (len > s->size - s->used) {
+		size = s->size == 0 ? CHUNK : s->size * 2;
+		while (len > size - s->used)
+			size *= 2;
+		if (size > s->max)
+			size = s->max;
+		data = realloc(s->data, size);
+		if (data == NULL)
+			return (no_memory(s));
+		s->data = data;
+		s->size = size;
+	}
+	if (s->n < s->cap)
+		return (0);
+	cap = s->cap == 0 ? 1024 : s->cap * 2;
+	grown = reallocarray(s->at, cap, sizeof(*grown));
+	if (grown == NULL)
+		return (no_memory(s));
+	s->at = grown;
+	s->cap = cap;
+	return (0);
+}
+
+int
+sorter_add(struct sorter *s, const void *record, size_t len)
+{
+	uint32_t head = (uint32_t)len;
+	char *at;
+
+	if (len > SORTER_RECORD_MAX || HEAD + len > s->max)
+		return (no_memory(s));
+	/* Short records must not need much more to be found by. */
+	if ((HEAD + len > s->max - s->used ||
+		s->n * sizeof(*s->at) * 2 > s->max) &&
+	    write_run(s) != 0)
+		return (-1);
+	if (make_room(s, HEAD + len) != 0)
+		return (-1);
+	at = s->data + s->used;
+	memcpy(at, &head, HEAD);
+	memcpy(at + HEAD, record, len);
+	if (s->n > 0 && compare(s->data + s->at[s->n - 1], at) > 0)
+		s->in_order = false;
+	s->at[s->n++] = (uint32_t)s->used;
+	s->used += HEAD + len;
+	return (0);
+}
+
+static void
+sort(struct sorter *s)
+{
+	if (!s->in_order)
+		qsort_r(s->at, s->n, sizeof(*s->at), compare_at, s->data);
+	s->in_order = true;
+}
+
+static int
+put(struct sorter *s, const char *text, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(s->fd, text, len);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return (no_file(s));
+		text += n;
+		len -= (size_t)n;
+		s->written += n;
+	}
+	return (0);
+}
+
+/* Put what is in memory into the file, in order. */
+static int
+write_run(struct sorter *s)
+{
+	char chunk[CHUNK];
+	struct run *grown;
+	const char *record;
+	size_t i, len, used;
+
+	if (s->fd == -1)
+		s->fd = tempfile_open();
+	if (s->fd == -1)
+		return (no_file(s));
+	grown = reallocarray(s->runs, s->nruns + 1, sizeof(*s->runs));
+	if (grown == NULL)
+		return (no_memory(s));
+	s->runs = grown;
+	s->runs[s->nruns] = (struct run){.next = s->written};
+	sort(s);
+	used = 0;
+	for (i = 0; i < s->n; i++) {
+		record = s->data + s->at[i];
+		len = HEAD + length(record);
+		if (len > CHUNK - used) {
+			if (put(s, chunk, used) != 0)
+				return (-1);
+			used = 0;
+		}
+		if (len > CHUNK) {
+			if (put(s, record, len) != 0)
+				return (-1);
+			continue;
+		}
+		memcpy(chunk + used, record, len);
+		used += len;
+	}
+	if (put(s, chunk, used) != 0)
+		return (-1);
+	s->runs[s->nruns++].end = s->written;
+	s->n = s->used = 0;
+	return (0);
+}
+
+/* Have ${want} octets of the run from its place on. */
+static int
+fill(struct sorter *s, struct run *r, size_t want)
+{
+	char *grown;
+	size_t room;
+	ssize_t n;
+
+	if (r->len > r->at)
+		memmove(r->text, r->text + r->at, r->len - r->at);
+	r->len -= r->at;
+	r->at = 0;
+	if (want > r->size) {
+		room = want < CHUNK ? CHUNK : want;
+		grown = realloc(r->text, room);
+		if (grown == NULL)
+			return (no_memory(s));
+		r->text = grown;
+		r->size = room;
+	}
+	while (r->len < want) {
+		room = r->size - r->len;
+		if ((off_t)room > r->end - r->next)
+			room = (size_t)(r->end - r->next);
+		n = pread(s->fd, r->text + r->len, room, r->next);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0)
+			return (no_file(s));
+		r->len += (size_t)n;
+		r->next += n;
+	}
+	return (0);
+}
+
+/* To the next record: 1, 0 at the end, -1. */
+static int
+advance(struct sorter *s, struct run *r)
+{
+	if (r->len > r->at)
+		r->at += HEAD + length(r->text + r->at);
+	if (r->at == r->len && r->next == r->end)
+		return (0);
+	if (r->len - r->at < HEAD && fill(s, r, HEAD) != 0)
+		return (-1);
+	if (r->len - r->at < HEAD + length(r->text + r->at) &&
+	    fill(s, r, HEAD + length(r->text + r->at)) != 0)
+		return (-1);
+	return (1);
+}
+
+/* Let the run at ${i} sink to its place in the heap. */
+static void
+sift(struct sorter *s, size_t i)
+{
+	struct run moved;
+	size_t child;
+
+	for (; (child = 2 * i + 1) < s->nruns; i = child) {
+		if (child + 1 < s->nruns &&
+		    compare(s->runs[child + 1].text + s->runs[child + 1].at,
+			s->runs[child].text + s->runs[child].at) < 0)
+			child++;
+		if (compare(s->runs[i].text + s->runs[i].at,
+			s->runs[child].text + s->runs[child].at) <= 0)
+			return;
+		moved = s->runs[i];
+		s->runs[i] = s->runs[child];
+		s->runs[child] = moved;
+	}
+}
+
+int
+sorter_begin(struct sorter *s)
+{
+	size_t i;
+
+	if (s->fd == -1) {
+		sort(s);
+		return (0);
+	}
+	if (s->n > 0 && write_run(s) != 0)
+		return (-1);
+	free(s->data);
+	free(s->at);
+	s->data = NULL;
+	s->at = NULL;
+	for (i = 0; i < s->nruns; i++) {
+		if (advance(s, &s->runs[i]) == -1)
+			return (-1);
+	}
+	for (i = s->nruns; i > 0; i--)
+		sift(s, i - 1);
+	return (0);
+}
+
+int
+sorter_next(struct sorter *s, const void **record, size_t *len)
+{
+	const char *found;
+	int rc;
+
+	if (s->fd == -1) {
+		if (s->next == s->n)
+			return (0);
+		found = s->data + s->at[s->next++];
+	} else {
+		if (s->given && s->nruns > 0) {
+			rc = advance(s, &s->runs[0]);
+			if (rc == -1)
+				return (-1);
+			if (rc == 0) {
+				free(s->runs[0].text);
+				s->runs[0] = s->runs[--s->nruns];
+			}
+			sift(s, 0);
+		}
+		s->given = true;
+		if (s->nruns == 0)
+			return (0);
+		found = s->runs[0].text + s->runs[0].at;
+	}
+	*record = found + HEAD;
+	*len = length(found);
+	return (1);
+}

@@ -1,0 +1,122 @@
+/*
+ * text - text from outside on its way to a log or a terminal
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <unistr.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+
+#define LONGEST 1000
+#define SHORT 160
+
+static bool hostile(ucs4_t);
+static const char *escape(struct arena *, const char *, size_t, const char *);
+
+/* Characters that move the cursor, turn the direction or are not to be seen. */
+static bool
+hostile(ucs4_t c)
+{
+	return (c < 0x20 || (c >= 0x7f && c <= 0x9f) ||
+	    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2060 && c <= 0x206f) || c == 0xfeff);
+}
+
+bool
+text_is_line(const char *s)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	ucs4_t c;
+	int n;
+
+	for (; *in != '\0'; in += n) {
+		n = u8_strmbtouc(&c, in);
+		if (n <= 0 || hostile(c))
+			return (false);
+	}
+	return (true);
+}
+
+void
+text_line(char *out, size_t size, const char *s)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	size_t left, shown;
+	ucs4_t c;
+	int n;
+
+	left = strlen(s);
+	while (left > 0) {
+		n = u8_mbtoucr(&c, in, left);
+		shown = n > 0 && !hostile(c) ? (size_t)n : 0;
+		if ((shown > 0 ? shown : 1) >= size)
+			break;
+		if (shown > 0)
+			memcpy(out, in, shown);
+		else
+			*out = '?';
+		out += shown > 0 ? shown : 1;
+		size -= shown > 0 ? shown : 1;
+		in += n > 0 ? n : 1;
+		left -= (size_t)(n > 0 ? n : 1);
+	}
+	*out = '\0';
+}
+
+/* Escape what is hostile, and what stands in ${special}; at most ${max} octets
+ * of it. */
+static const char *
+escape(struct arena *a, const char *s, size_t max, const char *special)
+{
+	const uint8_t *in = (const uint8_t *)s;
+	size_t left, len;
+	char *out, *o;
+	ucs4_t c;
+	int i, n;
+
+	left = strlen(s);
+	if (left > max)
+		left = max;
+	len = left;
+	out = o = arena_alloc(a, 4 * left + 4);
+	if (out == NULL)
+		return (NULL);
+	for (; left > 0; in += n, left -= (size_t)n) {
+		n = u8_mbtoucr(&c, in, left);
+		if (n > 0 && !hostile(c) &&
+		    (c >= 0x80 || strchr(special, (int)c) == NULL)) {
+			memcpy(o, in, (size_t)n);
+			o += n;
+			continue;
+		}
+		if (n <= 0)
+			n = 1;
+		for (i = 0; i < n; i++)
+			o += sprintf(o, "\\x%02x", in[i]);
+	}
+	if (s[len] != '\0')
+		strcpy(o, "...");
+	return (out);
+}
+
+const char *
+text_escape(struct arena *a, const char *s)
+{
+	return (escape(a, s, LONGEST, "\"\\<>"));
+}
+
+const char *
+text_short(struct arena *a, const char *s)
+{
+	return (escape(a, s, SHORT, "\"\\<>"));
+}
+
+const char *
+text_clean(struct arena *a, const char *s)
+{
+	return (text_is_line(s) ? s : escape(a, s, strlen(s), ""));
+}

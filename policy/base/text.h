@@ -1,0 +1,40 @@
+/*
+ * text - text from outside on its way to a log or a terminal
+ *
+ * Pure. Threads: any.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct arena;
+
+/*
+ * text_escape(a, s): ${s} with every octet that is a control, a quote, a
+ * backslash, an angle bracket or no UTF-8 written as \xHH; on one line whatever
+ * was in it. Cut, with "..." after it, when it would be longer than 1,000
+ * octets. NULL for no memory.
+ */
+const char *text_escape(struct arena *, const char *s) WARN_UNUSED;
+
+/* text_short(a, s): the same, cut at 160 octets: to show what was typed. */
+const char *text_short(struct arena *, const char *s) WARN_UNUSED;
+
+/* text_clean(a, s): a line of our own with words from outside in it: only what
+ * would break the line or move the cursor is escaped. ${s} itself if nothing
+ * would. */
+const char *text_clean(struct arena *, const char *s) WARN_UNUSED;
+
+/* text_line(out, size, s): ${s} in the ${size} octets of ${out}: what would
+ * break the line or move the cursor, or is no UTF-8, becomes a "?", and what
+ * does not fit is left out. */
+void text_line(char *out, size_t size, const char *s);
+
+/* text_is_line(s): is it UTF-8 without any control character? */
+bool text_is_line(const char *s);
+
+#endif

@@ -1,0 +1,289 @@
+/*
+ * db - which driver a database has, and the way to it
+ */
+#include <stddef.h>
+
+#include "db/db_driver.h"
+#include "db/db_url.h"
+
+static const struct db_driver *driver_of(const char *);
+static int ask_one(const struct db_asking *, size_t);
+static int ask_in_turn(struct db *, const struct db_asking *);
+
+static const struct db_driver *
+driver_of(const char *url)
+{
+	return (db_url_remote(url) ? &db_postgres : &db_sqlite);
+}
+
+const char *
+db_expected(const char *url)
+{
+	const char *expected;
+
+	expected = db_url_expected(url);
+	return (expected != NULL ? expected : driver_of(url)->expected(url));
+}
+
+struct db *
+db_open(const char *url, enum db_mode mode, int wait, struct failure *failure)
+{
+	return (driver_of(url)->open(url, mode, wait, failure));
+}
+
+void
+db_close(struct db *db)
+{
+	if (db != NULL)
+		db->driver->close(db);
+}
+
+bool
+db_current(const struct db *db)
+{
+	return (db->driver->current(db));
+}
+
+void
+db_bound_lag(struct db *db, long seconds)
+{
+	db->max_lag = seconds;
+	db->lag = -1;
+}
+
+int64_t
+db_lag(const struct db *db)
+{
+	return (db->lag);
+}
+
+void
+db_mark(struct db *db)
+{
+	db->mark = true;
+}
+
+int
+db_exec(struct db *db, const char *sql)
+{
+	return (db->driver->exec(db, sql));
+}
+
+struct db_stmt *
+db_prepare(struct db *db, const char *sql)
+{
+	return (db->driver->prepare(db, sql));
+}
+
+void
+db_bind_int(struct db_stmt *stmt, int i, int64_t value)
+{
+	stmt->driver->bind_int(stmt, i, value);
+}
+
+void
+db_bind_text(struct db_stmt *stmt, int i, const char *value)
+{
+	stmt->driver->bind_text(stmt, i, value);
+}
+
+int
+db_step(struct db_stmt *stmt)
+{
+	return (stmt->driver->step(stmt));
+}
+
+int64_t
+db_int(struct db_stmt *stmt, int column)
+{
+	return (stmt->driver->column_int(stmt, column));
+}
+
+const char *
+db_text(struct db_stmt *stmt, int column)
+{
+	return (stmt->driver->column_text(stmt, column));
+}
+
+void
+db_reset(struct db_stmt *stmt)
+{
+	stmt->driver->reset(stmt);
+}
+
+int
+db_post(struct db_stmt *stmt, int64_t *id)
+{
+	int64_t number = 0;
+	int rc;
+
+	rc = stmt->driver->post == NULL ? 1 : stmt->driver->post(stmt);
+	if (rc == 1)
+		rc = db_step(stmt);
+	if (rc == 1) {
+		number = db_int(stmt, 0);
+		/* The change is made when the statement is done. */
+		rc = db_step(stmt) == -1 ? -1 : 0;
+	}
+	if (id != NULL)
+		*id = number;
+	return (rc);
+}
+
+int
+db_settle(struct db *db)
+{
+	return (db->driver->settle == NULL ? 0 : db->driver->settle(db));
+}
+
+static int
+ask_one(const struct db_asking *asking, size_t i)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = asking->question(asking->ctx, i);
+	if (stmt == NULL)
+		return (-1);
+	while ((rc = db_step(stmt)) == 1) {
+		if (asking->row(asking->ctx, i, stmt) != 0)
+			break;
+	}
+	db_reset(stmt);
+	return (rc);
+}
+
+/* Here nothing is gained by asking all at once. */
+static int
+ask_in_turn(struct db *db, const struct db_asking *asking)
+{
+	enum db_content content;
+	int64_t version;
+	size_t i;
+	int rc;
+
+	if (db_begin(db, DB_READ) != 0)
+		return (-1);
+	rc = db_schema(db, &content, &version);
+	if (rc == 0 && asking->schema(asking->ctx, content, version) != 0)
+		rc = 1;
+	for (i = 0; rc == 0 && i < asking->n; i++)
+		rc = ask_one(asking, i);
+	if (db_rollback(db) != 0)
+		rc = -1;
+	return (rc);
+}
+
+int
+db_ask(struct db *db, const struct db_asking *asking)
+{
+	if (db->driver->ask != NULL)
+		return (db->driver->ask(db, asking));
+	return (ask_in_turn(db, asking));
+}
+
+int
+db_begin(struct db *db, enum db_mode mode)
+{
+	return (db->driver->begin(db, mode));
+}
+
+int
+db_commit(struct db *db)
+{
+	return (db->driver->commit(db));
+}
+
+int
+db_rollback(struct db *db)
+{
+	return (db->driver->rollback(db));
+}
+
+int
+db_share(struct db *db)
+{
+	return (db->driver->share(db));
+}
+
+int
+db_references(struct db *db, bool watched)
+{
+	return (db->driver->references(db, watched));
+}
+
+int
+db_check_references(struct db *db, struct failure *failure)
+{
+	return (db->driver->check_references(db, failure));
+}
+
+int
+db_claim(struct db *db)
+{
+	return (db->driver->claim(db));
+}
+
+int
+db_bulk(struct db *db)
+{
+	return (db->driver->bulk(db));
+}
+
+int
+db_schema(struct db *db, enum db_content *content, int64_t *version)
+{
+	return (db->driver->schema(db, content, version));
+}
+
+int
+db_set_schema(struct db *db, int64_t version)
+{
+	return (db->driver->set_schema(db, version));
+}
+
+int
+db_understands(struct db_stmt *stmt)
+{
+	if (stmt->driver->understands == NULL)
+		return (0);
+	return (stmt->driver->understands(stmt));
+}
+
+int
+db_server(struct db *db, struct db_server *server)
+{
+	if (db->driver->server == NULL)
+		return (0);
+	return (db->driver->server(db, server));
+}
+
+int64_t
+db_changes(const struct db *db)
+{
+	return (db->driver->changes(db));
+}
+
+int
+db_failure(const struct db *db, struct failure *failure)
+{
+	return (db->driver->failure(db, failure));
+}
+
+enum db_dialect
+db_dialect(const struct db *db)
+{
+	return (db->driver->dialect);
+}
+
+const char *
+db_name(const struct db *db)
+{
+	return (db->driver->name(db));
+}
+
+int
+db_check(struct db *db, int seconds, struct failure *failure)
+{
+	return (db->driver->check(db, seconds, failure));
+}

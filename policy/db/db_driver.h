@@ -1,0 +1,63 @@
+/*
+ * db_driver - what a kind of database does for db.h
+ *
+ * For db.c and the drivers alone. A driver's own struct begins with the one
+ * here; what each function does stands in db.h, at db_ and its name.
+ */
+#ifndef DB_DRIVER_H
+#define DB_DRIVER_H
+
+#include "db/db.h"
+
+struct db {
+	const struct db_driver *driver;
+	long max_lag; /* seconds; 0: no bound */
+	int64_t lag;  /* milliseconds; -1: not known */
+	bool mark;    /* is to be left */
+};
+
+struct db_stmt {
+	const struct db_driver *driver;
+};
+
+struct db_driver {
+	enum db_dialect dialect;
+	const char *(*expected)(const char *url);
+	struct db *(*open)(
+	    const char *, enum db_mode, int wait, struct failure *);
+	void (*close)(struct db *);
+	bool (*current)(const struct db *);
+	int (*exec)(struct db *, const char *sql);
+	struct db_stmt *(*prepare)(struct db *, const char *sql);
+	void (*bind_int)(struct db_stmt *, int, int64_t);
+	void (*bind_text)(struct db_stmt *, int, const char *);
+	int (*step)(struct db_stmt *);
+	int64_t (*column_int)(struct db_stmt *, int);
+	const char *(*column_text)(struct db_stmt *, int);
+	void (*reset)(struct db_stmt *);
+	int (*post)(struct db_stmt *); /* 1: not now; NULL: never */
+	int (*settle)(struct db *);    /* NULL with that */
+	/* NULL: one thing after the other. */
+	int (*ask)(struct db *, const struct db_asking *);
+	int (*begin)(struct db *, enum db_mode);
+	int (*commit)(struct db *);
+	int (*rollback)(struct db *);
+	int (*share)(struct db *);
+	int (*references)(struct db *, bool);
+	int (*check_references)(struct db *, struct failure *);
+	int (*claim)(struct db *);
+	int (*bulk)(struct db *);
+	int (*schema)(struct db *, enum db_content *, int64_t *);
+	int (*set_schema)(struct db *, int64_t);
+	int (*understands)(struct db_stmt *); /* NULL: prepare() tells */
+	int (*server)(struct db *, struct db_server *); /* NULL: none */
+	int64_t (*changes)(const struct db *);
+	int (*failure)(const struct db *, struct failure *);
+	const char *(*name)(const struct db *);
+	int (*check)(struct db *, int, struct failure *);
+};
+
+extern const struct db_driver db_postgres;
+extern const struct db_driver db_sqlite;
+
+#endif

@@ -1,0 +1,472 @@
+/*
+ * db_postgres - db.h over PostgreSQL, or what speaks its protocol
+ *
+ * An answer is taken as it comes, row by row, and only what the server marks
+ * as the end of the rows is one: a connection that is cut, a server that stops
+ * in the middle, or one that says nothing for too long is an error, and from
+ * then on every use of the connection is.
+ *
+ * Whoever is to change something takes one lock at the beginning (an advisory
+ * one, of the schema that the roster lies in): two changes neither meet halfway
+ * nor lock each other up, as with SQLite. Lookups take none.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "db/db_postgres.h"
+#include "db/db_postgres_sql.h"
+#include "db/db_url.h"
+
+#define LOCK_CLASS 1313690196	 /* "NMRT" */
+#define CLAIM_CLASS "1313686093" /* "NMBM" */
+
+static const char *const own_sql[OWN_COUNT] = {
+    [OWN_TABLES] = "SELECT CASE WHEN to_regclass('notify_milter')"
+		   " IS NOT NULL THEN -1 ELSE (SELECT count(*)"
+		   " FROM pg_class c JOIN pg_namespace n"
+		   "  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+		   "  AND n.nspname = current_schema()) END",
+    [OWN_VERSION] = "SELECT version FROM notify_milter",
+    [OWN_CLAIM] = "SELECT pg_try_advisory_lock(" CLAIM_CLASS
+		  ", hashtext(coalesce(current_schema(), '')))",
+    [OWN_LAG] = "SELECT CASE WHEN pg_is_in_recovery() THEN coalesce("
+		"greatest(extract(epoch FROM clock_timestamp() -"
+		" pg_last_xact_replay_timestamp()) * 1000, 0), -1)::bigint"
+		" ELSE 0 END",
+    [OWN_SERVER] = "SELECT pg_is_in_recovery(),"
+		   " (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+		   " coalesce(current_schema(), '')",
+    [OWN_MARK] = "SELECT txid_current()",
+    [OWN_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    [OWN_LOCK] = "LOCK TABLE notify_milter IN ACCESS SHARE MODE",
+    [OWN_COMMIT] = "COMMIT",
+};
+
+static int no_memory(struct postgres *);
+static const char *expected(const char *);
+static struct db *open_db(const char *, enum db_mode, int, struct failure *);
+static void close_db(struct db *);
+static bool is_current(const struct db *);
+static int exec_sql(struct db *, const char *);
+static struct db_stmt *prepare(struct db *, const char *);
+static int number(struct postgres *, enum own, int64_t *);
+static int begin_reading(struct postgres *);
+static int begin(struct db *, enum db_mode);
+static int commit(struct db *);
+static int rollback(struct db *);
+static int share(struct db *);
+static int claim(struct db *);
+static int bulk(struct db *);
+static int settle(struct db *);
+static int references(struct db *, bool);
+static int check_references(struct db *, struct failure *);
+static int schema(struct db *, enum db_content *, int64_t *);
+static int set_schema(struct db *, int64_t);
+static int server(struct db *, struct db_server *);
+static int64_t changes(const struct db *);
+static int fill_failure(const struct db *, struct failure *);
+static const char *name_of(const struct db *);
+static int check(struct db *, int, struct failure *);
+
+static int
+no_memory(struct postgres *db)
+{
+	return (pgconn_note(&db->conn, FAILURE_MEMORY, "no memory"));
+}
+
+static const char *
+expected(const char *url)
+{
+	static const char *form = "postgresql://[USER[:PASSWORD]@][HOST[:PORT]]"
+				  "[/NAME][?PARAMETER=VALUE], as libpq takes "
+				  "it";
+	PQconninfoOption *options;
+	char *why = NULL;
+
+	if (!libpq_load())
+		return ("a path, or that PostgreSQL's client library "
+			"(" LIBPQ_FILE ") is installed");
+	options = libpq.PQconninfoParse(url, &why);
+	libpq.PQfreemem(why);
+	libpq.PQconninfoFree(options);
+	return (options == NULL ? form : NULL);
+}
+
+static struct db *
+open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
+{
+	struct postgres *db;
+	const char *want;
+
+	db = calloc(1, sizeof(*db));
+	if (db == NULL || (db->name = db_url_shown(url)) == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		free(db);
+		return (NULL);
+	}
+	want = db_expected(url);
+	if (want != NULL) {
+		failure_set(failure, FAILURE_SETTINGS,
+		    "database %s: expected %s", db->name, want);
+		free(db->name);
+		free(db);
+		return (NULL);
+	}
+	db->db.driver = &db_postgres;
+	if (pgconn_open(&db->conn, url, mode, wait) == 0)
+		return (&db->db);
+	db_failure(&db->db, failure);
+	db_close(&db->db);
+	return (NULL);
+}
+
+static void
+close_db(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct pgstmt *stmt, *next;
+
+	for (stmt = db->stmts; stmt != NULL; stmt = next) {
+		next = stmt->next;
+		pgstmt_free(stmt);
+	}
+	pgconn_close(&db->conn);
+	free(db->name);
+	free(db);
+}
+
+static bool
+is_current(const struct db *base)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (pgconn_quiet(&db->conn));
+}
+
+static int
+exec_sql(struct db *base, const char *sql)
+{
+	struct postgres *db = (struct postgres *)base;
+	char *text;
+	int rc;
+
+	text = db_postgres_sql(sql);
+	if (text == NULL)
+		return (no_memory(db));
+	rc = pgconn_exec(&db->conn, text, NULL);
+	free(text);
+	return (rc);
+}
+
+static struct db_stmt *
+prepare(struct db *base, const char *sql)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct pgstmt *stmt;
+
+	stmt = pgstmt_new(&db_postgres, &db->conn, sql, db->nstmts++);
+	if (stmt == NULL) {
+		no_memory(db);
+		return (NULL);
+	}
+	stmt->next = db->stmts;
+	db->stmts = stmt;
+	return (&stmt->stmt);
+}
+
+struct pgstmt *
+db_postgres_own(struct postgres *db, enum own which)
+{
+	if (db->own[which] == NULL)
+		db->own[which] = db_prepare(&db->db, own_sql[which]);
+	return ((struct pgstmt *)db->own[which]);
+}
+
+/* The number that a query without parameters gives. */
+static int
+number(struct postgres *db, enum own which, int64_t *n)
+{
+	struct pgstmt *stmt;
+	int rc;
+
+	stmt = db_postgres_own(db, which);
+	if (stmt == NULL)
+		return (-1);
+	rc = db_step(&stmt->stmt);
+	*n = rc == 1 ? db_int(&stmt->stmt, 0) : 0;
+	db_reset(&stmt->stmt);
+	return (rc == -1 ? -1 : 0);
+}
+
+/* Once ours were read, that they are not there is an error like any other. */
+int
+db_postgres_look_whose(struct postgres *db)
+{
+	int64_t tables;
+
+	if (db->ours)
+		return (0);
+	if (number(db, OWN_TABLES, &tables) != 0)
+		return (-1);
+	db->content = tables == -1 ? DB_OURS
+	    : tables > 0	   ? DB_FOREIGN
+				   : DB_EMPTY;
+	return (0);
+}
+
+/*
+ * All lookups see the roster as it was at the first one, and to them a table
+ * that was made anew since then is empty. So what keeps an upgrade out comes
+ * before the first, and LOCK TABLE looks at nothing.
+ */
+static int
+begin_reading(struct postgres *db)
+{
+	if (db_postgres_look_whose(db) != 0 ||
+	    db_exec(&db->db, own_sql[OWN_BEGIN]) != 0)
+		return (-1);
+	return (
+	    db->content == DB_OURS ? db_exec(&db->db, own_sql[OWN_LOCK]) : 0);
+}
+
+static int
+begin(struct db *base, enum db_mode mode)
+{
+	struct postgres *db = (struct postgres *)base;
+	char sql[160];
+	int rc;
+
+	snprintf(sql, sizeof(sql),
+	    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+	    "SELECT pg_advisory_xact_lock(%d,"
+	    " hashtext(coalesce(current_schema(), '')))",
+	    LOCK_CLASS);
+	rc = mode <= DB_READ ? begin_reading((struct postgres *)base)
+			     : db_exec(base, sql);
+	if (rc == 0)
+		return (0);
+	/* It has begun, but without the lock. */
+	if (db_rollback(base) != 0)
+		db->conn.broken = true;
+	return (-1);
+}
+
+/* A transaction with an error in it is told to be committed, and is not. */
+static int
+commit(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+	char why[sizeof(db->conn.why.message)];
+
+	if (pgconn_ready(&db->conn) != 0)
+		return (-1);
+	if (pgconn_exec(&db->conn, "COMMIT", "COMMIT") == 0)
+		return (0);
+	if (db->conn.broken) {
+		memcpy(why, db->conn.why.message, sizeof(why));
+		pgconn_note(&db->conn, FAILURE_IO,
+		    "whether the change was made is not known: %.400s", why);
+	}
+	return (-1);
+}
+
+static int
+rollback(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+
+	/* Whether that was made is of no concern any more. */
+	(void)!pgconn_ready(&db->conn);
+	if (libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE)
+		return (0);
+	if (pgconn_exec(&db->conn, "ROLLBACK", "ROLLBACK") == 0)
+		return (0);
+	db->conn.broken = true;
+	return (-1);
+}
+
+/* It is shared from the beginning. */
+static int
+share(struct db *base)
+{
+	(void)base;
+	return (0);
+}
+
+/* The server gives it back as soon as it knows that the connection is gone. */
+static int
+claim(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+	int64_t got;
+
+	if (db->claimed)
+		return (db->conn.broken ? -1 : 1);
+	if (number(db, OWN_CLAIM, &got) != 0)
+		return (-1);
+	db->claimed = got != 0;
+	return (db->claimed);
+}
+
+/* The server has the memory; what takes time is to wait for each answer. */
+static int
+bulk(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+
+	db->conn.bulk = true;
+	return (0);
+}
+
+static int
+settle(struct db *base)
+{
+	struct postgres *db = (struct postgres *)base;
+
+	return (pgconn_ready(&db->conn));
+}
+
+/* They are always watched. */
+static int
+references(struct db *base, bool watched)
+{
+	(void)base;
+	(void)watched;
+	return (0);
+}
+
+static int
+check_references(struct db *base, struct failure *failure)
+{
+	(void)base;
+	(void)failure;
+	return (0);
+}
+
+static int
+schema(struct db *base, enum db_content *content, int64_t *version)
+{
+	struct postgres *db = (struct postgres *)base;
+
+	if (db_postgres_look_whose(db) != 0)
+		return (-1);
+	*content = db->content;
+	*version = 0;
+	if (db->content != DB_OURS)
+		return (0);
+	if (number(db, OWN_VERSION, version) != 0)
+		return (-1);
+	db->ours = true;
+	return (0);
+}
+
+static int
+set_schema(struct db *base, int64_t version)
+{
+	char sql[320];
+
+	snprintf(sql, sizeof(sql),
+	    "CREATE TABLE IF NOT EXISTS notify_milter("
+	    "one bigint PRIMARY KEY DEFAULT 1 CHECK (one = 1),"
+	    " version bigint NOT NULL);"
+	    "LOCK TABLE notify_milter IN ACCESS EXCLUSIVE MODE;"
+	    "INSERT INTO notify_milter(version) VALUES (%lld)"
+	    " ON CONFLICT (one) DO UPDATE SET version = excluded.version",
+	    (long long)version);
+	return (db_exec(base, sql));
+}
+
+static int
+server(struct db *base, struct db_server *server)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct pgstmt *stmt;
+	int rc;
+
+	stmt = db_postgres_own(db, OWN_SERVER);
+	if (stmt == NULL)
+		return (-1);
+	rc = db_step(&stmt->stmt);
+	if (rc == 1) {
+		server->standby = db_int(&stmt->stmt, 0) != 0;
+		server->clock = db_int(&stmt->stmt, 1);
+		snprintf(server->schema, sizeof(server->schema), "%s",
+		    db_text(&stmt->stmt, 2));
+	}
+	db_reset(&stmt->stmt);
+	if (rc != 1)
+		return (-1);
+	return (number(db, OWN_LAG, &server->lag) == 0 ? 1 : -1);
+}
+
+static int64_t
+changes(const struct db *base)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (db->conn.changes);
+}
+
+static int
+fill_failure(const struct db *base, struct failure *failure)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (failure_set(failure, db->conn.why.kind, "database %s: %s",
+	    db->name, db->conn.why.message));
+}
+
+static const char *
+name_of(const struct db *base)
+{
+	const struct postgres *db = (const struct postgres *)base;
+
+	return (db->name);
+}
+
+/* Pages and references are the server's own business. */
+static int
+check(struct db *base, int seconds, struct failure *failure)
+{
+	(void)base;
+	(void)seconds;
+	(void)failure;
+	return (0);
+}
+
+const struct db_driver db_postgres = {
+    .dialect = DB_POSTGRESQL,
+    .expected = expected,
+    .open = open_db,
+    .close = close_db,
+    .current = is_current,
+    .exec = exec_sql,
+    .prepare = prepare,
+    .bind_int = pgstmt_bind_int,
+    .bind_text = pgstmt_bind_text,
+    .step = pgstmt_step,
+    .column_int = pgstmt_int,
+    .column_text = pgstmt_text,
+    .reset = pgstmt_reset,
+    .post = pgstmt_post,
+    .settle = settle,
+    .ask = db_postgres_ask,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .share = share,
+    .claim = claim,
+    .bulk = bulk,
+    .references = references,
+    .check_references = check_references,
+    .schema = schema,
+    .set_schema = set_schema,
+    .understands = pgstmt_understands,
+    .server = server,
+    .changes = changes,
+    .failure = fill_failure,
+    .name = name_of,
+    .check = check,
+};

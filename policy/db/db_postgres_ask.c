@@ -1,0 +1,263 @@
+/*
+ * db_postgres_ask - all that is asked about a message, in one round trip
+ *
+ * The transaction, from its beginning to its end, is sent before the first
+ * answer is taken (libpq's pipeline mode). After an error the server passes
+ * over the rest, and says so of each piece: whatever was sent is taken, in the
+ * order in which it was sent.
+ *
+ * The age of a standby is asked before the transaction, whose state of the
+ * roster is fixed by its first lookup and so is the younger of the two.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "db/db_postgres.h"
+
+struct asked {
+	struct postgres *db;
+	const struct db_asking *asking;
+	struct pgstmt *before; /* the transaction; or NULL */
+	struct pgstmt **sent;  /* the questions */
+	int rc;		       /* of the first that went wrong */
+	struct pgconn_failure why;
+};
+
+static int own_all(struct postgres *);
+static bool may_lag(const struct postgres *);
+static struct pgstmt *what_before(struct postgres *);
+static int send_own(struct postgres *, enum own);
+static int send_question(struct asked *, size_t);
+static int send_all(struct asked *);
+static void fail(struct asked *, int);
+static int take(struct asked *, struct pgstmt *);
+static int take_own(struct asked *, enum own);
+static void take_sync(struct asked *);
+static void take_before(struct asked *);
+static void take_schema(struct asked *);
+static void take_rows(struct asked *, size_t);
+static void take_all(struct asked *);
+static void end(struct asked *);
+
+/* So that later none is missing for want of memory. */
+static int
+own_all(struct postgres *db)
+{
+	int i;
+
+	for (i = 0; i < OWN_COUNT; i++) {
+		if (db_postgres_own(db, (enum own)i) == NULL)
+			return (-1);
+	}
+	return (0);
+}
+
+/* Is it a standby? Older servers do not say so of themselves. */
+static bool
+may_lag(const struct postgres *db)
+{
+	const char *standby;
+
+	standby = libpq.PQparameterStatus(db->conn.handle, "in_hot_standby");
+	return (standby == NULL || strcmp(standby, "off") != 0);
+}
+
+/*
+ * A standby shows the roster as it was at the last commit that it has applied,
+ * or later: what had been changed by then is in it. How old that commit is does
+ * not depend on what the standby has heard of its primary, and so also tells of
+ * a stream that was cut, and of one that is not applied.
+ *
+ * Where nothing is changed the last commit grows old all the same. Then the
+ * primary is asked, and told to commit something: a transaction's number, which
+ * is given to one that may only read too.
+ */
+static struct pgstmt *
+what_before(struct postgres *db)
+{
+	if (db->db.mark) {
+		db->db.mark = false;
+		return (db_postgres_own(db, OWN_MARK));
+	}
+	if (db->db.max_lag > 0 && may_lag(db))
+		return (db_postgres_own(db, OWN_LAG));
+	return (NULL);
+}
+
+static int
+send_own(struct postgres *db, enum own which)
+{
+	return (pgstmt_send(db_postgres_own(db, which)));
+}
+
+static int
+send_question(struct asked *a, size_t i)
+{
+	a->sent[i] = (struct pgstmt *)a->asking->question(a->asking->ctx, i);
+	return (a->sent[i] == NULL ? -1 : pgstmt_send(a->sent[i]));
+}
+
+static int
+send_all(struct asked *a)
+{
+	struct postgres *db = a->db;
+	size_t i;
+
+	if (a->before != NULL &&
+	    (pgstmt_send(a->before) != 0 || pgconn_sync(&db->conn) != 0))
+		return (-1);
+	if (send_own(db, OWN_BEGIN) != 0 || send_own(db, OWN_LOCK) != 0 ||
+	    send_own(db, OWN_VERSION) != 0)
+		return (-1);
+	for (i = 0; i < a->asking->n; i++) {
+		if (send_question(a, i) != 0)
+			return (-1);
+	}
+	return (send_own(db, OWN_COMMIT) != 0 ? -1 : pgconn_sync(&db->conn));
+}
+
+/* What went wrong first is told. */
+static void
+fail(struct asked *a, int rc)
+{
+	if (a->rc == 0) {
+		a->rc = rc;
+		a->why = a->db->conn.why;
+	}
+}
+
+static int
+take(struct asked *a, struct pgstmt *stmt)
+{
+	if (pgstmt_take(stmt) != 0)
+		fail(a, -1);
+	return (a->rc);
+}
+
+static int
+take_own(struct asked *a, enum own which)
+{
+	return (take(a, db_postgres_own(a->db, which)));
+}
+
+static void
+take_sync(struct asked *a)
+{
+	if (pgconn_synced(&a->db->conn) != 0)
+		fail(a, -1);
+}
+
+static void
+take_before(struct asked *a)
+{
+	int64_t lag;
+
+	if (take(a, a->before) == 0 &&
+	    a->before == db_postgres_own(a->db, OWN_LAG)) {
+		lag = pgstmt_next(a->before) ? db_int(&a->before->stmt, 0) : -1;
+		a->db->db.lag = lag;
+		if (lag == -1)
+			fail(a,
+			    pgconn_note(&a->db->conn, FAILURE_STALE,
+				"a standby that does not know yet how far it "
+				"is behind"));
+		else if (lag > a->db->db.max_lag * 1000)
+			fail(a,
+			    pgconn_note(&a->db->conn, FAILURE_STALE,
+				"a standby that may be %lld s behind, more "
+				"than max_lag",
+				(long long)lag / 1000));
+	}
+	take_sync(a);
+}
+
+static void
+take_schema(struct asked *a)
+{
+	struct pgstmt *stmt = db_postgres_own(a->db, OWN_VERSION);
+	int64_t version;
+
+	if (take(a, stmt) != 0)
+		return;
+	a->db->ours = true;
+	version = pgstmt_next(stmt) ? db_int(&stmt->stmt, 0) : 0;
+	if (a->asking->schema(a->asking->ctx, DB_OURS, version) != 0)
+		fail(a, 1);
+}
+
+static void
+take_rows(struct asked *a, size_t i)
+{
+	struct pgstmt *stmt = a->sent[i];
+
+	if (take(a, stmt) != 0)
+		return;
+	while (a->rc == 0 && pgstmt_next(stmt)) {
+		if (a->asking->row(a->asking->ctx, i, &stmt->stmt) != 0)
+			fail(a, 1);
+	}
+	db_reset(&stmt->stmt);
+}
+
+static void
+take_all(struct asked *a)
+{
+	size_t i;
+
+	if (a->before != NULL)
+		take_before(a);
+	take_own(a, OWN_BEGIN);
+	take_own(a, OWN_LOCK);
+	take_schema(a);
+	for (i = 0; i < a->asking->n; i++)
+		take_rows(a, i);
+	take_own(a, OWN_COMMIT);
+	take_sync(a);
+}
+
+/* The connection is as it was before, or not used again. */
+static void
+end(struct asked *a)
+{
+	struct pgconn *conn = &a->db->conn;
+
+	if (!conn->broken && pgconn_leave(conn) != 0)
+		fail(a, -1);
+	if (!conn->broken && db_rollback(&a->db->db) != 0)
+		fail(a, -1);
+	if (a->rc == -1)
+		conn->why = a->why;
+}
+
+int
+db_postgres_ask(struct db *base, const struct db_asking *asking)
+{
+	struct postgres *db = (struct postgres *)base;
+	struct asked a = {.db = db, .asking = asking};
+
+	if (db->conn.broken || db_postgres_look_whose(db) != 0 ||
+	    own_all(db) != 0)
+		return (-1);
+	if (db->content != DB_OURS) {
+		if (asking->schema(asking->ctx, db->content, 0) != 0)
+			return (1);
+		return (pgconn_note(
+		    &db->conn, FAILURE_SETTINGS, "there is no roster in it"));
+	}
+	a.sent = calloc(asking->n + 1, sizeof(*a.sent));
+	if (a.sent == NULL)
+		return (pgconn_note(&db->conn, FAILURE_MEMORY, "no memory"));
+	a.before = what_before(db);
+	db->db.lag = 0; /* unless it says otherwise */
+	if (pgconn_enter(&db->conn) != 0 || send_all(&a) != 0) {
+		/* Half of it has been sent. */
+		db->conn.broken = true;
+		a.rc = -1;
+	} else {
+		take_all(&a);
+		end(&a);
+	}
+	free(a.sent);
+	return (a.rc);
+}

@@ -1,0 +1,596 @@
+/*
+ * db_sqlite - db.h over SQLite
+ *
+ * The database is in WAL mode: the milter's lookups neither wait for a change
+ * that notifyctl makes nor hold it up. Code, extended code and message of an
+ * error are copied at once, before another call can change them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+#include "db/db_sqlite.h"
+
+#define APPLICATION_ID 1313690196 /* "NMRT" */
+#define RETURNING_ID " RETURNING id"
+/* Of 5 ms: so long root may have the files beside the database. */
+#define FILES_TICKS 50
+/* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
+#define CLAIMED_OCTET INT64_C(0x7fff000000000000)
+/* So long it is waited for lookups that go on, to empty the log. */
+#define LOG_WAIT_MS 200
+
+struct sqlite_stmt {
+	struct db_stmt stmt;
+	struct sqlite_stmt *next;
+	struct sqlite *db;
+	sqlite3_stmt *handle;
+	int bind_code; /* of the first binding that failed */
+	bool gives_id; /* its text ends with RETURNING */
+	bool gave_id;
+};
+
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+
+static int identify(struct sqlite *);
+static int number(struct sqlite *, struct db_stmt **, const char *, int64_t *);
+static bool is_current(const struct db *);
+static void start(void);
+static int configure(struct sqlite *, enum db_mode, int);
+static void await_files(struct sqlite *);
+static int opened(struct sqlite *, enum db_mode, int);
+static const char *expected(const char *);
+static struct db *open_db(const char *, enum db_mode, int, struct failure *);
+static void close_db(struct db *);
+static int exec_sql(struct db *, const char *);
+static int without_returning(const char *);
+static struct db_stmt *prepare(struct db *, const char *);
+static void bind_int(struct db_stmt *, int, int64_t);
+static void bind_text(struct db_stmt *, int, const char *);
+static int step(struct db_stmt *);
+static int64_t column_int(struct db_stmt *, int);
+static const char *column_text(struct db_stmt *, int);
+static void reset(struct db_stmt *);
+static int run(struct db *, struct db_stmt **, const char *);
+static int begin(struct db *, enum db_mode);
+static int withdraw(struct sqlite *);
+static void empty_log(struct sqlite *);
+static int commit(struct db *);
+static int rollback(struct db *);
+static int share(struct db *);
+static int references(struct db *, bool);
+static int claim(struct db *);
+static int bulk(struct db *);
+static int schema(struct db *, enum db_content *, int64_t *);
+static int set_schema(struct db *, int64_t);
+static int64_t changes(const struct db *);
+static const char *name_of(const struct db *);
+
+/* Remember which file the path names now. */
+static int
+identify(struct sqlite *db)
+{
+	struct stat st;
+
+	if (stat(db->path, &st) != 0)
+		return (db_sqlite_note(db, SQLITE_CANTOPEN));
+	db->dev = st.st_dev;
+	db->ino = st.st_ino;
+	return (0);
+}
+
+/* The number that a query without parameters gives; prepared once. */
+static int
+number(struct sqlite *db, struct db_stmt **stmt, const char *sql, int64_t *n)
+{
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(&db->db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	*n = rc == 1 ? db_int(*stmt, 0) : 0;
+	db_reset(*stmt);
+	return (rc == -1 ? -1 : 0);
+}
+
+static bool
+is_current(const struct db *base)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
+	struct stat st;
+
+	return (stat(db->path, &st) == 0 && st.st_dev == db->dev &&
+	    st.st_ino == db->ino);
+}
+
+static int
+configure(struct sqlite *db, enum db_mode mode, int wait)
+{
+	int rc;
+
+	db->wait = wait;
+	rc = sqlite3_busy_timeout(db->handle, wait);
+	if (rc != SQLITE_OK)
+		return (db_sqlite_note(db, rc));
+	/* Trust nothing that the file says of itself. */
+	if (db_exec(&db->db,
+		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+		"PRAGMA cache_size=-1024; PRAGMA foreign_keys=ON") != 0)
+		return (-1);
+	if (mode <= DB_READ)
+		return (db_exec(&db->db, "PRAGMA query_only=ON"));
+	/* A change that was reported as made is on the disk. */
+	return (db_exec(&db->db, "PRAGMA synchronous=FULL"));
+}
+
+/*
+ * The files beside the database are made by whoever reads it first. Made by
+ * root, they are root's for a moment, before SQLite gives them to the owner of
+ * the database: who may not open them just then may soon. All else that may be
+ * wrong is found, and said, when the database is used.
+ */
+static void
+await_files(struct sqlite *db)
+{
+	const struct timespec tick = {.tv_nsec = 5000000};
+	int i, rc;
+
+	for (i = 0; i < FILES_TICKS; i++) {
+		rc = sqlite3_exec(
+		    db->handle, "PRAGMA user_version", NULL, NULL, NULL);
+		if ((rc & 0xff) != SQLITE_CANTOPEN ||
+		    sqlite3_system_errno(db->handle) != EACCES)
+			break;
+		nanosleep(&tick, NULL);
+	}
+}
+
+static int
+opened(struct sqlite *db, enum db_mode mode, int wait)
+{
+	static const int flags[] = {
+	    [DB_LOOKUP] = SQLITE_OPEN_READONLY,
+	    [DB_PRIMARY] = SQLITE_OPEN_READONLY,
+	    [DB_READ] = SQLITE_OPEN_READONLY,
+	    [DB_WRITE] = SQLITE_OPEN_READWRITE,
+	    [DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+	};
+	int rc;
+
+	db->creating = mode == DB_CREATE;
+	/* A FIFO would be waited for. */
+	if (!db_sqlite_is_file(db))
+		return (db_sqlite_note(db, SQLITE_CANTOPEN));
+	if (mode != DB_CREATE && identify(db) != 0)
+		return (-1);
+	rc = sqlite3_open_v2(db->path, &db->handle,
+	    flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	if (rc != SQLITE_OK)
+		return (db_sqlite_note(db, rc));
+	await_files(db);
+	if (configure(db, mode, wait) != 0)
+		return (-1);
+	/* In the other modes: the same file from before to after? */
+	if (mode == DB_CREATE)
+		return (identify(db));
+	return (db_current(&db->db) ? 0 : db_sqlite_note(db, SQLITE_CANTOPEN));
+}
+
+/* Nobody asks how much memory SQLite has in use; to know it, all threads would
+ * share a lock. */
+static void
+start(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static const char *
+expected(const char *url)
+{
+	(void)url;
+	return (NULL);
+}
+
+static struct db *
+open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
+{
+	struct sqlite *db;
+
+	pthread_once(&started, start);
+	db = calloc(1, sizeof(*db));
+	if (db == NULL || (db->path = strdup(url)) == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		free(db);
+		return (NULL);
+	}
+	db->db.driver = &db_sqlite;
+	db->claim = -1;
+	if (opened(db, mode, wait) != 0) {
+		db_failure(&db->db, failure);
+		db_close(&db->db);
+		return (NULL);
+	}
+	return (&db->db);
+}
+
+static void
+close_db(struct db *base)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	struct sqlite_stmt *stmt, *next;
+
+	for (stmt = db->stmts; stmt != NULL; stmt = next) {
+		next = stmt->next;
+		sqlite3_finalize(stmt->handle);
+		free(stmt);
+	}
+	sqlite3_close(db->handle);
+	if (db->claim != -1)
+		close(db->claim);
+	free(db->path);
+	free(db);
+}
+
+static int
+exec_sql(struct db *base, const char *sql)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	int rc;
+
+	rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+	return (rc == SQLITE_OK ? 0 : db_sqlite_note(db, rc));
+}
+
+/* What is to be prepared of ${sql}: for RETURNING, SQLite makes a table each
+ * time, which takes as long as several insertions; it has the id anyway. */
+static int
+without_returning(const char *sql)
+{
+	size_t len = strlen(sql), end = strlen(RETURNING_ID);
+
+	if (len > end && strncmp(sql, "INSERT ", 7) == 0 &&
+	    strcmp(sql + len - end, RETURNING_ID) == 0)
+		len -= end;
+	return ((int)len);
+}
+
+static struct db_stmt *
+prepare(struct db *base, const char *sql)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	struct sqlite_stmt *stmt;
+	int len, rc;
+
+	stmt = calloc(1, sizeof(*stmt));
+	if (stmt == NULL) {
+		db_sqlite_note(db, SQLITE_NOMEM);
+		return (NULL);
+	}
+	len = without_returning(sql);
+	stmt->gives_id = sql[len] != '\0';
+	rc = sqlite3_prepare_v3(db->handle, sql, len, SQLITE_PREPARE_PERSISTENT,
+	    &stmt->handle, NULL);
+	if (rc != SQLITE_OK) {
+		db_sqlite_note(db, rc);
+		free(stmt);
+		return (NULL);
+	}
+	stmt->stmt.driver = &db_sqlite;
+	stmt->db = db;
+	stmt->next = db->stmts;
+	db->stmts = stmt;
+	return (&stmt->stmt);
+}
+
+static void
+bind_int(struct db_stmt *base, int i, int64_t value)
+{
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
+	int rc;
+
+	rc = sqlite3_bind_int64(stmt->handle, i, value);
+	if (rc != SQLITE_OK && stmt->bind_code == SQLITE_OK)
+		stmt->bind_code = rc;
+}
+
+static void
+bind_text(struct db_stmt *base, int i, const char *value)
+{
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
+	int rc;
+
+	rc = sqlite3_bind_text(stmt->handle, i, value, -1, SQLITE_STATIC);
+	if (rc != SQLITE_OK && stmt->bind_code == SQLITE_OK)
+		stmt->bind_code = rc;
+}
+
+static int
+step(struct db_stmt *base)
+{
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
+	int rc;
+
+	if (stmt->bind_code != SQLITE_OK)
+		return (db_sqlite_note(stmt->db, stmt->bind_code));
+	if (stmt->gave_id)
+		return (0);
+	rc = sqlite3_step(stmt->handle);
+	if (rc == SQLITE_ROW)
+		return (1);
+	stmt->gave_id = rc == SQLITE_DONE && stmt->gives_id;
+	if (rc == SQLITE_DONE)
+		return (stmt->gives_id);
+	return (db_sqlite_note(stmt->db, rc));
+}
+
+static int64_t
+column_int(struct db_stmt *base, int column)
+{
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
+
+	if (stmt->gave_id)
+		return (sqlite3_last_insert_rowid(stmt->db->handle));
+	return (sqlite3_column_int64(stmt->handle, column));
+}
+
+static const char *
+column_text(struct db_stmt *base, int column)
+{
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
+	const unsigned char *text;
+
+	text = sqlite3_column_text(stmt->handle, column);
+	if (text != NULL)
+		return ((const char *)text);
+	/* No memory must not read as an empty string: the next step fails. */
+	if (sqlite3_column_type(stmt->handle, column) != SQLITE_NULL)
+		stmt->bind_code = SQLITE_NOMEM;
+	return ("");
+}
+
+static void
+reset(struct db_stmt *base)
+{
+	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
+
+	/* sqlite3_reset() says again what sqlite3_step() has said. */
+	sqlite3_reset(stmt->handle);
+	sqlite3_clear_bindings(stmt->handle);
+	stmt->bind_code = SQLITE_OK;
+	stmt->gave_id = false;
+}
+
+/* A statement without rows that is run for each message: prepared once. */
+static int
+run(struct db *db, struct db_stmt **stmt, const char *sql)
+{
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	db_reset(*stmt);
+	return (rc);
+}
+
+static int
+begin(struct db *base, enum db_mode mode)
+{
+	struct sqlite *db = (struct sqlite *)base;
+
+	if (mode <= DB_READ)
+		return (run(base, &db->begin, "BEGIN"));
+	return (db_exec(base, "BEGIN IMMEDIATE"));
+}
+
+/*
+ * A change that could not be synced stands in the log to its end, and whoever
+ * opens the database when nobody has it open any more would find it made:
+ * write something that changes nothing in its place.
+ */
+static int
+withdraw(struct sqlite *db)
+{
+	sqlite3_stmt *stmt;
+	char again[48];
+	int rc;
+
+	rc = sqlite3_exec(db->handle, "PRAGMA synchronous=OFF; BEGIN IMMEDIATE",
+	    NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(
+		    db->handle, "PRAGMA user_version", -1, &stmt, NULL);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_step(stmt);
+		snprintf(again, sizeof(again), "PRAGMA user_version=%d; COMMIT",
+		    sqlite3_column_int(stmt, 0));
+		sqlite3_finalize(stmt);
+	}
+	if (rc == SQLITE_ROW)
+		rc = sqlite3_exec(db->handle, again, NULL, NULL, NULL);
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_exec(db->handle, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+	return (rc == SQLITE_OK ? 0 : -1);
+}
+
+/*
+ * SQLite takes the log by its name: beside another database that is moved into
+ * the place of this one, what stands in it would count as changes to that. So
+ * what was changed goes into the file at once, and nothing stays in the log.
+ * If that cannot be, now or while a lookup goes on, the next change tries
+ * again; the change itself stands.
+ */
+static void
+empty_log(struct sqlite *db)
+{
+	(void)sqlite3_busy_timeout(db->handle, LOG_WAIT_MS);
+	(void)sqlite3_exec(
+	    db->handle, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	(void)sqlite3_busy_timeout(db->handle, db->wait);
+}
+
+static int
+commit(struct db *base)
+{
+	struct sqlite *db = (struct sqlite *)base;
+
+	if (db_exec(base, "COMMIT") == 0) {
+		empty_log(db);
+		return (0);
+	}
+	if (db->code == SQLITE_IOERR_FSYNC)
+		db->doubt = withdraw(db) != 0;
+	return (-1);
+}
+
+static int
+rollback(struct db *base)
+{
+	struct sqlite *db = (struct sqlite *)base;
+
+	/* Some errors have ended the transaction already. */
+	if (sqlite3_get_autocommit(db->handle))
+		return (0);
+	return (run(base, &db->end, "ROLLBACK"));
+}
+
+static int
+share(struct db *base)
+{
+	struct sqlite *db = (struct sqlite *)base;
+
+	return (db_exec(&db->db, "PRAGMA journal_mode=WAL"));
+}
+
+static int
+references(struct db *base, bool watched)
+{
+	return (db_exec(base,
+	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
+}
+
+/*
+ * A lock on an octet that SQLite does not lock. Whoever closes a file loses
+ * the locks that SQLite has on it, so it stays open until SQLite has closed it.
+ */
+static int
+claim(struct db *base)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	struct flock lock = {.l_type = F_WRLCK,
+	    .l_whence = SEEK_SET,
+	    .l_start = CLAIMED_OCTET,
+	    .l_len = 1};
+	int reason;
+
+	if (db->claim == -1)
+		db->claim = open(db->path, O_RDWR | O_CLOEXEC);
+	if (db->claim == -1) {
+		reason = errno;
+		db_sqlite_note(db, SQLITE_CANTOPEN);
+		db->code_errno = reason;
+		return (-1);
+	}
+	if (fcntl(db->claim, F_OFD_SETLK, &lock) == 0)
+		return (1);
+	return (errno == EAGAIN || errno == EACCES
+		? 0
+		: db_sqlite_note(db, SQLITE_IOERR_LOCK));
+}
+
+static int
+bulk(struct db *base)
+{
+	/* Addresses come in any order, and so do the pages of their index. */
+	return (db_exec(base, "PRAGMA cache_size=-131072"));
+}
+
+/* A file of another program has a number of its own, or tables. */
+static int
+schema(struct db *base, enum db_content *content, int64_t *version)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	int64_t application, tables = 0;
+
+	if (number(db, &db->version, "PRAGMA user_version", version) != 0 ||
+	    number(db, &db->application, "PRAGMA application_id",
+		&application) != 0)
+		return (-1);
+	*content = DB_OURS;
+	if (application == APPLICATION_ID)
+		return (0);
+	if (number(db, &db->tables, "SELECT count(*) FROM sqlite_schema",
+		&tables) != 0)
+		return (-1);
+	*content = tables > 0 || *version != 0 ? DB_FOREIGN : DB_EMPTY;
+	return (0);
+}
+
+static int
+set_schema(struct db *base, int64_t version)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+	    APPLICATION_ID, (long long)version);
+	return (db_exec(base, sql));
+}
+
+static int64_t
+changes(const struct db *base)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
+
+	return (sqlite3_changes64(db->handle));
+}
+
+static const char *
+name_of(const struct db *base)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
+
+	return (db->path);
+}
+
+const struct db_driver db_sqlite = {
+    .dialect = DB_SQLITE,
+    .expected = expected,
+    .open = open_db,
+    .close = close_db,
+    .current = is_current,
+    .exec = exec_sql,
+    .prepare = prepare,
+    .bind_int = bind_int,
+    .bind_text = bind_text,
+    .step = step,
+    .column_int = column_int,
+    .column_text = column_text,
+    .reset = reset,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .share = share,
+    .references = references,
+    .check_references = db_sqlite_check_references,
+    .claim = claim,
+    .bulk = bulk,
+    .schema = schema,
+    .set_schema = set_schema,
+    .changes = changes,
+    .failure = db_sqlite_failure,
+    .name = name_of,
+    .check = db_sqlite_check,
+};

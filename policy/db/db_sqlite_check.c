@@ -1,0 +1,90 @@
+/*
+ * db_sqlite_check - is every page sound, and does every row refer to one that
+ * is there?
+ */
+#include <string.h>
+#include <time.h>
+
+#include "base/failure.h"
+#include "db/db_sqlite.h"
+
+static int time_is_over(void *);
+static int check_pages(struct sqlite *, struct failure *);
+
+/* SQLite asks now and then: is the time over? */
+static int
+time_is_over(void *ctx)
+{
+	const struct timespec *end = ctx;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec > end->tv_sec ||
+	    (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec));
+}
+
+static int
+check_pages(struct sqlite *db, struct failure *failure)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = db_prepare(&db->db, "PRAGMA integrity_check(1)");
+	if (stmt == NULL)
+		return (db_failure(&db->db, failure));
+	rc = db_step(stmt);
+	if (rc == 1 && strcmp(db_text(stmt, 0), "ok") == 0)
+		rc = 0;
+	else if (rc == 1)
+		rc = failure_set(failure, FAILURE_IO,
+		    "database %s: damaged: %s", db->path, db_text(stmt, 0));
+	else
+		rc = db_failure(&db->db, failure);
+	db_reset(stmt);
+	return (rc);
+}
+
+int
+db_sqlite_check_references(struct db *base, struct failure *failure)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = db_prepare(base, "PRAGMA foreign_key_check");
+	if (stmt == NULL)
+		return (db_failure(base, failure));
+	rc = db_step(stmt);
+	if (rc == 1)
+		rc = failure_set(failure, FAILURE_IO,
+		    "database %s: damaged: a row of table %s refers to one of "
+		    "table %s that is not there",
+		    db->path, db_text(stmt, 0), db_text(stmt, 2));
+	else if (rc == -1)
+		rc = db_failure(base, failure);
+	db_reset(stmt);
+	return (rc);
+}
+
+int
+db_sqlite_check(struct db *base, int seconds, struct failure *failure)
+{
+	struct sqlite *db = (struct sqlite *)base;
+	struct timespec end;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
+	rc = check_pages(db, failure);
+	if (rc == 0)
+		rc = db_sqlite_check_references(base, failure);
+	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
+	/* A damaged page is one whenever it was found. */
+	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&
+	    time_is_over(&end)) {
+		failure_clear(failure);
+		rc = 1;
+	}
+	return (rc);
+}

@@ -1,0 +1,138 @@
+/*
+ * db_sqlite_failure - what went wrong, in words that say what would be right
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+#include "db/db_sqlite.h"
+
+static int directory_errno(const struct sqlite *);
+static int cannot_open(const struct sqlite *, struct failure *);
+
+bool
+db_sqlite_is_file(const struct sqlite *db)
+{
+	struct stat st;
+
+	return (stat(db->path, &st) != 0 || S_ISREG(st.st_mode));
+}
+
+int
+db_sqlite_note(struct sqlite *db, int code)
+{
+	db->code = code;
+	db->doubt = false;
+	db->code_errno =
+	    db->handle == NULL ? 0 : sqlite3_system_errno(db->handle);
+	snprintf(db->message, sizeof(db->message), "%s",
+	    db->handle != NULL && sqlite3_extended_errcode(db->handle) == code
+		? sqlite3_errmsg(db->handle)
+		: sqlite3_errstr(code));
+	return (-1);
+}
+
+int
+db_sqlite_failure(const struct db *base, struct failure *failure)
+{
+	const struct sqlite *db = (const struct sqlite *)base;
+	const char *name = db->path;
+
+	if (!db_sqlite_is_file(db))
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "database %s: this is no file; expected the path of an "
+		    "SQLite database",
+		    name));
+	switch (db->code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return (failure_set(failure, FAILURE_BUSY,
+		    "database %s: locked by another program; try again", name));
+	case SQLITE_NOTADB:
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: not an SQLite database", name));
+	case SQLITE_NOMEM:
+		return (failure_set(
+		    failure, FAILURE_MEMORY, "database %s: no memory", name));
+	case SQLITE_CANTOPEN:
+		return (cannot_open(db, failure));
+	case SQLITE_READONLY:
+		if (access(name, W_OK) != 0 && errno == EROFS)
+			return (failure_set(failure, FAILURE_IO,
+			    "database %s: %s", name, strerror(EROFS)));
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: permission denied: this user may not write "
+		    "it, or make files beside it, which SQLite needs; "
+		    "expected root or the milter's user",
+		    name));
+	}
+	if ((db->code & 0xff) == SQLITE_FULL || db->code_errno == ENOSPC)
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: the disk is full", name));
+	if ((db->code & 0xff) == SQLITE_IOERR)
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: the disk fails: %s (SQLite code %d)%s", name,
+		    strerror(db->code_errno != 0 ? db->code_errno : EIO),
+		    db->code,
+		    db->doubt ? "; whether the change was made is not known: "
+				"look before you try again"
+			      : ""));
+	return (failure_set(failure, FAILURE_IO,
+	    "database %s: %s (SQLite code %d)", name, db->message, db->code));
+}
+
+/* What keeps a file from being made beside the database. When there is no room
+ * for one, SQLite looks whether it is there, and that is what it says. */
+static int
+directory_errno(const struct sqlite *db)
+{
+	char *dir, *slash;
+	int reason;
+
+	dir = strdup(db->path);
+	slash = dir == NULL ? NULL : strrchr(dir, '/');
+	reason = ENOENT;
+	if (slash != NULL) {
+		slash[slash == dir] = '\0';
+		if (access(dir, W_OK | X_OK) != 0)
+			reason = errno;
+		else if (db->code_errno != 0 && db->code_errno != ENOENT)
+			reason = db->code_errno;
+		else
+			reason = ENOSPC;
+	}
+	free(dir);
+	return (reason);
+}
+
+/* Say why the file cannot be opened, or made. */
+static int
+cannot_open(const struct sqlite *db, struct failure *failure)
+{
+	const char *name = db->path;
+
+	if (access(name, F_OK) != 0 && errno == ENOENT) {
+		if (db->creating)
+			return (failure_set(failure, FAILURE_IO,
+			    "database %s: cannot be made: %s; expected a "
+			    "directory that exists and that this user may "
+			    "write to",
+			    name, strerror(directory_errno(db))));
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "database %s: not there; make it with \"notifyctl init\"",
+		    name));
+	}
+	if (access(name, R_OK) != 0)
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: %s; expected root or the milter's user, and "
+		    "a file that this may read",
+		    name, strerror(errno)));
+	return (failure_set(failure, FAILURE_IO,
+	    "database %s: cannot be opened, or a file be made beside it, which "
+	    "SQLite needs: %s",
+	    name, strerror(directory_errno(db))));
+}

@@ -1,0 +1,160 @@
+/*
+ * db_url - what [database] url names: a path, or a PostgreSQL database
+ *
+ * libpq shows the piece of a url that it cannot make sense of, and takes a
+ * password with an "@" or "/" in it for a host, a port or a database. Such urls
+ * are refused before it sees them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/db_url.h"
+
+#define HIDDEN "postgresql://..."
+
+static const char *authority_of(const char *);
+static const char *user_end(const char *);
+static bool ports_ok(const char *, const char *);
+static const char *host_parameter(const char *);
+static bool secret(const char *);
+
+/* What stands behind "://", or NULL if it is a path. */
+static const char *
+authority_of(const char *url)
+{
+	if (strncmp(url, "postgresql://", 13) == 0)
+		return (url + 13);
+	if (strncmp(url, "postgres://", 11) == 0)
+		return (url + 11);
+	return (NULL);
+}
+
+bool
+db_url_remote(const char *url)
+{
+	return (authority_of(url) != NULL);
+}
+
+/* The "@" behind user and password, or NULL if there are none. */
+static const char *
+user_end(const char *authority)
+{
+	const char *end = authority + strcspn(authority, "@/");
+
+	return (*end == '@' ? end : NULL);
+}
+
+/* Are the ports of "host:port,host:port" numbers? "[::1]" is a host. */
+static bool
+ports_ok(const char *s, const char *end)
+{
+	bool bracket = false, port = false;
+
+	for (; s < end; s++) {
+		if (*s == '[' || *s == ']')
+			bracket = *s == '[';
+		else if (*s == ',')
+			port = false;
+		else if (*s == ':' && !bracket && !port)
+			port = true;
+		else if (port && (*s < '0' || *s > '9'))
+			return (false);
+	}
+	return (true);
+}
+
+const char *
+db_url_expected(const char *url)
+{
+	const char *s = authority_of(url), *end;
+
+	if (s == NULL && *url != '/')
+		return ("a path that begins with /, or postgresql://...");
+	if (s == NULL)
+		return (NULL);
+	if (user_end(s) != NULL)
+		s = user_end(s) + 1;
+	end = s + strcspn(s, "?");
+	if (memchr(s, '@', (size_t)(end - s)) != NULL ||
+	    !ports_ok(s, s + strcspn(s, "/?")))
+		return ("postgresql://[USER[:PASSWORD]@][HOST[:PORT]][/NAME]"
+			"[?PARAMETER=VALUE], with an @, a : or a / in a "
+			"password as %40, %3A or %2F");
+	return (NULL);
+}
+
+/* "host=..." among the parameters, or NULL. */
+static const char *
+host_parameter(const char *s)
+{
+	for (s = strpbrk(s, "?&"); s != NULL; s = strpbrk(s + 1, "?&")) {
+		if (strncmp(s + 1, "host=", 5) == 0)
+			return (s + 1);
+	}
+	return (NULL);
+}
+
+char *
+db_url_shown(const char *url)
+{
+	const char *s = authority_of(url), *at, *rest, *host;
+	char *shown;
+	int n;
+
+	if (s == NULL)
+		return (strdup(url));
+	if (db_url_expected(url) != NULL)
+		return (strdup(HIDDEN));
+	at = user_end(s);
+	rest = at == NULL ? s : at + 1;
+	n = at == NULL ? 0 : (int)strcspn(s, ":@");
+	host = host_parameter(rest);
+	if (asprintf(&shown, "postgresql://%.*s%s%.*s%s%.*s", n, s,
+		at == NULL ? "" : "@", (int)strcspn(rest, "?"), rest,
+		host == NULL ? "" : "?",
+		host == NULL ? 0 : (int)strcspn(host, "&"),
+		host == NULL ? "" : host) < 0)
+		return (NULL);
+	return (shown);
+}
+
+/* Is the parameter at ${s} a password? */
+static bool
+secret(const char *s)
+{
+	return (strncmp(s, "password=", 9) == 0 ||
+	    strncmp(s, "sslpassword=", 12) == 0);
+}
+
+char *
+db_url_public(const char *url)
+{
+	const char *s = authority_of(url), *end;
+	char *shown, *out;
+
+	if (s == NULL || db_url_expected(url) != NULL)
+		return (db_url_shown(url));
+	shown = out = malloc(strlen(url) + 1);
+	if (shown == NULL)
+		return (NULL);
+	end = user_end(s);
+	if (end != NULL)
+		s += strcspn(s, ":@");
+	out = mempcpy(out, url, (size_t)(s - url));
+	if (end != NULL)
+		s = end;
+	end = s + strcspn(s, "?");
+	out = mempcpy(out, s, (size_t)(end - s));
+	for (s = end; *s != '\0'; s = end) {
+		end = s + 1 + strcspn(s + 1, "&");
+		if (secret(s + 1))
+			continue;
+		/* The first that stays comes behind the "?". */
+		*out = memchr(shown, '?', (size_t)(out - shown)) == NULL ? '?'
+									 : '&';
+		out = mempcpy(out + 1, s + 1, (size_t)(end - s - 1));
+	}
+	*out = '\0';
+	return (shown);
+}

@@ -1,0 +1,420 @@
+/*
+ * pgconn - a connection to a PostgreSQL server
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/pgconn.h"
+
+/* For each host that is tried, unless the url says otherwise. */
+#define CONNECT_SECONDS "3"
+/* A server that still works on a large question may be silent for so long. */
+#define SILENCE_MS 60000
+/* So many changes are sent before the first answer is waited for: those of the
+ * answers have room on the way. */
+#define POSTED_MAX 1024
+
+static void one_line(char *);
+static void ignore_notice(void *, const char *);
+static const char *wanted_server(enum db_mode);
+static void connect_to(struct pgconn *, const char *, enum db_mode);
+static int configure(struct pgconn *, enum db_mode);
+static enum failure_kind kind_of(const char *);
+static int wait_for(struct pgconn *, const struct timespec *);
+
+/* libpq ends lines, and has one for each host that was tried. */
+static void
+one_line(char *s)
+{
+	size_t len = strlen(s);
+
+	while (len > 0 && s[len - 1] == '\n')
+		s[--len] = '\0';
+	for (; *s != '\0'; s++) {
+		if (*s == '\n')
+			*s = ';';
+		else if ((unsigned char)*s < ' ')
+			*s = ' ';
+	}
+}
+
+int
+pgconn_note(struct pgconn *c, enum failure_kind kind, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->why.message, sizeof(c->why.message), fmt, ap);
+	va_end(ap);
+	one_line(c->why.message);
+	c->why.kind = kind;
+	return (-1);
+}
+
+int
+pgconn_lost(struct pgconn *c)
+{
+	c->broken = true;
+	return (pgconn_note(c, FAILURE_IO, "the connection was lost: %s",
+	    libpq.PQerrorMessage(c->handle)));
+}
+
+/* Standard error may be somebody's socket. */
+static void
+ignore_notice(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+/* Of several hosts. "primary" is not "read-write": who may only read asks the
+ * primary too. */
+static const char *
+wanted_server(enum db_mode mode)
+{
+	switch (mode) {
+	case DB_LOOKUP:
+		return ("any");
+	case DB_PRIMARY:
+	case DB_READ:
+		return ("primary");
+	case DB_WRITE:
+	case DB_CREATE:
+		break;
+	}
+	return ("read-write");
+}
+
+/*
+ * The url overrides what stands before it, but not what stands behind. A peer
+ * that is gone without a word is noticed on both sides, so that what it had
+ * locked is free again soon.
+ */
+static void
+connect_to(struct pgconn *c, const char *url, enum db_mode mode)
+{
+	const char *const names[] = {"fallback_application_name",
+	    "connect_timeout", "keepalives_idle", "keepalives_interval",
+	    "keepalives_count", "tcp_user_timeout", "target_session_attrs",
+	    "dbname", "client_encoding", NULL};
+	const char *const values[] = {program_invocation_short_name,
+	    CONNECT_SECONDS, "5", "3", "3", "15000", wanted_server(mode), url,
+	    "UTF8", NULL};
+
+	c->handle = libpq.PQconnectdbParams(names, values, 1);
+}
+
+static int
+configure(struct pgconn *c, enum db_mode mode)
+{
+	const char *encoding;
+	char sql[800];
+
+	if (libpq.PQsetnonblocking(c->handle, 1) != 0)
+		return (pgconn_lost(c));
+	libpq.PQsetNoticeProcessor(c->handle, ignore_notice, NULL);
+	encoding = libpq.PQparameterStatus(c->handle, "server_encoding");
+	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
+		return (pgconn_note(c, FAILURE_SETTINGS,
+		    "its encoding is %s; expected a database made with "
+		    "ENCODING 'UTF8'",
+		    encoding == NULL ? "unknown" : encoding));
+	snprintf(sql, sizeof(sql),
+	    "SET lock_timeout = %d; SET statement_timeout = %d;"
+	    "SET default_transaction_read_only = %s;"
+	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
+	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;"
+	    /* What we ask for is led to by indexes, a few rows at a time. A
+	     * server that has no statistics yet (a roster that was imported
+	     * minutes ago) would read whole tables for each page of users,
+	     * and within a transaction it does not think again. */
+	    "SET enable_hashjoin = off; SET enable_mergejoin = off;"
+	    "SET max_parallel_workers_per_gather = 0;%s",
+	    /* Who waited for a lock is to be told of it. */
+	    c->wait, mode <= DB_PRIMARY ? c->wait + 500 : 0,
+	    mode <= DB_READ ? "on" : "off",
+	    /* Also in the middle of a statement; older ones cannot. */
+	    libpq.PQserverVersion(c->handle) >= 140000
+		? "SET client_connection_check_interval = 1000"
+		: "");
+	return (pgconn_exec(c, sql, NULL));
+}
+
+int
+pgconn_open(struct pgconn *c, const char *url, enum db_mode mode, int wait)
+{
+	c->wait = wait;
+	c->silence = mode <= DB_PRIMARY ? wait + 1000 : SILENCE_MS;
+	connect_to(c, url, mode);
+	if (c->handle == NULL)
+		return (pgconn_note(c, FAILURE_MEMORY, "no memory"));
+	if (libpq.PQstatus(c->handle) != CONNECTION_OK)
+		return (pgconn_note(
+		    c, FAILURE_IO, "%s", libpq.PQerrorMessage(c->handle)));
+	return (configure(c, mode));
+}
+
+void
+pgconn_close(struct pgconn *c)
+{
+	libpq.PQfinish(c->handle);
+	c->handle = NULL;
+}
+
+bool
+pgconn_quiet(const struct pgconn *c)
+{
+	struct pollfd fd = {.fd = libpq.PQsocket(c->handle), .events = POLLIN};
+
+	return (!c->broken && fd.fd >= 0 && poll(&fd, 1, 0) == 0);
+}
+
+/* The kind of the SQLSTATE ${state}: may it be tried again? */
+static enum failure_kind
+kind_of(const char *state)
+{
+	static const char *const busy[] = {
+	    "40001",	      /* another change was in the way */
+	    "40P01", "53300", /* too many connections */
+	    "55P03",	      /* a lock */
+	    "57014",	      /* the time is over */
+	    "57P03",	      /* it is starting */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(busy) / sizeof(busy[0]); i++) {
+		if (strcmp(state, busy[i]) == 0)
+			return (FAILURE_BUSY);
+	}
+	return (FAILURE_IO);
+}
+
+int
+pgconn_refused(struct pgconn *c, const PGresult *result)
+{
+	enum failure_kind kind;
+	const char *state, *text;
+
+	state = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	/* The server's words have a state, libpq's own have none. */
+	if (state == NULL || libpq.PQstatus(c->handle) != CONNECTION_OK)
+		return (pgconn_lost(c));
+	kind = strcmp(state, "42501") == 0 ? FAILURE_DENIED : kind_of(state);
+	if (strcmp(state, "55P03") == 0)
+		return (pgconn_note(
+		    c, kind, "locked by another program; try again"));
+	if (strcmp(state, "57014") == 0)
+		return (pgconn_note(
+		    c, kind, "no answer within %d ms; try again", c->wait));
+	if (strcmp(state, "25006") == 0)
+		return (pgconn_note(c, kind,
+		    "the server takes no changes (it is a standby); expected "
+		    "the primary"));
+	return (pgconn_note(c, kind, "%s%s", text == NULL ? "an error" : text,
+	    kind == FAILURE_BUSY ? "; try again" : ""));
+}
+
+/* Wait for a word of the server, until ${end}, while what is still to be sent
+ * goes. */
+static int
+wait_for(struct pgconn *c, const struct timespec *end)
+{
+	struct pollfd fd = {.fd = libpq.PQsocket(c->handle), .events = POLLIN};
+	struct timespec now;
+	long long left;
+	int rc;
+
+	switch (libpq.PQflush(c->handle)) {
+	case 0:
+		break;
+	case 1:
+		fd.events |= POLLOUT;
+		break;
+	default:
+		return (pgconn_lost(c));
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (end->tv_sec - now.tv_sec) * 1000LL +
+	    (end->tv_nsec - now.tv_nsec) / 1000000;
+	rc = left <= 0 ? 0 : poll(&fd, 1, (int)left);
+	if (rc == -1 && errno == EINTR)
+		return (0);
+	if (rc == 1 && (fd.revents & ~POLLOUT) == 0)
+		return (0);
+	if (rc == 1 && libpq.PQconsumeInput(c->handle) == 1)
+		return (0);
+	if (rc == 1)
+		return (pgconn_lost(c));
+	c->broken = true;
+	if (rc == -1)
+		return (
+		    pgconn_note(c, FAILURE_IO, "poll: %s", strerror(errno)));
+	return (pgconn_note(c, FAILURE_BUSY,
+	    "the server has said nothing for %d ms; try again", c->silence));
+}
+
+int
+pgconn_next(struct pgconn *c, PGresult **result)
+{
+	struct timespec end;
+
+	*result = NULL;
+	if (c->broken)
+		return (-1);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += c->silence / 1000;
+	end.tv_nsec += c->silence % 1000 * 1000000L;
+	while (libpq.PQisBusy(c->handle)) {
+		if (wait_for(c, &end) != 0)
+			return (-1);
+	}
+	*result = libpq.PQgetResult(c->handle);
+	return (0);
+}
+
+int
+pgconn_finish(struct pgconn *c)
+{
+	PGresult *result;
+	int rc;
+
+	while ((rc = pgconn_next(c, &result)) == 0 && result != NULL)
+		libpq.PQclear(result);
+	return (rc);
+}
+
+int
+pgconn_done(struct pgconn *c, const char *tag)
+{
+	PGresult *result;
+	bool good = false;
+	int rc = 0;
+
+	while (pgconn_next(c, &result) == 0 && result != NULL) {
+		switch (libpq.PQresultStatus(result)) {
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+			good = tag == NULL ||
+			    strcmp(libpq.PQcmdStatus(result), tag) == 0;
+			break;
+		case PGRES_SINGLE_TUPLE:
+			/* As the last statement that was waited for was to
+			 * give its rows: libpq remembers. */
+			break;
+		case PGRES_PIPELINE_ABORTED:
+			rc = -1;
+			break;
+		default:
+			if (rc == 0)
+				rc = pgconn_refused(c, result);
+			break;
+		}
+		libpq.PQclear(result);
+	}
+	if (c->broken || rc != 0)
+		return (-1);
+	if (!good)
+		return (pgconn_note(
+		    c, FAILURE_IO, "the server has not done as it was told"));
+	return (0);
+}
+
+int
+pgconn_answer(struct pgconn *c, PGresult **result)
+{
+	ExecStatusType status;
+
+	if (pgconn_next(c, result) != 0)
+		return (-1);
+	status = libpq.PQresultStatus(*result);
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		return (pgconn_finish(c));
+	if (*result == NULL)
+		return (pgconn_lost(c));
+	if (status != PGRES_PIPELINE_ABORTED)
+		pgconn_refused(c, *result);
+	libpq.PQclear(*result);
+	*result = NULL;
+	(void)!pgconn_finish(c);
+	return (-1);
+}
+
+int
+pgconn_enter(struct pgconn *c)
+{
+	if (c->broken)
+		return (-1);
+	return (libpq.PQenterPipelineMode(c->handle) == 1 ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_sync(struct pgconn *c)
+{
+	return (libpq.PQpipelineSync(c->handle) == 1 ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_synced(struct pgconn *c)
+{
+	PGresult *result;
+	bool synced;
+
+	if (pgconn_next(c, &result) != 0)
+		return (-1);
+	synced = libpq.PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+	libpq.PQclear(result);
+	return (synced ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_leave(struct pgconn *c)
+{
+	return (libpq.PQexitPipelineMode(c->handle) == 1 ? 0 : pgconn_lost(c));
+}
+
+int
+pgconn_post(struct pgconn *c)
+{
+	if (c->posted == POSTED_MAX && pgconn_ready(c) != 0)
+		return (-1);
+	if (c->posted == 0 && pgconn_enter(c) != 0)
+		return (-1);
+	c->posted++;
+	return (0);
+}
+
+/* The first that failed is noted; the server has passed over the rest. */
+int
+pgconn_ready(struct pgconn *c)
+{
+	int rc = 0;
+
+	if (c->broken)
+		return (-1);
+	if (c->posted == 0)
+		return (0);
+	if (pgconn_sync(c) != 0)
+		return (-1);
+	for (; c->posted > 0; c->posted--) {
+		if (pgconn_done(c, NULL) != 0)
+			rc = -1;
+	}
+	if (c->broken || pgconn_synced(c) != 0 || pgconn_leave(c) != 0)
+		return (-1);
+	return (rc);
+}
+
+int
+pgconn_exec(struct pgconn *c, const char *sql, const char *tag)
+{
+	if (pgconn_ready(c) != 0)
+		return (-1);
+	if (libpq.PQsendQuery(c->handle, sql) != 1)
+		return (pgconn_lost(c));
+	return (pgconn_done(c, tag));
+}

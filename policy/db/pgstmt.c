@@ -1,0 +1,336 @@
+/*
+ * pgstmt - a statement on a connection to a PostgreSQL server
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <unistr.h>
+
+#include "db/db_postgres_sql.h"
+#include "db/pgstmt.h"
+
+/* From the server's catalogue: their numbers never change. */
+#define OID_BOOL 16
+#define OID_INT8 20
+#define OID_TEXT 25
+
+static int no_memory(struct pgstmt *);
+static int parameter(struct pgstmt *, int, Oid);
+static char *without_bad_octets(const char *);
+static int send_prepare(struct pgstmt *);
+static int send_question(struct pgstmt *);
+static int prepare(struct pgstmt *);
+static int start(struct pgstmt *);
+static void clear(struct pgstmt *);
+static int take_prepare(struct pgstmt *);
+
+static int
+no_memory(struct pgstmt *stmt)
+{
+	return (pgconn_note(stmt->conn, FAILURE_MEMORY, "no memory"));
+}
+
+struct pgstmt *
+pgstmt_new(const struct db_driver *driver, struct pgconn *conn, const char *sql,
+    unsigned number)
+{
+	struct pgstmt *stmt;
+
+	stmt = calloc(1, sizeof(*stmt));
+	if (stmt == NULL || (stmt->sql = db_postgres_sql(sql)) == NULL) {
+		free(stmt);
+		return (NULL);
+	}
+	stmt->stmt.driver = driver;
+	stmt->conn = conn;
+	snprintf(stmt->name, sizeof(stmt->name), "s%u", number);
+	return (stmt);
+}
+
+void
+pgstmt_free(struct pgstmt *stmt)
+{
+	stmt->progress = READY;
+	pgstmt_reset(&stmt->stmt);
+	free(stmt->sql);
+	free(stmt);
+}
+
+/* Make room for parameter ${i}; -1 if there is none. */
+static int
+parameter(struct pgstmt *stmt, int i, Oid type)
+{
+	if (i < 1 || i > PGSTMT_PARAMETERS) {
+		stmt->unbound = true;
+		return (-1);
+	}
+	if (i > stmt->n)
+		stmt->n = i;
+	stmt->types[i - 1] = type;
+	return (0);
+}
+
+void
+pgstmt_bind_int(struct db_stmt *base, int i, int64_t value)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+	char *number;
+
+	if (parameter(stmt, i, OID_INT8) != 0)
+		return;
+	number = stmt->numbers[i - 1];
+	snprintf(number, sizeof(stmt->numbers[0]), "%lld", (long long)value);
+	stmt->values[i - 1] = number;
+}
+
+/*
+ * PostgreSQL stores nothing but UTF-8, and takes the question after something
+ * else for an error. It is asked after what cannot be stored either: no key has
+ * a control character in it.
+ */
+static char *
+without_bad_octets(const char *text)
+{
+	const uint8_t *s, *bad;
+	char *copy;
+	size_t size;
+	FILE *out;
+
+	copy = NULL;
+	out = open_memstream(&copy, &size);
+	if (out == NULL)
+		return (NULL);
+	s = (const uint8_t *)text;
+	while ((bad = u8_check(s, strlen((const char *)s))) != NULL) {
+		fprintf(
+		    out, "%.*s\x7f%02x", (int)(bad - s), (const char *)s, *bad);
+		s = bad + 1;
+	}
+	fputs((const char *)s, out);
+	if (fclose(out) != 0) {
+		free(copy);
+		return (NULL);
+	}
+	return (copy);
+}
+
+void
+pgstmt_bind_text(struct db_stmt *base, int i, const char *value)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+
+	if (parameter(stmt, i, OID_TEXT) != 0)
+		return;
+	if (value != NULL &&
+	    u8_check((const uint8_t *)value, strlen(value)) != NULL) {
+		free(stmt->copies[i - 1]);
+		value = stmt->copies[i - 1] = without_bad_octets(value);
+		stmt->unbound = stmt->unbound || value == NULL;
+	}
+	stmt->values[i - 1] = value;
+}
+
+static int
+send_prepare(struct pgstmt *stmt)
+{
+	if (libpq.PQsendPrepare(stmt->conn->handle, stmt->name, stmt->sql,
+		stmt->n, stmt->types) != 1)
+		return (pgconn_lost(stmt->conn));
+	stmt->state = PREPARING;
+	return (0);
+}
+
+static int
+send_question(struct pgstmt *stmt)
+{
+	if (libpq.PQsendQueryPrepared(stmt->conn->handle, stmt->name, stmt->n,
+		stmt->values, NULL, NULL, 0) != 1)
+		return (pgconn_lost(stmt->conn));
+	return (0);
+}
+
+static int
+take_prepare(struct pgstmt *stmt)
+{
+	int rc;
+
+	rc = pgconn_done(stmt->conn, NULL);
+	stmt->state = rc == 0 ? PREPARED : UNPREPARED;
+	return (rc);
+}
+
+static int
+prepare(struct pgstmt *stmt)
+{
+	if (stmt->unbound)
+		return (no_memory(stmt));
+	if (stmt->state == PREPARED)
+		return (0);
+	if (pgconn_ready(stmt->conn) != 0 || send_prepare(stmt) != 0)
+		return (-1);
+	return (take_prepare(stmt));
+}
+
+static int
+start(struct pgstmt *stmt)
+{
+	if (prepare(stmt) != 0 || pgconn_ready(stmt->conn) != 0)
+		return (-1);
+	if (send_question(stmt) != 0)
+		return (-1);
+	if (libpq.PQsetSingleRowMode(stmt->conn->handle) != 1)
+		return (pgconn_lost(stmt->conn));
+	stmt->progress = RUNNING;
+	return (0);
+}
+
+int
+pgstmt_step(struct db_stmt *base)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+	PGresult *result;
+	int rc;
+
+	libpq.PQclear(stmt->rows);
+	stmt->rows = NULL;
+	if (stmt->progress == READY && start(stmt) != 0)
+		return (-1);
+	if (stmt->progress == ENDED)
+		return (pgconn_note(
+		    stmt->conn, FAILURE_IO, "a statement goes past its end"));
+	if (pgconn_next(stmt->conn, &result) != 0)
+		return (-1);
+	switch (libpq.PQresultStatus(result)) {
+	case PGRES_SINGLE_TUPLE:
+		stmt->rows = result;
+		stmt->row = 0;
+		return (1);
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		stmt->conn->changes =
+		    strtoll(libpq.PQcmdTuples(result), NULL, 10);
+		rc = 0;
+		break;
+	default:
+		rc = pgconn_refused(stmt->conn, result);
+		break;
+	}
+	libpq.PQclear(result);
+	stmt->progress = ENDED;
+	/* A failure is told with its own words, not with those of the rest. */
+	if (pgconn_finish(stmt->conn) != 0 && rc == 0)
+		rc = -1;
+	return (rc);
+}
+
+int64_t
+pgstmt_int(struct db_stmt *base, int column)
+{
+	const struct pgstmt *stmt = (const struct pgstmt *)base;
+	const char *value = libpq.PQgetvalue(stmt->rows, stmt->row, column);
+
+	if (libpq.PQftype(stmt->rows, column) == OID_BOOL)
+		return (*value == 't');
+	/* NULL's value is "". */
+	return (strtoll(value, NULL, 10));
+}
+
+const char *
+pgstmt_text(struct db_stmt *base, int column)
+{
+	const struct pgstmt *stmt = (const struct pgstmt *)base;
+
+	return (libpq.PQgetvalue(stmt->rows, stmt->row, column));
+}
+
+/* Forget rows and parameters. */
+static void
+clear(struct pgstmt *stmt)
+{
+	int i;
+
+	libpq.PQclear(stmt->rows);
+	stmt->rows = NULL;
+	for (i = 0; i < stmt->n; i++) {
+		stmt->values[i] = NULL;
+		free(stmt->copies[i]);
+		stmt->copies[i] = NULL;
+	}
+	stmt->unbound = false;
+}
+
+void
+pgstmt_reset(struct db_stmt *base)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+
+	clear(stmt);
+	if (stmt->progress == RUNNING && pgconn_finish(stmt->conn) != 0)
+		stmt->conn->broken = true;
+	stmt->progress = READY;
+}
+
+int
+pgstmt_understands(struct db_stmt *base)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+
+	if (pgconn_ready(stmt->conn) != 0)
+		return (-1);
+	if (libpq.PQsendPrepare(stmt->conn->handle, "", stmt->sql, 0, NULL) !=
+	    1)
+		return (pgconn_lost(stmt->conn));
+	return (pgconn_done(stmt->conn, NULL));
+}
+
+int
+pgstmt_post(struct db_stmt *base)
+{
+	struct pgstmt *stmt = (struct pgstmt *)base;
+
+	if (!stmt->conn->bulk)
+		return (1);
+	if (prepare(stmt) != 0 || pgconn_post(stmt->conn) != 0)
+		return (-1);
+	stmt->conn->changes = 1;
+	return (send_question(stmt));
+}
+
+int
+pgstmt_send(struct pgstmt *stmt)
+{
+	int rc = 0;
+
+	if (stmt->unbound)
+		rc = no_memory(stmt);
+	if (rc == 0 && stmt->state == UNPREPARED)
+		rc = send_prepare(stmt);
+	if (rc == 0)
+		rc = send_question(stmt);
+	clear(stmt);
+	return (rc);
+}
+
+int
+pgstmt_take(struct pgstmt *stmt)
+{
+	int rc = 0;
+
+	clear(stmt);
+	stmt->row = -1;
+	if (stmt->state == PREPARING)
+		rc = take_prepare(stmt);
+	if (pgconn_answer(stmt->conn, &stmt->rows) != 0)
+		rc = -1;
+	return (rc);
+}
+
+int
+pgstmt_next(struct pgstmt *stmt)
+{
+	if (stmt->row + 1 >= libpq.PQntuples(stmt->rows))
+		return (0);
+	stmt->row++;
+	return (1);
+}

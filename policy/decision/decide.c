@@ -1,0 +1,613 @@
+/*
+ * decide - who gets a message, and why
+ *
+ * Reads from top to bottom like product.md: a tag that cannot be understood,
+ * the recipients one by one, the people who join, what to do when nobody is
+ * left, and the mirror.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/keyset.h"
+#include "decision/decide.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "settings/settings.h"
+#include "terms/address.h"
+
+/* One decision in the making. */
+struct deciding {
+	const struct settings *settings;
+	const struct message *message;
+	const struct facts *facts;
+	struct arena *arena;
+	struct decision *decision;
+	struct keyset final; /* keys of the final recipients */
+	struct keyset gone;  /* and of those dropped */
+	struct keyset chats;
+	size_t added_cap, passed_cap, mirrored_cap;
+	bool account_found;		  /* at least one, by whatever road */
+	const struct member *unreachable; /* entitled, at a reserved domain */
+};
+
+/* A list of names, each once. */
+struct names {
+	struct keyset seen;
+	const char **v;
+	size_t n, cap;
+	size_t room; /* that they take, joined */
+};
+
+static int bad_tag(struct deciding *, const char *);
+static int tag_problem(struct deciding *, const char **);
+static int leave_all(struct deciding *, enum verdict, const char *);
+static bool ambiguous(const struct fact_recipient *);
+static const char *unreadable(const struct deciding *);
+static enum why why_member(const struct category *, const struct member *);
+static bool gets(enum why);
+static const struct member *weigh(
+    struct deciding *, const struct fact_recipient *, enum why *);
+static int decide_recipient(struct deciding *, size_t);
+static void duplicate(struct deciding *, size_t, const char *);
+static const char *spelling(struct deciding *, size_t);
+static int add_person(struct deciding *, const struct member *);
+static int pass_over(struct deciding *, const struct member *, enum why);
+static void forget_joined(struct deciding *);
+static int decide_person(struct deciding *, const struct member *);
+static int mirror(struct deciding *, const struct member *);
+static int mirror_all(struct deciding *);
+static int name_account(struct names *, const char *);
+static int name_accounts(struct deciding *);
+static int nobody_left(struct deciding *);
+
+static const char *const verdict_names[] = {
+    [VERDICT_UNTOUCHED] = "untouched",
+    [VERDICT_DELIVER] = "deliver",
+    [VERDICT_DISCARD] = "discard",
+    [VERDICT_HOLD] = "hold",
+    [VERDICT_REJECT] = "reject",
+    [VERDICT_TEMPFAIL] = "tempfail",
+    [VERDICT_UNTRUSTED] = "untrusted",
+};
+
+const char *
+decide_verdict_name(enum verdict verdict)
+{
+	return (verdict_names[verdict]);
+}
+
+const char *
+decide_why(
+    struct arena *a, enum why why, const struct member *m, const char *category)
+{
+	switch (why) {
+	case WHY_OWNER:
+		return (arena_printf(a, "owner of %s", m->account_name));
+	case WHY_SUBSCRIBED:
+		return (arena_printf(a, "%s of %s, subscribed to %s",
+		    role_name(m->role), m->account_name, category));
+	case WHY_UNKNOWN_KEPT:
+		return ("no user of any account (unknown_recipients = keep)");
+	case WHY_AS_ADDRESSED:
+		return ("as addressed");
+	case WHY_ACCOUNT_ADDRESS:
+		return ("the address of an account");
+	case WHY_UNKNOWN:
+		return ("no user of any account");
+	case WHY_OTHER_ACCOUNT:
+		return (arena_printf(a,
+		    "no user of the account that the "
+		    "header names, but of %s",
+		    m->account_name));
+	case WHY_NOT_SUBSCRIBED:
+		return (arena_printf(a, "%s of %s, not subscribed to %s",
+		    role_name(m->role), m->account_name, category));
+	case WHY_NOT_OPEN:
+		return (arena_printf(a,
+		    "subscriber of %s, and %s is not open to subscribers",
+		    m->account_name, category));
+	case WHY_DUPLICATE:
+		return ("duplicate of a recipient who gets it");
+	case WHY_NOT_EXPANDED:
+		return (arena_printf(a,
+		    "not addressed, and expand = never (%s of %s)",
+		    role_name(m->role), m->account_name));
+	case WHY_RESERVED:
+		return ("its address lies in a domain that stands for accounts "
+			"or chats");
+	}
+	return (NULL);
+}
+
+static bool
+gets(enum why why)
+{
+	return (why < WHY_UNKNOWN);
+}
+
+/* Why the tag cannot be understood (rule 3): 1 and ${*problem}, 0 and NULL if
+ * it can, -1 for no memory. */
+static int
+tag_problem(struct deciding *d, const char **problem)
+{
+	const struct facts *facts = d->facts;
+	const struct fact_account *account;
+	size_t i;
+
+	*problem = facts->tag.problem;
+	for (i = 0; i < facts->naccounts && *problem == NULL; i++) {
+		account = facts->accounts[i];
+		if (account->id == 0)
+			*problem = arena_printf(
+			    d->arena, "unknown account '%.80s'", account->key);
+		else if (facts->header != NULL && account != facts->header)
+			*problem = arena_printf(d->arena,
+			    "the header names account %s, a recipient %s",
+			    facts->header->name, account->name);
+		else
+			continue;
+		if (*problem == NULL)
+			return (-1);
+	}
+	if (*problem == NULL)
+		*problem = facts->category_problem;
+	return (*problem != NULL);
+}
+
+/* A verdict that leaves the envelope as it is. */
+static int
+leave_all(struct deciding *d, enum verdict verdict, const char *reason)
+{
+	struct decision *decision = d->decision;
+	size_t i;
+
+	decision->verdict = verdict;
+	decision->reason = reason;
+	decision->kept = d->message->nrecipients;
+	decision->dropped = decision->nadded = decision->nmirrored = 0;
+	for (i = 0; i < d->message->nrecipients; i++) {
+		decision->recipients[i].fate = FATE_KEPT;
+		decision->recipients[i].why = WHY_AS_ADDRESSED;
+	}
+	return (reason == NULL ? -1 : 0);
+}
+
+/* Could it be somebody else's address to an MTA? Where there is no domain it
+ * thinks of one, and "acme.example!bill" and "bill%acme.example" are bill's to
+ * many, also in front of a domain of their own. */
+static bool
+ambiguous(const struct fact_recipient *r)
+{
+	const char *key = r->address.key;
+
+	return (*r->address.domain == '\0' ||
+	    strcspn(key, "%!") < address_local_length(key));
+}
+
+/* A recipient who may be anybody, or NULL. What is no address to us may be a
+ * mailbox to the MTA, and what deletes it may delete another, or nobody. Of
+ * those who are no users it matters who they are if they are kept. */
+static const char *
+unreadable(const struct deciding *d)
+{
+	bool keep = d->settings->unknown_recipients == UNKNOWN_KEEP;
+	const struct fact_recipient *r;
+	size_t i;
+
+	for (i = 0; i < d->message->nrecipients; i++) {
+		r = &d->facts->recipients[i];
+		if (!r->readable ||
+		    (keep && r->account == NULL && r->nmembers == 0 &&
+			ambiguous(r)))
+			return (d->message->recipients[i]);
+	}
+	return (NULL);
+}
+
+static int
+bad_tag(struct deciding *d, const char *problem)
+{
+	switch (d->settings->bad_tag) {
+	case BAD_TAG_HOLD:
+		return (leave_all(d, VERDICT_HOLD, problem));
+	case BAD_TAG_REJECT:
+		return (leave_all(d, VERDICT_REJECT, problem));
+	case BAD_TAG_TEMPFAIL:
+		return (leave_all(d, VERDICT_TEMPFAIL, problem));
+	}
+	return (-1);
+}
+
+static enum why
+why_member(const struct category *category, const struct member *m)
+{
+	if (m->role == ROLE_OWNER)
+		return (WHY_OWNER);
+	if (!role_may_receive(m->role, category->open))
+		return (WHY_NOT_OPEN);
+	return (role_entitled(m->role, m->subscribed, category->open)
+		? WHY_SUBSCRIBED
+		: WHY_NOT_SUBSCRIBED);
+}
+
+/*
+ * Is this recipient entitled: in the account that the header names, or
+ * without one in any account that has it as a user? The user by which it is,
+ * or by which it is not; NULL for a recipient who is no user anywhere.
+ */
+static const struct member *
+weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
+{
+	const struct member *m, *about;
+	enum why this;
+	size_t i;
+
+	about = NULL;
+	*why = d->settings->unknown_recipients == UNKNOWN_KEEP
+	    ? WHY_UNKNOWN_KEPT
+	    : WHY_UNKNOWN;
+	for (i = 0; i < r->nmembers; i++) {
+		m = &r->members[i];
+		d->account_found = true;
+		if (d->facts->header != NULL &&
+		    m->account != d->facts->header->id)
+			this = WHY_OTHER_ACCOUNT;
+		else
+			this = why_member(&d->facts->category, m);
+		if (gets(this)) {
+			*why = this;
+			return (m);
+		}
+		/* Of several reasons against, not being a user counts least. */
+		if (about == NULL || *why == WHY_OTHER_ACCOUNT) {
+			about = m;
+			*why = this;
+		}
+	}
+	return (about);
+}
+
+/*
+ * Recipient ${i} is the same person as ${first}, who stays: drop it, unless
+ * the MTA takes the two for one anyway, and would delete both.
+ */
+static void
+duplicate(struct deciding *d, size_t i, const char *first)
+{
+	struct decided_recipient *dr = &d->decision->recipients[i];
+
+	if (strcmp(first, spelling(d, i)) == 0) {
+		dr->fate = FATE_KEPT;
+		d->decision->kept++;
+		return;
+	}
+	dr->fate = FATE_DROPPED;
+	dr->why = WHY_DUPLICATE;
+	d->decision->dropped++;
+}
+
+/* What the MTA compares when it deletes a recipient. */
+static const char *
+spelling(struct deciding *d, size_t i)
+{
+	const struct fact_recipient *r = &d->facts->recipients[i];
+
+	return (r->readable ? r->address.exact : d->message->recipients[i]);
+}
+
+static int
+decide_recipient(struct deciding *d, size_t i)
+{
+	const struct fact_recipient *r = &d->facts->recipients[i];
+	struct decided_recipient *dr = &d->decision->recipients[i];
+	const char *key;
+	const void *first;
+
+	if (r->account != NULL) {
+		d->account_found = true;
+		dr->fate = FATE_REPLACED;
+		dr->why = WHY_ACCOUNT_ADDRESS;
+		return (0);
+	}
+	dr->member = weigh(d, r, &dr->why);
+	if (!gets(dr->why)) {
+		dr->fate = FATE_DROPPED;
+		d->decision->dropped++;
+		if (dr->member == NULL)
+			return (0);
+		return (
+		    keyset_add(&d->gone, dr->member->key, NULL) == -1 ? -1 : 0);
+	}
+	key = !r->readable	 ? d->message->recipients[i]
+	    : dr->member != NULL ? dr->member->key
+				 : r->address.key;
+	if (keyset_find(&d->final, key, &first) == 1) {
+		duplicate(d, i, first);
+		return (0);
+	}
+	dr->fate = FATE_KEPT;
+	d->decision->kept++;
+	return (keyset_add(&d->final, key, spelling(d, i)) == 1 ? 0 : -1);
+}
+
+static int
+add_person(struct deciding *d, const struct member *m)
+{
+	struct decision *decision = d->decision;
+	int rc;
+
+	rc = keyset_add(&d->final, m->key, NULL);
+	if (rc != 1)
+		return (rc);
+	decision->added = arena_grow(d->arena, decision->added,
+	    decision->nadded, &d->added_cap, sizeof(*decision->added));
+	if (decision->added == NULL)
+		return (-1);
+	decision->added[decision->nadded].why =
+	    why_member(&d->facts->category, m);
+	decision->added[decision->nadded].member = m;
+	decision->nadded++;
+	return (0);
+}
+
+static int
+pass_over(struct deciding *d, const struct member *m, enum why why)
+{
+	struct decision *decision = d->decision;
+	const void *seen;
+
+	/* Of whoever was addressed, or gets it through another account, all
+	 * has been said. */
+	if (keyset_find(&d->final, m->key, &seen) == 1 ||
+	    keyset_find(&d->gone, m->key, &seen) == 1)
+		return (0);
+	decision->passed = arena_grow(d->arena, decision->passed,
+	    decision->npassed, &d->passed_cap, sizeof(*decision->passed));
+	if (decision->passed == NULL)
+		return (-1);
+	decision->passed[decision->npassed].why = why;
+	decision->passed[decision->npassed].member = m;
+	decision->npassed++;
+	return (0);
+}
+
+/* Who was passed over in one account may have joined through another. */
+static void
+forget_joined(struct deciding *d)
+{
+	struct decision *decision = d->decision;
+	const void *seen;
+	size_t i, n = 0;
+
+	for (i = 0; i < decision->npassed; i++) {
+		if (keyset_find(
+			&d->final, decision->passed[i].member->key, &seen) == 0)
+			decision->passed[n++] = decision->passed[i];
+	}
+	decision->npassed = n;
+}
+
+/* Somebody of an account addressed: joins, or not. */
+static int
+decide_person(struct deciding *d, const struct member *m)
+{
+	enum why why;
+	const char *domain;
+
+	domain = strrchr(m->key, '@');
+	domain = domain == NULL ? "" : domain + 1;
+	why = why_member(&d->facts->category, m);
+	/* Who is entitled and cannot be reached must not be passed over. */
+	if (gets(why) && d->decision->expanded &&
+	    (*m->address == '\0' || *domain == '\0' ||
+		strcmp(domain, d->settings->telegram_domain) == 0 ||
+		strcmp(domain, d->settings->account_domain) == 0)) {
+		d->unreachable = m;
+		why = WHY_RESERVED;
+	}
+	if (!gets(why))
+		return (pass_over(d, m, why));
+	if (!d->decision->expanded)
+		return (pass_over(d, m, WHY_NOT_EXPANDED));
+	return (add_person(d, m));
+}
+
+/* Add the chat of a final recipient, once for each chat (rule 7). */
+static int
+mirror(struct deciding *d, const struct member *m)
+{
+	struct decision *decision = d->decision;
+	struct decided_mirror *mirrored;
+	char *chat;
+	int rc;
+
+	if (m->link == 0 || !role_may_link(m->role) ||
+	    !gets(why_member(&d->facts->category, m)))
+		return (0);
+	chat = arena_printf(d->arena, "%lld", (long long)m->chat);
+	if (chat == NULL)
+		return (-1);
+	rc = keyset_add(&d->chats, chat, NULL);
+	if (rc != 1)
+		return (rc);
+	decision->mirrored = arena_grow(d->arena, decision->mirrored,
+	    decision->nmirrored, &d->mirrored_cap, sizeof(*decision->mirrored));
+	if (decision->mirrored == NULL)
+		return (-1);
+	mirrored = &decision->mirrored[decision->nmirrored++];
+	mirrored->member = m;
+	mirrored->address = arena_printf(d->arena, "%lld@%s",
+	    (long long)m->link, d->settings->telegram_domain);
+	return (mirrored->address == NULL ? -1 : 0);
+}
+
+static int
+mirror_all(struct deciding *d)
+{
+	const struct facts *facts = d->facts;
+	const struct fact_recipient *r;
+	const void *seen;
+	size_t i, j;
+
+	if (!facts->category.mirrored)
+		return (0);
+	for (i = 0; i < d->message->nrecipients; i++) {
+		r = &facts->recipients[i];
+		if (d->decision->recipients[i].fate != FATE_KEPT)
+			continue;
+		for (j = 0; j < r->nmembers; j++) {
+			if (facts->header != NULL &&
+			    r->members[j].account != facts->header->id)
+				continue;
+			if (mirror(d, &r->members[j]) != 0)
+				return (-1);
+		}
+	}
+	for (i = 0; i < facts->npeople && d->decision->expanded; i++) {
+		if (keyset_find(&d->final, facts->people[i].key, &seen) == 1 &&
+		    mirror(d, &facts->people[i]) != 0)
+			return (-1);
+	}
+	return (0);
+}
+
+/* Add an account's name to a list, once. */
+static int
+name_account(struct names *names, const char *name)
+{
+	int rc;
+
+	rc = keyset_add(&names->seen, name, NULL);
+	if (rc != 1)
+		return (rc);
+	names->v = arena_grow(names->seen.arena, names->v, names->n,
+	    &names->cap, sizeof(*names->v));
+	if (names->v == NULL)
+		return (-1);
+	names->v[names->n++] = name;
+	names->room += strlen(name) + 1;
+	return (0);
+}
+
+/* The accounts that the message is about, for the log. */
+static int
+name_accounts(struct deciding *d)
+{
+	const struct facts *facts = d->facts;
+	struct names names = {.seen.arena = d->arena};
+	const struct member *m;
+	char *out;
+	size_t i;
+
+	for (i = 0; i < facts->naccounts; i++) {
+		/* What is no account may be any text, and has no place among
+		 * names; the reason tells it. */
+		if (facts->accounts[i]->id != 0 &&
+		    name_account(&names, facts->accounts[i]->name) == -1)
+			return (-1);
+	}
+	for (i = 0; i < facts->npeople; i++) {
+		m = &facts->people[i];
+		if ((i == 0 || m->account != m[-1].account) &&
+		    name_account(&names, m->account_name) == -1)
+			return (-1);
+	}
+	for (i = 0; i < d->message->nrecipients; i++) {
+		m = d->decision->recipients[i].member;
+		/* With a header, a dropped recipient's other accounts have
+		 * nothing to do with the message. */
+		if (m != NULL && facts->header == NULL &&
+		    name_account(&names, m->account_name) == -1)
+			return (-1);
+	}
+	if (names.n == 0)
+		return (0);
+	out = arena_alloc(d->arena, names.room);
+	if (out == NULL)
+		return (-1);
+	d->decision->accounts = out;
+	for (i = 0; i < names.n; i++) {
+		if (i > 0)
+			*out++ = ',';
+		out = stpcpy(out, names.v[i]);
+	}
+	return (0);
+}
+
+/* Rule 6. */
+static int
+nobody_left(struct deciding *d)
+{
+	if (!d->account_found)
+		return (leave_all(d, VERDICT_HOLD,
+		    "no account could be found for any recipient"));
+	d->decision->verdict = VERDICT_DISCARD;
+	d->decision->reason = "nobody addressed is entitled to the category";
+	return (0);
+}
+
+int
+decide(const struct settings *settings, const struct message *message,
+    const struct facts *facts, struct arena *a, struct decision *decision)
+{
+	struct deciding d = {.settings = settings,
+	    .message = message,
+	    .facts = facts,
+	    .arena = a,
+	    .decision = decision};
+	const char *problem, *text;
+	size_t i;
+	int rc;
+
+	memset(decision, 0, sizeof(*decision));
+	d.final.arena = d.gone.arena = d.chats.arena = a;
+	decision->recipients =
+	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
+	if (decision->recipients == NULL ||
+	    keyset_reserve(&d.final, message->nrecipients + facts->npeople) !=
+		0)
+		return (-1);
+	if (facts->category_known)
+		decision->category = facts->category.slug;
+	rc = tag_problem(&d, &problem);
+	if (rc == -1)
+		return (-1);
+	if (rc == 1 || !facts->category_known) {
+		if (name_accounts(&d) != 0)
+			return (-1);
+		return (bad_tag(&d, problem));
+	}
+	text = unreadable(&d);
+	if (text != NULL) {
+		if (name_accounts(&d) != 0)
+			return (-1);
+		return (leave_all(&d, VERDICT_HOLD,
+		    arena_printf(a,
+			"recipient %.320s cannot be read as an address of "
+			"somebody",
+			text)));
+	}
+	decision->verdict = VERDICT_DELIVER;
+	decision->expanded = settings->expand != EXPAND_NEVER;
+	d.account_found = facts->header != NULL;
+	for (i = 0; i < message->nrecipients; i++) {
+		if (decide_recipient(&d, i) != 0)
+			return (-1);
+	}
+	for (i = 0; i < facts->npeople; i++) {
+		if (decide_person(&d, &facts->people[i]) != 0)
+			return (-1);
+	}
+	forget_joined(&d);
+	if (name_accounts(&d) != 0)
+		return (-1);
+	if (d.unreachable != NULL)
+		return (leave_all(&d, VERDICT_HOLD,
+		    arena_printf(a,
+			"%s is entitled, but lies in a domain that stands for "
+			"accounts or chats",
+			d.unreachable->address)));
+	if (decision->kept + decision->nadded == 0)
+		return (nobody_left(&d));
+	return (mirror_all(&d));
+}

@@ -1,0 +1,113 @@
+/*
+ * decide - who gets a message, and why
+ *
+ * The rules of product.md, What happens to a message, in one pure module: one
+ * message's facts in, a decision with reasons out. The milter carries it out,
+ * `notifyctl explain` prints it.
+ *
+ * Threads: any. Strings and arrays are cut from the arena that is given.
+ */
+#ifndef DECIDE_H
+#define DECIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct arena;
+struct facts;
+struct member;
+struct message;
+struct settings;
+
+enum verdict {
+	VERDICT_UNTOUCHED, /* no tag: nothing is done and nothing logged */
+	VERDICT_DELIVER,
+	VERDICT_DISCARD,
+	VERDICT_HOLD,
+	VERDICT_REJECT,
+	VERDICT_TEMPFAIL,
+	VERDICT_UNTRUSTED, /* delivered as it came, without its X-Notify-* */
+};
+
+enum fate {
+	FATE_KEPT,
+	FATE_DROPPED,
+	FATE_REPLACED, /* an account's address, by the account's people */
+};
+
+/* Why somebody does, or does not, get the message. */
+enum why {
+	WHY_OWNER,
+	WHY_SUBSCRIBED,
+	WHY_UNKNOWN_KEPT,
+	WHY_AS_ADDRESSED, /* the verdict leaves the recipients alone */
+	WHY_ACCOUNT_ADDRESS,
+	/* From here on: does not. */
+	WHY_UNKNOWN,
+	WHY_OTHER_ACCOUNT,
+	WHY_NOT_SUBSCRIBED,
+	WHY_NOT_OPEN,
+	WHY_DUPLICATE,
+	WHY_NOT_EXPANDED,
+	WHY_RESERVED,
+};
+
+struct decided_recipient {
+	enum fate fate;
+	enum why why;
+	const struct member *member; /* whom the reason is about, or NULL */
+};
+
+struct decided_person {
+	enum why why;
+	const struct member *member;
+};
+
+struct decided_mirror {
+	const char *address; /* <link>@<telegram domain> */
+	const struct member *member;
+};
+
+struct decision {
+	enum verdict verdict;
+	const char *reason;   /* NULL for DELIVER and UNTOUCHED */
+	const char *category; /* slug, or NULL */
+	/* Accounts, by their names in the roster, joined by commas, or NULL:
+	 * those addressed, and without a header also those in which the
+	 * recipients are users as far as that decided about them. */
+	const char *accounts;
+	struct decided_recipient *recipients; /* as in the message, or NULL */
+	size_t kept;
+	size_t dropped;
+	struct decided_person *added;
+	size_t nadded;
+	/* People of the accounts addressed who do not join, and who are in no
+	 * other list; for explanations. */
+	struct decided_person *passed;
+	size_t npassed;
+	struct decided_mirror *mirrored;
+	size_t nmirrored;
+	bool undecided; /* TEMPFAIL, since something could not be looked up */
+	bool expanded;	/* the people of the accounts were to join */
+	/* Whom the primary was asked instead of, and why, if somebody should
+	 * look after that; or NULL. */
+	const char *detour;
+	bool caught_up; /* a standby that was late is asked again */
+};
+
+/* decide(settings, message, facts, a, decision): 0, or -1 for no memory. */
+int decide(const struct settings *, const struct message *,
+    const struct facts *, struct arena *, struct decision *) WARN_UNUSED;
+
+/* decide_verdict_name(v): as in the log. */
+const char *decide_verdict_name(enum verdict);
+
+/* decide_why(a, why, member, category): the reason, in words. ${category} is a
+ * slug. NULL for no memory. */
+const char *decide_why(struct arena *, enum why, const struct member *,
+    const char *category) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * evaluate - one message put to the rules and the roster
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "decision/evaluate.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "decision/pool.h"
+#include "decision/tag.h"
+#include "settings/settings.h"
+#include "terms/address.h"
+
+/* A lock that somebody holds on the database is waited for this long. */
+#define WAIT_MS 3000
+
+/* The roster is to be asked about a message. */
+struct asking {
+	const struct settings *settings;
+	struct pool *pool;
+	const struct message *message;
+	bool everybody;
+	struct arena *arena;
+};
+
+/* What is to be said of the standby. */
+struct remarks {
+	enum lateness_news news;
+	const char *detour; /* why it was not asked */
+};
+
+static void as_it_came(
+    struct decision *, const struct message *, enum verdict, const char *);
+static int reserved(const struct settings *, const struct message *,
+    struct arena *, struct decision *);
+static void refuse_tag(
+    struct decision *, const struct message *, struct arena *);
+static int ask(const struct asking *, enum pool_side, struct facts *,
+    struct failure *, struct remarks *);
+static const char *detour_text(
+    const struct asking *, const struct failure *, enum lateness_news);
+static int ask_anybody(
+    const struct asking *, struct facts *, struct failure *, struct remarks *);
+static void ask_roster(const struct asking *, struct decision *);
+
+/* A decision without a word of the roster; ${reason} NULL: no memory for it. */
+static void
+as_it_came(struct decision *decision, const struct message *message,
+    enum verdict verdict, const char *reason)
+{
+	memset(decision, 0, sizeof(*decision));
+	decision->verdict = verdict;
+	decision->reason = reason == NULL ? "no memory" : reason;
+	decision->kept = message->nrecipients;
+	decision->undecided = verdict == VERDICT_TEMPFAIL;
+}
+
+/* Rule 7: a recipient in the milter's own domain. 1 decided, 0 there is none,
+ * -1 no memory. */
+static int
+reserved(const struct settings *settings, const struct message *message,
+    struct arena *a, struct decision *decision)
+{
+	size_t i;
+	int found;
+
+	for (i = 0; i < message->nrecipients; i++) {
+		found = address_in_domain(
+		    a, message->recipients[i], settings->telegram_domain);
+		if (found == 0)
+			continue;
+		if (found == 1)
+			as_it_came(decision, message, VERDICT_REJECT,
+			    arena_printf(a,
+				"%.320s lies in the reserved domain %s",
+				message->recipients[i],
+				settings->telegram_domain));
+		return (found);
+	}
+	return (0);
+}
+
+/* Rule 2. There is no end to the headers that somebody may send: many are not
+ * removed, and the message will not get better. */
+static void
+refuse_tag(
+    struct decision *decision, const struct message *message, struct arena *a)
+{
+	if (message->more)
+		as_it_came(decision, message, VERDICT_REJECT,
+		    arena_printf(a,
+			"client %s is not in trusted_clients, and there are "
+			"more than %d X-Notify headers",
+			message->client, MESSAGE_HEADERS));
+	else
+		as_it_came(decision, message, VERDICT_UNTRUSTED,
+		    arena_printf(a,
+			"client %s is not in trusted_clients; its X-Notify "
+			"headers are removed",
+			message->client));
+}
+
+struct pool *
+evaluate_pool(const struct settings *settings)
+{
+	const struct pool_options options = {.url = settings->url,
+	    .read_url = settings->read_url,
+	    .max_lag = settings->max_lag,
+	    .wait = WAIT_MS};
+
+	return (pool_new(&options));
+}
+
+/* What the roster says; 0, or -1 and the failure. */
+static int
+ask(const struct asking *q, enum pool_side side, struct facts *facts,
+    struct failure *failure, struct remarks *remarks)
+{
+	enum lateness_news news;
+	struct store *store;
+	int rc;
+
+	store = pool_take(q->pool, side, failure);
+	if (store == NULL)
+		return (-1);
+	rc = facts_gather(q->settings, store, q->message, q->everybody,
+	    q->arena, facts, failure);
+	news = pool_put(q->pool, side, store);
+	if (news != LATENESS_NONE)
+		remarks->news = news;
+	return (rc);
+}
+
+/* Why the standby was not asked, if somebody should look after that; or NULL.
+ * One that does not know how far it is behind, since nothing is changed, is
+ * sound; and of one that is late each message would say the same. */
+static const char *
+detour_text(const struct asking *q, const struct failure *failure,
+    enum lateness_news news)
+{
+	if (failure->kind != FAILURE_STALE)
+		return (arena_strdup(q->arena, failure_text(failure)));
+	if (news != LATENESS_LATE)
+		return (NULL);
+	return (arena_printf(
+	    q->arena, "%s, and does not catch up", failure_text(failure)));
+}
+
+/* The same, and the primary is asked where a standby cannot tell. What is to be
+ * said of that is remarked. */
+static int
+ask_anybody(const struct asking *q, struct facts *facts,
+    struct failure *failure, struct remarks *remarks)
+{
+	enum pool_side side = pool_side(q->pool);
+	struct failure other = FAILURE_INIT;
+	int rc;
+
+	rc = ask(q, side, facts, failure, remarks);
+	if (rc == 0 || side == POOL_PRIMARY ||
+	    !pool_turn(q->pool, failure->kind))
+		return (rc);
+	rc = ask(q, POOL_PRIMARY, facts, &other, remarks);
+	if (rc != 0)
+		failure_set(failure, other.kind, "%s; %s",
+		    failure_text(failure), failure_text(&other));
+	else
+		remarks->detour = detour_text(q, failure, remarks->news);
+	failure_clear(&other);
+	return (rc);
+}
+
+static void
+ask_roster(const struct asking *q, struct decision *decision)
+{
+	struct failure failure = FAILURE_INIT;
+	struct remarks remarks = {0};
+	struct facts *facts;
+	int rc;
+
+	rc = -1;
+	facts = arena_alloc(q->arena, sizeof(*facts));
+	if (facts != NULL)
+		rc = ask_anybody(q, facts, &failure, &remarks);
+	if (rc == 0)
+		rc = decide(q->settings, q->message, facts, q->arena, decision);
+	if (rc != 0)
+		as_it_came(decision, q->message, VERDICT_TEMPFAIL,
+		    failure.kind == FAILURE_NONE
+			? NULL
+			: arena_strdup(q->arena, failure_text(&failure)));
+	decision->detour = remarks.detour;
+	decision->caught_up = remarks.news == LATENESS_OVER;
+	failure_clear(&failure);
+}
+
+void
+evaluate(const struct settings *settings, struct pool *pool,
+    const struct message *message, bool everybody, struct arena *a,
+    struct decision *decision)
+{
+	const struct asking q = {settings, pool, message, everybody, a};
+
+	switch (reserved(settings, message, a, decision)) {
+	case 1:
+		return;
+	case -1:
+		as_it_came(decision, message, VERDICT_TEMPFAIL, NULL);
+		return;
+	}
+	if (!tag_present(message->headers, message->nheaders) &&
+	    !message->more_tagged) {
+		as_it_came(decision, message, VERDICT_UNTOUCHED, "no tag");
+		return;
+	}
+	if (!message->trusted) {
+		refuse_tag(decision, message, a);
+		return;
+	}
+	ask_roster(&q, decision);
+}

@@ -1,0 +1,36 @@
+/*
+ * evaluate - one message put to the rules and the roster
+ *
+ * The one road from a message to a decision, for the milter and for `notifyctl
+ * explain`: may it be here at all, is it tagged, may its client tag, what does
+ * the roster say, what follows. Whatever fails on the way is a temporary
+ * failure with the reason: a lookup that failed never looks like one that
+ * found nobody.
+ *
+ * Threads: any. Strings and arrays are cut from the arena that is given.
+ */
+#ifndef EVALUATE_H
+#define EVALUATE_H
+
+#include <stdbool.h>
+
+#include "base/compiler.h"
+#include "decision/decide.h"
+
+struct arena;
+struct message;
+struct pool;
+struct settings;
+
+/* evaluate_pool(settings): connections to the roster; NULL for no memory. */
+struct pool *evaluate_pool(const struct settings *) WARN_UNUSED;
+
+/*
+ * evaluate(settings, pool, message, everybody, a, decision):
+ * Fill ${decision}, always. With ${everybody} it also names those who were not
+ * in question, for an explanation.
+ */
+void evaluate(const struct settings *, struct pool *, const struct message *,
+    bool everybody, struct arena *, struct decision *);
+
+#endif

@@ -1,0 +1,503 @@
+/*
+ * facts - what the roster says about one message
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/keyset.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "store/store_lookup.h"
+#include "terms/account.h"
+
+/* Rows of the store on their way to the facts. */
+struct rows {
+	struct member *v;
+	size_t n, cap;
+};
+
+/* One gathering: what its steps share. */
+struct gathering {
+	const struct settings *settings;
+	struct store *store;
+	const struct message *message;
+	bool everybody;
+	struct arena *arena;
+	struct facts *facts;
+	struct failure *failure;
+	struct store_question question;
+	struct keyset accounts, users; /* that are asked about */
+	size_t accounts_cap, names_cap, users_cap;
+	struct category categories[TAG_SPELLINGS]; /* id 0: not there */
+	struct rows members, people;
+	struct keyset groups; /* of members with one key: the first */
+};
+
+static int no_memory(struct gathering *);
+static int lookup_failed(struct gathering *);
+static int ask_account(
+    struct gathering *, const char *, const struct fact_account **);
+static int ask_user(struct gathering *, const char *);
+static int read_recipient(struct gathering *, size_t);
+static int ask_category(struct gathering *);
+static void ask_people(struct gathering *);
+static int take_category(void *, size_t, const struct category *);
+static int take_account(void *, size_t, int64_t, const char *);
+static int take_row(
+    struct gathering *, struct rows *, const struct store_user *);
+static int take_user(void *, const struct store_user *);
+static int take_person(void *, const struct store_user *);
+static int settle_category(struct gathering *);
+static bool all_known(const struct facts *);
+static int compare_members(const void *, const void *);
+static size_t find_group(
+    const struct gathering *, const char *, const struct member **);
+static int settle_members(struct gathering *);
+static int compare_ids(const void *, const void *);
+static int keep_addressed(struct gathering *);
+static int compare_people(const void *, const void *);
+static int settle_people(struct gathering *);
+static int gather(struct gathering *);
+
+static const struct store_answer answer = {
+    .category = take_category,
+    .account = take_account,
+    .user = take_user,
+    .person = take_person,
+};
+
+static int
+no_memory(struct gathering *g)
+{
+	return (failure_set(g->failure, FAILURE_MEMORY, "no memory"));
+}
+
+/* Pass the store's failure on; a callback of ours fails for memory alone. */
+static int
+lookup_failed(struct gathering *g)
+{
+	const struct failure *f = store_failure(g->store);
+
+	if (f->kind == FAILURE_NONE)
+		return (no_memory(g));
+	return (failure_set(g->failure, f->kind, "%s", failure_text(f)));
+}
+
+/* The account with the name ${key}, asked about once a message. */
+static int
+ask_account(
+    struct gathering *g, const char *key, const struct fact_account **found)
+{
+	struct facts *facts = g->facts;
+	struct store_keys *names = &g->question.accounts;
+	struct fact_account *account;
+	const void *seen;
+
+	if (keyset_find(&g->accounts, key, &seen) == 1) {
+		*found = seen;
+		return (0);
+	}
+	account = arena_alloc(g->arena, sizeof(*account));
+	facts->accounts = arena_grow(g->arena, facts->accounts,
+	    facts->naccounts, &g->accounts_cap, sizeof(*facts->accounts));
+	names->v = arena_grow(
+	    g->arena, names->v, names->n, &g->names_cap, sizeof(*names->v));
+	if (account == NULL || facts->accounts == NULL || names->v == NULL ||
+	    (account->key = arena_strdup(g->arena, key)) == NULL ||
+	    keyset_add(&g->accounts, account->key, account) == -1)
+		return (no_memory(g));
+	account->name = account->key;
+	names->v[names->n++] = account->key;
+	facts->accounts[facts->naccounts++] = account;
+	*found = account;
+	return (0);
+}
+
+/* Whoever has the address ${key}, asked about once a message. */
+static int
+ask_user(struct gathering *g, const char *key)
+{
+	struct store_keys *users = &g->question.users;
+	int rc;
+
+	rc = keyset_add(&g->users, key, NULL);
+	if (rc == 0)
+		return (0);
+	users->v = arena_grow(
+	    g->arena, users->v, users->n, &g->users_cap, sizeof(*users->v));
+	if (rc == -1 || users->v == NULL)
+		return (no_memory(g));
+	users->v[users->n++] = key;
+	return (0);
+}
+
+/* Take recipient ${i} apart: it is an account, or it may be a user, by its
+ * whole address or else without the detail part. */
+static int
+read_recipient(struct gathering *g, size_t i)
+{
+	struct fact_recipient *r = &g->facts->recipients[i];
+	char key[ACCOUNT_KEY_SIZE];
+	const char *local, *text;
+	int found;
+
+	found = address_read(g->arena, g->message->recipients[i], &r->address);
+	if (found == -1)
+		return (no_memory(g));
+	r->readable = found == 1;
+	if (!r->readable)
+		return (0);
+	if (*g->settings->account_domain == '\0' ||
+	    strcmp(r->address.domain, g->settings->account_domain) != 0) {
+		if (ask_user(g, r->address.key) != 0)
+			return (-1);
+		return (
+		    r->address.base == NULL ? 0 : ask_user(g, r->address.base));
+	}
+	text = r->address.base != NULL ? r->address.base : r->address.key;
+	local = arena_strndup(g->arena, text, address_local_length(text));
+	if (local == NULL)
+		return (no_memory(g));
+	/* What cannot be a name is looked up all the same: it is not there. */
+	return (ask_account(
+	    g, account_key(local, key) == 1 ? key : local, &r->account));
+}
+
+static int
+ask_category(struct gathering *g)
+{
+	const struct tag *tag = &g->facts->tag;
+	struct store_keys *keys = &g->question.categories;
+
+	keys->v = arena_array(g->arena, tag->ncategories, sizeof(*keys->v));
+	if (keys->v == NULL)
+		return (no_memory(g));
+	for (; keys->n < tag->ncategories; keys->n++)
+		keys->v[keys->n] = tag->categories[keys->n].key;
+	return (0);
+}
+
+/*
+ * The accounts whose people join (product.md, What happens to a message, 4).
+ * A header says which account the message is about: then expand = always adds
+ * no others, since their people must not read it.
+ */
+static void
+ask_people(struct gathering *g)
+{
+	struct store_question *q = &g->question;
+
+	if (g->everybody)
+		q->people = STORE_EVERYBODY;
+	else if (g->settings->expand != EXPAND_NEVER)
+		q->people = STORE_ENTITLED;
+	else
+		q->people = STORE_NOBODY;
+	q->also_theirs =
+	    g->settings->expand == EXPAND_ALWAYS && g->facts->header == NULL;
+}
+
+static int
+take_category(void *ctx, size_t i, const struct category *category)
+{
+	struct gathering *g = ctx;
+
+	g->categories[i] = *category;
+	return (0);
+}
+
+static int
+take_account(void *ctx, size_t i, int64_t id, const char *name)
+{
+	struct gathering *g = ctx;
+	struct fact_account *account = g->facts->accounts[i];
+
+	account->id = id;
+	account->name = arena_strdup(g->arena, name);
+	return (account->name == NULL ? -1 : 0);
+}
+
+/* A row of the store becomes a member, in the arena. */
+static int
+take_row(struct gathering *g, struct rows *rows, const struct store_user *u)
+{
+	struct member *m;
+
+	rows->v = arena_grow(
+	    g->arena, rows->v, rows->n, &rows->cap, sizeof(*rows->v));
+	if (rows->v == NULL)
+		return (-1);
+	m = &rows->v[rows->n];
+	m->account = u->account;
+	m->role = u->role;
+	m->subscribed = u->subscribed;
+	m->link = u->link;
+	m->chat = u->chat;
+	/* Rows of one account often stand together: keep one copy of its
+	 * name. */
+	if (rows->n > 0 && m[-1].account == u->account)
+		m->account_name = m[-1].account_name;
+	else
+		m->account_name = arena_strdup(g->arena, u->account_name);
+	m->address = arena_strdup(g->arena, u->address);
+	m->key = strcmp(u->address, u->key) == 0
+	    ? m->address
+	    : arena_strdup(g->arena, u->key);
+	if (m->account_name == NULL || m->address == NULL || m->key == NULL)
+		return (-1);
+	rows->n++;
+	return (0);
+}
+
+static int
+take_user(void *ctx, const struct store_user *u)
+{
+	struct gathering *g = ctx;
+
+	return (take_row(g, &g->members, u));
+}
+
+static int
+take_person(void *ctx, const struct store_user *u)
+{
+	struct gathering *g = ctx;
+
+	return (take_row(g, &g->people, u));
+}
+
+/* The one category that all spellings of the tag mean. */
+static int
+settle_category(struct gathering *g)
+{
+	struct facts *facts = g->facts;
+	const struct category *c;
+	size_t i;
+
+	for (i = 0; i < facts->tag.ncategories; i++) {
+		c = &g->categories[i];
+		if (c->id == 0)
+			facts->category_problem =
+			    arena_printf(g->arena, "unknown category '%.80s'",
+				facts->tag.categories[i].text);
+		else if (i > 0 && c->id != facts->category.id)
+			facts->category_problem = arena_printf(g->arena,
+			    "two different categories, %s and %s",
+			    facts->category.slug, c->slug);
+		else
+			facts->category = *c;
+		if (c->id == 0 || c->id != facts->category.id) {
+			facts->category_known = false;
+			return (
+			    facts->category_problem == NULL ? no_memory(g) : 0);
+		}
+		facts->category_known = true;
+	}
+	return (0);
+}
+
+static bool
+all_known(const struct facts *facts)
+{
+	size_t i;
+
+	for (i = 0; i < facts->naccounts; i++) {
+		if (facts->accounts[i]->id == 0)
+			return (false);
+	}
+	return (facts->category_known);
+}
+
+/* By key, then by account. */
+static int
+compare_members(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+	int order;
+
+	order = strcmp(x->key, y->key);
+	if (order != 0)
+		return (order);
+	return (x->account < y->account ? -1 : x->account > y->account);
+}
+
+/* The members with the address ${key}: how many, and the first. */
+static size_t
+find_group(
+    const struct gathering *g, const char *key, const struct member **first)
+{
+	const struct member *end, *m;
+	const void *found;
+
+	if (keyset_find(&g->groups, key, &found) != 1)
+		return (0);
+	*first = found;
+	end = g->members.v + g->members.n;
+	for (m = *first; m < end && strcmp(m->key, key) == 0; m++)
+		;
+	return ((size_t)(m - *first));
+}
+
+/* Give each recipient the users that it is. */
+static int
+settle_members(struct gathering *g)
+{
+	struct rows *rows = &g->members;
+	struct fact_recipient *r;
+	size_t i;
+
+	if (rows->n > 0)
+		qsort(rows->v, rows->n, sizeof(*rows->v), compare_members);
+	for (i = 0; i < rows->n; i++) {
+		if (keyset_add(&g->groups, rows->v[i].key, &rows->v[i]) == -1)
+			return (no_memory(g));
+	}
+	for (i = 0; i < g->message->nrecipients; i++) {
+		r = &g->facts->recipients[i];
+		if (!r->readable || r->account != NULL)
+			continue;
+		r->nmembers = find_group(g, r->address.key, &r->members);
+		if (r->nmembers == 0 && r->address.base != NULL)
+			r->nmembers =
+			    find_group(g, r->address.base, &r->members);
+	}
+	return (0);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x < y ? -1 : x > y);
+}
+
+/* Of people who were found by the recipients' addresses: leave out those in
+ * the accounts of an address without its detail part where the whole address
+ * is somebody's. */
+static int
+keep_addressed(struct gathering *g)
+{
+	const struct facts *facts = g->facts;
+	const struct fact_recipient *r;
+	struct rows *people = &g->people;
+	int64_t *ids = NULL;
+	size_t i, j, n = 0, cap = 0, kept = 0;
+
+	for (i = 0; i < facts->naccounts; i++) {
+		ids = arena_grow(g->arena, ids, n, &cap, sizeof(*ids));
+		if (ids == NULL)
+			return (no_memory(g));
+		ids[n++] = facts->accounts[i]->id;
+	}
+	for (i = 0; i < g->message->nrecipients; i++) {
+		r = &facts->recipients[i];
+		for (j = 0; j < r->nmembers; j++) {
+			ids = arena_grow(g->arena, ids, n, &cap, sizeof(*ids));
+			if (ids == NULL)
+				return (no_memory(g));
+			ids[n++] = r->members[j].account;
+		}
+	}
+	if (n > 0)
+		qsort(ids, n, sizeof(*ids), compare_ids);
+	for (i = 0; i < people->n; i++) {
+		if (n > 0 &&
+		    bsearch(&people->v[i].account, ids, n, sizeof(*ids),
+			compare_ids) != NULL)
+			people->v[kept++] = people->v[i];
+	}
+	people->n = kept;
+	return (0);
+}
+
+/* By account, the owner first. */
+static int
+compare_people(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+
+	if (x->account != y->account)
+		return (x->account < y->account ? -1 : 1);
+	if ((x->role == ROLE_OWNER) != (y->role == ROLE_OWNER))
+		return (x->role == ROLE_OWNER ? -1 : 1);
+	return (strcmp(x->key, y->key));
+}
+
+static int
+settle_people(struct gathering *g)
+{
+	struct rows *people = &g->people;
+	size_t i;
+
+	if (g->question.also_theirs && keep_addressed(g) != 0)
+		return (-1);
+	for (i = 1; i < people->n; i++) {
+		if (people->v[i].account < people->v[i - 1].account) {
+			qsort(people->v, people->n, sizeof(*people->v),
+			    compare_people);
+			break;
+		}
+	}
+	g->facts->people = people->v;
+	g->facts->npeople = people->n;
+	return (0);
+}
+
+static int
+gather(struct gathering *g)
+{
+	struct facts *facts = g->facts;
+	size_t i;
+
+	if (facts->tag.account != NULL &&
+	    ask_account(g, facts->tag.account, &facts->header) != 0)
+		return (-1);
+	for (i = 0; i < g->message->nrecipients; i++) {
+		if (read_recipient(g, i) != 0)
+			return (-1);
+	}
+	if (ask_category(g) != 0)
+		return (-1);
+	ask_people(g);
+	if (store_lookup(g->store, g->arena, &g->question, &answer, g) != 0)
+		return (lookup_failed(g));
+	if (settle_category(g) != 0)
+		return (-1);
+	/* A tag that cannot be understood is not acted on: nobody else is of
+	 * any concern. */
+	if (!all_known(facts))
+		return (0);
+	return (settle_members(g) == 0 ? settle_people(g) : -1);
+}
+
+int
+facts_gather(const struct settings *settings, struct store *store,
+    const struct message *message, bool everybody, struct arena *a,
+    struct facts *facts, struct failure *failure)
+{
+	struct gathering g = {.settings = settings,
+	    .store = store,
+	    .message = message,
+	    .everybody = everybody,
+	    .arena = a,
+	    .facts = facts,
+	    .failure = failure};
+
+	memset(facts, 0, sizeof(*facts));
+	g.accounts.arena = g.users.arena = g.groups.arena = a;
+	if (tag_read(a, message->headers, message->nheaders, &facts->tag) != 0)
+		return (no_memory(&g));
+	if (message->more && facts->tag.problem == NULL)
+		facts->tag.problem = "too many X-Notify headers";
+	facts->recipients =
+	    arena_array(a, message->nrecipients, sizeof(*facts->recipients));
+	if (facts->recipients == NULL)
+		return (no_memory(&g));
+	if (facts->tag.problem != NULL)
+		return (0);
+	return (gather(&g));
+}

@@ -1,0 +1,80 @@
+/*
+ * facts - what the roster says about one message
+ *
+ * The roster is asked once for a message (store_lookup.h), so that one state of
+ * it answers; decide.c then needs nothing else. A lookup that fails ends the
+ * gathering: half the facts are no facts.
+ *
+ * Threads: one struct store per thread. Strings are cut from the arena.
+ */
+#ifndef FACTS_H
+#define FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "decision/tag.h"
+#include "terms/address.h"
+#include "terms/category.h"
+#include "terms/role.h"
+
+struct arena;
+struct failure;
+struct message;
+struct settings;
+struct store;
+
+/* A user of an account, and the category of the message. */
+struct member {
+	int64_t account;
+	const char *account_name;
+	const char *address; /* wire */
+	const char *key;
+	enum role role;
+	bool subscribed;
+	int64_t link; /* 0: no Telegram chat */
+	int64_t chat;
+};
+
+/* An account that the message names. */
+struct fact_account {
+	const char *key;  /* as named */
+	int64_t id;	  /* 0: there is no such account */
+	const char *name; /* as the roster has it */
+};
+
+/* A recipient. */
+struct fact_recipient {
+	bool readable;
+	struct address address;
+	const struct fact_account *account; /* it is an account's address */
+	const struct member *members;	    /* it is these users */
+	size_t nmembers;
+};
+
+struct facts {
+	struct tag tag;
+	struct category category;
+	bool category_known;
+	const char *category_problem;	   /* why not, or NULL */
+	const struct fact_account *header; /* X-Notify-Account, or NULL */
+	struct fact_account **accounts;	   /* named by header or address */
+	size_t naccounts;
+	struct fact_recipient *recipients; /* as in the message */
+	struct member *people;		   /* users of the accounts addressed */
+	size_t npeople;
+};
+
+/*
+ * facts_gather(settings, store, message, everybody, a, facts, failure):
+ * Look up what a decision about the tagged ${message} needs. With ${everybody}
+ * the people include those who cannot be entitled, for an explanation. 0, or
+ * -1 and ${failure}.
+ */
+int facts_gather(const struct settings *, struct store *,
+    const struct message *, bool everybody, struct arena *, struct facts *,
+    struct failure *) WARN_UNUSED;
+
+#endif

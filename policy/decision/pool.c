@@ -1,0 +1,312 @@
+/*
+ * pool - database connections for threads that look things up
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/failure.h"
+#include "db/db_url.h"
+#include "decision/pool.h"
+#include "store/store.h"
+
+/* For so long the primary is asked in place of a standby that was too far
+ * behind (a mark reaches it sooner), or that could not be asked. */
+#define STALE_MS 500
+#define AWAY_MS 5000
+
+/* Connections to one server. */
+struct side {
+	char *url, *name; /* the name may be shown */
+	enum db_mode mode;
+	pthread_cond_t freed;
+	struct store *idle[POOL_MAX];
+	int nidle;
+	int taken;
+};
+
+struct pool {
+	pthread_mutex_t lock;
+	int wait; /* milliseconds */
+	long max_lag;
+	struct side sides[POOL_SIDES];
+	bool standby;	       /* that is whom POOL_ASKED names */
+	struct timespec until; /* the primary is asked: a monotonic clock's */
+	bool mark;	       /* is to be left there */
+	struct store *marker;  /* is leaving it, */
+	int64_t marking;       /* since then */
+	struct lateness lateness;
+};
+
+static int side_init(struct side *, const char *, enum db_mode);
+static void side_clear(struct side *);
+static struct timespec from_now(int);
+static bool past(const struct timespec *);
+static int64_t now_ms(void);
+static int enter(struct pool *, struct side *, struct store **);
+static void leave(struct pool *, struct side *, struct store *);
+static void close_idle(struct pool *, struct side *);
+static bool take_mark(struct pool *, struct store *);
+static enum lateness_news learn(struct pool *, enum pool_side, struct store *);
+
+static int
+side_init(struct side *side, const char *url, enum db_mode mode)
+{
+	pthread_condattr_t attr;
+
+	side->mode = mode;
+	side->url = strdup(url);
+	side->name = db_url_shown(url);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&side->freed, &attr);
+	pthread_condattr_destroy(&attr);
+	return (side->url == NULL || side->name == NULL ? -1 : 0);
+}
+
+static void
+side_clear(struct side *side)
+{
+	while (side->nidle > 0)
+		store_close(side->idle[--side->nidle]);
+	pthread_cond_destroy(&side->freed);
+	free(side->url);
+	free(side->name);
+}
+
+struct pool *
+pool_new(const struct pool_options *options)
+{
+	struct pool *pool;
+	const char *asked = options->read_url;
+	int rc;
+
+	pool = calloc(1, sizeof(*pool));
+	if (pool == NULL)
+		return (NULL);
+	pool->wait = options->wait;
+	pool->max_lag = options->max_lag;
+	pool->standby = asked != NULL && *asked != '\0';
+	if (!pool->standby)
+		asked = options->url;
+	pthread_mutex_init(&pool->lock, NULL);
+	rc = side_init(&pool->sides[POOL_ASKED], asked, DB_LOOKUP);
+	if (side_init(&pool->sides[POOL_PRIMARY], options->url, DB_PRIMARY) ==
+		0 &&
+	    rc == 0)
+		return (pool);
+	pool_free(pool);
+	return (NULL);
+}
+
+void
+pool_free(struct pool *pool)
+{
+	if (pool == NULL)
+		return;
+	side_clear(&pool->sides[POOL_ASKED]);
+	side_clear(&pool->sides[POOL_PRIMARY]);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+/* The time in ${ms} milliseconds. */
+static struct timespec
+from_now(int ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000L;
+	if (t.tv_nsec >= 1000000000L) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000L;
+	}
+	return (t);
+}
+
+static bool
+past(const struct timespec *t)
+{
+	struct timespec now = from_now(0);
+
+	if (now.tv_sec != t->tv_sec)
+		return (now.tv_sec > t->tv_sec);
+	return (now.tv_nsec >= t->tv_nsec);
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now = from_now(0);
+
+	return ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+enum pool_side
+pool_side(struct pool *pool)
+{
+	bool asked;
+
+	pthread_mutex_lock(&pool->lock);
+	asked = past(&pool->until);
+	pthread_mutex_unlock(&pool->lock);
+	return (asked ? POOL_ASKED : POOL_PRIMARY);
+}
+
+/* One and the same server is not asked twice. */
+bool
+pool_turn(struct pool *pool, enum failure_kind kind)
+{
+	bool stale = kind == FAILURE_STALE;
+
+	if (kind == FAILURE_MEMORY || (!stale && !pool->standby))
+		return (false);
+	pthread_mutex_lock(&pool->lock);
+	pool->until = from_now(stale ? STALE_MS : AWAY_MS);
+	pool->mark = pool->mark || stale;
+	pthread_mutex_unlock(&pool->lock);
+	return (true);
+}
+
+/* Wait for one of the POOL_MAX places; an idle store comes with it if there is
+ * one. 0, or -1 if none was free in time. */
+static int
+enter(struct pool *pool, struct side *side, struct store **idle)
+{
+	struct timespec until = from_now(pool->wait);
+	int rc;
+
+	*idle = NULL;
+	rc = 0;
+	pthread_mutex_lock(&pool->lock);
+	while (side->taken == POOL_MAX && rc == 0)
+		rc = pthread_cond_timedwait(&side->freed, &pool->lock, &until);
+	if (side->taken < POOL_MAX) {
+		rc = 0;
+		side->taken++;
+		if (side->nidle > 0)
+			*idle = side->idle[--side->nidle];
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return (rc == 0 ? 0 : -1);
+}
+
+/* Give a place back, and with it a store that may serve again, or NULL. */
+static void
+leave(struct pool *pool, struct side *side, struct store *store)
+{
+	pthread_mutex_lock(&pool->lock);
+	if (store != NULL)
+		side->idle[side->nidle++] = store;
+	side->taken--;
+	pthread_cond_signal(&side->freed);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* What leads to a database that is gone is closed, so that its files are let
+ * go. */
+static void
+close_idle(struct pool *pool, struct side *side)
+{
+	struct store *gone[POOL_MAX];
+	int n;
+
+	pthread_mutex_lock(&pool->lock);
+	n = side->nidle;
+	memcpy(gone, side->idle, sizeof(gone));
+	side->nidle = 0;
+	pthread_mutex_unlock(&pool->lock);
+	while (n > 0)
+		store_close(gone[--n]);
+}
+
+/* Is a mark due, for ${store} to leave? Once. */
+static bool
+take_mark(struct pool *pool, struct store *store)
+{
+	bool mark;
+
+	pthread_mutex_lock(&pool->lock);
+	mark = pool->mark;
+	pool->mark = false;
+	if (mark) {
+		pool->marker = store;
+		pool->marking = now_ms();
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return (mark);
+}
+
+/* What the answer that ${store} had tells of the standby. */
+static enum lateness_news
+learn(struct pool *pool, enum pool_side which, struct store *store)
+{
+	enum failure_kind kind = store_failure(store)->kind;
+	enum lateness_news news = LATENESS_NONE;
+	bool answered = kind == FAILURE_NONE && store_lag(store) != -1;
+
+	pthread_mutex_lock(&pool->lock);
+	if (pool->marker == store) {
+		pool->marker = NULL;
+		if (answered)
+			lateness_marked(&pool->lateness, pool->marking);
+	}
+	if (which == POOL_ASKED && kind == FAILURE_STALE)
+		news = lateness_stale(&pool->lateness, now_ms(),
+		    pool->max_lag * 1000, store_lag(store));
+	else if (which == POOL_ASKED && answered)
+		news = lateness_fresh(&pool->lateness);
+	pthread_mutex_unlock(&pool->lock);
+	return (news);
+}
+
+struct store *
+pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
+{
+	struct side *side = &pool->sides[which];
+	struct store *store;
+
+	if (enter(pool, side, &store) != 0) {
+		failure_set(failure, FAILURE_BUSY,
+		    "database %s: no connection was free within %d ms",
+		    side->name, pool->wait);
+		return (NULL);
+	}
+	if (store != NULL && !store_current(store)) {
+		store_close(store);
+		store = NULL;
+		close_idle(pool, side);
+	}
+	if (store == NULL) {
+		store = store_open(side->url, side->mode, pool->wait, failure);
+		if (store == NULL) {
+			leave(pool, side, NULL);
+			return (NULL);
+		}
+	}
+	store_bound_lag(store, pool->max_lag);
+	if (which == POOL_PRIMARY && take_mark(pool, store))
+		store_mark(store);
+	return (store);
+}
+
+enum lateness_news
+pool_put(struct pool *pool, enum pool_side which, struct store *store)
+{
+	enum lateness_news news = learn(pool, which, store);
+	enum failure_kind kind = store_failure(store)->kind;
+
+	if (kind == FAILURE_STALE) {
+		store_forgive(store);
+	} else if (kind != FAILURE_NONE) {
+		/* A fresh connection is the safer one. */
+		store_close(store);
+		store = NULL;
+	}
+	leave(pool, &pool->sides[which], store);
+	return (news);
+}

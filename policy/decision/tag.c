@@ -1,0 +1,144 @@
+/*
+ * tag - what the X-Notify headers of a message say
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "decision/message.h"
+#include "decision/tag.h"
+#include "terms/account.h"
+#include "terms/category.h"
+#include "terms/encoded.h"
+
+/* Enough of a tag to recognise it in a log line. */
+#define SHOWN 80
+
+static int decode(struct arena *, const char *, char **);
+static int read_category(struct arena *, const char *, struct tag *);
+static int read_account(struct arena *, const char *, struct tag *);
+
+void
+tag_start(void)
+{
+	encoded_start();
+}
+
+bool
+tag_present(const struct header *headers, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (strcasecmp(headers[i].name, TAG_HEADER) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+/* Decode, unfold and trim: 1, 0 if it cannot be decoded (${*text} is the value
+ * itself then), -1 for no memory. */
+static int
+decode(struct arena *a, const char *value, char **text)
+{
+	char *s, *end;
+	int rc;
+
+	rc = encoded_decode(a, value, text);
+	if (rc == 0)
+		*text = arena_strdup(a, value);
+	if (rc == -1 || *text == NULL)
+		return (-1);
+	for (s = *text; *s != '\0'; s++) {
+		if (*s == '\r' || *s == '\n' || *s == '\t')
+			*s = ' ';
+	}
+	end = s;
+	*text += strspn(*text, " ");
+	while (end > *text && end[-1] == ' ')
+		*--end = '\0';
+	return (rc);
+}
+
+static int
+read_category(struct arena *a, const char *value, struct tag *tag)
+{
+	char key[CATEGORY_KEY_SIZE];
+	char *text;
+	size_t i;
+	int rc;
+
+	rc = decode(a, value, &text);
+	if (rc == -1)
+		return (-1);
+	if (rc == 0 || category_key(text, key) != 1) {
+		tag->problem = arena_printf(
+		    a, "no category can be read from '%.*s'", SHOWN, text);
+		return (tag->problem == NULL ? -1 : 0);
+	}
+	for (i = 0; i < tag->ncategories; i++) {
+		if (strcmp(tag->categories[i].key, key) == 0)
+			return (0);
+	}
+	if (i == TAG_SPELLINGS) {
+		tag->problem = "many different categories";
+		return (0);
+	}
+	tag->categories[i].text = text;
+	tag->categories[i].key = arena_strdup(a, key);
+	tag->ncategories++;
+	return (tag->categories[i].key == NULL ? -1 : 0);
+}
+
+static int
+read_account(struct arena *a, const char *value, struct tag *tag)
+{
+	char key[ACCOUNT_KEY_SIZE];
+	char *text;
+	int rc;
+
+	rc = decode(a, value, &text);
+	if (rc == -1)
+		return (-1);
+	if (rc == 0 || account_key(text, key) != 1) {
+		tag->problem =
+		    arena_printf(a, "unknown account '%.*s'", SHOWN, text);
+		return (tag->problem == NULL ? -1 : 0);
+	}
+	if (tag->account != NULL && strcmp(tag->account, key) != 0) {
+		tag->problem = arena_printf(
+		    a, "two different accounts, %s and %s", tag->account, key);
+		return (tag->problem == NULL ? -1 : 0);
+	}
+	if (tag->account == NULL)
+		tag->account = arena_strdup(a, key);
+	return (tag->account == NULL ? -1 : 0);
+}
+
+int
+tag_read(
+    struct arena *a, const struct header *headers, size_t n, struct tag *tag)
+{
+	bool category;
+	size_t i;
+	int rc;
+
+	memset(tag, 0, sizeof(*tag));
+	tag->present = tag_present(headers, n);
+	for (i = 0; i < n && tag->problem == NULL; i++) {
+		category = strcasecmp(headers[i].name, TAG_HEADER) == 0;
+		if (!category &&
+		    strcasecmp(headers[i].name, ACCOUNT_HEADER) != 0)
+			continue;
+		rc = 0;
+		if (headers[i].value == NULL)
+			tag->problem = "an X-Notify header that is too long";
+		else if (category)
+			rc = read_category(a, headers[i].value, tag);
+		else
+			rc = read_account(a, headers[i].value, tag);
+		if (rc != 0)
+			return (-1);
+	}
+	return (0);
+}

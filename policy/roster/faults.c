@@ -1,0 +1,75 @@
+/*
+ * faults - what is wrong with the addresses of one command, all of it
+ *
+ * Somebody who is told of one wrong address after the other, among thousands,
+ * would give up.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "roster/faults.h"
+#include "roster/membership.h"
+
+static int no_memory(struct faults *);
+static const char *join(struct faults *);
+
+static int
+no_memory(struct faults *f)
+{
+	return (failure_set(f->changes->failure, FAILURE_MEMORY, "no memory"));
+}
+
+int
+faults_add(struct faults *f, enum failure_kind kind, const char *address,
+    const char *why)
+{
+	struct arena *a = f->changes->arena;
+	const char *shown = text_short(a, address), *text = NULL;
+
+	if (f->n == 0 || kind < f->kind)
+		f->kind = kind;
+	if (shown != NULL && why != NULL)
+		text = arena_printf(a, "\"%s\" %s", shown, why);
+	f->v = arena_grow(a, f->v, f->n, &f->cap, sizeof(*f->v));
+	if (text == NULL || f->v == NULL)
+		return (no_memory(f));
+	f->v[f->n++] = text;
+	f->room += strlen(text) + strlen(", ");
+	return (0);
+}
+
+static const char *
+join(struct faults *f)
+{
+	char *text, *end;
+	size_t i;
+
+	text = end = arena_alloc(f->changes->arena, f->room + 1);
+	for (i = 0; i < f->n && text != NULL; i++)
+		end = stpcpy(i == 0 ? end : stpcpy(end, ", "), f->v[i]);
+	return (text);
+}
+
+int
+faults_refuse(struct faults *f, const char *what, const char *expected, ...)
+{
+	const char *all = join(f);
+	char *want;
+	va_list ap;
+
+	va_start(ap, expected);
+	if (vasprintf(&want, expected, ap) < 0)
+		want = NULL;
+	va_end(ap);
+	if (all == NULL || want == NULL)
+		no_memory(f);
+	else
+		failure_set(f->changes->failure, f->kind, "%s: %s; expected %s",
+		    what, all, want);
+	free(want);
+	return (-1);
+}

@@ -1,0 +1,508 @@
+/*
+ * import - bring the roster into line with a list of rows
+ *
+ * A row that is checked is kept as a record that sorts: the key of its account,
+ * its rank, the key of its address and its number, then what else there is in
+ * it. Where rows of another account begin, a record more has how that is
+ * spelled. So the rows of an account lie together in the end, its owner first
+ * and the others in the order in which the roster gives its users; the two are
+ * gone through side by side.
+ */
+#include <endian.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/sorter.h"
+#include "base/text.h"
+#include "roster/import_private.h"
+#include "roster/roster.h"
+#include "terms/address.h"
+#include "terms/category.h"
+
+/* Rows are sorted in so much memory, more of them by way of a file. */
+#define SORTER_MEMORY ((size_t)32 << 20)
+#define ARENA_MAX ((size_t)256 << 20)
+/* Accounts of the roster that are looked at together. */
+#define PAGE 256
+#define WATCH_EVERY 4096
+
+/* A record being read. */
+struct record {
+	const char *at;
+};
+
+static void watch(struct import *, size_t, size_t);
+static int find_category(struct import *, size_t, const char *, uint32_t *);
+static int read_categories(struct import *, size_t, const char *,
+    const struct address *, enum role, uint32_t **, size_t *);
+static char *put_text(char *, const char *);
+static char *put_number(char *, uint64_t);
+static int add_head(struct import *, size_t, const char *, const char *);
+static int add_record(struct import *, size_t, const char *,
+    const struct address *, enum role, const uint32_t *, size_t);
+static int check_row(struct import *, size_t, const char *, const char *,
+    const char *, const char *);
+static const char *get_text(struct record *);
+static uint64_t get_number(struct record *);
+static int get_categories(struct import *, struct record *);
+static int take_account(void *, const struct store_account *);
+static int next_page(struct import *, const char *);
+static int remove_account(struct import *, const struct store_account *);
+static int remove_rest(struct import *);
+static int apply_all(struct import *);
+
+int
+import_bad_row(struct import *im, size_t number, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	failure_set(im->changes->failure, FAILURE_DATA,
+	    "%s:%zu: %s; nothing was imported", im->name, number,
+	    text == NULL ? "no memory" : text);
+	free(text);
+	return (-1);
+}
+
+int
+import_no_memory(struct import *im)
+{
+	return (failure_set(im->changes->failure, FAILURE_MEMORY, "no memory"));
+}
+
+struct import *
+import_new(struct changes *c, const char *name)
+{
+	struct import *im;
+
+	im = calloc(1, sizeof(*im));
+	if (im != NULL) {
+		im->changes = c;
+		im->name = name;
+		im->kept = im->spellings.arena = arena_new(ARENA_MAX);
+		im->line = arena_new(ARENA_MAX);
+		im->page = arena_new(ARENA_MAX);
+		im->accounts.arena = arena_new(ARENA_MAX);
+		im->sorter = sorter_new(SORTER_MEMORY, c->failure);
+	}
+	if (im == NULL || im->kept == NULL || im->line == NULL ||
+	    im->page == NULL || im->accounts.arena == NULL ||
+	    im->sorter == NULL) {
+		failure_set(c->failure, FAILURE_MEMORY, "no memory");
+		import_free(im);
+		return (NULL);
+	}
+	return (im);
+}
+
+void
+import_free(struct import *im)
+{
+	if (im == NULL)
+		return;
+	sorter_free(im->sorter);
+	arena_free(im->accounts.arena);
+	arena_free(im->page);
+	arena_free(im->line);
+	arena_free(im->kept);
+	free(im);
+}
+
+void
+import_watch(struct import *im, import_watch_fn *fn, void *ctx)
+{
+	im->watch = fn;
+	im->watch_ctx = ctx;
+}
+
+static void
+watch(struct import *im, size_t done, size_t total)
+{
+	if (im->watch != NULL && done % WATCH_EVERY == 0)
+		im->watch(im->watch_ctx, done, total);
+}
+
+size_t
+import_rows(const struct import *im)
+{
+	return (im->n);
+}
+
+/* The number of the category spelled ${text}; each spelling is looked up
+ * once. */
+static int
+find_category(
+    struct import *im, size_t number, const char *text, uint32_t *found)
+{
+	struct changes *c = im->changes;
+	struct category *category;
+	const void *known;
+	char *spelling;
+
+	if (keyset_find(&im->spellings, text, &known) == 1) {
+		*found = (uint32_t)(uintptr_t)known;
+		return (0);
+	}
+	im->categories = arena_grow(im->kept, im->categories, im->ncategories,
+	    &im->categories_cap, sizeof(*im->categories));
+	category = arena_alloc(im->kept, sizeof(*category));
+	spelling = arena_strdup(im->kept, text);
+	if (im->categories == NULL || category == NULL || spelling == NULL)
+		return (import_no_memory(im));
+	if (roster_category(c, text, category) != 0) {
+		if (c->failure->kind != FAILURE_UNKNOWN)
+			return (-1);
+		return (
+		    import_bad_row(im, number, "%s", failure_text(c->failure)));
+	}
+	*found = (uint32_t)im->ncategories;
+	if (keyset_add(&im->spellings, spelling, (void *)(uintptr_t)*found) !=
+	    1)
+		return (import_no_memory(im));
+	im->categories[im->ncategories++] = category;
+	return (0);
+}
+
+/* "a;b;c" */
+static int
+read_categories(struct import *im, size_t number, const char *list,
+    const struct address *address, enum role role, uint32_t **v, size_t *n)
+{
+	const struct category *category;
+	char *copy, *word, *rest;
+	size_t cap = 0, i;
+	uint32_t found = 0;
+
+	*v = NULL;
+	*n = 0;
+	copy = arena_strdup(im->line, list);
+	if (copy == NULL)
+		return (import_no_memory(im));
+	for (word = strtok_r(copy, ";", &rest); word != NULL;
+	     word = strtok_r(NULL, ";", &rest)) {
+		word += strspn(word, " \t");
+		if (*word == '\0')
+			continue;
+		if (find_category(im, number, word, &found) != 0)
+			return (-1);
+		category = im->categories[found];
+		if (!role_may_receive(role, category->open))
+			return (import_bad_row(im, number,
+			    "%s is a subscriber, and %s is not open to "
+			    "subscribers; expected another role or category",
+			    address->wire, category->slug));
+		for (i = 0; i < *n; i++) {
+			if (im->categories[(*v)[i]]->id == category->id)
+				break;
+		}
+		if (i < *n)
+			continue;
+		*v = arena_grow(im->line, *v, *n, &cap, sizeof(**v));
+		if (*v == NULL)
+			return (import_no_memory(im));
+		(*v)[(*n)++] = found;
+	}
+	return (0);
+}
+
+static char *
+put_text(char *out, const char *text)
+{
+	return (stpcpy(out, text) + 1);
+}
+
+/* The most significant octet first: so it sorts. */
+static char *
+put_number(char *out, uint64_t number)
+{
+	number = htobe64(number);
+	return (mempcpy(out, &number, sizeof(number)));
+}
+
+/* Rows of another account than before begin. */
+static int
+add_head(struct import *im, size_t number, const char *key, const char *account)
+{
+	char record[2 * ACCOUNT_KEY_SIZE + 1 + sizeof(uint64_t)];
+	char *out = record;
+
+	if (strcmp(im->account_key, key) == 0)
+		return (0);
+	strcpy(im->account_key, key);
+	out = put_text(out, key);
+	*out++ = IMPORT_HEAD;
+	out = put_number(out, number);
+	out = put_text(out, account);
+	return (sorter_add(im->sorter, record, (size_t)(out - record)));
+}
+
+static int
+add_record(struct import *im, size_t number, const char *key,
+    const struct address *address, enum role role, const uint32_t *categories,
+    size_t n)
+{
+	char *record, *out;
+
+	out = record = arena_alloc(im->line,
+	    strlen(key) + strlen(address->key) + strlen(address->wire) + 5 +
+		(n + 2) * sizeof(uint64_t));
+	if (record == NULL)
+		return (import_no_memory(im));
+	out = put_text(out, key);
+	*out++ = role == ROLE_OWNER ? IMPORT_OWNER : IMPORT_OTHER;
+	out = put_text(out, address->key);
+	out = put_number(out, number);
+	*out++ = (char)role;
+	out = put_text(out, address->wire);
+	out = put_number(out, n);
+	if (n > 0)
+		out = mempcpy(out, categories, n * sizeof(*categories));
+	return (sorter_add(im->sorter, record, (size_t)(out - record)));
+}
+
+static int
+check_row(struct import *im, size_t number, const char *account,
+    const char *text, const char *role_text, const char *list)
+{
+	struct changes *c = im->changes;
+	struct address address;
+	char key[ACCOUNT_KEY_SIZE];
+	uint32_t *categories;
+	enum role role;
+	size_t n;
+
+	if (account_key(account, key) != 1)
+		return (import_bad_row(im, number,
+		    "\"%s\" cannot be the name of an account; "
+		    "expected " ACCOUNT_SYNTAX,
+		    text_short(im->line, account)));
+	if (roster_address(c, text, &address) != 0 ||
+	    roster_role(c, role_text, &role) != 0) {
+		if (c->failure->kind != FAILURE_DATA)
+			return (-1);
+		return (
+		    import_bad_row(im, number, "%s", failure_text(c->failure)));
+	}
+	if (read_categories(
+		im, number, list, &address, role, &categories, &n) != 0 ||
+	    add_head(im, number, key, account) != 0)
+		return (-1);
+	return (add_record(im, number, key, &address, role, categories, n));
+}
+
+int
+import_row(struct import *im, size_t number, const char *account,
+    const char *address, const char *role, const char *categories)
+{
+	struct arena *before = im->changes->arena;
+	int rc;
+
+	arena_reset(im->line);
+	im->changes->arena = im->line;
+	rc = check_row(im, number, account, address, role, categories);
+	im->changes->arena = before;
+	if (rc == 0)
+		watch(im, ++im->n, 0);
+	return (rc);
+}
+
+static const char *
+get_text(struct record *r)
+{
+	const char *text = r->at;
+
+	r->at += strlen(text) + 1;
+	return (text);
+}
+
+static uint64_t
+get_number(struct record *r)
+{
+	uint64_t number;
+
+	memcpy(&number, r->at, sizeof(number));
+	r->at += sizeof(number);
+	return (be64toh(number));
+}
+
+static int
+get_categories(struct import *im, struct record *r)
+{
+	struct import_line *line = &im->next;
+	uint32_t which;
+	size_t i;
+
+	line->ncategories = get_number(r);
+	for (i = 0; i < line->ncategories; i++) {
+		im->listed = arena_grow(im->kept, im->listed, i,
+		    &im->listed_cap, sizeof(*im->listed));
+		if (im->listed == NULL)
+			return (import_no_memory(im));
+		memcpy(&which, r->at, sizeof(which));
+		r->at += sizeof(which);
+		im->listed[i] = im->categories[which];
+	}
+	line->categories = im->listed;
+	return (0);
+}
+
+int
+import_next(struct import *im)
+{
+	struct import_line *line = &im->next;
+	struct record r;
+	const void *found;
+	size_t len;
+	int rc;
+
+	rc = sorter_next(im->sorter, &found, &len);
+	im->more = rc == 1;
+	if (rc != 1)
+		return (rc);
+	memset(line, 0, sizeof(*line));
+	r.at = found;
+	line->account_key = get_text(&r);
+	line->rank = (enum import_rank)(*r.at++);
+	if (line->rank == IMPORT_HEAD) {
+		line->number = get_number(&r);
+		line->account = get_text(&r);
+		return (0);
+	}
+	watch(im, im->done++, im->n);
+	line->key = get_text(&r);
+	line->number = get_number(&r);
+	line->role = (enum role)(*r.at++);
+	line->wire = get_text(&r);
+	return (get_categories(im, &r));
+}
+
+static int
+take_account(void *ctx, const struct store_account *account)
+{
+	struct import_accounts *page = ctx;
+	struct store_account *copy = &page->v[page->n];
+	char *key;
+
+	key = arena_alloc(page->arena, ACCOUNT_KEY_SIZE);
+	*copy = *account;
+	copy->name = arena_strdup(page->arena, account->name);
+	copy->title = arena_strdup(page->arena, account->title);
+	copy->owner = arena_strdup(page->arena, account->owner);
+	if (key == NULL || copy->name == NULL || copy->title == NULL ||
+	    copy->owner == NULL)
+		return (-1);
+	page->seen++;
+	/* One that has no key cannot be asked for. */
+	if (account_key(account->name, key) == 1)
+		page->keys[page->n++] = key;
+	return (0);
+}
+
+/* The accounts of the roster from ${key} on. */
+static int
+next_page(struct import *im, const char *key)
+{
+	struct import_accounts *page = &im->accounts;
+
+	arena_reset(page->arena);
+	page->n = page->next = page->seen = 0;
+	page->v = arena_array(page->arena, PAGE, sizeof(*page->v));
+	page->keys = arena_array(page->arena, PAGE, sizeof(*page->keys));
+	if (page->v == NULL || page->keys == NULL)
+		return (import_no_memory(im));
+	if (store_accounts_from(
+		im->changes->store, key, PAGE, take_account, page) == -1)
+		return (membership_store_failed(im->changes));
+	page->last = page->seen < PAGE;
+	return (0);
+}
+
+static int
+remove_account(struct import *im, const struct store_account *account)
+{
+	arena_reset(im->line);
+	return (roster_account_remove(im->changes, account->name));
+}
+
+int
+import_find(struct import *im, const char *key, struct store_account *account)
+{
+	struct import_accounts *page = &im->accounts;
+	const struct store_account *found;
+	int order;
+
+	for (;;) {
+		while (page->next < page->n) {
+			order = strcmp(page->keys[page->next], key);
+			if (order > 0)
+				return (0);
+			found = &page->v[page->next];
+			strcpy(page->passed, page->keys[page->next++]);
+			if (order == 0) {
+				*account = *found;
+				return (1);
+			}
+			if (im->sync && remove_account(im, found) != 0)
+				return (-1);
+		}
+		if (page->last)
+			return (0);
+		if (next_page(im, im->sync ? page->passed : key) != 0)
+			return (-1);
+		if (page->n > 0 && strcmp(page->keys[0], page->passed) == 0)
+			page->next = 1;
+	}
+}
+
+/* What the roster has behind the last account of the rows. */
+static int
+remove_rest(struct import *im)
+{
+	struct store_account none;
+
+	/* Greater than any key. */
+	return (import_find(im, "~", &none) == -1 ? -1 : 0);
+}
+
+static int
+apply_all(struct import *im)
+{
+	if (sorter_begin(im->sorter) != 0 || import_next(im) != 0)
+		return (-1);
+	while (im->more) {
+		if (import_account(im) != 0)
+			return (-1);
+	}
+	if (im->sync && remove_rest(im) != 0)
+		return (-1);
+	/* A dry run must not say that it can be made if it cannot. */
+	if (store_settle(im->changes->store) != 0)
+		return (membership_store_failed(im->changes));
+	return (0);
+}
+
+int
+import_apply(struct import *im, bool sync)
+{
+	struct arena *before = im->changes->arena;
+	int rc;
+
+	if (im->n == 0 && sync)
+		return (failure_set(im->changes->failure, FAILURE_DATA,
+		    "%s: there is no row in it, and --sync would remove every "
+		    "account; expected at least one row",
+		    im->name));
+	im->sync = sync;
+	im->changes->arena = im->line;
+	rc = apply_all(im);
+	im->changes->arena = before;
+	return (rc);
+}

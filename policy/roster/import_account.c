@@ -1,0 +1,448 @@
+/*
+ * import_account - bring one account into line with its rows
+ *
+ * Its owner comes first. Then its rows and its users in the roster, both in the
+ * order of their addresses' keys, are gone through side by side; of the users
+ * as many are read at once as a page has, and what they are subscribed to.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "roster/import_private.h"
+#include "roster/membership.h"
+#include "terms/address.h"
+#include "terms/category.h"
+
+#define PAGE 256
+/* The key of an address that was read strictly is shorter. */
+#define KEY_SIZE 1024
+
+/* Who was last seen in the rows. */
+struct seen {
+	char key[KEY_SIZE];
+	size_t number;
+};
+
+struct group {
+	struct import *import;
+	char key[ACCOUNT_KEY_SIZE];
+	char name[ACCOUNT_KEY_SIZE];
+	size_t number; /* of its first row */
+	struct store_account account;
+	bool exists;
+	struct seen owner, other; /* number 0: nobody */
+	/* Users of the roster, from a page. */
+	struct store_user *users;
+	struct subscriptions *held;
+	size_t nusers, next;
+	size_t reading; /* whose subscriptions */
+	bool last;
+	char passed[KEY_SIZE];
+};
+
+static bool goes_on(const struct group *);
+static void note(struct seen *, const struct import_line *);
+static int begin(struct group *);
+static int make_account(struct group *);
+static int add_user(
+    struct group *, const struct import_line *, enum role, int64_t *);
+static int change_owner(struct group *);
+static int set_owner(struct group *);
+static int two_rows(struct group *, const struct import_line *, size_t);
+static int check(struct group *);
+static int take_user(void *, const struct store_user *);
+static int take_subscription(void *, int64_t, const struct category *);
+static int next_page(struct group *, const char *);
+static int find_user(struct group *, const char *, struct store_user **);
+static int pass(struct group *, struct store_user *);
+static int subscribe(struct group *, const struct import_line *,
+    const struct store_user *, const struct subscriptions *);
+static int unsubscribe(struct group *, const struct import_line *,
+    const struct store_user *, const struct subscriptions *);
+static int set_user(
+    struct group *, const struct import_line *, struct store_user *);
+static int new_user(struct group *, const struct import_line *);
+static int apply_row(struct group *);
+
+/* Is the next row one of the account? */
+static bool
+goes_on(const struct group *g)
+{
+	return (g->import->more &&
+	    strcmp(g->import->next.account_key, g->key) == 0);
+}
+
+static void
+note(struct seen *seen, const struct import_line *line)
+{
+	snprintf(seen->key, sizeof(seen->key), "%s", line->key);
+	seen->number = line->number;
+}
+
+/* Past the heads of the account, the first of which has the first row. */
+static int
+begin(struct group *g)
+{
+	struct import *im = g->import;
+	int found;
+
+	strcpy(g->key, im->next.account_key);
+	strcpy(g->name, im->next.account);
+	g->number = im->next.number;
+	found = import_find(im, g->key, &g->account);
+	if (found == -1)
+		return (-1);
+	g->exists = found == 1;
+	g->account.key = g->key;
+	if (!g->exists) {
+		g->account.name = g->name;
+		g->account.title = g->account.owner = "";
+	}
+	do {
+		if (import_next(im) != 0)
+			return (-1);
+	} while (goes_on(g) && im->next.rank == IMPORT_HEAD);
+	return (0);
+}
+
+static int
+make_account(struct group *g)
+{
+	struct changes *c = g->import->changes;
+
+	if (store_account_add(c->store, g->name, g->key, "", &g->account.id) ==
+	    -1)
+		return (membership_store_failed(c));
+	return (membership_record(c, g->name, "account-add", g->name, ""));
+}
+
+static int
+add_user(struct group *g, const struct import_line *line, enum role role,
+    int64_t *id)
+{
+	struct address address = {.key = line->key, .wire = line->wire};
+
+	return (membership_add(
+	    g->import->changes, &g->account, &address, role, id));
+}
+
+/* The rows have an owner, and so may the roster. */
+static int
+change_owner(struct group *g)
+{
+	struct import *im = g->import;
+	struct changes *c = im->changes;
+	const struct import_line *line = &im->next;
+	struct store_user old, new;
+	int64_t id;
+	int found, had;
+
+	had = store_owner(c->store, c->arena, g->account.id, &old);
+	if (had == -1)
+		return (membership_store_failed(c));
+	if (had == 1 && strcmp(old.key, line->key) == 0)
+		return (0);
+	found =
+	    store_user(c->store, c->arena, g->account.id, line->key, 0, &new);
+	if (found == -1)
+		return (membership_store_failed(c));
+	if (found == 0) {
+		if (add_user(
+			g, line, had == 1 ? ROLE_MEMBER : ROLE_OWNER, &id) != 0)
+			return (-1);
+		if (had == 0)
+			return (0);
+		/* It may be on its way. */
+		found = store_user(
+		    c->store, c->arena, g->account.id, line->key, 0, &new);
+		if (found != 1)
+			return (membership_store_failed(c));
+	}
+	return (
+	    membership_transfer(c, &g->account, had == 1 ? &old : NULL, &new));
+}
+
+/* See that the owner of the rows is the owner. */
+static int
+set_owner(struct group *g)
+{
+	struct import *im = g->import;
+	int64_t id;
+	int rc;
+
+	arena_reset(im->line);
+	if (!goes_on(g) || im->next.rank != IMPORT_OWNER) {
+		if (g->exists)
+			return (0);
+		return (import_bad_row(im, g->number,
+		    "the new account %s has no owner; expected one row with "
+		    "the role owner",
+		    g->name));
+	}
+	note(&g->owner, &im->next);
+	if (g->exists)
+		rc = strcmp(g->account.owner, im->next.key) == 0
+		    ? 0
+		    : change_owner(g);
+	else if ((rc = make_account(g)) == 0)
+		rc = add_user(g, &im->next, ROLE_OWNER, &id);
+	return (rc == 0 ? import_next(im) : -1);
+}
+
+/* ${line} and the row ${number} are of the same user. */
+static int
+two_rows(struct group *g, const struct import_line *line, size_t number)
+{
+	bool later = line->number > number;
+
+	return (import_bad_row(g->import, later ? line->number : number,
+	    "%s is in account %s twice, first in row %zu; expected one row "
+	    "for each user",
+	    line->wire, g->account.name, later ? number : line->number));
+}
+
+/* One row a user, at most one owner. */
+static int
+check(struct group *g)
+{
+	const struct import_line *line = &g->import->next;
+	bool later = line->number > g->owner.number;
+
+	if (g->other.number != 0 && strcmp(line->key, g->other.key) == 0)
+		return (two_rows(g, line, g->other.number));
+	if (g->owner.number != 0 && strcmp(line->key, g->owner.key) == 0)
+		return (two_rows(g, line, g->owner.number));
+	note(&g->other, line);
+	if (line->rank != IMPORT_OWNER)
+		return (0);
+	return (
+	    import_bad_row(g->import, later ? line->number : g->owner.number,
+		"account %s has two owners, the first in row %zu; expected "
+		"exactly one",
+		g->account.name, later ? g->owner.number : line->number));
+}
+
+static int
+take_user(void *ctx, const struct store_user *u)
+{
+	struct group *g = ctx;
+	struct arena *a = g->import->page;
+	struct store_user *copy = &g->users[g->nusers];
+
+	*copy = *u;
+	copy->account_name = g->account.name;
+	copy->address = arena_strdup(a, u->address);
+	copy->key = arena_strdup(a, u->key);
+	if (copy->address == NULL || copy->key == NULL)
+		return (-1);
+	g->nusers++;
+	return (0);
+}
+
+/* They come in the order of the users. */
+static int
+take_subscription(void *ctx, int64_t user, const struct category *category)
+{
+	struct group *g = ctx;
+	struct subscriptions *s;
+
+	while (g->reading < g->nusers && g->users[g->reading].id != user)
+		g->reading++;
+	if (g->reading == g->nusers)
+		return (-1);
+	s = &g->held[g->reading];
+	s->v = arena_grow(g->import->page, s->v, s->n, &s->cap, sizeof(*s->v));
+	if (s->v == NULL)
+		return (-1);
+	s->v[s->n++] = *category;
+	return (0);
+}
+
+/* The users of the account from ${key} on. */
+static int
+next_page(struct group *g, const char *key)
+{
+	struct import *im = g->import;
+
+	arena_reset(im->page);
+	g->nusers = g->next = g->reading = 0;
+	g->users = arena_array(im->page, PAGE, sizeof(*g->users));
+	g->held = arena_array(im->page, PAGE, sizeof(*g->held));
+	if (g->users == NULL || g->held == NULL)
+		return (import_no_memory(im));
+	if (store_members(im->changes->store, g->account.id, key, PAGE,
+		take_user, g) == -1)
+		return (membership_store_failed(im->changes));
+	if (g->nusers > 0 &&
+	    store_members_subscriptions(im->changes->store, g->account.id,
+		g->users[0].key, g->users[g->nusers - 1].key, take_subscription,
+		g) == -1)
+		return (membership_store_failed(im->changes));
+	g->last = g->nusers < PAGE;
+	return (0);
+}
+
+/*
+ * The user of the roster with ${key}; NULL: behind all. Those who are passed by
+ * are in no row. 1, 0, -1.
+ */
+static int
+find_user(struct group *g, const char *key, struct store_user **user)
+{
+	struct store_user *u;
+	int order;
+
+	for (;;) {
+		while (g->next < g->nusers) {
+			u = &g->users[g->next];
+			order = key == NULL ? -1 : strcmp(u->key, key);
+			if (order > 0)
+				return (0);
+			snprintf(g->passed, sizeof(g->passed), "%s", u->key);
+			g->next++;
+			if (order == 0) {
+				*user = u;
+				return (1);
+			}
+			if (pass(g, u) != 0)
+				return (-1);
+		}
+		if (g->last)
+			return (0);
+		if (next_page(g, g->import->sync ? g->passed : key) != 0)
+			return (-1);
+		if (g->nusers > 0 && strcmp(g->users[0].key, g->passed) == 0)
+			g->next = 1;
+	}
+}
+
+/* A user of the roster who is in no row but, maybe, the owner's. */
+static int
+pass(struct group *g, struct store_user *user)
+{
+	struct import *im = g->import;
+
+	if (!im->sync || strcmp(user->key, g->owner.key) == 0)
+		return (0);
+	if (user->role == ROLE_OWNER)
+		return (import_bad_row(im, g->number,
+		    "no row names an owner of account %s, whose owner %s is to "
+		    "be removed; expected one row with the role owner",
+		    g->account.name, user->address));
+	arena_reset(im->line);
+	return (membership_remove(im->changes, &g->account, user));
+}
+
+/* To what the row has and the user is not subscribed to. */
+static int
+subscribe(struct group *g, const struct import_line *line,
+    const struct store_user *user, const struct subscriptions *held)
+{
+	size_t i, j;
+
+	for (i = 0; i < line->ncategories; i++) {
+		for (j = 0; j < held->n; j++) {
+			if (held->v[j].id == line->categories[i]->id)
+				break;
+		}
+		if (j == held->n &&
+		    membership_subscribe(g->import->changes, &g->account,
+			line->categories[i], user) != 0)
+			return (-1);
+	}
+	return (0);
+}
+
+/* From what the row lacks. */
+static int
+unsubscribe(struct group *g, const struct import_line *line,
+    const struct store_user *user, const struct subscriptions *held)
+{
+	size_t i, j;
+
+	for (j = 0; j < held->n; j++) {
+		for (i = 0; i < line->ncategories; i++) {
+			if (held->v[j].id == line->categories[i]->id)
+				break;
+		}
+		if (i == line->ncategories &&
+		    membership_unsubscribe(g->import->changes, &g->account,
+			&held->v[j], user) != 0)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+set_user(
+    struct group *g, const struct import_line *line, struct store_user *user)
+{
+	struct changes *c = g->import->changes;
+	struct subscriptions held = g->held[user - g->users];
+
+	if (user->role == ROLE_OWNER)
+		return (import_bad_row(g->import, line->number,
+		    "%s is the owner of account %s, and no row names another; "
+		    "expected one row with the role owner",
+		    line->wire, g->account.name));
+	if (user->role != line->role) {
+		if (membership_set_role(c, &g->account, user, line->role) != 0)
+			return (-1);
+		user->role = line->role;
+		/* That may have ended some. */
+		if (membership_subscriptions(c, user->id, &held) != 0)
+			return (-1);
+	}
+	if (subscribe(g, line, user, &held) != 0)
+		return (-1);
+	return (g->import->sync ? unsubscribe(g, line, user, &held) : 0);
+}
+
+static int
+new_user(struct group *g, const struct import_line *line)
+{
+	struct subscriptions none = {.n = 0};
+	struct store_user user = {
+	    .address = line->wire, .key = line->key, .role = line->role};
+
+	user.account = g->account.id;
+	user.account_name = g->account.name;
+	if (add_user(g, line, line->role, &user.id) != 0)
+		return (-1);
+	return (subscribe(g, line, &user, &none));
+}
+
+static int
+apply_row(struct group *g)
+{
+	const struct import_line *line = &g->import->next;
+	struct store_user *user = NULL;
+	int found;
+
+	if (check(g) != 0)
+		return (-1);
+	found = g->exists ? find_user(g, line->key, &user) : 0;
+	arena_reset(g->import->line);
+	if (found == -1)
+		return (-1);
+	return (found == 1 ? set_user(g, line, user) : new_user(g, line));
+}
+
+int
+import_account(struct import *im)
+{
+	struct group g = {.import = im};
+	struct store_user *none;
+
+	if (begin(&g) != 0 || set_owner(&g) != 0)
+		return (-1);
+	while (goes_on(&g)) {
+		if (apply_row(&g) != 0 || import_next(im) != 0)
+			return (-1);
+	}
+	if (!g.exists || !im->sync)
+		return (0);
+	return (find_user(&g, NULL, &none) == -1 ? -1 : 0);
+}

@@ -1,0 +1,203 @@
+/*
+ * link - which user's mirrored messages go to which Telegram chat
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <glib.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "roster/link.h"
+#include "store/store.h"
+#include "store/store_link.h"
+#include "store/store_notice.h"
+#include "terms/category.h"
+
+/* Two machines' clocks may differ by so much. */
+#define CLOCK_SECONDS 60
+
+/* Is one of a user's subscriptions mirrored? */
+struct search {
+	enum role role;
+	bool found;
+};
+
+static int64_t latest(const struct changes *);
+static int look(void *, const struct category *);
+static int hash_token(struct changes *, const char *, const char **);
+static int random_octets(struct changes *, void *, size_t);
+static int add(struct changes *, const struct store_user *, int64_t);
+
+/* When a token that is made now expires at the latest. */
+static int64_t
+latest(const struct changes *c)
+{
+	return (c->now + LINK_TOKEN_SECONDS + CLOCK_SECONDS);
+}
+
+static int
+look(void *ctx, const struct category *category)
+{
+	struct search *s = ctx;
+
+	if (category->mirrored && role_entitled(s->role, true, category->open))
+		s->found = true;
+	return (0);
+}
+
+int
+link_may(struct changes *c, const struct store_user *user, const char **why)
+{
+	struct search s = {.role = user->role};
+
+	if (!role_may_link(user->role)) {
+		*why = "is a Subscriber, and Subscribers have no Telegram chat";
+		return (0);
+	}
+	if (user->role == ROLE_OWNER)
+		return (1);
+	if (store_subscriptions(c->store, user->id, look, &s) == -1)
+		return (membership_store_failed(c));
+	*why = "is not subscribed to a category that is mirrored to Telegram";
+	return (s.found);
+}
+
+/* A token's hash, as it is stored. */
+static int
+hash_token(struct changes *c, const char *token, const char **hash)
+{
+	char *hex;
+
+	hex = g_compute_checksum_for_string(G_CHECKSUM_SHA256, token, -1);
+	*hash = arena_strdup(c->arena, hex);
+	g_free(hex);
+	if (*hash == NULL)
+		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+	return (0);
+}
+
+static int
+random_octets(struct changes *c, void *octets, size_t n)
+{
+	if (getrandom(octets, n, 0) == (ssize_t)n)
+		return (0);
+	return (failure_set(
+	    c->failure, FAILURE_IO, "no random numbers: %s", strerror(errno)));
+}
+
+/*
+ * Messages wait in the queue under a link's number. Were they counted, a
+ * database that was restored from a copy, or a standby that lacks the last
+ * changes, would give somebody the number that messages for another wait under.
+ */
+static int
+add(struct changes *c, const struct store_user *user, int64_t chat)
+{
+	uint64_t bits;
+	int rc = 0;
+
+	while (rc == 0) {
+		if (random_octets(c, &bits, sizeof(bits)) != 0)
+			return (-1);
+		bits >>= 1;
+		if (bits != 0)
+			rc = store_link_add(
+			    c->store, (int64_t)bits, user->id, chat);
+	}
+	return (rc == 1 ? 0 : membership_store_failed(c));
+}
+
+int
+link_token(struct changes *c, const struct store_user *user,
+    char token[LINK_TOKEN_SIZE])
+{
+	unsigned char bits[16];
+	const char *hash;
+	char *text, *s;
+
+	if (random_octets(c, bits, sizeof(bits)) != 0)
+		return (-1);
+	text = g_base64_encode(bits, sizeof(bits));
+	for (s = text; *s != '\0'; s++) {
+		if (*s == '+')
+			*s = '-';
+		else if (*s == '/')
+			*s = '_';
+	}
+	/* 22 characters, and the padding "==". */
+	memcpy(token, text, LINK_TOKEN_SIZE - 1);
+	token[LINK_TOKEN_SIZE - 1] = '\0';
+	g_free(text);
+	if (hash_token(c, token, &hash) != 0)
+		return (-1);
+	if (store_token_expire(c->store, c->now, latest(c), user->id) == -1 ||
+	    store_token_add(
+		c->store, hash, user->id, c->now + LINK_TOKEN_SECONDS) == -1)
+		return (membership_store_failed(c));
+	return (1);
+}
+
+int
+link_redeem(
+    struct changes *c, const char *token, int64_t chat, struct store_user *user)
+{
+	const char *hash, *why;
+	int found;
+
+	if (hash_token(c, token, &hash) != 0)
+		return (-1);
+	found = store_token(c->store, c->arena, hash, c->now, latest(c), user);
+	if (found == -1)
+		return (membership_store_failed(c));
+	if (found == 0)
+		return (0);
+	if (store_token_remove(c->store, hash) == -1)
+		return (membership_store_failed(c));
+	found = link_may(c, user, &why);
+	if (found != 1)
+		return (found);
+	if (store_link_end(c->store, user->id) == -1)
+		return (membership_store_failed(c));
+	if (add(c, user, chat) != 0)
+		return (-1);
+	if (membership_record(c, user->account_name, "telegram-link",
+		user->address,
+		user->link == 0 ? "" : "in place of another chat") != 0)
+		return (-1);
+	return (1);
+}
+
+int
+link_end(struct changes *c, const struct store_user *user, const char *why)
+{
+	int rc;
+
+	rc = store_link_end(c->store, user->id);
+	if (rc == -1)
+		return (membership_store_failed(c));
+	if (rc == 0)
+		return (0);
+	if (membership_record(
+		c, user->account_name, "telegram-end", user->address, why) != 0)
+		return (-1);
+	return (1);
+}
+
+int
+link_lost(struct changes *c, const struct store_user *user, const char *why)
+{
+	struct store_notice notice = {.at = c->now,
+	    .account = user->account_name,
+	    .address = user->address,
+	    .kind = NOTICE_TELEGRAM_END,
+	    .detail = why,
+	    .actor = c->actor};
+	int rc;
+
+	rc = link_end(c, user, why);
+	if (rc == 1 && store_notice_add(c->store, &notice) == -1)
+		return (membership_store_failed(c));
+	return (rc);
+}

@@ -1,0 +1,299 @@
+/*
+ * membership - one change to one user of an account, with all it ends
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "roster/membership.h"
+#include "store/store.h"
+#include "terms/address.h"
+
+/* An account's users are removed so many at once. */
+#define USERS_AT_ONCE 256
+#define USERS_MEMORY ((size_t)64 << 20)
+
+/* Some of an account's users. */
+struct users {
+	struct arena *arena;
+	struct store_user *v;
+	size_t n, cap;
+};
+
+static int take_category(void *, const struct category *);
+static int end_subscription(struct changes *, const struct store_account *,
+    const struct store_user *, const struct category *, const char *);
+static int check_link(struct changes *, const struct store_account *,
+    const struct store_user *, enum role);
+static int take_user(void *, const struct store_user *);
+static int remove_some(struct changes *, const struct store_account *);
+
+int
+membership_store_failed(struct changes *c)
+{
+	const struct failure *f = store_failure(c->store);
+
+	if (f->kind == FAILURE_NONE)
+		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+	return (failure_set(c->failure, f->kind, "%s", failure_text(f)));
+}
+
+int
+membership_record(struct changes *c, const char *account, const char *action,
+    const char *subject, const char *detail)
+{
+	struct store_change change = {.at = c->now,
+	    .actor = c->actor,
+	    .account = account,
+	    .action = action,
+	    .subject = subject,
+	    .detail = detail};
+
+	if (detail == NULL)
+		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+	if (store_record(c->store, &change) == -1)
+		return (membership_store_failed(c));
+	c->n++;
+	if (c->changed != NULL)
+		c->changed(c->ctx, &change);
+	return (0);
+}
+
+static int
+take_category(void *ctx, const struct category *category)
+{
+	struct subscriptions *s = ctx;
+
+	s->v = arena_grow(s->arena, s->v, s->n, &s->cap, sizeof(*s->v));
+	if (s->v == NULL)
+		return (-1);
+	s->v[s->n++] = *category;
+	return (0);
+}
+
+int
+membership_subscriptions(
+    struct changes *c, int64_t user, struct subscriptions *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->arena = c->arena;
+	if (store_subscriptions(c->store, user, take_category, s) == -1)
+		return (membership_store_failed(c));
+	return (0);
+}
+
+int
+membership_add(struct changes *c, const struct store_account *account,
+    const struct address *address, enum role role, int64_t *id)
+{
+	if (store_user_add(
+		c->store, account, address->wire, address->key, role, id) == -1)
+		return (membership_store_failed(c));
+	return (membership_record(
+	    c, account->name, "user-add", address->wire, role_name(role)));
+}
+
+int
+membership_subscribe(struct changes *c, const struct store_account *account,
+    const struct category *category, const struct store_user *user)
+{
+	if (store_subscribe(c->store, account, category->id, user) == -1)
+		return (membership_store_failed(c));
+	return (membership_record(
+	    c, account->name, "subscribe", user->address, category->slug));
+}
+
+/* ${why} goes into the record: "" for the plain wish. */
+static int
+end_subscription(struct changes *c, const struct store_account *account,
+    const struct store_user *user, const struct category *category,
+    const char *why)
+{
+	if (store_unsubscribe(c->store, account->id, category->id, user->id) ==
+	    -1)
+		return (membership_store_failed(c));
+	return (
+	    membership_record(c, account->name, "unsubscribe", user->address,
+		arena_printf(c->arena, "%s%s", category->slug, why)));
+}
+
+/* End the link of a user of ${role} who gets no mirrored category any more. */
+static int
+check_link(struct changes *c, const struct store_account *account,
+    const struct store_user *user, enum role role)
+{
+	struct subscriptions s;
+	size_t i;
+	int rc;
+
+	if (user->link == 0)
+		return (0);
+	if (membership_subscriptions(c, user->id, &s) != 0)
+		return (-1);
+	for (i = 0; i < s.n && role_may_link(role); i++) {
+		if (s.v[i].mirrored && role_entitled(role, true, s.v[i].open))
+			return (0);
+	}
+	if (role == ROLE_OWNER)
+		return (0);
+	rc = store_link_end(c->store, user->id);
+	if (rc == -1)
+		return (membership_store_failed(c));
+	if (rc == 0)
+		return (0);
+	return (membership_record(c, account->name, "telegram-end",
+	    user->address, "no longer entitled to a mirrored category"));
+}
+
+int
+membership_unsubscribe(struct changes *c, const struct store_account *account,
+    const struct category *category, const struct store_user *user)
+{
+	if (end_subscription(c, account, user, category, "") != 0)
+		return (-1);
+	return (check_link(c, account, user, user->role));
+}
+
+int
+membership_set_role(struct changes *c, const struct store_account *account,
+    const struct store_user *user, enum role role)
+{
+	struct subscriptions s;
+	size_t i;
+
+	if (store_user_set_role(c->store, user->id, role) == -1)
+		return (membership_store_failed(c));
+	if (membership_record(c, account->name, "user-role", user->address,
+		arena_printf(c->arena, "%s, was %s", role_name(role),
+		    role_name(user->role))) != 0)
+		return (-1);
+	if (membership_subscriptions(c, user->id, &s) != 0)
+		return (-1);
+	for (i = 0; i < s.n; i++) {
+		if (!role_may_receive(role, s.v[i].open) &&
+		    end_subscription(
+			c, account, user, &s.v[i], MEMBERSHIP_NOT_OPEN) != 0)
+			return (-1);
+	}
+	return (check_link(c, account, user, role));
+}
+
+int
+membership_transfer(struct changes *c, const struct store_account *account,
+    const struct store_user *old, const struct store_user *new)
+{
+	struct subscriptions s;
+	size_t i;
+
+	if ((old != NULL &&
+		store_user_set_role(c->store, old->id, ROLE_USER_ADMIN) ==
+		    -1) ||
+	    store_user_set_role(c->store, new->id, ROLE_OWNER) == -1)
+		return (membership_store_failed(c));
+	/* An owner has all: its subscriptions mean nothing any more, and must
+	 * not come back when it stops being the owner. */
+	if (membership_subscriptions(c, new->id, &s) != 0)
+		return (-1);
+	for (i = 0; i < s.n; i++) {
+		if (store_unsubscribe(
+			c->store, account->id, s.v[i].id, new->id) == -1)
+			return (membership_store_failed(c));
+	}
+	if (membership_record(c, account->name, "account-transfer",
+		new->address,
+		old == NULL
+		    ? "from nobody"
+		    : arena_printf(c->arena,
+			  "from %s, now user-admin and subscribed to nothing",
+			  old->address)) != 0)
+		return (-1);
+	return (old == NULL ? 0 : check_link(c, account, old, ROLE_USER_ADMIN));
+}
+
+int
+membership_remove(struct changes *c, const struct store_account *account,
+    const struct store_user *user)
+{
+	struct subscriptions s;
+	size_t i;
+	int rc;
+
+	if (membership_subscriptions(c, user->id, &s) != 0)
+		return (-1);
+	for (i = 0; i < s.n; i++) {
+		if (end_subscription(c, account, user, &s.v[i], ", removed") !=
+		    0)
+			return (-1);
+	}
+	rc = store_link_end(c->store, user->id);
+	if (rc == -1)
+		return (membership_store_failed(c));
+	if (rc == 1 &&
+	    membership_record(c, account->name, "telegram-end", user->address,
+		"removed") != 0)
+		return (-1);
+	if (store_user_remove(c->store, user->id) == -1)
+		return (membership_store_failed(c));
+	return (membership_record(c, account->name, "user-remove",
+	    user->address, role_name(user->role)));
+}
+
+static int
+take_user(void *ctx, const struct store_user *u)
+{
+	struct users *users = ctx;
+	struct store_user *copy;
+
+	users->v = arena_grow(
+	    users->arena, users->v, users->n, &users->cap, sizeof(*users->v));
+	if (users->v == NULL)
+		return (-1);
+	copy = &users->v[users->n];
+	*copy = *u;
+	copy->account_name = arena_strdup(users->arena, u->account_name);
+	copy->address = arena_strdup(users->arena, u->address);
+	copy->key = arena_strdup(users->arena, u->key);
+	if (copy->account_name == NULL || copy->address == NULL ||
+	    copy->key == NULL)
+		return (-1);
+	users->n++;
+	return (0);
+}
+
+/* Some of the account's users, the owner only when nobody else is left; 1
+ * while there are any. */
+static int
+remove_some(struct changes *c, const struct store_account *account)
+{
+	struct users users = {.arena = c->arena};
+	size_t i;
+
+	if (store_members(c->store, account->id, "", USERS_AT_ONCE, take_user,
+		&users) == -1)
+		return (membership_store_failed(c));
+	for (i = 0; i < users.n; i++) {
+		if (users.v[i].role == ROLE_OWNER && users.n > 1)
+			continue;
+		if (membership_remove(c, account, &users.v[i]) != 0)
+			return (-1);
+	}
+	return (users.n > 0);
+}
+
+int
+membership_remove_all(struct changes *c, const struct store_account *account)
+{
+	struct arena *before = c->arena;
+	int rc;
+
+	c->arena = arena_new(USERS_MEMORY);
+	if (c->arena == NULL) {
+		c->arena = before;
+		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+	}
+	while ((rc = remove_some(c, account)) == 1)
+		arena_reset(c->arena);
+	arena_free(c->arena);
+	c->arena = before;
+	return (rc);
+}

@@ -1,0 +1,100 @@
+/*
+ * membership - one change to one user of an account, with all it ends
+ *
+ * The steps that the commands of roster.c and the import are made of. Each
+ * keeps the consequences of product.md, Roles ("losing entitlement also ends
+ * the Telegram link and any subscription the new role does not allow") and
+ * records every change: when, who, what, whom. Whether somebody may ask for
+ * the change is roster.c's question.
+ *
+ * Inside a transaction that the caller has begun. Threads: as struct store.
+ * Results: 0 done, -1 failed, with changes->failure.
+ */
+#ifndef MEMBERSHIP_H
+#define MEMBERSHIP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "terms/role.h"
+
+struct address;
+struct arena;
+struct category;
+struct failure;
+struct settings;
+struct store;
+struct store_account;
+struct store_change;
+struct store_user;
+
+/* In the detail of a record: why a subscription ended that nobody ended. */
+#define MEMBERSHIP_NOT_OPEN ", not open to subscribers"
+
+/* What a user is subscribed to. */
+struct subscriptions {
+	struct arena *arena;
+	struct category *v;
+	size_t n, cap;
+};
+
+/* Changes in the making: who makes them, and who is told of each. */
+struct changes {
+	struct store *store;
+	const struct settings *settings;
+	struct arena *arena;
+	struct failure *failure;
+	const char *actor;
+	int64_t now; /* Unix seconds */
+	/* For each recorded change, and for what needed no change. */
+	void (*changed)(void *, const struct store_change *);
+	void (*remark)(void *, const char *);
+	void *ctx;
+	size_t n; /* changes recorded so far */
+};
+
+/* membership_store_failed(c): take the store's failure over; returns -1. */
+int membership_store_failed(struct changes *);
+
+/* membership_record(c, account, action, subject, detail): strings, "" for
+ * none. */
+int membership_record(struct changes *, const char *account, const char *action,
+    const char *subject, const char *detail) WARN_UNUSED;
+
+/* membership_subscriptions(c, user, s): all of them, in the arena of ${c}. */
+int membership_subscriptions(
+    struct changes *, int64_t user, struct subscriptions *) WARN_UNUSED;
+
+/* membership_add(c, account, address, role, id): a new user. */
+int membership_add(struct changes *, const struct store_account *,
+    const struct address *, enum role, int64_t *id) WARN_UNUSED;
+
+/* membership_subscribe(c, account, category, user): one who may be, and is
+ * not, subscribed to it. */
+int membership_subscribe(struct changes *, const struct store_account *,
+    const struct category *, const struct store_user *) WARN_UNUSED;
+
+/* membership_unsubscribe(c, account, category, user): one who is. */
+int membership_unsubscribe(struct changes *, const struct store_account *,
+    const struct category *, const struct store_user *) WARN_UNUSED;
+
+/* membership_set_role(c, account, user, role): neither from nor to owner. */
+int membership_set_role(struct changes *, const struct store_account *,
+    const struct store_user *, enum role) WARN_UNUSED;
+
+/* membership_transfer(c, account, old, new): ${new} becomes the owner, and
+ * ${old}, who is it now, a User Administrator. NULL: nobody is it now. */
+int membership_transfer(struct changes *, const struct store_account *,
+    const struct store_user *old, const struct store_user *new) WARN_UNUSED;
+
+/* membership_remove(c, account, user): with all it has. */
+int membership_remove(struct changes *, const struct store_account *,
+    const struct store_user *) WARN_UNUSED;
+
+/* membership_remove_all(c, account): every user, however many there are in the
+ * memory that some need; the owner last. */
+int membership_remove_all(
+    struct changes *, const struct store_account *) WARN_UNUSED;
+
+#endif

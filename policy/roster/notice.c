@@ -1,0 +1,149 @@
+/*
+ * notice - mail that tells a user of a change
+ */
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "roster/notice.h"
+#include "store/store.h"
+#include "store/store_notice.h"
+
+static int store_failed(struct store *, struct failure *);
+static int take(struct store *, struct arena *, int64_t, struct store_notice *,
+    struct failure *);
+static int note(struct store *, const struct store_notice *, const char *,
+    struct failure *);
+static int64_t steady_ms(void);
+static int note_outcome(struct store *, const struct store_notice *,
+    const char *, struct failure *);
+static void waits(struct failure *, const struct failure *);
+
+static int
+store_failed(struct store *s, struct failure *failure)
+{
+	failure_set(failure, store_failure(s)->kind, "%s",
+	    failure_text(store_failure(s)));
+	store_end(s);
+	return (-1);
+}
+
+static int
+take(struct store *s, struct arena *a, int64_t after,
+    struct store_notice *notice, struct failure *failure)
+{
+	int found;
+
+	if (store_begin(s, DB_WRITE) != 0)
+		return (store_failed(s, failure));
+	found = store_notice_take(s, a, after, notice);
+	if (found == 0) {
+		store_end(s);
+		return (0);
+	}
+	if (found == -1 || store_commit(s) != 0)
+		return (store_failed(s, failure));
+	return (1);
+}
+
+/* ${error} NULL: it was handed over. */
+static int
+note(struct store *s, const struct store_notice *notice, const char *error,
+    struct failure *failure)
+{
+	int rc;
+
+	if (store_begin(s, DB_WRITE) != 0)
+		return (store_failed(s, failure));
+	if (error == NULL)
+		rc = store_notice_sent(s, notice->id);
+	else
+		rc = store_notice_failed(s, notice->id, error);
+	if (rc == -1 || store_commit(s) != 0)
+		return (store_failed(s, failure));
+	return (0);
+}
+
+/* By the clock that does not jump. */
+static int64_t
+steady_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+/* Nobody else knows what became of it: do not give up at once. No try begins
+ * when the time is over. */
+static int
+note_outcome(struct store *s, const struct store_notice *notice,
+    const char *error, struct failure *failure)
+{
+	struct failure why = FAILURE_INIT;
+	int64_t until = steady_ms() + NOTICE_NOTE_SECONDS * 1000;
+
+	while (note(s, notice, error, &why) != 0) {
+		if (steady_ms() + 1000 < until) {
+			sleep(1);
+			continue;
+		}
+		failure_set(failure, why.kind,
+		    "a notice to %s was %s%s%s, and that could not be noted "
+		    "(%s); \"notifyctl check\" shows whether it waits",
+		    notice->address,
+		    error == NULL ? "handed over" : "not handed over (",
+		    error == NULL ? "" : error, error == NULL ? "" : ")",
+		    failure_text(&why));
+		failure_clear(&why);
+		return (-1);
+	}
+	failure_clear(&why);
+	return (0);
+}
+
+/* Say of the failure that it is no loss. */
+static void
+waits(struct failure *failure, const struct failure *why)
+{
+	failure_set(failure, why->kind,
+	    "a notice could not be handed over (%s); it is kept and tried "
+	    "again with the next change",
+	    failure_text(why));
+}
+
+int
+notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
+    struct failure *failure)
+{
+	struct failure refused = FAILURE_INIT;
+	struct store_notice notice = {0};
+	int found, failures, rc;
+
+	failures = 0;
+	while ((found = take(s, a, notice.id, &notice, failure)) != 0) {
+		if (found == -1) {
+			waits(failure, failure);
+			return (-1);
+		}
+		if (fn(ctx, &notice, &refused) == 0) {
+			if (note_outcome(s, &notice, NULL, failure) != 0)
+				return (-1);
+			continue;
+		}
+		failures++;
+		rc = note_outcome(s, &notice, failure_text(&refused), failure);
+		if (rc == 0)
+			waits(failure, &refused);
+		/* If not just this one was refused, the next one would fare no
+		 * better. */
+		found = refused.kind == FAILURE_DATA;
+		failure_clear(&refused);
+		if (rc != 0)
+			return (-1);
+		if (!found)
+			break;
+	}
+	return (failures);
+}

@@ -1,0 +1,80 @@
+/*
+ * roster - the commands that change who is a user and who is subscribed
+ *
+ * Who may do what, product.md, Roles. A command either makes its whole change
+ * or none: it is to be run inside a transaction, and given up when it fails.
+ *
+ * Threads: as struct store.
+ * Results: 0 done, or nothing to do; -1 refused or failed, with
+ * changes->failure, whose kind is the exit code's.
+ */
+#ifndef ROSTER_H
+#define ROSTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "roster/membership.h"
+
+struct address;
+struct category;
+struct store_account;
+struct store_user;
+
+/* roster_address(c, text, address): read what a person typed; not in a domain
+ * that stands for accounts or chats. */
+int roster_address(
+    struct changes *, const char *text, struct address *) WARN_UNUSED;
+
+/* roster_account, roster_category(c, name, found): by name, or by slug or
+ * title in any spelling. Strings live in the arena. */
+int roster_account(
+    struct changes *, const char *name, struct store_account *) WARN_UNUSED;
+int roster_category(
+    struct changes *, const char *name, struct category *) WARN_UNUSED;
+
+/* roster_user(c, account, text, category, user): a user, also one who has come
+ * to lie in such a domain. ${category}, an id or 0, is what user->subscribed is
+ * about. */
+int roster_user(struct changes *, const struct store_account *,
+    const char *text, int64_t category, struct store_user *) WARN_UNUSED;
+
+/* roster_role(c, name, role) */
+int roster_role(struct changes *, const char *name, enum role *) WARN_UNUSED;
+
+int roster_account_add(struct changes *, const char *name, const char *title,
+    const char *owner) WARN_UNUSED;
+int roster_account_transfer(
+    struct changes *, const char *account, const char *to) WARN_UNUSED;
+int roster_account_remove(struct changes *, const char *account) WARN_UNUSED;
+int roster_user_add(struct changes *, const char *account, char **addresses,
+    size_t n, const char *role) WARN_UNUSED;
+int roster_user_role(struct changes *, const char *account, const char *address,
+    const char *role) WARN_UNUSED;
+int roster_user_remove(
+    struct changes *, const char *account, const char *address) WARN_UNUSED;
+int roster_category_add(struct changes *, const char *slug, const char *title,
+    bool open, bool mirrored) WARN_UNUSED;
+
+/*
+ * roster_subscribe(c, account, category, addresses, n, as): all or none; ${as}
+ * is the address of the owner or a User Administrator.
+ */
+int roster_subscribe(struct changes *, const char *account,
+    const char *category, char **addresses, size_t n,
+    const char *as) WARN_UNUSED;
+
+/*
+ * roster_may_unsubscribe(c, account, category, address, as): everything that
+ * can be checked before the confirmation is asked for.
+ * roster_unsubscribe(..., confirm): ${confirm} is the address typed again. The
+ * notice to the user is recorded with the change.
+ */
+int roster_may_unsubscribe(struct changes *, const char *account,
+    const char *category, const char *address, const char *as) WARN_UNUSED;
+int roster_unsubscribe(struct changes *, const char *account,
+    const char *category, const char *address, const char *as,
+    const char *confirm) WARN_UNUSED;
+
+#endif

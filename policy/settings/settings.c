@@ -1,0 +1,435 @@
+/*
+ * settings - notify-milter.conf, read and checked
+ *
+ * inih takes the file apart. It neither counts lines for its handler nor says
+ * when a line is too long for it, and both matter to somebody who looks for a
+ * typing error: our reader, which it calls once for each line, does that.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ini.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "db/db_url.h"
+#include "settings/setting.h"
+#include "settings/settings.h"
+
+#define AT(field) offsetof(struct settings, field)
+#define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
+
+static const char *const expand_choices[] = {
+    [EXPAND_ADDRESSED] = "addressed",
+    [EXPAND_ALWAYS] = "always",
+    [EXPAND_NEVER] = "never",
+    NULL,
+};
+static const char *const unknown_choices[] = {
+    [UNKNOWN_DROP] = "drop",
+    [UNKNOWN_KEEP] = "keep",
+    NULL,
+};
+static const char *const bad_tag_choices[] = {
+    [BAD_TAG_HOLD] = "hold",
+    [BAD_TAG_REJECT] = "reject",
+    [BAD_TAG_TEMPFAIL] = "tempfail",
+    NULL,
+};
+
+const struct setting settings_table[] = {
+    {"database", "url", SETTING_DATABASE, AT(url),
+	"/var/lib/notify-milter/roster.db", NULL,
+	"the roster: the path of an SQLite database, or the postgresql:// URL "
+	"of a PostgreSQL one",
+	false},
+    {"database", "read_url", SETTING_DATABASE, AT(read_url), "", NULL,
+	"the postgresql:// URL of a standby that the milter asks; empty: url",
+	true},
+    {"database", "max_lag", SETTING_SECONDS, AT(max_lag), "10s", NULL,
+	"how far a standby may be behind; beyond that the primary is asked",
+	false},
+    {"milter", "socket", SETTING_SOCKET, AT(socket),
+	"unix:/var/spool/postfix/notify-milter/notify-milter.sock", NULL,
+	"where the MTA reaches the milter: unix:PATH, inet:PORT@HOST or "
+	"inet6:PORT@HOST",
+	false},
+    {"milter", "user", SETTING_TEXT, AT(user), "", NULL,
+	"the user to run as when started as root", true},
+    {"milter", "trusted_clients", SETTING_NETWORKS, AT(trusted_clients),
+	"127.0.0.0/8, ::1", NULL,
+	"addresses and networks of the clients whose tags are honoured", true},
+    {"milter", "trust_authenticated", SETTING_BOOLEAN, AT(trust_authenticated),
+	"no", NULL, "honour the tags of SASL-authenticated clients too", false},
+    {"milter", "account_domain", SETTING_DOMAIN, AT(account_domain), "", NULL,
+	"the domain in which <account>@ addresses an account; empty: none",
+	true},
+    {"milter", "expand", SETTING_CHOICE, AT(expand), "addressed",
+	expand_choices,
+	"whose entitled users join: of accounts addressed; always: also of the "
+	"accounts of the people addressed; never: nobody's",
+	false},
+    {"milter", "unknown_recipients", SETTING_CHOICE, AT(unknown_recipients),
+	"drop", unknown_choices,
+	"what becomes of a recipient who is no user of any account", false},
+    {"milter", "bad_tag", SETTING_CHOICE, AT(bad_tag), "hold", bad_tag_choices,
+	"what becomes of a message whose tag cannot be understood", false},
+    {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,
+	"decide and log, but change nothing", false},
+    {"milter", "stats_file", SETTING_PATH, AT(stats_file),
+	"/var/lib/notify-milter/notify-milter.prom", NULL,
+	"where the milter's counters go, for Prometheus; empty: nowhere", true},
+    {"telegram", "domain", SETTING_DOMAIN, AT(telegram_domain),
+	"telegram.invalid", NULL, "the domain that stands for Telegram chats",
+	false},
+    {"telegram", "bot", SETTING_BOT, AT(bot), "", NULL,
+	"the bot's user name, without the @", true},
+    {"telegram", "token_file", SETTING_PATH, AT(token_file), "", NULL,
+	"the file that holds the bot's token", true},
+    {"telegram", "api", SETTING_HTTP, AT(api), "https://api.telegram.org", NULL,
+	"the base URL of the Bot API", false},
+    {"telegram", "max_age", SETTING_SECONDS, AT(max_age), "1d", NULL,
+	"how old a message may be and still go to a chat: a number with s, m, "
+	"h or d",
+	false},
+    {"telegram", "allow_groups", SETTING_BOOLEAN, AT(allow_groups), "no", NULL,
+	"let group chats be linked: everybody in the group reads the messages",
+	false},
+    {"telegram", "stats_file", SETTING_PATH, AT(telegram_stats_file),
+	"/var/lib/notify-milter/notify-telegram.prom", NULL,
+	"where notify-telegram's counters go, for Prometheus; empty: nowhere",
+	true},
+    {"mail", "sendmail", SETTING_PATH, AT(sendmail), "/usr/sbin/sendmail", NULL,
+	"the program that takes the mail that notify-milter writes", false},
+    {"mail", "from", SETTING_ADDRESS, AT(from), "", NULL,
+	"the sender of that mail; empty: the MTA's default", true},
+    {NULL, NULL, SETTING_TEXT, 0, NULL, NULL, NULL, false},
+};
+
+/* What the inih callbacks share. */
+struct reading {
+	FILE *stream;
+	struct settings *settings;
+	struct failure *failure;
+	struct arena *arena;
+	unsigned line;
+	bool list;	      /* an indented line may go on with it */
+	unsigned seen[COUNT]; /* line of the first value; 0 for none */
+};
+
+static int fault(struct reading *, const char *, ...) PRINTF_LIKE(2, 3);
+static char *next_line(char *, int, void *);
+static size_t read_line(struct reading *, char *, size_t);
+static void check_section(struct reading *, const char *);
+static unsigned line_of(const struct reading *, size_t);
+static int take(void *, const char *, const char *, const char *);
+static const struct setting *look_up(const char *, const char *);
+static int known_section(const char *);
+static int bad_value(
+    struct reading *, const struct setting *, const char *, const char *);
+static int set_defaults(struct reading *);
+static int read_stream(struct reading *);
+
+/* Note the first fault, with file and line; returns 0, inih's "no". */
+static int
+fault(struct reading *r, const char *fmt, ...)
+{
+	va_list ap;
+	const char *clean;
+	char *text;
+
+	if (r->failure->kind != FAILURE_NONE)
+		return (0);
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	/* It is shown at a terminal, and what stands in the file may be any
+	 * octets. */
+	clean = text == NULL ? NULL : text_clean(r->arena, text);
+	failure_set(r->failure, FAILURE_SETTINGS, "%s:%u: %s",
+	    r->settings->file, r->line, clean == NULL ? "no memory" : clean);
+	free(text);
+	return (0);
+}
+
+/* As fgets(3), but a NUL does not hide what stands behind it. */
+static size_t
+read_line(struct reading *r, char *buf, size_t size)
+{
+	size_t len = 0;
+	int c;
+
+	while (len + 1 < size && (c = getc_unlocked(r->stream)) != EOF) {
+		if (c == '\0')
+			fault(r, "there is a NUL octet; expected text");
+		buf[len++] = (char)c;
+		if (c == '\n')
+			break;
+	}
+	buf[len] = '\0';
+	return (len);
+}
+
+/* A setting may be indented; only what cannot be one goes on with a list. */
+static char *
+next_line(char *buf, int size, void *arg)
+{
+	struct reading *r = arg;
+	size_t len, indent;
+
+	r->line++;
+	len = read_line(r, buf, (size_t)size);
+	if (len == 0)
+		return (NULL);
+	if (len + 1 == (size_t)size && buf[len - 1] != '\n')
+		fault(r,
+		    "the line is too long; expected at most %d characters (a "
+		    "list may go on in the next line, indented)",
+		    size - 3);
+	/* The mark that some programs put before UTF-8 is none. */
+	indent = r->line == 1 && strncmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	indent += strspn(buf + indent, " \t");
+	if (indent == 0 || !r->list || buf[strcspn(buf, "=;#")] == '=') {
+		memmove(buf, buf + indent, len - indent + 1);
+		check_section(r, buf);
+	} else {
+		/* inih sees no comment there. */
+		buf[indent + strcspn(buf + indent, ";")] = '\0';
+	}
+	return (r->failure->kind == FAILURE_NONE ? buf : NULL);
+}
+
+/* inih says nothing of a section without keys. */
+static void
+check_section(struct reading *r, const char *line)
+{
+	char name[64];
+	size_t len;
+
+	if (*line != '[')
+		return;
+	r->list = false;
+	len = strcspn(line, "]\r\n");
+	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
+	if (line[len] != ']' || len > sizeof(name) || !known_section(name))
+		fault(r,
+		    "unknown section [%s]; expected [database], [milter], "
+		    "[telegram] or [mail]",
+		    name);
+}
+
+static const struct setting *
+look_up(const char *section, const char *name)
+{
+	const struct setting *d;
+
+	for (d = settings_table; d->section != NULL; d++) {
+		if (strcmp(d->section, section) == 0 &&
+		    strcmp(d->name, name) == 0)
+			return (d);
+	}
+	return (NULL);
+}
+
+static int
+known_section(const char *section)
+{
+	const struct setting *d;
+
+	for (d = settings_table; d->section != NULL; d++) {
+		if (strcmp(d->section, section) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* The names that could have been meant, for a message. */
+static void
+list_names(char *out, size_t size, const char *section)
+{
+	const struct setting *d;
+	size_t len;
+
+	out[0] = '\0';
+	len = 0;
+	for (d = settings_table; d->section != NULL; d++) {
+		if (strcmp(d->section, section) != 0 || len >= size)
+			continue;
+		len += (size_t)snprintf(out + len, size - len, "%s%s",
+		    len == 0 ? "" : ", ", d->name);
+	}
+}
+
+/* inih's handler: one "name = value". */
+static int
+take(void *arg, const char *section, const char *name, const char *value)
+{
+	struct reading *r = arg;
+	const struct setting *d;
+	const char *expected;
+	char names[512];
+	size_t i;
+
+	if (r->failure->kind != FAILURE_NONE)
+		return (0);
+	d = look_up(section, name);
+	r->list = d != NULL && d->type == SETTING_NETWORKS;
+	if (d == NULL && *section == '\0')
+		return (fault(r,
+		    "\"%s\" stands before the first section; expected "
+		    "[database], [milter], [telegram] or [mail] above it",
+		    name));
+	if (d == NULL && !known_section(section))
+		return (fault(r,
+		    "unknown section [%s]; expected [database], [milter], "
+		    "[telegram] or [mail]",
+		    section));
+	if (d == NULL) {
+		list_names(names, sizeof(names), section);
+		return (fault(r, "unknown key \"%s\" in [%s]; expected %s",
+		    name, section, names));
+	}
+	i = (size_t)(d - settings_table);
+	if (r->seen[i] != 0 && d->type != SETTING_NETWORKS)
+		return (fault(r, "\"%s\" is set twice; first in line %u", name,
+		    r->seen[i]));
+	expected = NULL;
+	if (*value == '\0' && !d->optional)
+		expected = "a value";
+	if (expected == NULL)
+		expected = setting_store(d, (char *)r->settings + d->offset,
+		    value, r->seen[i] == 0, r->arena);
+	r->seen[i] = r->line;
+	if (expected != NULL)
+		return (bad_value(r, d, value, expected));
+	return (1);
+}
+
+/* Say so, but for a password. */
+static int
+bad_value(struct reading *r, const struct setting *d, const char *value,
+    const char *expected)
+{
+	char *shown;
+
+	shown =
+	    d->type == SETTING_DATABASE ? db_url_shown(value) : strdup(value);
+	fault(r, "bad value \"%s\" for %s; expected %s",
+	    shown == NULL ? "" : shown, d->name, expected);
+	free(shown);
+	return (0);
+}
+
+/* Through the same door as values from the file, so that none can be bad. */
+static int
+set_defaults(struct reading *r)
+{
+	const struct setting *d;
+	const char *expected;
+
+	for (d = settings_table; d->section != NULL; d++) {
+		expected = setting_store(d, (char *)r->settings + d->offset,
+		    d->value, true, r->arena);
+		if (expected != NULL)
+			return (failure_set(r->failure, FAILURE_SETTINGS,
+			    "the default of %s is bad: expected %s", d->name,
+			    expected));
+	}
+	return (0);
+}
+
+/* Where a field of struct settings is set; 0: nowhere. */
+static unsigned
+line_of(const struct reading *r, size_t offset)
+{
+	size_t i;
+
+	for (i = 0; settings_table[i].offset != offset; i++)
+		;
+	return (r->seen[i]);
+}
+
+static int
+read_stream(struct reading *r)
+{
+	int line;
+
+	line = ini_parse_stream(next_line, r, take, r);
+	if (r->failure->kind != FAILURE_NONE)
+		return (-1);
+	if (ferror(r->stream))
+		return (failure_set(r->failure, FAILURE_SETTINGS,
+		    "%s: %s; expected the settings file (-c FILE)",
+		    r->settings->file, strerror(errno)));
+	if (line != 0)
+		return (failure_set(r->failure, FAILURE_SETTINGS,
+		    "%s:%d: not a setting; expected \"key = value\", "
+		    "\"[section]\", or a comment after #",
+		    r->settings->file, line));
+	return (0);
+}
+
+struct settings *
+settings_read(const char *file, struct failure *failure)
+{
+	struct reading r = {.failure = failure};
+	int rc;
+
+	rc = -1;
+	failure_clear(failure);
+	r.settings = calloc(1, sizeof(*r.settings));
+	r.arena = arena_new(1 << 20);
+	if (r.settings == NULL || r.arena == NULL ||
+	    (r.settings->file = strdup(file)) == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		goto out;
+	}
+	if (set_defaults(&r) != 0)
+		goto out;
+	r.stream = fopen(file, "re");
+	if (r.stream == NULL) {
+		failure_set(failure, FAILURE_SETTINGS,
+		    "%s: %s; expected the settings file (-c FILE)", file,
+		    strerror(errno));
+		goto out;
+	}
+	rc = read_stream(&r);
+	if (rc == 0 && *r.settings->read_url != '\0' &&
+	    !db_url_remote(r.settings->url))
+		rc = failure_set(failure, FAILURE_SETTINGS,
+		    "%s:%u: read_url names a standby, and url a file; expected "
+		    "url to name the standby's primary",
+		    file, line_of(&r, AT(read_url)));
+	r.settings->user_line = line_of(&r, AT(user));
+	r.settings->database = db_url_shown(r.settings->url);
+	if (rc == 0 && r.settings->database == NULL)
+		rc = failure_set(failure, FAILURE_MEMORY, "no memory");
+out:
+	if (r.stream != NULL)
+		fclose(r.stream);
+	arena_free(r.arena);
+	if (rc != 0) {
+		settings_free(r.settings);
+		r.settings = NULL;
+	}
+	return (r.settings);
+}
+
+void
+settings_free(struct settings *s)
+{
+	const struct setting *d;
+
+	if (s == NULL)
+		return;
+	for (d = settings_table; d->section != NULL; d++)
+		setting_clear(d, (char *)s + d->offset);
+	free(s->database);
+	free(s->file);
+	free(s);
+}

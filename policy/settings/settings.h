@@ -1,0 +1,104 @@
+/*
+ * settings - notify-milter.conf, read and checked
+ *
+ * One table names every setting, its type, its default, its limits and what
+ * it is for: the reader, the manual, the sample file and their test all go by
+ * it. product.md, Programs and settings.
+ *
+ * Threads: a struct settings is filled once and then only read; any thread.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "terms/netlist.h"
+
+struct failure;
+
+#ifndef SETTINGS_FILE
+#define SETTINGS_FILE "/etc/notify-milter/notify-milter.conf"
+#endif
+
+enum expand { EXPAND_ADDRESSED, EXPAND_ALWAYS, EXPAND_NEVER };
+enum unknown { UNKNOWN_DROP, UNKNOWN_KEEP };
+enum bad_tag { BAD_TAG_HOLD, BAD_TAG_REJECT, BAD_TAG_TEMPFAIL };
+
+/* Strings are never NULL. Names of domains are in the form of
+ * address_domain_key(). */
+struct settings {
+	char *file;	    /* where it was read */
+	unsigned user_line; /* in which user is set; 0: in none */
+	/* [database] */
+	char *url;
+	char *database; /* the same as it may be shown: without a password */
+	char *read_url;
+	long max_lag; /* seconds */
+	/* [milter] */
+	char *socket;
+	char *user;
+	struct netlist trusted_clients;
+	bool trust_authenticated;
+	char *account_domain;
+	enum expand expand;
+	enum unknown unknown_recipients;
+	enum bad_tag bad_tag;
+	bool monitor;
+	char *stats_file;
+	/* [telegram] */
+	char *telegram_domain;
+	char *bot;
+	char *token_file;
+	char *api;
+	long max_age; /* seconds */
+	bool allow_groups;
+	char *telegram_stats_file;
+	/* [mail] */
+	char *sendmail;
+	char *from;
+};
+
+enum setting_type {
+	SETTING_TEXT,
+	SETTING_PATH,	  /* begins with "/" */
+	SETTING_DATABASE, /* as db.h takes it */
+	SETTING_DOMAIN,
+	SETTING_ADDRESS,
+	SETTING_SOCKET, /* as libmilter takes it */
+	SETTING_BOT,	/* a user name at Telegram */
+	SETTING_HTTP,	/* a URL */
+	SETTING_NETWORKS,
+	SETTING_BOOLEAN,
+	SETTING_CHOICE,
+	SETTING_SECONDS,
+};
+
+/* A row of the table. */
+struct setting {
+	const char *section;
+	const char *name;
+	enum setting_type type;
+	size_t offset;		    /* in struct settings */
+	const char *value;	    /* the default, as one would write it */
+	const char *const *choices; /* SETTING_CHOICE: ends with NULL */
+	const char *help;	    /* one line */
+	bool optional;		    /* may be empty */
+};
+
+/* The table; ends with a NULL section. */
+extern const struct setting settings_table[];
+
+/*
+ * settings_read(file, failure):
+ * The settings in ${file}, defaults for what it does not name; the caller
+ * gives them back to settings_free(). NULL with FAILURE_SETTINGS and
+ * "file:line: what is wrong; expected ..." for the first fault.
+ */
+struct settings *settings_read(const char *file, struct failure *) WARN_UNUSED;
+
+/* settings_free(s): NULL is fine. */
+void settings_free(struct settings *);
+
+#endif

@@ -1,0 +1,576 @@
+/*
+ * store - what the database knows of the roster
+ *
+ * Statements (sql.c) are prepared at their first use and kept for the life of
+ * the store.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "store/sql.h"
+#include "store/store.h"
+#include "store/store_private.h"
+
+#define UNWRITTEN_MAX ((size_t)16 << 20)
+
+static int each_category(
+    struct store *, struct db_stmt *, store_category_fn *, void *);
+static void read_account(struct db_stmt *, struct store_account *);
+static int read_user(struct store *, struct db_stmt *, struct store_user *);
+static int each_account(
+    struct store *, struct db_stmt *, store_account_fn *, void *);
+
+int
+store_failed(struct store *s)
+{
+	return (db_failure(s->db, &s->failure));
+}
+
+struct db_stmt *
+store_bound(struct store *s, enum sql which, const char *types, ...)
+{
+	va_list ap;
+	int i;
+
+	if (s->stmts[which] == NULL)
+		s->stmts[which] = db_prepare(s->db, sql_statements[which]);
+	if (s->stmts[which] == NULL)
+		return (NULL);
+	va_start(ap, types);
+	for (i = 1; *types != '\0'; types++, i++) {
+		if (*types == 'i')
+			db_bind_int(s->stmts[which], i, va_arg(ap, int64_t));
+		else
+			db_bind_text(
+			    s->stmts[which], i, va_arg(ap, const char *));
+	}
+	va_end(ap);
+	return (s->stmts[which]);
+}
+
+int
+store_finish(struct store *s, struct db_stmt *stmt, int rc)
+{
+	if (rc == -1)
+		store_failed(s);
+	db_reset(stmt);
+	return (rc);
+}
+
+int
+store_run(struct store *s, struct db_stmt *stmt)
+{
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 0)
+		rc = db_changes(s->db) > 0;
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_post(struct store *s, struct db_stmt *stmt, int64_t *id)
+{
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_post(stmt, id);
+	if (rc == 0)
+		rc = db_changes(s->db) > 0;
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_run_for_id(struct store *s, struct db_stmt *stmt, int64_t *id)
+{
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1) {
+		*id = db_int(stmt, 0);
+		/* The change is made when the statement is done. */
+		rc = db_step(stmt) == -1 ? -1 : 1;
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+struct store *
+store_open(
+    const char *url, enum db_mode mode, int wait, struct failure *failure)
+{
+	struct store *s;
+
+	s = calloc(1, sizeof(*s));
+	if (s == NULL ||
+	    (s->stmts = calloc(SQL_COUNT, sizeof(*s->stmts))) == NULL ||
+	    (s->unwritten.arena = arena_new(UNWRITTEN_MAX)) == NULL) {
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+		store_close(s);
+		return (NULL);
+	}
+	s->schema = STORE_SCHEMA;
+	s->steps = sql_upgrades;
+	s->db = db_open(url, mode, wait, failure);
+	if (s->db == NULL) {
+		store_close(s);
+		return (NULL);
+	}
+	return (s);
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	db_close(s->db);
+	arena_free(s->unwritten.arena);
+	failure_clear(&s->failure);
+	free(s->stmts);
+	free(s);
+}
+
+bool
+store_current(const struct store *s)
+{
+	return (db_current(s->db));
+}
+
+void
+store_bound_lag(struct store *s, long seconds)
+{
+	db_bound_lag(s->db, seconds);
+}
+
+int64_t
+store_lag(const struct store *s)
+{
+	return (db_lag(s->db));
+}
+
+void
+store_mark(struct store *s)
+{
+	db_mark(s->db);
+}
+
+int
+store_claim(struct store *s)
+{
+	int rc;
+
+	rc = db_claim(s->db);
+	return (rc == -1 ? store_failed(s) : rc);
+}
+
+const struct failure *
+store_failure(const struct store *s)
+{
+	return (&s->failure);
+}
+
+void
+store_forgive(struct store *s)
+{
+	failure_clear(&s->failure);
+}
+
+int
+store_begin(struct store *s, enum db_mode mode)
+{
+	enum db_content content;
+	int64_t version;
+	int rc;
+
+	if (db_begin(s->db, mode) != 0)
+		return (store_failed(s));
+	if (db_schema(s->db, &content, &version) != 0)
+		rc = store_failed(s);
+	else
+		rc = store_fits(s, content, version);
+	if (rc != 0)
+		store_end(s);
+	return (rc);
+}
+
+int
+store_settle(struct store *s)
+{
+	if (store_write_changes(s) != 0)
+		return (-1);
+	return (db_settle(s->db) == 0 ? 0 : store_failed(s));
+}
+
+int
+store_commit(struct store *s)
+{
+	if (store_write_changes(s) != 0)
+		return (-1);
+	return (db_commit(s->db) == 0 ? 0 : store_failed(s));
+}
+
+void
+store_end(struct store *s)
+{
+	store_forget_changes(s);
+	/* The transaction goes on: this store is not to be used again. What
+	 * went wrong before tells more. */
+	if (db_rollback(s->db) != 0 && s->failure.kind == FAILURE_NONE)
+		store_failed(s);
+}
+
+int
+store_bulk(struct store *s)
+{
+	return (db_bulk(s->db) == 0 ? 0 : store_failed(s));
+}
+
+int
+store_read_category(struct store *s, struct db_stmt *stmt, struct category *c)
+{
+	const char *slug = db_text(stmt, 1), *title = db_text(stmt, 2);
+
+	c->id = db_int(stmt, 0);
+	if (strlen(slug) >= sizeof(c->slug) ||
+	    strlen(title) >= sizeof(c->title))
+		return (failure_set(&s->failure, FAILURE_IO,
+		    "the database has a category that is too long"));
+	strcpy(c->slug, slug);
+	strcpy(c->title, title);
+	c->open = db_int(stmt, 3) != 0;
+	c->mirrored = db_int(stmt, 4) != 0;
+	return (0);
+}
+
+int
+store_category(struct store *s, const char *key, struct category *c)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_CATEGORY, "t", key);
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1 && store_read_category(s, stmt, c) != 0) {
+		db_reset(stmt);
+		return (-1);
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+static int
+each_category(
+    struct store *s, struct db_stmt *stmt, store_category_fn *fn, void *ctx)
+{
+	struct category c;
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		if (store_read_category(s, stmt, &c) != 0 || fn(ctx, &c) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_categories(struct store *s, store_category_fn *fn, void *ctx)
+{
+	return (each_category(s, store_bound(s, SQL_CATEGORIES, ""), fn, ctx));
+}
+
+int
+store_category_add(struct store *s, const struct category *c,
+    const char *slug_key, const char *title_key)
+{
+	int64_t id;
+
+	if (store_run_for_id(s,
+		store_bound(s, SQL_CATEGORY_ADD, "ttii", c->slug, c->title,
+		    (int64_t)c->open, (int64_t)c->mirrored),
+		&id) == -1 ||
+	    store_run(s,
+		store_bound(s, SQL_CATEGORY_KEY_ADD, "ti", slug_key, id)) == -1)
+		return (-1);
+	if (strcmp(slug_key, title_key) == 0)
+		return (1);
+	return (store_run(
+	    s, store_bound(s, SQL_CATEGORY_KEY_ADD, "ti", title_key, id)));
+}
+
+static void
+read_account(struct db_stmt *stmt, struct store_account *account)
+{
+	account->id = db_int(stmt, 0);
+	account->name = db_text(stmt, 1);
+	account->title = db_text(stmt, 2);
+	account->owner = db_text(stmt, 3);
+	account->users = db_int(stmt, 4);
+}
+
+int
+store_copy(struct store *s, struct arena *a, const char **text)
+{
+	*text = arena_strdup(a, *text);
+	if (*text == NULL)
+		return (failure_set(&s->failure, FAILURE_MEMORY, "no memory"));
+	return (0);
+}
+
+int
+store_account(struct store *s, struct arena *a, const char *key,
+    struct store_account *account)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_ACCOUNT, "t", key);
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1) {
+		read_account(stmt, account);
+		if (store_copy(s, a, &account->name) != 0 ||
+		    store_copy(s, a, &account->title) != 0 ||
+		    store_copy(s, a, &account->owner) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+static int
+each_account(
+    struct store *s, struct db_stmt *stmt, store_account_fn *fn, void *ctx)
+{
+	struct store_account account;
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		read_account(stmt, &account);
+		if (fn(ctx, &account) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_accounts(struct store *s, store_account_fn *fn, void *ctx)
+{
+	return (each_account(s, store_bound(s, SQL_ACCOUNTS, ""), fn, ctx));
+}
+
+int
+store_accounts_from(struct store *s, const char *key, int limit,
+    store_account_fn *fn, void *ctx)
+{
+	return (each_account(s,
+	    store_bound(s, SQL_ACCOUNTS_FROM, "ti", key, (int64_t)limit), fn,
+	    ctx));
+}
+
+int
+store_account_add(struct store *s, const char *name, const char *key,
+    const char *title, int64_t *id)
+{
+	return (store_post(
+	    s, store_bound(s, SQL_ACCOUNT_ADD, "ttt", name, key, title), id));
+}
+
+int
+store_account_remove(struct store *s, int64_t id)
+{
+	return (
+	    store_post(s, store_bound(s, SQL_ACCOUNT_REMOVE, "i", id), NULL));
+}
+
+int
+store_read_role(
+    struct store *s, struct db_stmt *stmt, int column, enum role *role)
+{
+	const char *text = db_text(stmt, column);
+
+	if (role_parse(text, role) == 1)
+		return (0);
+	return (failure_set(&s->failure, FAILURE_IO,
+	    "the database has an unknown role \"%s\"", text));
+}
+
+/* The row, in the order of USER_COLUMNS. */
+static int
+read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
+{
+	u->id = db_int(stmt, 0);
+	u->account = db_int(stmt, 1);
+	u->account_name = db_text(stmt, 2);
+	u->address = db_text(stmt, 3);
+	u->key = db_text(stmt, 4);
+	u->subscribed = db_int(stmt, 6) != 0;
+	u->link = db_int(stmt, 7);
+	u->chat = db_int(stmt, 8);
+	return (store_read_role(s, stmt, 5, &u->role));
+}
+
+int
+store_each_user(
+    struct store *s, struct db_stmt *stmt, store_user_fn *fn, void *ctx)
+{
+	struct store_user u;
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		if (read_user(s, stmt, &u) != 0 || fn(ctx, &u) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_users(struct store *s, int64_t account, int64_t category,
+    store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(
+	    s, store_bound(s, SQL_USERS, "ii", account, category), fn, ctx));
+}
+
+int
+store_one_user(struct store *s, struct arena *a, struct db_stmt *stmt,
+    struct store_user *u)
+{
+	int rc;
+
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1) {
+		if (read_user(s, stmt, u) != 0 ||
+		    store_copy(s, a, &u->account_name) != 0 ||
+		    store_copy(s, a, &u->address) != 0 ||
+		    store_copy(s, a, &u->key) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_user(struct store *s, struct arena *a, int64_t account, const char *key,
+    int64_t category, struct store_user *u)
+{
+	return (store_one_user(
+	    s, a, store_bound(s, SQL_USER, "iit", account, category, key), u));
+}
+
+int
+store_owner(
+    struct store *s, struct arena *a, int64_t account, struct store_user *u)
+{
+	return (store_one_user(
+	    s, a, store_bound(s, SQL_OWNER, "ii", account, (int64_t)0), u));
+}
+
+int
+store_user_add(struct store *s, const struct store_account *account,
+    const char *address, const char *key, enum role role, int64_t *id)
+{
+	return (store_post(s,
+	    store_bound(s, SQL_USER_ADD, "itttt", account->id, address, key,
+		role_name(role), account->id == 0 ? account->key : NULL),
+	    id));
+}
+
+int
+store_user_set_role(struct store *s, int64_t user, enum role role)
+{
+	return (store_post(s,
+	    store_bound(s, SQL_USER_SET_ROLE, "it", user, role_name(role)),
+	    NULL));
+}
+
+int
+store_user_remove(struct store *s, int64_t user)
+{
+	return (
+	    store_post(s, store_bound(s, SQL_USER_REMOVE, "i", user), NULL));
+}
+
+int
+store_subscriptions(
+    struct store *s, int64_t user, store_category_fn *fn, void *ctx)
+{
+	return (each_category(
+	    s, store_bound(s, SQL_SUBSCRIPTIONS, "i", user), fn, ctx));
+}
+
+int
+store_subscribe(struct store *s, const struct store_account *account,
+    int64_t category, const struct store_user *user)
+{
+	bool by_key = account->id == 0 || user->id == 0;
+
+	return (store_post(s,
+	    store_bound(s, SQL_SUBSCRIBE, "iiitt", account->id, category,
+		user->id, by_key ? account->key : NULL,
+		by_key ? user->key : NULL),
+	    NULL));
+}
+
+int
+store_unsubscribe(
+    struct store *s, int64_t account, int64_t category, int64_t user)
+{
+	return (store_post(s,
+	    store_bound(s, SQL_UNSUBSCRIBE, "iii", account, category, user),
+	    NULL));
+}
+
+int
+store_link_end(struct store *s, int64_t user)
+{
+	return (store_run(s, store_bound(s, SQL_LINK_END, "i", user)));
+}
+
+int
+store_export(struct store *s, int64_t account, store_export_fn *fn, void *ctx)
+{
+	struct store_export row;
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_EXPORT, "i", account);
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		row.account = db_text(stmt, 0);
+		row.address = db_text(stmt, 1);
+		row.category = db_text(stmt, 3);
+		if (role_parse(db_text(stmt, 2), &row.role) != 1 ||
+		    fn(ctx, &row) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}

@@ -1,0 +1,107 @@
+/*
+ * store_change - the record of changes to the roster
+ *
+ * Changes are written some at once, since a statement has its price: at the
+ * latest when the transaction ends, or somebody asks for them.
+ */
+#include "base/arena.h"
+#include "db/db.h"
+#include "store/store_private.h"
+
+#define COLUMNS 6
+
+static void bind(struct db_stmt *, int, const struct store_change *);
+static int write_some(struct store *, enum sql, size_t, size_t);
+
+static void
+bind(struct db_stmt *stmt, int i, const struct store_change *c)
+{
+	db_bind_int(stmt, i + 1, c->at);
+	db_bind_text(stmt, i + 2, c->actor);
+	db_bind_text(stmt, i + 3, c->account);
+	db_bind_text(stmt, i + 4, c->action);
+	db_bind_text(stmt, i + 5, c->subject);
+	db_bind_text(stmt, i + 6, c->detail);
+}
+
+/* ${n} from ${first} on, by a statement that takes so many. */
+static int
+write_some(struct store *s, enum sql which, size_t first, size_t n)
+{
+	struct db_stmt *stmt;
+	size_t i;
+
+	stmt = store_bound(s, which, "");
+	if (stmt == NULL)
+		return (store_failed(s));
+	for (i = 0; i < n; i++)
+		bind(stmt, (int)i * COLUMNS, &s->unwritten.v[first + i]);
+	return (store_post(s, stmt, NULL) == -1 ? -1 : 0);
+}
+
+int
+store_write_changes(struct store *s)
+{
+	struct store_unwritten *u = &s->unwritten;
+	size_t i;
+	int rc = 0;
+
+	if (u->n == STORE_UNWRITTEN)
+		rc = write_some(s, SQL_RECORDS, 0, u->n);
+	for (i = 0; u->n < STORE_UNWRITTEN && i < u->n && rc == 0; i++)
+		rc = write_some(s, SQL_RECORD, i, 1);
+	store_forget_changes(s);
+	return (rc);
+}
+
+void
+store_forget_changes(struct store *s)
+{
+	s->unwritten.n = 0;
+	arena_reset(s->unwritten.arena);
+}
+
+int
+store_record(struct store *s, const struct store_change *c)
+{
+	struct store_unwritten *u = &s->unwritten;
+	struct store_change *copy = &u->v[u->n];
+
+	*copy = *c;
+	if (store_copy(s, u->arena, &copy->actor) != 0 ||
+	    store_copy(s, u->arena, &copy->account) != 0 ||
+	    store_copy(s, u->arena, &copy->action) != 0 ||
+	    store_copy(s, u->arena, &copy->subject) != 0 ||
+	    store_copy(s, u->arena, &copy->detail) != 0)
+		return (-1);
+	u->n++;
+	return (u->n == STORE_UNWRITTEN ? store_write_changes(s) : 0);
+}
+
+int
+store_changes(
+    struct store *s, const char *account, store_change_fn *fn, void *ctx)
+{
+	struct store_change c;
+	struct db_stmt *stmt;
+	int rc;
+
+	if (store_write_changes(s) != 0)
+		return (-1);
+	stmt = store_bound(s, SQL_CHANGES, "t", account);
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		c.at = db_int(stmt, 0);
+		c.actor = db_text(stmt, 1);
+		c.account = db_text(stmt, 2);
+		c.action = db_text(stmt, 3);
+		c.subject = db_text(stmt, 4);
+		c.detail = db_text(stmt, 5);
+		if (fn(ctx, &c) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}

@@ -1,0 +1,64 @@
+/*
+ * store_health - is what the database holds sound, for `notifyctl check`
+ */
+#include "db/db.h"
+#include "store/store_health.h"
+#include "store/store_private.h"
+
+int
+store_check(struct store *s, int seconds)
+{
+	struct db_stmt *stmt;
+	int which, rc;
+
+	rc = db_check(s->db, seconds, &s->failure);
+	for (which = 0; rc != -1 && which < SQL_COUNT; which++) {
+		stmt = store_bound(s, (enum sql)which, "");
+		if (stmt == NULL || db_understands(stmt) != 0)
+			rc = store_failed(s);
+	}
+	return (rc);
+}
+
+int
+store_server(struct store *s, struct db_server *server)
+{
+	int rc;
+
+	rc = db_server(s->db, server);
+	return (rc == -1 ? store_failed(s) : rc);
+}
+
+int
+store_health(struct store *s, const char *telegram_domain,
+    const char *account_domain, struct store_health *h)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt =
+	    store_bound(s, SQL_HEALTH, "tt", telegram_domain, account_domain);
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1) {
+		h->accounts_without_owner = db_int(stmt, 0);
+		h->notices_pending = db_int(stmt, 1);
+		h->notices_in_doubt = db_int(stmt, 2);
+		h->accounts = db_int(stmt, 3);
+		h->users = db_int(stmt, 4);
+		h->subscriptions = db_int(stmt, 5);
+		h->reserved = db_int(stmt, 6);
+		h->links = db_int(stmt, 7);
+		h->notice_oldest = db_int(stmt, 8);
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_links_stray(struct store *s, store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(s,
+	    store_bound(s, SQL_LINKS_STRAY, "ii", (int64_t)0, (int64_t)0), fn,
+	    ctx));
+}

@@ -1,0 +1,39 @@
+/*
+ * store_health - is what the database holds sound, for `notifyctl check`
+ *
+ * Threads and results as in store.h.
+ */
+#ifndef STORE_HEALTH_H
+#define STORE_HEALTH_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "store/store.h"
+
+/*
+ * store_check(s, seconds): are all pages sound, does every row refer to one
+ * that is there, and is there what every statement speaks of? 0, or 1 if
+ * ${seconds} were not enough to tell, or -1.
+ */
+int store_check(struct store *, int seconds) WARN_UNUSED;
+
+/* store_server(s, server): as db_server(). */
+int store_server(struct store *, struct db_server *) WARN_UNUSED;
+
+struct store_health {
+	int64_t accounts_without_owner;
+	int64_t notices_pending;
+	int64_t notice_oldest;	  /* Unix seconds; 0: none is pending */
+	int64_t notices_in_doubt; /* taken, outcome unknown */
+	int64_t accounts, users, subscriptions, links;
+	int64_t reserved; /* users whose address lies in a reserved domain */
+};
+int store_health(struct store *, const char *telegram_domain,
+    const char *account_domain, struct store_health *) WARN_UNUSED;
+
+/* store_links_stray(s, fn, ctx): who has a link without being entitled to any
+ * mirrored category. */
+int store_links_stray(struct store *, store_user_fn *, void *) WARN_UNUSED;
+
+#endif

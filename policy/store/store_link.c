@@ -1,0 +1,148 @@
+/*
+ * store_link - what the database knows of Telegram links
+ */
+#include "store/store_link.h"
+#include "store/store_private.h"
+
+int
+store_link(struct store *s, struct arena *a, int64_t id, int64_t category,
+    struct store_user *u)
+{
+	return (store_one_user(
+	    s, a, store_bound(s, SQL_LINK, "ii", id, category), u));
+}
+
+int
+store_link_add(struct store *s, int64_t id, int64_t user, int64_t chat)
+{
+	return (
+	    store_run(s, store_bound(s, SQL_LINK_ADD, "iii", id, user, chat)));
+}
+
+int
+store_link_move(struct store *s, int64_t from, int64_t to)
+{
+	if (store_run(s, store_bound(s, SQL_WAITING_MOVE, "ii", from, to)) ==
+	    -1)
+		return (-1);
+	return (store_run(s, store_bound(s, SQL_LINK_MOVE, "ii", from, to)));
+}
+
+int
+store_link_strike(struct store *s, int64_t id, bool reset, int64_t *strikes)
+{
+	return (store_run_for_id(s,
+	    store_bound(s, SQL_LINK_STRIKE, "ii", id, (int64_t)!reset),
+	    strikes));
+}
+
+int
+store_links_of_chat(struct store *s, int64_t chat, store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(s,
+	    store_bound(s, SQL_LINKS_OF_CHAT, "ii", chat, (int64_t)0), fn,
+	    ctx));
+}
+
+int
+store_token_add(
+    struct store *s, const char *hash, int64_t user, int64_t expires)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_TOKEN_ADD, "tii", hash, user, expires)));
+}
+
+int
+store_token(struct store *s, struct arena *a, const char *hash, int64_t now,
+    int64_t latest, struct store_user *u)
+{
+	return (store_one_user(s, a,
+	    store_bound(
+		s, SQL_TOKEN_FIND, "tiii", hash, (int64_t)0, now, latest),
+	    u));
+}
+
+int
+store_token_remove(struct store *s, const char *hash)
+{
+	return (store_run(s, store_bound(s, SQL_TOKEN_REMOVE, "t", hash)));
+}
+
+int
+store_token_expire(struct store *s, int64_t now, int64_t latest, int64_t user)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_TOKEN_EXPIRE, "iii", now, latest, user)));
+}
+
+int
+store_waiting_add(struct store *s, int64_t link, int64_t chat,
+    const char *message, int64_t arrived, int64_t now)
+{
+	return (store_run(s,
+	    store_bound(s, SQL_WAITING_ADD, "iitii", link, chat, message,
+		arrived, now)));
+}
+
+int
+store_waiting_remove(struct store *s, int64_t link, const char *message)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_WAITING_REMOVE, "it", link, message)));
+}
+
+int
+store_waiting_expire(struct store *s, int64_t from, int64_t to)
+{
+	return (
+	    store_run(s, store_bound(s, SQL_WAITING_EXPIRE, "ii", from, to)));
+}
+
+int
+store_waiting_before(struct store *s, int64_t chat, const char *message,
+    int64_t arrived, int64_t from, int64_t to, int64_t *n)
+{
+	return (store_run_for_id(s,
+	    store_bound(s, SQL_WAITING_BEFORE, "itiii", chat, message, arrived,
+		from, to),
+	    n));
+}
+
+int
+store_state_get(struct store *s, const char *name, int64_t *value)
+{
+	return (store_run_for_id(
+	    s, store_bound(s, SQL_STATE_GET, "t", name), value));
+}
+
+int
+store_state_set(struct store *s, const char *name, int64_t value)
+{
+	return (store_run(s, store_bound(s, SQL_STATE_SET, "ti", name, value)));
+}
+
+int
+store_state_each(
+    struct store *s, const char *prefix, store_state_fn *fn, void *ctx)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_STATE_EACH, "t", prefix);
+	if (stmt == NULL)
+		return (store_failed(s));
+	while ((rc = db_step(stmt)) == 1) {
+		if (fn(ctx, db_text(stmt, 0), db_int(stmt, 1)) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_state_expire(struct store *s, const char *prefix, int64_t least)
+{
+	return (store_run(
+	    s, store_bound(s, SQL_STATE_EXPIRE, "ti", prefix, least)));
+}

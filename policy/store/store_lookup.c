@@ -1,0 +1,298 @@
+/*
+ * store_lookup - what the roster says about one message, asked at once
+ *
+ * A question becomes a list of statements whose parameters are texts, for the
+ * database to answer in one go. Keys of which there may be many are one
+ * parameter, the keys of a JSON object, so that ten thousand recipients are one
+ * statement.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "store/store_lookup.h"
+#include "store/store_private.h"
+#include "terms/account.h"
+#include "terms/address.h"
+
+#define PARAMETERS 3
+
+/* A statement to be asked. */
+struct ask {
+	enum sql which;
+	size_t i; /* of the key, where there is a statement for each */
+	const char *text[PARAMETERS];
+};
+
+/* All of them, and who takes the rows. */
+struct asking {
+	struct store *store;
+	struct arena *arena;
+	const struct store_question *question;
+	const struct store_answer *answer;
+	void *ctx;
+	struct ask *v;
+	size_t n;
+};
+
+static int no_memory(struct asking *);
+static char *put_key(char *, const char *);
+static const char *key_set(struct asking *, const struct store_keys *);
+static void add(struct asking *, enum sql, size_t, const char *, const char *,
+    const char *);
+static int list_people(struct asking *, const char *, const char *);
+static int list(struct asking *);
+static int damaged(struct asking *, const char *);
+static int read_account(struct asking *, size_t, struct db_stmt *);
+static int check_address(struct asking *, const struct store_user *);
+static int read_user(
+    struct asking *, enum sql, struct db_stmt *, struct store_user *);
+static int take_schema(void *, enum db_content, int64_t);
+static struct db_stmt *bind(void *, size_t);
+static int take_row(void *, size_t, struct db_stmt *);
+
+static int
+no_memory(struct asking *a)
+{
+	return (failure_set(&a->store->failure, FAILURE_MEMORY, "no memory"));
+}
+
+/* "key":0, as JSON. */
+static char *
+put_key(char *out, const char *key)
+{
+	*out++ = '"';
+	for (; *key != '\0'; key++) {
+		if ((unsigned char)*key < ' ') {
+			out += sprintf(out, "\\u%04x", *key);
+			continue;
+		}
+		if (*key == '"' || *key == '\\')
+			*out++ = '\\';
+		*out++ = *key;
+	}
+	return (stpcpy(out, "\":0,"));
+}
+
+/* The keys as a JSON object, or NULL. */
+static const char *
+key_set(struct asking *a, const struct store_keys *keys)
+{
+	char *set, *out;
+	size_t i, room;
+
+	room = sizeof("{}");
+	for (i = 0; i < keys->n; i++)
+		room +=
+		    strlen("\\u0000") * strlen(keys->v[i]) + strlen("\"\":0,");
+	set = out = arena_alloc(a->arena, room);
+	if (set == NULL) {
+		no_memory(a);
+		return (NULL);
+	}
+	*out++ = '{';
+	for (i = 0; i < keys->n; i++)
+		out = put_key(out, keys->v[i]);
+	if (keys->n > 0)
+		out--;
+	strcpy(out, "}");
+	return (set);
+}
+
+static void
+add(struct asking *a, enum sql which, size_t i, const char *first,
+    const char *second, const char *third)
+{
+	a->v[a->n++] = (struct ask){which, i, {first, second, third}};
+}
+
+/* Those who join. Of one account after the other, unless the accounts are not
+ * known before the database has spoken. */
+static int
+list_people(struct asking *a, const char *category, const char *users)
+{
+	const struct store_question *q = a->question;
+	const char *accounts;
+	size_t i;
+
+	if (q->people == STORE_NOBODY ||
+	    (q->accounts.n == 0 && !q->also_theirs))
+		return (0);
+	if (q->people == STORE_ENTITLED && !q->also_theirs) {
+		for (i = 0; i < q->accounts.n; i++)
+			add(a, SQL_LOOKUP_ENTITLED, i, category,
+			    q->accounts.v[i], NULL);
+		return (0);
+	}
+	accounts = key_set(a, &q->accounts);
+	if (accounts == NULL)
+		return (-1);
+	add(a,
+	    q->people == STORE_ENTITLED ? SQL_LOOKUP_ENTITLED_OF
+					: SQL_LOOKUP_EVERYBODY_OF,
+	    0, category, accounts, q->also_theirs ? users : "{}");
+	return (0);
+}
+
+/* What is to be asked. */
+static int
+list(struct asking *a)
+{
+	const struct store_question *q = a->question;
+	const char *category, *users;
+	size_t i;
+
+	a->v = arena_array(
+	    a->arena, q->categories.n + 2 * q->accounts.n + 2, sizeof(*a->v));
+	users = key_set(a, &q->users);
+	if (a->v == NULL || users == NULL)
+		return (no_memory(a));
+	for (i = 0; i < q->categories.n; i++)
+		add(a, SQL_CATEGORY, i, q->categories.v[i], NULL, NULL);
+	for (i = 0; i < q->accounts.n; i++)
+		add(a, SQL_LOOKUP_ACCOUNT, i, q->accounts.v[i], NULL, NULL);
+	category = q->categories.n > 0 ? q->categories.v[0] : "";
+	if (q->users.n > 0)
+		add(a, SQL_LOOKUP_USERS, 0, category, users, NULL);
+	return (list_people(a, category, users));
+}
+
+/*
+ * A disk that changes an octet where SQLite does not notice it, in a number
+ * that leads from an index to a row or in an address, would send a customer's
+ * mail to another. What stands in two places is compared: both are not changed
+ * at once.
+ */
+static int
+damaged(struct asking *a, const char *what)
+{
+	return (failure_set(&a->store->failure, FAILURE_IO,
+	    "the database is damaged: %s; \"notifyctl check\" tells more",
+	    what));
+}
+
+static int
+read_account(struct asking *a, size_t i, struct db_stmt *stmt)
+{
+	const char *name = db_text(stmt, 1);
+	char key[ACCOUNT_KEY_SIZE];
+
+	if (account_key(name, key) != 1 ||
+	    strcmp(key, a->question->accounts.v[i]) != 0)
+		return (damaged(a, "an account is found by another's name"));
+	return (a->answer->account(a->ctx, i, db_int(stmt, 0), name));
+}
+
+/* A key with letters outside ASCII is left alone: which are the same in lower
+ * case is the library's word, and that may change. */
+static int
+check_address(struct asking *a, const struct store_user *u)
+{
+	struct address address;
+	const char *s;
+	int found;
+
+	if (strcmp(u->address, u->key) == 0)
+		return (0);
+	for (s = u->key; *s != '\0'; s++) {
+		if ((unsigned char)*s >= 0x80)
+			return (0);
+	}
+	found = address_read(a->arena, u->address, &address);
+	if (found == -1)
+		return (no_memory(a));
+	if (found == 1 && strcmp(address.key, u->key) == 0)
+		return (0);
+	return (damaged(a, "a user is found by another's address"));
+}
+
+/* The row, in the order of LOOKUP_COLUMNS. The entitled are subscribed, or what
+ * comes to the same; of others the row tells. */
+static int
+read_user(struct asking *a, enum sql which, struct db_stmt *stmt,
+    struct store_user *u)
+{
+	u->id = 0;
+	u->account = db_int(stmt, 0);
+	u->account_name = db_text(stmt, 1);
+	u->address = db_text(stmt, 2);
+	u->key = db_text(stmt, 3);
+	u->link = db_int(stmt, 5);
+	u->chat = db_int(stmt, 6);
+	u->subscribed = which == SQL_LOOKUP_ENTITLED ||
+	    which == SQL_LOOKUP_ENTITLED_OF || db_int(stmt, 7) != 0;
+	if (store_read_role(a->store, stmt, 4, &u->role) != 0)
+		return (-1);
+	return (check_address(a, u));
+}
+
+static int
+take_schema(void *ctx, enum db_content content, int64_t version)
+{
+	struct asking *a = ctx;
+
+	return (store_fits(a->store, content, version));
+}
+
+static struct db_stmt *
+bind(void *ctx, size_t i)
+{
+	static const char *const types[] = {"", "t", "tt", "ttt"};
+	struct asking *a = ctx;
+	const struct ask *ask = &a->v[i];
+	int n;
+
+	for (n = 0; n < PARAMETERS && ask->text[n] != NULL; n++)
+		;
+	return (store_bound(a->store, ask->which, types[n], ask->text[0],
+	    ask->text[1], ask->text[2]));
+}
+
+static int
+take_row(void *ctx, size_t i, struct db_stmt *stmt)
+{
+	struct asking *a = ctx;
+	const struct ask *ask = &a->v[i];
+	struct category category;
+	struct store_user user;
+
+	if (ask->which == SQL_CATEGORY) {
+		if (store_read_category(a->store, stmt, &category) != 0)
+			return (-1);
+		return (a->answer->category(a->ctx, ask->i, &category));
+	}
+	if (ask->which == SQL_LOOKUP_ACCOUNT)
+		return (read_account(a, ask->i, stmt));
+	if (read_user(a, ask->which, stmt, &user) != 0)
+		return (-1);
+	if (ask->which == SQL_LOOKUP_USERS)
+		return (a->answer->user(a->ctx, &user));
+	return (a->answer->person(a->ctx, &user));
+}
+
+int
+store_lookup(struct store *s, struct arena *arena,
+    const struct store_question *question, const struct store_answer *answer,
+    void *ctx)
+{
+	struct asking a = {.store = s,
+	    .arena = arena,
+	    .question = question,
+	    .answer = answer,
+	    .ctx = ctx};
+	struct db_asking asking = {.schema = take_schema,
+	    .question = bind,
+	    .row = take_row,
+	    .ctx = &a};
+
+	if (list(&a) != 0)
+		return (-1);
+	asking.n = a.n;
+	switch (db_ask(s->db, &asking)) {
+	case 0:
+		return (0);
+	case 1:
+		return (-1);
+	}
+	return (store_failed(s));
+}

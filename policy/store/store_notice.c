@@ -1,0 +1,59 @@
+/*
+ * store_notice - what the database knows of mail to users that is still to be
+ * handed over
+ */
+#include "store/store_notice.h"
+#include "store/store_private.h"
+
+int
+store_notice_add(struct store *s, const struct store_notice *n)
+{
+	return (store_run(s,
+	    store_bound(s, SQL_NOTICE_ADD, "ittttt", n->at, n->account,
+		n->address, n->kind, n->detail, n->actor)));
+}
+
+int
+store_notice_take(
+    struct store *s, struct arena *a, int64_t after, struct store_notice *n)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_NOTICE_TAKE, "i", after);
+	if (stmt == NULL)
+		return (store_failed(s));
+	rc = db_step(stmt);
+	if (rc == 1) {
+		n->id = db_int(stmt, 0);
+		n->at = db_int(stmt, 1);
+		n->account = db_text(stmt, 2);
+		n->address = db_text(stmt, 3);
+		n->kind = db_text(stmt, 4);
+		n->detail = db_text(stmt, 5);
+		n->actor = db_text(stmt, 6);
+		if (store_copy(s, a, &n->account) != 0 ||
+		    store_copy(s, a, &n->address) != 0 ||
+		    store_copy(s, a, &n->kind) != 0 ||
+		    store_copy(s, a, &n->detail) != 0 ||
+		    store_copy(s, a, &n->actor) != 0) {
+			db_reset(stmt);
+			return (-1);
+		}
+		rc = db_step(stmt) == -1 ? -1 : 1;
+	}
+	return (store_finish(s, stmt, rc));
+}
+
+int
+store_notice_sent(struct store *s, int64_t id)
+{
+	return (store_run(s, store_bound(s, SQL_NOTICE_SENT, "i", id)));
+}
+
+int
+store_notice_failed(struct store *s, int64_t id, const char *error)
+{
+	return (
+	    store_run(s, store_bound(s, SQL_NOTICE_FAILED, "it", id, error)));
+}

@@ -1,0 +1,41 @@
+/*
+ * store_notice - what the database knows of mail to users that is still to be
+ * handed over
+ *
+ * Threads and results as in store.h.
+ */
+#ifndef STORE_NOTICE_H
+#define STORE_NOTICE_H
+
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "store/store.h"
+
+struct arena;
+
+struct store_notice {
+	int64_t id;
+	int64_t at;
+	const char *account;
+	const char *address;
+	const char *kind;   /* NOTICE_UNSUBSCRIBED or NOTICE_TELEGRAM_END */
+	const char *detail; /* a category's title, or why the link ended */
+	const char *actor;
+};
+#define NOTICE_UNSUBSCRIBED "unsubscribed"
+#define NOTICE_TELEGRAM_END "telegram-end"
+
+/*
+ * A notice is pending until somebody takes it; taken, until the outcome is
+ * noted. store_notice_take() finds the oldest pending one with an id above
+ * ${after} and marks it; its strings are copied into ${a}.
+ */
+int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
+int store_notice_take(struct store *, struct arena *, int64_t after,
+    struct store_notice *) WARN_UNUSED;
+int store_notice_sent(struct store *, int64_t id) WARN_UNUSED;
+int store_notice_failed(
+    struct store *, int64_t id, const char *error) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * store_upgrade - the schema, and the way to it from every version before
+ *
+ * All steps of an upgrade are one transaction with the version that they lead
+ * to: whoever looks meanwhile sees the old roster, and so does everybody
+ * after a crash or an error.
+ */
+#include "base/failure.h"
+#include "store/sql.h"
+#include "store/store_private.h"
+
+static int known(struct store *, enum db_content, int64_t);
+static int version_of(struct store *, int64_t *);
+static int make_schema(struct store *);
+static int take_steps(struct store *, int64_t);
+static int share(struct store *);
+static int upgrade(struct store *);
+
+/* Ours, and not newer than what this program reads? 0 or -1. */
+static int
+known(struct store *s, enum db_content content, int64_t version)
+{
+	if (content == DB_FOREIGN || version < 0)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: not one of notify-milter; expected "
+		    "[database] url to name its own",
+		    db_name(s->db)));
+	if (version > s->schema)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: schema version %lld, newer than this "
+		    "program's %lld; upgrade notify-milter",
+		    db_name(s->db), (long long)version, (long long)s->schema));
+	return (0);
+}
+
+int
+store_fits(struct store *s, enum db_content content, int64_t version)
+{
+	if (known(s, content, version) != 0)
+		return (-1);
+	if (version == s->schema)
+		return (0);
+	if (version == 0)
+		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		    "database %s: there is no roster in it (schema version "
+		    "0); make it with \"notifyctl init\"",
+		    db_name(s->db)));
+	return (failure_set(&s->failure, FAILURE_SETTINGS,
+	    "database %s: schema version %lld, older than this program's "
+	    "%lld; upgrade it with \"notifyctl init\"",
+	    db_name(s->db), (long long)version, (long long)s->schema));
+}
+
+/* Of the schema, 0 for an empty database. */
+static int
+version_of(struct store *s, int64_t *version)
+{
+	enum db_content content;
+
+	if (db_schema(s->db, &content, version) != 0)
+		return (store_failed(s));
+	return (known(s, content, *version));
+}
+
+static int
+make_schema(struct store *s)
+{
+	const struct category *c;
+	char key[2][CATEGORY_KEY_SIZE];
+
+	if (db_exec(s->db, sql_schema) != 0)
+		return (store_failed(s));
+	for (c = category_builtin; c->slug[0] != '\0'; c++) {
+		if (category_key(c->slug, key[0]) != 1 ||
+		    category_key(c->title, key[1]) != 1 ||
+		    store_category_add(s, c, key[0], key[1]) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* From ${version} on to the one that this program reads. */
+static int
+take_steps(struct store *s, int64_t version)
+{
+	enum db_dialect dialect = db_dialect(s->db);
+
+	for (; version < s->schema; version++) {
+		if (db_exec(s->db, s->steps[version - 1].sql[dialect]) == 0)
+			continue;
+		store_failed(s);
+		return (failure_set(&s->failure, s->failure.kind,
+		    "%s; the step from schema version %lld failed, and the "
+		    "database is as it was",
+		    failure_text(&s->failure), (long long)version));
+	}
+	return (db_check_references(s->db, &s->failure));
+}
+
+/* Before anything else: an upgrade is not to hold up those who look, and a
+ * copy that was restored may have lost it. But what is not ours is spared. */
+static int
+share(struct store *s)
+{
+	int64_t version;
+	int rc;
+
+	if (db_begin(s->db, DB_READ) != 0)
+		return (store_failed(s));
+	rc = version_of(s, &version);
+	if (db_rollback(s->db) != 0 && rc == 0)
+		rc = store_failed(s);
+	if (rc == 0 && db_share(s->db) != 0)
+		rc = store_failed(s);
+	return (rc);
+}
+
+static int
+upgrade(struct store *s)
+{
+	int64_t from;
+
+	if (db_begin(s->db, DB_WRITE) != 0)
+		return (store_failed(s));
+	if (version_of(s, &from) != 0)
+		goto fail;
+	if (from == s->schema) {
+		store_end(s);
+		return (0);
+	}
+	if (db_set_schema(s->db, s->schema) != 0) {
+		store_failed(s);
+		goto fail;
+	}
+	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0)
+		goto fail;
+	if (db_commit(s->db) != 0) {
+		store_failed(s);
+		goto fail;
+	}
+	return (from == 0 ? 1 : 2);
+fail:
+	store_end(s);
+	return (-1);
+}
+
+int
+store_upgrade(struct store *s)
+{
+	int rc;
+
+	if (share(s) != 0)
+		return (-1);
+	/* A step that makes a table anew must not take along the rows of
+	 * others that refer to it. */
+	if (db_references(s->db, false) != 0)
+		return (store_failed(s));
+	rc = upgrade(s);
+	if (db_references(s->db, true) != 0 && rc != -1)
+		rc = store_failed(s);
+	return (rc);
+}

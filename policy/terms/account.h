@@ -1,0 +1,24 @@
+/*
+ * account - names of accounts
+ *
+ * An account's name is also the local part of its address (product.md, What
+ * happens to a message, 4), so it is made of what needs no quoting there and
+ * has no detail part: letters, digits, ".", "_" and "-", compared without
+ * case. Pure.
+ */
+#ifndef ACCOUNT_H
+#define ACCOUNT_H
+
+#include "base/compiler.h"
+
+#define ACCOUNT_NAME_MAX 64
+#define ACCOUNT_KEY_SIZE (ACCOUNT_NAME_MAX + 1)
+#define ACCOUNT_SYNTAX                                                         \
+	"1 to 64 letters, digits, hyphens, underscores, or single dots "       \
+	"between them"
+
+/* account_key(name, key): the form in which names are compared; 0 if it cannot
+ * be an account's name. */
+int account_key(const char *name, char key[ACCOUNT_KEY_SIZE]) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,486 @@
+/*
+ * address - mail addresses: read, compare, write
+ *
+ * The reader takes RFC 5321 mailboxes and the little that MTAs add to them.
+ * Plain ASCII, nearly all there is, needs no library; the rest goes through
+ * libunistring (case and normal form, the same in every locale: the milter and
+ * notifyctl must never disagree) and libidn2 (A-labels).
+ */
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <idn2.h>
+#include <unicase.h>
+#include <uninorm.h>
+#include <unistr.h>
+
+#include "base/arena.h"
+#include "terms/address.h"
+
+/* A mailbox taken apart: the local part unquoted, both as they were spelled. */
+struct parts {
+	char *local;
+	char *domain; /* NULL if there is none */
+};
+
+static int is_ascii(const char *);
+static int is_atext(unsigned char);
+static char *ascii_lower(struct arena *, const char *);
+static int is_plain(char, int);
+static int local_lower(struct arena *, const char *, const char **);
+static const char *without_route(const char *, const char *);
+static int split(struct arena *, const char *, struct parts *);
+static char *quoted(struct arena *, const char *);
+static const char *domain_fault(const char *);
+static const char *local_fault(const char *);
+static int assemble(struct arena *, const struct parts *, struct address *);
+static int is_noise(char);
+static int domain_follows(const char *, const char *, int);
+static int mentions(const char *, const char *);
+
+static int
+is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s >= 0x80)
+			return (0);
+	}
+	return (1);
+}
+
+static int
+is_atext(unsigned char c)
+{
+	return (c >= 0x80 || isalnum(c) ||
+	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL));
+}
+
+static char *
+ascii_lower(struct arena *a, const char *s)
+{
+	char *lower, *p;
+
+	lower = arena_strdup(a, s);
+	if (lower == NULL)
+		return (NULL);
+	for (p = lower; *p != '\0'; p++) {
+		if (*p >= 'A' && *p <= 'Z')
+			*p += 'a' - 'A';
+	}
+	return (lower);
+}
+
+/* The local part in lower case and NFC; 0 if it is not UTF-8. */
+static int
+local_lower(struct arena *a, const char *local, const char **lower)
+{
+	uint8_t *folded;
+	size_t len, folded_len;
+
+	if (is_ascii(local)) {
+		*lower = ascii_lower(a, local);
+		return (*lower == NULL ? -1 : 1);
+	}
+	len = strlen(local);
+	if (u8_check((const uint8_t *)local, len) != NULL)
+		return (0);
+	folded = u8_tolower(
+	    (const uint8_t *)local, len, NULL, UNINORM_NFC, NULL, &folded_len);
+	if (folded == NULL)
+		return (-1);
+	*lower = arena_strndup(a, (const char *)folded, folded_len);
+	free(folded);
+	return (*lower == NULL ? -1 : 1);
+}
+
+/*
+ * May ${c} stand in a mailbox without quotes? What RFC 5321 does not allow
+ * there, an MTA reads in a way of its own ("ann@x, ()" as ann@x): who that is,
+ * we do not know.
+ */
+static int
+is_plain(char c, int in_domain)
+{
+	return (is_atext((unsigned char)c) || c == '.' ||
+	    (in_domain && c != '\0' && strchr("[]:", c) != NULL));
+}
+
+int
+address_domain_key(struct arena *a, const char *name, const char **key)
+{
+	char *lower, *alabel, *s;
+	size_t len;
+	int rc;
+
+	alabel = NULL;
+	if (!is_ascii(name)) {
+		if (strlen(name) > ADDRESS_DOMAIN_MAX)
+			return (0);
+		rc = idn2_to_ascii_8z(
+		    name, &alabel, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);
+		if (rc != IDN2_OK)
+			return (rc == IDN2_MALLOC ? -1 : 0);
+		name = alabel;
+	}
+	lower = ascii_lower(a, name);
+	idn2_free(alabel);
+	if (lower == NULL)
+		return (-1);
+	/* Written out, without quotes, it must read as the same; full-width
+	 * signs have become plain ones. */
+	for (s = lower; *s != '\0'; s++) {
+		if (!is_plain(*s, 1))
+			return (0);
+	}
+	/* "example.com." and "example.com" are one name. */
+	for (len = strlen(lower); len > 1 && lower[len - 1] == '.'; len--)
+		lower[len - 1] = '\0';
+	*key = lower;
+	return (1);
+}
+
+/* Past an RFC 5321 source route ("@a,@b:"), which means nothing any more. */
+static const char *
+without_route(const char *s, const char *end)
+{
+	const char *colon;
+
+	if (*s != '@')
+		return (s);
+	colon = memchr(s, ':', (size_t)(end - s));
+	return (colon == NULL ? s : colon + 1);
+}
+
+/* Take a mailbox apart at its "@" that is not quoted. */
+static int
+split(struct arena *a, const char *text, struct parts *parts)
+{
+	const char *s, *end;
+	char *out, *at;
+	int in_quotes;
+
+	s = text + strspn(text, " \t\r\n");
+	end = s + strlen(s);
+	while (end > s && strchr(" \t\r\n", end[-1]) != NULL)
+		end--;
+	if (s < end && *s == '<') {
+		if (end[-1] != '>' || end - s < 2)
+			return (0);
+		s++;
+		end--;
+	}
+	s = without_route(s, end);
+	out = parts->local = arena_alloc(a, (size_t)(end - s) + 1);
+	if (out == NULL)
+		return (-1);
+	at = NULL;
+	in_quotes = 0;
+	for (; s < end; s++) {
+		if (*s == '"') {
+			in_quotes = !in_quotes;
+			continue;
+		}
+		if (*s == '@' && !in_quotes && at == NULL)
+			at = out;
+		else if (!in_quotes && !is_plain(*s, at != NULL))
+			return (0);
+		else if (*s == '\\' && ++s == end)
+			return (0);
+		*out++ = *s;
+	}
+	if (in_quotes || out == parts->local || at == parts->local)
+		return (0);
+	parts->domain = NULL;
+	if (at != NULL) {
+		*at = '\0';
+		parts->domain = at + 1;
+	}
+	return (1);
+}
+
+/* The local part as an envelope takes it: RFC 5321, 4.1.2, Dot-string or
+ * Quoted-string. */
+static char *
+quoted(struct arena *a, const char *local)
+{
+	const char *s;
+	char *q, *out;
+	int plain;
+
+	plain = *local != '\0' && *local != '.';
+	for (s = local; *s != '\0'; s++) {
+		if (*s == '.')
+			plain = plain && s[1] != '.' && s[1] != '\0';
+		else
+			plain = plain && is_atext((unsigned char)*s);
+	}
+	if (plain)
+		return (arena_strdup(a, local));
+	out = q = arena_alloc(a, 2 * strlen(local) + 3);
+	if (q == NULL)
+		return (NULL);
+	*out++ = '"';
+	for (s = local; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			*out++ = '\\';
+		*out++ = *s;
+	}
+	*out = '"';
+	return (q);
+}
+
+unsigned
+address_local_length(const char *key)
+{
+	const char *at;
+
+	at = strrchr(key, '@');
+	return ((unsigned)(at == NULL ? strlen(key) : (size_t)(at - key)));
+}
+
+/* Put the parts together as key, base and wire form. */
+static int
+assemble(struct arena *a, const struct parts *parts, struct address *address)
+{
+	const char *local, *at, *domain, *plus;
+	char *wire, *base;
+	int found;
+
+	/* Its key would be that of somebody with a domain. */
+	if (parts->domain == NULL && strchr(parts->local, '@') != NULL)
+		return (0);
+	found = local_lower(a, parts->local, &local);
+	if (found != 1)
+		return (found);
+	at = domain = "";
+	if (parts->domain != NULL) {
+		at = "@";
+		found = address_domain_key(a, parts->domain, &domain);
+		if (found != 1)
+			return (found);
+	}
+	wire = quoted(a, parts->local);
+	if (wire == NULL)
+		return (-1);
+	address->key = arena_concat(a, local, at, domain, NULL);
+	address->wire = arena_concat(a, wire, at, domain, NULL);
+	address->exact = arena_concat(
+	    a, parts->local, at, *at == '\0' ? "" : parts->domain, NULL);
+	if (address->key == NULL || address->wire == NULL ||
+	    address->exact == NULL)
+		return (-1);
+	address->domain = address->key + strlen(address->key) - strlen(domain);
+	address->base = NULL;
+	plus = strchr(local, '+');
+	if (plus != NULL && plus > local) {
+		base = arena_strndup(a, local, (size_t)(plus - local));
+		if (base == NULL)
+			return (-1);
+		address->base = arena_concat(a, base, at, domain, NULL);
+		if (address->base == NULL)
+			return (-1);
+	}
+	return (1);
+}
+
+int
+address_read(struct arena *a, const char *text, struct address *address)
+{
+	struct parts parts;
+	int found;
+
+	found = split(a, text, &parts);
+	if (found != 1)
+		return (found);
+	return (assemble(a, &parts, address));
+}
+
+/* What keeps a domain, in A-labels, from being a host name, or NULL. */
+static const char *
+domain_fault(const char *domain)
+{
+	size_t label;
+	const char *s;
+
+	if (*domain == '\0')
+		return ("it has no domain after the @");
+	if (strlen(domain) > ADDRESS_DOMAIN_MAX)
+		return ("its domain is longer than 255 octets");
+	label = 0;
+	for (s = domain;; s++) {
+		if (*s == '.' || *s == '\0') {
+			if (label == 0 || label > 63 || s[-1] == '-')
+				return ("its domain is not a domain name");
+			label = 0;
+			if (*s == '\0')
+				return (NULL);
+			continue;
+		}
+		if (!isalnum((unsigned char)*s) && *s != '_' &&
+		    (*s != '-' || label == 0))
+			return ("its domain is not a domain name");
+		label++;
+	}
+}
+
+static const char *
+local_fault(const char *local)
+{
+	const unsigned char *s;
+
+	if (*local == '\0')
+		return ("there is nothing before the @");
+	if (strlen(local) > ADDRESS_LOCAL_MAX)
+		return ("its part before the @ is longer than 64 octets");
+	for (s = (const unsigned char *)local; *s != '\0'; s++) {
+		if (*s < 0x20 || *s == 0x7f)
+			return ("it has a control character");
+		/* U+0080 to U+009F: controls too, on a terminal. */
+		if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+			return ("it has a control character");
+	}
+	return (NULL);
+}
+
+int
+address_read_strict(struct arena *a, const char *text, struct address *address,
+    const char **why)
+{
+	struct parts parts;
+	const char *s;
+	int found;
+
+	*why = "it does not read as local-part@domain";
+	for (s = text; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+			*why = "it has a control character";
+			return (0);
+		}
+	}
+	if (strchr(text, '"') == NULL &&
+	    strchr(text, '@') != strrchr(text, '@')) {
+		*why = "it has more than one @";
+		return (0);
+	}
+	found = split(a, text, &parts);
+	if (found != 1)
+		return (found);
+	if (parts.domain == NULL) {
+		*why = "it has no @ and no domain";
+		return (0);
+	}
+	*why = local_fault(parts.local);
+	if (*why != NULL)
+		return (0);
+	found = assemble(a, &parts, address);
+	if (found != 1) {
+		*why = "it is not UTF-8, or its domain is not a domain name";
+		return (found);
+	}
+	*why = domain_fault(address->domain);
+	return (*why == NULL ? 1 : 0);
+}
+
+/* Characters that an MTA's parser drops on the way to a domain. */
+static int
+is_noise(char c)
+{
+	return (c != '\0' && strchr(" \t\r\n\"\\()<>", c) != NULL);
+}
+
+/* After ${s}, does ${domain} come next, and end there; with a "!" behind it if
+ * ${bang}? */
+static int
+domain_follows(const char *s, const char *domain, int bang)
+{
+	for (; *domain != '\0'; s++) {
+		if (is_noise(*s))
+			continue;
+		if (tolower((unsigned char)*s) != *domain)
+			return (0);
+		domain++;
+	}
+	if (bang)
+		return (s[strspn(s, " \t\r\n\"\\()<>")] == '!');
+	/* A blank, a quote or a comment ends it as well. */
+	if (is_noise(*s))
+		return (1);
+	if (*s == '.')
+		s++;
+	return (*s == '\0' || !(isalnum((unsigned char)*s) || *s == '-'));
+}
+
+/* What may stand before the name of a domain. */
+#define SEPARATORS "@%!:,;"
+
+/* Does ${domain} stand anywhere in ${text} where an MTA could take it for the
+ * domain: at the start and before "!" (a bang path), or after "@", "%" or
+ * "!"? */
+static int
+mentions(const char *text, const char *domain)
+{
+	int at_boundary, at_start;
+
+	at_boundary = at_start = 1;
+	for (; *text != '\0'; text++) {
+		if (at_boundary && domain_follows(text, domain, at_start))
+			return (1);
+		at_start = at_start && is_noise(*text);
+		if (strchr(SEPARATORS, *text) != NULL)
+			at_boundary = 1;
+		else if (!is_noise(*text))
+			at_boundary = 0;
+	}
+	return (0);
+}
+
+/* The same for names of domains outside ASCII: is any of them ${domain}? */
+static int
+mentions_outside_ascii(struct arena *a, const char *text, const char *domain)
+{
+	const char *key, *s;
+	char *word, *from, *end;
+	size_t len;
+	int found;
+
+	for (s = text;; s += len + 1) {
+		len = strcspn(s, SEPARATORS);
+		word = end = arena_strndup(a, s, len);
+		if (word == NULL)
+			return (-1);
+		/* A comment ends the name. */
+		for (from = word; *from != '\0' && *from != '('; from++) {
+			if (!is_noise(*from))
+				*end++ = *from;
+		}
+		while (end > word && end[-1] == '.')
+			end--;
+		*end = '\0';
+		if (*word != '\0' && (s > text || s[len] == '!')) {
+			found = address_domain_key(a, word, &key);
+			if (found == -1)
+				return (-1);
+			if (found == 1 && strcmp(key, domain) == 0)
+				return (1);
+		}
+		if (s[len] == '\0')
+			return (0);
+	}
+}
+
+int
+address_in_domain(struct arena *a, const char *text, const char *domain)
+{
+	int found;
+
+	if (*domain == '\0')
+		return (0);
+	if (!is_ascii(text)) {
+		found = mentions_outside_ascii(a, text, domain);
+		if (found != 0)
+			return (found);
+	}
+	return (mentions(text, domain));
+}

@@ -1,0 +1,42 @@
+/*
+ * netlist - a list of addresses and networks, and whether a client is in it
+ *
+ * IPv4 and IPv6 in CIDR notation (RFC 4632, RFC 4291 2.3). A client that
+ * comes as an IPv4-mapped IPv6 address is its IPv4 address.
+ *
+ * Pure. Threads: any, once it is filled.
+ */
+#ifndef NETLIST_H
+#define NETLIST_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct sockaddr;
+
+struct netlist {
+	struct network {
+		struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
+		unsigned bits;		 /* 0 to 128 */
+	} * v;
+	size_t n;
+};
+
+/*
+ * netlist_add(list, text, why):
+ * Add the networks in ${text}, separated by blanks or commas, IPv6 with or
+ * without brackets. 1, or 0 with ${*why} (constant text), or -1 for no memory.
+ */
+int netlist_add(
+    struct netlist *, const char *text, const char **why) WARN_UNUSED;
+
+/* netlist_has(list, sa): is the client at ${sa} (NULL: unknown) in it? */
+bool netlist_has(const struct netlist *, const struct sockaddr *);
+
+/* netlist_clear(list): empty it and free what it holds. */
+void netlist_clear(struct netlist *);
+
+#endif

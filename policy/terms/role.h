@@ -1,0 +1,42 @@
+/*
+ * role - what a user of an account is, and what follows from it
+ *
+ * The table of product.md, Roles. Pure.
+ */
+#ifndef ROLE_H
+#define ROLE_H
+
+#include <stdbool.h>
+
+#include "base/compiler.h"
+
+enum role {
+	ROLE_OWNER,
+	ROLE_USER_ADMIN,
+	ROLE_MEMBER,
+	ROLE_SUBSCRIBER,
+};
+
+/* All role names, for a message that says what would be right. */
+#define ROLE_NAMES "owner, user-admin, member or subscriber"
+
+/* role_name(role): the name as the database and the command line have it. */
+const char *role_name(enum role);
+
+/* role_parse(name, role): 1 and ${*role}, or 0 if there is no such role. */
+int role_parse(const char *, enum role *) WARN_UNUSED;
+
+/* role_may_receive(role, open): may it be subscribed to a category that is, or
+ * is not, ${open} to Subscribers? */
+bool role_may_receive(enum role, bool open);
+
+/* role_entitled(role, subscribed, open): does it receive the category? */
+bool role_entitled(enum role, bool subscribed, bool open);
+
+/* role_may_manage(role): may it subscribe and unsubscribe users? */
+bool role_may_manage(enum role);
+
+/* role_may_link(role): may it have a Telegram chat at all? */
+bool role_may_link(enum role);
+
+#endif

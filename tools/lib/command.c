@@ -1,0 +1,341 @@
+/*
+ * command - runs a program and takes what it says
+ *
+ * Both of its outputs are read as they come, so that it never waits for us.
+ * What it leaves running in the background may keep them open: that is waited
+ * for only within the time that the program itself has.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "lib/command.h"
+
+#define SECONDS 30
+#define OUTPUT_MAX ((size_t)64 << 10)
+/* More of its complaints is read, but not kept. */
+#define MESSAGE_MAX ((size_t)16 << 10)
+
+extern char **environ;
+
+/* What comes out of one of its descriptors. */
+struct stream {
+	int fd; /* to read from; -1: at its end, or not taken */
+	char *text;
+	size_t len, cap, max;
+};
+
+static int64_t now_ms(void);
+static int start(const struct command *, const int *, pid_t *);
+static int spawn(pid_t *, const posix_spawn_file_actions_t *, char **);
+static int open_stream(struct stream *, int *);
+static void close_ends(const struct command *, int *);
+static int take(struct stream *, const char *, size_t, bool);
+static void close_stream(struct stream *);
+static int read_all(struct stream *, int64_t);
+static int wait_for(pid_t, int64_t, int *);
+static int judge(const struct command *, int, int, struct failure *);
+static const char *last_line(struct arena *, const struct stream *);
+static int give(struct arena *, const struct stream *, int,
+    struct command_result *, struct failure *);
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+static int
+spawn(pid_t *pid, const posix_spawn_file_actions_t *actions, char **argv)
+{
+	char path[256] = "/usr/sbin/";
+	int rc;
+
+	rc = posix_spawnp(pid, argv[0], actions, NULL, argv, environ);
+	if ((rc != ENOENT && rc != EACCES) || strchr(argv[0], '/') != NULL ||
+	    strlen(path) + strlen(argv[0]) >= sizeof(path))
+		return (rc);
+	strcat(path, argv[0]);
+	return (posix_spawn(pid, path, actions, NULL, argv, environ));
+}
+
+/* ${ends}: where its standard output and standard error go. */
+static int
+start(const struct command *c, const int *ends, pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	int rc;
+
+	rc = posix_spawn_file_actions_init(&actions);
+	if (rc != 0)
+		return (rc);
+	if (c->input == -1)
+		rc = posix_spawn_file_actions_addopen(
+		    &actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	else
+		rc = posix_spawn_file_actions_adddup2(
+		    &actions, c->input, STDIN_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(
+		    &actions, ends[0], STDOUT_FILENO);
+	if (rc == 0)
+		rc = posix_spawn_file_actions_adddup2(
+		    &actions, ends[1], STDERR_FILENO);
+	if (rc == 0)
+		rc = spawn(pid, &actions, (char **)(uintptr_t)c->argv);
+	posix_spawn_file_actions_destroy(&actions);
+	return (rc);
+}
+
+static int
+open_stream(struct stream *s, int *end)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return (-1);
+	s->fd = fds[0];
+	*end = fds[1];
+	return (0);
+}
+
+/* The ends that the program writes to, if we made them. */
+static void
+close_ends(const struct command *c, int *ends)
+{
+	if (ends[0] != -1 && c->output == -1)
+		close(ends[0]);
+	if (ends[1] != -1)
+		close(ends[1]);
+	ends[0] = ends[1] = -1;
+}
+
+/* Keep it, or as much of a complaint as there is room for. 0, or an errno. */
+static int
+take(struct stream *s, const char *data, size_t len, bool cut)
+{
+	char *text;
+	size_t cap;
+
+	if (len > s->max - s->len) {
+		if (!cut)
+			return (EFBIG);
+		len = s->max - s->len;
+	}
+	if (s->len + len + 1 > s->cap) {
+		cap = 2 * (s->len + len + 1);
+		text = realloc(s->text, cap);
+		if (text == NULL)
+			return (ENOMEM);
+		s->text = text;
+		s->cap = cap;
+	}
+	memcpy(s->text + s->len, data, len);
+	s->len += len;
+	s->text[s->len] = '\0';
+	return (0);
+}
+
+static void
+close_stream(struct stream *s)
+{
+	if (s->fd != -1)
+		close(s->fd);
+	s->fd = -1;
+}
+
+/* Read both to their ends. 0, or an errno: ETIMEDOUT, EFBIG, ENOMEM. */
+static int
+read_all(struct stream *s, int64_t deadline)
+{
+	struct pollfd p[2];
+	char buf[16384];
+	int64_t left;
+	ssize_t n;
+	int error, i;
+
+	while (s[0].fd != -1 || s[1].fd != -1) {
+		left = deadline - now_ms();
+		if (left <= 0)
+			return (ETIMEDOUT);
+		for (i = 0; i < 2; i++) {
+			p[i].fd = s[i].fd;
+			p[i].events = POLLIN;
+			p[i].revents = 0;
+		}
+		if (poll(p, 2, (int)left) == -1 && errno != EINTR)
+			return (errno);
+		for (i = 0; i < 2; i++) {
+			if (p[i].revents == 0)
+				continue;
+			n = read(s[i].fd, buf, sizeof(buf));
+			if (n <= 0) {
+				close_stream(&s[i]);
+				continue;
+			}
+			error = take(&s[i], buf, (size_t)n, i == 1);
+			if (error != 0)
+				return (error);
+		}
+	}
+	return (0);
+}
+
+/* Wait for its end, but not for ever. 0, or ETIMEDOUT: then it was killed. */
+static int
+wait_for(pid_t pid, int64_t deadline, int *status)
+{
+	struct pollfd ended = {.events = POLLIN};
+	int64_t left;
+	int rc;
+
+	rc = 1;
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ended.fd != -1) {
+		do {
+			left = deadline - now_ms();
+			rc = poll(&ended, 1, left < 0 ? 0 : (int)left);
+		} while (rc == -1 && errno == EINTR);
+		close(ended.fd);
+	}
+	if (rc == 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, status, 0) == -1 && errno == EINTR)
+		;
+	return (rc == 0 ? ETIMEDOUT : 0);
+}
+
+/* What ended otherwise than of itself, in words. */
+static int
+judge(const struct command *c, int error, int status, struct failure *failure)
+{
+	const char *name = c->argv[0];
+
+	if (error == ETIMEDOUT)
+		return (failure_set(failure, FAILURE_IO,
+		    "%s did not end within %d seconds", name,
+		    c->seconds == 0 ? SECONDS : c->seconds));
+	if (error == EFBIG)
+		return (failure_set(failure, FAILURE_DATA,
+		    "%s says more than %zu octets", name,
+		    c->max == 0 ? OUTPUT_MAX : c->max));
+	if (error == ENOMEM)
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	if (error != 0)
+		return (failure_set(
+		    failure, FAILURE_IO, "%s: %s", name, strerror(error)));
+	if (WIFSIGNALED(status))
+		return (failure_set(failure, FAILURE_IO,
+		    "%s was ended by signal %d", name, WTERMSIG(status)));
+	return (0);
+}
+
+/* Warnings come first, and what ended it last. */
+static const char *
+last_line(struct arena *a, const struct stream *s)
+{
+	size_t end = s->len, start;
+
+	while (end > 0 && s->text[end - 1] == '\n')
+		end--;
+	for (start = end; start > 0 && s->text[start - 1] != '\n'; start--)
+		;
+	return (end == 0 ? "" : arena_strndup(a, s->text + start, end - start));
+}
+
+/* The result of what has ended of itself. */
+static int
+give(struct arena *a, const struct stream *s, int status,
+    struct command_result *r, struct failure *failure)
+{
+	r->status = WEXITSTATUS(status);
+	r->len = s[0].len;
+	r->out = s[0].len == 0 ? "" : arena_strndup(a, s[0].text, s[0].len);
+	r->message = last_line(a, &s[1]);
+	if (r->out == NULL || r->message == NULL)
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	return (0);
+}
+
+int
+command_run(struct arena *a, const struct command *c, struct command_result *r,
+    struct failure *failure)
+{
+	struct stream s[2] = {
+	    {.fd = -1, .max = c->max == 0 ? OUTPUT_MAX : c->max},
+	    {.fd = -1, .max = MESSAGE_MAX}};
+	int ends[2] = {c->output, -1};
+	int64_t deadline;
+	pid_t pid;
+	int error, rc, status = 0;
+
+	rc = -1;
+	deadline = now_ms() + (c->seconds == 0 ? SECONDS : c->seconds) * 1000;
+	if (open_stream(&s[1], &ends[1]) != 0 ||
+	    (c->output == -1 && open_stream(&s[0], &ends[0]) != 0)) {
+		judge(c, errno, 0, failure);
+		goto out;
+	}
+	error = start(c, ends, &pid);
+	if (error != 0) {
+		failure_set(failure,
+		    error == ENOENT ? FAILURE_UNKNOWN : FAILURE_IO, "%s: %s",
+		    c->argv[0], strerror(error));
+		goto out;
+	}
+	/* Ours would keep the streams from ending. */
+	close_ends(c, ends);
+	error = read_all(s, deadline);
+	close_stream(&s[0]);
+	close_stream(&s[1]);
+	if (wait_for(pid, error == 0 ? deadline : 0, &status) != 0 &&
+	    error == 0)
+		error = ETIMEDOUT;
+	if (judge(c, error, status, failure) == 0)
+		rc = give(a, s, status, r, failure);
+out:
+	close_ends(c, ends);
+	close_stream(&s[0]);
+	close_stream(&s[1]);
+	free(s[0].text);
+	free(s[1].text);
+	return (rc);
+}
+
+const char *
+command_line(struct arena *a, const char *const *argv, struct failure *failure)
+{
+	const struct command c = COMMAND_INIT(argv);
+	struct command_result r;
+	char *text;
+
+	if (command_run(a, &c, &r, failure) != 0)
+		return (NULL);
+	if (r.status != 0) {
+		failure_set(failure, FAILURE_IO, "%s ended with status %d%s%s",
+		    argv[0], r.status, *r.message == '\0' ? "" : ": ",
+		    r.message);
+		return (NULL);
+	}
+	while (r.len > 0 && r.out[r.len - 1] == '\n')
+		r.len--;
+	text = arena_strndup(a, r.out, r.len);
+	if (text == NULL)
+		failure_set(failure, FAILURE_MEMORY, "no memory");
+	return (text);
+}

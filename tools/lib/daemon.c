@@ -1,0 +1,184 @@
+/*
+ * daemon - what notify-milter, notify-bot and notify-telegram have in common
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "base/failure.h"
+#include "lib/daemon.h"
+#include "settings/settings.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+static void open_standard_descriptors(void);
+static int make_absolute(struct daemon_options *);
+
+/* A socket or the roster in the place of standard error would take what is
+ * logged there. */
+static void
+open_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int
+daemon_options(struct daemon_options *o, const char *name, const char *usage,
+    int wrong, int argc, char **argv)
+{
+	int c;
+
+	open_standard_descriptors();
+	o->file = SETTINGS_FILE;
+	while ((c = getopt(argc, argv, "+c:fnvVh")) != -1) {
+		switch (c) {
+		case 'c':
+			o->file = optarg;
+			break;
+		case 'f':
+			o->foreground = true;
+			break;
+		case 'n':
+			o->check_only = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			printf("%s %s\n", name, VERSION);
+			exit(EX_OK);
+		case 'h':
+			fputs(usage, stdout);
+			exit(EX_OK);
+		default:
+			fputs(usage, stderr);
+			exit(wrong);
+		}
+	}
+	return (optind);
+}
+
+int
+daemon_user(const struct daemon_options *o, const struct settings *s,
+    const struct passwd **pw, struct failure *failure)
+{
+	*pw = NULL;
+	if (*s->user == '\0') {
+		if (geteuid() != 0)
+			return (0);
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "%s: will not run as root; expected a line \"user = "
+		    "notify-milter\" in [milter]",
+		    s->file));
+	}
+	*pw = getpwnam(s->user);
+	if (*pw == NULL)
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "%s:%u: there is no user \"%s\"; expected an existing one "
+		    "for user in [milter]",
+		    s->file, s->user_line, s->user));
+	if ((*pw)->pw_uid == 0)
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "%s:%u: user = %s is root; expected one with fewer rights",
+		    s->file, s->user_line, s->user));
+	if (geteuid() == 0)
+		return (1);
+	if (geteuid() != (*pw)->pw_uid && !o->check_only)
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "%s:%u: cannot become \"%s\"; expected to be started as "
+		    "root or as that user",
+		    s->file, s->user_line, s->user));
+	*pw = NULL;
+	return (0);
+}
+
+int
+daemon_become(const struct passwd *pw, struct failure *failure)
+{
+	umask(027);
+	if (pw == NULL)
+		return (0);
+	if (initgroups(pw->pw_name, pw->pw_gid) != 0 ||
+	    setgid(pw->pw_gid) != 0 || setuid(pw->pw_uid) != 0 ||
+	    setuid(0) == 0 ||
+	    /* libpq looks there for certificates and passwords. */
+	    setenv("HOME", pw->pw_dir, 1) != 0)
+		return (failure_set(failure, FAILURE_IO,
+		    "cannot become user \"%s\": %s", pw->pw_name,
+		    strerror(errno)));
+	return (0);
+}
+
+/* The name, and not what it leads to now: a reload reads what it leads to by
+ * then, from another working directory. */
+static int
+make_absolute(struct daemon_options *o)
+{
+	char *directory, *path;
+	int len;
+
+	if (*o->file == '/')
+		return (0);
+	directory = getcwd(NULL, 0);
+	if (directory == NULL)
+		return (-1);
+	len = asprintf(&path, "%s/%s", directory, o->file);
+	free(directory);
+	if (len < 0)
+		return (-1);
+	o->file = path;
+	return (0);
+}
+
+int
+daemon_background(struct daemon_options *o, struct failure *failure)
+{
+	if (o->foreground)
+		return (0);
+	if (make_absolute(o) != 0 || daemon(0, 0) != 0)
+		return (failure_set(failure, FAILURE_IO,
+		    "cannot go into the background: %s", strerror(errno)));
+	return (0);
+}
+
+void
+daemon_ready(const char *status)
+{
+	(void)sd_notifyf(
+	    0, "READY=1\nSTATUS=%s\nMAINPID=%ld", status, (long)getpid());
+}
+
+void
+daemon_reloading(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
+void
+daemon_ending(void)
+{
+	(void)sd_notify(0, "STOPPING=1");
+}

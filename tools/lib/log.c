@@ -1,0 +1,162 @@
+/*
+ * log - to syslog's mail facility, and to standard error in the foreground
+ */
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+static const char *log_name = "notify-milter";
+static bool log_stderr = true;
+static atomic_bool log_all;
+
+static bool stderr_is_journal(void);
+static void copy(const char *, size_t);
+static void emit(int, const char *, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+
+/* Under systemd both would end in the journal, each line twice
+ * (systemd.exec(5), JOURNAL_STREAM). */
+static bool
+stderr_is_journal(void)
+{
+	unsigned long long dev, ino;
+	const char *stream;
+	struct stat st;
+
+	stream = getenv("JOURNAL_STREAM");
+	return (stream != NULL &&
+	    sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	    st.st_ino == ino);
+}
+
+void
+log_open(const char *name, bool foreground)
+{
+	log_name = name;
+	log_stderr = foreground && !stderr_is_journal();
+	openlog(name, LOG_PID, LOG_MAIL);
+}
+
+void
+log_verbose(bool verbose)
+{
+	atomic_store(&log_all, verbose);
+}
+
+/* To standard error, as far as somebody reads there: a pager that waits for a
+ * key must not hold up the mail. syslog has the line. What fits in a pipe that
+ * has room fits whole, if no other thread fills it first. */
+static void
+copy(const char *line, size_t len)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+	ssize_t n;
+
+	pthread_mutex_lock(&lock);
+	while (len > 0 && poll(&reader, 1, 0) == 1 &&
+	    (reader.revents & POLLOUT) != 0) {
+		n = write(STDERR_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
+		/* Nobody to tell if this fails. */
+		if (n <= 0)
+			break;
+		line += n;
+		len -= (size_t)n;
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+/* One line, written at once, so that lines of several threads do not mix. */
+static void
+emit(int priority, const char *prefix, const char *fmt, va_list ap)
+{
+	char *text, *line;
+	int len;
+
+	if (*prefix == '\0' && !log_stderr) {
+		vsyslog(priority, fmt, ap);
+		return;
+	}
+	if (vasprintf(&text, fmt, ap) < 0) {
+		syslog(priority, "%sno memory for a log line", prefix);
+		return;
+	}
+	syslog(priority, "%s%s", prefix, text);
+	if (log_stderr) {
+		len = asprintf(&line, "%s[%ld]: %s%s\n", log_name,
+		    (long)getpid(), prefix, text);
+		if (len > 0) {
+			copy(line, (size_t)len);
+			free(line);
+		}
+	}
+	free(text);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOG_INFO, "", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_warning(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOG_WARNING, "warning: ", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(LOG_ERR, "error: ", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!atomic_load(&log_all))
+		return;
+	va_start(ap, fmt);
+	emit(LOG_DEBUG, "", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_message(enum log_level level, const char *fmt, ...)
+{
+	static const int priorities[] = {
+	    [LOG_LEVEL_INFO] = LOG_INFO,
+	    [LOG_LEVEL_WARNING] = LOG_WARNING,
+	    [LOG_LEVEL_ERROR] = LOG_ERR,
+	};
+	va_list ap;
+
+	va_start(ap, fmt);
+	emit(priorities[level], "", fmt, ap);
+	va_end(ap);
+}

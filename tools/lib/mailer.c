@@ -1,0 +1,264 @@
+/*
+ * mailer - mail that notify-milter itself writes
+ *
+ * The message is written whole to a file in memory before sendmail(1) is
+ * started: if this program dies, what sendmail(1) reads is complete all the
+ * same, or it is not started at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <gmime/gmime.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/text.h"
+#include "lib/mailer.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "store/store_notice.h"
+
+/* A sendmail(1) that takes longer is taken for one that failed. */
+#define SENDMAIL_SECONDS 60
+/* Room for the texts of a notice with all of it escaped. */
+#define NOTICE_MAX ((size_t)64 << 10)
+
+extern char **environ;
+
+static GMimeMessage *compose(
+    const struct settings *, const struct store_notice *);
+static char *notice_text(const struct store_notice *);
+static char *notice_subject(const struct store_notice *);
+static int clean(struct arena *, struct store_notice *);
+static int write_file(GMimeMessage *);
+static int run_sendmail(
+    const struct settings *, const char *, int, struct failure *);
+static int wait_for(pid_t, int *);
+
+void
+mailer_start(void)
+{
+	g_mime_init();
+}
+
+static char *
+notice_text(const struct store_notice *n)
+{
+	time_t at = (time_t)n->at;
+	struct tm tm;
+	char when[64];
+
+	if (gmtime_r(&at, &tm) == NULL ||
+	    strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &tm) == 0)
+		strcpy(when, "now");
+	if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
+		return (g_strdup_printf(
+		    "Hello,\n"
+		    "\n"
+		    "your Telegram chat no longer receives messages for the\n"
+		    "account %s: %s.\n"
+		    "\n"
+		    "This was on %s. You still get them by mail, at %s.\n"
+		    "To link a chat again, ask for a new connect link.\n",
+		    n->account, n->detail, when, n->address));
+	return (g_strdup_printf(
+	    "Hello,\n"
+	    "\n"
+	    "you no longer receive messages of the category \"%s\"\n"
+	    "for the account %s at this address, %s.\n"
+	    "\n"
+	    "You were unsubscribed by %s on %s.\n"
+	    "If this is not what you expected, please ask the owner or an\n"
+	    "administrator of the account.\n",
+	    n->detail, n->account, n->address, n->actor, when));
+}
+
+static char *
+notice_subject(const struct store_notice *n)
+{
+	if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
+		return (g_strdup_printf(
+		    "Your Telegram chat is no longer linked to account %s",
+		    n->account));
+	return (g_strdup_printf("You no longer receive \"%s\" for account %s",
+	    n->detail, n->account));
+}
+
+static GMimeMessage *
+compose(const struct settings *settings, const struct store_notice *n)
+{
+	GMimeMessage *message;
+	GMimeTextPart *part;
+	GDateTime *now;
+	const char *domain;
+	char *text, *id;
+
+	message = g_mime_message_new(TRUE);
+	if (*settings->from != '\0')
+		g_mime_message_add_mailbox(
+		    message, GMIME_ADDRESS_TYPE_FROM, NULL, settings->from);
+	g_mime_message_add_mailbox(
+	    message, GMIME_ADDRESS_TYPE_TO, NULL, n->address);
+	text = notice_subject(n);
+	g_mime_message_set_subject(message, text, "utf-8");
+	g_free(text);
+	now = g_date_time_new_now_local();
+	g_mime_message_set_date(message, now);
+	g_date_time_unref(now);
+	domain = strrchr(settings->from, '@');
+	id = g_mime_utils_generate_message_id(
+	    domain == NULL ? "localhost.localdomain" : domain + 1);
+	g_mime_message_set_message_id(message, id);
+	g_free(id);
+	g_mime_object_set_header(
+	    GMIME_OBJECT(message), "Auto-Submitted", "auto-generated", NULL);
+	part = g_mime_text_part_new_with_subtype("plain");
+	g_mime_text_part_set_charset(part, "utf-8");
+	text = notice_text(n);
+	g_mime_text_part_set_text(part, text);
+	g_free(text);
+	g_mime_part_set_content_encoding(
+	    GMIME_PART(part), GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+	g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
+	g_object_unref(part);
+	return (message);
+}
+
+/* An encoded word hides a control from the MTA, but not from the reader. 0, or
+ * -1 for no memory. */
+static int
+clean(struct arena *a, struct store_notice *n)
+{
+	n->account = text_clean(a, n->account);
+	n->detail = text_clean(a, n->detail);
+	n->actor = text_clean(a, n->actor);
+	return (n->account == NULL || n->detail == NULL || n->actor == NULL
+		? -1
+		: 0);
+}
+
+/* The message as a file in memory, read from its beginning; -1 with errno. */
+static int
+write_file(GMimeMessage *message)
+{
+	char *text;
+	size_t len, done;
+	ssize_t n;
+	int fd;
+
+	text = g_mime_object_to_string(GMIME_OBJECT(message), NULL);
+	len = strlen(text);
+	fd = memfd_create("notice", MFD_CLOEXEC);
+	for (done = 0; fd != -1 && done < len; done += (size_t)n) {
+		n = write(fd, text + done, len - done);
+		if (n == -1) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	g_free(text);
+	if (fd != -1)
+		lseek(fd, 0, SEEK_SET);
+	return (fd);
+}
+
+/* Wait for the child, but not for ever. 0, or -1 when the time was over. */
+static int
+wait_for(pid_t pid, int *status)
+{
+	struct pollfd ended = {.events = POLLIN};
+	int rc;
+
+	rc = 1;
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (ended.fd != -1) {
+		do {
+			rc = poll(&ended, 1, SENDMAIL_SECONDS * 1000);
+		} while (rc == -1 && errno == EINTR);
+		close(ended.fd);
+	}
+	if (rc == 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, status, 0) == -1 && errno == EINTR)
+		;
+	return (rc == 0 ? -1 : 0);
+}
+
+static int
+run_sendmail(const struct settings *settings, const char *to, int fd,
+    struct failure *failure)
+{
+	posix_spawn_file_actions_t actions;
+	char *argv[] = {settings->sendmail, "-i", "-f", settings->from, "--",
+	    (char *)(uintptr_t)to, NULL};
+	char *argv_default[] = {
+	    settings->sendmail, "-i", "--", (char *)(uintptr_t)to, NULL};
+	pid_t pid;
+	int rc, status;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+	/* Its words are not ours: our output is JSON, or one line. */
+	posix_spawn_file_actions_addopen(
+	    &actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(
+	    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	rc = posix_spawn(&pid, settings->sendmail, &actions, NULL,
+	    *settings->from == '\0' ? argv_default : argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (rc != 0)
+		return (failure_set(failure, FAILURE_IO, "%s: %s",
+		    settings->sendmail, strerror(rc)));
+	if (wait_for(pid, &status) != 0)
+		return (failure_set(failure, FAILURE_IO,
+		    "%s did not end within %d seconds", settings->sendmail,
+		    SENDMAIL_SECONDS));
+	if (WIFSIGNALED(status))
+		return (failure_set(failure, FAILURE_IO,
+		    "%s was ended by signal %d", settings->sendmail,
+		    WTERMSIG(status)));
+	if (WEXITSTATUS(status) != 0)
+		return (failure_set(failure, FAILURE_DATA,
+		    "%s ended with status %d", settings->sendmail,
+		    WEXITSTATUS(status)));
+	return (0);
+}
+
+int
+mailer_notice(const struct settings *settings, const struct store_notice *n,
+    struct failure *failure)
+{
+	struct store_notice shown = *n;
+	struct arena *a;
+	GMimeMessage *message;
+	int fd, rc;
+
+	a = arena_new(NOTICE_MAX);
+	if (a == NULL || clean(a, &shown) != 0) {
+		arena_free(a);
+		return (failure_set(
+		    failure, FAILURE_MEMORY, "no memory for a mail"));
+	}
+	message = compose(settings, &shown);
+	arena_free(a);
+	fd = write_file(message);
+	g_object_unref(message);
+	if (fd == -1)
+		return (failure_set(
+		    failure, FAILURE_IO, "a mail: %s", strerror(errno)));
+	rc = run_sendmail(settings, n->address, fd, failure);
+	close(fd);
+	return (rc);
+}

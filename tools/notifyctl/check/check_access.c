@@ -1,0 +1,80 @@
+/*
+ * check_access - may another user use a file?
+ *
+ * Asked of the kernel by a child that has become that user, since modes are
+ * not all that counts: ACLs, capabilities, read-only mounts.
+ */
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "notifyctl/check/check.h"
+
+#define CANNOT_TELL 255
+#define COMPONENTS_MAX 200
+
+static int first_hindrance(const char *, int);
+static bool become(const struct passwd *);
+
+/* The first component of ${path}, counted from 1, that is in the way; 0: none
+ * is. */
+static int
+first_hindrance(const char *path, int mode)
+{
+	char part[4096];
+	size_t len;
+	int n;
+
+	for (len = 0, n = 1; n < COMPONENTS_MAX; n++) {
+		len += strspn(path + len, "/");
+		len += strcspn(path + len, "/");
+		if (len >= sizeof(part))
+			return (n);
+		memcpy(part, path, len);
+		part[len] = '\0';
+		if (path[len] == '\0')
+			return (access(part, mode) == 0 ? 0 : n);
+		if (access(part, X_OK) != 0)
+			return (n);
+	}
+	return (CANNOT_TELL);
+}
+
+static bool
+become(const struct passwd *pw)
+{
+	if (geteuid() == pw->pw_uid)
+		return (true);
+	/* The groups that initgroups(3) gives are those that the MTA's
+	 * daemons, and ours, get. */
+	return (geteuid() == 0 && initgroups(pw->pw_name, pw->pw_gid) == 0 &&
+	    setgid(pw->pw_gid) == 0 && setuid(pw->pw_uid) == 0);
+}
+
+int
+check_access(const struct passwd *pw, const char *path, int mode)
+{
+	size_t len;
+	pid_t pid;
+	int n, status;
+
+	pid = fork();
+	if (pid == -1)
+		return (-1);
+	if (pid == 0)
+		_exit(become(pw) ? first_hindrance(path, mode) : CANNOT_TELL);
+	while (waitpid(pid, &status, 0) == -1)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == CANNOT_TELL)
+		return (-1);
+	len = 0;
+	for (n = WEXITSTATUS(status); n > 0; n--) {
+		len += strspn(path + len, "/");
+		len += strcspn(path + len, "/");
+	}
+	return ((int)len);
+}

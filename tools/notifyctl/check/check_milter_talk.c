@@ -1,0 +1,57 @@
+/*
+ * check_milter_talk - is it a milter that answers, and is it ours?
+ *
+ * The milter protocol begins with a negotiation: the MTA says which version,
+ * actions and steps it knows, the milter which of them it wants. No other
+ * milter wants just those actions that ours does. What follows is "quit", so
+ * the milter sees an MTA that had no mail.
+ */
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "notifyctl/check/check.h"
+
+#define VERSION_ASKED 6
+#define ALL_ACTIONS 0x1ff
+#define ALL_STEPS 0x1fffff
+/* Add and delete recipients, with parameters; change headers; quarantine. */
+#define ACTIONS_OF_OURS 0xbc
+/* Every milter may want to name the macros that it is to be sent. */
+#define ACTION_MACROS 0x100
+#define SECONDS 3
+
+struct negotiation {
+	uint32_t length; /* of what follows */
+	char command;
+	uint32_t version, actions, steps;
+} __attribute__((packed));
+
+int
+check_milter_talk(int fd)
+{
+	static const char quit[] = {0, 0, 0, 1, 'Q'};
+	const struct timeval wait = {.tv_sec = SECONDS};
+	struct negotiation n = {
+	    .length = htonl(sizeof(n) - sizeof(n.length)),
+	    .command = 'O',
+	    .version = htonl(VERSION_ASKED),
+	    .actions = htonl(ALL_ACTIONS),
+	    .steps = htonl(ALL_STEPS),
+	};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (send(fd, &n, sizeof(n), MSG_NOSIGNAL) != sizeof(n) ||
+	    recv(fd, &n, sizeof(n), MSG_WAITALL) != sizeof(n))
+		return (-1);
+	(void)send(fd, quit, sizeof(quit), MSG_NOSIGNAL);
+	if (n.command != 'O' ||
+	    ntohl(n.length) < sizeof(n) - sizeof(n.length) ||
+	    ntohl(n.version) > VERSION_ASKED)
+		return (-1);
+	return (
+	    (ntohl(n.actions) & ~(uint32_t)ACTION_MACROS) == ACTIONS_OF_OURS);
+}

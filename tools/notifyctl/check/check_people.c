@@ -1,0 +1,263 @@
+/*
+ * check_people - can everybody who is entitled be reached, and does every
+ * account have somebody who is?
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "notifyctl/check/check.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/postfix/postconf.h"
+#include "settings/settings.h"
+#include "store/store_health.h"
+#include "terms/address.h"
+
+/* So many are named; of the others there is a number. */
+#define NAMED_MAX 3
+#define ADDRESS_ARENA (1 << 20)
+
+/* What the looking through all users needs and gathers. */
+struct people {
+	struct check *check;
+	struct arena *arena; /* for one address */
+	bool no_utf8, no_minus, dns;
+	char last[512]; /* the row before was about this user */
+	size_t bad, nobody, strays;
+	const char *names, *why;
+	const char *owner_fix, *stray_fix;
+	const char *ownerless[NAMED_MAX];
+};
+
+static const char *undeliverable(struct people *, const char *);
+static const char *reserved(const struct people *, const char *);
+static int look_at_row(void *, const struct store_export *);
+static int look_at_account(void *, const struct store_account *);
+static int look_at_stray(void *, const struct store_user *);
+static int candidate(void *, const struct store_export *);
+static void check_addresses(struct people *);
+static void check_owners(struct people *);
+static void check_strays(struct people *);
+
+/* Domains that RFC 2606 and RFC 6761 keep from ever being anybody's. The
+ * examples may still be in a laboratory that routes them. */
+static const char *
+reserved(const struct people *p, const char *domain)
+{
+	static const struct {
+		const char *end;
+		bool always;
+	} names[] = {
+	    {".invalid", true},
+	    {".localhost", true},
+	    {".test", false},
+	    {".example", false},
+	    {".example.com", false},
+	    {".example.net", false},
+	    {".example.org", false},
+	};
+	size_t i, len, end;
+
+	len = strlen(domain);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		end = strlen(names[i].end);
+		if (!names[i].always && !p->dns)
+			continue;
+		if (strcmp(domain, names[i].end + 1) == 0 ||
+		    (len > end &&
+			strcmp(domain + len - end, names[i].end) == 0))
+			return ("its domain is reserved and never anybody's");
+	}
+	return (NULL);
+}
+
+/* Why Postfix could not deliver to ${text}, or NULL. */
+static const char *
+undeliverable(struct people *p, const char *text)
+{
+	struct address address;
+	const char *why;
+
+	arena_reset(p->arena);
+	if (address_read_strict(p->arena, text, &address, &why) != 1)
+		return (why);
+	if (p->no_minus && *address.wire == '-')
+		return ("Postfix takes no address that begins with \"-\" "
+			"(allow_min_user)");
+	for (why = address.wire; *why != '\0'; why++) {
+		if (p->no_utf8 && (unsigned char)*why >= 0x80)
+			return ("it is not ASCII, and smtputf8_enable = no");
+	}
+	return (reserved(p, address.domain));
+}
+
+/* Rows are by account, the owner first, and by address. */
+static int
+look_at_row(void *ctx, const struct store_export *row)
+{
+	struct people *p = ctx;
+	struct check *c = p->check;
+	const char *why;
+	char name[sizeof(p->last)];
+
+	if (row->role != ROLE_OWNER && *row->category == '\0')
+		return (0);
+	snprintf(name, sizeof(name), "%s %s", row->account, row->address);
+	if (strcmp(name, p->last) == 0)
+		return (0);
+	memcpy(p->last, name, sizeof(name));
+	why = undeliverable(p, row->address);
+	if (why == NULL)
+		return (0);
+	if (p->bad++ >= NAMED_MAX)
+		return (0);
+	p->names = check_text(c, "%s%s%s (account %s: %s)",
+	    p->names == NULL ? "" : p->names, p->names == NULL ? "" : ", ",
+	    row->address, row->account, why);
+	if (p->why == NULL)
+		p->why = check_text(c, "user remove %s %s",
+		    check_quote(c, row->account), check_quote(c, row->address));
+	return (0);
+}
+
+static void
+check_addresses(struct people *p)
+{
+	struct check *c = p->check;
+
+	if (store_export(c->store, 0, look_at_row, p) == -1 || p->bad == 0)
+		return;
+	check_found(c, CHECK_WARNING, CHECK_PUT,
+	    check_text(c,
+		"%zu entitled users have no address that mail can be delivered "
+		"to: %s%s",
+		p->bad, p->names, p->bad > NAMED_MAX ? ", ..." : ""),
+	    "they are entitled and get nothing, and the sender gets a bounce "
+	    "for each message",
+	    check_text(c,
+		"their right address (notifyctl user add ACCOUNT EMAIL, then "
+		"%s; an owner: notifyctl account transfer)",
+		check_notifyctl(c, p->why)));
+}
+
+static int
+look_at_account(void *ctx, const struct store_account *account)
+{
+	struct people *p = ctx;
+
+	if (*account->owner != '\0')
+		return (0);
+	if (p->nobody < NAMED_MAX)
+		p->ownerless[p->nobody] =
+		    check_text(p->check, "%s", account->name);
+	p->nobody++;
+	return (0);
+}
+
+/* The first user of an account that can become its owner: a User Administrator
+ * before others. */
+static int
+candidate(void *ctx, const struct store_export *row)
+{
+	struct people *p = ctx;
+
+	if (strcasecmp(row->account, p->ownerless[0]) != 0)
+		return (0);
+	if (p->owner_fix == NULL ||
+	    (row->role == ROLE_USER_ADMIN && p->why == NULL)) {
+		if (row->role == ROLE_USER_ADMIN)
+			p->why = "";
+		p->owner_fix = check_text(p->check, "account transfer %s %s",
+		    check_quote(p->check, row->account),
+		    check_quote(p->check, row->address));
+	}
+	return (0);
+}
+
+static void
+check_owners(struct people *p)
+{
+	struct check *c = p->check;
+	const char *fix;
+
+	if (store_accounts(c->store, look_at_account, p) == -1 ||
+	    p->nobody == 0)
+		return;
+	p->why = NULL;
+	if (store_export(c->store, 0, candidate, p) == -1)
+		return;
+	fix = p->owner_fix;
+	if (fix == NULL)
+		fix = check_text(
+		    c, "account remove %s", check_quote(c, p->ownerless[0]));
+	check_found(c, CHECK_ERROR, CHECK_RUN,
+	    check_text(c, "%zu accounts have no owner: %s%s%s%s%s%s", p->nobody,
+		p->ownerless[0], p->nobody > 1 ? ", " : "",
+		p->nobody > 1 ? p->ownerless[1] : "", p->nobody > 2 ? ", " : "",
+		p->nobody > 2 ? p->ownerless[2] : "",
+		p->nobody > NAMED_MAX ? ", ..." : ""),
+	    "the owner gets every category, so without one there may be nobody "
+	    "to get a message; no command of notifyctl can cause this, so the "
+	    "database was changed by other means. The command names one owner, "
+	    "put whom you want",
+	    check_notifyctl(c, fix));
+}
+
+static int
+look_at_stray(void *ctx, const struct store_user *user)
+{
+	struct people *p = ctx;
+
+	if (p->strays++ == 0)
+		p->stray_fix = check_notifyctl(p->check,
+		    check_text(p->check, "--as %s telegram disable %s",
+			check_quote(p->check, user->address),
+			check_quote(p->check, user->account_name)));
+	return (0);
+}
+
+static void
+check_strays(struct people *p)
+{
+	struct check *c = p->check;
+
+	if (store_links_stray(c->store, look_at_stray, p) == -1 ||
+	    p->strays == 0)
+		return;
+	check_found(c, CHECK_WARNING, CHECK_RUN,
+	    check_text(c,
+		"%zu users have a Telegram chat linked and are entitled to "
+		"nothing that goes there",
+		p->strays),
+	    "nothing is sent there, but they believe to be linked; every "
+	    "command of notifyctl that takes the right away ends the link, so "
+	    "the database was changed by other means",
+	    p->stray_fix);
+}
+
+void
+check_people(struct check *c)
+{
+	struct people p = {.check = c};
+	const struct postconf *pc = c->postfix;
+
+	p.arena = arena_new(ADDRESS_ARENA);
+	if (p.arena == NULL)
+		return;
+	if (pc != NULL) {
+		p.no_utf8 =
+		    strcmp(postconf_value(pc, "smtputf8_enable"), "no") == 0;
+		p.no_minus =
+		    strcmp(postconf_value(pc, "allow_min_user"), "yes") != 0;
+		p.dns = *postconf_value(pc, "relayhost") == '\0' &&
+		    strcmp(postconf_value(pc, "default_transport"), "smtp") ==
+			0;
+	}
+	check_addresses(&p);
+	check_owners(&p);
+	check_strays(&p);
+	arena_free(p.arena);
+}

@@ -1,0 +1,355 @@
+/*
+ * explain - notifyctl explain
+ *
+ * Reads a message as the milter would get it, asks the same evaluate(), and
+ * says for every person why. Nothing is sent or changed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <gmime/gmime.h>
+
+#include "base/arena.h"
+#include "decision/evaluate.h"
+#include "decision/facts.h"
+#include "decision/message.h"
+#include "decision/pool.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "settings/settings.h"
+
+/* Headers longer than this are no message. */
+#define HEADERS_MAX ((size_t)4 << 20)
+
+/* A message being read. */
+struct reading {
+	struct ctl *ctl;
+	struct message message;
+	size_t recipients_cap;
+};
+
+static bool copy_headers(FILE *, FILE *);
+static int read_headers(
+    struct ctl *, const struct arguments *, char **, size_t *);
+static int add_recipient(struct reading *, const char *);
+static int addresses_of(struct reading *, InternetAddressList *);
+static int take_headers(struct reading *, GMimeMessage *);
+static int take_recipients(
+    struct reading *, GMimeMessage *, const struct arguments *);
+static int parse(struct reading *, const struct arguments *);
+static void person(
+    struct output *, const char *, bool, const char *, const char *);
+static int people(
+    struct ctl *, const struct message *, const struct decision *);
+static void summary(
+    struct ctl *, const struct arguments *, const struct decision *);
+
+/* Up to the empty line, never a line as a whole: it may have no end. Whether
+ * that is all of them. */
+static bool
+copy_headers(FILE *in, FILE *out)
+{
+	size_t column = 0, n = 0;
+	int c, first = EOF;
+
+	while ((c = getc_unlocked(in)) != EOF) {
+		if (c == '\n' &&
+		    (column == 0 || (column == 1 && first == '\r')))
+			break;
+		if (n++ == HEADERS_MAX)
+			return (false);
+		putc_unlocked(c, out);
+		if (column == 0)
+			first = c;
+		column = c == '\n' ? 0 : column + 1;
+	}
+	fputs("\n", out);
+	return (true);
+}
+
+/* Everything up to the empty line; the body does not matter. */
+static int
+read_headers(
+    struct ctl *ctl, const struct arguments *args, char **text, size_t *len)
+{
+	const char *name;
+	FILE *in, *out;
+	bool failed, whole;
+
+	if (args->n == 0 || strcmp(args->v[0], "-") == 0) {
+		name = "standard input";
+		in = stdin;
+	} else {
+		name = args->v[0];
+		in = fopen(name, "re");
+	}
+	if (in == NULL)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "%s: %s; expected a message", name, strerror(errno)));
+	out = open_memstream(text, len);
+	if (out == NULL) {
+		if (in != stdin)
+			fclose(in);
+		return (ctl_no_memory(ctl));
+	}
+	whole = copy_headers(in, out);
+	failed = ferror(in);
+	if (in != stdin)
+		fclose(in);
+	if (fclose(out) != 0)
+		return (ctl_no_memory(ctl));
+	if (failed)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "%s: %s; expected a message", name, strerror(errno)));
+	if (!whole)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "%s: headers without end; expected a message with at most "
+		    "%zu MB of them",
+		    name, HEADERS_MAX >> 20));
+	return (0);
+}
+
+static int
+add_recipient(struct reading *r, const char *text)
+{
+	struct message *m = &r->message;
+	struct arena *a = r->ctl->arena;
+
+	m->recipients = arena_grow(a, m->recipients, m->nrecipients,
+	    &r->recipients_cap, sizeof(*m->recipients));
+	if (m->recipients == NULL)
+		return (ctl_no_memory(r->ctl));
+	m->recipients[m->nrecipients] = arena_strdup(a, text);
+	if (m->recipients[m->nrecipients++] == NULL)
+		return (ctl_no_memory(r->ctl));
+	return (0);
+}
+
+static int
+take_headers(struct reading *r, GMimeMessage *message)
+{
+	GMimeHeaderList *list;
+	GMimeHeader *header;
+	const char *value;
+	int i, n;
+
+	list = g_mime_object_get_header_list(GMIME_OBJECT(message));
+	n = g_mime_header_list_get_count(list);
+	for (i = 0; i < n; i++) {
+		header = g_mime_header_list_get_header_at(list, i);
+		value = g_mime_header_get_raw_value(header);
+		if (message_header(&r->message, r->ctl->arena,
+			g_mime_header_get_name(header),
+			value == NULL ? "" : value) != 0)
+			return (ctl_no_memory(r->ctl));
+	}
+	return (0);
+}
+
+static int
+addresses_of(struct reading *r, InternetAddressList *list)
+{
+	InternetAddress *address;
+	InternetAddressList *members;
+	int i, n;
+
+	n = list == NULL ? 0 : internet_address_list_length(list);
+	for (i = 0; i < n; i++) {
+		address = internet_address_list_get_address(list, i);
+		if (INTERNET_ADDRESS_IS_GROUP(address)) {
+			members = internet_address_group_get_members(
+			    INTERNET_ADDRESS_GROUP(address));
+			if (addresses_of(r, members) != 0)
+				return (-1);
+		} else if (add_recipient(r,
+			       internet_address_mailbox_get_addr(
+				   INTERNET_ADDRESS_MAILBOX(address))) != 0) {
+			return (-1);
+		}
+	}
+	return (0);
+}
+
+/* Those on the command line, or else those in the headers. */
+static int
+take_recipients(
+    struct reading *r, GMimeMessage *message, const struct arguments *args)
+{
+	size_t i;
+
+	for (i = 0; i < args->nrecipients; i++) {
+		if (add_recipient(r, args->recipients[i]) != 0)
+			return (-1);
+	}
+	if (i > 0)
+		return (0);
+	if (addresses_of(r, g_mime_message_get_to(message)) != 0 ||
+	    addresses_of(r, g_mime_message_get_cc(message)) != 0 ||
+	    addresses_of(r, g_mime_message_get_bcc(message)) != 0)
+		return (-1);
+	if (r->message.nrecipients > 0)
+		return (0);
+	return (failure_set(&r->ctl->failure, FAILURE_DATA,
+	    "the message has no recipient; expected --recipient ADDR, or To, "
+	    "Cc or Bcc in the message"));
+}
+
+static int
+parse(struct reading *r, const struct arguments *args)
+{
+	GMimeStream *stream;
+	GMimeParser *parser;
+	GMimeMessage *message;
+	char *text = NULL;
+	size_t len = 0;
+	int rc;
+
+	rc = read_headers(r->ctl, args, &text, &len);
+	if (rc != 0) {
+		free(text);
+		return (-1);
+	}
+	stream = g_mime_stream_mem_new_with_buffer(text, len);
+	parser = g_mime_parser_new_with_stream(stream);
+	message = g_mime_parser_construct_message(parser, NULL);
+	if (message == NULL) {
+		rc = failure_set(&r->ctl->failure, FAILURE_DATA,
+		    "this is no message; expected headers, an empty line and "
+		    "a body");
+	} else {
+		rc = take_headers(r, message);
+		if (rc == 0)
+			rc = take_recipients(r, message, args);
+		g_object_unref(message);
+	}
+	g_object_unref(parser);
+	g_object_unref(stream);
+	free(text);
+	return (rc);
+}
+
+static void
+person(struct output *out, const char *address, bool gets, const char *how,
+    const char *why)
+{
+	output_row(out);
+	output_cell(out, address);
+	output_cell_flag(out, gets);
+	output_cell(out, how);
+	output_cell(out, why == NULL ? "" : why);
+}
+
+/* Whether the verdict lets anybody have the message now. */
+static bool
+goes_out(enum verdict verdict)
+{
+	return (verdict == VERDICT_DELIVER || verdict == VERDICT_UNTOUCHED ||
+	    verdict == VERDICT_UNTRUSTED);
+}
+
+static int
+people(struct ctl *ctl, const struct message *m, const struct decision *d)
+{
+	static const char *const columns[] = {
+	    "address:ADDRESS", "gets:?GETS IT", "how:HOW", "why:WHY", NULL};
+	static const char *const fates[] = {[FATE_KEPT] = "stays",
+	    [FATE_DROPPED] = "dropped",
+	    [FATE_REPLACED] = "replaced"};
+	const struct decided_recipient *r;
+	struct arena *a = ctl->arena;
+	struct output *out = ctl->out;
+	bool go = goes_out(d->verdict);
+	size_t i;
+
+	output_table(out, "people", columns);
+	for (i = 0; i < m->nrecipients; i++) {
+		r = d->recipients == NULL ? NULL : &d->recipients[i];
+		if (r == NULL)
+			person(
+			    out, m->recipients[i], go, "stays", "as addressed");
+		else
+			person(out, m->recipients[i],
+			    go && r->fate == FATE_KEPT, fates[r->fate],
+			    decide_why(a, r->why, r->member, d->category));
+	}
+	for (i = 0; i < d->nadded; i++)
+		person(out, d->added[i].member->address, go, "added",
+		    decide_why(
+			a, d->added[i].why, d->added[i].member, d->category));
+	for (i = 0; i < d->npassed; i++)
+		person(out, d->passed[i].member->address, false, "not added",
+		    decide_why(
+			a, d->passed[i].why, d->passed[i].member, d->category));
+	for (i = 0; i < d->nmirrored; i++)
+		person(out, d->mirrored[i].address, go, "mirrored",
+		    arena_printf(a, "Telegram chat of %s",
+			d->mirrored[i].member->address));
+	return (0);
+}
+
+static void
+summary(struct ctl *ctl, const struct arguments *args, const struct decision *d)
+{
+	struct output *out = ctl->out;
+	const char *reason;
+
+	reason = goes_out(d->verdict) && d->verdict != VERDICT_UNTRUSTED &&
+		d->verdict != VERDICT_UNTOUCHED
+	    ? NULL
+	    : d->reason;
+	output_line(out, "verdict   %s%s%s", decide_verdict_name(d->verdict),
+	    reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
+	output_text(out, "verdict", decide_verdict_name(d->verdict));
+	output_text(out, "reason", reason == NULL ? "" : reason);
+	if (args->sender != NULL) {
+		output_line(out, "sender    %s", args->sender);
+		output_text(out, "sender", args->sender);
+	}
+	output_line(
+	    out, "category  %s", d->category == NULL ? "-" : d->category);
+	output_text(out, "category", d->category == NULL ? "" : d->category);
+	output_line(
+	    out, "account   %s", d->accounts == NULL ? "-" : d->accounts);
+	output_text(out, "account", d->accounts == NULL ? "" : d->accounts);
+	output_number(out, "kept", (int64_t)d->kept);
+	output_number(out, "added", (int64_t)d->nadded);
+	output_number(out, "dropped", (int64_t)d->dropped);
+	output_number(out, "mirrored", (int64_t)d->nmirrored);
+	output_flag(out, "monitor", ctl->settings->monitor);
+	if (d->detour != NULL)
+		output_line(
+		    out, "roster    from the primary, since %s", d->detour);
+	if (ctl->settings->monitor)
+		output_line(out,
+		    "monitor   yes: the milter would log this and "
+		    "change nothing");
+	output_line(out, "%s", "");
+}
+
+int
+explain_message(struct ctl *ctl, const struct arguments *args)
+{
+	struct reading r = {.ctl = ctl};
+	struct decision decision;
+	struct pool *pool;
+
+	if (parse(&r, args) != 0)
+		return (-1);
+	pool = evaluate_pool(ctl->settings);
+	if (pool == NULL)
+		return (ctl_no_memory(ctl));
+	/* What a trusted client sends: that is the question here. */
+	r.message.trusted = true;
+	r.message.client = "explain";
+	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision);
+	summary(ctl, args, &decision);
+	people(ctl, &r.message, &decision);
+	/* The decision does not refer to the database any more. */
+	pool_free(pool);
+	if (decision.verdict == VERDICT_TEMPFAIL && decision.recipients == NULL)
+		ctl->status = EX_TEMPFAIL;
+	return (0);
+}

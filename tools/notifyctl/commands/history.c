@@ -1,0 +1,60 @@
+/*
+ * history - notifyctl log
+ */
+#include "base/arena.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "roster/roster.h"
+#include "store/store.h"
+
+struct listing {
+	struct ctl *ctl;
+	size_t rows;
+};
+
+static int row(void *, const struct store_change *);
+
+static int
+row(void *ctx, const struct store_change *c)
+{
+	struct listing *l = ctx;
+	struct ctl *ctl = l->ctl;
+
+	l->rows++;
+	output_row(ctl->out);
+	output_cell(ctl->out, output_when(c->at));
+	output_cell(ctl->out, c->actor);
+	output_cell(ctl->out, c->account);
+	output_cell(ctl->out, c->action);
+	output_cell(ctl->out, c->subject);
+	output_cell(ctl->out, c->detail);
+	return (0);
+}
+
+/* An account that was removed still has its history. */
+int
+history_log(struct ctl *ctl, const struct arguments *args)
+{
+	static const char *const columns[] = {"at:WHEN", "actor:WHO",
+	    "account:ACCOUNT", "action:WHAT", "subject:WHOM", "detail:DETAIL",
+	    NULL};
+	struct listing l = {.ctl = ctl};
+	struct store_account account;
+	const char *name = NULL;
+	bool exists = true;
+
+	if (args->n == 1) {
+		exists =
+		    roster_account(&ctl->changes, args->v[0], &account) == 0;
+		if (!exists && ctl->failure.kind != FAILURE_UNKNOWN)
+			return (-1);
+		name = exists ? account.name : args->v[0];
+	}
+	output_table(ctl->out, "log", columns);
+	if (store_changes(ctl->store, name, row, &l) == -1)
+		return (ctl_store_failed(ctl));
+	if (!exists && l.rows == 0)
+		return (-1);
+	failure_clear(&ctl->failure);
+	return (0);
+}

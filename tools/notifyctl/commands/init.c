@@ -1,0 +1,79 @@
+/*
+ * init - notifyctl init
+ *
+ * Made by root, the database belongs to the user that the milter runs as:
+ * a milter that cannot read it defers all tagged mail.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "db/db_url.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "settings/settings.h"
+#include "store/store.h"
+
+#define WAIT_MS 5000
+
+static int give_away(struct ctl *);
+
+static int
+give_away(struct ctl *ctl)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	const struct settings *s = ctl->settings;
+	const struct passwd *pw;
+	const char *path;
+	size_t i;
+
+	if (geteuid() != 0 || *s->user == '\0' || db_url_remote(s->url))
+		return (0);
+	pw = getpwnam(s->user);
+	if (pw == NULL)
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
+		    "%s:%u: there is no user \"%s\" to give the database "
+		    "to; expected an existing one for user in [milter]",
+		    s->file, s->user_line, s->user));
+	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);
+		if (path == NULL)
+			return (ctl_no_memory(ctl));
+		if (chown(path, pw->pw_uid, pw->pw_gid) != 0 && errno != ENOENT)
+			return (failure_set(&ctl->failure, FAILURE_IO, "%s: %s",
+			    path, strerror(errno)));
+	}
+	return (0);
+}
+
+int
+init_database(struct ctl *ctl, const struct arguments *args)
+{
+	mode_t mask;
+	int made;
+
+	(void)args;
+	mask = umask(027);
+	ctl->store =
+	    store_open(ctl->settings->url, DB_CREATE, WAIT_MS, &ctl->failure);
+	if (ctl->store == NULL)
+		return (-1);
+	made = store_upgrade(ctl->store);
+	umask(mask);
+	if (made == -1)
+		return (ctl_store_failed(ctl));
+	if (give_away(ctl) != 0)
+		return (-1);
+	output_line(ctl->out, "%s: the database is %s", ctl->settings->database,
+	    made == 1	    ? "made"
+		: made == 2 ? "upgraded"
+			    : "up to date");
+	output_text(ctl->out, "database", ctl->settings->database);
+	output_flag(ctl->out, "made", made == 1);
+	output_flag(ctl->out, "upgraded", made == 2);
+	output_number(ctl->out, "schema", STORE_SCHEMA);
+	return (0);
+}

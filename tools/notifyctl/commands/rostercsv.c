@@ -1,0 +1,309 @@
+/*
+ * rostercsv - the roster as CSV, read and written
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <csv.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "notifyctl/commands/rostercsv.h"
+#include "roster/import.h"
+#include "roster/membership.h"
+#include "store/store.h"
+
+#define FIELDS 4
+/* A line, or a row of several, longer than this is none of a roster. */
+#define LINE_MAX_SIZE ((size_t)1 << 20)
+#define ROW_MAX_SIZE ((size_t)16 << 20)
+
+static const char header[] = "account,email,role,categories";
+
+/* A file being read. */
+struct reading {
+	struct changes *changes;
+	const char *name;
+	struct import *import;
+	struct arena *arena; /* of the row */
+	char *fields[FIELDS];
+	size_t nfields;
+	char *block; /* of the file */
+	size_t at, len;
+	size_t line;  /* that is being read */
+	size_t start; /* where the current row began; 0 between rows */
+	size_t size;  /* of it so far */
+	bool failed;
+};
+
+/* A roster being written. */
+struct writing {
+	struct arena *arena;
+	FILE *stream;
+	const char *address; /* of the row being written, or NULL */
+	const char *account;
+};
+
+static int no_memory(struct changes *);
+static void on_field(void *, size_t, void *);
+static void on_row(int, void *);
+static bool is_header(const struct reading *);
+static bool is_blank(const char *, size_t);
+static const char *line_end(const char *, size_t, bool);
+static size_t too_long(struct reading *, const char *, size_t);
+static size_t next_line(struct reading *, FILE *, char **);
+static int read_rows(struct reading *, FILE *);
+static void write_field(FILE *, const char *);
+static int export_row(void *, const struct store_export *);
+
+static int
+no_memory(struct changes *c)
+{
+	return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+}
+
+static void
+on_field(void *text, size_t len, void *ctx)
+{
+	struct reading *r = ctx;
+
+	if (r->failed)
+		return;
+	if (memchr(text, '\0', len) != NULL) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: there is a NUL octet in the row; expected text; "
+		    "nothing was imported",
+		    r->name, r->start);
+		r->failed = true;
+	}
+	if (r->nfields < FIELDS && !r->failed) {
+		r->fields[r->nfields] = arena_strndup(r->arena, text, len);
+		if (r->fields[r->nfields] == NULL) {
+			no_memory(r->changes);
+			r->failed = true;
+		}
+	}
+	r->nfields++;
+}
+
+static bool
+is_header(const struct reading *r)
+{
+	return (r->line == 1 && strcmp(r->fields[0], "account") == 0 &&
+	    strcmp(r->fields[1], "email") == 0 &&
+	    strcmp(r->fields[2], "role") == 0);
+}
+
+static void
+on_row(int ended_by, void *ctx)
+{
+	struct reading *r = ctx;
+
+	(void)ended_by;
+	if (r->failed)
+		return;
+	/* No categories, and no comma before them, is no mistake. */
+	if (r->nfields == FIELDS - 1)
+		r->fields[r->nfields++] = "";
+	if (r->nfields != FIELDS) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: the row has %zu columns; expected %s; nothing "
+		    "was imported",
+		    r->name, r->start, r->nfields, header);
+		r->failed = true;
+	} else if (!is_header(r) &&
+	    import_row(r->import, r->start, r->fields[0], r->fields[1],
+		r->fields[2], r->fields[3]) != 0) {
+		r->failed = true;
+	}
+	r->nfields = 0;
+	r->start = 0;
+	arena_reset(r->arena);
+}
+
+static bool
+is_blank(const char *line, size_t len)
+{
+	return (line[0] == '\n' || line[0] == '\r' ? len <= 2 : false);
+}
+
+/* Behind the LF, CR LF or CR that ends the line, of which there are ${len}
+ * octets yet, or the ${last}; NULL if that is still to come. */
+static const char *
+line_end(const char *line, size_t len, bool last)
+{
+	const char *s, *end = line + len;
+
+	for (s = line; s < end && *s != '\n' && *s != '\r'; s++)
+		;
+	if (s < end && *s == '\r') {
+		if (s + 1 == end)
+			return (last ? end : NULL);
+		return (s[1] == '\n' ? s + 2 : s + 1);
+	}
+	return (s < end ? s + 1 : NULL);
+}
+
+static size_t
+too_long(struct reading *r, const char *what, size_t number)
+{
+	failure_set(r->changes->failure, FAILURE_DATA,
+	    "%s:%zu: the %s is longer than %zu octets; expected %s; "
+	    "nothing was imported",
+	    r->name, number, what, LINE_MAX_SIZE, header);
+	r->failed = true;
+	return (0);
+}
+
+/* The next line with its end; 0 at the end of the file, or of a line that is
+ * too long. */
+static size_t
+next_line(struct reading *r, FILE *stream, char **line)
+{
+	const char *end;
+	size_t len;
+
+	end = line_end(r->block + r->at, r->len - r->at, false);
+	if (end == NULL && !feof(stream) && !ferror(stream)) {
+		memmove(r->block, r->block + r->at, r->len - r->at);
+		r->len -= r->at;
+		r->at = 0;
+		r->len +=
+		    fread(r->block + r->len, 1, LINE_MAX_SIZE - r->len, stream);
+	}
+	if (end == NULL)
+		end = line_end(r->block + r->at, r->len - r->at, feof(stream));
+	*line = r->block + r->at;
+	len = end == NULL ? r->len - r->at : (size_t)(end - *line);
+	r->at += len;
+	if (len > 0)
+		r->line++;
+	if (end != NULL || len < LINE_MAX_SIZE)
+		return (len);
+	return (too_long(r, "line", r->line));
+}
+
+/* Line by line, so that a row can be named. */
+static int
+read_rows(struct reading *r, FILE *stream)
+{
+	struct csv_parser parser;
+	size_t len, skip;
+	char *line;
+
+	if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+		return (no_memory(r->changes));
+	/* Its own step of 128 octets makes a long field slow. */
+	csv_set_blk_size(&parser, 1 << 16);
+	while (!r->failed && (len = next_line(r, stream, &line)) > 0) {
+		/* An empty line between rows is nothing. */
+		if (r->start == 0 && is_blank(line, len))
+			continue;
+		if (r->start == 0) {
+			r->start = r->line;
+			r->size = 0;
+		}
+		r->size += len;
+		if (r->size > LINE_MAX_SIZE) {
+			too_long(
+			    r, "row, of a quote that does not end,", r->start);
+			break;
+		}
+		/* The mark that some programs put before UTF-8. */
+		skip = r->line == 1 && len >= 3 &&
+			memcmp(line, "\xef\xbb\xbf", 3) == 0
+		    ? 3
+		    : 0;
+		if (csv_parse(&parser, line + skip, len - skip, on_field,
+			on_row, r) != len - skip)
+			break;
+	}
+	if (!r->failed && ferror(stream)) {
+		failure_set(r->changes->failure, FAILURE_IO, "%s: %s", r->name,
+		    strerror(errno));
+		r->failed = true;
+	}
+	if (!r->failed && csv_error(&parser) == CSV_SUCCESS)
+		(void)csv_fini(&parser, on_field, on_row, r);
+	if (!r->failed && csv_error(&parser) != CSV_SUCCESS) {
+		failure_set(r->changes->failure, FAILURE_DATA,
+		    "%s:%zu: a quote is out of place; expected CSV with "
+		    "quotes around a whole field and doubled inside; nothing "
+		    "was imported",
+		    r->name, r->start);
+		r->failed = true;
+	}
+	csv_free(&parser);
+	return (r->failed ? -1 : 0);
+}
+
+/* Quoted only where it must be: people read these files. */
+static void
+write_field(FILE *stream, const char *text)
+{
+	if (strpbrk(text, ",\"\r\n") == NULL && *text != ' ')
+		fputs(text, stream);
+	else
+		csv_fwrite(stream, text, strlen(text));
+}
+
+static int
+export_row(void *ctx, const struct store_export *row)
+{
+	struct writing *w = ctx;
+	bool same;
+
+	same = w->address != NULL && strcmp(w->address, row->address) == 0 &&
+	    strcmp(w->account, row->account) == 0;
+	if (same) {
+		fprintf(w->stream, ";%s", row->category);
+		return (0);
+	}
+	if (w->address != NULL)
+		fputc('\n', w->stream);
+	w->address = arena_strdup(w->arena, row->address);
+	w->account = arena_strdup(w->arena, row->account);
+	if (w->address == NULL || w->account == NULL)
+		return (-1);
+	write_field(w->stream, row->account);
+	fputc(',', w->stream);
+	write_field(w->stream, row->address);
+	fprintf(w->stream, ",%s,%s", role_name(row->role), row->category);
+	return (0);
+}
+
+int
+rostercsv_read(
+    FILE *stream, const char *name, struct import *im, struct changes *c)
+{
+	struct reading r = {.changes = c, .name = name, .import = im};
+	int rc;
+
+	r.arena = arena_new(ROW_MAX_SIZE);
+	r.block = malloc(LINE_MAX_SIZE);
+	rc = r.arena == NULL || r.block == NULL ? no_memory(c)
+						: read_rows(&r, stream);
+	free(r.block);
+	arena_free(r.arena);
+	return (rc);
+}
+
+int
+rostercsv_write(FILE *stream, int64_t account, struct changes *c)
+{
+	struct writing w = {.arena = c->arena, .stream = stream};
+	int rc;
+
+	fprintf(stream, "%s\n", header);
+	rc = store_export(c->store, account, export_row, &w);
+	if (w.address != NULL)
+		fputc('\n', stream);
+	if (rc != -1)
+		return (0);
+	/* A callback of ours fails for memory alone. */
+	if (store_failure(c->store)->kind == FAILURE_NONE)
+		return (no_memory(c));
+	return (membership_store_failed(c));
+}

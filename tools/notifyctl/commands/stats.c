@@ -1,0 +1,233 @@
+/*
+ * stats - notifyctl stats: what the milter and notify-telegram have counted
+ *
+ * From the files that they write for Prometheus, so what is said here is what
+ * a dashboard shows, and some seconds old.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/counters.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "settings/settings.h"
+
+/* The shares of messages for which the time to decide is said. */
+static const struct share {
+	double share;
+	const char *name, *json;
+} shares[] = {
+    {0.5, "half of them", "p50_us"},
+    {0.95, "95 of 100", "p95_us"},
+    {0.99, "99 of 100", "p99_us"},
+};
+
+static int read_file(
+    struct ctl *, const char *, const char *, struct counters *);
+static char *label(struct ctl *, const char *, const char *);
+static int64_t whole(double);
+static int messages(struct ctl *, const struct counters *);
+static void recipients(struct ctl *, const struct counters *);
+static double bound_of(const struct counters *, double);
+static void times(struct ctl *, const struct counters *);
+static int mirrored(struct ctl *, const struct counters *);
+
+/* What is counted in ${path}. 1, or 0 if nobody has counted yet, or -1. */
+static int
+read_file(
+    struct ctl *ctl, const char *key, const char *path, struct counters *c)
+{
+	struct stat st;
+
+	if (*path == '\0')
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
+		    "%s: nothing is counted; expected a line \"stats_file = "
+		    "/var/lib/notify-milter/notify-%s.prom\" in [%s]",
+		    ctl->file, key, key));
+	if (stat(path, &st) == 0)
+		output_line(
+		    ctl->out, "%s, as of %s", path, output_when(st.st_mtime));
+	else if (errno == ENOENT)
+		output_line(
+		    ctl->out, "%s is not there yet: nothing counted", path);
+	return (counters_read(c, path, &ctl->failure));
+}
+
+/* The value of the label ${name}, or "" if there is none; NULL: no memory. */
+static char *
+label(struct ctl *ctl, const char *labels, const char *name)
+{
+	const char *s, *end;
+	size_t len;
+
+	len = strlen(name);
+	for (s = labels; (s = strstr(s, name)) != NULL; s += len) {
+		if ((s == labels || s[-1] == ',') && s[len] == '=' &&
+		    s[len + 1] == '"')
+			break;
+	}
+	if (s == NULL)
+		return (arena_strdup(ctl->arena, ""));
+	s += len + 2;
+	end = strchr(s, '"');
+	return (arena_strndup(
+	    ctl->arena, s, end == NULL ? strlen(s) : (size_t)(end - s)));
+}
+
+static int64_t
+whole(double value)
+{
+	return ((int64_t)(value + 0.5));
+}
+
+static int
+messages(struct ctl *ctl, const struct counters *c)
+{
+	static const char *const columns[] = {
+	    "category:CATEGORY", "verdict:VERDICT", "messages:#MESSAGES", NULL};
+	const char *category, *verdict;
+	size_t i;
+
+	output_table(ctl->out, "messages", columns);
+	for (i = 0; i < c->n; i++) {
+		if (c->v[i].counter != COUNTER_MESSAGES)
+			continue;
+		category = label(ctl, c->v[i].labels, "category");
+		verdict = label(ctl, c->v[i].labels, "verdict");
+		if (category == NULL || verdict == NULL)
+			return (ctl_no_memory(ctl));
+		output_row(ctl->out);
+		output_cell(ctl->out, *category == '\0' ? "-" : category);
+		output_cell(ctl->out, verdict);
+		output_cell_number(ctl->out, whole(c->v[i].value));
+	}
+	return (0);
+}
+
+static void
+recipients(struct ctl *ctl, const struct counters *c)
+{
+	static const char *const changes[] = {
+	    "kept", "added", "dropped", "mirrored"};
+	char labels[64], name[64];
+	int64_t n[4];
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		snprintf(labels, sizeof(labels), "change=\"%s\"", changes[i]);
+		snprintf(name, sizeof(name), "recipients_%s", changes[i]);
+		n[i] = whole(counters_get(c, COUNTER_RECIPIENTS, labels));
+		output_number(ctl->out, name, n[i]);
+	}
+	output_line(ctl->out,
+	    "recipients of delivered messages: %lld kept, %lld added, %lld "
+	    "dropped, %lld mirrored",
+	    (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3]);
+}
+
+/* The upper bound, in seconds, of the bucket in which the ${rank}th message
+ * lies. */
+static double
+bound_of(const struct counters *c, double rank)
+{
+	const char *value;
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		if (c->v[i].counter != COUNTER_DECISION_BUCKET ||
+		    c->v[i].value < rank)
+			continue;
+		value = strchr(c->v[i].labels, '"');
+		return (value == NULL ? HUGE_VAL : strtod(value + 1, NULL));
+	}
+	return (HUGE_VAL);
+}
+
+static void
+times(struct ctl *ctl, const struct counters *c)
+{
+	double bound, count;
+	size_t i;
+
+	count = counters_get(c, COUNTER_DECISION_COUNT, "");
+	for (i = 0; count > 0 && i < sizeof(shares) / sizeof(shares[0]); i++) {
+		bound = bound_of(c, count * shares[i].share);
+		if (isinf(bound)) {
+			output_line(ctl->out, "%s decided in more than 5 s",
+			    shares[i].name);
+			continue;
+		}
+		output_line(ctl->out, "%s decided within %g ms", shares[i].name,
+		    bound * 1000);
+		output_number(ctl->out, shares[i].json, whole(bound * 1e6));
+	}
+}
+
+static int
+mirrored(struct ctl *ctl, const struct counters *c)
+{
+	static const char *const columns[] = {
+	    "outcome:OUTCOME", "tries:#TRIES", NULL};
+	const char *outcome;
+	size_t i;
+
+	output_table(ctl->out, "telegram", columns);
+	for (i = 0; i < c->n; i++) {
+		if (c->v[i].counter != COUNTER_MIRRORED)
+			continue;
+		outcome = label(ctl, c->v[i].labels, "outcome");
+		if (outcome == NULL)
+			return (ctl_no_memory(ctl));
+		output_row(ctl->out);
+		output_cell(ctl->out, outcome);
+		output_cell_number(ctl->out, whole(c->v[i].value));
+	}
+	return (0);
+}
+
+int
+stats_show(struct ctl *ctl, const struct arguments *args)
+{
+	const struct settings *s = ctl->settings;
+	struct counters milter = {0}, agent = {0};
+	int64_t started;
+	int rc;
+
+	(void)args;
+	rc = -1;
+	if (read_file(ctl, "milter", s->stats_file, &milter) == -1 ||
+	    messages(ctl, &milter) != 0)
+		goto out;
+	output_number(ctl->out, "untagged",
+	    whole(counters_get(&milter, COUNTER_UNTAGGED, "")));
+	output_line(ctl->out, "%lld messages without a tag",
+	    (long long)whole(counters_get(&milter, COUNTER_UNTAGGED, "")));
+	recipients(ctl, &milter);
+	output_number(ctl->out, "lookup_failures",
+	    whole(counters_get(&milter, COUNTER_LOOKUP_FAILURES, "")));
+	output_line(ctl->out, "%lld messages that could not be decided",
+	    (long long)whole(
+		counters_get(&milter, COUNTER_LOOKUP_FAILURES, "")));
+	times(ctl, &milter);
+	started = whole(counters_get(&milter, COUNTER_START_TIME, ""));
+	if (started > 0) {
+		output_text(ctl->out, "started", output_when(started));
+		output_line(ctl->out, "the milter was started at %s",
+		    output_when(started));
+	}
+	output_line(ctl->out, "%s", "");
+	if (*s->telegram_stats_file != '\0' &&
+	    (read_file(ctl, "telegram", s->telegram_stats_file, &agent) == -1 ||
+		mirrored(ctl, &agent) != 0))
+		goto out;
+	rc = 0;
+out:
+	counters_clear(&milter);
+	counters_clear(&agent);
+	return (rc);
+}

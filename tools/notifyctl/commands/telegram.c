@@ -1,0 +1,267 @@
+/*
+ * telegram - notifyctl telegram connect, disable, status
+ *
+ * Always for the user that --as names, and for nobody else: who has the link
+ * gets the messages.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+#include <qrencode.h>
+
+#include "base/arena.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "roster/link.h"
+#include "roster/roster.h"
+#include "settings/settings.h"
+#include "store/store.h"
+
+/* Light modules around the code, and pixels a module of a PNG. */
+#define MARGIN 4
+#define PIXELS 8
+
+/* Who may subscribe others, to be asked. */
+struct managers {
+	struct arena *arena;
+	const char *names;
+};
+
+static int find_self(struct ctl *, const struct arguments *,
+    struct store_account *, struct store_user *);
+static int take_manager(void *, const struct store_user *);
+static int refuse(struct ctl *, const struct store_account *,
+    const struct store_user *, const char *);
+static bool dark(const QRcode *, int, int);
+static void print_code(struct ctl *, const QRcode *);
+static unsigned char *draw(struct ctl *, const QRcode *, unsigned);
+static int write_png(struct ctl *, const QRcode *, const char *);
+static int make_link(struct ctl *, const struct arguments *);
+static int disable(struct ctl *, const struct arguments *);
+
+/* The account, and the user of it that --as names. */
+static int
+find_self(struct ctl *ctl, const struct arguments *args,
+    struct store_account *account, struct store_user *user)
+{
+	if (ctl->as == NULL || *ctl->as == '\0')
+		return (failure_set(&ctl->failure, FAILURE_USAGE,
+		    "a Telegram chat is one's own; expected --as EMAIL of the "
+		    "user concerned"));
+	if (roster_account(&ctl->changes, args->v[0], account) != 0)
+		return (-1);
+	if (roster_user(&ctl->changes, account, ctl->as, 0, user) == 0)
+		return (0);
+	if (ctl->failure.kind == FAILURE_UNKNOWN)
+		ctl->failure.kind = FAILURE_DENIED;
+	return (-1);
+}
+
+static int
+take_manager(void *ctx, const struct store_user *u)
+{
+	struct managers *m = ctx;
+
+	if (!role_may_manage(u->role))
+		return (0);
+	m->names = arena_printf(m->arena, "%s%s%s", m->names,
+	    *m->names == '\0' ? "" : ", ", u->address);
+	return (m->names == NULL ? -1 : 0);
+}
+
+/* Say why not, and whom to ask. */
+static int
+refuse(struct ctl *ctl, const struct store_account *account,
+    const struct store_user *user, const char *why)
+{
+	struct managers m = {.arena = ctl->arena, .names = ""};
+
+	if (store_users(ctl->store, account->id, 0, take_manager, &m) == -1)
+		return (ctl_store_failed(ctl));
+	return (failure_set(&ctl->failure, FAILURE_DENIED,
+	    "%s %s; the owner and administrators of account %s can change "
+	    "that: %s",
+	    user->address, why, account->name, m.names));
+}
+
+static bool
+dark(const QRcode *code, int x, int y)
+{
+	return (x >= 0 && y >= 0 && x < code->width && y < code->width &&
+	    (code->data[y * code->width + x] & 1));
+}
+
+/* Two modules to a character, light on a dark terminal: phones read both. */
+static void
+print_code(struct ctl *ctl, const QRcode *code)
+{
+	/* By upper and lower module, light being drawn. */
+	static const char *const cells[] = {"\u2588", "\u2580", "\u2584", " "};
+	char line[1024];
+	size_t len;
+	int x, y;
+
+	for (y = -MARGIN; y < code->width + MARGIN; y += 2) {
+		len = 0;
+		for (x = -MARGIN; x < code->width + MARGIN; x++)
+			len += (size_t)snprintf(line + len, sizeof(line) - len,
+			    "%s",
+			    cells[2 * dark(code, x, y) + dark(code, x, y + 1)]);
+		output_line(ctl->out, "%s", line);
+	}
+}
+
+static unsigned char *
+draw(struct ctl *ctl, const QRcode *code, unsigned side)
+{
+	unsigned char *pixels;
+	unsigned x, y;
+
+	pixels = arena_array(ctl->arena, side, side);
+	for (y = 0; y < side && pixels != NULL; y++) {
+		for (x = 0; x < side; x++)
+			pixels[y * side + x] =
+			    dark(code, (int)(x / PIXELS) - MARGIN,
+				(int)(y / PIXELS) - MARGIN)
+			    ? 0
+			    : 255;
+	}
+	return (pixels);
+}
+
+/* libpng, given the name, would remove what it cannot write to: a device, or a
+ * file of somebody's. */
+static int
+write_png(struct ctl *ctl, const QRcode *code, const char *path)
+{
+	png_image image = {
+	    .version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_GRAY};
+	unsigned char *pixels;
+	unsigned side;
+	FILE *out;
+	int rc;
+
+	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
+	pixels = draw(ctl, code, side);
+	if (pixels == NULL)
+		return (ctl_no_memory(ctl));
+	image.width = image.height = side;
+	errno = 0;
+	out = fopen(path, "we");
+	rc = out != NULL &&
+	    png_image_write_to_stdio(
+		&image, out, 0, pixels, (png_int_32)side, NULL) != 0;
+	if (out != NULL && fclose(out) != 0)
+		rc = 0;
+	if (rc != 0)
+		return (0);
+	return (failure_set(&ctl->failure, FAILURE_IO,
+	    "%s: %s; expected a file that this user may write to", path,
+	    errno != 0 ? strerror(errno) : image.message));
+}
+
+static int
+make_link(struct ctl *ctl, const struct arguments *args)
+{
+	struct store_account account;
+	struct store_user user;
+	char token[LINK_TOKEN_SIZE];
+	const char *why, *url;
+	QRcode *code;
+	int rc;
+
+	if (find_self(ctl, args, &account, &user) != 0)
+		return (-1);
+	if (*ctl->settings->bot == '\0')
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
+		    "%s: bot is not set; expected the bot's user name in "
+		    "[telegram]",
+		    ctl->settings->file));
+	rc = link_may(&ctl->changes, &user, &why);
+	if (rc == 0)
+		return (refuse(ctl, &account, &user, why));
+	if (rc == -1 || link_token(&ctl->changes, &user, token) == -1)
+		return (-1);
+	url = arena_printf(
+	    ctl->arena, "https://t.me/%s?start=%s", ctl->settings->bot, token);
+	if (url == NULL)
+		return (ctl_no_memory(ctl));
+	code = QRcode_encodeString8bit(url, 0, QR_ECLEVEL_M);
+	if (code == NULL)
+		return (ctl_no_memory(ctl));
+	output_line(ctl->out,
+	    "Open this link on the phone, or scan the code, until %s (UTC):",
+	    output_when(ctl->changes.now + LINK_TOKEN_SECONDS));
+	output_line(ctl->out, "%s", url);
+	print_code(ctl, code);
+	output_text(ctl->out, "account", account.name);
+	output_text(ctl->out, "address", user.address);
+	output_text(ctl->out, "link", url);
+	output_text(ctl->out, "expires",
+	    output_when(ctl->changes.now + LINK_TOKEN_SECONDS));
+	rc = args->png == NULL ? 0 : write_png(ctl, code, args->png);
+	QRcode_free(code);
+	return (rc);
+}
+
+int
+telegram_connect(struct ctl *ctl, const struct arguments *args)
+{
+	return (ctl_write(ctl, make_link, args));
+}
+
+static int
+disable(struct ctl *ctl, const struct arguments *args)
+{
+	struct store_account account;
+	struct store_user user;
+	int rc;
+
+	if (find_self(ctl, args, &account, &user) != 0)
+		return (-1);
+	rc = link_end(&ctl->changes, &user, "by notifyctl telegram disable");
+	if (rc == 0)
+		output_remark(ctl->out, "no chat is linked");
+	return (rc == -1 ? -1 : 0);
+}
+
+int
+telegram_disable(struct ctl *ctl, const struct arguments *args)
+{
+	return (ctl_write(ctl, disable, args));
+}
+
+int
+telegram_status(struct ctl *ctl, const struct arguments *args)
+{
+	struct store_account account;
+	struct store_user user;
+	const char *why = "";
+	int may;
+
+	if (find_self(ctl, args, &account, &user) != 0)
+		return (-1);
+	may = link_may(&ctl->changes, &user, &why);
+	if (may == -1)
+		return (-1);
+	if (user.link != 0)
+		output_line(ctl->out, "%s: a chat is linked for account %s",
+		    user.address, account.name);
+	else if (may == 1)
+		output_line(ctl->out,
+		    "%s: no chat is linked for account %s; \"notifyctl "
+		    "telegram connect %s\" links one",
+		    user.address, account.name, account.name);
+	else
+		output_line(ctl->out, "%s: no chat is linked: it %s",
+		    user.address, why);
+	output_text(ctl->out, "account", account.name);
+	output_text(ctl->out, "address", user.address);
+	output_flag(ctl->out, "linked", user.link != 0);
+	output_flag(ctl->out, "possible", may == 1);
+	output_text(ctl->out, "reason", may == 1 ? "" : why);
+	return (0);
+}

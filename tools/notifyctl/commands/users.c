@@ -1,0 +1,110 @@
+/*
+ * users - notifyctl user ...
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "roster/roster.h"
+#include "store/store.h"
+
+/* An account's users, with what they are subscribed to. */
+struct listing {
+	struct ctl *ctl;
+	const char *address; /* of the user whose rows these are */
+	enum role role;
+	char *categories; /* joined by commas */
+};
+
+static int add(struct ctl *, const struct arguments *);
+static int set_role(struct ctl *, const struct arguments *);
+static int remove_user(struct ctl *, const struct arguments *);
+static int list_row(void *, const struct store_export *);
+static void finish_user(struct listing *);
+
+static int
+add(struct ctl *ctl, const struct arguments *args)
+{
+	return (roster_user_add(&ctl->changes, args->v[0], args->v + 1,
+	    args->n - 1, args->role == NULL ? "member" : args->role));
+}
+
+int
+users_add(struct ctl *ctl, const struct arguments *args)
+{
+	return (ctl_write(ctl, add, args));
+}
+
+static void
+finish_user(struct listing *l)
+{
+	struct output *out = l->ctl->out;
+
+	if (l->address == NULL)
+		return;
+	output_row(out);
+	output_cell(out, l->address);
+	output_cell(out, role_name(l->role));
+	output_cell(out, l->role == ROLE_OWNER ? "all" : l->categories);
+}
+
+static int
+list_row(void *ctx, const struct store_export *row)
+{
+	struct listing *l = ctx;
+	struct arena *a = l->ctl->arena;
+
+	if (l->address == NULL || strcmp(l->address, row->address) != 0) {
+		finish_user(l);
+		l->address = arena_strdup(a, row->address);
+		l->role = row->role;
+		l->categories = arena_strdup(a, row->category);
+	} else {
+		l->categories =
+		    arena_printf(a, "%s,%s", l->categories, row->category);
+	}
+	return (l->address == NULL || l->categories == NULL ? -1 : 0);
+}
+
+int
+users_list(struct ctl *ctl, const struct arguments *args)
+{
+	static const char *const columns[] = {
+	    "address:ADDRESS", "role:ROLE", "categories:+CATEGORIES", NULL};
+	struct listing l = {.ctl = ctl};
+	struct store_account account;
+
+	if (roster_account(&ctl->changes, args->v[0], &account) != 0)
+		return (-1);
+	output_table(ctl->out, "users", columns);
+	if (store_export(ctl->store, account.id, list_row, &l) == -1)
+		return (ctl_store_failed(ctl));
+	finish_user(&l);
+	return (0);
+}
+
+static int
+set_role(struct ctl *ctl, const struct arguments *args)
+{
+	return (roster_user_role(
+	    &ctl->changes, args->v[0], args->v[1], args->v[2]));
+}
+
+int
+users_role(struct ctl *ctl, const struct arguments *args)
+{
+	return (ctl_write(ctl, set_role, args));
+}
+
+static int
+remove_user(struct ctl *ctl, const struct arguments *args)
+{
+	return (roster_user_remove(&ctl->changes, args->v[0], args->v[1]));
+}
+
+int
+users_remove(struct ctl *ctl, const struct arguments *args)
+{
+	return (ctl_write(ctl, remove_user, args));
+}

@@ -1,0 +1,560 @@
+/*
+ * held - a message in Postfix's hold queue
+ *
+ * Read with postcat(1), whose output is Postfix's own view of a queue file; its
+ * envelope is one record a line, and no address in it can hold a newline.
+ *
+ * Recipients are wanted as they were given, before Postfix expanded aliases and
+ * milters changed them. Each row has the address that it comes from
+ * (original_recipient); a row without an ORCPT (dsn_orig_rcpt: Postfix makes
+ * one up for everybody who was given) was added by a milter or as a blind
+ * copy, and will be added again if it is still due. "canceled" are those whom a
+ * milter has taken out: they were given too.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "lib/command.h"
+#include "notifyctl/postfix/mta.h"
+#include "notifyctl/requeue/held.h"
+
+#define ENVELOPE_MAX ((size_t)64 << 20)
+#define HEADER_MAX 4096
+#define NOTE "user.notify-milter.requeue"
+
+/* Reading an envelope. */
+struct reading {
+	struct arena *arena;
+	const struct mta *mta;
+	struct held *held;
+	size_t cap;
+	/* What belongs to the next recipient. */
+	const char *original;
+	const char *orcpt;
+	int notify;
+	bool complete;
+	const char *strange; /* a record that cannot be submitted */
+};
+
+static int no_memory(struct failure *);
+static int envelope(struct arena *, const struct mta *, const char *,
+    const char *, char **, struct failure *);
+static int place_of(struct arena *, const struct mta *, const char *,
+    const char **, struct failure *);
+static const char *after(const char *, const char *);
+static const char *quoted(struct arena *, const char *);
+static const char *qualified(struct reading *, const char *);
+static int attribute(struct reading *, const char *);
+static int recipient(struct reading *, const char *);
+static int record(struct reading *, const char *);
+static int parse(struct reading *, char *, struct failure *);
+static int lock(struct held *, struct failure *);
+static void read_note(struct arena *, struct held *);
+static int expanded(struct reading *);
+static int read_content(
+    struct arena *, const struct mta *, struct held *, struct failure *);
+static int read_header(struct arena *, struct held *);
+
+static int
+no_memory(struct failure *failure)
+{
+	return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+}
+
+/* What follows ${word} at the beginning of ${line}, or NULL. */
+static const char *
+after(const char *line, const char *word)
+{
+	size_t len = strlen(word);
+
+	return (strncmp(line, word, len) == 0 ? line + len : NULL);
+}
+
+/*
+ * The envelope of a file, or (${option} "-eq") of a queue id. 1, 0 if there is
+ * none, -1.
+ */
+static int
+envelope(struct arena *a, const struct mta *mta, const char *option,
+    const char *name, char **text, struct failure *failure)
+{
+	const char *argv[] = {mta_tool(mta, "postcat"), option, name, NULL};
+	struct command c = COMMAND_INIT(argv);
+	struct command_result r;
+
+	if (argv[0] == NULL)
+		return (no_memory(failure));
+	c.max = ENVELOPE_MAX;
+	if (command_run(a, &c, &r, failure) != 0)
+		return (-1);
+	if (r.status != 0 && strstr(r.message, strerror(ENOENT)) != NULL)
+		return (0);
+	if (r.status != 0 || r.len == 0)
+		return (failure_set(failure, FAILURE_IO, "%s: %s", name,
+		    *r.message == '\0' ? "no queue file" : r.message));
+	*text = arena_strndup(a, r.out, r.len);
+	return (*text == NULL ? no_memory(failure) : 1);
+}
+
+/* The queue that it is in, and its file there. 1, 0 if there is none, -1. */
+static int
+place_of(struct arena *a, const struct mta *mta, const char *id,
+    const char **place, struct failure *failure)
+{
+	const char *path;
+	char *text;
+	int found;
+
+	found = envelope(a, mta, "-eq", id, &text, failure);
+	if (found != 1)
+		return (found);
+	path = after(text, "*** ENVELOPE RECORDS ");
+	if (path == NULL)
+		return (failure_set(failure, FAILURE_IO,
+		    "postcat says \"%.60s\", expected the envelope", text));
+	*place = arena_strndup(a, path, strcspn(path, " \n"));
+	return (*place == NULL ? no_memory(failure) : 1);
+}
+
+/* postcat(1) takes a second to say that there is none. */
+bool
+held_now(struct arena *a, const struct mta *mta, const char *id)
+{
+	/* hash_queue_names may have the queue in folders of folders. */
+	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
+	const char *pattern;
+	bool found = false;
+	glob_t names;
+	size_t i;
+
+	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
+		pattern = arena_printf(a, "%s/hold/%s%s",
+		    mta_setting(mta, "queue_directory"), below[i], id);
+		if (pattern == NULL)
+			break;
+		found = glob(pattern, GLOB_NOSORT, NULL, &names) == 0;
+		if (found)
+			globfree(&names);
+	}
+	return (found);
+}
+
+/* Lock the file, and see that it is still the one in the queue. */
+static int
+lock(struct held *h, struct failure *failure)
+{
+	struct stat ours, there;
+
+	h->file = open(h->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (h->file != -1 && flock(h->file, LOCK_EX | LOCK_NB) != 0)
+		return (failure_set(failure, FAILURE_BUSY,
+		    "%s is being requeued by somebody else at this moment; "
+		    "\"notifyctl trace %s\" shows what came of it",
+		    h->id, h->id));
+	if (h->file == -1 || fstat(h->file, &ours) != 0 ||
+	    stat(h->path, &there) != 0 || ours.st_ino != there.st_ino)
+		return (failure_set(failure, FAILURE_UNKNOWN,
+		    "%s has just left the hold queue", h->id));
+	return (0);
+}
+
+static void
+read_note(struct arena *a, struct held *h)
+{
+	char text[64];
+	ssize_t len;
+
+	len = fgetxattr(h->file, NOTE, text, sizeof(text) - 1);
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	h->attempt = *text == '=' ? HELD_SUBMITTED : HELD_BEGUN;
+	if (h->attempt == HELD_SUBMITTED && text[1] != '\0')
+		h->attempt_id = arena_strdup(a, text + 1);
+}
+
+void
+held_note(struct held *h, enum held_attempt attempt, const char *id)
+{
+	char text[64];
+
+	h->attempt = attempt;
+	if (attempt == HELD_NONE) {
+		(void)fremovexattr(h->file, NOTE);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s%s",
+	    attempt == HELD_BEGUN ? "begun" : "=", id == NULL ? "" : id);
+	(void)fsetxattr(h->file, NOTE, text, strlen(text), 0);
+}
+
+/* An address as Postfix keeps it, without quotes, as it is written in SMTP. */
+static const char *
+quoted(struct arena *a, const char *s)
+{
+	static const char special[] = "()<>[]:;\\,\" \t";
+	const char *at = strrchr(s, '@');
+	size_t i, len;
+	char *out, *o;
+	bool plain;
+
+	len = at == NULL ? strlen(s) : (size_t)(at - s);
+	plain = len > 0 && s[0] != '.' && s[len - 1] != '.';
+	for (i = 0; i < len; i++) {
+		plain &= (unsigned char)s[i] > ' ' && s[i] != 0x7f &&
+		    s[i] != '@' && strchr(special, s[i]) == NULL &&
+		    !(s[i] == '.' && s[i + 1] == '.');
+	}
+	if (plain)
+		return (s);
+	out = o = arena_alloc(a, 2 * strlen(s) + 3);
+	if (out == NULL)
+		return (NULL);
+	*o++ = '"';
+	for (i = 0; i < len; i++) {
+		if (s[i] == '"' || s[i] == '\\')
+			*o++ = '\\';
+		*o++ = s[i];
+	}
+	*o++ = '"';
+	strcpy(o, s + len);
+	return (out);
+}
+
+/* With a domain: sendmail(1) takes "bob". */
+static const char *
+qualified(struct reading *r, const char *address)
+{
+	const char *origin;
+
+	if (*address == '\0' || strchr(address, '@') != NULL)
+		return (address);
+	origin = mta_origin(r->mta);
+	return (origin == NULL || *origin == '\0'
+		? address
+		: arena_printf(r->arena, "%s@%s", address, origin));
+}
+
+static int
+attribute(struct reading *r, const char *text)
+{
+	struct submit_message *m = &r->held->message;
+	const char *value;
+
+	if ((value = after(text, "notify_flags=")) != NULL)
+		r->notify = atoi(value);
+	else if ((value = after(text, "dsn_orig_rcpt=")) != NULL)
+		r->orcpt = value;
+	else if ((value = after(text, "envelope_id=")) != NULL)
+		m->envid = value;
+	else if ((value = after(text, "ret_flags=")) != NULL)
+		m->ret = atoi(value);
+	else if ((value = after(text, "encoding=")) != NULL)
+		m->eightbit = strcmp(value, "8bit") == 0;
+	return (0);
+}
+
+/* A row, of whatever fate. The rows of one recipient become one. */
+static int
+recipient(struct reading *r, const char *address)
+{
+	struct submit_message *m = &r->held->message;
+	struct submit_recipient *one;
+	const char *given, *wire, *orcpt = r->orcpt;
+	int notify = r->notify;
+	size_t i;
+
+	given = r->original == NULL ? address : r->original;
+	given = qualified(r, given);
+	wire = given == NULL ? NULL : quoted(r->arena, given);
+	if (wire == NULL)
+		return (-1);
+	r->original = r->orcpt = NULL;
+	r->notify = 0;
+	if (orcpt == NULL || *orcpt == '\0')
+		return (0);
+	/* Postfix makes this one up itself. */
+	if (strncasecmp(orcpt, "rfc822;", 7) == 0 &&
+	    strcmp(orcpt + 7, given) == 0)
+		orcpt = NULL;
+	for (i = m->nrecipients; i > 0; i--) {
+		one = &m->recipients[i - 1];
+		if (strcmp(one->address, wire) == 0 &&
+		    (one->orcpt == NULL) == (orcpt == NULL) &&
+		    (orcpt == NULL || strcmp(one->orcpt, orcpt) == 0))
+			return (0);
+	}
+	m->recipients = arena_grow(r->arena, m->recipients, m->nrecipients,
+	    &r->cap, sizeof(*m->recipients));
+	if (m->recipients == NULL)
+		return (-1);
+	one = &m->recipients[m->nrecipients++];
+	one->address = wire;
+	one->orcpt = orcpt;
+	one->notify = notify;
+	return (0);
+}
+
+static int
+record(struct reading *r, const char *line)
+{
+	struct held *h = r->held;
+	const char *value;
+	int utf8;
+
+	if ((value = after(line, "named_attribute: ")) != NULL)
+		return (attribute(r, value));
+	if ((value = after(line, "original_recipient: ")) != NULL) {
+		r->original = value;
+		return (0);
+	}
+	if ((value = after(line, "done_recipient: ")) != NULL) {
+		h->done++;
+		return (recipient(r, value));
+	}
+	if ((value = after(line, "recipient: ")) != NULL ||
+	    (value = after(line, "canceled_recipient: ")) != NULL)
+		return (recipient(r, value));
+	if ((value = after(line, "sender: ")) != NULL) {
+		h->message.sender =
+		    *value == '\0' ? "" : quoted(r->arena, value);
+		return (h->message.sender == NULL ? -1 : 0);
+	}
+	if ((value = after(line, "message_size: ")) != NULL) {
+		h->message.utf8 =
+		    sscanf(value, "%*d %*d %*d %*d %*d %d", &utf8) == 1 &&
+		    (utf8 & 1) != 0;
+		return (0);
+	}
+	if (after(line, "verp_delimiters: ") != NULL)
+		r->strange = "VERP";
+	if (after(line, "*** MESSAGE FILE END ") != NULL)
+		r->complete = true;
+	return (0);
+}
+
+static int
+parse(struct reading *r, char *text, struct failure *failure)
+{
+	struct held *h = r->held;
+	char *line, *rest;
+
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (record(r, line) != 0)
+			return (no_memory(failure));
+	}
+	if (!r->complete || h->message.sender == NULL)
+		return (failure_set(failure, FAILURE_DATA,
+		    "the queue file of %s is damaged: postcat finds no %s in "
+		    "it",
+		    h->id, r->complete ? "sender" : "end"));
+	if (r->strange != NULL)
+		return (failure_set(failure, FAILURE_DATA,
+		    "%s was submitted with %s, which cannot be asked for "
+		    "anew; submit it yourself, then: postsuper -d %s hold",
+		    h->id, r->strange, h->id));
+	if (expanded(r) != 0)
+		return (no_memory(failure));
+	return (0);
+}
+
+/*
+ * SUCCESS is taken off the rows of an alias when it is expanded, and stands in
+ * the trace file instead, which goes with the held message.
+ */
+static int
+expanded(struct reading *r)
+{
+	struct submit_message *m = &r->held->message;
+	const char *path, *wire = NULL, *value;
+	char *line = NULL;
+	size_t i, size = 0;
+	int notify = 0;
+	ssize_t n;
+	FILE *in;
+
+	path = arena_printf(r->arena, "%s/trace/%s",
+	    mta_setting(r->mta, "queue_directory"), r->held->id);
+	if (path == NULL)
+		return (-1);
+	in = fopen(path, "re");
+	if (in == NULL)
+		return (0);
+	while ((n = getline(&line, &size, in)) > 0) {
+		line[n - (line[n - 1] == '\n')] = '\0';
+		if ((value = after(line, "original_recipient=")) != NULL ||
+		    (wire == NULL &&
+			(value = after(line, "recipient=")) != NULL)) {
+			value = arena_strdup(r->arena, value);
+			value = value == NULL ? NULL : qualified(r, value);
+			wire = value == NULL ? NULL : quoted(r->arena, value);
+		} else if ((value = after(line, "notify_flags=")) != NULL) {
+			notify = atoi(value);
+		} else if (strcmp(line, "action=expanded") == 0) {
+			for (i = 0; wire != NULL && i < m->nrecipients; i++) {
+				if (strcmp(m->recipients[i].address, wire) == 0)
+					m->recipients[i].notify = notify;
+			}
+		} else if (*line == '\0') {
+			wire = NULL;
+			notify = 0;
+		}
+	}
+	free(line);
+	fclose(in);
+	return (0);
+}
+
+/* The category's line, and the Message-ID. */
+static int
+read_header(struct arena *a, struct held *h)
+{
+	char text[HEADER_MAX], *value;
+	bool begins = true;
+	size_t len;
+	FILE *in;
+	int fd;
+
+	fd = dup(h->message.fd);
+	in = fd == -1 ? NULL : fdopen(fd, "r");
+	if (in == NULL) {
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	rewind(in);
+	h->msg_id = "";
+	while (fgets(text, sizeof(text), in) != NULL && *text != '\n') {
+		len = strcspn(text, ": \t\n");
+		value = strchr(text, ':');
+		if (begins && value != NULL && len == 17 &&
+		    strncasecmp(text, "X-Notify-Category", len) == 0) {
+			h->tag = arena_strndup(a, text, strcspn(text, "\n"));
+			if (h->tag == NULL)
+				break;
+		}
+		if (begins && value != NULL && len == 10 &&
+		    strncasecmp(text, "Message-ID", len) == 0) {
+			value += 1 + strspn(value + 1, " \t");
+			h->msg_id =
+			    arena_strndup(a, value, strcspn(value, " \n"));
+			if (h->msg_id == NULL)
+				break;
+		}
+		begins = strchr(text, '\n') != NULL;
+	}
+	fclose(in);
+	return (h->msg_id == NULL ? -1 : 0);
+}
+
+static int
+read_content(struct arena *a, const struct mta *mta, struct held *h,
+    struct failure *failure)
+{
+	const char *argv[] = {mta_tool(mta, "postcat"), "-bh", h->path, NULL};
+	struct command c = COMMAND_INIT(argv);
+	struct command_result r;
+
+	if (argv[0] == NULL)
+		return (no_memory(failure));
+	h->message.fd = memfd_create("message", MFD_CLOEXEC);
+	if (h->message.fd == -1)
+		return (failure_set(failure, FAILURE_IO, "a copy of %s: %s",
+		    h->id, strerror(errno)));
+	c.output = h->message.fd;
+	c.seconds = 300;
+	if (command_run(a, &c, &r, failure) != 0)
+		return (-1);
+	if (r.status != 0 || *r.message != '\0')
+		return (failure_set(
+		    failure, FAILURE_IO, "%s: %s", h->path, r.message));
+	return (read_header(a, h) != 0 ? no_memory(failure) : 0);
+}
+
+int
+held_open(struct arena *a, const struct mta *mta, const char *id,
+    struct held *h, struct failure *failure)
+{
+	struct reading r = {.arena = a, .mta = mta, .held = h};
+	const char *place;
+	char *text;
+	int found;
+
+	memset(h, 0, sizeof(*h));
+	h->id = id;
+	h->file = h->message.fd = -1;
+	found = place_of(a, mta, id, &place, failure);
+	if (found == -1)
+		return (-1);
+	if (found == 0)
+		return (failure_set(failure, FAILURE_UNKNOWN,
+		    "%s is not in the queue; \"mailq\" shows what is", id));
+	if (strncmp(place, "hold/", 5) != 0)
+		return (failure_set(failure, FAILURE_UNKNOWN,
+		    "%s is in the %.*s queue, not held; expected a message "
+		    "that mailq marks with \"!\"",
+		    id, (int)strcspn(place, "/"), place));
+	h->path = arena_printf(
+	    a, "%s/%s", mta_setting(mta, "queue_directory"), place);
+	if (h->path == NULL)
+		return (no_memory(failure));
+	if (lock(h, failure) != 0)
+		return (-1);
+	read_note(a, h);
+	found = envelope(a, mta, "-e", h->path, &text, failure);
+	if (found == 0)
+		failure_set(failure, FAILURE_UNKNOWN,
+		    "%s has just left the hold queue", id);
+	if (found != 1 || parse(&r, text, failure) != 0)
+		return (-1);
+	return (read_content(a, mta, h, failure));
+}
+
+void
+held_close(struct held *h)
+{
+	if (h->file != -1)
+		close(h->file);
+	if (h->message.fd != -1)
+		close(h->message.fd);
+	h->file = h->message.fd = -1;
+}
+
+int
+held_drop(struct arena *a, const struct mta *mta, const struct held *h,
+    struct failure *failure)
+{
+	/* In this queue only: somebody may have released it. */
+	const char *argv[] = {
+	    mta_tool(mta, "postsuper"), "-d", h->id, "hold", NULL};
+	struct command c = COMMAND_INIT(argv);
+	struct command_result r;
+	struct stat st;
+
+	if (argv[0] == NULL)
+		return (no_memory(failure));
+	if (command_run(a, &c, &r, failure) != 0)
+		return (-1);
+	if (r.status != 0)
+		return (failure_set(failure, FAILURE_IO, "%s", r.message));
+	if (fstat(h->file, &st) == 0 && st.st_nlink == 0)
+		return (1);
+	if (stat(h->path, &st) == 0)
+		return (failure_set(
+		    failure, FAILURE_IO, "postsuper has not removed it"));
+	return (0);
+}

@@ -1,0 +1,76 @@
+/*
+ * submit - hands a message with its whole envelope to an SMTP server
+ *
+ * Two steps, so that the caller can note in between what it is about to do:
+ * before submit_end() the server has nothing, after it it has everything or
+ * has refused.
+ *
+ * Threads: one at a time.
+ */
+#ifndef SUBMIT_H
+#define SUBMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct arena;
+struct failure;
+struct sockaddr;
+struct submit;
+
+/* NOTIFY of RFC 3461; the numbers are Postfix's. 0: not given. */
+enum {
+	SUBMIT_NOTIFY_NEVER = 1,
+	SUBMIT_NOTIFY_SUCCESS = 2,
+	SUBMIT_NOTIFY_FAILURE = 4,
+	SUBMIT_NOTIFY_DELAY = 8,
+};
+enum { SUBMIT_RET_FULL = 1, SUBMIT_RET_HDRS = 2 };
+
+struct submit_recipient {
+	const char *address; /* as it stands between angle brackets */
+	const char *orcpt;   /* "type;address", decoded; NULL: not given */
+	int notify;
+};
+
+struct submit_message {
+	const char *sender; /* likewise; "" is the null sender */
+	const char *envid;  /* decoded; NULL: not given */
+	int ret;	    /* 0: not given */
+	bool eightbit;	    /* BODY=8BITMIME */
+	bool utf8;	    /* SMTPUTF8 */
+	struct submit_recipient *recipients;
+	size_t nrecipients;
+	int fd; /* the content, with newlines, read from its beginning */
+};
+
+enum submit_result {
+	SUBMIT_TAKEN,	/* the server answers for it */
+	SUBMIT_REFUSED, /* it has nothing */
+	SUBMIT_UNKNOWN, /* it may have taken it, but has not said so */
+};
+
+/* submit_open(a, host, port, failure): a connection, and the greetings. */
+struct submit *submit_open(struct arena *, const char *host, const char *port,
+    struct failure *) WARN_UNUSED;
+
+/* submit_close(s): NULL is fine. What was begun and not ended is forgotten. */
+void submit_close(struct submit *);
+
+/* submit_source(s): the address that the server sees us come from, and as
+ * text. */
+const struct sockaddr *submit_source(const struct submit *);
+const char *submit_source_text(const struct submit *);
+
+/* submit_begin(s, message, failure): everything but its end. */
+int submit_begin(struct submit *, const struct submit_message *,
+    struct failure *) WARN_UNUSED;
+
+/* submit_end(s, queue_id, failure): ${*queue_id}: the id that the server has
+ * given it, if it tells; else NULL. */
+enum submit_result submit_end(
+    struct submit *, const char **queue_id, struct failure *) WARN_UNUSED;
+
+#endif

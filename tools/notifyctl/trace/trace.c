@@ -1,0 +1,490 @@
+/*
+ * trace - notifyctl trace
+ *
+ * Says what was decided for a message, for whom, and what became of each copy,
+ * as far as the mail log tells. The milter logs whom it dropped, and how many
+ * it kept and added, but not whom; who of the others was there from the
+ * beginning is said only where the numbers leave no doubt.
+ */
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "notifyctl/postfix/mta.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "notifyctl/trace/follow.h"
+#include "notifyctl/trace/trace_log.h"
+#include "settings/settings.h"
+
+#define SOURCES_MAX 512
+
+struct source {
+	const char *path;    /* a file, or a folder of a journal */
+	bool journal;	     /* NULL as its path: the system's */
+	bool given;	     /* on the command line: it must be readable */
+	const char *trouble; /* why it was not read; or NULL */
+};
+
+struct trace {
+	struct ctl *ctl;
+	struct follow *follow;
+	struct source sources[SOURCES_MAX];
+	size_t n;
+};
+
+static int add(struct trace *, const char *, bool, bool);
+static int add_rotated(struct trace *, const char *);
+static int add_usual(struct trace *);
+static int choose(struct trace *, const struct arguments *);
+static int read_source(struct trace *, struct source *);
+static int read_all(struct trace *);
+static const char *list_sources(struct trace *);
+static int nothing(struct trace *, const char *);
+static bool mirrored(struct trace *, const char *);
+static const char *fate(
+    struct trace *, const struct story *, const struct story_copy *);
+static size_t originals(struct trace *, const struct story *);
+static const char *state_name(enum story_state);
+static void state_line(struct trace *, const struct story *);
+static void message_lines(struct trace *, const struct story *);
+static void message_row(struct trace *, const struct story *);
+static void copy_rows(struct trace *, const struct story *, bool);
+static void tell(struct trace *);
+
+static int
+add(struct trace *t, const char *path, bool journal, bool given)
+{
+	struct source *s;
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		s = &t->sources[i];
+		if (s->journal == journal && path != NULL && s->path != NULL &&
+		    strcmp(s->path, path) == 0)
+			return (0);
+	}
+	if (t->n == SOURCES_MAX)
+		return (0);
+	s = &t->sources[t->n++];
+	s->journal = journal;
+	s->given = given;
+	s->trouble = NULL;
+	s->path = path == NULL ? NULL : arena_strdup(t->ctl->arena, path);
+	return (path != NULL && s->path == NULL ? ctl_no_memory(t->ctl) : 0);
+}
+
+/* A log, and what logrotate(8) or "postfix logrotate" made of it. */
+static int
+add_rotated(struct trace *t, const char *path)
+{
+	const char *pattern;
+	glob_t found;
+	size_t i;
+	int rc;
+
+	pattern = arena_printf(t->ctl->arena, "%s[.-]*", path);
+	if (pattern == NULL)
+		return (ctl_no_memory(t->ctl));
+	rc = add(t, path, false, false);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return (rc);
+	for (i = 0; rc == 0 && i < found.gl_pathc; i++)
+		rc = add(t, found.gl_pathv[i], false, false);
+	globfree(&found);
+	return (rc);
+}
+
+/* Where the mail log usually is: in Postfix's own file, if it has one, and in
+ * syslog's, or else in the journal. */
+static int
+add_usual(struct trace *t)
+{
+	static const char *const files[] = {
+	    "/var/log/mail.log", "/var/log/maillog"};
+	struct failure failure = FAILURE_INIT;
+	const struct mta *mta;
+	const char *own;
+	bool syslog = false;
+	size_t i;
+
+	mta = mta_open(t->ctl->arena, &failure);
+	failure_clear(&failure);
+	own = mta == NULL ? "" : mta_setting(mta, "maillog_file");
+	if (*own == '/' && strcmp(own, "/dev/stdout") != 0 &&
+	    add_rotated(t, own) != 0)
+		return (-1);
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (access(files[i], F_OK) != 0)
+			continue;
+		syslog = true;
+		if (add_rotated(t, files[i]) != 0)
+			return (-1);
+	}
+	return (syslog ? 0 : add(t, NULL, true, false));
+}
+
+static int
+choose(struct trace *t, const struct arguments *args)
+{
+	size_t i;
+
+	for (i = 0; i < args->nlogs; i++) {
+		if (add(t, args->logs[i], false, true) != 0)
+			return (-1);
+	}
+	if (args->journal != NULL && add(t, args->journal, true, true) != 0)
+		return (-1);
+	return (t->n == 0 ? add_usual(t) : 0);
+}
+
+/* One that was not asked for may be missing, or not to be read. */
+static int
+read_source(struct trace *t, struct source *s)
+{
+	struct ctl *ctl = t->ctl;
+	struct failure why = FAILURE_INIT;
+	int rc;
+
+	follow_source(t->follow);
+	rc = s->journal
+	    ? trace_log_journal(s->path, follow_line, t->follow, &why)
+	    : trace_log_file(s->path, follow_line, t->follow, &why);
+	if (rc == 0)
+		return (0);
+	if (why.kind == FAILURE_NONE)
+		return (ctl_no_memory(ctl));
+	if (s->given)
+		failure_set(&ctl->failure,
+		    why.kind == FAILURE_UNKNOWN ? FAILURE_DATA : why.kind,
+		    "%s; expected a mail log", failure_text(&why));
+	s->trouble = arena_strdup(ctl->arena, failure_text(&why));
+	if (s->trouble == NULL)
+		s->trouble = "no memory";
+	failure_clear(&why);
+	return (s->given ? -1 : 0);
+}
+
+static int
+read_all(struct trace *t)
+{
+	size_t i;
+	int more;
+
+	do {
+		for (i = 0; i < t->n; i++) {
+			if (t->sources[i].trouble == NULL &&
+			    read_source(t, &t->sources[i]) != 0)
+				return (-1);
+		}
+		more = follow_again(t->follow);
+	} while (more == 1);
+	return (more == -1 ? ctl_no_memory(t->ctl) : 0);
+}
+
+/* "a, b (c: Permission denied)" */
+static const char *
+list_sources(struct trace *t)
+{
+	const char *text = "", *name;
+	const struct source *s;
+	size_t i;
+
+	for (i = 0; i < t->n && text != NULL; i++) {
+		s = &t->sources[i];
+		name = s->trouble != NULL ? s->trouble
+		    : s->path == NULL	  ? "the journal"
+					  : s->path;
+		text = arena_printf(t->ctl->arena, "%s%s%s%s%s", text,
+		    *text == '\0' ? "" : ", ", s->trouble == NULL ? "" : "(",
+		    name, s->trouble == NULL ? "" : ")");
+	}
+	return (text == NULL ? "no memory" : text);
+}
+
+/* Nothing at all: was there anything to be read? */
+static int
+nothing(struct trace *t, const char *id)
+{
+	size_t i, readable = 0;
+
+	for (i = 0; i < t->n; i++)
+		readable += t->sources[i].trouble == NULL;
+	if (readable == 0)
+		return (failure_set(&t->ctl->failure, FAILURE_DENIED,
+		    "no mail log can be read: %s; be root, or name one with "
+		    "--log or --journal",
+		    list_sources(t)));
+	return (failure_set(&t->ctl->failure, FAILURE_UNKNOWN,
+	    "the mail log has nothing of %s (or no longer); looked in %s", id,
+	    list_sources(t)));
+}
+
+static bool
+mirrored(struct trace *t, const char *recipient)
+{
+	const char *at = strrchr(recipient, '@');
+
+	return (at != NULL &&
+	    strcasecmp(at + 1, t->ctl->settings->telegram_domain) == 0);
+}
+
+/* Recipients that the milter may have kept or added, each once. */
+static size_t
+originals(struct trace *t, const struct story *m)
+{
+	const struct story_copy *c, *other;
+	size_t i, j, n = 0;
+
+	for (i = 0; i < m->ncopies; i++) {
+		c = &m->copies[i];
+		if (c->dropped || mirrored(t, c->recipient))
+			continue;
+		/* The members of an alias are next to each other, mostly. */
+		for (j = i; j > 0; j--) {
+			other = &m->copies[j - 1];
+			if (*c->original != '\0' &&
+			    strcmp(other->original, c->original) == 0)
+				break;
+		}
+		n += j == 0;
+	}
+	return (n);
+}
+
+/* What the milter did about a recipient, as far as can be told. */
+static const char *
+fate(struct trace *t, const struct story *m, const struct story_copy *c)
+{
+	if (c->dropped)
+		return (m->monitor ? "would be dropped" : "dropped");
+	if (*m->verdict == '\0')
+		return ("not known");
+	if (m->monitor)
+		return ("unchanged");
+	if (mirrored(t, c->recipient))
+		return ("mirrored");
+	if (strcmp(m->verdict, "deliver") != 0)
+		return ("unchanged");
+	if (m->kept < 0 || m->added < 0 ||
+	    originals(t, m) > (size_t)(m->kept + m->added))
+		return ("not known");
+	return (m->added == 0  ? "kept"
+		: m->kept == 0 ? "added"
+			       : "kept or added");
+}
+
+static const char *
+state_name(enum story_state state)
+{
+	switch (state) {
+	case STORY_UNKNOWN:
+		return ("unknown");
+	case STORY_QUEUED:
+		return ("queued");
+	case STORY_HELD:
+		return ("held");
+	case STORY_DONE:
+		return ("done");
+	case STORY_DELETED:
+		return ("deleted");
+	case STORY_DISCARDED:
+		return ("discarded");
+	case STORY_REFUSED:
+		return ("refused");
+	case STORY_REQUEUED:
+		return ("requeued");
+	}
+	return ("unknown");
+}
+
+static void
+state_line(struct trace *t, const struct story *m)
+{
+	static const char *const texts[] = {
+	    [STORY_UNKNOWN] = "not known: the log does not go on",
+	    [STORY_QUEUED] =
+		"still in the queue, as far as the log goes; see mailq",
+	    [STORY_HELD] = "on hold, as far as the log goes; see mailq",
+	    [STORY_DONE] = "all copies are dealt with",
+	    [STORY_DELETED] = "deleted from the queue by somebody",
+	    [STORY_DISCARDED] = "discarded: nobody got it",
+	    [STORY_REFUSED] = "refused: its client was told so",
+	    [STORY_REQUEUED] = "requeued: another message took its place",
+	};
+
+	output_line(t->ctl->out, "  state:    %s%s%s", texts[m->state],
+	    m->state_at == 0 ? "" : ", ",
+	    m->state_at == 0 ? "" : output_when(m->state_at));
+}
+
+static void
+message_lines(struct trace *t, const struct story *m)
+{
+	struct output *out = t->ctl->out;
+
+	output_line(out, "%s%s%s%s%s", m->id, *m->of == '\0' ? "" : ": ", m->of,
+	    *m->of == '\0' ? "" : " was ", m->relation);
+	output_line(out, "  arrived:  %s%s%s",
+	    m->arrived == 0 ? "not known (the log begins later, or it is "
+			      "another's)"
+			    : output_when(m->arrived),
+	    *m->source == '\0' ? "" : ", ", m->source);
+	if (m->sender != NULL)
+		output_line(out, "  from:     <%s>%s%s", m->sender,
+		    *m->message_id == '\0' ? "" : ", message-id=",
+		    m->message_id);
+	if (*m->decision != '\0')
+		output_line(out, "  decision: %s%s%s", m->decision,
+		    m->decided == 0 ? "" : ", ",
+		    m->decided == 0 ? "" : output_when(m->decided));
+	else
+		output_line(out,
+		    "  decision: none in these logs: it had no tag, or the "
+		    "milter logs elsewhere");
+	state_line(t, m);
+	if (m->earlier > 0)
+		output_line(out,
+		    "  (%zu earlier messages had the same id; this is the "
+		    "newest of them)",
+		    m->earlier);
+}
+
+static void
+message_row(struct trace *t, const struct story *m)
+{
+	struct output *out = t->ctl->out;
+
+	output_row(out);
+	output_cell(out, m->id);
+	output_cell(out, m->relation);
+	output_cell(out, m->of);
+	output_cell(out, m->arrived == 0 ? "" : output_when(m->arrived));
+	output_cell(out, m->source);
+	output_cell_flag(out, m->sender != NULL);
+	output_cell(out, m->sender == NULL ? "" : m->sender);
+	output_cell(out, m->message_id);
+	output_cell(out, m->decided == 0 ? "" : output_when(m->decided));
+	output_cell(out, m->decision);
+	output_cell(out, m->verdict);
+	output_cell(out, m->reason);
+	output_cell(out, state_name(m->state));
+	output_cell(out, m->state_at == 0 ? "" : output_when(m->state_at));
+	output_cell_number(out, (int64_t)m->earlier);
+}
+
+static void
+copy_rows(struct trace *t, const struct story *m, bool json)
+{
+	struct output *out = t->ctl->out;
+	const struct story_copy *c;
+	const char *shown, *why;
+	size_t i;
+
+	for (i = 0; i < m->ncopies; i++) {
+		c = &m->copies[i];
+		shown = c->recipient;
+		if (!json && *c->original != '\0')
+			shown = arena_printf(t->ctl->arena, "%s (for %s)",
+			    c->recipient, c->original);
+		output_row(out);
+		output_cell(out, m->id);
+		output_cell(out, shown == NULL ? c->recipient : shown);
+		output_cell(out, c->original);
+		output_cell(out, fate(t, m, c));
+		/* Whom the milter dropped and somebody got it all the same. */
+		output_cell(out,
+		    *c->outcome != '\0' ? c->outcome
+			: c->dropped	? ""
+					: "not known");
+		output_cell(out, c->at == 0 ? "" : output_when(c->at));
+		why = *c->detail == '\0' ? c->reason
+		    : *c->reason == '\0' ? c->detail
+					 : arena_printf(t->ctl->arena, "%s; %s",
+					       c->reason, c->detail);
+		output_cell(out, why == NULL ? c->reason : why);
+	}
+}
+
+static void
+tell(struct trace *t)
+{
+	static const char *const messages[] = {"queue_id", "relation", "of",
+	    "arrived", "source", "sender_known", "sender", "message_id",
+	    "decided", "decision", "verdict", "reason", "state", "state_at",
+	    "earlier", NULL};
+	static const char *const copies[] = {"queue_id", "recipient:RECIPIENT",
+	    "original", "decision:DECISION", "outcome:BECAME", "at:WHEN",
+	    "detail:WHY", NULL};
+	static const char *const sources[] = {"source", NULL};
+	struct output *out = t->ctl->out;
+	const struct story *m;
+	size_t i, n;
+
+	m = follow_messages(t->follow, &n);
+	if (t->ctl->json) {
+		output_text(out, "origin", follow_origin(t->follow));
+		output_flag(out, "complete", follow_complete(t->follow));
+		output_table(out, "messages", messages);
+		for (i = 0; i < n; i++)
+			message_row(t, &m[i]);
+		output_table(out, "recipients", copies);
+		for (i = 0; i < n; i++)
+			copy_rows(t, &m[i], true);
+		output_table(out, "sources", sources);
+		for (i = 0; i < t->n; i++) {
+			if (t->sources[i].trouble != NULL)
+				continue;
+			output_row(out);
+			output_cell(out,
+			    t->sources[i].path == NULL ? "journal"
+						       : t->sources[i].path);
+		}
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			output_line(out, "%s", "");
+		message_lines(t, &m[i]);
+		if (i == 0 && *follow_origin(t->follow) != '\0')
+			output_line(out, "  (%s)", follow_origin(t->follow));
+		if (m[i].ncopies == 0)
+			continue;
+		output_table(out, "recipients", copies);
+		copy_rows(t, &m[i], false);
+	}
+	if (!follow_complete(t->follow))
+		output_line(
+		    out, "(more messages came of it than are told of here)");
+}
+
+int
+trace_message(struct ctl *ctl, const struct arguments *args)
+{
+	struct trace *t;
+	const struct story *m;
+	const char *id = args->v[0];
+	size_t n;
+
+	if (mta_queue_id(id, &ctl->failure) != 0)
+		return (-1);
+	t = arena_alloc(ctl->arena, sizeof(*t));
+	if (t == NULL)
+		return (ctl_no_memory(ctl));
+	t->ctl = ctl;
+	t->follow = follow_new(ctl->arena, id);
+	if (t->follow == NULL)
+		return (ctl_no_memory(ctl));
+	if (choose(t, args) != 0 || read_all(t) != 0)
+		return (-1);
+	m = follow_messages(t->follow, &n);
+	if (m == NULL)
+		return (ctl_no_memory(ctl));
+	if (m[0].lines == 0)
+		return (nothing(t, id));
+	tell(t);
+	return (0);
+}

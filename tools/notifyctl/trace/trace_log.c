@@ -1,0 +1,268 @@
+/*
+ * trace_log - lines of the mail log, from files or from the systemd journal
+ *
+ * A traditional timestamp has no year: it is taken for the latest year in which
+ * it does not lie after the file's last change, so that last year's log is read
+ * right, and December in January.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <systemd/sd-journal.h>
+#include <zlib.h>
+
+#include "base/failure.h"
+#include "notifyctl/trace/trace_log.h"
+
+#define LINE_MAX_OCTETS ((size_t)64 << 10)
+#define DAY 86400
+/* syslog(3): LOG_MAIL >> 3. */
+#define MAIL_FACILITY "SYSLOG_FACILITY=2"
+
+static int64_t traditional(char *, time_t, char **);
+static int64_t rfc3339(char *, char **);
+static bool split(char *, struct trace_line *);
+static int take(char *, time_t, trace_line_fn *, void *);
+static int cannot(const char *, int, struct failure *);
+static char *field(sd_journal *, const char *);
+static int entry(sd_journal *, trace_line_fn *, void *);
+
+/* "Nov 23 19:25:49 ", and what follows it. 0 if it is none. */
+static int64_t
+traditional(char *line, time_t changed, char **rest)
+{
+	struct tm tm, then;
+	time_t at;
+	char *end;
+	int first;
+
+	memset(&tm, 0, sizeof(tm));
+	end = strptime(line, "%b %d %H:%M:%S", &tm);
+	if (end == NULL || *end != ' ')
+		return (0);
+	*rest = end + 1;
+	localtime_r(&changed, &then);
+	first = then.tm_year - 9;
+	/* February 29 may be four years ago, or eight. */
+	for (tm.tm_year = then.tm_year; tm.tm_year > first; tm.tm_year--) {
+		then = tm;
+		then.tm_isdst = -1;
+		at = mktime(&then);
+		if (at != -1 && at <= changed + DAY &&
+		    then.tm_mday == tm.tm_mday)
+			return (at);
+	}
+	return (0);
+}
+
+/* "2026-11-23T19:25:49.123456+01:00 " */
+static int64_t
+rfc3339(char *line, char **rest)
+{
+	struct tm tm;
+	char *end, sign;
+	int hours, minutes;
+	time_t at;
+
+	memset(&tm, 0, sizeof(tm));
+	end = strptime(line, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (end == NULL)
+		return (0);
+	at = timegm(&tm);
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	if (*end == 'Z') {
+		end++;
+	} else {
+		if (sscanf(end, "%c%2d:%2d", &sign, &hours, &minutes) != 3 ||
+		    (sign != '+' && sign != '-'))
+			return (0);
+		at -= (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+		end += 6;
+	}
+	if (*end != ' ')
+		return (0);
+	*rest = end + 1;
+	return (at);
+}
+
+/* "program[123]: text" */
+static bool
+split(char *s, struct trace_line *line)
+{
+	size_t len;
+
+	len = strcspn(s, " :[");
+	if (len == 0 || (s[len] != '[' && s[len] != ':'))
+		return (false);
+	line->program = s;
+	line->text = s + len;
+	if (s[len] == '[') {
+		line->text += 1 + strspn(line->text + 1, "0123456789");
+		if (*line->text++ != ']')
+			return (false);
+	}
+	if (strncmp(line->text, ": ", 2) != 0)
+		return (false);
+	line->text += 2;
+	s[len] = '\0';
+	return (true);
+}
+
+static int
+take(char *s, time_t changed, trace_line_fn *fn, void *ctx)
+{
+	struct trace_line line;
+	char *rest = s;
+
+	s[strcspn(s, "\r\n")] = '\0';
+	/* An old syslogd leaves the priority where it was. */
+	if (*s == '<' && isdigit((unsigned char)s[1]))
+		rest = s += strcspn(s, ">") + (strchr(s, '>') != NULL);
+	line.at = isdigit((unsigned char)*s) ? rfc3339(s, &rest)
+					     : traditional(s, changed, &rest);
+	if (line.at != 0) {
+		/* The host. */
+		rest += strcspn(rest, " ");
+		rest += strspn(rest, " ");
+	}
+	return (split(rest, &line) ? fn(ctx, &line) : 0);
+}
+
+static int
+cannot(const char *path, int error, struct failure *failure)
+{
+	return (failure_set(failure,
+	    error == EACCES || error == EPERM ? FAILURE_DENIED
+		: error == ENOENT	      ? FAILURE_UNKNOWN
+					      : FAILURE_IO,
+	    "%s: %s", path, strerror(error)));
+}
+
+int
+trace_log_file(
+    const char *path, trace_line_fn *fn, void *ctx, struct failure *failure)
+{
+	struct stat st;
+	bool begins, ends = true;
+	char *line;
+	gzFile in;
+	int code, fd, rc = 0;
+
+	/* A log is a file, not something that is waited for. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return (cannot(path, errno, failure));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return (
+		    failure_set(failure, FAILURE_DATA, "%s is no file", path));
+	}
+	line = malloc(LINE_MAX_OCTETS);
+	in = gzdopen(fd, "rb");
+	if (line == NULL || in == NULL) {
+		free(line);
+		close(fd);
+		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+	}
+	while (rc == 0 && gzgets(in, line, (int)LINE_MAX_OCTETS) != NULL) {
+		/* What follows a giant's first part is none of its own. */
+		begins = ends;
+		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
+		    line[LINE_MAX_OCTETS - 2] == '\n';
+		if (begins)
+			rc = take(line, st.st_mtime, fn, ctx);
+	}
+	(void)gzerror(in, &code);
+	if (rc == 0 && code != Z_OK && code != Z_STREAM_END &&
+	    code != Z_BUF_ERROR)
+		rc = failure_set(failure, FAILURE_DATA, "%s: %s", path,
+		    code == Z_ERRNO ? strerror(errno) : "damaged");
+	gzclose(in);
+	free(line);
+	return (rc);
+}
+
+/* A field of the current entry, to be freed; NULL if it has none. */
+static char *
+field(sd_journal *j, const char *name)
+{
+	const void *data;
+	size_t len, skip = strlen(name) + 1;
+	char *text, *s;
+
+	if (sd_journal_get_data(j, name, &data, &len) < 0 || len < skip)
+		return (NULL);
+	text = strndup((const char *)data + skip, len - skip);
+	for (s = text; s != NULL && *s != '\0'; s++) {
+		if (*s == '\n')
+			*s = ' ';
+	}
+	return (text);
+}
+
+static int
+entry(sd_journal *j, trace_line_fn *fn, void *ctx)
+{
+	struct trace_line line;
+	char *program, *text;
+	uint64_t usec;
+	int rc = 0;
+
+	program = field(j, "SYSLOG_IDENTIFIER");
+	text = field(j, "MESSAGE");
+	if (program != NULL && text != NULL) {
+		line.at = sd_journal_get_realtime_usec(j, &usec) < 0
+		    ? 0
+		    : (int64_t)(usec / 1000000);
+		line.program = program;
+		line.text = text;
+		rc = fn(ctx, &line);
+	}
+	free(program);
+	free(text);
+	return (rc);
+}
+
+int
+trace_log_journal(
+    const char *folder, trace_line_fn *fn, void *ctx, struct failure *failure)
+{
+	const char *name = folder == NULL ? "the journal" : folder;
+	sd_journal *j = NULL;
+	size_t entries = 0;
+	int rc;
+
+	rc = folder == NULL ? sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY)
+			    : sd_journal_open_directory(&j, folder, 0);
+	if (rc < 0)
+		return (cannot(name, -rc, failure));
+	rc = sd_journal_add_match(j, MAIL_FACILITY, 0);
+	if (rc < 0) {
+		sd_journal_close(j);
+		return (cannot(name, -rc, failure));
+	}
+	while (rc >= 0 && (rc = sd_journal_next(j)) > 0) {
+		entries++;
+		if (entry(j, fn, ctx) != 0) {
+			sd_journal_close(j);
+			return (-1);
+		}
+	}
+	sd_journal_close(j);
+	if (rc < 0)
+		return (cannot(name, -rc, failure));
+	if (entries == 0)
+		return (failure_set(failure, FAILURE_UNKNOWN,
+		    "%s has nothing of the mail facility that may be read",
+		    name));
+	return (0);
+}
