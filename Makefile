@@ -5,6 +5,7 @@
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
 #   make check            all tests
+#   make layers           does each #include lead the way that is allowed?
 #   make soak             the long tests
 #   make valgrind         tests of every program under memcheck: 15 minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
@@ -62,28 +63,29 @@ endif
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
 DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
-POLICY = $(addprefix base/, arena counters failure keyset sorter tempfile text) \
-	$(addprefix terms/, account address category encoded netlist role) \
+POLICY = $(addprefix base/, arena counters escape failure sorter strmap \
+	tempfile) \
+	$(addprefix terms/, account address category netlist rfc2047 role) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
-	$(addprefix settings/, setting settings) \
+	$(addprefix settings/, settings value) \
 	$(addprefix store/, sql store store_change store_health store_link \
 	store_lookup store_notice store_page store_upgrade) \
-	$(addprefix decision/, decide evaluate facts lateness message pool tag) \
-	$(addprefix roster/, faults import import_account link membership \
-	notice roster)
+	$(addprefix decision/, decide evaluate facts message pool standby tag) \
+	$(addprefix roster/, import import_account link membership notice \
+	problems roster)
 MILTER = apply config main report session stats trust
-NOTIFYCTL = lib/command lib/mailer $(addprefix notifyctl/, main output phrase \
-	words \
-	$(addprefix commands/, accounts categories explain files history init \
+NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline main output \
+	phrase \
+	$(addprefix commands/, accounts categories explain import_export init record \
 	rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, mta postconf) \
 	$(addprefix check/, check check_access check_clients check_database \
 	check_domains check_milter_talk check_milters check_people \
 	check_postfix check_rewriting check_server check_services \
 	check_settings check_socket check_telegram) \
-	$(addprefix requeue/, held requeue submit) \
-	$(addprefix trace/, follow story trace trace_log))
+	$(addprefix requeue/, queuefile requeue submit) \
+	$(addprefix trace/, gather history trace trace_log))
 AGENT = lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
 	notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
@@ -296,7 +298,11 @@ WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
 SHARED = a-locked-database-defers.t a-roster-moves-between-databases.t \
 	recipients-follow-the-roster.t telegram-one-bot-polls.t
 
-check:
+# The #include lines against the layers of policy/README.md.
+layers:
+	@tests/layers
+
+check: layers
 	@tests/packages check
 	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
 		$(PRELOADED)
@@ -376,7 +382,7 @@ clean:
 	rm -rf build
 
 .PHONY: all bench bench-quick check check-postgresql clean deb demo deps fuzz \
-	fuzz_programs install model soak uninstall valgrind
+	fuzz_programs install layers model soak uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

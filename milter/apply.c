@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/keyset.h"
+#include "base/strmap.h"
 #include "decision/decide.h"
 #include "decision/facts.h"
 #include "decision/message.h"
@@ -30,11 +30,11 @@ static sfsistat failed(
     SMFICTX *, const struct message *, struct decision *, const char *);
 static sfsistat hold(SMFICTX *, const struct message *, struct decision *);
 static int other_texts(struct arena *, const char *, char *[OTHER_TEXTS]);
-static int match_texts(struct keyset *, const char *, bool);
+static int match_texts(struct strmap *, const char *, bool);
 static int note_kept(
-    const struct message *, const struct decision *, struct keyset *);
-static int delete_text(SMFICTX *, char *, const struct keyset *);
-static int delete_recipient(SMFICTX *, const char *, const struct keyset *);
+    const struct message *, const struct decision *, struct strmap *);
+static int delete_text(SMFICTX *, char *, const struct strmap *);
+static int delete_recipient(SMFICTX *, const char *, const struct strmap *);
 static int add_recipient(SMFICTX *, const char *, char *, struct arena *);
 static sfsistat deliver(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
@@ -112,7 +112,7 @@ other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
 /* Note the texts that a recipient who stays may have, or find out whether one
  * who goes may have one of them: 1. 0, or -1 for no memory. */
 static int
-match_texts(struct keyset *kept, const char *text, bool stays)
+match_texts(struct strmap *kept, const char *text, bool stays)
 {
 	char *v[OTHER_TEXTS + 1];
 	const void *seen;
@@ -125,9 +125,9 @@ match_texts(struct keyset *kept, const char *text, bool stays)
 	if (v[n] == NULL)
 		return (-1);
 	for (i = 0; i <= n; i++) {
-		if (stays && keyset_add(kept, v[i], text) == -1)
+		if (stays && strmap_add(kept, v[i], text) == -1)
 			return (-1);
-		if (!stays && keyset_find(kept, v[i], &seen) == 1)
+		if (!stays && strmap_find(kept, v[i], &seen) == 1)
 			return (1);
 	}
 	return (0);
@@ -137,7 +137,7 @@ int
 apply_check(
     const struct message *message, struct decision *decision, struct arena *a)
 {
-	struct keyset kept = {.arena = a};
+	struct strmap kept = {.arena = a};
 	const char *text;
 	size_t i;
 	int rc;
@@ -172,7 +172,7 @@ apply_check(
 /* The texts by which those who stay may be deleted. */
 static int
 note_kept(const struct message *message, const struct decision *decision,
-    struct keyset *kept)
+    struct strmap *kept)
 {
 	struct address address;
 	size_t i;
@@ -181,12 +181,12 @@ note_kept(const struct message *message, const struct decision *decision,
 	for (i = 0; i < message->nrecipients; i++) {
 		if (decision->recipients[i].fate != FATE_KEPT)
 			continue;
-		if (keyset_add(kept, message->recipients[i], NULL) == -1)
+		if (strmap_add(kept, message->recipients[i], NULL) == -1)
 			return (-1);
 		found =
 		    address_read(kept->arena, message->recipients[i], &address);
 		if (found == -1 ||
-		    (found == 1 && keyset_add(kept, address.exact, NULL) == -1))
+		    (found == 1 && strmap_add(kept, address.exact, NULL) == -1))
 			return (-1);
 	}
 	return (0);
@@ -195,7 +195,7 @@ note_kept(const struct message *message, const struct decision *decision,
 /* Delete what may be another text of a recipient, unless it is somebody
  * else's, as it stands or as the MTA reads it. */
 static int
-delete_text(SMFICTX *ctx, char *text, const struct keyset *kept)
+delete_text(SMFICTX *ctx, char *text, const struct strmap *kept)
 {
 	struct address address;
 	const void *seen;
@@ -203,18 +203,18 @@ delete_text(SMFICTX *ctx, char *text, const struct keyset *kept)
 
 	if (text == NULL)
 		return (-1);
-	if (keyset_find(kept, text, &seen) == 1)
+	if (strmap_find(kept, text, &seen) == 1)
 		return (0);
 	found = address_read(kept->arena, text, &address);
 	if (found == -1)
 		return (-1);
-	if (found == 1 && keyset_find(kept, address.exact, &seen) == 1)
+	if (found == 1 && strmap_find(kept, address.exact, &seen) == 1)
 		return (0);
 	return (smfi_delrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
 }
 
 static int
-delete_recipient(SMFICTX *ctx, const char *text, const struct keyset *kept)
+delete_recipient(SMFICTX *ctx, const char *text, const struct strmap *kept)
 {
 	struct arena *a = kept->arena;
 	struct address address;
@@ -262,7 +262,7 @@ static sfsistat
 deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
     struct arena *a)
 {
-	struct keyset kept = {.arena = a};
+	struct strmap kept = {.arena = a};
 	bool deletes;
 	size_t i;
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/text.h"
+#include "base/escape.h"
 #include "decision/decide.h"
 #include "decision/message.h"
 #include "lib/log.h"
@@ -21,7 +21,7 @@ shown(struct arena *a, const char *text)
 {
 	const char *escaped;
 
-	escaped = text_escape(a, text);
+	escaped = escape_text(a, text);
 	return (escaped == NULL ? "(no memory)" : escaped);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/keyset.h"
+#include "base/strmap.h"
 #include "decision/decide.h"
 #include "decision/facts.h"
 #include "decision/message.h"
@@ -22,9 +22,9 @@ struct deciding {
 	const struct facts *facts;
 	struct arena *arena;
 	struct decision *decision;
-	struct keyset final; /* keys of the final recipients */
-	struct keyset gone;  /* and of those dropped */
-	struct keyset chats;
+	struct strmap final; /* keys of the final recipients */
+	struct strmap gone;  /* and of those dropped */
+	struct strmap chats;
 	size_t added_cap, passed_cap, mirrored_cap;
 	bool account_found;		  /* at least one, by whatever road */
 	const struct member *unreachable; /* entitled, at a reserved domain */
@@ -32,7 +32,7 @@ struct deciding {
 
 /* A list of names, each once. */
 struct names {
-	struct keyset seen;
+	struct strmap seen;
 	const char **v;
 	size_t n, cap;
 	size_t room; /* that they take, joined */
@@ -316,18 +316,18 @@ decide_recipient(struct deciding *d, size_t i)
 		if (dr->member == NULL)
 			return (0);
 		return (
-		    keyset_add(&d->gone, dr->member->key, NULL) == -1 ? -1 : 0);
+		    strmap_add(&d->gone, dr->member->key, NULL) == -1 ? -1 : 0);
 	}
 	key = !r->readable	 ? d->message->recipients[i]
 	    : dr->member != NULL ? dr->member->key
 				 : r->address.key;
-	if (keyset_find(&d->final, key, &first) == 1) {
+	if (strmap_find(&d->final, key, &first) == 1) {
 		duplicate(d, i, first);
 		return (0);
 	}
 	dr->fate = FATE_KEPT;
 	d->decision->kept++;
-	return (keyset_add(&d->final, key, spelling(d, i)) == 1 ? 0 : -1);
+	return (strmap_add(&d->final, key, spelling(d, i)) == 1 ? 0 : -1);
 }
 
 static int
@@ -336,7 +336,7 @@ add_person(struct deciding *d, const struct member *m)
 	struct decision *decision = d->decision;
 	int rc;
 
-	rc = keyset_add(&d->final, m->key, NULL);
+	rc = strmap_add(&d->final, m->key, NULL);
 	if (rc != 1)
 		return (rc);
 	decision->added = arena_grow(d->arena, decision->added,
@@ -358,8 +358,8 @@ pass_over(struct deciding *d, const struct member *m, enum why why)
 
 	/* Of whoever was addressed, or gets it through another account, all
 	 * has been said. */
-	if (keyset_find(&d->final, m->key, &seen) == 1 ||
-	    keyset_find(&d->gone, m->key, &seen) == 1)
+	if (strmap_find(&d->final, m->key, &seen) == 1 ||
+	    strmap_find(&d->gone, m->key, &seen) == 1)
 		return (0);
 	decision->passed = arena_grow(d->arena, decision->passed,
 	    decision->npassed, &d->passed_cap, sizeof(*decision->passed));
@@ -380,7 +380,7 @@ forget_joined(struct deciding *d)
 	size_t i, n = 0;
 
 	for (i = 0; i < decision->npassed; i++) {
-		if (keyset_find(
+		if (strmap_find(
 			&d->final, decision->passed[i].member->key, &seen) == 0)
 			decision->passed[n++] = decision->passed[i];
 	}
@@ -427,7 +427,7 @@ mirror(struct deciding *d, const struct member *m)
 	chat = arena_printf(d->arena, "%lld", (long long)m->chat);
 	if (chat == NULL)
 		return (-1);
-	rc = keyset_add(&d->chats, chat, NULL);
+	rc = strmap_add(&d->chats, chat, NULL);
 	if (rc != 1)
 		return (rc);
 	decision->mirrored = arena_grow(d->arena, decision->mirrored,
@@ -464,7 +464,7 @@ mirror_all(struct deciding *d)
 		}
 	}
 	for (i = 0; i < facts->npeople && d->decision->expanded; i++) {
-		if (keyset_find(&d->final, facts->people[i].key, &seen) == 1 &&
+		if (strmap_find(&d->final, facts->people[i].key, &seen) == 1 &&
 		    mirror(d, &facts->people[i]) != 0)
 			return (-1);
 	}
@@ -477,7 +477,7 @@ name_account(struct names *names, const char *name)
 {
 	int rc;
 
-	rc = keyset_add(&names->seen, name, NULL);
+	rc = strmap_add(&names->seen, name, NULL);
 	if (rc != 1)
 		return (rc);
 	names->v = arena_grow(names->seen.arena, names->v, names->n,
@@ -564,7 +564,7 @@ decide(const struct settings *settings, const struct message *message,
 	decision->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
 	if (decision->recipients == NULL ||
-	    keyset_reserve(&d.final, message->nrecipients + facts->npeople) !=
+	    strmap_reserve(&d.final, message->nrecipients + facts->npeople) !=
 		0)
 		return (-1);
 	if (facts->category_known)

@@ -27,7 +27,7 @@ struct asking {
 
 /* What is to be said of the standby. */
 struct remarks {
-	enum lateness_news news;
+	enum standby_news news;
 	const char *detour; /* why it was not asked */
 };
 
@@ -40,7 +40,7 @@ static void refuse_tag(
 static int ask(const struct asking *, enum pool_side, struct facts *,
     struct failure *, struct remarks *);
 static const char *detour_text(
-    const struct asking *, const struct failure *, enum lateness_news);
+    const struct asking *, const struct failure *, enum standby_news);
 static int ask_anybody(
     const struct asking *, struct facts *, struct failure *, struct remarks *);
 static void ask_roster(const struct asking *, struct decision *);
@@ -118,7 +118,7 @@ static int
 ask(const struct asking *q, enum pool_side side, struct facts *facts,
     struct failure *failure, struct remarks *remarks)
 {
-	enum lateness_news news;
+	enum standby_news news;
 	struct store *store;
 	int rc;
 
@@ -128,7 +128,7 @@ ask(const struct asking *q, enum pool_side side, struct facts *facts,
 	rc = facts_gather(q->settings, store, q->message, q->everybody,
 	    q->arena, facts, failure);
 	news = pool_put(q->pool, side, store);
-	if (news != LATENESS_NONE)
+	if (news != STANDBY_NONE)
 		remarks->news = news;
 	return (rc);
 }
@@ -138,11 +138,11 @@ ask(const struct asking *q, enum pool_side side, struct facts *facts,
  * sound; and of one that is late each message would say the same. */
 static const char *
 detour_text(const struct asking *q, const struct failure *failure,
-    enum lateness_news news)
+    enum standby_news news)
 {
 	if (failure->kind != FAILURE_STALE)
 		return (arena_strdup(q->arena, failure_text(failure)));
-	if (news != LATENESS_LATE)
+	if (news != STANDBY_LATE)
 		return (NULL);
 	return (arena_printf(
 	    q->arena, "%s, and does not catch up", failure_text(failure)));
@@ -192,7 +192,7 @@ ask_roster(const struct asking *q, struct decision *decision)
 			? NULL
 			: arena_strdup(q->arena, failure_text(&failure)));
 	decision->detour = remarks.detour;
-	decision->caught_up = remarks.news == LATENESS_OVER;
+	decision->caught_up = remarks.news == STANDBY_OVER;
 	failure_clear(&failure);
 }
 

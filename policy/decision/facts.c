@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "base/keyset.h"
+#include "base/strmap.h"
 #include "decision/facts.h"
 #include "decision/message.h"
 #include "settings/settings.h"
@@ -30,11 +30,11 @@ struct gathering {
 	struct facts *facts;
 	struct failure *failure;
 	struct store_question question;
-	struct keyset accounts, users; /* that are asked about */
+	struct strmap accounts, users; /* that are asked about */
 	size_t accounts_cap, names_cap, users_cap;
 	struct category categories[TAG_SPELLINGS]; /* id 0: not there */
 	struct rows members, people;
-	struct keyset groups; /* of members with one key: the first */
+	struct strmap groups; /* of members with one key: the first */
 };
 
 static int no_memory(struct gathering *);
@@ -97,7 +97,7 @@ ask_account(
 	struct fact_account *account;
 	const void *seen;
 
-	if (keyset_find(&g->accounts, key, &seen) == 1) {
+	if (strmap_find(&g->accounts, key, &seen) == 1) {
 		*found = seen;
 		return (0);
 	}
@@ -108,7 +108,7 @@ ask_account(
 	    g->arena, names->v, names->n, &g->names_cap, sizeof(*names->v));
 	if (account == NULL || facts->accounts == NULL || names->v == NULL ||
 	    (account->key = arena_strdup(g->arena, key)) == NULL ||
-	    keyset_add(&g->accounts, account->key, account) == -1)
+	    strmap_add(&g->accounts, account->key, account) == -1)
 		return (no_memory(g));
 	account->name = account->key;
 	names->v[names->n++] = account->key;
@@ -124,7 +124,7 @@ ask_user(struct gathering *g, const char *key)
 	struct store_keys *users = &g->question.users;
 	int rc;
 
-	rc = keyset_add(&g->users, key, NULL);
+	rc = strmap_add(&g->users, key, NULL);
 	if (rc == 0)
 		return (0);
 	users->v = arena_grow(
@@ -332,7 +332,7 @@ find_group(
 	const struct member *end, *m;
 	const void *found;
 
-	if (keyset_find(&g->groups, key, &found) != 1)
+	if (strmap_find(&g->groups, key, &found) != 1)
 		return (0);
 	*first = found;
 	end = g->members.v + g->members.n;
@@ -352,7 +352,7 @@ settle_members(struct gathering *g)
 	if (rows->n > 0)
 		qsort(rows->v, rows->n, sizeof(*rows->v), compare_members);
 	for (i = 0; i < rows->n; i++) {
-		if (keyset_add(&g->groups, rows->v[i].key, &rows->v[i]) == -1)
+		if (strmap_add(&g->groups, rows->v[i].key, &rows->v[i]) == -1)
 			return (no_memory(g));
 	}
 	for (i = 0; i < g->message->nrecipients; i++) {

@@ -37,7 +37,7 @@ struct pool {
 	bool mark;	       /* is to be left there */
 	struct store *marker;  /* is leaving it, */
 	int64_t marking;       /* since then */
-	struct lateness lateness;
+	struct standby health;
 };
 
 static int side_init(struct side *, const char *, enum db_mode);
@@ -49,7 +49,7 @@ static int enter(struct pool *, struct side *, struct store **);
 static void leave(struct pool *, struct side *, struct store *);
 static void close_idle(struct pool *, struct side *);
 static bool take_mark(struct pool *, struct store *);
-static enum lateness_news learn(struct pool *, enum pool_side, struct store *);
+static enum standby_news learn(struct pool *, enum pool_side, struct store *);
 
 static int
 side_init(struct side *side, const char *url, enum db_mode mode)
@@ -242,24 +242,24 @@ take_mark(struct pool *pool, struct store *store)
 }
 
 /* What the answer that ${store} had tells of the standby. */
-static enum lateness_news
+static enum standby_news
 learn(struct pool *pool, enum pool_side which, struct store *store)
 {
 	enum failure_kind kind = store_failure(store)->kind;
-	enum lateness_news news = LATENESS_NONE;
+	enum standby_news news = STANDBY_NONE;
 	bool answered = kind == FAILURE_NONE && store_lag(store) != -1;
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->marker == store) {
 		pool->marker = NULL;
 		if (answered)
-			lateness_marked(&pool->lateness, pool->marking);
+			standby_marked(&pool->health, pool->marking);
 	}
 	if (which == POOL_ASKED && kind == FAILURE_STALE)
-		news = lateness_stale(&pool->lateness, now_ms(),
+		news = standby_stale(&pool->health, now_ms(),
 		    pool->max_lag * 1000, store_lag(store));
 	else if (which == POOL_ASKED && answered)
-		news = lateness_fresh(&pool->lateness);
+		news = standby_fresh(&pool->health);
 	pthread_mutex_unlock(&pool->lock);
 	return (news);
 }
@@ -294,10 +294,10 @@ pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
 	return (store);
 }
 
-enum lateness_news
+enum standby_news
 pool_put(struct pool *pool, enum pool_side which, struct store *store)
 {
-	enum lateness_news news = learn(pool, which, store);
+	enum standby_news news = learn(pool, which, store);
 	enum failure_kind kind = store_failure(store)->kind;
 
 	if (kind == FAILURE_STALE) {

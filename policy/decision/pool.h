@@ -19,7 +19,7 @@
 
 #include "base/compiler.h"
 #include "base/failure.h"
-#include "decision/lateness.h"
+#include "decision/standby.h"
 
 struct pool;
 struct store;
@@ -52,7 +52,7 @@ struct store *pool_take(
 
 /* pool_put(pool, side, store): give it back. What somebody is to be told of the
  * standby that it asked. */
-enum lateness_news pool_put(struct pool *, enum pool_side, struct store *);
+enum standby_news pool_put(struct pool *, enum pool_side, struct store *);
 
 /*
  * pool_turn(pool, kind): after such a failure of POOL_ASKED, is the primary to

@@ -9,7 +9,7 @@
 #include "decision/tag.h"
 #include "terms/account.h"
 #include "terms/category.h"
-#include "terms/encoded.h"
+#include "terms/rfc2047.h"
 
 /* Enough of a tag to recognise it in a log line. */
 #define SHOWN 80
@@ -21,7 +21,7 @@ static int read_account(struct arena *, const char *, struct tag *);
 void
 tag_start(void)
 {
-	encoded_start();
+	rfc2047_start();
 }
 
 bool
@@ -44,7 +44,7 @@ decode(struct arena *a, const char *value, char **text)
 	char *s, *end;
 	int rc;
 
-	rc = encoded_decode(a, value, text);
+	rc = rfc2047_decode(a, value, text);
 	if (rc == 0)
 		*text = arena_strdup(a, value);
 	if (rc == -1 || *text == NULL)

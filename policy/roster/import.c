@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
 #include "base/sorter.h"
-#include "base/text.h"
 #include "roster/import_private.h"
 #include "roster/roster.h"
 #include "terms/address.h"
@@ -147,7 +147,7 @@ find_category(
 	const void *known;
 	char *spelling;
 
-	if (keyset_find(&im->spellings, text, &known) == 1) {
+	if (strmap_find(&im->spellings, text, &known) == 1) {
 		*found = (uint32_t)(uintptr_t)known;
 		return (0);
 	}
@@ -164,7 +164,7 @@ find_category(
 		    import_bad_row(im, number, "%s", failure_text(c->failure)));
 	}
 	*found = (uint32_t)im->ncategories;
-	if (keyset_add(&im->spellings, spelling, (void *)(uintptr_t)*found) !=
+	if (strmap_add(&im->spellings, spelling, (void *)(uintptr_t)*found) !=
 	    1)
 		return (import_no_memory(im));
 	im->categories[im->ncategories++] = category;
@@ -283,7 +283,7 @@ check_row(struct import *im, size_t number, const char *account,
 		return (import_bad_row(im, number,
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
-		    text_short(im->line, account)));
+		    escape_short(im->line, account)));
 	if (roster_address(c, text, &address) != 0 ||
 	    roster_role(c, role_text, &role) != 0) {
 		if (c->failure->kind != FAILURE_DATA)

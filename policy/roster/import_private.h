@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "base/keyset.h"
+#include "base/strmap.h"
 #include "roster/import.h"
 #include "store/store.h"
 #include "terms/account.h"
@@ -61,7 +61,7 @@ struct import {
 	struct sorter *sorter;
 	size_t n, done; /* rows, and those that are applied */
 	/* Categories of the rows: by spelling, and by number. */
-	struct keyset spellings;
+	struct strmap spellings;
 	const struct category **categories;
 	size_t ncategories, categories_cap;
 	char account_key[ACCOUNT_KEY_SIZE]; /* of the row before */

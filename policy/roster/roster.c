@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
-#include "base/keyset.h"
-#include "base/text.h"
-#include "roster/faults.h"
+#include "base/strmap.h"
+#include "roster/problems.h"
 #include "roster/roster.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -29,9 +29,9 @@ static int read_address(
 static int check_title(struct changes *, const char *);
 static int find_manager(
     struct changes *, const struct store_account *, const char *, const char *);
-static int check_new_user(struct faults *, const struct store_account *,
+static int check_new_user(struct problems *, const struct store_account *,
     const char *, struct address *);
-static int check_subscriber(struct faults *, const struct store_account *,
+static int check_subscriber(struct problems *, const struct store_account *,
     const struct category *, const char *, struct store_user *);
 static int unsubscribable(struct changes *, const char *, const char *,
     const char *, const char *, struct store_account *, struct category *,
@@ -53,7 +53,7 @@ shown(struct changes *c, const char *text)
 {
 	const char *escaped;
 
-	escaped = text_short(c->arena, text);
+	escaped = escape_short(c->arena, text);
 	return (escaped == NULL ? "(no memory)" : escaped);
 }
 
@@ -204,7 +204,7 @@ check_title(struct changes *c, const char *title)
 		return (refuse(c, FAILURE_DATA,
 		    "the title is too long; expected at most %d octets",
 		    CATEGORY_TITLE_SIZE - 1));
-	if (!text_is_line(title))
+	if (!escape_is_line(title))
 		return (refuse(c, FAILURE_DATA,
 		    "the title \"%s\" is not one line of text; expected UTF-8 "
 		    "without control characters",
@@ -321,7 +321,7 @@ roster_account_remove(struct changes *c, const char *name)
 /* Can ${text} become a user of the account? -1 only for a failure; a fault is
  * collected, and address->key NULL then. */
 static int
-check_new_user(struct faults *f, const struct store_account *account,
+check_new_user(struct problems *f, const struct store_account *account,
     const char *text, struct address *address)
 {
 	struct changes *c = f->changes;
@@ -334,7 +334,7 @@ check_new_user(struct faults *f, const struct store_account *account,
 		return (-1);
 	if (found == 0) {
 		address->key = NULL;
-		return (faults_add(f, FAILURE_DATA, text, why));
+		return (problems_add(f, FAILURE_DATA, text, why));
 	}
 	if (account == NULL)
 		return (0);
@@ -345,7 +345,7 @@ check_new_user(struct faults *f, const struct store_account *account,
 	if (found == 0)
 		return (0);
 	address->key = NULL;
-	return (faults_add(f, FAILURE_DATA, text,
+	return (problems_add(f, FAILURE_DATA, text,
 	    arena_printf(c->arena, "is a user of %s already, as %s",
 		account->name, role_name(user.role))));
 }
@@ -355,8 +355,8 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
     const char *role_text)
 {
 	struct store_account account;
-	struct faults faults = {.changes = c};
-	struct keyset seen = {.arena = c->arena};
+	struct problems problems = {.changes = c};
+	struct strmap seen = {.arena = c->arena};
 	struct address *addresses;
 	enum role role;
 	size_t i, unique;
@@ -376,17 +376,17 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 		return (no_memory(c));
 	for (i = unique = 0; i < n; i++) {
 		if (check_new_user(
-			&faults, &account, texts[i], &addresses[unique]) != 0)
+			&problems, &account, texts[i], &addresses[unique]) != 0)
 			return (-1);
 		if (addresses[unique].key == NULL)
 			continue;
-		rc = keyset_add(&seen, addresses[unique].key, NULL);
+		rc = strmap_add(&seen, addresses[unique].key, NULL);
 		if (rc == -1)
 			return (no_memory(c));
 		unique += rc == 1;
 	}
-	if (faults.n > 0)
-		return (faults_refuse(&faults, "added nobody",
+	if (problems.n > 0)
+		return (problems_refuse(&problems, "added nobody",
 		    "addresses of people who are not users of %s yet",
 		    account.name));
 	for (i = 0; i < unique; i++) {
@@ -481,7 +481,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 
 /* Can ${text} be subscribed? As check_new_user(): user->id 0 for a fault. */
 static int
-check_subscriber(struct faults *f, const struct store_account *account,
+check_subscriber(struct problems *f, const struct store_account *account,
     const struct category *category, const char *text, struct store_user *user)
 {
 	struct changes *c = f->changes;
@@ -499,13 +499,13 @@ check_subscriber(struct faults *f, const struct store_account *account,
 		return (membership_store_failed(c));
 	if (found == 0) {
 		user->id = 0;
-		return (faults_add(f, FAILURE_UNKNOWN, text,
+		return (problems_add(f, FAILURE_UNKNOWN, text,
 		    arena_printf(c->arena, "is no user of %s", account->name)));
 	}
 	if (role_may_receive(user->role, category->open))
 		return (0);
 	user->id = 0;
-	return (faults_add(f, FAILURE_DENIED, text,
+	return (problems_add(f, FAILURE_DENIED, text,
 	    arena_printf(c->arena,
 		"is a Subscriber, and %s is not open to Subscribers",
 		category->slug)));
@@ -517,8 +517,8 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 {
 	struct store_account account;
 	struct category category;
-	struct faults faults = {.changes = c};
-	struct keyset seen = {.arena = c->arena};
+	struct problems problems = {.changes = c};
+	struct strmap seen = {.arena = c->arena};
 	struct store_user *users;
 	size_t i;
 	int rc;
@@ -531,16 +531,16 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 	if (users == NULL)
 		return (no_memory(c));
 	for (i = 0; i < n; i++) {
-		if (check_subscriber(
-			&faults, &account, &category, texts[i], &users[i]) != 0)
+		if (check_subscriber(&problems, &account, &category, texts[i],
+			&users[i]) != 0)
 			return (-1);
 	}
-	if (faults.n > 0)
-		return (faults_refuse(&faults, "subscribed nobody",
+	if (problems.n > 0)
+		return (problems_refuse(&problems, "subscribed nobody",
 		    "users of %s who may receive %s", account.name,
 		    category.slug));
 	for (i = 0; i < n; i++) {
-		rc = keyset_add(&seen, users[i].key, NULL);
+		rc = strmap_add(&seen, users[i].key, NULL);
 		if (rc == -1)
 			return (no_memory(c));
 		if (rc == 0)

@@ -14,11 +14,11 @@
 #include <ini.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
-#include "base/text.h"
 #include "db/db_url.h"
-#include "settings/setting.h"
 #include "settings/settings.h"
+#include "settings/value.h"
 
 #define AT(field) offsetof(struct settings, field)
 #define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
@@ -150,7 +150,7 @@ fault(struct reading *r, const char *fmt, ...)
 	va_end(ap);
 	/* It is shown at a terminal, and what stands in the file may be any
 	 * octets. */
-	clean = text == NULL ? NULL : text_clean(r->arena, text);
+	clean = text == NULL ? NULL : escape_controls(r->arena, text);
 	failure_set(r->failure, FAILURE_SETTINGS, "%s:%u: %s",
 	    r->settings->file, r->line, clean == NULL ? "no memory" : clean);
 	free(text);
@@ -302,7 +302,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 	if (*value == '\0' && !d->optional)
 		expected = "a value";
 	if (expected == NULL)
-		expected = setting_store(d, (char *)r->settings + d->offset,
+		expected = value_store(d, (char *)r->settings + d->offset,
 		    value, r->seen[i] == 0, r->arena);
 	r->seen[i] = r->line;
 	if (expected != NULL)
@@ -333,7 +333,7 @@ set_defaults(struct reading *r)
 	const char *expected;
 
 	for (d = settings_table; d->section != NULL; d++) {
-		expected = setting_store(d, (char *)r->settings + d->offset,
+		expected = value_store(d, (char *)r->settings + d->offset,
 		    d->value, true, r->arena);
 		if (expected != NULL)
 			return (failure_set(r->failure, FAILURE_SETTINGS,
@@ -428,7 +428,7 @@ settings_free(struct settings *s)
 	if (s == NULL)
 		return;
 	for (d = settings_table; d->section != NULL; d++)
-		setting_clear(d, (char *)s + d->offset);
+		value_clear(d, (char *)s + d->offset);
 	free(s->database);
 	free(s->file);
 	free(s);

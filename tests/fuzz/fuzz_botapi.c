@@ -13,7 +13,7 @@
 #include <unistr.h>
 
 #include "base/arena.h"
-#include "base/text.h"
+#include "base/escape.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/people.h"
 #include "roster/roster.h"
@@ -75,7 +75,7 @@ check_outcome(const struct botapi_answer *a)
 	enum outcome outcome = outcome_of(a);
 
 	MUST(memchr(a->text, '\0', sizeof(a->text)) != NULL, "no end");
-	MUST(text_is_line(a->text), "%s", a->text);
+	MUST(escape_is_line(a->text), "%s", a->text);
 	if (!a->understood)
 		MUST(outcome == OUTCOME_AGAIN || outcome == OUTCOME_TOKEN, "%d",
 		    (int)outcome);

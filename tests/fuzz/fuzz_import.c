@@ -9,7 +9,7 @@
 #include <glib.h>
 
 #include "base/arena.h"
-#include "base/text.h"
+#include "base/escape.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/people.h"
 #include "notifyctl/commands/rostercsv.h"
@@ -230,7 +230,7 @@ check_failure(void)
 
 	MUST(fixture.failure.kind == FAILURE_DATA, "%s", text);
 	MUST(strncmp(text, "in.csv:", 7) == 0, "%s", text);
-	MUST(text_is_line(text), "%s", text);
+	MUST(escape_is_line(text), "%s", text);
 }
 
 int

@@ -12,7 +12,7 @@
 #include <unistr.h>
 
 #include "base/arena.h"
-#include "base/text.h"
+#include "base/escape.h"
 #include "decision/message.h"
 #include "decision/tag.h"
 #include "fuzz/fuzz.h"
@@ -190,16 +190,16 @@ check_text(const char *text)
 {
 	const char *shown, *again;
 
-	shown = text_escape(arena, text);
-	MUST(shown != NULL && text_is_line(shown) &&
+	shown = escape_text(arena, text);
+	MUST(shown != NULL && escape_is_line(shown) &&
 		strpbrk(shown, "\"<>") == NULL,
 	    "%s", shown);
 	MUST(strlen(shown) <= 4 * 1000 + 3, "%zu", strlen(shown));
-	shown = text_short(arena, text);
-	MUST(shown != NULL && text_is_line(shown), "%s", shown);
-	shown = text_clean(arena, text);
-	MUST(shown != NULL && text_is_line(shown), "%s", shown);
-	again = text_clean(arena, shown);
+	shown = escape_short(arena, text);
+	MUST(shown != NULL && escape_is_line(shown), "%s", shown);
+	shown = escape_controls(arena, text);
+	MUST(shown != NULL && escape_is_line(shown), "%s", shown);
+	again = escape_controls(arena, shown);
 	MUST(again == shown, "%s", shown);
 }
 

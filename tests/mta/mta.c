@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/text.h"
+#include "base/escape.h"
 #include "lib/log.h"
 #include "mta/mta.h"
 #include "mta/must.h"
@@ -167,7 +167,7 @@ smfi_quarantine(SMFICTX *m, char *reason)
 {
 	if (change(m, MTA_HOLD, reason) == NULL)
 		return (MI_FAILURE);
-	MUST(*reason != '\0' && text_is_line(reason), "%s", reason);
+	MUST(*reason != '\0' && escape_is_line(reason), "%s", reason);
 	return (MI_SUCCESS);
 }
 
@@ -277,7 +277,7 @@ say(const char *fmt, va_list ap)
 
 	MUST(vsnprintf(line, sizeof(line), fmt, ap) < (int)sizeof(line), "%s",
 	    line);
-	MUST(text_is_line(line), "%s", line);
+	MUST(escape_is_line(line), "%s", line);
 	if (mta_logged != NULL)
 		mta_logged(line);
 }

@@ -8,12 +8,12 @@
 #include <sys/socket.h>
 
 #include "base/arena.h"
-#include "base/keyset.h"
-#include "base/text.h"
+#include "base/escape.h"
+#include "base/strmap.h"
 #include "terms/account.h"
 #include "terms/category.h"
-#include "terms/encoded.h"
 #include "terms/netlist.h"
+#include "terms/rfc2047.h"
 #include "terms/role.h"
 #include "unit/suites.h"
 
@@ -175,7 +175,7 @@ START_TEST(text_from_outside_stays_on_its_line)
 {
 	struct arena *a = arena_new(1 << 16);
 
-	ck_assert_str_eq(text_escape(a, texts[_i].text), texts[_i].shown);
+	ck_assert_str_eq(escape_text(a, texts[_i].text), texts[_i].shown);
 	arena_free(a);
 }
 END_TEST
@@ -202,7 +202,9 @@ static const struct {
     {"=?tcvn?Q?a?=", "a"},
     {"=?utf-8?Q?a & b?=", "a & b"},
     {"=?utf-8?B?YW Jj?=", "abc"},
-    {"=?utf-8?Q?" "?=", ""},
+    {"=?utf-8?Q?"
+     "?=",
+	""},
     /* No words. */
     {"=?utf-8?Q?a", "=?utf-8?Q?a"},
     {"=?utf-8?X?a?=", "=?utf-8?X?a?="},
@@ -231,7 +233,7 @@ START_TEST(every_encoded_word_is_read_or_the_value_is_not_understood)
 	char *text = NULL;
 	int rc;
 
-	rc = encoded_decode(a, encoded[_i].value, &text);
+	rc = rfc2047_decode(a, encoded[_i].value, &text);
 	ck_assert_int_eq(rc, encoded[_i].text != NULL);
 	if (rc == 1)
 		ck_assert_str_eq(text, encoded[_i].text);
@@ -242,7 +244,7 @@ END_TEST
 START_TEST(a_set_finds_what_was_added_and_nothing_else)
 {
 	struct arena *a = arena_new(1 << 22);
-	struct keyset set = {.arena = a};
+	struct strmap set = {.arena = a};
 	const void *value;
 	char name[32];
 	int i;
@@ -250,11 +252,11 @@ START_TEST(a_set_finds_what_was_added_and_nothing_else)
 	for (i = 0; i < 5000; i++) {
 		snprintf(name, sizeof(name), "user%d", i);
 		ck_assert_int_eq(
-		    keyset_add(&set, arena_strdup(a, name), NULL), 1);
-		ck_assert_int_eq(keyset_add(&set, name, NULL), 0);
+		    strmap_add(&set, arena_strdup(a, name), NULL), 1);
+		ck_assert_int_eq(strmap_add(&set, name, NULL), 0);
 	}
-	ck_assert_int_eq(keyset_find(&set, "user4999", &value), 1);
-	ck_assert_int_eq(keyset_find(&set, "user5000", &value), 0);
+	ck_assert_int_eq(strmap_find(&set, "user4999", &value), 1);
+	ck_assert_int_eq(strmap_find(&set, "user5000", &value), 0);
 	arena_free(a);
 }
 END_TEST

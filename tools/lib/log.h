@@ -2,7 +2,7 @@
  * log - to syslog's mail facility, and to standard error in the foreground
  *
  * info: what was done. warning: a person may act. error: something was lost or
- * delayed. debug (-v): the rest. Text from outside goes through text_escape()
+ * delayed. debug (-v): the rest. Text from outside goes through escape_text()
  * first.
  *
  * Threads: any, after log_open().

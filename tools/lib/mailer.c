@@ -23,8 +23,8 @@
 #include <gmime/gmime.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
-#include "base/text.h"
 #include "lib/mailer.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -141,9 +141,9 @@ compose(const struct settings *settings, const struct store_notice *n)
 static int
 clean(struct arena *a, struct store_notice *n)
 {
-	n->account = text_clean(a, n->account);
-	n->detail = text_clean(a, n->detail);
-	n->actor = text_clean(a, n->actor);
+	n->account = escape_controls(a, n->account);
+	n->detail = escape_controls(a, n->detail);
+	n->actor = escape_controls(a, n->actor);
 	return (n->account == NULL || n->detail == NULL || n->actor == NULL
 		? -1
 		: 0);

@@ -19,9 +19,9 @@
 #include "base/arena.h"
 #include "decision/tag.h"
 #include "lib/mailer.h"
+#include "notifyctl/cmdline.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "notifyctl/words.h"
 #include "roster/notice.h"
 #include "roster/roster.h"
 #include "settings/settings.h"
@@ -242,7 +242,7 @@ main(int argc, char **argv)
 	open_descriptors();
 	setlocale(LC_CTYPE, "C.UTF-8");
 	ctl->as = getenv("NOTIFYCTL_AS");
-	words_read(&call, argc, argv);
+	cmdline_read(&call, argc, argv);
 	tag_start();
 	mailer_start();
 	rc = run(&call);
@@ -271,6 +271,6 @@ main(int argc, char **argv)
 	settings_free(ctl->settings);
 	arena_free(ctl->arena);
 	failure_clear(&ctl->failure);
-	words_free(&call);
+	cmdline_free(&call);
 	return (rc);
 }

@@ -19,8 +19,8 @@
 #include <libsmartcols.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/tempfile.h"
-#include "base/text.h"
 #include "notifyctl/output.h"
 #include "notifyctl/phrase.h"
 #include "store/store.h"
@@ -218,7 +218,7 @@ text_of(const char *text)
 	if (value != NULL)
 		return (value);
 	a = must(arena_new(1 << 20));
-	value = json_string(must((void *)(uintptr_t)text_escape(a, text)));
+	value = json_string(must((void *)(uintptr_t)escape_text(a, text)));
 	arena_free(a);
 	return (must(value));
 }
@@ -263,7 +263,7 @@ output_line(struct output *out, const char *fmt, ...)
 	va_end(ap);
 	a = must(arena_new((size_t)64 << 20));
 	fprintf(out->lines, "%s\n",
-	    (const char *)must((void *)(uintptr_t)text_clean(a, text)));
+	    (const char *)must((void *)(uintptr_t)escape_controls(a, text)));
 	arena_free(a);
 	free(text);
 	if (!out->moved && ftell(out->lines) > LINES_MAX)
@@ -442,8 +442,9 @@ output_cell(struct output *out, const char *text)
 	}
 	a = must(arena_new(1 << 20));
 	cell(out,
-	    text_is_line(text) ? text
-			       : must((void *)(uintptr_t)text_escape(a, text)));
+	    escape_is_line(text)
+		? text
+		: must((void *)(uintptr_t)escape_text(a, text)));
 	arena_free(a);
 }
 
@@ -553,7 +554,7 @@ output_error(bool json, int code, const char *text)
 
 	a = must(arena_new((size_t)64 << 20));
 	fprintf(stderr, "notifyctl: %s\n",
-	    (const char *)must((void *)(uintptr_t)text_clean(a, text)));
+	    (const char *)must((void *)(uintptr_t)escape_controls(a, text)));
 	arena_free(a);
 	if (!json)
 		return;

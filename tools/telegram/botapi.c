@@ -12,8 +12,8 @@
 
 #include <curl/curl.h>
 
+#include "base/escape.h"
 #include "base/failure.h"
-#include "base/text.h"
 #include "settings/settings.h"
 #include "telegram/botapi.h"
 
@@ -242,7 +242,7 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 	answer->error_code =
 	    (long)json_integer_value(json_object_get(root, "error_code"));
 	if (json_is_string(json_object_get(root, "description")))
-		text_line(answer->text, sizeof(answer->text),
+		escape_line(answer->text, sizeof(answer->text),
 		    json_string_value(json_object_get(root, "description")));
 	parameters = json_object_get(root, "parameters");
 	answer->retry_after = (long)json_integer_value(

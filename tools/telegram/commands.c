@@ -7,8 +7,8 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
-#include "base/text.h"
 #include "roster/link.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -117,7 +117,7 @@ name_user(struct arena *a, const struct store_user *u)
 
 	text =
 	    arena_printf(a, "account %s, as %s", u->account_name, u->address);
-	return (text == NULL ? NULL : text_clean(a, text));
+	return (text == NULL ? NULL : escape_controls(a, text));
 }
 
 /* What is to be looked at as a token, or NULL. */

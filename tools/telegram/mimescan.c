@@ -15,7 +15,7 @@
 #include "base/arena.h"
 #include "base/failure.h"
 #include "telegram/mimescan.h"
-#include "terms/encoded.h"
+#include "terms/rfc2047.h"
 
 /* Multiparts inside each other; a deeper one is not taken apart. */
 #define DEPTH_MAX 1024
@@ -336,7 +336,7 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 	/* GMime guesses at what cannot be read by the rules, but loses words
 	 * behind the padding of another. */
 	arena = arena_new(HEADER_MEMORY);
-	if (arena != NULL && encoded_decode(arena, line, &text) == 1 &&
+	if (arena != NULL && rfc2047_decode(arena, line, &text) == 1 &&
 	    g_utf8_validate(text, -1, NULL))
 		text = g_strdup(text);
 	else

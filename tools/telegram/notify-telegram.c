@@ -20,8 +20,8 @@
 
 #include "base/arena.h"
 #include "base/counters.h"
+#include "base/escape.h"
 #include "base/failure.h"
-#include "base/text.h"
 #include "decision/message.h"
 #include "decision/tag.h"
 #include "lib/daemon.h"
@@ -138,7 +138,7 @@ report(struct delivery *d, enum log_level level, int status,
 
 	count(d, outcome);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
-	shown = text_escape(d->arena, reason);
+	shown = escape_text(d->arena, reason);
 	log_message(level, "%s: to=<%s> account=%s outcome=%s%s%s%s",
 	    d->queue_id, d->shown,
 	    d->user.account_name == NULL ? "-" : d->user.account_name, outcome,
@@ -583,8 +583,8 @@ main(int argc, char **argv)
 	status = check ? EX_CONFIG : EX_TEMPFAIL;
 	if (d.arena != NULL && !check) {
 		d.recipient = argv[first + 1];
-		d.queue_id = text_escape(d.arena, argv[first]);
-		d.shown = text_escape(d.arena, d.recipient);
+		d.queue_id = escape_text(d.arena, argv[first]);
+		d.shown = escape_text(d.arena, d.recipient);
 	}
 	if (d.settings == NULL || d.arena == NULL ||
 	    (!check && (d.queue_id == NULL || d.shown == NULL))) {

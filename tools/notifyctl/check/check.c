@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "lib/command.h"
+#include "lib/child.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
@@ -139,7 +139,7 @@ check_capture(struct check *c, const char *const *argv)
 	struct failure failure = FAILURE_INIT;
 	const char *out;
 
-	out = command_line(c->arena, argv, &failure);
+	out = child_line(c->arena, argv, &failure);
 	failure_clear(&failure);
 	return (out);
 }

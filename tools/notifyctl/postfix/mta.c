@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "lib/command.h"
+#include "lib/child.h"
 #include "notifyctl/postfix/mta.h"
 #include "settings/settings.h"
 
@@ -87,12 +87,12 @@ static int
 read_pairs(struct mta *m, const char *const *argv, struct pairs *p,
     struct failure *failure)
 {
-	struct command c = COMMAND_INIT(argv);
-	struct command_result r;
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
 	char *line, *rest, *text;
 
 	c.max = OUTPUT_MAX;
-	if (command_run(m->arena, &c, &r, failure) != 0)
+	if (child_run(m->arena, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0)
 		return (failure_set(failure, FAILURE_SETTINGS, "%s",
@@ -192,15 +192,15 @@ read_master(struct mta *m, struct failure *failure)
 {
 	static const char *const overrides[] = {"postconf", "-xP", NULL};
 	static const char *const services[] = {"postconf", "-M", NULL};
-	struct command c = COMMAND_INIT(services);
-	struct command_result r;
+	struct child c = CHILD_INIT(services);
+	struct child_result r;
 
 	if (m->master != NULL)
 		return (0);
 	if (read_pairs(m, overrides, &m->services, failure) != 0)
 		return (-1);
 	c.max = OUTPUT_MAX;
-	if (command_run(m->arena, &c, &r, failure) != 0)
+	if (child_run(m->arena, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0)
 		return (failure_set(failure, FAILURE_SETTINGS, "%s",
@@ -462,8 +462,8 @@ mta_exempt(struct mta *m, const struct mta_listener *l, const char *address,
     struct failure *failure)
 {
 	const char *argv[] = {NULL, "-q", address, NULL, NULL};
-	struct command c = COMMAND_INIT(argv);
-	struct command_result r;
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
 	char *copy, *map, *rest;
 
 	if (*l->milter_maps == '\0')
@@ -476,7 +476,7 @@ mta_exempt(struct mta *m, const struct mta_listener *l, const char *address,
 	for (map = strtok_r(copy, ", \t", &rest); map != NULL;
 	     map = strtok_r(NULL, ", \t", &rest)) {
 		argv[3] = map;
-		if (command_run(m->arena, &c, &r, failure) != 0)
+		if (child_run(m->arena, &c, &r, failure) != 0)
 			return (-1);
 		if (*r.message != '\0')
 			return (failure_set(

@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "lib/command.h"
+#include "lib/child.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/postfix/postconf.h"
 
@@ -33,13 +33,13 @@ static const char *
 ask(struct check *c, const char *option, const char **why)
 {
 	const char *const argv[] = {"postconf", option, NULL};
-	struct command command = COMMAND_INIT(argv);
+	struct child command = CHILD_INIT(argv);
 	struct failure failure = FAILURE_INIT;
-	struct command_result result;
+	struct child_result result;
 
 	command.seconds = SECONDS;
 	command.max = OUTPUT_MAX;
-	if (command_run(c->arena, &command, &result, &failure) != 0) {
+	if (child_run(c->arena, &command, &result, &failure) != 0) {
 		*why = check_text(c, "%s", failure_text(&failure));
 		failure_clear(&failure);
 		return (NULL);
@@ -261,15 +261,15 @@ const char *
 postconf_lookup_in(const struct postconf *pc, const char *map, const char *key)
 {
 	const char *const argv[] = {"postmap", "-q", key, map, NULL};
-	struct command command = COMMAND_INIT(argv);
+	struct child command = CHILD_INIT(argv);
 	struct failure failure = FAILURE_INIT;
-	struct command_result result;
+	struct child_result result;
 	size_t len;
 
 	if (strchr(map, ':') == NULL)
 		return (NULL);
 	command.seconds = SECONDS;
-	if (command_run(pc->check->arena, &command, &result, &failure) != 0) {
+	if (child_run(pc->check->arena, &command, &result, &failure) != 0) {
 		say_unknown(pc, map, key,
 		    check_text(pc->check, "%s", failure_text(&failure)));
 		failure_clear(&failure);

@@ -32,11 +32,11 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "lib/command.h"
-#include "notifyctl/postfix/mta.h"
+#include "lib/child.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "notifyctl/requeue/held.h"
+#include "notifyctl/postfix/mta.h"
+#include "notifyctl/requeue/queuefile.h"
 #include "notifyctl/requeue/submit.h"
 #include "settings/settings.h"
 #include "terms/netlist.h"
@@ -47,7 +47,7 @@ struct passage {
 	struct mta *mta;
 	const struct mta_listener *listeners;
 	size_t nlisteners;
-	struct held held;
+	struct queuefile held;
 	bool again;
 	sigset_t signals; /* as they were, if they are held */
 	bool held_signals;
@@ -120,15 +120,15 @@ drop_command(const struct passage *p)
 static int
 look_back(struct passage *p)
 {
-	const struct held *h = &p->held;
+	const struct queuefile *h = &p->held;
 
 	switch (h->attempt) {
-	case HELD_NONE:
+	case QUEUEFILE_NONE:
 		return (0);
-	case HELD_SUBMITTED:
+	case QUEUEFILE_SUBMITTED:
 		p->new_id = h->attempt_id;
 		return (1);
-	case HELD_BEGUN:
+	case QUEUEFILE_BEGUN:
 		if (p->again)
 			return (0);
 		return (failure_set(&p->ctl->failure, FAILURE_DATA,
@@ -144,7 +144,7 @@ look_back(struct passage *p)
 static int
 look_at(struct passage *p)
 {
-	const struct held *h = &p->held;
+	const struct queuefile *h = &p->held;
 	struct failure *failure = &p->ctl->failure;
 
 	if (h->tag == NULL)
@@ -224,7 +224,7 @@ begin(struct passage *p)
 static int
 in_doubt(struct passage *p, const char *why)
 {
-	const struct held *h = &p->held;
+	const struct queuefile *h = &p->held;
 
 	return (failure_set(&p->ctl->failure, FAILURE_IO,
 	    "%s, so it is not known whether it took %s; the held one is kept. "
@@ -242,14 +242,14 @@ hand_over(struct passage *p, struct submit *s)
 	int rc = -1;
 
 	/* A file system without notes does without them. */
-	held_note(&p->held, HELD_BEGUN, NULL);
+	queuefile_note(&p->held, QUEUEFILE_BEGUN, NULL);
 	switch (submit_end(s, &p->new_id, &why)) {
 	case SUBMIT_TAKEN:
-		held_note(&p->held, HELD_SUBMITTED, p->new_id);
+		queuefile_note(&p->held, QUEUEFILE_SUBMITTED, p->new_id);
 		rc = 0;
 		break;
 	case SUBMIT_REFUSED:
-		held_note(&p->held, HELD_NONE, NULL);
+		queuefile_note(&p->held, QUEUEFILE_NONE, NULL);
 		failure_set(&ctl->failure, why.kind, "%s; %s is still held",
 		    failure_text(&why), p->held.id);
 		break;
@@ -267,18 +267,18 @@ record(const struct passage *p)
 {
 	struct arena *a = p->ctl->arena;
 	struct failure failure = FAILURE_INIT;
-	struct command_result r;
+	struct child_result r;
 	const char *text,
 	    *argv[] = {mta_tool(p->mta, "postlog"), "-t", "notifyctl", "-p",
 		"info", NULL, NULL};
-	struct command c = COMMAND_INIT(argv);
+	struct child c = CHILD_INIT(argv);
 
 	text = arena_printf(a, "%s: requeued as %s", p->held.id,
 	    p->new_id == NULL ? "-" : p->new_id);
 	argv[5] = text;
 	if (text == NULL || argv[0] == NULL)
 		return;
-	if (command_run(a, &c, &r, &failure) != 0 || r.status != 0) {
+	if (child_run(a, &c, &r, &failure) != 0 || r.status != 0) {
 		openlog("notifyctl", LOG_PID, LOG_MAIL);
 		syslog(LOG_INFO, "%s", text);
 		closelog();
@@ -295,7 +295,7 @@ drop(struct passage *p)
 	const char *as = p->new_id == NULL ? "a new message" : p->new_id;
 	int dropped;
 
-	dropped = held_drop(ctl->arena, p->mta, &p->held, &why);
+	dropped = queuefile_drop(ctl->arena, p->mta, &p->held, &why);
 	if (dropped == -1)
 		failure_set(&ctl->failure, FAILURE_IO,
 		    "%s was submitted anew as %s, but the held one could not "
@@ -318,7 +318,7 @@ say(struct passage *p, bool earlier)
 	struct arena *a = p->ctl->arena;
 	bool held;
 
-	held = p->new_id != NULL && held_now(a, p->mta, p->new_id);
+	held = p->new_id != NULL && queuefile_now(a, p->mta, p->new_id);
 	p->result = arena_printf(a, "%s%s%s%s",
 	    earlier ? "submitted anew by an earlier requeue" : "submitted anew",
 	    p->new_id == NULL ? ", under an id that Postfix did not tell"
@@ -376,7 +376,8 @@ requeue(struct passage *p, const char *id)
 		    "interrupted before %s was looked at", id));
 	if (mta_queue_id(id, &ctl->failure) != 0)
 		return (-1);
-	if (held_open(ctl->arena, p->mta, id, &p->held, &ctl->failure) != 0)
+	if (queuefile_open(ctl->arena, p->mta, id, &p->held, &ctl->failure) !=
+	    0)
 		goto out;
 	earlier = look_back(p);
 	if (earlier == -1 || (earlier == 0 && look_at(p) != 0))
@@ -393,7 +394,7 @@ requeue(struct passage *p, const char *id)
 		say(p, earlier == 1);
 out:
 	submit_close(s);
-	held_close(&p->held);
+	queuefile_close(&p->held);
 	return (rc);
 }
 

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "notifyctl/postfix/mta.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "notifyctl/trace/follow.h"
+#include "notifyctl/postfix/mta.h"
+#include "notifyctl/trace/gather.h"
 #include "notifyctl/trace/trace_log.h"
 #include "settings/settings.h"
 
@@ -31,7 +31,7 @@ struct source {
 
 struct trace {
 	struct ctl *ctl;
-	struct follow *follow;
+	struct gather *follow;
 	struct source sources[SOURCES_MAX];
 	size_t n;
 };
@@ -46,13 +46,13 @@ static const char *list_sources(struct trace *);
 static int nothing(struct trace *, const char *);
 static bool mirrored(struct trace *, const char *);
 static const char *fate(
-    struct trace *, const struct story *, const struct story_copy *);
-static size_t originals(struct trace *, const struct story *);
-static const char *state_name(enum story_state);
-static void state_line(struct trace *, const struct story *);
-static void message_lines(struct trace *, const struct story *);
-static void message_row(struct trace *, const struct story *);
-static void copy_rows(struct trace *, const struct story *, bool);
+    struct trace *, const struct history *, const struct history_copy *);
+static size_t originals(struct trace *, const struct history *);
+static const char *state_name(enum history_state);
+static void state_line(struct trace *, const struct history *);
+static void message_lines(struct trace *, const struct history *);
+static void message_row(struct trace *, const struct history *);
+static void copy_rows(struct trace *, const struct history *, bool);
 static void tell(struct trace *);
 
 static int
@@ -149,10 +149,10 @@ read_source(struct trace *t, struct source *s)
 	struct failure why = FAILURE_INIT;
 	int rc;
 
-	follow_source(t->follow);
+	gather_source(t->follow);
 	rc = s->journal
-	    ? trace_log_journal(s->path, follow_line, t->follow, &why)
-	    : trace_log_file(s->path, follow_line, t->follow, &why);
+	    ? trace_log_journal(s->path, gather_line, t->follow, &why)
+	    : trace_log_file(s->path, gather_line, t->follow, &why);
 	if (rc == 0)
 		return (0);
 	if (why.kind == FAILURE_NONE)
@@ -180,7 +180,7 @@ read_all(struct trace *t)
 			    read_source(t, &t->sources[i]) != 0)
 				return (-1);
 		}
-		more = follow_again(t->follow);
+		more = gather_again(t->follow);
 	} while (more == 1);
 	return (more == -1 ? ctl_no_memory(t->ctl) : 0);
 }
@@ -234,9 +234,9 @@ mirrored(struct trace *t, const char *recipient)
 
 /* Recipients that the milter may have kept or added, each once. */
 static size_t
-originals(struct trace *t, const struct story *m)
+originals(struct trace *t, const struct history *m)
 {
-	const struct story_copy *c, *other;
+	const struct history_copy *c, *other;
 	size_t i, j, n = 0;
 
 	for (i = 0; i < m->ncopies; i++) {
@@ -257,7 +257,7 @@ originals(struct trace *t, const struct story *m)
 
 /* What the milter did about a recipient, as far as can be told. */
 static const char *
-fate(struct trace *t, const struct story *m, const struct story_copy *c)
+fate(struct trace *t, const struct history *m, const struct history_copy *c)
 {
 	if (c->dropped)
 		return (m->monitor ? "would be dropped" : "dropped");
@@ -278,42 +278,42 @@ fate(struct trace *t, const struct story *m, const struct story_copy *c)
 }
 
 static const char *
-state_name(enum story_state state)
+state_name(enum history_state state)
 {
 	switch (state) {
-	case STORY_UNKNOWN:
+	case HISTORY_UNKNOWN:
 		return ("unknown");
-	case STORY_QUEUED:
+	case HISTORY_QUEUED:
 		return ("queued");
-	case STORY_HELD:
+	case HISTORY_HELD:
 		return ("held");
-	case STORY_DONE:
+	case HISTORY_DONE:
 		return ("done");
-	case STORY_DELETED:
+	case HISTORY_DELETED:
 		return ("deleted");
-	case STORY_DISCARDED:
+	case HISTORY_DISCARDED:
 		return ("discarded");
-	case STORY_REFUSED:
+	case HISTORY_REFUSED:
 		return ("refused");
-	case STORY_REQUEUED:
+	case HISTORY_REQUEUED:
 		return ("requeued");
 	}
 	return ("unknown");
 }
 
 static void
-state_line(struct trace *t, const struct story *m)
+state_line(struct trace *t, const struct history *m)
 {
 	static const char *const texts[] = {
-	    [STORY_UNKNOWN] = "not known: the log does not go on",
-	    [STORY_QUEUED] =
+	    [HISTORY_UNKNOWN] = "not known: the log does not go on",
+	    [HISTORY_QUEUED] =
 		"still in the queue, as far as the log goes; see mailq",
-	    [STORY_HELD] = "on hold, as far as the log goes; see mailq",
-	    [STORY_DONE] = "all copies are dealt with",
-	    [STORY_DELETED] = "deleted from the queue by somebody",
-	    [STORY_DISCARDED] = "discarded: nobody got it",
-	    [STORY_REFUSED] = "refused: its client was told so",
-	    [STORY_REQUEUED] = "requeued: another message took its place",
+	    [HISTORY_HELD] = "on hold, as far as the log goes; see mailq",
+	    [HISTORY_DONE] = "all copies are dealt with",
+	    [HISTORY_DELETED] = "deleted from the queue by somebody",
+	    [HISTORY_DISCARDED] = "discarded: nobody got it",
+	    [HISTORY_REFUSED] = "refused: its client was told so",
+	    [HISTORY_REQUEUED] = "requeued: another message took its place",
 	};
 
 	output_line(t->ctl->out, "  state:    %s%s%s", texts[m->state],
@@ -322,7 +322,7 @@ state_line(struct trace *t, const struct story *m)
 }
 
 static void
-message_lines(struct trace *t, const struct story *m)
+message_lines(struct trace *t, const struct history *m)
 {
 	struct output *out = t->ctl->out;
 
@@ -354,7 +354,7 @@ message_lines(struct trace *t, const struct story *m)
 }
 
 static void
-message_row(struct trace *t, const struct story *m)
+message_row(struct trace *t, const struct history *m)
 {
 	struct output *out = t->ctl->out;
 
@@ -377,10 +377,10 @@ message_row(struct trace *t, const struct story *m)
 }
 
 static void
-copy_rows(struct trace *t, const struct story *m, bool json)
+copy_rows(struct trace *t, const struct history *m, bool json)
 {
 	struct output *out = t->ctl->out;
-	const struct story_copy *c;
+	const struct history_copy *c;
 	const char *shown, *why;
 	size_t i;
 
@@ -421,13 +421,13 @@ tell(struct trace *t)
 	    "detail:WHY", NULL};
 	static const char *const sources[] = {"source", NULL};
 	struct output *out = t->ctl->out;
-	const struct story *m;
+	const struct history *m;
 	size_t i, n;
 
-	m = follow_messages(t->follow, &n);
+	m = gather_messages(t->follow, &n);
 	if (t->ctl->json) {
-		output_text(out, "origin", follow_origin(t->follow));
-		output_flag(out, "complete", follow_complete(t->follow));
+		output_text(out, "origin", gather_origin(t->follow));
+		output_flag(out, "complete", gather_complete(t->follow));
 		output_table(out, "messages", messages);
 		for (i = 0; i < n; i++)
 			message_row(t, &m[i]);
@@ -449,14 +449,14 @@ tell(struct trace *t)
 		if (i > 0)
 			output_line(out, "%s", "");
 		message_lines(t, &m[i]);
-		if (i == 0 && *follow_origin(t->follow) != '\0')
-			output_line(out, "  (%s)", follow_origin(t->follow));
+		if (i == 0 && *gather_origin(t->follow) != '\0')
+			output_line(out, "  (%s)", gather_origin(t->follow));
 		if (m[i].ncopies == 0)
 			continue;
 		output_table(out, "recipients", copies);
 		copy_rows(t, &m[i], false);
 	}
-	if (!follow_complete(t->follow))
+	if (!gather_complete(t->follow))
 		output_line(
 		    out, "(more messages came of it than are told of here)");
 }
@@ -465,7 +465,7 @@ int
 trace_message(struct ctl *ctl, const struct arguments *args)
 {
 	struct trace *t;
-	const struct story *m;
+	const struct history *m;
 	const char *id = args->v[0];
 	size_t n;
 
@@ -475,12 +475,12 @@ trace_message(struct ctl *ctl, const struct arguments *args)
 	if (t == NULL)
 		return (ctl_no_memory(ctl));
 	t->ctl = ctl;
-	t->follow = follow_new(ctl->arena, id);
+	t->follow = gather_new(ctl->arena, id);
 	if (t->follow == NULL)
 		return (ctl_no_memory(ctl));
 	if (choose(t, args) != 0 || read_all(t) != 0)
 		return (-1);
-	m = follow_messages(t->follow, &n);
+	m = gather_messages(t->follow, &n);
 	if (m == NULL)
 		return (ctl_no_memory(ctl));
 	if (m[0].lines == 0)

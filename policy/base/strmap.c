@@ -1,5 +1,5 @@
 /*
- * keyset - a set of strings, to find what has been seen before
+ * strmap - a set of strings, to find what has been seen before
  *
  * Open addressing with linear probing, at most half full. The hash is FNV-1a;
  * the strings come from the roster and one envelope, so the worst that crafted
@@ -9,16 +9,16 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/keyset.h"
+#include "base/strmap.h"
 
 #define SMALLEST ((size_t)32) /* slots */
 
-static size_t slot_of(const struct keyset *, const char *);
-static int enlarge(struct keyset *, size_t);
+static size_t slot_of(const struct strmap *, const char *);
+static int enlarge(struct strmap *, size_t);
 
 /* Where ${key} is, or would go. */
 static size_t
-slot_of(const struct keyset *set, const char *key)
+slot_of(const struct strmap *set, const char *key)
 {
 	const unsigned char *s;
 	uint64_t hash;
@@ -34,9 +34,9 @@ slot_of(const struct keyset *set, const char *key)
 }
 
 static int
-enlarge(struct keyset *set, size_t size)
+enlarge(struct strmap *set, size_t size)
 {
-	struct keyset bigger = {.arena = set->arena, .size = size};
+	struct strmap bigger = {.arena = set->arena, .size = size};
 	size_t i, slot;
 
 	bigger.slots =
@@ -58,7 +58,7 @@ enlarge(struct keyset *set, size_t size)
 }
 
 int
-keyset_reserve(struct keyset *set, size_t n)
+strmap_reserve(struct strmap *set, size_t n)
 {
 	size_t size;
 
@@ -69,11 +69,11 @@ keyset_reserve(struct keyset *set, size_t n)
 }
 
 int
-keyset_add(struct keyset *set, const char *key, const void *value)
+strmap_add(struct strmap *set, const char *key, const void *value)
 {
 	size_t i;
 
-	if (keyset_reserve(set, set->n + 1) != 0)
+	if (strmap_reserve(set, set->n + 1) != 0)
 		return (-1);
 	i = slot_of(set, key);
 	if (set->slots[i] != NULL)
@@ -85,7 +85,7 @@ keyset_add(struct keyset *set, const char *key, const void *value)
 }
 
 int
-keyset_find(const struct keyset *set, const char *key, const void **value)
+strmap_find(const struct strmap *set, const char *key, const void **value)
 {
 	size_t i;
 

@@ -1,5 +1,5 @@
 /*
- * follow - what the mail log tells of one message
+ * gather - what the mail log tells of one message
  *
  * The log is read once for each generation of messages: the one that was asked
  * for, those that it names, those that these name. Only the lines of the
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "notifyctl/trace/follow.h"
+#include "notifyctl/trace/gather.h"
 
 #define GENERATIONS 8
 #define MESSAGES 64
@@ -20,21 +20,21 @@
 #define NAMED_SECONDS 600
 
 struct event {
-	struct story_line line;
+	struct history_line line;
 	size_t seq;
 	int rank; /* among lines of the same second from other sources */
 	int source;
 };
 
 struct thread {
-	struct story m;
+	struct history m;
 	struct event *events;
 	size_t n, cap;
 	int64_t named; /* when another message named it; 0: was asked for */
 	bool read;
 };
 
-struct follow {
+struct gather {
 	struct arena *arena;
 	struct thread threads[MESSAGES];
 	size_t n;
@@ -47,20 +47,20 @@ struct follow {
 
 static const char *component(const char *);
 static int compare(const void *, const void *);
-static struct thread *thread_of(struct follow *, const char *, size_t);
-static void note_origin(struct follow *, const char *, size_t, const char *);
+static struct thread *thread_of(struct gather *, const char *, size_t);
+static void note_origin(struct gather *, const char *, size_t, const char *);
 static void keep(
-    struct follow *, struct thread *, const struct trace_line *, const char *);
-static void discover(struct follow *, const struct thread *, const char *,
+    struct gather *, struct thread *, const struct trace_line *, const char *);
+static void discover(struct gather *, const struct thread *, const char *,
     const char *, int64_t);
 static void find_children(
-    struct follow *, const struct thread *, const struct event *);
+    struct gather *, const struct thread *, const struct event *);
 static void choose_life(struct thread *);
 
-struct follow *
-follow_new(struct arena *a, const char *id)
+struct gather *
+gather_new(struct arena *a, const char *id)
 {
-	struct follow *f;
+	struct gather *f;
 
 	f = arena_alloc(a, sizeof(*f));
 	if (f == NULL)
@@ -83,7 +83,7 @@ component(const char *program)
 }
 
 static struct thread *
-thread_of(struct follow *f, const char *id, size_t len)
+thread_of(struct gather *f, const char *id, size_t len)
 {
 	size_t i;
 
@@ -97,7 +97,7 @@ thread_of(struct follow *f, const char *id, size_t len)
 
 /* Is this the line of another message that became the one asked for? */
 static void
-note_origin(struct follow *f, const char *text, size_t len, const char *rest)
+note_origin(struct gather *f, const char *text, size_t len, const char *rest)
 {
 	static const struct {
 		const char *word;
@@ -112,7 +112,7 @@ note_origin(struct follow *f, const char *text, size_t len, const char *rest)
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		id = story_after(rest, words[i].word);
+		id = history_after(rest, words[i].word);
 		if (id == NULL || strcmp(id, f->threads[0].m.id) != 0)
 			continue;
 		f->origin = arena_printf(
@@ -123,7 +123,7 @@ note_origin(struct follow *f, const char *text, size_t len, const char *rest)
 }
 
 static void
-keep(struct follow *f, struct thread *s, const struct trace_line *line,
+keep(struct gather *f, struct thread *s, const struct trace_line *line,
     const char *text)
 {
 	struct event *e;
@@ -151,9 +151,9 @@ keep(struct follow *f, struct thread *s, const struct trace_line *line,
 }
 
 int
-follow_line(void *ctx, const struct trace_line *line)
+gather_line(void *ctx, const struct trace_line *line)
 {
-	struct follow *f = ctx;
+	struct gather *f = ctx;
 	const char *text = line->text, *rest, *from;
 	struct thread *s;
 	size_t len;
@@ -171,7 +171,7 @@ follow_line(void *ctx, const struct trace_line *line)
 		keep(f, s, line, rest);
 	/* postsuper -r: only the new one names the old one. */
 	from = strstr(rest, " orig_id=");
-	if (s == NULL && from != NULL && story_after(rest, "uid=") != NULL) {
+	if (s == NULL && from != NULL && history_after(rest, "uid=") != NULL) {
 		s = thread_of(f, from + 9, strlen(from + 9));
 		if (s != NULL)
 			discover(f, s, "resubmitted as", text, line->at);
@@ -180,7 +180,7 @@ follow_line(void *ctx, const struct trace_line *line)
 }
 
 void
-follow_source(struct follow *f)
+gather_source(struct gather *f)
 {
 	f->source++;
 }
@@ -214,9 +214,9 @@ choose_life(struct thread *s)
 	qsort(s->events, s->n, sizeof(*s->events), compare);
 	for (i = 0; i < s->n; i++) {
 		/* Postfix's own messages have no other beginning. */
-		start = story_begins(&s->events[i].line) ||
+		start = history_begins(&s->events[i].line) ||
 		    (removed &&
-			story_after(s->events[i].line.text, "message-id=") !=
+			history_after(s->events[i].line.text, "message-id=") !=
 			    NULL);
 		if (strcmp(s->events[i].line.text, "removed") == 0)
 			removed = true;
@@ -241,7 +241,7 @@ choose_life(struct thread *s)
 
 /* Another message is named: to be looked for in the next round. */
 static void
-discover(struct follow *f, const struct thread *from, const char *relation,
+discover(struct gather *f, const struct thread *from, const char *relation,
     const char *id, int64_t at)
 {
 	struct thread *s;
@@ -269,7 +269,7 @@ discover(struct follow *f, const struct thread *from, const char *relation,
 }
 
 static void
-find_children(struct follow *f, const struct thread *s, const struct event *e)
+find_children(struct gather *f, const struct thread *s, const struct event *e)
 {
 	static const struct {
 		const char *program; /* NULL: a delivery agent */
@@ -288,7 +288,7 @@ find_children(struct follow *f, const struct thread *s, const struct event *e)
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (words[i].program == NULL
-			? story_after(e->line.text, "to=<") == NULL
+			? history_after(e->line.text, "to=<") == NULL
 			: strcmp(words[i].program, e->line.program) != 0)
 			continue;
 		found = strstr(e->line.text, words[i].word);
@@ -299,7 +299,7 @@ find_children(struct follow *f, const struct thread *s, const struct event *e)
 }
 
 int
-follow_again(struct follow *f)
+gather_again(struct gather *f)
 {
 	struct thread *s;
 	size_t before = f->n, i, j, unread = 0;
@@ -310,10 +310,10 @@ follow_again(struct follow *f)
 			continue;
 		s->read = true;
 		choose_life(s);
-		story_begin(&s->m);
+		history_begin(&s->m);
 		s->m.lines = s->n;
 		for (j = 0; j < s->n && !f->out_of_memory; j++) {
-			if (story_tell(f->arena, &s->m, &s->events[j].line) !=
+			if (history_tell(f->arena, &s->m, &s->events[j].line) !=
 			    0)
 				f->out_of_memory = true;
 			find_children(f, s, &s->events[j]);
@@ -332,10 +332,10 @@ follow_again(struct follow *f)
 	return (0);
 }
 
-const struct story *
-follow_messages(const struct follow *f, size_t *n)
+const struct history *
+gather_messages(const struct gather *f, size_t *n)
 {
-	struct story *v;
+	struct history *v;
 	size_t i;
 
 	/* An id that this log has nothing of is another host's. */
@@ -349,13 +349,13 @@ follow_messages(const struct follow *f, size_t *n)
 }
 
 const char *
-follow_origin(const struct follow *f)
+gather_origin(const struct gather *f)
 {
 	return (f->origin);
 }
 
 bool
-follow_complete(const struct follow *f)
+gather_complete(const struct gather *f)
 {
 	return (!f->more);
 }

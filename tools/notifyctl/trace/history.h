@@ -1,10 +1,10 @@
 /*
- * story - what the log lines of one message tell
+ * history - what the log lines of one message tell
  *
  * Threads: one at a time. Everything is cut from the arena that is given.
  */
-#ifndef STORY_H
-#define STORY_H
+#ifndef HISTORY_H
+#define HISTORY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 struct arena;
 
 /* One recipient. */
-struct story_copy {
+struct history_copy {
 	const char *recipient;
 	const char *original; /* what an alias turned into it; or "" */
 	bool dropped;	      /* by the milter */
@@ -26,18 +26,18 @@ struct story_copy {
 	int64_t at;	      /* of the outcome; 0: not told */
 };
 
-enum story_state {
-	STORY_UNKNOWN, /* the log ends, or begins, in the middle */
-	STORY_QUEUED,  /* on its way */
-	STORY_HELD,
-	STORY_DONE,    /* removed by Postfix: nothing is left to do */
-	STORY_DELETED, /* removed by somebody */
-	STORY_DISCARDED,
-	STORY_REFUSED,	/* its client was told that it is not taken */
-	STORY_REQUEUED, /* a new one has taken its place */
+enum history_state {
+	HISTORY_UNKNOWN, /* the log ends, or begins, in the middle */
+	HISTORY_QUEUED,	 /* on its way */
+	HISTORY_HELD,
+	HISTORY_DONE,	 /* removed by Postfix: nothing is left to do */
+	HISTORY_DELETED, /* removed by somebody */
+	HISTORY_DISCARDED,
+	HISTORY_REFUSED,  /* its client was told that it is not taken */
+	HISTORY_REQUEUED, /* a new one has taken its place */
 };
 
-struct story {
+struct history {
 	const char *id;
 	const char *relation; /* to ${of}; "" for the one that was asked for */
 	const char *of;
@@ -52,34 +52,34 @@ struct story {
 	int64_t decided;
 	long kept, added, mirrored; /* -1: not told */
 	bool monitor;
-	enum story_state state;
+	enum history_state state;
 	int64_t state_at;
-	struct story_copy *copies;
+	struct history_copy *copies;
 	size_t ncopies, copies_cap;
 	size_t earlier; /* other messages that had this id */
 	size_t lines;	/* 0: the log has nothing of it */
 };
 
 /* A line, after its queue id. */
-struct story_line {
+struct history_line {
 	int64_t at;	     /* or 0 */
 	const char *program; /* "smtp", "notify-milter": without syslog_name */
 	const char *text;
 };
 
-/* story_begin(s): nothing is known; id, relation and of are left alone. */
-void story_begin(struct story *);
+/* history_begin(s): nothing is known; id, relation and of are left alone. */
+void history_begin(struct history *);
 
-/* story_tell(a, s, line): what one more line tells, in the order of time. 0, or
- * -1 for no memory. */
-int story_tell(
-    struct arena *, struct story *, const struct story_line *) WARN_UNUSED;
+/* history_tell(a, s, line): what one more line tells, in the order of time. 0,
+ * or -1 for no memory. */
+int history_tell(
+    struct arena *, struct history *, const struct history_line *) WARN_UNUSED;
 
-/* story_begins(line): is it the first line of a message from outside? */
-bool story_begins(const struct story_line *);
+/* history_begins(line): is it the first line of a message from outside? */
+bool history_begins(const struct history_line *);
 
-/* story_after(text, word): what follows ${word} at the beginning of ${text},
+/* history_after(text, word): what follows ${word} at the beginning of ${text},
  * or NULL. */
-const char *story_after(const char *text, const char *word);
+const char *history_after(const char *text, const char *word);
 
 #endif

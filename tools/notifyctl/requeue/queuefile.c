@@ -1,5 +1,5 @@
 /*
- * held - a message in Postfix's hold queue
+ * queuefile - a message in Postfix's hold queue
  *
  * Read with postcat(1), whose output is Postfix's own view of a queue file; its
  * envelope is one record a line, and no address in it can hold a newline.
@@ -27,9 +27,9 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "lib/command.h"
+#include "lib/child.h"
 #include "notifyctl/postfix/mta.h"
-#include "notifyctl/requeue/held.h"
+#include "notifyctl/requeue/queuefile.h"
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
 #define HEADER_MAX 4096
@@ -39,7 +39,7 @@
 struct reading {
 	struct arena *arena;
 	const struct mta *mta;
-	struct held *held;
+	struct queuefile *held;
 	size_t cap;
 	/* What belongs to the next recipient. */
 	const char *original;
@@ -61,12 +61,12 @@ static int attribute(struct reading *, const char *);
 static int recipient(struct reading *, const char *);
 static int record(struct reading *, const char *);
 static int parse(struct reading *, char *, struct failure *);
-static int lock(struct held *, struct failure *);
-static void read_note(struct arena *, struct held *);
+static int lock(struct queuefile *, struct failure *);
+static void read_note(struct arena *, struct queuefile *);
 static int expanded(struct reading *);
 static int read_content(
-    struct arena *, const struct mta *, struct held *, struct failure *);
-static int read_header(struct arena *, struct held *);
+    struct arena *, const struct mta *, struct queuefile *, struct failure *);
+static int read_header(struct arena *, struct queuefile *);
 
 static int
 no_memory(struct failure *failure)
@@ -92,13 +92,13 @@ envelope(struct arena *a, const struct mta *mta, const char *option,
     const char *name, char **text, struct failure *failure)
 {
 	const char *argv[] = {mta_tool(mta, "postcat"), option, name, NULL};
-	struct command c = COMMAND_INIT(argv);
-	struct command_result r;
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
 
 	if (argv[0] == NULL)
 		return (no_memory(failure));
 	c.max = ENVELOPE_MAX;
-	if (command_run(a, &c, &r, failure) != 0)
+	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0 && strstr(r.message, strerror(ENOENT)) != NULL)
 		return (0);
@@ -131,7 +131,7 @@ place_of(struct arena *a, const struct mta *mta, const char *id,
 
 /* postcat(1) takes a second to say that there is none. */
 bool
-held_now(struct arena *a, const struct mta *mta, const char *id)
+queuefile_now(struct arena *a, const struct mta *mta, const char *id)
 {
 	/* hash_queue_names may have the queue in folders of folders. */
 	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
@@ -154,7 +154,7 @@ held_now(struct arena *a, const struct mta *mta, const char *id)
 
 /* Lock the file, and see that it is still the one in the queue. */
 static int
-lock(struct held *h, struct failure *failure)
+lock(struct queuefile *h, struct failure *failure)
 {
 	struct stat ours, there;
 
@@ -172,7 +172,7 @@ lock(struct held *h, struct failure *failure)
 }
 
 static void
-read_note(struct arena *a, struct held *h)
+read_note(struct arena *a, struct queuefile *h)
 {
 	char text[64];
 	ssize_t len;
@@ -181,23 +181,24 @@ read_note(struct arena *a, struct held *h)
 	if (len <= 0)
 		return;
 	text[len] = '\0';
-	h->attempt = *text == '=' ? HELD_SUBMITTED : HELD_BEGUN;
-	if (h->attempt == HELD_SUBMITTED && text[1] != '\0')
+	h->attempt = *text == '=' ? QUEUEFILE_SUBMITTED : QUEUEFILE_BEGUN;
+	if (h->attempt == QUEUEFILE_SUBMITTED && text[1] != '\0')
 		h->attempt_id = arena_strdup(a, text + 1);
 }
 
 void
-held_note(struct held *h, enum held_attempt attempt, const char *id)
+queuefile_note(
+    struct queuefile *h, enum queuefile_attempt attempt, const char *id)
 {
 	char text[64];
 
 	h->attempt = attempt;
-	if (attempt == HELD_NONE) {
+	if (attempt == QUEUEFILE_NONE) {
 		(void)fremovexattr(h->file, NOTE);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s",
-	    attempt == HELD_BEGUN ? "begun" : "=", id == NULL ? "" : id);
+	    attempt == QUEUEFILE_BEGUN ? "begun" : "=", id == NULL ? "" : id);
 	(void)fsetxattr(h->file, NOTE, text, strlen(text), 0);
 }
 
@@ -311,7 +312,7 @@ recipient(struct reading *r, const char *address)
 static int
 record(struct reading *r, const char *line)
 {
-	struct held *h = r->held;
+	struct queuefile *h = r->held;
 	const char *value;
 	int utf8;
 
@@ -349,7 +350,7 @@ record(struct reading *r, const char *line)
 static int
 parse(struct reading *r, char *text, struct failure *failure)
 {
-	struct held *h = r->held;
+	struct queuefile *h = r->held;
 	char *line, *rest;
 
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
@@ -421,7 +422,7 @@ expanded(struct reading *r)
 
 /* The category's line, and the Message-ID. */
 static int
-read_header(struct arena *a, struct held *h)
+read_header(struct arena *a, struct queuefile *h)
 {
 	char text[HEADER_MAX], *value;
 	bool begins = true;
@@ -462,12 +463,12 @@ read_header(struct arena *a, struct held *h)
 }
 
 static int
-read_content(struct arena *a, const struct mta *mta, struct held *h,
+read_content(struct arena *a, const struct mta *mta, struct queuefile *h,
     struct failure *failure)
 {
 	const char *argv[] = {mta_tool(mta, "postcat"), "-bh", h->path, NULL};
-	struct command c = COMMAND_INIT(argv);
-	struct command_result r;
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
 
 	if (argv[0] == NULL)
 		return (no_memory(failure));
@@ -477,7 +478,7 @@ read_content(struct arena *a, const struct mta *mta, struct held *h,
 		    h->id, strerror(errno)));
 	c.output = h->message.fd;
 	c.seconds = 300;
-	if (command_run(a, &c, &r, failure) != 0)
+	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0 || *r.message != '\0')
 		return (failure_set(
@@ -486,8 +487,8 @@ read_content(struct arena *a, const struct mta *mta, struct held *h,
 }
 
 int
-held_open(struct arena *a, const struct mta *mta, const char *id,
-    struct held *h, struct failure *failure)
+queuefile_open(struct arena *a, const struct mta *mta, const char *id,
+    struct queuefile *h, struct failure *failure)
 {
 	struct reading r = {.arena = a, .mta = mta, .held = h};
 	const char *place;
@@ -525,7 +526,7 @@ held_open(struct arena *a, const struct mta *mta, const char *id,
 }
 
 void
-held_close(struct held *h)
+queuefile_close(struct queuefile *h)
 {
 	if (h->file != -1)
 		close(h->file);
@@ -535,19 +536,19 @@ held_close(struct held *h)
 }
 
 int
-held_drop(struct arena *a, const struct mta *mta, const struct held *h,
-    struct failure *failure)
+queuefile_drop(struct arena *a, const struct mta *mta,
+    const struct queuefile *h, struct failure *failure)
 {
 	/* In this queue only: somebody may have released it. */
 	const char *argv[] = {
 	    mta_tool(mta, "postsuper"), "-d", h->id, "hold", NULL};
-	struct command c = COMMAND_INIT(argv);
-	struct command_result r;
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
 	struct stat st;
 
 	if (argv[0] == NULL)
 		return (no_memory(failure));
-	if (command_run(a, &c, &r, failure) != 0)
+	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0)
 		return (failure_set(failure, FAILURE_IO, "%s", r.message));

@@ -1,5 +1,5 @@
 /*
- * encoded - header values with encoded words in them
+ * rfc2047 - header values with encoded words in them
  *
  * Not GMime's decoder, which ends the program when there is no memory, guesses
  * at charsets, and stops reading behind the padding of a base64 word.
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "terms/encoded.h"
+#include "terms/rfc2047.h"
 
 #define BLANKS " \t\r\n"
 #define CHARSET_SIZE 64
@@ -242,7 +242,7 @@ take_words(
 }
 
 void
-encoded_start(void)
+rfc2047_start(void)
 {
 	iconv_t handle;
 
@@ -252,7 +252,7 @@ encoded_start(void)
 }
 
 int
-encoded_decode(struct arena *a, const char *value, char **text)
+rfc2047_decode(struct arena *a, const char *value, char **text)
 {
 	struct text t = {.arena = a};
 	struct word word;

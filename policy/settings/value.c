@@ -1,5 +1,5 @@
 /*
- * setting - the value of one setting, from the text that stands in the file
+ * value - the value of one setting, from the text that stands in the file
  */
 #include <ctype.h>
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "db/db.h"
 #include "db/db_url.h"
-#include "settings/setting.h"
 #include "settings/settings.h"
+#include "settings/value.h"
 #include "terms/address.h"
 #include "terms/netlist.h"
 
@@ -223,8 +223,8 @@ store_networks(void *field, const char *value, bool first)
 }
 
 const char *
-setting_store(const struct setting *d, void *field, const char *value,
-    bool first, struct arena *a)
+value_store(const struct setting *d, void *field, const char *value, bool first,
+    struct arena *a)
 {
 	switch (d->type) {
 	case SETTING_TEXT:
@@ -256,7 +256,7 @@ setting_store(const struct setting *d, void *field, const char *value,
 }
 
 void
-setting_clear(const struct setting *d, void *field)
+value_clear(const struct setting *d, void *field)
 {
 	switch (d->type) {
 	case SETTING_TEXT:

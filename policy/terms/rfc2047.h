@@ -1,5 +1,5 @@
 /*
- * encoded - header values with encoded words in them (RFC 2047)
+ * rfc2047 - header values with encoded words in them (RFC 2047)
  *
  * Neighbouring words in one charset are converted as one: many a program cuts a
  * character in two with them. Blanks within a word are taken as they are, which
@@ -7,23 +7,23 @@
  *
  * Threads: any. The text is cut from the arena that is given.
  */
-#ifndef ENCODED_H
-#define ENCODED_H
+#ifndef RFC2047_H
+#define RFC2047_H
 
 #include "base/compiler.h"
 
 struct arena;
 
-/* encoded_start(): let the C library learn its charsets, which it does once for
+/* rfc2047_start(): let the C library learn its charsets, which it does once for
  * good, while there is memory and a descriptor for it. */
-void encoded_start(void);
+void rfc2047_start(void);
 
 /*
- * encoded_decode(a, value, text):
+ * rfc2047_decode(a, value, text):
  * ${value} in UTF-8, what is outside of words as it is. 1; 0 if a word in it
  * cannot be decoded: it is broken, its charset is unknown, its octets are none
  * of that charset, or there is a NUL in it; -1 for no memory.
  */
-int encoded_decode(struct arena *, const char *value, char **text) WARN_UNUSED;
+int rfc2047_decode(struct arena *, const char *value, char **text) WARN_UNUSED;
 
 #endif

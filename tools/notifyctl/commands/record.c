@@ -1,5 +1,5 @@
 /*
- * history - notifyctl log
+ * record - notifyctl log
  */
 #include "base/arena.h"
 #include "notifyctl/ctl.h"
@@ -33,7 +33,7 @@ row(void *ctx, const struct store_change *c)
 
 /* An account that was removed still has its history. */
 int
-history_log(struct ctl *ctl, const struct arguments *args)
+record_log(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {"at:WHEN", "actor:WHO",
 	    "account:ACCOUNT", "action:WHAT", "subject:WHOM", "detail:DETAIL",

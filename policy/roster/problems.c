@@ -1,5 +1,5 @@
 /*
- * faults - what is wrong with the addresses of one command, all of it
+ * problems - what is wrong with the addresses of one command, all of it
  *
  * Somebody who is told of one wrong address after the other, among thousands,
  * would give up.
@@ -10,25 +10,25 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/text.h"
-#include "roster/faults.h"
+#include "base/escape.h"
 #include "roster/membership.h"
+#include "roster/problems.h"
 
-static int no_memory(struct faults *);
-static const char *join(struct faults *);
+static int no_memory(struct problems *);
+static const char *join(struct problems *);
 
 static int
-no_memory(struct faults *f)
+no_memory(struct problems *f)
 {
 	return (failure_set(f->changes->failure, FAILURE_MEMORY, "no memory"));
 }
 
 int
-faults_add(struct faults *f, enum failure_kind kind, const char *address,
+problems_add(struct problems *f, enum failure_kind kind, const char *address,
     const char *why)
 {
 	struct arena *a = f->changes->arena;
-	const char *shown = text_short(a, address), *text = NULL;
+	const char *shown = escape_short(a, address), *text = NULL;
 
 	if (f->n == 0 || kind < f->kind)
 		f->kind = kind;
@@ -43,7 +43,7 @@ faults_add(struct faults *f, enum failure_kind kind, const char *address,
 }
 
 static const char *
-join(struct faults *f)
+join(struct problems *f)
 {
 	char *text, *end;
 	size_t i;
@@ -55,7 +55,7 @@ join(struct faults *f)
 }
 
 int
-faults_refuse(struct faults *f, const char *what, const char *expected, ...)
+problems_refuse(struct problems *f, const char *what, const char *expected, ...)
 {
 	const char *all = join(f);
 	char *want;

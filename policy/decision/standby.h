@@ -1,5 +1,5 @@
 /*
- * lateness - when a standby counts as late, and how often that is said
+ * standby - when a standby counts as late, and how often that is said
  *
  * All that a standby knows is how long ago the last commit that it has applied
  * was made. Where nothing is committed that is long ago with any standby, and
@@ -12,8 +12,8 @@
  * Pure: times are milliseconds of a clock that does not jump.
  * Threads: one at a time.
  */
-#ifndef LATENESS_H
-#define LATENESS_H
+#ifndef STANDBY_H
+#define STANDBY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,9 +21,9 @@
 #include "base/compiler.h"
 
 /* Between two words about it. */
-#define LATENESS_AGAIN_MS 60000
+#define STANDBY_AGAIN_MS 60000
 
-struct lateness {
+struct standby {
 	bool marked;
 	int64_t mark; /* when the last mark was left */
 	/* Each answer since then was too old, and no mark was in it. */
@@ -35,19 +35,19 @@ struct lateness {
 	int64_t told_at; /* the last time */
 };
 
-enum lateness_news { LATENESS_NONE, LATENESS_LATE, LATENESS_OVER };
+enum standby_news { STANDBY_NONE, STANDBY_LATE, STANDBY_OVER };
 
-/* lateness_marked(l, now): at ${now} a mark was left at the primary. */
-void lateness_marked(struct lateness *, int64_t now);
+/* standby_marked(l, now): at ${now} a mark was left at the primary. */
+void standby_marked(struct standby *, int64_t now);
 
 /*
- * lateness_stale(l, now, bound, lag): the standby is further behind than
+ * standby_stale(l, now, bound, lag): the standby is further behind than
  * ${bound} milliseconds: the last commit that it has applied was made ${lag} of
- * them ago; -1: it has applied none. lateness_fresh(l): it is not.
+ * them ago; -1: it has applied none. standby_fresh(l): it is not.
  * What somebody is to be told now: that it is late, or not any more.
  */
-enum lateness_news lateness_stale(
-    struct lateness *, int64_t now, int64_t bound, int64_t lag) WARN_UNUSED;
-enum lateness_news lateness_fresh(struct lateness *) WARN_UNUSED;
+enum standby_news standby_stale(
+    struct standby *, int64_t now, int64_t bound, int64_t lag) WARN_UNUSED;
+enum standby_news standby_fresh(struct standby *) WARN_UNUSED;
 
 #endif

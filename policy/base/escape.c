@@ -1,5 +1,5 @@
 /*
- * text - text from outside on its way to a log or a terminal
+ * escape - text from outside on its way to a log or a terminal
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,7 +9,7 @@
 #include <unistr.h>
 
 #include "base/arena.h"
-#include "base/text.h"
+#include "base/escape.h"
 
 #define LONGEST 1000
 #define SHORT 160
@@ -27,7 +27,7 @@ hostile(ucs4_t c)
 }
 
 bool
-text_is_line(const char *s)
+escape_is_line(const char *s)
 {
 	const uint8_t *in = (const uint8_t *)s;
 	ucs4_t c;
@@ -42,7 +42,7 @@ text_is_line(const char *s)
 }
 
 void
-text_line(char *out, size_t size, const char *s)
+escape_line(char *out, size_t size, const char *s)
 {
 	const uint8_t *in = (const uint8_t *)s;
 	size_t left, shown;
@@ -104,19 +104,19 @@ escape(struct arena *a, const char *s, size_t max, const char *special)
 }
 
 const char *
-text_escape(struct arena *a, const char *s)
+escape_text(struct arena *a, const char *s)
 {
 	return (escape(a, s, LONGEST, "\"\\<>"));
 }
 
 const char *
-text_short(struct arena *a, const char *s)
+escape_short(struct arena *a, const char *s)
 {
 	return (escape(a, s, SHORT, "\"\\<>"));
 }
 
 const char *
-text_clean(struct arena *a, const char *s)
+escape_controls(struct arena *a, const char *s)
 {
-	return (text_is_line(s) ? s : escape(a, s, strlen(s), ""));
+	return (escape_is_line(s) ? s : escape(a, s, strlen(s), ""));
 }

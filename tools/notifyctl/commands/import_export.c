@@ -1,5 +1,5 @@
 /*
- * files - notifyctl import and export
+ * import_export - notifyctl import and export
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -140,7 +140,7 @@ apply(struct ctl *ctl, const struct arguments *args, struct import *import)
 }
 
 int
-files_import(struct ctl *ctl, const struct arguments *args)
+import_export_import(struct ctl *ctl, const struct arguments *args)
 {
 	struct progress progress = {.shown = isatty(STDERR_FILENO) == 1};
 	struct import *import;
@@ -171,7 +171,7 @@ files_import(struct ctl *ctl, const struct arguments *args)
 }
 
 int
-files_export(struct ctl *ctl, const struct arguments *args)
+import_export_export(struct ctl *ctl, const struct arguments *args)
 {
 	struct store_account account = {0};
 	FILE *stream;

@@ -1,10 +1,10 @@
 /*
- * words - the command line of notifyctl: which command, with what
+ * cmdline - the command line of notifyctl: which command, with what
  *
  * Threads: one. What is wrong with it ends the program.
  */
-#ifndef WORDS_H
-#define WORDS_H
+#ifndef CMDLINE_H
+#define CMDLINE_H
 
 #include <stddef.h>
 
@@ -38,13 +38,13 @@ struct call {
 };
 
 /*
- * words_read(call, argc, argv):
+ * cmdline_read(call, argc, argv):
  * Find the command and everything for it in the words. What does not fit is
  * said, and the program ends; it ends as well after --help and --version.
  */
-void words_read(struct call *, int argc, char **argv);
+void cmdline_read(struct call *, int argc, char **argv);
 
-/* words_free(call) */
-void words_free(struct call *);
+/* cmdline_free(call) */
+void cmdline_free(struct call *);
 
 #endif

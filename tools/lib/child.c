@@ -1,5 +1,5 @@
 /*
- * command - runs a program and takes what it says
+ * child - runs a program and takes what it says
  *
  * Both of its outputs are read as they come, so that it never waits for us.
  * What it leaves running in the background may keep them open: that is waited
@@ -21,7 +21,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "lib/command.h"
+#include "lib/child.h"
 
 #define SECONDS 30
 #define OUTPUT_MAX ((size_t)64 << 10)
@@ -38,18 +38,18 @@ struct stream {
 };
 
 static int64_t now_ms(void);
-static int start(const struct command *, const int *, pid_t *);
+static int start(const struct child *, const int *, pid_t *);
 static int spawn(pid_t *, const posix_spawn_file_actions_t *, char **);
 static int open_stream(struct stream *, int *);
-static void close_ends(const struct command *, int *);
+static void close_ends(const struct child *, int *);
 static int take(struct stream *, const char *, size_t, bool);
 static void close_stream(struct stream *);
 static int read_all(struct stream *, int64_t);
 static int wait_for(pid_t, int64_t, int *);
-static int judge(const struct command *, int, int, struct failure *);
+static int judge(const struct child *, int, int, struct failure *);
 static const char *last_line(struct arena *, const struct stream *);
 static int give(struct arena *, const struct stream *, int,
-    struct command_result *, struct failure *);
+    struct child_result *, struct failure *);
 
 static int64_t
 now_ms(void)
@@ -76,7 +76,7 @@ spawn(pid_t *pid, const posix_spawn_file_actions_t *actions, char **argv)
 
 /* ${ends}: where its standard output and standard error go. */
 static int
-start(const struct command *c, const int *ends, pid_t *pid)
+start(const struct child *c, const int *ends, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int rc;
@@ -116,7 +116,7 @@ open_stream(struct stream *s, int *end)
 
 /* The ends that the program writes to, if we made them. */
 static void
-close_ends(const struct command *c, int *ends)
+close_ends(const struct child *c, int *ends)
 {
 	if (ends[0] != -1 && c->output == -1)
 		close(ends[0]);
@@ -222,7 +222,7 @@ wait_for(pid_t pid, int64_t deadline, int *status)
 
 /* What ended otherwise than of itself, in words. */
 static int
-judge(const struct command *c, int error, int status, struct failure *failure)
+judge(const struct child *c, int error, int status, struct failure *failure)
 {
 	const char *name = c->argv[0];
 
@@ -261,7 +261,7 @@ last_line(struct arena *a, const struct stream *s)
 /* The result of what has ended of itself. */
 static int
 give(struct arena *a, const struct stream *s, int status,
-    struct command_result *r, struct failure *failure)
+    struct child_result *r, struct failure *failure)
 {
 	r->status = WEXITSTATUS(status);
 	r->len = s[0].len;
@@ -273,7 +273,7 @@ give(struct arena *a, const struct stream *s, int status,
 }
 
 int
-command_run(struct arena *a, const struct command *c, struct command_result *r,
+child_run(struct arena *a, const struct child *c, struct child_result *r,
     struct failure *failure)
 {
 	struct stream s[2] = {
@@ -318,13 +318,13 @@ out:
 }
 
 const char *
-command_line(struct arena *a, const char *const *argv, struct failure *failure)
+child_line(struct arena *a, const char *const *argv, struct failure *failure)
 {
-	const struct command c = COMMAND_INIT(argv);
-	struct command_result r;
+	const struct child c = CHILD_INIT(argv);
+	struct child_result r;
 	char *text;
 
-	if (command_run(a, &c, &r, failure) != 0)
+	if (child_run(a, &c, &r, failure) != 0)
 		return (NULL);
 	if (r.status != 0) {
 		failure_set(failure, FAILURE_IO, "%s ended with status %d%s%s",

@@ -1,5 +1,5 @@
 /*
- * story - what the log lines of one message tell
+ * history - what the log lines of one message tell
  *
  * Each program has lines of its own: Postfix's delivery agents and
  * notify-milter on recipients, notify-milter on its decision, the rest of
@@ -9,21 +9,24 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "notifyctl/trace/story.h"
+#include "notifyctl/trace/history.h"
 
 static const char *path(struct arena *, const char *, const char **);
 static const char *value(struct arena *, const char *, const char *);
-static struct story_copy *copy_of(
-    struct arena *, struct story *, const char *, const char *);
-static int delivery(struct arena *, struct story *, const struct story_line *);
-static int chat(struct arena *, struct story *, const struct story_line *);
-static int decision(struct arena *, struct story *, const struct story_line *);
-static void settle(struct story *, enum story_state, const struct story_line *);
+static struct history_copy *copy_of(
+    struct arena *, struct history *, const char *, const char *);
+static int delivery(
+    struct arena *, struct history *, const struct history_line *);
+static int chat(struct arena *, struct history *, const struct history_line *);
+static int decision(
+    struct arena *, struct history *, const struct history_line *);
+static void settle(
+    struct history *, enum history_state, const struct history_line *);
 static void mail_server(
-    struct arena *, struct story *, const struct story_line *);
+    struct arena *, struct history *, const struct history_line *);
 
 const char *
-story_after(const char *text, const char *word)
+history_after(const char *text, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -31,12 +34,12 @@ story_after(const char *text, const char *word)
 }
 
 bool
-story_begins(const struct story_line *e)
+history_begins(const struct history_line *e)
 {
 	return ((strcmp(e->program, "smtpd") == 0 &&
-		    story_after(e->text, "client=") != NULL) ||
+		    history_after(e->text, "client=") != NULL) ||
 	    (strcmp(e->program, "pickup") == 0 &&
-		story_after(e->text, "uid=") != NULL));
+		history_after(e->text, "uid=") != NULL));
 }
 
 /* An address after "<", to its ">"; one in quotes may have that in it. */
@@ -73,11 +76,11 @@ value(struct arena *a, const char *text, const char *key)
 	return (arena_strndup(a, s, strcspn(s, " ,")));
 }
 
-static struct story_copy *
-copy_of(struct arena *a, struct story *m, const char *recipient,
+static struct history_copy *
+copy_of(struct arena *a, struct history *m, const char *recipient,
     const char *original)
 {
-	struct story_copy *c;
+	struct history_copy *c;
 	size_t i;
 
 	for (i = m->ncopies; i > 0; i--) {
@@ -102,14 +105,14 @@ copy_of(struct arena *a, struct story *m, const char *recipient,
 
 /* "to=<a>, orig_to=<b>, relay=..., status=sent (...)" */
 static int
-delivery(struct arena *a, struct story *m, const struct story_line *e)
+delivery(struct arena *a, struct history *m, const struct history_line *e)
 {
 	const char *recipient, *original = "", *rest, *status, *detail;
-	struct story_copy *c;
+	struct history_copy *c;
 	size_t len;
 
 	recipient = path(a, e->text + 4, &rest);
-	if (recipient != NULL && story_after(rest, ", orig_to=<") != NULL)
+	if (recipient != NULL && history_after(rest, ", orig_to=<") != NULL)
 		original = path(a, rest + 11, &rest);
 	status = recipient == NULL || original == NULL
 	    ? NULL
@@ -140,10 +143,10 @@ delivery(struct arena *a, struct story *m, const struct story_line *e)
 
 /* "to=<1@telegram.invalid> account=acme outcome=sent reason=\"...\"" */
 static int
-chat(struct arena *a, struct story *m, const struct story_line *e)
+chat(struct arena *a, struct history *m, const struct history_line *e)
 {
 	const char *recipient, *rest, *outcome, *reason;
-	struct story_copy *c;
+	struct history_copy *c;
 
 	recipient = path(a, e->text + 4, &rest);
 	if (recipient == NULL)
@@ -165,15 +168,15 @@ chat(struct arena *a, struct story *m, const struct story_line *e)
 
 /* The milter's lines. */
 static int
-decision(struct arena *a, struct story *m, const struct story_line *e)
+decision(struct arena *a, struct history *m, const struct history_line *e)
 {
 	const char *recipient, *rest, *number;
-	struct story_copy *c;
+	struct history_copy *c;
 
-	if (story_after(e->text, "to=<") != NULL) {
+	if (history_after(e->text, "to=<") != NULL) {
 		recipient = path(a, e->text + 4, &rest);
 		if (recipient == NULL ||
-		    story_after(rest, " status=dropped") == NULL)
+		    history_after(rest, " status=dropped") == NULL)
 			return (0);
 		c = copy_of(a, m, recipient, "");
 		if (c == NULL || (rest = value(a, rest, " reason=")) == NULL)
@@ -182,7 +185,7 @@ decision(struct arena *a, struct story *m, const struct story_line *e)
 		c->reason = rest;
 		return (0);
 	}
-	if (story_after(e->text, "category=") == NULL)
+	if (history_after(e->text, "category=") == NULL)
 		return (0);
 	m->decision = e->text;
 	m->decided = e->at;
@@ -202,67 +205,68 @@ decision(struct arena *a, struct story *m, const struct story_line *e)
 }
 
 static void
-settle(struct story *m, enum story_state state, const struct story_line *e)
+settle(
+    struct history *m, enum history_state state, const struct history_line *e)
 {
 	/* What replaced it stays said when the held one is dropped. */
-	if (m->state == STORY_REQUEUED && state == STORY_DELETED)
+	if (m->state == HISTORY_REQUEUED && state == HISTORY_DELETED)
 		return;
 	m->state = state;
 	m->state_at = e->at;
 }
 
 static void
-mail_server(struct arena *a, struct story *m, const struct story_line *e)
+mail_server(struct arena *a, struct history *m, const struct history_line *e)
 {
 	const char *text = e->text, *rest;
 
-	if (story_begins(e)) {
+	if (history_begins(e)) {
 		m->arrived = e->at;
 		m->source = text;
-	} else if ((rest = story_after(text, "message-id=")) != NULL) {
+	} else if ((rest = history_after(text, "message-id=")) != NULL) {
 		m->message_id = rest;
 		if (m->arrived == 0)
 			m->arrived = e->at;
-	} else if ((rest = story_after(text, "from=<")) != NULL) {
+	} else if ((rest = history_after(text, "from=<")) != NULL) {
 		m->sender = path(a, rest, &rest);
-		if (m->state != STORY_REQUEUED)
-			settle(m, STORY_QUEUED, e);
-	} else if (story_after(text, "milter-hold: ") != NULL ||
-	    story_after(text, "hold: ") != NULL ||
+		if (m->state != HISTORY_REQUEUED)
+			settle(m, HISTORY_QUEUED, e);
+	} else if (history_after(text, "milter-hold: ") != NULL ||
+	    history_after(text, "hold: ") != NULL ||
 	    strcmp(text, "placed on hold") == 0) {
-		settle(m, STORY_HELD, e);
+		settle(m, HISTORY_HELD, e);
 	} else if (strcmp(text, "released from hold") == 0) {
-		settle(m, STORY_QUEUED, e);
-	} else if (story_after(text, "milter-discard: ") != NULL ||
-	    story_after(text, "discard: ") != NULL) {
-		settle(m, STORY_DISCARDED, e);
-	} else if (story_after(text, "milter-reject: ") != NULL ||
-	    story_after(text, "reject: ") != NULL) {
-		settle(m, STORY_REFUSED, e);
+		settle(m, HISTORY_QUEUED, e);
+	} else if (history_after(text, "milter-discard: ") != NULL ||
+	    history_after(text, "discard: ") != NULL) {
+		settle(m, HISTORY_DISCARDED, e);
+	} else if (history_after(text, "milter-reject: ") != NULL ||
+	    history_after(text, "reject: ") != NULL) {
+		settle(m, HISTORY_REFUSED, e);
 	} else if (strcmp(text, "removed") == 0) {
 		settle(m,
-		    strcmp(e->program, "postsuper") == 0 ? STORY_DELETED
-							 : STORY_DONE,
+		    strcmp(e->program, "postsuper") == 0 ? HISTORY_DELETED
+							 : HISTORY_DONE,
 		    e);
 	}
 	if (m->sender == NULL &&
-	    (story_after(text, "milter-") != NULL ||
-		story_after(text, "hold: ") != NULL) &&
+	    (history_after(text, "milter-") != NULL ||
+		history_after(text, "hold: ") != NULL) &&
 	    (rest = strstr(text, " from=<")) != NULL)
 		m->sender = path(a, rest + 7, &rest);
 }
 
 void
-story_begin(struct story *m)
+history_begin(struct history *m)
 {
 	m->source = m->message_id = m->decision = m->verdict = m->reason = "";
 	m->kept = m->added = m->mirrored = -1;
 }
 
 int
-story_tell(struct arena *a, struct story *m, const struct story_line *e)
+history_tell(struct arena *a, struct history *m, const struct history_line *e)
 {
-	bool recipient = story_after(e->text, "to=<") != NULL;
+	bool recipient = history_after(e->text, "to=<") != NULL;
 
 	if (strcmp(e->program, "notify-milter") == 0)
 		return (decision(a, m, e));
@@ -272,7 +276,7 @@ story_tell(struct arena *a, struct story *m, const struct story_line *e)
 		return (delivery(a, m, e));
 	if (strcmp(e->program, "notifyctl") != 0)
 		mail_server(a, m, e);
-	else if (story_after(e->text, "requeued as ") != NULL)
-		settle(m, STORY_REQUEUED, e);
+	else if (history_after(e->text, "requeued as ") != NULL)
+		settle(m, HISTORY_REQUEUED, e);
 	return (0);
 }

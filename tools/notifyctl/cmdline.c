@@ -1,5 +1,5 @@
 /*
- * words - the command line of notifyctl: which command, with what
+ * cmdline - the command line of notifyctl: which command, with what
  *
  * The commands are one table: name, arguments, options, what is to be opened,
  * and the function. Usage, help and completion go by it.
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "notifyctl/cmdline.h"
 #include "notifyctl/output.h"
-#include "notifyctl/words.h"
 #include "settings/settings.h"
 
 #ifndef VERSION
@@ -66,9 +66,9 @@ static const struct ctl_command commands[] = {
     {"import", "[--sync] [--dry-run] FILE",
 	"CSV: account,email,role,categories (separated by ;); - reads "
 	"standard input",
-	"sd", 1, 1, NEEDS_WRITE, files_import},
+	"sd", 1, 1, NEEDS_WRITE, import_export_import},
     {"export", "[ACCOUNT]", "the roster as CSV", "", 0, 1, NEEDS_READ,
-	files_export},
+	import_export_export},
     {"explain", "[FILE] [--sender ADDR] [--recipient ADDR]...",
 	"what the milter would do to this message; nothing is sent", "fR", 0, 1,
 	NEEDS_SETTINGS, explain_message},
@@ -79,7 +79,7 @@ static const struct ctl_command commands[] = {
     {"trace", "QUEUEID [--log FILE]... [--journal FOLDER]",
 	"what was decided for a message, and what became of each copy", "LJ", 1,
 	1, NEEDS_SETTINGS, trace_message},
-    {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, history_log},
+    {"log", "[ACCOUNT]", "who changed what", "", 0, 1, NEEDS_READ, record_log},
     {"stats", "", "what the milter and notify-telegram have counted", "", 0, 0,
 	NEEDS_SETTINGS, stats_show},
     {"check", "", "what is wrong with the installation, and how to mend it", "",
@@ -349,7 +349,7 @@ check_arguments(struct call *call)
 }
 
 void
-words_read(struct call *call, int argc, char **argv)
+cmdline_read(struct call *call, int argc, char **argv)
 {
 	read_options(call, argc, argv);
 	find_command(call, argv + optind, (size_t)(argc - optind));
@@ -357,7 +357,7 @@ words_read(struct call *call, int argc, char **argv)
 }
 
 void
-words_free(struct call *call)
+cmdline_free(struct call *call)
 {
 	free(call->args.recipients);
 	free(call->args.logs);

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "decision/lateness.h"
+#include "decision/standby.h"
 #include "unit/suites.h"
 
 #define BOUND 10000 /* milliseconds */
@@ -11,7 +11,7 @@
 
 /* A primary and its standby, on which the milter asks again and again. */
 static struct {
-	struct lateness lateness;
+	struct standby standby;
 	int64_t now;
 	int64_t applied; /* when the last commit that it has was made */
 	int64_t skew;	 /* of its clock */
@@ -31,19 +31,19 @@ static void
 ask(bool marks)
 {
 	int64_t lag = s.now - s.applied + s.skew;
-	enum lateness_news news;
+	enum standby_news news;
 
 	if (lag <= BOUND) {
-		news = lateness_fresh(&s.lateness);
-		ck_assert_int_ne(news, LATENESS_LATE);
+		news = standby_fresh(&s.standby);
+		ck_assert_int_ne(news, STANDBY_LATE);
 	} else {
-		news = lateness_stale(&s.lateness, s.now, BOUND, lag);
-		ck_assert_int_ne(news, LATENESS_OVER);
+		news = standby_stale(&s.standby, s.now, BOUND, lag);
+		ck_assert_int_ne(news, STANDBY_OVER);
 		if (marks)
-			lateness_marked(&s.lateness, s.now);
+			standby_marked(&s.standby, s.now);
 	}
-	s.warnings += news == LATENESS_LATE;
-	s.notices += news == LATENESS_OVER;
+	s.warnings += news == STANDBY_LATE;
+	s.notices += news == STANDBY_OVER;
 }
 
 /* For ${ms} a message each ${every}; nothing is committed but marks, and what
@@ -55,8 +55,8 @@ time_passes(int64_t ms, int64_t every, bool applies)
 
 	while (s.now < end) {
 		s.now += every;
-		if (applies && s.lateness.mark > s.applied)
-			s.applied = s.lateness.mark;
+		if (applies && s.standby.mark > s.applied)
+			s.applied = s.standby.mark;
 		ask(true);
 	}
 }
@@ -133,9 +133,9 @@ START_TEST(one_that_has_applied_nothing_since_it_was_started_is_late_too)
 
 	for (i = 0; i < 100; i++) {
 		s.now += RETRY;
-		warnings += lateness_stale(&s.lateness, s.now, BOUND, -1) ==
-		    LATENESS_LATE;
-		lateness_marked(&s.lateness, s.now);
+		warnings +=
+		    standby_stale(&s.standby, s.now, BOUND, -1) == STANDBY_LATE;
+		standby_marked(&s.standby, s.now);
 	}
 	ck_assert_int_eq(warnings, 1);
 }
@@ -177,7 +177,7 @@ START_TEST(what_was_not_said_when_it_began_is_said_while_it_lasts)
 	told(1, 1);
 	time_passes(2 * BOUND + 2 * RETRY, RETRY, false);
 	told(1, 1);
-	time_passes(LATENESS_AGAIN_MS, RETRY, false);
+	time_passes(STANDBY_AGAIN_MS, RETRY, false);
 	told(2, 1);
 }
 END_TEST
@@ -185,8 +185,8 @@ END_TEST
 Suite *
 test_lateness(void)
 {
-	Suite *suite = suite_create("lateness");
-	TCase *t = tcase_create("lateness");
+	Suite *suite = suite_create("standby");
+	TCase *t = tcase_create("standby");
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_loop_test(

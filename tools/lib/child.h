@@ -1,5 +1,5 @@
 /*
- * command - runs a program and takes what it says
+ * child - runs a program and takes what it says
  *
  * No shell: the arguments reach the program as they are. Its output and its
  * time are bounded; whatever goes beyond is a failure, never half an answer.
@@ -7,8 +7,8 @@
  * Threads: any. Strings are cut from the arena that is given. Descriptors 0 to
  * 2 must be open.
  */
-#ifndef COMMAND_H
-#define COMMAND_H
+#ifndef CHILD_H
+#define CHILD_H
 
 #include <stddef.h>
 
@@ -17,7 +17,7 @@
 struct arena;
 struct failure;
 
-struct command {
+struct child {
 	/* Ends with NULL. A name without a slash is looked for in $PATH, then
 	 * in /usr/sbin, where an administrator's programs lie. */
 	const char *const *argv;
@@ -29,12 +29,12 @@ struct command {
 };
 
 /* One that reads nothing, and whose output is wanted. */
-#define COMMAND_INIT(arguments)                                                \
+#define CHILD_INIT(arguments)                                                  \
 	{                                                                      \
 		.argv = (arguments), .input = -1, .output = -1                 \
 	}
 
-struct command_result {
+struct child_result {
 	int status;	     /* with which it ended */
 	const char *out;     /* its standard output, ended by a NUL */
 	size_t len;	     /* octets in it */
@@ -42,22 +42,22 @@ struct command_result {
 };
 
 /*
- * command_run(a, command, result, failure):
+ * child_run(a, child, result, failure):
  * 0 when the program has ended of itself, whatever its status. -1 when it could
  * not be started, was ended by a signal, took too long or said too much;
  * then ${result} is not to be used, and whether it has done its work is not
  * known unless it could not be started (FAILURE_UNKNOWN: there is no such
  * program).
  */
-int command_run(struct arena *, const struct command *, struct command_result *,
+int child_run(struct arena *, const struct child *, struct child_result *,
     struct failure *) WARN_UNUSED;
 
 /*
- * command_line(a, argv, failure):
+ * child_line(a, argv, failure):
  * What a program that ends with 0 prints, without the newlines at its end; NULL
  * and ${failure} when it does not.
  */
-const char *command_line(
+const char *child_line(
     struct arena *, const char *const *argv, struct failure *) WARN_UNUSED;
 
 #endif
