@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * report - the log lines of a message
  *
- * product.md, What happens to a message, at its end: one line per tagged
+ * policy/README.md, What happens to a message, at its end: one line per tagged
  * message, queue id first, and one for each dropped recipient.
  */
 #ifndef REPORT_H

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * trust - may this client tag?
  *
- * product.md, What happens to a message, 2.
+ * policy/README.md, What happens to a message, 2.
  */
 #ifndef TRUST_H
 #define TRUST_H

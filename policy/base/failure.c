@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * failure - what went wrong, in one line, and of what kind it is
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * failure - what went wrong, in one line, and of what kind it is
  *
@@ -13,7 +14,8 @@
 
 #include "base/compiler.h"
 
-/* The kinds follow the exit codes of product.md, Programs and settings. */
+/* The kinds follow the exit codes of policy/README.md, Programs and settings.
+ */
 enum failure_kind {
 	FAILURE_NONE,
 	FAILURE_USAGE,	  /* the command was not well formed */

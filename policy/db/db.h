@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db - a database: open, prepare, bind, step, transactions, errors
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_nopostgres - in the place of db_postgres.c, where libpq was left out
  */

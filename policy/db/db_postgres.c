@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_postgres - db.h over PostgreSQL, or what speaks its protocol
  *

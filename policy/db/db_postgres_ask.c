@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_postgres_ask - all that is asked about a message, in one round trip
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_postgres_sql - SQL as it stands in sql.c, in PostgreSQL's words
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_sqlite_check - is every page sound, and does every row refer to one that
  * is there?

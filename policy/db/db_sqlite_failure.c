@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_sqlite_failure - what went wrong, in words that say what would be right
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * db_url - what [database] url names: a path, or a PostgreSQL database
  *

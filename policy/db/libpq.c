@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libpq - PostgreSQL's client library, loaded when it is first needed
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pgstmt - a statement on a connection to a PostgreSQL server
  *

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * decide - who gets a message, and why
  *
- * Reads from top to bottom like product.md: a tag that cannot be understood,
- * the recipients one by one, the people who join, what to do when nobody is
- * left, and the mirror.
+ * Reads from top to bottom like policy/README.md: a tag that cannot be
+ * understood, the recipients one by one, the people who join, what to do when
+ * nobody is left, and the mirror.
  */
 #include <string.h>
 

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * decide - who gets a message, and why
  *
- * The rules of product.md, What happens to a message, in one pure module: one
- * message's facts in, a decision with reasons out. The milter carries it out,
- * `notifyctl explain` prints it.
+ * The rules of policy/README.md, What happens to a message, in one pure module:
+ * one message's facts in, a decision with reasons out. The milter carries it
+ * out, `notifyctl explain` prints it.
  *
  * Threads: any. Strings and arrays are cut from the arena that is given.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * facts - what the roster says about one message
  */
@@ -182,9 +183,9 @@ ask_category(struct gathering *g)
 }
 
 /*
- * The accounts whose people join (product.md, What happens to a message, 4).
- * A header says which account the message is about: then expand = always adds
- * no others, since their people must not read it.
+ * The accounts whose people join (policy/README.md, What happens to a message,
+ * 4). A header says which account the message is about: then expand = always
+ * adds no others, since their people must not read it.
  */
 static void
 ask_people(struct gathering *g)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * message - what an MTA says of one message, as far as a decision needs it
  *

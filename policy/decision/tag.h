@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * tag - what the X-Notify headers of a message say
  *
- * product.md, Categories and What happens to a message, 1 to 3. Header values
- * are unfolded (RFC 5322, 2.2.3) and decoded (RFC 2047) here.
+ * policy/README.md, Categories and What happens to a message, 1 to 3. Header
+ * values are unfolded (RFC 5322, 2.2.3) and decoded (RFC 2047) here.
  *
  * Threads: any. Strings are cut from the arena that is given.
  */

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * import - bring the roster into line with a list of rows
  *
- * product.md, Programs and settings: import [--sync]. Rows are collected and
- * checked first, each with the number it is named by when it is wrong, and
+ * policy/README.md, Programs and settings: import [--sync]. Rows are collected
+ * and checked first, each with the number it is named by when it is wrong, and
  * sorted; then every difference between them and the roster is made, account by
  * account and user by user, so the same rows a second time change nothing.
  * Another owner is a transfer, with all that a transfer ends, before the rows

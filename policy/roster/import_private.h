@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * import_private - an import at work, for import.c and import_account.c alone
  */

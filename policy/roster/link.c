@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * link - which user's mirrored messages go to which Telegram chat
  */

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * link - which user's mirrored messages go to which Telegram chat
  *
- * product.md, Roles and How a message reaches Telegram. A connect token is
- * shown once and stored as a hash; the link it makes lasts until the user ends
- * it, Telegram says the chat is gone, or the user is no longer entitled (that
- * last is membership.c's).
+ * policy/README.md, Roles and How a message reaches Telegram. A connect token
+ * is shown once and stored as a hash; the link it makes lasts until the user
+ * ends it, Telegram says the chat is gone, or the user is no longer entitled
+ * (that last is membership.c's).
  *
  * Inside a transaction that the caller has begun. Threads: as struct store.
  * Results: 1 done, 0 refused or nothing to do, -1 failed, with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * membership - one change to one user of an account, with all it ends
  */

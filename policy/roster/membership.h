@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * membership - one change to one user of an account, with all it ends
  *
  * The steps that the commands of roster.c and the import are made of. Each
- * keeps the consequences of product.md, Roles ("losing entitlement also ends
- * the Telegram link and any subscription the new role does not allow") and
+ * keeps the consequences of policy/README.md, Roles ("losing entitlement also
+ * ends the Telegram link and any subscription the new role does not allow") and
  * records every change: when, who, what, whom. Whether somebody may ask for
  * the change is roster.c's question.
  *

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * notice - mail that tells a user of a change
  *
- * product.md, Roles: "the notice is not lost if mail cannot be handed over at
- * that moment: it is recorded with the change and sent later". And never
- * twice: a notice is marked as being handed over before that is tried, so if
- * the program dies in between, it is not tried again; `notifyctl check`
+ * policy/README.md, Roles: "the notice is not lost if mail cannot be handed
+ * over at that moment: it is recorded with the change and sent later". And
+ * never twice: a notice is marked as being handed over before that is tried, so
+ * if the program dies in between, it is not tried again; `notifyctl check`
  * reports such a one.
  *
  * Threads: as struct store.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * problems - what is wrong with the addresses of one command, all of it
  *

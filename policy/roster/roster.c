@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * roster - the commands that change who is a user and who is subscribed
  */

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * roster - the commands that change who is a user and who is subscribed
  *
- * Who may do what, product.md, Roles. A command either makes its whole change
- * or none: it is to be run inside a transaction, and given up when it fails.
+ * Who may do what, policy/README.md, Roles. A command either makes its whole
+ * change or none: it is to be run inside a transaction, and given up when it
+ * fails.
  *
  * Threads: as struct store.
  * Results: 0 done, or nothing to do; -1 refused or failed, with

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * settings - notify-milter.conf, read and checked
  *
  * One table names every setting, its type, its default, its limits and what
  * it is for: the reader, the manual, the sample file and their test all go by
- * it. product.md, Programs and settings.
+ * it. policy/README.md, Programs and settings.
  *
  * Threads: a struct settings is filled once and then only read; any thread.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * store_health - is what the database holds sound, for `notifyctl check`
  */

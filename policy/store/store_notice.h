@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * store_notice - what the database knows of mail to users that is still to be
  * handed over

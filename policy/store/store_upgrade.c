@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * store_upgrade - the schema, and the way to it from every version before
  *

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * account - names of accounts
  *
- * An account's name is also the local part of its address (product.md, What
- * happens to a message, 4), so it is made of what needs no quoting there and
- * has no detail part: letters, digits, ".", "_" and "-", compared without
+ * An account's name is also the local part of its address (policy/README.md,
+ * What happens to a message, 4), so it is made of what needs no quoting there
+ * and has no detail part: letters, digits, ".", "_" and "-", compared without
  * case. Pure.
  */
 #ifndef ACCOUNT_H

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * address - mail addresses: read, compare, write
  *
- * Two addresses are the same person's if their keys are equal: product.md,
- * What happens to a message ("compare without regard to case; may be quoted,
- * internationalised, have a detail part, or come without angle brackets").
- * A key is the local part without quoting, in lower case and Unicode NFC, "@",
- * and the domain in lower case and A-labels (RFC 5890): one spelling for all.
+ * Two addresses are the same person's if their keys are equal:
+ * policy/README.md, What happens to a message ("compare without regard to case;
+ * may be quoted, internationalised, have a detail part, or come without angle
+ * brackets"). A key is the local part without quoting, in lower case and
+ * Unicode NFC, "@", and the domain in lower case and A-labels (RFC 5890): one
+ * spelling for all.
  *
  * Pure. Threads: any. Strings are cut from the arena that is given.
  * Results: 1 read, 0 not an address, -1 no memory.

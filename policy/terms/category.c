@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * category - the kinds of messages that one can be subscribed to
  */

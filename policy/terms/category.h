@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * category - the kinds of messages that one can be subscribed to
  *
- * product.md, Categories: the five are rows of a table, matched by slug or
- * title in any spelling. Pure; the rows live in the store.
+ * policy/README.md, Categories: the five are rows of a table, matched by slug
+ * or title in any spelling. Pure; the rows live in the store.
  */
 #ifndef CATEGORY_H
 #define CATEGORY_H

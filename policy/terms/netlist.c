@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * netlist - a list of addresses and networks, and whether a client is in it
  */

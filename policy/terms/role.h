@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * role - what a user of an account is, and what follows from it
  *
- * The table of product.md, Roles. Pure.
+ * The table of policy/README.md, Roles. Pure.
  */
 #ifndef ROLE_H
 #define ROLE_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """bench - what tests/bench/run runs, in its own mounts if there are any"""
 import os
 import signal

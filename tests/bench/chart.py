@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """chart - messages/s at the milter protocol, and ms through Postfix, as SVG"""
 import os
 import subprocess

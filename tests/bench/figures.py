@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """figures - what is measured once, or a few times: memory, start, tools"""
 import base64
 import contextlib

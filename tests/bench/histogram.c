@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * histogram - how often which value, to about one part in a hundred
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * loadgen - plays the MTA for a milter, on many connections at a time
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * logsink - takes what is sent to syslog, and throws it away
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """machine - where it is measured: what it is, and what is made for it."""
 import contextlib
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """pgserver - a private PostgreSQL server, and the processor time it takes"""
 import contextlib
 import glob

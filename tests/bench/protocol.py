@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """protocol - the rounds at the milter protocol: loadgen, and one milter each"""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """relay - through a real Postfix: one client, one session, message after message
 
 One private Postfix (tests/e2e/lib) has a listener for each milter, and one for

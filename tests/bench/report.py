@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """report - what was found: a table, a chart, and every figure"""
 import json
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * rival - a milter that decides nothing, to measure notify-milter beside
  *

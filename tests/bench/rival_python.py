@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """rival_python - the policy as one would write it in Python
 
     rival_python.py SOCKET DATABASE ACCOUNT_DOMAIN TELEGRAM_DOMAIN

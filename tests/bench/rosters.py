@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rosters - the rosters of each size, made once and kept in build/bench
 
 Accounts are of the size that they have: eight users each, five of whom are

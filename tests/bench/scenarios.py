@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """scenarios - what is measured, of whom, and what it must reach: three tables
 
 A cell is one scenario with one milter. Rosters are named by their part: `small`,

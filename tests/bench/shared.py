@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """shared - a roster in PostgreSQL beside one in SQLite, and many milters on it
 
 One server, on this machine too; the MTA's connections, as many in every cell,

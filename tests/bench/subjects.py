@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """subjects - the milters that are measured, as processes"""
 import contextlib
 import os

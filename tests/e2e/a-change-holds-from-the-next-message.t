@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What notifyctl has changed holds for every message sent after it returned."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A lock that lasts defers mail, a short one is waited for."""
 import os
 import sys

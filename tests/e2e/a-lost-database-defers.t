@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A database that is away, broken or wrong defers mail; it is never nobody."""
 import os
 import sys

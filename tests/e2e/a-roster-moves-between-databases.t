@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl export and import move a roster from SQLite to PostgreSQL and back,
 whole."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A connection that is cut in the middle of an answer, a server that is
 restarted, and one whose place another takes: each costs some messages a 4xx, and
 nobody gets what is not theirs. What opens the server is shown nowhere."""

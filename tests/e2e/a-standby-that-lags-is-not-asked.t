@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The milter asks a standby, and decides nothing by one that is too far behind:
 then the primary is asked, and without one the message is deferred."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A tag is seen however it is written, and nothing else is taken for one."""
 import os
 import sys

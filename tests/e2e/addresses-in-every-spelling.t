@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Users and recipients are the same person however the address is written."""
 import os
 import sys

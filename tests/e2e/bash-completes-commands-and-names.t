@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What bash offers after notifyctl, by its command table and the roster."""
 import os
 import sys

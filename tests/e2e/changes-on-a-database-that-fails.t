@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Whatever is wrong with the database, each command that changes something
 says so, changes nothing, and does it when the fault is gone."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """At whichever write a disk fails or is full: a change is made whole or not
 at all, what is said of it is true, and no notice is lost."""
 import os

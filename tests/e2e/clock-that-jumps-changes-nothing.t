@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A clock that jumps, by hours or years, forward or back, changes no decision
 of the milter's and no wait."""
 import os

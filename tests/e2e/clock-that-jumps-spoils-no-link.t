@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A clock that jumps, forward or back, lets no connect token live longer, no
 message wait for ever, no update be handled twice, and no notice be lost."""
 import os

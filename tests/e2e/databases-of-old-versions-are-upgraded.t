@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A database of every schema version that was released is upgraded: nothing
 in it is lost, and the same is decided by it."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Manuals, sample and README against the programs: settings, commands, options,
 exit statuses; and the examples, run as they stand."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What notifyctl explain foretells is what Postfix delivers."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Nothing of one message is left for the next, however the one ended."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Over inet: the milter does what it does over a UNIX socket."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A mirrored category adds each linked chat of the final recipients, once."""
 import os
 import sys

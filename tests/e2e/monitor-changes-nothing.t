@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """monitor = yes decides and logs, and leaves every message as it is."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """An MTA that hangs up, sends nonsense or speaks out of turn, at any point,
 ends its own message at most: the milter lives, keeps nothing of it, and serves
 the next connection as if nothing had been."""

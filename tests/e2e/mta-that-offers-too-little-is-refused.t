@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """An MTA that lacks what the milter must do to a message is refused, in one
 line that says what it lacks; one that lacks what it can do without is not."""
 import os

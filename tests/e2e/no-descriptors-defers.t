@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A milter that is out of descriptors decides what it can, defers the rest, and
 recovers as soon as it has some again."""
 import os

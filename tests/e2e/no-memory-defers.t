@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A milter whose memory fails, at whichever call, decides rightly or not at
 all: the message is deferred, or its connection ends; the next one is served.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A recipient gets one copy, and one that stays keeps its DSN options."""
 import os
 import sys

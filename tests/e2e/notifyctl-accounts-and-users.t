@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Accounts, their users and roles; what a change of them ends."""
 import os
 import sys

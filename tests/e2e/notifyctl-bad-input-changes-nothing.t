@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Bad input: one line, the right exit code, nothing on stdout, no change."""
 import os
 import sys

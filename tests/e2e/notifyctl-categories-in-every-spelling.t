@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The five categories, those of the operator's own, and how they are named."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What notifyctl check says would happen does happen in a real Postfix, and
 what it says nothing of works."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong in main.cf and master.cf, and the cure."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong with the road to the chats, and the cure."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A database that is missing, foreign, newer, damaged, locked or forbidden is
 said to be, and never reads as one without a row. What changes make of it:
 changes-on-a-database-that-fails.t."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The roster as CSV: all of a file or nothing of it, and twice is as once."""
 import os
 import sys

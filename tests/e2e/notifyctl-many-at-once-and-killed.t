@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Several notifyctl at once lose nothing; one that is killed breaks nothing."""
 import os
 import sys

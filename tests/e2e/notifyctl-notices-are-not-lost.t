@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Who is unsubscribed is told by mail: once, and later if it cannot be now."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The notice to who was unsubscribed, handed to the real sendmail(1)."""
 import os
 import sys

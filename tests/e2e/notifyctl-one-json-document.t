@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """--json: one document for every command, and the same effect as without."""
 import os
 import sys

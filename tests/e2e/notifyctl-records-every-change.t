@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl log: each change, when, who, what and whom; nothing else."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl requeue: a held message is decided as if it came only now, with
 the envelope and the content that it came with."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl requeue: where it is not sure that the milter decides, it submits
 nothing, says why, and the message stays held."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl requeue: whatever comes between, a message is neither lost nor
 submitted twice, and what is to be done by hand is said."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Who may subscribe and unsubscribe whom, to what, and with what confirmation."""
 import os
 import sys

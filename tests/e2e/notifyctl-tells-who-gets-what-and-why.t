@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl list, and explain: who gets what, and for each person why."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl trace: the mail log may have any usual form and place, and
 anything may stand in it."""
 import os

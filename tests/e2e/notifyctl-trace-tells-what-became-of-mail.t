@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl trace: what Postfix, the milter and the chats have logged of a
 message, told as one."""
 import os

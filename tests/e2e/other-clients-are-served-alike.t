@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Clients written by others: swaks, and Postfix's smtp-source with many
 sessions at once."""
 import os

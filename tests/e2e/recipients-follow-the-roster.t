@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Who gets a tagged message: the accounts addressed join, the rest filtered."""
 import os
 import sys

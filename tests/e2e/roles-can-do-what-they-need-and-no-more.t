@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The roles of postfix-sample: each program does all that it does in its own
 role, and the role can do nothing else. Each grant is taken away once, to see
 that something needs it."""

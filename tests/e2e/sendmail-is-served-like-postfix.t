@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The milter under a real Sendmail: every verdict, and the mirror by a mailer."""
 import os
 import sys

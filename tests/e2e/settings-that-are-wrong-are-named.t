@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What is wrong with settings or start is said in one line, with its place."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """However often the milter is told to reload or to end, a message is decided
 rightly or stays with its client."""
 import os

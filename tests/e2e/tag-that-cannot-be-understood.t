@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A tag that cannot be understood: held, refused or deferred, for nobody."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The spellings of a category that count as one, in X-Notify-Category."""
 import os
 import sys

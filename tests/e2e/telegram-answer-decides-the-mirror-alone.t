@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What notify-telegram makes of each answer: sent, again later, or given up.
 
 It is run here as pipe(8) runs it, with the message on standard input; with

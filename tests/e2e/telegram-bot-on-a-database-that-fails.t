@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Whatever is wrong with the database, notify-bot says so once, and takes what
 was said to it when the change that it caused is stored, and not before."""
 import os

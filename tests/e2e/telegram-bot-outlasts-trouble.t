@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Whatever happens to notify-bot, it says so once, waits, and loses nothing."""
 import os
 import sys

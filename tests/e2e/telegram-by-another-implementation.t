@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The ordinary path against an API that was written elsewhere.
 
 telegram-test-api (npm) is installed into the folder $NM_NODE, build/node by

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What people say to the bot links their chats, and ends that again."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """notifyctl telegram connect, disable and status: for whom, and what is shown.
 
 What becomes of a link that is opened: telegram-chat-is-linked-by-its-user.t."""

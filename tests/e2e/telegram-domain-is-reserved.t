@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A message that arrives with a recipient in the Telegram domain is refused."""
 import os
 import sys

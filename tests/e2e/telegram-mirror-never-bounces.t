@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Whatever goes wrong on the way to a chat, the sender of the mail hears
 nothing of it: the mail is the record, the chat a courtesy."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Mail that Postfix's queue carries to Telegram: to whom, when, in what order.
 
 The milter, Postfix with the sample's transport, notify-telegram and notify-bot

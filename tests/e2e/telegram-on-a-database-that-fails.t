@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Whatever is wrong with the database, notify-telegram defers what it could
 not do, and sends nothing twice."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """However many notify-bots are started for a roster, one polls; when it ends,
 in whatever way, another does."""
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """While a message waits for its chat, those that came later wait behind it."""
 import os
 import sys

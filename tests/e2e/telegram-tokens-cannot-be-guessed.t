@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Who guesses connect tokens is made to wait, and nobody else has to."""
 import os
 import sys

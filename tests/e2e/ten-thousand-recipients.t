@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A message with 10,000 recipients in or out is treated as any other."""
 import os
 import sys

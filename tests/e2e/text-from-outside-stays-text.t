@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """No text from outside breaks a header, a log line, a chat or a terminal, or
 becomes SQL, even if it stands in the database already."""
 import os

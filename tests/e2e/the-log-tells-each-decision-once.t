@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """One line a tagged message, one a dropped recipient, none for other mail."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """SIGTERM ends the milter, and mail that it cannot see waits at the client."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The Debian package on this machine in a box: installed, configured from its
 own samples, used, upgraded, removed and purged; and its systemd units."""
 import os

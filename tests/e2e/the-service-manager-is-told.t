@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What the daemons tell systemd (sd_notify), and what -v adds to the log."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Untagged mail arrives octet for octet as without the milter."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Only a trusted client may tag; from others every X-Notify header goes."""
 import os
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Counters of the milter: in a file for Prometheus, and in notifyctl stats."""
 import os
 import sys

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * faults - whatever fails under a message, it is decided rightly or deferred
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * memory - malloc(3) and its like, which fail when they are told to
  */

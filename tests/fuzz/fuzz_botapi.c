@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fuzz_botapi - what the Bot API answers, and what people say to the bot
  *
@@ -67,8 +68,8 @@ add_token(const char *name, const char *address, const char *token)
 	g_free(hash);
 }
 
-/* product.md, How a message reaches Telegram: what ends or moves a link, or
- * drops a message, was said by the API itself and in so many words. */
+/* policy/README.md, How a message reaches Telegram: what ends or moves a link,
+ * or drops a message, was said by the API itself and in so many words. */
 static void
 check_outcome(const struct botapi_answer *a)
 {

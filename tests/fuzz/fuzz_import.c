@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fuzz_import - the roster from a CSV file
  *
@@ -111,7 +112,7 @@ import_all(const char *text, size_t size, bool sync, struct outcome *o)
 	free(roster);
 }
 
-/* product.md, Roles. */
+/* policy/README.md, Roles. */
 static int
 check_row(void *ctx, const struct store_export *row)
 {

@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rules - product.md, What happens to a message, once more
+ * rules - policy/README.md, What happens to a message, once more
  */
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,7 @@ person_key(struct verdict *v, const struct person *p)
 	return (address.key);
 }
 
-/* product.md, Roles. */
+/* policy/README.md, Roles. */
 static bool
 entitled(const struct verdict *v, const struct person *p)
 {

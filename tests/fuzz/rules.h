@@ -1,5 +1,6 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rules - product.md, What happens to a message, once more
+ * rules - policy/README.md, What happens to a message, once more
  *
  * Written down a second time, over the table of people instead of a database,
  * for the fuzz target of the milter: what must have become of a message.

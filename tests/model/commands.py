@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """commands - a case put to notifyctl itself, command by command."""
 import csv
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """compare - what the programs did with a step beside what the rules say.
 
 Each function returns the differences, one sentence each.

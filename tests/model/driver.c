@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * driver - the rules as the programs have them, for cases from the model test
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * exchange - one message handed to the milter's callbacks, as JSON
  */

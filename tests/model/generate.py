@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """generate - random cases: rosters, changes to them, settings, messages.
 
 A case is made step by step against the reference's own roster, so that most

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """programs - cases put to the programs: the driver, and notifyctl itself."""
 import json
 import os

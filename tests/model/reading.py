@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """reading - what a spelling means: addresses, tags, names, networks.
 
-Written from product.md and the headers' contracts, not from the C; slow and
+Written from policy/README.md and the headers' contracts, not from the C; slow and
 plain. Text is a str whose octets that are no UTF-8 are surrogates (as Python's
 "surrogateescape" has them).
 """

@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """reference - who gets a message, and why: the rules once more.
 
-Written from product.md (What happens to a message), the README and the
+Written from policy/README.md (What happens to a message), the README and the
 headers' contracts, slowly and in their order, to be compared with what the
 programs do; it knows nothing of the C. The changes are roster.py's, spellings
 reading.py's.

@@ -1,6 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """roster - who may change what: the rules of the reference on changes.
 
-Written from product.md (Roles, Programs and settings), the README and the
+Written from policy/README.md (Roles, Programs and settings), the README and the
 headers' contracts, to be compared with what the programs do; it knows nothing
 of the C.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """shrink - the least case that still shows a difference."""
 import copy
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mta - a stand-in for libmilter, and for the MTA behind it
  */

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Relays that share a roster: its primary is killed, the standby promoted, and
 nothing is lost and nobody gets what is not theirs.
 

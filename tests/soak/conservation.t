@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Nothing is lost and nobody gets what is not theirs, whatever breaks.
 
     tests/soak/conservation.t            NM_MESSAGES=20000 for the long form

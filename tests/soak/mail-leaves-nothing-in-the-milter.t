@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """However much mail has passed the milter, it holds no more than at first.
 
     tests/soak/mail-leaves-nothing-in-the-milter.t

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A message of any size costs the milter and notify-telegram no more memory.
 
     tests/soak/messages-without-end.t    NM_MEGABYTES=1024 for the long form

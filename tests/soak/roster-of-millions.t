@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A roster file of any length is imported whole or not at all, in bounded memory.
 
     tests/soak/roster-of-millions.t      NM_ROWS=5000000 for the long form

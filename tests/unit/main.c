@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * main - run all unit tests, and say so in TAP; on PostgreSQL those that have a
  * roster

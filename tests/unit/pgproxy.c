@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pgproxy - stands between a store and a PostgreSQL server
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* suites - the unit tests, one suite for each module */
 #ifndef SUITES_H
 #define SUITES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_bulk - very many changes at once, to a server that is not waited for
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_htmltext - HTML mail reads as if it had been written as text
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_mailtext - whatever a mail is made of, a reader gets its words
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_patience - who tries tokens waits longer and longer, and nobody else
  * does

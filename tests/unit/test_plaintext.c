@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_plaintext - what goes to a chat is whole characters and nothing else
  */

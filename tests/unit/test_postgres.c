@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_postgres - a server that is locked, silent, gone, or gone in the middle
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_terms - categories, roles, networks, accounts, texts, sets, memory
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test_upgrade - the way from an older schema to a newer one, or not at all
  *

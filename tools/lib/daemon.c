@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * daemon - what notify-milter, notify-bot and notify-telegram have in common
  */

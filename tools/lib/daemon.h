@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * daemon - what notify-milter, notify-bot and notify-telegram have in common:
  * their options, the user to become, and what they tell the service manager
@@ -25,7 +26,7 @@ struct daemon_options {
 
 /*
  * daemon_options(o, name, usage, wrong, argc, argv):
- * Read the options (product.md, Programs and settings), with something at
+ * Read the options (policy/README.md, Programs and settings), with something at
  * descriptors 0 to 2; answers -V and -h and
  * exits 0, and exits ${wrong} after ${usage} for what it does not know. Returns
  * the index of the first argument that is no option.

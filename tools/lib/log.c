@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log - to syslog's mail facility, and to standard error in the foreground
  */

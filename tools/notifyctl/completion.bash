@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # bash completion for notifyctl
 #
 # The commands are those of `notifyctl --help`, put in here by make. Names of

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * chattext - a mail as the text of a chat message
  *
- * product.md, How a message reaches Telegram: subject in bold, the text part,
- * charset and transfer encoding decoded, HTML reduced to text when there is no
- * text part, attachments named, cut below Telegram's limit of 4096 UTF-16 code
- * units without splitting a character. Bold is an entity, counted in UTF-16
- * code units; no markup is in the text, so nothing in a mail can break it.
+ * policy/README.md, How a message reaches Telegram: subject in bold, the text
+ * part, charset and transfer encoding decoded, HTML reduced to text when there
+ * is no text part, attachments named, cut below Telegram's limit of 4096 UTF-16
+ * code units without splitting a character. Bold is an entity, counted in
+ * UTF-16 code units; no markup is in the text, so nothing in a mail can break
+ * it.
  *
  * A mail that is damaged still becomes a text: what cannot be read is replaced
  * or left out, never a reason to fail.

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * commands - what people say to the bot, and what it answers
  *
- * product.md: /start <token> links the chat, /stop ends the link, /status says
- * what is linked, anything else gets help. The answers name the account, since
- * one chat may serve several users and accounts.
+ * policy/README.md: /start <token> links the chat, /stop ends the link, /status
+ * says what is linked, anything else gets help. The answers name the account,
+ * since one chat may serve several users and accounts.
  *
  * A token that does not work gets one answer, whatever is wrong with it; who
  * tries many is made to wait (patience.h).

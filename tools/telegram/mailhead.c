@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mailhead - what the delivery agent must know of a mail before its text
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mailtext - what a reader wants of a mail: subject, text, names of attachments
  *

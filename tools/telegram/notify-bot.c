@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * notify-bot - links chats, by what people say to the Telegram bot
  *

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * outcome - what an answer of the Bot API means for a message
  *
- * product.md, How a message reaches Telegram: decided here alone. Pure.
+ * policy/README.md, How a message reaches Telegram: decided here alone. Pure.
  */
 #ifndef OUTCOME_H
 #define OUTCOME_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * patience - how much of what is said in a chat the bot puts up with
  *

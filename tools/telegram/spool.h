@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * spool - what comes through a pipe, kept so that it can be read twice
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * update - one update of the Bot API: who said what to the bot
  */

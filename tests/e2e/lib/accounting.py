@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """accounting - what must have become of each message, whatever has happened.
 
     check(trial)        of a Trial (trial.py) that has run

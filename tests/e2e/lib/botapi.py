@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """botapi - a small stand-in for the Telegram Bot API, on loopback.
 
     api = BotAPI().start()          answers at api.url, to the token api.token

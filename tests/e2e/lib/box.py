@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """box - this machine in a box: what is done to it is gone at the end.
 
     with Box() as box:

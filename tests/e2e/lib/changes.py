@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """changes - every command of notifyctl that changes something, once.
 
 They are meant for the roster that linked() makes of the shared one.

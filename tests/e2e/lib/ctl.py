@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """ctl - notifyctl with a database, settings and a sendmail(1) of its own.
 
     @case("a sentence")             a case with a fresh shared roster

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """faults - disks and memory that fail, clocks that jump: see tests/faults."""
 import contextlib
 import ctypes

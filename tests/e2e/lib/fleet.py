@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """fleet - relays that share a roster, as postfix-sample says.
 
     with Fleet(3) as fleet: ...

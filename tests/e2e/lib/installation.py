@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """installation - an installation for notifyctl check, made from postfix-sample.
 
     @case("a sentence")        a case with a sound installation

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """lab - a private Postfix, a receiving server, notify-milter and a database.
 
     lab.run()                       cases with a lab each file

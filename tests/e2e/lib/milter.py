@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """milter - notify-milter under test: its settings, its life and its log."""
 import contextlib
 import os

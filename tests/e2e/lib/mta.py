@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """mta - plays the MTA for a milter, step by step, as it should or should not.
 
     with Mta(lab.milter) as mta:

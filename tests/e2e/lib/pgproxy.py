@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """pgproxy - stands between a program and a PostgreSQL server.
 
     proxy = Proxy(server.folder).start()    proxy.port, on loopback

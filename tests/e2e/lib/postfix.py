@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """postfix - a private Postfix in a folder of the lab.
 
 It has its own settings, queue, log and listeners, all on loopback; it relays

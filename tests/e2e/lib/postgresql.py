@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """postgresql - a private PostgreSQL server.
 
     with Server() as server: ...    server.url() is a database of it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """pq - PostgreSQL's client library, as far as tests need it.
 
     with Connection(url) as connection: connection.run("SELECT ?", 1)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """receiver - the SMTP server that everything leaving the lab's Postfix reaches.
 
 It keeps every transaction as it came: the MAIL and RCPT addresses with their

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """requeue - a lab whose held messages are submitted anew with notifyctl.
 
     lab.run(...)        cases get a Lab

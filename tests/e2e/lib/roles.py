@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """roles - a server with the roles and the database of postfix-sample.
 
     with Database(folder) as database: ...  made as the samples say

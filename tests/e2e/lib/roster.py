@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """roster - the accounts and users that most cases share.
 
 The table is what the cases reckon with; who is entitled is worked out here

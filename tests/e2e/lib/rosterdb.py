@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rosterdb - the database that a test's roster lies in.
 
     place(folder)       a SQLite; with NM_DATABASE=postgresql a PostgreSQL

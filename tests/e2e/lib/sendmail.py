@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """sendmail - a private Sendmail in a folder of the lab.
 
 Made from the sample as it is shipped, with other paths and ports. It has what

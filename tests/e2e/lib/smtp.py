@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """smtp - a client that sends exactly what it is told, and test messages for it.
 
 smtplib tidies what passes through it; here a long line, a bare address or a

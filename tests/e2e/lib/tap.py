@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """tap - the cases of one .t file, reported as TAP.
 
 A case is a function whose name or title is a sentence that can be false. A

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """telegram - notify-telegram and notify-bot under test, with a stand-in API.
 
     @case("a sentence")     a case with a fresh roster, without Postfix:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """trial - clients that send, and a roster that changes, while things break.
 
     class Mine(Trial):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """troubles - what can be wrong with the database of a telegram.Site.
 
     for trouble in TROUBLES:

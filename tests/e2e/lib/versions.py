@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """versions - a database of each schema version that was released.
 
 tests/upgrade/N.sql makes one that has every kind of row, N.json is what

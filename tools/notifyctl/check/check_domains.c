@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_domains - does mail for account_domain come as far as the milter?
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_milter_talk - is it a milter that answers, and is it ours?
  *

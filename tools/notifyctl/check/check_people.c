@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_people - can everybody who is entitled be reached, and does every
  * account have somebody who is?

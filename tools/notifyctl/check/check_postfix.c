@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_postfix - does Postfix ask the milter, and does it heed the answer?
  *

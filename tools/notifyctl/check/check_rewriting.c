@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_rewriting - what else in Postfix changes recipients or takes tags away
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_server - what is particular to a roster in PostgreSQL: a password in
  * the settings, and the standby that the milter asks

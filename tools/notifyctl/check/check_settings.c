@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_settings - are the settings what they should be, and who may change
  * them?

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_socket - does the milter answer, and can Postfix get at it?
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * check_telegram - has the bot its token, and is there a road to the chats?
  */

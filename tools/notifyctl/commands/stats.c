@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * stats - notifyctl stats: what the milter and notify-telegram have counted
  *

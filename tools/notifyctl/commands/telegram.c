@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * telegram - notifyctl telegram connect, disable, status
  *

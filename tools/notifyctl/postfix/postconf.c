@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * postconf - what the Postfix on this machine is told by main.cf and master.cf
  *

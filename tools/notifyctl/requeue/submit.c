@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * submit - hands a message with its whole envelope to an SMTP server
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * trace_log - lines of the mail log, from files or from the systemd journal
  *
