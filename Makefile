@@ -64,7 +64,7 @@ endif
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
 DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
-POLICY = $(addprefix base/, arena counters escape failure sorter strmap \
+POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	tempfile) \
 	$(addprefix terms/, account address category netlist rfc2047 role) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \

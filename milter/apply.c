@@ -269,8 +269,8 @@ deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
 
 	deletes = decision->kept < message->nrecipients;
 	if (deletes && note_kept(message, decision, &kept) != 0)
-		return (failed(
-		    ctx, message, decision, "no memory to delete a recipient"));
+		return (failed(ctx, message, decision,
+		    "out of memory to delete a recipient"));
 	for (i = 0; deletes && i < message->nrecipients; i++) {
 		if (decision->recipients[i].fate != FATE_KEPT &&
 		    delete_recipient(ctx, message->recipients[i], &kept) != 0)

@@ -23,7 +23,7 @@ config_load(const char *file, struct failure *failure)
 
 	config = calloc(1, sizeof(*config));
 	if (config == NULL)
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	config->users = 1;
 	config->settings = settings_read(file, failure);
 	if (config->settings == NULL) {
@@ -33,7 +33,7 @@ config_load(const char *file, struct failure *failure)
 	config->pool = evaluate_pool(config->settings);
 	if (config->pool == NULL) {
 		release(config);
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	}
 	pthread_mutex_lock(&lock);
 	old = current;

@@ -87,7 +87,7 @@ fatal(int status, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	log_error("%s", text == NULL ? "no memory" : text);
+	log_error("%s", text == NULL ? "out of memory" : text);
 	free(text);
 	exit(status);
 }
@@ -130,7 +130,7 @@ give_socket(const char *path, const struct passwd *pw)
 
 	dir = strdup(path);
 	if (dir == NULL)
-		fatal(EX_OSERR, "no memory");
+		fatal(EX_OSERR, "out of memory");
 	slash = strrchr(dir, '/');
 	slash[slash == dir] = '\0';
 	if (stat(dir, &st) != 0 || chown(path, pw->pw_uid, st.st_gid) != 0)

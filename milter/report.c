@@ -23,7 +23,7 @@ shown(struct arena *a, const char *text)
 	const char *escaped;
 
 	escaped = escape_text(a, text);
-	return (escaped == NULL ? "(no memory)" : escaped);
+	return (escaped == NULL ? "(out of memory)" : escaped);
 }
 
 /* In angle brackets; never NULL. */
@@ -41,7 +41,7 @@ address(struct arena *a, const char *text)
 		if (s != NULL)
 			return (s);
 	}
-	return ("(no memory)");
+	return ("(out of memory)");
 }
 
 static void
@@ -60,7 +60,7 @@ report_dropped(const char *queue_id, const struct message *message,
 		log_message(LOG_LEVEL_INFO,
 		    "%s: to=%s status=dropped reason=\"%s\"", queue_id,
 		    address(a, message->recipients[i]),
-		    why == NULL ? "(no memory)" : why);
+		    why == NULL ? "(out of memory)" : why);
 	}
 }
 
@@ -98,6 +98,6 @@ report(const char *queue_id, const struct message *message,
 	    decision->accounts == NULL ? "-" : shown(a, decision->accounts),
 	    decision->kept, decision->nadded, decision->dropped,
 	    decision->nmirrored, decide_verdict_name(decision->verdict),
-	    reason == NULL ? " reason=\"(no memory)\"" : reason,
+	    reason == NULL ? " reason=\"(out of memory)\"" : reason,
 	    monitor ? " monitor=yes" : "");
 }

@@ -116,7 +116,7 @@ begin(SMFICTX *ctx, unsigned long steps)
 	c = calloc(1, sizeof(*c));
 	if (c == NULL || (c->arena = arena_new(MESSAGE_MAX)) == NULL ||
 	    smfi_setpriv(ctx, c) != MI_SUCCESS) {
-		log_error("no memory for a connection");
+		log_error("out of memory for a connection");
 		if (c != NULL)
 			arena_free(c->arena);
 		free(c);
@@ -343,7 +343,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	if (c->broken || apply_check(m, &decision, c->arena) != 0) {
 		memset(&decision, 0, sizeof(decision));
 		decision.verdict = VERDICT_TEMPFAIL;
-		decision.reason = "too many recipients, or no memory";
+		decision.reason = "too many recipients, or out of memory";
 		decision.kept = m->nrecipients;
 		decision.undecided = true;
 	}

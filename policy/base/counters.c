@@ -253,7 +253,7 @@ counters_replace(const char *path, const char *text, struct failure *failure)
 	/* One name, so that what a crash leaves is taken away next time; and
 	 * not ending as the collector wants it. */
 	if (asprintf(&name, "%s.new", path) < 0)
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	rc = -1;
 	(void)unlink(name);
 	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -290,7 +290,7 @@ lock_folder(const char *path, struct failure *failure)
 
 	folder = strdup(path);
 	if (folder == NULL)
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	slash = strrchr(folder, '/');
 	if (slash == NULL)
 		strcpy(folder, ".");
@@ -332,7 +332,7 @@ counters_bump(const char *path, enum counter counter, const char *labels,
 	rc = -1;
 	if (counters_add(&c, counter, labels, 1) != 0 ||
 	    (text = counters_text(&c)) == NULL)
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 	else
 		rc = counters_replace(path, text, failure);
 	free(text);

@@ -34,12 +34,24 @@ failure_set(struct failure *f, enum failure_kind kind, const char *fmt, ...)
 	return (-1);
 }
 
+int
+failure_memory(struct failure *f)
+{
+	return (failure_set(f, FAILURE_MEMORY, "out of memory"));
+}
+
+int
+failure_copy(struct failure *f, const struct failure *from)
+{
+	return (failure_set(f, from->kind, "%s", failure_text(from)));
+}
+
 const char *
 failure_text(const struct failure *f)
 {
 	if (f->text != NULL)
 		return (f->text);
-	return (f->kind == FAILURE_NONE ? "no failure" : "no memory");
+	return (f->kind == FAILURE_NONE ? "no failure" : "out of memory");
 }
 
 void

@@ -50,6 +50,12 @@ int failure_set(struct failure *, enum failure_kind, const char *, ...)
 int failure_vset(struct failure *, enum failure_kind, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
 
+/* failure_memory(f): out of memory. Returns -1. */
+int failure_memory(struct failure *);
+
+/* failure_copy(f, from): note in ${f} what ${from} has. Returns -1. */
+int failure_copy(struct failure *, const struct failure *from);
+
 /* failure_text(f): the line; never NULL. */
 const char *failure_text(const struct failure *);
 

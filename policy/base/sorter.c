@@ -46,7 +46,6 @@ struct sorter {
 static uint32_t length(const char *);
 static int compare(const char *, const char *);
 static int compare_at(const void *, const void *, void *);
-static int no_memory(struct sorter *);
 static int no_file(struct sorter *);
 static int make_room(struct sorter *, size_t);
 static void sort(struct sorter *);
@@ -80,12 +79,6 @@ compare_at(const void *a, const void *b, void *data)
 {
 	return (compare((const char *)data + *(const uint32_t *)a,
 	    (const char *)data + *(const uint32_t *)b));
-}
-
-static int
-no_memory(struct sorter *s)
-{
-	return (failure_set(s->failure, FAILURE_MEMORY, "no memory"));
 }
 
 static int
@@ -144,7 +137,7 @@ make_room(struct sorter *s, size_t len)
 			size = s->max;
 		data = realloc(s->data, size);
 		if (data == NULL)
-			return (no_memory(s));
+			return (failure_memory(s->failure));
 		s->data = data;
 		s->size = size;
 	}
@@ -153,7 +146,7 @@ make_room(struct sorter *s, size_t len)
 	cap = s->cap == 0 ? 1024 : s->cap * 2;
 	grown = reallocarray(s->at, cap, sizeof(*grown));
 	if (grown == NULL)
-		return (no_memory(s));
+		return (failure_memory(s->failure));
 	s->at = grown;
 	s->cap = cap;
 	return (0);
@@ -166,7 +159,7 @@ sorter_add(struct sorter *s, const void *record, size_t len)
 	char *at;
 
 	if (len > SORTER_RECORD_MAX || HEAD + len > s->max)
-		return (no_memory(s));
+		return (failure_memory(s->failure));
 	/* Short records must not need much more to be found by. */
 	if ((HEAD + len > s->max - s->used ||
 		s->n * sizeof(*s->at) * 2 > s->max) &&
@@ -225,7 +218,7 @@ write_run(struct sorter *s)
 		return (no_file(s));
 	grown = reallocarray(s->runs, s->nruns + 1, sizeof(*s->runs));
 	if (grown == NULL)
-		return (no_memory(s));
+		return (failure_memory(s->failure));
 	s->runs = grown;
 	s->runs[s->nruns] = (struct run){.next = s->written};
 	sort(s);
@@ -269,7 +262,7 @@ fill(struct sorter *s, struct run *r, size_t want)
 		room = want < CHUNK ? CHUNK : want;
 		grown = realloc(r->text, room);
 		if (grown == NULL)
-			return (no_memory(s));
+			return (failure_memory(s->failure));
 		r->text = grown;
 		r->size = room;
 	}

@@ -45,7 +45,6 @@ static const char *const own_sql[OWN_COUNT] = {
     [OWN_COMMIT] = "COMMIT",
 };
 
-static int no_memory(struct postgres *);
 static const char *expected(const char *);
 static struct db *open_db(const char *, enum db_mode, int, struct failure *);
 static void close_db(struct db *);
@@ -70,12 +69,6 @@ static int64_t changes(const struct db *);
 static int fill_failure(const struct db *, struct failure *);
 static const char *name_of(const struct db *);
 static int check(struct db *, int, struct failure *);
-
-static int
-no_memory(struct postgres *db)
-{
-	return (pgconn_note(&db->conn, FAILURE_MEMORY, "no memory"));
-}
 
 static const char *
 expected(const char *url)
@@ -103,7 +96,7 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 
 	db = calloc(1, sizeof(*db));
 	if (db == NULL || (db->name = db_url_shown(url)) == NULL) {
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 		free(db);
 		return (NULL);
 	}
@@ -155,7 +148,7 @@ exec_sql(struct db *base, const char *sql)
 
 	text = db_postgres_sql(sql);
 	if (text == NULL)
-		return (no_memory(db));
+		return (pgconn_memory(&db->conn));
 	rc = pgconn_exec(&db->conn, text, NULL);
 	free(text);
 	return (rc);
@@ -169,7 +162,7 @@ prepare(struct db *base, const char *sql)
 
 	stmt = pgstmt_new(&db_postgres, &db->conn, sql, db->nstmts++);
 	if (stmt == NULL) {
-		no_memory(db);
+		pgconn_memory(&db->conn);
 		return (NULL);
 	}
 	stmt->next = db->stmts;

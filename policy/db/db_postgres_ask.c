@@ -248,7 +248,7 @@ db_postgres_ask(struct db *base, const struct db_asking *asking)
 	}
 	a.sent = calloc(asking->n + 1, sizeof(*a.sent));
 	if (a.sent == NULL)
-		return (pgconn_note(&db->conn, FAILURE_MEMORY, "no memory"));
+		return (pgconn_memory(&db->conn));
 	a.before = what_before(db);
 	db->db.lag = 0; /* unless it says otherwise */
 	if (pgconn_enter(&db->conn) != 0 || send_all(&a) != 0) {

@@ -209,7 +209,7 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 	pthread_once(&started, start);
 	db = calloc(1, sizeof(*db));
 	if (db == NULL || (db->path = strdup(url)) == NULL) {
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 		free(db);
 		return (NULL);
 	}

@@ -57,8 +57,8 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: not an SQLite database", name));
 	case SQLITE_NOMEM:
-		return (failure_set(
-		    failure, FAILURE_MEMORY, "database %s: no memory", name));
+		return (failure_set(failure, FAILURE_MEMORY,
+		    "database %s: out of memory", name));
 	case SQLITE_CANTOPEN:
 		return (cannot_open(db, failure));
 	case SQLITE_READONLY:

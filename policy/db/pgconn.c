@@ -44,6 +44,12 @@ one_line(char *s)
 }
 
 int
+pgconn_memory(struct pgconn *c)
+{
+	return (pgconn_note(c, FAILURE_MEMORY, "out of memory"));
+}
+
+int
 pgconn_note(struct pgconn *c, enum failure_kind kind, const char *fmt, ...)
 {
 	va_list ap;
@@ -152,7 +158,7 @@ pgconn_open(struct pgconn *c, const char *url, enum db_mode mode, int wait)
 	c->silence = mode <= DB_PRIMARY ? wait + 1000 : SILENCE_MS;
 	connect_to(c, url, mode);
 	if (c->handle == NULL)
-		return (pgconn_note(c, FAILURE_MEMORY, "no memory"));
+		return (pgconn_memory(c));
 	if (libpq.PQstatus(c->handle) != CONNECTION_OK)
 		return (pgconn_note(
 		    c, FAILURE_IO, "%s", libpq.PQerrorMessage(c->handle)));

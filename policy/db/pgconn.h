@@ -58,7 +58,9 @@ int pgconn_post(struct pgconn *) WARN_UNUSED;
 /* pgconn_ready(c): all of those were made. Before whatever is waited for. */
 int pgconn_ready(struct pgconn *) WARN_UNUSED;
 
-/* pgconn_note(c, kind, fmt, ...): note a failure; returns -1. */
+/* pgconn_note(c, kind, fmt, ...): note a failure; pgconn_memory(c): that one.
+ * Both return -1. */
+int pgconn_memory(struct pgconn *);
 int pgconn_note(struct pgconn *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4);
 

@@ -16,7 +16,6 @@
 #define OID_INT8 20
 #define OID_TEXT 25
 
-static int no_memory(struct pgstmt *);
 static int parameter(struct pgstmt *, int, Oid);
 static char *without_bad_octets(const char *);
 static int send_prepare(struct pgstmt *);
@@ -25,12 +24,6 @@ static int prepare(struct pgstmt *);
 static int start(struct pgstmt *);
 static void clear(struct pgstmt *);
 static int take_prepare(struct pgstmt *);
-
-static int
-no_memory(struct pgstmt *stmt)
-{
-	return (pgconn_note(stmt->conn, FAILURE_MEMORY, "no memory"));
-}
 
 struct pgstmt *
 pgstmt_new(const struct db_driver *driver, struct pgconn *conn, const char *sql,
@@ -165,7 +158,7 @@ static int
 prepare(struct pgstmt *stmt)
 {
 	if (stmt->unbound)
-		return (no_memory(stmt));
+		return (pgconn_memory(stmt->conn));
 	if (stmt->state == PREPARED)
 		return (0);
 	if (pgconn_ready(stmt->conn) != 0 || send_prepare(stmt) != 0)
@@ -304,7 +297,7 @@ pgstmt_send(struct pgstmt *stmt)
 	int rc = 0;
 
 	if (stmt->unbound)
-		rc = no_memory(stmt);
+		rc = pgconn_memory(stmt->conn);
 	if (rc == 0 && stmt->state == UNPREPARED)
 		rc = send_prepare(stmt);
 	if (rc == 0)

@@ -53,7 +53,7 @@ as_it_came(struct decision *decision, const struct message *message,
 {
 	memset(decision, 0, sizeof(*decision));
 	decision->verdict = verdict;
-	decision->reason = reason == NULL ? "no memory" : reason;
+	decision->reason = reason == NULL ? "out of memory" : reason;
 	decision->kept = message->nrecipients;
 	decision->undecided = verdict == VERDICT_TEMPFAIL;
 }

@@ -38,8 +38,6 @@ struct gathering {
 	struct strmap groups; /* of members with one key: the first */
 };
 
-static int no_memory(struct gathering *);
-static int lookup_failed(struct gathering *);
 static int ask_account(
     struct gathering *, const char *, const struct fact_account **);
 static int ask_user(struct gathering *, const char *);
@@ -71,23 +69,6 @@ static const struct store_answer answer = {
     .person = take_person,
 };
 
-static int
-no_memory(struct gathering *g)
-{
-	return (failure_set(g->failure, FAILURE_MEMORY, "no memory"));
-}
-
-/* Pass the store's failure on; a callback of ours fails for memory alone. */
-static int
-lookup_failed(struct gathering *g)
-{
-	const struct failure *f = store_failure(g->store);
-
-	if (f->kind == FAILURE_NONE)
-		return (no_memory(g));
-	return (failure_set(g->failure, f->kind, "%s", failure_text(f)));
-}
-
 /* The account with the name ${key}, asked about once a message. */
 static int
 ask_account(
@@ -110,7 +91,7 @@ ask_account(
 	if (account == NULL || facts->accounts == NULL || names->v == NULL ||
 	    (account->key = arena_strdup(g->arena, key)) == NULL ||
 	    strmap_add(&g->accounts, account->key, account) == -1)
-		return (no_memory(g));
+		return (failure_memory(g->failure));
 	account->name = account->key;
 	names->v[names->n++] = account->key;
 	facts->accounts[facts->naccounts++] = account;
@@ -131,7 +112,7 @@ ask_user(struct gathering *g, const char *key)
 	users->v = arena_grow(
 	    g->arena, users->v, users->n, &g->users_cap, sizeof(*users->v));
 	if (rc == -1 || users->v == NULL)
-		return (no_memory(g));
+		return (failure_memory(g->failure));
 	users->v[users->n++] = key;
 	return (0);
 }
@@ -148,7 +129,7 @@ read_recipient(struct gathering *g, size_t i)
 
 	found = address_read(g->arena, g->message->recipients[i], &r->address);
 	if (found == -1)
-		return (no_memory(g));
+		return (failure_memory(g->failure));
 	r->readable = found == 1;
 	if (!r->readable)
 		return (0);
@@ -162,7 +143,7 @@ read_recipient(struct gathering *g, size_t i)
 	text = r->address.base != NULL ? r->address.base : r->address.key;
 	local = arena_strndup(g->arena, text, address_local_length(text));
 	if (local == NULL)
-		return (no_memory(g));
+		return (failure_memory(g->failure));
 	/* What cannot be a name is looked up all the same: it is not there. */
 	return (ask_account(
 	    g, account_key(local, key) == 1 ? key : local, &r->account));
@@ -176,7 +157,7 @@ ask_category(struct gathering *g)
 
 	keys->v = arena_array(g->arena, tag->ncategories, sizeof(*keys->v));
 	if (keys->v == NULL)
-		return (no_memory(g));
+		return (failure_memory(g->failure));
 	for (; keys->n < tag->ncategories; keys->n++)
 		keys->v[keys->n] = tag->categories[keys->n].key;
 	return (0);
@@ -292,8 +273,9 @@ settle_category(struct gathering *g)
 			facts->category = *c;
 		if (c->id == 0 || c->id != facts->category.id) {
 			facts->category_known = false;
-			return (
-			    facts->category_problem == NULL ? no_memory(g) : 0);
+			return (facts->category_problem == NULL
+				? failure_memory(g->failure)
+				: 0);
 		}
 		facts->category_known = true;
 	}
@@ -354,7 +336,7 @@ settle_members(struct gathering *g)
 		qsort(rows->v, rows->n, sizeof(*rows->v), compare_members);
 	for (i = 0; i < rows->n; i++) {
 		if (strmap_add(&g->groups, rows->v[i].key, &rows->v[i]) == -1)
-			return (no_memory(g));
+			return (failure_memory(g->failure));
 	}
 	for (i = 0; i < g->message->nrecipients; i++) {
 		r = &g->facts->recipients[i];
@@ -391,7 +373,7 @@ keep_addressed(struct gathering *g)
 	for (i = 0; i < facts->naccounts; i++) {
 		ids = arena_grow(g->arena, ids, n, &cap, sizeof(*ids));
 		if (ids == NULL)
-			return (no_memory(g));
+			return (failure_memory(g->failure));
 		ids[n++] = facts->accounts[i]->id;
 	}
 	for (i = 0; i < g->message->nrecipients; i++) {
@@ -399,7 +381,7 @@ keep_addressed(struct gathering *g)
 		for (j = 0; j < r->nmembers; j++) {
 			ids = arena_grow(g->arena, ids, n, &cap, sizeof(*ids));
 			if (ids == NULL)
-				return (no_memory(g));
+				return (failure_memory(g->failure));
 			ids[n++] = r->members[j].account;
 		}
 	}
@@ -465,7 +447,7 @@ gather(struct gathering *g)
 		return (-1);
 	ask_people(g);
 	if (store_lookup(g->store, g->arena, &g->question, &answer, g) != 0)
-		return (lookup_failed(g));
+		return (store_failed(g->store, g->failure));
 	if (settle_category(g) != 0)
 		return (-1);
 	/* A tag that cannot be understood is not acted on: nobody else is of
@@ -491,13 +473,13 @@ facts_gather(const struct settings *settings, struct store *store,
 	memset(facts, 0, sizeof(*facts));
 	g.accounts.arena = g.users.arena = g.groups.arena = a;
 	if (tag_read(a, message->headers, message->nheaders, &facts->tag) != 0)
-		return (no_memory(&g));
+		return (failure_memory(g.failure));
 	if (message->more && facts->tag.problem == NULL)
 		facts->tag.problem = "too many X-Notify headers";
 	facts->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*facts->recipients));
 	if (facts->recipients == NULL)
-		return (no_memory(&g));
+		return (failure_memory(g.failure));
 	if (facts->tag.problem != NULL)
 		return (0);
 	return (gather(&g));

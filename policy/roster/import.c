@@ -68,15 +68,9 @@ import_bad_row(struct import *im, size_t number, const char *fmt, ...)
 	va_end(ap);
 	failure_set(im->changes->failure, FAILURE_DATA,
 	    "%s:%zu: %s; nothing was imported", im->name, number,
-	    text == NULL ? "no memory" : text);
+	    text == NULL ? "out of memory" : text);
 	free(text);
 	return (-1);
-}
-
-int
-import_no_memory(struct import *im)
-{
-	return (failure_set(im->changes->failure, FAILURE_MEMORY, "no memory"));
 }
 
 struct import *
@@ -97,7 +91,7 @@ import_new(struct changes *c, const char *name)
 	if (im == NULL || im->kept == NULL || im->line == NULL ||
 	    im->page == NULL || im->accounts.arena == NULL ||
 	    im->sorter == NULL) {
-		failure_set(c->failure, FAILURE_MEMORY, "no memory");
+		failure_memory(c->failure);
 		import_free(im);
 		return (NULL);
 	}
@@ -157,7 +151,7 @@ find_category(
 	category = arena_alloc(im->kept, sizeof(*category));
 	spelling = arena_strdup(im->kept, text);
 	if (im->categories == NULL || category == NULL || spelling == NULL)
-		return (import_no_memory(im));
+		return (failure_memory(im->changes->failure));
 	if (roster_category(c, text, category) != 0) {
 		if (c->failure->kind != FAILURE_UNKNOWN)
 			return (-1);
@@ -167,7 +161,7 @@ find_category(
 	*found = (uint32_t)im->ncategories;
 	if (strmap_add(&im->spellings, spelling, (void *)(uintptr_t)*found) !=
 	    1)
-		return (import_no_memory(im));
+		return (failure_memory(im->changes->failure));
 	im->categories[im->ncategories++] = category;
 	return (0);
 }
@@ -186,7 +180,7 @@ read_categories(struct import *im, size_t number, const char *list,
 	*n = 0;
 	copy = arena_strdup(im->line, list);
 	if (copy == NULL)
-		return (import_no_memory(im));
+		return (failure_memory(im->changes->failure));
 	for (word = strtok_r(copy, ";", &rest); word != NULL;
 	     word = strtok_r(NULL, ";", &rest)) {
 		word += strspn(word, " \t");
@@ -208,7 +202,7 @@ read_categories(struct import *im, size_t number, const char *list,
 			continue;
 		*v = arena_grow(im->line, *v, *n, &cap, sizeof(**v));
 		if (*v == NULL)
-			return (import_no_memory(im));
+			return (failure_memory(im->changes->failure));
 		(*v)[(*n)++] = found;
 	}
 	return (0);
@@ -256,7 +250,7 @@ add_record(struct import *im, size_t number, const char *key,
 	    strlen(key) + strlen(address->key) + strlen(address->wire) + 5 +
 		(n + 2) * sizeof(uint64_t));
 	if (record == NULL)
-		return (import_no_memory(im));
+		return (failure_memory(im->changes->failure));
 	out = put_text(out, key);
 	*out++ = role == ROLE_OWNER ? IMPORT_OWNER : IMPORT_OTHER;
 	out = put_text(out, address->key);
@@ -346,7 +340,7 @@ get_categories(struct import *im, struct record *r)
 		im->listed = arena_grow(im->kept, im->listed, i,
 		    &im->listed_cap, sizeof(*im->listed));
 		if (im->listed == NULL)
-			return (import_no_memory(im));
+			return (failure_memory(im->changes->failure));
 		memcpy(&which, r->at, sizeof(which));
 		r->at += sizeof(which);
 		im->listed[i] = im->categories[which];
@@ -418,10 +412,10 @@ next_page(struct import *im, const char *key)
 	page->v = arena_array(page->arena, PAGE, sizeof(*page->v));
 	page->keys = arena_array(page->arena, PAGE, sizeof(*page->keys));
 	if (page->v == NULL || page->keys == NULL)
-		return (import_no_memory(im));
+		return (failure_memory(im->changes->failure));
 	if (store_accounts_from(
 		im->changes->store, key, PAGE, take_account, page) == -1)
-		return (membership_store_failed(im->changes));
+		return (store_failed(im->changes->store, im->changes->failure));
 	page->last = page->seen < PAGE;
 	return (0);
 }
@@ -486,7 +480,7 @@ apply_all(struct import *im)
 		return (-1);
 	/* A dry run must not say that it can be made if it cannot. */
 	if (store_settle(im->changes->store) != 0)
-		return (membership_store_failed(im->changes));
+		return (store_failed(im->changes->store, im->changes->failure));
 	return (0);
 }
 

@@ -115,7 +115,7 @@ make_account(struct group *g)
 
 	if (store_account_add(c->store, g->name, g->key, "", &g->account.id) ==
 	    -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (membership_record(c, g->name, "account-add", g->name, ""));
 }
 
@@ -142,13 +142,13 @@ change_owner(struct group *g)
 
 	had = store_owner(c->store, c->arena, g->account.id, &old);
 	if (had == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (had == 1 && strcmp(old.key, line->key) == 0)
 		return (0);
 	found =
 	    store_user(c->store, c->arena, g->account.id, line->key, 0, &new);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0) {
 		if (add_user(
 			g, line, had == 1 ? ROLE_MEMBER : ROLE_OWNER, &id) != 0)
@@ -159,7 +159,7 @@ change_owner(struct group *g)
 		found = store_user(
 		    c->store, c->arena, g->account.id, line->key, 0, &new);
 		if (found != 1)
-			return (membership_store_failed(c));
+			return (store_failed(c->store, c->failure));
 	}
 	return (
 	    membership_transfer(c, &g->account, had == 1 ? &old : NULL, &new));
@@ -272,15 +272,15 @@ next_page(struct group *g, const char *key)
 	g->users = arena_array(im->page, PAGE, sizeof(*g->users));
 	g->held = arena_array(im->page, PAGE, sizeof(*g->held));
 	if (g->users == NULL || g->held == NULL)
-		return (import_no_memory(im));
+		return (failure_memory(im->changes->failure));
 	if (store_members(im->changes->store, g->account.id, key, PAGE,
 		take_user, g) == -1)
-		return (membership_store_failed(im->changes));
+		return (store_failed(im->changes->store, im->changes->failure));
 	if (g->nusers > 0 &&
 	    store_members_subscriptions(im->changes->store, g->account.id,
 		g->users[0].key, g->users[g->nusers - 1].key, take_subscription,
 		g) == -1)
-		return (membership_store_failed(im->changes));
+		return (store_failed(im->changes->store, im->changes->failure));
 	g->last = g->nusers < PAGE;
 	return (0);
 }

@@ -81,9 +81,6 @@ struct import {
 int import_bad_row(struct import *, size_t number, const char *, ...)
     PRINTF_LIKE(3, 4);
 
-/* import_no_memory(im): returns -1. */
-int import_no_memory(struct import *);
-
 /* import_next(im): have the next row in order; im->more is false after the
  * last. The one before is no longer good. */
 int import_next(struct import *) WARN_UNUSED;

@@ -60,7 +60,7 @@ link_may(struct changes *c, const struct store_user *user, const char **why)
 	if (user->role == ROLE_OWNER)
 		return (1);
 	if (store_subscriptions(c->store, user->id, look, &s) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	*why = "is not subscribed to a category that is mirrored to Telegram";
 	return (s.found);
 }
@@ -75,7 +75,7 @@ hash_token(struct changes *c, const char *token, const char **hash)
 	*hash = arena_strdup(c->arena, hex);
 	g_free(hex);
 	if (*hash == NULL)
-		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(c->failure));
 	return (0);
 }
 
@@ -107,7 +107,7 @@ add(struct changes *c, const struct store_user *user, int64_t chat)
 			rc = store_link_add(
 			    c->store, (int64_t)bits, user->id, chat);
 	}
-	return (rc == 1 ? 0 : membership_store_failed(c));
+	return (rc == 1 ? 0 : store_failed(c->store, c->failure));
 }
 
 int
@@ -136,7 +136,7 @@ link_token(struct changes *c, const struct store_user *user,
 	if (store_token_expire(c->store, c->now, latest(c), user->id) == -1 ||
 	    store_token_add(
 		c->store, hash, user->id, c->now + LINK_TOKEN_SECONDS) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (1);
 }
 
@@ -151,16 +151,16 @@ link_redeem(
 		return (-1);
 	found = store_token(c->store, c->arena, hash, c->now, latest(c), user);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (0);
 	if (store_token_remove(c->store, hash) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	found = link_may(c, user, &why);
 	if (found != 1)
 		return (found);
 	if (store_link_end(c->store, user->id) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (add(c, user, chat) != 0)
 		return (-1);
 	if (membership_record(c, user->account_name, "telegram-link",
@@ -177,7 +177,7 @@ link_end(struct changes *c, const struct store_user *user, const char *why)
 
 	rc = store_link_end(c->store, user->id);
 	if (rc == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (rc == 0)
 		return (0);
 	if (membership_record(
@@ -199,6 +199,6 @@ link_lost(struct changes *c, const struct store_user *user, const char *why)
 
 	rc = link_end(c, user, why);
 	if (rc == 1 && store_notice_add(c->store, &notice) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (rc);
 }

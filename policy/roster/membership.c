@@ -30,16 +30,6 @@ static int take_user(void *, const struct store_user *);
 static int remove_some(struct changes *, const struct store_account *);
 
 int
-membership_store_failed(struct changes *c)
-{
-	const struct failure *f = store_failure(c->store);
-
-	if (f->kind == FAILURE_NONE)
-		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
-	return (failure_set(c->failure, f->kind, "%s", failure_text(f)));
-}
-
-int
 membership_record(struct changes *c, const char *account, const char *action,
     const char *subject, const char *detail)
 {
@@ -51,9 +41,9 @@ membership_record(struct changes *c, const char *account, const char *action,
 	    .detail = detail};
 
 	if (detail == NULL)
-		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(c->failure));
 	if (store_record(c->store, &change) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	c->n++;
 	if (c->changed != NULL)
 		c->changed(c->ctx, &change);
@@ -79,7 +69,7 @@ membership_subscriptions(
 	memset(s, 0, sizeof(*s));
 	s->arena = c->arena;
 	if (store_subscriptions(c->store, user, take_category, s) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (0);
 }
 
@@ -89,7 +79,7 @@ membership_add(struct changes *c, const struct store_account *account,
 {
 	if (store_user_add(
 		c->store, account, address->wire, address->key, role, id) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (membership_record(
 	    c, account->name, "user-add", address->wire, role_name(role)));
 }
@@ -99,7 +89,7 @@ membership_subscribe(struct changes *c, const struct store_account *account,
     const struct category *category, const struct store_user *user)
 {
 	if (store_subscribe(c->store, account, category->id, user) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (membership_record(
 	    c, account->name, "subscribe", user->address, category->slug));
 }
@@ -112,7 +102,7 @@ end_subscription(struct changes *c, const struct store_account *account,
 {
 	if (store_unsubscribe(c->store, account->id, category->id, user->id) ==
 	    -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (
 	    membership_record(c, account->name, "unsubscribe", user->address,
 		arena_printf(c->arena, "%s%s", category->slug, why)));
@@ -139,7 +129,7 @@ check_link(struct changes *c, const struct store_account *account,
 		return (0);
 	rc = store_link_end(c->store, user->id);
 	if (rc == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (rc == 0)
 		return (0);
 	return (membership_record(c, account->name, "telegram-end",
@@ -163,7 +153,7 @@ membership_set_role(struct changes *c, const struct store_account *account,
 	size_t i;
 
 	if (store_user_set_role(c->store, user->id, role) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (membership_record(c, account->name, "user-role", user->address,
 		arena_printf(c->arena, "%s, was %s", role_name(role),
 		    role_name(user->role))) != 0)
@@ -190,7 +180,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 		store_user_set_role(c->store, old->id, ROLE_USER_ADMIN) ==
 		    -1) ||
 	    store_user_set_role(c->store, new->id, ROLE_OWNER) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	/* An owner has all: its subscriptions mean nothing any more, and must
 	 * not come back when it stops being the owner. */
 	if (membership_subscriptions(c, new->id, &s) != 0)
@@ -198,7 +188,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	for (i = 0; i < s.n; i++) {
 		if (store_unsubscribe(
 			c->store, account->id, s.v[i].id, new->id) == -1)
-			return (membership_store_failed(c));
+			return (store_failed(c->store, c->failure));
 	}
 	if (membership_record(c, account->name, "account-transfer",
 		new->address,
@@ -228,13 +218,13 @@ membership_remove(struct changes *c, const struct store_account *account,
 	}
 	rc = store_link_end(c->store, user->id);
 	if (rc == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (rc == 1 &&
 	    membership_record(c, account->name, "telegram-end", user->address,
 		"removed") != 0)
 		return (-1);
 	if (store_user_remove(c->store, user->id) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (membership_record(c, account->name, "user-remove",
 	    user->address, role_name(user->role)));
 }
@@ -271,7 +261,7 @@ remove_some(struct changes *c, const struct store_account *account)
 
 	if (store_members(c->store, account->id, "", USERS_AT_ONCE, take_user,
 		&users) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	for (i = 0; i < users.n; i++) {
 		if (users.v[i].role == ROLE_OWNER && users.n > 1)
 			continue;
@@ -290,7 +280,7 @@ membership_remove_all(struct changes *c, const struct store_account *account)
 	c->arena = arena_new(USERS_MEMORY);
 	if (c->arena == NULL) {
 		c->arena = before;
-		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(c->failure));
 	}
 	while ((rc = remove_some(c, account)) == 1)
 		arena_reset(c->arena);

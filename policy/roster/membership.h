@@ -55,9 +55,6 @@ struct changes {
 	size_t n; /* changes recorded so far */
 };
 
-/* membership_store_failed(c): take the store's failure over; returns -1. */
-int membership_store_failed(struct changes *);
-
 /* membership_record(c, account, action, subject, detail): strings, "" for
  * none. */
 int membership_record(struct changes *, const char *account, const char *action,

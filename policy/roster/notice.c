@@ -11,7 +11,7 @@
 #include "store/store.h"
 #include "store/store_notice.h"
 
-static int store_failed(struct store *, struct failure *);
+static int give_up(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, struct store_notice *,
     struct failure *);
 static int note(struct store *, const struct store_notice *, const char *,
@@ -22,10 +22,9 @@ static int note_outcome(struct store *, const struct store_notice *,
 static void waits(struct failure *, const struct failure *);
 
 static int
-store_failed(struct store *s, struct failure *failure)
+give_up(struct store *s, struct failure *failure)
 {
-	failure_set(failure, store_failure(s)->kind, "%s",
-	    failure_text(store_failure(s)));
+	store_failed(s, failure);
 	store_end(s);
 	return (-1);
 }
@@ -37,14 +36,14 @@ take(struct store *s, struct arena *a, int64_t after,
 	int found;
 
 	if (store_begin(s, DB_WRITE) != 0)
-		return (store_failed(s, failure));
+		return (give_up(s, failure));
 	found = store_notice_take(s, a, after, notice);
 	if (found == 0) {
 		store_end(s);
 		return (0);
 	}
 	if (found == -1 || store_commit(s) != 0)
-		return (store_failed(s, failure));
+		return (give_up(s, failure));
 	return (1);
 }
 
@@ -56,13 +55,13 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 	int rc;
 
 	if (store_begin(s, DB_WRITE) != 0)
-		return (store_failed(s, failure));
+		return (give_up(s, failure));
 	if (error == NULL)
 		rc = store_notice_sent(s, notice->id);
 	else
 		rc = store_notice_failed(s, notice->id, error);
 	if (rc == -1 || store_commit(s) != 0)
-		return (store_failed(s, failure));
+		return (give_up(s, failure));
 	return (0);
 }
 

@@ -15,14 +15,7 @@
 #include "roster/membership.h"
 #include "roster/problems.h"
 
-static int no_memory(struct problems *);
 static const char *join(struct problems *);
-
-static int
-no_memory(struct problems *f)
-{
-	return (failure_set(f->changes->failure, FAILURE_MEMORY, "no memory"));
-}
 
 int
 problems_add(struct problems *f, enum failure_kind kind, const char *address,
@@ -37,7 +30,7 @@ problems_add(struct problems *f, enum failure_kind kind, const char *address,
 		text = arena_printf(a, "\"%s\" %s", shown, why);
 	f->v = arena_grow(a, f->v, f->n, &f->cap, sizeof(*f->v));
 	if (text == NULL || f->v == NULL)
-		return (no_memory(f));
+		return (failure_memory(f->changes->failure));
 	f->v[f->n++] = text;
 	f->room += strlen(text) + strlen(", ");
 	return (0);
@@ -67,7 +60,7 @@ problems_refuse(struct problems *f, const char *what, const char *expected, ...)
 		want = NULL;
 	va_end(ap);
 	if (all == NULL || want == NULL)
-		no_memory(f);
+		failure_memory(f->changes->failure);
 	else
 		failure_set(f->changes->failure, f->kind, "%s: %s; expected %s",
 		    what, all, want);

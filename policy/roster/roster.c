@@ -24,7 +24,6 @@ static int refuse(struct changes *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4);
 static const char *shown(struct changes *, const char *);
 static void remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
-static int no_memory(struct changes *);
 static int read_address(
     struct changes *, const char *, struct address *, const char **);
 static int check_title(struct changes *, const char *);
@@ -55,7 +54,7 @@ shown(struct changes *c, const char *text)
 	const char *escaped;
 
 	escaped = escape_short(c->arena, text);
-	return (escaped == NULL ? "(no memory)" : escaped);
+	return (escaped == NULL ? "(out of memory)" : escaped);
 }
 
 static void
@@ -72,12 +71,6 @@ remark(struct changes *c, const char *fmt, ...)
 	c->remark(c->ctx, text);
 }
 
-static int
-no_memory(struct changes *c)
-{
-	return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
-}
-
 /* Read what a person typed: 1, 0 with ${*why} to come after the address, or
  * -1 for no memory. */
 static int
@@ -90,7 +83,7 @@ read_address(struct changes *c, const char *text, struct address *address,
 
 	found = address_read_strict(c->arena, text, address, &fault);
 	if (found == -1)
-		return (no_memory(c));
+		return (failure_memory(c->failure));
 	if (found == 0)
 		*why =
 		    arena_printf(c->arena, "is not a mail address: %s", fault);
@@ -104,7 +97,7 @@ read_address(struct changes *c, const char *text, struct address *address,
 		    "lies in %s, which stands for accounts", s->account_domain);
 	else
 		return (1);
-	return (*why == NULL ? no_memory(c) : 0);
+	return (*why == NULL ? failure_memory(c->failure) : 0);
 }
 
 int
@@ -133,7 +126,7 @@ roster_account(
 	if (found == 1)
 		found = store_account(c->store, c->arena, key, account);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (refuse(c, FAILURE_UNKNOWN,
 		    "no account \"%s\"; \"notifyctl account list\" shows those "
@@ -152,7 +145,7 @@ roster_category(struct changes *c, const char *name, struct category *category)
 	if (found == 1)
 		found = store_category(c->store, key, category);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (refuse(c, FAILURE_UNKNOWN,
 		    "no category \"%s\"; \"notifyctl category list\" shows "
@@ -172,12 +165,12 @@ roster_user(struct changes *c, const struct store_account *account,
 	/* A domain may have been reserved after its people became users. */
 	found = address_read_strict(c->arena, text, &address, &fault);
 	if (found == -1)
-		return (no_memory(c));
+		return (failure_memory(c->failure));
 	if (found == 1)
 		found = store_user(c->store, c->arena, account->id, address.key,
 		    category, user);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0 && roster_address(c, text, &address) != 0)
 		return (-1);
 	if (found == 0)
@@ -232,7 +225,7 @@ find_manager(struct changes *c, const struct store_account *account,
 	found =
 	    store_user(c->store, c->arena, account->id, address.key, 0, &user);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (refuse(c, FAILURE_DENIED,
 		    "%s is no user of account %s; expected --as its owner or a "
@@ -266,7 +259,7 @@ roster_account_add(
 		return (-1);
 	found = store_account(c->store, c->arena, key, &account);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 1)
 		return (refuse(c, FAILURE_DATA,
 		    "account %s exists already, its owner is %s; expected a "
@@ -275,7 +268,7 @@ roster_account_add(
 	account.name = name;
 	account.title = title;
 	if (store_account_add(c->store, name, key, title, &account.id) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (membership_record(c, name, "account-add", name, title) != 0)
 		return (-1);
 	return (membership_add(c, &account, &address, ROLE_OWNER, &id));
@@ -314,7 +307,7 @@ roster_account_remove(struct changes *c, const char *name)
 	    membership_remove_all(c, &account) != 0)
 		return (-1);
 	if (store_account_remove(c->store, account.id) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (membership_record(
 	    c, account.name, "account-remove", account.name, account.title));
 }
@@ -342,7 +335,7 @@ check_new_user(struct problems *f, const struct store_account *account,
 	found =
 	    store_user(c->store, c->arena, account->id, address->key, 0, &user);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (0);
 	address->key = NULL;
@@ -374,7 +367,7 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 		    account.name, account.owner));
 	addresses = arena_array(c->arena, n, sizeof(*addresses));
 	if (addresses == NULL)
-		return (no_memory(c));
+		return (failure_memory(c->failure));
 	for (i = unique = 0; i < n; i++) {
 		if (check_new_user(
 			&problems, &account, texts[i], &addresses[unique]) != 0)
@@ -383,7 +376,7 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 			continue;
 		rc = strmap_add(&seen, addresses[unique].key, NULL);
 		if (rc == -1)
-			return (no_memory(c));
+			return (failure_memory(c->failure));
 		unique += rc == 1;
 	}
 	if (problems.n > 0)
@@ -464,7 +457,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 	if (found == 0)
 		found = store_category(c->store, title_key, &other);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 1)
 		return (refuse(c, FAILURE_DATA,
 		    "category %s (%s) goes by that name already; expected "
@@ -473,7 +466,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 	strcpy(category.slug, slug);
 	strcpy(category.title, title);
 	if (store_category_add(c->store, &category, slug_key, title_key) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (membership_record(c, "", "category-add", slug,
 	    arena_printf(c->arena, "%s%s%s", title,
 		open ? ", open to Subscriber" : "",
@@ -497,7 +490,7 @@ check_subscriber(struct problems *f, const struct store_account *account,
 	found = store_user(
 	    c->store, c->arena, account->id, address.key, category->id, user);
 	if (found == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	if (found == 0) {
 		user->id = 0;
 		return (problems_add(f, FAILURE_UNKNOWN, text,
@@ -530,7 +523,7 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 		return (-1);
 	users = arena_array(c->arena, n, sizeof(*users));
 	if (users == NULL)
-		return (no_memory(c));
+		return (failure_memory(c->failure));
 	for (i = 0; i < n; i++) {
 		if (check_subscriber(&problems, &account, &category, texts[i],
 			&users[i]) != 0)
@@ -543,7 +536,7 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 	for (i = 0; i < n; i++) {
 		rc = strmap_add(&seen, users[i].key, NULL);
 		if (rc == -1)
-			return (no_memory(c));
+			return (failure_memory(c->failure));
 		if (rc == 0)
 			continue;
 		if (users[i].role == ROLE_OWNER)
@@ -625,6 +618,6 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 	notice.detail = category.title;
 	notice.actor = c->actor;
 	if (store_notice_add(c->store, &notice) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (0);
 }

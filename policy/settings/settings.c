@@ -153,7 +153,8 @@ fault(struct reading *r, const char *fmt, ...)
 	 * octets. */
 	clean = text == NULL ? NULL : escape_controls(r->arena, text);
 	failure_set(r->failure, FAILURE_SETTINGS, "%s:%u: %s",
-	    r->settings->file, r->line, clean == NULL ? "no memory" : clean);
+	    r->settings->file, r->line,
+	    clean == NULL ? "out of memory" : clean);
 	free(text);
 	return (0);
 }
@@ -387,7 +388,7 @@ settings_read(const char *file, struct failure *failure)
 	r.arena = arena_new(1 << 20);
 	if (r.settings == NULL || r.arena == NULL ||
 	    (r.settings->file = strdup(file)) == NULL) {
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 		goto out;
 	}
 	if (set_defaults(&r) != 0)
@@ -409,7 +410,7 @@ settings_read(const char *file, struct failure *failure)
 	r.settings->user_line = line_of(&r, AT(user));
 	r.settings->database = db_url_shown(r.settings->url);
 	if (rc == 0 && r.settings->database == NULL)
-		rc = failure_set(failure, FAILURE_MEMORY, "no memory");
+		rc = failure_memory(failure);
 out:
 	if (r.stream != NULL)
 		fclose(r.stream);

@@ -25,7 +25,7 @@ static int each_account(
     struct store *, struct db_stmt *, store_account_fn *, void *);
 
 int
-store_failed(struct store *s)
+store_note_failure(struct store *s)
 {
 	return (db_failure(s->db, &s->failure));
 }
@@ -56,7 +56,7 @@ int
 store_finish(struct store *s, struct db_stmt *stmt, int rc)
 {
 	if (rc == -1)
-		store_failed(s);
+		store_note_failure(s);
 	db_reset(stmt);
 	return (rc);
 }
@@ -67,7 +67,7 @@ store_run(struct store *s, struct db_stmt *stmt)
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 0)
 		rc = db_changes(s->db) > 0;
@@ -80,7 +80,7 @@ store_post(struct store *s, struct db_stmt *stmt, int64_t *id)
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_post(stmt, id);
 	if (rc == 0)
 		rc = db_changes(s->db) > 0;
@@ -93,7 +93,7 @@ store_run_for_id(struct store *s, struct db_stmt *stmt, int64_t *id)
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 1) {
 		*id = db_int(stmt, 0);
@@ -113,7 +113,7 @@ store_open(
 	if (s == NULL ||
 	    (s->stmts = calloc(SQL_COUNT, sizeof(*s->stmts))) == NULL ||
 	    (s->unwritten.arena = arena_new(UNWRITTEN_MAX)) == NULL) {
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 		store_close(s);
 		return (NULL);
 	}
@@ -169,13 +169,21 @@ store_claim(struct store *s)
 	int rc;
 
 	rc = db_claim(s->db);
-	return (rc == -1 ? store_failed(s) : rc);
+	return (rc == -1 ? store_note_failure(s) : rc);
 }
 
 const struct failure *
 store_failure(const struct store *s)
 {
 	return (&s->failure);
+}
+
+int
+store_failed(const struct store *s, struct failure *failure)
+{
+	if (s->failure.kind == FAILURE_NONE)
+		return (failure_memory(failure));
+	return (failure_copy(failure, &s->failure));
 }
 
 void
@@ -192,9 +200,9 @@ store_begin(struct store *s, enum db_mode mode)
 	int rc;
 
 	if (db_begin(s->db, mode) != 0)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	if (db_schema(s->db, &content, &version) != 0)
-		rc = store_failed(s);
+		rc = store_note_failure(s);
 	else
 		rc = store_fits(s, content, version);
 	if (rc != 0)
@@ -207,7 +215,7 @@ store_settle(struct store *s)
 {
 	if (store_write_changes(s) != 0)
 		return (-1);
-	return (db_settle(s->db) == 0 ? 0 : store_failed(s));
+	return (db_settle(s->db) == 0 ? 0 : store_note_failure(s));
 }
 
 int
@@ -215,7 +223,7 @@ store_commit(struct store *s)
 {
 	if (store_write_changes(s) != 0)
 		return (-1);
-	return (db_commit(s->db) == 0 ? 0 : store_failed(s));
+	return (db_commit(s->db) == 0 ? 0 : store_note_failure(s));
 }
 
 void
@@ -225,13 +233,13 @@ store_end(struct store *s)
 	/* The transaction goes on: this store is not to be used again. What
 	 * went wrong before tells more. */
 	if (db_rollback(s->db) != 0 && s->failure.kind == FAILURE_NONE)
-		store_failed(s);
+		store_note_failure(s);
 }
 
 int
 store_bulk(struct store *s)
 {
-	return (db_bulk(s->db) == 0 ? 0 : store_failed(s));
+	return (db_bulk(s->db) == 0 ? 0 : store_note_failure(s));
 }
 
 int
@@ -259,7 +267,7 @@ store_category(struct store *s, const char *key, struct category *c)
 
 	stmt = store_bound(s, SQL_CATEGORY, "t", key);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 1 && store_read_category(s, stmt, c) != 0) {
 		db_reset(stmt);
@@ -276,7 +284,7 @@ each_category(
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	while ((rc = db_step(stmt)) == 1) {
 		if (store_read_category(s, stmt, &c) != 0 || fn(ctx, &c) != 0) {
 			db_reset(stmt);
@@ -326,7 +334,7 @@ store_copy(struct store *s, struct arena *a, const char **text)
 {
 	*text = arena_strdup(a, *text);
 	if (*text == NULL)
-		return (failure_set(&s->failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(&s->failure));
 	return (0);
 }
 
@@ -339,7 +347,7 @@ store_account(struct store *s, struct arena *a, const char *key,
 
 	stmt = store_bound(s, SQL_ACCOUNT, "t", key);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 1) {
 		read_account(stmt, account);
@@ -361,7 +369,7 @@ each_account(
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	while ((rc = db_step(stmt)) == 1) {
 		read_account(stmt, &account);
 		if (fn(ctx, &account) != 0) {
@@ -437,7 +445,7 @@ store_each_user(
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	while ((rc = db_step(stmt)) == 1) {
 		if (read_user(s, stmt, &u) != 0 || fn(ctx, &u) != 0) {
 			db_reset(stmt);
@@ -462,7 +470,7 @@ store_one_user(struct store *s, struct arena *a, struct db_stmt *stmt,
 	int rc;
 
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 1) {
 		if (read_user(s, stmt, u) != 0 ||
@@ -562,7 +570,7 @@ store_export(struct store *s, int64_t account, store_export_fn *fn, void *ctx)
 
 	stmt = store_bound(s, SQL_EXPORT, "i", account);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	while ((rc = db_step(stmt)) == 1) {
 		row.account = db_text(stmt, 0);
 		row.address = db_text(stmt, 1);

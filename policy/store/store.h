@@ -103,6 +103,10 @@ int store_claim(struct store *) WARN_UNUSED;
 const struct failure *store_failure(const struct store *);
 void store_forgive(struct store *);
 
+/* store_failed(s, failure): note in ${failure} what the last -1 was about; out
+ * of memory if that was not the store's. Returns -1. */
+int store_failed(const struct store *, struct failure *);
+
 /*
  * store_upgrade(s): make the schema, or bring it up to STORE_SCHEMA, in one
  * transaction. 1 made, 2 upgraded, 0 was right already.

@@ -34,7 +34,7 @@ write_some(struct store *s, enum sql which, size_t first, size_t n)
 
 	stmt = store_bound(s, which, "");
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	for (i = 0; i < n; i++)
 		bind(stmt, (int)i * COLUMNS, &s->unwritten.v[first + i]);
 	return (store_post(s, stmt, NULL) == -1 ? -1 : 0);
@@ -91,7 +91,7 @@ store_changes(
 		return (-1);
 	stmt = store_bound(s, SQL_CHANGES, "t", account);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	while ((rc = db_step(stmt)) == 1) {
 		c.at = db_int(stmt, 0);
 		c.actor = db_text(stmt, 1);

@@ -16,7 +16,7 @@ store_check(struct store *s, int seconds)
 	for (which = 0; rc != -1 && which < SQL_COUNT; which++) {
 		stmt = store_bound(s, (enum sql)which, "");
 		if (stmt == NULL || db_understands(stmt) != 0)
-			rc = store_failed(s);
+			rc = store_note_failure(s);
 	}
 	return (rc);
 }
@@ -27,7 +27,7 @@ store_server(struct store *s, struct db_server *server)
 	int rc;
 
 	rc = db_server(s->db, server);
-	return (rc == -1 ? store_failed(s) : rc);
+	return (rc == -1 ? store_note_failure(s) : rc);
 }
 
 int
@@ -40,7 +40,7 @@ store_health(struct store *s, const char *telegram_domain,
 	stmt =
 	    store_bound(s, SQL_HEALTH, "tt", telegram_domain, account_domain);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 1) {
 		h->accounts_without_owner = db_int(stmt, 0);

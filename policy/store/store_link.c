@@ -131,7 +131,7 @@ store_state_each(
 
 	stmt = store_bound(s, SQL_STATE_EACH, "t", prefix);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	while ((rc = db_step(stmt)) == 1) {
 		if (fn(ctx, db_text(stmt, 0), db_int(stmt, 1)) != 0) {
 			db_reset(stmt);

@@ -36,7 +36,6 @@ struct asking {
 	size_t n;
 };
 
-static int no_memory(struct asking *);
 static char *put_key(char *, const char *);
 static const char *key_set(struct asking *, const struct store_keys *);
 static void add(struct asking *, enum sql, size_t, const char *, const char *,
@@ -51,12 +50,6 @@ static int read_user(
 static int take_schema(void *, enum db_content, int64_t);
 static struct db_stmt *bind(void *, size_t);
 static int take_row(void *, size_t, struct db_stmt *);
-
-static int
-no_memory(struct asking *a)
-{
-	return (failure_set(&a->store->failure, FAILURE_MEMORY, "no memory"));
-}
 
 /* "key":0, as JSON. */
 static char *
@@ -88,7 +81,7 @@ key_set(struct asking *a, const struct store_keys *keys)
 		    strlen("\\u0000") * strlen(keys->v[i]) + strlen("\"\":0,");
 	set = out = arena_alloc(a->arena, room);
 	if (set == NULL) {
-		no_memory(a);
+		failure_memory(&a->store->failure);
 		return (NULL);
 	}
 	*out++ = '{';
@@ -147,7 +140,7 @@ list(struct asking *a)
 	    a->arena, q->categories.n + 2 * q->accounts.n + 2, sizeof(*a->v));
 	users = key_set(a, &q->users);
 	if (a->v == NULL || users == NULL)
-		return (no_memory(a));
+		return (failure_memory(&a->store->failure));
 	for (i = 0; i < q->categories.n; i++)
 		add(a, SQL_CATEGORY, i, q->categories.v[i], NULL, NULL);
 	for (i = 0; i < q->accounts.n; i++)
@@ -201,7 +194,7 @@ check_address(struct asking *a, const struct store_user *u)
 	}
 	found = address_read(a->arena, u->address, &address);
 	if (found == -1)
-		return (no_memory(a));
+		return (failure_memory(&a->store->failure));
 	if (found == 1 && strcmp(address.key, u->key) == 0)
 		return (0);
 	return (damaged(a, "a user is found by another's address"));
@@ -295,5 +288,5 @@ store_lookup(struct store *s, struct arena *arena,
 	case 1:
 		return (-1);
 	}
-	return (store_failed(s));
+	return (store_note_failure(s));
 }

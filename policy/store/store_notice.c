@@ -23,7 +23,7 @@ store_notice_take(
 
 	stmt = store_bound(s, SQL_NOTICE_TAKE, "i", after);
 	if (stmt == NULL)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = db_step(stmt);
 	if (rc == 1) {
 		n->id = db_int(stmt, 0);

@@ -35,8 +35,8 @@ struct store {
 	struct store_unwritten unwritten;
 };
 
-/* store_failed(s): note what the database says; returns -1. */
-int store_failed(struct store *);
+/* store_note_failure(s): note what the database says; returns -1. */
+int store_note_failure(struct store *);
 
 /* store_bound(s, which, types, ...): the statement with its parameters: "i"
  * an int64_t, "t" text, NULL for SQL's NULL. */

@@ -59,7 +59,7 @@ version_of(struct store *s, int64_t *version)
 	enum db_content content;
 
 	if (db_schema(s->db, &content, version) != 0)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	return (known(s, content, *version));
 }
 
@@ -70,7 +70,7 @@ make_schema(struct store *s)
 	char key[2][CATEGORY_KEY_SIZE];
 
 	if (db_exec(s->db, sql_schema) != 0)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	for (c = category_builtin; c->slug[0] != '\0'; c++) {
 		if (category_key(c->slug, key[0]) != 1 ||
 		    category_key(c->title, key[1]) != 1 ||
@@ -89,7 +89,7 @@ take_steps(struct store *s, int64_t version)
 	for (; version < s->schema; version++) {
 		if (db_exec(s->db, s->steps[version - 1].sql[dialect]) == 0)
 			continue;
-		store_failed(s);
+		store_note_failure(s);
 		return (failure_set(&s->failure, s->failure.kind,
 		    "%s; the step from schema version %lld failed, and the "
 		    "database is as it was",
@@ -107,12 +107,12 @@ share(struct store *s)
 	int rc;
 
 	if (db_begin(s->db, DB_READ) != 0)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = version_of(s, &version);
 	if (db_rollback(s->db) != 0 && rc == 0)
-		rc = store_failed(s);
+		rc = store_note_failure(s);
 	if (rc == 0 && db_share(s->db) != 0)
-		rc = store_failed(s);
+		rc = store_note_failure(s);
 	return (rc);
 }
 
@@ -122,7 +122,7 @@ upgrade(struct store *s)
 	int64_t from;
 
 	if (db_begin(s->db, DB_WRITE) != 0)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	if (version_of(s, &from) != 0)
 		goto fail;
 	if (from == s->schema) {
@@ -130,13 +130,13 @@ upgrade(struct store *s)
 		return (0);
 	}
 	if (db_set_schema(s->db, s->schema) != 0) {
-		store_failed(s);
+		store_note_failure(s);
 		goto fail;
 	}
 	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0)
 		goto fail;
 	if (db_commit(s->db) != 0) {
-		store_failed(s);
+		store_note_failure(s);
 		goto fail;
 	}
 	return (from == 0 ? 1 : 2);
@@ -155,9 +155,9 @@ store_upgrade(struct store *s)
 	/* A step that makes a table anew must not take along the rows of
 	 * others that refer to it. */
 	if (db_references(s->db, false) != 0)
-		return (store_failed(s));
+		return (store_note_failure(s));
 	rc = upgrade(s);
 	if (db_references(s->db, true) != 0 && rc != -1)
-		rc = store_failed(s);
+		rc = store_note_failure(s);
 	return (rc);
 }

@@ -93,7 +93,7 @@ netlist_add(struct netlist *list, const char *text, const char **why)
 	char *copy, *word, *rest;
 	int rc;
 
-	*why = "no memory";
+	*why = "out of memory";
 	copy = strdup(text);
 	if (copy == NULL)
 		return (-1);

@@ -236,7 +236,7 @@ judge(const struct child *c, int error, int status, struct failure *failure)
 		    "%s says more than %zu octets", name,
 		    c->max == 0 ? OUTPUT_MAX : c->max));
 	if (error == ENOMEM)
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	if (error != 0)
 		return (failure_set(
 		    failure, FAILURE_IO, "%s: %s", name, strerror(error)));
@@ -269,7 +269,7 @@ give(struct arena *a, const struct stream *s, int status,
 	r->out = s[0].len == 0 ? "" : arena_strndup(a, s[0].text, s[0].len);
 	r->message = last_line(a, &s[1]);
 	if (r->out == NULL || r->message == NULL)
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	return (0);
 }
 
@@ -337,6 +337,6 @@ child_line(struct arena *a, const char *const *argv, struct failure *failure)
 		r.len--;
 	text = arena_strndup(a, r.out, r.len);
 	if (text == NULL)
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 	return (text);
 }

@@ -250,7 +250,7 @@ mailer_notice(const struct settings *settings, const struct store_notice *n,
 	if (a == NULL || clean(a, &shown) != 0) {
 		arena_free(a);
 		return (failure_set(
-		    failure, FAILURE_MEMORY, "no memory for a mail"));
+		    failure, FAILURE_MEMORY, "out of memory for a mail"));
 	}
 	message = compose(settings, &shown);
 	arena_free(a);

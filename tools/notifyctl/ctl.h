@@ -85,14 +85,8 @@ int telegram_disable(struct ctl *, const struct arguments *);
 int telegram_status(struct ctl *, const struct arguments *);
 int init_database(struct ctl *, const struct arguments *);
 
-/* ctl_store_failed(ctl): take the store's failure over; returns -1. */
-int ctl_store_failed(struct ctl *);
-
 /* ctl_exit_code(kind): what notifyctl ends with after a failure. */
 int ctl_exit_code(enum failure_kind);
-
-/* ctl_no_memory(ctl): returns -1. */
-int ctl_no_memory(struct ctl *);
 
 /*
  * ctl_write(ctl, fn, args): run ${fn} inside a transaction that is kept if it

@@ -121,33 +121,17 @@ on_remark(void *ctx, const char *text)
 }
 
 int
-ctl_store_failed(struct ctl *ctl)
-{
-	const struct failure *f = store_failure(ctl->store);
-
-	if (f->kind == FAILURE_NONE)
-		return (ctl_no_memory(ctl));
-	return (failure_set(&ctl->failure, f->kind, "%s", failure_text(f)));
-}
-
-int
-ctl_no_memory(struct ctl *ctl)
-{
-	return (failure_set(&ctl->failure, FAILURE_MEMORY, "no memory"));
-}
-
-int
 ctl_write(struct ctl *ctl, int (*fn)(struct ctl *, const struct arguments *),
     const struct arguments *args)
 {
 	if (store_begin(ctl->store, DB_WRITE) != 0)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	if (fn(ctl, args) != 0) {
 		store_end(ctl->store);
 		return (-1);
 	}
 	if (store_commit(ctl->store) != 0) {
-		ctl_store_failed(ctl);
+		store_failed(ctl->store, &ctl->failure);
 		store_end(ctl->store);
 		return (-1);
 	}
@@ -164,7 +148,7 @@ open_all(struct call *call)
 
 	ctl->arena = arena_new(ARENA_MAX);
 	if (ctl->arena == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	ctl->out = output_new(ctl->json);
 	if (needs == NEEDS_NOTHING)
 		return (0);
@@ -188,7 +172,7 @@ open_all(struct call *call)
 	c->ctx = ctl;
 	c->actor = actor(ctl);
 	if (c->actor == NULL && ctl->failure.kind == FAILURE_NONE)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	return (c->actor == NULL ? -1 : 0);
 }
 
@@ -203,7 +187,7 @@ run(struct call *call)
 	if (call->command->needs != NEEDS_READ)
 		return (call->command->run(ctl, &call->args));
 	if (store_begin(ctl->store, DB_READ) != 0)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	rc = call->command->run(ctl, &call->args);
 	store_end(ctl->store);
 	return (rc);

@@ -78,7 +78,7 @@ static void *
 must(void *p)
 {
 	if (p == NULL)
-		errx(EX_OSERR, "no memory");
+		errx(EX_OSERR, "out of memory");
 	return (p);
 }
 

@@ -108,7 +108,7 @@ botapi_open(const struct settings *s, struct failure *failure)
 
 	path = token_path(s);
 	if (path == NULL) {
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 		return (NULL);
 	}
 	rc = read_token(s, path, token, failure);
@@ -121,7 +121,7 @@ botapi_open(const struct settings *s, struct failure *failure)
 	api = calloc(1, sizeof(*api));
 	if (api == NULL ||
 	    asprintf(&api->base, "%.*s/bot%s/", (int)len, s->api, token) < 0) {
-		failure_set(failure, FAILURE_MEMORY, "no memory");
+		failure_memory(failure);
 		free(api);
 		return (NULL);
 	}
@@ -131,7 +131,8 @@ botapi_open(const struct settings *s, struct failure *failure)
 	api->headers =
 	    curl_slist_append(NULL, "Content-Type: application/json");
 	if (api->curl == NULL || api->headers == NULL) {
-		failure_set(failure, FAILURE_MEMORY, "no memory for libcurl");
+		failure_set(
+		    failure, FAILURE_MEMORY, "out of memory for libcurl");
 		botapi_close(api);
 		return (NULL);
 	}
@@ -270,7 +271,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 	text = params == NULL ? NULL : json_dumps(params, JSON_COMPACT);
 	json_decref(params);
 	if (text == NULL) {
-		snprintf(answer->text, sizeof(answer->text), "no memory");
+		snprintf(answer->text, sizeof(answer->text), "out of memory");
 		return;
 	}
 	code = perform(api, method, text, seconds, &body, &answer->status);

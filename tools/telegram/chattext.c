@@ -97,7 +97,7 @@ compose(struct mailtext *mt, const char *footer, struct chattext *ct,
 	ct->text = strdup(whole->str);
 	g_string_free(whole, TRUE);
 	if (ct->text == NULL)
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	ct->units = plaintext_units(ct->text);
 	ct->bold_units = plaintext_units(mt->subject);
 	return (0);

@@ -58,7 +58,7 @@ say(struct changes *c, const char **answer, const char *text)
 {
 	*answer = text;
 	if (text == NULL)
-		return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(c->failure));
 	return (1);
 }
 
@@ -106,7 +106,7 @@ find_linked(struct changes *c, int64_t chat, struct linked *l)
 	memset(l, 0, sizeof(*l));
 	l->arena = c->arena;
 	if (store_links_of_chat(c->store, chat, take_user, l) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (0);
 }
 
@@ -163,7 +163,7 @@ wrong(struct changes *c, struct patience *p, const struct said *said,
 			c->store, REFUSED, patience_number_at(c->now)) == -1 ||
 		    store_state_set(
 			c->store, name, patience_number(p, said->chat)) == -1)
-			return (membership_store_failed(c));
+			return (store_failed(c->store, c->failure));
 	}
 	if (patience_crowded(p, c->now) > 0)
 		return (0);
@@ -289,7 +289,7 @@ commands_begin(struct changes *c, struct patience *p)
 	if (store_state_expire(c->store, REFUSED, patience_number_at(c->now)) ==
 		-1 ||
 	    store_state_each(c->store, REFUSED, restore, p) == -1)
-		return (membership_store_failed(c));
+		return (store_failed(c->store, c->failure));
 	return (0);
 }
 

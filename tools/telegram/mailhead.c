@@ -132,7 +132,7 @@ mailhead_read(
 		if (copy != -1)
 			close(copy);
 		return (failure_set(
-		    failure, FAILURE_MEMORY, "no memory for the headers"));
+		    failure, FAILURE_MEMORY, "out of memory for the headers"));
 	}
 	rc = read_lines(&r, stream);
 	fclose(stream);
@@ -140,7 +140,7 @@ mailhead_read(
 		head->arrived = r.date;
 	if (rc != 0)
 		return (failure_set(
-		    failure, FAILURE_MEMORY, "no memory for the headers"));
+		    failure, FAILURE_MEMORY, "out of memory for the headers"));
 	if (lseek(fd, 0, SEEK_SET) != 0)
 		return (failure_set(
 		    failure, FAILURE_IO, "the message: %s", strerror(errno)));

@@ -247,11 +247,9 @@ stand_by(struct bot *b)
 static int
 store_trouble(struct bot *b)
 {
-	const struct failure *f = store_failure(b->store);
-
 	store_end(b->store);
 	if (b->failure.kind == FAILURE_NONE)
-		failure_set(&b->failure, f->kind, "%s", failure_text(f));
+		store_failed(b->store, &b->failure);
 	store_close(b->store);
 	b->store = NULL;
 	return (-1);

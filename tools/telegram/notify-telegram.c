@@ -181,11 +181,9 @@ trouble(struct delivery *d)
 static int
 store_trouble(struct delivery *d)
 {
-	const struct failure *f = store_failure(d->store);
-
 	store_end(d->store);
 	if (d->failure.kind == FAILURE_NONE)
-		failure_set(&d->failure, f->kind, "%s", failure_text(f));
+		store_failed(d->store, &d->failure);
 	return (trouble(d));
 }
 
@@ -218,7 +216,7 @@ find_user(struct delivery *d, int64_t link, const char **why)
 
 	*why = "the message has no category that is known";
 	if (tag_read(d->arena, d->head.headers, d->head.nheaders, &tag) != 0) {
-		failure_set(&d->failure, FAILURE_MEMORY, "no memory");
+		failure_memory(&d->failure);
 		return (-1);
 	}
 	if (tag.problem != NULL || tag.ncategories == 0)
@@ -325,7 +323,7 @@ make_text(struct delivery *d)
 	    : arena_printf(d->arena, "%s · %s (%s)", d->category.title,
 		  d->account.title, d->account.name);
 	if (footer == NULL)
-		return (failure_set(&d->failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(&d->failure));
 	return (chattext_read(d->fd, footer, &d->text, &d->failure));
 }
 

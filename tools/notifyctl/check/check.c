@@ -45,7 +45,7 @@ check_text(struct check *c, const char *fmt, ...)
 		text = NULL;
 	va_end(ap);
 	if (text == NULL)
-		return ("(no memory)");
+		return ("(out of memory)");
 	/* What SQLite finds has several lines. */
 	for (s = text; *s != '\0'; s++) {
 		if (*s == '\n')
@@ -53,7 +53,7 @@ check_text(struct check *c, const char *fmt, ...)
 	}
 	copy = arena_strdup(c->arena, text);
 	free(text);
-	return (copy == NULL ? "(no memory)" : copy);
+	return (copy == NULL ? "(out of memory)" : copy);
 }
 
 bool
@@ -121,7 +121,7 @@ check_quote(struct check *c, const char *text)
 		return (text);
 	quoted = out = arena_alloc(c->arena, 4 * strlen(text) + 3);
 	if (out == NULL)
-		return ("(no memory)");
+		return ("(out of memory)");
 	*out++ = '\'';
 	for (s = text; *s != '\0'; s++) {
 		if (*s == '\'')

@@ -52,7 +52,7 @@ accounts_list(struct ctl *ctl, const struct arguments *args)
 	(void)args;
 	output_table(ctl->out, "accounts", columns);
 	if (store_accounts(ctl->store, list_row, ctl) == -1)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	return (0);
 }
 

@@ -33,7 +33,7 @@ categories_list(struct ctl *ctl, const struct arguments *args)
 	(void)args;
 	output_table(ctl->out, "categories", columns);
 	if (store_categories(ctl->store, list_row, ctl) == -1)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	return (0);
 }
 

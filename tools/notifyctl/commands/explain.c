@@ -94,14 +94,14 @@ read_headers(
 	if (out == NULL) {
 		if (in != stdin)
 			fclose(in);
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	}
 	whole = copy_headers(in, out);
 	failed = ferror(in);
 	if (in != stdin)
 		fclose(in);
 	if (fclose(out) != 0)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	if (failed)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a message", name, strerror(errno)));
@@ -122,10 +122,10 @@ add_recipient(struct reading *r, const char *text)
 	m->recipients = arena_grow(a, m->recipients, m->nrecipients,
 	    &r->recipients_cap, sizeof(*m->recipients));
 	if (m->recipients == NULL)
-		return (ctl_no_memory(r->ctl));
+		return (failure_memory(&r->ctl->failure));
 	m->recipients[m->nrecipients] = arena_strdup(a, text);
 	if (m->recipients[m->nrecipients++] == NULL)
-		return (ctl_no_memory(r->ctl));
+		return (failure_memory(&r->ctl->failure));
 	return (0);
 }
 
@@ -145,7 +145,7 @@ take_headers(struct reading *r, GMimeMessage *message)
 		if (message_header(&r->message, r->ctl->arena,
 			g_mime_header_get_name(header),
 			value == NULL ? "" : value) != 0)
-			return (ctl_no_memory(r->ctl));
+			return (failure_memory(&r->ctl->failure));
 	}
 	return (0);
 }
@@ -341,7 +341,7 @@ explain_message(struct ctl *ctl, const struct arguments *args)
 		return (-1);
 	pool = evaluate_pool(ctl->settings);
 	if (pool == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	/* What a trusted client sends: that is the question here. */
 	r.message.trusted = true;
 	r.message.client = "explain";

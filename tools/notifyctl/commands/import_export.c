@@ -111,7 +111,7 @@ read_rows(struct ctl *ctl, const char *name, struct import *import)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a CSV file", name, strerror(errno)));
 	if (store_begin(ctl->store, DB_READ) != 0) {
-		rc = ctl_store_failed(ctl);
+		rc = store_failed(ctl->store, &ctl->failure);
 	} else {
 		rc = rostercsv_read(
 		    stream, shown_name(name), import, &ctl->changes);
@@ -129,13 +129,13 @@ apply(struct ctl *ctl, const struct arguments *args, struct import *import)
 	int rc;
 
 	if (store_begin(ctl->store, DB_WRITE) != 0)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	ctl->changes.now = time(NULL);
 	rc = import_apply(import, args->sync);
 	if (rc == 0 && !args->dry_run && store_commit(ctl->store) == 0)
 		return (0);
 	if (rc == 0 && !args->dry_run)
-		rc = ctl_store_failed(ctl);
+		rc = store_failed(ctl->store, &ctl->failure);
 	store_end(ctl->store);
 	return (rc);
 }
@@ -150,7 +150,7 @@ import_export_import(struct ctl *ctl, const struct arguments *args)
 	if (!args->dry_run)
 		ctl->changes.changed = say_what_ends;
 	if (store_bulk(ctl->store) != 0)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	import = import_new(&ctl->changes, shown_name(args->v[0]));
 	if (import == NULL)
 		return (-1);
@@ -185,10 +185,10 @@ import_export_export(struct ctl *ctl, const struct arguments *args)
 		return (-1);
 	stream = open_memstream(&text, &len);
 	if (stream == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	rc = rostercsv_write(stream, account.id, &ctl->changes);
 	if (fclose(stream) != 0)
-		rc = ctl_no_memory(ctl);
+		rc = failure_memory(&ctl->failure);
 	else if (rc == 0)
 		output_stream(ctl->out, text);
 	free(text);

@@ -42,7 +42,7 @@ give_away(struct ctl *ctl)
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);
 		if (path == NULL)
-			return (ctl_no_memory(ctl));
+			return (failure_memory(&ctl->failure));
 		if (chown(path, pw->pw_uid, pw->pw_gid) != 0 && errno != ENOENT)
 			return (failure_set(&ctl->failure, FAILURE_IO, "%s: %s",
 			    path, strerror(errno)));
@@ -65,7 +65,7 @@ init_database(struct ctl *ctl, const struct arguments *args)
 	made = store_upgrade(ctl->store);
 	umask(mask);
 	if (made == -1)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	if (give_away(ctl) != 0)
 		return (-1);
 	output_line(ctl->out, "%s: the database is %s", ctl->settings->database,

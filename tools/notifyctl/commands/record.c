@@ -53,7 +53,7 @@ record_log(struct ctl *ctl, const struct arguments *args)
 	}
 	output_table(ctl->out, "log", columns);
 	if (store_changes(ctl->store, name, row, &l) == -1)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	if (!exists && l.rows == 0)
 		return (-1);
 	failure_clear(&ctl->failure);

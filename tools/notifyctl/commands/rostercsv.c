@@ -47,7 +47,6 @@ struct writing {
 	const char *account;
 };
 
-static int no_memory(struct changes *);
 static void on_field(void *, size_t, void *);
 static void on_row(int, void *);
 static bool is_header(const struct reading *);
@@ -58,12 +57,6 @@ static size_t next_line(struct reading *, FILE *, char **);
 static int read_rows(struct reading *, FILE *);
 static void write_field(FILE *, const char *);
 static int export_row(void *, const struct store_export *);
-
-static int
-no_memory(struct changes *c)
-{
-	return (failure_set(c->failure, FAILURE_MEMORY, "no memory"));
-}
 
 static void
 on_field(void *text, size_t len, void *ctx)
@@ -82,7 +75,7 @@ on_field(void *text, size_t len, void *ctx)
 	if (r->nfields < FIELDS && !r->failed) {
 		r->fields[r->nfields] = arena_strndup(r->arena, text, len);
 		if (r->fields[r->nfields] == NULL) {
-			no_memory(r->changes);
+			failure_memory(r->changes->failure);
 			r->failed = true;
 		}
 	}
@@ -195,7 +188,7 @@ read_rows(struct reading *r, FILE *stream)
 	char *line;
 
 	if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
-		return (no_memory(r->changes));
+		return (failure_memory(r->changes->failure));
 	/* Its own step of 128 octets makes a long field slow. */
 	csv_set_blk_size(&parser, 1 << 16);
 	while (!r->failed && (len = next_line(r, stream, &line)) > 0) {
@@ -284,7 +277,7 @@ rostercsv_read(
 
 	r.arena = arena_new(ROW_MAX_SIZE);
 	r.block = malloc(LINE_MAX_SIZE);
-	rc = r.arena == NULL || r.block == NULL ? no_memory(c)
+	rc = r.arena == NULL || r.block == NULL ? failure_memory(c->failure)
 						: read_rows(&r, stream);
 	free(r.block);
 	arena_free(r.arena);
@@ -305,6 +298,6 @@ rostercsv_write(FILE *stream, int64_t account, struct changes *c)
 		return (0);
 	/* A callback of ours fails for memory alone. */
 	if (store_failure(c->store)->kind == FAILURE_NONE)
-		return (no_memory(c));
-	return (membership_store_failed(c));
+		return (failure_memory(c->failure));
+	return (store_failed(c->store, c->failure));
 }

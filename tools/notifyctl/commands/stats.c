@@ -59,7 +59,8 @@ read_file(
 	return (counters_read(c, path, &ctl->failure));
 }
 
-/* The value of the label ${name}, or "" if there is none; NULL: no memory. */
+/* The value of the label ${name}, or "" if there is none; NULL: out of memory.
+ */
 static char *
 label(struct ctl *ctl, const char *labels, const char *name)
 {
@@ -101,7 +102,7 @@ messages(struct ctl *ctl, const struct counters *c)
 		category = label(ctl, c->v[i].labels, "category");
 		verdict = label(ctl, c->v[i].labels, "verdict");
 		if (category == NULL || verdict == NULL)
-			return (ctl_no_memory(ctl));
+			return (failure_memory(&ctl->failure));
 		output_row(ctl->out);
 		output_cell(ctl->out, *category == '\0' ? "-" : category);
 		output_cell(ctl->out, verdict);
@@ -183,7 +184,7 @@ mirrored(struct ctl *ctl, const struct counters *c)
 			continue;
 		outcome = label(ctl, c->v[i].labels, "outcome");
 		if (outcome == NULL)
-			return (ctl_no_memory(ctl));
+			return (failure_memory(&ctl->failure));
 		output_row(ctl->out);
 		output_cell(ctl->out, outcome);
 		output_cell_number(ctl->out, whole(c->v[i].value));

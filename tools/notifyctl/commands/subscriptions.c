@@ -82,7 +82,7 @@ ask(struct ctl *ctl, const struct arguments *args, struct arguments *confirmed)
 	line[strcspn(line, "\r\n")] = '\0';
 	*confirmed = *args;
 	confirmed->confirm = arena_strdup(ctl->arena, line);
-	return (confirmed->confirm == NULL ? ctl_no_memory(ctl) : 0);
+	return (confirmed->confirm == NULL ? failure_memory(&ctl->failure) : 0);
 }
 
 int
@@ -95,7 +95,7 @@ subscriptions_unsubscribe(struct ctl *ctl, const struct arguments *args)
 	/* Nobody types an address for a change that cannot be made. The lock
 	 * is not held while they type. */
 	if (store_begin(ctl->store, DB_READ) != 0)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	if (may_unsubscribe(ctl, args) != 0) {
 		store_end(ctl->store);
 		return (-1);
@@ -165,9 +165,9 @@ subscriptions_list(struct ctl *ctl, const struct arguments *args)
 		if (roster_category(&ctl->changes, args->v[1], &one) != 0)
 			return (-1);
 		if (take_category(&all, &one) != 0)
-			return (ctl_no_memory(ctl));
+			return (failure_memory(&ctl->failure));
 	} else if (store_categories(ctl->store, take_category, &all) == -1) {
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	}
 	output_text(ctl->out, "account", account.name);
 	output_table(ctl->out, "list", columns);
@@ -175,7 +175,7 @@ subscriptions_list(struct ctl *ctl, const struct arguments *args)
 		l.category = &all.v[i];
 		if (store_users(ctl->store, account.id, all.v[i].id, list_row,
 			&l) == -1)
-			return (ctl_store_failed(ctl));
+			return (store_failed(ctl->store, &ctl->failure));
 	}
 	return (0);
 }

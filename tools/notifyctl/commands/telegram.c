@@ -81,7 +81,7 @@ refuse(struct ctl *ctl, const struct store_account *account,
 	struct managers m = {.arena = ctl->arena, .names = ""};
 
 	if (store_users(ctl->store, account->id, 0, take_manager, &m) == -1)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	return (failure_set(&ctl->failure, FAILURE_DENIED,
 	    "%s %s; the owner and administrators of account %s can change "
 	    "that: %s",
@@ -148,7 +148,7 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
 	pixels = draw(ctl, code, side);
 	if (pixels == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	image.width = image.height = side;
 	errno = 0;
 	out = fopen(path, "we");
@@ -189,10 +189,10 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	url = arena_printf(
 	    ctl->arena, "https://t.me/%s?start=%s", ctl->settings->bot, token);
 	if (url == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	code = QRcode_encodeString8bit(url, 0, QR_ECLEVEL_M);
 	if (code == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	output_line(ctl->out,
 	    "Open this link on the phone, or scan the code, until %s (UTC):",
 	    output_when(ctl->changes.now + LINK_TOKEN_SECONDS));

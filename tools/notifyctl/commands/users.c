@@ -80,7 +80,7 @@ users_list(struct ctl *ctl, const struct arguments *args)
 		return (-1);
 	output_table(ctl->out, "users", columns);
 	if (store_export(ctl->store, account.id, list_row, &l) == -1)
-		return (ctl_store_failed(ctl));
+		return (store_failed(ctl->store, &ctl->failure));
 	finish_user(&l);
 	return (0);
 }

@@ -57,13 +57,6 @@ static int judge(
     struct mta *, const struct settings *, const char *, struct failure *);
 static const char *host_of(const struct mta *);
 static int split(struct mta *, char *, struct mta_listener *);
-static int no_memory(struct failure *);
-
-static int
-no_memory(struct failure *failure)
-{
-	return (failure_set(failure, FAILURE_MEMORY, "no memory"));
-}
 
 static int
 add_pair(struct mta *m, struct pairs *p, char *line)
@@ -100,11 +93,11 @@ read_pairs(struct mta *m, const char *const *argv, struct pairs *p,
 		    *r.message == '\0' ? "postconf failed" : r.message));
 	text = arena_strdup(m->arena, r.out);
 	if (text == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		if (add_pair(m, p, line) != 0)
-			return (no_memory(failure));
+			return (failure_memory(failure));
 	}
 	return (0);
 }
@@ -134,7 +127,7 @@ mta_open(struct arena *a, struct failure *failure)
 
 	m = arena_alloc(a, sizeof(*m));
 	if (m == NULL) {
-		no_memory(failure);
+		failure_memory(failure);
 		return (NULL);
 	}
 	m->arena = a;
@@ -207,7 +200,7 @@ read_master(struct mta *m, struct failure *failure)
 		return (failure_set(failure, FAILURE_SETTINGS, "%s",
 		    *r.message == '\0' ? "postconf failed" : r.message));
 	m->master = arena_strdup(m->arena, r.out);
-	return (m->master == NULL ? no_memory(failure) : 0);
+	return (m->master == NULL ? failure_memory(failure) : 0);
 }
 
 /* The next word of a list of milters, or what stands in the next braces. */
@@ -341,7 +334,7 @@ judge(struct mta *m, const struct settings *settings, const char *service,
 		    *milters == '\0' ? "" : ", ", milters));
 	}
 	if (entry == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	if (strncmp(action_of(m, service, entry), "accept", 6) == 0)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "with milter_default_action = accept the message would go "
@@ -422,12 +415,12 @@ mta_listeners(struct mta *m, const struct settings *settings,
 	    "SMTP, expected one on loopback");
 	copy = arena_strdup(m->arena, m->master);
 	if (copy == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	for (line = strtok_r(copy, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		name = arena_alloc(m->arena, strlen(line) + 1);
 		if (name == NULL)
-			return (no_memory(failure));
+			return (failure_memory(failure));
 		if (sscanf(line, "%s %15s %*s %*s %*s %*s %*s %63s", name, type,
 			program) != 3 ||
 		    strcmp(type, "inet") != 0)
@@ -439,7 +432,7 @@ mta_listeners(struct mta *m, const struct settings *settings,
 		else
 			continue;
 		if (service == NULL)
-			return (no_memory(failure));
+			return (failure_memory(failure));
 		/* What is wrong with the first is what is told. */
 		if (judge(m, settings, service, why) != 0) {
 			why = &other;
@@ -447,7 +440,7 @@ mta_listeners(struct mta *m, const struct settings *settings,
 		}
 		*v = arena_grow(m->arena, *v, *n, &cap, sizeof(**v));
 		if (*v == NULL || split(m, name, *v + *n) != 0)
-			return (no_memory(failure));
+			return (failure_memory(failure));
 		(*v)[(*n)++].milter_maps =
 		    value_of(m, service, "smtpd_milter_maps");
 	}
@@ -472,7 +465,7 @@ mta_exempt(struct mta *m, const struct mta_listener *l, const char *address,
 	argv[0] = mta_tool(m, "postmap");
 	copy = arena_strdup(m->arena, l->milter_maps);
 	if (argv[0] == NULL || copy == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	/* A map with blanks in it is not found, and so refused. */
 	for (map = strtok_r(copy, ", \t", &rest); map != NULL;
 	     map = strtok_r(NULL, ", \t", &rest)) {

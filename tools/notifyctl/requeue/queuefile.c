@@ -50,7 +50,6 @@ struct reading {
 	const char *strange; /* a record that cannot be submitted */
 };
 
-static int no_memory(struct failure *);
 static int envelope(struct arena *, const struct mta *, const char *,
     const char *, char **, struct failure *);
 static int place_of(struct arena *, const struct mta *, const char *,
@@ -68,12 +67,6 @@ static int expanded(struct reading *);
 static int read_content(
     struct arena *, const struct mta *, struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
-
-static int
-no_memory(struct failure *failure)
-{
-	return (failure_set(failure, FAILURE_MEMORY, "no memory"));
-}
 
 /* What follows ${word} at the beginning of ${line}, or NULL. */
 static const char *
@@ -97,7 +90,7 @@ envelope(struct arena *a, const struct mta *mta, const char *option,
 	struct child_result r;
 
 	if (argv[0] == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	c.max = ENVELOPE_MAX;
 	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
@@ -107,7 +100,7 @@ envelope(struct arena *a, const struct mta *mta, const char *option,
 		return (failure_set(failure, FAILURE_IO, "%s: %s", name,
 		    *r.message == '\0' ? "no queue file" : r.message));
 	*text = arena_strndup(a, r.out, r.len);
-	return (*text == NULL ? no_memory(failure) : 1);
+	return (*text == NULL ? failure_memory(failure) : 1);
 }
 
 /* The queue that it is in, and its file there. 1, 0 if there is none, -1. */
@@ -127,7 +120,7 @@ place_of(struct arena *a, const struct mta *mta, const char *id,
 		return (failure_set(failure, FAILURE_IO,
 		    "postcat says \"%.60s\", expected the envelope", text));
 	*place = arena_strndup(a, path, strcspn(path, " \n"));
-	return (*place == NULL ? no_memory(failure) : 1);
+	return (*place == NULL ? failure_memory(failure) : 1);
 }
 
 /* postcat(1) takes a second to say that there is none. */
@@ -357,7 +350,7 @@ parse(struct reading *r, char *text, struct failure *failure)
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		if (record(r, line) != 0)
-			return (no_memory(failure));
+			return (failure_memory(failure));
 	}
 	if (!r->complete || h->message.sender == NULL)
 		return (failure_set(failure, FAILURE_DATA,
@@ -370,7 +363,7 @@ parse(struct reading *r, char *text, struct failure *failure)
 		    "anew; submit it yourself, then: postsuper -d %s hold",
 		    h->id, r->strange, h->id));
 	if (expanded(r) != 0)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	return (0);
 }
 
@@ -472,7 +465,7 @@ read_content(struct arena *a, const struct mta *mta, struct queuefile *h,
 	struct child_result r;
 
 	if (argv[0] == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	h->message.fd = memfd_create("message", MFD_CLOEXEC);
 	if (h->message.fd == -1)
 		return (failure_set(failure, FAILURE_IO, "a copy of %s: %s",
@@ -484,7 +477,7 @@ read_content(struct arena *a, const struct mta *mta, struct queuefile *h,
 	if (r.status != 0 || *r.message != '\0')
 		return (failure_set(
 		    failure, FAILURE_IO, "%s: %s", h->path, r.message));
-	return (read_header(a, h) != 0 ? no_memory(failure) : 0);
+	return (read_header(a, h) != 0 ? failure_memory(failure) : 0);
 }
 
 int
@@ -513,7 +506,7 @@ queuefile_open(struct arena *a, const struct mta *mta, const char *id,
 	h->path = arena_printf(
 	    a, "%s/%s", mta_setting(mta, "queue_directory"), place);
 	if (h->path == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	if (lock(h, failure) != 0)
 		return (-1);
 	read_note(a, h);
@@ -548,7 +541,7 @@ queuefile_drop(struct arena *a, const struct mta *mta,
 	struct stat st;
 
 	if (argv[0] == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0)

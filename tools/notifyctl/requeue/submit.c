@@ -51,7 +51,6 @@ static int read_answer(struct submit *);
 static void note_features(struct submit *, const char *);
 static int ask(struct submit *, const char *);
 static int refused(struct submit *, int, const char *, struct failure *);
-static int no_memory(struct failure *);
 static const char *encode(struct arena *, const char *, bool);
 static const char *notify_text(struct arena *, int);
 static const char *mail_command(struct submit *, const struct submit_message *);
@@ -60,12 +59,6 @@ static const char *rcpt_command(
 static int offers(
     struct submit *, const struct submit_message *, struct failure *);
 static int send_content(struct submit *, int);
-
-static int
-no_memory(struct failure *failure)
-{
-	return (failure_set(failure, FAILURE_MEMORY, "no memory"));
-}
 
 static void
 patience(struct submit *s, int seconds)
@@ -228,7 +221,7 @@ submit_open(struct arena *a, const char *host, const char *port,
 
 	s = arena_alloc(a, sizeof(*s));
 	if (s == NULL) {
-		no_memory(failure);
+		failure_memory(failure);
 		return (NULL);
 	}
 	s->arena = a;
@@ -418,14 +411,14 @@ submit_begin(
 		return (-1);
 	command = mail_command(s, m);
 	if (command == NULL)
-		return (no_memory(failure));
+		return (failure_memory(failure));
 	code = ask(s, command);
 	if (code != 250)
 		return (refused(s, code, command, failure));
 	for (i = 0; i < m->nrecipients; i++) {
 		command = rcpt_command(s, &m->recipients[i]);
 		if (command == NULL)
-			return (no_memory(failure));
+			return (failure_memory(failure));
 		code = ask(s, command);
 		if (code != 250)
 			return (refused(s, code, command, failure));

@@ -75,7 +75,9 @@ add(struct trace *t, const char *path, bool journal, bool given)
 	s->given = given;
 	s->trouble = NULL;
 	s->path = path == NULL ? NULL : arena_strdup(t->ctl->arena, path);
-	return (path != NULL && s->path == NULL ? ctl_no_memory(t->ctl) : 0);
+	return (path != NULL && s->path == NULL
+		? failure_memory(&t->ctl->failure)
+		: 0);
 }
 
 /* A log, and what logrotate(8) or "postfix logrotate" made of it. */
@@ -89,7 +91,7 @@ add_rotated(struct trace *t, const char *path)
 
 	pattern = arena_printf(t->ctl->arena, "%s[.-]*", path);
 	if (pattern == NULL)
-		return (ctl_no_memory(t->ctl));
+		return (failure_memory(&t->ctl->failure));
 	rc = add(t, path, false, false);
 	if (glob(pattern, 0, NULL, &found) != 0)
 		return (rc);
@@ -157,14 +159,14 @@ read_source(struct trace *t, struct source *s)
 	if (rc == 0)
 		return (0);
 	if (why.kind == FAILURE_NONE)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	if (s->given)
 		failure_set(&ctl->failure,
 		    why.kind == FAILURE_UNKNOWN ? FAILURE_DATA : why.kind,
 		    "%s; expected a mail log", failure_text(&why));
 	s->trouble = arena_strdup(ctl->arena, failure_text(&why));
 	if (s->trouble == NULL)
-		s->trouble = "no memory";
+		s->trouble = "out of memory";
 	failure_clear(&why);
 	return (s->given ? -1 : 0);
 }
@@ -183,7 +185,7 @@ read_all(struct trace *t)
 		}
 		more = gather_again(t->follow);
 	} while (more == 1);
-	return (more == -1 ? ctl_no_memory(t->ctl) : 0);
+	return (more == -1 ? failure_memory(&t->ctl->failure) : 0);
 }
 
 /* "a, b (c: Permission denied)" */
@@ -203,7 +205,7 @@ list_sources(struct trace *t)
 		    *text == '\0' ? "" : ", ", s->trouble == NULL ? "" : "(",
 		    name, s->trouble == NULL ? "" : ")");
 	}
-	return (text == NULL ? "no memory" : text);
+	return (text == NULL ? "out of memory" : text);
 }
 
 /* Nothing at all: was there anything to be read? */
@@ -474,16 +476,16 @@ trace_message(struct ctl *ctl, const struct arguments *args)
 		return (-1);
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	if (t == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	t->ctl = ctl;
 	t->follow = gather_new(ctl->arena, id);
 	if (t->follow == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	if (choose(t, args) != 0 || read_all(t) != 0)
 		return (-1);
 	m = gather_messages(t->follow, &n);
 	if (m == NULL)
-		return (ctl_no_memory(ctl));
+		return (failure_memory(&ctl->failure));
 	if (m[0].lines == 0)
 		return (nothing(t, id));
 	tell(t);

@@ -172,7 +172,7 @@ trace_log_file(
 	if (line == NULL || in == NULL) {
 		free(line);
 		close(fd);
-		return (failure_set(failure, FAILURE_MEMORY, "no memory"));
+		return (failure_memory(failure));
 	}
 	while (rc == 0 && gzgets(in, line, (int)LINE_MAX_OCTETS) != NULL) {
 		/* What follows a giant's first part is none of its own. */
