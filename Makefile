@@ -235,6 +235,7 @@ $(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
 # What is preloaded into programs under test.
 PRELOADED = build/clock.so build/memory.so build/system.so
 $(BUILD)/system.so: SANITIZE =
+$(BUILD)/%.so: INCLUDES += -Itests
 $(BUILD)/%.so: tests/faults/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -shared -o $@ $<
