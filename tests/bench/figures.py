@@ -12,16 +12,13 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 
 import rosters
 import subjects
-from machine import HERE, program
+from lib import botapi
+from machine import program
 from report import Spread
-
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-import botapi  # noqa: E402
 
 LINKED = "user1@a1.example"     # gets balance-and-payments, in every roster
 BIG = 20 * 10 ** 6

@@ -2,15 +2,9 @@
 """pgserver - a private PostgreSQL server, and the processor time it takes"""
 import contextlib
 import glob
-import os
-import sys
 
-from machine import HERE
-
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-import postgresql  # noqa: E402
-import pq  # noqa: E402
-from postfix import free_ports  # noqa: E402
+from lib import postgresql, pq
+from lib.postfix import free_ports
 
 # The roster is in memory, as that of a server in the field.
 MEMORY = "shared_buffers = 512MB\n"

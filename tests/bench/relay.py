@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """relay - through a real Postfix: one client, one session, message after message
 
-One private Postfix (tests/e2e/lib) has a listener for each milter, and one for
+One private Postfix (tests/lib) has a listener for each milter, and one for
 the alias map that does the same. What it delivers is thrown away by smtp-sink.
 """
 import json
@@ -9,16 +9,13 @@ import os
 import re
 import sqlite3
 import subprocess
-import sys
 import time
 
 import rosters
 import subjects
-from machine import HERE, program, say
+from lib import postfix
+from machine import program, say
 from scenarios import FAN_OUTS, HEADERS, MTA_SUBJECTS, TAG
-
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-import postfix  # noqa: E402
 
 SEED = 2025
 SETTLE = 120        # seconds

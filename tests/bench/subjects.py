@@ -6,14 +6,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import rosters
+from lib.postfix import free_ports
 from machine import HERE, program
-
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-from postfix import free_ports  # noqa: E402
 
 READY = 30      # seconds
 PYTHON = "/usr/bin/python3"     # Debian's, which has python3-milter

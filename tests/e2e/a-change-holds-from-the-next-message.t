@@ -1,20 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What notifyctl has changed holds for every message sent after it returned."""
-import os
-import sys
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BILL, MIA, OLGA,  # noqa: E402
-                    SUE, entitled)
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ADAM, ANN, BALANCE, BILL, MIA, OLGA, SUE, entitled
+from lib.tap import same, true
 
 ACME = "acme@accounts.example"
 START = entitled(BALANCE, "acme")

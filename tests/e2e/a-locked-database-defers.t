@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A lock that lasts defers mail, a short one is waited for."""
-import os
-import sys
+import contextlib
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, STRANGER, entitled
+from lib.tap import contains, same, true
 
 WANT = entitled(BALANCE, "acme")
 

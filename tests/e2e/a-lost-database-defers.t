@@ -1,26 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A database that is away, broken or wrong defers mail; it is never nobody."""
+import contextlib
+import errno
+import json
 import os
-import sys
+import shutil
+import threading
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import errno  # noqa: E402
-import json  # noqa: E402
-import shutil  # noqa: E402
-import threading  # noqa: E402
-
-import faults  # noqa: E402
-import lab  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
-                    STRANGER, entitled)
-from tap import contains, same, true  # noqa: E402
+from lib import faults, lab, rosterdb, tap
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, entitled
+from lib.tap import contains, same, true
 
 RCPTS = [ANN, BILL, STRANGER, "acme@accounts.example"]
 WANT = entitled(BALANCE, "acme")

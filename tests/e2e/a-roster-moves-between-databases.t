@@ -1,18 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl export and import move a roster from SQLite to PostgreSQL and back,
 whole."""
 import os
 import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import ctl  # noqa: E402
-import rosterdb  # noqa: E402
-from ctl import case  # noqa: E402
-from roster import BALANCE, BILL, MIA, OLGA, OTTO, SERVICES  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import ctl, rosterdb
+from lib.ctl import case
+from lib.roster import BALANCE, BILL, MIA, OLGA, OTTO, SERVICES
+from lib.tap import same, true
 
 JÜRGEN = "jürgen@xn--exmple-cua.example"
 QUOTED = '"b, \\"c\'"@acme.example'

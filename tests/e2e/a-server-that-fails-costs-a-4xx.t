@@ -1,19 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A connection that is cut in the middle of an answer, a server that is
 restarted, and one whose place another takes: each costs some messages a 4xx, and
 nobody gets what is not theirs. What opens the server is shown nowhere."""
 import os
+import signal
 import sys
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import signal  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import postgresql  # noqa: E402
+from lib import postgresql
 
 if postgresql.installation() is None:
     print("1..0 # SKIP needs a PostgreSQL server's programs")
@@ -24,12 +20,12 @@ STANDBY = postgresql.Server(primary=PRIMARY)
 os.environ["NM_DATABASE"] = "postgresql"
 os.environ["NM_POSTGRESQL"] = PRIMARY.url()
 
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Closed, Mta, tagged  # noqa: E402
-from pgproxy import Proxy  # noqa: E402
-from roster import BALANCE, BILL, OLGA, SUE, entitled  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Closed, Mta, tagged
+from lib.pgproxy import Proxy
+from lib.roster import BALANCE, BILL, OLGA, SUE, entitled
+from lib.tap import contains, same, true
 
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))

@@ -1,17 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The milter asks a standby, and decides nothing by one that is too far behind:
 then the primary is asked, and without one the message is deferred."""
+import json
 import os
 import sys
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import json  # noqa: E402
-import time  # noqa: E402
-
-import postgresql  # noqa: E402
+from lib import postgresql
 
 if postgresql.installation() is None:
     print("1..0 # SKIP needs a PostgreSQL server's programs")
@@ -23,11 +19,11 @@ STANDBY = postgresql.Server("wal_retrieve_retry_interval = 100\n",
 os.environ["NM_DATABASE"] = "postgresql"
 os.environ["NM_POSTGRESQL"] = PRIMARY.url()
 
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roster import BALANCE, BILL, OLGA, SUE, entitled  # noqa: E402
-from tap import contains, same  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Mta, tagged
+from lib.roster import BALANCE, BILL, OLGA, SUE, entitled
+from lib.tap import contains, same
 
 LAG = 2             # seconds
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]

@@ -1,18 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A tag is seen however it is written, and nothing else is taken for one."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-import postfix  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Closed, Mta, tagged  # noqa: E402
-from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab, postfix
+from lib.lab import case
+from lib.mta import Closed, Mta, tagged
+from lib.roster import ANN, BALANCE, BILL, STRANGER, entitled
+from lib.tap import contains, lacks, same, true
 
 RCPTS = [ANN, BILL]         # of whom Ann alone gets services, in beta
 TAG = b"X-Notify-Category: services\r\n"

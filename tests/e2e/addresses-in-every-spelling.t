@@ -1,17 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Users and recipients are the same person however the address is written."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
-                    STRANGER, entitled)
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, entitled
+from lib.tap import contains, same, true
 
 # The users of the account `odd`; all are subscribed.
 QUOTED = '"john doe"@odd.example'

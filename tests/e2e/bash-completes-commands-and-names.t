@@ -1,19 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What bash offers after notifyctl, by its command table and the roster."""
 import os
-import sys
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import subprocess  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import case  # noqa: E402
-from milter import BUILD, program  # noqa: E402
-from roster import ADAM, ANN, BILL, OLGA  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import case
+from lib.milter import BUILD, program
+from lib.roster import ADAM, ANN, BILL, OLGA
+from lib.tap import same, true
 
 # What bash does on a tab, with the same breaks between words.
 DRIVER = r"""

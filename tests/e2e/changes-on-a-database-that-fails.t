@@ -1,25 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Whatever is wrong with the database, each command that changes something
 says so, changes nothing, and does it when the fault is gone."""
+import contextlib
+import errno
 import os
-import sys
+import pwd
+import sqlite3
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import errno  # noqa: E402
-import pwd  # noqa: E402
-import sqlite3  # noqa: E402
-
-import ctl  # noqa: E402
-import faults  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from changes import CHANGES, INIT, linked  # noqa: E402
-from ctl import NOBODY, needs_root  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import ctl, faults, rosterdb, tap
+from lib.changes import CHANGES, INIT, linked
+from lib.ctl import NOBODY, needs_root
+from lib.tap import contains, same, true
 
 # A fault is a generator: it makes the fault and says with what options
 # notifyctl runs; then it ends the fault and says so again; then it cleans up.

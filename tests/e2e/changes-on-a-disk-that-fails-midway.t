@@ -1,24 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """At whichever write a disk fails or is full: a change is made whole or not
 at all, what is said of it is true, and no notice is lost."""
+import contextlib
+import errno
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import errno  # noqa: E402
-
-import ctl  # noqa: E402
-import faults  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from ctl import case  # noqa: E402
-from milter import BUILD  # noqa: E402
-from roster import BALANCE, BILL, MAINTENANCE, OLGA, SERVICES  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl, faults, rosterdb, tap
+from lib.ctl import case
+from lib.milter import BUILD
+from lib.roster import BALANCE, BILL, MAINTENANCE, OLGA, SERVICES
+from lib.tap import contains, lacks, same, true
 
 # Of all writes each third is tried; of programs that watch their own memory,
 # which are slow, fewer.

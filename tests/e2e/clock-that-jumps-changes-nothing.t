@@ -1,22 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A clock that jumps, by hours or years, forward or back, changes no decision
 of the milter's and no wait."""
-import os
-import sys
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import faults  # noqa: E402
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Closed, Mta, tagged  # noqa: E402
-from roster import BALANCE, BILL, entitled  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import faults, lab
+from lib.lab import case
+from lib.mta import Closed, Mta, tagged
+from lib.roster import BALANCE, BILL, entitled
+from lib.tap import contains, same, true
 
 HOUR, DAY = 3600, 86400
 JUMPS = (HOUR, 0, -HOUR, 20 * 365 * DAY, -DAY, 3 * HOUR, -20 * 365 * DAY, 0)

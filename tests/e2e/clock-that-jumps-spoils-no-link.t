@@ -1,22 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A clock that jumps, forward or back, lets no connect token live longer, no
 message wait for ever, no update be handled twice, and no notice be lost."""
-import os
-import sys
+import re
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-import time  # noqa: E402
-
-import botapi  # noqa: E402
-import faults  # noqa: E402
-from roster import ANN, BALANCE, BILL, MAINTENANCE, OLGA  # noqa: E402
-from roster import MIA, SERVICES  # noqa: E402
-from tap import contains, lacks, same  # noqa: E402
-from telegram import Site, case, mail, run  # noqa: E402
+from lib import botapi, faults
+from lib.roster import ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA, SERVICES
+from lib.tap import contains, lacks, same
+from lib.telegram import Site, case, mail, run
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 CHAT = 7001

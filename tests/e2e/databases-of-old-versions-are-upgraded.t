@@ -1,22 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A database of every schema version that was released is upgraded: nothing
 in it is lost, and the same is decided by it."""
-import os
-import sys
+import contextlib
+import sqlite3
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import sqlite3  # noqa: E402
-
-import ctl  # noqa: E402
-import rosterdb  # noqa: E402
-import versions  # noqa: E402
-from ctl import case  # noqa: E402
-from roster import BALANCE, OLGA  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import ctl, rosterdb, versions
+from lib.ctl import case
+from lib.roster import BALANCE, OLGA
+from lib.tap import contains, same, true
 
 # What a row may say; each must stand in some row of the present version's.
 KINDS = {

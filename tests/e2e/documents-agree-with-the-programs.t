@@ -1,23 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Manuals, sample and README against the programs: settings, commands, options,
 exit statuses; and the examples, run as they stand."""
 import os
-import sys
+import re
+import shlex
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+from lib import TREE, ctl
+from lib.ctl import case
+from lib.milter import BUILD, program
+from lib.tap import same, true
 
-import re  # noqa: E402
-import shlex  # noqa: E402
-import subprocess  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import case  # noqa: E402
-from milter import BUILD, HERE, program  # noqa: E402
-from tap import same, true  # noqa: E402
-
-TREE = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
 PAGES = {"notify-milter": "milter/notify-milter.8",
          "notify-telegram": "tools/telegram/notify-telegram.8",
          "notify-bot": "tools/telegram/notify-bot.8",

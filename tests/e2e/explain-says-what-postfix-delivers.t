@@ -1,19 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What notifyctl explain foretells is what Postfix delivers."""
+import json
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import json  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
-                    MAINTENANCE, MIA, OLGA, OTTO, SERVICES, STRANGER, SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import (ANN, BALANCE, BEA, BILL, DOCUMENTS, MAINTENANCE, MIA,
+                        OLGA, OTTO, SERVICES, STRANGER, SUE)
+from lib.tap import contains, lacks, same, true
 
 ACME, BETA = "acme@accounts.example", "beta@accounts.example"
 

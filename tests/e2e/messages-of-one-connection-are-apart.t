@@ -1,19 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Nothing of one message is left for the next, however the one ended."""
-import os
-import sys
+import threading
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import threading  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
-                    MAINTENANCE, SERVICES, STRANGER, entitled)
-from tap import same  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import (ANN, BALANCE, BEA, BILL, DOCUMENTS, MAINTENANCE,
+                        SERVICES, STRANGER, entitled)
+from lib.tap import same
 
 
 def acme(lab_, client, category=BALANCE):

@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Over inet: the milter does what it does over a UNIX socket."""
-import os
-import sys
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roster import BALANCE, BILL, SERVICES, STRANGER, entitled  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Mta, tagged
+from lib.roster import BALANCE, BILL, SERVICES, STRANGER, entitled
+from lib.tap import same, true
 
 
 @case("the milter listens on TCP, on the address that the settings name")

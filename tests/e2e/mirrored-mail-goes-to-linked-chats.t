@@ -1,17 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A mirrored category adds each linked chat of the final recipients, once."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
-                    MIA, OLGA, OTTO, SERVICES, STRANGER, SUE, entitled)
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS, MIA, OLGA,
+                        OTTO, SERVICES, STRANGER, SUE, entitled)
+from lib.tap import same, true
 
 ACME, BETA = "acme@accounts.example", "beta@accounts.example"
 

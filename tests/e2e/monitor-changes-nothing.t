@@ -1,16 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """monitor = yes decides and logs, and leaves every message as it is."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import ANN, BALANCE, BILL, DOCUMENTS, STRANGER  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, DOCUMENTS, STRANGER
+from lib.tap import same, true
 
 ACME = "acme@accounts.example"
 MIRROR = "1@telegram.invalid"

@@ -1,24 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """An MTA that hangs up, sends nonsense or speaks out of turn, at any point,
 ends its own message at most: the milter lives, keeps nothing of it, and serves
 the next connection as if nothing had been."""
+import fcntl
 import os
 import random
-import sys
+import struct
+import termios
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import fcntl  # noqa: E402
-import struct  # noqa: E402
-import termios  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Mta, packet, strings, tagged  # noqa: E402
-from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Mta, packet, strings, tagged
+from lib.roster import ANN, BALANCE, BILL, STRANGER, entitled
+from lib.tap import contains, same, true
 
 RCPTS = [f"<{BILL}>", f"<{ANN}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))

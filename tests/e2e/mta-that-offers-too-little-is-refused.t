@@ -1,19 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """An MTA that lacks what the milter must do to a message is refused, in one
 line that says what it lacks; one that lacks what it can do without is not."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import (ACTIONS, ADDRCPT, ADDRCPT_PAR, CHGHDRS, DELRCPT,  # noqa: E402
-                 QUARANTINE, STEPS, Closed, Mta, tagged)
-from roster import BALANCE, BILL, entitled  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import (ACTIONS, ADDRCPT, ADDRCPT_PAR, CHGHDRS, DELRCPT,
+                     QUARANTINE, STEPS, Closed, Mta, tagged)
+from lib.roster import BALANCE, BILL, entitled
+from lib.tap import same, true
 
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))

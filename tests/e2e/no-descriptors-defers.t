@@ -1,21 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A milter that is out of descriptors decides what it can, defers the rest, and
 recovers as soon as it has some again."""
+import contextlib
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roster import BALANCE, BILL, SERVICES, entitled  # noqa: E402
-from rosterdb import REMOTE  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Mta, tagged
+from lib.roster import BALANCE, BILL, SERVICES, entitled
+from lib.rosterdb import REMOTE
+from lib.tap import contains, same, true
 
 LIMIT = 40
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]

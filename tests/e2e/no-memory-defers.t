@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A milter whose memory fails, at whichever call, decides rightly or not at
 all: the message is deferred, or its connection ends; the next one is served.
@@ -6,18 +6,12 @@ all: the message is deferred, or its connection ends; the next one is served.
 tests/faults/faults.c is the same for every kind of message and each piece of
 memory; here libmilter, the threads and the log have their part in it.
 """
-import os
 import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import faults  # noqa: E402
-import lab  # noqa: E402
-import tap  # noqa: E402
-from mta import Closed, Mta, tagged  # noqa: E402
-from roster import ANN, BALANCE, BILL, SERVICES, STRANGER  # noqa: E402
-from tap import case, same, true  # noqa: E402
+from lib import faults, lab, tap
+from lib.mta import Closed, Mta, tagged
+from lib.roster import ANN, BALANCE, BILL, SERVICES, STRANGER
+from lib.tap import case, same, true
 
 EVER = 1 << 62
 # {kind: (recipients, headers)}

@@ -1,17 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A recipient gets one copy, and one that stays keeps its DSN options."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA,  # noqa: E402
-                    SERVICES, SUE, entitled)
-from tap import contains, same  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA, SERVICES, SUE,
+                        entitled)
+from lib.tap import contains, same
 
 ACME, BETA = "acme@accounts.example", "beta@accounts.example"
 

@@ -1,23 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Accounts, their users and roles; what a change of them ends."""
+import contextlib
 import os
-import sys
+import pwd
+import sqlite3
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import pwd  # noqa: E402
-import sqlite3  # noqa: E402
-
-import ctl  # noqa: E402
-import rosterdb  # noqa: E402
-from ctl import ACCOUNTS, MIRROR, NOBODY, case, needs_root  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
-                    MAINTENANCE, MIA, OLGA, OTTO, SERVICES, STRANGER,
-                    SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl, rosterdb
+from lib.ctl import ACCOUNTS, MIRROR, NOBODY, case, needs_root
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS, MAINTENANCE,
+                        MIA, OLGA, OTTO, SERVICES, STRANGER, SUE)
+from lib.tap import contains, lacks, same, true
 
 NEW, OTHER = "nina@acme.example", "noel@acme.example"
 

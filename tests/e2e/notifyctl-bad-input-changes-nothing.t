@@ -1,22 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Bad input: one line, the right exit code, nothing on stdout, no change."""
-import os
-import sys
+import resource
+import signal
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import resource  # noqa: E402
-import signal  # noqa: E402
-import subprocess  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
-from milter import program  # noqa: E402
-from roster import (ANN, BILL, MAINTENANCE, OLGA, SERVICES,  # noqa: E402
-                    STRANGER)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import ACCOUNTS, MIRROR, case
+from lib.milter import program
+from lib.roster import ANN, BILL, MAINTENANCE, OLGA, SERVICES, STRANGER
+from lib.tap import contains, lacks, same, true
 
 NEW = "nina@acme.example"
 

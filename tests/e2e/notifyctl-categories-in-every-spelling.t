@@ -1,17 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The five categories, those of the operator's own, and how they are named."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import ctl  # noqa: E402
-from ctl import case  # noqa: E402
-from roster import (ANN, BALANCE, CATEGORIES, MIA, OLGA,  # noqa: E402
-                    SERVICES, SUE)
-from tap import contains, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import case
+from lib.roster import ANN, BALANCE, CATEGORIES, MIA, OLGA, SERVICES, SUE
+from lib.tap import contains, same, true
 
 SPELLINGS = {
     "account-and-agreement": [

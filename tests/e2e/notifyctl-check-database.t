@@ -1,20 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong with the roster, and the cure."""
 import os
-import sys
+import shutil
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-
-import rosterdb  # noqa: E402
-from ctl import NOBODY  # noqa: E402
-from installation import case, chown, run  # noqa: E402
-from roster import ADAM, BILL, MAINTENANCE, MIA, OLGA, SUE  # noqa: E402
-from tap import Skip, contains, same, true  # noqa: E402
+from lib import rosterdb
+from lib.ctl import NOBODY
+from lib.installation import case, chown, run
+from lib.roster import ADAM, BILL, MAINTENANCE, MIA, OLGA, SUE
+from lib.tap import Skip, contains, same, true
 
 
 @case("a database that is missing is found, and looking makes none; the cure "

@@ -1,21 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What notifyctl check says would happen does happen in a real Postfix, and
 what it says nothing of works."""
 import os
+import shutil
+import subprocess
 import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-
-import lab  # noqa: E402
-from installation import sample  # noqa: E402
-from lab import Lab  # noqa: E402
-from roster import BALANCE, BILL, MAINTENANCE, MIA, OLGA  # noqa: E402
-from tap import Skip, case, contains, run, same  # noqa: E402
+from lib import lab
+from lib.installation import sample
+from lib.lab import Lab
+from lib.roster import BALANCE, BILL, MAINTENANCE, MIA, OLGA
+from lib.tap import Skip, case, contains, run, same
 
 ARCHIVE = "archive@else.example"
 

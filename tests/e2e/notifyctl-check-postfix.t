@@ -1,15 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong in main.cf and master.cf, and the cure."""
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-from ctl import NOBODY  # noqa: E402
-from installation import DOMAIN, case, run  # noqa: E402
-from tap import contains, lacks, same  # noqa: E402
+from lib.ctl import NOBODY
+from lib.installation import DOMAIN, case, run
+from lib.tap import contains, lacks, same
 
 SOCKET = "unix:notify-milter/notify-milter.sock"
 BOTH = ("smtpd_milters", "non_smtpd_milters")

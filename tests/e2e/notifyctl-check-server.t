@@ -1,16 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong with the road to a roster in PostgreSQL, with
 what a role may do, and with a standby."""
 import os
 import sys
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import time  # noqa: E402
-
-import postgresql  # noqa: E402
+from lib import postgresql
 
 if postgresql.installation() is None:
     print("1..0 # SKIP needs a PostgreSQL server's programs")
@@ -21,8 +17,8 @@ STANDBY = postgresql.Server(primary=PRIMARY)
 os.environ["NM_DATABASE"] = "postgresql"
 os.environ["NM_POSTGRESQL"] = PRIMARY.url()
 
-from installation import case, chown, run  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib.installation import case, chown, run
+from lib.tap import contains, same, true
 
 STANDBY.start()
 LOOKED_UP = ("notify_milter", "category", "category_key", "account",

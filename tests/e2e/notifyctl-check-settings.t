@@ -1,20 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong with the settings, and the cure."""
 import os
-import sys
+import re
+import shutil
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-
-from ctl import NOBODY  # noqa: E402
-from installation import DOMAIN, case, chown, run, sample  # noqa: E402
-from rosterdb import REMOTE, shown  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
+from lib.ctl import NOBODY
+from lib.installation import DOMAIN, case, chown, run, sample
+from lib.rosterdb import REMOTE, shown
+from lib.tap import Skip, contains, lacks, same, true
 
 
 @case("an installation made from postfix-sample as written is sound, in one "
@@ -253,7 +248,6 @@ def _(s):
     done = check({f"cat {unit}": 0, f"is-active {unit}": 0,
                   f"is-enabled {unit}": 0})
     if "mount" in done.stderr or "unshare" in done.stderr:
-        from tap import Skip
         raise Skip("no mount namespace can be had")
     contains(done.stdout, "nothing wrong")
     contains(done.stdout, unit)

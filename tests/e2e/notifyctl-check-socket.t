@@ -1,20 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong with the socket, and the cure."""
+import contextlib
 import os
-import sys
+import socket
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import socket  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-from installation import case, chown, run  # noqa: E402
-from postfix import free_ports  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib.installation import case, chown, run
+from lib.postfix import free_ports
+from lib.tap import contains, same, true
 
 
 @contextlib.contextmanager

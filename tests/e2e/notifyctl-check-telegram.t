@@ -1,16 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl check: what is wrong with the road to the chats, and the cure."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-from ctl import MIRROR, NOBODY  # noqa: E402
-from installation import TOKEN, case, chown, run  # noqa: E402
-from roster import OLGA  # noqa: E402
-from tap import contains, same  # noqa: E402
+from lib.ctl import MIRROR, NOBODY
+from lib.installation import TOKEN, case, chown, run
+from lib.roster import OLGA
+from lib.tap import contains, same
 
 KEY = "notify-telegram/unix"
 MASTER = (f"{KEY} = notify-telegram unix - n n - 1 pipe -o soft_bounce=yes"

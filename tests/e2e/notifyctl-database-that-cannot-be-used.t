@@ -1,24 +1,18 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A database that is missing, foreign, newer, damaged, locked or forbidden is
 said to be, and never reads as one without a row. What changes make of it:
 changes-on-a-database-that-fails.t."""
+import contextlib
 import os
-import sys
+import sqlite3
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import sqlite3  # noqa: E402
-import time  # noqa: E402
-
-import ctl  # noqa: E402
-import rosterdb  # noqa: E402
-from changes import CHANGES, NEW  # noqa: E402
-from ctl import NOBODY, case, needs_root  # noqa: E402
-from roster import OLGA  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl, rosterdb
+from lib.changes import CHANGES, NEW
+from lib.ctl import NOBODY, case, needs_root
+from lib.roster import OLGA
+from lib.tap import contains, lacks, same, true
 
 LOOKING = [["account", "list"], ["account", "show", "acme"],
            ["user", "list", "acme"], ["category", "list"], ["list", "acme"],

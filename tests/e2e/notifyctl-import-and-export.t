@@ -1,24 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The roster as CSV: all of a file or nothing of it, and twice is as once."""
+import csv
+import io
 import os
-import sys
+import re
+import subprocess
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import csv  # noqa: E402
-import io  # noqa: E402
-import re  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import ACCOUNTS, MIRROR, case  # noqa: E402
-from roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL,  # noqa: E402
-                    CATEGORIES, DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO,
-                    ROSTER, SERVICES, SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import ACCOUNTS, MIRROR, case
+from lib.roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,
+                        DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, ROSTER,
+                        SERVICES, SUE)
+from lib.tap import contains, lacks, same, true
 
 HEADER = "account,email,role,categories"
 NEW = "nina@acme.example"

@@ -1,28 +1,21 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Several notifyctl at once lose nothing; one that is killed breaks nothing."""
+import contextlib
 import os
-import sys
+import random
+import shutil
+import signal
+import sqlite3
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import random  # noqa: E402
-import shutil  # noqa: E402
-import signal  # noqa: E402
-import sqlite3  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import ctl  # noqa: E402
-import faults  # noqa: E402
-import rosterdb  # noqa: E402
-from changes import CHANGES, INIT, linked  # noqa: E402
-from ctl import case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, MIA,  # noqa: E402
-                    OLGA, SERVICES)
-from tap import Skip, contains, same, true  # noqa: E402
+from lib import ctl, faults, rosterdb
+from lib.changes import CHANGES, INIT, linked
+from lib.ctl import case
+from lib.roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, MIA, OLGA,
+                        SERVICES)
+from lib.tap import Skip, contains, same, true
 
 EIGHT = [f"p{number}@acme.example" for number in range(8)]
 

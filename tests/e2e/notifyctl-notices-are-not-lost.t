@@ -1,22 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Who is unsubscribed is told by mail: once, and later if it cannot be now."""
 import os
-import sys
+import re
+import time
+from email.utils import parsedate_to_datetime
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-import time  # noqa: E402
-from email.utils import parsedate_to_datetime  # noqa: E402
-
-import ctl  # noqa: E402
-import faults  # noqa: E402
-from ctl import FROM, case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BILL, DOCUMENTS,  # noqa: E402
-                    MAINTENANCE, MIA, OLGA, SERVICES, SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl, faults
+from lib.ctl import FROM, case
+from lib.roster import (ADAM, ANN, BALANCE, BILL, DOCUMENTS, MAINTENANCE, MIA,
+                        OLGA, SERVICES, SUE)
+from lib.tap import contains, lacks, same, true
 
 
 def unsubscribe(ctl_, address=BILL, category=MAINTENANCE, as_=OLGA, **options):

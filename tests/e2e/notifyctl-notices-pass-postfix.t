@@ -1,21 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The notice to who was unsubscribed, handed to the real sendmail(1)."""
+import contextlib
+import email.policy
 import os
-import sys
+import re
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import email.policy  # noqa: E402
-import re  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA,  # noqa: E402
-                    SERVICES, SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, MAINTENANCE, OLGA, SERVICES, SUE
+from lib.tap import contains, lacks, same, true
 
 FROM = "notify@relay.example"
 

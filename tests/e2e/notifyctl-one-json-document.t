@@ -1,18 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """--json: one document for every command, and the same effect as without."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import ctl  # noqa: E402
-from ctl import case  # noqa: E402
-from roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA,  # noqa: E402
-                    SERVICES, STRANGER, SUE)
-from rosterdb import REMOTE  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import case
+from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA, SERVICES,
+                        STRANGER, SUE)
+from lib.rosterdb import REMOTE
+from lib.tap import contains, same, true
 
 NEW = "nina@acme.example"
 MESSAGE = f"To: {ANN}\nX-Notify-Category: {BALANCE}\n\nHello.\n"

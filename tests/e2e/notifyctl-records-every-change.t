@@ -1,23 +1,18 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl log: each change, when, who, what and whom; nothing else."""
+import glob
 import os
-import sys
+import pwd
+import re
+import time
+from datetime import datetime
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import glob  # noqa: E402
-import pwd  # noqa: E402
-import re  # noqa: E402
-import time  # noqa: E402
-from datetime import datetime  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import case, needs_root  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
-                    MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import case, needs_root
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS, MAINTENANCE,
+                        MIA, OLGA, OTTO, SERVICES, SUE)
+from lib.tap import contains, lacks, same, true
 
 ME = "operator " + pwd.getpwuid(os.getuid()).pw_name
 NEW = "nina@acme.example"

@@ -1,22 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl requeue: a held message is decided as if it came only now, with
 the envelope and the content that it came with."""
-import os
-import sys
+import itertools
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import itertools  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case, marker, message  # noqa: E402
-from requeue import anew, hold, requeue, run  # noqa: E402
-from roster import (ANN, BALANCE, BILL, OLGA,  # noqa: E402
-                    SERVICES, STRANGER)
-from smtp import crlf  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case, marker, message
+from lib.requeue import anew, hold, requeue, run
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER
+from lib.smtp import crlf
+from lib.tap import contains, same, true
 
 TEAM, ARCHIVE = "team@x.example", "archive@x.example"
 

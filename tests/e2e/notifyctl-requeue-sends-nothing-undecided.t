@@ -1,22 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl requeue: where it is not sure that the milter decides, it submits
 nothing, says why, and the message stays held."""
 import os
-import sys
+import pwd
+import shutil
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import pwd  # noqa: E402
-import shutil  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case, program  # noqa: E402
-from postfix import LISTENERS  # noqa: E402
-from requeue import hold, refused, requeue, run, settings  # noqa: E402
-from roster import ANN, BEA, OLGA, SERVICES  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case, program
+from lib.postfix import LISTENERS
+from lib.requeue import hold, refused, requeue, run, settings
+from lib.roster import ANN, BEA, OLGA, SERVICES
+from lib.tap import contains, same, true
 
 # Every listener gets its milters from main.cf, or has them as the case says.
 LISTENERS.clear()

@@ -1,22 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl requeue: whatever comes between, a message is neither lost nor
 submitted twice, and what is to be done by hand is said."""
-import os
-import sys
+import contextlib
+import socket
+import threading
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import socket  # noqa: E402
-import threading  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from requeue import anew, hold, refused, requeue, settings, tool  # noqa: E402
-from roster import ANN, BALANCE, OLGA  # noqa: E402
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.requeue import anew, hold, refused, requeue, settings, tool
+from lib.roster import ANN, BALANCE, OLGA
+from lib.tap import contains, same, true
 
 BOTH = sorted([ANN, OLGA])
 

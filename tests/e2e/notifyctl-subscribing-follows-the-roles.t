@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Who may subscribe and unsubscribe whom, to what, and with what confirmation."""
 import os
-import sys
+import signal
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import signal  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,  # noqa: E402
-                    DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, SERVICES,
-                    STRANGER, SUE)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import case
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, DOCUMENTS,
+                        MAINTENANCE, MIA, OLGA, OTTO, SERVICES, STRANGER, SUE)
+from lib.tap import contains, lacks, same, true
 
 PROMPT = r"(?i)\bagain\b.*:"
 

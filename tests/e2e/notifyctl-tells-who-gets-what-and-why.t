@@ -1,18 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl list, and explain: who gets what, and for each person why."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import ctl  # noqa: E402
-from ctl import MIRROR, case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,  # noqa: E402
-                    MAINTENANCE, MIA, OLGA, OTTO, ROSTER, SERVICES, STRANGER,
-                    SUE, entitled)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import MIRROR, case
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, MAINTENANCE,
+                        MIA, OLGA, OTTO, ROSTER, SERVICES, STRANGER, SUE,
+                        entitled)
+from lib.tap import contains, lacks, same, true
 
 
 # list

@@ -1,20 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl trace: the mail log may have any usual form and place, and
 anything may stand in it."""
+import gzip
 import os
-import sys
+import subprocess
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import gzip  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-
-import ctl  # noqa: E402
-from ctl import NOBODY, case, needs_root  # noqa: E402
-from tap import Skip, contains, lacks, same, true  # noqa: E402
+from lib import ctl
+from lib.ctl import NOBODY, case, needs_root
+from lib.tap import Skip, contains, lacks, same, true
 
 QID = "4jYGXP5YkLz1d61F"
 REMOTE = "/lib/systemd/systemd-journal-remote"

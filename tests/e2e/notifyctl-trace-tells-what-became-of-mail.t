@@ -1,21 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl trace: what Postfix, the milter and the chats have logged of a
 message, told as one."""
+import contextlib
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-
-import requeue  # noqa: E402
-from botapi import error  # noqa: E402
-from roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA,  # noqa: E402
-                    SERVICES, STRANGER, SUE)
-from tap import contains, same, true  # noqa: E402
-from telegram import ChatLab, case, run  # noqa: E402
+from lib import requeue
+from lib.botapi import error
+from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA, SERVICES,
+                        STRANGER, SUE)
+from lib.tap import contains, same, true
+from lib.telegram import ChatLab, case, run
 
 
 def trace(lab, qid, *options):

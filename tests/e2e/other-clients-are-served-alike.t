@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Clients written by others: swaks, and Postfix's smtp-source with many
 sessions at once."""
-import os
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
-                                "lib"))
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import ANN, BALANCE, BILL, entitled  # noqa: E402
-from smtp import marker  # noqa: E402
-from tap import Skip, same  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, entitled
+from lib.smtp import marker
+from lib.tap import Skip, same
 
 SESSIONS, MESSAGES = 50, 500
 

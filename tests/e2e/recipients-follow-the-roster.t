@@ -1,18 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Who gets a tagged message: the accounts addressed join, the rest filtered."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL,  # noqa: E402
-                    CATEGORIES, DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO,
-                    ROSTER, SERVICES, STRANGER, SUE, entitled)
-from tap import contains, same  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,
+                        DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, ROSTER,
+                        SERVICES, STRANGER, SUE, entitled)
+from lib.tap import contains, same
 
 ACME, BETA = "acme@accounts.example", "beta@accounts.example"
 

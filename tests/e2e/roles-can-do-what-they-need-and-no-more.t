@@ -1,35 +1,25 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The roles of postfix-sample: each program does all that it does in its own
 role, and the role can do nothing else. Each grant is taken away once, to see
 that something needs it."""
+import contextlib
 import os
+import pwd
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import pwd  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import tempfile  # noqa: E402
-
-import botapi  # noqa: E402
-import lab  # noqa: E402
-import pq  # noqa: E402
-import roster  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from milter import Milter  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roles import BOT, CTL, MILTER, OWNER, TELEGRAM  # noqa: E402
-from roles import Database, commands  # noqa: E402
-from roster import ANN, BALANCE, BILL, MIA, OLGA, SERVICES  # noqa: E402
-from tap import case, contains, same, true  # noqa: E402
-from telegram import NAME, USER, Bot, Delivery, local_copy, mail  # noqa: E402
-from telegram import unprivileged  # noqa: E402
+from lib import botapi, lab, pq, roster, rosterdb, tap
+from lib.milter import Milter
+from lib.mta import Mta, tagged
+from lib.roles import BOT, CTL, MILTER, OWNER, TELEGRAM, Database, commands
+from lib.roster import ANN, BALANCE, BILL, MIA, OLGA, SERVICES
+from lib.tap import case, contains, same, true
+from lib.telegram import (NAME, USER, Bot, Delivery, local_copy, mail,
+                          unprivileged)
 
 DOMAIN = "telegram.invalid"
 # What the roles may do, worked out from what the programs are for: the table,

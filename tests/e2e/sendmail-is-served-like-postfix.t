@@ -1,25 +1,18 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The milter under a real Sendmail: every verdict, and the mirror by a mailer."""
 import os
+import re
+import shlex
+import shutil
 import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-import shlex  # noqa: E402
-import shutil  # noqa: E402
-
-import lab  # noqa: E402
-import sendmail  # noqa: E402
-import tap  # noqa: E402
-import telegram  # noqa: E402
-from botapi import BLOCKED, BotAPI  # noqa: E402
-from lab import ACCOUNTS, case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BILL, MAINTENANCE, OLGA,  # noqa: E402
-                    STRANGER, SUE, entitled)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab, sendmail, tap, telegram
+from lib.botapi import BLOCKED, BotAPI
+from lib.lab import ACCOUNTS, case
+from lib.roster import (ADAM, ANN, BALANCE, BILL, MAINTENANCE, OLGA, STRANGER,
+                        entitled)
+from lib.tap import contains, lacks, same, true
 
 WANT = sorted(entitled(BALANCE, "acme"))
 CHAT = 7001

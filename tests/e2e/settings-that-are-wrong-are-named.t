@@ -1,24 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What is wrong with settings or start is said in one line, with its place."""
+import glob
 import os
-import sys
+import re
+import shutil
+import signal
+import socket
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import glob  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import signal  # noqa: E402
-import socket  # noqa: E402
-import subprocess  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roster import BALANCE, BILL, OLGA, entitled  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Mta, tagged
+from lib.roster import BALANCE, BILL, OLGA, entitled
+from lib.tap import contains, lacks, same, true
 
 
 def run(lab_, *args, file=None, timeout=20):

@@ -1,22 +1,16 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """However often the milter is told to reload or to end, a message is decided
 rightly or stays with its client."""
-import os
-import sys
+import signal
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import signal  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from mta import Closed, Mta, tagged  # noqa: E402
-from roster import BALANCE, BILL, entitled  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.mta import Closed, Mta, tagged
+from lib.roster import BALANCE, BILL, entitled
+from lib.tap import same, true
 
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))

@@ -1,20 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A tag that cannot be understood: held, refused or deferred, for nobody."""
-import os
-import sys
+import contextlib
+import sqlite3
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import sqlite3  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
-                    STRANGER, entitled)
-from tap import contains, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, entitled
+from lib.tap import contains, same, true
 
 RCPTS = [ANN, BILL, STRANGER]
 OTHERS = "beta@accounts.example"

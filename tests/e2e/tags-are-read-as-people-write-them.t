@@ -1,16 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The spellings of a category that count as one, in X-Notify-Category."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, OLGA,  # noqa: E402
-                    SERVICES, entitled)
+from lib import lab
+from lib.lab import case
+from lib.roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, OLGA, SERVICES,
+                        entitled)
 
 UMLAUT = "St\u00f6rungen & W\u00fcnsche"
 

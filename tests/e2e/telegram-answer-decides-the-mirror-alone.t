@@ -1,26 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What notify-telegram makes of each answer: sent, again later, or given up.
 
 It is run here as pipe(8) runs it, with the message on standard input; with
 Postfix around it: telegram-mirror-passes-postfix.t."""
 import os
-import sys
+import re
+import shutil
+import threading
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-import shutil  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import botapi  # noqa: E402
-import rosterdb  # noqa: E402
-from roster import (ANN, BEA, DOCUMENTS, OLGA, OTTO,  # noqa: E402
-                    SERVICES)
-from tap import contains, lacks, same, true  # noqa: E402
-from telegram import Site, Station, case, mail, marker, run  # noqa: E402
+from lib import botapi, rosterdb
+from lib.roster import ANN, BEA, DOCUMENTS, OLGA, OTTO, SERVICES
+from lib.tap import contains, lacks, same, true
+from lib.telegram import Site, Station, case, mail, marker, run
 
 CHAT, OTHER = 7001, 7002
 GROUP, SUPERGROUP = -4001, -1001234567890

@@ -1,26 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Whatever is wrong with the database, notify-bot says so once, and takes what
 was said to it when the change that it caused is stored, and not before."""
+import contextlib
 import os
-import sys
+import re
+import signal
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import re  # noqa: E402
-import signal  # noqa: E402
-import time  # noqa: E402
-
-import faults  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from milter import BUILD  # noqa: E402
-from roster import ANN  # noqa: E402
-from tap import contains, same, true  # noqa: E402
-from telegram import Site, case, run  # noqa: E402
-from troubles import DISK, TROUBLES, on_disk  # noqa: E402
+from lib import faults, rosterdb, tap
+from lib.milter import BUILD
+from lib.roster import ANN
+from lib.tap import contains, same, true
+from lib.telegram import Site, case, run
+from lib.troubles import DISK, TROUBLES, on_disk
 
 # Of all writes each ninth is tried; of programs that watch their own memory,
 # which are slow, fewer.

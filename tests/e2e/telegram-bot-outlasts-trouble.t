@@ -1,27 +1,20 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Whatever happens to notify-bot, it says so once, waits, and loses nothing."""
+import contextlib
 import os
-import sys
+import pwd
+import re
+import shutil
+import subprocess
+import threading
+import time
+import urllib.request
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import pwd  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-import urllib.request  # noqa: E402
-
-import botapi  # noqa: E402
-import rosterdb  # noqa: E402
-from roster import ANN, BALANCE, OLGA  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
-from telegram import (Site, Station, case, local_copy,  # noqa: E402
-                      run, unprivileged)
+from lib import botapi, rosterdb
+from lib.roster import ANN, BALANCE, OLGA
+from lib.tap import contains, lacks, same, true
+from lib.telegram import Site, Station, case, local_copy, run, unprivileged
 
 CHAT = 7001
 

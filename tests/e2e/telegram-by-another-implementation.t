@@ -1,33 +1,29 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The ordinary path against an API that was written elsewhere.
 
 telegram-test-api (npm) is installed into the folder $NM_NODE, build/node by
 default, if it is not there. It injects no errors, and ignores offset and
 timeout."""
+import fcntl
+import json
 import os
+import shutil
+import socket
+import subprocess
 import sys
+import time
+import urllib.request
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import fcntl  # noqa: E402
-import json  # noqa: E402
-import shutil  # noqa: E402
-import socket  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-import urllib.request  # noqa: E402
-
-from milter import HERE  # noqa: E402
-from postfix import free_ports  # noqa: E402
-from roster import ANN, BALANCE, OLGA, entitled  # noqa: E402
-from tap import contains, same, true  # noqa: E402
-from telegram import ChatLab, case, run  # noqa: E402
+from lib import TREE
+from lib.postfix import free_ports
+from lib.roster import ANN, BALANCE, OLGA, entitled
+from lib.tap import contains, same, true
+from lib.telegram import ChatLab, case, run
 
 PACKAGE = "telegram-test-api@4.2.1"
 NODE = os.path.abspath(os.environ.get("NM_NODE") or os.path.join(
-    HERE, "..", "..", "..", "build", "node"))
+    TREE, "build", "node"))
 SERVER = """\
 const Server = require("telegram-test-api");
 new (Server.default || Server)({host: "127.0.0.1", storeTimeout: 600,

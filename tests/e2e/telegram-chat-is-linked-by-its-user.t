@@ -1,20 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What people say to the bot links their chats, and ends that again."""
+import hashlib
 import os
-import sys
+import re
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import hashlib  # noqa: E402
-import re  # noqa: E402
-import time  # noqa: E402
-
-from botapi import BLOCKED  # noqa: E402
-from roster import ADAM, ANN, BALANCE, BEA, OLGA, OTTO  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
-from telegram import NAME, Site, case, expired, run  # noqa: E402
+from lib.botapi import BLOCKED
+from lib.roster import ADAM, ANN, BALANCE, BEA, OLGA, OTTO
+from lib.tap import contains, lacks, same, true
+from lib.telegram import NAME, Site, case, expired, run
 
 CHAT, OTHER = 7001, 7002
 GROUP = -1001234567890

@@ -1,25 +1,20 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl telegram connect, disable and status: for whom, and what is shown.
 
 What becomes of a link that is opened: telegram-chat-is-linked-by-its-user.t."""
+import datetime
+import glob
 import os
-import sys
+import re
+import shutil
+import subprocess
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import datetime  # noqa: E402
-import glob  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, MIA, OLGA,  # noqa: E402
-                    OTTO, STRANGER, SUE)
-from tap import Skip, contains, lacks, same, true  # noqa: E402
-from telegram import NAME, Site, case, run  # noqa: E402
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, MIA, OLGA, OTTO,
+                        STRANGER, SUE)
+from lib.tap import Skip, contains, lacks, same, true
+from lib.telegram import NAME, Site, case, run
 
 LINK = re.compile(rf"https://t\.me/{NAME}\?start=[A-Za-z0-9_-]{{22}}")
 CHAT = 7001

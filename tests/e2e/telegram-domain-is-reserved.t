@@ -1,16 +1,10 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A message that arrives with a recipient in the Telegram domain is refused."""
-import os
-import sys
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import ANN, BALANCE, BILL, entitled  # noqa: E402
-from tap import contains, same  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, entitled
+from lib.tap import contains, same
 
 # Postfix delivers each of these to telegram.invalid.
 SPELLINGS = ("5@telegram.invalid", "5@TELEGRAM.INVALID",

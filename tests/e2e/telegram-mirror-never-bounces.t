@@ -1,19 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Whatever goes wrong on the way to a chat, the sender of the mail hears
 nothing of it: the mail is the record, the chat a courtesy."""
+import contextlib
 import os
-import sys
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-
-from lab import SENDER  # noqa: E402
-from roster import ANN, BALANCE, OLGA, entitled  # noqa: E402
-from tap import same  # noqa: E402
-from telegram import ChatLab, case, run  # noqa: E402
+from lib.lab import SENDER
+from lib.roster import ANN, BALANCE, OLGA, entitled
+from lib.tap import same
+from lib.telegram import ChatLab, case, run
 
 ACME = "acme@accounts.example"
 CHAT = 7001

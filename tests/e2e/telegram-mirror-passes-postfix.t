@@ -1,22 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Mail that Postfix's queue carries to Telegram: to whom, when, in what order.
 
 The milter, Postfix with the sample's transport, notify-telegram and notify-bot
 run together here."""
 import os
-import sys
+import re
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-
-import botapi  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,  # noqa: E402
-                    OLGA, OTTO, SERVICES, STRANGER, entitled)
-from tap import contains, lacks, same, true  # noqa: E402
-from telegram import ChatLab, case, expired, run  # noqa: E402
+from lib import botapi
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS, OLGA, OTTO,
+                        SERVICES, STRANGER, entitled)
+from lib.tap import contains, lacks, same, true
+from lib.telegram import ChatLab, case, expired, run
 
 ACME, BETA = "acme@accounts.example", "beta@accounts.example"
 CHATS = {OLGA: 7001, ANN: 7002, OTTO: 7003, BEA: 7004, BILL: 7005, ADAM: 7006}

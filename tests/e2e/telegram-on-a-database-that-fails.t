@@ -1,27 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Whatever is wrong with the database, notify-telegram defers what it could
 not do, and sends nothing twice."""
+import contextlib
+import errno
 import os
-import sys
+import signal
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import errno  # noqa: E402
-import signal  # noqa: E402
-import time  # noqa: E402
-
-import botapi  # noqa: E402
-import faults  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from milter import BUILD  # noqa: E402
-from roster import ANN  # noqa: E402
-from tap import contains, same, true  # noqa: E402
-from telegram import Site, case, mail, run  # noqa: E402
-from troubles import DISK, TROUBLES, on_disk, opened  # noqa: E402
+from lib import botapi, faults, rosterdb, tap
+from lib.milter import BUILD
+from lib.roster import ANN
+from lib.tap import contains, same, true
+from lib.telegram import Site, case, mail, run
+from lib.troubles import DISK, TROUBLES, on_disk, opened
 
 # Of all writes each ninth is tried; of programs that watch their own memory,
 # which are slow, fewer.

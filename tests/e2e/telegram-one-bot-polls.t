@@ -1,22 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """However many notify-bots are started for a roster, one polls; when it ends,
 in whatever way, another does."""
+import contextlib
 import os
-import sys
+import shutil
+import signal
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import shutil  # noqa: E402
-import signal  # noqa: E402
-import time  # noqa: E402
-
-import rosterdb  # noqa: E402
-from roster import ANN  # noqa: E402
-from tap import Skip, same, true  # noqa: E402
-from telegram import Bot, Site, case, run  # noqa: E402
+from lib import rosterdb
+from lib.roster import ANN
+from lib.tap import Skip, same, true
+from lib.telegram import Bot, Site, case, run
 
 CHAT = 7001
 SECONDS = 10        # within which another takes over; it asks each second

@@ -1,18 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """While a message waits for its chat, those that came later wait behind it."""
-import os
-import sys
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import time  # noqa: E402
-
-import botapi  # noqa: E402
-from roster import ANN, BEA, OLGA, OTTO  # noqa: E402
-from tap import same  # noqa: E402
-from telegram import Site, case, mail, run  # noqa: E402
+from lib import botapi
+from lib.roster import ANN, BEA, OLGA, OTTO
+from lib.tap import same
+from lib.telegram import Site, case, mail, run
 
 CHAT, OTHER = 7001, 7002
 GROUP, SUPERGROUP = -4001, -1001234567890

@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Who guesses connect tokens is made to wait, and nobody else has to."""
-import os
-import sys
+import base64
+import re
+import secrets
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import base64  # noqa: E402
-import re  # noqa: E402
-import secrets  # noqa: E402
-import time  # noqa: E402
-
-from roster import ANN, BEA, OLGA, OTTO  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
-from telegram import NAME, Site, case, expired, run  # noqa: E402
+from lib.roster import ANN, BEA, OLGA, OTTO
+from lib.tap import contains, lacks, same, true
+from lib.telegram import NAME, Site, case, expired, run
 
 GUESSER, OTHER, THIRD = 7001, 7002, 7003
 GROUP = -1001234567890

@@ -1,18 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A message with 10,000 recipients in or out is treated as any other."""
 import os
-import sys
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import BALANCE, MAINTENANCE, SERVICES  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import BALANCE, MAINTENANCE, SERVICES
+from lib.tap import same, true
 
 COUNT = 10000
 OWNER = "owner@big.example"

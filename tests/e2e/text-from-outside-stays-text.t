@@ -1,22 +1,15 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """No text from outside breaks a header, a log line, a chat or a terminal, or
 becomes SQL, even if it stands in the database already."""
-import os
-import sys
+import base64
+import json
+import re
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import base64  # noqa: E402
-import json  # noqa: E402
-import re  # noqa: E402
-
-from roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA,  # noqa: E402
-                    OLGA, SERVICES)
-import rosterdb  # noqa: E402
-from tap import contains, same, true  # noqa: E402
-from telegram import DOMAIN, Site, case, mail, run  # noqa: E402
+from lib import rosterdb
+from lib.roster import ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA, SERVICES
+from lib.tap import contains, same, true
+from lib.telegram import DOMAIN, Site, case, mail, run
 
 CHAT = 7001
 # What moves a cursor, turns the direction of writing, ends a line or a string.

@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """One line a tagged message, one a dropped recipient, none for other mail."""
 import os
-import sys
+import re
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import re  # noqa: E402
-import subprocess  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import (ADAM, ANN, BALANCE, BILL, DOCUMENTS,  # noqa: E402
-                    OLGA, STRANGER)
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ADAM, ANN, BALANCE, BILL, DOCUMENTS, OLGA, STRANGER
+from lib.tap import contains, lacks, same, true
 
 ORDER = re.compile(
     r"(?P<qid>\w+): category=\S+ account=\S+ kept=\d+ added=\d+ dropped=\d+"

@@ -1,19 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """SIGTERM ends the milter, and mail that it cannot see waits at the client."""
-import os
-import sys
+import signal
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import signal  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import BALANCE, BILL, entitled  # noqa: E402
-from tap import same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import BALANCE, BILL, entitled
+from lib.tap import same, true
 
 WANT = entitled(BALANCE, "acme")
 

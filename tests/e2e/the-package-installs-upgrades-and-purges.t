@@ -1,26 +1,20 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """The Debian package on this machine in a box: installed, configured from its
 own samples, used, upgraded, removed and purged; and its systemd units."""
+import glob
 import os
-import sys
+import re
+import shutil
+import subprocess
+import tempfile
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+from lib import TREE, tap
+from lib.box import Box, Refused
+from lib.lab import missing
+from lib.milter import BUILD
+from lib.tap import case, contains, lacks, same, true
 
-import glob  # noqa: E402
-import re  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import tempfile  # noqa: E402
-
-import tap  # noqa: E402
-from box import Box, Refused  # noqa: E402
-from lab import missing  # noqa: E402
-from milter import BUILD, HERE  # noqa: E402
-from tap import case, contains, lacks, same, true  # noqa: E402
-
-TREE = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
 UNITS = ("notify-milter.service", "notify-bot.service")
 DOC = "/usr/share/doc/notify-milter/postfix-sample"
 # What a machine with a Postfix of its own has beside the sample.

@@ -1,25 +1,19 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """What the daemons tell systemd (sd_notify), and what -v adds to the log."""
+import contextlib
 import os
-import sys
+import re
+import signal
+import socket
+import subprocess
+import time
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import contextlib  # noqa: E402
-import re  # noqa: E402
-import signal  # noqa: E402
-import socket  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-import telegram  # noqa: E402
-from lab import case  # noqa: E402
-from milter import program  # noqa: E402
-from roster import ANN, BALANCE, MAINTENANCE  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
+from lib import lab, telegram
+from lib.lab import case
+from lib.milter import program
+from lib.roster import ANN, BALANCE, MAINTENANCE
+from lib.tap import contains, lacks, same, true
 
 
 class Manager:

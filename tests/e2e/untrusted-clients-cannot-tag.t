@@ -1,18 +1,12 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Only a trusted client may tag; from others every X-Notify header goes."""
-import os
-import sys
+import shutil
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
-
-import shutil  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from roster import ANN, BALANCE, BILL, STRANGER, entitled  # noqa: E402
-from tap import Skip, lacks, same, true  # noqa: E402
+from lib import lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, STRANGER, entitled
+from lib.tap import Skip, lacks, same, true
 
 RCPTS = [ANN, BILL, STRANGER, "acme@accounts.example"]
 NOBODY = "192.0.2.1"        # trusted_clients that no client here is among

@@ -1,24 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Counters of the milter: in a file for Prometheus, and in notifyctl stats."""
+import json
 import os
-import sys
+import shutil
+import subprocess
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)) + "/lib")
+from lib import UNPACKED, lab
+from lib.lab import case
+from lib.roster import ANN, BALANCE, BILL, MAINTENANCE, STRANGER
+from lib.tap import contains, lacks, same, true
 
-import json  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-
-import lab  # noqa: E402
-from lab import case  # noqa: E402
-from milter import HERE  # noqa: E402
-from roster import ANN, BALANCE, BILL, MAINTENANCE, STRANGER  # noqa: E402
-from tap import contains, lacks, same, true  # noqa: E402
-
-UNPACKED = os.path.join(HERE, "..", "..", "..", "build", "unpacked",
-                        "prometheus", "usr", "bin", "promtool")
+PROMTOOL = os.path.join(UNPACKED, "prometheus", "usr", "bin", "promtool")
 
 
 def path(lab_):
@@ -102,7 +95,7 @@ def _(lab_):
 
 @case("promtool finds no fault with the file")
 def _(lab_):
-    tool = shutil.which("promtool") or UNPACKED
+    tool = shutil.which("promtool") or PROMTOOL
     read(lab_)
     with open(path(lab_)) as file:
         done = subprocess.run([tool, "check", "metrics"], stdin=file,

@@ -13,10 +13,10 @@ import re
 import threading
 from collections import Counter
 
-from lab import MIRROR
-from milter import fields
-from smtp import marker, message
-from tap import same, true
+from lib.lab import MIRROR
+from lib.milter import fields
+from lib.smtp import marker, message
+from lib.tap import same, true
 
 ACCOUNTS = [f"a{n}" for n in range(6)]
 USERS = 6

@@ -24,7 +24,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from postfix import free_ports
+from lib.postfix import free_ports
 
 TEXT_MAX = 4096             # UTF-16 code units, after entities
 TEXT_BYTES_MAX = 1 << 15

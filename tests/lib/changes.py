@@ -3,7 +3,7 @@
 
 They are meant for the roster that linked() makes of the shared one.
 """
-from roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
+from lib.roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
 
 NEW = "nina@acme.example"
 ROWS = (f"acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"

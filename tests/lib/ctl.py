@@ -28,10 +28,8 @@ import tempfile
 import threading
 import time
 
-import roster
-import rosterdb
-import tap
-from milter import Milter, program
+from lib import roster, rosterdb, tap
+from lib.milter import Milter, program
 
 __all__ = ["Ctl", "case", "run", "FROM", "ACCOUNTS", "MIRROR", "NOBODY"]
 

@@ -9,8 +9,8 @@ import struct
 import subprocess
 import tempfile
 
-import tap
-from milter import program
+from lib import tap
+from lib.milter import program
 
 CLONE_NEWNS = 0x00020000
 _mounts = []        # not empty: they are our own

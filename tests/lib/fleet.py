@@ -17,12 +17,10 @@ import socket
 import subprocess
 import tempfile
 
-import lab
-import postfix
-import pq
-from milter import Milter
-from postgresql import USER, Server
-from roles import BOT, CTL, MILTER, NAME, OWNER, SAMPLE, TELEGRAM, Database
+from lib import lab, postfix, pq
+from lib.milter import Milter
+from lib.postgresql import USER, Server
+from lib.roles import BOT, CTL, MILTER, NAME, OWNER, SAMPLE, TELEGRAM, Database
 
 PASSWORDS = {role: f"of {role}" for role in (
     OWNER, CTL, MILTER, TELEGRAM, BOT, "notify_standby")}

@@ -23,14 +23,12 @@ import subprocess
 import sys
 import time
 
-import ctl
-import tap
-from ctl import NOBODY
-from milter import BUILD, Milter, program
-from postfix import daemon_folder
+from lib import TREE, ctl, tap
+from lib.ctl import NOBODY
+from lib.milter import BUILD, Milter, program
+from lib.postfix import daemon_folder
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-SAMPLE = os.path.join(HERE, "..", "..", "..", "postfix-sample")
+SAMPLE = os.path.join(TREE, "postfix-sample")
 MASTER = ("/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf.proto")
 DOMAIN = "accounts.example.com"     # account_domain, as the sample has it
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"

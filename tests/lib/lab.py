@@ -20,13 +20,11 @@ import sys
 import tempfile
 import time
 
-import roster
-import rosterdb
-import tap
-from milter import SUMMARY, Milter, program
-from postfix import Postfix, daemon_folder, free_ports
-from receiver import MARKER, Receiver
-from smtp import Client, marker, message
+from lib import roster, rosterdb, tap
+from lib.milter import SUMMARY, Milter, program
+from lib.postfix import Postfix, daemon_folder, free_ports
+from lib.receiver import MARKER, Receiver
+from lib.smtp import Client, marker, message
 
 __all__ = ["Lab", "Result", "case", "run", "marks_gone", "program",
            "free_ports", "marker", "message"]

@@ -8,14 +8,14 @@ import socket
 import subprocess
 import time
 
-HERE = os.path.dirname(os.path.realpath(__file__))
+from lib import TREE
+
 BUILD = os.path.abspath(os.environ.get("NM_BUILD")
-                        or os.path.join(HERE, "..", "..", "..", "build"))
+                        or os.path.join(TREE, "build"))
 
 # What a build that watches its threads is not to say.
 os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1:"
-                      "suppressions=" + os.path.abspath(os.path.join(
-                          HERE, "..", "..", "suppressions", "thread")))
+                      f"suppressions={TREE}/tests/suppressions/thread")
 
 SECTIONS = {
     "database": ("url", "read_url", "max_lag"),

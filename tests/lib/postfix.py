@@ -8,7 +8,6 @@ than through postfix(1): it starts at once, and its process group is ours.
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import socket

@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 
-import pq
+from lib import UNPACKED, pq
 
 USER = "nobody"     # the server refuses to be root's
 OWNER = "roster"    # the role that owns everything
@@ -38,8 +38,6 @@ log_min_messages = warning
 """
 
 
-HERE = os.path.dirname(os.path.realpath(__file__))
-UNPACKED = os.path.join(HERE, "..", "..", "..", "build", "unpacked")
 
 
 def installation():

@@ -9,9 +9,8 @@ import os
 import shutil
 import subprocess
 
-import ctl
-import tap
-from milter import program
+from lib import ctl, tap
+from lib.milter import program
 
 BAD = "Alarms"      # a category that nobody has made yet
 

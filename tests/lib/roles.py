@@ -8,12 +8,11 @@ import os
 import re
 import subprocess
 
-import pq
-from milter import HERE, program
-from postgresql import OWNER as SUPERUSER
-from postgresql import Server, client
+from lib import pq
+from lib import TREE
+from lib.milter import program
+from lib.postgresql import OWNER as SUPERUSER, Server, client
 
-TREE = os.path.realpath(os.path.join(HERE, "..", "..", ".."))
 SAMPLE = os.path.join(TREE, "postfix-sample")
 NAME = "notify"
 OWNER, CTL, MILTER, TELEGRAM, BOT = (

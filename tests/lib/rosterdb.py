@@ -20,9 +20,8 @@ import shutil
 import sqlite3
 import sys
 
-import pq
-import tap
-from postgresql import Server
+from lib import pq, tap
+from lib.postgresql import Server
 
 __all__ = ["REMOTE", "at", "file_only", "place", "shown"]
 

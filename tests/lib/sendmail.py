@@ -12,11 +12,9 @@ import signal
 import subprocess
 import time
 
-from milter import HERE
-from postfix import Postfix, free_ports
+from lib import TREE, UNPACKED
+from lib.postfix import Postfix, free_ports
 
-TREE = os.path.join(HERE, "..", "..", "..")
-UNPACKED = os.path.join(TREE, "build", "unpacked")
 PLACES = (("/usr/libexec/sendmail", "/usr/share/sendmail/cf"),
           (os.path.join(UNPACKED, "sendmail-bin/usr/libexec/sendmail"),
            os.path.join(UNPACKED, "sendmail-cf/usr/share/sendmail/cf")))

@@ -24,16 +24,11 @@ import subprocess
 import sys
 import time
 
-import ctl
-import lab
-import milter
-import postfix
-import rosterdb
-import tap
-from botapi import BotAPI
-from milter import Milter, program
-from roster import BALANCE
-from smtp import marker, message
+from lib import TREE, ctl, lab, milter, postfix, rosterdb, tap
+from lib.botapi import BotAPI
+from lib.milter import Milter, program
+from lib.roster import BALANCE
+from lib.smtp import marker, message
 
 __all__ = ["Bot", "ChatLab", "Site", "Station", "case", "expired", "mail",
            "marker", "run"]
@@ -41,7 +36,7 @@ __all__ = ["Bot", "ChatLab", "Site", "Station", "case", "expired", "mail",
 NAME = "acme_notify_bot"
 DOMAIN = "telegram.invalid"
 USER = "nobody"
-SAMPLE = os.path.join(milter.HERE, "..", "..", "..", "postfix-sample")
+SAMPLE = os.path.join(TREE, "postfix-sample")
 
 
 def unprivileged():

@@ -16,11 +16,10 @@ import sqlite3
 import threading
 import time
 
-import lab
-import pq
-from accounting import (ACCOUNTS, BALANCE, CATEGORIES, SERVICES, USERS, Roster,
-                        Sent, owner, user)
-from tap import same
+from lib import lab, pq
+from lib.accounting import (ACCOUNTS, BALANCE, CATEGORIES, SERVICES, USERS,
+                            Roster, Sent, owner, user)
+from lib.tap import same
 
 OUTSIDE = "stranger@else.example"
 TIRED = 2000        # attempts after which a client gives up
@@ -274,7 +273,7 @@ class Trial:
     def guarded(self, function, *args):
         try:
             function(*args)
-        except Exception as error:  # noqa: BLE001 - told at the end
+        except Exception as error:  # told at the end
             self.failures.append(f"{function.__name__}: {error!r}")
             self.over.set()
 

@@ -13,9 +13,8 @@ import os
 import shutil
 import sqlite3
 
-import faults
-import tap
-from telegram import USER
+from lib import faults, tap
+from lib.telegram import USER
 
 HASTE = 100
 

@@ -10,11 +10,11 @@ import json
 import os
 import sqlite3
 
-from roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS,
-                    MAINTENANCE, MIA, OLGA, OTTO, SERVICES, STRANGER, SUE)
+from lib import TREE
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS, MAINTENANCE,
+                        MIA, OLGA, OTTO, SERVICES, STRANGER, SUE)
 
-FOLDER = os.path.join(os.path.dirname(os.path.realpath(__file__)),
-                      "..", "..", "upgrade")
+FOLDER = os.path.join(TREE, "tests", "upgrade")
 
 ACME = "acme@accounts.example"
 JÜRGEN = "jürgen@xn--exmple-cua.example"

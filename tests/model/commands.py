@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import compare
-import rosterdb
+from lib import rosterdb
 from programs import BUILD, forced, settings_text
 from reference import Reference
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Relays that share a roster: its primary is killed, the standby promoted, and
 nothing is lost and nobody gets what is not theirs.
@@ -13,27 +13,16 @@ what it gets with a delay; before the primary is killed, it gets nothing more. A
 change that was told to be done is done for the other server too.
 """
 import os
+import subprocess
 import sys
+import time
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-
-import subprocess  # noqa: E402
-import time  # noqa: E402
-
-import accounting  # noqa: E402
-import fleet  # noqa: E402
-import lab  # noqa: E402
-import postgresql  # noqa: E402
-import pq  # noqa: E402
-import rosterdb  # noqa: E402
-import tap  # noqa: E402
-from accounting import SERVICES, owner, user  # noqa: E402
-from milter import program  # noqa: E402
-from roles import CTL, MILTER, OWNER  # noqa: E402
-from tap import case, contains, same, true  # noqa: E402
-from trial import ASKS, Trial, opposite  # noqa: E402
+from lib import accounting, fleet, lab, postgresql, pq, rosterdb, tap
+from lib.accounting import SERVICES, owner, user
+from lib.milter import program
+from lib.roles import CTL, MILTER, OWNER
+from lib.tap import case, contains, same, true
+from lib.trial import ASKS, Trial, opposite
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "1000"))
 FAILOVERS = int(os.environ.get("NM_FAILOVERS", "1"))

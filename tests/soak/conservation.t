@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """Nothing is lost and nobody gets what is not theirs, whatever breaks.
 
@@ -8,16 +8,11 @@ Clients send through a real Postfix while the milter is killed, stopped and
 reloaded, the database is locked, replaced and filled up, and the roster
 changes. On PostgreSQL the server is killed, and its connections are cut, in
 place of what happens to a file. What must have become of every message then is
-told in tests/e2e/lib/accounting.py.
+told in tests/lib/accounting.py.
 """
 import os
+import subprocess
 import sys
-
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-
-import subprocess  # noqa: E402
 
 # Mounts of its own, where they can be had: a file system to be filled up.
 OWN = ["unshare", "--mount"]
@@ -29,30 +24,28 @@ if "NM_MOUNTS" not in os.environ:
         can = False
     os.environ["NM_MOUNTS"] = "own" if can else "none"
     if can:
-        os.execvp(OWN[0], [*OWN, sys.executable, *sys.argv])
+        os.execvp(OWN[0], [*OWN, sys.executable, "-B", *sys.argv])
 MOUNTS = os.environ["NM_MOUNTS"] == "own"
 
 # Its own server: it is killed.
 SERVER = None
 if os.environ.get("NM_DATABASE") == "postgresql":
-    import postgresql  # noqa: E402
+    from lib import postgresql
     SERVER = postgresql.Server().start()
     os.environ["NM_POSTGRESQL"] = SERVER.url()
     MOUNTS = False
 
-import pwd  # noqa: E402
-import signal  # noqa: E402
-import sqlite3  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-from collections import Counter  # noqa: E402
+import pwd
+import signal
+import sqlite3
+import threading
+import time
+from collections import Counter
 
-import accounting  # noqa: E402
-import lab  # noqa: E402
-import tap  # noqa: E402
-from accounting import ACCOUNTS, CATEGORIES, owner  # noqa: E402
-from tap import case, same, true  # noqa: E402
-from trial import Trial  # noqa: E402
+from lib import accounting, lab, tap
+from lib.accounting import ACCOUNTS, CATEGORIES, owner
+from lib.tap import case, same, true
+from lib.trial import Trial
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "1000"))
 CLIENTS = int(os.environ.get("NM_CLIENTS", "12"))

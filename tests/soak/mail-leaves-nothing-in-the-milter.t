@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """However much mail has passed the milter, it holds no more than at first.
 
@@ -14,27 +14,20 @@ more. The first part begins with a crowd, so that what the milter keeps for the
 next one (connections to the database, 8 at most) is there when it is first
 looked at; and malloc(3) has one arena, since each fills up at its own time.
 """
+import contextlib
+import json
 import os
+import random
+import subprocess
 import sys
+import threading
+import time
+from collections import Counter
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-
-import contextlib  # noqa: E402
-import json  # noqa: E402
-import random  # noqa: E402
-import subprocess  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-from collections import Counter  # noqa: E402
-
-import lab  # noqa: E402
-import tap  # noqa: E402
-from milter import SUMMARY  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roster import BALANCE, DOCUMENTS, SERVICES  # noqa: E402
-from tap import case, same, true  # noqa: E402
+from lib import TREE, lab, tap
+from lib.mta import Mta, tagged
+from lib.roster import BALANCE, DOCUMENTS, SERVICES
+from lib.tap import case, same, true
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "60000"))
 HOUR, MINUTE = 3600, 60
@@ -42,7 +35,7 @@ MORE = 1.05         # that may be held at the end
 ACCOUNTS = 20       # a0, a1, ...; "%" in what loadgen sends
 CONNECTIONS = 8     # of each loadgen, at a time
 KEEP = 20           # messages over each
-LOADGEN = os.path.join(HERE, "..", "..", "build", "loadgen")
+LOADGEN = os.path.join(TREE, "build", "loadgen")
 
 TAG, PEOPLE = f"X-Notify-Category: {SERVICES}", ["owner@a%.example",
                                                  "u1@a%.example"]
@@ -148,7 +141,7 @@ class Soak:
     def guarded(self, function, *args):
         try:
             function(*args)
-        except Exception as error:  # noqa: BLE001 - told at the end
+        except Exception as error:  # told at the end
             self.failures.append(f"{function.__name__}: {error!r}")
 
     def part(self, messages, seconds, crowd=False):

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A message of any size costs the milter and notify-telegram no more memory.
 
@@ -7,29 +7,22 @@
 Messages are made while they are sent, through a real Postfix that takes any
 size, and into notify-telegram's standard input.
 """
+import base64
+import itertools
+import json
 import os
-import sys
+import re
+import subprocess
+import threading
+import time
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-
-import base64  # noqa: E402
-import itertools  # noqa: E402
-import json  # noqa: E402
-import re  # noqa: E402
-import subprocess  # noqa: E402
-import threading  # noqa: E402
-import time  # noqa: E402
-
-import lab  # noqa: E402
-from botapi import units  # noqa: E402
-from milter import BUILD  # noqa: E402
-from mta import Mta, tagged  # noqa: E402
-from roster import (ANN, BALANCE, BILL, OLGA, SERVICES,  # noqa: E402
-                    STRANGER, entitled)
-from tap import contains, lacks, same, true  # noqa: E402
-from telegram import ChatLab, case, local_copy, run, unprivileged  # noqa: E402
+from lib import lab
+from lib.botapi import units
+from lib.milter import BUILD
+from lib.mta import Mta, tagged
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, entitled
+from lib.tap import contains, lacks, same, true
+from lib.telegram import ChatLab, case, local_copy, run, unprivileged
 
 MEGABYTES = int(os.environ.get("NM_MEGABYTES", 24))
 SIZE = MEGABYTES << 20

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """A roster file of any length is imported whole or not at all, in bounded memory.
 
@@ -7,22 +7,15 @@
 The rows lie as far from those of the same account as can be, and one account
 has a fifth of them. What each import took is printed.
 """
+import json
 import os
-import sys
+import re
+import subprocess
+import time
 
-sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "e2e", "lib"))
-
-import json  # noqa: E402
-import re  # noqa: E402
-import subprocess  # noqa: E402
-import time  # noqa: E402
-
-import ctl  # noqa: E402
-import tap  # noqa: E402
-from roster import BALANCE, DOCUMENTS, MAINTENANCE, SERVICES  # noqa: E402
-from tap import case, contains, same, true  # noqa: E402
+from lib import ctl, tap
+from lib.roster import BALANCE, DOCUMENTS, MAINTENANCE, SERVICES
+from lib.tap import case, contains, same, true
 
 ROWS = int(os.environ.get("NM_ROWS", 40000))
 LIMIT = 256         # MB, however many rows there are
