@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A lock that lasts defers mail, a short one is waited for."""
 import contextlib
 import threading

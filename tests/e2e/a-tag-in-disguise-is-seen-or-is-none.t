@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A tag is seen however it is written, and nothing else is taken for one."""
 from lib import lab, postfix
 from lib.lab import case

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Users and recipients are the same person however the address is written."""
 from lib import lab
 from lib.lab import case

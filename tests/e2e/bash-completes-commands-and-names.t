@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# not with sanitizer: it is about bash
 """What bash offers after notifyctl, by its command table and the roster."""
 import os
 import subprocess

@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it preloads a library
 """A clock that jumps, by hours or years, forward or back, changes no decision
 of the milter's and no wait."""
 import threading

@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it preloads a library
 """A clock that jumps, forward or back, lets no connect token live longer, no
 message wait for ever, no update be handled twice, and no notice be lost."""
 import re

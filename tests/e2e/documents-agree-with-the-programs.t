@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# not with sanitizer: it is about documents
+# not with postgresql: it has no roster
 """Manuals, sample and README against the programs: settings, commands, options,
 exit statuses; and the examples, run as they stand."""
 import os

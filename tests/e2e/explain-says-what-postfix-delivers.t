@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it is about size
 """What notifyctl explain foretells is what Postfix delivers."""
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A mirrored category adds each linked chat of the final recipients, once."""
 from lib import lab
 from lib.lab import case

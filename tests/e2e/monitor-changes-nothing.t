@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """monitor = yes decides and logs, and leaves every message as it is."""
 from lib import lab
 from lib.lab import case

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """An MTA that hangs up, sends nonsense or speaks out of turn, at any point,
 ends its own message at most: the milter lives, keeps nothing of it, and serves
 the next connection as if nothing had been."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """An MTA that lacks what the milter must do to a message is refused, in one
 line that says what it lacks; one that lacks what it can do without is not."""
 from lib import lab

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A milter that is out of descriptors decides what it can, defers the rest, and
 recovers as soon as it has some again."""
 import contextlib
@@ -9,7 +10,7 @@ from lib import lab
 from lib.lab import case
 from lib.mta import Mta, tagged
 from lib.roster import BALANCE, BILL, SERVICES, entitled
-from lib.rosterdb import REMOTE
+from lib.rosterdb import remote
 from lib.tap import contains, same, true
 
 LIMIT = 40
@@ -62,7 +63,7 @@ def recovers(lab_):
 @case("a database that cannot be opened defers tagged mail, and no other")
 def _(lab_):
     lab_.anew()
-    for free in (0,) if REMOTE else (0, 1, 2):
+    for free in (0,) if remote() else (0, 1, 2):
         with crowded(lab_, free) as crowd:
             answer = crowd[0].message(RCPTS, tagged(BALANCE), f"FD{free}")
             same(answer.verdict, "tempfail", f"with {free} free")

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A recipient gets one copy, and one that stays keeps its DSN options."""
 from lib import lab
 from lib.lab import case

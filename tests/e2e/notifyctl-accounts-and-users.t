@@ -22,7 +22,7 @@ def _(ctl):
     true(not ctl.store.exists(), "no database before")
     contains(ctl.ok("init").out, rosterdb.shown(ctl.store.url),
              "what init says")
-    if not rosterdb.REMOTE:
+    if not rosterdb.remote():
         same(os.stat(ctl.database).st_mode & 0o007, 0, "rights of others")
     ctl.ok("account", "add", "acme", "--owner", OLGA)
     before = ctl.dump()

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl check: what is wrong with the roster, and the cure."""
 import os
 import shutil
@@ -62,14 +63,14 @@ def _(s):
 
 @case("a table that is missing is found, and the cure works")
 def _(s):
-    if rosterdb.REMOTE and shutil.which("psql") is None:
+    if rosterdb.remote() and shutil.which("psql") is None:
         raise Skip("needs psql")
     before = s.ctl.roster()
     for table in ("notice", "waiting"):     # nothing is counted in that
         s.ctl.sql(f"DROP TABLE {table}")
         s.mended("error", table)
         same(s.ctl.roster(), before, "roster after the cure")
-        if rosterdb.REMOTE:
+        if rosterdb.remote():
             break
 
 
@@ -78,11 +79,11 @@ def _(s):
     s.ctl.store.clear()
     s.ctl.conf.defaults["url"] = s.ctl.store.url
     s.settings()
-    if not rosterdb.REMOTE:
+    if not rosterdb.remote():
         chown(os.path.dirname(s.ctl.database), 0o750)
-    s.apply(s.fault("error", "notifyctl init" if rosterdb.REMOTE
+    s.apply(s.fault("error", "notifyctl init" if rosterdb.remote()
                     else s.ctl.database))
-    if not rosterdb.REMOTE:
+    if not rosterdb.remote():
         os.chmod(s.ctl.database, 0o640)
     s.sound()
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it is about Postfix
 """notifyctl check: what is wrong in main.cf and master.cf, and the cure."""
 import os
 

@@ -1,24 +1,21 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix postgresql
+# not with sanitizer: it is about the server
+# not with postgresql: it starts servers of its own
 """notifyctl check: what is wrong with the road to a roster in PostgreSQL, with
 what a role may do, and with a standby."""
 import os
-import sys
 import time
 
-from lib import postgresql
+from lib import postgresql, rosterdb
+from lib.installation import case, chown, run
+from lib.tap import contains, same, true
 
-if postgresql.installation() is None:
-    print("1..0 # SKIP needs a PostgreSQL server's programs")
-    sys.exit(0)
 # Its own servers: one is held up, and has other roles.
 PRIMARY = postgresql.Server().start()
 STANDBY = postgresql.Server(primary=PRIMARY)
-os.environ["NM_DATABASE"] = "postgresql"
-os.environ["NM_POSTGRESQL"] = PRIMARY.url()
-
-from lib.installation import case, chown, run
-from lib.tap import contains, same, true
+rosterdb.use_postgresql(PRIMARY)
 
 STANDBY.start()
 LOOKED_UP = ("notify_milter", "category", "category_key", "account",

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl check: what is wrong with the settings, and the cure."""
 import os
 import re
@@ -8,7 +9,7 @@ import subprocess
 
 from lib.ctl import NOBODY
 from lib.installation import DOMAIN, case, chown, run, sample
-from lib.rosterdb import REMOTE, shown
+from lib.rosterdb import remote, shown
 from lib.tap import Skip, contains, lacks, same, true
 
 
@@ -215,7 +216,7 @@ def _(s):
     same((code, {f["severity"] for f in found}), (0, {"note"}),
          f"exit and severities of {found}")
     for word in (f"what {NOBODY} may do", s.socket,
-                 *([] if REMOTE else [s.ctl.database])):
+                 *([] if remote() else [s.ctl.database])):
         contains(" ".join(f["what"] for f in found), word)
     for finding in found:
         contains(finding["fix"], "sudo notifyctl -c ")

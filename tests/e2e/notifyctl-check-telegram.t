@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl check: what is wrong with the road to the chats, and the cure."""
 from lib.ctl import MIRROR, NOBODY
 from lib.installation import TOKEN, case, chown, run

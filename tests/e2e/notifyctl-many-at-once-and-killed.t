@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# not with sanitizer: it is about time
 """Several notifyctl at once lose nothing; one that is killed breaks nothing."""
 import contextlib
 import os
@@ -22,7 +23,7 @@ EIGHT = [f"p{number}@acme.example" for number in range(8)]
 
 def sound(ctl_):
     """The database is whole, and so is each account."""
-    if not rosterdb.REMOTE:
+    if not rosterdb.remote():
         same(ctl_.sql("PRAGMA integrity_check"), [("ok",)], "integrity")
         same(ctl_.sql("PRAGMA foreign_key_check"), [], "foreign keys")
     same(set(ctl_.owners().values()) - {1}, set(), "numbers of owners")
@@ -228,7 +229,7 @@ def _(ctl):
 @case("a large import that is killed while a server makes it leaves the old "
       "roster, and holds up nobody")
 def _(ctl):
-    if not rosterdb.REMOTE:
+    if not rosterdb.remote():
         raise Skip("needs a server")
     path = ctl.path("many.csv", "".join(
         f"a{number // 10},u{number}@a.example,"

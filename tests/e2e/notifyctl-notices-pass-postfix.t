@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """The notice to who was unsubscribed, handed to the real sendmail(1)."""
 import contextlib
 import email.policy

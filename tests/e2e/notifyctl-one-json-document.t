@@ -5,7 +5,7 @@ from lib import ctl
 from lib.ctl import case
 from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA, SERVICES,
                         STRANGER, SUE)
-from lib.rosterdb import REMOTE
+from lib.rosterdb import remote
 from lib.tap import contains, same, true
 
 NEW = "nina@acme.example"
@@ -14,7 +14,7 @@ ROWS = f"acme,{NEW},member,{SERVICES}\ngamma,{NEW},owner,\n"
 
 # The command with standard input, and what its document and its text name.
 COMMANDS = [
-    (["init"], "", ["postgresql://" if REMOTE else "roster.db"]),
+    (["init"], "", ["postgresql://" if remote() else "roster.db"]),
     (["account", "add", "gamma", "--owner", NEW, "--title", "Gamma Ltd"], "",
      ["gamma", NEW, "Gamma Ltd"]),
     (["account", "list"], "", ["acme", OLGA, "beta"]),

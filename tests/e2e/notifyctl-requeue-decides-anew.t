@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl requeue: a held message is decided as if it came only now, with
 the envelope and the content that it came with."""
 import itertools

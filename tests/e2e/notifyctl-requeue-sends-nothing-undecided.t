@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl requeue: where it is not sure that the milter decides, it submits
 nothing, says why, and the message stays held."""
 import os

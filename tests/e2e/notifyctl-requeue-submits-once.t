@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl requeue: whatever comes between, a message is neither lost nor
 submitted twice, and what is to be done by hand is said."""
 import contextlib

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """notifyctl trace: what Postfix, the milter and the chats have logged of a
 message, told as one."""
 import contextlib

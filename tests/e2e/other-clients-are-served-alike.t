@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Clients written by others: swaks, and Postfix's smtp-source with many
 sessions at once."""
 import subprocess

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Who gets a tagged message: the accounts addressed join, the rest filtered."""
 from lib import lab
 from lib.lab import case

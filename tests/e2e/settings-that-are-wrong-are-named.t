@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """What is wrong with settings or start is said in one line, with its place."""
 import glob
 import os

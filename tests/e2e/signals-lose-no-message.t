@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """However often the milter is told to reload or to end, a message is decided
 rightly or stays with its client."""
 import signal

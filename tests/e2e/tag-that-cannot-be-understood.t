@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A tag that cannot be understood: held, refused or deferred, for nobody."""
 import contextlib
 import sqlite3

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """The spellings of a category that count as one, in X-Notify-Category."""
 from lib import lab
 from lib.lab import case

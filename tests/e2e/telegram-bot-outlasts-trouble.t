@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Whatever happens to notify-bot, it says so once, waits, and loses nothing."""
 import contextlib
 import os

@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix node
+# not with sanitizer: it is about another program
 """The ordinary path against an API that was written elsewhere.
 
 telegram-test-api (npm) is installed into the folder $NM_NODE, build/node by
@@ -8,14 +10,12 @@ timeout."""
 import fcntl
 import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 
-from lib import TREE
+from lib import TREE, needs
 from lib.postfix import free_ports
 from lib.roster import ANN, BALANCE, OLGA, entitled
 from lib.tap import contains, same, true
@@ -34,9 +34,6 @@ CHAT = 7001
 
 def missing():
     """Why the package cannot be had, or None once it is there."""
-    for name in ("node", "npm"):
-        if shutil.which(name) is None:
-            return f"needs {name}"
     os.makedirs(NODE, exist_ok=True)
     with open(os.path.join(NODE, ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)    # another test may be at it
@@ -150,6 +147,5 @@ def _(site):
 
 reason = missing()
 if reason:
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
+    needs.skip(reason)
 run(Elsewhere)

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """What people say to the bot links their chats, and ends that again."""
 import hashlib
 import os

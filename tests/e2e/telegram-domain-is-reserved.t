@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A message that arrives with a recipient in the Telegram domain is refused."""
 from lib import lab
 from lib.lab import case

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Whatever goes wrong on the way to a chat, the sender of the mail hears
 nothing of it: the mail is the record, the chat a courtesy."""
 import contextlib

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Mail that Postfix's queue carries to Telegram: to whom, when, in what order.
 
 The milter, Postfix with the sample's transport, notify-telegram and notify-bot

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """However many notify-bots are started for a roster, one polls; when it ends,
 in whatever way, another does."""
 import contextlib
@@ -123,7 +124,7 @@ def _(site):
 
 @case("one whose place was taken while it had an update leaves it to the other")
 def _(site):
-    if not rosterdb.REMOTE:
+    if not rosterdb.remote():
         raise Skip("is about PostgreSQL: a connection that is cut")
     site.api.person(CHAT)
     token = site.ok("telegram", "connect", "acme", as_=ANN).out

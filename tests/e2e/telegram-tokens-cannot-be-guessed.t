@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Who guesses connect tokens is made to wait, and nobody else has to."""
 import base64
 import re

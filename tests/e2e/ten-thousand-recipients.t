@@ -1,5 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it is about size and time
 """A message with 10,000 recipients in or out is treated as any other."""
 import os
 import time

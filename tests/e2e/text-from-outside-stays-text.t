@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """No text from outside breaks a header, a log line, a chat or a terminal, or
 becomes SQL, even if it stands in the database already."""
 import base64
@@ -14,7 +15,7 @@ from lib.telegram import DOMAIN, Site, case, mail, run
 CHAT = 7001
 # What moves a cursor, turns the direction of writing, ends a line or a string.
 # PostgreSQL keeps no NUL.
-NUL = "" if rosterdb.REMOTE else "\x00"
+NUL = "" if rosterdb.remote() else "\x00"
 HARM = "a\x1b[2Jb\r\nBcc: eve@evil.example\r\n\r\nc" + NUL + "d\x07\x7f\x85\u202ee\u2066f"
 BAD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 SQL = ("'; DROP TABLE user; --", "' OR '1'='1", '" OR ""="', "\\'; DELETE FROM "

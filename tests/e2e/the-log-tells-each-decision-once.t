@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """One line a tagged message, one a dropped recipient, none for other mail."""
 import os
 import re

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """SIGTERM ends the milter, and mail that it cannot see waits at the client."""
 import signal
 import time

@@ -1,5 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix mounts
+# not with sanitizer: a package is made of the ordinary programs
+# not with postgresql: it has no roster
 """The Debian package on this machine in a box: installed, configured from its
 own samples, used, upgraded, removed and purged; and its systemd units."""
 import glob
@@ -9,9 +12,8 @@ import shutil
 import subprocess
 import tempfile
 
-from lib import TREE, tap
+from lib import TREE, needs, tap
 from lib.box import Box, Refused
-from lib.lab import missing
 from lib.milter import BUILD
 from lib.tap import case, contains, lacks, same, true
 
@@ -321,19 +323,8 @@ def _(machine):
     contains(done.stdout, "access to the host's network", "what is found")
 
 
-def main():
-    reason = missing()
-    if reason is None and os.path.basename(BUILD) == "san":
-        reason = "the package is made of the programs without sanitizers"
-    if reason is None:
-        try:
-            Box().stop()
-        except Refused as refused:
-            reason = f"needs mounts: {refused}"
-    if reason:
-        print(f"1..0 # SKIP {reason}")
-        return
-    tap.run(setup=Machine, teardown=Machine.stop)
-
-
-main()
+try:
+    Box().stop()
+except Refused as refused:
+    needs.skip(f"needs mounts: {refused}")
+tap.run(setup=Machine, teardown=Machine.stop)

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """What the daemons tell systemd (sd_notify), and what -v adds to the log."""
 import contextlib
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Untagged mail arrives octet for octet as without the milter."""
 from lib import lab
 from lib.lab import case

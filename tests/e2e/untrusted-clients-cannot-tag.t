@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Only a trusted client may tag; from others every X-Notify header goes."""
 import shutil
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Counters of the milter: in a file for Prometheus, and in notifyctl stats."""
 import json
 import os

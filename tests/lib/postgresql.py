@@ -38,8 +38,6 @@ log_min_messages = warning
 """
 
 
-
-
 def installation():
     """Where usr/lib/postgresql/VERSION lies, and the version; or None."""
     for root in ("/", os.path.join(UNPACKED, "postgresql-15")):

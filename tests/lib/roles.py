@@ -8,8 +8,7 @@ import os
 import re
 import subprocess
 
-from lib import pq
-from lib import TREE
+from lib import TREE, pq
 from lib.milter import program
 from lib.postgresql import OWNER as SUPERUSER, Server, client
 

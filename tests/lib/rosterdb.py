@@ -2,10 +2,11 @@
 """rosterdb - the database that a test's roster lies in.
 
     place(folder)       a SQLite; with NM_DATABASE=postgresql a PostgreSQL
-    REMOTE              which of the two
+    remote()            which of the two
+    use_postgresql()    from here on it is PostgreSQL
     at(path)            the SQLite in a file
     shown(url)          what programs say of it
-    file_only(why)      this case, or file, is about SQLite's file: skip it
+    file_only(why)      this case is about SQLite's file: skip it
 
 SQLite's is roster.db in FOLDER. PostgreSQL's is a schema of its own in the
 database $NM_POSTGRESQL; without that, of a server that is started here. Both
@@ -18,26 +19,32 @@ import os
 import re
 import shutil
 import sqlite3
-import sys
 
 from lib import pq, tap
 from lib.postgresql import Server
 
-__all__ = ["REMOTE", "at", "file_only", "place", "shown"]
+__all__ = ["at", "file_only", "place", "remote", "shown", "use_postgresql"]
 
-REMOTE = os.environ.get("NM_DATABASE") == "postgresql"
 LOCK_CLASS = 1313690196     # of those who change something
 _numbers = itertools.count()
 
 
+def remote():
+    """Is it PostgreSQL?"""
+    return os.environ.get("NM_DATABASE") == "postgresql"
+
+
+def use_postgresql(server=None):
+    """Place rosters in PostgreSQL from here on; in SERVER, if it is given."""
+    os.environ["NM_DATABASE"] = "postgresql"
+    if server is not None:
+        os.environ["NM_POSTGRESQL"] = server.url()
+
+
 def file_only(why):
-    """Skip the case that runs, with WHY; or the file, if none does."""
-    if not REMOTE:
-        return
-    if tap.running():
+    """Skip the case that runs, with WHY, if there is no file."""
+    if remote():
         raise tap.Skip(f"is about SQLite: {why}")
-    print(f"1..0 # SKIP is about SQLite: {why}")
-    sys.exit(0)
 
 
 def shown(url):
@@ -46,7 +53,7 @@ def shown(url):
 
 
 def place(folder):
-    return (PostgreSQL if REMOTE else SQLite)(folder)
+    return (PostgreSQL if remote() else SQLite)(folder)
 
 
 def at(path):

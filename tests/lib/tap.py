@@ -3,14 +3,17 @@
 
 A case is a function whose name or title is a sentence that can be false. A
 case passes when it returns; it fails with the exception that it raised, which
-is printed, and the other cases still run.
+is printed, and the other cases still run. A program that cannot run here, by
+what its head says (needs.py), is skipped when it imports this.
 """
 import os
 import sys
 import traceback
 
+from lib import needs
+
 _cases = []
-_running = []
+needs.check()
 
 
 def case(title):
@@ -27,11 +30,6 @@ class Failed(AssertionError):
 
 class Skip(Exception):
     """What the case needs cannot be had here; the reason is its text."""
-
-
-def running():
-    """Does a case run?"""
-    return bool(_running)
 
 
 def same(got, want, what="value"):
@@ -79,7 +77,6 @@ def run(*args, setup=None, teardown=None):
             fixture = setup()
             args += (fixture,)
         for number, (title, function) in enumerate(cases, 1):
-            _running[:] = [title]
             try:
                 function(*args)
             except Skip as reason:

@@ -519,10 +519,6 @@ def case(title, expect=None):
 def run(kind, **options):
     """Run the file's cases with a Site or a ChatLab made from OPTIONS."""
     sys.stdout.reconfigure(errors="backslashreplace")
-    reason = lab.missing()
-    if reason:
-        print(f"1..0 # SKIP {reason}")
-        sys.exit(0)
 
     @tap.case("the bot's token is in no file but its own, no argument list")
     def _(site):

@@ -18,7 +18,7 @@ SELECT a.name, u.address, u.role, l.id, l.chat,
      JOIN category c ON c.id = s.category WHERE s.user = u.id)
 FROM account a LEFT JOIN user u ON a.id = u.account
 LEFT JOIN link l ON l.user = u.id""".replace(
-    "AGGREGATE", "string_agg" if rosterdb.REMOTE else "group_concat")
+    "AGGREGATE", "string_agg" if rosterdb.remote() else "group_concat")
 
 
 def words(step, folder):

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix postgresql
 """Relays that share a roster: its primary is killed, the standby promoted, and
 nothing is lost and nobody gets what is not theirs.
 
@@ -14,10 +15,9 @@ change that was told to be done is done for the other server too.
 """
 import os
 import subprocess
-import sys
 import time
 
-from lib import accounting, fleet, lab, postgresql, pq, rosterdb, tap
+from lib import accounting, fleet, lab, pq, rosterdb, tap
 from lib.accounting import SERVICES, owner, user
 from lib.milter import program
 from lib.roles import CTL, MILTER, OWNER
@@ -217,12 +217,5 @@ def _(trial):
     trial.end()
 
 
-reason = lab.missing()
-if not rosterdb.REMOTE:
-    reason = "is about PostgreSQL: NM_DATABASE=postgresql"
-elif postgresql.installation() is None:
-    reason = "needs a PostgreSQL server's programs"
-if reason:
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
+rosterdb.use_postgresql()
 tap.run(setup=FailOvers, teardown=FailOvers.stop)

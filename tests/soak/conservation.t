@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """Nothing is lost and nobody gets what is not theirs, whatever breaks.
 
     tests/soak/conservation.t            NM_MESSAGES=20000 for the long form
@@ -10,42 +11,33 @@ changes. On PostgreSQL the server is killed, and its connections are cut, in
 place of what happens to a file. What must have become of every message then is
 told in tests/lib/accounting.py.
 """
+import contextlib
 import os
-import subprocess
-import sys
-
-# Mounts of its own, where they can be had: a file system to be filled up.
-OWN = ["unshare", "--mount"]
-if "NM_MOUNTS" not in os.environ:
-    try:
-        can = subprocess.run([*OWN, "mount", "-t", "tmpfs", "nm", "/mnt"],
-                             capture_output=True).returncode == 0
-    except OSError:
-        can = False
-    os.environ["NM_MOUNTS"] = "own" if can else "none"
-    if can:
-        os.execvp(OWN[0], [*OWN, sys.executable, "-B", *sys.argv])
-MOUNTS = os.environ["NM_MOUNTS"] == "own"
-
-# Its own server: it is killed.
-SERVER = None
-if os.environ.get("NM_DATABASE") == "postgresql":
-    from lib import postgresql
-    SERVER = postgresql.Server().start()
-    os.environ["NM_POSTGRESQL"] = SERVER.url()
-    MOUNTS = False
-
 import pwd
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 from collections import Counter
 
-from lib import accounting, lab, tap
+from lib import accounting, faults, lab, postgresql, rosterdb, tap
 from lib.accounting import ACCOUNTS, CATEGORIES, owner
 from lib.tap import case, same, true
 from lib.trial import Trial
+
+# Its own server: it is killed.
+SERVER = None
+if rosterdb.remote():
+    SERVER = postgresql.Server().start()
+    rosterdb.use_postgresql(SERVER)
+
+# Mounts of its own, where they can be had: a file system to be filled up.
+MOUNTS = False
+if not SERVER:
+    with contextlib.suppress(tap.Skip):
+        faults.own_mounts()
+        MOUNTS = True
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "1000"))
 CLIENTS = int(os.environ.get("NM_CLIENTS", "12"))
@@ -243,8 +235,4 @@ def _(trial):
     trial.end()
 
 
-reason = lab.missing()
-if reason:
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
 tap.run(setup=Troubles, teardown=Troubles.stop)

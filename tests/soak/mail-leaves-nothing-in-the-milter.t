@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """However much mail has passed the milter, it holds no more than at first.
 
     tests/soak/mail-leaves-nothing-in-the-milter.t
@@ -19,7 +20,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -238,8 +238,4 @@ def _(soak):
           if soak.last[what] > soak.first[what] * MORE}, {}, "what has grown")
 
 
-reason = lab.missing()
-if reason:
-    print(f"1..0 # SKIP {reason}")
-    sys.exit(0)
 tap.run(setup=Soak, teardown=Soak.stop)

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
 """A message of any size costs the milter and notify-telegram no more memory.
 
     tests/soak/messages-without-end.t    NM_MEGABYTES=1024 for the long form
