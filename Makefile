@@ -5,18 +5,20 @@
 #   make SAN=1            the same under AddressSanitizer and
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
-#   make check            all tests
-#   make layers           does each #include lead the way that is allowed?
-#   make soak             the long tests
+#   make check            the tests: within 3 minutes, TEST_JOBS=6 at a time
+#   make check-deep       the same under sanitizers, valgrind and on PostgreSQL,
+#                         the fuzz targets and the soak tests: 15 minutes
+#   make layers           check that each #include leads the way that is allowed
+#   make soak             the soak tests at length
 #   make valgrind         tests of every program under memcheck: 15 minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
+#   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
 #   make bench            measure it beside its rivals: build/bench.md and .svg
 #   make bench-quick      the main figures of that, within a minute
-#   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
-#   make uninstall        what that has installed, but for the settings
+#   make uninstall        remove what install has installed, but not the settings
 #   make deb              a Debian package, in build/
-#   make POSTGRESQL=no    without PostgreSQL, though libpq is there
+#   make POSTGRESQL=no    without PostgreSQL, even where libpq is installed
 #   make deps             install the packages that the build needs (Debian)
 
 PREFIX = /usr/local
@@ -49,7 +51,7 @@ CFLAGS = -O1 -g
 HARDEN = -fPIE
 endif
 
-# What the fuzz targets are made of.
+# The fuzz targets.
 ifeq ($(SAN),fuzz)
 BUILD = build/fuzz
 CC = clang
@@ -60,7 +62,7 @@ HARDEN =
 LDFLAGS =
 endif
 
-# libpq is loaded when it is needed: it is no library of the programs.
+# The programs load libpq when they need it; they are not linked with it.
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
 DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
@@ -117,6 +119,9 @@ notifyctl_o = $(NOTIFYCTL:%=$(BUILD)/tools/%.o)
 agent_o = $(AGENT:%=$(BUILD)/tools/%.o) $(DAEMON)
 bot_o = $(BOT:%=$(BUILD)/tools/%.o) $(DAEMON)
 
+# For targets that need several builds.
+ALL_CORES = -s -j$(shell nproc)
+
 all: $(BUILD)/notify-milter $(BUILD)/notifyctl $(BUILD)/notify-telegram \
 	$(BUILD)/notify-bot $(BUILD)/notifyctl.bash
 
@@ -126,7 +131,7 @@ $(BUILD)/notify-milter: $(milter_o) $(DAEMON) $(BUILD)/libpolicy.a
 $(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lcsv $(TOOL_LIBS) $(LIBS)
 
-# The commands are those that it knows itself.
+# The commands are those that `notifyctl --help` lists.
 $(BUILD)/notifyctl.bash: tools/notifyctl/completion.bash $(BUILD)/notifyctl
 	$(BUILD)/notifyctl --help | \
 		sed -n -e 's/^  \([a-z][a-z ]*[a-z]\) \{0,1\}/\1|/p' | \
@@ -139,7 +144,7 @@ $(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
 $(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
-# The other choice makes it anew.
+# The library is made again when POSTGRESQL changes.
 $(BUILD)/postgresql-$(POSTGRESQL):
 	@mkdir -p $(@D)
 	rm -f $(BUILD)/postgresql-*
@@ -178,7 +183,7 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs \
 		glib-2.0 jansson) $(LIBS)
 
-# Fuzzing: SAN=fuzz, with clang. What the targets try, but for the policy:
+# Fuzzing: SAN=fuzz, with clang. FUZZED is what the targets use beside policy/.
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
@@ -210,16 +215,16 @@ $(BUILD)/logsink: $(BUILD)/tests/bench/logsink.o
 
 bench:
 	@tests/packages bench
-	@$(MAKE) -s -j2 all $(BENCH)
+	@$(MAKE) $(ALL_CORES) all $(BENCH)
 	@tests/bench/run
 
 bench-quick:
 	@tests/packages bench
-	@$(MAKE) -s -j2 all $(BENCH)
+	@$(MAKE) $(ALL_CORES) all $(BENCH)
 	@tests/bench/run --quick
 
-# Memory that is not there, changes that are refused. What takes the place of
-# malloc(3) is not watched.
+# Allocations that fail, changes that are refused. The object that takes the
+# place of malloc(3) is made without sanitizers.
 faults_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o faults.o) \
 	$(addprefix $(BUILD)/tests/fuzz/, fuzz.o fuzz_milter.o people.o rules.o) \
 	$(callbacks_o)
@@ -243,38 +248,37 @@ $(BUILD)/%.so: tests/faults/%.c
 MODEL_CASES = 20000
 model:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/model
+	@$(MAKE) $(ALL_CORES) all build/model
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
 # The long forms: a million messages, after which nothing may be left; many
 # through Postfix while everything breaks; a message of 1 GB; a roster of
 # millions; relays whose primary is killed again and again; and 50 connections,
-# signals and nonsense for a milter whose threads are watched.
+# signals and nonsense for a milter under ThreadSanitizer.
 soak:
-	@tests/packages check
-	@$(MAKE) -s -j2 all build/loadgen
-	@$(MAKE) -s -j2 SAN=thread all
+	@tests/packages deep
+	@$(MAKE) $(ALL_CORES) all build/loadgen
+	@$(MAKE) $(ALL_CORES) SAN=thread all
 	@tests/run -t 4000 NM_MESSAGES=1000000 \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		NM_MESSAGES=20000 tests/soak/conservation.t \
 		NM_MEGABYTES=1024 tests/soak/messages-without-end.t \
 		NM_ROWS=5000000 tests/soak/roster-of-millions.t \
-		NM_DATABASE=postgresql NM_FAILOVERS=20 \
-		tests/soak/a-fleet-outlives-its-primary.t NM_DATABASE= \
+		NM_FAILOVERS=20 tests/soak/a-fleet-outlives-its-primary.t \
 		NM_MESSAGES=5000 NM_CLIENTS=50 NM_BUILD=$(CURDIR)/build/tsan \
 		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
 		tests/e2e/mta-that-breaks-off-harms-nobody.t
 
 # No sanitizer sees the use of memory that was never written to.
 valgrind:
-	@tests/packages check
-	@$(MAKE) -s -j2 all
+	@tests/packages deep
+	@$(MAKE) $(ALL_CORES) all
 	@tests/run -t 3600 NM_LONG=1 tests/valgrind/run
 
 FUZZ_TIME = 600
 fuzz:
-	@tests/packages check
-	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
+	@tests/packages deep
+	@$(MAKE) $(ALL_CORES) SAN=fuzz fuzz_programs
 	@tests/fuzz/run -t $(FUZZ_TIME)
 
 deps:
@@ -285,53 +289,39 @@ demo:
 	@$(MAKE) -s all
 	@tests/demo/demo
 
-# Everything on the programs as they are installed, and once more on those that
-# watch their own memory; but for what is about other programs than ours, or
-# about size or time, or preloads something.
-UNWATCHED = a-server-that-fails% a-standby% bash-completes% \
-	changes-on-a-disk% clock-that-jumps% documents-agree% explain-says% \
-	no-memory% notifyctl-check-is% notifyctl-check-postfix% \
-	notifyctl-check-server% notifyctl-many% telegram-by-another% \
-	ten-thousand% the-package%
+# Which of these a test is for, and what it needs, is said in its head: see
+# tests/README.md. Most of them wait most of the time.
+TEST_JOBS = 6
 E2E = $(sort $(wildcard tests/e2e/*.t))
-WATCHED = $(filter-out $(UNWATCHED:%=tests/e2e/%), $(E2E))
-
-# On PostgreSQL, in each check: who gets it, and who must not.
-SHARED = a-locked-database-defers.t a-roster-moves-between-databases.t \
-	recipients-follow-the-roster.t telegram-one-bot-polls.t
 
 # The #include lines against the layers of policy/README.md.
 layers:
-	@tests/layers
+	@tests/run tests/layers
 
-check: layers
+check:
 	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model build/faults build/loadgen \
-		$(PRELOADED)
-	@$(MAKE) -s -j2 SAN=1 all build/san/unit build/san/model \
+	@echo "building the programs and their tests"
+	@$(MAKE) $(ALL_CORES) all build/unit build/model build/faults $(PRELOADED)
+	@tests/run -j $(TEST_JOBS) tests/layers build/unit build/faults \
+		tests/model/run tests/soak/conservation.t $(E2E)
+
+check-deep:
+	@tests/packages deep
+	@echo "building the programs three times: as they are installed, with"
+	@echo "sanitizers, and as fuzz targets"
+	@$(MAKE) $(ALL_CORES) all build/unit build/model build/loadgen $(PRELOADED)
+	@$(MAKE) $(ALL_CORES) SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
-	@$(MAKE) -s -j2 SAN=fuzz fuzz_programs
-	@tests/run -j 4 build/san/unit tests/fuzz/run \
-		tests/soak/conservation.t \
+	@$(MAKE) $(ALL_CORES) SAN=fuzz fuzz_programs
+	@tests/run -j $(TEST_JOBS) tests/fuzz/run tests/valgrind/run \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		tests/soak/messages-without-end.t \
-		tests/soak/roster-of-millions.t tests/valgrind/run \
-		tests/model/run build/unit build/faults build/san/faults \
-		$(E2E) \
-		NM_BUILD=$(CURDIR)/build/san NM_GENTLY=1 \
-		tests/model/run $(WATCHED) \
-		NM_DATABASE=postgresql build/san/unit \
-		$(SHARED:%=tests/e2e/%)
-
-# The rest on PostgreSQL too, but for what is about other programs than ours.
-NO_ROSTER = documents-agree% the-package%
-check-postgresql:
-	@tests/packages check
-	@$(MAKE) -s -j2 all build/unit build/model $(PRELOADED)
-	@tests/run -j 3 NM_DATABASE=postgresql build/unit tests/model/run \
-		tests/soak/conservation.t tests/soak/a-fleet-outlives-its-primary.t \
 		tests/soak/roster-of-millions.t \
-		$(filter-out $(NO_ROSTER:%=tests/e2e/%), $(E2E))
+		tests/soak/a-fleet-outlives-its-primary.t \
+		--form sanitizer build/san/unit build/san/faults \
+		tests/model/run $(E2E) \
+		--form postgresql build/unit build/san/unit tests/model/run \
+		tests/soak/conservation.t tests/soak/roster-of-millions.t $(E2E)
 
 # Where Debian puts things; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
@@ -383,7 +373,7 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all bench bench-quick check check-postgresql clean deb demo deps fuzz \
+.PHONY: all bench bench-quick check check-deep clean deb demo deps fuzz \
 	fuzz_programs install layers model soak uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
