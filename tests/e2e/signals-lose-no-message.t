@@ -3,6 +3,7 @@
 # needs: root postfix
 """However often the milter is told to reload or to end, a message is decided
 rightly or stays with its client."""
+import itertools
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from lib.lab import case
 from lib.mta import Closed, Mta, tagged
 from lib.roster import BALANCE, BILL, entitled
 from lib.tap import same, true
+from lib.waiting import LIMIT
 
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))
@@ -54,7 +56,7 @@ class Traffic:
     def over(self):
         self.stopped.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(LIMIT)
         same(self.wrong, [], "answers that are wrong")
         true(self.answers > 0, "no answers at all")
 
@@ -63,16 +65,22 @@ class Traffic:
 def _(lab_):
     since = lab_.milter.mark()
     traffic = Traffic(lab_)
-    for n in range(300):
-        if n % 30 == 0:
-            lab_.milter.write(unknown_recipients=("keep", "drop")[n // 30 % 2])
-        lab_.milter.signal(signal.SIGUSR1)
-        time.sleep(0.002)
+
+    def reloads():
+        return len([line for line in lab_.milter.since(since)
+                    if line.startswith("reload: ")])
+    numbers = itertools.count()
+
+    def storm():
+        for _ in range(30):
+            lab_.milter.signal(signal.SIGUSR1)
+            time.sleep(0.002)
+        n = next(numbers)
+        lab_.milter.write(unknown_recipients=("keep", "drop")[n % 2])
+        return n >= 10 and reloads() > 10
+    lab_.until(storm, "it reloads")
     traffic.over()
     same(traffic.cut, 0, "messages that were not decided")
-    reloads = [line for line in lab_.milter.since(since)
-               if line.startswith("reload: ")]
-    true(len(reloads) > 10, f"reloads: {len(reloads)}")
     lab_.milter.settings()
 
 
@@ -80,7 +88,7 @@ def _(lab_):
 def _(lab_):
     for _ in range(3):
         traffic = Traffic(lab_)
-        time.sleep(0.1)
+        lab_.until(lambda: traffic.answers, "messages pass")
         for _ in range(100):
             for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGHUP,
                            signal.SIGINT):
@@ -98,7 +106,7 @@ def _(lab_):
         lab_.milter.signal(number)
         lab_.until(lambda: not lab_.milter.answers(), "it ends")
         lab_.milter.wait_line("^ended$", since)
-        same(lab_.milter.process.wait(15), 0, "exit status")
+        same(lab_.milter.process.wait(LIMIT), 0, "exit status")
         lab_.milter.start()
 
 

@@ -50,7 +50,7 @@ def no_bounce(site, script):
     site.flushed()
     same(heard(site, result), [], "mail to the sender")
     same(result.recipients(), PEOPLE, "recipients of the mail")
-    site.told(result, [CHAT], timeout=3)
+    site.told(result, [CHAT])
 
 
 @case("an agent that is not there makes no bounce")

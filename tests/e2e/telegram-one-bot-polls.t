@@ -13,9 +13,9 @@ from lib import rosterdb
 from lib.roster import ANN
 from lib.tap import Skip, same, true
 from lib.telegram import Bot, Site, case, run
+from lib.waiting import until
 
 CHAT = 7001
-SECONDS = 10        # within which another takes over; it asks each second
 STANDS_BY = r"^another notify-bot polls; standing by$"
 
 
@@ -46,22 +46,18 @@ def polled(site, since):
 
 def takes_over(bots):
     """The one of BOTS that does; nobody else."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        found = [bot for bot in bots if any(
-            "polling: the other" in line for line in bot.since())]
-        if found:
-            same(len(found), 1, "how many have taken over")
-            return found[0]
-        time.sleep(0.05)
-    raise TimeoutError(f"nobody takes over within {SECONDS} s")
+    found = until(lambda: [bot for bot in bots if any(
+        "polling: the other" in line for line in bot.since())],
+        "somebody takes over")
+    same(len(found), 1, "how many have taken over")
+    return found[0]
 
 
 def answered(site, count):
     """Something that is said gets its one answer, the COUNTth."""
     site.api.say(CHAT, "/status")
     site.api.wait_text(CHAT, count)
-    time.sleep(0.3)
+    site.api.wait(lambda: not site.api.updates, "it is confirmed")
     same(len(site.api.texts(CHAT)), count, "answers")
 
 
@@ -141,7 +137,7 @@ def _(site):
         takes_over(bots[1:])
         site.api.wait_text(CHAT, 1)
         bots[0].signal(signal.SIGCONT)
-        bots[0].wait_line(STANDS_BY, timeout=SECONDS)
+        bots[0].wait_line(STANDS_BY)
         answered(site, 2)
         same(site.chats(), {("acme", ANN): CHAT}, "links")
 

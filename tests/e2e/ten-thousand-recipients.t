@@ -46,7 +46,7 @@ def _(lab_):
     fill(lab_)
     start = time.monotonic()
     result = lab_.send(["big@accounts.example"], BALANCE)
-    true(time.monotonic() - start < 20, "the client waits less than 20 s")
+    true(time.monotonic() - start < 60, "the client waits less than 60 s")
     check(result, {*USERS, OWNER}, verdict="deliver", kept="0",
           added=str(COUNT + 1), dropped="0")
 

@@ -15,6 +15,7 @@ from lib.lab import case
 from lib.milter import program
 from lib.roster import ANN, BALANCE, MAINTENANCE
 from lib.tap import contains, lacks, same, true
+from lib.waiting import LIMIT
 
 
 class Manager:
@@ -75,7 +76,7 @@ def _(lab_):
         same(manager.next()["READY"], "1", "READY after a reload")
         process.send_signal(signal.SIGTERM)
         same(manager.next(), {"STOPPING": "1"}, "at the end")
-        same(process.wait(15), 0, "exit status")
+        same(process.wait(LIMIT), 0, "exit status")
 
 
 @case("a reload that fails is over too: the old settings serve")
@@ -97,7 +98,7 @@ def _(lab_):
     lab_.milter.write(lab_.milter.render(
         socket=f"unix:{lab_.folder}/nowhere/milter.sock"))
     with daemon(lab_, "notify-milter", NOTIFY_SOCKET=manager.path) as process:
-        true(process.wait(15) != 0, "exit status")
+        true(process.wait(LIMIT) != 0, "exit status")
     manager.socket.setblocking(False)
     try:
         same(manager.socket.recv(4096), None, "told")
@@ -121,7 +122,7 @@ def _(lab_):
         same(manager.next()["READY"], "1", "READY")
         process.send_signal(signal.SIGTERM)
         same(manager.next(), {"STOPPING": "1"}, "at the end")
-        same(process.wait(15), 0, "exit status")
+        same(process.wait(LIMIT), 0, "exit status")
     lab_.milter.write()
 
 

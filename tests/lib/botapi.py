@@ -25,6 +25,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from lib.postfix import free_ports
+from lib.waiting import LIMIT
 
 TEXT_MAX = 4096             # UTF-16 code units, after entities
 TEXT_BYTES_MAX = 1 << 15
@@ -353,7 +354,7 @@ class BotAPI:
         with self._changed:
             return len(self.requests)
 
-    def wait(self, condition, what, timeout=15):
+    def wait(self, condition, what, timeout=LIMIT):
         """Wait until CONDITION() is true, and return what it said."""
         deadline = time.monotonic() + timeout
         with self._changed:
@@ -367,7 +368,7 @@ class BotAPI:
                                        f"last asked: {self.requests[-5:]}")
                 self._changed.wait(left)
 
-    def wait_text(self, chat, count=1, timeout=15):
+    def wait_text(self, chat, count=1, timeout=LIMIT):
         """The texts sent to CHAT, once there are COUNT."""
         return self.wait(
             lambda: len(self.texts(chat)) >= count and self.texts(chat),

@@ -11,7 +11,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
+
+from lib.waiting import until
 
 SCRIPT = r"""
 set -e
@@ -64,10 +65,10 @@ class Box:
         self.process.kill()
         self.process.wait()
         # Its mounts went with its last process.
-        deadline = time.monotonic() + 10
-        while os.path.isdir(self.folder) and time.monotonic() < deadline:
+        def gone():
             shutil.rmtree(self.folder, ignore_errors=True)
-            time.sleep(0.01)
+            return not os.path.isdir(self.folder)
+        until(gone, f"{self.folder} can be removed")
 
     def start(self, script, **options):
         """A shell script in the box, as Popen has it."""
@@ -91,13 +92,13 @@ class Box:
     def put(self, path, data):
         self.run(f"cat >{path}", data)
 
-    def until(self, script, what, timeout=20):
+    def until(self, script, what):
         """Wait until SCRIPT ends with 0; its output."""
-        deadline = time.monotonic() + timeout
-        while True:
+        done = None
+
+        def ended():
+            nonlocal done
             done = self.run(script, check=False)
-            if done.returncode == 0:
-                return done.stdout
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: {done.stdout}{done.stderr}")
-            time.sleep(0.05)
+            return done.returncode == 0
+        until(ended, lambda: f"{what}: {done.stdout}{done.stderr}", pause=0.05)
+        return done.stdout

@@ -30,6 +30,7 @@ import time
 
 from lib import roster, rosterdb, tap
 from lib.milter import Milter, program
+from lib.waiting import LIMIT, until
 
 __all__ = ["Ctl", "case", "run", "FROM", "ACCOUNTS", "MIRROR", "NOBODY"]
 
@@ -216,7 +217,7 @@ class Ctl:
         self.running.add(process)
         return process
 
-    def finish(self, process, args=(), input=None, timeout=60):
+    def finish(self, process, args=(), input=None, timeout=LIMIT):
         try:
             out, err = process.communicate(input, timeout)
         except subprocess.TimeoutExpired as why:
@@ -229,7 +230,7 @@ class Ctl:
             (text or b"").decode("utf-8", "surrogateescape")
             for text in (out, err)))
 
-    def __call__(self, *args, stdin=None, timeout=60, **options):
+    def __call__(self, *args, stdin=None, timeout=LIMIT, **options):
         """Run notifyctl to its end. STDIN is bytes or text it can read."""
         if stdin is not None:
             stdin = stdin.encode() if isinstance(stdin, str) else stdin
@@ -400,19 +401,7 @@ class Ctl:
         return [state for state, in self.sql(
             "SELECT state FROM notice ORDER BY id")]
 
-    # Waiting
-
-    @staticmethod
-    def until(condition, what, timeout=15):
-        """Wait until CONDITION() is true, and return what it said."""
-        deadline = time.monotonic() + timeout
-        while True:
-            value = condition()
-            if value:
-                return value
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {timeout} s")
-            time.sleep(0.005)
+    until = staticmethod(until)
 
 
 class Terminal:
@@ -421,22 +410,22 @@ class Terminal:
     def __init__(self, process, master):
         self.process, self.master, self.shown = process, master, ""
 
-    def read(self, until=None, timeout=15):
-        """Read until UNTIL, a pattern, is shown at the end, or to the end."""
+    def read(self, end=None, timeout=LIMIT):
+        """Read until END, a pattern, is shown last, or to the end."""
         deadline = time.monotonic() + timeout
-        while not (until and re.search(until + r"\s*\Z", self.shown)):
+        while not (end and re.search(end + r"\s*\Z", self.shown)):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.master], [], [], left)[0]:
                 raise tap.Failed(f"the terminal shows {self.shown!r}, "
-                                 f"want {until or 'the end'}")
+                                 f"want {end or 'the end'}")
             try:
                 data = os.read(self.master, 65536)
             except OSError:     # Linux says so at the end
                 data = b""
             if not data:
-                if until:
+                if end:
                     raise tap.Failed(f"it ended after {self.shown!r}, "
-                                     f"want {until}")
+                                     f"want {end}")
                 break
             self.shown += data.decode()
         return self.shown
@@ -447,7 +436,7 @@ class Terminal:
     def end(self):
         """Its exit status and all that was shown."""
         self.read()
-        return self.process.wait(15), self.shown
+        return self.process.wait(LIMIT), self.shown
 
 
 def case(title, roster=True):

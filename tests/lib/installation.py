@@ -20,11 +20,11 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 from lib import TREE, ctl, needs, tap
 from lib.ctl import NOBODY
 from lib.milter import BUILD, Milter, program
+from lib.waiting import until
 
 SAMPLE = os.path.join(TREE, "postfix-sample")
 MASTER = ("/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf.proto")
@@ -151,9 +151,7 @@ class Site:
         for pid in self.started():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while self.started() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: not self.started(), "the milters end")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.socket)
 

@@ -18,13 +18,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 from lib import roster, rosterdb, tap
 from lib.milter import SUMMARY, Milter, program
 from lib.postfix import Postfix, free_ports
 from lib.receiver import MARKER, Receiver
 from lib.smtp import Client, marker, message
+from lib.waiting import until
 
 __all__ = ["Lab", "Result", "case", "run", "marks_gone", "program",
            "free_ports", "marker", "message"]
@@ -384,19 +384,7 @@ class Lab:
                              + done.stderr.decode())
         return Result(self, mark, None, since)
 
-    # Waiting
-
-    @staticmethod
-    def until(condition, what, timeout=15):
-        """Wait until CONDITION() is true, and return what it said."""
-        deadline = time.monotonic() + timeout
-        while True:
-            value = condition()
-            if value:
-                return value
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {timeout} s")
-            time.sleep(0.02)
+    until = staticmethod(until)
 
 
 def _exit(number, _):

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from lib import TREE
+from lib.waiting import LIMIT
 
 BUILD = os.path.abspath(os.environ.get("NM_BUILD")
                         or os.path.join(TREE, "build"))
@@ -124,7 +125,7 @@ class Milter:
         self.signal(signal.SIGUSR1)
         return self.wait_line(r"reload", since, alive=True)
 
-    def stop(self, timeout=15):
+    def stop(self, timeout=LIMIT):
         """SIGTERM, and its exit status. libmilter looks every 5 s whether it
         is to end, or when somebody connects."""
         self.signal(signal.SIGTERM)
@@ -205,7 +206,7 @@ class Milter:
                        line.decode("utf-8", "backslashreplace"))
                 for line in lines]
 
-    def wait_line(self, pattern, since=0, timeout=15, alive=False):
+    def wait_line(self, pattern, since=0, timeout=LIMIT, alive=False):
         """The first line after SINCE that PATTERN is found in."""
         deadline = time.monotonic() + timeout
         while True:

@@ -10,6 +10,8 @@ also send in another order, in pieces, or not at all.
 import socket
 import struct
 
+from lib.waiting import LIMIT
+
 # What Postfix 3.7 offers.
 ACTIONS, STEPS, VERSION = 0x1ff, 0x1fffff, 6
 ADDRCPT, DELRCPT, CHGHDRS, QUARANTINE, ADDRCPT_PAR = 0x4, 0x8, 0x10, 0x20, 0x80
@@ -93,7 +95,7 @@ class Mta:
     """A connection to MILTER, of milter.py."""
 
     def __init__(self, milter, actions=ACTIONS, steps=STEPS, version=VERSION,
-                 timeout=20, negotiate=True, client="127.0.0.1"):
+                 timeout=LIMIT, negotiate=True, client="127.0.0.1"):
         self.offers = (version, actions, steps)
         self.client = client
         self.steps = self.messages = 0
@@ -138,7 +140,7 @@ class Mta:
                 raise Closed
             self.buffer += more
 
-    def hung_up(self, within=10):
+    def hung_up(self, within=LIMIT):
         """Whether the milter hangs up, without a word."""
         self.socket.settimeout(within)
         try:

@@ -14,6 +14,8 @@ import socket
 import subprocess
 import time
 
+from lib.waiting import LIMIT, until
+
 DAEMONS = ("/usr/lib/postfix/sbin", "/usr/libexec/postfix",
            "/usr/lib/postfix/bin", "/usr/lib/postfix")
 
@@ -225,7 +227,7 @@ class Postfix:
         raise RuntimeError("Postfix does not start:\n" + self.text()[-2000:])
 
     def _listens(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LIMIT
         for address in self.addresses.values():
             while True:
                 if self.process.poll() is not None:
@@ -268,14 +270,11 @@ class Postfix:
     def held(self):
         return set(self.files("hold"))
 
-    def settle(self, timeout=30, ignore=("hold",)):
+    def settle(self, timeout=LIMIT, ignore=("hold",)):
         """Wait until nothing is on its way; what IGNOREd queues hold stays."""
         queues = [q for q in self.queues if q not in ignore]
-        deadline = time.monotonic() + timeout
-        while self.files(*queues):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"still queued: {self.listing()}")
-            time.sleep(0.01)
+        until(lambda: not self.files(*queues),
+              lambda: f"the queue is empty, not {self.listing()}", timeout)
 
     def listing(self):
         """The queue as `postqueue -j` gives it."""

@@ -18,9 +18,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 from lib import UNPACKED, pq
+from lib.waiting import LIMIT, until
 
 USER = "nobody"     # the server refuses to be root's
 OWNER = "roster"    # the role that owns everything
@@ -187,13 +187,10 @@ class Server:
                 [os.path.join(self.programs, "postgres"), "-D", self.data],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 **self._options())
-        deadline = time.monotonic() + 60
-        while not self.answers():
-            if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended: {self.said()}")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the server: {self.said()}")
-            time.sleep(0.02)
+        until(lambda: self.answers() or self.process.poll() is not None,
+              lambda: f"the server is ready: {self.said()}")
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server ended: {self.said()}")
 
     def answers(self):
         """Does it take connections? Its file says so in the last line."""
@@ -214,7 +211,7 @@ class Server:
         if self.process is not None:
             self.process.send_signal(number)
             try:
-                self.process.wait(30)
+                self.process.wait(LIMIT)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -230,11 +227,8 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         # Its memory is nobody's once they are gone.
-        deadline = time.monotonic() + 30
-        while any(os.path.exists(f"/proc/{number}") for number in group):
-            if time.monotonic() > deadline:
-                raise TimeoutError("the server's processes do not end")
-            time.sleep(0.01)
+        until(lambda: not any(os.path.exists(f"/proc/{number}")
+                              for number in group), "all its processes end")
 
     @staticmethod
     def _children(parent):
@@ -254,12 +248,9 @@ class Server:
         """A standby has applied all that its primary has committed so far."""
         at, _ = self.primary.sql(
             "SELECT clock_timestamp()::text, txid_current()")[0]
-        deadline = time.monotonic() + 30
-        while not self.sql("SELECT pg_last_xact_replay_timestamp() >="
-                           " ?::timestamptz", at)[0][0]:
-            if time.monotonic() > deadline:
-                raise TimeoutError("the standby does not catch up")
-            time.sleep(0.02)
+        until(lambda: self.sql("SELECT pg_last_xact_replay_timestamp() >="
+                               " ?::timestamptz", at)[0][0],
+              "the standby catches up")
 
     def promote(self):
         """A standby becomes a primary."""

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import Counter
 
+from lib.waiting import LIMIT
+
 MARKER = re.compile(rb"mk-[0-9a-f]{12}")
 _PATH = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^">])*)>(.*)$', re.S)
 
@@ -213,7 +215,7 @@ class Receiver:
         """{address: copies received} over all transactions with MARKER."""
         return dict(Counter(a for t in self.all(marker) for a in t.addresses))
 
-    def wait(self, marker, count=1, timeout=20):
+    def wait(self, marker, count=1, timeout=LIMIT):
         """The transactions with MARKER, once there are COUNT copies in all."""
         deadline = time.monotonic() + timeout
         with self._changed:

@@ -10,10 +10,10 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 from lib import TREE, UNPACKED
 from lib.postfix import Postfix, free_ports
+from lib.waiting import LIMIT, until
 
 PLACES = (("/usr/libexec/sendmail", "/usr/share/sendmail/cf"),
           (os.path.join(UNPACKED, "sendmail-bin/usr/libexec/sendmail"),
@@ -189,13 +189,11 @@ class Sendmail:
         return {name[2:] for name in os.listdir(self.queue)
                 if name.startswith("hf")}
 
-    def settle(self, timeout=30):
-        deadline = time.monotonic() + timeout
-        while self.files() or any(name.startswith("xf")
-                                  for name in os.listdir(self.queue)):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"still queued: {os.listdir(self.queue)}")
-            time.sleep(0.02)
+    def settle(self, timeout=LIMIT):
+        until(lambda: not self.files() and not any(
+                  name.startswith("xf") for name in os.listdir(self.queue)),
+              lambda: f"the queue is empty, not {os.listdir(self.queue)}",
+              timeout)
 
     def tool(self, *args, **options):
         """sendmail(8) with ARGS on this instance."""

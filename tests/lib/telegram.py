@@ -29,6 +29,7 @@ from lib.botapi import BotAPI
 from lib.milter import Milter, program
 from lib.roster import BALANCE
 from lib.smtp import marker, message
+from lib.waiting import LIMIT, until
 
 __all__ = ["Bot", "ChatLab", "Site", "Station", "case", "expired", "mail",
            "marker", "run"]
@@ -445,7 +446,7 @@ class ChatLab(_Chats, lab.Lab):
         return (submit or self.send)(rcpts, category, account, mark=mark,
                                      **options)
 
-    def told(self, result, chats, timeout=15):
+    def told(self, result, chats, timeout=LIMIT):
         """Wait until CHATS have got the message, each once, and nothing of it
         waits any more."""
         self.api.wait(
@@ -482,14 +483,13 @@ class ChatLab(_Chats, lab.Lab):
         return [int(path.split("/")[2]) for path, words in command_lines()
                 if f"{self.folder}/notify-telegram".encode() in words]
 
-    def flushed(self, timeout=20):
+    def flushed(self):
         """Have everything tried until nothing is left."""
-        deadline = time.monotonic() + timeout
-        while self.postfix.files(*self.postfix.queues):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"still queued: {self.postfix.listing()}")
+        def empty():
             self.postfix.tool("postqueue", "-f")
-            time.sleep(0.1)
+            return not self.postfix.files(*self.postfix.queues)
+        until(empty, lambda: f"the queue is empty, not "
+              f"{self.postfix.listing()}", pause=0.1)
 
 
 def expired(site):

@@ -20,6 +20,7 @@ from lib import lab, pq
 from lib.accounting import (ACCOUNTS, BALANCE, CATEGORIES, SERVICES, USERS,
                             Roster, Sent, owner, user)
 from lib.tap import same
+from lib.waiting import until
 
 OUTSIDE = "stranger@else.example"
 TIRED = 2000        # attempts after which a client gives up
@@ -111,11 +112,13 @@ class Trial:
     @staticmethod
     def answer(question, *args):
         """Asked until there is one."""
-        deadline = time.monotonic() + 30
-        while (found := question(*args)) is None:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{question.__name__} of {args}")
-            time.sleep(0.1)
+        found = None
+
+        def answered():
+            nonlocal found
+            found = question(*args)
+            return found is not None
+        until(answered, f"{question.__name__} of {args}", pause=0.1)
         return found
 
     def change(self):
