@@ -32,10 +32,32 @@ class Letter:
         return self.must(75, outcome)
 
 
+def pair(site, *ages):
+    """Two messages to one chat; the first arrived earlier."""
+    ann = site.link_to("acme", ANN, CHAT)
+    first, second = ages or (20, 10)
+    return Letter(site, ann, "A1", first), Letter(site, ann, "A2", second)
+
+
+def pair_of_two(site):
+    """The same, to two users who are linked to the same chat."""
+    ann, otto = (site.link_to("acme", ANN, CHAT),
+                 site.link_to("beta", OTTO, CHAT))
+    return (Letter(site, ann, "A1", 20),
+            Letter(site, otto, "A2", 10, "beta"))
+
+
+def in_order(first, second):
+    """The second waits while the first fails; then both are sent."""
+    first.fails()
+    second.must(75, "waiting")
+    first.must(0, "sent")
+    second.must(0, "sent")
+
+
 @case("a later message waits until the earlier is sent, and asks nobody")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first, second = pair(site)
     first.fails()
     for _ in range(2):
         second.must(75, "waiting")
@@ -53,9 +75,7 @@ def _(site):
                             (botapi.CUT, "again"),
                             (botapi.NOT_FOUND, "strike")):
         site.reset()
-        ann = site.link_to("acme", ANN, CHAT)
-        first, second = (Letter(site, ann, "A1", 20),
-                         Letter(site, ann, "A2", 10))
+        first, second = pair(site)
         first.fails(answer, outcome)
         second.must(75, "waiting")
         first.must(0, "sent")
@@ -64,8 +84,7 @@ def _(site):
 
 @case("an earlier message goes past a later one that waits")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first, second = pair(site)
     second.fails()
     first.must(0, "sent")
     second.must(0, "sent")
@@ -112,20 +131,12 @@ def _(site):
 
 @case("the order is that of the chat, whoever of its users is meant")
 def _(site):
-    ann, otto = (site.link_to("acme", ANN, CHAT),
-                 site.link_to("beta", OTTO, CHAT))
-    first = Letter(site, ann, "A1", 20)
-    second = Letter(site, otto, "A2", 10, "beta")
-    first.fails()
-    second.must(75, "waiting")
-    first.must(0, "sent")
-    second.must(0, "sent")
+    in_order(*pair_of_two(site))
 
 
 @case("one that is given up lets the next pass: it got too old")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    first, second = Letter(site, ann, "A1", 200), Letter(site, ann, "A2", 10)
+    first, second = pair(site, 200, 10)
     first.fails()
     second.must(75, "waiting")
     site.settings(max_age="100s")
@@ -135,10 +146,7 @@ def _(site):
 
 @case("one that is given up lets the next pass: its link has ended")
 def _(site):
-    ann, otto = (site.link_to("acme", ANN, CHAT),
-                 site.link_to("beta", OTTO, CHAT))
-    first = Letter(site, ann, "A1", 20)
-    second = Letter(site, otto, "A2", 10, "beta")
+    first, second = pair_of_two(site)
     first.fails()
     site.ok("telegram", "disable", "acme", as_=ANN)
     first.must(0, "no-link")
@@ -160,8 +168,7 @@ def _(site):
 
 @case("one that is given up lets the next pass: the API refuses it")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first, second = pair(site)
     first.fails()
     site.api.fail(botapi.NO_RIGHTS, times=2)
     first.must(0, "refused")
@@ -183,8 +190,7 @@ def _(site):
 
 @case("one that was not tried for three hours holds up nobody")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    first, second = Letter(site, ann, "A1", 20), Letter(site, ann, "A2", 10)
+    first, second = pair(site)
     first.fails()
     now = int(time.time())
     site.sql("UPDATE waiting SET tried = ?", now - 3 * 3600 + 60)
@@ -212,8 +218,7 @@ def _(site):
 
 @case("nothing is kept of what was sent or given up")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    first, second = Letter(site, ann, "A1", 200), Letter(site, ann, "A2", 10)
+    first, second = pair(site, 200, 10)
     first.fails()
     second.must(75, "waiting")
     site.settings(max_age="100s")

@@ -79,7 +79,50 @@ def free_ports(hosts):
     return ports
 
 
-class Postfix:
+class Server:
+    """What a mail server of the lab has: `process`, the first of its process
+    group, `addresses`, at which it listens, and `log`, a file."""
+
+    process = None
+
+    def listens(self):
+        """Wait until it listens at all its addresses; False if it ends."""
+        deadline = time.monotonic() + LIMIT
+        for address in self.addresses.values():
+            while True:
+                if self.process.poll() is not None:
+                    return False
+                try:
+                    socket.create_connection(address, 5).close()
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        return False
+                    time.sleep(0.02)
+        return True
+
+    def stop(self):
+        """Kill the server and all that it has started. The queue goes with
+        the directory, so it need not end in its own way."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.process = None
+
+    def text(self):
+        """Its log so far."""
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+
+class Postfix(Server):
     """start() and stop() it. MILTER is a socket in Postfix's notation, or
     None; MAIN are more main.cf settings; USERS are {name@realm: password} of
     the listener `auth`."""
@@ -98,7 +141,6 @@ class Postfix:
         self.main = dict(main or {})
         self.users = users or {}
         self.addresses = {}     # listener: (host, port)
-        self.process = None
 
     def settings(self):
         route = f"smtp:[127.0.0.1]:{self.receiver_port}"
@@ -221,44 +263,10 @@ class Postfix:
                 [os.path.join(daemon_folder(), "master"), "-c", self.config],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, start_new_session=True)
-            if self._listens():
+            if self.listens():
                 return self
             self.stop()
         raise RuntimeError("Postfix does not start:\n" + self.text()[-2000:])
-
-    def _listens(self):
-        deadline = time.monotonic() + LIMIT
-        for address in self.addresses.values():
-            while True:
-                if self.process.poll() is not None:
-                    return False
-                try:
-                    socket.create_connection(address, 5).close()
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        return False
-                    time.sleep(0.02)
-        return True
-
-    def stop(self):
-        """End master and all that it started: they are one process group.
-        The queue goes with the folder, so nothing is worth a slow end."""
-        if self.process is None:
-            return
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
-        self.process = None
-
-    def text(self):
-        try:
-            with open(self.log, encoding="utf-8", errors="replace") as log:
-                return log.read()
-        except FileNotFoundError:
-            return ""
 
     def files(self, *queues):
         """The ids in QUEUES, in the order in which a message passes them, so

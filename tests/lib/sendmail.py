@@ -8,11 +8,10 @@ since it cannot be installed beside Postfix.
 import os
 import re
 import shutil
-import signal
 import subprocess
 
 from lib import TREE, UNPACKED
-from lib.postfix import Postfix, free_ports
+from lib.postfix import Server, free_ports
 from lib.waiting import LIMIT, until
 
 PLACES = (("/usr/libexec/sendmail", "/usr/share/sendmail/cf"),
@@ -78,7 +77,7 @@ NAMED = ("unshare", "--uts", "sh", "-c",
          'hostname relay.example && exec "$@"', "sh")
 
 
-class Sendmail:
+class Sendmail(Server):
     """start() and stop() it. MILTER is a socket in the milter's notation."""
 
     queues = ("queue",)
@@ -94,7 +93,6 @@ class Sendmail:
         self.queue = os.path.join(folder, "queue")
         self.log = os.path.join(folder, "log")
         self.addresses = {}
-        self.process = None
         # What the sample is given in place of what it has.
         self.replaced = {
             "unix:/run/notify-milter/notify-milter.sock": milter,
@@ -157,27 +155,10 @@ class Sendmail:
                      self.config, "-bD", "-q1s"],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True)
-            if self._listens():
+            if self.listens():
                 return self
             self.stop()
         raise RuntimeError("Sendmail does not start:\n" + self.text())
-
-    _listens = Postfix._listens
-
-    def stop(self):
-        """End the daemon and its children: a process group."""
-        if self.process is None:
-            return
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
-        self.process = None
-
-    def text(self):
-        with open(self.log, errors="replace") as log:
-            return log.read()
 
     def files(self, *_queues):
         """The ids of what is queued and not in quarantine."""
