@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 # not with postgresql: it is about a file that is lost
-"""A database that is away, broken or wrong defers mail; it is never nobody."""
+"A database that is missing, damaged or wrong defers mail; it never reads as "
+"one without users."
 import contextlib
 import errno
 import json
@@ -88,7 +89,7 @@ def _(lab_):
     broken_by(lab_, lambda: lab_.empty(os.path.dirname(lab_.database)))
 
 
-@case("an empty file is no database without users")
+@case("an empty file does not read as a database without users")
 def _(lab_):
     def change():
         lab_.empty(os.path.dirname(lab_.database))
@@ -107,7 +108,7 @@ def _(lab_):
     broken_by(lab_, change)
 
 
-@case("garbage written over the open database never reads as nobody")
+@case("garbage written over the open database never reads as no users")
 def _(lab_):
     backup = os.path.join(lab_.folder, "backup.db")
     copy_to(lab_, backup)
@@ -184,7 +185,7 @@ def without_milter(lab_, database=None):
         lab_.milter.start()
 
 
-@case("a disk that is full: what is open is read on, what is not defers")
+@case("on a full disk an open database is still read; one to be opened defers")
 def _(lab_):
     with without_milter(lab_, lab_.database) as disk:
         lab_.milter.start()
@@ -280,7 +281,7 @@ def two_others(lab_):
     return other, backup
 
 
-@case("another database that takes its place is obeyed at once")
+@case("a database that is put in its place is used at once")
 def _(lab_):
     recovered(lab_)
     other, backup = two_others(lab_)
@@ -352,7 +353,7 @@ def _(lab_):
     recovered(lab_)
 
 
-@case("a failure is logged once a message, as what it was")
+@case("a failure is logged once for each message, with its reason")
 def _(lab_):
     with lab_.database_away():
         result = lab_.send([BILL], BALANCE, "acme")
@@ -364,7 +365,7 @@ def _(lab_):
          f"lines: {lab_.milter.since(result.since)}")
 
 
-@case("files beside it that root has just made are waited for")
+@case("files beside it that root has just created are waited for")
 def _(lab_):
     lab_.milter.stop()
     beside = lab_.database + "-shm"

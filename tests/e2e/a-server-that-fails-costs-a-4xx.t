@@ -37,7 +37,7 @@ class Lab(lab.Lab):
         self.proxy = Proxy(PRIMARY.folder).start()
 
     def url(self, hosts, more=""):
-        """The roster at HOSTS, folders of sockets."""
+        """The roster at HOSTS, directories of sockets."""
         return self.store.url.replace(PRIMARY.folder, hosts) + more
 
     def by_proxy(self, proxy):
@@ -120,7 +120,8 @@ def _(lab_):
     standby.stop()
 
 
-@case("the server is restarted, stopped at once, and killed, under load")
+@case("a server that is restarted, stopped or killed under load costs some "
+      "messages a 4xx, and nothing else")
 def _(lab_):
     def restart():
         for number in (signal.SIGINT, signal.SIGQUIT, None):
@@ -136,7 +137,7 @@ def _(lab_):
     true(lab_.milter.running(), "the milter runs")
 
 
-@case("every connection is ended by the server, again and again")
+@case("connections that the server ends again and again cost a 4xx at most")
 def _(lab_):
     def end():
         for _ in range(20):
@@ -203,7 +204,8 @@ def _(lab_):
     contains(said, "locked", "what was said")
 
 
-@case("of several hosts the next is asked, and changed the one that is promoted")
+@case("of several hosts the next is asked, and the one that is promoted "
+      "changed")
 def _(lab_):
     hosts = f"{PRIMARY.folder},{STANDBY.folder}"
     lab_.milter.settings(url=lab_.url(hosts), max_lag="1h")

@@ -3,8 +3,8 @@
 # needs: root postfix postgresql
 # not with sanitizer: it is about time
 # not with postgresql: it starts servers of its own
-"""The milter asks a standby, and decides nothing by one that is too far behind:
-then the primary is asked, and without one the message is deferred."""
+"""The milter asks a standby, unless that lags more than max_lag: then it asks
+the primary, and without one it defers the message."""
 import json
 import time
 
@@ -76,7 +76,7 @@ class Lab(lab.Lab):
         self.whole = True
 
 
-@case("the standby is asked, and changed is the primary")
+@case("the standby is asked, and the primary is changed")
 def _(lab_):
     STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")
@@ -87,7 +87,7 @@ def _(lab_):
     same(lab_.by(), {"standby"}, "asked")
 
 
-@case("where nothing is changed, the primary is asked once in a while")
+@case("while nothing is changed the primary is asked once in a while")
 def _(lab_):
     STANDBY.catch_up()
     since = lab_.milter.mark()
@@ -126,8 +126,8 @@ def stays_late(lab_, since):
     same(lab_.said(since, CAUGHT_UP), [], "that it has caught up")
 
 
-@case("one that does not apply what it receives is not asked, which is said "
-      "once, and when it is asked again")
+@case("a standby that does not apply what it receives is not asked; the log "
+      "says so once, and when it is asked again")
 def _(lab_):
     STANDBY.catch_up()
     STANDBY.sql("SELECT pg_wal_replay_pause()")
@@ -143,7 +143,8 @@ def _(lab_):
     same(len(lines), 1, f"lines: {lines}")
 
 
-@case("one whose stream is cut, and has applied all it has, is not asked")
+@case("a standby whose stream is cut is not asked, though it has applied all "
+      "that it has")
 def _(lab_):
     STANDBY.catch_up()
     conninfo, = STANDBY.sql("SHOW primary_conninfo")[0]
@@ -162,7 +163,7 @@ def _(lab_):
     same(lab_.by(), {"standby"}, "asked")
 
 
-@case("one that is cut off in the middle, or gone, costs no message")
+@case("a standby that is cut off in the middle, or gone, costs no message")
 def _(lab_):
     STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")
@@ -180,7 +181,7 @@ def _(lab_):
     same(lab_.by(), {"standby"}, "asked")
 
 
-@case("explain asks as the milter does, list the primary")
+@case("explain asks the standby as the milter does, list asks the primary")
 def _(lab_):
     STANDBY.catch_up()
     STANDBY.sql("SELECT pg_wal_replay_pause()")
@@ -197,7 +198,8 @@ def _(lab_):
     lab_.subscribed(SUE)
 
 
-@case("without a primary: by the standby within the bound, deferred from then")
+@case("without a primary the standby decides within max_lag, then mail is "
+      "deferred")
 def _(lab_):
     STANDBY.catch_up()
     same(lab_.by(), {"standby"}, "asked")

@@ -187,7 +187,7 @@ CLIENTS = [
 ]
 
 
-@case("a mapped IPv4 address is that address, and no other writing of one is")
+@case("an IPv4-mapped address is the IPv4 address, and no other notation is")
 def _(lab_):
     for networks, client, may in CLIENTS:
         lab_.milter.settings(trusted_clients=networks)
@@ -230,7 +230,7 @@ def _(lab_):
              f"verdict for {address}")
 
 
-@case("XFORWARD, a name, HELO and LOGIN tell nothing that could be trusted")
+@case("XFORWARD, a host name, HELO and LOGIN make no client trusted")
 def _(lab_):
     lab_.milter.settings(trusted_clients="127.0.0.1")
     for command in ("XFORWARD NAME=localhost ADDR=127.0.0.1 PROTO=ESMTP"
@@ -249,7 +249,7 @@ def _(lab_):
         lab_.send(RCPTS, "services", client=client).must("untrusted", RCPTS)
 
 
-@case("XCLIENT LOGIN is an authenticated client, and counts as one alone")
+@case("XCLIENT LOGIN makes an authenticated client, and nothing more")
 def _(lab_):
     for settings, may in (({}, False), ({"trust_authenticated": "yes"}, True)):
         lab_.milter.settings(trusted_clients=NOBODY, **settings)
@@ -259,7 +259,7 @@ def _(lab_):
              f"verdict with {settings}")
 
 
-@case("recipients are no road to a tag")
+@case("a recipient cannot make a tag")
 def _(lab_):
     for address in (f"x-notify-category@{STRANGER.split('@')[1]}",
                     '"x\\"X-Notify-Category: services"@else.example'):

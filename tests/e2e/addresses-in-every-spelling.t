@@ -40,7 +40,7 @@ def reached(result, want):
     same(result.summary()["verdict"], "deliver", "verdict")
 
 
-@case("users with odd addresses join a message")
+@case("users with odd addresses are added to a message")
 def _(lab_):
     setup_odd(lab_)
     reached(lab_.send(["odd@accounts.example"], BALANCE, **UTF8),
@@ -48,12 +48,13 @@ def _(lab_):
     reached(lab_.sendmail(["odd@accounts.example"], BALANCE), {*ODD, BOSS})
 
 
-@case("users with odd addresses join a message that is all ASCII")
+@case("users with odd addresses are added to a message that is all ASCII")
 def _(lab_):
     reached(lab_.send(["odd@accounts.example"], BALANCE), {*ODD, BOSS})
 
 
-@case("who is addressed by an odd address stays, and joins no second time")
+@case("a user who is addressed by an odd address stays, and is not added "
+      "again")
 def _(lab_):
     for address in ODD:
         if address not in ROUTES:
@@ -88,7 +89,7 @@ def _(lab_):
              f"who else is missing with {address}")
 
 
-@case("who is not entitled is dropped in every spelling")
+@case("a user who is not entitled is dropped in every spelling")
 def _(lab_):
     lab_.notifyctl("user", "add", "odd", "lose me@odd.example".replace(
         "lose me", '"lose me"'), "j\u00fcrgen@odd.example",
@@ -148,7 +149,7 @@ def _(lab_):
     same(result.recipients(), [ANN], "recipients beside a user's bare name")
 
 
-@case("a bare name of somebody entitled gets one copy")
+@case("an entitled user who is addressed by a bare name gets one copy")
 def _(lab_):
     lab_.notifyctl("subscribe", "acme", BALANCE, "bob@origin.example",
                    as_=OLGA)
@@ -191,7 +192,8 @@ def _(lab_):
     true(accepted > 8, f"accepted: {accepted}")
 
 
-@case("one that may be anybody to the MTA holds a message that keeps it")
+@case("a recipient that the MTA may read as somebody else holds a message "
+      "that keeps it")
 def _(lab_):
     lab_.milter.settings(unknown_recipients="keep")
     for text in ("acme.example!bill", "bill%acme.example", "bill", "root"):
@@ -227,7 +229,7 @@ OTHERS = {"e@x.example", "f@x.example", "i@x.example", "b@x.example",
           "a@origin.example", "l@origin.example", "k@origin.example"}
 
 
-@case("what is no address in the database becomes no address in a message")
+@case("an invalid address in the database is not added to a message")
 def _(lab_):
     # No command stores these; Postfix could make other people of them.
     for text in ("e@x.example, f@x.example", "a b@x.example",

@@ -99,7 +99,7 @@ def _(ctl_):
     same(offered(ctl_, "import --sync roster.c"), ["roster.csv"], "files")
 
 
-@case("titles and names that mean harm to a shell stay text")
+@case("titles and names with shell syntax stay text")
 def _(ctl_):
     mark = ctl_.path("harm")
     for i, title in enumerate((f"$(touch {mark})", f"`touch {mark}`",
@@ -111,7 +111,8 @@ def _(ctl_):
     same(os.path.exists(mark), False, "a title was run")
 
 
-@case("a roster that cannot be read offers nothing, without a word")
+@case("with a roster that cannot be read nothing is offered and nothing "
+      "printed")
 def _(ctl_):
     ctl_.store.remove()
     same(offered(ctl_, "account show "), [], "accounts")

@@ -72,7 +72,7 @@ def _(ctl_):
     yield {}
 
 
-@fault("missing: 78, and none is made", 78, "notifyctl init", init=False)
+@fault("missing: 78, and none is created", 78, "notifyctl init", init=False)
 def _(ctl_):
     folder = os.path.dirname(ctl_.database)
     os.rename(folder, folder + ".away")
@@ -106,7 +106,7 @@ def _(ctl_):
     yield {"user": NOBODY}
 
 
-@fault("permission denied to make files beside it: 74", 74,
+@fault("permission denied to create files beside it: 74", 74,
        "ermission denied")
 def _(ctl_):
     needs_root()

@@ -116,21 +116,21 @@ def whole(ctl_, done, old, new):
          f"nothing is there: {done}")
 
 
-@case("the disk is full from any write on: who is unsubscribed is told, or is "
-      "not unsubscribed")
+@case("the disk is full from any write on: a user is unsubscribed and told, "
+      "or neither")
 def _(ctl):
     ends = sweep(ctl, writes(ctl), errno.ENOSPC)
     same({(74, True), (0, True), (0, False)} - set(ends), set(), "ends")
 
 
-@case("one write fails, whichever: likewise")
+@case("any one write fails: likewise")
 def _(ctl):
     ends = sweep(ctl, writes(ctl), errno.EIO, once=True)
     same({(74, True), (0, True), (0, False)} - set(ends), set(), "ends")
 
 
-@case("the disk does not sync, from any time on: what was not said to be made "
-      "is not found made later")
+@case("fsync fails from any time on: a change that was not reported as made "
+      "is not found later")
 def _(ctl):
     ctl.reset()
     syncs = [letter for letter, _ in faults.changes(
@@ -153,7 +153,7 @@ def _(ctl):
               sendmail="exit 75", once=once)
 
 
-@case("a disk of which so many pages are free: likewise")
+@case("a disk with any number of free pages: likewise")
 def _(ctl):
     for pages in range(0, 40):
         ctl.reset()

@@ -93,7 +93,7 @@ def _(lab_):
             right(answer)
 
 
-@case("and no longer")
+@case("a locked database is waited for no longer than ever")
 def _(lab_):
     answers = waits(lab_, DAY, 4)
     early = [answer.verdict for seconds, answer in answers if seconds < 3.9]

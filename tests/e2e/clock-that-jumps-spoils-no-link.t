@@ -45,7 +45,8 @@ def _(site):
             site.ask(CHAT, "/stop")
 
 
-@case("a connect token of a wrong clock's is gone before it is that late")
+@case("a connect token from a clock that was ahead expires before that time "
+      "comes")
 def _(site):
     clock = faults.Clock(site.folder)
     site.ok("subscribe", "acme", BALANCE, MIA, as_=OLGA)
@@ -69,8 +70,8 @@ class Letter:
                                env=self.clock.env).must(*want)
 
 
-@case("a message that was tried by a wrong clock, and is tried no more, holds "
-      "up nobody")
+@case("a message that was tried by a wrong clock, and is not tried again, "
+      "holds up no other")
 def _(site):
     clock = faults.Clock(site.folder)
     ann = site.link_to("acme", ANN, CHAT)

@@ -66,7 +66,8 @@ def within(old, new, what):
         same(new, old, what)
 
 
-@case("each version up to the present has a database and what was said of it")
+@case("each schema version up to the present one has a database and its "
+      "readings")
 def _(ctl):
     present = ctl.json("init")["schema"]
     same(versions.released(), list(range(1, present + 1)),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 # not with sanitizer: it is about size
-"""What notifyctl explain foretells is what Postfix delivers."""
+"Postfix delivers what notifyctl explain predicts."
 import json
 import os
 
@@ -135,7 +135,7 @@ def _(lab_):
             agree(lab_, message)
 
 
-@case("monitor = yes is foretold, and changes nothing")
+@case("monitor = yes is predicted, and changes nothing")
 def _(lab_):
     lab_.milter.settings(monitor="yes")
     data = lab.message(lab.marker(), BALANCE, "acme")
@@ -173,7 +173,7 @@ def _(lab_):
     same(lab_.milter.since(since), [], "lines")
 
 
-@case("without the database explain foretells a delay, not nobody")
+@case("without the database explain predicts a delay, not that nobody gets it")
 def _(lab_):
     path = os.path.join(lab_.folder, "message")
     with open(path, "wb") as out:

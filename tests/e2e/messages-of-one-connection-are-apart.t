@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Nothing of one message is left for the next, however the one ended."""
+"Nothing of a message is left for the next one, however it ended."
 import threading
 
 from lib import lab

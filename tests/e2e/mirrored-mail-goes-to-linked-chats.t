@@ -73,7 +73,7 @@ def _(lab_):
          "recipients")
 
 
-@case("who is dropped is not told by chat either")
+@case("a user who is dropped is not told by chat either")
 def _(lab_):
     link(lab_, ("acme", BILL, 101), ("acme", MIA, 102), ("acme", ADAM, 103))
     lab_.send([BILL, MIA, ADAM], BALANCE, "acme").must(
@@ -95,7 +95,7 @@ def _(lab_):
         "deliver", entitled(BALANCE, "acme"), mirrored="0")
 
 
-@case("who is not among the final recipients is not told by chat")
+@case("a user who is not among the final recipients is not told by chat")
 def _(lab_):
     ann, _ = link(lab_, ("acme", ANN, 101), ("acme", OLGA, 102))
     lab_.send([ANN], BALANCE).must("deliver", [ANN, ann], mirrored="1")

@@ -1,9 +1,9 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""An MTA that hangs up, sends nonsense or speaks out of turn, at any point,
-ends its own message at most: the milter lives, keeps nothing of it, and serves
-the next connection as if nothing had been."""
+"""An MTA that hangs up, sends invalid packets or sends them out of order, at
+any point, ends its own message at most: the milter goes on, keeps nothing of
+it, and serves the next connection as usual."""
 import fcntl
 import os
 import random
@@ -40,7 +40,7 @@ def nothing_left(lab_, before):
                f"{open_files(lab_)} open files, before {before}")
 
 
-@case("it may hang up after any packet")
+@case("the MTA may hang up after any packet")
 def _(lab_):
     served(lab_)
     before = open_files(lab_)
@@ -56,7 +56,7 @@ def _(lab_):
     nothing_left(lab_, before)
 
 
-@case("it may hang up in the middle of any packet")
+@case("the MTA may hang up in the middle of any packet")
 def _(lab_):
     before = open_files(lab_)
     with Mta(lab_.milter) as mta:
@@ -75,7 +75,7 @@ def _(lab_):
     nothing_left(lab_, before)
 
 
-@case("it may give a message up at any point, and send another one")
+@case("the MTA may abort a message at any point and send another one")
 def _(lab_):
     with Mta(lab_.milter) as mta:
         steps = mta.whole([f"<{STRANGER}>", f"<{ANN}>"],
@@ -89,7 +89,7 @@ def _(lab_):
                  f"after {end} packets of another: {answer}")
 
 
-@case("what it sends may come an octet at a time, and all at once")
+@case("packets may arrive one byte at a time, and all at once")
 def _(lab_):
     with Mta(lab_.milter) as mta:
         steps = mta.whole(RCPTS, tagged(BALANCE))
@@ -134,7 +134,7 @@ NONSENSE = {
 }
 
 
-@case("what it sends may make no sense, at any point")
+@case("packets may be invalid, at any point")
 def _(lab_):
     served(lab_)
     before = open_files(lab_)
@@ -169,7 +169,7 @@ COMMANDS = {
 }
 
 
-@case("it may say everything in any order, also before it has negotiated")
+@case("packets may come in any order, also before the negotiation")
 def _(lab_):
     served(lab_)
     before = open_files(lab_)
@@ -197,7 +197,7 @@ def _(lab_):
     nothing_left(lab_, before)
 
 
-@case("a message before any negotiation is deferred, whatever it says")
+@case("a message before the negotiation is deferred, whatever it is")
 def _(lab_):
     served(lab_)
     with Mta(lab_.milter, negotiate=False) as mta:
@@ -232,7 +232,7 @@ def unread(mta):
         mta.socket, termios.FIONREAD, bytes(4)))[0]
 
 
-@case("a change that it does not take defers the message, in one line")
+@case("a change that the MTA refuses defers the message, with one log line")
 def _(lab_):
     people = "".join(f"big,user{n}@big.example,{'owner' if n == 0 else 'member'}"
                      f",{'' if n == 0 else BALANCE}\n" for n in range(CHATTY))

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""An MTA that lacks what the milter must do to a message is refused, in one
-line that says what it lacks; one that lacks what it can do without is not."""
+"""An MTA that does not offer the actions that the milter requires is refused,
+in one line that names them; one that lacks only optional ones is served."""
 from lib import lab
 from lib.lab import case
 from lib.mta import (ACTIONS, ADDRCPT, ADDRCPT_PAR, CHGHDRS, DELRCPT,
@@ -31,12 +31,12 @@ def refused(lab_, actions, lacks):
 
 
 for action, name in NEEDED.items():
-    @case(f"one that does not let a milter {name}")
+    @case(f"an MTA that does not let a milter {name}")
     def _(lab_, action=action, name=name):
         refused(lab_, ACTIONS & ~action, name)
 
 
-@case("one that lets a milter do nothing at all that it needs")
+@case("an MTA that offers none of the required actions is refused")
 def _(lab_):
     refused(lab_, 1, ", ".join(NEEDED.values()))
 
@@ -48,12 +48,12 @@ def works(lab_, **offers):
              f"with {offers}: {answer}")
 
 
-@case("one that offers just that is served")
+@case("an MTA that offers just the required actions is served")
 def _(lab_):
     works(lab_, actions=sum(NEEDED))
 
 
-@case("one that leaves out no step and waits for every answer is served")
+@case("an MTA that sends every step and waits for every answer is served")
 def _(lab_):
     for version in (6, 2):
         works(lab_, steps=0x7f, version=version)
@@ -61,7 +61,7 @@ def _(lab_):
         works(lab_, steps=STEPS & ~(1 << bit))
 
 
-@case("one of a later version, that offers more, is served")
+@case("an MTA of a later version, which offers more, is served")
 def _(lab_):
     works(lab_, version=7, actions=0xffff, steps=0x0fffffff)
     true(lab_.milter.running(), "it lives")

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""A milter that is out of descriptors decides what it can, defers the rest, and
-recovers as soon as it has some again."""
+"""A milter that is out of file descriptors decides what it can, defers the
+rest, and recovers as soon as it has some again."""
 import contextlib
 import os
 
@@ -84,7 +84,7 @@ def _(lab_):
     recovers(lab_)
 
 
-@case("a tag whose charset cannot be loaded is deferred, and not on hold")
+@case("a message whose tag's charset cannot be loaded is deferred, not held")
 def _(lab_):
     rcpts = [f"<{BILL}>"]
     lab_.anew()
@@ -97,7 +97,7 @@ def _(lab_):
         same(answer.to(rcpts), sorted(entitled(SERVICES, "acme")), "later")
 
 
-@case("who has connected meanwhile is served later")
+@case("a client that connects meanwhile is served later")
 def _(lab_):
     lab_.anew()
     recovers(lab_)

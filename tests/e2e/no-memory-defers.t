@@ -67,7 +67,7 @@ def fails(lab_, kind, want, first, last, new):
 
 
 for kind in KINDS:
-    @case(f"without memory: {kind}")
+    @case(f"out of memory: {kind}")
     def _(lab_, kind=kind):
         want = lab_.message(kind)
         same(lab_.message(kind), want, "the same again")
@@ -80,7 +80,7 @@ for kind in KINDS:
             true(first > 5, f"only {first - 1} calls")
 
 
-@case("without memory for a new connection")
+@case("out of memory for a new connection, it serves the next one")
 def _(lab_):
     kind = next(iter(KINDS))
     want = lab_.message(kind)
@@ -90,7 +90,7 @@ def _(lab_):
     true(first > 20, f"only {first - 1} calls")
 
 
-@case("after all that it has no more memory than before, and ends by itself")
+@case("after all that it holds no more memory than before, and ends by itself")
 def _(lab_):
     for kind in KINDS:
         lab_.message(kind)

@@ -16,7 +16,7 @@ def instead(category, old, new, *accounts):
     return entitled(category, *accounts) - {old} | {new}
 
 
-@case("who is addressed and subscribed gets one copy")
+@case("a user who is addressed and subscribed gets one copy")
 def _(lab_):
     for rcpts in ([ANN], [ANN, ACME], [ACME, ANN], [ANN, OLGA, SUE, ACME]):
         for how in ("send", "sendmail"):
@@ -132,7 +132,7 @@ def _(lab_):
         same(options_of(result, ANN), want, "options of the one who stays")
 
 
-@case("who joins is given no option of somebody else's")
+@case("a recipient who is added gets no DSN option of another")
 def _(lab_):
     result = lab_.send([(BILL, "NOTIFY=SUCCESS ORCPT=rfc822;secret@x.example"),
                         (ACME, "NOTIFY=SUCCESS ORCPT=rfc822;hidden@x.example"),

@@ -145,7 +145,7 @@ def _(ctl):
 
 # Names
 
-@case("an account that is not there is named with 67, by every command")
+@case("an unknown account is named with 67, by every command")
 def _(ctl):
     for command in COMMANDS:
         for name in ("nosuch", "acme ", "no such", "", "acme\n", "acme@x"):
@@ -157,7 +157,7 @@ def _(ctl):
     ctl.refused(67, "log", "nosuch", says="nosuch")
 
 
-@case("a user who is not there is named with 67, by every command")
+@case("an unknown user is named with 67, by every command")
 def _(ctl):
     for command in COMMANDS:
         for address in (STRANGER, "otto@beta.example"):
@@ -175,7 +175,7 @@ def _(ctl):
                                           "subscriber"))
 
 
-@case("an account that cannot be called so is refused with 65")
+@case("a malformed account name is refused with 65")
 def _(ctl):
     for name in ("", "a b", "a@b", "ä", "a/b", "x" * 65, "a\nb", "a,b", "a;b",
                  "*", "a\x1b[2J", "\udcff"):

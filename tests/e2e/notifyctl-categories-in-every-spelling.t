@@ -88,7 +88,7 @@ def _(ctl):
              f"list of {spelling!r}")
 
 
-@case("what only looks like a category is none")
+@case("a name that only resembles a category is unknown")
 def _(ctl):
     for name in ("balance", "balance-and-payment", "balanceandpayments", "",
                  "&", "-", "balance and payments!", "services;services",

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # not with postgresql: it is about a file that is no database
 """A database that is missing, foreign, newer, damaged, locked or forbidden is
-said to be, and never reads as one without a row. What changes make of it:
-changes-on-a-database-that-fails.t."""
+reported as such, and never reads as one without rows. For commands that change
+something: changes-on-a-database-that-fails.t."""
 import contextlib
 import os
 import sqlite3
@@ -57,7 +57,7 @@ def untouched(ctl_, data, code, commands, *says):
             same(taken(ctl_) == data, True, f"the file is the same: {done}")
 
 
-@case("a database that is not there is said, with what makes it")
+@case("a missing database is reported, with the command that creates it")
 def _(ctl):
     ctl.reset(None)
     refused(ctl, 78, LOOKING + CHANGING, ctl.database, "notifyctl init")
@@ -66,14 +66,14 @@ def _(ctl):
     refused(ctl, 78, LOOKING[:1] + CHANGING[:1], ctl.database)
 
 
-@case("an empty file is a database to be made")
+@case("an empty file is reported as a database to be created")
 def _(ctl):
     untouched(ctl, b"", 78, LOOKING + CHANGING, "notifyctl init")
     ctl.ok("init")
     ctl.ok("account", "add", "acme", "--owner", OLGA)
 
 
-@case("what is no file is refused at once, and spared")
+@case("what is not a regular file is refused at once, and left alone")
 def _(ctl):
     fifo = ctl.path("fifo")
     os.mkfifo(fifo)
@@ -88,7 +88,8 @@ def _(ctl):
     os.unlink(fifo)
 
 
-@case("a file that is no SQLite database is refused, and init spares it")
+@case("a file that is not an SQLite database is refused, and init leaves it "
+      "alone")
 def _(ctl):
     for data in (b"This is no database.\n" * 400, os.urandom(8192)):
         untouched(ctl, data, 74, [*LOOKING, *CHANGING, ["init"]],
@@ -108,7 +109,7 @@ def foreign(ctl_, text):
         same(taken(ctl_) == data, True, f"the file is the same: {done}")
 
 
-@case("another program's database is refused, and init spares it")
+@case("another program's database is refused, and init leaves it alone")
 def _(ctl):
     for text in ("CREATE TABLE photo(id)", "PRAGMA user_version = 3",
                  "CREATE TABLE user(id); PRAGMA application_id = 7"):
@@ -122,7 +123,7 @@ def _(ctl):
                  "PRAGMA application_id = 7")
 
 
-@case("whatever is wrong with the database, its path is said")
+@case("whatever is wrong with the database, its path is named")
 def _(ctl):
     for text in ("PRAGMA user_version = 2", "PRAGMA user_version = 0"):
         ctl.reset()
@@ -134,7 +135,7 @@ def _(ctl):
         contains(ctl(*words).line, ctl.database, "line")
 
 
-@case("a newer schema is refused with 78, and init spares it")
+@case("a newer schema is refused with 78, and init leaves it alone")
 def _(ctl):
     ctl.sql("PRAGMA user_version = 2")
     refused(ctl, 78, [*LOOKING, *CHANGING, ["init"]], "version 2", "upgrade")
@@ -170,7 +171,7 @@ def _(ctl):
     same((done.code, done.err), (0, ""), f"{done}")
 
 
-@case("the folder that init is to make it in is named if it is not there")
+@case("init names the directory of the database if that is missing")
 def _(ctl):
     ctl.reset(None)
     os.rmdir(os.path.dirname(ctl.database))
@@ -180,7 +181,7 @@ def _(ctl):
     lacks(done.line, "notifyctl init", "line")
 
 
-@case("who may not read the database gets one clear line")
+@case("a user who may not read the database gets one clear line")
 def _(ctl):
     needs_root()
     for path, mode in ((ctl.database, 0o600),
@@ -195,7 +196,8 @@ def _(ctl):
             same(done.out, "", f"stdout of {done}")
 
 
-@case("who may only read the database looks at it, or is told why not")
+@case("a user who may only read the database can look at it, or is told why "
+      "not")
 def _(ctl):
     needs_root()
     os.chmod(ctl.database, 0o644)
@@ -206,7 +208,8 @@ def _(ctl):
             contains(done.line, ctl.database, "line")
 
 
-@case("a folder in which nothing can be made is said by init, with its reason")
+@case("init names a directory in which it cannot create a file, with the "
+      "reason")
 def _(ctl):
     needs_root()
     ctl.reset(None)
@@ -218,7 +221,7 @@ def _(ctl):
     same(os.listdir(os.path.dirname(ctl.database)), [], "files made")
 
 
-@case("who may not read the settings gets one clear line")
+@case("a user who may not read the settings gets one clear line")
 def _(ctl):
     needs_root()
     os.chmod(ctl.conf.file, 0o600)

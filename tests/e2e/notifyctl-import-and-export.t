@@ -233,7 +233,7 @@ def _(ctl):
          "subscriptions")
 
 
-@case("nobody is told by mail of what an import takes away")
+@case("nobody is told by mail what an import removes")
 def _(ctl):
     ctl.ok("subscribe", "acme", SERVICES, ANN, BILL, as_=OLGA)
     load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,\n", "--sync")
@@ -465,7 +465,7 @@ def _(ctl):
     bad(ctl, text_of(rows), number, "a77", "owner")
 
 
-@case("what is no file is named")
+@case("what is not a file is named")
 def _(ctl):
     path = ctl.path("nosuch.csv")
     ctl.refused(65, "import", path, says=path)

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who is unsubscribed is told by mail: once, and later if it cannot be now."""
+"A user who is unsubscribed is told by mail: once, and later if that fails "
+"now."
 import os
 import re
 import time
@@ -45,7 +46,8 @@ def hanging(ctl_, then="", **options):
     return process, go
 
 
-@case("exactly one mail goes to who was unsubscribed, and says what happened")
+@case("exactly one mail goes to the user who was unsubscribed, and says what "
+      "happened")
 def _(ctl):
     before = time.time()
     unsubscribe(ctl)

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""The notice to who was unsubscribed, handed to the real sendmail(1)."""
+"The notice to a user who was unsubscribed, handed to the real sendmail(1)."
 import contextlib
 import email.policy
 import os

@@ -122,7 +122,7 @@ def _(ctl):
     same(ctl.log()[-1]["actor"], "operator nobody", "actor")
 
 
-@case("an import is recorded change by change, under its account and actor")
+@case("an import is recorded change by change, with account and actor")
 def _(ctl):
     path = ctl.path("roster.csv", f"""\
 acme,{OLGA},member,{DOCUMENTS}

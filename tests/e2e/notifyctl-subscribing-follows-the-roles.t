@@ -175,7 +175,8 @@ def _(ctl):
         same(ctl.user("acme", address)[1], set(CATEGORIES), address)
 
 
-@case("who is subscribed already, or is the owner, is said and not recorded")
+@case("a user who is subscribed already, or is the owner, is reported, not "
+      "recorded")
 def _(ctl):
     before = ctl.dump()
     for address in (BILL, OLGA):
@@ -188,7 +189,7 @@ def _(ctl):
     same(ctl.user("acme", MIA)[1], {MAINTENANCE}, "mia, who was not")
 
 
-@case("an account, a category, a user that is not there is named with 67")
+@case("an unknown account, category or user is named with 67")
 def _(ctl):
     for command in (["subscribe"], ["unsubscribe", "--confirm", BILL]):
         for words, wrong in ((("nosuch", SERVICES, BILL), "nosuch"),
@@ -287,7 +288,7 @@ def _(ctl):
                         says=(OLGA, "owner"))
 
 
-@case("who is not subscribed is said: no mail, no record")
+@case("a user who is not subscribed is reported: no mail, no record")
 def _(ctl):
     before = ctl.dump()
     done = ctl.ok(*unsubscribe(MIA), as_=OLGA)

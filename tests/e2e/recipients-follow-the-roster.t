@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Who gets a tagged message: the accounts addressed join, the rest filtered."""
+"Who gets a tagged message: the entitled users of the accounts addressed are "
+"added, and all other recipients are filtered."
 from lib import lab
 from lib.lab import case
 from lib.roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,
@@ -18,7 +19,7 @@ def ways(lab_, rcpts, *args, **kwargs):
     yield lab_.sendmail(rcpts, *args, **kwargs)
 
 
-@case("an account header brings in exactly those entitled, in each category")
+@case("an account header adds exactly the entitled users, in each category")
 def _(lab_):
     for category in CATEGORIES:
         for account in ROSTER:
@@ -28,7 +29,7 @@ def _(lab_):
                             dropped="1")
 
 
-@case("an account address brings in the same and leaves itself")
+@case("an account address adds the same users and is removed")
 def _(lab_):
     for category in CATEGORIES:
         for account in ROSTER:
@@ -62,7 +63,7 @@ def _(lab_):
             "deliver", entitled(BALANCE, "acme"))
 
 
-@case("every spelling of an account address leaves")
+@case("every spelling of an account address is removed")
 def _(lab_):
     for result in ways(lab_, [ACME, "ACME@accounts.example",
                               "acme+x@ACCOUNTS.example"], BALANCE):
@@ -83,7 +84,7 @@ def _(lab_):
     lab_.send([ACME], BALANCE).must("hold")
 
 
-@case("who is addressed and not entitled goes, the entitled stay")
+@case("a user who is addressed and not entitled is dropped, the entitled stay")
 def _(lab_):
     for result in ways(lab_, [ANN, BILL, MIA, OLGA, STRANGER, ADAM], BALANCE,
                        "acme"):
@@ -92,7 +93,7 @@ def _(lab_):
         same(set(result.dropped()), {BILL, MIA, STRANGER, ADAM}, "dropped")
 
 
-@case("without an account header nobody joins, and the entitled stay")
+@case("without an account header nobody is added, and the entitled stay")
 def _(lab_):
     everybody = [OLGA, ADAM, ANN, BILL, MIA, SUE, OTTO, BEA]
     for category in CATEGORIES:
@@ -115,7 +116,7 @@ def _(lab_):
                     dropped="1")
 
 
-@case("two account addresses bring in the users of both")
+@case("two account addresses add the users of both")
 def _(lab_):
     for result in ways(lab_, [ACME, BETA, BILL], BALANCE):
         result.must("deliver", entitled(BALANCE, "acme", "beta"),
@@ -231,12 +232,13 @@ def _(lab_):
               " (SELECT id FROM category WHERE slug = ?)", (SUE, MAINTENANCE)))
 
 
-@case("the category that nobody chose reaches the owner alone")
+@case("a category without subscribers reaches the owner alone")
 def _(lab_):
     lab_.send([ACME], ACCOUNT).must("deliver", [OLGA])
 
 
-@case("an account domain in which its users live holds their mail, loses none")
+@case("an account domain in which users have addresses holds their mail and "
+      "loses none")
 def _(lab_):
     lab_.milter.settings(account_domain="acme.example")
     result = lab_.send(["acme@acme.example"], BALANCE)

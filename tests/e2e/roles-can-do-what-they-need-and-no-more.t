@@ -369,7 +369,8 @@ for one in PROGRAMS:
         same(spare, [], "grants that nothing needs")
 
 
-@case("no role but the owner makes a table, even a temporary one, or a schema")
+@case("no role but the owner can create a table, even a temporary one, or a "
+      "schema")
 def _(place):
     for role in PROGRAMS:
         with place.database.connect(role) as connection:
@@ -396,7 +397,7 @@ def _(place):
     same(place.rows(), before, "the database")
 
 
-@case("nobody else comes into the database")
+@case("no other role can connect to the database")
 def _(place):
     place.sql("CREATE ROLE somebody LOGIN")
     try:
@@ -407,7 +408,7 @@ def _(place):
         raise tap.Failed("somebody was let in")
 
 
-@case("the tables are made anew by their owner alone")
+@case("only their owner can create the tables again")
 def _(place):
     done = place.ctl("init", role=CTL, check=False)
     same((done.returncode, place.ctl("init", role=OWNER).returncode), (0, 0),

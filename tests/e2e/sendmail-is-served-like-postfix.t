@@ -21,7 +21,7 @@ CHAT = 7001
 class Lab(lab.Lab):
     """A lab whose MTA is Sendmail, with an API to mirror to."""
 
-    # Sendmail takes no socket below a folder that everybody may write to.
+    # Sendmail takes no socket below a directory that everybody may write to.
     where = "/var/lib"
 
     def _start(self):
@@ -97,7 +97,7 @@ def _(lab_):
              WANT, f"recipients after {spelling}")
 
 
-@case("who is not entitled is dropped, in whatever case they were addressed")
+@case("a user who is not entitled is dropped, in any case of letters")
 def _(lab_):
     lab_.send([BILL, ANN, STRANGER], BALANCE).must("deliver", [ANN])
     lab_.send([BILL.upper(), ANN, ADAM], BALANCE).must("deliver", [ANN])
@@ -233,7 +233,8 @@ def _(lab_):
     same(lab_.receiver.transactions[before].addresses, [BILL], "who is told")
 
 
-@case("one that may be anybody to Sendmail holds a message that keeps it")
+@case("a recipient that Sendmail may read as somebody else holds a message "
+      "that keeps it")
 def _(lab_):
     lab_.milter.settings(unknown_recipients="keep")
     for text in ("bill%acme.example@relay.example", "bill%acme.example",

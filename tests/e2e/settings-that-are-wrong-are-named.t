@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""What is wrong with settings or start is said in one line, with its place."""
+"An error in the settings, or at the start, is reported in one line, with "
+"its place."
 import glob
 import os
 import re
@@ -172,7 +173,7 @@ def _(lab_):
                  user, "expected")
 
 
-@case("-n says of good settings that they are, whoever asks")
+@case("-n says that good settings are good, whoever runs it")
 def _(lab_):
     path = other(lab_, user="daemon")
     os.chmod(path, 0o644)
@@ -224,7 +225,7 @@ def _(lab_):
                                             entitled(BALANCE, "acme"))
 
 
-@case("the socket has mode 0660, the user's and its folder's group")
+@case("the socket has mode 0660, the user as owner and its directory's group")
 def _(lab_):
     info = os.stat(lab_.milter.socket_path())
     folder = os.stat(os.path.dirname(lab_.milter.socket_path()))
@@ -272,7 +273,7 @@ class Other:
         return self.where
 
 
-@case("a reload in the background reads what the name leads to by then")
+@case("a reload in the background reads the file that has the name by then")
 def _(lab_):
     path = other(lab_)
     link, second = os.path.join(lab_.folder, "link.conf"), path + ".second"

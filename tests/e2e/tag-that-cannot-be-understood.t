@@ -58,7 +58,7 @@ for name, bad in BAD.items():
             submit(lab_, bad).must(verdict)
     
 
-@case("what is held keeps all its recipients and its headers")
+@case("a held message keeps all its recipients and its headers")
 def _(lab_):
     result = submit(lab_, BAD["two different tags"]).must("hold")
     shown = lab_.postfix.tool("postcat", "-q", result.qid).stdout
@@ -115,7 +115,7 @@ def _(lab_):
             "deliver", entitled(BALANCE, "acme"))
 
 
-@case("SQL in any part of a message is a text like another")
+@case("SQL in any part of a message is text like any other")
 def _(lab_):
     def rows():
         with contextlib.closing(sqlite3.connect(lab_.database)) as database:

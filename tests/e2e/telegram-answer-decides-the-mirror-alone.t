@@ -100,7 +100,7 @@ def _(site):
          "requests that the API refused")
 
 
-@case("a message that is no mail at all is sent as well as can be")
+@case("input that is not a mail message is sent as far as it can be")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     tag = b"X-Notify-Category: balance-and-payments\nX-Notify-Account: acme\n"
@@ -475,7 +475,7 @@ def _(site):
                            mail(arrived=0))).must(0, "sent")
 
 
-@case("a link that has ended, or was none ever, is no failure")
+@case("a link that has ended, or never existed, is not a failure")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.ok("telegram", "disable", "acme", as_=ANN)
@@ -493,20 +493,20 @@ def _(site):
     same(site.api.asked(), [], "requests")
 
 
-@case("the largest number that a link may have is one")
+@case("the largest link number is accepted")
 def _(site):
     site.link_to("acme", ANN, CHAT)
     site.run_sql(f"UPDATE link SET id = {2 ** 63 - 1}")
     site.agent(f"{2 ** 63 - 1}@telegram.invalid").must(0, "sent")
 
 
-@case("the mirror's address is known in capitals and in brackets' absence")
+@case("the mirror's address is recognised in capitals and without brackets")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.agent(ann.upper()).must(0, "sent")
 
 
-@case("who is not entitled any more is not sent what still waits")
+@case("a user who is no longer entitled is not sent what still waits")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.sql("DELETE FROM subscription WHERE user = (SELECT user FROM link)")
@@ -602,7 +602,8 @@ def _(site):
 
 # How it is called
 
-@case("called wrongly or with bad settings it says 75, never anything else")
+@case("with wrong arguments or bad settings it exits with 75, never anything "
+      "else")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     settings = site.conf.file

@@ -451,7 +451,8 @@ def program(site, name, *args):
                           stdin=subprocess.DEVNULL, **unprivileged())
 
 
-@case("-n checks settings and token file and asks nobody; -V names it")
+@case("-n checks settings and token file and asks nobody; -V prints the "
+      "version")
 def _(site):
     for name in ("notify-bot", "notify-telegram"):
         since = site.api.mark()
@@ -474,7 +475,7 @@ def _(site):
         contains(done.stderr, "user = ", "standard error")
 
 
-@case("an argument too many is named")
+@case("an extra argument is named")
 def _(site):
     done = program(site, "notify-bot", "-c", site.conf.file, "more")
     same(done.returncode, 64, f"exit of {done}")

@@ -4,7 +4,7 @@
 # not with sanitizer: it is about another program
 """The ordinary path against an API that was written elsewhere.
 
-telegram-test-api (npm) is installed into the folder $NM_NODE, build/node by
+telegram-test-api (npm) is installed into the directory $NM_NODE, build/node by
 default, if it is not there. It injects no errors, and ignores offset and
 timeout."""
 import fcntl
@@ -109,7 +109,7 @@ class Elsewhere(ChatLab):
         return self.until(self.read, "a message in the chat")
 
 
-@case("what connect gives is opened in a chat, which is linked and told so")
+@case("a chat that opens the link that connect prints is linked, and told so")
 def _(site):
     site.bot.start()
     site.write("/start " + site.connect_token("acme", ANN))

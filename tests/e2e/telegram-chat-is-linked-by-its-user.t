@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""What people say to the bot links their chats, and ends that again."""
+"What users write to the bot links their chats, and ends the links."
 import hashlib
 import os
 import re
@@ -41,7 +41,8 @@ def refuses(site, chat, token):
     return answer
 
 
-@case("who opens the link that connect gave is linked, and told as whom")
+@case("a user who opens the link that connect printed is linked, and told as "
+      "whom")
 def _(site):
     two_chats(site)
     text = site.connected("acme", ANN)
@@ -119,7 +120,7 @@ def _(site):
     refuses(site, CHAT, token)
 
 
-@case("a token of who may have no chat any more links nothing")
+@case("a token of a user who may no longer have a chat links nothing")
 def _(site):
     two_chats(site)
     token = site.connect_token("acme", ANN)
@@ -140,7 +141,7 @@ def _(site):
     contains(site.ask(OTHER, f"/start {other}"), BEA, "answer")
 
 
-@case("who links another chat has the new one alone")
+@case("a user who links another chat has only the new one")
 def _(site):
     two_chats(site)
     linked(site, "acme", ANN, CHAT)

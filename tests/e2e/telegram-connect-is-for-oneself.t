@@ -137,7 +137,7 @@ def _(site):
     link_in(site.connected("ACME", ANN.upper()))
 
 
-@case("the owner may connect, and who is subscribed to what is mirrored")
+@case("the owner and a user subscribed to a mirrored category may connect")
 def _(site):
     for account, who in (("acme", OLGA), ("acme", ANN), ("beta", OTTO),
                          ("beta", BEA)):
@@ -147,7 +147,8 @@ def _(site):
         link_in(site.connected("acme", who))
 
 
-@case("who is not subscribed to what is mirrored is told whom to ask")
+@case("a user without a subscription to a mirrored category is told whom to "
+      "ask")
 def _(site):
     for who in (ADAM, BILL, MIA):
         site.refused(77, "telegram", "connect", "acme", as_=who,
@@ -163,7 +164,7 @@ def _(site):
     site.refused(77, "telegram", "connect", "acme", as_=SUE, says="Subscriber")
 
 
-@case("who is no user of the account is refused")
+@case("somebody who is not a user of the account is refused")
 def _(site):
     for command in ("connect", "disable", "status"):
         for who in (BEA, STRANGER):
@@ -290,7 +291,7 @@ def _(site):
                  "changes")
 
 
-@case("who stays entitled keeps the link: another role, a transfer")
+@case("a user who stays entitled keeps the link: another role, a transfer")
 def _(site):
     site.link_to("acme", ANN, CHAT)
     site.ok("user", "role", "acme", ANN, "user-admin")

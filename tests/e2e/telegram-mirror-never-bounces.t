@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Whatever goes wrong on the way to a chat, the sender of the mail hears
-nothing of it: the mail is the record, the chat a courtesy."""
+"""Whatever fails on the way to a chat, the sender of the mail gets no bounce:
+the mail is the record, the chat a courtesy."""
 import contextlib
 import os
 

@@ -70,7 +70,7 @@ def _(site):
         site.notifyctl("user", "remove", "beta", who, as_=OTTO)
 
 
-@case("a message that is only filtered goes to the chats of who stays")
+@case("a message that is only filtered goes to the chats of those who stay")
 def _(site):
     site.milter.settings(expand="never")
     link(site, ("acme", OLGA), ("acme", ANN), ("acme", BILL))
@@ -79,7 +79,7 @@ def _(site):
     site.told(result, [CHATS[ANN]])
 
 
-@case("who is not among the final recipients is never told")
+@case("a user who is not among the final recipients is never told")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN), ("acme", BILL), ("acme", ADAM),
          ("beta", OTTO), ("beta", BEA))
@@ -91,7 +91,7 @@ def _(site):
     site.told(result, [CHATS[OTTO], CHATS[BEA]])
 
 
-@case("what is discarded or held reaches no chat")
+@case("a message that is discarded or held reaches no chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", BILL))
     for rcpts, category, account, verdict in (
@@ -106,7 +106,7 @@ def _(site):
         nobody_told(site, result, verdict)
 
 
-@case("what the milter only watches reaches no chat")
+@case("with monitor = yes no message reaches a chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN))
     site.milter.settings(monitor="yes")
@@ -115,7 +115,7 @@ def _(site):
     nobody_told(site, result, "deliver")
 
 
-@case("what is tagged by a stranger, or not at all, reaches no chat")
+@case("a message that an untrusted client tags, or nobody, reaches no chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN))
     result = site.tell([OLGA], listener="xclient",
@@ -270,7 +270,7 @@ def _(site):
     same(site.receiver.bounces(result.mark), [], "bounces")
 
 
-@case("who lost the entitlement while it waited is not told")
+@case("a user who lost the entitlement while it waited is not told")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN), ("beta", BEA))
     with site.api.failing(botapi.INTERNAL):
@@ -313,7 +313,8 @@ def _(site):
 
 # Who is gone
 
-@case("who has blocked the bot is told by mail, and the sender gets nothing")
+@case("a user who has blocked the bot is told by mail, and the sender gets "
+      "nothing")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN))
     site.api.blocked[CHATS[ANN]] = botapi.BLOCKED

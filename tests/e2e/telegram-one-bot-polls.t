@@ -92,7 +92,7 @@ def _(site):
         quiet([third])
 
 
-@case("when it ends as it was told to another polls, and it may come back")
+@case("when it ends on SIGTERM another polls, and it may come back")
 def _(site):
     site.api.person(CHAT)
     with started(site, 2) as bots:

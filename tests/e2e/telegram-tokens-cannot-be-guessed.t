@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Who guesses connect tokens is made to wait, and nobody else has to."""
+"A chat that guesses connect tokens has to wait, and no other chat does."
 import base64
 import re
 import secrets
@@ -69,7 +69,8 @@ def _(site):
         silent(site, GUESSER, f"/start {guess()}")
 
 
-@case("unknown, used, expired and of a removed user: all get one answer")
+@case("unknown, used and expired tokens and those of removed users get one "
+      "answer")
 def _(site):
     chats(site)
     used = site.connect_token("acme", ANN)
@@ -194,7 +195,7 @@ def _(site):
     contains(troubles[0], "guessing", "the warning")
 
 
-@case("who asks without end is answered now and then, and others at once")
+@case("a chat that asks without end is answered now and then, others at once")
 def _(site):
     chats(site)
     site.ask(GUESSER, "/start " + site.connect_token("acme", ANN))

@@ -41,7 +41,7 @@ def check(result, want, **fields):
          f"{summary['line']!r}")
 
 
-@case("an account with 10,000 subscribers is brought in whole")
+@case("all 10,000 subscribers of an account are added")
 def _(lab_):
     fill(lab_)
     start = time.monotonic()
@@ -51,7 +51,7 @@ def _(lab_):
           added=str(COUNT + 1), dropped="0")
 
 
-@case("of 10,000 recipients those entitled stay, and the others go")
+@case("of 10,000 recipients those entitled stay, and the others are dropped")
 def _(lab_):
     result = lab_.send(USERS, SERVICES)
     check(result, MOST, verdict="deliver", kept=str(len(MOST)), added="0",
@@ -59,7 +59,8 @@ def _(lab_):
     same(sorted(result.dropped()), USERS[::20], "lines on the dropped")
 
 
-@case("of 1,000 recipients from sendmail(1) half stay and thousands join")
+@case("of 1,000 recipients from sendmail(1) half stay, and thousands are "
+      "added")
 def _(lab_):
     result = lab_.sendmail(USERS[:1000], MAINTENANCE, "big")
     check(result, {*EVEN, OWNER}, verdict="deliver", kept="500",

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""One line a tagged message, one a dropped recipient, none for other mail."""
+"One log line for each tagged message and each dropped recipient, none for "
+"other mail."
 import os
 import re
 import subprocess

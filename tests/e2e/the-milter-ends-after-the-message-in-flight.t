@@ -37,7 +37,7 @@ def _(lab_):
     same(result.recipients(), [], "recipients")
 
 
-@case("what sendmail(1) took meanwhile goes once the milter is back")
+@case("what sendmail(1) took meanwhile is delivered once the milter is back")
 def _(lab_):
     result = lab_.sendmail([BILL], BALANCE, "acme")
     lab_.until(lambda: "milter" in lab_.postfix.text(), "Postfix tried")

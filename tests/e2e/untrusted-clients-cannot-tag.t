@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Only a trusted client may tag; from others every X-Notify header goes."""
+"Only a trusted client may tag; from others every X-Notify header is removed."
 import shutil
 
 from lib import lab
@@ -97,14 +97,15 @@ def need_sasl(lab_):
         raise Skip("needs saslpasswd2")
 
 
-@case("authentication alone does not trust a client")
+@case("authentication alone makes no client trusted")
 def _(lab_):
     need_sasl(lab_)
     lab_.milter.settings(trusted_clients=NOBODY)
     untrusted(lab_, listener="auth", auth=USER)
 
 
-@case("trust_authenticated = yes trusts who has authenticated, nobody else")
+@case("trust_authenticated = yes trusts clients that have authenticated, no "
+      "others")
 def _(lab_):
     need_sasl(lab_)
     lab_.milter.settings(trusted_clients=NOBODY, trust_authenticated="yes")
@@ -137,7 +138,7 @@ KEPT = ["X-Notify: keep", "X-Notifycategory: keep", "XX-Notify-Category: keep",
         "X-Other: a\n X-Notify-Category: services"]
 
 
-@case("every X-Notify header goes and nothing else changes")
+@case("every X-Notify header is removed and nothing else changes")
 def _(lab_):
     lab_.milter.settings(trusted_clients=NOBODY)
     want = lab_.send(RCPTS, listener="plain", headers=[
@@ -150,7 +151,7 @@ def _(lab_):
         same(lab.marks_gone(got.data()), lab.marks_gone(want.data()), how)
 
 
-@case("hundreds of forged headers all go")
+@case("hundreds of forged headers are all removed")
 def _(lab_):
     lab_.milter.settings(trusted_clients=NOBODY)
     want = lab_.send([ANN], listener="plain", headers=["X-Keep: 1"] * 50)

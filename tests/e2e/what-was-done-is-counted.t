@@ -160,7 +160,8 @@ def _(lab_):
           if name.startswith("notify-milter.prom.")], [], "left behind")
 
 
-@case("a file that makes no sense is said once, and counting begins at 0")
+@case("a file that cannot be parsed is reported once, and counting begins at "
+      "0")
 def _(lab_):
     lab_.milter.kill()
     with open(path(lab_), "w") as file:
@@ -172,7 +173,8 @@ def _(lab_):
     same(read(lab_, since)[messages(MAINTENANCE, "deliver")], 1, "delivered")
 
 
-@case("a folder that cannot be written to is said once and touches no mail")
+@case("a directory that cannot be written to is reported once and affects no "
+      "mail")
 def _(lab_):
     since = lab_.milter.mark()
     lab_.milter.settings(stats_file="/nonexistent/notify-milter.prom")

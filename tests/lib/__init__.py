@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """lib - what the test programs share.
 
-A folder of programs that use it has a link to it, `lib`, since Python looks
-for modules where the program lies.
+Each directory whose programs use it has a link to it, `lib`: Python looks for
+modules in the directory of the program.
 """
 import os
 

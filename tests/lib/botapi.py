@@ -327,7 +327,7 @@ class BotAPI:
             yield
         finally:
             with self._changed:
-                # What was pending is forgotten, too.
+                # Pending updates are dropped, too.
                 self._faults = [f for f in self._faults if f is not rule]
 
     def _fault(self, method, params):
@@ -342,7 +342,7 @@ class BotAPI:
                 return rule[2]
         return None
 
-    # What has been asked
+    # Requests so far
 
     def asked(self, method="sendMessage", since=0, chat=None):
         """The requests for METHOD from the index SINCE on."""

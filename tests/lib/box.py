@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""box - this machine in a box: what is done to it is gone at the end.
+"""box - this machine in a box: all changes to it are gone at the end.
 
     with Box() as box:
         box.run("dpkg -i ...")

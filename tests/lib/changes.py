@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """changes - every command of notifyctl that changes something, once.
 
-They are meant for the roster that linked() makes of the shared one.
+They fit the roster that linked() makes from the shared one.
 """
 from lib.roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
 

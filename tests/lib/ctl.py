@@ -104,7 +104,7 @@ class Mail:
 
 
 class Ctl:
-    """One folder with all that notifyctl needs; call it to run notifyctl."""
+    """One directory with all that notifyctl needs; call it to run notifyctl."""
 
     def __init__(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -133,7 +133,7 @@ class Ctl:
             self.keep(name)
 
     def stop(self):
-        """End what still runs and remove the folder; harmless when done
+        """End what still runs and remove the directory; harmless when done
         twice."""
         atexit.unregister(self.stop)
         for process in list(self.running):
@@ -165,7 +165,7 @@ class Ctl:
     # What notifyctl is run with
 
     def path(self, name, data=None):
-        """NAME in the folder; with DATA a file that has it."""
+        """NAME in the directory; with DATA a file that has it."""
         path = os.path.join(self.folder, name)
         if data is not None:
             with open(path, "wb") as out:
@@ -188,7 +188,7 @@ class Ctl:
 
     def command(self, *args, as_=None, json_=False, user=None):
         binary = program("notifyctl")
-        if user is not None:    # who may not look into the build folder
+        if user is not None:    # may have no right to enter build/
             binary = self.path("notifyctl")
             if not os.path.exists(binary):
                 shutil.copy(program("notifyctl"), binary)

@@ -41,8 +41,7 @@ def preload(database=None, folder=None, **faults):
 
 
 def own_mounts():
-    """From here on this process and its children have mounts of their own,
-    which end with them."""
+    """Give this process and its children a mount namespace of their own."""
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
         raise tap.Skip("no mounts of its own")
@@ -58,8 +57,8 @@ def _mount(*words):
 
 @contextlib.contextmanager
 def damaged(database):
-    """Each page of the database is spoilt in its middle meanwhile, but for the
-    first, which has the schema; and it must stay as it is."""
+    """Meanwhile each page of the database but the first, which has the schema,
+    is damaged in its middle; nobody may write to it."""
     with open(database, "rb") as file:
         sound = file.read()
     broken = bytearray(sound)
@@ -140,7 +139,7 @@ class Memory:
 
 
 class Disk:
-    """The folder of a database, as a file system of its own of 2 MiB."""
+    """The directory of a database, as a file system of its own of 2 MiB."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -159,13 +158,14 @@ class Disk:
 
     @contextlib.contextmanager
     def read_only(self):
-        """For whoever opens a file from now on: who has one open keeps it."""
+        """Read-only for files that are opened from now on; an open file stays
+        writable."""
         _mount("--bind", self.folder, self.folder)
         try:
             _mount("-o", "remount,bind,ro", self.folder)
             yield
         finally:
-            # Who still has a file open there keeps it as it is.
+            # Files that are still open stay as they are.
             subprocess.run(["umount", "-l", self.folder], check=True)
 
     def remount(self, how):

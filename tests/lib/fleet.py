@@ -117,7 +117,7 @@ class Node(Server):
 
 
 class Shared:
-    """What a Lab asks of its database."""
+    """The database of a relay, as a Lab uses it."""
 
     path = "/nonexistent/roster.db"
 

@@ -5,10 +5,10 @@
     def _(s): ...
     run()                           run the file's cases
 
-Everything lies in the folder of a Ctl: settings, roster, the configuration of
-a Postfix as Debian's with the pieces of postfix-sample, and a real
+Everything lies in the directory of a Ctl: settings, roster, the configuration
+of a Postfix like Debian's with the pieces of postfix-sample, and a real
 notify-milter at its socket. Postfix itself does not run: only its settings are
-looked at, by its own postconf(1) and postmap(1).
+read, by its own postconf(1) and postmap(1).
 """
 import atexit
 import contextlib
@@ -63,7 +63,7 @@ class Site:
         os.chmod(ctl_.folder, 0o755)
         self.ctl.path("token", TOKEN + "\n")
         chown(self.token, 0o600)
-        # Others may not look into the build folder.
+        # Other users may have no right to enter the build directory.
         self.programs = os.path.join(ctl_.folder, "sbin")
         os.makedirs(self.programs, exist_ok=True)
         shutil.copy(program("notify-telegram"), self.programs)
@@ -119,8 +119,8 @@ class Site:
         return path
 
     def age(self):
-        """What was changed in this second Postfix's tools read again and
-        again until the next one."""
+        """Make the files older: Postfix's tools read one that was changed in
+        this second again and again until the next."""
         for path in glob.glob(self.config + "/*"):
             os.utime(path, (1, 1))
 
@@ -143,7 +143,7 @@ class Site:
         atexit.register(self.stop)
 
     def stop(self):
-        """End the milter, and whatever a cure has started."""
+        """End the milter, and those that a cure has started."""
         atexit.unregister(self.stop)
         if self.milter is not None:
             self.milter.kill()
@@ -198,8 +198,8 @@ class Site:
         tap.same((code, found), (0, []), "exit and findings")
 
     def fault(self, severity, *words, **options):
-        """There must be just one finding, of SEVERITY, with WORDS in what is
-        wrong: it."""
+        """The one finding that there must be: of SEVERITY, with WORDS in what
+        is wrong."""
         code, found = self.check(**options)
         tap.same([f["severity"] for f in found], [severity],
                  f"severities of {found}")
@@ -209,7 +209,7 @@ class Site:
         return found[0]
 
     def has(self, severity, *words, **options):
-        """Among others there must be this finding: it."""
+        """The finding of SEVERITY with WORDS that there must be among others."""
         _, found = self.check(**options)
         for finding in found:
             if finding["severity"] == severity and all(
@@ -217,11 +217,11 @@ class Site:
                 return finding
         raise tap.Failed(f"no {severity} with {words} in {found}")
 
-    # Mending
+    # The cure
 
     def apply(self, finding):
-        """Do exactly what is printed: run the command, or put the line into
-        the settings."""
+        """Apply the cure as it is printed: run the command, or put the line
+        into the settings."""
         fix = finding["fix"]
         if finding["command"]:
             done = subprocess.run(
@@ -248,7 +248,7 @@ class Site:
         return text.rfind(f"[{section}]", 0, at) == text.rfind("[", 0, at)
 
     def mended(self, severity, *words):
-        """One finding; do what it says; none any more."""
+        """There must be one finding, and none once its cure is applied."""
         finding = self.fault(severity, *words)
         self.apply(finding)
         self.sound()

@@ -4,8 +4,8 @@
     lab.run()                       cases with a lab each file
     with Lab() as lab: ...          the same in a program
 
-Everything lives in one temporary folder and listens on loopback; it ends with
-the program, also when that fails or is told to stop.
+Everything lies in one temporary directory and listens on loopback; it ends
+with the program, also if that fails or gets a signal.
 """
 import atexit
 import contextlib
@@ -34,8 +34,8 @@ ACCOUNTS = "accounts.example"       # account_domain
 MIRROR = "telegram.invalid"
 USER = "nobody"                     # the milter's
 
-# What keeps every reader of a WAL database out: locks on the file beside it,
-# as SQLite itself takes them (walformat, 2.3.1), in a process of its own.
+# Keeps every reader of a WAL database out: the locks on the -shm file that
+# SQLite itself takes (walformat, 2.3.1), in another process.
 LOCK = """
 import fcntl, os, sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
@@ -178,8 +178,8 @@ class Lab:
     may log in at the listener `auth`. TCP: the milter listens on that."""
 
     mta = Postfix
-    where = None        # its folder is made; None: where all such are
-    before = ()         # a command that runs the milter
+    where = None        # the parent of its directory; None: the usual one
+    before = ()         # a command that starts the milter
 
     def __init__(self, milter=True, roster=True, main=None, settings=None,
                  tcp=False, users=None, postfix=True):
@@ -263,7 +263,7 @@ class Lab:
         return path
 
     def stop(self):
-        """End all of it and remove the folder; harmless when done twice."""
+        """End all of it and remove the directory; harmless when done twice."""
         for number, old in self.signals.items():
             signal.signal(number, old)
         self.signals = {}

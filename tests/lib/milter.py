@@ -14,7 +14,7 @@ from lib.waiting import LIMIT
 BUILD = os.path.abspath(os.environ.get("NM_BUILD")
                         or os.path.join(TREE, "build"))
 
-# What a build that watches its threads is not to say.
+# Reports of ThreadSanitizer that are known and harmless.
 os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1:"
                       f"suppressions={TREE}/tests/suppressions/thread")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""postfix - a private Postfix in a folder of the lab.
+"""postfix - a private Postfix in a directory of the lab.
 
 It has its own settings, queue, log and listeners, all on loopback; it relays
 every domain to the receiver and asks no DNS. master(8) is run directly rather

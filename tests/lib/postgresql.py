@@ -5,7 +5,7 @@
     Server(primary=server)          a standby of it, by streaming replication
 
 Debian's package, of which no cluster is used: everything lies in one temporary
-folder, the server listens on a UNIX socket there, belongs to an unprivileged
+directory, the server listens on a UNIX socket there, belongs to an unprivileged
 user, and ends with the program. Nothing is synced to the disk. Its locale is
 one that does not compare by octets, as a server's in the field.
 """
@@ -121,7 +121,7 @@ class Server:
     # Its programs
 
     def _find(self, root, version):
-        """The folder of its programs, which find the rest from there."""
+        """The directory of its programs, which find the rest from there."""
         parts = (f"usr/lib/postgresql/{version}",
                  f"usr/share/postgresql/{version}")
         if os.geteuid() == 0 and not open_to_all(root):
@@ -257,7 +257,7 @@ class Server:
         self.run("pg_ctl", "promote", "-w", "-D", self.data)
 
     def stop(self):
-        """End it and remove the folder; harmless when done twice."""
+        """End it and remove the directory; harmless when done twice."""
         atexit.unregister(self.stop)
         self.end()
         if self.folder is not None:

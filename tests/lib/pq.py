@@ -3,7 +3,7 @@
 
     with Connection(url) as connection: connection.run("SELECT ?", 1)
 
-libpq by ctypes: whichever Python runs the tests, it needs no more of it.
+libpq by ctypes: the Python that runs the tests needs no module for it.
 """
 import ctypes
 
@@ -14,7 +14,7 @@ OK = (1, 2)                     # PGRES_COMMAND_OK, PGRES_TUPLES_OK
 
 
 class Error(Exception):
-    """What the server, or the library, has refused."""
+    """The error text of the server, or of the library."""
 
 
 def _library():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""requeue - a lab whose held messages are submitted anew with notifyctl.
+"""requeue - a lab whose held messages notifyctl submits again.
 
     lab.run(...)        cases get a Lab
     requeue(lab, id)    notifyctl requeue for the lab's Postfix; a ctl.Done

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """rosterdb - the database that a test's roster lies in.
 
-    place(folder)       a SQLite; with NM_DATABASE=postgresql a PostgreSQL
+    place(folder)       an SQLite; with NM_DATABASE=postgresql a PostgreSQL
     remote()            which of the two
     use_postgresql()    from here on it is PostgreSQL
     at(path)            the SQLite in a file
-    shown(url)          what programs say of it
+    shown(url)          the URL as programs show it
     file_only(why)      this case is about SQLite's file: skip it
 
 SQLite's is roster.db in FOLDER. PostgreSQL's is a schema of its own in the
@@ -167,7 +167,7 @@ class SQLite:
         return sorted(sql(f"SELECT {kept} FROM {table}"), key=repr)
 
     def end(self):
-        """Nothing is to be left of it."""
+        """Remove what is left of it."""
 
 
 @functools.cache
@@ -205,7 +205,7 @@ END $$"""
 
 
 def _words(text):
-    """TEXT in PostgreSQL's words: what is no string is not to have "user"."""
+    """TEXT for PostgreSQL, where user has to be quoted outside strings."""
     parts = re.split(r"('(?:[^']|'')*')", text)
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r'(?<!")\buser\b', '"user"', parts[i])
@@ -265,7 +265,7 @@ class PostgreSQL:
         self._drop(self.schema)
 
     def keep(self, _):
-        """What is here stays, as what restore() copies; and is here again."""
+        """Keep the schema for restore(), and go on with a copy of it."""
         kept, self.schema = self.schema, self._make()
         self.kept.append(kept)
         self.restore(kept)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""sendmail - a private Sendmail in a folder of the lab.
+"""sendmail - a private Sendmail in a directory of the lab.
 
 Made from the sample as it is shipped, with other paths and ports. It has what
 lab.py asks of a Postfix; the program may be a package that is only unpacked,
@@ -45,8 +45,8 @@ define(`SMART_HOST', `relay:[127.0.0.1]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h RECEIVER')dnl
 """
 
-# What sendmail(1) is to users: it hands mail to the daemon by SMTP, and that is
-# why the milter sees it.
+# sendmail(1) for users: it hands mail to the daemon by SMTP, so the milter sees
+# it.
 SUBMIT = """\
 divert(0)dnl
 include(`CF/m4/cf.m4')dnl
@@ -64,7 +64,7 @@ FEATURE(`msp', `[127.0.0.1]')dnl
 
 
 def place():
-    """The folders of the programs and of the .mc pieces, or None."""
+    """The directories of the programs and of the .mc pieces, or None."""
     for programs, pieces in PLACES:
         if os.access(os.path.join(programs, "sendmail"), os.X_OK) and \
                 os.path.isdir(pieces):
@@ -93,7 +93,7 @@ class Sendmail(Server):
         self.queue = os.path.join(folder, "queue")
         self.log = os.path.join(folder, "log")
         self.addresses = {}
-        # What the sample is given in place of what it has.
+        # Text of the sample, and what takes its place.
         self.replaced = {
             "unix:/run/notify-milter/notify-milter.sock": milter,
             "accounts.example.com": "accounts.example",
@@ -117,7 +117,7 @@ class Sendmail(Server):
             check=True, capture_output=True, timeout=30)
 
     def _make(self, path, mc, port):
-        """Have m4 make PATH of the text MC."""
+        """Make PATH from the text MC with m4."""
         mc = mc.replace("CF/", self.pieces + "/").replace(
             "FOLDER", self.folder).replace("PORT", str(port)).replace(
                 "RECEIVER", str(self.receiver_port))
@@ -127,7 +127,7 @@ class Sendmail(Server):
                            check=True, timeout=30)
 
     def _copy_programs(self):
-        """Others may not look into the folder that they are unpacked in."""
+        """Other users may have no right to enter build/."""
         os.mkdir(self.programs)
         for name in ("sendmail", "makemap"):
             path = shutil.copy(os.path.join(self.installed, name),
@@ -188,7 +188,7 @@ class Sendmail(Server):
             timeout=60, input=data)
 
     def submission(self):
-        """What sendmail(1) is here."""
+        """The sendmail(1) command of this instance."""
         return (os.path.join(self.programs, "sendmail"), "-Ac", "-C",
                 self.submit)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """smtp - a client that sends exactly what it is told, and test messages for it.
 
-smtplib tidies what passes through it; here a long line, a bare address or a
-strange parameter must reach Postfix as it was written.
+smtplib normalises what it sends; here a long line, a bare address or a strange
+parameter must reach Postfix as it was written.
 """
 import base64
 import re
@@ -106,7 +106,7 @@ class Client:
         return self.command(f"AUTH PLAIN {token}")
 
     def xclient(self, **attributes):
-        """Pretend to be another client; Postfix greets anew."""
+        """Pretend to be another client; Postfix greets again."""
         words = " ".join(f"{k.upper()}={v}" for k, v in attributes.items())
         reply = self.command(f"XCLIENT {words}")
         if reply.code == 220:

@@ -25,11 +25,11 @@ def case(title):
 
 
 class Failed(AssertionError):
-    """What a case found is not what it wanted."""
+    """A case got something else than it wanted."""
 
 
 class Skip(Exception):
-    """What the case needs cannot be had here; the reason is its text."""
+    """The case cannot run here; the text says why."""
 
 
 def same(got, want, what="value"):

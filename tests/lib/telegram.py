@@ -8,8 +8,8 @@
     run(ChatLab)            the cases get a lab.Lab whose Postfix delivers to
                             notify-telegram, with .api and .bot
 
-A last case looks for the bot's token where it must not stand: in any file of
-the folder but its own, and in the argument lists of all processes at each
+A last case looks for the bot's token where it must not appear: in any file of
+the directory but its own, and in the argument lists of all processes at each
 request to the API.
 """
 import contextlib
@@ -41,7 +41,7 @@ SAMPLE = os.path.join(TREE, "postfix-sample")
 
 
 def unprivileged():
-    """What makes a subprocess one of USER."""
+    """The options that make a subprocess one of USER."""
     entry = pwd.getpwnam(USER)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
@@ -60,8 +60,8 @@ def mail(mark=None, category=BALANCE, account="acme", arrived=None,
 
 
 def local_copy(folder, name):
-    """The program NAME where USER can run it, and how to call it: others may
-    not look into the build folder."""
+    """The path of a copy of the program NAME that USER can run: other users may
+    have no right to enter the build directory."""
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         # By another process: what a thread has open for writing, a program
@@ -175,7 +175,7 @@ class _Chats:
                         if self.secret in words]
 
     def leaks(self):
-        """The files in the folder that have the token in them."""
+        """The files in the directory that have the token in them."""
         found = []
         for where, _, names in os.walk(self.folder):
             for name in names:
@@ -292,7 +292,7 @@ class Site(_Chats, ctl.Ctl):
 
 
 class Station:
-    """A database, settings, an API and a bot in a folder of their own below
+    """A database, settings, an API and a bot in a directory of their own below
     SITE's, for what happens at the same time as something else."""
 
     def __init__(self, site, name):
@@ -484,7 +484,7 @@ class ChatLab(_Chats, lab.Lab):
                 if f"{self.folder}/notify-telegram".encode() in words]
 
     def flushed(self):
-        """Have everything tried until nothing is left."""
+        """Flush the queue until it is empty."""
         def empty():
             self.postfix.tool("postqueue", "-f")
             return not self.postfix.files(*self.postfix.queues)

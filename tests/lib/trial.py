@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""trial - clients that send, and a roster that changes, while things break.
+"""trial - clients send, and the roster changes, while things fail.
 
     class Mine(Trial):
-        labs            started by the heir, who then calls fill() and run()
+        labs            started by the subclass, which then calls fill(), run()
         trouble(self)   what happens meanwhile, until self.over is set
         enough(self)    has all happened that is to happen?
 
@@ -170,7 +170,7 @@ class Trial:
             self.change()
 
     def roster_is_as_told(self):
-        """What notifyctl has said to be done is done, and nothing else."""
+        """All changes that notifyctl has reported are made, and no others."""
         for account in ACCOUNTS:
             for category in CATEGORIES:
                 same(self.receivers(account, category),
