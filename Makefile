@@ -24,7 +24,8 @@
 PREFIX = /usr/local
 SYSCONFDIR = /etc
 DESTDIR =
-VERSION = 0.1.0
+# The list of changes has the version.
+VERSION := $(shell sed -n '1s/^[^(]*(\([^)]*\)).*/\1/p' tools/package/changelog)
 
 CC = gcc
 PKG_CONFIG = pkg-config
@@ -156,6 +157,9 @@ $(BUILD)/libpolicy.a: $(policy_o) $(BUILD)/postgresql-$(POSTGRESQL)
 
 $(DRIVERS_yes:%=$(BUILD)/policy/db/%.o): \
 	INCLUDES += $(shell $(PKG_CONFIG) --cflags libpq)
+
+# What prints the version.
+$(BUILD)/tools/lib/daemon.o $(notifyctl_o): tools/package/changelog
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -368,7 +372,7 @@ uninstall:
 deb:
 	@tests/packages deb
 	@$(MAKE) -s all
-	@tools/package/build $(VERSION)
+	@tools/package/build
 
 clean:
 	rm -rf build

@@ -19,6 +19,9 @@ from lib.tap import case, contains, lacks, same, true
 
 UNITS = ("notify-milter.service", "notify-bot.service")
 DOC = "/usr/share/doc/notify-milter/postfix-sample"
+with open(os.path.join(TREE, "tools/package/changelog")) as changelog:
+    VERSION = re.match(r"notify-milter \((\S+)\) ", changelog.readline())[1]
+HIGHER = VERSION + "+1"
 # What a machine with a Postfix of its own has beside the sample.
 MAIN = """\
 compatibility_level = 3.6
@@ -68,8 +71,9 @@ class Machine:
                             ignore=shutil.ignore_patterns(
                                 "unpacked", "san", "tests", "package",
                                 "fuzz", "tsan", "*.deb"))
-        subprocess.run(["tools/package/build", version], cwd=tree, check=True,
-                       capture_output=True, timeout=120)
+        subprocess.run(["tools/package/build",
+                        *([] if version == VERSION else [version])], cwd=tree,
+                       check=True, capture_output=True, timeout=120)
         return glob.glob(os.path.join(
             tree, "build", f"notify-milter_{version}_*.deb"))[0]
 
@@ -90,6 +94,7 @@ class Machine:
         return {path for path in found
                 if not re.match(r"/etc/(passwd|group|shadow|gshadow|subuid|"
                                 r"subgid|\.pwd\.lock)|/root/notify-milter.deb"
+                                r"|/root/\."        # other programs' caches
                                 r"|/var/lib/(adduser|mandb|postfix/)"
                                 r"|/etc/postfix/",
                                 path)}
@@ -130,18 +135,18 @@ class Machine:
                       re.findall(r"(?m)^X-Rcpt-Args: <(.*?)>", part))
 
 
-@case("lintian has no error and no warning about the package")
+@case("lintian reports no error and no warning")
 def _(machine):
-    done = subprocess.run(["lintian", machine.package("0.1.0")], text=True,
+    done = subprocess.run(["lintian", machine.package(VERSION)], text=True,
                           capture_output=True, timeout=120)
     same([line for line in done.stdout.splitlines()
           if re.match("[EW]:", line)], [], "what lintian says")
 
 
-@case("it makes its user and folders, and neither enables nor starts a unit")
+@case("it makes its user and directories, and neither enables nor starts a unit")
 def _(machine):
     machine.before = machine.files()
-    machine.install("0.1.0")
+    machine.install(VERSION)
     run = machine.box.run
     contains(run("getent passwd notify-milter").stdout, "nologin", "user")
     for path, want in (
@@ -157,6 +162,20 @@ def _(machine):
     for page in ("notify-milter", "notifyctl", "notify-milter.conf"):
         true(run(f"zcat /usr/share/man/man?/{page}.?.gz").stdout,
              f"the manual {page}")
+
+
+@case("its version, and what -V prints, is that of the changelog it installs")
+def _(machine):
+    run = machine.box.run
+    same(run("dpkg-query -W -f '${Version}' notify-milter").stdout, VERSION,
+         "of the package")
+    for command in ("notify-milter -V", "notify-bot -V", "notify-telegram -V",
+                    "notifyctl --version"):
+        same(run(command).stdout, f"{command.split()[0]} {VERSION}\n", command)
+    for name in ("changelog.gz", "copyright"):
+        contains(run(f"zcat -f /usr/share/doc/notify-milter/{name}").stdout,
+                 {"changelog.gz": f"notify-milter ({VERSION})",
+                  "copyright": "License: BSD-2-Clause"}[name], name)
 
 
 @case("without \"user\" it does not run as root, and names the line to add")
@@ -220,7 +239,7 @@ def _(machine):
     roster = run("notifyctl export").stdout
     contains(roster, "ann@acme.example", "roster")
     settings = run("cat /etc/notify-milter/notify-milter.conf").stdout
-    for version in ("0.1.0", "0.1.1"):
+    for version in (VERSION, HIGHER):
         machine.install(version)
         same(run("notifyctl export").stdout, roster, f"roster at {version}")
         same(run("cat /etc/notify-milter/notify-milter.conf").stdout, settings,
@@ -231,7 +250,8 @@ def _(machine):
             MESSAGE.format(mark=f"after-{version}").encode())
         same(machine.recipients(f"after-{version}"),
              ["ann@acme.example", "olga@acme.example"], "recipients")
-    contains(run("dpkg -s notify-milter").stdout, "Version: 0.1.1", "status")
+    contains(run("dpkg -s notify-milter").stdout, f"Version: {HIGHER}\n",
+             "status")
 
 
 @case("removed, it leaves settings and roster; purged, nothing but its user")
