@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # not with sanitizer: it is about documents
 # not with postgresql: it has no roster
-"""Manuals, sample and README against the programs: settings, commands, options,
-exit statuses; and the examples, run as they stand."""
+"""Manuals, samples and READMEs against the programs: settings, commands, options,
+exit statuses, layers, version; and the examples, run as they stand."""
 import os
 import re
 import shlex
@@ -19,6 +19,9 @@ PAGES = {"notify-milter": "milter/notify-milter.8",
          "notify-bot": "tools/telegram/notify-bot.8",
          "notifyctl": "tools/notifyctl/notifyctl.8",
          "notify-milter.conf": "policy/settings/notify-milter.conf.5"}
+READMES = ("README.md", "milter/README.md", "policy/README.md",
+           "postfix-sample/README.md", "tests/README.md",
+           "tests/bench/README.md", "tools/README.md")
 # Not in a manual of ours, or not in mandoc's index of this machine.
 PASSED_OVER = re.compile(r"referenced manual not found|outdated mandoc\.db")
 
@@ -115,10 +118,14 @@ def _(_ctl):
     same(sample_settings(), want, "settings of the sample")
 
 
-@case("the settings in README are those of the code, with their defaults")
+@case("the settings in README have the names and defaults of the code")
 def _(_ctl):
-    same(readme_settings(), {key: value for key, (value, _) in
-                             table().items()}, "settings of README")
+    found = readme_settings()
+    true(len(found) >= 10, f"settings: {found}")
+    want = {key: value for key, (value, _) in table().items()}
+    same(found, {key: want.get(key) for key in found}, "settings of README")
+    same(re.findall(r"have all (\d+)", read("README.md")), [str(len(want))],
+         "how many there are")
 
 
 @case("the commands in the manual are those of the table, with their options")
@@ -155,12 +162,99 @@ def _(_ctl):
         same(sorted(synopsis), want, f"options in the synopsis of {name}")
 
 
-@case("exit statuses are the same in the manual and README")
+@case("exit statuses are the same in the manual, the rules and the code")
 def _(_ctl):
     text = read(PAGES["notifyctl"]).partition(".Sh EXIT STATUS")[2]
     page = re.findall(r"(?m)^\.It (\d+)$", text.partition(".Sh ")[0])
-    rows = re.findall(r"(?m)^\| (\d+) \|", read("README.md"))
+    rows = re.findall(r"(?m)^ *\| (\d+) \|", read("policy/README.md"))
     same(rows, page, "exit statuses")
+    code = read("tools/notifyctl/main.c").partition("\nctl_exit_code(")[2]
+    names = set(re.findall(r"return \((EX_\w+)\)", code.partition("\n}")[0]))
+    same(sorted(getattr(os, name) for name in names - {"EX_SOFTWARE"}),
+         sorted(map(int, page)), "exit statuses of the code")
+
+
+@case("README names each verdict, and the rules do")
+def _(_ctl):
+    verdicts = re.findall(r'\[VERDICT_\w+\] = "(\w+)"',
+                          read("policy/decision/decide.c"))
+    for path in ("README.md", "policy/README.md"):
+        for verdict in set(verdicts) - {"untouched"}:
+            true(f"`{verdict}`" in read(path), f"{verdict} in {path}")
+
+
+@case("the layers in the rules are those that make layers checks")
+def _(_ctl):
+    known = {}
+    exec(read("tests/layers").partition("# What a folder")[2].partition(
+        "# Headers of")[0].partition("\n")[2], known)
+    rows = re.findall(r"(?m)^\| `(\w+)/` \| [^|]* \| ([^|]*) \|$", read(
+        "policy/README.md").partition("## Layers")[2])
+    short = {f"policy/{name}": {f"policy/{layer}" for layer in
+                                re.findall(r"\w+", text)} - {"policy/nothing"}
+             for name, text in rows}
+    same(short, {name: set(known["ALLOWED"][name]) for name in
+                 known["ALLOWED"] if name.startswith("policy/")}, "layers")
+
+
+@case("-V prints the version of the list of changes")
+def _(ctl_):
+    version = re.match(r"notify-milter \((\S+)\) \w+; urgency=",
+                       read("tools/package/changelog"))[1]
+    same(ctl_.ok("--version").out, f"notifyctl {version}\n", "notifyctl")
+    for name in ("notify-milter", "notify-telegram", "notify-bot"):
+        done = subprocess.run([program(name), "-V"], capture_output=True,
+                              text=True, timeout=30)
+        same(done.stdout, f"{name} {version}\n", f"{name} -V")
+
+
+def anchors(text):
+    """What a link to a heading may say."""
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"(?m)^#+ (.*)$", text)}
+
+
+@case("each link of a README leads to a file and a heading that exist")
+def _(_ctl):
+    for path in READMES:
+        for target in re.findall(r"\]\(([^)]+)\)", read(path)):
+            name, _, heading = target.partition("#")
+            file = os.path.normpath(os.path.join(os.path.dirname(path), name)
+                                    if name else path)
+            true(os.path.exists(os.path.join(TREE, file)),
+                 f"{target} of {path}")
+            true(not heading or heading in anchors(read(file)),
+                 f"the heading of {target} in {path}")
+
+
+@case("each citation of the rules names a section of them")
+def _(_ctl):
+    sections = re.findall(r"(?m)^## (.*)$", read("policy/README.md"))
+    true("What happens to a message" in sections, f"sections: {sections}")
+    cited = 0
+    for top in ("policy", "milter", "tools", "tests"):
+        for where, _, names in os.walk(os.path.join(TREE, top)):
+            for name in names:
+                if not name.endswith((".c", ".h", ".py")):
+                    continue
+                text = re.sub(r"[ \n*#]+", " ",
+                              read(os.path.join(where, name)))
+                for rest in re.findall(r"policy/README\.md[,(] ?\(?(.{30})",
+                                       text):
+                    cited += 1
+                    true(any(rest.startswith(section[:25]) for section in
+                             sections), f"{name} cites {rest!r}")
+    true(cited >= 15, f"citations: {cited}")
+
+
+@case("README is a page: at most 220 lines, each section in its contents")
+def _(_ctl):
+    text = read("README.md")
+    true(len(text.splitlines()) <= 220, f"{len(text.splitlines())} lines")
+    contents = text.partition("\n## ")[0]
+    for heading in re.findall(r"(?m)^## (.*)$", text):
+        anchor = heading.lower().replace(" ", "-")
+        true(f"(#{anchor})" in contents, f"{heading} in the contents")
 
 
 @case("each verdict and outcome that the code knows is explained")
@@ -193,26 +287,43 @@ def _(ctl_):
         ctl_.ok(*shlex.split(line))
 
 
-@case("README's command lines run as they stand")
-def _(ctl_):
+def command_lines(path, heading):
+    text = read(path).partition(f"\n## {heading}\n")[2]
+    return re.findall(r"(?m)^    (notifyctl .*?)(?:  +#.*)?$",
+                      text.partition("\n## ")[0])
+
+
+def run_lines(ctl_, lines):
+    """Run command lines, except those that are for an installation."""
     os.unlink(ctl_.database)
-    text = read("README.md").partition("## Command line")[2]
-    lines = re.findall(r"(?m)^    (notifyctl .*?)(?:  +#.*)?$",
-                       text.partition("\n## ")[0])
-    true(len(lines) >= 12, f"command lines: {lines}")
+    ctl_.ok("init")
     ctl_.path("message.eml", "X-Notify-Category: services\n"
               "X-Notify-Account: acme\n\ntext\n")
     for line in lines:
         if re.match("notifyctl (check|requeue|trace)", line):
-            continue                       # for an installation
-        if " unsubscribe " in line:        # asks at a terminal
-            line += " --confirm ann@acme.example"
+            continue
+        if " unsubscribe " in line and "--confirm" not in line:
+            line += " --confirm " + line.split()[-1]    # asks at a terminal
         command = (f"cd {shlex.quote(ctl_.folder)} && notifyctl() {{ "
                    f"{program('notifyctl')} -c {ctl_.conf.file} \"$@\"; }}; "
                    + line)
         done = subprocess.run(["bash", "-c", command], capture_output=True,
                               text=True, timeout=30, env=ctl_.environment())
         same((done.returncode, done.stderr), (0, ""), f"exit of {line!r}")
+
+
+@case("README's command lines run as they stand")
+def _(ctl_):
+    lines = command_lines("README.md", "Commands")
+    true(len(lines) >= 12, f"command lines: {lines}")
+    run_lines(ctl_, lines)
+
+
+@case("the command lines for the first account run as they stand")
+def _(ctl_):
+    lines = command_lines("postfix-sample/README.md", "The first account")
+    true(len(lines) >= 6, f"command lines: {lines}")
+    run_lines(ctl_, lines)
 
 
 ctl.run()
