@@ -19,8 +19,8 @@ OWNER, CTL, MILTER, TELEGRAM, BOT = (
 
 
 def commands():
-    """The commands of README's section on a fleet, in order."""
-    with open(os.path.join(TREE, "README.md")) as file:
+    """The commands of the samples' README, on a fleet, in order."""
+    with open(os.path.join(SAMPLE, "README.md")) as file:
         text = file.read().partition("\n## A fleet")[2].partition("\n## ")[0]
     return re.findall(r"(?m)^    (\S.*?)(?:  +#.*)?$", text)
 
@@ -38,14 +38,14 @@ class Database:
         conf.write()
 
     def make(self):
-        """As README says."""
+        """As the samples' README says."""
         for line in commands():
             if "roster.csv" not in line:
                 self.shell(line)
         return self
 
     def shell(self, line):
-        """Run LINE of README, with the server at hand."""
+        """Run LINE of that README, with the server at hand."""
         done = subprocess.run(
             ["bash", "-c", f"""
              psql() {{ '{client("psql")}' -X "$@"; }}
