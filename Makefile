@@ -351,6 +351,7 @@ install: all
 	install -m 644 $(MAN8) $(man)/man8
 	install -m 644 $(BUILD)/notifyctl.bash $(completions)/notifyctl
 	install -m 644 README.md $(doc)
+	install -D -m 644 policy/README.md $(doc)/policy/README.md
 	for file in $(SAMPLES); do \
 		$(placed) $$file >$(doc)/$$file && chmod 644 $(doc)/$$file || exit; \
 	done

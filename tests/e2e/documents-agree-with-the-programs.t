@@ -168,7 +168,9 @@ def _(_ctl):
     page = re.findall(r"(?m)^\.It (\d+)$", text.partition(".Sh ")[0])
     rows = re.findall(r"(?m)^ *\| (\d+) \|", read("policy/README.md"))
     same(rows, page, "exit statuses")
-    code = read("tools/notifyctl/main.c").partition("\nctl_exit_code(")[2]
+    code = "".join(read(os.path.join("tools/notifyctl", name)) for name in
+                   os.listdir(os.path.join(TREE, "tools/notifyctl"))
+                   if name.endswith(".c")).partition("\nctl_exit_code(")[2]
     names = set(re.findall(r"return \((EX_\w+)\)", code.partition("\n}")[0]))
     same(sorted(getattr(os, name) for name in names - {"EX_SOFTWARE"}),
          sorted(map(int, page)), "exit statuses of the code")
