@@ -53,12 +53,36 @@ store_bound(struct store *s, enum sql which, const char *types, ...)
 }
 
 int
-store_finish(struct store *s, struct db_stmt *stmt, int rc)
+store_row(struct store *s, struct db_stmt *stmt)
 {
+	int rc;
+
+	if (stmt == NULL)
+		return (store_note_failure(s));
+	rc = db_step(stmt);
 	if (rc == -1)
 		store_note_failure(s);
-	db_reset(stmt);
+	if (rc != 1)
+		db_reset(stmt);
 	return (rc);
+}
+
+int
+store_only(struct store *s, struct db_stmt *stmt)
+{
+	int rc;
+
+	rc = store_row(s, stmt);
+	if (rc == 1)
+		db_reset(stmt);
+	return (rc == -1 ? -1 : 1);
+}
+
+int
+store_stop(struct db_stmt *stmt)
+{
+	db_reset(stmt);
+	return (-1);
 }
 
 int
@@ -66,12 +90,10 @@ store_run(struct store *s, struct db_stmt *stmt)
 {
 	int rc;
 
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 0)
-		rc = db_changes(s->db) > 0;
-	return (store_finish(s, stmt, rc));
+	rc = store_row(s, stmt);
+	if (rc == 1)
+		return (store_only(s, stmt));
+	return (rc == 0 ? db_changes(s->db) > 0 : -1);
 }
 
 int
@@ -82,25 +104,21 @@ store_post(struct store *s, struct db_stmt *stmt, int64_t *id)
 	if (stmt == NULL)
 		return (store_note_failure(s));
 	rc = db_post(stmt, id);
-	if (rc == 0)
-		rc = db_changes(s->db) > 0;
-	return (store_finish(s, stmt, rc));
+	rc = rc == 0 ? db_changes(s->db) > 0 : store_note_failure(s);
+	db_reset(stmt);
+	return (rc);
 }
 
 int
-store_run_for_id(struct store *s, struct db_stmt *stmt, int64_t *id)
+store_number(struct store *s, struct db_stmt *stmt, int64_t *n)
 {
 	int rc;
 
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		*id = db_int(stmt, 0);
-		/* The change is made when the statement is done. */
-		rc = db_step(stmt) == -1 ? -1 : 1;
-	}
-	return (store_finish(s, stmt, rc));
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	*n = db_int(stmt, 0);
+	return (store_only(s, stmt));
 }
 
 struct store *
@@ -266,14 +284,12 @@ store_category(struct store *s, const char *key, struct category *c)
 	int rc;
 
 	stmt = store_bound(s, SQL_CATEGORY, "t", key);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 1 && store_read_category(s, stmt, c) != 0) {
-		db_reset(stmt);
-		return (-1);
-	}
-	return (store_finish(s, stmt, rc));
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	if (store_read_category(s, stmt, c) != 0)
+		return (store_stop(stmt));
+	return (store_only(s, stmt));
 }
 
 static int
@@ -283,15 +299,11 @@ each_category(
 	struct category c;
 	int rc;
 
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
-		if (store_read_category(s, stmt, &c) != 0 || fn(ctx, &c) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+	while ((rc = store_row(s, stmt)) == 1) {
+		if (store_read_category(s, stmt, &c) != 0 || fn(ctx, &c) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }
 
 int
@@ -306,10 +318,10 @@ store_category_add(struct store *s, const struct category *c,
 {
 	int64_t id;
 
-	if (store_run_for_id(s,
+	if (store_number(s,
 		store_bound(s, SQL_CATEGORY_ADD, "ttii", c->slug, c->title,
 		    (int64_t)c->open, (int64_t)c->mirrored),
-		&id) == -1 ||
+		&id) != 1 ||
 	    store_run(s,
 		store_bound(s, SQL_CATEGORY_KEY_ADD, "ti", slug_key, id)) == -1)
 		return (-1);
@@ -346,19 +358,15 @@ store_account(struct store *s, struct arena *a, const char *key,
 	int rc;
 
 	stmt = store_bound(s, SQL_ACCOUNT, "t", key);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		read_account(stmt, account);
-		if (store_copy(s, a, &account->name) != 0 ||
-		    store_copy(s, a, &account->title) != 0 ||
-		    store_copy(s, a, &account->owner) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
-	}
-	return (store_finish(s, stmt, rc));
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	read_account(stmt, account);
+	if (store_copy(s, a, &account->name) != 0 ||
+	    store_copy(s, a, &account->title) != 0 ||
+	    store_copy(s, a, &account->owner) != 0)
+		return (store_stop(stmt));
+	return (store_only(s, stmt));
 }
 
 static int
@@ -368,16 +376,12 @@ each_account(
 	struct store_account account;
 	int rc;
 
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
+	while ((rc = store_row(s, stmt)) == 1) {
 		read_account(stmt, &account);
-		if (fn(ctx, &account) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+		if (fn(ctx, &account) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }
 
 int
@@ -444,15 +448,11 @@ store_each_user(
 	struct store_user u;
 	int rc;
 
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
-		if (read_user(s, stmt, &u) != 0 || fn(ctx, &u) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+	while ((rc = store_row(s, stmt)) == 1) {
+		if (read_user(s, stmt, &u) != 0 || fn(ctx, &u) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }
 
 int
@@ -469,19 +469,30 @@ store_one_user(struct store *s, struct arena *a, struct db_stmt *stmt,
 {
 	int rc;
 
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		if (read_user(s, stmt, u) != 0 ||
-		    store_copy(s, a, &u->account_name) != 0 ||
-		    store_copy(s, a, &u->address) != 0 ||
-		    store_copy(s, a, &u->key) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	if (read_user(s, stmt, u) != 0)
+		return (store_stop(stmt));
+	if (store_user_copy(a, u, u) != 0) {
+		failure_memory(&s->failure);
+		return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (store_only(s, stmt));
+}
+
+int
+store_user_copy(
+    struct arena *a, const struct store_user *from, struct store_user *to)
+{
+	*to = *from;
+	to->account_name = arena_strdup(a, from->account_name);
+	to->address = arena_strdup(a, from->address);
+	to->key = arena_strdup(a, from->key);
+	return (
+	    to->account_name == NULL || to->address == NULL || to->key == NULL
+		? -1
+		: 0);
 }
 
 int
@@ -569,17 +580,13 @@ store_export(struct store *s, int64_t account, store_export_fn *fn, void *ctx)
 	int rc;
 
 	stmt = store_bound(s, SQL_EXPORT, "i", account);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
+	while ((rc = store_row(s, stmt)) == 1) {
 		row.account = db_text(stmt, 0);
 		row.address = db_text(stmt, 1);
 		row.category = db_text(stmt, 3);
-		if (role_parse(db_text(stmt, 2), &row.role) != 1 ||
-		    fn(ctx, &row) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+		if (store_read_role(s, stmt, 2, &row.role) != 0 ||
+		    fn(ctx, &row) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }

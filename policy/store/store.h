@@ -166,6 +166,8 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * store_members_subscriptions(): what those of them are subscribed to who have
  * the keys ${from} to ${to}, in the same order.
  * store_user(), store_owner(): one; its strings are copied into ${a}.
+ * store_user_copy(): ${*to} is ${*from}, with its strings copied into ${a}; 0,
+ * or -1 for out of memory.
  */
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
@@ -178,6 +180,8 @@ int store_owner(struct store *, struct arena *, int64_t account,
     struct store_user *) WARN_UNUSED;
 int store_user(struct store *, struct arena *, int64_t account, const char *key,
     int64_t category, struct store_user *) WARN_UNUSED;
+int store_user_copy(struct arena *, const struct store_user *from,
+    struct store_user *to) WARN_UNUSED;
 int store_user_add(struct store *, const struct store_account *,
     const char *address, const char *key, enum role, int64_t *id) WARN_UNUSED;
 int store_user_set_role(struct store *, int64_t user, enum role) WARN_UNUSED;

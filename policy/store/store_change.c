@@ -90,19 +90,15 @@ store_changes(
 	if (store_write_changes(s) != 0)
 		return (-1);
 	stmt = store_bound(s, SQL_CHANGES, "t", account);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
+	while ((rc = store_row(s, stmt)) == 1) {
 		c.at = db_int(stmt, 0);
 		c.actor = db_text(stmt, 1);
 		c.account = db_text(stmt, 2);
 		c.action = db_text(stmt, 3);
 		c.subject = db_text(stmt, 4);
 		c.detail = db_text(stmt, 5);
-		if (fn(ctx, &c) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+		if (fn(ctx, &c) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }

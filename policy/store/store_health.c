@@ -39,21 +39,19 @@ store_health(struct store *s, const char *telegram_domain,
 
 	stmt =
 	    store_bound(s, SQL_HEALTH, "tt", telegram_domain, account_domain);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		h->accounts_without_owner = db_int(stmt, 0);
-		h->notices_pending = db_int(stmt, 1);
-		h->notices_in_doubt = db_int(stmt, 2);
-		h->accounts = db_int(stmt, 3);
-		h->users = db_int(stmt, 4);
-		h->subscriptions = db_int(stmt, 5);
-		h->reserved = db_int(stmt, 6);
-		h->links = db_int(stmt, 7);
-		h->notice_oldest = db_int(stmt, 8);
-	}
-	return (store_finish(s, stmt, rc));
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	h->accounts_without_owner = db_int(stmt, 0);
+	h->notices_pending = db_int(stmt, 1);
+	h->notices_in_doubt = db_int(stmt, 2);
+	h->accounts = db_int(stmt, 3);
+	h->users = db_int(stmt, 4);
+	h->subscriptions = db_int(stmt, 5);
+	h->reserved = db_int(stmt, 6);
+	h->links = db_int(stmt, 7);
+	h->notice_oldest = db_int(stmt, 8);
+	return (store_only(s, stmt));
 }
 
 int

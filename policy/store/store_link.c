@@ -32,7 +32,7 @@ store_link_move(struct store *s, int64_t from, int64_t to)
 int
 store_link_strike(struct store *s, int64_t id, bool reset, int64_t *strikes)
 {
-	return (store_run_for_id(s,
+	return (store_number(s,
 	    store_bound(s, SQL_LINK_STRIKE, "ii", id, (int64_t)!reset),
 	    strikes));
 }
@@ -103,7 +103,7 @@ int
 store_waiting_before(struct store *s, int64_t chat, const char *message,
     int64_t arrived, int64_t from, int64_t to, int64_t *n)
 {
-	return (store_run_for_id(s,
+	return (store_number(s,
 	    store_bound(s, SQL_WAITING_BEFORE, "itiii", chat, message, arrived,
 		from, to),
 	    n));
@@ -112,8 +112,8 @@ store_waiting_before(struct store *s, int64_t chat, const char *message,
 int
 store_state_get(struct store *s, const char *name, int64_t *value)
 {
-	return (store_run_for_id(
-	    s, store_bound(s, SQL_STATE_GET, "t", name), value));
+	return (
+	    store_number(s, store_bound(s, SQL_STATE_GET, "t", name), value));
 }
 
 int
@@ -130,15 +130,11 @@ store_state_each(
 	int rc;
 
 	stmt = store_bound(s, SQL_STATE_EACH, "t", prefix);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
-		if (fn(ctx, db_text(stmt, 0), db_int(stmt, 1)) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+	while ((rc = store_row(s, stmt)) == 1) {
+		if (fn(ctx, db_text(stmt, 0), db_int(stmt, 1)) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }
 
 int

@@ -22,28 +22,23 @@ store_notice_take(
 	int rc;
 
 	stmt = store_bound(s, SQL_NOTICE_TAKE, "i", after);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	rc = db_step(stmt);
-	if (rc == 1) {
-		n->id = db_int(stmt, 0);
-		n->at = db_int(stmt, 1);
-		n->account = db_text(stmt, 2);
-		n->address = db_text(stmt, 3);
-		n->kind = db_text(stmt, 4);
-		n->detail = db_text(stmt, 5);
-		n->actor = db_text(stmt, 6);
-		if (store_copy(s, a, &n->account) != 0 ||
-		    store_copy(s, a, &n->address) != 0 ||
-		    store_copy(s, a, &n->kind) != 0 ||
-		    store_copy(s, a, &n->detail) != 0 ||
-		    store_copy(s, a, &n->actor) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
-		rc = db_step(stmt) == -1 ? -1 : 1;
-	}
-	return (store_finish(s, stmt, rc));
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	n->id = db_int(stmt, 0);
+	n->at = db_int(stmt, 1);
+	n->account = db_text(stmt, 2);
+	n->address = db_text(stmt, 3);
+	n->kind = db_text(stmt, 4);
+	n->detail = db_text(stmt, 5);
+	n->actor = db_text(stmt, 6);
+	if (store_copy(s, a, &n->account) != 0 ||
+	    store_copy(s, a, &n->address) != 0 ||
+	    store_copy(s, a, &n->kind) != 0 ||
+	    store_copy(s, a, &n->detail) != 0 ||
+	    store_copy(s, a, &n->actor) != 0)
+		return (store_stop(stmt));
+	return (store_only(s, stmt));
 }
 
 int

@@ -24,14 +24,10 @@ store_members_subscriptions(struct store *s, int64_t account, const char *from,
 
 	stmt =
 	    store_bound(s, SQL_MEMBERS_SUBSCRIPTIONS, "itt", account, from, to);
-	if (stmt == NULL)
-		return (store_note_failure(s));
-	while ((rc = db_step(stmt)) == 1) {
+	while ((rc = store_row(s, stmt)) == 1) {
 		if (store_read_category(s, stmt, &c) != 0 ||
-		    fn(ctx, db_int(stmt, 5), &c) != 0) {
-			db_reset(stmt);
-			return (-1);
-		}
+		    fn(ctx, db_int(stmt, 5), &c) != 0)
+			return (store_stop(stmt));
 	}
-	return (store_finish(s, stmt, rc));
+	return (rc);
 }

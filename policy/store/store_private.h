@@ -42,9 +42,21 @@ int store_note_failure(struct store *);
  * an int64_t, "t" text, NULL for SQL's NULL. */
 struct db_stmt *store_bound(struct store *, enum sql, const char *, ...);
 
-/* store_finish(s, stmt, rc): note a failure of ${rc} before the statement
- * forgets it, and reset it; returns ${rc}. */
-int store_finish(struct store *, struct db_stmt *, int rc);
+/*
+ * These take what store_bound() returns, NULL for its failure.
+ *
+ * store_row(s, stmt): the next row: 1; 0 after the last; -1. After 0 and -1 the
+ * statement is reset. Who wants no more rows calls one of the next two.
+ *
+ * store_only(s, stmt): after the only row: 1, or -1 if the statement fails on
+ * the way to its end: a change is not made before, and a text for which there
+ * was no memory has read as "".
+ *
+ * store_stop(stmt): give up; returns -1.
+ */
+int store_row(struct store *, struct db_stmt *) WARN_UNUSED;
+int store_only(struct store *, struct db_stmt *) WARN_UNUSED;
+int store_stop(struct db_stmt *);
 
 /* store_run(s, stmt): one without rows: 1 if it changed any, else 0. */
 int store_run(struct store *, struct db_stmt *);
@@ -53,8 +65,8 @@ int store_run(struct store *, struct db_stmt *);
  * 1 if it changed any row, or may have, else 0. */
 int store_post(struct store *, struct db_stmt *, int64_t *id);
 
-/* store_run_for_id(s, stmt, id): one that returns one number, often an id. */
-int store_run_for_id(struct store *, struct db_stmt *, int64_t *);
+/* store_number(s, stmt, n): the one number that it returns, often an id. */
+int store_number(struct store *, struct db_stmt *, int64_t *);
 
 /* store_read_category(s, stmt, c): the row, in the order of CATEGORY_COLUMNS.
  */
