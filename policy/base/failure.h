@@ -25,8 +25,10 @@ enum failure_kind {
 	FAILURE_STALE,	  /* a standby is too far behind */
 	FAILURE_DENIED,	  /* not allowed by role */
 	FAILURE_SETTINGS, /* settings, or a database that they do not fit */
+	FAILURE_SCHEMA,	  /* the database is missing, empty or of an older
+			     version: "notifyctl init" makes or upgrades it */
 	FAILURE_IO,	  /* the database or the system failed */
-	FAILURE_MEMORY,	  /* no memory */
+	FAILURE_MEMORY,	  /* out of memory */
 };
 
 struct failure {

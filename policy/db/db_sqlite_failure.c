@@ -123,7 +123,7 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 			    "directory that exists and that this user may "
 			    "write to",
 			    name, strerror(directory_errno(db))));
-		return (failure_set(failure, FAILURE_SETTINGS,
+		return (failure_set(failure, FAILURE_SCHEMA,
 		    "database %s: not there; make it with \"notifyctl init\"",
 		    name));
 	}

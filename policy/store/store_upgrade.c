@@ -42,11 +42,11 @@ store_fits(struct store *s, enum db_content content, int64_t version)
 	if (version == s->schema)
 		return (0);
 	if (version == 0)
-		return (failure_set(&s->failure, FAILURE_SETTINGS,
+		return (failure_set(&s->failure, FAILURE_SCHEMA,
 		    "database %s: there is no roster in it (schema version "
 		    "0); make it with \"notifyctl init\"",
 		    db_name(s->db)));
-	return (failure_set(&s->failure, FAILURE_SETTINGS,
+	return (failure_set(&s->failure, FAILURE_SCHEMA,
 	    "database %s: schema version %lld, older than this program's "
 	    "%lld; upgrade it with \"notifyctl init\"",
 	    db_name(s->db), (long long)version, (long long)s->schema));

@@ -169,7 +169,7 @@ START_TEST(where_there_is_no_roster_yet_init_is_named)
 	store_close(f.store);
 	f.store = opened(f.url, DB_WRITE, 100);
 	ck_assert_int_eq(store_begin(f.store, DB_WRITE), -1);
-	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SCHEMA);
 	ck_assert_ptr_nonnull(
 	    strstr(failure_text(store_failure(f.store)), "notifyctl init"));
 	ck_assert_int_eq(store_upgrade(f.store), 1);

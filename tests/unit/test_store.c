@@ -126,7 +126,7 @@ static const struct {
 } broken[] = {
     {"PRAGMA user_version = 99", FAILURE_SETTINGS},
     {"PRAGMA application_id = 7", FAILURE_SETTINGS},
-    {"PRAGMA user_version = 0", FAILURE_SETTINGS},
+    {"PRAGMA user_version = 0", FAILURE_SCHEMA},
 };
 
 START_TEST(a_schema_that_is_not_ours_is_refused_before_any_lookup)
@@ -143,7 +143,7 @@ START_TEST(a_missing_database_is_missing_and_not_made)
 
 	ck_assert_ptr_null(
 	    store_open("/tmp/nm-unit-nowhere.db", DB_WRITE, 50, &failure));
-	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
+	ck_assert_int_eq(failure.kind, FAILURE_SCHEMA);
 	ck_assert_int_ne(access("/tmp/nm-unit-nowhere.db", F_OK), 0);
 	failure_clear(&failure);
 }
@@ -317,7 +317,7 @@ START_TEST(a_pool_notices_that_its_database_was_replaced_or_removed)
 	snprintf(aside, sizeof(aside), "%s/aside", f.folder);
 	ck_assert_int_eq(rename(f.url, aside), 0);
 	ck_assert_ptr_null(pool_take(pool, POOL_ASKED, &failure));
-	ck_assert_int_eq(failure.kind, FAILURE_SETTINGS);
+	ck_assert_int_eq(failure.kind, FAILURE_SCHEMA);
 	ck_assert_int_eq(rename(aside, f.url), 0);
 	s = pool_take(pool, POOL_ASKED, &failure);
 	ck_assert_ptr_nonnull(s);

@@ -270,7 +270,7 @@ START_TEST(an_older_schema_is_refused_with_what_upgrades_it)
 {
 	plant(to_three, 3);
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
-	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);
+	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SCHEMA);
 	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(f.store)),
 	    "schema version 1, older than this program's 3; upgrade it with "
 	    "\"notifyctl init\""));

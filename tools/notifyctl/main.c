@@ -75,6 +75,7 @@ ctl_exit_code(enum failure_kind kind)
 	case FAILURE_DENIED:
 		return (EX_NOPERM);
 	case FAILURE_SETTINGS:
+	case FAILURE_SCHEMA:
 		return (EX_CONFIG);
 	case FAILURE_IO:
 		return (EX_IOERR);

@@ -38,7 +38,7 @@ static bool can_look_up(struct check *);
 static void no_rights(struct check *);
 static void damaged(struct check *, const char *);
 static void check_sound(struct check *);
-static void cannot_use(struct check *, const char *);
+static void cannot_use(struct check *, enum failure_kind, const char *);
 static void check_notices(struct check *, const struct store_health *);
 
 /* The tables lie in a schema; another takes its place, and its name. */
@@ -358,9 +358,10 @@ check_sound(struct check *c)
 
 /* The database cannot be opened, or there is no roster in it. */
 static void
-cannot_use(struct check *c, const char *text)
+cannot_use(struct check *c, enum failure_kind kind, const char *text)
 {
-	bool remote = db_url_remote(c->settings->url), init;
+	bool remote = db_url_remote(c->settings->url);
+	bool init = kind == FAILURE_SCHEMA;
 
 	if (!remote && geteuid() != 0 && access(c->settings->url, R_OK) != 0 &&
 	    errno == EACCES &&
@@ -370,9 +371,6 @@ cannot_use(struct check *c, const char *text)
 		    "not looked at");
 		return;
 	}
-	/* It says so where that makes or upgrades it. */
-	init = strstr(text, "\"notifyctl init\"") != NULL ||
-	    (!remote && access(c->settings->url, F_OK) != 0 && errno == ENOENT);
 	check_found(c, CHECK_ERROR, init ? CHECK_RUN : CHECK_PUT, text,
 	    "until this is mended, the milter defers tagged mail",
 	    init	 ? check_notifyctl(c, "init")
@@ -385,6 +383,7 @@ check_database(struct check *c)
 {
 	struct failure failure = FAILURE_INIT;
 	bool remote = db_url_remote(c->settings->url);
+	enum failure_kind kind;
 	const char *text;
 
 	c->part = "database";
@@ -395,15 +394,15 @@ check_database(struct check *c)
 	    store_open(c->settings->url, DB_READ, WAIT_MS, &failure);
 	c->store = c->ctl->store;
 	if (c->store == NULL || store_begin(c->store, DB_READ) != 0) {
-		text = check_text(c, "%s",
-		    failure_text(
-			c->store == NULL ? &failure : store_failure(c->store)));
+		if (c->store != NULL)
+			store_failed(c->store, &failure);
+		text = check_text(c, "%s", failure_text(&failure));
+		kind = failure.kind;
 		failure_clear(&failure);
-		if (c->store != NULL &&
-		    store_failure(c->store)->kind == FAILURE_DENIED)
+		if (c->store != NULL && kind == FAILURE_DENIED)
 			no_rights(c);
 		else
-			cannot_use(c, text);
+			cannot_use(c, kind, text);
 		c->store = NULL;
 	} else {
 		check_sound(c);
