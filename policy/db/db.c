@@ -23,7 +23,26 @@ db_expected(const char *url)
 	const char *expected;
 
 	expected = db_url_expected(url);
-	return (expected != NULL ? expected : driver_of(url)->expected(url));
+	if (expected != NULL || driver_of(url)->expected == NULL)
+		return (expected);
+	return (driver_of(url)->expected(url));
+}
+
+int
+db_run_own(
+    struct db *db, struct db_stmt **stmt, const char *sql, int64_t *number)
+{
+	int rc;
+
+	if (*stmt == NULL)
+		*stmt = db_prepare(db, sql);
+	if (*stmt == NULL)
+		return (-1);
+	rc = db_step(*stmt);
+	if (number != NULL)
+		*number = rc == 1 ? db_int(*stmt, 0) : 0;
+	db_reset(*stmt);
+	return (rc == -1 ? -1 : 0);
 }
 
 struct db *
@@ -204,18 +223,24 @@ db_rollback(struct db *db)
 int
 db_share(struct db *db)
 {
+	if (db->driver->share == NULL)
+		return (0);
 	return (db->driver->share(db));
 }
 
 int
 db_references(struct db *db, bool watched)
 {
+	if (db->driver->references == NULL)
+		return (0);
 	return (db->driver->references(db, watched));
 }
 
 int
 db_check_references(struct db *db, struct failure *failure)
 {
+	if (db->driver->check_references == NULL)
+		return (0);
 	return (db->driver->check_references(db, failure));
 }
 
@@ -280,11 +305,13 @@ db_dialect(const struct db *db)
 const char *
 db_name(const struct db *db)
 {
-	return (db->driver->name(db));
+	return (db->name);
 }
 
 int
 db_check(struct db *db, int seconds, struct failure *failure)
 {
+	if (db->driver->check == NULL)
+		return (0);
 	return (db->driver->check(db, seconds, failure));
 }

@@ -56,19 +56,14 @@ static int begin_reading(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
 static int rollback(struct db *);
-static int share(struct db *);
 static int claim(struct db *);
 static int bulk(struct db *);
 static int settle(struct db *);
-static int references(struct db *, bool);
-static int check_references(struct db *, struct failure *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int server(struct db *, struct db_server *);
 static int64_t changes(const struct db *);
 static int fill_failure(const struct db *, struct failure *);
-static const char *name_of(const struct db *);
-static int check(struct db *, int, struct failure *);
 
 static const char *
 expected(const char *url)
@@ -95,7 +90,7 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 	const char *want;
 
 	db = calloc(1, sizeof(*db));
-	if (db == NULL || (db->name = db_url_shown(url)) == NULL) {
+	if (db == NULL || (db->db.name = db_url_shown(url)) == NULL) {
 		failure_memory(failure);
 		free(db);
 		return (NULL);
@@ -103,8 +98,8 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 	want = db_expected(url);
 	if (want != NULL) {
 		failure_set(failure, FAILURE_SETTINGS,
-		    "database %s: expected %s", db->name, want);
-		free(db->name);
+		    "database %s: expected %s", db->db.name, want);
+		free(db->db.name);
 		free(db);
 		return (NULL);
 	}
@@ -127,7 +122,7 @@ close_db(struct db *base)
 		pgstmt_free(stmt);
 	}
 	pgconn_close(&db->conn);
-	free(db->name);
+	free(db->db.name);
 	free(db);
 }
 
@@ -178,20 +173,10 @@ db_postgres_own(struct postgres *db, enum own which)
 	return ((struct pgstmt *)db->own[which]);
 }
 
-/* The number that a query without parameters gives. */
 static int
 number(struct postgres *db, enum own which, int64_t *n)
 {
-	struct pgstmt *stmt;
-	int rc;
-
-	stmt = db_postgres_own(db, which);
-	if (stmt == NULL)
-		return (-1);
-	rc = db_step(&stmt->stmt);
-	*n = rc == 1 ? db_int(&stmt->stmt, 0) : 0;
-	db_reset(&stmt->stmt);
-	return (rc == -1 ? -1 : 0);
+	return (db_run_own(&db->db, &db->own[which], own_sql[which], n));
 }
 
 /* Once ours were read, that they are not there is an error like any other. */
@@ -281,14 +266,6 @@ rollback(struct db *base)
 	return (-1);
 }
 
-/* It is shared from the beginning. */
-static int
-share(struct db *base)
-{
-	(void)base;
-	return (0);
-}
-
 /* The server gives it back as soon as it knows that the connection is gone. */
 static int
 claim(struct db *base)
@@ -320,23 +297,6 @@ settle(struct db *base)
 	struct postgres *db = (struct postgres *)base;
 
 	return (pgconn_ready(&db->conn));
-}
-
-/* They are always watched. */
-static int
-references(struct db *base, bool watched)
-{
-	(void)base;
-	(void)watched;
-	return (0);
-}
-
-static int
-check_references(struct db *base, struct failure *failure)
-{
-	(void)base;
-	(void)failure;
-	return (0);
 }
 
 static int
@@ -409,27 +369,11 @@ fill_failure(const struct db *base, struct failure *failure)
 	const struct postgres *db = (const struct postgres *)base;
 
 	return (failure_set(failure, db->conn.why.kind, "database %s: %s",
-	    db->name, db->conn.why.message));
+	    db->db.name, db->conn.why.message));
 }
 
-static const char *
-name_of(const struct db *base)
-{
-	const struct postgres *db = (const struct postgres *)base;
-
-	return (db->name);
-}
-
-/* Pages and references are the server's own business. */
-static int
-check(struct db *base, int seconds, struct failure *failure)
-{
-	(void)base;
-	(void)seconds;
-	(void)failure;
-	return (0);
-}
-
+/* Tables are shared, and references watched, from the beginning; pages and
+ * references are the server's to check. */
 const struct db_driver db_postgres = {
     .dialect = DB_POSTGRESQL,
     .expected = expected,
@@ -450,17 +394,12 @@ const struct db_driver db_postgres = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
-    .share = share,
     .claim = claim,
     .bulk = bulk,
-    .references = references,
-    .check_references = check_references,
     .schema = schema,
     .set_schema = set_schema,
     .understands = pgstmt_understands,
     .server = server,
     .changes = changes,
     .failure = fill_failure,
-    .name = name_of,
-    .check = check,
 };

@@ -28,7 +28,6 @@ enum own {
 struct postgres {
 	struct db db;
 	struct pgconn conn;
-	char *name; /* as it may be shown */
 	struct pgstmt *stmts;
 	unsigned nstmts;
 	struct db_stmt *own[OWN_COUNT];

@@ -41,13 +41,11 @@ struct sqlite_stmt {
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static int identify(struct sqlite *);
-static int number(struct sqlite *, struct db_stmt **, const char *, int64_t *);
 static bool is_current(const struct db *);
 static void start(void);
 static int configure(struct sqlite *, enum db_mode, int);
 static void await_files(struct sqlite *);
 static int opened(struct sqlite *, enum db_mode, int);
-static const char *expected(const char *);
 static struct db *open_db(const char *, enum db_mode, int, struct failure *);
 static void close_db(struct db *);
 static int exec_sql(struct db *, const char *);
@@ -59,7 +57,6 @@ static int step(struct db_stmt *);
 static int64_t column_int(struct db_stmt *, int);
 static const char *column_text(struct db_stmt *, int);
 static void reset(struct db_stmt *);
-static int run(struct db *, struct db_stmt **, const char *);
 static int begin(struct db *, enum db_mode);
 static int withdraw(struct sqlite *);
 static void empty_log(struct sqlite *);
@@ -72,7 +69,6 @@ static int bulk(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int64_t changes(const struct db *);
-static const char *name_of(const struct db *);
 
 /* Remember which file the path names now. */
 static int
@@ -80,27 +76,11 @@ identify(struct sqlite *db)
 {
 	struct stat st;
 
-	if (stat(db->path, &st) != 0)
+	if (stat(db->db.name, &st) != 0)
 		return (db_sqlite_note(db, SQLITE_CANTOPEN));
 	db->dev = st.st_dev;
 	db->ino = st.st_ino;
 	return (0);
-}
-
-/* The number that a query without parameters gives; prepared once. */
-static int
-number(struct sqlite *db, struct db_stmt **stmt, const char *sql, int64_t *n)
-{
-	int rc;
-
-	if (*stmt == NULL)
-		*stmt = db_prepare(&db->db, sql);
-	if (*stmt == NULL)
-		return (-1);
-	rc = db_step(*stmt);
-	*n = rc == 1 ? db_int(*stmt, 0) : 0;
-	db_reset(*stmt);
-	return (rc == -1 ? -1 : 0);
 }
 
 static bool
@@ -109,7 +89,7 @@ is_current(const struct db *base)
 	const struct sqlite *db = (const struct sqlite *)base;
 	struct stat st;
 
-	return (stat(db->path, &st) == 0 && st.st_dev == db->dev &&
+	return (stat(db->db.name, &st) == 0 && st.st_dev == db->dev &&
 	    st.st_ino == db->ino);
 }
 
@@ -173,7 +153,7 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 		return (db_sqlite_note(db, SQLITE_CANTOPEN));
 	if (mode != DB_CREATE && identify(db) != 0)
 		return (-1);
-	rc = sqlite3_open_v2(db->path, &db->handle,
+	rc = sqlite3_open_v2(db->db.name, &db->handle,
 	    flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
@@ -194,13 +174,6 @@ start(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static const char *
-expected(const char *url)
-{
-	(void)url;
-	return (NULL);
-}
-
 static struct db *
 open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 {
@@ -208,7 +181,7 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 
 	pthread_once(&started, start);
 	db = calloc(1, sizeof(*db));
-	if (db == NULL || (db->path = strdup(url)) == NULL) {
+	if (db == NULL || (db->db.name = strdup(url)) == NULL) {
 		failure_memory(failure);
 		free(db);
 		return (NULL);
@@ -237,7 +210,7 @@ close_db(struct db *base)
 	sqlite3_close(db->handle);
 	if (db->claim != -1)
 		close(db->claim);
-	free(db->path);
+	free(db->db.name);
 	free(db);
 }
 
@@ -370,28 +343,13 @@ reset(struct db_stmt *base)
 	stmt->gave_id = false;
 }
 
-/* A statement without rows that is run for each message: prepared once. */
-static int
-run(struct db *db, struct db_stmt **stmt, const char *sql)
-{
-	int rc;
-
-	if (*stmt == NULL)
-		*stmt = db_prepare(db, sql);
-	if (*stmt == NULL)
-		return (-1);
-	rc = db_step(*stmt);
-	db_reset(*stmt);
-	return (rc);
-}
-
 static int
 begin(struct db *base, enum db_mode mode)
 {
 	struct sqlite *db = (struct sqlite *)base;
 
 	if (mode <= DB_READ)
-		return (run(base, &db->begin, "BEGIN"));
+		return (db_run_own(base, &db->begin, "BEGIN", NULL));
 	return (db_exec(base, "BEGIN IMMEDIATE"));
 }
 
@@ -464,7 +422,7 @@ rollback(struct db *base)
 	/* Some errors have ended the transaction already. */
 	if (sqlite3_get_autocommit(db->handle))
 		return (0);
-	return (run(base, &db->end, "ROLLBACK"));
+	return (db_run_own(base, &db->end, "ROLLBACK", NULL));
 }
 
 static int
@@ -497,7 +455,7 @@ claim(struct db *base)
 	int reason;
 
 	if (db->claim == -1)
-		db->claim = open(db->path, O_RDWR | O_CLOEXEC);
+		db->claim = open(db->db.name, O_RDWR | O_CLOEXEC);
 	if (db->claim == -1) {
 		reason = errno;
 		db_sqlite_note(db, SQLITE_CANTOPEN);
@@ -525,14 +483,15 @@ schema(struct db *base, enum db_content *content, int64_t *version)
 	struct sqlite *db = (struct sqlite *)base;
 	int64_t application, tables = 0;
 
-	if (number(db, &db->version, "PRAGMA user_version", version) != 0 ||
-	    number(db, &db->application, "PRAGMA application_id",
+	if (db_run_own(base, &db->version, "PRAGMA user_version", version) !=
+		0 ||
+	    db_run_own(base, &db->application, "PRAGMA application_id",
 		&application) != 0)
 		return (-1);
 	*content = DB_OURS;
 	if (application == APPLICATION_ID)
 		return (0);
-	if (number(db, &db->tables, "SELECT count(*) FROM sqlite_schema",
+	if (db_run_own(base, &db->tables, "SELECT count(*) FROM sqlite_schema",
 		&tables) != 0)
 		return (-1);
 	*content = tables > 0 || *version != 0 ? DB_FOREIGN : DB_EMPTY;
@@ -558,17 +517,8 @@ changes(const struct db *base)
 	return (sqlite3_changes64(db->handle));
 }
 
-static const char *
-name_of(const struct db *base)
-{
-	const struct sqlite *db = (const struct sqlite *)base;
-
-	return (db->path);
-}
-
 const struct db_driver db_sqlite = {
     .dialect = DB_SQLITE,
-    .expected = expected,
     .open = open_db,
     .close = close_db,
     .current = is_current,
@@ -592,6 +542,5 @@ const struct db_driver db_sqlite = {
     .set_schema = set_schema,
     .changes = changes,
     .failure = db_sqlite_failure,
-    .name = name_of,
     .check = db_sqlite_check,
 };

@@ -18,7 +18,6 @@
 struct sqlite {
 	struct db db;
 	sqlite3 *handle;
-	char *path;
 	dev_t dev; /* of the file that was opened */
 	ino_t ino;
 	struct sqlite_stmt *stmts;

@@ -4,24 +4,21 @@
  * is there?
  */
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "db/db_sqlite.h"
 
 static int time_is_over(void *);
 static int check_pages(struct sqlite *, struct failure *);
 
-/* SQLite asks now and then: is the time over? */
+/* SQLite's progress handler: other than 0 interrupts. */
 static int
 time_is_over(void *ctx)
 {
-	const struct timespec *end = ctx;
-	struct timespec now;
+	const int64_t *end = ctx;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec > end->tv_sec ||
-	    (now.tv_sec == end->tv_sec && now.tv_nsec >= end->tv_nsec));
+	return (clock_ms() >= *end);
 }
 
 static int
@@ -38,7 +35,7 @@ check_pages(struct sqlite *db, struct failure *failure)
 		rc = 0;
 	else if (rc == 1)
 		rc = failure_set(failure, FAILURE_IO,
-		    "database %s: damaged: %s", db->path, db_text(stmt, 0));
+		    "database %s: damaged: %s", db->db.name, db_text(stmt, 0));
 	else
 		rc = db_failure(&db->db, failure);
 	db_reset(stmt);
@@ -60,7 +57,7 @@ db_sqlite_check_references(struct db *base, struct failure *failure)
 		rc = failure_set(failure, FAILURE_IO,
 		    "database %s: damaged: a row of table %s refers to one of "
 		    "table %s that is not there",
-		    db->path, db_text(stmt, 0), db_text(stmt, 2));
+		    db->db.name, db_text(stmt, 0), db_text(stmt, 2));
 	else if (rc == -1)
 		rc = db_failure(base, failure);
 	db_reset(stmt);
@@ -71,11 +68,9 @@ int
 db_sqlite_check(struct db *base, int seconds, struct failure *failure)
 {
 	struct sqlite *db = (struct sqlite *)base;
-	struct timespec end;
+	int64_t end = clock_ms() + (int64_t)seconds * 1000;
 	int rc;
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += seconds;
 	sqlite3_progress_handler(db->handle, 1000, time_is_over, &end);
 	rc = check_pages(db, failure);
 	if (rc == 0)

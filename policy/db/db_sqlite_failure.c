@@ -20,7 +20,7 @@ db_sqlite_is_file(const struct sqlite *db)
 {
 	struct stat st;
 
-	return (stat(db->path, &st) != 0 || S_ISREG(st.st_mode));
+	return (stat(db->db.name, &st) != 0 || S_ISREG(st.st_mode));
 }
 
 int
@@ -41,7 +41,7 @@ int
 db_sqlite_failure(const struct db *base, struct failure *failure)
 {
 	const struct sqlite *db = (const struct sqlite *)base;
-	const char *name = db->path;
+	const char *name = db->db.name;
 
 	if (!db_sqlite_is_file(db))
 		return (failure_set(failure, FAILURE_SETTINGS,
@@ -94,7 +94,7 @@ directory_errno(const struct sqlite *db)
 	char *dir, *slash;
 	int reason;
 
-	dir = strdup(db->path);
+	dir = strdup(db->db.name);
 	slash = dir == NULL ? NULL : strrchr(dir, '/');
 	reason = ENOENT;
 	if (slash != NULL) {
@@ -114,7 +114,7 @@ directory_errno(const struct sqlite *db)
 static int
 cannot_open(const struct sqlite *db, struct failure *failure)
 {
-	const char *name = db->path;
+	const char *name = db->db.name;
 
 	if (access(name, F_OK) != 0 && errno == ENOENT) {
 		if (db->creating)

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "db/pgconn.h"
 
 /* For each host that is tried, unless the url says otherwise. */
@@ -25,7 +25,7 @@ static const char *wanted_server(enum db_mode);
 static void connect_to(struct pgconn *, const char *, enum db_mode);
 static int configure(struct pgconn *, enum db_mode);
 static enum failure_kind kind_of(const char *);
-static int wait_for(struct pgconn *, const struct timespec *);
+static int wait_for(struct pgconn *, int64_t);
 
 /* libpq ends lines, and has one for each host that was tried. */
 static void
@@ -229,11 +229,10 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 /* Wait for a word of the server, until ${end}, while what is still to be sent
  * goes. */
 static int
-wait_for(struct pgconn *c, const struct timespec *end)
+wait_for(struct pgconn *c, int64_t end)
 {
 	struct pollfd fd = {.fd = libpq.PQsocket(c->handle), .events = POLLIN};
-	struct timespec now;
-	long long left;
+	int64_t left;
 	int rc;
 
 	switch (libpq.PQflush(c->handle)) {
@@ -245,9 +244,7 @@ wait_for(struct pgconn *c, const struct timespec *end)
 	default:
 		return (pgconn_lost(c));
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (end->tv_sec - now.tv_sec) * 1000LL +
-	    (end->tv_nsec - now.tv_nsec) / 1000000;
+	left = end - clock_ms();
 	rc = left <= 0 ? 0 : poll(&fd, 1, (int)left);
 	if (rc == -1 && errno == EINTR)
 		return (0);
@@ -268,16 +265,14 @@ wait_for(struct pgconn *c, const struct timespec *end)
 int
 pgconn_next(struct pgconn *c, PGresult **result)
 {
-	struct timespec end;
+	int64_t end;
 
 	*result = NULL;
 	if (c->broken)
 		return (-1);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += c->silence / 1000;
-	end.tv_nsec += c->silence % 1000 * 1000000L;
+	end = clock_ms() + c->silence;
 	while (libpq.PQisBusy(c->handle)) {
-		if (wait_for(c, &end) != 0)
+		if (wait_for(c, end) != 0)
 			return (-1);
 	}
 	*result = libpq.PQgetResult(c->handle);
