@@ -276,6 +276,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 	const char *expected;
 	char names[512];
 	size_t i;
+	int rc;
 
 	if (r->failure->kind != FAILURE_NONE)
 		return (0);
@@ -300,16 +301,14 @@ take(void *arg, const char *section, const char *name, const char *value)
 	if (r->seen[i] != 0 && d->type != SETTING_NETWORKS)
 		return (fault(r, "\"%s\" is set twice; first in line %u", name,
 		    r->seen[i]));
-	expected = NULL;
 	if (*value == '\0' && !d->optional)
-		expected = "a value";
-	if (expected == NULL)
-		expected = value_store(d, (char *)r->settings + d->offset,
-		    value, r->seen[i] == 0, r->arena);
+		return (bad_value(r, d, value, "a value"));
+	rc = value_store(d, (char *)r->settings + d->offset, value,
+	    r->seen[i] == 0, r->arena, &expected);
 	r->seen[i] = r->line;
-	if (expected != NULL)
-		return (bad_value(r, d, value, expected));
-	return (1);
+	if (rc == -1)
+		failure_memory(r->failure);
+	return (rc == 0 ? bad_value(r, d, value, expected) : rc == 1);
 }
 
 /* Say so, but for a password. */
@@ -333,11 +332,14 @@ set_defaults(struct reading *r)
 {
 	const struct setting *d;
 	const char *expected;
+	int rc;
 
 	for (d = settings_table; d->section != NULL; d++) {
-		expected = value_store(d, (char *)r->settings + d->offset,
-		    d->value, true, r->arena);
-		if (expected != NULL)
+		rc = value_store(d, (char *)r->settings + d->offset, d->value,
+		    true, r->arena, &expected);
+		if (rc == -1)
+			return (failure_memory(r->failure));
+		if (rc == 0)
 			return (failure_set(r->failure, FAILURE_SETTINGS,
 			    "the default of %s is bad: expected %s", d->name,
 			    expected));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * value - the value of one setting, from the text that stands in the file
+ * value - the value of one setting, from its text in the file
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,263 +19,286 @@
 #define SECONDS_MAX (366L * 24 * 3600)
 /* Telegram's longest user name. */
 #define BOT_MAX 32
+/* sun_path of sockaddr_un has 108, with the NUL. */
+#define SOCKET_PATH_MAX 107
 
-static const char no_memory[] = "memory to be there";
+/* A value on its way to its field. */
+struct value {
+	const struct setting *setting;
+	void *field;
+	const char *text;
+	bool first;
+	struct arena *arena;
+	const char *expected;
+};
 
-static const char *store_text(void *, const char *);
-static const char *store_path(void *, const char *);
-static const char *store_database(const struct setting *, void *, const char *);
-static const char *store_socket(void *, const char *);
-static const char *store_bot(void *, const char *);
-static const char *store_http(void *, const char *);
-static const char *store_domain(struct arena *, void *, const char *);
-static const char *store_address(struct arena *, void *, const char *);
-static const char *store_networks(void *, const char *, bool);
-static const char *store_boolean(void *, const char *);
-static const char *store_choice(
-    struct arena *, const struct setting *, void *, const char *);
-static const char *store_seconds(void *, const char *);
+static int bad(struct value *, const char *);
+static int keep(struct value *, const char *);
+static int store_text(struct value *);
+static int store_path(struct value *);
+static int store_database(struct value *);
+static int store_domain(struct value *);
+static int store_address(struct value *);
+static int store_socket(struct value *);
+static int store_bot(struct value *);
+static int store_http(struct value *);
+static int store_networks(struct value *);
+static int store_boolean(struct value *);
+static int store_choice(struct value *);
+static int store_seconds(struct value *);
+static void clear_text(void *);
+static void clear_networks(void *);
 
-static const char *
-store_text(void *field, const char *value)
+static const struct {
+	int (*store)(struct value *);
+	void (*clear)(void *field); /* NULL: nothing to free */
+} types[] = {
+    [SETTING_TEXT] = {store_text, clear_text},
+    [SETTING_PATH] = {store_path, clear_text},
+    [SETTING_DATABASE] = {store_database, clear_text},
+    [SETTING_DOMAIN] = {store_domain, clear_text},
+    [SETTING_ADDRESS] = {store_address, clear_text},
+    [SETTING_SOCKET] = {store_socket, clear_text},
+    [SETTING_BOT] = {store_bot, clear_text},
+    [SETTING_HTTP] = {store_http, clear_text},
+    [SETTING_NETWORKS] = {store_networks, clear_networks},
+    [SETTING_BOOLEAN] = {store_boolean, NULL},
+    [SETTING_CHOICE] = {store_choice, NULL},
+    [SETTING_SECONDS] = {store_seconds, NULL},
+};
+
+static int
+bad(struct value *v, const char *expected)
 {
-	char **text = field;
-
-	free(*text);
-	*text = strdup(value);
-	return (*text == NULL ? no_memory : NULL);
+	v->expected = expected;
+	return (0);
 }
 
-static const char *
-store_path(void *field, const char *value)
+/* Keep ${text} in the field in place of what it has. */
+static int
+keep(struct value *v, const char *text)
 {
-	if (*value != '\0' && *value != '/')
-		return ("a path that begins with /");
-	return (store_text(field, value));
+	char *copy;
+
+	copy = strdup(text);
+	if (copy == NULL)
+		return (-1);
+	clear_text(v->field);
+	*(char **)v->field = copy;
+	return (1);
 }
 
-static const char *
-store_database(const struct setting *d, void *field, const char *value)
+static int
+store_text(struct value *v)
 {
-	const char *why = NULL;
-
-	if (*value != '\0' && d->optional && !db_url_remote(value))
-		return ("postgresql://..., or nothing");
-	if (*value != '\0')
-		why = db_expected(value);
-	return (why != NULL ? why : store_text(field, value));
+	return (keep(v, v->text));
 }
 
-/* Into a link it goes as it stands. */
-static const char *
-store_bot(void *field, const char *value)
+static int
+store_path(struct value *v)
+{
+	if (*v->text != '\0' && *v->text != '/')
+		return (bad(v, "a path that begins with /"));
+	return (keep(v, v->text));
+}
+
+static int
+store_database(struct value *v)
+{
+	const char *expected = NULL;
+
+	if (*v->text != '\0' && v->setting->optional && !db_url_remote(v->text))
+		return (bad(v, "postgresql://..., or nothing"));
+	if (*v->text != '\0')
+		expected = db_expected(v->text);
+	return (expected != NULL ? bad(v, expected) : keep(v, v->text));
+}
+
+/* A link to the bot is made of it as it is. */
+static int
+store_bot(struct value *v)
 {
 	const char *s;
 
-	for (s = value; isalnum((unsigned char)*s) || *s == '_'; s++)
+	for (s = v->text; isalnum((unsigned char)*s) || *s == '_'; s++)
 		;
-	if (*s != '\0' || s - value > BOT_MAX)
-		return ("the bot's user name, without @ and https://t.me/");
-	return (store_text(field, value));
+	if (*s != '\0' || s - v->text > BOT_MAX)
+		return (
+		    bad(v, "the bot's user name, without @ and https://t.me/"));
+	return (keep(v, v->text));
 }
 
-static const char *
-store_http(void *field, const char *value)
+static int
+store_http(struct value *v)
 {
-	const char *host = strstr(value, "://");
+	const char *host = strstr(v->text, "://");
 
-	if (host == NULL || strpbrk(value, " \t?#") != NULL ||
-	    (strncasecmp(value, "https://", 8) != 0 &&
-		strncasecmp(value, "http://", 7) != 0) ||
+	if (host == NULL || strpbrk(v->text, " \t?#") != NULL ||
+	    (strncasecmp(v->text, "https://", 8) != 0 &&
+		strncasecmp(v->text, "http://", 7) != 0) ||
 	    host[3] == '\0' || host[3] == '/')
-		return ("https://HOST or http://HOST");
-	return (store_text(field, value));
+		return (bad(v, "https://HOST or http://HOST"));
+	return (keep(v, v->text));
 }
 
-static const char *
-store_domain(struct arena *a, void *field, const char *value)
+static int
+store_domain(struct value *v)
 {
 	struct address address;
 	const char *why;
 	char *mailbox;
+	int found;
 
-	if (*value == '\0')
-		return (store_text(field, value));
-	mailbox = arena_printf(a, "x@%s", value);
+	if (*v->text == '\0')
+		return (keep(v, v->text));
+	mailbox = arena_printf(v->arena, "x@%s", v->text);
 	if (mailbox == NULL)
-		return (no_memory);
-	if (strchr(value, '@') != NULL ||
-	    address_read_strict(a, mailbox, &address, &why) != 1)
-		return ("a domain name");
-	return (store_text(field, address.domain));
+		return (-1);
+	if (strchr(v->text, '@') != NULL)
+		return (bad(v, "a domain name"));
+	found = address_read_strict(v->arena, mailbox, &address, &why);
+	if (found == 1)
+		return (keep(v, address.domain));
+	return (found == 0 ? bad(v, "a domain name") : -1);
 }
 
-static const char *
-store_address(struct arena *a, void *field, const char *value)
+static int
+store_address(struct value *v)
 {
 	struct address address;
 	const char *why;
+	int found;
 
-	if (*value == '\0')
-		return (store_text(field, value));
-	if (address_read_strict(a, value, &address, &why) != 1)
-		return ("a mail address");
-	return (store_text(field, address.wire));
+	if (*v->text == '\0')
+		return (keep(v, v->text));
+	found = address_read_strict(v->arena, v->text, &address, &why);
+	if (found == 1)
+		return (keep(v, address.wire));
+	return (found == 0 ? bad(v, "a mail address") : -1);
 }
 
-static const char *
-store_boolean(void *field, const char *value)
+static int
+store_boolean(struct value *v)
 {
-	bool *flag = field;
+	bool *flag = v->field;
 
-	if (strcasecmp(value, "yes") == 0)
+	if (strcasecmp(v->text, "yes") == 0)
 		*flag = true;
-	else if (strcasecmp(value, "no") == 0)
+	else if (strcasecmp(v->text, "no") == 0)
 		*flag = false;
 	else
-		return ("yes or no");
-	return (NULL);
+		return (bad(v, "yes or no"));
+	return (1);
 }
 
-/* "a, b or c" */
-static const char *
-store_choice(
-    struct arena *a, const struct setting *d, void *field, const char *value)
+static int
+store_choice(struct value *v)
 {
-	const char *expected = d->choices[0];
-	unsigned *choice = field;
+	const char *const *choices = v->setting->choices;
+	const char *expected = choices[0];
+	unsigned *choice = v->field;
 	unsigned i;
 
-	for (i = 0; d->choices[i] != NULL; i++) {
-		if (strcasecmp(value, d->choices[i]) == 0) {
+	for (i = 0; choices[i] != NULL; i++) {
+		if (strcasecmp(v->text, choices[i]) == 0) {
 			*choice = i;
-			return (NULL);
+			return (1);
 		}
 	}
-	for (i = 1; d->choices[i] != NULL && expected != NULL; i++)
-		expected = arena_concat(a, expected,
-		    d->choices[i + 1] == NULL ? " or " : ", ", d->choices[i],
-		    NULL);
-	return (expected == NULL ? no_memory : expected);
+	/* "a, b or c" */
+	for (i = 1; choices[i] != NULL && expected != NULL; i++)
+		expected = arena_concat(v->arena, expected,
+		    choices[i + 1] == NULL ? " or " : ", ", choices[i], NULL);
+	return (expected == NULL ? -1 : bad(v, expected));
 }
 
-static const char *
-store_seconds(void *field, const char *value)
+static int
+store_seconds(struct value *v)
 {
 	static const struct {
 		char unit;
 		long seconds;
 	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
-	long *seconds = field, n, factor;
+	long *seconds = v->field, n, factor;
 	size_t i;
 	char *end;
 
 	errno = 0;
-	n = strtol(value, &end, 10);
+	n = strtol(v->text, &end, 10);
 	factor = *end == '\0' ? 1 : 0;
 	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (*end == units[i].unit && end[1] == '\0')
 			factor = units[i].seconds;
 	}
-	if (end == value || factor == 0 || errno != 0 || n < 1 ||
+	if (end == v->text || factor == 0 || errno != 0 || n < 1 ||
 	    n > SECONDS_MAX / factor)
-		return ("a time from 1s to 366d, like 90s, 15m, 12h or 1d");
+		return (
+		    bad(v, "a time from 1s to 366d, like 90s, 15m, 12h or 1d"));
 	*seconds = n * factor;
-	return (NULL);
+	return (1);
 }
 
-static const char *
-store_socket(void *field, const char *value)
+static int
+store_socket(struct value *v)
 {
 	const char *path, *at;
 	long port;
 	char *end;
 
-	if (strncmp(value, "unix:", 5) == 0 ||
-	    strncmp(value, "local:", 6) == 0) {
-		path = strchr(value, ':') + 1;
+	if (strncmp(v->text, "unix:", 5) == 0 ||
+	    strncmp(v->text, "local:", 6) == 0) {
+		path = strchr(v->text, ':') + 1;
 		if (*path != '/')
-			return ("unix: and a path that begins with /");
-		if (strlen(path) > 107)
-			return ("a path of at most 107 characters");
-		return (store_text(field, value));
+			return (bad(v, "unix: and a path that begins with /"));
+		if (strlen(path) > SOCKET_PATH_MAX)
+			return (bad(v, "a path of at most 107 characters"));
+		return (keep(v, v->text));
 	}
-	if (strncmp(value, "inet:", 5) != 0 && strncmp(value, "inet6:", 6) != 0)
-		return ("unix:PATH, inet:PORT@HOST or inet6:PORT@HOST");
-	port = strtol(strchr(value, ':') + 1, &end, 10);
-	at = strchr(value, '@');
+	if (strncmp(v->text, "inet:", 5) != 0 &&
+	    strncmp(v->text, "inet6:", 6) != 0)
+		return (bad(v, "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST"));
+	port = strtol(strchr(v->text, ':') + 1, &end, 10);
+	at = strchr(v->text, '@');
 	if (port < 1 || port > 65535 || end != at || at[1] == '\0')
-		return ("inet:PORT@HOST with a port from 1 to 65535");
-	return (store_text(field, value));
+		return (bad(v, "inet:PORT@HOST with a port from 1 to 65535"));
+	return (keep(v, v->text));
 }
 
-static const char *
-store_networks(void *field, const char *value, bool first)
+static int
+store_networks(struct value *v)
 {
-	struct netlist *list = field;
-	const char *why;
-
-	/* The first value replaces the default; more lines add. */
-	if (first)
-		netlist_clear(list);
-	if (netlist_add(list, value, &why) == 1)
-		return (NULL);
-	return (strncmp(why, "expected ", 9) == 0 ? why + 9 : why);
+	if (v->first)
+		netlist_clear(v->field);
+	return (netlist_add(v->field, v->text, &v->expected));
 }
 
-const char *
-value_store(const struct setting *d, void *field, const char *value, bool first,
-    struct arena *a)
+static void
+clear_text(void *field)
 {
-	switch (d->type) {
-	case SETTING_TEXT:
-		return (store_text(field, value));
-	case SETTING_PATH:
-		return (store_path(field, value));
-	case SETTING_DATABASE:
-		return (store_database(d, field, value));
-	case SETTING_SOCKET:
-		return (store_socket(field, value));
-	case SETTING_BOT:
-		return (store_bot(field, value));
-	case SETTING_HTTP:
-		return (store_http(field, value));
-	case SETTING_DOMAIN:
-		return (store_domain(a, field, value));
-	case SETTING_ADDRESS:
-		return (store_address(a, field, value));
-	case SETTING_NETWORKS:
-		return (store_networks(field, value, first));
-	case SETTING_BOOLEAN:
-		return (store_boolean(field, value));
-	case SETTING_CHOICE:
-		return (store_choice(a, d, field, value));
-	case SETTING_SECONDS:
-		return (store_seconds(field, value));
-	}
-	return ("nothing of the kind");
+	free(*(char **)field);
+}
+
+static void
+clear_networks(void *field)
+{
+	netlist_clear(field);
+}
+
+int
+value_store(const struct setting *setting, void *field, const char *text,
+    bool first, struct arena *arena, const char **expected)
+{
+	struct value v = {setting, field, text, first, arena, NULL};
+	int rc;
+
+	rc = types[setting->type].store(&v);
+	*expected = v.expected;
+	return (rc);
 }
 
 void
-value_clear(const struct setting *d, void *field)
+value_clear(const struct setting *setting, void *field)
 {
-	switch (d->type) {
-	case SETTING_TEXT:
-	case SETTING_PATH:
-	case SETTING_DATABASE:
-	case SETTING_SOCKET:
-	case SETTING_BOT:
-	case SETTING_HTTP:
-	case SETTING_DOMAIN:
-	case SETTING_ADDRESS:
-		free(*(char **)field);
-		break;
-	case SETTING_NETWORKS:
-		netlist_clear(field);
-		break;
-	case SETTING_BOOLEAN:
-	case SETTING_CHOICE:
-	case SETTING_SECONDS:
-		break;
-	}
+	if (types[setting->type].clear != NULL)
+		types[setting->type].clear(field);
 }

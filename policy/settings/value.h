@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * value - the value of one setting, from the text that stands in the file
+ * value - the value of one setting, from its text in the file
  *
  * Threads: any.
  */
@@ -15,15 +15,16 @@ struct arena;
 struct setting;
 
 /*
- * value_store(d, field, value, first, a):
- * Store ${value} in the ${field} of struct settings that ${d} is about; NULL,
- * or what was expected instead, fixed or cut from the arena. A list begins anew
- * with its ${first} value, and others are added.
+ * value_store(setting, field, text, first, arena, expected):
+ * Store ${text} in the ${field} of struct settings that ${setting} is about.
+ * The ${first} value of a list replaces its default, the next ones add to it.
+ * 1 stored; 0 if it is no such value, with what is ${*expected} instead, fixed
+ * or cut from ${arena}; -1 out of memory.
  */
-const char *value_store(const struct setting *, void *field, const char *value,
-    bool first, struct arena *) WARN_UNUSED;
+int value_store(const struct setting *, void *field, const char *text,
+    bool first, struct arena *, const char **expected) WARN_UNUSED;
 
-/* value_clear(d, field): free what is in it. */
+/* value_clear(setting, field): free what the field holds. */
 void value_clear(const struct setting *, void *field);
 
 #endif

@@ -47,12 +47,12 @@ host_bits_set(const struct network *net)
 
 /* Read one "address" or "address/bits"; writes into ${word}. */
 static int
-read_network(char *word, struct network *net, const char **why)
+read_network(char *word, struct network *net, const char **expected)
 {
 	char *slash, *close;
 	unsigned max;
 
-	*why = "expected an IPv4 or IPv6 address or network, like 192.0.2.0/24";
+	*expected = "an IPv4 or IPv6 address or network, like 192.0.2.0/24";
 	slash = strchr(word, '/');
 	if (slash != NULL)
 		*slash++ = '\0';
@@ -73,44 +73,45 @@ read_network(char *word, struct network *net, const char **why)
 	}
 	net->bits = max;
 	if (slash != NULL && !read_bits(slash, max, &net->bits)) {
-		*why = "expected a prefix length of 0 to 32 (IPv4) or 128 "
-		       "(IPv6) after the slash";
+		*expected = "a prefix length of 0 to 32 (IPv4) or 128 (IPv6) "
+			    "after the slash";
 		return (0);
 	}
 	net->bits += 128 - max;
 	if (host_bits_set(net)) {
-		*why = "expected a network without bits beyond its prefix "
-		       "length, like 192.0.2.0/24";
+		*expected = "a network without bits beyond its prefix length, "
+			    "like 192.0.2.0/24";
 		return (0);
 	}
 	return (1);
 }
 
 int
-netlist_add(struct netlist *list, const char *text, const char **why)
+netlist_add(struct netlist *list, const char *text, const char **expected)
 {
 	struct network *grown;
 	char *copy, *word, *rest;
 	int rc;
 
-	*why = "out of memory";
 	copy = strdup(text);
 	if (copy == NULL)
 		return (-1);
 	rc = 1;
-	for (word = strtok_r(copy, " \t,", &rest); word != NULL;
+	for (word = strtok_r(copy, " \t,", &rest); word != NULL && rc == 1;
 	     word = strtok_r(NULL, " \t,", &rest)) {
-		rc = -1;
-		if (list->n >= NETWORKS_MAX)
+		if (list->n == NETWORKS_MAX) {
+			*expected = "at most 65536 networks";
+			rc = 0;
 			break;
+		}
 		grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
-		if (grown == NULL)
+		if (grown == NULL) {
+			rc = -1;
 			break;
+		}
 		list->v = grown;
-		rc = read_network(word, &list->v[list->n], why);
-		if (rc != 1)
-			break;
-		list->n++;
+		rc = read_network(word, &list->v[list->n], expected);
+		list->n += rc == 1;
 	}
 	free(copy);
 	return (rc);

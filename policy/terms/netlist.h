@@ -27,12 +27,13 @@ struct netlist {
 };
 
 /*
- * netlist_add(list, text, why):
+ * netlist_add(list, text, expected):
  * Add the networks in ${text}, separated by blanks or commas, IPv6 with or
- * without brackets. 1, or 0 with ${*why} (constant text), or -1 for no memory.
+ * without brackets. 1; 0 with what is ${*expected} instead (constant text) if
+ * one is malformed or there are too many; -1 out of memory.
  */
 int netlist_add(
-    struct netlist *, const char *text, const char **why) WARN_UNUSED;
+    struct netlist *, const char *text, const char **expected) WARN_UNUSED;
 
 /* netlist_has(list, sa): is the client at ${sa} (NULL: unknown) in it? */
 bool netlist_has(const struct netlist *, const struct sockaddr *);
