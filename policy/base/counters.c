@@ -2,8 +2,8 @@
 /*
  * counters - what was counted, in a file that Prometheus reads
  *
- * Few series (categories times verdicts), so they are a list. Their order is
- * kept, since the buckets of a histogram have one.
+ * There are few series (categories times verdicts), so they are a list. It
+ * keeps their order, since the buckets of a histogram have one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,12 @@
 
 #define SERIES_MAX 10000
 #define LABELS_MAX 512
-/* A lock is waited for so many times 10 ms. */
+/* Tries to lock, 10 ms apart. */
 #define LOCK_TRIES 100
 
 struct kind {
 	const char *name;
-	const char *type; /* NULL: of the family before it */
+	const char *type; /* NULL: the family of the one before */
 	const char *family;
 	const char *help;
 };
@@ -64,7 +64,7 @@ static struct counted *find(
     const struct counters *, enum counter, const char *);
 static struct counted *make(struct counters *, enum counter, const char *);
 static int read_line(struct counters *, char *);
-static int lock_folder(const char *, struct failure *);
+static int lock_directory(const char *, struct failure *);
 
 static struct counted *
 find(const struct counters *c, enum counter counter, const char *labels)
@@ -104,19 +104,6 @@ make(struct counters *c, enum counter counter, const char *labels)
 }
 
 int
-counters_add(
-    struct counters *c, enum counter counter, const char *labels, double value)
-{
-	struct counted *v;
-
-	v = make(c, counter, labels);
-	if (v == NULL)
-		return (-1);
-	v->value += value;
-	return (0);
-}
-
-int
 counters_set(
     struct counters *c, enum counter counter, const char *labels, double value)
 {
@@ -129,6 +116,14 @@ counters_set(
 	return (0);
 }
 
+int
+counters_add(
+    struct counters *c, enum counter counter, const char *labels, double value)
+{
+	return (counters_set(
+	    c, counter, labels, counters_get(c, counter, labels) + value));
+}
+
 double
 counters_get(const struct counters *c, enum counter counter, const char *labels)
 {
@@ -138,7 +133,7 @@ counters_get(const struct counters *c, enum counter counter, const char *labels)
 	return (v == NULL ? 0 : v->value);
 }
 
-/* name value, or name{labels} value. What we do not count is passed over. */
+/* name value, or name{labels} value. Skips what we do not count. */
 static int
 read_line(struct counters *c, char *line)
 {
@@ -250,8 +245,8 @@ counters_replace(const char *path, const char *text, struct failure *failure)
 	ssize_t n;
 	int fd, rc;
 
-	/* One name, so that what a crash leaves is taken away next time; and
-	 * not ending as the collector wants it. */
+	/* One name, so that the next call removes what a crash has left; the
+	 * collector reads *.prom only. */
 	if (asprintf(&name, "%s.new", path) < 0)
 		return (failure_memory(failure));
 	rc = -1;
@@ -280,23 +275,23 @@ out:
 	return (rc);
 }
 
-/* The file itself is replaced: its folder is what can be locked. */
+/* The file itself is replaced, so a lock on its directory stands for it. */
 static int
-lock_folder(const char *path, struct failure *failure)
+lock_directory(const char *path, struct failure *failure)
 {
 	const struct timespec tick = {.tv_nsec = 10000000};
-	char *folder, *slash;
+	char *directory, *slash;
 	int fd, i;
 
-	folder = strdup(path);
-	if (folder == NULL)
+	directory = strdup(path);
+	if (directory == NULL)
 		return (failure_memory(failure));
-	slash = strrchr(folder, '/');
+	slash = strrchr(directory, '/');
 	if (slash == NULL)
-		strcpy(folder, ".");
+		strcpy(directory, ".");
 	else
-		slash[slash == folder] = '\0';
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		slash[slash == directory] = '\0';
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (i = 0; fd != -1 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
 		if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
 			close(fd);
@@ -307,8 +302,8 @@ lock_folder(const char *path, struct failure *failure)
 	}
 	if (fd == -1)
 		failure_set(
-		    failure, FAILURE_IO, "%s: %s", folder, strerror(errno));
-	free(folder);
+		    failure, FAILURE_IO, "%s: %s", directory, strerror(errno));
+	free(directory);
 	return (fd);
 }
 
@@ -320,11 +315,11 @@ counters_bump(const char *path, enum counter counter, const char *labels,
 	char *text = NULL;
 	int fd, rc;
 
-	fd = lock_folder(path, failure);
+	fd = lock_directory(path, failure);
 	if (fd == -1)
 		return (-1);
-	/* What makes no sense is counted anew: Prometheus takes that for a
-	 * restart. */
+	/* A damaged file is replaced: Prometheus takes a count that falls
+	 * for a restart. */
 	if (counters_read(&c, path, failure) == -1) {
 		counters_clear(&c);
 		failure_clear(failure);

@@ -3,8 +3,8 @@
  * counters - what was counted, in a file that Prometheus reads
  *
  * The file has the text format of Prometheus, for node_exporter's textfile
- * collector, and is replaced whole: who reads it sees all of one moment. It is
- * read back at the start, so that counting goes on over a restart.
+ * collector. It is replaced whole, so a reader sees one moment, and read back
+ * at the start, so that counts survive a restart.
  *
  * Threads: one at a time, unless said otherwise.
  */
@@ -17,7 +17,7 @@
 
 struct failure;
 
-/* What can be counted; the names, types and help are in counters.c. */
+/* What can be counted, with its labels; counters.c has names, types, help. */
 enum counter {
 	COUNTER_START_TIME, /* gauge */
 	COUNTER_UNTAGGED,
@@ -43,40 +43,44 @@ struct counters {
 };
 
 /*
- * counters_add(c, counter, labels, value): add ${value}, from 0 if it is the
- * first. counters_set(): put it in place of what was there. 0, or -1 for no
- * memory or too many different labels.
+ * counters_add(c, counter, labels, value): add ${value} to the series, which
+ * begins at 0. counters_set(): replace its value. 0, or -1 if out of memory, if
+ * there are 10,000 series already, or if ${labels} has 512 bytes or more; then
+ * nothing has changed.
  */
 int counters_add(struct counters *, enum counter, const char *labels,
     double value) WARN_UNUSED;
 int counters_set(struct counters *, enum counter, const char *labels,
     double value) WARN_UNUSED;
 
-/* counters_get(c, counter, labels): 0 if it was never counted. */
+/* counters_get(c, counter, labels): the value; 0 if it was never counted. */
 double counters_get(const struct counters *, enum counter, const char *labels);
 
-/* counters_read(c, path, failure): add what the file at ${path} has. 1, or 0 if
- * there is no file, or -1 and ${failure}. */
+/* counters_read(c, path, failure): add the counts in the file at ${path}. 1, 0
+ * if there is no file, or -1 and ${failure}, after which part may be added. */
 int counters_read(
     struct counters *, const char *path, struct failure *) WARN_UNUSED;
 
-/* counters_text(c): all of it as it stands in the file, to be freed; NULL for
- * no memory. */
+/* counters_text(c): the contents of the file, yours to free; NULL if out of
+ * memory. */
 char *counters_text(const struct counters *) WARN_UNUSED;
 
-/* counters_replace(path, text, failure): put ${text} in the place of the file.
- * Mode 0644: it names nobody. 0, or -1 and ${failure}. */
+/* counters_replace(path, text, failure): replace the file, atomically and with
+ * mode 0644: it names nobody. 0, or -1 and ${failure} with the file as it was.
+ */
 int counters_replace(
     const char *path, const char *text, struct failure *) WARN_UNUSED;
 
 /*
  * counters_bump(path, counter, labels, failure):
- * Count one more in the file, which other processes count in too; one that
- * cannot be had within a second is given up. 0, or -1 and ${failure}.
+ * Count one more in the file, which other processes may do at the same time;
+ * a lock that is not free within a second is given up. A file that cannot be
+ * read is replaced. 0, or -1 and ${failure}.
  */
 int counters_bump(const char *path, enum counter, const char *labels,
     struct failure *) WARN_UNUSED;
 
+/* counters_clear(c): free all; ${c} can be used again. */
 void counters_clear(struct counters *);
 
 #endif

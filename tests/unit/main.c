@@ -58,6 +58,7 @@ main(int argc, char **argv)
 		/* These know of no database. */
 		srunner_add_suite(runner, test_address());
 		srunner_add_suite(runner, test_chattext());
+		srunner_add_suite(runner, test_counters());
 		srunner_add_suite(runner, test_damage());
 		srunner_add_suite(runner, test_db());
 		srunner_add_suite(runner, test_htmltext());

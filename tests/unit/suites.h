@@ -8,6 +8,7 @@
 Suite *test_address(void);
 Suite *test_bulk(void);
 Suite *test_chattext(void);
+Suite *test_counters(void);
 Suite *test_damage(void);
 Suite *test_db(void);
 Suite *test_decide(void);
