@@ -15,8 +15,8 @@
 
 #include "base/arena.h"
 
-/* AddressSanitizer knows of blocks alone: it is told what has been given out of
- * them, and something is left between two pieces. */
+/* AddressSanitizer knows blocks only: tell it which parts are in use, and leave
+ * a gap between two pieces. */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
 #define WATCHED
@@ -31,7 +31,7 @@
 #define GAP 0
 #endif
 
-/* A test of what happens without memory has a block for each piece. */
+/* The tests that run out of memory have one block for each piece. */
 #ifndef FIRST_BLOCK
 #define FIRST_BLOCK ((size_t)4096)
 #define LARGEST_BLOCK ((size_t)1 << 20)
@@ -111,7 +111,7 @@ arena_reset(struct arena *a)
 	a->taken = 0;
 }
 
-/* Bytes that may hold anything. */
+/* Uninitialised bytes. */
 static void *
 cut(struct arena *a, size_t size)
 {

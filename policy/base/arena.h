@@ -2,13 +2,13 @@
 /*
  * arena - memory that lives as long as one message, or one command
  *
- * Everything that a decision needs is cut from one arena and given back at
- * once: no path through the decision frees anything, so none can forget to.
- * An arena has a maximum from its birth; a message that asks for more fails
- * like any other lack of memory, as a temporary failure.
+ * Everything that a decision needs comes from one arena and is freed at once:
+ * no path through the decision frees anything, so none can forget to. An arena
+ * has a maximum from the start; a message that needs more fails as out of
+ * memory, which is a temporary failure.
  *
  * Threads: one at a time.
- * Results: a pointer, aligned for any type, or NULL for no memory.
+ * Results: a pointer, aligned for any type, or NULL if out of memory.
  */
 #ifndef ARENA_H
 #define ARENA_H
@@ -19,15 +19,15 @@
 
 struct arena;
 
-/* arena_new(max): an arena that gives out at most ${max} bytes. */
+/* arena_new(max): an arena of at most ${max} bytes. */
 struct arena *arena_new(size_t max) WARN_UNUSED;
 
-/* arena_free(a): give back ${a} and all that was cut from it. NULL is fine. */
+/* arena_free(a): free ${a} and everything allocated from it. NULL is fine. */
 void arena_free(struct arena *);
 
 /*
- * arena_reset(a): give back all that was cut from ${a}; its first block is
- * kept, so that the next message of a connection allocates nothing.
+ * arena_reset(a): free everything allocated from ${a}. Its first block stays,
+ * so the next message of a connection needs no malloc(3).
  */
 void arena_reset(struct arena *);
 
@@ -44,11 +44,11 @@ void *arena_array(struct arena *, size_t n, size_t size) WARN_UNUSED;
 void *arena_grow(
     struct arena *, void *v, size_t n, size_t *cap, size_t size) WARN_UNUSED;
 
-/* arena_strdup(a, s), arena_strndup(a, s, n): a copy, ended by a NUL. */
+/* arena_strdup(a, s), arena_strndup(a, s, n): a copy that ends with a NUL. */
 char *arena_strdup(struct arena *, const char *) WARN_UNUSED;
 char *arena_strndup(struct arena *, const char *, size_t) WARN_UNUSED;
 
-/* arena_concat(a, s, ..., NULL): strings, one after the other. */
+/* arena_concat(a, s, ..., NULL): the strings in one. */
 char *arena_concat(struct arena *, const char *, ...) NULL_LAST WARN_UNUSED;
 
 /* arena_printf(a, fmt, ...): a formatted string. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clock - times that are measured, and deadlines
+ * clock - durations and deadlines
  */
 #include "base/clock.h"
 

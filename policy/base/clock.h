@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clock - times that are measured, and deadlines
+ * clock - durations and deadlines
  *
- * None of these is the time of day: a clock that is set changes no timeout.
+ * None of these is the time of day: setting the clock changes no timeout.
  *
  * Threads: any.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * compiler - what a declaration asks of the compiler
+ * compiler - attributes of declarations
  */
 #ifndef COMPILER_H
 #define COMPILER_H
@@ -11,7 +11,7 @@
 /* Arguments are checked like printf(3)'s; ${f} and ${a} count from 1. */
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
-/* The last argument of many is a NULL. */
+/* The last argument must be NULL. */
 #define NULL_LAST __attribute__((sentinel))
 
 #endif

@@ -18,7 +18,7 @@
 static bool hostile(ucs4_t);
 static const char *escape(struct arena *, const char *, size_t, const char *);
 
-/* Characters that move the cursor, turn the direction or are not to be seen. */
+/* Characters that move the cursor, change the direction or are invisible. */
 static bool
 hostile(ucs4_t c)
 {
@@ -68,8 +68,8 @@ escape_line(char *out, size_t size, const char *s)
 	*out = '\0';
 }
 
-/* Escape what is hostile, and what stands in ${special}; at most ${max} octets
- * of it. */
+/* Escape hostile characters and those in ${special}, in at most ${max} bytes of
+ * ${s}. */
 static const char *
 escape(struct arena *a, const char *s, size_t max, const char *special)
 {

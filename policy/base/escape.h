@@ -15,27 +15,27 @@
 struct arena;
 
 /*
- * escape_text(a, s): ${s} with every octet that is a control, a quote, a
- * backslash, an angle bracket or no UTF-8 written as \xHH; on one line whatever
- * was in it. Cut, with "..." after it, when it would be longer than 1,000
- * octets. NULL for no memory.
+ * escape_text(a, s): ${s} on one line: every byte of a control character, a
+ * quote, a backslash, an angle bracket or malformed UTF-8 is written as \xHH.
+ * If ${s} is longer than 1,000 bytes, the rest becomes "...". NULL if out of
+ * memory.
  */
 const char *escape_text(struct arena *, const char *s) WARN_UNUSED;
 
-/* escape_short(a, s): the same, cut at 160 octets: to show what was typed. */
+/* escape_short(a, s): the same for at most 160 bytes of ${s}. */
 const char *escape_short(struct arena *, const char *s) WARN_UNUSED;
 
-/* escape_controls(a, s): a line of our own with words from outside in it: only
- * what would break the line or move the cursor is escaped. ${s} itself if
- * nothing would. */
+/* escape_controls(a, s): the same for a line of ours that quotes text from
+ * outside: only controls and malformed UTF-8 are escaped, and nothing is cut.
+ * ${s} itself if it has neither. */
 const char *escape_controls(struct arena *, const char *s) WARN_UNUSED;
 
-/* escape_line(out, size, s): ${s} in the ${size} octets of ${out}: what would
- * break the line or move the cursor, or is no UTF-8, becomes a "?", and what
- * does not fit is left out. */
+/* escape_line(out, size, s): write ${s} to the ${size} bytes of ${out}: each
+ * control character and each byte of malformed UTF-8 becomes "?". Cut between
+ * two characters if it does not fit; always ends with a NUL. */
 void escape_line(char *out, size_t size, const char *s);
 
-/* escape_is_line(s): is it UTF-8 without any control character? */
+/* escape_is_line(s): is ${s} well-formed UTF-8 without control characters? */
 bool escape_is_line(const char *s);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * failure - what went wrong, in one line, and of what kind it is
+ * failure - what went wrong: its kind, and one line of text
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ failure_vset(
 {
 	char *text;
 
-	/* The new text may be made of the old one: free that last. */
+	/* The old text may be an argument: free it last. */
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	free(f->text);

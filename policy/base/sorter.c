@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sorter - put records in order, more than memory has room for
+ * sorter - sort more records than fit into memory
  *
- * A record lies behind its length, in memory as in the file. Records that come
- * in order already, as an export has them, are not sorted again.
+ * A record follows its length, in memory as in the file. Records that arrive in
+ * order, as in an export, are not sorted again.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -17,11 +17,11 @@
 #include "base/sorter.h"
 #include "base/tempfile.h"
 
-/* Read from, and written to, the file at once. */
+/* Bytes of one read or write. */
 #define CHUNK ((size_t)1 << 16)
 #define HEAD sizeof(uint32_t)
 
-/* Records of the file that are in order, being read. */
+/* A sorted part of the file, and what is read of it. */
 struct run {
 	off_t next, end;
 	char *text;
@@ -30,23 +30,23 @@ struct run {
 
 struct sorter {
 	struct failure *failure;
-	char *data; /* records, one behind the other */
+	char *data; /* records, one after the other */
 	size_t used, size, max;
-	uint32_t *at; /* where each begins */
+	uint32_t *at; /* the offset of each */
 	size_t n, cap;
-	size_t next; /* of these, when there is no file */
+	size_t next; /* to return, when there is no file */
 	bool in_order;
-	int fd; /* -1: all fits into memory */
+	int fd; /* -1: all fit into memory */
 	off_t written;
-	struct run *runs; /* a heap: the one with the first record on top */
+	struct run *runs; /* a heap: the next record is on top */
 	size_t nruns;
-	bool given; /* the record on top was given out */
+	bool given; /* the record on top was returned */
 };
 
 static uint32_t length(const char *);
 static int compare(const char *, const char *);
 static int compare_at(const void *, const void *, void *);
-static int no_file(struct sorter *);
+static int io_failed(struct sorter *);
 static int make_room(struct sorter *, size_t);
 static void sort(struct sorter *);
 static int put(struct sorter *, const char *, size_t);
@@ -82,11 +82,10 @@ compare_at(const void *a, const void *b, void *data)
 }
 
 static int
-no_file(struct sorter *s)
+io_failed(struct sorter *s)
 {
 	return (failure_set(s->failure, FAILURE_IO,
-	    "the rows cannot be kept in a temporary file: %s",
-	    strerror(errno)));
+	    "temporary file in $TMPDIR, or else /tmp: %s", strerror(errno)));
 }
 
 struct sorter *
@@ -121,7 +120,8 @@ sorter_free(struct sorter *s)
 	free(s);
 }
 
-/* For a record of ${len} octets, which is no more than the whole may have. */
+/* Make room for ${len} bytes, which are within the maximum, and their offset.
+ */
 static int
 make_room(struct sorter *s, size_t len)
 {
@@ -160,7 +160,7 @@ sorter_add(struct sorter *s, const void *record, size_t len)
 
 	if (len > SORTER_RECORD_MAX || HEAD + len > s->max)
 		return (failure_memory(s->failure));
-	/* Short records must not need much more to be found by. */
+	/* Bound the memory of the offsets of short records too. */
 	if ((HEAD + len > s->max - s->used ||
 		s->n * sizeof(*s->at) * 2 > s->max) &&
 	    write_run(s) != 0)
@@ -195,7 +195,7 @@ put(struct sorter *s, const char *text, size_t len)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
-			return (no_file(s));
+			return (io_failed(s));
 		text += n;
 		len -= (size_t)n;
 		s->written += n;
@@ -203,7 +203,7 @@ put(struct sorter *s, const char *text, size_t len)
 	return (0);
 }
 
-/* Put what is in memory into the file, in order. */
+/* Write the records in memory to the file, sorted. */
 static int
 write_run(struct sorter *s)
 {
@@ -215,7 +215,7 @@ write_run(struct sorter *s)
 	if (s->fd == -1)
 		s->fd = tempfile_open();
 	if (s->fd == -1)
-		return (no_file(s));
+		return (io_failed(s));
 	grown = reallocarray(s->runs, s->nruns + 1, sizeof(*s->runs));
 	if (grown == NULL)
 		return (failure_memory(s->failure));
@@ -246,7 +246,7 @@ write_run(struct sorter *s)
 	return (0);
 }
 
-/* Have ${want} octets of the run from its place on. */
+/* Have the next ${want} bytes of the run in memory. */
 static int
 fill(struct sorter *s, struct run *r, size_t want)
 {
@@ -276,14 +276,14 @@ fill(struct sorter *s, struct run *r, size_t want)
 		if (n == 0)
 			errno = EIO;
 		if (n <= 0)
-			return (no_file(s));
+			return (io_failed(s));
 		r->len += (size_t)n;
 		r->next += n;
 	}
 	return (0);
 }
 
-/* To the next record: 1, 0 at the end, -1. */
+/* Go to the next record: 1; 0 at the end; -1. */
 static int
 advance(struct sorter *s, struct run *r)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * strmap - a set of strings, to find what has been seen before
+ * strmap - a map from strings to pointers
  *
  * Open addressing with linear probing, at most half full. The hash is FNV-1a;
  * the strings come from the roster and one envelope, so the worst that crafted
@@ -17,9 +17,9 @@
 static size_t slot_of(const struct strmap *, const char *);
 static int enlarge(struct strmap *, size_t);
 
-/* Where ${key} is, or would go. */
+/* The slot that has ${key}, or the empty one for it. */
 static size_t
-slot_of(const struct strmap *set, const char *key)
+slot_of(const struct strmap *map, const char *key)
 {
 	const unsigned char *s;
 	uint64_t hash;
@@ -28,73 +28,73 @@ slot_of(const struct strmap *set, const char *key)
 	hash = 14695981039346656037u;
 	for (s = (const unsigned char *)key; *s != '\0'; s++)
 		hash = (hash ^ *s) * 1099511628211u;
-	i = (size_t)(hash ^ hash >> 32) & (set->size - 1);
-	while (set->slots[i] != NULL && strcmp(set->slots[i], key) != 0)
-		i = (i + 1) & (set->size - 1);
+	i = (size_t)(hash ^ hash >> 32) & (map->size - 1);
+	while (map->slots[i] != NULL && strcmp(map->slots[i], key) != 0)
+		i = (i + 1) & (map->size - 1);
 	return (i);
 }
 
 static int
-enlarge(struct strmap *set, size_t size)
+enlarge(struct strmap *map, size_t size)
 {
-	struct strmap bigger = {.arena = set->arena, .size = size};
+	struct strmap bigger = {.arena = map->arena, .size = size};
 	size_t i, slot;
 
 	bigger.slots =
-	    arena_array(set->arena, bigger.size, sizeof(*bigger.slots));
+	    arena_array(map->arena, bigger.size, sizeof(*bigger.slots));
 	bigger.values =
-	    arena_array(set->arena, bigger.size, sizeof(*bigger.values));
+	    arena_array(map->arena, bigger.size, sizeof(*bigger.values));
 	if (bigger.slots == NULL || bigger.values == NULL)
 		return (-1);
-	for (i = 0; i < set->size; i++) {
-		if (set->slots[i] == NULL)
+	for (i = 0; i < map->size; i++) {
+		if (map->slots[i] == NULL)
 			continue;
-		slot = slot_of(&bigger, set->slots[i]);
-		bigger.slots[slot] = set->slots[i];
-		bigger.values[slot] = set->values[i];
+		slot = slot_of(&bigger, map->slots[i]);
+		bigger.slots[slot] = map->slots[i];
+		bigger.values[slot] = map->values[i];
 	}
-	bigger.n = set->n;
-	*set = bigger;
+	bigger.n = map->n;
+	*map = bigger;
 	return (0);
 }
 
 int
-strmap_reserve(struct strmap *set, size_t n)
+strmap_reserve(struct strmap *map, size_t n)
 {
 	size_t size;
 
-	for (size = set->size == 0 ? SMALLEST : set->size; size / 2 < n;
+	for (size = map->size == 0 ? SMALLEST : map->size; size / 2 < n;
 	     size *= 2)
 		;
-	return (size == set->size ? 0 : enlarge(set, size));
+	return (size == map->size ? 0 : enlarge(map, size));
 }
 
 int
-strmap_add(struct strmap *set, const char *key, const void *value)
+strmap_add(struct strmap *map, const char *key, const void *value)
 {
 	size_t i;
 
-	if (strmap_reserve(set, set->n + 1) != 0)
+	if (strmap_reserve(map, map->n + 1) != 0)
 		return (-1);
-	i = slot_of(set, key);
-	if (set->slots[i] != NULL)
+	i = slot_of(map, key);
+	if (map->slots[i] != NULL)
 		return (0);
-	set->slots[i] = key;
-	set->values[i] = value;
-	set->n++;
+	map->slots[i] = key;
+	map->values[i] = value;
+	map->n++;
 	return (1);
 }
 
 int
-strmap_find(const struct strmap *set, const char *key, const void **value)
+strmap_find(const struct strmap *map, const char *key, const void **value)
 {
 	size_t i;
 
-	if (set->size == 0)
+	if (map->size == 0)
 		return (0);
-	i = slot_of(set, key);
-	if (set->slots[i] == NULL)
+	i = slot_of(map, key);
+	if (map->slots[i] == NULL)
 		return (0);
-	*value = set->values[i];
+	*value = map->values[i];
 	return (1);
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * strmap - a set of strings, to find what has been seen before
+ * strmap - a map from strings to pointers
  *
- * Threads: one at a time. The strings are borrowed, the memory is cut from the
- * arena that is given.
+ * An empty map is {.arena = a}. Keys and values are borrowed and must live as
+ * long as the map; its memory comes from the arena and is freed with that. Keys
+ * are never removed.
+ *
+ * Threads: one at a time.
  */
 #ifndef STRMAP_H
 #define STRMAP_H
@@ -22,13 +25,15 @@ struct strmap {
 	size_t n;
 };
 
-/* strmap_reserve(set, n): room for ${n} strings, made at once. 0 or -1. */
+/* strmap_reserve(map, n): make room for ${n} keys in all. 0, or -1 if out of
+ * memory. */
 int strmap_reserve(struct strmap *, size_t) WARN_UNUSED;
 
-/* strmap_add(set, key, value): 1 added, 0 was there already, -1 no memory. */
+/* strmap_add(map, key, value): 1 added; 0 if ${key} was there, which keeps its
+ * value; -1 if out of memory. */
 int strmap_add(struct strmap *, const char *key, const void *value) WARN_UNUSED;
 
-/* strmap_find(set, key, value): 1 and ${*value}, or 0. */
+/* strmap_find(map, key, value): 1 and ${*value}, or 0. */
 int strmap_find(
     const struct strmap *, const char *key, const void **value) WARN_UNUSED;
 

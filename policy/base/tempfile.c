@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tempfile - a file that has no name
+ * tempfile - an unnamed temporary file
  *
- * By mkostemp(3) rather than O_TMPFILE, which not every file system knows.
+ * mkostemp(3), since not every file system supports O_TMPFILE.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tempfile - a file that has no name
+ * tempfile - an unnamed temporary file
  *
  * Threads: any.
  */
@@ -10,8 +10,8 @@
 #include "base/compiler.h"
 
 /*
- * tempfile_open(): an empty file in $TMPDIR or /tmp, to be written and read; it
- * is gone when it is closed. A descriptor, or -1 with errno.
+ * tempfile_open(): a descriptor of an empty file in $TMPDIR or /tmp, open for
+ * reading and writing, which is gone when it is closed; -1 with errno.
  */
 int tempfile_open(void) WARN_UNUSED;
 

@@ -145,6 +145,13 @@ END_TEST
 
 START_TEST(a_file_that_cannot_be_read_is_not_a_missing_one)
 {
+	char below[80];
+
+	write_file("");
+	snprintf(below, sizeof(below), "%s/below", path);
+	ck_assert_int_eq(counters_read(&c, below, &failure), -1);
+	ck_assert_int_eq(failure.kind, FAILURE_IO);
+	failure_clear(&failure);
 	ck_assert_int_eq(counters_read(&c, directory, &failure), -1);
 	ck_assert_int_eq(failure.kind, FAILURE_IO);
 }
