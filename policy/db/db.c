@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db - which driver a database has, and the way to it
+ * db - choose the driver of a database, and call it
  */
 #include <stddef.h>
 
@@ -173,7 +173,7 @@ ask_one(const struct db_asking *asking, size_t i)
 	return (rc);
 }
 
-/* Here nothing is gained by asking all at once. */
+/* For a driver that gains nothing by sending all at once. */
 static int
 ask_in_turn(struct db *db, const struct db_asking *asking)
 {

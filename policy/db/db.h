@@ -2,15 +2,15 @@
 /*
  * db - a database: open, prepare, bind, step, transactions, errors
  *
- * The least that store.c needs of one, so that SQL stands in sql.c alone and
- * what is peculiar to one kind of database in its driver alone (db_driver.h).
+ * No more than store.c needs, so that SQL is in sql.c only, and what is special
+ * to one kind of database is in its driver only (db_driver.h).
  *
  * Whatever is not "a row" or "no more rows" is an error: a database that is
- * locked, gone, damaged or not ours never reads as one without rows.
+ * locked, missing, damaged or not ours never reads as one without rows.
  *
  * Threads: a struct db and its statements belong to one thread at a time;
  * different ones are independent.
- * Results: 1 a row, 0 done, -1 error; after -1, db_failure() tells.
+ * Results: 1 a row, 0 done, -1 error; after -1, db_failure() has the text.
  */
 #ifndef DB_H
 #define DB_H
@@ -25,31 +25,30 @@ struct db;
 struct db_stmt;
 struct failure;
 
-/* Where they do not say the same thing in the same words. */
+/* For SQL that differs between them. */
 enum db_dialect { DB_SQLITE, DB_POSTGRESQL, DB_DIALECTS };
 
-/* Whose tables are in a database? */
+/* Whose tables a database has. */
 enum db_content { DB_EMPTY, DB_OURS, DB_FOREIGN };
 
 enum db_mode {
-	DB_LOOKUP,  /* lookups that are answered at once, or fail; also by a
-		       standby */
+	DB_LOOKUP,  /* lookups that must not take long; a standby will do */
 	DB_PRIMARY, /* the same, but not by a standby */
-	DB_READ,    /* lookups only; the database must be there */
-	DB_WRITE,   /* changes too; the database must be there */
-	DB_CREATE,  /* changes too; made if it is not there */
+	DB_READ,    /* lookups; the database must exist */
+	DB_WRITE,   /* changes too; the database must exist */
+	DB_CREATE,  /* changes too; the database is created if it is missing */
 };
 
 /*
- * db_expected(url): NULL if a database may be at ${url}, else what is expected
+ * db_expected(url): NULL if ${url} can name a database, else what is expected
  * instead (constant text): a path for SQLite, postgresql://... for PostgreSQL.
  */
 const char *db_expected(const char *url) WARN_UNUSED;
 
 /*
  * db_open(url, mode, wait, failure):
- * Open the database at ${url}. A lock that somebody else holds is waited for
- * ${wait} milliseconds, here and later. NULL and ${failure} if it cannot be.
+ * Open the database at ${url}. Here and later, wait up to ${wait} milliseconds
+ * for a lock. NULL and ${failure} if that fails.
  */
 struct db *db_open(
     const char *url, enum db_mode, int wait, struct failure *) WARN_UNUSED;
@@ -58,21 +57,22 @@ struct db *db_open(
 void db_close(struct db *);
 
 /*
- * db_current(db): is what was opened still what the url names? False when the
- * file was removed or replaced, or the server has gone: then open anew.
+ * db_current(db): is what was opened still what the url names? False if the
+ * file was removed or replaced, or the server is gone: then open it again.
  */
 bool db_current(const struct db *) WARN_UNUSED;
 
 /*
  * db_bound_lag(db, seconds):
- * From now on db_ask() fails with FAILURE_STALE if what answers is a standby
- * that is further behind, or may be. 0, as at first: no bound.
+ * From now on db_ask() fails with FAILURE_STALE if a standby answers that is,
+ * or may be, further behind. 0, the initial value: no bound.
  *
- * db_lag(db): how far behind what has answered was, in milliseconds; -1: it did
- * not know, or nothing was asked since db_bound_lag().
+ * db_lag(db): how far behind the server was that answered, in milliseconds; -1
+ * if it did not know, or there was no db_ask() since db_bound_lag().
  *
- * db_mark(db): the next db_ask() of a primary also leaves a mark that tells its
- * standbys the time: without changes they cannot tell how far behind they are.
+ * db_mark(db): the next db_ask() of a primary also commits a mark that tells
+ * its standbys the time: without changes they do not know how far behind they
+ * are.
  */
 void db_bound_lag(struct db *, long seconds);
 int64_t db_lag(const struct db *) WARN_UNUSED;
@@ -81,13 +81,14 @@ void db_mark(struct db *);
 /* db_exec(db, sql): run statements that return no rows. 0 or -1. */
 int db_exec(struct db *, const char *sql) WARN_UNUSED;
 
-/* db_prepare(db, sql): a statement that lives as long as ${db}, or NULL. */
+/* db_prepare(db, sql): a statement, which db_close() frees; NULL for an error.
+ */
 struct db_stmt *db_prepare(struct db *, const char *sql) WARN_UNUSED;
 
 /*
  * db_bind_int, db_bind_text(stmt, i, value):
  * Set parameter ?${i}, counted from 1. Text is borrowed until db_reset(); NULL
- * is SQL's NULL. What goes wrong here is reported by the next db_step().
+ * is SQL's NULL. The next db_step() reports an error.
  */
 void db_bind_int(struct db_stmt *, int i, int64_t value);
 void db_bind_text(struct db_stmt *, int i, const char *value);
@@ -103,41 +104,41 @@ int db_step(struct db_stmt *) WARN_UNUSED;
 int64_t db_int(struct db_stmt *, int column);
 const char *db_text(struct db_stmt *, int column);
 
-/* db_reset(stmt): done with the rows and the parameters. */
+/* db_reset(stmt): end the statement, and forget its parameters. */
 void db_reset(struct db_stmt *);
 
 /*
- * db_post(stmt, id): run a change that gives no rows, or one number. 0 or -1.
- * After db_bulk(), and in a transaction, its outcome may still be on its way:
- * then ${*id} is 0, as without a number, and what goes wrong is told by a later
- * function, at the latest by db_commit(). NULL: nobody wants the number.
+ * db_post(stmt, id): run a change that returns no rows, or one number, which
+ * goes to ${*id} unless ${id} is NULL; 0 without one. 0 or -1. After db_bulk(),
+ * in a transaction, the result may be pending: then ${*id} is 0, and a later
+ * function reports an error, at the latest db_commit().
  */
 int db_post(struct db_stmt *, int64_t *id) WARN_UNUSED;
 
-/* db_settle(db): nothing is on its way any more: 0 if all that was is done, or
- * -1. db_commit() sees to that, too. */
+/* db_settle(db): wait for all pending results: 0, or -1 if one is an error.
+ * db_commit() does that too. */
 int db_settle(struct db *) WARN_UNUSED;
 
 /*
- * db_begin(db, mode), db_commit(db): 0 or -1. A transaction in DB_READ sees
- * one state of the database from its first lookup to its end; one in DB_WRITE
- * has the right to write from its beginning. db_rollback(db) ends it; after -1
- * it may go on until db_close().
+ * db_begin(db, mode), db_commit(db): 0 or -1. A DB_READ transaction sees one
+ * state of the database from its first lookup to its end; a DB_WRITE one holds
+ * the write lock from the beginning. db_rollback(db) ends a transaction; after
+ * -1 it may last until db_close().
  */
 int db_begin(struct db *, enum db_mode) WARN_UNUSED;
 int db_commit(struct db *) WARN_UNUSED;
 int db_rollback(struct db *) WARN_UNUSED;
 
 /*
- * db_ask(db, asking): ask ${n} questions at once, outside transactions, in one
- * of DB_READ. Each function has ${ctx} first:
+ * db_ask(db, asking): ask ${n} questions together, in a DB_READ transaction of
+ * their own. It calls, with ${ctx} as the first argument:
  *
- * schema(): what db_schema() gives; before the first row.
- * question(i): a statement with its parameters, or NULL if there is none for a
- * failure of the database. One statement may be several questions.
- * row(i, stmt): for each row of the answer to question i; in their order.
+ * schema(): with the result of db_schema(), before the first row.
+ * question(i): returns a statement with its parameters, or NULL for an error of
+ * the database. One statement may be several questions.
+ * row(i, stmt): for each row of the answer to question i, in order.
  *
- * 0, or -1, or 1 if schema() or row() has stopped it by not returning 0.
+ * 0; -1; or 1 if schema() or row() stopped it by not returning 0.
  */
 struct db_asking {
 	size_t n;
@@ -149,69 +150,70 @@ struct db_asking {
 int db_ask(struct db *, const struct db_asking *) WARN_UNUSED;
 
 /*
- * db_share(db): from now on lookups and a change may go on at the same time;
- * a property of the database, kept in it. Outside transactions. 0 or -1.
+ * db_share(db): from now on lookups and a change do not wait for each other
+ * (SQLite: WAL mode). The database keeps this. Outside transactions. 0 or -1.
  */
 int db_share(struct db *) WARN_UNUSED;
 
 /*
- * db_references(db, watched): may rows refer to what is not there, and are
- * those removed that refer to what is removed? Outside transactions; 0 or -1.
- * PostgreSQL goes on watching.
- * db_check_references(db, failure): 0, or -1 and ${failure}: one does.
+ * db_references(db, watched): enforce foreign keys, or not. Outside
+ * transactions. 0 or -1. PostgreSQL always enforces them.
+ * db_check_references(db, failure): 0, or -1 and ${failure} if a row refers to
+ * one that does not exist.
  */
 int db_references(struct db *, bool watched) WARN_UNUSED;
 int db_check_references(struct db *, struct failure *) WARN_UNUSED;
 
 /*
- * db_claim(db): 1 if this is the only one that has claimed the database, from
- * now on until it is closed or lost; 0 if another has; -1.
+ * db_claim(db): 1 if ${db} now has the claim on the database, which only one
+ * can have, until it is closed or lost; 0 if another has it; -1.
  */
 int db_claim(struct db *) WARN_UNUSED;
 
-/* db_bulk(db): very many changes are to come; memory may be used for them, and
- * db_post() need not wait. */
+/* db_bulk(db): prepare for very many changes: use more memory, and do not wait
+ * in db_post(). */
 int db_bulk(struct db *) WARN_UNUSED;
 
 /*
- * db_schema(db, content, version): whose tables are in it, and if they are
- * ours, of which version? 0 or -1. db_set_schema(db, version): they are ours,
- * of ${version}; in the transaction that makes or changes them, and before it
- * does: from here on nobody looks who could see half of it. 0 or -1.
+ * db_schema(db, content, version): whose tables the database has, and of which
+ * version if they are ours. 0 or -1.
+ * db_set_schema(db, version): note that they are ours, of ${version}. 0 or -1.
+ * Call it in the transaction that makes or changes them, before that does: it
+ * keeps out lookups that would see half of the change.
  */
 int db_schema(struct db *, enum db_content *, int64_t *version) WARN_UNUSED;
 int db_set_schema(struct db *, int64_t version) WARN_UNUSED;
 
-/* db_understands(stmt): has the database what it speaks of? 0 or -1. */
+/* db_understands(stmt): does the database have the tables and columns that the
+ * statement names? 0 or -1. */
 int db_understands(struct db_stmt *) WARN_UNUSED;
 
-/* db_server(db, server): what a server says of itself; 1, or 0 where there is
- * none, or -1. */
+/* db_server(db, server): the state of the server: 1; 0 if there is none, as
+ * with SQLite; -1. */
 struct db_server {
 	bool standby;
-	int64_t lag;   /* milliseconds; -1: a standby that cannot tell */
+	int64_t lag;   /* milliseconds; -1: a standby that does not know */
 	int64_t clock; /* Unix milliseconds */
 	char schema[64];
 };
 int db_server(struct db *, struct db_server *) WARN_UNUSED;
 
 /* db_changes(db): rows that the last statement inserted, changed or deleted; 1
- * while that is on its way. */
+ * while that is pending. */
 int64_t db_changes(const struct db *);
 
-/* db_failure(db, failure): note what the last error was; returns -1. */
+/* db_failure(db, failure): copy the last error to ${failure}; returns -1. */
 int db_failure(const struct db *, struct failure *);
 
-/* db_dialect(db): which SQL it speaks. */
+/* db_dialect(db): its dialect of SQL. */
 enum db_dialect db_dialect(const struct db *);
 
-/* db_name(db): what people know it by; without a password. */
+/* db_name(db): its path or URL for messages, without a password. */
 const char *db_name(const struct db *);
 
 /*
- * db_check(db, seconds, failure): is every page sound, and does every row
- * refer to one that is there? 0, or 1 if ${seconds} were not enough to tell,
- * or -1 and ${failure}.
+ * db_check(db, seconds, failure): check every page and every foreign key. 0 if
+ * all are sound; 1 if ${seconds} were not enough; -1 and ${failure}.
  */
 int db_check(struct db *, int seconds, struct failure *) WARN_UNUSED;
 

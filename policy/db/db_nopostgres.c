@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_nopostgres - in the place of db_postgres.c, where libpq was left out
+ * db_nopostgres - replaces db_postgres.c in a build without libpq
  */
 #include <stddef.h>
 

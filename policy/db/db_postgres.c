@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_postgres - db.h over PostgreSQL, or what speaks its protocol
+ * db_postgres - db.h for PostgreSQL, and servers that speak its protocol
  *
- * An answer is taken as it comes, row by row, and only what the server marks
- * as the end of the rows is one: a connection that is cut, a server that stops
- * in the middle, or one that says nothing for too long is an error, and from
- * then on every use of the connection is.
+ * Rows are read as they arrive, and only what the server marks as the end of
+ * the rows is the end: a connection that is cut, and a server that stops in the
+ * middle or is silent for too long, is an error, and so is every later use of
+ * the connection.
  *
- * Whoever is to change something takes one lock at the beginning (an advisory
- * one, of the schema that the roster lies in): two changes neither meet halfway
- * nor lock each other up, as with SQLite. Lookups take none.
+ * A transaction that writes first takes one advisory lock of the roster's
+ * schema: as in SQLite, two changes neither interleave nor deadlock. Lookups
+ * take no lock.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,7 +179,8 @@ number(struct postgres *db, enum own which, int64_t *n)
 	return (db_run_own(&db->db, &db->own[which], own_sql[which], n));
 }
 
-/* Once ours were read, that they are not there is an error like any other. */
+/* Looks no more once our tables were read: if they are gone then, statements
+ * fail. */
 int
 db_postgres_look_whose(struct postgres *db)
 {
@@ -196,9 +197,9 @@ db_postgres_look_whose(struct postgres *db)
 }
 
 /*
- * All lookups see the roster as it was at the first one, and to them a table
- * that was made anew since then is empty. So what keeps an upgrade out comes
- * before the first, and LOCK TABLE looks at nothing.
+ * All lookups see the roster as it was at the first one, and a table that an
+ * upgrade made since then looks empty. So the lock that keeps an upgrade out
+ * comes before the first lookup; LOCK TABLE is none.
  */
 static int
 begin_reading(struct postgres *db)
@@ -226,13 +227,13 @@ begin(struct db *base, enum db_mode mode)
 			     : db_exec(base, sql);
 	if (rc == 0)
 		return (0);
-	/* It has begun, but without the lock. */
+	/* The transaction has begun, without the lock. */
 	if (db_rollback(base) != 0)
 		db->conn.broken = true;
 	return (-1);
 }
 
-/* A transaction with an error in it is told to be committed, and is not. */
+/* After an error in the transaction COMMIT succeeds, but is a ROLLBACK. */
 static int
 commit(struct db *base)
 {
@@ -256,7 +257,7 @@ rollback(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
 
-	/* Whether that was made is of no concern any more. */
+	/* Whether pending changes succeeded does not matter any more. */
 	(void)!pgconn_ready(&db->conn);
 	if (libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE)
 		return (0);
@@ -266,7 +267,7 @@ rollback(struct db *base)
 	return (-1);
 }
 
-/* The server gives it back as soon as it knows that the connection is gone. */
+/* The server drops the claim when it notices that the connection is gone. */
 static int
 claim(struct db *base)
 {
@@ -281,7 +282,7 @@ claim(struct db *base)
 	return (db->claimed);
 }
 
-/* The server has the memory; what takes time is to wait for each answer. */
+/* Waiting for each answer is what takes the time. */
 static int
 bulk(struct db *base)
 {
@@ -372,8 +373,7 @@ fill_failure(const struct db *base, struct failure *failure)
 	    db->db.name, db->conn.why.message));
 }
 
-/* Tables are shared, and references watched, from the beginning; pages and
- * references are the server's to check. */
+/* A server always shares tables, enforces foreign keys and checks its pages. */
 const struct db_driver db_postgres = {
     .dialect = DB_POSTGRESQL,
     .expected = expected,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_postgres - db.h over PostgreSQL, or what speaks its protocol
+ * db_postgres - what the files of the PostgreSQL driver share
  *
- * What the files of the driver share; for those alone.
+ * For those only.
  */
 #ifndef DB_POSTGRES_H
 #define DB_POSTGRES_H
@@ -11,7 +11,7 @@
 #include "db/pgconn.h"
 #include "db/pgstmt.h"
 
-/* Statements of the driver's own, prepared at their first use. */
+/* The driver's own statements, prepared at their first use. */
 enum own {
 	OWN_TABLES,
 	OWN_VERSION,
@@ -32,15 +32,16 @@ struct postgres {
 	unsigned nstmts;
 	struct db_stmt *own[OWN_COUNT];
 	bool claimed;
-	enum db_content content; /* as it was last looked for */
-	bool ours;		 /* the table of the version was read */
+	enum db_content content; /* when it was last looked up */
+	bool ours;		 /* the schema version was read */
 };
 
-/* db_postgres_own(db, which): NULL for no memory, which is noted. */
+/* db_postgres_own(db, which): the statement; NULL after noting out of memory.
+ */
 struct pgstmt *db_postgres_own(struct postgres *, enum own) WARN_UNUSED;
 
-/* db_postgres_look_whose(db): are there tables, and ours? Fills content. 0 or
- * -1. */
+/* db_postgres_look_whose(db): look up whose tables there are: fills content. 0
+ * or -1. */
 int db_postgres_look_whose(struct postgres *) WARN_UNUSED;
 
 /* db_postgres_ask(): as db_ask(), in db_postgres_ask.c. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_postgres_ask - all that is asked about a message, in one round trip
+ * db_postgres_ask - all questions about a message in one round trip
  *
- * The transaction, from its beginning to its end, is sent before the first
- * answer is taken (libpq's pipeline mode). After an error the server passes
- * over the rest, and says so of each piece: whatever was sent is taken, in the
- * order in which it was sent.
+ * The whole transaction is sent before the first answer is read (libpq's
+ * pipeline mode). After an error the server skips the rest, with an answer for
+ * each statement: there is one for everything that was sent, in that order.
  *
- * The age of a standby is asked before the transaction, whose state of the
- * roster is fixed by its first lookup and so is the younger of the two.
+ * The lag of a standby is asked before the transaction: the first lookup fixes
+ * the state of the roster, which then is the newer of the two.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +18,9 @@
 struct asked {
 	struct postgres *db;
 	const struct db_asking *asking;
-	struct pgstmt *before; /* the transaction; or NULL */
+	struct pgstmt *before; /* sent before the transaction; or NULL */
 	struct pgstmt **sent;  /* the questions */
-	int rc;		       /* of the first that went wrong */
+	int rc;		       /* of the first failure */
 	struct pgconn_failure why;
 };
 
@@ -41,7 +40,7 @@ static void take_rows(struct asked *, size_t);
 static void take_all(struct asked *);
 static void end(struct asked *);
 
-/* So that later none is missing for want of memory. */
+/* Prepare all now, so that later no lack of memory leaves half of it sent. */
 static int
 own_all(struct postgres *db)
 {
@@ -54,7 +53,7 @@ own_all(struct postgres *db)
 	return (0);
 }
 
-/* Is it a standby? Older servers do not say so of themselves. */
+/* Can it be a standby? Servers before PostgreSQL 14 do not report that. */
 static bool
 may_lag(const struct postgres *db)
 {
@@ -65,14 +64,13 @@ may_lag(const struct postgres *db)
 }
 
 /*
- * A standby shows the roster as it was at the last commit that it has applied,
- * or later: what had been changed by then is in it. How old that commit is does
- * not depend on what the standby has heard of its primary, and so also tells of
- * a stream that was cut, and of one that is not applied.
+ * A standby has the roster as of the last commit that it replayed, or later.
+ * The age of that commit does not depend on what the standby knows of its
+ * primary, and so also shows a stream that was cut, or is not replayed.
  *
- * Where nothing is changed the last commit grows old all the same. Then the
- * primary is asked, and told to commit something: a transaction's number, which
- * is given to one that may only read too.
+ * Without changes the last commit gets old as well. Then the primary is asked,
+ * and commits a mark: a transaction ID, which a read-only transaction can get
+ * too.
  */
 static struct pgstmt *
 what_before(struct postgres *db)
@@ -118,7 +116,7 @@ send_all(struct asked *a)
 	return (send_own(db, OWN_COMMIT) != 0 ? -1 : pgconn_sync(&db->conn));
 }
 
-/* What went wrong first is told. */
+/* Keep the first failure. */
 static void
 fail(struct asked *a, int rc)
 {
@@ -217,7 +215,7 @@ take_all(struct asked *a)
 	take_sync(a);
 }
 
-/* The connection is as it was before, or not used again. */
+/* Leave the connection as it was before, or broken. */
 static void
 end(struct asked *a)
 {
@@ -250,9 +248,9 @@ db_postgres_ask(struct db *base, const struct db_asking *asking)
 	if (a.sent == NULL)
 		return (pgconn_memory(&db->conn));
 	a.before = what_before(db);
-	db->db.lag = 0; /* unless it says otherwise */
+	db->db.lag = 0; /* unless a standby answers */
 	if (pgconn_enter(&db->conn) != 0 || send_all(&a) != 0) {
-		/* Half of it has been sent. */
+		/* Part of it was sent. */
 		db->conn.broken = true;
 		a.rc = -1;
 	} else {

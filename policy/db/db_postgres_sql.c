@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_postgres_sql - SQL as it stands in sql.c, in PostgreSQL's words
+ * db_postgres_sql - translate the SQL of sql.c for PostgreSQL
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "db/db_postgres_sql.h"
 
-/* The first that fits is taken: longer ones first. */
+/* The first match counts: longer ones first. */
 static const struct {
 	const char *ours, *theirs;
 } words[] = {
@@ -28,7 +28,7 @@ static size_t quoted(const char *);
 static size_t word(const char *, const char *, const char **);
 static int part_of_word(char);
 
-/* The length of what stands in quotes at ${s}, 0 for nothing. */
+/* The length of a quoted string or name at ${s}; 0 if there is none. */
 static size_t
 quoted(const char *s)
 {
@@ -46,7 +46,8 @@ part_of_word(char c)
 	return (isalnum((unsigned char)c) || c == '_');
 }
 
-/* The length of a word of the table at ${s}, and what it becomes. */
+/* The length of the entry of words[] at ${s}, and its translation; 0 if there
+ * is none. */
 static size_t
 word(const char *begin, const char *s, const char **theirs)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_sqlite - db.h over SQLite
+ * db_sqlite - db.h for SQLite
  *
- * The database is in WAL mode: the milter's lookups neither wait for a change
- * that notifyctl makes nor hold it up. Code, extended code and message of an
- * error are copied at once, before another call can change them.
+ * The database is in WAL mode: the milter's lookups and notifyctl's changes do
+ * not wait for each other. Code, extended code and message of an error are
+ * copied at once, before another call can change them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,11 @@
 
 #define APPLICATION_ID 1313690196 /* "NMRT" */
 #define RETURNING_ID " RETURNING id"
-/* Of 5 ms: so long root may have the files beside the database. */
-#define FILES_TICKS 50
-/* SQLite locks octets from 1 GiB on; these are beyond any page of ours. */
-#define CLAIMED_OCTET INT64_C(0x7fff000000000000)
-/* So long it is waited for lookups that go on, to empty the log. */
+/* Tries, 5 ms apart, to open the files beside the database. */
+#define FILES_TRIES 50
+/* SQLite locks bytes at 1 GiB; this one is beyond any page. */
+#define CLAIMED_BYTE INT64_C(0x7fff000000000000)
+/* How long a checkpoint waits for lookups. */
 #define LOG_WAIT_MS 200
 
 struct sqlite_stmt {
@@ -33,8 +33,8 @@ struct sqlite_stmt {
 	struct sqlite_stmt *next;
 	struct sqlite *db;
 	sqlite3_stmt *handle;
-	int bind_code; /* of the first binding that failed */
-	bool gives_id; /* its text ends with RETURNING */
+	int bind_code; /* of the first bind that failed */
+	bool gives_id; /* ends with RETURNING id, which is left out */
 	bool gave_id;
 };
 
@@ -70,7 +70,7 @@ static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int64_t changes(const struct db *);
 
-/* Remember which file the path names now. */
+/* Note which file the path names now. */
 static int
 identify(struct sqlite *db)
 {
@@ -102,22 +102,22 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 	rc = sqlite3_busy_timeout(db->handle, wait);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
-	/* Trust nothing that the file says of itself. */
+	/* The file may be damaged. */
 	if (db_exec(&db->db,
 		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 		"PRAGMA cache_size=-1024; PRAGMA foreign_keys=ON") != 0)
 		return (-1);
 	if (mode <= DB_READ)
 		return (db_exec(&db->db, "PRAGMA query_only=ON"));
-	/* A change that was reported as made is on the disk. */
+	/* A change is on the disk before it is reported as made. */
 	return (db_exec(&db->db, "PRAGMA synchronous=FULL"));
 }
 
 /*
- * The files beside the database are made by whoever reads it first. Made by
- * root, they are root's for a moment, before SQLite gives them to the owner of
- * the database: who may not open them just then may soon. All else that may be
- * wrong is found, and said, when the database is used.
+ * Whoever opens the database first creates the files beside it. If that is
+ * root, they are root's for a moment, before SQLite changes their owner to that
+ * of the database: retry if they cannot be opened. The first use of the
+ * database reports all other errors.
  */
 static void
 await_files(struct sqlite *db)
@@ -125,7 +125,7 @@ await_files(struct sqlite *db)
 	const struct timespec tick = {.tv_nsec = 5000000};
 	int i, rc;
 
-	for (i = 0; i < FILES_TICKS; i++) {
+	for (i = 0; i < FILES_TRIES; i++) {
 		rc = sqlite3_exec(
 		    db->handle, "PRAGMA user_version", NULL, NULL, NULL);
 		if ((rc & 0xff) != SQLITE_CANTOPEN ||
@@ -148,7 +148,7 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	int rc;
 
 	db->creating = mode == DB_CREATE;
-	/* A FIFO would be waited for. */
+	/* Opening a FIFO would wait. */
 	if (!db_sqlite_is_file(db))
 		return (db_sqlite_note(db, SQLITE_CANTOPEN));
 	if (mode != DB_CREATE && identify(db) != 0)
@@ -160,14 +160,14 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	await_files(db);
 	if (configure(db, mode, wait) != 0)
 		return (-1);
-	/* In the other modes: the same file from before to after? */
+	/* Was it the same file all the time? */
 	if (mode == DB_CREATE)
 		return (identify(db));
 	return (db_current(&db->db) ? 0 : db_sqlite_note(db, SQLITE_CANTOPEN));
 }
 
-/* Nobody asks how much memory SQLite has in use; to know it, all threads would
- * share a lock. */
+/* Memory statistics, which nobody reads, would make all threads share a lock.
+ */
 static void
 start(void)
 {
@@ -224,8 +224,8 @@ exec_sql(struct db *base, const char *sql)
 	return (rc == SQLITE_OK ? 0 : db_sqlite_note(db, rc));
 }
 
-/* What is to be prepared of ${sql}: for RETURNING, SQLite makes a table each
- * time, which takes as long as several insertions; it has the id anyway. */
+/* The length of ${sql} without RETURNING id: for that SQLite makes a table each
+ * time, which takes as long as several inserts, and it knows the id anyway. */
 static int
 without_returning(const char *sql)
 {
@@ -325,7 +325,7 @@ column_text(struct db_stmt *base, int column)
 	text = sqlite3_column_text(stmt->handle, column);
 	if (text != NULL)
 		return ((const char *)text);
-	/* No memory must not read as an empty string: the next step fails. */
+	/* Out of memory must not read as "": the next step fails. */
 	if (sqlite3_column_type(stmt->handle, column) != SQLITE_NULL)
 		stmt->bind_code = SQLITE_NOMEM;
 	return ("");
@@ -336,7 +336,7 @@ reset(struct db_stmt *base)
 {
 	struct sqlite_stmt *stmt = (struct sqlite_stmt *)base;
 
-	/* sqlite3_reset() says again what sqlite3_step() has said. */
+	/* sqlite3_reset() repeats the error of sqlite3_step(). */
 	sqlite3_reset(stmt->handle);
 	sqlite3_clear_bindings(stmt->handle);
 	stmt->bind_code = SQLITE_OK;
@@ -354,9 +354,9 @@ begin(struct db *base, enum db_mode mode)
 }
 
 /*
- * A change that could not be synced stands in the log to its end, and whoever
- * opens the database when nobody has it open any more would find it made:
- * write something that changes nothing in its place.
+ * A commit that failed to sync is complete in the WAL file, and would count
+ * after the next recovery, when nobody has the database open any more.
+ * Overwrite it with a transaction that changes nothing.
  */
 static int
 withdraw(struct sqlite *db)
@@ -385,11 +385,10 @@ withdraw(struct sqlite *db)
 }
 
 /*
- * SQLite takes the log by its name: beside another database that is moved into
- * the place of this one, what stands in it would count as changes to that. So
- * what was changed goes into the file at once, and nothing stays in the log.
- * If that cannot be, now or while a lookup goes on, the next change tries
- * again; the change itself stands.
+ * SQLite finds the WAL file by its name: if another database were moved into
+ * the place of this one, the log would count as changes to that. So checkpoint
+ * after each change, and leave the log empty. If that fails, as during a long
+ * lookup, the next change tries again; the change itself is made.
  */
 static void
 empty_log(struct sqlite *db)
@@ -419,7 +418,7 @@ rollback(struct db *base)
 {
 	struct sqlite *db = (struct sqlite *)base;
 
-	/* Some errors have ended the transaction already. */
+	/* Some errors end the transaction. */
 	if (sqlite3_get_autocommit(db->handle))
 		return (0);
 	return (db_run_own(base, &db->end, "ROLLBACK", NULL));
@@ -441,8 +440,9 @@ references(struct db *base, bool watched)
 }
 
 /*
- * A lock on an octet that SQLite does not lock. Whoever closes a file loses
- * the locks that SQLite has on it, so it stays open until SQLite has closed it.
+ * A lock on a byte that SQLite does not lock. Closing any descriptor of the
+ * file drops SQLite's locks, so this one stays open until SQLite has closed its
+ * own.
  */
 static int
 claim(struct db *base)
@@ -450,7 +450,7 @@ claim(struct db *base)
 	struct sqlite *db = (struct sqlite *)base;
 	struct flock lock = {.l_type = F_WRLCK,
 	    .l_whence = SEEK_SET,
-	    .l_start = CLAIMED_OCTET,
+	    .l_start = CLAIMED_BYTE,
 	    .l_len = 1};
 	int reason;
 
@@ -472,11 +472,11 @@ claim(struct db *base)
 static int
 bulk(struct db *base)
 {
-	/* Addresses come in any order, and so do the pages of their index. */
+	/* Addresses come in any order, and touch all pages of their index. */
 	return (db_exec(base, "PRAGMA cache_size=-131072"));
 }
 
-/* A file of another program has a number of its own, or tables. */
+/* Another program's file has another application ID, or tables. */
 static int
 schema(struct db *base, enum db_content *content, int64_t *version)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_sqlite - db.h over SQLite
+ * db_sqlite - what the files of the SQLite driver share
  *
- * What the files of the driver share, for those alone; nothing else includes
- * <sqlite3.h>.
+ * For those only: nothing else includes <sqlite3.h>.
  */
 #ifndef DB_SQLITE_H
 #define DB_SQLITE_H
@@ -22,23 +21,23 @@ struct sqlite {
 	ino_t ino;
 	struct sqlite_stmt *stmts;
 	struct db_stmt *version, *application, *tables;
-	struct db_stmt *begin, *end; /* of a transaction that reads */
+	struct db_stmt *begin, *end; /* of a read transaction */
 	int wait;		     /* milliseconds, for a lock */
-	int claim; /* the file again, for its lock; -1: not yet */
+	int claim;		     /* descriptor of the claim; -1: none yet */
 	bool creating;
-	bool doubt;	/* whether the last change was made cannot be told */
+	bool doubt;	/* the last change may have been made */
 	int code;	/* extended result code of the last error */
-	int code_errno; /* the system's, behind it; 0 for none */
+	int code_errno; /* the errno behind it; 0 for none */
 	char message[256];
 };
 
-/* db_sqlite_note(db, code): an error, with all that SQLite has to say of it
- * now; returns -1. db_sqlite_failure(): as db_failure(). They and the next are
- * in db_sqlite_failure.c. */
+/* In db_sqlite_failure.c. db_sqlite_note(db, code): note an error, and what
+ * SQLite says about it now; returns -1. db_sqlite_failure(): as db_failure().
+ */
 int db_sqlite_note(struct sqlite *, int code);
 int db_sqlite_failure(const struct db *, struct failure *);
 
-/* db_sqlite_is_file(db): may the path be that of a database? */
+/* db_sqlite_is_file(db): is there a regular file at the path, or nothing? */
 bool db_sqlite_is_file(const struct sqlite *) WARN_UNUSED;
 
 /* In db_sqlite_check.c, as in db.h. */

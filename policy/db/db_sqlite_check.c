@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_sqlite_check - is every page sound, and does every row refer to one that
- * is there?
+ * db_sqlite_check - check every page and every foreign key
  */
 #include <string.h>
 
@@ -55,8 +54,8 @@ db_sqlite_check_references(struct db *base, struct failure *failure)
 	rc = db_step(stmt);
 	if (rc == 1)
 		rc = failure_set(failure, FAILURE_IO,
-		    "database %s: damaged: a row of table %s refers to one of "
-		    "table %s that is not there",
+		    "database %s: damaged: a row of table %s refers to a "
+		    "missing row of table %s",
 		    db->db.name, db_text(stmt, 0), db_text(stmt, 2));
 	else if (rc == -1)
 		rc = db_failure(base, failure);
@@ -76,7 +75,7 @@ db_sqlite_check(struct db *base, int seconds, struct failure *failure)
 	if (rc == 0)
 		rc = db_sqlite_check_references(base, failure);
 	sqlite3_progress_handler(db->handle, 0, NULL, NULL);
-	/* A damaged page is one whenever it was found. */
+	/* Damage that was found in time counts. */
 	if (rc == -1 && (db->code & 0xff) == SQLITE_INTERRUPT &&
 	    time_is_over(&end)) {
 		failure_clear(failure);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * db_sqlite_failure - what went wrong, in words that say what would be right
+ * db_sqlite_failure - what went wrong, and what to do about it
  */
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 
 	if (!db_sqlite_is_file(db))
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "database %s: this is no file; expected the path of an "
+		    "database %s: not a file; expected the path of an "
 		    "SQLite database",
 		    name));
 	switch (db->code & 0xff) {
@@ -66,9 +66,9 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 			return (failure_set(failure, FAILURE_IO,
 			    "database %s: %s", name, strerror(EROFS)));
 		return (failure_set(failure, FAILURE_IO,
-		    "database %s: permission denied: this user may not write "
-		    "it, or make files beside it, which SQLite needs; "
-		    "expected root or the milter's user",
+		    "database %s: permission denied: SQLite must write it and "
+		    "create files beside it; run as root or as the milter's "
+		    "user",
 		    name));
 	}
 	if ((db->code & 0xff) == SQLITE_FULL || db->code_errno == ENOSPC)
@@ -76,18 +76,18 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 		    "database %s: the disk is full", name));
 	if ((db->code & 0xff) == SQLITE_IOERR)
 		return (failure_set(failure, FAILURE_IO,
-		    "database %s: the disk fails: %s (SQLite code %d)%s", name,
+		    "database %s: disk I/O error: %s (SQLite code %d)%s", name,
 		    strerror(db->code_errno != 0 ? db->code_errno : EIO),
 		    db->code,
 		    db->doubt ? "; whether the change was made is not known: "
-				"look before you try again"
+				"check before you retry"
 			      : ""));
 	return (failure_set(failure, FAILURE_IO,
 	    "database %s: %s (SQLite code %d)", name, db->message, db->code));
 }
 
-/* What keeps a file from being made beside the database. When there is no room
- * for one, SQLite looks whether it is there, and that is what it says. */
+/* Why no file can be created beside the database. If there is no space for one,
+ * SQLite's last error is that it does not exist. */
 static int
 directory_errno(const struct sqlite *db)
 {
@@ -110,7 +110,7 @@ directory_errno(const struct sqlite *db)
 	return (reason);
 }
 
-/* Say why the file cannot be opened, or made. */
+/* Say why the file cannot be opened, or created. */
 static int
 cannot_open(const struct sqlite *db, struct failure *failure)
 {
@@ -119,21 +119,19 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 	if (access(name, F_OK) != 0 && errno == ENOENT) {
 		if (db->creating)
 			return (failure_set(failure, FAILURE_IO,
-			    "database %s: cannot be made: %s; expected a "
-			    "directory that exists and that this user may "
-			    "write to",
+			    "database %s: cannot create: %s; expected an "
+			    "existing directory that this user can write",
 			    name, strerror(directory_errno(db))));
 		return (failure_set(failure, FAILURE_SCHEMA,
-		    "database %s: not there; make it with \"notifyctl init\"",
+		    "database %s: not found; create it with \"notifyctl init\"",
 		    name));
 	}
 	if (access(name, R_OK) != 0)
 		return (failure_set(failure, FAILURE_IO,
-		    "database %s: %s; expected root or the milter's user, and "
-		    "a file that this may read",
+		    "database %s: %s; run as root or as the milter's user",
 		    name, strerror(errno)));
 	return (failure_set(failure, FAILURE_IO,
-	    "database %s: cannot be opened, or a file be made beside it, which "
+	    "database %s: cannot open it, or create the files beside it that "
 	    "SQLite needs: %s",
 	    name, strerror(directory_errno(db))));
 }

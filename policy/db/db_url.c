@@ -2,9 +2,9 @@
 /*
  * db_url - what [database] url names: a path, or a PostgreSQL database
  *
- * libpq shows the piece of a url that it cannot make sense of, and takes a
- * password with an "@" or "/" in it for a host, a port or a database. Such urls
- * are refused before it sees them.
+ * In its errors libpq quotes the part of a url that it does not understand, and
+ * it takes part of a password with an "@" or "/" in it for a host, a port or a
+ * database. Refuse such urls before it sees them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static bool ports_ok(const char *, const char *);
 static const char *host_parameter(const char *);
 static bool secret(const char *);
 
-/* What stands behind "://", or NULL if it is a path. */
+/* What follows "://"; NULL if ${url} is a path. */
 static const char *
 authority_of(const char *url)
 {
@@ -37,7 +37,7 @@ db_url_remote(const char *url)
 	return (authority_of(url) != NULL);
 }
 
-/* The "@" behind user and password, or NULL if there are none. */
+/* The "@" after user and password; NULL if there are none. */
 static const char *
 user_end(const char *authority)
 {
@@ -85,7 +85,7 @@ db_url_expected(const char *url)
 	return (NULL);
 }
 
-/* "host=..." among the parameters, or NULL. */
+/* "host=..." among the parameters; NULL if there is none. */
 static const char *
 host_parameter(const char *s)
 {
@@ -151,7 +151,7 @@ db_url_public(const char *url)
 		end = s + 1 + strcspn(s + 1, "&");
 		if (secret(s + 1))
 			continue;
-		/* The first that stays comes behind the "?". */
+		/* The first one kept follows the "?". */
 		*out = memchr(shown, '?', (size_t)(out - shown)) == NULL ? '?'
 									 : '&';
 		out = mempcpy(out + 1, s + 1, (size_t)(end - s - 1));

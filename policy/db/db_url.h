@@ -2,8 +2,8 @@
 /*
  * db_url - what [database] url names: a path, or a PostgreSQL database
  *
- * A url may hold a password; what people are shown never does, whatever is
- * wrong with the url.
+ * A url may contain a password. What these functions return for people to see
+ * does not, even if the url is malformed.
  *
  * Pure. Threads: any.
  */
@@ -18,17 +18,18 @@
 bool db_url_remote(const char *url);
 
 /*
- * db_url_expected(url): NULL if a driver may look at it, else what is expected
+ * db_url_expected(url): NULL if the driver may parse it, else what is expected
  * instead (constant text).
  */
 const char *db_url_expected(const char *url);
 
-/* db_url_shown(url): what it is called in a log; yours to free. NULL for no
- * memory. */
+/* db_url_shown(url): its name in messages, yours to free; NULL if out of
+ * memory.
+ */
 char *db_url_shown(const char *url) WARN_UNUSED;
 
-/* db_url_public(url): all of it but the passwords; the same as ${url} if there
- * are none in it. Yours to free; NULL for no memory. */
+/* db_url_public(url): ${url} without its passwords, yours to free; NULL if out
+ * of memory. */
 char *db_url_public(const char *url) WARN_UNUSED;
 
 #endif

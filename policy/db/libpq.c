@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libpq - PostgreSQL's client library, loaded when it is first needed
+ * libpq - PostgreSQL's client library, loaded at its first use
  */
 #include <dlfcn.h>
 #include <pthread.h>

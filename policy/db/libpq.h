@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libpq - PostgreSQL's client library, loaded when it is first needed
+ * libpq - PostgreSQL's client library, loaded at its first use
  *
- * It brings TLS, Kerberos and LDAP along: some 5 MB in every process that is
- * linked with it. A relay whose roster is a file has no use for them, and need
- * not even have them installed.
+ * It depends on TLS, Kerberos and LDAP: some 5 MB in every process that is
+ * linked with it. A relay with an SQLite roster does not need them, or have
+ * them installed.
  *
  * Threads: any.
  */
@@ -61,7 +61,7 @@ struct libpq {
 /* Its functions, after libpq_load(). */
 extern struct libpq libpq;
 
-/* libpq_load(): false if it is not installed here. */
+/* libpq_load(): load it, once; false if it is not installed. */
 bool libpq_load(void) WARN_UNUSED;
 
 #endif

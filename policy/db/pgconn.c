@@ -11,12 +11,12 @@
 #include "base/clock.h"
 #include "db/pgconn.h"
 
-/* For each host that is tried, unless the url says otherwise. */
+/* For each host, unless the url says otherwise. */
 #define CONNECT_SECONDS "3"
-/* A server that still works on a large question may be silent for so long. */
+/* How long a server may be silent while it works on a long statement. */
 #define SILENCE_MS 60000
-/* So many changes are sent before the first answer is waited for: those of the
- * answers have room on the way. */
+/* How many changes are sent without reading their answers, which socket buffers
+ * must hold. */
 #define POSTED_MAX 1024
 
 static void one_line(char *);
@@ -27,7 +27,7 @@ static int configure(struct pgconn *, enum db_mode);
 static enum failure_kind kind_of(const char *);
 static int wait_for(struct pgconn *, int64_t);
 
-/* libpq ends lines, and has one for each host that was tried. */
+/* libpq's messages end with a newline, and have a line for each host. */
 static void
 one_line(char *s)
 {
@@ -70,7 +70,7 @@ pgconn_lost(struct pgconn *c)
 	    libpq.PQerrorMessage(c->handle)));
 }
 
-/* Standard error may be somebody's socket. */
+/* libpq writes notices to standard error, which may be a socket. */
 static void
 ignore_notice(void *ctx, const char *text)
 {
@@ -78,8 +78,8 @@ ignore_notice(void *ctx, const char *text)
 	(void)text;
 }
 
-/* Of several hosts. "primary" is not "read-write": who may only read asks the
- * primary too. */
+/* Which of several hosts to use. "primary" also fits a user who may only read,
+ * "read-write" does not. */
 static const char *
 wanted_server(enum db_mode mode)
 {
@@ -97,9 +97,8 @@ wanted_server(enum db_mode mode)
 }
 
 /*
- * The url overrides what stands before it, but not what stands behind. A peer
- * that is gone without a word is noticed on both sides, so that what it had
- * locked is free again soon.
+ * The url overrides the parameters before it, but not those after it. With
+ * keepalives both sides notice a dead peer, and its locks are soon released.
  */
 static void
 connect_to(struct pgconn *c, const char *url, enum db_mode mode)
@@ -127,7 +126,7 @@ configure(struct pgconn *c, enum db_mode mode)
 	encoding = libpq.PQparameterStatus(c->handle, "server_encoding");
 	if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
 		return (pgconn_note(c, FAILURE_SETTINGS,
-		    "its encoding is %s; expected a database made with "
+		    "encoding is %s; expected a database created with "
 		    "ENCODING 'UTF8'",
 		    encoding == NULL ? "unknown" : encoding));
 	snprintf(sql, sizeof(sql),
@@ -135,16 +134,16 @@ configure(struct pgconn *c, enum db_mode mode)
 	    "SET default_transaction_read_only = %s;"
 	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
 	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;"
-	    /* What we ask for is led to by indexes, a few rows at a time. A
-	     * server that has no statistics yet (a roster that was imported
-	     * minutes ago) would read whole tables for each page of users,
-	     * and within a transaction it does not think again. */
+	    /* Indexes lead to all our rows, a few at a time. Without
+	     * statistics, minutes after an import, a server would scan
+	     * whole tables for each page of users, and it does not plan
+	     * again within a transaction. */
 	    "SET enable_hashjoin = off; SET enable_mergejoin = off;"
 	    "SET max_parallel_workers_per_gather = 0;%s",
-	    /* Who waited for a lock is to be told of it. */
+	    /* Later than lock_timeout, whose error says more. */
 	    c->wait, mode <= DB_PRIMARY ? c->wait + 500 : 0,
 	    mode <= DB_READ ? "on" : "off",
-	    /* Also in the middle of a statement; older ones cannot. */
+	    /* Notice a dead client during a statement too. */
 	    libpq.PQserverVersion(c->handle) >= 140000
 		? "SET client_connection_check_interval = 1000"
 		: "");
@@ -180,16 +179,16 @@ pgconn_quiet(const struct pgconn *c)
 	return (!c->broken && fd.fd >= 0 && poll(&fd, 1, 0) == 0);
 }
 
-/* The kind of the SQLSTATE ${state}: may it be tried again? */
+/* The kind of the SQLSTATE ${state}: BUSY if a retry may succeed. */
 static enum failure_kind
 kind_of(const char *state)
 {
 	static const char *const busy[] = {
-	    "40001",	      /* another change was in the way */
+	    "40001",	      /* conflict with another change */
 	    "40P01", "53300", /* too many connections */
-	    "55P03",	      /* a lock */
-	    "57014",	      /* the time is over */
-	    "57P03",	      /* it is starting */
+	    "55P03",	      /* lock timeout */
+	    "57014",	      /* statement timeout */
+	    "57P03",	      /* the server is starting */
 	};
 	size_t i;
 
@@ -208,7 +207,7 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 
 	state = libpq.PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	text = libpq.PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	/* The server's words have a state, libpq's own have none. */
+	/* The server's errors have a state, libpq's own do not. */
 	if (state == NULL || libpq.PQstatus(c->handle) != CONNECTION_OK)
 		return (pgconn_lost(c));
 	kind = strcmp(state, "42501") == 0 ? FAILURE_DENIED : kind_of(state);
@@ -226,8 +225,7 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 	    kind == FAILURE_BUSY ? "; try again" : ""));
 }
 
-/* Wait for a word of the server, until ${end}, while what is still to be sent
- * goes. */
+/* Send what is left to send, and wait for the server, until ${end}. */
 static int
 wait_for(struct pgconn *c, int64_t end)
 {
@@ -259,7 +257,7 @@ wait_for(struct pgconn *c, int64_t end)
 		return (
 		    pgconn_note(c, FAILURE_IO, "poll: %s", strerror(errno)));
 	return (pgconn_note(c, FAILURE_BUSY,
-	    "the server has said nothing for %d ms; try again", c->silence));
+	    "no word from the server for %d ms; try again", c->silence));
 }
 
 int
@@ -305,8 +303,8 @@ pgconn_done(struct pgconn *c, const char *tag)
 			    strcmp(libpq.PQcmdStatus(result), tag) == 0;
 			break;
 		case PGRES_SINGLE_TUPLE:
-			/* As the last statement that was waited for was to
-			 * give its rows: libpq remembers. */
+			/* libpq may still be in the single-row mode of the
+			 * statement before. */
 			break;
 		case PGRES_PIPELINE_ABORTED:
 			rc = -1;
@@ -322,7 +320,7 @@ pgconn_done(struct pgconn *c, const char *tag)
 		return (-1);
 	if (!good)
 		return (pgconn_note(
-		    c, FAILURE_IO, "the server has not done as it was told"));
+		    c, FAILURE_IO, "unexpected answer from the server"));
 	return (0);
 }
 
@@ -390,7 +388,7 @@ pgconn_post(struct pgconn *c)
 	return (0);
 }
 
-/* The first that failed is noted; the server has passed over the rest. */
+/* Notes the first failure; after it the server skips the rest. */
 int
 pgconn_ready(struct pgconn *c)
 {

@@ -2,16 +2,15 @@
 /*
  * pgconn - a connection to a PostgreSQL server
  *
- * What is sent and what is answered, for db_postgres.c and its files alone. The
- * answer to each thing that was sent is taken to its end before the next is
- * sent, but for what is sent together in pipeline mode: the questions about a
- * message, and the changes of which there are very many. Nothing that is sent
- * blocks: it goes while an answer is waited for. A server that is gone, or
- * silent for too long, breaks the connection: from then on everything fails,
- * and nothing is ever taken for the end of an answer.
+ * For db_postgres.c and its files only. The answer to each statement is read to
+ * its end before the next one is sent, except in pipeline mode: for the
+ * questions about a message, and for very many changes. Sending does not block;
+ * it goes on while waiting for an answer. If the server is gone, or silent for
+ * too long, the connection is broken: every later call fails, and nothing is
+ * ever taken for the end of an answer.
  *
  * Threads: a struct pgconn belongs to one thread at a time.
- * Results: 0, or -1 after which the failure is noted.
+ * Results: 0, or -1 after noting the failure.
  */
 #ifndef PGCONN_H
 #define PGCONN_H
@@ -31,75 +30,76 @@ struct pgconn_failure {
 struct pgconn {
 	PGconn *handle;
 	bool broken;
-	bool bulk;		   /* changes need not be waited for */
-	int posted;		   /* those whose answers are on their way */
-	int wait;		   /* milliseconds, for a lock */
-	int silence;		   /* milliseconds, for a word of the server */
-	int64_t changes;	   /* rows that the last statement changed */
+	bool bulk;	 /* do not wait for changes */
+	int posted;	 /* changes whose answers are pending */
+	int wait;	 /* milliseconds, for a lock */
+	int silence;	 /* milliseconds, for the server to say anything */
+	int64_t changes; /* rows that the last statement changed */
 	struct pgconn_failure why; /* the last failure */
 };
 
 /*
  * pgconn_open(c, url, mode, wait):
- * Connect, and tell the server how long we wait and what we may do. ${c} is
- * zeroed before; pgconn_close() also after a failure.
+ * Connect, and set the timeouts and access of ${mode} at the server. ${c} must
+ * be zeroed; call pgconn_close() after a failure too.
  */
 int pgconn_open(
     struct pgconn *, const char *url, enum db_mode, int wait) WARN_UNUSED;
 void pgconn_close(struct pgconn *);
 
-/* pgconn_quiet(c): an idle server has nothing to say but that it goes. */
+/* pgconn_quiet(c): is the idle connection alive? A server that says something
+ * then is closing it. */
 bool pgconn_quiet(const struct pgconn *) WARN_UNUSED;
 
-/* pgconn_post(c): what is sent next is a change whose answer is not waited for:
- * the connection is in pipeline mode until pgconn_ready(). */
+/* pgconn_post(c): do not wait for the answer to the change that is sent next.
+ * The connection is in pipeline mode until pgconn_ready(). */
 int pgconn_post(struct pgconn *) WARN_UNUSED;
 
-/* pgconn_ready(c): all of those were made. Before whatever is waited for. */
+/* pgconn_ready(c): read the answers to those. Call it before sending anything
+ * that is waited for. */
 int pgconn_ready(struct pgconn *) WARN_UNUSED;
 
-/* pgconn_note(c, kind, fmt, ...): note a failure; pgconn_memory(c): that one.
- * Both return -1. */
+/* pgconn_note(c, kind, fmt, ...): note a failure; pgconn_memory(c): note out of
+ * memory. Both return -1. */
 int pgconn_memory(struct pgconn *);
 int pgconn_note(struct pgconn *, enum failure_kind, const char *, ...)
     PRINTF_LIKE(3, 4);
 
-/* pgconn_lost(c): libpq could not send or read; returns -1. */
+/* pgconn_lost(c): libpq could not send or receive: note it, and the connection
+ * is broken; returns -1. */
 int pgconn_lost(struct pgconn *);
 
-/* pgconn_refused(c, result): note what an answer that is neither rows nor
- * "done" says; returns -1. */
+/* pgconn_refused(c, result): note the error in ${result}; returns -1. */
 int pgconn_refused(struct pgconn *, const PGresult *);
 
-/* pgconn_next(c, result): the next piece of the answer, yours to clear; NULL
- * behind the last one. */
+/* pgconn_next(c, result): the next part of the answer, yours to clear; NULL
+ * after the last one. */
 int pgconn_next(struct pgconn *, PGresult **) WARN_UNUSED;
 
-/* pgconn_finish(c): pass over the rest of the answer. */
+/* pgconn_finish(c): skip the rest of the answer. */
 int pgconn_finish(struct pgconn *) WARN_UNUSED;
 
-/* pgconn_done(c, tag): take the answer to something without rows; ${tag}: what
- * must have been done, or NULL. */
+/* pgconn_done(c, tag): read the answer to a statement without rows, whose
+ * command tag must be ${tag} unless that is NULL. */
 int pgconn_done(struct pgconn *, const char *tag) WARN_UNUSED;
 
-/* pgconn_answer(c, result): the answer to one statement, with all its rows at
- * once; yours to clear. -1 without a note if it was passed over after an error.
- */
+/* pgconn_answer(c, result): the answer to one statement with all its rows,
+ * yours to clear. -1 without a note if the server skipped it after an error. */
 int pgconn_answer(struct pgconn *, PGresult **) WARN_UNUSED;
 
 /*
- * pgconn_enter(c): what is sent from now on is not answered before
- * pgconn_sync(c), which sends it. An error in it passes over all up to there.
- * pgconn_synced(c): the answers up to there were taken. pgconn_leave(c): all
- * were.
+ * Pipeline mode. pgconn_enter(c): the statements that follow are answered after
+ * pgconn_sync(c); after an error the server skips those up to there.
+ * pgconn_synced(c): read the end of the answers up to there. pgconn_leave(c):
+ * all answers were read.
  */
 int pgconn_enter(struct pgconn *) WARN_UNUSED;
 int pgconn_sync(struct pgconn *) WARN_UNUSED;
 int pgconn_synced(struct pgconn *) WARN_UNUSED;
 int pgconn_leave(struct pgconn *) WARN_UNUSED;
 
-/* pgconn_exec(c, sql, tag): send statements without parameters, and the same.
- */
+/* pgconn_exec(c, sql, tag): send statements without parameters; the rest as
+ * pgconn_done(). */
 int pgconn_exec(struct pgconn *, const char *sql, const char *tag) WARN_UNUSED;
 
 #endif

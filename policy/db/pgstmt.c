@@ -11,13 +11,13 @@
 #include "db/db_postgres_sql.h"
 #include "db/pgstmt.h"
 
-/* From the server's catalogue: their numbers never change. */
+/* Fixed in the server's catalog. */
 #define OID_BOOL 16
 #define OID_INT8 20
 #define OID_TEXT 25
 
 static int parameter(struct pgstmt *, int, Oid);
-static char *without_bad_octets(const char *);
+static char *well_formed(const char *);
 static int send_prepare(struct pgstmt *);
 static int send_question(struct pgstmt *);
 static int prepare(struct pgstmt *);
@@ -51,7 +51,7 @@ pgstmt_free(struct pgstmt *stmt)
 	free(stmt);
 }
 
-/* Make room for parameter ${i}; -1 if there is none. */
+/* Declare parameter ${i}; -1 if there are too many. */
 static int
 parameter(struct pgstmt *stmt, int i, Oid type)
 {
@@ -79,12 +79,11 @@ pgstmt_bind_int(struct db_stmt *base, int i, int64_t value)
 }
 
 /*
- * PostgreSQL stores nothing but UTF-8, and takes the question after something
- * else for an error. It is asked after what cannot be stored either: no key has
- * a control character in it.
+ * PostgreSQL stores UTF-8 only, and refuses a statement with malformed text. So
+ * ask for a text that cannot be found either: no key has a control character.
  */
 static char *
-without_bad_octets(const char *text)
+well_formed(const char *text)
 {
 	const uint8_t *s, *bad;
 	char *copy;
@@ -119,7 +118,7 @@ pgstmt_bind_text(struct db_stmt *base, int i, const char *value)
 	if (value != NULL &&
 	    u8_check((const uint8_t *)value, strlen(value)) != NULL) {
 		free(stmt->copies[i - 1]);
-		value = stmt->copies[i - 1] = without_bad_octets(value);
+		value = stmt->copies[i - 1] = well_formed(value);
 		stmt->unbound = stmt->unbound || value == NULL;
 	}
 	stmt->values[i - 1] = value;
@@ -212,7 +211,7 @@ pgstmt_step(struct db_stmt *base)
 	}
 	libpq.PQclear(result);
 	stmt->progress = ENDED;
-	/* A failure is told with its own words, not with those of the rest. */
+	/* Keep the first failure. */
 	if (pgconn_finish(stmt->conn) != 0 && rc == 0)
 		rc = -1;
 	return (rc);
@@ -226,7 +225,7 @@ pgstmt_int(struct db_stmt *base, int column)
 
 	if (libpq.PQftype(stmt->rows, column) == OID_BOOL)
 		return (*value == 't');
-	/* NULL's value is "". */
+	/* The value of NULL is "", which reads as 0. */
 	return (strtoll(value, NULL, 10));
 }
 

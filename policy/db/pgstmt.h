@@ -2,12 +2,12 @@
 /*
  * pgstmt - a statement on a connection to a PostgreSQL server
  *
- * db_driver.h's functions on statements, for the driver of db_postgres.c: one
- * is sent at its first step, and its rows are taken as they come. For many that
- * are sent together, pgstmt_send() and pgstmt_take() are the two halves.
+ * The functions of db_driver.h on statements, for db_postgres.c: a statement is
+ * sent at its first step, and its rows are read as they arrive. For statements
+ * that are sent together, pgstmt_send() and pgstmt_take() are the two halves.
  *
  * Statements are prepared at their first use, when the types of their
- * parameters are known: bigint or text, and nothing is left to be guessed.
+ * parameters are known: bigint or text, so that the server need not guess.
  *
  * Threads and results as in pgconn.h.
  */
@@ -35,14 +35,13 @@ struct pgstmt {
 	Oid types[PGSTMT_PARAMETERS];
 	const char *values[PGSTMT_PARAMETERS];
 	char numbers[PGSTMT_PARAMETERS][24];
-	char *copies[PGSTMT_PARAMETERS]; /* of what is no UTF-8 */
+	char *copies[PGSTMT_PARAMETERS]; /* of malformed text */
 	bool unbound;			 /* a parameter could not be set */
 };
 
 /*
- * pgstmt_new(driver, conn, sql, number): ${number} is no other's of the
- * connection. NULL for no memory. pgstmt_free(): what is on its way is not
- * waited for.
+ * pgstmt_new(driver, conn, sql, number): ${number} must be unique on the
+ * connection. NULL if out of memory. pgstmt_free(): does not wait for answers.
  */
 struct pgstmt *pgstmt_new(const struct db_driver *, struct pgconn *,
     const char *sql, unsigned number) WARN_UNUSED;
@@ -56,19 +55,17 @@ const char *pgstmt_text(struct db_stmt *, int);
 void pgstmt_reset(struct db_stmt *);
 int pgstmt_post(struct db_stmt *);
 
-/* pgstmt_understands(stmt): the server makes of it what it can; nothing stays.
- */
+/* pgstmt_understands(stmt): as db_understands(): the server parses it. */
 int pgstmt_understands(struct db_stmt *);
 
-/* pgstmt_send(stmt): on a connection in pipeline mode, send it with the
- * parameters that it has, and forget those. */
+/* pgstmt_send(stmt): in pipeline mode, send it with its parameters, and forget
+ * those. */
 int pgstmt_send(struct pgstmt *) WARN_UNUSED;
 
 /*
- * pgstmt_take(stmt): the answer to what was sent first and is not taken yet,
- * which was ${stmt}. Its rows are there all at once; pgstmt_next() goes from
- * one to the next: 1, or 0 behind the last. -1: also when it was not done since
- * another before it had failed.
+ * pgstmt_take(stmt): read the next answer, which must be to ${stmt}, with all
+ * its rows. -1 also if the server skipped it after an error. pgstmt_next() goes
+ * to the next row: 1, or 0 after the last one.
  */
 int pgstmt_take(struct pgstmt *) WARN_UNUSED;
 int pgstmt_next(struct pgstmt *);
