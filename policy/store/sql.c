@@ -2,10 +2,11 @@
 /*
  * sql - the schema and every statement
  *
- * Subscriptions carry their account, so that "who in this account gets this
- * category" reads just those rows, however many users there are; the foreign
- * key on (user, account) keeps the copy true. Ids of links are random (link.c);
- * the first ones were numbered. A connect token is stored as its hash alone.
+ * A subscription repeats its user's account, so that "who in this account gets
+ * this category" reads only those rows, however many users there are; the
+ * foreign key on (user, account) keeps the copy right. Ids of links are random
+ * (link.c); the first ones were numbered. Only the hash of a connect token is
+ * stored.
  */
 #include <stddef.h>
 
@@ -92,11 +93,11 @@ const char sql_schema[] =
     "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
 
 /*
- * A step is never changed again once it was released. In SQLite references are
- * checked after the last one, and not watched before: a table is changed by
- * making another, copying (its number in sqlite_sequence too, if it has one:
- * ids must not be used twice), dropping it, and renaming the other. PostgreSQL
- * changes it in its place.
+ * A released step never changes. SQLite does not enforce foreign keys during
+ * the steps, and checks them after the last one: change a table by creating
+ * another, copying the rows (and the row in sqlite_sequence, if there is one:
+ * no id may be used twice), dropping the old table and renaming the new one.
+ * PostgreSQL alters it in place.
  */
 const struct sql_step sql_upgrades[] = {{{NULL}}};
 
@@ -110,12 +111,12 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 	" LEFT JOIN link l ON l.user = u.id "
 
 /*
- * What a message is decided by (store_lookup.c). ?1 is the key of its category;
- * sets of keys are JSON objects. A CROSS JOIN is a JOIN whose order SQLite
- * keeps: from the keys by indexes to the rows, however many there are. That who
- * joins is of the account, and that a chat is whose it seems, is looked at
- * again in the row (what an index has is taken from there otherwise): a disk
- * may have changed the one number that would send a customer's mail to another.
+ * The lookups for one message (store_lookup.c). ?1 is the key of its category;
+ * sets of keys are JSON objects. CROSS JOIN keeps SQLite to the order of the
+ * tables: from the keys by indexes to the rows, however many there are. The
+ * account of a user and the user of a chat are compared with the row, not only
+ * with the index: a disk may have changed the one number that would send a
+ * customer's mail to another.
  */
 #define LOOKUP_COLUMNS                                                         \
 	"u.account, a.name, u.address, u.key, u.role, l.id, l.chat"
@@ -146,11 +147,11 @@ const struct sql_step sql_upgrades[] = {{{NULL}}};
 	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                  \
 	" (SELECT count(*) FROM user u WHERE u.account = a.id)"
 
-/* An account, by its id if that is known. */
+/* The id of an account, given by id, or by key if ${id} is 0. */
 #define ACCOUNT_OR(id, key)                                                    \
 	"CASE WHEN ?" #id " <> 0 THEN ?" #id                                   \
 	" ELSE (SELECT id FROM account WHERE key = ?" #key ") END"
-/* A user of an account likewise. */
+/* The id of a user of an account likewise. */
 #define USER_OR(id, account, key)                                              \
 	"CASE WHEN ?" #id " <> 0 THEN ?" #id                                   \
 	" ELSE (SELECT u.id FROM user u JOIN account a ON a.id = u.account"    \

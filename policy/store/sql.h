@@ -2,12 +2,12 @@
 /*
  * sql - the schema and every statement
  *
- * For store.c and its store_*.c alone. Parameters are ?1, ?2 ... in the order
- * in which those bind them.
+ * For store.c and store_*.c only. Parameters are ?1, ?2 ... in the order in
+ * which those bind them.
  *
- * It is written once, for SQLite and PostgreSQL: with what both understand
- * alike, and the few words that db_postgres_sql.h lists. What is compared is
- * compared by octets, what is a number has 64 bits.
+ * SQLite and PostgreSQL share the statements: they contain only what means the
+ * same to both, and the words that db_postgres_sql.h translates. Text is
+ * compared by bytes, and numbers have 64 bits.
  */
 #ifndef SQL_H
 #define SQL_H
@@ -73,9 +73,9 @@ enum sql {
 };
 
 extern const char sql_schema[];
-/* What brings a database of version n to version n + 1, from version 1 on;
- * NULL at the end. The schema is what the last one leads to. Tables are changed
- * in other words where only one can change them in their place. */
+/* Step n - 1 upgrades a database from version n to n + 1; ends with NULL. The
+ * schema is the result of the last step. Only PostgreSQL alters tables in
+ * place, so each dialect has its own SQL. */
 struct sql_step {
 	const char *sql[DB_DIALECTS];
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store - what the database knows of the roster
+ * store - rows of the roster in and out of the database
  *
- * Statements (sql.c) are prepared at their first use and kept for the life of
- * the store.
+ * Statements (sql.c) are prepared at their first use and live as long as the
+ * store.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -248,8 +248,8 @@ void
 store_end(struct store *s)
 {
 	store_forget_changes(s);
-	/* The transaction goes on: this store is not to be used again. What
-	 * went wrong before tells more. */
+	/* After a failure here the store must not be used again. An earlier
+	 * failure says more. */
 	if (db_rollback(s->db) != 0 && s->failure.kind == FAILURE_NONE)
 		store_note_failure(s);
 }
@@ -269,7 +269,8 @@ store_read_category(struct store *s, struct db_stmt *stmt, struct category *c)
 	if (strlen(slug) >= sizeof(c->slug) ||
 	    strlen(title) >= sizeof(c->title))
 		return (failure_set(&s->failure, FAILURE_IO,
-		    "the database has a category that is too long"));
+		    "database %s: the name of a category is too long",
+		    db_name(s->db)));
 	strcpy(c->slug, slug);
 	strcpy(c->title, title);
 	c->open = db_int(stmt, 3) != 0;
@@ -423,7 +424,7 @@ store_read_role(
 	if (role_parse(text, role) == 1)
 		return (0);
 	return (failure_set(&s->failure, FAILURE_IO,
-	    "the database has an unknown role \"%s\"", text));
+	    "database %s: unknown role \"%s\"", db_name(s->db), text));
 }
 
 /* The row, in the order of USER_COLUMNS. */

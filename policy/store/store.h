@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store - what the database knows: every SQL statement, once
+ * store - rows of the roster in and out of the database
  *
- * Rows in, rows out; which change is allowed is decided in roster.c, who gets
- * a message in decide.c.
+ * Rows only: roster.c decides which changes are allowed, decide.c who gets a
+ * message.
  *
  * Threads: one struct store belongs to one thread at a time.
- * Results: 1 found or done, 0 not found, -1 could not tell; after -1,
- * store_failure() has the text and the kind. Could not tell is never "no".
+ * Results: 1 found or done, 0 not found or nothing to do, -1 could not tell;
+ * after -1, store_failure() has the text and the kind. -1 never means "not
+ * found".
  */
 #ifndef STORE_H
 #define STORE_H
@@ -23,25 +24,25 @@
 struct failure;
 struct store;
 
-#define STORE_SCHEMA 1 /* the version that this program makes and reads */
+#define STORE_SCHEMA 1 /* the version that this program creates and reads */
 
 struct store_account {
-	int64_t id;	 /* 0: on its way, see store_bulk() */
-	const char *key; /* needed then, and by users on their way */
+	int64_t id;	 /* 0: pending, see store_bulk() */
+	const char *key; /* needed if it or one of its users is pending */
 	const char *name;
 	const char *title; /* "" for none */
-	const char *owner; /* address; "" if there is none */
+	const char *owner; /* address; "" for none */
 	int64_t users;
 };
 
 struct store_user {
-	int64_t id; /* 0: on its way */
+	int64_t id; /* 0: pending */
 	int64_t account;
 	const char *account_name;
 	const char *address; /* as address.h's wire */
 	const char *key;     /* as address.h's key */
 	enum role role;
-	bool subscribed; /* to the category that was asked about */
+	bool subscribed; /* to the category in question */
 	int64_t link;	 /* 0: no Telegram chat linked */
 	int64_t chat;
 };
@@ -50,7 +51,7 @@ struct store_user {
 struct store_change {
 	int64_t at; /* Unix seconds */
 	const char *actor;
-	const char *account; /* "" for what concerns no account */
+	const char *account; /* "" if it concerns no account */
 	const char *action;
 	const char *subject;
 	const char *detail;
@@ -60,13 +61,13 @@ struct store_export {
 	const char *account;
 	const char *address;
 	enum role role;
-	const char *category; /* slug, "" for none; one row for each */
+	const char *category; /* slug, or ""; one row for each category */
 };
 
 /*
- * Callbacks for rows: strings are borrowed for the length of the call, which
- * must not use the store. 0 goes on; -1 stops, and the store function returns
- * -1 without a failure of its own.
+ * Callbacks for rows. Strings are borrowed until the callback returns; it must
+ * not use the store. 0 continues; -1 stops, and the store function returns -1
+ * without a failure of its own.
  */
 typedef int store_user_fn(void *, const struct store_user *);
 typedef int store_account_fn(void *, const struct store_account *);
@@ -77,8 +78,8 @@ typedef int store_change_fn(void *, const struct store_change *);
 typedef int store_export_fn(void *, const struct store_export *);
 
 /*
- * store_open(url, mode, wait, failure): open the database; ${wait} is how
- * many milliseconds a lock is waited for. NULL and ${failure} if it cannot be.
+ * store_open(url, mode, wait, failure): open the database; wait up to ${wait}
+ * milliseconds for a lock, here and later. NULL and ${failure} if that fails.
  */
 struct store *store_open(
     const char *url, enum db_mode, int wait, struct failure *) WARN_UNUSED;
@@ -86,7 +87,7 @@ struct store *store_open(
 /* store_close(s): NULL is fine. */
 void store_close(struct store *);
 
-/* store_current(s): false when the database was removed or replaced. */
+/* store_current(s): as db_current(). */
 bool store_current(const struct store *) WARN_UNUSED;
 
 /* store_bound_lag(s, seconds), store_lag(s), store_mark(s): as db_bound_lag(),
@@ -95,46 +96,47 @@ void store_bound_lag(struct store *, long seconds);
 int64_t store_lag(const struct store *) WARN_UNUSED;
 void store_mark(struct store *);
 
-/* store_claim(s): 1 if no other program has claimed the database, and none can
- * until ${s} is closed or its database lost; 0 if one has; -1. */
+/* store_claim(s): as db_claim(). */
 int store_claim(struct store *) WARN_UNUSED;
 
-/* store_failure(s): what the last -1 was about. store_forgive(s): forget it. */
+/* store_failure(s): why a function returned -1. store_forgive(s): clear that.
+ */
 const struct failure *store_failure(const struct store *);
 void store_forgive(struct store *);
 
-/* store_failed(s, failure): note in ${failure} what the last -1 was about; out
- * of memory if that was not the store's. Returns -1. */
+/* store_failed(s, failure): copy store_failure() to ${failure}; out of memory
+ * if there is none, since a callback has failed. Returns -1. */
 int store_failed(const struct store *, struct failure *);
 
 /*
- * store_upgrade(s): make the schema, or bring it up to STORE_SCHEMA, in one
- * transaction. 1 made, 2 upgraded, 0 was right already.
+ * store_upgrade(s): create the schema, or upgrade it to STORE_SCHEMA, in one
+ * transaction. 1 created, 2 upgraded, 0 nothing to do.
  */
 int store_upgrade(struct store *) WARN_UNUSED;
 
 /*
- * store_begin(s, mode): a transaction; refuses a schema that is not ours.
- * 0 or -1. store_end(s) ends one that only read, or gives up changes.
+ * store_begin(s, mode): begin a transaction. 0, or -1 also if the schema is not
+ * ours, or not STORE_SCHEMA. store_commit(s): 0 or -1. store_end(s): end a
+ * transaction that only read, or roll back.
  */
 int store_begin(struct store *, enum db_mode) WARN_UNUSED;
 int store_commit(struct store *) WARN_UNUSED;
 void store_end(struct store *);
 
 /*
- * store_bulk(s): very many changes are to come. 0 or -1. From then on what is
- * added and removed below may be on its way: it seems to be done, the ids of
- * what is added are 0, and what goes wrong is told by a later function, at the
- * latest by store_commit(). An account or a user with such an id is known to
- * store_user_add() and store_subscribe() alone, by key.
+ * store_bulk(s): prepare for very many changes. 0 or -1. From then on additions
+ * and removals may be pending: they return success, with the id 0, and a later
+ * function reports an error, at the latest store_commit(). Only
+ * store_user_add() and store_subscribe() take an account or a user with the id
+ * 0, by key.
  *
- * store_settle(s): nothing is on its way any more. 0 if all of it could be
- * made, or -1: for who will not commit.
+ * store_settle(s): wait for pending changes, without a commit: 0 if all
+ * succeeded, or -1.
  */
 int store_bulk(struct store *) WARN_UNUSED;
 int store_settle(struct store *) WARN_UNUSED;
 
-/* Categories. ${key} as category_key() gives it. */
+/* Categories. ${key} as from category_key(). */
 int store_category(
     struct store *, const char *key, struct category *) WARN_UNUSED;
 int store_categories(struct store *, store_category_fn *, void *) WARN_UNUSED;
@@ -143,9 +145,8 @@ int store_category_add(struct store *, const struct category *,
 
 /*
  * Accounts. Strings of ${*account} are copied into ${a}.
- * store_accounts_from(): at most ${limit}, in the order of their keys, the
- * first of them ${key} or one behind; the owner by key, and without the number
- * of users.
+ * store_accounts_from(): at most ${limit} accounts in the order of their keys,
+ * from ${key} on; ${owner} is the owner's key, and ${users} is 0.
  */
 struct arena;
 int store_account(struct store *, struct arena *, const char *key,
@@ -158,16 +159,15 @@ int store_account_add(struct store *, const char *name, const char *key,
 int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
 
 /*
- * Users. ${category} is the id of the category that ${subscribed} of the rows
- * is about, 0 for none.
- * store_users(): all users of ${account}, the owner first, then by address.
- * store_members(): at most ${limit} users of ${account}, in the order of their
- * keys, the first of them ${key} or one behind.
- * store_members_subscriptions(): what those of them are subscribed to who have
- * the keys ${from} to ${to}, in the same order.
+ * Users. ${subscribed} in the rows is about the category with the id
+ * ${category}, 0 for none. store_users(): all users of ${account}, the owner
+ * first, then by address. store_members(): at most ${limit} users of ${account}
+ * in the order of their keys, from ${key} on. store_members_subscriptions():
+ * the subscriptions of the users with the keys
+ * ${from} to ${to}, in the same order.
  * store_user(), store_owner(): one; its strings are copied into ${a}.
- * store_user_copy(): ${*to} is ${*from}, with its strings copied into ${a}; 0,
- * or -1 for out of memory.
+ * store_user_copy(): set ${*to} to ${*from}, with the strings copied into ${a}.
+ * 0, or -1 if out of memory.
  */
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
@@ -187,7 +187,7 @@ int store_user_add(struct store *, const struct store_account *,
 int store_user_set_role(struct store *, int64_t user, enum role) WARN_UNUSED;
 int store_user_remove(struct store *, int64_t user) WARN_UNUSED;
 
-/* Subscriptions. Removing gives 0 if there was none. */
+/* Subscriptions. store_unsubscribe() returns 0 if there was none. */
 int store_subscriptions(
     struct store *, int64_t user, store_category_fn *, void *) WARN_UNUSED;
 int store_subscribe(struct store *, const struct store_account *,
@@ -195,17 +195,18 @@ int store_subscribe(struct store *, const struct store_account *,
 int store_unsubscribe(struct store *, int64_t account, int64_t category,
     int64_t user) WARN_UNUSED;
 
-/* store_link_end(s, user): 1 ended, 0 there was none. */
+/* store_link_end(s, user): 1 ended; 0 if there was no link. */
 int store_link_end(struct store *, int64_t user) WARN_UNUSED;
 
-/* The record. ${account}: its name, or NULL for all; oldest first.
- * store_record() gives 0 or -1, and is certain when the transaction ends. */
+/* The record of changes. store_record(): 0 or -1; a failure may also come
+ * later, at the latest from store_commit(). store_changes(): the changes to
+ * ${account} (its name; NULL: all), oldest first. */
 int store_record(struct store *, const struct store_change *) WARN_UNUSED;
 int store_changes(
     struct store *, const char *account, store_change_fn *, void *) WARN_UNUSED;
 
-/* store_export(s, account, fn, ctx): all rows of one account (its id; 0: of
- * all), ordered by account, owner first, address and category. */
+/* store_export(s, account, fn, ctx): all rows of ${account} (its id; 0: all),
+ * ordered by account, owner first, address and category. */
 int store_export(
     struct store *, int64_t account, store_export_fn *, void *) WARN_UNUSED;
 

@@ -2,8 +2,8 @@
 /*
  * store_change - the record of changes to the roster
  *
- * Changes are written some at once, since a statement has its price: at the
- * latest when the transaction ends, or somebody asks for them.
+ * Changes are collected and written together, since each statement has its
+ * price: at the latest at the end of the transaction, or when they are read.
  */
 #include "base/arena.h"
 #include "db/db.h"
@@ -25,7 +25,7 @@ bind(struct db_stmt *stmt, int i, const struct store_change *c)
 	db_bind_text(stmt, i + 6, c->detail);
 }
 
-/* ${n} from ${first} on, by a statement that takes so many. */
+/* Write ${n} changes from ${first} on, by a statement that takes as many. */
 static int
 write_some(struct store *s, enum sql which, size_t first, size_t n)
 {

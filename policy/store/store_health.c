@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_health - is what the database holds sound, for `notifyctl check`
+ * store_health - the state of the database, for `notifyctl check`
  */
 #include "db/db.h"
 #include "store/store_health.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_health - is what the database holds sound, for `notifyctl check`
+ * store_health - the state of the database, for `notifyctl check`
  *
  * Threads and results as in store.h.
  */
@@ -13,9 +13,9 @@
 #include "store/store.h"
 
 /*
- * store_check(s, seconds): are all pages sound, does every row refer to one
- * that is there, and is there what every statement speaks of? 0, or 1 if
- * ${seconds} were not enough to tell, or -1.
+ * store_check(s, seconds): as db_check(), and that the database has the tables
+ * and columns of every statement. 0 if all are sound; 1 if ${seconds} were not
+ * enough; -1.
  */
 int store_check(struct store *, int seconds) WARN_UNUSED;
 
@@ -28,12 +28,12 @@ struct store_health {
 	int64_t notice_oldest;	  /* Unix seconds; 0: none is pending */
 	int64_t notices_in_doubt; /* taken, outcome unknown */
 	int64_t accounts, users, subscriptions, links;
-	int64_t reserved; /* users whose address lies in a reserved domain */
+	int64_t reserved; /* users with an address in a reserved domain */
 };
 int store_health(struct store *, const char *telegram_domain,
     const char *account_domain, struct store_health *) WARN_UNUSED;
 
-/* store_links_stray(s, fn, ctx): who has a link without being entitled to any
+/* store_links_stray(s, fn, ctx): users with a link who are not entitled to any
  * mirrored category. */
 int store_links_stray(struct store *, store_user_fn *, void *) WARN_UNUSED;
 

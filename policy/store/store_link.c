@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_link - what the database knows of Telegram links
+ * store_link - rows of Telegram links in and out of the database
  */
 #include "store/store_link.h"
 #include "store/store_private.h"

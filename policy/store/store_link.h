@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_link - what the database knows of Telegram links
+ * store_link - rows of Telegram links in and out of the database
  *
  * Threads and results as in store.h.
  */
@@ -14,10 +14,13 @@
 
 struct arena;
 
-/* Links. store_link(): the user whose link ${id} is; ${category} as in
- * store.h. store_link_add(): 0 if there is a link ${id}. store_link_move():
- * what waits for the chat moves with it. store_link_strike(): one strike more,
- * or none any more if ${reset}; how many there are now. */
+/*
+ * Links. store_link(): the user who has the link ${id}; ${category} as in
+ * store.h. store_link_add(): 0 if the link ${id} exists. store_link_move():
+ * with the messages that wait for the chat. store_link_strike(): add a strike,
+ * or
+ * ${reset} them to 0; ${*strikes} is their number after that.
+ */
 int store_link(struct store *, struct arena *, int64_t id, int64_t category,
     struct store_user *) WARN_UNUSED;
 int store_link_add(
@@ -29,9 +32,10 @@ int store_links_of_chat(
     struct store *, int64_t chat, store_user_fn *, void *) WARN_UNUSED;
 
 /*
- * Connect tokens, by hash. store_token(): whose it is, if it has not expired at
- * ${now}; one that would expire after ${latest} was made when the clock was
- * wrong, and has expired too. store_token_expire(): forget those that have, and
+ * Connect tokens, by hash. store_token(): the user of one that has not expired
+ * at
+ * ${now}; one that expires after ${latest} was made when the clock was wrong,
+ * and counts as expired. store_token_expire(): remove expired ones, and
  * ${user}'s.
  */
 int store_token_add(struct store *, const char *hash, int64_t user,
@@ -43,10 +47,11 @@ int store_token_expire(
     struct store *, int64_t now, int64_t latest, int64_t user) WARN_UNUSED;
 
 /*
- * Messages that wait for their chat, and were tried after ${from} and not after
- * ${to}: one that was tried before has left the queue, one after that when the
- * clock was wrong. store_waiting_expire(): forget the others.
- * store_waiting_before(): how many that arrived before ${message} wait for
+ * Messages that wait for their chat. Those count that were tried after ${from}
+ * and not after ${to}: one tried before that has left the queue, and one tried
+ * after it met a wrong clock. store_waiting_expire(): remove all others.
+ * store_waiting_before(): ${*n} messages that arrived before ${message} wait
+ * for
  * ${chat}.
  */
 int store_waiting_add(struct store *, int64_t link, int64_t chat,
@@ -58,9 +63,9 @@ int store_waiting_before(struct store *, int64_t chat, const char *message,
     int64_t arrived, int64_t from, int64_t to, int64_t *n) WARN_UNUSED;
 
 /*
- * Numbers that are to outlive a program. store_state_each(): those whose name
- * begins with ${prefix}. store_state_expire(): of those, forget the ones below
- * ${least}.
+ * Named numbers that outlive the program. store_state_each(): those whose name
+ * begins with ${prefix}. store_state_expire(): remove those of them that are
+ * less than ${least}.
  */
 typedef int store_state_fn(void *, const char *name, int64_t value);
 int store_state_each(

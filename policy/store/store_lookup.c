@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_lookup - what the roster says about one message, asked at once
+ * store_lookup - all that the roster says about one message
  *
- * A question becomes a list of statements whose parameters are texts, for the
- * database to answer in one go. Keys of which there may be many are one
- * parameter, the keys of a JSON object, so that ten thousand recipients are one
- * statement.
+ * A question becomes a list of statements with text parameters, for db_ask(). A
+ * set of keys is one parameter, a JSON object with these keys, so that ten
+ * thousand recipients take one statement.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,14 +17,14 @@
 
 #define PARAMETERS 3
 
-/* A statement to be asked. */
+/* A statement to ask. */
 struct ask {
 	enum sql which;
 	size_t i; /* of the key, where there is a statement for each */
 	const char *text[PARAMETERS];
 };
 
-/* All of them, and who takes the rows. */
+/* All statements, and who takes the rows. */
 struct asking {
 	struct store *store;
 	struct arena *arena;
@@ -100,8 +99,8 @@ add(struct asking *a, enum sql which, size_t i, const char *first,
 	a->v[a->n++] = (struct ask){which, i, {first, second, third}};
 }
 
-/* Those who join. Of one account after the other, unless the accounts are not
- * known before the database has spoken. */
+/* The people: by one statement for each account, unless only the database knows
+ * the accounts. */
 static int
 list_people(struct asking *a, const char *category, const char *users)
 {
@@ -128,7 +127,6 @@ list_people(struct asking *a, const char *category, const char *users)
 	return (0);
 }
 
-/* What is to be asked. */
 static int
 list(struct asking *a)
 {
@@ -152,17 +150,16 @@ list(struct asking *a)
 }
 
 /*
- * A disk that changes an octet where SQLite does not notice it, in a number
- * that leads from an index to a row or in an address, would send a customer's
- * mail to another. What stands in two places is compared: both are not changed
- * at once.
+ * If a disk changed one byte of an address, or of a number that leads from an
+ * index to a row, SQLite may not notice, and a customer's mail would go to
+ * another. So compare what is stored twice: one fault does not change both.
  */
 static int
 damaged(struct asking *a, const char *what)
 {
 	return (failure_set(&a->store->failure, FAILURE_IO,
-	    "the database is damaged: %s; \"notifyctl check\" tells more",
-	    what));
+	    "database %s: damaged: %s; run \"notifyctl check\"",
+	    db_name(a->store->db), what));
 }
 
 static int
@@ -173,12 +170,12 @@ read_account(struct asking *a, size_t i, struct db_stmt *stmt)
 
 	if (account_key(name, key) != 1 ||
 	    strcmp(key, a->question->accounts.v[i]) != 0)
-		return (damaged(a, "an account is found by another's name"));
+		return (damaged(a, "an account has another's key"));
 	return (a->answer->account(a->ctx, i, db_int(stmt, 0), name));
 }
 
-/* A key with letters outside ASCII is left alone: which are the same in lower
- * case is the library's word, and that may change. */
+/* Not for keys with letters outside ASCII: their lower case depends on the
+ * version of the library. */
 static int
 check_address(struct asking *a, const struct store_user *u)
 {
@@ -197,11 +194,11 @@ check_address(struct asking *a, const struct store_user *u)
 		return (failure_memory(&a->store->failure));
 	if (found == 1 && strcmp(address.key, u->key) == 0)
 		return (0);
-	return (damaged(a, "a user is found by another's address"));
+	return (damaged(a, "a user has another's key"));
 }
 
-/* The row, in the order of LOOKUP_COLUMNS. The entitled are subscribed, or what
- * comes to the same; of others the row tells. */
+/* The row, in the order of LOOKUP_COLUMNS. Entitled people count as subscribed;
+ * for others the row has a column more. */
 static int
 read_user(struct asking *a, enum sql which, struct db_stmt *stmt,
     struct store_user *u)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_lookup - what the roster says about one message, asked at once
+ * store_lookup - all that the roster says about one message
  *
- * The question is made of what the message says alone, never of an earlier
- * answer: a database on another machine is asked all of it in one go, and one
- * state of the roster answers all of it.
+ * The question depends on the message only, never on an earlier answer: so a
+ * database on another machine gets all of it in one round trip, and one state
+ * of the roster answers it.
  *
  * Threads as in store.h. Strings are borrowed.
  */
@@ -21,7 +21,7 @@
 struct arena;
 struct store;
 
-/* Each once. */
+/* Keys without duplicates. */
 struct store_keys {
 	const char **v;
 	size_t n;
@@ -29,29 +29,26 @@ struct store_keys {
 
 enum store_people {
 	STORE_NOBODY,
-	STORE_ENTITLED, /* the owners, and who is subscribed */
+	STORE_ENTITLED, /* the owners and the subscribed */
 	STORE_EVERYBODY,
 };
 
 struct store_question {
-	struct store_keys categories; /* spellings; the first one counts */
+	struct store_keys categories; /* the first one is the message's */
 	struct store_keys accounts;
 	struct store_keys users; /* addresses */
-	/* Whom to tell of: of ${accounts}, and with ${also_theirs} also of the
-	 * accounts that ${users} are in. */
+	/* The people to return: those of ${accounts}, and with ${also_theirs}
+	 * those of all accounts of ${users}. */
 	enum store_people people;
 	bool also_theirs;
 };
 
 /*
- * What takes the answer, a row at a time. Strings are borrowed for the length
- * of the call, which must not use the store. 0 goes on; -1 stops, and
- * store_lookup() returns -1 without a failure of its own.
+ * Callbacks for the rows of the answer, as in store.h.
  *
- * category(), account(): the one that key ${i} of the question names; what is
- * not there is not called for. user(): one with an address asked about, in
- * whichever account. person(): one who is told of. Both in any order, and
- * without their ids.
+ * category(), account(): the row for key ${i} of the question; no call if there
+ * is none. user(): a user with one of the addresses, in any account. person():
+ * one of the people to return. Both come in any order, and have the id 0.
  */
 struct store_answer {
 	int (*category)(void *, size_t i, const struct category *);
@@ -61,7 +58,7 @@ struct store_answer {
 };
 
 /* store_lookup(s, a, question, answer, ctx): 0 or -1; outside transactions.
- * ${a}: for what is needed meanwhile. */
+ * ${a} is for working memory. */
 int store_lookup(struct store *, struct arena *, const struct store_question *,
     const struct store_answer *, void *ctx) WARN_UNUSED;
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_notice - what the database knows of mail to users that is still to be
- * handed over
+ * store_notice - rows of mail to users that is not sent yet
  */
 #include "store/store_notice.h"
 #include "store/store_private.h"

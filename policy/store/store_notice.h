@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_notice - what the database knows of mail to users that is still to be
- * handed over
+ * store_notice - rows of mail to users that is not sent yet
  *
  * Threads and results as in store.h.
  */
@@ -28,9 +27,9 @@ struct store_notice {
 #define NOTICE_TELEGRAM_END "telegram-end"
 
 /*
- * A notice is pending until somebody takes it; taken, until the outcome is
- * noted. store_notice_take() finds the oldest pending one with an id above
- * ${after} and marks it; its strings are copied into ${a}.
+ * A notice is pending until it is taken, and taken until its outcome is noted.
+ * store_notice_take(): take the oldest pending one with an id above ${after};
+ * its strings are copied into ${a}. store_notice_failed(): it is pending again.
  */
 int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
 int store_notice_take(struct store *, struct arena *, int64_t after,

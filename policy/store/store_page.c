@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_page - some users of an account, and what they are subscribed to
+ * store_page - a page of the users of an account, and their subscriptions
  */
 #include "store/store_private.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_private - what store.c and its store_*.c share
+ * store_private - what store.c and store_*.c share
  *
- * For those alone, and for tests of upgrades.
+ * For those only, and for tests of upgrades.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -16,7 +16,7 @@
 struct arena;
 struct db_stmt;
 
-/* Changes that are recorded, and not written yet. */
+/* Changes for the record that are not written yet. */
 #define STORE_UNWRITTEN 16 /* as many as SQL_RECORDS takes */
 struct store_unwritten {
 	struct arena *arena;
@@ -28,70 +28,69 @@ struct store {
 	struct db *db;
 	struct failure failure;
 	struct db_stmt **stmts;
-	/* The version that is read, and the steps that lead to it: that from
-	 * version n, which is 1 or more, is steps[n - 1]. */
+	/* STORE_SCHEMA and sql_upgrades, unless a test has its own. */
 	int64_t schema;
 	const struct sql_step *steps;
 	struct store_unwritten unwritten;
 };
 
-/* store_note_failure(s): note what the database says; returns -1. */
+/* store_note_failure(s): note the error of the database; returns -1. */
 int store_note_failure(struct store *);
 
-/* store_bound(s, which, types, ...): the statement with its parameters: "i"
- * an int64_t, "t" text, NULL for SQL's NULL. */
+/* store_bound(s, which, types, ...): the statement with its parameters: "i" an
+ * int64_t, "t" text, NULL for SQL's NULL. NULL if it cannot be prepared. */
 struct db_stmt *store_bound(struct store *, enum sql, const char *, ...);
 
 /*
- * These take what store_bound() returns, NULL for its failure.
+ * These take the result of store_bound(), also NULL.
  *
- * store_row(s, stmt): the next row: 1; 0 after the last; -1. After 0 and -1 the
- * statement is reset. Who wants no more rows calls one of the next two.
+ * store_row(s, stmt): the next row: 1; 0 after the last one; -1. After 0 and -1
+ * the statement is reset; to end it before, call one of the next two.
  *
- * store_only(s, stmt): after the only row: 1, or -1 if the statement fails on
- * the way to its end: a change is not made before, and a text for which there
+ * store_only(s, stmt): after the only row, run the statement to its end: 1, or
+ * -1 if that fails. Before that a change is not made, and text for which there
  * was no memory has read as "".
  *
- * store_stop(stmt): give up; returns -1.
+ * store_stop(stmt): reset the statement; returns -1.
  */
 int store_row(struct store *, struct db_stmt *) WARN_UNUSED;
 int store_only(struct store *, struct db_stmt *) WARN_UNUSED;
 int store_stop(struct db_stmt *);
 
-/* store_run(s, stmt): one without rows: 1 if it changed any, else 0. */
+/* store_run(s, stmt): a change: 1 if it changed any row, 0 if not, -1. */
 int store_run(struct store *, struct db_stmt *);
 
-/* store_post(s, stmt, id): a change that need not be waited for, as db_post();
- * 1 if it changed any row, or may have, else 0. */
+/* store_post(s, stmt, id): as db_post(): 1 if it changed any row, or may have;
+ * 0 if not; -1. */
 int store_post(struct store *, struct db_stmt *, int64_t *id);
 
-/* store_number(s, stmt, n): the one number that it returns, often an id. */
+/* store_number(s, stmt, n): 1 and the number in its only row; 0; -1. */
 int store_number(struct store *, struct db_stmt *, int64_t *);
 
-/* store_read_category(s, stmt, c): the row, in the order of CATEGORY_COLUMNS.
- */
+/* store_read_category(s, stmt, c): read CATEGORY_COLUMNS. 0 or -1. */
 int store_read_category(struct store *, struct db_stmt *, struct category *);
 
 /* store_read_role(s, stmt, column, role): 0 or -1. */
 int store_read_role(struct store *, struct db_stmt *, int column, enum role *);
 
-/* store_one_user(s, a, stmt, u): the one row, its strings copied. */
+/* store_one_user(s, a, stmt, u): the only row, its strings copied into ${a}: 1;
+ * 0; -1. */
 int store_one_user(
     struct store *, struct arena *, struct db_stmt *, struct store_user *);
 
-/* store_each_user(s, stmt, fn, ctx) */
+/* store_each_user(s, stmt, fn, ctx): call ${fn} for each row. 0 or -1. */
 int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 
-/* store_fits(s, content, version): is what db_schema() gave a roster of the
- * version that this program reads? 0 or -1. */
+/* store_fits(s, content, version): 0 if the result of db_schema() is a roster
+ * of the version that this program reads, or -1. */
 int store_fits(struct store *, enum db_content, int64_t version);
 
-/* store_write_changes(s): those that are not yet. 0 or -1.
- * store_forget_changes(s): they are given up. */
+/* store_write_changes(s): write the unwritten changes. 0 or -1.
+ * store_forget_changes(s): drop them. */
 int store_write_changes(struct store *);
 void store_forget_changes(struct store *);
 
-/* store_copy(s, a, text): copy a borrowed string into ${a}. */
+/* store_copy(s, a, text): copy ${*text} into ${a}. 0 or -1. */
 int store_copy(struct store *, struct arena *, const char **);
 
 #endif

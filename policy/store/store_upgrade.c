@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * store_upgrade - the schema, and the way to it from every version before
+ * store_upgrade - create the schema, or upgrade it from an older version
  *
- * All steps of an upgrade are one transaction with the version that they lead
- * to: whoever looks meanwhile sees the old roster, and so does everybody
- * after a crash or an error.
+ * All steps of an upgrade and the new version are one transaction: other
+ * programs see the old roster meanwhile, and after a crash or an error.
  */
 #include "base/failure.h"
 #include "store/sql.h"
@@ -17,14 +16,14 @@ static int take_steps(struct store *, int64_t);
 static int share(struct store *);
 static int upgrade(struct store *);
 
-/* Ours, and not newer than what this program reads? 0 or -1. */
+/* 0 if it is ours, and not newer than what this program reads, or -1. */
 static int
 known(struct store *s, enum db_content content, int64_t version)
 {
 	if (content == DB_FOREIGN || version < 0)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: not one of notify-milter; expected "
-		    "[database] url to name its own",
+		    "database %s: not one of notify-milter; set [database] "
+		    "url to its own",
 		    db_name(s->db)));
 	if (version > s->schema)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
@@ -43,8 +42,8 @@ store_fits(struct store *s, enum db_content content, int64_t version)
 		return (0);
 	if (version == 0)
 		return (failure_set(&s->failure, FAILURE_SCHEMA,
-		    "database %s: there is no roster in it (schema version "
-		    "0); make it with \"notifyctl init\"",
+		    "database %s: has no roster (schema version 0); create "
+		    "it with \"notifyctl init\"",
 		    db_name(s->db)));
 	return (failure_set(&s->failure, FAILURE_SCHEMA,
 	    "database %s: schema version %lld, older than this program's "
@@ -52,7 +51,7 @@ store_fits(struct store *s, enum db_content content, int64_t version)
 	    db_name(s->db), (long long)version, (long long)s->schema));
 }
 
-/* Of the schema, 0 for an empty database. */
+/* The version of the schema, 0 for an empty database. */
 static int
 version_of(struct store *s, int64_t *version)
 {
@@ -80,7 +79,7 @@ make_schema(struct store *s)
 	return (0);
 }
 
-/* From ${version} on to the one that this program reads. */
+/* Upgrade from ${version} to the one that this program reads. */
 static int
 take_steps(struct store *s, int64_t version)
 {
@@ -98,8 +97,8 @@ take_steps(struct store *s, int64_t version)
 	return (db_check_references(s->db, &s->failure));
 }
 
-/* Before anything else: an upgrade is not to hold up those who look, and a
- * copy that was restored may have lost it. But what is not ours is spared. */
+/* First, so that lookups do not wait for the upgrade; a restored copy may have
+ * lost it. Not for a database that is not ours. */
 static int
 share(struct store *s)
 {
@@ -152,8 +151,8 @@ store_upgrade(struct store *s)
 
 	if (share(s) != 0)
 		return (-1);
-	/* A step that makes a table anew must not take along the rows of
-	 * others that refer to it. */
+	/* A step that replaces a table must not delete the rows that refer
+	 * to it. */
 	if (db_references(s->db, false) != 0)
 		return (store_note_failure(s));
 	rc = upgrade(s);
