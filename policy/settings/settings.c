@@ -2,9 +2,9 @@
 /*
  * settings - notify-milter.conf, read and checked
  *
- * inih takes the file apart. It neither counts lines for its handler nor says
- * when a line is too long for it, and both matter to somebody who looks for a
- * typing error: our reader, which it calls once for each line, does that.
+ * inih parses the file. It neither counts lines for its handler nor reports a
+ * line that is too long, and whoever looks for a typing error needs both: our
+ * reader, which it calls for each line, does that.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -22,6 +22,7 @@
 #include "settings/value.h"
 
 #define AT(field) offsetof(struct settings, field)
+#define SECTIONS "[database], [milter], [telegram] or [mail]"
 #define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
 
 static const char *const expand_choices[] = {
@@ -46,14 +47,13 @@ const struct setting settings_table[] = {
     {"database", "url", SETTING_DATABASE, AT(url),
 	"/var/lib/notify-milter/roster.db", NULL,
 	"the roster: the path of an SQLite database, or the postgresql:// URL "
-	"of a PostgreSQL one",
+	"of a PostgreSQL database",
 	false},
     {"database", "read_url", SETTING_DATABASE, AT(read_url), "", NULL,
 	"the postgresql:// URL of a standby that the milter asks; empty: url",
 	true},
     {"database", "max_lag", SETTING_SECONDS, AT(max_lag), "10s", NULL,
-	"how far a standby may be behind; beyond that the primary is asked",
-	false},
+	"how far a standby may lag before the primary is asked", false},
     {"milter", "socket", SETTING_SOCKET, AT(socket),
 	"unix:/var/spool/postfix/notify-milter/notify-milter.sock", NULL,
 	"where the MTA reaches the milter: unix:PATH, inet:PORT@HOST or "
@@ -71,22 +71,22 @@ const struct setting settings_table[] = {
 	true},
     {"milter", "expand", SETTING_CHOICE, AT(expand), "addressed",
 	expand_choices,
-	"whose entitled users join: of accounts addressed; always: also of the "
-	"accounts of the people addressed; never: nobody's",
+	"whose entitled users are added: addressed: of addressed accounts; "
+	"always: also of the accounts of addressed people; never: nobody's",
 	false},
     {"milter", "unknown_recipients", SETTING_CHOICE, AT(unknown_recipients),
 	"drop", unknown_choices,
-	"what becomes of a recipient who is no user of any account", false},
+	"what happens to a recipient who is no user of any account", false},
     {"milter", "bad_tag", SETTING_CHOICE, AT(bad_tag), "hold", bad_tag_choices,
-	"what becomes of a message whose tag cannot be understood", false},
+	"what happens to a message whose tag cannot be understood", false},
     {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,
-	"decide and log, but change nothing", false},
+	"decide and log, but change no message", false},
     {"milter", "stats_file", SETTING_PATH, AT(stats_file),
 	"/var/lib/notify-milter/notify-milter.prom", NULL,
-	"where the milter's counters go, for Prometheus; empty: nowhere", true},
+	"the file of the milter's counters, for Prometheus; empty: none", true},
     {"telegram", "domain", SETTING_DOMAIN, AT(telegram_domain),
-	"telegram.invalid", NULL, "the domain that stands for Telegram chats",
-	false},
+	"telegram.invalid", NULL,
+	"the domain of addresses that mean Telegram chats", false},
     {"telegram", "bot", SETTING_BOT, AT(bot), "", NULL,
 	"the bot's user name, without the @", true},
     {"telegram", "token_file", SETTING_PATH, AT(token_file), "", NULL,
@@ -94,31 +94,31 @@ const struct setting settings_table[] = {
     {"telegram", "api", SETTING_HTTP, AT(api), "https://api.telegram.org", NULL,
 	"the base URL of the Bot API", false},
     {"telegram", "max_age", SETTING_SECONDS, AT(max_age), "1d", NULL,
-	"how old a message may be and still go to a chat: a number with s, m, "
+	"how old a message may be when it goes to a chat: a number with s, m, "
 	"h or d",
 	false},
     {"telegram", "allow_groups", SETTING_BOOLEAN, AT(allow_groups), "no", NULL,
-	"let group chats be linked: everybody in the group reads the messages",
+	"allow links to group chats: everybody in the group reads the messages",
 	false},
     {"telegram", "stats_file", SETTING_PATH, AT(telegram_stats_file),
 	"/var/lib/notify-milter/notify-telegram.prom", NULL,
-	"where notify-telegram's counters go, for Prometheus; empty: nowhere",
+	"the file of notify-telegram's counters, for Prometheus; empty: none",
 	true},
     {"mail", "sendmail", SETTING_PATH, AT(sendmail), "/usr/sbin/sendmail", NULL,
-	"the program that takes the mail that notify-milter writes", false},
+	"the program that takes mail from notify-milter", false},
     {"mail", "from", SETTING_ADDRESS, AT(from), "", NULL,
 	"the sender of that mail; empty: the MTA's default", true},
     {NULL, NULL, SETTING_TEXT, 0, NULL, NULL, NULL, false},
 };
 
-/* What the inih callbacks share. */
+/* State of the inih callbacks. */
 struct reading {
 	FILE *stream;
 	struct settings *settings;
 	struct failure *failure;
 	struct arena *arena;
 	unsigned line;
-	bool list;	      /* an indented line may go on with it */
+	bool list;	      /* an indented line may continue it */
 	unsigned seen[COUNT]; /* line of the first value; 0 for none */
 };
 
@@ -126,6 +126,7 @@ static int fault(struct reading *, const char *, ...) PRINTF_LIKE(2, 3);
 static char *next_line(char *, int, void *);
 static size_t read_line(struct reading *, char *, size_t);
 static void check_section(struct reading *, const char *);
+static int unknown_section(struct reading *, const char *);
 static unsigned line_of(const struct reading *, size_t);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
@@ -135,7 +136,7 @@ static int bad_value(
 static int set_defaults(struct reading *);
 static int read_stream(struct reading *);
 
-/* Note the first fault, with file and line; returns 0, inih's "no". */
+/* Note the first fault, with file and line; returns 0, which stops inih. */
 static int
 fault(struct reading *r, const char *fmt, ...)
 {
@@ -149,8 +150,7 @@ fault(struct reading *r, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		text = NULL;
 	va_end(ap);
-	/* It is shown at a terminal, and what stands in the file may be any
-	 * octets. */
+	/* The file may have any bytes, and a terminal shows this. */
 	clean = text == NULL ? NULL : escape_controls(r->arena, text);
 	failure_set(r->failure, FAILURE_SETTINGS, "%s:%u: %s",
 	    r->settings->file, r->line,
@@ -159,7 +159,7 @@ fault(struct reading *r, const char *fmt, ...)
 	return (0);
 }
 
-/* As fgets(3), but a NUL does not hide what stands behind it. */
+/* As fgets(3), but a NUL does not hide the rest of the line. */
 static size_t
 read_line(struct reading *r, char *buf, size_t size)
 {
@@ -168,7 +168,7 @@ read_line(struct reading *r, char *buf, size_t size)
 
 	while (len + 1 < size && (c = getc_unlocked(r->stream)) != EOF) {
 		if (c == '\0')
-			fault(r, "there is a NUL octet; expected text");
+			fault(r, "NUL byte in the line; expected text");
 		buf[len++] = (char)c;
 		if (c == '\n')
 			break;
@@ -177,7 +177,7 @@ read_line(struct reading *r, char *buf, size_t size)
 	return (len);
 }
 
-/* A setting may be indented; only what cannot be one goes on with a list. */
+/* A setting may be indented; an indented line without "=" continues a list. */
 static char *
 next_line(char *buf, int size, void *arg)
 {
@@ -190,23 +190,23 @@ next_line(char *buf, int size, void *arg)
 		return (NULL);
 	if (len + 1 == (size_t)size && buf[len - 1] != '\n')
 		fault(r,
-		    "the line is too long; expected at most %d characters (a "
-		    "list may go on in the next line, indented)",
+		    "the line is too long; expected at most %d characters (an "
+		    "indented line continues a list)",
 		    size - 3);
-	/* The mark that some programs put before UTF-8 is none. */
+	/* Skip the byte order mark that some programs write. */
 	indent = r->line == 1 && strncmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	indent += strspn(buf + indent, " \t");
 	if (indent == 0 || !r->list || buf[strcspn(buf, "=;#")] == '=') {
 		memmove(buf, buf + indent, len - indent + 1);
 		check_section(r, buf);
 	} else {
-		/* inih sees no comment there. */
+		/* inih would keep a comment here. */
 		buf[indent + strcspn(buf + indent, ";")] = '\0';
 	}
 	return (r->failure->kind == FAILURE_NONE ? buf : NULL);
 }
 
-/* inih says nothing of a section without keys. */
+/* inih does not report a section without keys. */
 static void
 check_section(struct reading *r, const char *line)
 {
@@ -219,10 +219,13 @@ check_section(struct reading *r, const char *line)
 	len = strcspn(line, "]\r\n");
 	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
 	if (line[len] != ']' || len > sizeof(name) || !known_section(name))
-		fault(r,
-		    "unknown section [%s]; expected [database], [milter], "
-		    "[telegram] or [mail]",
-		    name);
+		unknown_section(r, name);
+}
+
+static int
+unknown_section(struct reading *r, const char *name)
+{
+	return (fault(r, "unknown section [%s]; expected " SECTIONS, name));
 }
 
 static const struct setting *
@@ -250,7 +253,7 @@ known_section(const char *section)
 	return (0);
 }
 
-/* The names that could have been meant, for a message. */
+/* The names of the settings in a section, for a message. */
 static void
 list_names(char *out, size_t size, const char *section)
 {
@@ -284,14 +287,10 @@ take(void *arg, const char *section, const char *name, const char *value)
 	r->list = d != NULL && d->type == SETTING_NETWORKS;
 	if (d == NULL && *section == '\0')
 		return (fault(r,
-		    "\"%s\" stands before the first section; expected "
-		    "[database], [milter], [telegram] or [mail] above it",
+		    "\"%s\" is in no section; expected " SECTIONS " above it",
 		    name));
 	if (d == NULL && !known_section(section))
-		return (fault(r,
-		    "unknown section [%s]; expected [database], [milter], "
-		    "[telegram] or [mail]",
-		    section));
+		return (unknown_section(r, section));
 	if (d == NULL) {
 		list_names(names, sizeof(names), section);
 		return (fault(r, "unknown key \"%s\" in [%s]; expected %s",
@@ -299,7 +298,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 	}
 	i = (size_t)(d - settings_table);
 	if (r->seen[i] != 0 && d->type != SETTING_NETWORKS)
-		return (fault(r, "\"%s\" is set twice; first in line %u", name,
+		return (fault(r, "\"%s\" is set twice, first in line %u", name,
 		    r->seen[i]));
 	if (*value == '\0' && !d->optional)
 		return (bad_value(r, d, value, "a value"));
@@ -311,7 +310,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 	return (rc == 0 ? bad_value(r, d, value, expected) : rc == 1);
 }
 
-/* Say so, but for a password. */
+/* Without a password in the value. */
 static int
 bad_value(struct reading *r, const struct setting *d, const char *value,
     const char *expected)
@@ -326,7 +325,7 @@ bad_value(struct reading *r, const struct setting *d, const char *value,
 	return (0);
 }
 
-/* Through the same door as values from the file, so that none can be bad. */
+/* Stored as values from the file are, so that none can be bad. */
 static int
 set_defaults(struct reading *r)
 {
@@ -347,7 +346,7 @@ set_defaults(struct reading *r)
 	return (0);
 }
 
-/* Where a field of struct settings is set; 0: nowhere. */
+/* The line that sets a field of struct settings; 0 for none. */
 static unsigned
 line_of(const struct reading *r, size_t offset)
 {
@@ -406,8 +405,8 @@ settings_read(const char *file, struct failure *failure)
 	if (rc == 0 && *r.settings->read_url != '\0' &&
 	    !db_url_remote(r.settings->url))
 		rc = failure_set(failure, FAILURE_SETTINGS,
-		    "%s:%u: read_url names a standby, and url a file; expected "
-		    "url to name the standby's primary",
+		    "%s:%u: read_url needs a url that names the standby's "
+		    "primary, not a file",
 		    file, line_of(&r, AT(read_url)));
 	r.settings->user_line = line_of(&r, AT(user));
 	r.settings->database = db_url_shown(r.settings->url);

@@ -2,11 +2,11 @@
 /*
  * settings - notify-milter.conf, read and checked
  *
- * One table names every setting, its type, its default, its limits and what
- * it is for: the reader, the manual, the sample file and their test all go by
- * it. policy/README.md, Programs and settings.
+ * One table has every setting with its type, default, limits and help: the
+ * reader uses it, and a test compares the manual and the sample file with it.
+ * policy/README.md, Programs and settings.
  *
- * Threads: a struct settings is filled once and then only read; any thread.
+ * Threads: a struct settings does not change after settings_read(); any thread.
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -27,14 +27,13 @@ enum expand { EXPAND_ADDRESSED, EXPAND_ALWAYS, EXPAND_NEVER };
 enum unknown { UNKNOWN_DROP, UNKNOWN_KEEP };
 enum bad_tag { BAD_TAG_HOLD, BAD_TAG_REJECT, BAD_TAG_TEMPFAIL };
 
-/* Strings are never NULL. Names of domains are in the form of
- * address_domain_key(). */
+/* Strings are never NULL. Domains are as from address_domain_key(). */
 struct settings {
-	char *file;	    /* where it was read */
-	unsigned user_line; /* in which user is set; 0: in none */
+	char *file;	    /* that was read */
+	unsigned user_line; /* that sets user; 0 for none */
 	/* [database] */
 	char *url;
-	char *database; /* the same as it may be shown: without a password */
+	char *database; /* url for messages: without a password */
 	char *read_url;
 	long max_lag; /* seconds */
 	/* [milter] */
@@ -82,7 +81,7 @@ struct setting {
 	const char *name;
 	enum setting_type type;
 	size_t offset;		    /* in struct settings */
-	const char *value;	    /* the default, as one would write it */
+	const char *value;	    /* the default, as in the file */
 	const char *const *choices; /* SETTING_CHOICE: ends with NULL */
 	const char *help;	    /* one line */
 	bool optional;		    /* may be empty */
@@ -93,9 +92,10 @@ extern const struct setting settings_table[];
 
 /*
  * settings_read(file, failure):
- * The settings in ${file}, defaults for what it does not name; the caller
- * gives them back to settings_free(). NULL with FAILURE_SETTINGS and
- * "file:line: what is wrong; expected ..." for the first fault.
+ * The settings in ${file}, with defaults for those it does not set, for the
+ * caller to settings_free(). NULL and ${failure}: FAILURE_SETTINGS with
+ * "file:line: what is wrong; expected ..." for the first fault, or another
+ * kind.
  */
 struct settings *settings_read(const char *file, struct failure *) WARN_UNUSED;
 

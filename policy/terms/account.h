@@ -3,9 +3,9 @@
  * account - names of accounts
  *
  * An account's name is also the local part of its address (policy/README.md,
- * What happens to a message, 4), so it is made of what needs no quoting there
- * and has no detail part: letters, digits, ".", "_" and "-", compared without
- * case. Pure.
+ * What happens to a message, 4), so it has only characters that need no quoting
+ * there, and no detail part: letters, digits, ".", "_" and "-", compared
+ * without regard to case. Pure.
  */
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
@@ -18,8 +18,8 @@
 	"1 to 64 letters, digits, hyphens, underscores, or single dots "       \
 	"between them"
 
-/* account_key(name, key): the form in which names are compared; 0 if it cannot
- * be an account's name. */
+/* account_key(name, key): 1 and the form in which names are compared; 0 if
+ * ${name} cannot be an account's name. */
 int account_key(const char *name, char key[ACCOUNT_KEY_SIZE]) WARN_UNUSED;
 
 #endif

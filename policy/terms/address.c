@@ -2,10 +2,10 @@
 /*
  * address - mail addresses: read, compare, write
  *
- * The reader takes RFC 5321 mailboxes and the little that MTAs add to them.
- * Plain ASCII, nearly all there is, needs no library; the rest goes through
- * libunistring (case and normal form, the same in every locale: the milter and
- * notifyctl must never disagree) and libidn2 (A-labels).
+ * The reader takes RFC 5321 mailboxes, and what MTAs add to them. Plain ASCII,
+ * which is nearly all, needs no library; the rest goes through libunistring
+ * (case and normal form, the same in every locale, so that the milter and
+ * notifyctl agree) and libidn2 (A-labels).
  */
 #include <ctype.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@
 #include "base/arena.h"
 #include "terms/address.h"
 
-/* A mailbox taken apart: the local part unquoted, both as they were spelled. */
+/* The parts of a mailbox as they were spelled, the local part unquoted. */
 struct parts {
 	char *local;
 	char *domain; /* NULL if there is none */
@@ -97,9 +97,9 @@ local_lower(struct arena *a, const char *local, const char **lower)
 }
 
 /*
- * May ${c} stand in a mailbox without quotes? What RFC 5321 does not allow
- * there, an MTA reads in a way of its own ("ann@x, ()" as ann@x): who that is,
- * we do not know.
+ * Is ${c} allowed in a mailbox without quotes? An MTA may read what RFC 5321
+ * does not allow there in its own way ("ann@x, ()" as ann@x): we do not know
+ * who that is.
  */
 static int
 is_plain(char c, int in_domain)
@@ -129,8 +129,8 @@ address_domain_key(struct arena *a, const char *name, const char **key)
 	idn2_free(alabel);
 	if (lower == NULL)
 		return (-1);
-	/* Written out, without quotes, it must read as the same; full-width
-	 * signs have become plain ones. */
+	/* It must read as the same domain in a wire form; full-width signs are
+	 * plain ones by now. */
 	for (s = lower; *s != '\0'; s++) {
 		if (!is_plain(*s, 1))
 			return (0);
@@ -142,7 +142,7 @@ address_domain_key(struct arena *a, const char *name, const char **key)
 	return (1);
 }
 
-/* Past an RFC 5321 source route ("@a,@b:"), which means nothing any more. */
+/* Skip an RFC 5321 source route ("@a,@b:"), which is to be ignored. */
 static const char *
 without_route(const char *s, const char *end)
 {
@@ -154,7 +154,7 @@ without_route(const char *s, const char *end)
 	return (colon == NULL ? s : colon + 1);
 }
 
-/* Take a mailbox apart at its "@" that is not quoted. */
+/* Split a mailbox at the first "@" that is not quoted. */
 static int
 split(struct arena *a, const char *text, struct parts *parts)
 {
@@ -201,7 +201,7 @@ split(struct arena *a, const char *text, struct parts *parts)
 	return (1);
 }
 
-/* The local part as an envelope takes it: RFC 5321, 4.1.2, Dot-string or
+/* The local part for an envelope: RFC 5321, 4.1.2, Dot-string or
  * Quoted-string. */
 static char *
 quoted(struct arena *a, const char *local)
@@ -241,7 +241,7 @@ address_local_length(const char *key)
 	return ((unsigned)(at == NULL ? strlen(key) : (size_t)(at - key)));
 }
 
-/* Put the parts together as key, base and wire form. */
+/* Make key, base and wire form of the parts. */
 static int
 assemble(struct arena *a, const struct parts *parts, struct address *address)
 {
@@ -249,7 +249,7 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 	char *wire, *base;
 	int found;
 
-	/* Its key would be that of somebody with a domain. */
+	/* Its key would be that of an address with a domain. */
 	if (parts->domain == NULL && strchr(parts->local, '@') != NULL)
 		return (0);
 	found = local_lower(a, parts->local, &local);
@@ -298,7 +298,7 @@ address_read(struct arena *a, const char *text, struct address *address)
 	return (assemble(a, &parts, address));
 }
 
-/* What keeps a domain, in A-labels, from being a host name, or NULL. */
+/* Why a domain, in A-labels, is not a host name; NULL if it is. */
 static const char *
 domain_fault(const char *domain)
 {
@@ -332,13 +332,13 @@ local_fault(const char *local)
 	const unsigned char *s;
 
 	if (*local == '\0')
-		return ("there is nothing before the @");
+		return ("it has no local part before the @");
 	if (strlen(local) > ADDRESS_LOCAL_MAX)
-		return ("its part before the @ is longer than 64 octets");
+		return ("its local part is longer than 64 octets");
 	for (s = (const unsigned char *)local; *s != '\0'; s++) {
 		if (*s < 0x20 || *s == 0x7f)
 			return ("it has a control character");
-		/* U+0080 to U+009F: controls too, on a terminal. */
+		/* U+0080 to U+009F, which a terminal obeys too. */
 		if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
 			return ("it has a control character");
 	}
@@ -353,7 +353,7 @@ address_read_strict(struct arena *a, const char *text, struct address *address,
 	const char *s;
 	int found;
 
-	*why = "it does not read as local-part@domain";
+	*why = "it is not of the form local-part@domain";
 	for (s = text; *s != '\0'; s++) {
 		if ((unsigned char)*s < 0x20 || *s == 0x7f) {
 			*why = "it has a control character";
@@ -384,15 +384,15 @@ address_read_strict(struct arena *a, const char *text, struct address *address,
 	return (*why == NULL ? 1 : 0);
 }
 
-/* Characters that an MTA's parser drops on the way to a domain. */
+/* Characters that an MTA may skip before and within a domain. */
 static int
 is_noise(char c)
 {
 	return (c != '\0' && strchr(" \t\r\n\"\\()<>", c) != NULL);
 }
 
-/* After ${s}, does ${domain} come next, and end there; with a "!" behind it if
- * ${bang}? */
+/* Does ${s} begin with the whole of ${domain}, with a "!" after it if ${bang}?
+ */
 static int
 domain_follows(const char *s, const char *domain, int bang)
 {
@@ -405,7 +405,7 @@ domain_follows(const char *s, const char *domain, int bang)
 	}
 	if (bang)
 		return (s[strspn(s, " \t\r\n\"\\()<>")] == '!');
-	/* A blank, a quote or a comment ends it as well. */
+	/* A blank, a quote or a comment ends it too. */
 	if (is_noise(*s))
 		return (1);
 	if (*s == '.')
@@ -413,12 +413,11 @@ domain_follows(const char *s, const char *domain, int bang)
 	return (*s == '\0' || !(isalnum((unsigned char)*s) || *s == '-'));
 }
 
-/* What may stand before the name of a domain. */
+/* What may precede a domain. */
 #define SEPARATORS "@%!:,;"
 
-/* Does ${domain} stand anywhere in ${text} where an MTA could take it for the
- * domain: at the start and before "!" (a bang path), or after "@", "%" or
- * "!"? */
+/* Is ${domain} anywhere in ${text} where an MTA could take it for the domain:
+ * at the start and before "!" (a bang path), or after "@", "%" or "!"? */
 static int
 mentions(const char *text, const char *domain)
 {
@@ -437,7 +436,7 @@ mentions(const char *text, const char *domain)
 	return (0);
 }
 
-/* The same for names of domains outside ASCII: is any of them ${domain}? */
+/* The same for a ${text} with names of domains outside ASCII. */
 static int
 mentions_outside_ascii(struct arena *a, const char *text, const char *domain)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * category - the kinds of messages that one can be subscribed to
+ * category - the kinds of messages that users subscribe to
  */
 #include <ctype.h>
 #include <string.h>
@@ -19,7 +19,7 @@ const struct category category_builtin[] = {
     {0, "", "", false, false},
 };
 
-/* A key being written. */
+/* A key that is being written. */
 struct key {
 	char *text;
 	size_t len;

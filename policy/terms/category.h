@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * category - the kinds of messages that one can be subscribed to
+ * category - the kinds of messages that users subscribe to
  *
- * policy/README.md, Categories: the five are rows of a table, matched by slug
- * or title in any spelling. Pure; the rows live in the store.
+ * policy/README.md, Categories. They are rows of the store, matched by slug or
+ * title in any spelling. Pure.
  */
 #ifndef CATEGORY_H
 #define CATEGORY_H
@@ -14,7 +14,7 @@
 
 #include "base/compiler.h"
 
-/* Octets in a slug, and in a title or a tag, and in a key, with the NUL. */
+/* Octets of a slug, a title or tag, and a key, with the NUL. */
 #define CATEGORY_SLUG_SIZE 65
 #define CATEGORY_TITLE_SIZE 256
 #define CATEGORY_KEY_SIZE 1024
@@ -32,14 +32,14 @@ extern const struct category category_builtin[];
 
 /*
  * category_key(name, key):
- * The form in which slugs, titles and tags are compared: lower case, "&" as
- * "and", any run of spaces, hyphens and underscores as one hyphen. 1, or 0 if
- * nothing is left, it is too long, or it is not UTF-8.
+ * The form in which slugs, titles and tags are compared: in lower case, with
+ * "and" for "&", and one hyphen for any run of spaces, hyphens and underscores.
+ * 1, or 0 if the key is empty or too long, or ${name} is not UTF-8.
  */
 int category_key(const char *name, char key[CATEGORY_KEY_SIZE]) WARN_UNUSED;
 
-/* category_slug_ok(slug): lower-case words of a-z and 0-9 joined by hyphens,
- * at most 64 octets? */
+/* category_slug_ok(slug): is it words of a-z and 0-9 joined by single hyphens,
+ * of at most 64 octets? */
 bool category_slug_ok(const char *slug);
 
 #endif

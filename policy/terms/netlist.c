@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * netlist - a list of addresses and networks, and whether a client is in it
+ * netlist - a list of addresses and networks, to look up a client in
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ host_bits_set(const struct network *net)
 	return (false);
 }
 
-/* Read one "address" or "address/bits"; writes into ${word}. */
+/* Read "address" or "address/bits"; changes ${word}. */
 static int
 read_network(char *word, struct network *net, const char **expected)
 {
@@ -122,7 +122,7 @@ inside(const struct network *net, const struct in6_addr *client)
 {
 	unsigned whole, rest;
 
-	/* An IPv6 network as wide as ::/0 means no IPv4 client. */
+	/* A wide IPv6 network like ::/0 does not include IPv4 clients. */
 	if (net->bits < 8 * sizeof(mapped) &&
 	    memcmp(client, mapped, sizeof(mapped)) == 0)
 		return (false);

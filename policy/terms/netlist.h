@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * netlist - a list of addresses and networks, and whether a client is in it
+ * netlist - a list of addresses and networks, to look up a client in
  *
- * IPv4 and IPv6 in CIDR notation (RFC 4632, RFC 4291 2.3). A client that
- * comes as an IPv4-mapped IPv6 address is its IPv4 address.
+ * IPv4 and IPv6 in CIDR notation (RFC 4632, RFC 4291 2.3). A client with an
+ * IPv4-mapped IPv6 address counts by its IPv4 address. An empty list is zeroed.
  *
  * Pure. Threads: any, once it is filled.
  */
@@ -35,10 +35,10 @@ struct netlist {
 int netlist_add(
     struct netlist *, const char *text, const char **expected) WARN_UNUSED;
 
-/* netlist_has(list, sa): is the client at ${sa} (NULL: unknown) in it? */
+/* netlist_has(list, sa): is ${sa} in it? No for NULL, an unknown client. */
 bool netlist_has(const struct netlist *, const struct sockaddr *);
 
-/* netlist_clear(list): empty it and free what it holds. */
+/* netlist_clear(list): empty it, and free its memory. */
 void netlist_clear(struct netlist *);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rfc2047 - header values with encoded words in them
+ * rfc2047 - decode encoded words in header values
  *
- * Not GMime's decoder, which ends the program when there is no memory, guesses
- * at charsets, and stops reading behind the padding of a base64 word.
+ * Not GMime's decoder, which aborts when out of memory, guesses charsets, and
+ * stops after the padding of a base64 word.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -20,11 +20,10 @@
 
 #define BLANKS " \t\r\n"
 #define CHARSET_SIZE 64
-#define ROOM                                                                   \
-	((size_t)1 << 20) /* that the table of a charset takes, and more       \
-			   */
+/* More than iconv(3) needs for the table of a charset. */
+#define ROOM ((size_t)1 << 20)
 
-/* A word where it stands in the value. */
+/* An encoded word in the value. */
 struct word {
 	char charset[CHARSET_SIZE];
 	char encoding; /* 'B' or 'Q' */
@@ -32,7 +31,7 @@ struct word {
 	const char *end; /* of the data; "?=" follows */
 };
 
-/* Text being written. */
+/* Text that is being written. */
 struct text {
 	struct arena *arena;
 	char *s;
@@ -49,7 +48,7 @@ static int convert(struct text *, const char *, char *, size_t);
 static int take_words(
     struct text *, const char **, const struct word *, char *);
 
-/* Is there a word at ${s}? */
+/* Read the encoded word at ${s}; false if there is none. */
 static bool
 read_word(const char *s, struct word *w)
 {
@@ -58,7 +57,7 @@ read_word(const char *s, struct word *w)
 	if (strncmp(s, "=?", 2) != 0)
 		return (false);
 	s += strlen("=?");
-	/* "/" would give iconv(3) orders. */
+	/* iconv(3) takes what follows a "/" for an option. */
 	len = strcspn(s, "?*/" BLANKS);
 	if (len == 0 || len >= sizeof(w->charset))
 		return (false);
@@ -86,7 +85,7 @@ digit(char c)
 	return (c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1);
 }
 
-/* The octets of a word; these two return 1, or 0 if it is broken. */
+/* Decode a word. These two return 1, or 0 if it is malformed. */
 static int
 from_q(const struct word *w, char *out, size_t *len)
 {
@@ -156,8 +155,7 @@ enlarge(struct text *t, size_t more)
 	return (0);
 }
 
-/* Open a charset: 1, 0 if there is none of that name, -1 if that cannot be
- * told. */
+/* Open a charset: 1; 0 if it is unknown; -1 if that cannot be told. */
 static int
 open_charset(const char *charset, iconv_t *handle)
 {
@@ -169,9 +167,8 @@ open_charset(const char *charset, iconv_t *handle)
 		return (1);
 	if (errno != EINVAL)
 		return (-1);
-	/* The C library says so too of a charset whose table it has no memory
-	 * or no descriptor to load with: with both at hand it is asked again.
-	 */
+	/* EINVAL also means that the C library had no memory or descriptor to
+	 * load the table of the charset: make sure of both, and retry. */
 	room = malloc(ROOM);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fd != -1)
@@ -185,7 +182,7 @@ open_charset(const char *charset, iconv_t *handle)
 	return (errno == EINVAL ? 0 : -1);
 }
 
-/* Append octets in ${charset}: 1, 0 if they are none, -1 for no memory. */
+/* Append text in ${charset}: 1; 0 if it is malformed; -1 if out of memory. */
 static int
 convert(struct text *t, const char *charset, char *octets, size_t len)
 {
@@ -205,7 +202,7 @@ convert(struct text *t, const char *charset, char *octets, size_t len)
 		out = t->s + t->len;
 		left = t->cap - t->len - 1;
 		done = iconv(handle, &in, &len, &out, &left);
-		/* What it has kept back. */
+		/* Flush what it has kept back. */
 		if (done != (size_t)-1)
 			done = iconv(handle, NULL, NULL, &out, &left);
 		t->len = (size_t)(out - t->s);
@@ -216,8 +213,8 @@ convert(struct text *t, const char *charset, char *octets, size_t len)
 	return (rc);
 }
 
-/* Append the word ${w} and those behind it in the same charset, and move ${*s}
- * behind them. As convert(). */
+/* Append the word ${first} and those after it in the same charset, and move
+ * ${*s} past them. Returns as convert(). */
 static int
 take_words(
     struct text *t, const char **s, const struct word *first, char *octets)
@@ -260,7 +257,7 @@ rfc2047_decode(struct arena *a, const char *value, char **text)
 	char *octets;
 	int rc;
 
-	/* Decoded it is no longer. */
+	/* Decoding makes no word longer. */
 	octets = arena_alloc(a, strlen(value) + 1);
 	if (octets == NULL || enlarge(&t, strlen(value)) != 0)
 		return (-1);
@@ -277,6 +274,6 @@ rfc2047_decode(struct arena *a, const char *value, char **text)
 	}
 	t.s[t.len] = '\0';
 	*text = t.s;
-	/* UTF-7 has other octets for it. */
+	/* A NUL may also come out of UTF-7. */
 	return (memchr(t.s, '\0', t.len) == NULL);
 }

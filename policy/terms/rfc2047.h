@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rfc2047 - header values with encoded words in them (RFC 2047)
+ * rfc2047 - decode encoded words in header values (RFC 2047)
  *
- * Neighbouring words in one charset are converted as one: many a program cuts a
- * character in two with them. Blanks within a word are taken as they are, which
- * people write and the RFC does not allow.
+ * Adjacent words in one charset are converted together, since many programs
+ * split a character between two. Blanks within a word are kept: people write
+ * them, although the RFC does not allow it.
  *
- * Threads: any. The text is cut from the arena that is given.
+ * Threads: any. The text is in the arena.
  */
 #ifndef RFC2047_H
 #define RFC2047_H
@@ -15,15 +15,15 @@
 
 struct arena;
 
-/* rfc2047_start(): let the C library learn its charsets, which it does once for
- * good, while there is memory and a descriptor for it. */
+/* rfc2047_start(): make the C library load its list of charsets, which it does
+ * once, while there is memory and a descriptor for that. */
 void rfc2047_start(void);
 
 /*
  * rfc2047_decode(a, value, text):
- * ${value} in UTF-8, what is outside of words as it is. 1; 0 if a word in it
- * cannot be decoded: it is broken, its charset is unknown, its octets are none
- * of that charset, or there is a NUL in it; -1 for no memory.
+ * ${value} in UTF-8, unchanged outside of encoded words. 1; 0 if a word is
+ * malformed, is in an unknown charset, is not text of that charset, or has a
+ * NUL; -1 if out of memory.
  */
 int rfc2047_decode(struct arena *, const char *value, char **text) WARN_UNUSED;
 

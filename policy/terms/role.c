@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * role - what a user of an account is, and what follows from it
+ * role - the roles of users, and what they may do
  */
 #include <stddef.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * role - what a user of an account is, and what follows from it
+ * role - the roles of users, and what they may do
  *
- * The table of policy/README.md, Roles. Pure.
+ * policy/README.md, Roles. Pure.
  */
 #ifndef ROLE_H
 #define ROLE_H
@@ -18,17 +18,17 @@ enum role {
 	ROLE_SUBSCRIBER,
 };
 
-/* All role names, for a message that says what would be right. */
+/* All role names, for messages. */
 #define ROLE_NAMES "owner, user-admin, member or subscriber"
 
-/* role_name(role): the name as the database and the command line have it. */
+/* role_name(role): its name in the database and on the command line. */
 const char *role_name(enum role);
 
-/* role_parse(name, role): 1 and ${*role}, or 0 if there is no such role. */
+/* role_parse(name, role): 1 and ${*role}; 0 if there is no such role. */
 int role_parse(const char *, enum role *) WARN_UNUSED;
 
-/* role_may_receive(role, open): may it be subscribed to a category that is, or
- * is not, ${open} to Subscribers? */
+/* role_may_receive(role, open): may it subscribe to a category that is ${open}
+ * to Subscribers, or is not? */
 bool role_may_receive(enum role, bool open);
 
 /* role_entitled(role, subscribed, open): does it receive the category? */
