@@ -45,7 +45,7 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 
 	if (!db_sqlite_is_file(db))
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "database %s: not a file; expected the path of an "
+		    "database %s: not a regular file; expected the path of an "
 		    "SQLite database",
 		    name));
 	switch (db->code & 0xff) {

@@ -83,7 +83,7 @@ def _(ctl):
                       ["user", "add", "acme", NEW]):
             done = ctl(*words, timeout=10)
             same(done.code, 78, f"exit of {done}")
-            for part in (path, "no file", "expected"):
+            for part in (path, "not a regular file", "expected"):
                 contains(done.line, part, "line")
     os.unlink(fifo)
 
@@ -191,7 +191,7 @@ def _(ctl):
         for words in LOOKING:
             done = ctl(*words, user=NOBODY)
             true(done.code in (74, 77, 78), f"exit of {done}")
-            for part in (ctl.database, "ermission denied", "expected"):
+            for part in (ctl.database, "ermission denied", "run as"):
                 contains(done.line, part, f"line of {done}")
             same(done.out, "", f"stdout of {done}")
 
