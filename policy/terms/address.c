@@ -8,6 +8,7 @@
  * notifyctl agree) and libidn2 (A-labels).
  */
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,13 @@ static const char *without_route(const char *, const char *);
 static int split(struct arena *, const char *, struct parts *);
 static char *quoted(struct arena *, const char *);
 static const char *domain_fault(const char *);
+static bool has_control(const char *);
 static const char *local_fault(const char *);
 static int assemble(struct arena *, const struct parts *, struct address *);
 static int is_noise(char);
 static int domain_follows(const char *, const char *, int);
 static int mentions(const char *, const char *);
+static int mentions_outside_ascii(struct arena *, const char *, const char *);
 
 static int
 is_ascii(const char *s)
@@ -326,22 +329,27 @@ domain_fault(const char *domain)
 	}
 }
 
-static const char *
-local_fault(const char *local)
+/* U+0080 to U+009F are controls too, which a terminal obeys. */
+static bool
+has_control(const char *text)
 {
 	const unsigned char *s;
 
+	for (s = (const unsigned char *)text; *s != '\0'; s++) {
+		if (*s < 0x20 || *s == 0x7f ||
+		    (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f))
+			return (true);
+	}
+	return (false);
+}
+
+static const char *
+local_fault(const char *local)
+{
 	if (*local == '\0')
 		return ("it has no local part before the @");
 	if (strlen(local) > ADDRESS_LOCAL_MAX)
 		return ("its local part is longer than 64 octets");
-	for (s = (const unsigned char *)local; *s != '\0'; s++) {
-		if (*s < 0x20 || *s == 0x7f)
-			return ("it has a control character");
-		/* U+0080 to U+009F, which a terminal obeys too. */
-		if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
-			return ("it has a control character");
-	}
 	return (NULL);
 }
 
@@ -350,15 +358,12 @@ address_read_strict(struct arena *a, const char *text, struct address *address,
     const char **why)
 {
 	struct parts parts;
-	const char *s;
 	int found;
 
 	*why = "it is not of the form local-part@domain";
-	for (s = text; *s != '\0'; s++) {
-		if ((unsigned char)*s < 0x20 || *s == 0x7f) {
-			*why = "it has a control character";
-			return (0);
-		}
+	if (has_control(text)) {
+		*why = "it has a control character";
+		return (0);
 	}
 	if (strchr(text, '"') == NULL &&
 	    strchr(text, '@') != strrchr(text, '@')) {

@@ -41,7 +41,7 @@ fixture_sql(struct fixture *f, const char *sql)
 	run(f->url, sql);
 }
 
-/* Where the roster is to be. */
+/* Make the directory, and on PostgreSQL the schema, for the roster. */
 static void
 make_place(struct fixture *f)
 {

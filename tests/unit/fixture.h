@@ -2,8 +2,8 @@
 /*
  * fixture - a roster for one test
  *
- * An SQLite database in a temporary folder; or, if $NM_POSTGRESQL has the URL
- * of a database, a schema of its own in that one.
+ * An SQLite database in a temporary directory; or, if $NM_POSTGRESQL is the URL
+ * of a database, a schema of its own in that.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H
@@ -29,7 +29,7 @@ struct fixture {
 /* fixture_postgresql(): the URL in $NM_POSTGRESQL, or NULL for SQLite. */
 const char *fixture_postgresql(void);
 
-/* fixture_sql(f, sql): run it on the database, from beside. */
+/* fixture_sql(f, sql): run it on the database, by another connection. */
 void fixture_sql(struct fixture *, const char *);
 
 /* Accounts acme (owner olga, user-admin adam, members ann and bill, Subscriber
@@ -38,7 +38,7 @@ void fixture_sql(struct fixture *, const char *);
 void fixture_open(struct fixture *);
 void fixture_close(struct fixture *);
 
-/* fixture_pool(url, wait): one over ${url} alone. */
+/* fixture_pool(url, wait): a pool for ${url}. */
 struct pool *fixture_pool(const char *url, int wait);
 
 /* fixture_begin, fixture_commit: a transaction that writes. */

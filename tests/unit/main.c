@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * main - run all unit tests, and say so in TAP; on PostgreSQL those that have a
+ * main - run all unit tests, with output in TAP; on PostgreSQL those that use a
  * roster
  *
- * "settings" as the argument prints the table of settings instead, for a test
+ * With the argument "settings", print the table of settings instead, for a test
  * that compares the documents with it.
  */
 #include <stdio.h>
@@ -55,7 +55,7 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_bulk());
 		srunner_add_suite(runner, test_postgres());
 	} else {
-		/* These know of no database. */
+		/* These do not use PostgreSQL. */
 		srunner_add_suite(runner, test_address());
 		srunner_add_suite(runner, test_chattext());
 		srunner_add_suite(runner, test_counters());

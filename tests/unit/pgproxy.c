@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pgproxy - stands between a store and a PostgreSQL server
+ * pgproxy - a proxy that fails, between a store and a PostgreSQL server
  */
 #include <check.h>
 #include <netinet/in.h>
@@ -18,7 +18,7 @@ static bool hold(struct pgproxy *, struct pollfd *);
 static void serve(struct pgproxy *, int);
 static void *thread(void *);
 
-/* Pass on what is there; false at the end of it. */
+/* Forward what can be read; false at the end. */
 static bool
 pass_on(struct pgproxy *p, int from, int to, atomic_long *allowed)
 {
@@ -38,7 +38,7 @@ pass_on(struct pgproxy *p, int from, int to, atomic_long *allowed)
 	return (may == n || !atomic_load(&p->cut));
 }
 
-/* Is an answer kept back, since the client may have more to say? */
+/* Keep an answer back while the client sends more? */
 static bool
 hold(struct pgproxy *p, struct pollfd *client)
 {

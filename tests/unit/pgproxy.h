@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pgproxy - stands between a store and a PostgreSQL server
+ * pgproxy - a proxy that fails, between a store and a PostgreSQL server
  *
- * It lets a number of octets through and no more, and counts how often an
- * answer is waited for. It speaks no PostgreSQL, and serves one at a time.
+ * It forwards a number of bytes and no more, and counts how often the client
+ * waits for an answer. It does not know the protocol, and serves one connection
+ * at a time.
  */
 #ifndef PGPROXY_H
 #define PGPROXY_H
@@ -20,15 +21,16 @@ struct pgproxy {
 	int listening, ending[2];
 	int port;
 	char path[108];	     /* of the server */
-	atomic_long allowed; /* octets of the server's */
-	atomic_long asked;   /* and of the client's */
-	atomic_bool cut;     /* then: cut the connection, or be silent */
-	atomic_bool deaf;    /* does not read what the client says */
+	atomic_long allowed; /* bytes from the server */
+	atomic_long asked;   /* bytes from the client */
+	atomic_bool cut;     /* after those: cut the connection, or be silent */
+	atomic_bool deaf;    /* does not read from the client */
 	atomic_bool counting;
-	atomic_int waits; /* for an answer: the client sends nothing before */
+	atomic_int waits; /* how often the client waited for an answer */
 };
 
-/* pgproxy_open(p, of, url, size): ${url} leads to the roster at ${of}. */
+/* pgproxy_open(p, of, url, size): write a ${url} that reaches the roster at
+ * ${of} through the proxy. */
 void pgproxy_open(struct pgproxy *, const char *of, char *url, size_t size);
 void pgproxy_close(struct pgproxy *);
 

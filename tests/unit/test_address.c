@@ -24,7 +24,7 @@ teardown(void)
 	arena_free(arena);
 }
 
-/* What MTAs show, and the key, base and wire form of it. */
+/* Addresses from MTAs, with key, base and wire form. */
 static const struct {
 	const char *text, *key, *base, *wire;
 } readable[] = {
@@ -85,7 +85,7 @@ static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     /* Written out, this would not read as the same. */
     "<ann@\"exam\x1dple.com\">", "<ann@\"exam,ple.com\">"};
 
-START_TEST(what_is_no_address_is_not_read_as_one)
+START_TEST(a_malformed_address_is_refused)
 {
 	struct address a;
 
@@ -111,7 +111,7 @@ static const struct {
 	"longer than 64"},
 };
 
-START_TEST(a_typed_address_that_mail_cannot_reach_is_refused_with_its_fault)
+START_TEST(a_typed_address_that_mail_cannot_reach_is_refused_and_says_why)
 {
 	struct address a;
 	const char *why = NULL;
@@ -150,7 +150,7 @@ static const struct {
     {"<ann@example.com>", 0},
 };
 
-START_TEST(every_road_to_the_reserved_domain_is_seen_and_no_other)
+START_TEST(every_spelling_of_the_reserved_domain_is_seen_and_no_other_domain)
 {
 	ck_assert_int_eq(
 	    address_in_domain(arena, domains[_i].text, "telegram.invalid"),
@@ -158,7 +158,7 @@ START_TEST(every_road_to_the_reserved_domain_is_seen_and_no_other)
 }
 END_TEST
 
-/* The same roads to a domain that has letters outside ASCII. */
+/* The same for a domain with letters outside ASCII. */
 static const struct {
 	const char *text;
 	int in;
@@ -180,7 +180,7 @@ static const struct {
     {"<7@b\xfc", 0},
 };
 
-START_TEST(every_road_to_an_internationalised_domain_is_seen)
+START_TEST(every_spelling_of_an_internationalised_domain_is_seen)
 {
 	ck_assert_int_eq(address_in_domain(arena, wide_domains[_i].text,
 			     "xn--bcher-kva.example"),
@@ -197,16 +197,16 @@ test_address(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, an_address_has_one_key_in_every_spelling, 0,
 	    sizeof(readable) / sizeof(readable[0]));
-	tcase_add_loop_test(t, what_is_no_address_is_not_read_as_one, 0,
+	tcase_add_loop_test(t, a_malformed_address_is_refused, 0,
 	    sizeof(unreadable) / sizeof(unreadable[0]));
 	tcase_add_loop_test(t,
-	    a_typed_address_that_mail_cannot_reach_is_refused_with_its_fault, 0,
+	    a_typed_address_that_mail_cannot_reach_is_refused_and_says_why, 0,
 	    sizeof(strict) / sizeof(strict[0]));
 	tcase_add_loop_test(t,
-	    every_road_to_the_reserved_domain_is_seen_and_no_other, 0,
-	    sizeof(domains) / sizeof(domains[0]));
+	    every_spelling_of_the_reserved_domain_is_seen_and_no_other_domain,
+	    0, sizeof(domains) / sizeof(domains[0]));
 	tcase_add_loop_test(t,
-	    every_road_to_an_internationalised_domain_is_seen, 0,
+	    every_spelling_of_an_internationalised_domain_is_seen, 0,
 	    sizeof(wide_domains) / sizeof(wide_domains[0]));
 	suite_add_tcase(s, t);
 	return (s);

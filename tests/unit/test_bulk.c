@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_bulk - very many changes at once, to a server that is not waited for
+ * test_bulk - very many changes, sent to a server without waiting
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ count(void *ctx, const struct store_account *account)
 	return (0);
 }
 
-/* How many users there are, as others see it. */
+/* How many users another connection sees. */
 static int
 users(void)
 {
@@ -70,7 +70,7 @@ count_change(void *ctx, const struct store_change *c)
 	return (0);
 }
 
-/* How many are recorded. */
+/* How many changes are recorded. */
 static int64_t
 changes(void)
 {
@@ -101,7 +101,7 @@ add_rows(struct import *im, int accounts, int of_each)
 	return (rc);
 }
 
-/* What import_apply() says to so many accounts with so many users each. */
+/* Run import_apply() on so many accounts with so many users each. */
 static int
 apply_accounts(struct store *s, int accounts, int of_each)
 {
@@ -135,7 +135,7 @@ import_accounts(struct store *s, int accounts, int of_each)
 	return (rc);
 }
 
-START_TEST(however_many_rows_few_answers_are_waited_for)
+START_TEST(an_import_waits_for_few_answers)
 {
 	struct store *s = opened();
 
@@ -148,7 +148,7 @@ START_TEST(however_many_rows_few_answers_are_waited_for)
 }
 END_TEST
 
-START_TEST(nor_for_many_where_nothing_changes)
+START_TEST(an_import_that_changes_nothing_waits_for_few_answers)
 {
 	struct store *s = opened();
 	int64_t before;
@@ -163,9 +163,8 @@ START_TEST(nor_for_many_where_nothing_changes)
 }
 END_TEST
 
-/* Import with ${way} cut after ${i} octets. True once all of it is made. Only
- * when the end was asked for, and nothing is heard of it, nobody knows: count
- * that in ${*doubts}. */
+/* Import with ${way} cut after ${i} bytes. True if all of it is made. If the
+ * commit was sent and not answered, nobody knows: count that in ${*doubts}. */
 static bool
 cut_at(atomic_long *way, long i, int *doubts)
 {
@@ -189,7 +188,7 @@ cut_at(atomic_long *way, long i, int *doubts)
 	return (n != USERS);
 }
 
-START_TEST(what_is_cut_anywhere_is_made_whole_or_not_at_all)
+START_TEST(an_import_that_is_cut_anywhere_is_made_whole_or_not_at_all)
 {
 	atomic_long *way = _i == 0 ? &proxy.asked : &proxy.allowed;
 	int doubts = 0;
@@ -202,7 +201,7 @@ START_TEST(what_is_cut_anywhere_is_made_whole_or_not_at_all)
 }
 END_TEST
 
-/* Post ${n} changes, of which that in the middle cannot be made. */
+/* Post ${n} changes, of which the one in the middle is refused. */
 static void
 post(struct store *s, int n)
 {
@@ -223,7 +222,7 @@ post(struct store *s, int n)
 	}
 }
 
-START_TEST(one_that_is_refused_is_told_at_the_latest_by_the_commit)
+START_TEST(the_commit_reports_a_refused_change_at_the_latest)
 {
 	struct store *s = opened();
 
@@ -243,7 +242,7 @@ START_TEST(one_that_is_refused_is_told_at_the_latest_by_the_commit)
 }
 END_TEST
 
-START_TEST(or_by_the_next_lookup)
+START_TEST(the_next_lookup_reports_a_refused_change)
 {
 	struct store *s = opened();
 	struct store_user user;
@@ -264,8 +263,8 @@ START_TEST(or_by_the_next_lookup)
 }
 END_TEST
 
-/* A dry run is given up then, and asks for no commit. */
-START_TEST(an_import_that_is_applied_has_nothing_on_its_way)
+/* A dry run rolls back then, without a commit. */
+START_TEST(an_applied_import_has_no_pending_changes)
 {
 	static const char *const tables[] = {"subscription", "change"};
 	struct store *s = opened();
@@ -284,7 +283,7 @@ START_TEST(an_import_that_is_applied_has_nothing_on_its_way)
 }
 END_TEST
 
-START_TEST(a_lookup_sees_what_is_on_its_way)
+START_TEST(a_lookup_sees_pending_changes)
 {
 	static const char *const keys[] = {
 	    "x@beta.example", "y@beta.example", "z@beta.example"};
@@ -310,7 +309,7 @@ START_TEST(a_lookup_sees_what_is_on_its_way)
 }
 END_TEST
 
-START_TEST(what_is_given_up_is_not_made_whatever_is_on_its_way)
+START_TEST(a_rollback_drops_pending_changes)
 {
 	struct store *s = opened();
 
@@ -332,17 +331,15 @@ test_bulk(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_test(t, however_many_rows_few_answers_are_waited_for);
-	tcase_add_test(t, nor_for_many_where_nothing_changes);
-	tcase_add_loop_test(
-	    t, what_is_cut_anywhere_is_made_whole_or_not_at_all, 0, 2);
-	tcase_add_test(
-	    t, one_that_is_refused_is_told_at_the_latest_by_the_commit);
-	tcase_add_test(t, or_by_the_next_lookup);
-	tcase_add_loop_test(
-	    t, an_import_that_is_applied_has_nothing_on_its_way, 0, 2);
-	tcase_add_test(t, a_lookup_sees_what_is_on_its_way);
-	tcase_add_test(t, what_is_given_up_is_not_made_whatever_is_on_its_way);
+	tcase_add_test(t, an_import_waits_for_few_answers);
+	tcase_add_test(t, an_import_that_changes_nothing_waits_for_few_answers);
+	tcase_add_loop_test(t,
+	    an_import_that_is_cut_anywhere_is_made_whole_or_not_at_all, 0, 2);
+	tcase_add_test(t, the_commit_reports_a_refused_change_at_the_latest);
+	tcase_add_test(t, the_next_lookup_reports_a_refused_change);
+	tcase_add_loop_test(t, an_applied_import_has_no_pending_changes, 0, 2);
+	tcase_add_test(t, a_lookup_sees_pending_changes);
+	tcase_add_test(t, a_rollback_drops_pending_changes);
 	suite_add_tcase(s, t);
 	return (s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_damage - a page that is damaged in its middle
+ * test_damage - a damaged database sends nobody another's mail
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -113,7 +113,7 @@ decided(int which, char *out, size_t size)
 	arena_free(a);
 }
 
-/* Does "notifyctl check" see that it is damaged? */
+/* Does store_check() find the damage? */
 static bool
 found(void)
 {
@@ -147,7 +147,7 @@ spoil(unsigned char *block, const unsigned char *sound, int how)
 	}
 }
 
-START_TEST(a_page_damaged_in_its_middle_defers_or_is_found_or_is_not_needed)
+START_TEST(damage_within_a_page_defers_mail_or_is_found_or_does_not_matter)
 {
 	char want[MESSAGES][400], got[400];
 	unsigned char sound[BLOCK], spoilt[BLOCK];
@@ -187,7 +187,7 @@ START_TEST(a_page_damaged_in_its_middle_defers_or_is_found_or_is_not_needed)
 }
 END_TEST
 
-/* Does somebody get it who should not? */
+/* Does anybody get it who should not? */
 static bool
 somebody_else(const char *got, const char *want)
 {
@@ -204,8 +204,9 @@ somebody_else(const char *got, const char *want)
 	return (false);
 }
 
-/* Each octet of ${len} from ${at} on is changed in some of its bits, one after
- * the other. */
+/* Change some bits of each of the ${len} bytes from ${at} on, one byte at a
+ * time.
+ */
 static void
 spoil_each_octet(int fd, off_t at, off_t len, const char *want)
 {
@@ -255,7 +256,7 @@ root_page(const char *name)
 static const char *const indexes[] = {
     "sqlite_autoindex_account_1", "user_owner", "sqlite_autoindex_link_1"};
 
-START_TEST(an_octet_that_is_changed_in_an_index_sends_nobody_another_s_mail)
+START_TEST(a_changed_byte_of_an_index_sends_nobody_another_s_mail)
 {
 	char want[400];
 	int fd;
@@ -267,7 +268,7 @@ START_TEST(an_octet_that_is_changed_in_an_index_sends_nobody_another_s_mail)
 }
 END_TEST
 
-START_TEST(an_octet_that_is_changed_in_an_address_sends_nobody_another_s_mail)
+START_TEST(a_changed_byte_of_an_address_sends_nobody_another_s_mail)
 {
 	static const char address[] = "p2@c60.example";
 	char want[400], *file, *found;
@@ -300,13 +301,13 @@ test_damage(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t,
-	    a_page_damaged_in_its_middle_defers_or_is_found_or_is_not_needed, 0,
+	    damage_within_a_page_defers_mail_or_is_found_or_does_not_matter, 0,
 	    HOWS);
 	tcase_add_loop_test(t,
-	    an_octet_that_is_changed_in_an_index_sends_nobody_another_s_mail, 0,
+	    a_changed_byte_of_an_index_sends_nobody_another_s_mail, 0,
 	    sizeof(indexes) / sizeof(indexes[0]));
-	tcase_add_test(t,
-	    an_octet_that_is_changed_in_an_address_sends_nobody_another_s_mail);
+	tcase_add_test(
+	    t, a_changed_byte_of_an_address_sends_nobody_another_s_mail);
 	suite_add_tcase(s, t);
 	return (s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_db - what a url names, and SQL in the words of another database
+ * test_db - urls, and SQL translated for PostgreSQL
  */
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static const char *const bad[] = {
     "postgresql://[::1]:secret/r",
 };
 
-START_TEST(a_url_is_shown_without_what_is_secret)
+START_TEST(a_url_is_shown_without_its_password)
 {
 	char *shown = db_url_shown(good[_i].url);
 
@@ -56,7 +56,7 @@ START_TEST(a_url_is_shown_without_what_is_secret)
 }
 END_TEST
 
-START_TEST(a_url_that_is_not_understood_is_refused_and_shows_nothing)
+START_TEST(a_malformed_url_is_refused_and_not_shown)
 {
 	char *shown = db_url_shown(bad[_i]);
 
@@ -74,7 +74,7 @@ static const char *const no_url[] = {
     "postgresql://[::1/r",
 };
 
-START_TEST(what_libpq_does_not_take_is_refused)
+START_TEST(a_url_that_libpq_does_not_parse_is_refused)
 {
 	ck_assert_ptr_null(
 	    db_expected("postgresql://me:pw@h:5432/r?host=/tmp"));
@@ -99,7 +99,7 @@ static const struct {
     {"'open", "'open"},
 };
 
-START_TEST(sql_is_put_into_the_words_of_postgresql)
+START_TEST(sql_is_translated_for_postgresql)
 {
 	char *theirs = db_postgres_sql(words[_i].ours);
 
@@ -107,7 +107,7 @@ START_TEST(sql_is_put_into_the_words_of_postgresql)
 	free(theirs);
 }
 END_TEST
-START_TEST(without_postgresql_its_url_is_refused_and_says_why)
+START_TEST(without_libpq_a_postgresql_url_is_refused_and_says_why)
 {
 	struct failure failure = FAILURE_INIT;
 	const char *want = db_expected("postgresql://h/r");
@@ -126,20 +126,20 @@ test_db(void)
 	Suite *s = suite_create("db");
 	TCase *t = tcase_create("db");
 
-	tcase_add_loop_test(t, a_url_is_shown_without_what_is_secret, 0,
+	tcase_add_loop_test(t, a_url_is_shown_without_its_password, 0,
 	    sizeof(good) / sizeof(good[0]));
-	tcase_add_loop_test(t,
-	    a_url_that_is_not_understood_is_refused_and_shows_nothing, 0,
+	tcase_add_loop_test(t, a_malformed_url_is_refused_and_not_shown, 0,
 	    sizeof(bad) / sizeof(bad[0]));
-	tcase_add_loop_test(t, sql_is_put_into_the_words_of_postgresql, 0,
+	tcase_add_loop_test(t, sql_is_translated_for_postgresql, 0,
 	    sizeof(words) / sizeof(words[0]));
 	/* As it was built. */
 	if (db_expected("postgresql://h/r") == NULL)
-		tcase_add_loop_test(t, what_libpq_does_not_take_is_refused, 0,
+		tcase_add_loop_test(t,
+		    a_url_that_libpq_does_not_parse_is_refused, 0,
 		    sizeof(no_url) / sizeof(no_url[0]));
 	else
 		tcase_add_test(
-		    t, without_postgresql_its_url_is_refused_and_says_why);
+		    t, without_libpq_a_postgresql_url_is_refused_and_says_why);
 	suite_add_tcase(s, t);
 	return (s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_lookup - what the roster answers to the question of a message
+ * test_lookup - the answers of the roster to the question of a message
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +111,7 @@ keys_of(const char *const *v, size_t max)
 	return (keys);
 }
 
-/* ${meanwhile}: changed between the first answer and the others, or NULL. */
+/* ${meanwhile}: SQL to run between the first row and the next, or NULL. */
 static int
 ask(const struct asked *asked, const char *meanwhile)
 {
@@ -183,7 +183,7 @@ compare_texts(const void *a, const void *b)
 	return (strcmp(*(char *const *)a, *(char *const *)b));
 }
 
-/* ${text} as a line whose parts are in the order of their letters. */
+/* ${text} as a line with its parts sorted. */
 static const char *
 in_order(const char *text, char line[ANSWER_SIZE])
 {
@@ -201,7 +201,7 @@ in_order(const char *text, char line[ANSWER_SIZE])
 	return (line);
 }
 
-START_TEST(a_question_has_its_answer)
+START_TEST(each_question_has_its_answer)
 {
 	char line[ANSWER_SIZE], want[ANSWER_SIZE];
 
@@ -211,14 +211,14 @@ START_TEST(a_question_has_its_answer)
 }
 END_TEST
 
-/* As sets of keys are written for the database. */
+/* Characters that JSON must escape, or SQL must not read. */
 static const char *const strange[] = {"\"@x.example", "\\@x.example",
     "\\\"\\@x.example", "\001\037@x.example", "\177@x.example",
     "\\u0041@x.example", "'@x.example", "{}[],:@x.example",
     "m\303\274ller@x.example", "\360\237\216\211@x.example"};
 #define NSTRANGE (sizeof(strange) / sizeof(strange[0]))
 
-START_TEST(a_strange_key_is_found_as_it_is_and_no_other)
+START_TEST(a_strange_key_finds_its_row_and_no_other)
 {
 	struct asked asked = {.categories = {"services"},
 	    .users = {
@@ -239,7 +239,7 @@ START_TEST(a_strange_key_is_found_as_it_is_and_no_other)
 }
 END_TEST
 
-START_TEST(who_has_a_chat_is_linked)
+START_TEST(a_user_with_a_chat_is_linked)
 {
 	struct asked asked = {.categories = {BALANCE},
 	    .accounts = {"acme"},
@@ -260,8 +260,8 @@ START_TEST(who_has_a_chat_is_linked)
 }
 END_TEST
 
-/* As a disk that changes octets can make it. */
-START_TEST(a_subscription_of_another_account_s_user_lets_nobody_in)
+/* As a disk that changes bytes can leave it. */
+START_TEST(a_subscription_to_another_account_lets_nobody_in)
 {
 	static const struct asked each[] = {
 	    {.categories = {BALANCE},
@@ -330,7 +330,7 @@ static const struct {
 	FAILURE_SETTINGS},
 };
 
-START_TEST(what_cannot_be_answered_is_a_failure)
+START_TEST(a_question_without_an_answer_is_a_failure)
 {
 	static const struct asked each[] = {
 	    {.categories = {BALANCE},
@@ -361,7 +361,7 @@ START_TEST(what_cannot_be_answered_is_a_failure)
 }
 END_TEST
 
-START_TEST(who_takes_no_more_ends_it_without_a_failure)
+START_TEST(a_callback_that_stops_is_not_a_failure_of_the_store)
 {
 	static const struct store_answer refusing = {
 	    take_category, take_account, refuse, refuse};
@@ -423,17 +423,16 @@ test_lookup(void)
 	TCase *t = tcase_create("lookup");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t, a_question_has_its_answer, 0,
+	tcase_add_loop_test(t, each_question_has_its_answer, 0,
 	    sizeof(questions) / sizeof(questions[0]));
 	tcase_add_loop_test(
-	    t, a_strange_key_is_found_as_it_is_and_no_other, 0, NSTRANGE);
-	tcase_add_test(t, who_has_a_chat_is_linked);
-	tcase_add_test(
-	    t, a_subscription_of_another_account_s_user_lets_nobody_in);
+	    t, a_strange_key_finds_its_row_and_no_other, 0, NSTRANGE);
+	tcase_add_test(t, a_user_with_a_chat_is_linked);
+	tcase_add_test(t, a_subscription_to_another_account_lets_nobody_in);
 	tcase_add_test(t, one_state_of_the_roster_gives_the_whole_answer);
-	tcase_add_loop_test(t, what_cannot_be_answered_is_a_failure, 0,
+	tcase_add_loop_test(t, a_question_without_an_answer_is_a_failure, 0,
 	    sizeof(broken) / sizeof(broken[0]));
-	tcase_add_test(t, who_takes_no_more_ends_it_without_a_failure);
+	tcase_add_test(t, a_callback_that_stops_is_not_a_failure_of_the_store);
 	/* What PostgreSQL does depends on how many rows there are. */
 	if (fixture_postgresql() == NULL)
 		tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 6);

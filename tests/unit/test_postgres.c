@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_postgres - a server that is locked, silent, gone, or gone in the middle
+ * test_postgres - a server that is locked, silent, gone, or cut off
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ teardown(void)
 	fixture_close(&f);
 }
 
-/* End all other connections to this schema's roster. */
+/* End all other connections to the roster of this schema. */
 static void
 terminate(void)
 {
@@ -43,7 +43,7 @@ terminate(void)
 	fixture_sql(&f, sql);
 }
 
-/* The same URL, for connections that terminate() finds. */
+/* The same URL, with a name that terminate() finds. */
 static const char *
 named_url(void)
 {
@@ -79,7 +79,7 @@ opened(const char *url, enum db_mode mode, int wait)
 	return (s);
 }
 
-START_TEST(of_two_changes_at_once_the_second_waits_and_is_told_busy)
+START_TEST(the_second_of_two_changes_at_once_waits_and_is_busy)
 {
 	struct store *other = opened(f.url, DB_WRITE, 100);
 
@@ -94,7 +94,7 @@ START_TEST(of_two_changes_at_once_the_second_waits_and_is_told_busy)
 }
 END_TEST
 
-START_TEST(a_change_under_way_neither_holds_a_lookup_up_nor_shows_in_it)
+START_TEST(a_pending_change_neither_delays_a_lookup_nor_shows_in_it)
 {
 	struct store *reader = opened(f.url, DB_LOOKUP, 100);
 	int rows = 0;
@@ -161,7 +161,7 @@ START_TEST(a_schema_that_is_not_ours_is_refused_before_any_lookup)
 }
 END_TEST
 
-START_TEST(where_there_is_no_roster_yet_init_is_named)
+START_TEST(a_database_without_a_roster_names_init)
 {
 	fixture_sql(&f,
 	    "DO $$ BEGIN EXECUTE 'DROP SCHEMA ' || current_schema() ||"
@@ -187,7 +187,7 @@ upgrade(void *arg)
 	return (NULL);
 }
 
-START_TEST(of_many_that_make_the_roster_at_once_one_does)
+START_TEST(of_many_inits_at_once_one_creates_the_roster)
 {
 	pthread_t threads[6];
 	int made[6], sum = 0, i;
@@ -207,7 +207,7 @@ START_TEST(of_many_that_make_the_roster_at_once_one_does)
 }
 END_TEST
 
-START_TEST(after_an_error_nothing_is_committed_and_that_is_said)
+START_TEST(after_an_error_a_commit_fails_and_changes_nothing)
 {
 	int rows = 0;
 
@@ -254,7 +254,7 @@ count_row(void *ctx, const struct store_user *u)
 static const struct store_answer answer = {
     count_category, count_account, count_row, count_row};
 
-START_TEST(octets_that_are_no_text_are_nobody_and_no_error)
+START_TEST(malformed_text_finds_nobody_and_is_no_error)
 {
 	const char *keys[] = {
 	    "\xff@acme.example", "ann@acme.example", "\xc3@\x01"};
@@ -272,7 +272,7 @@ START_TEST(octets_that_are_no_text_are_nobody_and_no_error)
 }
 END_TEST
 
-/* What is answered when ${way} is cut after ${i} octets: all, or an error. */
+/* With ${way} cut after ${i} bytes there is the whole answer, or an error. */
 static int
 look_up_cut_at(const char *url, atomic_long *way, long i)
 {
@@ -333,7 +333,7 @@ END_TEST
 
 #define MANY 20000 /* more than all buffers on the way hold */
 
-/* What a message may ask about; the last is found. */
+/* Questions about a message; the last one finds a row. */
 static const struct {
 	size_t categories, accounts, users;
 	enum store_people people;
@@ -361,7 +361,7 @@ keys(size_t n, const char *name)
 	return (v);
 }
 
-START_TEST(a_lookup_is_one_round_trip_whatever_it_asks)
+START_TEST(a_lookup_takes_one_round_trip)
 {
 	const struct store_question question = {
 	    .categories = {keys(questions[_i].categories,
@@ -398,7 +398,7 @@ START_TEST(a_lookup_is_one_round_trip_whatever_it_asks)
 }
 END_TEST
 
-START_TEST(after_a_lookup_that_was_refused_the_next_is_answered)
+START_TEST(after_a_failed_lookup_the_next_one_is_answered)
 {
 	const char *category = "balance-and-payments";
 	const struct store_question question = {.categories = {&category, 1}};
@@ -428,7 +428,7 @@ START_TEST(after_a_lookup_that_was_refused_the_next_is_answered)
 }
 END_TEST
 
-START_TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
+START_TEST(a_silent_server_is_given_up)
 {
 	struct store *s;
 	char url[600];
@@ -451,7 +451,7 @@ START_TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
 }
 END_TEST
 
-START_TEST(nor_is_one_that_listens_to_nothing)
+START_TEST(a_server_that_reads_nothing_is_given_up)
 {
 	struct arena *arena = arena_new((size_t)256 << 20);
 	struct store_question question = {.users = {NULL, 200000}};
@@ -480,7 +480,7 @@ START_TEST(nor_is_one_that_listens_to_nothing)
 }
 END_TEST
 
-START_TEST(a_change_whose_end_was_not_heard_is_neither_made_nor_not)
+START_TEST(a_commit_without_an_answer_is_reported_as_not_known)
 {
 	struct store *s;
 	char url[600];
@@ -498,7 +498,7 @@ START_TEST(a_change_whose_end_was_not_heard_is_neither_made_nor_not)
 }
 END_TEST
 
-START_TEST(a_pool_replaces_connections_that_the_server_has_ended)
+START_TEST(a_pool_replaces_connections_that_the_server_closed)
 {
 	struct failure failure = FAILURE_INIT;
 	struct pool *pool = fixture_pool(named_url(), 1000);
@@ -532,8 +532,8 @@ START_TEST(a_pool_replaces_connections_that_the_server_has_ended)
 }
 END_TEST
 
-/* Of tables that it knows nothing of, a server reads all, to join them. */
-START_TEST(rows_are_led_to_by_indexes_whatever_the_server_knows)
+/* A server scans tables that it has no statistics of, to join them. */
+START_TEST(lookups_use_indexes_without_statistics_too)
 {
 	struct failure failure = FAILURE_INIT;
 	struct db *db = db_open(f.url, DB_WRITE, 100, &failure);
@@ -560,7 +560,7 @@ START_TEST(rows_are_led_to_by_indexes_whatever_the_server_knows)
 }
 END_TEST
 
-START_TEST(a_server_that_is_not_there_is_a_failure_that_shows_no_password)
+START_TEST(a_missing_server_is_a_failure_that_shows_no_password)
 {
 	struct failure failure = FAILURE_INIT;
 	struct pool *pool;
@@ -583,34 +583,29 @@ test_postgres(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
+	tcase_add_test(t, the_second_of_two_changes_at_once_waits_and_is_busy);
 	tcase_add_test(
-	    t, of_two_changes_at_once_the_second_waits_and_is_told_busy);
-	tcase_add_test(
-	    t, a_change_under_way_neither_holds_a_lookup_up_nor_shows_in_it);
+	    t, a_pending_change_neither_delays_a_lookup_nor_shows_in_it);
 	tcase_add_test(
 	    t, a_locked_table_is_reported_not_taken_as_no_subscription);
 	tcase_add_test(t, lookups_cannot_change_anything);
 	tcase_add_test(
 	    t, a_schema_that_is_not_ours_is_refused_before_any_lookup);
-	tcase_add_test(t, where_there_is_no_roster_yet_init_is_named);
-	tcase_add_test(t, of_many_that_make_the_roster_at_once_one_does);
-	tcase_add_test(t, after_an_error_nothing_is_committed_and_that_is_said);
-	tcase_add_test(t, octets_that_are_no_text_are_nobody_and_no_error);
+	tcase_add_test(t, a_database_without_a_roster_names_init);
+	tcase_add_test(t, of_many_inits_at_once_one_creates_the_roster);
+	tcase_add_test(t, after_an_error_a_commit_fails_and_changes_nothing);
+	tcase_add_test(t, malformed_text_finds_nobody_and_is_no_error);
 	tcase_add_test(t, an_answer_that_is_cut_is_never_the_end_of_the_rows);
 	tcase_add_test(t, a_question_that_is_cut_has_no_answer);
-	tcase_add_loop_test(t, a_lookup_is_one_round_trip_whatever_it_asks, 0,
+	tcase_add_loop_test(t, a_lookup_takes_one_round_trip, 0,
 	    sizeof(questions) / sizeof(questions[0]));
-	tcase_add_test(t, after_a_lookup_that_was_refused_the_next_is_answered);
-	tcase_add_test(
-	    t, a_server_that_says_nothing_is_not_waited_for_without_end);
-	tcase_add_test(t, nor_is_one_that_listens_to_nothing);
-	tcase_add_test(
-	    t, a_change_whose_end_was_not_heard_is_neither_made_nor_not);
-	tcase_add_test(
-	    t, a_pool_replaces_connections_that_the_server_has_ended);
-	tcase_add_test(
-	    t, a_server_that_is_not_there_is_a_failure_that_shows_no_password);
-	tcase_add_test(t, rows_are_led_to_by_indexes_whatever_the_server_knows);
+	tcase_add_test(t, after_a_failed_lookup_the_next_one_is_answered);
+	tcase_add_test(t, a_silent_server_is_given_up);
+	tcase_add_test(t, a_server_that_reads_nothing_is_given_up);
+	tcase_add_test(t, a_commit_without_an_answer_is_reported_as_not_known);
+	tcase_add_test(t, a_pool_replaces_connections_that_the_server_closed);
+	tcase_add_test(t, a_missing_server_is_a_failure_that_shows_no_password);
+	tcase_add_test(t, lookups_use_indexes_without_statistics_too);
 	suite_add_tcase(s, t);
 	return (s);
 }

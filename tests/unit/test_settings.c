@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_settings - the table and the file
+ * test_settings - the settings file, and the defaults of the table
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +118,7 @@ START_TEST(a_bad_setting_is_named_with_file_line_and_what_was_expected)
 }
 END_TEST
 
-START_TEST(a_file_with_a_NUL_is_none_and_not_the_defaults)
+START_TEST(a_file_with_a_NUL_is_refused_and_gives_no_defaults)
 {
 	static const char text[] = "[milter]\nmonitor = yes\n\0\0\0\0";
 	struct settings *s;
@@ -137,7 +137,7 @@ START_TEST(a_file_with_a_NUL_is_none_and_not_the_defaults)
 }
 END_TEST
 
-START_TEST(settings_may_be_indented_and_a_list_goes_on_beside_them)
+START_TEST(settings_may_be_indented_beside_a_continued_list)
 {
 	struct settings *s = read_text("  [milter]\n"
 				       "    user = somebody\n"
@@ -159,7 +159,7 @@ START_TEST(settings_may_be_indented_and_a_list_goes_on_beside_them)
 }
 END_TEST
 
-START_TEST(a_list_goes_on_in_the_next_line_and_replaces_the_default)
+START_TEST(a_list_continues_on_indented_lines_and_replaces_the_default)
 {
 	struct settings *s =
 	    read_text("[milter]\ntrusted_clients = 10.0.0.0/8,\n"
@@ -173,7 +173,7 @@ START_TEST(a_list_goes_on_in_the_next_line_and_replaces_the_default)
 }
 END_TEST
 
-START_TEST(a_line_that_is_too_long_is_not_cut_in_silence)
+START_TEST(a_line_that_is_too_long_is_refused)
 {
 	char text[1200];
 
@@ -196,12 +196,11 @@ test_settings(void)
 	tcase_add_loop_test(t,
 	    a_bad_setting_is_named_with_file_line_and_what_was_expected, 0,
 	    sizeof(bad) / sizeof(bad[0]));
-	tcase_add_test(t, a_file_with_a_NUL_is_none_and_not_the_defaults);
+	tcase_add_test(t, a_file_with_a_NUL_is_refused_and_gives_no_defaults);
+	tcase_add_test(t, settings_may_be_indented_beside_a_continued_list);
 	tcase_add_test(
-	    t, settings_may_be_indented_and_a_list_goes_on_beside_them);
-	tcase_add_test(
-	    t, a_list_goes_on_in_the_next_line_and_replaces_the_default);
-	tcase_add_test(t, a_line_that_is_too_long_is_not_cut_in_silence);
+	    t, a_list_continues_on_indented_lines_and_replaces_the_default);
+	tcase_add_test(t, a_line_that_is_too_long_is_refused);
 	suite_add_tcase(s, t);
 	return (s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_sorter - records come back in order, whether memory has room or not
+ * test_sorter - records come back sorted, whether they fit into memory or not
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -23,7 +23,7 @@ teardown(void)
 	failure_clear(&failure);
 }
 
-/* A record that no other is, of some length: its number is its order. */
+/* A unique record of some length; ${number} is its place. */
 static size_t
 make(unsigned char *record, unsigned number)
 {
@@ -49,12 +49,12 @@ gives(struct sorter *s, unsigned number)
 	    memcmp(got, want, len) == 0);
 }
 
-/* Room for all, for some hundred, and for a few. */
+/* Memory for all, for some hundred, and for a few. */
 static const size_t memories[] = {(size_t)64 << 20, 100000, 1000};
-/* Each visits every number once: backwards, mixed, in order. */
+/* Steps that visit every number once: backwards, mixed, in order. */
 static const unsigned steps[] = {RECORDS - 1, 7919, 1};
 
-START_TEST(records_come_back_in_order_whatever_has_room)
+START_TEST(records_come_back_sorted_from_memory_and_from_the_file)
 {
 	struct sorter *s;
 	unsigned char record[LONGEST];
@@ -81,7 +81,7 @@ START_TEST(records_come_back_in_order_whatever_has_room)
 }
 END_TEST
 
-START_TEST(records_that_begin_alike_are_ordered_by_what_follows)
+START_TEST(records_that_begin_alike_are_sorted_by_what_follows)
 {
 	static const char *const in[] = {"b", "abc", "ab", "a", "", "aa"};
 	static const char *const out[] = {"", "a", "aa", "ab", "abc", "b"};
@@ -130,7 +130,7 @@ START_TEST(long_records_are_merged_whole)
 }
 END_TEST
 
-START_TEST(no_room_for_the_file_is_a_failure)
+START_TEST(a_full_disk_is_a_failure)
 {
 	const struct rlimit none = {4096, RLIM_INFINITY};
 	struct sorter *s;
@@ -158,11 +158,11 @@ test_sorter(void)
 
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_loop_test(
-	    t, records_come_back_in_order_whatever_has_room, 0, 9);
+	    t, records_come_back_sorted_from_memory_and_from_the_file, 0, 9);
 	tcase_add_loop_test(
-	    t, records_that_begin_alike_are_ordered_by_what_follows, 0, 2);
+	    t, records_that_begin_alike_are_sorted_by_what_follows, 0, 2);
 	tcase_add_test(t, long_records_are_merged_whole);
-	tcase_add_test(t, no_room_for_the_file_is_a_failure);
+	tcase_add_test(t, a_full_disk_is_a_failure);
 	suite_add_tcase(s, t);
 	return (s);
 }

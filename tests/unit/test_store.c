@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_store - what the database cannot tell never reads as nothing there
+ * test_store - a failed lookup never reads as "not found"
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +110,7 @@ START_TEST(a_check_that_runs_out_of_time_says_neither_sound_nor_damaged)
 }
 END_TEST
 
-START_TEST(a_row_that_refers_to_nothing_is_damage)
+START_TEST(a_row_that_refers_to_a_missing_one_is_damage)
 {
 	fixture_sql(&f,
 	    "PRAGMA foreign_keys=OFF; DELETE FROM account WHERE name = 'beta'");
@@ -137,7 +137,7 @@ START_TEST(a_schema_that_is_not_ours_is_refused_before_any_lookup)
 }
 END_TEST
 
-START_TEST(a_missing_database_is_missing_and_not_made)
+START_TEST(a_missing_database_is_a_failure_and_is_not_created)
 {
 	struct failure failure = FAILURE_INIT;
 
@@ -149,7 +149,7 @@ START_TEST(a_missing_database_is_missing_and_not_made)
 }
 END_TEST
 
-START_TEST(a_file_that_is_no_database_is_refused)
+START_TEST(a_file_that_is_not_a_database_is_refused)
 {
 	struct failure failure = FAILURE_INIT;
 	struct store *s;
@@ -172,7 +172,7 @@ START_TEST(a_file_that_is_no_database_is_refused)
 }
 END_TEST
 
-START_TEST(a_restored_copy_is_shared_again)
+START_TEST(a_restored_copy_returns_to_wal_mode)
 {
 	sqlite3 *db;
 	sqlite3_stmt *mode;
@@ -193,7 +193,7 @@ START_TEST(a_restored_copy_is_shared_again)
 }
 END_TEST
 
-START_TEST(an_account_has_one_owner_whatever_is_asked)
+START_TEST(an_account_has_never_two_owners)
 {
 	int64_t id;
 
@@ -250,7 +250,7 @@ take_key(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-START_TEST(users_come_in_the_order_of_the_octets_of_their_addresses)
+START_TEST(users_come_in_the_byte_order_of_their_keys)
 {
 	static const char *const keys[] = {"-b@x.example", "B@x.example",
 	    "_a@x.example", "a-a@x.example", "a.b@x.example", "aa@x.example",
@@ -291,7 +291,7 @@ START_TEST(every_statement_is_understood_and_a_missing_table_is_not)
 }
 END_TEST
 
-START_TEST(the_number_of_another_link_is_not_given_again)
+START_TEST(the_id_of_a_link_is_not_used_twice)
 {
 	fixture_begin(&f);
 	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 1, 70), 1);
@@ -327,7 +327,7 @@ START_TEST(a_pool_notices_that_its_database_was_replaced_or_removed)
 }
 END_TEST
 
-/* How many of our descriptors lead to ${path}. */
+/* How many of our descriptors are of ${path}. */
 static int
 open_at(const char *path)
 {
@@ -346,7 +346,7 @@ open_at(const char *path)
 	return (n);
 }
 
-START_TEST(a_database_that_was_replaced_is_let_go_at_once)
+START_TEST(a_database_that_was_replaced_is_closed_at_once)
 {
 	struct failure failure = FAILURE_INIT;
 	struct pool *pool = fixture_pool(f.url, 50);
@@ -375,7 +375,7 @@ START_TEST(a_database_that_was_replaced_is_let_go_at_once)
 }
 END_TEST
 
-START_TEST(a_pool_has_a_limit_and_says_so)
+START_TEST(a_pool_at_its_limit_is_busy)
 {
 	struct failure failure = FAILURE_INIT;
 	struct pool *pool = fixture_pool(f.url, 20);
@@ -411,7 +411,7 @@ hand_over(void *ctx, const struct store_notice *n, struct failure *failure)
 	return (0);
 }
 
-START_TEST(a_notice_is_kept_when_it_is_refused_and_never_sent_twice)
+START_TEST(a_refused_notice_is_kept_and_none_is_sent_twice)
 {
 	struct store_notice n = {.at = 1,
 	    .account = "acme",
@@ -449,17 +449,15 @@ test_store(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_reserved_domain_is_compared_letter_by_letter);
-	tcase_add_test(t, an_account_has_one_owner_whatever_is_asked);
+	tcase_add_test(t, an_account_has_never_two_owners);
 	tcase_add_test(t, a_subscription_belongs_to_the_account_of_its_user);
 	tcase_add_test(t, a_transaction_sees_one_state_of_the_roster);
-	tcase_add_test(
-	    t, users_come_in_the_order_of_the_octets_of_their_addresses);
+	tcase_add_test(t, users_come_in_the_byte_order_of_their_keys);
 	tcase_add_test(
 	    t, every_statement_is_understood_and_a_missing_table_is_not);
-	tcase_add_test(t, the_number_of_another_link_is_not_given_again);
-	tcase_add_test(t, a_pool_has_a_limit_and_says_so);
-	tcase_add_test(
-	    t, a_notice_is_kept_when_it_is_refused_and_never_sent_twice);
+	tcase_add_test(t, the_id_of_a_link_is_not_used_twice);
+	tcase_add_test(t, a_pool_at_its_limit_is_busy);
+	tcase_add_test(t, a_refused_notice_is_kept_and_none_is_sent_twice);
 	suite_add_tcase(s, t);
 	if (fixture_postgresql() != NULL)
 		return (s);
@@ -472,13 +470,13 @@ test_store(void)
 	    t, a_schema_that_is_not_ours_is_refused_before_any_lookup, 0, 3);
 	tcase_add_test(
 	    t, a_check_that_runs_out_of_time_says_neither_sound_nor_damaged);
-	tcase_add_test(t, a_row_that_refers_to_nothing_is_damage);
-	tcase_add_test(t, a_missing_database_is_missing_and_not_made);
-	tcase_add_test(t, a_file_that_is_no_database_is_refused);
-	tcase_add_test(t, a_restored_copy_is_shared_again);
+	tcase_add_test(t, a_row_that_refers_to_a_missing_one_is_damage);
+	tcase_add_test(t, a_missing_database_is_a_failure_and_is_not_created);
+	tcase_add_test(t, a_file_that_is_not_a_database_is_refused);
+	tcase_add_test(t, a_restored_copy_returns_to_wal_mode);
 	tcase_add_test(
 	    t, a_pool_notices_that_its_database_was_replaced_or_removed);
-	tcase_add_test(t, a_database_that_was_replaced_is_let_go_at_once);
+	tcase_add_test(t, a_database_that_was_replaced_is_closed_at_once);
 	suite_add_tcase(s, t);
 	return (s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_terms - categories, roles, networks, accounts, texts, sets, memory
+ * test_terms - categories, roles, networks, accounts, texts, maps, arenas
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -136,7 +136,7 @@ END_TEST
 static const char *const bad_networks[] = {"localhost", "10.0.0.0/33",
     "10.0.0.1/8", "::1/129", "10.0.0.0/", "10.0.0", "[::1", "10.0.0.0/-1"};
 
-START_TEST(what_is_no_network_is_refused)
+START_TEST(a_malformed_network_is_refused)
 {
 	struct netlist list = {0};
 	const char *why = NULL;
@@ -147,7 +147,7 @@ START_TEST(what_is_no_network_is_refused)
 }
 END_TEST
 
-START_TEST(the_name_of_an_account_needs_no_quoting_and_no_case)
+START_TEST(account_names_need_no_quoting_and_ignore_case)
 {
 	char key[ACCOUNT_KEY_SIZE];
 
@@ -228,7 +228,7 @@ static const struct {
     {"=?utf-8?B?!!!!?=", NULL},
 };
 
-START_TEST(every_encoded_word_is_read_or_the_value_is_not_understood)
+START_TEST(every_encoded_word_is_decoded_or_the_value_is_refused)
 {
 	struct arena *a = arena_new(1 << 16);
 	char *text = NULL;
@@ -242,7 +242,7 @@ START_TEST(every_encoded_word_is_read_or_the_value_is_not_understood)
 }
 END_TEST
 
-START_TEST(a_set_finds_what_was_added_and_nothing_else)
+START_TEST(a_map_finds_what_was_added_and_nothing_else)
 {
 	struct arena *a = arena_new(1 << 22);
 	struct strmap set = {.arena = a};
@@ -262,7 +262,7 @@ START_TEST(a_set_finds_what_was_added_and_nothing_else)
 }
 END_TEST
 
-START_TEST(an_arena_gives_no_more_than_its_maximum)
+START_TEST(an_arena_allocates_no_more_than_its_maximum)
 {
 	struct arena *a = arena_new(10000);
 	char *p;
@@ -296,13 +296,12 @@ test_terms(void)
 	tcase_add_test(
 	    t, owner_and_user_admin_manage_and_a_subscriber_has_no_chat);
 	LOOP(t, a_client_is_trusted_exactly_inside_the_networks, clients);
-	LOOP(t, what_is_no_network_is_refused, bad_networks);
-	tcase_add_test(t, the_name_of_an_account_needs_no_quoting_and_no_case);
-	LOOP(t, every_encoded_word_is_read_or_the_value_is_not_understood,
-	    encoded);
+	LOOP(t, a_malformed_network_is_refused, bad_networks);
+	tcase_add_test(t, account_names_need_no_quoting_and_ignore_case);
+	LOOP(t, every_encoded_word_is_decoded_or_the_value_is_refused, encoded);
 	LOOP(t, text_from_outside_stays_on_its_line, texts);
-	tcase_add_test(t, a_set_finds_what_was_added_and_nothing_else);
-	tcase_add_test(t, an_arena_gives_no_more_than_its_maximum);
+	tcase_add_test(t, a_map_finds_what_was_added_and_nothing_else);
+	tcase_add_test(t, an_arena_allocates_no_more_than_its_maximum);
 	suite_add_tcase(s, t);
 	return (s);
 }

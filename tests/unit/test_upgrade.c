@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_upgrade - the way from an older schema to a newer one, or not at all
+ * test_upgrade - an older schema is upgraded whole, or not at all
  *
- * With steps that are planted here: to a version 2, in which a table that
- * others refer to is made anew, and to a version 3. PostgreSQL makes it anew
- * itself for a column whose values are not all the same.
+ * By steps for the test: to version 2, which replaces a table that others refer
+ * to, and to version 3. PostgreSQL rewrites that table itself, for a new column
+ * with different values.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ plant(const struct sql_step *steps, int version)
 	f.store->schema = version;
 }
 
-/* What a query of one column says, a line for each row, into ${out}. */
+/* Write the result of a query of one column to ${out}, a line for each row. */
 static void
 say(struct db *db, FILE *out, const char *query)
 {
@@ -108,7 +108,7 @@ say(struct db *db, FILE *out, const char *query)
 	ck_abort_msg("%s: %s", query, failure_text(&failure));
 }
 
-/* What makes the tables. */
+/* The SQL that creates the tables. */
 static void
 say_schema(struct db *db, FILE *out)
 {
@@ -134,8 +134,8 @@ say_schema(struct db *db, FILE *out)
 	say(db, out, "SELECT version FROM notify_milter");
 }
 
-/* All rows of version 1's tables and columns; with ${schema} the schema too.
- * The caller's to free. */
+/* All rows of the tables and columns of version 1, with ${schema} the schema
+ * too; yours to free. */
 static char *
 contents(bool schema)
 {
@@ -183,7 +183,7 @@ contents(bool schema)
 	return (text);
 }
 
-/* The database is ${before}, to the letter, and serves this program. */
+/* The database is ${before}, byte by byte, and can be used. */
 static void
 as_before(char *before)
 {
@@ -206,7 +206,7 @@ none(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-/* In a process of its own: upgrade by ${steps}. */
+/* Upgrade by ${steps} in another process. */
 static pid_t
 upgrading(const struct sql_step *steps)
 {
@@ -226,7 +226,7 @@ upgrading(const struct sql_step *steps)
 	_exit(store_upgrade(s) == 2 ? 0 : 2);
 }
 
-START_TEST(a_step_leads_to_each_version_up_to_the_present_one)
+START_TEST(every_version_has_a_step_to_the_next)
 {
 	int n;
 
@@ -236,7 +236,7 @@ START_TEST(a_step_leads_to_each_version_up_to_the_present_one)
 }
 END_TEST
 
-START_TEST(an_upgrade_takes_every_row_through_every_step)
+START_TEST(an_upgrade_keeps_every_row_in_every_step)
 {
 	char *before = contents(false), *after;
 	int rows = 0;
@@ -266,7 +266,7 @@ START_TEST(an_upgrade_takes_every_row_through_every_step)
 }
 END_TEST
 
-START_TEST(an_older_schema_is_refused_with_what_upgrades_it)
+START_TEST(an_older_schema_is_refused_and_init_is_named)
 {
 	plant(to_three, 3);
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
@@ -290,7 +290,7 @@ START_TEST(an_error_in_the_second_step_undoes_the_first)
 }
 END_TEST
 
-START_TEST(steps_that_leave_a_row_that_refers_to_nothing_are_undone)
+START_TEST(steps_that_break_a_reference_are_undone)
 {
 	static const struct sql_step steps[] = {
 	    {{"DELETE FROM user WHERE address LIKE 'ann@%'",
@@ -309,7 +309,7 @@ START_TEST(steps_that_leave_a_row_that_refers_to_nothing_are_undone)
 }
 END_TEST
 
-/* Wait until the upgrade in process ${pid} is well under way. */
+/* Wait until the upgrade in process ${pid} has begun. */
 static void
 wait_for_upgrade(void)
 {
@@ -340,7 +340,7 @@ wait_for_upgrade(void)
 	ck_assert_int_lt(i, 20000);
 }
 
-START_TEST(killed_amid_the_steps_it_leaves_the_old_database)
+START_TEST(an_upgrade_that_is_killed_leaves_the_old_database)
 {
 	static char many[400];
 	static const struct sql_step steps[] = {
@@ -363,7 +363,7 @@ START_TEST(killed_amid_the_steps_it_leaves_the_old_database)
 }
 END_TEST
 
-/* False: it cannot look. */
+/* False if the lookup fails. */
 static bool
 sees_the_old_roster(struct store *s)
 {
@@ -377,7 +377,7 @@ sees_the_old_roster(struct store *s)
 	return (true);
 }
 
-START_TEST(who_looks_meanwhile_sees_the_old_roster_until_it_is_another_version)
+START_TEST(lookups_during_an_upgrade_see_the_old_roster)
 {
 	static char many[400];
 	static const struct sql_step steps[] = {
@@ -405,7 +405,7 @@ START_TEST(who_looks_meanwhile_sees_the_old_roster_until_it_is_another_version)
 }
 END_TEST
 
-START_TEST(a_version_below_nothing_is_not_ours)
+START_TEST(a_negative_version_is_not_ours)
 {
 	fixture_sql(&f,
 	    fixture_postgresql() == NULL
@@ -425,16 +425,14 @@ test_upgrade(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_test(t, a_step_leads_to_each_version_up_to_the_present_one);
-	tcase_add_test(t, an_upgrade_takes_every_row_through_every_step);
-	tcase_add_test(t, an_older_schema_is_refused_with_what_upgrades_it);
+	tcase_add_test(t, every_version_has_a_step_to_the_next);
+	tcase_add_test(t, an_upgrade_keeps_every_row_in_every_step);
+	tcase_add_test(t, an_older_schema_is_refused_and_init_is_named);
 	tcase_add_test(t, an_error_in_the_second_step_undoes_the_first);
-	tcase_add_test(
-	    t, steps_that_leave_a_row_that_refers_to_nothing_are_undone);
-	tcase_add_test(t, killed_amid_the_steps_it_leaves_the_old_database);
-	tcase_add_test(t,
-	    who_looks_meanwhile_sees_the_old_roster_until_it_is_another_version);
-	tcase_add_test(t, a_version_below_nothing_is_not_ours);
+	tcase_add_test(t, steps_that_break_a_reference_are_undone);
+	tcase_add_test(t, an_upgrade_that_is_killed_leaves_the_old_database);
+	tcase_add_test(t, lookups_during_an_upgrade_see_the_old_roster);
+	tcase_add_test(t, a_negative_version_is_not_ours);
 	suite_add_tcase(s, t);
 	return (s);
 }
