@@ -120,8 +120,7 @@ sorter_free(struct sorter *s)
 	free(s);
 }
 
-/* Make room for ${len} bytes, which are within the maximum, and their offset.
- */
+/* Make room for ${len} bytes, within the maximum, and for their offset. */
 static int
 make_room(struct sorter *s, size_t len)
 {

@@ -241,8 +241,8 @@ db_postgres_ask(struct db *base, const struct db_asking *asking)
 	if (db->content != DB_OURS) {
 		if (asking->schema(asking->ctx, db->content, 0) != 0)
 			return (1);
-		return (pgconn_note(
-		    &db->conn, FAILURE_SETTINGS, "there is no roster in it"));
+		return (
+		    pgconn_note(&db->conn, FAILURE_SETTINGS, "has no roster"));
 	}
 	a.sent = calloc(asking->n + 1, sizeof(*a.sent));
 	if (a.sent == NULL)

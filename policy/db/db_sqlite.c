@@ -102,7 +102,7 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 	rc = sqlite3_busy_timeout(db->handle, wait);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
-	/* The file may be damaged. */
+	/* The file may be damaged, or made by somebody else. */
 	if (db_exec(&db->db,
 		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 		"PRAGMA cache_size=-1024; PRAGMA foreign_keys=ON") != 0)
@@ -166,8 +166,7 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	return (db_current(&db->db) ? 0 : db_sqlite_note(db, SQLITE_CANTOPEN));
 }
 
-/* Memory statistics, which nobody reads, would make all threads share a lock.
- */
+/* Memory statistics would make all threads share a lock. */
 static void
 start(void)
 {

@@ -23,8 +23,7 @@ bool db_url_remote(const char *url);
  */
 const char *db_url_expected(const char *url);
 
-/* db_url_shown(url): its name in messages, yours to free; NULL if out of
- * memory.
+/* db_url_shown(url): ${url} for messages, yours to free; NULL if out of memory.
  */
 char *db_url_shown(const char *url) WARN_UNUSED;
 

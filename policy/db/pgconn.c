@@ -15,8 +15,8 @@
 #define CONNECT_SECONDS "3"
 /* How long a server may be silent while it works on a long statement. */
 #define SILENCE_MS 60000
-/* How many changes are sent without reading their answers, which socket buffers
- * must hold. */
+/* How many changes are sent before their answers are read; until then these
+ * must fit into the socket buffers. */
 #define POSTED_MAX 1024
 
 static void one_line(char *);

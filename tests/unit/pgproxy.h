@@ -19,7 +19,6 @@
 struct pgproxy {
 	pthread_t thread;
 	int listening, ending[2];
-	int port;
 	char path[108];	     /* of the server */
 	atomic_long allowed; /* bytes from the server */
 	atomic_long asked;   /* bytes from the client */

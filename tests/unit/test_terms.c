@@ -147,6 +147,27 @@ START_TEST(a_malformed_network_is_refused)
 }
 END_TEST
 
+START_TEST(a_list_has_at_most_65536_networks)
+{
+	struct netlist list = {0};
+	const char *expected;
+	char *text;
+	int i;
+
+	text = malloc((size_t)4 * 65537 + 1);
+	ck_assert_ptr_nonnull(text);
+	for (i = 0; i < 65537; i++)
+		strcpy(text + (size_t)4 * i, "::1 ");
+	ck_assert_int_eq(netlist_add(&list, text + 4, &expected), 1);
+	ck_assert_int_eq(netlist_add(&list, "::1", &expected), 0);
+	ck_assert_str_eq(expected, "at most 65536 networks");
+	netlist_clear(&list);
+	ck_assert_int_eq(netlist_add(&list, text, &expected), 0);
+	netlist_clear(&list);
+	free(text);
+}
+END_TEST
+
 START_TEST(account_names_need_no_quoting_and_ignore_case)
 {
 	char key[ACCOUNT_KEY_SIZE];
@@ -297,6 +318,7 @@ test_terms(void)
 	    t, owner_and_user_admin_manage_and_a_subscriber_has_no_chat);
 	LOOP(t, a_client_is_trusted_exactly_inside_the_networks, clients);
 	LOOP(t, a_malformed_network_is_refused, bad_networks);
+	tcase_add_test(t, a_list_has_at_most_65536_networks);
 	tcase_add_test(t, account_names_need_no_quoting_and_ignore_case);
 	LOOP(t, every_encoded_word_is_decoded_or_the_value_is_refused, encoded);
 	LOOP(t, text_from_outside_stays_on_its_line, texts);
