@@ -211,8 +211,7 @@ evaluate(const struct settings *settings, struct pool *pool,
 		as_it_came(decision, message, VERDICT_TEMPFAIL, NULL);
 		return;
 	}
-	if (!tag_present(message->headers, message->nheaders) &&
-	    !message->more_tagged) {
+	if (!tag_present(message)) {
 		as_it_came(decision, message, VERDICT_UNTOUCHED, "no tag");
 		return;
 	}

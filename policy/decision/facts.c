@@ -256,29 +256,14 @@ static int
 settle_category(struct gathering *g)
 {
 	struct facts *facts = g->facts;
-	const struct category *c;
-	size_t i;
+	int rc;
 
-	for (i = 0; i < facts->tag.ncategories; i++) {
-		c = &g->categories[i];
-		if (c->id == 0)
-			facts->category_problem =
-			    arena_printf(g->arena, "unknown category '%.80s'",
-				facts->tag.categories[i].text);
-		else if (i > 0 && c->id != facts->category.id)
-			facts->category_problem = arena_printf(g->arena,
-			    "two different categories, %s and %s",
-			    facts->category.slug, c->slug);
-		else
-			facts->category = *c;
-		if (c->id == 0 || c->id != facts->category.id) {
-			facts->category_known = false;
-			return (facts->category_problem == NULL
-				? failure_memory(g->failure)
-				: 0);
-		}
-		facts->category_known = true;
-	}
+	rc = tag_category(
+	    g->arena, &facts->tag, g->categories, &facts->category_problem);
+	if (rc == -1)
+		return (failure_memory(g->failure));
+	facts->category_known = rc == 1;
+	facts->category = g->categories[0];
 	return (0);
 }
 
@@ -472,10 +457,8 @@ facts_gather(const struct settings *settings, struct store *store,
 
 	memset(facts, 0, sizeof(*facts));
 	g.accounts.arena = g.users.arena = g.groups.arena = a;
-	if (tag_read(a, message->headers, message->nheaders, &facts->tag) != 0)
+	if (tag_read(a, message, &facts->tag) != 0)
 		return (failure_memory(g.failure));
-	if (message->more && facts->tag.problem == NULL)
-		facts->tag.problem = "too many X-Notify headers";
 	facts->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*facts->recipients));
 	if (facts->recipients == NULL)

@@ -26,15 +26,15 @@ tag_start(void)
 }
 
 bool
-tag_present(const struct header *headers, size_t n)
+tag_present(const struct message *message)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (strcasecmp(headers[i].name, TAG_HEADER) == 0)
+	for (i = 0; i < message->nheaders; i++) {
+		if (strcasecmp(message->headers[i].name, TAG_HEADER) == 0)
 			return (true);
 	}
-	return (false);
+	return (message->more_tagged);
 }
 
 /* Decode, unfold and trim: 1, 0 if it cannot be decoded (${*text} is the value
@@ -117,29 +117,54 @@ read_account(struct arena *a, const char *value, struct tag *tag)
 }
 
 int
-tag_read(
-    struct arena *a, const struct header *headers, size_t n, struct tag *tag)
+tag_read(struct arena *a, const struct message *message, struct tag *tag)
 {
+	const struct header *h;
 	bool category;
 	size_t i;
 	int rc;
 
 	memset(tag, 0, sizeof(*tag));
-	tag->present = tag_present(headers, n);
-	for (i = 0; i < n && tag->problem == NULL; i++) {
-		category = strcasecmp(headers[i].name, TAG_HEADER) == 0;
-		if (!category &&
-		    strcasecmp(headers[i].name, ACCOUNT_HEADER) != 0)
+	for (i = 0; i < message->nheaders && tag->problem == NULL; i++) {
+		h = &message->headers[i];
+		category = strcasecmp(h->name, TAG_HEADER) == 0;
+		if (!category && strcasecmp(h->name, ACCOUNT_HEADER) != 0)
 			continue;
 		rc = 0;
-		if (headers[i].value == NULL)
-			tag->problem = "an X-Notify header that is too long";
+		if (h->value == NULL)
+			tag->problem = "an X-Notify header is too long";
 		else if (category)
-			rc = read_category(a, headers[i].value, tag);
+			rc = read_category(a, h->value, tag);
 		else
-			rc = read_account(a, headers[i].value, tag);
+			rc = read_account(a, h->value, tag);
 		if (rc != 0)
 			return (-1);
 	}
+	if (tag->problem == NULL && message->more)
+		tag->problem = "too many X-Notify headers";
+	if (tag->problem == NULL && tag->ncategories == 0)
+		tag->problem = "no " TAG_HEADER " header";
 	return (0);
+}
+
+int
+tag_category(struct arena *a, const struct tag *tag,
+    const struct category *found, const char **problem)
+{
+	size_t i;
+
+	*problem = NULL;
+	for (i = 0; i < tag->ncategories && *problem == NULL; i++) {
+		if (found[i].id == 0)
+			*problem = arena_printf(a, "unknown category '%.80s'",
+			    tag->categories[i].text);
+		else if (found[i].id != found[0].id)
+			*problem = arena_printf(a,
+			    "two different categories, %s and %s",
+			    found[0].slug, found[i].slug);
+		else
+			continue;
+		return (*problem == NULL ? -1 : 0);
+	}
+	return (1);
 }

@@ -16,13 +16,13 @@
 #include "base/compiler.h"
 
 struct arena;
-struct header;
+struct category;
+struct message;
 
 /* Spellings of one category in one message: more are not honest any more. */
 #define TAG_SPELLINGS 8
 
 struct tag {
-	bool present;	     /* is there an X-Notify-Category at all? */
 	const char *problem; /* why it cannot be understood, or NULL */
 	struct {
 		const char *key;     /* as category_key() gives it */
@@ -32,12 +32,21 @@ struct tag {
 	const char *account; /* key of the X-Notify-Account, or NULL */
 };
 
-/* tag_present(headers, n): is there an X-Notify-Category? */
-bool tag_present(const struct header *, size_t) WARN_UNUSED;
+/* tag_present(message): is there an X-Notify-Category? */
+bool tag_present(const struct message *) WARN_UNUSED;
 
-/* tag_read(a, headers, n, tag): 0, or -1 for no memory. */
-int tag_read(
-    struct arena *, const struct header *, size_t, struct tag *) WARN_UNUSED;
+/* tag_read(a, message, tag): 0, or -1 if out of memory. Without a problem
+ * there is at least one category. */
+int tag_read(struct arena *, const struct message *, struct tag *) WARN_UNUSED;
+
+/*
+ * tag_category(a, tag, found, problem):
+ * Do all spellings of ${tag} mean one category? ${found} has what each of them
+ * was looked up as, with the id 0 where it was not found. 1: yes, ${found[0]};
+ * 0: no, see ${*problem}; -1: out of memory.
+ */
+int tag_category(struct arena *, const struct tag *,
+    const struct category *found, const char **problem) WARN_UNUSED;
 
 /* tag_start(): before the first tag_read(), while there is one thread. */
 void tag_start(void);

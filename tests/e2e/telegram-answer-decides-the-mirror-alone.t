@@ -12,7 +12,7 @@ import threading
 import time
 
 from lib import botapi, rosterdb
-from lib.roster import ANN, BEA, DOCUMENTS, OLGA, OTTO, SERVICES
+from lib.roster import ANN, BALANCE, BEA, DOCUMENTS, OLGA, OTTO, SERVICES
 from lib.tap import contains, lacks, same, true
 from lib.telegram import Site, Station, case, mail, marker, run
 
@@ -539,11 +539,29 @@ def _(site):
 @case("a message without a category, or with one unknown, is not sent")
 def _(site):
     olga = site.link_to("acme", OLGA, CHAT)
-    for data in (mail(category=None), mail(category="lunch"),
-                 mail(category="")):
+    for data, reason in (
+            (mail(category=None), "no X-Notify-Category header"),
+            (mail(category="lunch"), "unknown category 'lunch'"),
+            (mail(category=""), "no category can be read from ''")):
         done = site.agent(olga, data).must(0, "no-link")
-        contains(done.fields["reason"], "no category that is known", "reason")
+        contains(done.fields["reason"], reason, "reason")
     same(site.api.asked(), [], "requests")
+
+
+@case("a message whose tags do not agree is not sent, whichever comes first")
+def _(site):
+    olga = site.link_to("acme", OLGA, CHAT)
+    for first, second, reason in (
+            (BALANCE, SERVICES, "two different categories"),
+            (SERVICES, BALANCE, "two different categories"),
+            (BALANCE, "lunch", "unknown category 'lunch'"),
+            (BALANCE, "x" * 5000, "too long")):
+        done = site.agent(olga, mail(category=first, headers=[
+            f"X-Notify-Category: {second}"])).must(0, "no-link")
+        contains(done.fields["reason"], reason, "reason")
+    same(site.api.asked(), [], "requests")
+    site.agent(olga, mail(headers=[
+        "X-Notify-Category: Balance & Payments"])).must(0, "sent")
 
 
 # The database

@@ -130,15 +130,15 @@ check_head(int fd)
 	MUST(mailhead_read(fd, arena, &head, &failure) == 0, "%s",
 	    failure_text(&failure));
 	MUST(lseek(fd, 0, SEEK_CUR) == 0, "not rewound");
-	for (i = 0; i < head.nheaders; i++) {
-		name = head.headers[i].name;
+	for (i = 0; i < head.message.nheaders; i++) {
+		name = head.message.headers[i].name;
 		MUST(strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) ==
 			0,
 		    "%s", name);
 		MUST(strchr(" \t", name[strlen(name) - 1]) == NULL, "'%s'",
 		    name);
 	}
-	MUST(tag_read(arena, head.headers, head.nheaders, &tag) == 0, "tag");
+	MUST(tag_read(arena, &head.message, &tag) == 0, "tag");
 }
 
 /* The mail as a file, its last line ${times} times. */

@@ -135,6 +135,7 @@ static bool
 read_tag(struct verdict *v)
 {
 	struct header headers[MTA_HEADERS];
+	struct message message = {.headers = headers};
 	char slug[CATEGORY_KEY_SIZE], title[CATEGORY_KEY_SIZE];
 	const struct category *c;
 	struct tag tag;
@@ -145,7 +146,8 @@ read_tag(struct verdict *v)
 		headers[i].value = v->mta->headers[i].value;
 		headers[i].index = 1;
 	}
-	MUST(tag_read(v->arena, headers, i, &tag) == 0, "no memory");
+	message.nheaders = i;
+	MUST(tag_read(v->arena, &message, &tag) == 0, "no memory");
 	if (tag.problem != NULL)
 		return (false);
 	for (i = 0; i < tag.ncategories; i++) {

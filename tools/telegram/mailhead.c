@@ -14,7 +14,6 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "decision/message.h"
 #include "telegram/mailhead.h"
 
 /* Headers longer than this are read no further. */
@@ -26,7 +25,6 @@
 struct reading {
 	struct arena *arena;
 	struct mailhead *head;
-	size_t cap;
 	int64_t date;
 };
 
@@ -62,7 +60,10 @@ take(struct reading *r, char *line)
 	for (end = colon; end > line && strchr(" \t", end[-1]) != NULL; end--)
 		continue;
 	*end = '\0';
-	colon++;
+	colon += 1 + strspn(colon + 1, " \t");
+	for (end = strchr(colon, '\0');
+	     end > colon && strchr("\r\n", end[-1]) != NULL; end--)
+		end[-1] = '\0';
 	if (strcasecmp(line, "Received") == 0 && head->arrived == 0) {
 		date = strrchr(colon, ';');
 		if (date != NULL)
@@ -70,19 +71,7 @@ take(struct reading *r, char *line)
 	} else if (strcasecmp(line, "Date") == 0 && r->date == 0) {
 		r->date = date_of(colon);
 	}
-	if (strncasecmp(line, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
-		return (0);
-	head->headers = arena_grow(r->arena, head->headers, head->nheaders,
-	    &r->cap, sizeof(*head->headers));
-	if (head->headers == NULL)
-		return (-1);
-	head->headers[head->nheaders].name = arena_strdup(r->arena, line);
-	head->headers[head->nheaders].value = arena_strdup(r->arena, colon);
-	if (head->headers[head->nheaders].name == NULL ||
-	    head->headers[head->nheaders].value == NULL)
-		return (-1);
-	head->nheaders++;
-	return (0);
+	return (message_header(&head->message, r->arena, line, colon));
 }
 
 /* To the empty line. A line may have no end: it is never read whole. */

@@ -7,18 +7,16 @@
 #ifndef MAILHEAD_H
 #define MAILHEAD_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "decision/message.h"
 
 struct arena;
 struct failure;
-struct header;
 
 struct mailhead {
-	struct header *headers; /* the X-Notify ones, as for tag_read() */
-	size_t nheaders;
+	struct message message; /* its X-Notify headers, for tag_read() */
 	int64_t arrived; /* Unix seconds: the newest Received, else Date; 0 if
 			    neither can be read */
 };

@@ -94,6 +94,7 @@ static void count(const struct delivery *, const char *);
 static int trouble(struct delivery *);
 static int store_trouble(struct delivery *);
 static int64_t link_of(struct delivery *);
+static int find_category(struct delivery *, const char **);
 static int find_user(struct delivery *, int64_t, const char **);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
@@ -206,22 +207,41 @@ link_of(struct delivery *d)
 		: 0);
 }
 
-/* The category that the message is of, and the user whose link it is. 0 and
- * ${*why} if either is not there. */
+/* The one category that the whole tag names, by the milter's own rule. 0 and
+ * ${*why} if there is none. */
+static int
+find_category(struct delivery *d, const char **why)
+{
+	struct category found[TAG_SPELLINGS] = {0};
+	struct tag tag;
+	size_t i;
+	int rc;
+
+	if (tag_read(d->arena, &d->head.message, &tag) != 0)
+		return (failure_memory(&d->failure));
+	*why = tag.problem;
+	if (tag.problem != NULL)
+		return (0);
+	for (i = 0; i < tag.ncategories; i++) {
+		if (store_category(
+			d->store, tag.categories[i].key, &found[i]) == -1)
+			return (-1);
+	}
+	rc = tag_category(d->arena, &tag, found, why);
+	if (rc == -1)
+		return (failure_memory(&d->failure));
+	d->category = found[0];
+	return (rc);
+}
+
+/* The category, and the user whose link it is. 0 and ${*why} if either is not
+ * there. */
 static int
 find_user(struct delivery *d, int64_t link, const char **why)
 {
-	struct tag tag;
 	int found;
 
-	*why = "the message has no category that is known";
-	if (tag_read(d->arena, d->head.headers, d->head.nheaders, &tag) != 0) {
-		failure_memory(&d->failure);
-		return (-1);
-	}
-	if (tag.problem != NULL || tag.ncategories == 0)
-		return (0);
-	found = store_category(d->store, tag.categories[0].key, &d->category);
+	found = find_category(d, why);
 	if (found != 1)
 		return (found);
 	*why = "the link has ended";
