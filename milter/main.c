@@ -80,15 +80,14 @@ static void say_ready(const struct settings *);
 static void
 fatal(int status, const char *fmt, ...)
 {
+	struct failure failure = FAILURE_INIT;
 	va_list ap;
-	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	failure_vset(&failure, FAILURE_IO, fmt, ap);
 	va_end(ap);
-	log_error("%s", text == NULL ? "out of memory" : text);
-	free(text);
+	log_error("%s", failure_text(&failure));
+	failure_clear(&failure);
 	exit(status);
 }
 

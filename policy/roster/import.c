@@ -59,18 +59,15 @@ static int apply_all(struct import *);
 int
 import_bad_row(struct import *im, size_t number, const char *fmt, ...)
 {
+	struct failure *failure = im->changes->failure;
 	va_list ap;
-	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	failure_vset(failure, FAILURE_DATA, fmt, ap);
 	va_end(ap);
-	failure_set(im->changes->failure, FAILURE_DATA,
+	return (failure_set(failure, FAILURE_DATA,
 	    "%s:%zu: %s; nothing was imported", im->name, number,
-	    text == NULL ? "out of memory" : text);
-	free(text);
-	return (-1);
+	    failure_text(failure)));
 }
 
 struct import *

@@ -2,10 +2,10 @@
 /*
  * notice - mail that tells a user of a change
  */
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/failure.h"
 #include "roster/notice.h"
 #include "store/store.h"
@@ -16,7 +16,6 @@ static int take(struct store *, struct arena *, int64_t, struct store_notice *,
     struct failure *);
 static int note(struct store *, const struct store_notice *, const char *,
     struct failure *);
-static int64_t steady_ms(void);
 static int note_outcome(struct store *, const struct store_notice *,
     const char *, struct failure *);
 static void waits(struct failure *, const struct failure *);
@@ -65,16 +64,6 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 	return (0);
 }
 
-/* By the clock that does not jump. */
-static int64_t
-steady_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
-}
-
 /* Nobody else knows what became of it: do not give up at once. No try begins
  * when the time is over. */
 static int
@@ -82,10 +71,10 @@ note_outcome(struct store *s, const struct store_notice *notice,
     const char *error, struct failure *failure)
 {
 	struct failure why = FAILURE_INIT;
-	int64_t until = steady_ms() + NOTICE_NOTE_SECONDS * 1000;
+	int64_t until = clock_ms() + NOTICE_NOTE_SECONDS * 1000;
 
 	while (note(s, notice, error, &why) != 0) {
-		if (steady_ms() + 1000 < until) {
+		if (clock_ms() + 1000 < until) {
 			sleep(1);
 			continue;
 		}

@@ -6,8 +6,6 @@
  * would give up.
  */
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -18,52 +16,48 @@
 static const char *join(struct problems *);
 
 int
-problems_add(struct problems *f, enum failure_kind kind, const char *address,
+problems_add(struct problems *p, enum failure_kind kind, const char *address,
     const char *why)
 {
-	struct arena *a = f->changes->arena;
+	struct arena *a = p->changes->arena;
 	const char *shown = escape_short(a, address), *text = NULL;
 
-	if (f->n == 0 || kind < f->kind)
-		f->kind = kind;
+	if (p->n == 0 || kind < p->kind)
+		p->kind = kind;
 	if (shown != NULL && why != NULL)
 		text = arena_printf(a, "\"%s\" %s", shown, why);
-	f->v = arena_grow(a, f->v, f->n, &f->cap, sizeof(*f->v));
-	if (text == NULL || f->v == NULL)
-		return (failure_memory(f->changes->failure));
-	f->v[f->n++] = text;
-	f->room += strlen(text) + strlen(", ");
+	p->v = arena_grow(a, p->v, p->n, &p->cap, sizeof(*p->v));
+	if (text == NULL || p->v == NULL)
+		return (failure_memory(p->changes->failure));
+	p->v[p->n++] = text;
+	p->room += strlen(text) + strlen(", ");
 	return (0);
 }
 
 static const char *
-join(struct problems *f)
+join(struct problems *p)
 {
 	char *text, *end;
 	size_t i;
 
-	text = end = arena_alloc(f->changes->arena, f->room + 1);
-	for (i = 0; i < f->n && text != NULL; i++)
-		end = stpcpy(i == 0 ? end : stpcpy(end, ", "), f->v[i]);
+	text = end = arena_alloc(p->changes->arena, p->room + 1);
+	for (i = 0; i < p->n && text != NULL; i++)
+		end = stpcpy(i == 0 ? end : stpcpy(end, ", "), p->v[i]);
 	return (text);
 }
 
 int
-problems_refuse(struct problems *f, const char *what, const char *expected, ...)
+problems_refuse(struct problems *p, const char *what, const char *expected, ...)
 {
-	const char *all = join(f);
-	char *want;
+	struct failure *failure = p->changes->failure;
+	const char *all = join(p);
 	va_list ap;
 
+	if (all == NULL)
+		return (failure_memory(failure));
 	va_start(ap, expected);
-	if (vasprintf(&want, expected, ap) < 0)
-		want = NULL;
+	failure_vset(failure, p->kind, expected, ap);
 	va_end(ap);
-	if (all == NULL || want == NULL)
-		failure_memory(f->changes->failure);
-	else
-		failure_set(f->changes->failure, f->kind, "%s: %s; expected %s",
-		    what, all, want);
-	free(want);
-	return (-1);
+	return (failure_set(failure, p->kind, "%s: %s; expected %s", what, all,
+	    failure_text(failure)));
 }

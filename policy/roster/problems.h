@@ -23,12 +23,12 @@ struct problems {
 	size_t room; /* that they take, joined */
 };
 
-/* problems_add(f, kind, address, why): ${address} as it was typed; ${why} NULL:
+/* problems_add(p, kind, address, why): ${address} as it was typed; ${why} NULL:
  * no memory for it. 0, or -1 with the failure: no memory. */
 int problems_add(struct problems *, enum failure_kind, const char *address,
     const char *why) WARN_UNUSED;
 
-/* problems_refuse(f, what, expected, ...): ${what} was not done, for all of
+/* problems_refuse(p, what, expected, ...): ${what} was not done, for all of
  * them; returns -1, with the failure. */
 int problems_refuse(struct problems *, const char *what, const char *expected,
     ...) PRINTF_LIKE(3, 4) WARN_UNUSED;

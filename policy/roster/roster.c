@@ -20,8 +20,6 @@
 #include "terms/address.h"
 #include "terms/category.h"
 
-static int refuse(struct changes *, enum failure_kind, const char *, ...)
-    PRINTF_LIKE(3, 4);
 static const char *shown(struct changes *, const char *);
 static void remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
 static int read_address(
@@ -36,17 +34,6 @@ static int check_subscriber(struct problems *, const struct store_account *,
 static int unsubscribable(struct changes *, const char *, const char *,
     const char *, const char *, struct store_account *, struct category *,
     struct store_user *);
-
-static int
-refuse(struct changes *c, enum failure_kind kind, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	failure_vset(c->failure, kind, fmt, ap);
-	va_end(ap);
-	return (-1);
-}
 
 static const char *
 shown(struct changes *c, const char *text)
@@ -108,7 +95,7 @@ roster_address(struct changes *c, const char *text, struct address *address)
 
 	found = read_address(c, text, address, &why);
 	if (found == 0)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" %s; expected a person's address, like "
 		    "ann@example.com",
 		    shown(c, text), why));
@@ -128,7 +115,7 @@ roster_account(
 	if (found == -1)
 		return (store_failed(c->store, c->failure));
 	if (found == 0)
-		return (refuse(c, FAILURE_UNKNOWN,
+		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "no account \"%s\"; \"notifyctl account list\" shows those "
 		    "there are",
 		    shown(c, name)));
@@ -147,7 +134,7 @@ roster_category(struct changes *c, const char *name, struct category *category)
 	if (found == -1)
 		return (store_failed(c->store, c->failure));
 	if (found == 0)
-		return (refuse(c, FAILURE_UNKNOWN,
+		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "no category \"%s\"; \"notifyctl category list\" shows "
 		    "those there are",
 		    shown(c, name)));
@@ -174,7 +161,7 @@ roster_user(struct changes *c, const struct store_account *account,
 	if (found == 0 && roster_address(c, text, &address) != 0)
 		return (-1);
 	if (found == 0)
-		return (refuse(c, FAILURE_UNKNOWN,
+		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "%s is no user of account %s; \"notifyctl user list %s\" "
 		    "shows its users",
 		    address.wire, account->name, account->name));
@@ -186,8 +173,8 @@ roster_role(struct changes *c, const char *name, enum role *role)
 {
 	if (role_parse(name, role) == 1)
 		return (0);
-	return (refuse(c, FAILURE_DATA, "no role \"%s\"; expected " ROLE_NAMES,
-	    shown(c, name)));
+	return (failure_set(c->failure, FAILURE_DATA,
+	    "no role \"%s\"; expected " ROLE_NAMES, shown(c, name)));
 }
 
 /* One line of UTF-8, not too long? */
@@ -195,11 +182,11 @@ static int
 check_title(struct changes *c, const char *title)
 {
 	if (strlen(title) >= CATEGORY_TITLE_SIZE)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "the title is too long; expected at most %d octets",
 		    CATEGORY_TITLE_SIZE - 1));
 	if (!escape_is_line(title))
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "the title \"%s\" is not one line of text; expected UTF-8 "
 		    "without control characters",
 		    shown(c, title)));
@@ -216,7 +203,7 @@ find_manager(struct changes *c, const struct store_account *account,
 	int found;
 
 	if (as == NULL || *as == '\0')
-		return (refuse(c, FAILURE_USAGE,
+		return (failure_set(c->failure, FAILURE_USAGE,
 		    "%s needs --as EMAIL; expected the owner or a user-admin "
 		    "of account %s",
 		    what, account->name));
@@ -227,12 +214,12 @@ find_manager(struct changes *c, const struct store_account *account,
 	if (found == -1)
 		return (store_failed(c->store, c->failure));
 	if (found == 0)
-		return (refuse(c, FAILURE_DENIED,
+		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is no user of account %s; expected --as its owner or a "
 		    "user-admin",
 		    address.wire, account->name));
 	if (!role_may_manage(user.role))
-		return (refuse(c, FAILURE_DENIED,
+		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is a %s of account %s and may not do this; expected "
 		    "--as its owner or a user-admin",
 		    user.address, role_name(user.role), account->name));
@@ -250,7 +237,7 @@ roster_account_add(
 	int found;
 
 	if (account_key(name, key) != 1)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
 		    shown(c, name)));
@@ -261,7 +248,7 @@ roster_account_add(
 	if (found == -1)
 		return (store_failed(c->store, c->failure));
 	if (found == 1)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "account %s exists already, its owner is %s; expected a "
 		    "new name",
 		    account.name, account.owner));
@@ -315,10 +302,10 @@ roster_account_remove(struct changes *c, const char *name)
 /* Can ${text} become a user of the account? -1 only for a failure; a fault is
  * collected, and address->key NULL then. */
 static int
-check_new_user(struct problems *f, const struct store_account *account,
+check_new_user(struct problems *p, const struct store_account *account,
     const char *text, struct address *address)
 {
-	struct changes *c = f->changes;
+	struct changes *c = p->changes;
 	struct store_user user;
 	const char *why;
 	int found;
@@ -328,7 +315,7 @@ check_new_user(struct problems *f, const struct store_account *account,
 		return (-1);
 	if (found == 0) {
 		address->key = NULL;
-		return (problems_add(f, FAILURE_DATA, text, why));
+		return (problems_add(p, FAILURE_DATA, text, why));
 	}
 	if (account == NULL)
 		return (0);
@@ -339,7 +326,7 @@ check_new_user(struct problems *f, const struct store_account *account,
 	if (found == 0)
 		return (0);
 	address->key = NULL;
-	return (problems_add(f, FAILURE_DATA, text,
+	return (problems_add(p, FAILURE_DATA, text,
 	    arena_printf(c->arena, "is a user of %s already, as %s",
 		account->name, role_name(user.role))));
 }
@@ -361,7 +348,7 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 	    roster_account(c, name, &account) != 0)
 		return (-1);
 	if (role == ROLE_OWNER)
-		return (refuse(c, FAILURE_DENIED,
+		return (failure_set(c->failure, FAILURE_DENIED,
 		    "account %s has its owner, %s; \"notifyctl account "
 		    "transfer\" makes a user the owner",
 		    account.name, account.owner));
@@ -408,7 +395,7 @@ roster_user_role(struct changes *c, const char *name, const char *text,
 		return (0);
 	}
 	if (role == ROLE_OWNER || user.role == ROLE_OWNER)
-		return (refuse(c, FAILURE_DENIED,
+		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is the owner of account %s, and there is exactly one; "
 		    "expected \"notifyctl account transfer %s EMAIL\"",
 		    account.owner, account.name, account.name));
@@ -425,7 +412,7 @@ roster_user_remove(struct changes *c, const char *name, const char *text)
 	    roster_user(c, &account, text, 0, &user) != 0)
 		return (-1);
 	if (user.role == ROLE_OWNER)
-		return (refuse(c, FAILURE_DENIED,
+		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is the owner of account %s and cannot be removed; "
 		    "expected \"notifyctl account transfer %s EMAIL\" first",
 		    user.address, account.name, account.name));
@@ -442,7 +429,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 	int found;
 
 	if (!category_slug_ok(slug))
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" cannot be a slug; expected lower-case letters, "
 		    "digits and single hyphens between them, at most 64",
 		    shown(c, slug)));
@@ -450,7 +437,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 		return (-1);
 	if (category_key(slug, slug_key) != 1 ||
 	    category_key(title, title_key) != 1)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" cannot be a title; expected letters",
 		    shown(c, title)));
 	found = store_category(c->store, slug_key, &other);
@@ -459,7 +446,7 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 	if (found == -1)
 		return (store_failed(c->store, c->failure));
 	if (found == 1)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "category %s (%s) goes by that name already; expected "
 		    "another slug and title",
 		    other.slug, other.title));
@@ -475,15 +462,15 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 
 /* Can ${text} be subscribed? As check_new_user(): user->id 0 for a fault. */
 static int
-check_subscriber(struct problems *f, const struct store_account *account,
+check_subscriber(struct problems *p, const struct store_account *account,
     const struct category *category, const char *text, struct store_user *user)
 {
-	struct changes *c = f->changes;
+	struct changes *c = p->changes;
 	struct address address;
 	int found;
 
 	user->id = 0;
-	if (check_new_user(f, NULL, text, &address) != 0)
+	if (check_new_user(p, NULL, text, &address) != 0)
 		return (-1);
 	if (address.key == NULL)
 		return (0);
@@ -493,13 +480,13 @@ check_subscriber(struct problems *f, const struct store_account *account,
 		return (store_failed(c->store, c->failure));
 	if (found == 0) {
 		user->id = 0;
-		return (problems_add(f, FAILURE_UNKNOWN, text,
+		return (problems_add(p, FAILURE_UNKNOWN, text,
 		    arena_printf(c->arena, "is no user of %s", account->name)));
 	}
 	if (role_may_receive(user->role, category->open))
 		return (0);
 	user->id = 0;
-	return (problems_add(f, FAILURE_DENIED, text,
+	return (problems_add(p, FAILURE_DENIED, text,
 	    arena_printf(c->arena,
 		"is a Subscriber, and %s is not open to Subscribers",
 		category->slug)));
@@ -565,7 +552,7 @@ unsubscribable(struct changes *c, const char *name, const char *slug,
 	    roster_user(c, account, text, category->id, user) != 0)
 		return (-1);
 	if (user->role == ROLE_OWNER)
-		return (refuse(c, FAILURE_DENIED,
+		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is the owner of account %s and receives every "
 		    "category; an owner cannot be unsubscribed",
 		    user->address, account->name));
@@ -600,7 +587,7 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 		return (-1);
 	if (address_read_strict(c->arena, confirm, &typed, &why) != 1 ||
 	    strcmp(typed.key, user.key) != 0)
-		return (refuse(c, FAILURE_DATA,
+		return (failure_set(c->failure, FAILURE_DATA,
 		    "the confirmation \"%s\" is not the address; expected %s "
 		    "typed again",
 		    shown(c, confirm), user.address));
