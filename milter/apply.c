@@ -64,10 +64,7 @@ static sfsistat
 failed(SMFICTX *ctx, const struct message *message, struct decision *decision,
     const char *reason)
 {
-	decision->verdict = VERDICT_TEMPFAIL;
-	decision->reason = reason;
-	decision->kept = message->nrecipients;
-	decision->dropped = decision->nadded = decision->nmirrored = 0;
+	decide_leave(decision, message, VERDICT_TEMPFAIL, reason);
 	return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 	    "notify-milter could not complete its changes; try again later"));
 }

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/escape.h"
-#include "decision/decide.h"
+#include "decision/evaluate.h"
 #include "decision/message.h"
 #include "lib/log.h"
 #include "milter/report.h"
@@ -65,6 +65,20 @@ report_dropped(const char *queue_id, const struct message *message,
 }
 
 void
+report_standby(const char *queue_id, const struct evaluate_standby *standby,
+    struct arena *a)
+{
+	if (standby->detour != NULL)
+		log_message(LOG_LEVEL_WARNING,
+		    "%s: %s; the primary was asked instead", queue_id,
+		    shown(a, standby->detour));
+	if (standby->news == STANDBY_OVER)
+		log_message(LOG_LEVEL_INFO,
+		    "%s: the standby has caught up; it is asked again",
+		    queue_id);
+}
+
+void
 report(const char *queue_id, const struct message *message,
     const struct decision *decision, bool monitor, struct arena *a)
 {
@@ -73,14 +87,6 @@ report(const char *queue_id, const struct message *message,
 
 	if (decision->verdict == VERDICT_UNTOUCHED)
 		return;
-	if (decision->detour != NULL)
-		log_message(LOG_LEVEL_WARNING,
-		    "%s: %s; the primary was asked instead", queue_id,
-		    shown(a, decision->detour));
-	if (decision->caught_up)
-		log_message(LOG_LEVEL_INFO,
-		    "%s: the standby has caught up; it is asked again",
-		    queue_id);
 	if (decision->dropped > 0)
 		report_dropped(queue_id, message, decision, a);
 	reason = "";

@@ -12,10 +12,16 @@
 
 struct arena;
 struct decision;
+struct evaluate_standby;
 struct message;
 
 /* report(queue_id, message, decision, monitor, a): log what was decided. */
 void report(const char *queue_id, const struct message *,
     const struct decision *, bool monitor, struct arena *);
+
+/* report_standby(queue_id, standby, a): log what the lookup showed of the
+ * standby, if there is anything. */
+void report_standby(
+    const char *queue_id, const struct evaluate_standby *, struct arena *);
 
 #endif

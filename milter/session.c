@@ -33,6 +33,7 @@
 #include <libmilter/mfapi.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "decision/evaluate.h"
 #include "decision/message.h"
 #include "lib/log.h"
@@ -104,7 +105,6 @@ static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
 static bool given(SMFICTX *, char *);
 static int add_recipient(struct connection *, const char *);
-static double seconds_since(const struct timespec *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
 /* A connection begins; NULL if there is no memory for it. */
@@ -307,29 +307,19 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	return (no_reply(c, SMFIP_NR_HDR));
 }
 
-static double
-seconds_since(const struct timespec *began)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return ((double)(now.tv_sec - began->tv_sec) +
-	    (double)(now.tv_nsec - began->tv_nsec) / 1e9);
-}
-
 /* Decide, do it and say so. */
 static sfsistat
 finish(SMFICTX *ctx, struct connection *c, struct config *config)
 {
 	const struct settings *settings = config->settings;
 	struct message *m = &c->message;
+	struct evaluate_standby standby = {0};
 	struct decision decision;
-	struct timespec began;
+	int64_t began = clock_us();
 	const char *queue_id;
 	sfsistat status;
 	double seconds;
 
-	clock_gettime(CLOCK_MONOTONIC, &began);
 	queue_id = smfi_getsymval(ctx, "i");
 	if (queue_id == NULL)
 		queue_id = "NOQUEUE";
@@ -337,25 +327,24 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	m->trusted = trust_client(settings,
 	    c->address_known ? (const struct sockaddr *)&c->address : NULL,
 	    c->authenticated);
-	/* Of a message that is broken there may not even be what there was. */
+	/* If collection failed the message is incomplete: do not evaluate it.
+	 */
 	if (!c->broken)
-		evaluate(settings, config->pool, m, false, c->arena, &decision);
-	if (c->broken || apply_check(m, &decision, c->arena) != 0) {
-		memset(&decision, 0, sizeof(decision));
-		decision.verdict = VERDICT_TEMPFAIL;
-		decision.reason = "too many recipients, or out of memory";
-		decision.kept = m->nrecipients;
-		decision.undecided = true;
-	}
+		evaluate(settings, config->pool, m, false, c->arena, &decision,
+		    &standby);
+	if (c->broken || apply_check(m, &decision, c->arena) != 0)
+		decide_fail(
+		    &decision, m, "too many recipients, or out of memory");
 	if (decision.verdict == VERDICT_UNTOUCHED) {
 		stats_untagged();
 		log_debug("%s: untagged, passed unchanged", queue_id);
 		return (SMFIS_CONTINUE);
 	}
-	seconds = seconds_since(&began);
+	seconds = (double)(clock_us() - began) / 1e6;
 	status = settings->monitor ? SMFIS_CONTINUE
 				   : apply(ctx, m, &decision, c->arena);
 	/* Before the MTA has its answer: what it does has been logged. */
+	report_standby(queue_id, &standby, c->arena);
 	report(queue_id, m, &decision, settings->monitor, c->arena);
 	stats_count(&decision, seconds);
 	log_debug("%s: decided in %.6f s", queue_id, seconds);

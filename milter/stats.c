@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/counters.h"
 #include "base/failure.h"
 #include "decision/decide.h"
@@ -189,8 +190,7 @@ write_thread(void *arg)
 	(void)arg;
 	do {
 		write_file(&failed);
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += WRITE_SECONDS;
+		until = clock_deadline(WRITE_SECONDS * 1000);
 		pthread_mutex_lock(&lock);
 		if (!ending)
 			(void)pthread_cond_clockwait(

@@ -120,6 +120,31 @@ decide_why(
 	return (NULL);
 }
 
+void
+decide_leave(struct decision *decision, const struct message *message,
+    enum verdict verdict, const char *reason)
+{
+	size_t i;
+
+	decision->verdict = verdict;
+	decision->reason = reason == NULL ? "out of memory" : reason;
+	decision->kept = message->nrecipients;
+	decision->dropped = decision->nadded = decision->nmirrored = 0;
+	for (i = 0; decision->recipients != NULL && i < decision->kept; i++) {
+		decision->recipients[i].fate = FATE_KEPT;
+		decision->recipients[i].why = WHY_AS_ADDRESSED;
+	}
+}
+
+void
+decide_fail(struct decision *decision, const struct message *message,
+    const char *reason)
+{
+	memset(decision, 0, sizeof(*decision));
+	decide_leave(decision, message, VERDICT_TEMPFAIL, reason);
+	decision->undecided = true;
+}
+
 static bool
 gets(enum why why)
 {
@@ -155,22 +180,14 @@ tag_problem(struct deciding *d, const char **problem)
 	return (*problem != NULL);
 }
 
-/* A verdict that leaves the envelope as it is. */
+/* As decide_leave(), in the middle of a decision. */
 static int
 leave_all(struct deciding *d, enum verdict verdict, const char *reason)
 {
-	struct decision *decision = d->decision;
-	size_t i;
-
-	decision->verdict = verdict;
-	decision->reason = reason;
-	decision->kept = d->message->nrecipients;
-	decision->dropped = decision->nadded = decision->nmirrored = 0;
-	for (i = 0; i < d->message->nrecipients; i++) {
-		decision->recipients[i].fate = FATE_KEPT;
-		decision->recipients[i].why = WHY_AS_ADDRESSED;
-	}
-	return (reason == NULL ? -1 : 0);
+	if (reason == NULL)
+		return (-1);
+	decide_leave(d->decision, d->message, verdict, reason);
+	return (0);
 }
 
 /* Could it be somebody else's address to an MTA? Where there is no domain it

@@ -93,15 +93,21 @@ struct decision {
 	size_t nmirrored;
 	bool undecided; /* TEMPFAIL, since something could not be looked up */
 	bool expanded;	/* the people of the accounts were to join */
-	/* Whom the primary was asked instead of, and why, if somebody should
-	 * look after that; or NULL. */
-	const char *detour;
-	bool caught_up; /* a standby that was late is asked again */
 };
 
 /* decide(settings, message, facts, a, decision): 0, or -1 for no memory. */
 int decide(const struct settings *, const struct message *,
     const struct facts *, struct arena *, struct decision *) WARN_UNUSED;
+
+/*
+ * decide_leave(decision, message, verdict, reason): a verdict that leaves the
+ * recipients of ${message} as they are. ${reason} NULL: out of memory.
+ * decide_fail(decision, message, reason): there is no decision, only a
+ * temporary failure. ${decision} need not be initialized.
+ */
+void decide_leave(struct decision *, const struct message *, enum verdict,
+    const char *reason);
+void decide_fail(struct decision *, const struct message *, const char *reason);
 
 /* decide_verdict_name(v): as in the log. */
 const char *decide_verdict_name(enum verdict);

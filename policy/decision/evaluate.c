@@ -26,37 +26,18 @@ struct asking {
 	struct arena *arena;
 };
 
-/* What is to be said of the standby. */
-struct remarks {
-	enum standby_news news;
-	const char *detour; /* why it was not asked */
-};
-
-static void as_it_came(
-    struct decision *, const struct message *, enum verdict, const char *);
 static int reserved(const struct settings *, const struct message *,
     struct arena *, struct decision *);
 static void refuse_tag(
     struct decision *, const struct message *, struct arena *);
 static int ask(const struct asking *, enum pool_side, struct facts *,
-    struct failure *, struct remarks *);
+    struct failure *, struct evaluate_standby *);
 static const char *detour_text(
     const struct asking *, const struct failure *, enum standby_news);
-static int ask_anybody(
-    const struct asking *, struct facts *, struct failure *, struct remarks *);
-static void ask_roster(const struct asking *, struct decision *);
-
-/* A decision without a word of the roster; ${reason} NULL: no memory for it. */
-static void
-as_it_came(struct decision *decision, const struct message *message,
-    enum verdict verdict, const char *reason)
-{
-	memset(decision, 0, sizeof(*decision));
-	decision->verdict = verdict;
-	decision->reason = reason == NULL ? "out of memory" : reason;
-	decision->kept = message->nrecipients;
-	decision->undecided = verdict == VERDICT_TEMPFAIL;
-}
+static int ask_anybody(const struct asking *, struct facts *, struct failure *,
+    struct evaluate_standby *);
+static void ask_roster(
+    const struct asking *, struct decision *, struct evaluate_standby *);
 
 /* Rule 7: a recipient in the milter's own domain. 1 decided, 0 there is none,
  * -1 no memory. */
@@ -73,7 +54,7 @@ reserved(const struct settings *settings, const struct message *message,
 		if (found == 0)
 			continue;
 		if (found == 1)
-			as_it_came(decision, message, VERDICT_REJECT,
+			decide_leave(decision, message, VERDICT_REJECT,
 			    arena_printf(a,
 				"%.320s lies in the reserved domain %s",
 				message->recipients[i],
@@ -90,13 +71,13 @@ refuse_tag(
     struct decision *decision, const struct message *message, struct arena *a)
 {
 	if (message->more)
-		as_it_came(decision, message, VERDICT_REJECT,
+		decide_leave(decision, message, VERDICT_REJECT,
 		    arena_printf(a,
 			"client %s is not in trusted_clients, and there are "
 			"more than %d X-Notify headers",
 			message->client, MESSAGE_HEADERS));
 	else
-		as_it_came(decision, message, VERDICT_UNTRUSTED,
+		decide_leave(decision, message, VERDICT_UNTRUSTED,
 		    arena_printf(a,
 			"client %s is not in trusted_clients; its X-Notify "
 			"headers are removed",
@@ -117,7 +98,7 @@ evaluate_pool(const struct settings *settings)
 /* What the roster says; 0, or -1 and the failure. */
 static int
 ask(const struct asking *q, enum pool_side side, struct facts *facts,
-    struct failure *failure, struct remarks *remarks)
+    struct failure *failure, struct evaluate_standby *standby)
 {
 	enum standby_news news;
 	struct store *store;
@@ -130,7 +111,7 @@ ask(const struct asking *q, enum pool_side side, struct facts *facts,
 	    q->arena, facts, failure);
 	news = pool_put(q->pool, side, store);
 	if (news != STANDBY_NONE)
-		remarks->news = news;
+		standby->news = news;
 	return (rc);
 }
 
@@ -153,71 +134,75 @@ detour_text(const struct asking *q, const struct failure *failure,
  * said of that is remarked. */
 static int
 ask_anybody(const struct asking *q, struct facts *facts,
-    struct failure *failure, struct remarks *remarks)
+    struct failure *failure, struct evaluate_standby *standby)
 {
 	enum pool_side side = pool_side(q->pool);
 	struct failure other = FAILURE_INIT;
 	int rc;
 
-	rc = ask(q, side, facts, failure, remarks);
+	rc = ask(q, side, facts, failure, standby);
 	if (rc == 0 || side == POOL_PRIMARY ||
 	    !pool_turn(q->pool, failure->kind))
 		return (rc);
-	rc = ask(q, POOL_PRIMARY, facts, &other, remarks);
+	rc = ask(q, POOL_PRIMARY, facts, &other, standby);
 	if (rc != 0)
 		failure_set(failure, other.kind, "%s; %s",
 		    failure_text(failure), failure_text(&other));
 	else
-		remarks->detour = detour_text(q, failure, remarks->news);
+		standby->detour = detour_text(q, failure, standby->news);
 	failure_clear(&other);
 	return (rc);
 }
 
 static void
-ask_roster(const struct asking *q, struct decision *decision)
+ask_roster(const struct asking *q, struct decision *decision,
+    struct evaluate_standby *standby)
 {
 	struct failure failure = FAILURE_INIT;
-	struct remarks remarks = {0};
 	struct facts *facts;
 	int rc;
 
 	rc = -1;
 	facts = arena_alloc(q->arena, sizeof(*facts));
 	if (facts != NULL)
-		rc = ask_anybody(q, facts, &failure, &remarks);
+		rc = ask_anybody(q, facts, &failure, standby);
 	if (rc == 0)
 		rc = decide(q->settings, q->message, facts, q->arena, decision);
 	if (rc != 0)
-		as_it_came(decision, q->message, VERDICT_TEMPFAIL,
+		decide_fail(decision, q->message,
 		    failure.kind == FAILURE_NONE
 			? NULL
 			: arena_strdup(q->arena, failure_text(&failure)));
-	decision->detour = remarks.detour;
-	decision->caught_up = remarks.news == STANDBY_OVER;
 	failure_clear(&failure);
 }
 
 void
 evaluate(const struct settings *settings, struct pool *pool,
     const struct message *message, bool everybody, struct arena *a,
-    struct decision *decision)
+    struct decision *decision, struct evaluate_standby *standby)
 {
 	const struct asking q = {settings, pool, message, everybody, a};
+	struct evaluate_standby unread;
+
+	if (standby == NULL)
+		standby = &unread;
+	memset(decision, 0, sizeof(*decision));
+	memset(standby, 0, sizeof(*standby));
 
 	switch (reserved(settings, message, a, decision)) {
 	case 1:
 		return;
 	case -1:
-		as_it_came(decision, message, VERDICT_TEMPFAIL, NULL);
+		decide_fail(decision, message, NULL);
 		return;
 	}
 	if (!tag_present(message)) {
-		as_it_came(decision, message, VERDICT_UNTOUCHED, "no tag");
+		decide_leave(decision, message, VERDICT_UNTOUCHED, "no tag");
 		return;
 	}
 	if (!message->trusted) {
 		refuse_tag(decision, message, a);
 		return;
 	}
-	ask_roster(&q, decision);
+	ask_roster(&q, decision, standby);
 }

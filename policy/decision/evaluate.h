@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "decision/decide.h"
+#include "decision/standby.h"
 
 struct arena;
 struct message;
@@ -26,12 +27,23 @@ struct settings;
 /* evaluate_pool(settings): connections to the roster; NULL for no memory. */
 struct pool *evaluate_pool(const struct settings *) WARN_UNUSED;
 
+/* What the lookup showed of the standby: for the log. The decision does not
+ * depend on it. */
+struct evaluate_standby {
+	enum standby_news news;
+	/* Why the primary was asked instead, if somebody should look into
+	 * that; else NULL. */
+	const char *detour;
+};
+
 /*
- * evaluate(settings, pool, message, everybody, a, decision):
- * Fill ${decision}, always. With ${everybody} it also names those who were not
- * in question, for an explanation.
+ * evaluate(settings, pool, message, everybody, a, decision, standby):
+ * Fill ${decision}, always, and ${standby} unless it is NULL. With
+ * ${everybody} the decision also names the people who were not in question,
+ * for an explanation.
  */
 void evaluate(const struct settings *, struct pool *, const struct message *,
-    bool everybody, struct arena *, struct decision *);
+    bool everybody, struct arena *, struct decision *,
+    struct evaluate_standby *);
 
 #endif

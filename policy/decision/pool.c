@@ -2,12 +2,12 @@
 /*
  * pool - database connections for threads that look things up
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "db/db_url.h"
 #include "decision/pool.h"
@@ -33,19 +33,16 @@ struct pool {
 	int wait; /* milliseconds */
 	long max_lag;
 	struct side sides[POOL_SIDES];
-	bool standby;	       /* that is whom POOL_ASKED names */
-	struct timespec until; /* the primary is asked: a monotonic clock's */
-	bool mark;	       /* is to be left there */
-	struct store *marker;  /* is leaving it, */
-	int64_t marking;       /* since then */
+	bool standby;	      /* that is whom POOL_ASKED names */
+	int64_t until;	      /* the primary is asked: as clock_ms() */
+	bool mark;	      /* is to be left there */
+	struct store *marker; /* is leaving it, */
+	int64_t marking;      /* since then */
 	struct standby health;
 };
 
 static int side_init(struct side *, const char *, enum db_mode);
 static void side_clear(struct side *);
-static struct timespec from_now(int);
-static bool past(const struct timespec *);
-static int64_t now_ms(void);
 static int enter(struct pool *, struct side *, struct store **);
 static void leave(struct pool *, struct side *, struct store *);
 static void close_idle(struct pool *, struct side *);
@@ -113,47 +110,13 @@ pool_free(struct pool *pool)
 	free(pool);
 }
 
-/* The time in ${ms} milliseconds. */
-static struct timespec
-from_now(int ms)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000L;
-	if (t.tv_nsec >= 1000000000L) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000L;
-	}
-	return (t);
-}
-
-static bool
-past(const struct timespec *t)
-{
-	struct timespec now = from_now(0);
-
-	if (now.tv_sec != t->tv_sec)
-		return (now.tv_sec > t->tv_sec);
-	return (now.tv_nsec >= t->tv_nsec);
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec now = from_now(0);
-
-	return ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-}
-
 enum pool_side
 pool_side(struct pool *pool)
 {
 	bool asked;
 
 	pthread_mutex_lock(&pool->lock);
-	asked = past(&pool->until);
+	asked = clock_ms() >= pool->until;
 	pthread_mutex_unlock(&pool->lock);
 	return (asked ? POOL_ASKED : POOL_PRIMARY);
 }
@@ -167,7 +130,7 @@ pool_turn(struct pool *pool, enum failure_kind kind)
 	if (kind == FAILURE_MEMORY || (!stale && !pool->standby))
 		return (false);
 	pthread_mutex_lock(&pool->lock);
-	pool->until = from_now(stale ? STALE_MS : AWAY_MS);
+	pool->until = clock_ms() + (stale ? STALE_MS : AWAY_MS);
 	pool->mark = pool->mark || stale;
 	pthread_mutex_unlock(&pool->lock);
 	return (true);
@@ -178,7 +141,7 @@ pool_turn(struct pool *pool, enum failure_kind kind)
 static int
 enter(struct pool *pool, struct side *side, struct store **idle)
 {
-	struct timespec until = from_now(pool->wait);
+	struct timespec until = clock_deadline(pool->wait);
 	int rc;
 
 	*idle = NULL;
@@ -236,7 +199,7 @@ take_mark(struct pool *pool, struct store *store)
 	pool->mark = false;
 	if (mark) {
 		pool->marker = store;
-		pool->marking = now_ms();
+		pool->marking = clock_ms();
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return (mark);
@@ -257,7 +220,7 @@ learn(struct pool *pool, enum pool_side which, struct store *store)
 			standby_marked(&pool->health, pool->marking);
 	}
 	if (which == POOL_ASKED && kind == FAILURE_STALE)
-		news = standby_stale(&pool->health, now_ms(),
+		news = standby_stale(&pool->health, clock_ms(),
 		    pool->max_lag * 1000, store_lag(store));
 	else if (which == POOL_ASKED && answered)
 		news = standby_fresh(&pool->health);

@@ -461,7 +461,8 @@ explain(struct driver *d, const struct message *m)
 	json_t *told, *all;
 	size_t i;
 
-	evaluate(config->settings, config->pool, m, true, d->arena, &decision);
+	evaluate(
+	    config->settings, config->pool, m, true, d->arena, &decision, NULL);
 	config_put(config);
 	told = json_object();
 	json_object_set_new(told, "verdict",

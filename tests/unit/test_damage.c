@@ -95,7 +95,7 @@ decided(int which, char *out, size_t size)
 
 	while (to[which][m.nrecipients] != NULL)
 		m.nrecipients++;
-	evaluate(&f.settings, pool, &m, false, a, &d);
+	evaluate(&f.settings, pool, &m, false, a, &d, NULL);
 	for (i = 0; d.recipients != NULL && i < m.nrecipients; i++) {
 		if (d.recipients[i].fate == FATE_KEPT)
 			all[n++] = m.recipients[i];

@@ -117,7 +117,7 @@ ask(const struct rule *r, bool trusted, struct decision *d)
 		    (struct header){"X-Notify-Account", r->account, 1};
 	f.settings.expand = r->expand;
 	f.settings.unknown_recipients = r->unknown;
-	evaluate(&f.settings, pool, &m, false, f.arena, d);
+	evaluate(&f.settings, pool, &m, false, f.arena, d, NULL);
 }
 
 START_TEST(a_message_gets_the_verdict_and_the_people_of_the_rules)
@@ -199,10 +199,10 @@ START_TEST(slug_and_title_of_one_category_are_one_tag_and_two_are_none)
 	    .trusted = true};
 	struct decision d;
 
-	evaluate(&f.settings, pool, &m, false, f.arena, &d);
+	evaluate(&f.settings, pool, &m, false, f.arena, &d, NULL);
 	ck_assert_int_eq(d.verdict, VERDICT_DELIVER);
 	headers[1].value = "scheduled-maintenance";
-	evaluate(&f.settings, pool, &m, false, f.arena, &d);
+	evaluate(&f.settings, pool, &m, false, f.arena, &d, NULL);
 	ck_assert_int_eq(d.verdict, VERDICT_HOLD);
 }
 END_TEST

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <systemd/sd-daemon.h>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "lib/daemon.h"
 #include "settings/settings.h"
@@ -171,11 +171,8 @@ daemon_ready(const char *status)
 void
 daemon_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	(void)sd_notifyf(
+	    0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_us());
 }
 
 void

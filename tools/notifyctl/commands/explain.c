@@ -45,8 +45,8 @@ static void person(
     struct output *, const char *, bool, const char *, const char *);
 static int people(
     struct ctl *, const struct message *, const struct decision *);
-static void summary(
-    struct ctl *, const struct arguments *, const struct decision *);
+static void summary(struct ctl *, const struct arguments *,
+    const struct decision *, const char *);
 
 /* Up to the empty line, never a line as a whole: it may have no end. Whether
  * that is all of them. */
@@ -292,7 +292,8 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 }
 
 static void
-summary(struct ctl *ctl, const struct arguments *args, const struct decision *d)
+summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
+    const char *detour)
 {
 	struct output *out = ctl->out;
 	const char *reason;
@@ -320,9 +321,9 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d)
 	output_number(out, "dropped", (int64_t)d->dropped);
 	output_number(out, "mirrored", (int64_t)d->nmirrored);
 	output_flag(out, "monitor", ctl->settings->monitor);
-	if (d->detour != NULL)
+	if (detour != NULL)
 		output_line(
-		    out, "roster    from the primary, since %s", d->detour);
+		    out, "roster    from the primary, since %s", detour);
 	if (ctl->settings->monitor)
 		output_line(out,
 		    "monitor   yes: the milter would log this and "
@@ -334,6 +335,7 @@ int
 explain_message(struct ctl *ctl, const struct arguments *args)
 {
 	struct reading r = {.ctl = ctl};
+	struct evaluate_standby standby;
 	struct decision decision;
 	struct pool *pool;
 
@@ -345,12 +347,13 @@ explain_message(struct ctl *ctl, const struct arguments *args)
 	/* What a trusted client sends: that is the question here. */
 	r.message.trusted = true;
 	r.message.client = "explain";
-	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision);
-	summary(ctl, args, &decision);
+	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision,
+	    &standby);
+	summary(ctl, args, &decision, standby.detour);
 	people(ctl, &r.message, &decision);
 	/* The decision does not refer to the database any more. */
 	pool_free(pool);
-	if (decision.verdict == VERDICT_TEMPFAIL && decision.recipients == NULL)
+	if (decision.undecided)
 		ctl->status = EX_TEMPFAIL;
 	return (0);
 }
