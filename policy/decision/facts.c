@@ -15,12 +15,6 @@
 #include "store/store_lookup.h"
 #include "terms/account.h"
 
-/* Rows of the store on their way to the facts. */
-struct rows {
-	struct member *v;
-	size_t n, cap;
-};
-
 /* One gathering: what its steps share. */
 struct gathering {
 	const struct settings *settings;
@@ -33,8 +27,7 @@ struct gathering {
 	struct store_question question;
 	struct strmap accounts, users; /* that are asked about */
 	size_t accounts_cap, names_cap, users_cap;
-	struct category categories[TAG_SPELLINGS]; /* id 0: not there */
-	struct rows members, people;
+	struct store_answer answer;
 	struct strmap groups; /* of members with one key: the first */
 };
 
@@ -44,12 +37,7 @@ static int ask_user(struct gathering *, const char *);
 static int read_recipient(struct gathering *, size_t);
 static int ask_category(struct gathering *);
 static void ask_people(struct gathering *);
-static int take_category(void *, size_t, const struct category *);
-static int take_account(void *, size_t, int64_t, const char *);
-static int take_row(
-    struct gathering *, struct rows *, const struct store_user *);
-static int take_user(void *, const struct store_user *);
-static int take_person(void *, const struct store_user *);
+static void settle_accounts(struct gathering *);
 static int settle_category(struct gathering *);
 static bool all_known(const struct facts *);
 static int compare_members(const void *, const void *);
@@ -61,13 +49,6 @@ static int keep_addressed(struct gathering *);
 static int compare_people(const void *, const void *);
 static int settle_people(struct gathering *);
 static int gather(struct gathering *);
-
-static const struct store_answer answer = {
-    .category = take_category,
-    .account = take_account,
-    .user = take_user,
-    .person = take_person,
-};
 
 /* The account with the name ${key}, asked about once a message. */
 static int
@@ -183,72 +164,19 @@ ask_people(struct gathering *g)
 	    g->settings->expand == EXPAND_ALWAYS && g->facts->header == NULL;
 }
 
-static int
-take_category(void *ctx, size_t i, const struct category *category)
+/* The accounts, in the order in which they were asked about. */
+static void
+settle_accounts(struct gathering *g)
 {
-	struct gathering *g = ctx;
+	struct fact_account *account;
+	size_t i;
 
-	g->categories[i] = *category;
-	return (0);
-}
-
-static int
-take_account(void *ctx, size_t i, int64_t id, const char *name)
-{
-	struct gathering *g = ctx;
-	struct fact_account *account = g->facts->accounts[i];
-
-	account->id = id;
-	account->name = arena_strdup(g->arena, name);
-	return (account->name == NULL ? -1 : 0);
-}
-
-/* A row of the store becomes a member, in the arena. */
-static int
-take_row(struct gathering *g, struct rows *rows, const struct store_user *u)
-{
-	struct member *m;
-
-	rows->v = arena_grow(
-	    g->arena, rows->v, rows->n, &rows->cap, sizeof(*rows->v));
-	if (rows->v == NULL)
-		return (-1);
-	m = &rows->v[rows->n];
-	m->account = u->account;
-	m->role = u->role;
-	m->subscribed = u->subscribed;
-	m->link = u->link;
-	m->chat = u->chat;
-	/* Rows of one account often stand together: keep one copy of its
-	 * name. */
-	if (rows->n > 0 && m[-1].account == u->account)
-		m->account_name = m[-1].account_name;
-	else
-		m->account_name = arena_strdup(g->arena, u->account_name);
-	m->address = arena_strdup(g->arena, u->address);
-	m->key = strcmp(u->address, u->key) == 0
-	    ? m->address
-	    : arena_strdup(g->arena, u->key);
-	if (m->account_name == NULL || m->address == NULL || m->key == NULL)
-		return (-1);
-	rows->n++;
-	return (0);
-}
-
-static int
-take_user(void *ctx, const struct store_user *u)
-{
-	struct gathering *g = ctx;
-
-	return (take_row(g, &g->members, u));
-}
-
-static int
-take_person(void *ctx, const struct store_user *u)
-{
-	struct gathering *g = ctx;
-
-	return (take_row(g, &g->people, u));
+	for (i = 0; i < g->facts->naccounts; i++) {
+		account = g->facts->accounts[i];
+		account->id = g->answer.accounts[i].id;
+		if (account->id != 0)
+			account->name = g->answer.accounts[i].name;
+	}
 }
 
 /* The one category that all spellings of the tag mean. */
@@ -258,12 +186,12 @@ settle_category(struct gathering *g)
 	struct facts *facts = g->facts;
 	int rc;
 
-	rc = tag_category(
-	    g->arena, &facts->tag, g->categories, &facts->category_problem);
+	rc = tag_category(g->arena, &facts->tag, g->answer.categories,
+	    &facts->category_problem);
 	if (rc == -1)
 		return (failure_memory(g->failure));
 	facts->category_known = rc == 1;
-	facts->category = g->categories[0];
+	facts->category = g->answer.categories[0];
 	return (0);
 }
 
@@ -303,7 +231,7 @@ find_group(
 	if (strmap_find(&g->groups, key, &found) != 1)
 		return (0);
 	*first = found;
-	end = g->members.v + g->members.n;
+	end = g->answer.users.v + g->answer.users.n;
 	for (m = *first; m < end && strcmp(m->key, key) == 0; m++)
 		;
 	return ((size_t)(m - *first));
@@ -313,14 +241,14 @@ find_group(
 static int
 settle_members(struct gathering *g)
 {
-	struct rows *rows = &g->members;
+	struct store_members *users = &g->answer.users;
 	struct fact_recipient *r;
 	size_t i;
 
-	if (rows->n > 0)
-		qsort(rows->v, rows->n, sizeof(*rows->v), compare_members);
-	for (i = 0; i < rows->n; i++) {
-		if (strmap_add(&g->groups, rows->v[i].key, &rows->v[i]) == -1)
+	if (users->n > 0)
+		qsort(users->v, users->n, sizeof(*users->v), compare_members);
+	for (i = 0; i < users->n; i++) {
+		if (strmap_add(&g->groups, users->v[i].key, &users->v[i]) == -1)
 			return (failure_memory(g->failure));
 	}
 	for (i = 0; i < g->message->nrecipients; i++) {
@@ -351,7 +279,7 @@ keep_addressed(struct gathering *g)
 {
 	const struct facts *facts = g->facts;
 	const struct fact_recipient *r;
-	struct rows *people = &g->people;
+	struct store_members *people = &g->answer.people;
 	int64_t *ids = NULL;
 	size_t i, j, n = 0, cap = 0, kept = 0;
 
@@ -398,7 +326,7 @@ compare_people(const void *a, const void *b)
 static int
 settle_people(struct gathering *g)
 {
-	struct rows *people = &g->people;
+	struct store_members *people = &g->answer.people;
 	size_t i;
 
 	if (g->question.also_theirs && keep_addressed(g) != 0)
@@ -431,8 +359,9 @@ gather(struct gathering *g)
 	if (ask_category(g) != 0)
 		return (-1);
 	ask_people(g);
-	if (store_lookup(g->store, g->arena, &g->question, &answer, g) != 0)
+	if (store_lookup(g->store, g->arena, &g->question, &g->answer) != 0)
 		return (store_failed(g->store, g->failure));
+	settle_accounts(g);
 	if (settle_category(g) != 0)
 		return (-1);
 	/* A tag that cannot be understood is not acted on: nobody else is of

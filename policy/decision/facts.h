@@ -19,25 +19,13 @@
 #include "decision/tag.h"
 #include "terms/address.h"
 #include "terms/category.h"
-#include "terms/role.h"
+#include "terms/member.h"
 
 struct arena;
 struct failure;
 struct message;
 struct settings;
 struct store;
-
-/* A user of an account, and the category of the message. */
-struct member {
-	int64_t account;
-	const char *account_name;
-	const char *address; /* wire */
-	const char *key;
-	enum role role;
-	bool subscribed;
-	int64_t link; /* 0: no Telegram chat */
-	int64_t chat;
-};
 
 /* An account that the message names. */
 struct fact_account {

@@ -24,13 +24,12 @@ struct ask {
 	const char *text[PARAMETERS];
 };
 
-/* All statements, and who takes the rows. */
+/* All statements, and their answer. */
 struct asking {
 	struct store *store;
 	struct arena *arena;
 	const struct store_question *question;
-	const struct store_answer *answer;
-	void *ctx;
+	struct store_answer *answer;
 	struct ask *v;
 	size_t n;
 };
@@ -43,9 +42,9 @@ static int list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
 static int damaged(struct asking *, const char *);
 static int read_account(struct asking *, size_t, struct db_stmt *);
-static int check_address(struct asking *, const struct store_user *);
-static int read_user(
-    struct asking *, enum sql, struct db_stmt *, struct store_user *);
+static int check_address(struct asking *, const struct member *);
+static int read_member(
+    struct asking *, struct store_members *, enum sql, struct db_stmt *);
 static int take_schema(void *, enum db_content, int64_t);
 static struct db_stmt *bind(void *, size_t);
 static int take_row(void *, size_t, struct db_stmt *);
@@ -171,50 +170,67 @@ read_account(struct asking *a, size_t i, struct db_stmt *stmt)
 	if (account_key(name, key) != 1 ||
 	    strcmp(key, a->question->accounts.v[i]) != 0)
 		return (damaged(a, "an account has another's key"));
-	return (a->answer->account(a->ctx, i, db_int(stmt, 0), name));
+	a->answer->accounts[i].id = db_int(stmt, 0);
+	a->answer->accounts[i].name = arena_strdup(a->arena, name);
+	if (a->answer->accounts[i].name == NULL)
+		return (failure_memory(&a->store->failure));
+	return (0);
 }
 
 /* Not for keys with letters outside ASCII: their lower case depends on the
  * version of the library. */
 static int
-check_address(struct asking *a, const struct store_user *u)
+check_address(struct asking *a, const struct member *m)
 {
 	struct address address;
 	const char *s;
 	int found;
 
-	if (strcmp(u->address, u->key) == 0)
+	if (m->address == m->key)
 		return (0);
-	for (s = u->key; *s != '\0'; s++) {
+	for (s = m->key; *s != '\0'; s++) {
 		if ((unsigned char)*s >= 0x80)
 			return (0);
 	}
-	found = address_read(a->arena, u->address, &address);
+	found = address_read(a->arena, m->address, &address);
 	if (found == -1)
 		return (failure_memory(&a->store->failure));
-	if (found == 1 && strcmp(address.key, u->key) == 0)
+	if (found == 1 && strcmp(address.key, m->key) == 0)
 		return (0);
 	return (damaged(a, "a user has another's key"));
 }
 
-/* The row, in the order of LOOKUP_COLUMNS. Entitled people count as subscribed;
- * for others the row has a column more. */
+/* Add the row, in the order of LOOKUP_COLUMNS, to ${to}. Entitled people count
+ * as subscribed; for others the row has a column more. */
 static int
-read_user(struct asking *a, enum sql which, struct db_stmt *stmt,
-    struct store_user *u)
+read_member(struct asking *a, struct store_members *to, enum sql which,
+    struct db_stmt *stmt)
 {
-	u->id = 0;
-	u->account = db_int(stmt, 0);
-	u->account_name = db_text(stmt, 1);
-	u->address = db_text(stmt, 2);
-	u->key = db_text(stmt, 3);
-	u->link = db_int(stmt, 5);
-	u->chat = db_int(stmt, 6);
-	u->subscribed = which == SQL_LOOKUP_ENTITLED ||
+	const char *address = db_text(stmt, 2), *key = db_text(stmt, 3);
+	struct member *m;
+
+	to->v = arena_grow(a->arena, to->v, to->n, &to->cap, sizeof(*to->v));
+	if (to->v == NULL)
+		return (failure_memory(&a->store->failure));
+	m = &to->v[to->n];
+	m->account = db_int(stmt, 0);
+	/* Rows of one account often stand together: they share its name. */
+	m->account_name = to->n > 0 && m[-1].account == m->account
+	    ? m[-1].account_name
+	    : arena_strdup(a->arena, db_text(stmt, 1));
+	m->address = arena_strdup(a->arena, address);
+	m->key = strcmp(address, key) == 0 ? m->address
+					   : arena_strdup(a->arena, key);
+	if (m->account_name == NULL || m->address == NULL || m->key == NULL)
+		return (failure_memory(&a->store->failure));
+	m->link = db_int(stmt, 5);
+	m->chat = db_int(stmt, 6);
+	m->subscribed = which == SQL_LOOKUP_ENTITLED ||
 	    which == SQL_LOOKUP_ENTITLED_OF || db_int(stmt, 7) != 0;
-	if (store_read_role(a->store, stmt, 4, &u->role) != 0)
+	if (store_read_role(a->store, stmt, 4, &m->role) != 0)
 		return (-1);
-	return (check_address(a, u));
+	to->n++;
+	return (check_address(a, m));
 }
 
 static int
@@ -243,39 +259,37 @@ static int
 take_row(void *ctx, size_t i, struct db_stmt *stmt)
 {
 	struct asking *a = ctx;
+	struct store_answer *answer = a->answer;
 	const struct ask *ask = &a->v[i];
-	struct category category;
-	struct store_user user;
 
-	if (ask->which == SQL_CATEGORY) {
-		if (store_read_category(a->store, stmt, &category) != 0)
-			return (-1);
-		return (a->answer->category(a->ctx, ask->i, &category));
-	}
+	if (ask->which == SQL_CATEGORY)
+		return (store_read_category(
+		    a->store, stmt, &answer->categories[ask->i]));
 	if (ask->which == SQL_LOOKUP_ACCOUNT)
 		return (read_account(a, ask->i, stmt));
-	if (read_user(a, ask->which, stmt, &user) != 0)
-		return (-1);
-	if (ask->which == SQL_LOOKUP_USERS)
-		return (a->answer->user(a->ctx, &user));
-	return (a->answer->person(a->ctx, &user));
+	return (read_member(a,
+	    ask->which == SQL_LOOKUP_USERS ? &answer->users : &answer->people,
+	    ask->which, stmt));
 }
 
 int
 store_lookup(struct store *s, struct arena *arena,
-    const struct store_question *question, const struct store_answer *answer,
-    void *ctx)
+    const struct store_question *question, struct store_answer *answer)
 {
-	struct asking a = {.store = s,
-	    .arena = arena,
-	    .question = question,
-	    .answer = answer,
-	    .ctx = ctx};
+	struct asking a = {
+	    .store = s, .arena = arena, .question = question, .answer = answer};
 	struct db_asking asking = {.schema = take_schema,
 	    .question = bind,
 	    .row = take_row,
 	    .ctx = &a};
 
+	memset(answer, 0, sizeof(*answer));
+	answer->categories = arena_array(
+	    arena, question->categories.n, sizeof(*answer->categories));
+	answer->accounts =
+	    arena_array(arena, question->accounts.n, sizeof(*answer->accounts));
+	if (answer->categories == NULL || answer->accounts == NULL)
+		return (failure_memory(&s->failure));
 	if (list(&a) != 0)
 		return (-1);
 	asking.n = a.n;

@@ -6,17 +6,18 @@
  * database on another machine gets all of it in one round trip, and one state
  * of the roster answers it.
  *
- * Threads as in store.h. Strings are borrowed.
+ * Threads as in store.h.
  */
 #ifndef STORE_LOOKUP_H
 #define STORE_LOOKUP_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
-#include "store/store.h"
 #include "terms/category.h"
+#include "terms/member.h"
 
 struct arena;
 struct store;
@@ -43,23 +44,28 @@ struct store_question {
 	bool also_theirs;
 };
 
-/*
- * Callbacks for the rows of the answer, as in store.h.
- *
- * category(), account(): the row for key ${i} of the question; no call if there
- * is none. user(): a user with one of the addresses, in any account. person():
- * one of the people to return. Both come in any order, and have the id 0.
- */
-struct store_answer {
-	int (*category)(void *, size_t i, const struct category *);
-	int (*account)(void *, size_t i, int64_t id, const char *name);
-	int (*user)(void *, const struct store_user *);
-	int (*person)(void *, const struct store_user *);
+struct store_members {
+	struct member *v;
+	size_t n, cap;
 };
 
-/* store_lookup(s, a, question, answer, ctx): 0 or -1; outside transactions.
- * ${a} is for working memory. */
+/*
+ * The answer, in the arena. categories[i] and accounts[i] are what key ${i} of
+ * the question names, with the id 0 if there is none. ${users} have one of the
+ * addresses, in any account; ${people} are the people to return. Both are
+ * in any order.
+ */
+struct store_answer {
+	struct category *categories;
+	struct {
+		int64_t id;
+		const char *name;
+	} * accounts;
+	struct store_members users, people;
+};
+
+/* store_lookup(s, a, question, answer): 0 or -1; outside transactions. */
 int store_lookup(struct store *, struct arena *, const struct store_question *,
-    const struct store_answer *, void *ctx) WARN_UNUSED;
+    struct store_answer *) WARN_UNUSED;
 
 #endif

@@ -104,9 +104,10 @@ static void
 leave_mark(struct check *c, struct store *primary)
 {
 	const struct store_question nothing = {.people = STORE_NOBODY};
+	struct store_answer answer;
 
 	store_mark(primary);
-	(void)!store_lookup(primary, c->arena, &nothing, NULL, NULL);
+	(void)!store_lookup(primary, c->arena, &nothing, &answer);
 }
 
 static void
