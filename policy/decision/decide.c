@@ -45,7 +45,7 @@ static int leave_all(struct deciding *, enum verdict, const char *);
 static bool ambiguous(const struct fact_recipient *);
 static const char *unreadable(const struct deciding *);
 static enum why why_member(const struct category *, const struct member *);
-static bool gets(enum why);
+static bool entitles(enum why);
 static const struct member *weigh(
     struct deciding *, const struct fact_recipient *, enum why *);
 static int decide_recipient(struct deciding *, size_t);
@@ -146,7 +146,7 @@ decide_fail(struct decision *decision, const struct message *message,
 }
 
 static bool
-gets(enum why why)
+entitles(enum why why)
 {
 	return (why < WHY_UNKNOWN);
 }
@@ -272,7 +272,7 @@ weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 			this = WHY_OTHER_ACCOUNT;
 		else
 			this = why_member(&d->facts->category, m);
-		if (gets(this)) {
+		if (entitles(this)) {
 			*why = this;
 			return (m);
 		}
@@ -328,7 +328,7 @@ decide_recipient(struct deciding *d, size_t i)
 		return (0);
 	}
 	dr->member = weigh(d, r, &dr->why);
-	if (!gets(dr->why)) {
+	if (!entitles(dr->why)) {
 		dr->fate = FATE_DROPPED;
 		d->decision->dropped++;
 		if (dr->member == NULL)
@@ -416,14 +416,14 @@ decide_person(struct deciding *d, const struct member *m)
 	domain = domain == NULL ? "" : domain + 1;
 	why = why_member(&d->facts->category, m);
 	/* Who is entitled and cannot be reached must not be passed over. */
-	if (gets(why) && d->decision->expanded &&
+	if (entitles(why) && d->decision->expanded &&
 	    (*m->address == '\0' || *domain == '\0' ||
 		strcmp(domain, d->settings->telegram_domain) == 0 ||
 		strcmp(domain, d->settings->account_domain) == 0)) {
 		d->unreachable = m;
 		why = WHY_RESERVED;
 	}
-	if (!gets(why))
+	if (!entitles(why))
 		return (pass_over(d, m, why));
 	if (!d->decision->expanded)
 		return (pass_over(d, m, WHY_NOT_EXPANDED));
@@ -439,8 +439,8 @@ mirror(struct deciding *d, const struct member *m)
 	char *chat;
 	int rc;
 
-	if (m->link == 0 || !role_may_link(m->role) ||
-	    !gets(why_member(&d->facts->category, m)))
+	if (m->link == 0 ||
+	    !role_mirrored(m->role, m->subscribed, &d->facts->category))
 		return (0);
 	chat = arena_printf(d->arena, "%lld", (long long)m->chat);
 	if (chat == NULL)

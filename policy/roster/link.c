@@ -14,19 +14,11 @@
 #include "store/store.h"
 #include "store/store_link.h"
 #include "store/store_notice.h"
-#include "terms/category.h"
 
 /* Two machines' clocks may differ by so much. */
 #define CLOCK_SECONDS 60
 
-/* Is one of a user's subscriptions mirrored? */
-struct search {
-	enum role role;
-	bool found;
-};
-
 static int64_t latest(const struct changes *);
-static int look(void *, const struct category *);
 static int hash_token(struct changes *, const char *, const char **);
 static int random_octets(struct changes *, void *, size_t);
 static int add(struct changes *, const struct store_user *, int64_t);
@@ -38,31 +30,15 @@ latest(const struct changes *c)
 	return (c->now + LINK_TOKEN_SECONDS + CLOCK_SECONDS);
 }
 
-static int
-look(void *ctx, const struct category *category)
-{
-	struct search *s = ctx;
-
-	if (category->mirrored && role_entitled(s->role, true, category->open))
-		s->found = true;
-	return (0);
-}
-
 int
 link_may(struct changes *c, const struct store_user *user, const char **why)
 {
-	struct search s = {.role = user->role};
-
 	if (!role_may_link(user->role)) {
 		*why = "is a Subscriber, and Subscribers have no Telegram chat";
 		return (0);
 	}
-	if (user->role == ROLE_OWNER)
-		return (1);
-	if (store_subscriptions(c->store, user->id, look, &s) == -1)
-		return (store_failed(c->store, c->failure));
 	*why = "is not subscribed to a category that is mirrored to Telegram";
-	return (s.found);
+	return (membership_may_link(c, user->id, user->role));
 }
 
 /* A token's hash, as it is stored. */

@@ -9,10 +9,14 @@
 #include "roster/membership.h"
 #include "store/store.h"
 #include "terms/address.h"
+#include "terms/category.h"
 
 /* An account's users are removed so many at once. */
 #define USERS_AT_ONCE 256
 #define USERS_MEMORY ((size_t)64 << 20)
+
+/* In a record's detail: why a subscription ended that nobody ended. */
+#define NOT_OPEN ", not open to subscribers"
 
 /* Some of an account's users. */
 struct users {
@@ -21,9 +25,16 @@ struct users {
 	size_t n, cap;
 };
 
+/* Is one of a user's subscriptions mirrored to a user of ${role}? */
+struct search {
+	enum role role;
+	bool found;
+};
+
 static int take_category(void *, const struct category *);
 static int end_subscription(struct changes *, const struct store_account *,
     const struct store_user *, const struct category *, const char *);
+static int look_mirrored(void *, const struct category *);
 static int check_link(struct changes *, const struct store_account *,
     const struct store_user *, enum role);
 static int take_user(void *, const struct store_user *);
@@ -48,6 +59,14 @@ membership_record(struct changes *c, const char *account, const char *action,
 	if (c->changed != NULL)
 		c->changed(c->ctx, &change);
 	return (0);
+}
+
+bool
+membership_unasked(const struct store_change *change)
+{
+	if (strcmp(change->action, "unsubscribe") == 0)
+		return (strstr(change->detail, NOT_OPEN) != NULL);
+	return (strcmp(change->action, "telegram-end") == 0);
 }
 
 static int
@@ -108,25 +127,41 @@ end_subscription(struct changes *c, const struct store_account *account,
 		arena_printf(c->arena, "%s%s", category->slug, why)));
 }
 
-/* End the link of a user of ${role} who gets no mirrored category any more. */
+static int
+look_mirrored(void *ctx, const struct category *category)
+{
+	struct search *s = ctx;
+
+	s->found = s->found || role_mirrored(s->role, true, category);
+	return (0);
+}
+
+int
+membership_may_link(struct changes *c, int64_t user, enum role role)
+{
+	struct search s = {.role = role};
+
+	/* An owner receives every category, whatever there are. */
+	if (role == ROLE_OWNER)
+		return (1);
+	if (role_may_link(role) &&
+	    store_subscriptions(c->store, user, look_mirrored, &s) == -1)
+		return (store_failed(c->store, c->failure));
+	return (s.found);
+}
+
+/* End the link of a user who is of ${role} now, unless it may stay. */
 static int
 check_link(struct changes *c, const struct store_account *account,
     const struct store_user *user, enum role role)
 {
-	struct subscriptions s;
-	size_t i;
 	int rc;
 
 	if (user->link == 0)
 		return (0);
-	if (membership_subscriptions(c, user->id, &s) != 0)
-		return (-1);
-	for (i = 0; i < s.n && role_may_link(role); i++) {
-		if (s.v[i].mirrored && role_entitled(role, true, s.v[i].open))
-			return (0);
-	}
-	if (role == ROLE_OWNER)
-		return (0);
+	rc = membership_may_link(c, user->id, role);
+	if (rc != 0)
+		return (rc == 1 ? 0 : -1);
 	rc = store_link_end(c->store, user->id);
 	if (rc == -1)
 		return (store_failed(c->store, c->failure));
@@ -162,8 +197,7 @@ membership_set_role(struct changes *c, const struct store_account *account,
 		return (-1);
 	for (i = 0; i < s.n; i++) {
 		if (!role_may_receive(role, s.v[i].open) &&
-		    end_subscription(
-			c, account, user, &s.v[i], MEMBERSHIP_NOT_OPEN) != 0)
+		    end_subscription(c, account, user, &s.v[i], NOT_OPEN) != 0)
 			return (-1);
 	}
 	return (check_link(c, account, user, role));

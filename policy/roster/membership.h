@@ -14,6 +14,7 @@
 #ifndef MEMBERSHIP_H
 #define MEMBERSHIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,9 +30,6 @@ struct store;
 struct store_account;
 struct store_change;
 struct store_user;
-
-/* In the detail of a record: why a subscription ended that nobody ended. */
-#define MEMBERSHIP_NOT_OPEN ", not open to subscribers"
 
 /* What a user is subscribed to. */
 struct subscriptions {
@@ -59,6 +57,14 @@ struct changes {
  * none. */
 int membership_record(struct changes *, const char *account, const char *action,
     const char *subject, const char *detail) WARN_UNUSED;
+
+/* membership_unasked(change): did a chat or a subscription end that nobody
+ * asked to end, since a user lost its entitlement? */
+bool membership_unasked(const struct store_change *) WARN_UNUSED;
+
+/* membership_may_link(c, user, role): may the user, being of ${role}, have a
+ * Telegram chat: is it entitled to a mirrored category? 1, 0, or -1. */
+int membership_may_link(struct changes *, int64_t user, enum role) WARN_UNUSED;
 
 /* membership_subscriptions(c, user, s): all of them, in the arena of ${c}. */
 int membership_subscriptions(

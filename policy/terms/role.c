@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "terms/category.h"
 #include "terms/role.h"
 
 static const struct {
@@ -63,4 +64,11 @@ bool
 role_may_link(enum role role)
 {
 	return (roles[role].may_link);
+}
+
+bool
+role_mirrored(enum role role, bool subscribed, const struct category *category)
+{
+	return (category->mirrored && role_may_link(role) &&
+	    role_entitled(role, subscribed, category->open));
 }

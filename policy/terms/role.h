@@ -11,6 +11,8 @@
 
 #include "base/compiler.h"
 
+struct category;
+
 enum role {
 	ROLE_OWNER,
 	ROLE_USER_ADMIN,
@@ -39,5 +41,9 @@ bool role_may_manage(enum role);
 
 /* role_may_link(role): may it have a Telegram chat at all? */
 bool role_may_link(enum role);
+
+/* role_mirrored(role, subscribed, category): does a user's chat, if there is
+ * one, receive the category? */
+bool role_mirrored(enum role, bool subscribed, const struct category *);
 
 #endif

@@ -91,6 +91,20 @@ START_TEST(owner_and_user_admin_manage_and_a_subscriber_has_no_chat)
 }
 END_TEST
 
+START_TEST(a_chat_receives_what_is_mirrored_and_its_user_entitled_to)
+{
+	const struct category mirrored = {.open = true, .mirrored = true},
+			      mailed = {.open = true};
+
+	ck_assert(role_mirrored(ROLE_OWNER, false, &mirrored));
+	ck_assert(!role_mirrored(ROLE_OWNER, false, &mailed));
+	ck_assert(role_mirrored(ROLE_MEMBER, true, &mirrored));
+	ck_assert(!role_mirrored(ROLE_MEMBER, false, &mirrored));
+	ck_assert(!role_mirrored(ROLE_MEMBER, true, &mailed));
+	ck_assert(!role_mirrored(ROLE_SUBSCRIBER, true, &mirrored));
+}
+END_TEST
+
 static const struct {
 	const char *networks, *client;
 	bool in;
@@ -316,6 +330,8 @@ test_terms(void)
 	LOOP(t, a_role_receives_what_the_table_of_roles_says, roles);
 	tcase_add_test(
 	    t, owner_and_user_admin_manage_and_a_subscriber_has_no_chat);
+	tcase_add_test(
+	    t, a_chat_receives_what_is_mirrored_and_its_user_entitled_to);
 	LOOP(t, a_client_is_trusted_exactly_inside_the_networks, clients);
 	LOOP(t, a_malformed_network_is_refused, bad_networks);
 	tcase_add_test(t, a_list_has_at_most_65536_networks);

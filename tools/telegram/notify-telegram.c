@@ -272,9 +272,7 @@ look_up(struct delivery *d)
 		forget(d);
 		return (done(d, "no-link", "%s", why));
 	}
-	if (!d->category.mirrored || !role_may_link(d->user.role) ||
-	    !role_entitled(
-		d->user.role, d->user.subscribed, d->category.open)) {
+	if (!role_mirrored(d->user.role, d->user.subscribed, &d->category)) {
 		forget(d);
 		return (done(d, "not-entitled", "%s no longer receives %s",
 		    d->user.address, d->category.slug));

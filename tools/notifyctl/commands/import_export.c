@@ -86,9 +86,7 @@ say_what_ends(void *ctx, const struct store_change *change)
 {
 	struct ctl *ctl = ctx;
 
-	if (strcmp(change->action, "telegram-end") == 0 ||
-	    (strcmp(change->action, "unsubscribe") == 0 &&
-		strstr(change->detail, MEMBERSHIP_NOT_OPEN) != NULL))
+	if (membership_unasked(change))
 		output_consequence(ctl->out, change);
 }
 
