@@ -76,8 +76,8 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	$(addprefix store/, sql store store_change store_health store_link \
 	store_lookup store_notice store_page store_upgrade) \
 	$(addprefix decision/, decide evaluate facts message pool standby tag) \
-	$(addprefix roster/, import import_account link membership notice \
-	problems roster)
+	$(addprefix roster/, import import_account import_record link \
+	membership notice problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats trust
 NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline main output \
 	phrase \

@@ -2,14 +2,10 @@
 /*
  * import - bring the roster into line with a list of rows
  *
- * A row that is checked is kept as a record that sorts: the key of its account,
- * its rank, the key of its address and its number, then what else there is in
- * it. Where rows of another account begin, a record more has how that is
- * spelled. So the rows of an account lie together in the end, its owner first
- * and the others in the order in which the roster gives its users; the two are
- * gone through side by side.
+ * Each row is checked, and kept as a record that sorts (import_record.c). Then
+ * the rows come back account by account (import_account.c), and the accounts of
+ * the roster are gone through beside them.
  */
-#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,25 +27,11 @@
 #define PAGE 256
 #define WATCH_EVERY 4096
 
-/* A record being read. */
-struct record {
-	const char *at;
-};
-
-static void watch(struct import *, size_t, size_t);
 static int find_category(struct import *, size_t, const char *, uint32_t *);
 static int read_categories(struct import *, size_t, const char *,
     const struct address *, enum role, uint32_t **, size_t *);
-static char *put_text(char *, const char *);
-static char *put_number(char *, uint64_t);
-static int add_head(struct import *, size_t, const char *, const char *);
-static int add_record(struct import *, size_t, const char *,
-    const struct address *, enum role, const uint32_t *, size_t);
 static int check_row(struct import *, size_t, const char *, const char *,
     const char *, const char *);
-static const char *get_text(struct record *);
-static uint64_t get_number(struct record *);
-static int get_categories(struct import *, struct record *);
 static int take_account(void *, const struct store_account *);
 static int next_page(struct import *, const char *);
 static int remove_account(struct import *, const struct store_account *);
@@ -115,8 +97,8 @@ import_watch(struct import *im, import_watch_fn *fn, void *ctx)
 	im->watch_ctx = ctx;
 }
 
-static void
-watch(struct import *im, size_t done, size_t total)
+void
+import_progress(struct import *im, size_t done, size_t total)
 {
 	if (im->watch != NULL && done % WATCH_EVERY == 0)
 		im->watch(im->watch_ctx, done, total);
@@ -205,61 +187,6 @@ read_categories(struct import *im, size_t number, const char *list,
 	return (0);
 }
 
-static char *
-put_text(char *out, const char *text)
-{
-	return (stpcpy(out, text) + 1);
-}
-
-/* The most significant octet first: so it sorts. */
-static char *
-put_number(char *out, uint64_t number)
-{
-	number = htobe64(number);
-	return (mempcpy(out, &number, sizeof(number)));
-}
-
-/* Rows of another account than before begin. */
-static int
-add_head(struct import *im, size_t number, const char *key, const char *account)
-{
-	char record[2 * ACCOUNT_KEY_SIZE + 1 + sizeof(uint64_t)];
-	char *out = record;
-
-	if (strcmp(im->account_key, key) == 0)
-		return (0);
-	strcpy(im->account_key, key);
-	out = put_text(out, key);
-	*out++ = IMPORT_HEAD;
-	out = put_number(out, number);
-	out = put_text(out, account);
-	return (sorter_add(im->sorter, record, (size_t)(out - record)));
-}
-
-static int
-add_record(struct import *im, size_t number, const char *key,
-    const struct address *address, enum role role, const uint32_t *categories,
-    size_t n)
-{
-	char *record, *out;
-
-	out = record = arena_alloc(im->line,
-	    strlen(key) + strlen(address->key) + strlen(address->wire) + 5 +
-		(n + 2) * sizeof(uint64_t));
-	if (record == NULL)
-		return (failure_memory(im->changes->failure));
-	out = put_text(out, key);
-	*out++ = role == ROLE_OWNER ? IMPORT_OWNER : IMPORT_OTHER;
-	out = put_text(out, address->key);
-	out = put_number(out, number);
-	*out++ = (char)role;
-	out = put_text(out, address->wire);
-	out = put_number(out, n);
-	if (n > 0)
-		out = mempcpy(out, categories, n * sizeof(*categories));
-	return (sorter_add(im->sorter, record, (size_t)(out - record)));
-}
-
 static int
 check_row(struct import *im, size_t number, const char *account,
     const char *text, const char *role_text, const char *list)
@@ -285,9 +212,9 @@ check_row(struct import *im, size_t number, const char *account,
 	}
 	if (read_categories(
 		im, number, list, &address, role, &categories, &n) != 0 ||
-	    add_head(im, number, key, account) != 0)
+	    import_put_head(im, number, key, account) != 0)
 		return (-1);
-	return (add_record(im, number, key, &address, role, categories, n));
+	return (import_put(im, number, key, &address, role, categories, n));
 }
 
 int
@@ -302,78 +229,8 @@ import_row(struct import *im, size_t number, const char *account,
 	rc = check_row(im, number, account, address, role, categories);
 	im->changes->arena = before;
 	if (rc == 0)
-		watch(im, ++im->n, 0);
+		import_progress(im, ++im->n, 0);
 	return (rc);
-}
-
-static const char *
-get_text(struct record *r)
-{
-	const char *text = r->at;
-
-	r->at += strlen(text) + 1;
-	return (text);
-}
-
-static uint64_t
-get_number(struct record *r)
-{
-	uint64_t number;
-
-	memcpy(&number, r->at, sizeof(number));
-	r->at += sizeof(number);
-	return (be64toh(number));
-}
-
-static int
-get_categories(struct import *im, struct record *r)
-{
-	struct import_line *line = &im->next;
-	uint32_t which;
-	size_t i;
-
-	line->ncategories = get_number(r);
-	for (i = 0; i < line->ncategories; i++) {
-		im->listed = arena_grow(im->kept, im->listed, i,
-		    &im->listed_cap, sizeof(*im->listed));
-		if (im->listed == NULL)
-			return (failure_memory(im->changes->failure));
-		memcpy(&which, r->at, sizeof(which));
-		r->at += sizeof(which);
-		im->listed[i] = im->categories[which];
-	}
-	line->categories = im->listed;
-	return (0);
-}
-
-int
-import_next(struct import *im)
-{
-	struct import_line *line = &im->next;
-	struct record r;
-	const void *found;
-	size_t len;
-	int rc;
-
-	rc = sorter_next(im->sorter, &found, &len);
-	im->more = rc == 1;
-	if (rc != 1)
-		return (rc);
-	memset(line, 0, sizeof(*line));
-	r.at = found;
-	line->account_key = get_text(&r);
-	line->rank = (enum import_rank)(*r.at++);
-	if (line->rank == IMPORT_HEAD) {
-		line->number = get_number(&r);
-		line->account = get_text(&r);
-		return (0);
-	}
-	watch(im, im->done++, im->n);
-	line->key = get_text(&r);
-	line->number = get_number(&r);
-	line->role = (enum role)(*r.at++);
-	line->wire = get_text(&r);
-	return (get_categories(im, &r));
 }
 
 static int

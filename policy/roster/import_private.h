@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * import_private - an import at work, for import.c and import_account.c alone
+ * import_private - an import at work, for the files of import alone
  */
 #ifndef IMPORT_PRIVATE_H
 #define IMPORT_PRIVATE_H
@@ -16,6 +16,7 @@
 #include "terms/account.h"
 #include "terms/role.h"
 
+struct address;
 struct arena;
 struct category;
 struct changes;
@@ -80,6 +81,20 @@ struct import {
  * is wrong; returns -1. */
 int import_bad_row(struct import *, size_t number, const char *, ...)
     PRINTF_LIKE(3, 4);
+
+/* import_progress(im, done, total): as import_watch() has it. */
+void import_progress(struct import *, size_t done, size_t total);
+
+/* import_put_head(im, number, key, account): rows of the account begin, unless
+ * the row before was one. */
+int import_put_head(struct import *, size_t number, const char *key,
+    const char *account) WARN_UNUSED;
+
+/* import_put(im, number, key, address, role, categories, n): a row of the
+ * account with ${key}; the categories by their numbers. */
+int import_put(struct import *, size_t number, const char *key,
+    const struct address *, enum role, const uint32_t *categories,
+    size_t n) WARN_UNUSED;
 
 /* import_next(im): have the next row in order; im->more is false after the
  * last. The one before is no longer good. */

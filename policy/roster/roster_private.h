@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * roster_private - shared by the commands of the roster, and by them alone
+ */
+#ifndef ROSTER_PRIVATE_H
+#define ROSTER_PRIVATE_H
+
+#include "base/compiler.h"
+
+struct address;
+struct changes;
+struct problems;
+
+/* roster_shown(c, text): what a person typed, escaped, for a message. */
+const char *roster_shown(struct changes *, const char *);
+
+/* roster_remark(c, fmt, ...): say what needed no change. */
+void roster_remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
+
+/* roster_list_address(p, text, address): as roster_address(), for one address
+ * of several: a fault is collected in ${p}, and address->key is NULL then. 0,
+ * or -1 with the failure. */
+int roster_list_address(
+    struct problems *, const char *text, struct address *) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * roster_subscribe - the commands that subscribe and unsubscribe
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/strmap.h"
+#include "roster/problems.h"
+#include "roster/roster.h"
+#include "roster/roster_private.h"
+#include "store/store.h"
+#include "store/store_notice.h"
+#include "terms/address.h"
+#include "terms/category.h"
+
+static int find_manager(
+    struct changes *, const struct store_account *, const char *, const char *);
+static int check_subscriber(struct problems *, const struct store_account *,
+    const struct category *, const char *, struct store_user *);
+static int unsubscribable(struct changes *, const char *, const char *,
+    const char *, const char *, struct store_account *, struct category *,
+    struct store_user *);
+
+/* ${as} must be allowed to ${what} users of the account. */
+static int
+find_manager(struct changes *c, const struct store_account *account,
+    const char *as, const char *what)
+{
+	struct store_user user;
+	struct address address;
+	int found;
+
+	if (as == NULL || *as == '\0')
+		return (failure_set(c->failure, FAILURE_USAGE,
+		    "%s needs --as EMAIL; expected the owner or a user-admin "
+		    "of account %s",
+		    what, account->name));
+	if (roster_address(c, as, &address) != 0)
+		return (-1);
+	found =
+	    store_user(c->store, c->arena, account->id, address.key, 0, &user);
+	if (found == -1)
+		return (store_failed(c->store, c->failure));
+	if (found == 0)
+		return (failure_set(c->failure, FAILURE_DENIED,
+		    "%s is no user of account %s; expected --as its owner or a "
+		    "user-admin",
+		    address.wire, account->name));
+	if (!role_may_manage(user.role))
+		return (failure_set(c->failure, FAILURE_DENIED,
+		    "%s is a %s of account %s and may not do this; expected "
+		    "--as its owner or a user-admin",
+		    user.address, role_name(user.role), account->name));
+	return (0);
+}
+
+/* Can ${text} be subscribed? A fault is collected, and user->id 0 then. */
+static int
+check_subscriber(struct problems *p, const struct store_account *account,
+    const struct category *category, const char *text, struct store_user *user)
+{
+	struct changes *c = p->changes;
+	struct address address;
+	int found;
+
+	user->id = 0;
+	if (roster_list_address(p, text, &address) != 0)
+		return (-1);
+	if (address.key == NULL)
+		return (0);
+	found = store_user(
+	    c->store, c->arena, account->id, address.key, category->id, user);
+	if (found == -1)
+		return (store_failed(c->store, c->failure));
+	if (found == 0) {
+		user->id = 0;
+		return (problems_add(p, FAILURE_UNKNOWN, text,
+		    arena_printf(c->arena, "is no user of %s", account->name)));
+	}
+	if (role_may_receive(user->role, category->open))
+		return (0);
+	user->id = 0;
+	return (problems_add(p, FAILURE_DENIED, text,
+	    arena_printf(c->arena,
+		"is a Subscriber, and %s is not open to Subscribers",
+		category->slug)));
+}
+
+int
+roster_subscribe(struct changes *c, const char *name, const char *slug,
+    char **texts, size_t n, const char *as)
+{
+	struct store_account account;
+	struct category category;
+	struct problems problems = {.changes = c};
+	struct strmap seen = {.arena = c->arena};
+	struct store_user *users;
+	size_t i;
+	int rc;
+
+	if (roster_account(c, name, &account) != 0 ||
+	    roster_category(c, slug, &category) != 0 ||
+	    find_manager(c, &account, as, "subscribing") != 0)
+		return (-1);
+	users = arena_array(c->arena, n, sizeof(*users));
+	if (users == NULL)
+		return (failure_memory(c->failure));
+	for (i = 0; i < n; i++) {
+		if (check_subscriber(&problems, &account, &category, texts[i],
+			&users[i]) != 0)
+			return (-1);
+	}
+	if (problems.n > 0)
+		return (problems_refuse(&problems, "subscribed nobody",
+		    "users of %s who may receive %s", account.name,
+		    category.slug));
+	for (i = 0; i < n; i++) {
+		rc = strmap_add(&seen, users[i].key, NULL);
+		if (rc == -1)
+			return (failure_memory(c->failure));
+		if (rc == 0)
+			continue;
+		if (users[i].role == ROLE_OWNER)
+			roster_remark(c,
+			    "%s is the owner of %s and receives every "
+			    "category",
+			    users[i].address, account.name);
+		else if (users[i].subscribed)
+			roster_remark(c, "%s is subscribed to %s already",
+			    users[i].address, category.slug);
+		else if (membership_subscribe(
+			     c, &account, &category, &users[i]) != 0)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+unsubscribable(struct changes *c, const char *name, const char *slug,
+    const char *text, const char *as, struct store_account *account,
+    struct category *category, struct store_user *user)
+{
+	if (roster_account(c, name, account) != 0 ||
+	    roster_category(c, slug, category) != 0 ||
+	    find_manager(c, account, as, "unsubscribing") != 0 ||
+	    roster_user(c, account, text, category->id, user) != 0)
+		return (-1);
+	if (user->role == ROLE_OWNER)
+		return (failure_set(c->failure, FAILURE_DENIED,
+		    "%s is the owner of account %s and receives every "
+		    "category; an owner cannot be unsubscribed",
+		    user->address, account->name));
+	return (0);
+}
+
+int
+roster_may_unsubscribe(struct changes *c, const char *name, const char *slug,
+    const char *text, const char *as)
+{
+	struct store_account account;
+	struct category category;
+	struct store_user user;
+
+	return (unsubscribable(
+	    c, name, slug, text, as, &account, &category, &user));
+}
+
+int
+roster_unsubscribe(struct changes *c, const char *name, const char *slug,
+    const char *text, const char *as, const char *confirm)
+{
+	struct store_account account;
+	struct category category;
+	struct store_user user;
+	struct address typed;
+	struct store_notice notice;
+	const char *why;
+
+	if (unsubscribable(
+		c, name, slug, text, as, &account, &category, &user) != 0)
+		return (-1);
+	if (address_read_strict(c->arena, confirm, &typed, &why) != 1 ||
+	    strcmp(typed.key, user.key) != 0)
+		return (failure_set(c->failure, FAILURE_DATA,
+		    "the confirmation \"%s\" is not the address; expected %s "
+		    "typed again",
+		    roster_shown(c, confirm), user.address));
+	if (!user.subscribed) {
+		roster_remark(c, "%s is not subscribed to %s", user.address,
+		    category.slug);
+		return (0);
+	}
+	if (membership_unsubscribe(c, &account, &category, &user) != 0)
+		return (-1);
+	notice.at = c->now;
+	notice.account = account.name;
+	notice.address = user.address;
+	notice.kind = NOTICE_UNSUBSCRIBED;
+	notice.detail = category.title;
+	notice.actor = c->actor;
+	if (store_notice_add(c->store, &notice) == -1)
+		return (store_failed(c->store, c->failure));
+	return (0);
+}
