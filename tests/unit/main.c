@@ -47,6 +47,7 @@ main(int argc, char **argv)
 	}
 	tag_start();
 	runner = srunner_create(test_decide());
+	srunner_add_suite(runner, test_import());
 	srunner_add_suite(runner, test_lookup());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_store());
@@ -62,12 +63,12 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_damage());
 		srunner_add_suite(runner, test_db());
 		srunner_add_suite(runner, test_htmltext());
-		srunner_add_suite(runner, test_lateness());
 		srunner_add_suite(runner, test_mailtext());
 		srunner_add_suite(runner, test_patience());
 		srunner_add_suite(runner, test_plaintext());
 		srunner_add_suite(runner, test_settings());
 		srunner_add_suite(runner, test_sorter());
+		srunner_add_suite(runner, test_standby());
 		srunner_add_suite(runner, test_terms());
 	}
 	srunner_set_tap(runner, "-");

@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "roster/import.h"
 #include "roster/link.h"
 #include "store/store_link.h"
 #include "unit/fixture.h"
@@ -277,127 +276,6 @@ START_TEST(a_chat_is_for_whoever_gets_a_mirrored_category_by_role)
 }
 END_TEST
 
-static const struct {
-	const char *rows[3][4];
-	size_t n;
-	const char *fault; /* NULL: fine */
-} imports[] = {
-    {{{"acme", "new@acme.example", "member", "services"}}, 1, NULL},
-    {{{"gamma", "g@g.example", "owner", ""}}, 1, NULL},
-    {{{"gamma", "g@g.example", "member", ""}}, 1, "list:1:"},
-    {{{"gamma", "g@g.example", "owner", ""},
-	 {"gamma", "h@g.example", "owner", ""}},
-	2, "list:2:"},
-    {{{"gamma", "g@g.example", "owner", ""},
-	 {"gamma", "G@g.example", "member", ""}},
-	2, "list:2:"},
-    {{{"acme", "olga@acme.example", "member", ""}}, 1, "list:1:"},
-    {{{"acme", "x@acme.example", "king", ""}}, 1, "list:1:"},
-    {{{"acme", "x", "member", ""}}, 1, "list:1:"},
-    {{{"a b", "x@acme.example", "member", ""}}, 1, "list:1:"},
-    {{{"acme", "x@acme.example", "member", "lunch"}}, 1, "list:1:"},
-    {{{"acme", "x@acme.example", "subscriber", "services"}}, 1, "list:1:"},
-};
-
-START_TEST(an_import_names_the_row_that_is_wrong)
-{
-	struct import *im = import_new(&f.changes, "list");
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < imports[_i].n && rc == 0; i++)
-		rc = import_row(im, i + 1, imports[_i].rows[i][0],
-		    imports[_i].rows[i][1], imports[_i].rows[i][2],
-		    imports[_i].rows[i][3]);
-	if (rc == 0)
-		rc = import_apply(im, false);
-	import_free(im);
-	ck_assert_int_eq(rc, imports[_i].fault == NULL ? 0 : -1);
-	if (imports[_i].fault != NULL)
-		ck_assert_msg(
-		    strncmp(failure_text(&f.failure), imports[_i].fault,
-			strlen(imports[_i].fault)) == 0,
-		    "got \"%s\"", failure_text(&f.failure));
-}
-END_TEST
-
-START_TEST(the_same_rows_twice_change_nothing_the_second_time)
-{
-	struct import *im;
-	int round;
-
-	for (round = 0; round < 2; round++) {
-		f.changes.n = 0;
-		im = import_new(&f.changes, "list");
-		ck_assert_int_eq(
-		    import_row(im, 1, "gamma", "g@g.example", "owner", ""), 0);
-		ck_assert_int_eq(import_row(im, 2, "gamma", "h@g.example",
-				     "member", "services;Services"),
-		    0);
-		ck_assert_int_eq(import_apply(im, false), 0);
-		import_free(im);
-	}
-	ck_assert_uint_eq(f.changes.n, 0);
-}
-END_TEST
-
-static int
-count_unsubscribed(void *ctx, const struct store_change *c)
-{
-	*(int *)ctx += strcmp(c->action, "unsubscribe") == 0;
-	return (0);
-}
-
-START_TEST(what_another_role_ends_is_not_ended_once_more)
-{
-	char *ann[] = {"ann@acme.example"};
-	struct import *im;
-	int n = 0;
-
-	ck_assert_int_eq(roster_subscribe(&f.changes, "acme", "services", ann,
-			     1, "olga@acme.example"),
-	    0);
-	im = import_new(&f.changes, "list");
-	ck_assert_int_eq(
-	    import_row(im, 1, "acme", "olga@acme.example", "owner", ""), 0);
-	ck_assert_int_eq(import_row(im, 2, "acme", "ann@acme.example",
-			     "subscriber", "balance-and-payments"),
-	    0);
-	ck_assert_int_eq(
-	    import_row(im, 3, "acme", "sue@acme.example", "subscriber", ""), 0);
-	ck_assert_int_eq(import_apply(im, true), 0);
-	import_free(im);
-	/* Ann from services, sue from balance-and-payments. */
-	ck_assert_int_eq(
-	    store_changes(f.store, "acme", count_unsubscribed, &n), 0);
-	ck_assert_int_eq(n, 2);
-}
-END_TEST
-
-START_TEST(a_sync_removes_what_the_rows_lack)
-{
-	struct import *im = import_new(&f.changes, "list");
-	struct store_account account;
-	struct store_user user;
-
-	ck_assert_int_eq(
-	    import_row(im, 1, "acme", "olga@acme.example", "owner", ""), 0);
-	ck_assert_int_eq(
-	    import_row(im, 2, "acme", "ann@acme.example", "member", "services"),
-	    0);
-	ck_assert_int_eq(import_apply(im, true), 0);
-	import_free(im);
-	find("ann@acme.example", &user);
-	ck_assert(!user.subscribed);
-	ck_assert_int_eq(
-	    store_user(f.store, f.arena, 1, "bill@acme.example", 0, &user), 0);
-	ck_assert_int_eq(store_account(f.store, f.arena, "beta", &account), 0);
-	im = import_new(&f.changes, "empty");
-	ck_assert_int_eq(import_apply(im, true), -1);
-	import_free(im);
-}
-END_TEST
-
 START_TEST(who_has_come_to_lie_in_a_reserved_domain_can_be_let_go)
 {
 	struct changes *c = &f.changes;
@@ -442,13 +320,8 @@ test_roster(void)
 	tcase_add_test(t, a_token_links_once_and_not_after_its_time);
 	tcase_add_loop_test(
 	    t, a_chat_is_for_whoever_gets_a_mirrored_category_by_role, 0, 4);
-	tcase_add_loop_test(t, an_import_names_the_row_that_is_wrong, 0,
-	    sizeof(imports) / sizeof(imports[0]));
-	tcase_add_test(t, the_same_rows_twice_change_nothing_the_second_time);
 	tcase_add_test(
 	    t, who_has_come_to_lie_in_a_reserved_domain_can_be_let_go);
-	tcase_add_test(t, what_another_role_ends_is_not_ended_once_more);
-	tcase_add_test(t, a_sync_removes_what_the_rows_lack);
 	suite_add_tcase(s, t);
 	return (s);
 }

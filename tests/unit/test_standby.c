@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_lateness - one that is late is told of once, and nobody else is
+ * test_standby - one that is late is told of once, and nobody else is
  */
 #include <string.h>
 
@@ -184,7 +184,7 @@ START_TEST(what_was_not_said_when_it_began_is_said_while_it_lasts)
 END_TEST
 
 Suite *
-test_lateness(void)
+test_standby(void)
 {
 	Suite *suite = suite_create("standby");
 	TCase *t = tcase_create("standby");
