@@ -2,9 +2,8 @@
 /*
  * decide - who gets a message, and why
  *
- * Reads from top to bottom like policy/README.md: a tag that cannot be
- * understood, the recipients one by one, the people who join, what to do when
- * nobody is left, and the mirror.
+ * decide(), at the end, follows policy/README.md: a bad tag, each recipient,
+ * the people to add, a message that nobody is to receive, the mirror.
  */
 #include <string.h>
 
@@ -16,7 +15,7 @@
 #include "settings/settings.h"
 #include "terms/address.h"
 
-/* One decision in the making. */
+/* What the steps of one decision share. */
 struct deciding {
 	const struct settings *settings;
 	const struct message *message;
@@ -24,10 +23,10 @@ struct deciding {
 	struct arena *arena;
 	struct decision *decision;
 	struct strmap final; /* keys of the final recipients */
-	struct strmap gone;  /* and of those dropped */
+	struct strmap gone;  /* keys of the dropped ones */
 	struct strmap chats;
 	size_t added_cap, passed_cap, mirrored_cap;
-	bool account_found;		  /* at least one, by whatever road */
+	bool account_found;		  /* by header, address or user */
 	const struct member *unreachable; /* entitled, at a reserved domain */
 };
 
@@ -36,7 +35,7 @@ struct names {
 	struct strmap seen;
 	const char **v;
 	size_t n, cap;
-	size_t room; /* that they take, joined */
+	size_t room; /* bytes that they need when joined */
 };
 
 static int bad_tag(struct deciding *, const char *);
@@ -53,7 +52,7 @@ static void duplicate(struct deciding *, size_t, const char *);
 static const char *spelling(struct deciding *, size_t);
 static int add_person(struct deciding *, const struct member *);
 static int pass_over(struct deciding *, const struct member *, enum why);
-static void forget_joined(struct deciding *);
+static void remove_added(struct deciding *);
 static int decide_person(struct deciding *, const struct member *);
 static int mirror(struct deciding *, const struct member *);
 static int mirror_all(struct deciding *);
@@ -151,8 +150,8 @@ entitles(enum why why)
 	return (why < WHY_UNKNOWN);
 }
 
-/* Why the tag cannot be understood (rule 3): 1 and ${*problem}, 0 and NULL if
- * it can, -1 for no memory. */
+/* Rule 3: 1 and ${*problem} if the tag cannot be understood, 0 if it can, -1 if
+ * out of memory. */
 static int
 tag_problem(struct deciding *d, const char **problem)
 {
@@ -190,9 +189,9 @@ leave_all(struct deciding *d, enum verdict verdict, const char *reason)
 	return (0);
 }
 
-/* Could it be somebody else's address to an MTA? Where there is no domain it
- * thinks of one, and "acme.example!bill" and "bill%acme.example" are bill's to
- * many, also in front of a domain of their own. */
+/* May the MTA read the address as another one? It appends a domain where there
+ * is none, and may take "acme.example!bill" and "bill%acme.example" for bill's,
+ * even in front of a domain. */
 static bool
 ambiguous(const struct fact_recipient *r)
 {
@@ -202,9 +201,10 @@ ambiguous(const struct fact_recipient *r)
 	    strcspn(key, "%!") < address_local_length(key));
 }
 
-/* A recipient who may be anybody, or NULL. What is no address to us may be a
- * mailbox to the MTA, and what deletes it may delete another, or nobody. Of
- * those who are no users it matters who they are if they are kept. */
+/* A recipient whose mailbox is uncertain, or NULL. What we cannot read as an
+ * address may be a mailbox to the MTA, and deleting it may delete another
+ * recipient or none. An ambiguous address matters only if it is no user's and
+ * would be kept. */
 static const char *
 unreadable(const struct deciding *d)
 {
@@ -249,9 +249,9 @@ why_member(const struct category *category, const struct member *m)
 }
 
 /*
- * Is this recipient entitled: in the account that the header names, or
- * without one in any account that has it as a user? The user by which it is,
- * or by which it is not; NULL for a recipient who is no user anywhere.
+ * Is this recipient entitled: in the account that the header names or, without
+ * a header, in any account whose user it is? Returns the user that decided it;
+ * NULL for a recipient who is no user of any account.
  */
 static const struct member *
 weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
@@ -276,7 +276,7 @@ weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 			*why = this;
 			return (m);
 		}
-		/* Of several reasons against, not being a user counts least. */
+		/* Any other reason against it says more than that one. */
 		if (about == NULL || *why == WHY_OTHER_ACCOUNT) {
 			about = m;
 			*why = this;
@@ -286,8 +286,8 @@ weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 }
 
 /*
- * Recipient ${i} is the same person as ${first}, who stays: drop it, unless
- * the MTA takes the two for one anyway, and would delete both.
+ * Recipient ${i} is the same person as ${first}, who is kept: drop it, unless
+ * both are one text to the MTA, which would delete both.
  */
 static void
 duplicate(struct deciding *d, size_t i, const char *first)
@@ -304,7 +304,7 @@ duplicate(struct deciding *d, size_t i, const char *first)
 	d->decision->dropped++;
 }
 
-/* What the MTA compares when it deletes a recipient. */
+/* The text that the MTA compares when it deletes a recipient. */
 static const char *
 spelling(struct deciding *d, size_t i)
 {
@@ -374,8 +374,8 @@ pass_over(struct deciding *d, const struct member *m, enum why why)
 	struct decision *decision = d->decision;
 	const void *seen;
 
-	/* Of whoever was addressed, or gets it through another account, all
-	 * has been said. */
+	/* Recipients, and people added through another account, have their
+	 * reason already. */
 	if (strmap_find(&d->final, m->key, &seen) == 1 ||
 	    strmap_find(&d->gone, m->key, &seen) == 1)
 		return (0);
@@ -389,9 +389,10 @@ pass_over(struct deciding *d, const struct member *m, enum why why)
 	return (0);
 }
 
-/* Who was passed over in one account may have joined through another. */
+/* Remove people who were passed over in one account and added through
+ * another. */
 static void
-forget_joined(struct deciding *d)
+remove_added(struct deciding *d)
 {
 	struct decision *decision = d->decision;
 	const void *seen;
@@ -405,7 +406,7 @@ forget_joined(struct deciding *d)
 	decision->npassed = n;
 }
 
-/* Somebody of an account addressed: joins, or not. */
+/* Add one of an account's people, or pass over. */
 static int
 decide_person(struct deciding *d, const struct member *m)
 {
@@ -415,7 +416,7 @@ decide_person(struct deciding *d, const struct member *m)
 	domain = strrchr(m->key, '@');
 	domain = domain == NULL ? "" : domain + 1;
 	why = why_member(&d->facts->category, m);
-	/* Who is entitled and cannot be reached must not be passed over. */
+	/* Nobody who is entitled may be left out silently. */
 	if (entitles(why) && d->decision->expanded &&
 	    (*m->address == '\0' || *domain == '\0' ||
 		strcmp(domain, d->settings->telegram_domain) == 0 ||
@@ -507,7 +508,7 @@ name_account(struct names *names, const char *name)
 	return (0);
 }
 
-/* The accounts that the message is about, for the log. */
+/* List the accounts that the message is about, for the log. */
 static int
 name_accounts(struct deciding *d)
 {
@@ -518,8 +519,8 @@ name_accounts(struct deciding *d)
 	size_t i;
 
 	for (i = 0; i < facts->naccounts; i++) {
-		/* What is no account may be any text, and has no place among
-		 * names; the reason tells it. */
+		/* The name of an unknown account may be any text: the reason
+		 * has it, this list of names must not. */
 		if (facts->accounts[i]->id != 0 &&
 		    name_account(&names, facts->accounts[i]->name) == -1)
 			return (-1);
@@ -601,8 +602,7 @@ decide(const struct settings *settings, const struct message *message,
 			return (-1);
 		return (leave_all(&d, VERDICT_HOLD,
 		    arena_printf(a,
-			"recipient %.320s cannot be read as an address of "
-			"somebody",
+			"recipient %.320s cannot be read as a person's address",
 			text)));
 	}
 	decision->verdict = VERDICT_DELIVER;
@@ -616,7 +616,7 @@ decide(const struct settings *settings, const struct message *message,
 		if (decide_person(&d, &facts->people[i]) != 0)
 			return (-1);
 	}
-	forget_joined(&d);
+	remove_added(&d);
 	if (name_accounts(&d) != 0)
 		return (-1);
 	if (d.unreachable != NULL)

@@ -3,8 +3,8 @@
  * decide - who gets a message, and why
  *
  * The rules of policy/README.md, What happens to a message, in one pure module:
- * one message's facts in, a decision with reasons out. The milter carries it
- * out, `notifyctl explain` prints it.
+ * one message's facts in, a decision with reasons out. The milter applies it,
+ * `notifyctl explain` prints it.
  *
  * Threads: any. Strings and arrays are cut from the arena that is given.
  */
@@ -30,7 +30,7 @@ enum verdict {
 	VERDICT_HOLD,
 	VERDICT_REJECT,
 	VERDICT_TEMPFAIL,
-	VERDICT_UNTRUSTED, /* delivered as it came, without its X-Notify-* */
+	VERDICT_UNTRUSTED, /* delivered as it came, but without X-Notify-* */
 };
 
 enum fate {
@@ -39,14 +39,14 @@ enum fate {
 	FATE_REPLACED, /* an account's address, by the account's people */
 };
 
-/* Why somebody does, or does not, get the message. */
+/* Why a person receives the message, or does not. */
 enum why {
 	WHY_OWNER,
 	WHY_SUBSCRIBED,
 	WHY_UNKNOWN_KEPT,
 	WHY_AS_ADDRESSED, /* the verdict leaves the recipients alone */
 	WHY_ACCOUNT_ADDRESS,
-	/* From here on: does not. */
+	/* From here on, the person does not receive it. */
 	WHY_UNKNOWN,
 	WHY_OTHER_ACCOUNT,
 	WHY_NOT_SUBSCRIBED,
@@ -59,7 +59,7 @@ enum why {
 struct decided_recipient {
 	enum fate fate;
 	enum why why;
-	const struct member *member; /* whom the reason is about, or NULL */
+	const struct member *member; /* the user meant by it, or NULL */
 };
 
 struct decided_person {
@@ -76,26 +76,26 @@ struct decision {
 	enum verdict verdict;
 	const char *reason;   /* NULL for DELIVER and UNTOUCHED */
 	const char *category; /* slug, or NULL */
-	/* Accounts, by their names in the roster, joined by commas, or NULL:
-	 * those addressed, and without a header also those in which the
-	 * recipients are users as far as that decided about them. */
+	/* The accounts' names as the roster has them, joined by commas, or
+	 * NULL: the accounts addressed and, if no header names one, those whose
+	 * users the recipients are. */
 	const char *accounts;
 	struct decided_recipient *recipients; /* as in the message, or NULL */
 	size_t kept;
 	size_t dropped;
 	struct decided_person *added;
 	size_t nadded;
-	/* People of the accounts addressed who do not join, and who are in no
+	/* People of the accounts addressed who are not added and are in no
 	 * other list; for explanations. */
 	struct decided_person *passed;
 	size_t npassed;
 	struct decided_mirror *mirrored;
 	size_t nmirrored;
-	bool undecided; /* TEMPFAIL, since something could not be looked up */
-	bool expanded;	/* the people of the accounts were to join */
+	bool undecided; /* TEMPFAIL because a lookup failed */
+	bool expanded;	/* the people of the accounts were to be added */
 };
 
-/* decide(settings, message, facts, a, decision): 0, or -1 for no memory. */
+/* decide(settings, message, facts, a, decision): 0, or -1 if out of memory. */
 int decide(const struct settings *, const struct message *,
     const struct facts *, struct arena *, struct decision *) WARN_UNUSED;
 
@@ -103,7 +103,7 @@ int decide(const struct settings *, const struct message *,
  * decide_leave(decision, message, verdict, reason): a verdict that leaves the
  * recipients of ${message} as they are. ${reason} NULL: out of memory.
  * decide_fail(decision, message, reason): there is no decision, only a
- * temporary failure. ${decision} need not be initialized.
+ * temporary failure. ${decision} may be uninitialized.
  */
 void decide_leave(struct decision *, const struct message *, enum verdict,
     const char *reason);
@@ -112,8 +112,8 @@ void decide_fail(struct decision *, const struct message *, const char *reason);
 /* decide_verdict_name(v): as in the log. */
 const char *decide_verdict_name(enum verdict);
 
-/* decide_why(a, why, member, category): the reason, in words. ${category} is a
- * slug. NULL for no memory. */
+/* decide_why(a, why, member, category): the reason in words; ${category} is a
+ * slug. NULL if out of memory. */
 const char *decide_why(struct arena *, enum why, const struct member *,
     const char *category) WARN_UNUSED;
 

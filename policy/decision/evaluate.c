@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * evaluate - one message put to the rules and the roster
+ * evaluate - one message is decided by the rules and the roster
  */
 #include <string.h>
 
@@ -14,10 +14,10 @@
 #include "settings/settings.h"
 #include "terms/address.h"
 
-/* A lock that somebody holds on the database is waited for this long. */
+/* How long to wait for a lock on the database. */
 #define WAIT_MS 3000
 
-/* The roster is to be asked about a message. */
+/* A message to look up. */
 struct asking {
 	const struct settings *settings;
 	struct pool *pool;
@@ -34,13 +34,13 @@ static int ask(const struct asking *, enum pool_side, struct facts *,
     struct failure *, struct evaluate_standby *);
 static const char *detour_text(
     const struct asking *, const struct failure *, enum standby_news);
-static int ask_anybody(const struct asking *, struct facts *, struct failure *,
+static int ask_either(const struct asking *, struct facts *, struct failure *,
     struct evaluate_standby *);
 static void ask_roster(
     const struct asking *, struct decision *, struct evaluate_standby *);
 
-/* Rule 7: a recipient in the milter's own domain. 1 decided, 0 there is none,
- * -1 no memory. */
+/* Rule 7: rejects a message to the milter's own domain. 1 rejected, 0 no such
+ * recipient, -1 out of memory. */
 static int
 reserved(const struct settings *settings, const struct message *message,
     struct arena *a, struct decision *decision)
@@ -64,8 +64,8 @@ reserved(const struct settings *settings, const struct message *message,
 	return (0);
 }
 
-/* Rule 2. There is no end to the headers that somebody may send: many are not
- * removed, and the message will not get better. */
+/* Rule 2. Headers beyond MESSAGE_HEADERS are not known and cannot be removed,
+ * so the message is rejected. */
 static void
 refuse_tag(
     struct decision *decision, const struct message *message, struct arena *a)
@@ -95,7 +95,7 @@ evaluate_pool(const struct settings *settings)
 	return (pool_new(&options));
 }
 
-/* What the roster says; 0, or -1 and the failure. */
+/* Asks one server. */
 static int
 ask(const struct asking *q, enum pool_side side, struct facts *facts,
     struct failure *failure, struct evaluate_standby *standby)
@@ -115,9 +115,9 @@ ask(const struct asking *q, enum pool_side side, struct facts *facts,
 	return (rc);
 }
 
-/* Why the standby was not asked, if somebody should look after that; or NULL.
- * One that does not know how far it is behind, since nothing is changed, is
- * sound; and of one that is late each message would say the same. */
+/* Why the primary was asked instead, if somebody should look into that; else
+ * NULL. Lag alone is no reason: on an idle primary it only grows. A standby
+ * that stays late is told of once, not with each message. */
 static const char *
 detour_text(const struct asking *q, const struct failure *failure,
     enum standby_news news)
@@ -130,11 +130,11 @@ detour_text(const struct asking *q, const struct failure *failure,
 	    q->arena, "%s, and does not catch up", failure_text(failure)));
 }
 
-/* The same, and the primary is asked where a standby cannot tell. What is to be
- * said of that is remarked. */
+/* Asks the standby, if there is one, and the primary when that fails. Notes any
+ * standby warning in ${standby}. */
 static int
-ask_anybody(const struct asking *q, struct facts *facts,
-    struct failure *failure, struct evaluate_standby *standby)
+ask_either(const struct asking *q, struct facts *facts, struct failure *failure,
+    struct evaluate_standby *standby)
 {
 	enum pool_side side = pool_side(q->pool);
 	struct failure other = FAILURE_INIT;
@@ -165,7 +165,7 @@ ask_roster(const struct asking *q, struct decision *decision,
 	rc = -1;
 	facts = arena_alloc(q->arena, sizeof(*facts));
 	if (facts != NULL)
-		rc = ask_anybody(q, facts, &failure, standby);
+		rc = ask_either(q, facts, &failure, standby);
 	if (rc == 0)
 		rc = decide(q->settings, q->message, facts, q->arena, decision);
 	if (rc != 0)

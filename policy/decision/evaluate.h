@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * evaluate - one message put to the rules and the roster
+ * evaluate - one message is decided by the rules and the roster
  *
- * The one road from a message to a decision, for the milter and for `notifyctl
- * explain`: may it be here at all, is it tagged, may its client tag, what does
- * the roster say, what follows. Whatever fails on the way is a temporary
- * failure with the reason: a lookup that failed never looks like one that
- * found nobody.
+ * The only way from a message to a decision, for the milter and for `notifyctl
+ * explain`: reserved recipients, the tag, trust in the client, the lookup, the
+ * rules. Any failure on the way is a temporary failure with the reason: a
+ * failed lookup never looks like one that found nobody.
  *
  * Threads: any. Strings and arrays are cut from the arena that is given.
  */
@@ -24,7 +23,7 @@ struct message;
 struct pool;
 struct settings;
 
-/* evaluate_pool(settings): connections to the roster; NULL for no memory. */
+/* evaluate_pool(settings): connections to the roster; NULL if out of memory. */
 struct pool *evaluate_pool(const struct settings *) WARN_UNUSED;
 
 /* What the lookup showed of the standby: for the log. The decision does not

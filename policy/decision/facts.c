@@ -15,7 +15,7 @@
 #include "store/store_lookup.h"
 #include "terms/account.h"
 
-/* One gathering: what its steps share. */
+/* What the steps of one lookup share. */
 struct gathering {
 	const struct settings *settings;
 	struct store *store;
@@ -25,10 +25,10 @@ struct gathering {
 	struct facts *facts;
 	struct failure *failure;
 	struct store_question question;
-	struct strmap accounts, users; /* that are asked about */
+	struct strmap accounts, users; /* asked about so far, by key */
 	size_t accounts_cap, names_cap, users_cap;
 	struct store_answer answer;
-	struct strmap groups; /* of members with one key: the first */
+	struct strmap groups; /* by key, the first of the users with it */
 };
 
 static int ask_account(
@@ -50,7 +50,7 @@ static int compare_people(const void *, const void *);
 static int settle_people(struct gathering *);
 static int gather(struct gathering *);
 
-/* The account with the name ${key}, asked about once a message. */
+/* Ask about the account with the name ${key}, unless that has been done. */
 static int
 ask_account(
     struct gathering *g, const char *key, const struct fact_account **found)
@@ -80,7 +80,7 @@ ask_account(
 	return (0);
 }
 
-/* Whoever has the address ${key}, asked about once a message. */
+/* Ask about users with the address ${key}, unless that has been done. */
 static int
 ask_user(struct gathering *g, const char *key)
 {
@@ -98,8 +98,8 @@ ask_user(struct gathering *g, const char *key)
 	return (0);
 }
 
-/* Take recipient ${i} apart: it is an account, or it may be a user, by its
- * whole address or else without the detail part. */
+/* Read recipient ${i}: it is an account's address, or perhaps a user's, as a
+ * whole or else without its detail part. */
 static int
 read_recipient(struct gathering *g, size_t i)
 {
@@ -125,7 +125,7 @@ read_recipient(struct gathering *g, size_t i)
 	local = arena_strndup(g->arena, text, address_local_length(text));
 	if (local == NULL)
 		return (failure_memory(g->failure));
-	/* What cannot be a name is looked up all the same: it is not there. */
+	/* A text that is no valid name is asked about too, and not found. */
 	return (ask_account(
 	    g, account_key(local, key) == 1 ? key : local, &r->account));
 }
@@ -145,9 +145,9 @@ ask_category(struct gathering *g)
 }
 
 /*
- * The accounts whose people join (policy/README.md, What happens to a message,
- * 4). A header says which account the message is about: then expand = always
- * adds no others, since their people must not read it.
+ * Ask for the people to add (policy/README.md, What happens to a message, 4).
+ * If a header names the account, expand = always adds nobody from other
+ * accounts: their people must not read the message.
  */
 static void
 ask_people(struct gathering *g)
@@ -237,7 +237,7 @@ find_group(
 	return ((size_t)(m - *first));
 }
 
-/* Give each recipient the users that it is. */
+/* Find each recipient's users. */
 static int
 settle_members(struct gathering *g)
 {
@@ -271,9 +271,9 @@ compare_ids(const void *a, const void *b)
 	return (x < y ? -1 : x > y);
 }
 
-/* Of people who were found by the recipients' addresses: leave out those in
- * the accounts of an address without its detail part where the whole address
- * is somebody's. */
+/* People were also found through addresses without their detail part. Remove
+ * those whose account no recipient has led to, because a whole address was a
+ * user's. */
 static int
 keep_addressed(struct gathering *g)
 {
@@ -364,8 +364,7 @@ gather(struct gathering *g)
 	settle_accounts(g);
 	if (settle_category(g) != 0)
 		return (-1);
-	/* A tag that cannot be understood is not acted on: nobody else is of
-	 * any concern. */
+	/* A bad tag is decided without the people. */
 	if (!all_known(facts))
 		return (0);
 	return (settle_members(g) == 0 ? settle_people(g) : -1);

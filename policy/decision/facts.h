@@ -2,9 +2,9 @@
 /*
  * facts - what the roster says about one message
  *
- * The roster is asked once for a message (store_lookup.h), so that one state of
- * it answers; decide.c then needs nothing else. A lookup that fails ends the
- * gathering: half the facts are no facts.
+ * A message needs one lookup (store_lookup.h), so that one state of the roster
+ * answers all of it; decide.c needs nothing else. If the lookup fails there are
+ * no facts.
  *
  * Threads: one struct store per thread. Strings are cut from the arena.
  */
@@ -38,8 +38,8 @@ struct fact_account {
 struct fact_recipient {
 	bool readable;
 	struct address address;
-	const struct fact_account *account; /* it is an account's address */
-	const struct member *members;	    /* it is these users */
+	const struct fact_account *account; /* whose address it is, or NULL */
+	const struct member *members;	    /* the users with this address */
 	size_t nmembers;
 };
 
@@ -47,7 +47,7 @@ struct facts {
 	struct tag tag;
 	struct category category;
 	bool category_known;
-	const char *category_problem;	   /* why not, or NULL */
+	const char *category_problem;	   /* why not; else NULL */
 	const struct fact_account *header; /* X-Notify-Account, or NULL */
 	struct fact_account **accounts;	   /* named by header or address */
 	size_t naccounts;
@@ -59,8 +59,8 @@ struct facts {
 /*
  * facts_gather(settings, store, message, everybody, a, facts, failure):
  * Look up what a decision about the tagged ${message} needs. With ${everybody}
- * the people include those who cannot be entitled, for an explanation. 0, or
- * -1 and ${failure}.
+ * the people include users who are not entitled, for an explanation. 0, or -1
+ * and ${failure}.
  */
 int facts_gather(const struct settings *, struct store *,
     const struct message *, bool everybody, struct arena *, struct facts *,

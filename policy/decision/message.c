@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * message - what an MTA says of one message, as far as a decision needs it
+ * message - what a decision needs of one message
  */
 #include <string.h>
 #include <strings.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * message - what an MTA says of one message, as far as a decision needs it
+ * message - what a decision needs of one message
  *
- * Filled by the milter's callbacks, or by `notifyctl explain` from a file.
+ * Filled by the milter's callbacks, by `notifyctl explain` from a file, and as
+ * to headers by notify-telegram.
  */
 #ifndef MESSAGE_H
 #define MESSAGE_H
@@ -16,8 +17,8 @@
 #define ACCOUNT_HEADER "X-Notify-Account"
 #define HEADER_PREFIX "X-Notify-"
 
-/* So many are read, and a tag of so many octets; a message with more is not an
- * honest one, and takes no more memory. */
+/* Limits on the headers of one message, and on the bytes of a value. No honest
+ * message reaches them; a hostile one takes no more memory. */
 #define MESSAGE_HEADERS 1000
 #define MESSAGE_TAG_MAX 4096
 
@@ -26,24 +27,24 @@ struct arena;
 /* A header whose name begins with HEADER_PREFIX, in any case. */
 struct header {
 	const char *name;
-	const char *value; /* may be folded; NULL: it is too long, or no tag */
+	const char *value; /* may be folded; NULL: too long, or not needed */
 	int index;	   /* among those of the same name, from 1 */
 };
 
 struct message {
-	const char **recipients; /* to the octet as the MTA gave them */
+	const char **recipients; /* exactly as the MTA gave them */
 	size_t nrecipients;
 	struct header *headers;
 	size_t nheaders, headers_cap;
-	bool more;	    /* there are others that are not among them, */
-	bool more_tagged;   /* and a TAG_HEADER is one of those */
-	const char *client; /* for people: the client's address */
+	bool more;	    /* there were too many to keep, */
+	bool more_tagged;   /* a TAG_HEADER among those not kept */
+	const char *client; /* its address, for messages */
 	bool trusted;	    /* may this client tag? */
 };
 
 /*
- * message_header(m, a, name, value): one of the message's headers, in their
- * order; kept, as a copy in ${a}, if it is one of ours. 0, or -1 for no memory.
+ * message_header(m, a, name, value): the next header of the message. It is
+ * kept, as a copy in ${a}, if it is one of ours. 0, or -1 if out of memory.
  */
 int message_header(struct message *, struct arena *, const char *name,
     const char *value) WARN_UNUSED;

@@ -13,8 +13,8 @@
 #include "decision/pool.h"
 #include "store/store.h"
 
-/* For so long the primary is asked in place of a standby that was too far
- * behind (a mark reaches it sooner), or that could not be asked. */
+/* How long the primary is asked instead of a standby that lagged too much (a
+ * mark reaches it sooner), or that could not be asked. */
 #define STALE_MS 500
 #define AWAY_MS 5000
 
@@ -33,11 +33,11 @@ struct pool {
 	int wait; /* milliseconds */
 	long max_lag;
 	struct side sides[POOL_SIDES];
-	bool standby;	      /* that is whom POOL_ASKED names */
+	bool standby;	      /* POOL_ASKED is one */
 	int64_t until;	      /* the primary is asked: as clock_ms() */
-	bool mark;	      /* is to be left there */
-	struct store *marker; /* is leaving it, */
-	int64_t marking;      /* since then */
+	bool mark;	      /* a mark is due at the primary */
+	struct store *marker; /* the store that leaves it, */
+	int64_t marking;      /* since when */
 	struct standby health;
 };
 
@@ -121,7 +121,7 @@ pool_side(struct pool *pool)
 	return (asked ? POOL_ASKED : POOL_PRIMARY);
 }
 
-/* One and the same server is not asked twice. */
+/* Never the same server a second time. */
 bool
 pool_turn(struct pool *pool, enum failure_kind kind)
 {
@@ -136,8 +136,8 @@ pool_turn(struct pool *pool, enum failure_kind kind)
 	return (true);
 }
 
-/* Wait for one of the POOL_MAX places; an idle store comes with it if there is
- * one. 0, or -1 if none was free in time. */
+/* Wait for one of the POOL_MAX places, and take an idle store if there is one.
+ * 0, or -1 if no place was free in time. */
 static int
 enter(struct pool *pool, struct side *side, struct store **idle)
 {
@@ -159,7 +159,7 @@ enter(struct pool *pool, struct side *side, struct store **idle)
 	return (rc == 0 ? 0 : -1);
 }
 
-/* Give a place back, and with it a store that may serve again, or NULL. */
+/* Give a place back, and with it a store to use again, or NULL. */
 static void
 leave(struct pool *pool, struct side *side, struct store *store)
 {
@@ -171,8 +171,7 @@ leave(struct pool *pool, struct side *side, struct store *store)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* What leads to a database that is gone is closed, so that its files are let
- * go. */
+/* Close idle stores of a database that is gone, which frees its files. */
 static void
 close_idle(struct pool *pool, struct side *side)
 {
@@ -188,7 +187,7 @@ close_idle(struct pool *pool, struct side *side)
 		store_close(gone[--n]);
 }
 
-/* Is a mark due, for ${store} to leave? Once. */
+/* Is a mark due? Then ${store} is the one to leave it. */
 static bool
 take_mark(struct pool *pool, struct store *store)
 {
@@ -205,7 +204,7 @@ take_mark(struct pool *pool, struct store *store)
 	return (mark);
 }
 
-/* What the answer that ${store} had tells of the standby. */
+/* Learn about the standby from the answer that ${store} had. */
 static enum standby_news
 learn(struct pool *pool, enum pool_side which, struct store *store)
 {
@@ -267,7 +266,7 @@ pool_put(struct pool *pool, enum pool_side which, struct store *store)
 	if (kind == FAILURE_STALE) {
 		store_forgive(store);
 	} else if (kind != FAILURE_NONE) {
-		/* A fresh connection is the safer one. */
+		/* A new connection is safer. */
 		store_close(store);
 		store = NULL;
 	}

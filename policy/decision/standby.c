@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * standby - when a standby counts as late, and how often that is said
+ * standby - when a standby counts as late, and how often that is reported
  */
 #include "decision/standby.h"
 
 static bool unmarked(const struct standby *, int64_t, int64_t, int64_t);
 
-/* Is the last mark not applied? With it the last commit would be no older than
- * it is; the clocks of two servers differ, but by less than half of the bound.
+/* Is the last mark not applied yet? If it were, the last commit would be no
+ * older than the mark. The servers' clocks differ by less than half the bound.
  */
 static bool
 unmarked(const struct standby *l, int64_t now, int64_t bound, int64_t lag)

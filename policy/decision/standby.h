@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * standby - when a standby counts as late, and how often that is said
+ * standby - when a standby counts as late, and how often that is reported
  *
- * All that a standby knows is how long ago the last commit that it has applied
- * was made. Where nothing is committed that is long ago with any standby, and
- * so one answer that is too old tells of nothing. But then a mark is left at
- * the primary (db_mark()), and whoever has not got to that is late; if it is so
- * for longer than the bound, somebody should look after it.
+ * A standby knows only the age of the last commit that it has applied. On an
+ * idle primary that grows with any standby, so one old answer says nothing.
+ * Then a mark is left at the primary (db_mark()): a standby that has not
+ * applied the mark lags, and if it does so for longer than the bound it is
+ * late, which somebody should look into.
  *
- * One that is late now and then is told of once in a while.
+ * A standby that is late now and then is reported at most once a minute.
  *
  * Pure: times are milliseconds of a clock that does not jump.
  * Threads: one at a time.
@@ -21,19 +21,19 @@
 
 #include "base/compiler.h"
 
-/* Between two words about it. */
+/* The shortest time between two reports. */
 #define STANDBY_AGAIN_MS 60000
 
 struct standby {
 	bool marked;
 	int64_t mark; /* when the last mark was left */
-	/* Each answer since then was too old, and no mark was in it. */
+	/* Each answer since ${since} was too old and lacked the mark. */
 	bool behind;
 	int64_t since;
 	bool late;
-	bool told; /* and so is its end to be */
-	bool again;
-	int64_t told_at; /* the last time */
+	bool told;	 /* reported: its end is to be reported too */
+	bool again;	 /* reported at least once, */
+	int64_t told_at; /* the last time then */
 };
 
 enum standby_news { STANDBY_NONE, STANDBY_LATE, STANDBY_OVER };
@@ -42,10 +42,10 @@ enum standby_news { STANDBY_NONE, STANDBY_LATE, STANDBY_OVER };
 void standby_marked(struct standby *, int64_t now);
 
 /*
- * standby_stale(l, now, bound, lag): the standby is further behind than
- * ${bound} milliseconds: the last commit that it has applied was made ${lag} of
- * them ago; -1: it has applied none. standby_fresh(l): it is not.
- * What somebody is to be told now: that it is late, or not any more.
+ * standby_stale(l, now, bound, lag): the standby lags more than ${bound}
+ * milliseconds; the last commit that it has applied is ${lag} milliseconds old,
+ * -1: it has applied none. standby_fresh(l): it does not.
+ * Returns what is to be reported now: it is late, or no longer.
  */
 enum standby_news standby_stale(
     struct standby *, int64_t now, int64_t bound, int64_t lag) WARN_UNUSED;

@@ -12,7 +12,7 @@
 #include "terms/category.h"
 #include "terms/rfc2047.h"
 
-/* Enough of a tag to recognise it in a log line. */
+/* Bytes of a tag to show in a log line. */
 #define SHOWN 80
 
 static int decode(struct arena *, const char *, char **);
@@ -38,7 +38,7 @@ tag_present(const struct message *message)
 }
 
 /* Decode, unfold and trim: 1, 0 if it cannot be decoded (${*text} is the value
- * itself then), -1 for no memory. */
+ * itself then), -1 if out of memory. */
 static int
 decode(struct arena *a, const char *value, char **text)
 {
@@ -82,7 +82,7 @@ read_category(struct arena *a, const char *value, struct tag *tag)
 			return (0);
 	}
 	if (i == TAG_SPELLINGS) {
-		tag->problem = "many different categories";
+		tag->problem = "too many different categories";
 		return (0);
 	}
 	tag->categories[i].text = text;

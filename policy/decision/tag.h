@@ -19,14 +19,14 @@ struct arena;
 struct category;
 struct message;
 
-/* Spellings of one category in one message: more are not honest any more. */
+/* The most spellings of its category that a message may have. */
 #define TAG_SPELLINGS 8
 
 struct tag {
 	const char *problem; /* why it cannot be understood, or NULL */
 	struct {
 		const char *key;     /* as category_key() gives it */
-		const char *text;    /* as it was written, decoded */
+		const char *text;    /* as written, decoded */
 	} categories[TAG_SPELLINGS]; /* with different keys */
 	size_t ncategories;
 	const char *account; /* key of the X-Notify-Account, or NULL */
@@ -48,7 +48,7 @@ int tag_read(struct arena *, const struct message *, struct tag *) WARN_UNUSED;
 int tag_category(struct arena *, const struct tag *,
     const struct category *found, const char **problem) WARN_UNUSED;
 
-/* tag_start(): before the first tag_read(), while there is one thread. */
+/* tag_start(): call it before the first tag_read(), before threads start. */
 void tag_start(void);
 
 #endif

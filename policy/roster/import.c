@@ -2,9 +2,9 @@
 /*
  * import - bring the roster into line with a list of rows
  *
- * Each row is checked, and kept as a record that sorts (import_record.c). Then
- * the rows come back account by account (import_account.c), and the accounts of
- * the roster are gone through beside them.
+ * Each row is checked and kept as a record that sorts (import_record.c).
+ * Sorted, the rows are merged with the roster: its accounts here, the users of
+ * one account in import_account.c.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,10 +20,10 @@
 #include "terms/address.h"
 #include "terms/category.h"
 
-/* Rows are sorted in so much memory, more of them by way of a file. */
+/* Rows are sorted in this much memory, and in a file beyond that. */
 #define SORTER_MEMORY ((size_t)32 << 20)
 #define ARENA_MAX ((size_t)256 << 20)
-/* Accounts of the roster that are looked at together. */
+/* How many accounts of the roster are read at a time. */
 #define PAGE 256
 #define WATCH_EVERY 4096
 
@@ -249,7 +249,7 @@ take_account(void *ctx, const struct store_account *account)
 	    copy->owner == NULL)
 		return (-1);
 	page->seen++;
-	/* One that has no key cannot be asked for. */
+	/* No row can name an account that has no key. */
 	if (account_key(account->name, key) == 1)
 		page->keys[page->n++] = key;
 	return (0);
@@ -311,13 +311,13 @@ import_find(struct import *im, const char *key, struct store_account *account)
 	}
 }
 
-/* What the roster has behind the last account of the rows. */
+/* Remove the roster's accounts after the last one of the rows. */
 static int
 remove_rest(struct import *im)
 {
 	struct store_account none;
 
-	/* Greater than any key. */
+	/* "~" sorts after every key. */
 	return (import_find(im, "~", &none) == -1 ? -1 : 0);
 }
 
@@ -332,7 +332,7 @@ apply_all(struct import *im)
 	}
 	if (im->sync && remove_rest(im) != 0)
 		return (-1);
-	/* A dry run must not say that it can be made if it cannot. */
+	/* A dry run must not succeed where the import would fail. */
 	if (store_settle(im->changes->store) != 0)
 		return (store_failed(im->changes->store, im->changes->failure));
 	return (0);

@@ -2,20 +2,18 @@
 /*
  * import - bring the roster into line with a list of rows
  *
- * policy/README.md, Programs and settings: import [--sync]. Rows are collected
- * and checked first, each with the number it is named by when it is wrong, and
- * sorted; then every difference between them and the roster is made, account by
- * account and user by user, so the same rows a second time change nothing.
- * Another owner is a transfer, with all that a transfer ends, before the rows
- * of the others count. An account that is made is spelled as its first row has
- * it.
+ * policy/README.md, Programs and settings: import [--sync]. Rows are checked
+ * and sorted first; a message about a wrong row has its number. Then the roster
+ * is changed where it differs from them, account by account and user by user,
+ * so the same rows a second time change nothing. Another owner is a transfer,
+ * with its consequences, and comes before the account's other rows. A new
+ * account is spelled as in its first row.
  *
- * However many rows there are, and whatever the roster has, the memory that is
- * needed is the same: what it has no room for lies in a temporary file.
+ * Memory is bounded, whatever the number of rows and the size of the roster:
+ * larger lists are sorted in a temporary file.
  *
- * Rows are given, and then applied, inside a transaction that the caller has
- * begun, and which may be another: a category never goes. Threads: as struct
- * store.
+ * The caller has begun a transaction for import_row(), and one, the same or
+ * another, for import_apply(). Threads: as struct store.
  * Results: 0 done, -1 refused or failed, with changes->failure.
  */
 #ifndef IMPORT_H
@@ -29,7 +27,7 @@
 struct changes;
 struct import;
 
-/* import_new(c, name): ${name} of the list, for messages. NULL for no memory,
+/* import_new(c, name): ${name} of the list, for messages; it is borrowed. NULL
  * with the failure. */
 struct import *import_new(struct changes *, const char *name) WARN_UNUSED;
 
@@ -37,8 +35,9 @@ struct import *import_new(struct changes *, const char *name) WARN_UNUSED;
 void import_free(struct import *);
 
 /*
- * import_watch(i, fn, ctx): call ${fn} now and then, to show how far it is:
- * ${done} rows are read, and ${total} is 0; then ${done} of ${total} are made.
+ * import_watch(i, fn, ctx): call ${fn} now and then to show the progress:
+ * ${done} rows have been read, and ${total} is 0; then ${done} of ${total} have
+ * been applied.
  */
 typedef void import_watch_fn(void *, size_t done, size_t total);
 void import_watch(struct import *, import_watch_fn *, void *);
@@ -48,13 +47,13 @@ void import_watch(struct import *, import_watch_fn *, void *);
 int import_row(struct import *, size_t number, const char *account,
     const char *address, const char *role, const char *categories) WARN_UNUSED;
 
-/* import_rows(i): how many there are. */
+/* import_rows(i): the number of rows. */
 size_t import_rows(const struct import *);
 
 /*
  * import_apply(i, sync):
- * Make the changes. With ${sync} also remove the accounts, users and
- * subscriptions that the rows lack. Once.
+ * Make the changes, once. With ${sync} also remove the accounts, users and
+ * subscriptions that no row names.
  */
 int import_apply(struct import *, bool sync) WARN_UNUSED;
 

@@ -2,9 +2,9 @@
 /*
  * import_account - bring one account into line with its rows
  *
- * Its owner comes first. Then its rows and its users in the roster, both in the
- * order of their addresses' keys, are gone through side by side; of the users
- * as many are read at once as a page has, and what they are subscribed to.
+ * The owner comes first. Then the account's rows and its users in the roster,
+ * both in the order of their addresses' keys, are merged. Users are read in
+ * pages, with their subscriptions.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,10 +17,10 @@
 #include "terms/category.h"
 
 #define PAGE 256
-/* The key of an address that was read strictly is shorter. */
+/* Longer than the key of any address that address_read_strict() accepts. */
 #define KEY_SIZE 1024
 
-/* Who was last seen in the rows. */
+/* The user of the last row of a kind. */
 struct seen {
 	char key[KEY_SIZE];
 	size_t number;
@@ -38,7 +38,7 @@ struct group {
 	struct store_user *users;
 	struct subscriptions *held;
 	size_t nusers, next;
-	size_t reading; /* whose subscriptions */
+	size_t reading; /* whose subscriptions are being read */
 	bool last;
 	char passed[KEY_SIZE];
 };
@@ -67,7 +67,7 @@ static int set_user(
 static int new_user(struct group *, const struct import_line *);
 static int apply_row(struct group *);
 
-/* Is the next row one of the account? */
+/* Is the next row of the same account? */
 static bool
 goes_on(const struct group *g)
 {
@@ -82,7 +82,7 @@ note(struct seen *seen, const struct import_line *line)
 	seen->number = line->number;
 }
 
-/* Past the heads of the account, the first of which has the first row. */
+/* Read the account's heads; the first one has its spelling. */
 static int
 begin(struct group *g)
 {
@@ -129,7 +129,7 @@ add_user(struct group *g, const struct import_line *line, enum role role,
 	    g->import->changes, &g->account, &address, role, id));
 }
 
-/* The rows have an owner, and so may the roster. */
+/* Make the owner of the rows the owner, if it is not. */
 static int
 change_owner(struct group *g)
 {
@@ -155,7 +155,7 @@ change_owner(struct group *g)
 			return (-1);
 		if (had == 0)
 			return (0);
-		/* It may be on its way. */
+		/* Its id may be known only now: it was on its way. */
 		found = store_user(
 		    c->store, c->arena, g->account.id, line->key, 0, &new);
 		if (found != 1)
@@ -165,7 +165,7 @@ change_owner(struct group *g)
 	    membership_transfer(c, &g->account, had == 1 ? &old : NULL, &new));
 }
 
-/* See that the owner of the rows is the owner. */
+/* Apply the owner's row, and make the account if it is new. */
 static int
 set_owner(struct group *g)
 {
@@ -192,7 +192,7 @@ set_owner(struct group *g)
 	return (rc == 0 ? import_next(im) : -1);
 }
 
-/* ${line} and the row ${number} are of the same user. */
+/* Refuse ${line}: the row ${number} has the same user. */
 static int
 two_rows(struct group *g, const struct import_line *line, size_t number)
 {
@@ -242,7 +242,7 @@ take_user(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-/* They come in the order of the users. */
+/* Subscriptions come in the order of the users. */
 static int
 take_subscription(void *ctx, int64_t user, const struct category *category)
 {
@@ -286,8 +286,8 @@ next_page(struct group *g, const char *key)
 }
 
 /*
- * The user of the roster with ${key}; NULL: behind all. Those who are passed by
- * are in no row. 1, 0, -1.
+ * Find the account's user with ${key}; NULL: go past the last. No row names the
+ * users in between. 1, 0, -1.
  */
 static int
 find_user(struct group *g, const char *key, struct store_user **user)
@@ -319,7 +319,7 @@ find_user(struct group *g, const char *key, struct store_user **user)
 	}
 }
 
-/* A user of the roster who is in no row but, maybe, the owner's. */
+/* With --sync, remove a user that no row names; the owner's row may. */
 static int
 pass(struct group *g, struct store_user *user)
 {
@@ -336,7 +336,7 @@ pass(struct group *g, struct store_user *user)
 	return (membership_remove(im->changes, &g->account, user));
 }
 
-/* To what the row has and the user is not subscribed to. */
+/* Subscribe the user to what only the row has. */
 static int
 subscribe(struct group *g, const struct import_line *line,
     const struct store_user *user, const struct subscriptions *held)
@@ -356,7 +356,7 @@ subscribe(struct group *g, const struct import_line *line,
 	return (0);
 }
 
-/* From what the row lacks. */
+/* Unsubscribe the user from what the row lacks. */
 static int
 unsubscribe(struct group *g, const struct import_line *line,
     const struct store_user *user, const struct subscriptions *held)
@@ -392,7 +392,7 @@ set_user(
 		if (membership_set_role(c, &g->account, user, line->role) != 0)
 			return (-1);
 		user->role = line->role;
-		/* That may have ended some. */
+		/* The new role may have ended some. */
 		if (membership_subscriptions(c, user->id, &held) != 0)
 			return (-1);
 	}

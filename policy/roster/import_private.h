@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * import_private - an import at work, for the files of import alone
+ * import_private - what the files of import share
  */
 #ifndef IMPORT_PRIVATE_H
 #define IMPORT_PRIVATE_H
@@ -22,14 +22,14 @@ struct category;
 struct changes;
 struct sorter;
 
-/* In the order in which they come, within one account. */
+/* Kinds of records, in their order within one account. */
 enum import_rank {
-	IMPORT_HEAD = 1, /* where rows of the account begin; the first counts */
+	IMPORT_HEAD = 1, /* rows of the account begin; the first one counts */
 	IMPORT_OWNER,
 	IMPORT_OTHER,
 };
 
-/* One row. Of a head there are number, account_key and account alone. */
+/* One row. A head has number, account_key and account only. */
 struct import_line {
 	enum import_rank rank;
 	size_t number;
@@ -42,14 +42,13 @@ struct import_line {
 	size_t ncategories;
 };
 
-/* Some accounts of the roster, in the order of their keys; with those of their
- * owners. */
+/* A page of the roster's accounts, in the order of their keys. */
 struct import_accounts {
 	struct arena *arena;
 	struct store_account *v;
 	const char **keys;
 	size_t n, next, seen;
-	bool last; /* there are none behind them */
+	bool last; /* no page follows */
 	char passed[ACCOUNT_KEY_SIZE];
 };
 
@@ -61,7 +60,7 @@ struct import {
 	struct arena *line; /* one row */
 	struct arena *page; /* some users of an account */
 	struct sorter *sorter;
-	size_t n, done; /* rows, and those that are applied */
+	size_t n, done; /* rows, and rows applied */
 	/* Categories of the rows: by spelling, and by number. */
 	struct strmap spellings;
 	const struct category **categories;
@@ -77,33 +76,33 @@ struct import {
 	void *watch_ctx;
 };
 
-/* import_bad_row(im, number, fmt, ...): name the list and the row before what
- * is wrong; returns -1. */
+/* import_bad_row(im, number, fmt, ...): fail, naming the list and the row.
+ * Returns -1. */
 int import_bad_row(struct import *, size_t number, const char *, ...)
     PRINTF_LIKE(3, 4);
 
-/* import_progress(im, done, total): as import_watch() has it. */
+/* import_progress(im, done, total): report to the import_watch_fn. */
 void import_progress(struct import *, size_t done, size_t total);
 
-/* import_put_head(im, number, key, account): rows of the account begin, unless
- * the row before was one. */
+/* import_put_head(im, number, key, account): before a row of the account: add a
+ * head, unless the row before was of the same account. */
 int import_put_head(struct import *, size_t number, const char *key,
     const char *account) WARN_UNUSED;
 
-/* import_put(im, number, key, address, role, categories, n): a row of the
- * account with ${key}; the categories by their numbers. */
+/* import_put(im, number, key, address, role, categories, n): add a row of the
+ * account with ${key}; ${categories} are indexes of im->categories. */
 int import_put(struct import *, size_t number, const char *key,
     const struct address *, enum role, const uint32_t *categories,
     size_t n) WARN_UNUSED;
 
-/* import_next(im): have the next row in order; im->more is false after the
- * last. The one before is no longer good. */
+/* import_next(im): read the next row in order into im->next; im->more is false
+ * after the last. The row before is no longer valid. */
 int import_next(struct import *) WARN_UNUSED;
 
 /*
- * import_find(im, key, account): the account of the roster. Keys are asked for
- * in order; with im->sync those that are passed by are removed. 1, 0, -1. Its
- * strings are good until the next call.
+ * import_find(im, key, account): look up the roster's account. Calls are in the
+ * order of keys; with im->sync the accounts in between are removed. 1, 0, -1.
+ * The strings are valid until the next call.
  */
 int import_find(
     struct import *, const char *key, struct store_account *) WARN_UNUSED;

@@ -2,12 +2,11 @@
 /*
  * import_record - rows of an import as records that sort
  *
- * A row that is checked is kept as a record that sorts: the key of its account,
- * its rank, the key of its address and its number, then what else there is in
- * it. Where rows of another account begin, a record more has how that is
- * spelled. So the rows of an account lie together in the end, its owner first
- * and the others in the order in which the roster gives its users; the two are
- * gone through side by side.
+ * A record has the account's key, its rank, the address's key and the number of
+ * the row, then the rest of the row. Before the first row of an account, and
+ * again where its rows resume, there is a head with the account's spelling. So
+ * all rows of an account sort together, the owner first, the others in the
+ * order in which the roster lists its users.
  */
 #include <endian.h>
 #include <string.h>
@@ -36,7 +35,7 @@ put_text(char *out, const char *text)
 	return (stpcpy(out, text) + 1);
 }
 
-/* The most significant octet first: so it sorts. */
+/* Big endian, so that numbers sort. */
 static char *
 put_number(char *out, uint64_t number)
 {
@@ -44,7 +43,6 @@ put_number(char *out, uint64_t number)
 	return (mempcpy(out, &number, sizeof(number)));
 }
 
-/* Rows of another account than before begin. */
 int
 import_put_head(
     struct import *im, size_t number, const char *key, const char *account)

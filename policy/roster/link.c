@@ -15,7 +15,7 @@
 #include "store/store_link.h"
 #include "store/store_notice.h"
 
-/* Two machines' clocks may differ by so much. */
+/* How much the clocks of two machines may differ. */
 #define CLOCK_SECONDS 60
 
 static int64_t latest(const struct changes *);
@@ -23,7 +23,7 @@ static int hash_token(struct changes *, const char *, const char **);
 static int random_octets(struct changes *, void *, size_t);
 static int add(struct changes *, const struct store_user *, int64_t);
 
-/* When a token that is made now expires at the latest. */
+/* The latest time at which a token made until now may expire. */
 static int64_t
 latest(const struct changes *c)
 {
@@ -65,9 +65,10 @@ random_octets(struct changes *c, void *octets, size_t n)
 }
 
 /*
- * Messages wait in the queue under a link's number. Were they counted, a
- * database that was restored from a copy, or a standby that lacks the last
- * changes, would give somebody the number that messages for another wait under.
+ * Add a link with a random number. Messages wait in the queue under that
+ * number: if links were counted, a restored database, or a standby that lacks
+ * the last changes, would give a number out again and send one user's messages
+ * to another.
  */
 static int
 add(struct changes *c, const struct store_user *user, int64_t chat)

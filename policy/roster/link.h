@@ -3,11 +3,11 @@
  * link - which user's mirrored messages go to which Telegram chat
  *
  * policy/README.md, Roles and How a message reaches Telegram. A connect token
- * is shown once and stored as a hash; the link it makes lasts until the user
- * ends it, Telegram says the chat is gone, or the user is no longer entitled
- * (that last is membership.c's).
+ * is shown once and stored as a hash. The link that it makes lasts until the
+ * user ends it, Telegram says that the chat is gone, or the user is no longer
+ * entitled (membership.c).
  *
- * Inside a transaction that the caller has begun. Threads: as struct store.
+ * The caller has begun a transaction. Threads: as struct store.
  * Results: 1 done, 0 refused or nothing to do, -1 failed, with
  * changes->failure.
  */
@@ -27,27 +27,28 @@ struct store_user;
  * what a deep link may carry. */
 #define LINK_TOKEN_SIZE 23
 #define LINK_TOKEN_SECONDS (15 * 60)
-/* So many "chat not found" in a row end a link. */
+/* How many "chat not found" in a row end a link. */
 #define LINK_STRIKES 3
 
 /*
- * link_may(c, user, why): may the user have a chat: by role, and entitled to a
- * mirrored category? 0 with ${*why}, words that follow the user's address.
+ * link_may(c, user, why): may the user have a chat: does the role allow it, and
+ * is the user entitled to a mirrored category? 0 with ${*why}, which follows
+ * the user's address in a message.
  */
 int link_may(
     struct changes *, const struct store_user *, const char **why) WARN_UNUSED;
 
 /*
- * link_token(c, user, token): a new token for ${user}, in place of the one
- * before. The token goes nowhere but to the user.
+ * link_token(c, user, token): a new token for ${user}; the one before ends.
+ * Show it to the user alone.
  */
 int link_token(struct changes *, const struct store_user *,
     char token[LINK_TOKEN_SIZE]) WARN_UNUSED;
 
 /*
  * link_redeem(c, token, chat, user): use ${token} up and link its user to
- * ${chat}, in place of the chat before. 0 if it is unknown, used or expired,
- * or its user may have no chat any more.
+ * ${chat}, instead of an earlier chat. 0 if the token is unknown, used or
+ * expired, or its user may no longer have a chat.
  */
 int link_redeem(struct changes *, const char *token, int64_t chat,
     struct store_user *) WARN_UNUSED;
@@ -56,8 +57,7 @@ int link_redeem(struct changes *, const char *token, int64_t chat,
 int link_end(
     struct changes *, const struct store_user *, const char *why) WARN_UNUSED;
 
-/* link_lost(c, user, why): like link_end(), and the user is to be told by
- * mail. */
+/* link_lost(c, user, why): like link_end(), and record a notice to the user. */
 int link_lost(
     struct changes *, const struct store_user *, const char *why) WARN_UNUSED;
 

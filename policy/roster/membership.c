@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * membership - one change to one user of an account, with all it ends
+ * membership - one change to one user of an account, with its consequences
  */
 #include <string.h>
 
@@ -11,11 +11,11 @@
 #include "terms/address.h"
 #include "terms/category.h"
 
-/* An account's users are removed so many at once. */
+/* How many users of an account are removed at a time. */
 #define USERS_AT_ONCE 256
 #define USERS_MEMORY ((size_t)64 << 20)
 
-/* In a record's detail: why a subscription ended that nobody ended. */
+/* In the detail of a record: membership_unasked() looks for it. */
 #define NOT_OPEN ", not open to subscribers"
 
 /* Some of an account's users. */
@@ -113,7 +113,7 @@ membership_subscribe(struct changes *c, const struct store_account *account,
 	    c, account->name, "subscribe", user->address, category->slug));
 }
 
-/* ${why} goes into the record: "" for the plain wish. */
+/* ${why} goes into the record; "" if somebody asked for it. */
 static int
 end_subscription(struct changes *c, const struct store_account *account,
     const struct store_user *user, const struct category *category,
@@ -215,8 +215,8 @@ membership_transfer(struct changes *c, const struct store_account *account,
 		    -1) ||
 	    store_user_set_role(c->store, new->id, ROLE_OWNER) == -1)
 		return (store_failed(c->store, c->failure));
-	/* An owner has all: its subscriptions mean nothing any more, and must
-	 * not come back when it stops being the owner. */
+	/* An owner receives every category without subscriptions. They must
+	 * not come back when it is the owner no longer. */
 	if (membership_subscriptions(c, new->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n; i++) {
@@ -285,8 +285,8 @@ take_user(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-/* Some of the account's users, the owner only when nobody else is left; 1
- * while there are any. */
+/* Remove some of the account's users, the owner only when nobody else is left.
+ * 1 if there were any. */
 static int
 remove_some(struct changes *c, const struct store_account *account)
 {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * membership - one change to one user of an account, with all it ends
+ * membership - one change to one user of an account, with its consequences
  *
- * The steps that the commands of roster.c and the import are made of. Each
- * keeps the consequences of policy/README.md, Roles ("losing entitlement also
- * ends the Telegram link and any subscription the new role does not allow") and
- * records every change: when, who, what, whom. Whether somebody may ask for
- * the change is roster.c's question.
+ * The steps of the roster's commands and of an import. Each has the
+ * consequences of policy/README.md, Roles ("losing entitlement also ends the
+ * Telegram link and any subscription the new role does not allow") and records
+ * every change: when, who, what, whom. The commands decide who may ask for it.
  *
- * Inside a transaction that the caller has begun. Threads: as struct store.
+ * The caller has begun a transaction. Threads: as struct store.
  * Results: 0 done, -1 failed, with changes->failure.
  */
 #ifndef MEMBERSHIP_H
@@ -38,7 +37,7 @@ struct subscriptions {
 	size_t n, cap;
 };
 
-/* Changes in the making: who makes them, and who is told of each. */
+/* What changes share: who makes them, and whom to tell of each. */
 struct changes {
 	struct store *store;
 	const struct settings *settings;
@@ -46,27 +45,27 @@ struct changes {
 	struct failure *failure;
 	const char *actor;
 	int64_t now; /* Unix seconds */
-	/* For each recorded change, and for what needed no change. */
+	/* Called for each recorded change, and for what needed no change. */
 	void (*changed)(void *, const struct store_change *);
 	void (*remark)(void *, const char *);
 	void *ctx;
 	size_t n; /* changes recorded so far */
 };
 
-/* membership_record(c, account, action, subject, detail): strings, "" for
- * none. */
+/* membership_record(c, account, action, subject, detail): "" for none;
+ * ${detail} NULL: out of memory. */
 int membership_record(struct changes *, const char *account, const char *action,
     const char *subject, const char *detail) WARN_UNUSED;
 
-/* membership_unasked(change): did a chat or a subscription end that nobody
- * asked to end, since a user lost its entitlement? */
+/* membership_unasked(change): did a chat or a subscription end only because the
+ * user lost its entitlement, without anybody asking for that? */
 bool membership_unasked(const struct store_change *) WARN_UNUSED;
 
 /* membership_may_link(c, user, role): may the user, being of ${role}, have a
  * Telegram chat: is it entitled to a mirrored category? 1, 0, or -1. */
 int membership_may_link(struct changes *, int64_t user, enum role) WARN_UNUSED;
 
-/* membership_subscriptions(c, user, s): all of them, in the arena of ${c}. */
+/* membership_subscriptions(c, user, s): all of them, in c->arena. */
 int membership_subscriptions(
     struct changes *, int64_t user, struct subscriptions *) WARN_UNUSED;
 
@@ -74,30 +73,32 @@ int membership_subscriptions(
 int membership_add(struct changes *, const struct store_account *,
     const struct address *, enum role, int64_t *id) WARN_UNUSED;
 
-/* membership_subscribe(c, account, category, user): one who may be, and is
- * not, subscribed to it. */
+/* membership_subscribe(c, account, category, user): the user's role allows it,
+ * and the user is not subscribed yet. */
 int membership_subscribe(struct changes *, const struct store_account *,
     const struct category *, const struct store_user *) WARN_UNUSED;
 
-/* membership_unsubscribe(c, account, category, user): one who is. */
+/* membership_unsubscribe(c, account, category, user): the user is subscribed.
+ */
 int membership_unsubscribe(struct changes *, const struct store_account *,
     const struct category *, const struct store_user *) WARN_UNUSED;
 
-/* membership_set_role(c, account, user, role): neither from nor to owner. */
+/* membership_set_role(c, account, user, role): neither role is owner. */
 int membership_set_role(struct changes *, const struct store_account *,
     const struct store_user *, enum role) WARN_UNUSED;
 
-/* membership_transfer(c, account, old, new): ${new} becomes the owner, and
- * ${old}, who is it now, a User Administrator. NULL: nobody is it now. */
+/* membership_transfer(c, account, old, new): ${new} becomes the owner; the
+ * owner
+ * ${old}, if not NULL, becomes a User Administrator. */
 int membership_transfer(struct changes *, const struct store_account *,
     const struct store_user *old, const struct store_user *new) WARN_UNUSED;
 
-/* membership_remove(c, account, user): with all it has. */
+/* membership_remove(c, account, user): with subscriptions and link. */
 int membership_remove(struct changes *, const struct store_account *,
     const struct store_user *) WARN_UNUSED;
 
-/* membership_remove_all(c, account): every user, however many there are in the
- * memory that some need; the owner last. */
+/* membership_remove_all(c, account): every user, the owner last, in bounded
+ * memory. */
 int membership_remove_all(
     struct changes *, const struct store_account *) WARN_UNUSED;
 

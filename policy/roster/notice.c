@@ -46,7 +46,7 @@ take(struct store *s, struct arena *a, int64_t after,
 	return (1);
 }
 
-/* ${error} NULL: it was handed over. */
+/* Note the outcome; ${error} NULL: handed over. */
 static int
 note(struct store *s, const struct store_notice *notice, const char *error,
     struct failure *failure)
@@ -64,8 +64,7 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 	return (0);
 }
 
-/* Nobody else knows what became of it: do not give up at once. No try begins
- * when the time is over. */
+/* The outcome is known here alone: retry for some time. */
 static int
 note_outcome(struct store *s, const struct store_notice *notice,
     const char *error, struct failure *failure)
@@ -92,7 +91,7 @@ note_outcome(struct store *s, const struct store_notice *notice,
 	return (0);
 }
 
-/* Say of the failure that it is no loss. */
+/* Report that the notice is not lost. */
 static void
 waits(struct failure *failure, const struct failure *why)
 {
@@ -125,8 +124,7 @@ notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
 		rc = note_outcome(s, &notice, failure_text(&refused), failure);
 		if (rc == 0)
 			waits(failure, &refused);
-		/* If not just this one was refused, the next one would fare no
-		 * better. */
+		/* Go on only if the fault is this notice's. */
 		found = refused.kind == FAILURE_DATA;
 		failure_clear(&refused);
 		if (rc != 0)

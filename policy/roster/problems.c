@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * problems - what is wrong with the addresses of one command, all of it
+ * problems - all faults in the addresses of one command, for one message
  *
- * Somebody who is told of one wrong address after the other, among thousands,
- * would give up.
+ * With thousands of addresses, nobody wants to be told of one fault a try.
  */
 #include <stdarg.h>
 #include <string.h>

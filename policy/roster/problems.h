@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * problems - what is wrong with the addresses of one command, all of it
+ * problems - all faults in the addresses of one command, for one message
  *
  * Threads: one. Cut from the arena of the changes.
  */
@@ -17,19 +17,19 @@ struct changes;
 /* Begin with {.changes = c}. */
 struct problems {
 	struct changes *changes;
-	enum failure_kind kind; /* of the gravest */
+	enum failure_kind kind; /* of the worst */
 	const char **v;
 	size_t n, cap;
-	size_t room; /* that they take, joined */
+	size_t room; /* bytes that they need when joined */
 };
 
-/* problems_add(p, kind, address, why): ${address} as it was typed; ${why} NULL:
- * no memory for it. 0, or -1 with the failure: no memory. */
+/* problems_add(p, kind, address, why): ${address} as typed; ${why} NULL: out of
+ * memory. 0, or -1 with the failure if out of memory. */
 int problems_add(struct problems *, enum failure_kind, const char *address,
     const char *why) WARN_UNUSED;
 
-/* problems_refuse(p, what, expected, ...): ${what} was not done, for all of
- * them; returns -1, with the failure. */
+/* problems_refuse(p, what, expected, ...): fail with "${what}: " and all
+ * faults. Returns -1. */
 int problems_refuse(struct problems *, const char *what, const char *expected,
     ...) PRINTF_LIKE(3, 4) WARN_UNUSED;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * roster - the commands that change who is a user and who is subscribed
+ * roster - the commands that change accounts, users and categories
  */
 #include <string.h>
 
@@ -20,7 +20,7 @@ static int check_title(struct changes *, const char *);
 static int check_new_user(struct problems *, const struct store_account *,
     const char *, struct address *);
 
-/* One line of UTF-8, not too long? */
+/* Refuse a title that is not one line of UTF-8, or too long. */
 static int
 check_title(struct changes *c, const char *title)
 {
@@ -87,7 +87,7 @@ roster_account_transfer(struct changes *c, const char *name, const char *to)
 		    account.name);
 		return (0);
 	}
-	/* An account that has lost its owner, against all rules, gets one. */
+	/* No owner: only a damaged roster has that, and this repairs it. */
 	if (*account.owner == '\0')
 		return (membership_transfer(c, &account, NULL, &new));
 	if (roster_user(c, &account, account.owner, 0, &old) != 0)
@@ -109,8 +109,8 @@ roster_account_remove(struct changes *c, const char *name)
 	    c, account.name, "account-remove", account.name, account.title));
 }
 
-/* Can ${text} become a user of the account? -1 only for a failure; a fault is
- * collected, and address->key NULL then. */
+/* Can ${text} become a user of the account? A fault is collected, and
+ * address->key is NULL then; -1 only for a failure. */
 static int
 check_new_user(struct problems *p, const struct store_account *account,
     const char *text, struct address *address)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * roster - the commands that change who is a user and who is subscribed
+ * roster - the commands that change accounts, users and subscriptions
  *
- * Who may do what, policy/README.md, Roles. A command either makes its whole
- * change or none: it is to be run inside a transaction, and given up when it
- * fails.
+ * policy/README.md, Roles, has who may do what. A command makes its whole
+ * change or none: the caller begins a transaction, and rolls it back if the
+ * command fails.
  *
  * Threads: as struct store.
  * Results: 0 done, or nothing to do; -1 refused or failed, with
- * changes->failure, whose kind is the exit code's.
+ * changes->failure, whose kind gives the exit code.
  */
 #ifndef ROSTER_H
 #define ROSTER_H
@@ -24,25 +24,25 @@ struct category;
 struct store_account;
 struct store_user;
 
-/* roster_address(c, text, address): read what a person typed; not in a domain
- * that stands for accounts or chats. */
+/* roster_address(c, text, address): the address that a person typed. Domains
+ * that stand for accounts or chats are refused. */
 int roster_address(
     struct changes *, const char *text, struct address *) WARN_UNUSED;
 
-/* roster_account, roster_category(c, name, found): by name, or by slug or
- * title in any spelling. Strings live in the arena. */
+/* roster_account(c, name, found): by name. roster_category(c, name, found): by
+ * slug or title in any spelling. Strings live in the arena. */
 int roster_account(
     struct changes *, const char *name, struct store_account *) WARN_UNUSED;
 int roster_category(
     struct changes *, const char *name, struct category *) WARN_UNUSED;
 
-/* roster_user(c, account, text, category, user): a user, also one who has come
- * to lie in such a domain. ${category}, an id or 0, is what user->subscribed is
- * about. */
+/* roster_user(c, account, text, category, user): a user, even in a domain that
+ * has been reserved since. user->subscribed is about the id ${category}, or 0.
+ */
 int roster_user(struct changes *, const struct store_account *,
     const char *text, int64_t category, struct store_user *) WARN_UNUSED;
 
-/* roster_role(c, name, role) */
+/* roster_role(c, name, role): by name. */
 int roster_role(struct changes *, const char *name, enum role *) WARN_UNUSED;
 
 int roster_account_add(struct changes *, const char *name, const char *title,
@@ -68,8 +68,8 @@ int roster_subscribe(struct changes *, const char *account,
     const char *as) WARN_UNUSED;
 
 /*
- * roster_may_unsubscribe(c, account, category, address, as): everything that
- * can be checked before the confirmation is asked for.
+ * roster_may_unsubscribe(c, account, category, address, as): check all that can
+ * be checked before asking for the confirmation.
  * roster_unsubscribe(..., confirm): ${confirm} is the address typed again. The
  * notice to the user is recorded with the change.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * roster_find - what the words of a command stand for
+ * roster_find - look up what the arguments of a command name
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,8 +44,8 @@ roster_remark(struct changes *c, const char *fmt, ...)
 	c->remark(c->ctx, text);
 }
 
-/* Read what a person typed: 1, 0 with ${*why} to come after the address, or
- * -1 for no memory. */
+/* Read what a person typed: 1, 0 with ${*why} to follow the address in a
+ * message, or -1 if out of memory. */
 static int
 read_address(struct changes *c, const char *text, struct address *address,
     const char **why)
@@ -149,7 +149,7 @@ roster_user(struct changes *c, const struct store_account *account,
 	const char *fault;
 	int found;
 
-	/* A domain may have been reserved after its people became users. */
+	/* The domain may have been reserved since. */
 	found = address_read_strict(c->arena, text, &address, &fault);
 	if (found == -1)
 		return (failure_memory(c->failure));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * roster_private - shared by the commands of the roster, and by them alone
+ * roster_private - what the files of roster share
  */
 #ifndef ROSTER_PRIVATE_H
 #define ROSTER_PRIVATE_H
@@ -14,7 +14,7 @@ struct problems;
 /* roster_shown(c, text): what a person typed, escaped, for a message. */
 const char *roster_shown(struct changes *, const char *);
 
-/* roster_remark(c, fmt, ...): say what needed no change. */
+/* roster_remark(c, fmt, ...): tell what needed no change. */
 void roster_remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
 
 /* roster_list_address(p, text, address): as roster_address(), for one address

@@ -23,7 +23,7 @@ static int unsubscribable(struct changes *, const char *, const char *,
     const char *, const char *, struct store_account *, struct category *,
     struct store_user *);
 
-/* ${as} must be allowed to ${what} users of the account. */
+/* Check that ${as} may manage the account; ${what} is for messages. */
 static int
 find_manager(struct changes *c, const struct store_account *account,
     const char *as, const char *what)
@@ -56,7 +56,8 @@ find_manager(struct changes *c, const struct store_account *account,
 	return (0);
 }
 
-/* Can ${text} be subscribed? A fault is collected, and user->id 0 then. */
+/* Can ${text} be subscribed? A fault is collected, and user->id is 0 then; -1
+ * only for a failure. */
 static int
 check_subscriber(struct problems *p, const struct store_account *account,
     const struct category *category, const char *text, struct store_user *user)
