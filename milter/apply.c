@@ -2,13 +2,13 @@
 /*
  * apply - a decision becomes smfi_* calls
  *
- * A recipient is deleted by exactly the octets that the MTA gave for it:
- * Postfix compares them, and reports success whether it found any or not. But
- * it does not always show what it compares with. A source route is shown and
- * not kept. What sendmail(1) was given is kept as it was and shown rewritten: a
- * name without a domain, "user@domain.", "user%domain" and "domain!user" all
- * show as user@domain. Nothing tells them apart, so each is deleted; where
- * that could hit somebody who stays, the message is held.
+ * A recipient is deleted by exactly the bytes that the MTA gave for it: Postfix
+ * compares them, and reports success even if it finds none. But it does not
+ * always show the text that it compares. It shows a source route and does not
+ * keep it. It keeps what sendmail(1) was given and shows it rewritten: a name
+ * without a domain, "user@domain.", "user%domain" and "domain!user" all show as
+ * user@domain. They cannot be told apart, so each of them is deleted; if that
+ * could delete a recipient to keep, the message is held.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,25 +41,25 @@ static sfsistat deliver(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
 static sfsistat strip(SMFICTX *, const struct message *, struct decision *);
 
-/* Answer with a reply text of our own; ${text} may hold what a client sent. */
+/* Answer with our own reply text, which may contain what a client sent. */
 static sfsistat
 answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode, const char *text)
 {
 	char reply[REPLY_SIZE];
 	size_t i;
 
-	/* "%" is special to libmilter; the rest is to stay one ASCII line. */
+	/* "%" is special to libmilter. The text must be one line of ASCII. */
 	for (i = 0; text[i] != '\0' && i + 1 < sizeof(reply); i++)
 		reply[i] = text[i] < ' ' || text[i] > '~' || text[i] == '%'
 		    ? '?'
 		    : text[i];
 	reply[i] = '\0';
-	/* Without the text the MTA has one of its own; the status counts. */
+	/* If that fails the MTA uses its own text; the status counts. */
 	(void)smfi_setreply(ctx, code, xcode, reply);
 	return (status);
 }
 
-/* The client keeps the message, as it is: nothing of ${decision} counts. */
+/* Nothing of ${decision} is applied: the client keeps the message. */
 static sfsistat
 failed(SMFICTX *ctx, const struct message *message, struct decision *decision,
     const char *reason)
@@ -85,8 +85,9 @@ hold(SMFICTX *ctx, const struct message *message, struct decision *decision)
 	return (SMFIS_CONTINUE);
 }
 
-/* What the MTA may have for a recipient besides the text it shows: how many,
- * or -1 for no memory. Mail from sendmail(1) comes without brackets. */
+/* Texts that the MTA may have for a recipient instead of the one it shows: how
+ * many, or -1 if out of memory. Only mail from sendmail(1) has any, and comes
+ * without angle brackets. */
 static int
 other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
 {
@@ -107,8 +108,8 @@ other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
 	return (OTHER_TEXTS);
 }
 
-/* Note the texts that a recipient who stays may have, or find out whether one
- * who goes may have one of them: 1. 0, or -1 for no memory. */
+/* Note the texts that a recipient to keep may have, or tell whether one to
+ * delete may have one of them: 1. Else 0, or -1 if out of memory. */
 static int
 match_texts(struct strmap *kept, const char *text, bool stays)
 {
@@ -167,7 +168,7 @@ apply_check(
 	return (0);
 }
 
-/* The texts by which those who stay may be deleted. */
+/* Note the texts by which a recipient to keep would be deleted. */
 static int
 note_kept(const struct message *message, const struct decision *decision,
     struct strmap *kept)
@@ -190,8 +191,8 @@ note_kept(const struct message *message, const struct decision *decision,
 	return (0);
 }
 
-/* Delete what may be another text of a recipient, unless it is somebody
- * else's, as it stands or as the MTA reads it. */
+/* Delete another text that a recipient may have, unless it belongs to a
+ * recipient to keep, as it stands or as the MTA reads it. */
 static int
 delete_text(SMFICTX *ctx, char *text, const struct strmap *kept)
 {
@@ -219,7 +220,7 @@ delete_recipient(SMFICTX *ctx, const char *text, const struct strmap *kept)
 	char *copy, *others[OTHER_TEXTS];
 	int found, i, n;
 
-	/* libmilter takes no const, and changes nothing. */
+	/* libmilter does not change it, but does not say const. */
 	copy = arena_strdup(a, text);
 	if (copy == NULL || smfi_delrcpt(ctx, copy) != MI_SUCCESS)
 		return (-1);
@@ -281,7 +282,7 @@ deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
 			    "the MTA refused to add a recipient"));
 	}
 	for (i = 0; i < decision->nmirrored; i++) {
-		/* The chat is a courtesy: no sender hears of its fate. */
+		/* The sender must not hear of failures of the mirror. */
 		if (add_recipient(ctx, decision->mirrored[i].address,
 			"NOTIFY=NEVER", a) != 0)
 			return (failed(ctx, message, decision,
@@ -290,8 +291,8 @@ deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
 	return (SMFIS_CONTINUE);
 }
 
-/* Remove every X-Notify header, from the last of a name to the first: a
- * removal renumbers those behind it. */
+/* Remove every X-Notify header, the last one first: a removal renumbers the
+ * headers of the same name that follow. */
 static sfsistat
 strip(SMFICTX *ctx, const struct message *message, struct decision *decision)
 {

@@ -2,9 +2,9 @@
 /*
  * apply - a decision becomes smfi_* calls
  *
- * The one place where a failure becomes an answer to the MTA: whatever cannot
- * be done completely is answered with a temporary failure, and the client
- * keeps the message.
+ * The only place where a failure becomes an answer to the MTA: changes that
+ * cannot be made completely are a temporary failure, and the client keeps the
+ * message.
  */
 #ifndef APPLY_H
 #define APPLY_H
@@ -19,17 +19,17 @@ struct message;
 
 /*
  * apply_check(message, decision, a):
- * Can ${decision} be carried out without hitting somebody else? If not, it
- * becomes a hold, with the reason. 0, or -1 for no memory.
+ * Can ${decision} be applied without deleting another recipient too? If not, it
+ * becomes a hold, with the reason. 0, or -1 if out of memory.
  */
 int apply_check(
     const struct message *, struct decision *, struct arena *) WARN_UNUSED;
 
 /*
  * apply(ctx, message, decision, a):
- * Carry ${decision} out at end of message; what the MTA refuses makes a
- * tempfail of it. Returns the answer for the MTA, which does nothing before it
- * has that.
+ * Apply ${decision} at end of message; it becomes a tempfail if the MTA refuses
+ * a change. Returns the answer for the MTA, which makes no change before it has
+ * the answer.
  */
 sfsistat apply(SMFICTX *, const struct message *, struct decision *,
     struct arena *) WARN_UNUSED;

@@ -2,8 +2,8 @@
 /*
  * config - the settings in force, and the database they name
  *
- * A reload makes a new config beside the old one; whoever is in the middle of
- * a message keeps the one it began with.
+ * A reload makes a new config; a message that is being decided keeps the config
+ * that it began with.
  *
  * Threads: any.
  */
@@ -23,15 +23,15 @@ struct config {
 };
 
 /* config_load(file, failure): read ${file} and put it in force. 0, or -1 and
- * ${failure}, and what was in force stays. */
+ * ${failure}; then the old config stays in force. */
 int config_load(const char *file, struct failure *) WARN_UNUSED;
 
-/* config_get(): the config in force, never NULL after the first load; give it
- * back with config_put(). */
+/* config_get(): the config in force, never NULL after the first load; return it
+ * with config_put(). */
 struct config *config_get(void);
 void config_put(struct config *);
 
-/* config_close(): at the end, when nobody has one any more. */
+/* config_close(): at the end, when every config has been returned. */
 void config_close(void);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * notify-milter - makes the envelope of tagged mail right
+ * notify-milter - decides who receives tagged mail
  *
- * Options, settings, the socket, privileges, signals; then libmilter has it.
+ * Options, settings, the socket, privileges, signals; then libmilter runs.
  *
- * The order matters. The socket is made first, with the rights of root, so
- * that it can lie in Postfix's queue directory and belong to its group; then
- * the rights are given up; and only then does the program go into the
- * background, so that whatever is wrong is said at the terminal. Threads come
- * after that, and then the service manager hears that we are ready.
+ * The order matters. The socket is made first, as root, so that it can be in
+ * Postfix's queue directory and belong to its group. Then root is given up, and
+ * only then does the program go into the background, so that every error is
+ * shown at the terminal. Threads start after that, and then the service manager
+ * is told that the milter is ready.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -40,7 +40,7 @@
 #include "milter/stats.h"
 #include "settings/settings.h"
 
-/* How long the end waits for connections to close, and then for decisions. */
+/* How long to wait at the end for connections to close, and for decisions. */
 #define LEAVE_SECONDS 5
 #define WAIT_SECONDS 10
 #define BACKLOG 512
@@ -76,7 +76,7 @@ static void follow_signals(const sigset_t *, const char *);
 static void leave(const sigset_t *);
 static void say_ready(const struct settings *);
 
-/* Before anything is served: say why not, and end. */
+/* Before serving: log why the program cannot run, and exit. */
 static void
 fatal(int status, const char *fmt, ...)
 {
@@ -100,7 +100,7 @@ socket_path(const char *socket_name)
 	return (strchr(socket_name, ':') + 1);
 }
 
-/* Does somebody answer at ${path}? libmilter would take it away from them. */
+/* Does a program listen at ${path}? libmilter would replace its socket. */
 static bool
 in_use(const char *path)
 {
@@ -119,8 +119,8 @@ in_use(const char *path)
 	return (answered);
 }
 
-/* Let the MTA in: the socket belongs to our user and to the group of the
- * directory that it lies in. */
+/* Let the MTA connect: the socket gets the group of its directory, and our user
+ * as the owner. */
 static void
 give_socket(const char *path, const struct passwd *pw)
 {
@@ -138,9 +138,10 @@ give_socket(const char *path, const struct passwd *pw)
 }
 
 /*
- * libmilter writes each change of a message in a packet of its own and lets
- * Nagle's algorithm wait between them: 44 ms a message. Connections inherit
- * TCP_NODELAY from the listening socket, which libmilter does not show.
+ * libmilter writes each change of a message in its own packet, and Nagle's
+ * algorithm waits between them: 44 ms a message. Connections inherit
+ * TCP_NODELAY from the listening socket, whose descriptor libmilter does not
+ * give.
  */
 static void
 quicken_tcp(void)
@@ -173,8 +174,8 @@ make_socket(const struct settings *s, const struct passwd *pw)
 	if (session_register(path == NULL) != 0 ||
 	    smfi_setconn(s->socket) != MI_SUCCESS ||
 	    smfi_setbacklog(BACKLOG) != MI_SUCCESS)
-		fatal(EX_SOFTWARE, "libmilter does not take the settings");
-	/* libmilter makes the socket with the umask alone. */
+		fatal(EX_SOFTWARE, "libmilter does not accept the settings");
+	/* The umask alone determines the socket's mode. */
 	mask = umask(0117);
 	errno = 0;
 	if (smfi_opensocket(1) != MI_SUCCESS)
@@ -189,7 +190,7 @@ make_socket(const struct settings *s, const struct passwd *pw)
 		give_socket(path, pw);
 }
 
-/* One descriptor a connection: as many as the system lets us have. */
+/* Each connection needs a descriptor: allow as many as the system does. */
 static void
 raise_descriptors(void)
 {
@@ -227,8 +228,8 @@ reload(const char *file)
 	daemon_ready("serving");
 }
 
-/* They wait until follow_signals() asks for them: whoever has started us in the
- * background may send one at once. Every thread inherits the mask. */
+/* Block the signals until follow_signals() waits for them: one may come as soon
+ * as the program is in the background. Every thread inherits the mask. */
 static void
 hold_signals(sigset_t *set)
 {
@@ -240,7 +241,7 @@ hold_signals(sigset_t *set)
 	(void)pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
-/* libmilter's loop; when it ends by itself, so do we. */
+/* Run libmilter; when it ends by itself, end the program. */
 static void *
 serve_thread(void *arg)
 {
@@ -251,11 +252,10 @@ serve_thread(void *arg)
 }
 
 /*
- * libmilter has a thread that waits for SIGTERM, SIGINT and SIGHUP, and starts
- * no callback after one of them: a message that is half told would not come to
- * its end. But a signal to the process goes to the main thread first, where
- * that waits for it; so the main thread waits, and libmilter is served by
- * another.
+ * libmilter has a thread that waits for SIGTERM, SIGINT and SIGHUP, and calls
+ * no callback after one of them: messages in flight would not be finished. But
+ * a signal to the process goes to the main thread first if that waits for it.
+ * So the main thread waits, and smfi_main() runs on another.
  */
 static void
 start_serving(void)
@@ -266,7 +266,7 @@ start_serving(void)
 		fatal(EX_OSERR, "cannot start a thread");
 }
 
-/* Until we are told to end. */
+/* Handle signals until one tells us to end. */
 static void
 follow_signals(const sigset_t *set, const char *file)
 {
@@ -281,8 +281,8 @@ follow_signals(const sigset_t *set, const char *file)
 	}
 }
 
-/* Until the MTA has no connection any more; but not for ever, and not when we
- * are told again. */
+/* Wait until the MTA has closed its connections, for some seconds and not after
+ * a second signal. */
 static void
 leave(const sigset_t *set)
 {
@@ -348,13 +348,13 @@ main(int argc, char **argv)
 	follow_signals(&signals, options.file);
 	daemon_ending();
 	leave(&signals);
-	/* Nobody but libmilter waits for it now. */
+	/* This one reaches libmilter: the main thread no longer waits. */
 	(void)kill(getpid(), SIGTERM);
 	(void)pthread_join(server, NULL);
 	quiet = session_end(WAIT_SECONDS);
 	stats_end(quiet);
 	log_info("ended%s", quiet ? "" : " while messages were in flight");
-	/* A thread may still be in the database: leave that to the kernel. */
+	/* Else a thread may still use it: leave that to the kernel. */
 	if (quiet)
 		config_close();
 	return (served == MI_SUCCESS ? EX_OK : EX_SOFTWARE);

@@ -16,7 +16,7 @@ static const char *address(struct arena *, const char *);
 static void report_dropped(const char *, const struct message *,
     const struct decision *, struct arena *);
 
-/* Escaped, or a word for it when even that cannot be. */
+/* The text, escaped; never NULL. */
 static const char *
 shown(struct arena *a, const char *text)
 {
@@ -26,7 +26,7 @@ shown(struct arena *a, const char *text)
 	return (escaped == NULL ? "(out of memory)" : escaped);
 }
 
-/* In angle brackets; never NULL. */
+/* The address, escaped, in angle brackets; never NULL. */
 static const char *
 address(struct arena *a, const char *text)
 {
@@ -93,7 +93,7 @@ report(const char *queue_id, const struct message *message,
 	if (decision->verdict != VERDICT_DELIVER)
 		reason = arena_printf(
 		    a, " reason=\"%s\"", shown(a, decision->reason));
-	/* Delayed, or waiting for somebody to look at it. */
+	/* A tempfail delays mail; a hold waits for the postmaster. */
 	level = decision->verdict == VERDICT_TEMPFAIL ? LOG_LEVEL_ERROR
 	    : decision->verdict == VERDICT_HOLD	      ? LOG_LEVEL_WARNING
 						      : LOG_LEVEL_INFO;

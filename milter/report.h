@@ -15,12 +15,11 @@ struct decision;
 struct evaluate_standby;
 struct message;
 
-/* report(queue_id, message, decision, monitor, a): log what was decided. */
+/* report(queue_id, message, decision, monitor, a): log the decision. */
 void report(const char *queue_id, const struct message *,
     const struct decision *, bool monitor, struct arena *);
 
-/* report_standby(queue_id, standby, a): log what the lookup showed of the
- * standby, if there is anything. */
+/* report_standby(queue_id, standby, a): log news of the standby, if any. */
 void report_standby(
     const char *queue_id, const struct evaluate_standby *, struct arena *);
 

@@ -5,20 +5,20 @@
  * Two contexts: the connection lives from negotiation to close, the message
  * from MAIL to its end, to abort or to close; one reset serves all three.
  *
- * Everything that is not needed is negotiated away, the answers too: the MTA
- * sends a message's envelope and headers without waiting, never its body, and
- * waits once, at the end. A callback that runs out of memory can therefore not
- * say so; it marks the message, and its end is a temporary failure.
+ * All steps that are not needed are negotiated away, and so are most answers:
+ * the MTA sends a message's envelope and headers without waiting, never its
+ * body, and waits once, at the end. A callback that runs out of memory
+ * therefore cannot answer; it marks the message, whose end is a temporary
+ * failure.
  *
- * Over TCP the MTA waits once more, at DATA. Postfix sends the envelope from
- * one process and the rest from another, in a packet each, and Nagle's
- * algorithm keeps the second until the first is acknowledged: 40 ms, unless an
- * answer takes the acknowledgement along.
+ * Over TCP the MTA also waits at DATA. Postfix sends the envelope from one
+ * process and the rest from another, in a packet each, and Nagle's algorithm
+ * holds the second packet until the first is acknowledged: 40 ms, unless an
+ * answer carries the acknowledgement.
  *
  * libmilter calls one connection's callbacks one at a time, but on changing
- * threads; and for an MTA that never negotiated, or goes on after it has ended
- * the connection, without a context: those are answered with a temporary
- * failure.
+ * threads. If an MTA never negotiated, or goes on after it closed the
+ * connection, there is no context: the answer is a temporary failure.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -45,7 +45,7 @@
 #include "milter/trust.h"
 #include "settings/settings.h"
 
-/* Room for some hundred thousand recipients and all that is known of them. */
+/* Enough for some hundred thousand recipients with their facts. */
 #define MESSAGE_MAX ((size_t)512 << 20)
 
 #define WANTED_ACTIONS                                                         \
@@ -57,7 +57,7 @@
 #define UNNEEDED_REPLIES                                                       \
 	(SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
 
-/* What the milter does to messages, which the MTA has to allow. */
+/* The actions that the MTA must offer. */
 static const struct action {
 	unsigned long flag;
 	const char *name;
@@ -70,7 +70,7 @@ static const struct action {
 };
 
 struct connection {
-	unsigned long steps; /* that were agreed on */
+	unsigned long steps; /* as negotiated */
 	struct sockaddr_storage address;
 	bool address_known;
 	char client[INET6_ADDRSTRLEN];
@@ -79,7 +79,7 @@ struct connection {
 	struct message message;
 	size_t recipients_cap;
 	bool authenticated;
-	bool broken; /* something could not be collected */
+	bool broken; /* collection failed: the message is incomplete */
 };
 
 static atomic_int connections;
@@ -107,7 +107,7 @@ static bool given(SMFICTX *, char *);
 static int add_recipient(struct connection *, const char *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
-/* A connection begins; NULL if there is no memory for it. */
+/* Begin a connection; NULL if out of memory. */
 static struct connection *
 begin(SMFICTX *ctx, unsigned long steps)
 {
@@ -138,14 +138,14 @@ reset(struct connection *c)
 	c->broken = false;
 }
 
-/* The answer to a step whose answer was, or was not, negotiated away. */
+/* The answer to a step, unless it was negotiated away. */
 static sfsistat
 no_reply(const struct connection *c, unsigned long step)
 {
 	return (c->steps & step ? SMFIS_NOREPLY : SMFIS_CONTINUE);
 }
 
-/* Say what the MTA does not allow. */
+/* Log the required actions that the MTA does not offer. */
 static void
 report_lacking(unsigned long actions)
 {
@@ -159,8 +159,8 @@ report_lacking(unsigned long actions)
 			    "%s%s", len == 0 ? "" : ", ",
 			    actions_wanted[i].name);
 	}
-	log_error("refusing to work for an MTA that does not let a milter: %s "
-		  "(it offers 0x%lx)",
+	log_error("MTA does not offer required milter actions: %s (it offers "
+		  "0x%lx)",
 	    text, actions);
 }
 
@@ -227,15 +227,15 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 	struct connection *c = smfi_getpriv(ctx);
 
 	(void)name;
-	/* Another connection over the same socket is not negotiated again. The
-	 * replies that are not sent are libmilter's to offer, to any MTA. */
+	/* The MTA may begin a connection on the same socket without negotiating
+	 * again. libmilter itself suppresses the unneeded replies. */
 	if (c == NULL && (c = begin(ctx, UNNEEDED_REPLIES)) == NULL)
 		return (SMFIS_TEMPFAIL);
 	note_address(c, sa);
 	return (no_reply(c, SMFIP_NR_CONN));
 }
 
-/* Is the macro there, and not empty? */
+/* Has the MTA set the macro, and not to ""? */
 static bool
 given(SMFICTX *ctx, char *macro)
 {
@@ -307,7 +307,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	return (no_reply(c, SMFIP_NR_HDR));
 }
 
-/* Decide, do it and say so. */
+/* Decide, apply and log. */
 static sfsistat
 finish(SMFICTX *ctx, struct connection *c, struct config *config)
 {
@@ -327,8 +327,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	m->trusted = trust_client(settings,
 	    c->address_known ? (const struct sockaddr *)&c->address : NULL,
 	    c->authenticated);
-	/* If collection failed the message is incomplete: do not evaluate it.
-	 */
+	/* An incomplete message must not be evaluated. */
 	if (!c->broken)
 		evaluate(settings, config->pool, m, false, c->arena, &decision,
 		    &standby);
@@ -343,7 +342,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	seconds = (double)(clock_us() - began) / 1e6;
 	status = settings->monitor ? SMFIS_CONTINUE
 				   : apply(ctx, m, &decision, c->arena);
-	/* Before the MTA has its answer: what it does has been logged. */
+	/* Log before answering: then whatever the MTA does has been logged. */
 	report_standby(queue_id, &standby, c->arena);
 	report(queue_id, m, &decision, settings->monitor, c->arena);
 	stats_count(&decision, seconds);
@@ -360,7 +359,7 @@ on_end(SMFICTX *ctx)
 
 	if (c == NULL)
 		return (SMFIS_TEMPFAIL);
-	/* In this order: session_end() looks at them in the other. */
+	/* session_end() reads these two in the opposite order. */
 	atomic_fetch_add(&deciding, 1);
 	if (!atomic_load(&ended)) {
 		config = config_get();

@@ -2,8 +2,8 @@
 /*
  * session - libmilter's callbacks
  *
- * They only collect, until the end of the message; what is decided there is
- * evaluate.c's, what is done about it apply.c's.
+ * They collect the message. At its end evaluate.c decides and apply.c makes the
+ * changes.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -12,17 +12,18 @@
 
 #include "base/compiler.h"
 
-/* session_register(over_tcp): tell libmilter of the callbacks. 0 or -1. */
+/* session_register(over_tcp): register the callbacks with libmilter. 0 or -1.
+ */
 int session_register(bool over_tcp) WARN_UNUSED;
 
-/* session_connections(): how many are open. An MTA does not tell of a message
- * that it has begun until it comes to its end: any may have one. */
+/* session_connections(): how many are open. Any of them may be in the middle of
+ * a message. */
 int session_connections(void);
 
-/* session_end(seconds): let no further decision begin (libmilter's threads go
- * on serving connections; their messages are deferred), and wait for those
- * under way. True: settings, database and counters are nobody's any more. False
- * if some decision still was under way when the time was over. */
+/* session_end(seconds): begin no further decision (libmilter's threads go on
+ * serving connections, whose messages are deferred), and wait for those under
+ * way. True: no thread uses settings, database or counters any more. False: a
+ * decision was still under way when the time was over. */
 bool session_end(int seconds) WARN_UNUSED;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stats - what the milter has done, counted
+ * stats - counters of what the milter has done
  */
 #include <math.h>
 #include <pthread.h>
@@ -21,8 +21,8 @@
 
 #define WRITE_SECONDS 5
 
-/* Upper bounds of the histogram: a lookup takes some 0.1 ms, a locked database
- * is waited for 3 s. */
+/* Upper bounds of the histogram: a lookup takes about 0.1 ms, a wait for a
+ * locked database up to 3 s. */
 static const struct bound {
 	double seconds;
 	const char *labels;
@@ -54,8 +54,8 @@ static const char *const changes[NCHANGES] = {
     [MIRRORED] = "change=\"mirrored\"",
 };
 
-/* What is counted for every message has a place of its own; the rest, and what
- * the file said, is in the counters. */
+/* Counters that every message changes are variables; the others, and all values
+ * from the file, are in ${counters}. */
 static atomic_ulong untagged;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
@@ -87,7 +87,7 @@ stats_count(const struct decision *d, double seconds)
 	for (i = 0; seconds > bounds[i].seconds; i++)
 		;
 	pthread_mutex_lock(&lock);
-	/* Without memory it is not counted: mail goes first. */
+	/* If out of memory it is not counted: mail goes first. */
 	if (counters_add(&counters, COUNTER_MESSAGES, labels, 1) == 0)
 		changed = true;
 	if (d->verdict == VERDICT_DELIVER) {
@@ -102,7 +102,7 @@ stats_count(const struct decision *d, double seconds)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Go on from what was counted before. */
+/* Continue from the values in the file. */
 static void
 begin(const char *path)
 {
@@ -119,8 +119,8 @@ begin(const char *path)
 		changed = true;
 }
 
-/* Called with the lock: bring everything into the counters. What never happened
- * is a 0 there, which an alert can look at. */
+/* Called with the lock: add everything to ${counters}. A counter of something
+ * that has never happened is 0 there, so that an alert can use it. */
 static int
 gather(void)
 {
@@ -147,8 +147,8 @@ gather(void)
 	return (rc);
 }
 
-/* Write what has changed. ${*failed}: the last time went wrong, and that was
- * said. */
+/* Write the file if a counter has changed. ${*failed}: the last time failed,
+ * and that was logged. */
 static void
 write_file(bool *failed)
 {
@@ -171,7 +171,7 @@ write_file(bool *failed)
 		if (!*failed)
 			log_warning(
 			    "stats: %s; expected stats_file in [milter] "
-			    "to lie in a folder that this program may "
+			    "to be in a directory that this program may "
 			    "write to, or empty",
 			    failure_text(&failure));
 		*failed = true;

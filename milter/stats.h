@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stats - what the milter has done, counted
+ * stats - counters of what the milter has done
  *
- * Counting is adding up in memory; a thread of its own writes the file that
- * `[milter] stats_file` names (counters.h) every few seconds, when something
- * has changed. What goes wrong with it is logged once and touches no mail.
+ * Counting is done in memory. A thread writes the file that `[milter]
+ * stats_file` names (counters.h) every few seconds if a counter has changed. A
+ * failure is logged once and affects no mail.
  *
  * Threads: any, between stats_start() and stats_end().
  */
@@ -17,21 +17,20 @@
 
 struct decision;
 
-/* stats_start(): go on from what the file says. 0, or -1: no thread. */
+/* stats_start(): continue from the values in the file. 0, or -1: no thread. */
 int stats_start(void) WARN_UNUSED;
 
-/* stats_write(): write the file now rather than some seconds later. */
+/* stats_write(): write the file now. */
 void stats_write(void);
 
-/* stats_end(quiet): write the file for the last time. ${quiet}: nobody counts
- * any more, and what was counted can be freed. */
+/* stats_end(quiet): write the file for the last time. ${quiet}: no thread
+ * counts any more, so that the counters can be freed. */
 void stats_end(bool quiet);
 
 /* stats_untagged(): a message without a tag has passed. */
 void stats_untagged(void);
 
-/* stats_count(decision, seconds): a message was decided in so many ${seconds}.
- */
+/* stats_count(decision, seconds): a message was decided within ${seconds}. */
 void stats_count(const struct decision *, double seconds);
 
 #endif

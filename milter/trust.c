@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trust - may this client tag?
+ * trust - is this client trusted to tag?
  */
 #include <stddef.h>
 

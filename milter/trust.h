@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trust - may this client tag?
+ * trust - is this client trusted to tag?
  *
  * policy/README.md, What happens to a message, 2.
  */
@@ -13,8 +13,8 @@ struct settings;
 struct sockaddr;
 
 /*
- * trust_client(settings, sa, authenticated): ${sa} is the client's address,
- * NULL if it is unknown; ${authenticated}: by SASL.
+ * trust_client(settings, sa, authenticated): ${sa} is the client's address, or
+ * NULL if unknown; ${authenticated}: by SASL.
  */
 bool trust_client(
     const struct settings *, const struct sockaddr *, bool authenticated);

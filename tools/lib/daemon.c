@@ -28,8 +28,8 @@
 static void open_standard_descriptors(void);
 static int make_absolute(struct daemon_options *);
 
-/* A socket or the roster in the place of standard error would take what is
- * logged there. */
+/* If a socket or the database got descriptor 2, log lines would be written to
+ * it. */
 static void
 open_standard_descriptors(void)
 {
@@ -87,15 +87,15 @@ daemon_user(const struct daemon_options *o, const struct settings *s,
 		if (geteuid() != 0)
 			return (0);
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "%s: will not run as root; expected a line \"user = "
+		    "%s: refusing to run as root; expected a line \"user = "
 		    "notify-milter\" in [milter]",
 		    s->file));
 	}
 	*pw = getpwnam(s->user);
 	if (*pw == NULL)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "%s:%u: there is no user \"%s\"; expected an existing one "
-		    "for user in [milter]",
+		    "%s:%u: user \"%s\" does not exist; expected an existing "
+		    "user in [milter]",
 		    s->file, s->user_line, s->user));
 	if ((*pw)->pw_uid == 0)
 		return (failure_set(failure, FAILURE_SETTINGS,
@@ -129,8 +129,8 @@ daemon_become(const struct passwd *pw, struct failure *failure)
 	return (0);
 }
 
-/* The name, and not what it leads to now: a reload reads what it leads to by
- * then, from another working directory. */
+/* The working directory changes in the background. Symbolic links are kept: a
+ * reload follows them anew. */
 static int
 make_absolute(struct daemon_options *o)
 {

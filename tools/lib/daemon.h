@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * daemon - what notify-milter, notify-bot and notify-telegram have in common:
- * their options, the user to become, and what they tell the service manager
+ * their options, the user to become, and reports to the service manager
  *
- * Threads: before any other is started, but for the daemon_ functions that
- * tell something, which any may call.
+ * Threads: any may report to the service manager; call the rest before threads
+ * start.
  */
 #ifndef DAEMON_H
 #define DAEMON_H
@@ -26,32 +26,32 @@ struct daemon_options {
 
 /*
  * daemon_options(o, name, usage, wrong, argc, argv):
- * Read the options (policy/README.md, Programs and settings), with something at
- * descriptors 0 to 2; answers -V and -h and
- * exits 0, and exits ${wrong} after ${usage} for what it does not know. Returns
- * the index of the first argument that is no option.
+ * Read the options (policy/README.md, Programs and settings), and make sure
+ * that descriptors 0 to 2 are open. For -V and -h it prints and exits 0; for an
+ * unknown option it prints ${usage} and exits ${wrong}. Returns the index of
+ * the first argument that is not an option.
  */
 int daemon_options(struct daemon_options *, const char *name, const char *usage,
     int wrong, int argc, char **argv) WARN_UNUSED;
 
 /*
  * daemon_user(o, settings, pw, failure):
- * Whom the settings tell to run as. 1 and ${*pw} (until the next getpwnam(3)),
- * 0 and NULL to stay who we are, or -1 and ${failure}: root without `user`, a
- * user who is root or does not exist, or whom we cannot become; but who only
- * checks need not.
+ * The user to run as. 1 and ${*pw} (until the next getpwnam(3)); 0 and NULL to
+ * stay the same user; or -1 and ${failure}: `user` is not set and we are root,
+ * or it is root, does not exist, or is a user that we cannot become (with
+ * o->check_only that is no failure).
  */
 int daemon_user(const struct daemon_options *, const struct settings *,
     const struct passwd **pw, struct failure *) WARN_UNUSED;
 
-/* daemon_become(pw, failure): give up root for good; what is made from here on
- * has mode 0640 or less. NULL: just that. 0, or -1 and ${failure}. */
+/* daemon_become(pw, failure): give up root for good, unless ${pw} is NULL;
+ * files made from now on have mode 0640 or less. 0, or -1 and ${failure}. */
 int daemon_become(const struct passwd *, struct failure *) WARN_UNUSED;
 
 /*
  * daemon_background(o, failure):
- * Go into the background, unless the options say not to. o->file is made
- * absolute, for good. 0, or -1 and ${failure}.
+ * Go into the background, unless o->foreground. o->file becomes an absolute
+ * path, which is never freed. 0, or -1 and ${failure}.
  */
 int daemon_background(struct daemon_options *, struct failure *) WARN_UNUSED;
 

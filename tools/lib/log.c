@@ -25,8 +25,8 @@ static void copy(const char *, size_t);
 static void emit(int, const char *, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
 
-/* Under systemd both would end in the journal, each line twice
- * (systemd.exec(5), JOURNAL_STREAM). */
+/* Then syslog and standard error both go to the journal, and each line would be
+ * there twice (systemd.exec(5), JOURNAL_STREAM). */
 static bool
 stderr_is_journal(void)
 {
@@ -55,9 +55,8 @@ log_verbose(bool verbose)
 	atomic_store(&log_all, verbose);
 }
 
-/* To standard error, as far as somebody reads there: a pager that waits for a
- * key must not hold up the mail. syslog has the line. What fits in a pipe that
- * has room fits whole, if no other thread fills it first. */
+/* Write to standard error as far as that does not block: a pager that waits for
+ * a key must not hold up mail, and syslog has the line. */
 static void
 copy(const char *line, size_t len)
 {
@@ -69,7 +68,6 @@ copy(const char *line, size_t len)
 	while (len > 0 && poll(&reader, 1, 0) == 1 &&
 	    (reader.revents & POLLOUT) != 0) {
 		n = write(STDERR_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
-		/* Nobody to tell if this fails. */
 		if (n <= 0)
 			break;
 		line += n;
@@ -78,7 +76,7 @@ copy(const char *line, size_t len)
 	pthread_mutex_unlock(&lock);
 }
 
-/* One line, written at once, so that lines of several threads do not mix. */
+/* Log one line with one write, so that lines of threads do not mix. */
 static void
 emit(int priority, const char *prefix, const char *fmt, va_list ap)
 {
@@ -90,7 +88,7 @@ emit(int priority, const char *prefix, const char *fmt, va_list ap)
 		return;
 	}
 	if (vasprintf(&text, fmt, ap) < 0) {
-		syslog(priority, "%sno memory for a log line", prefix);
+		syslog(priority, "%sout of memory for a log line", prefix);
 		return;
 	}
 	syslog(priority, "%s%s", prefix, text);

@@ -2,9 +2,9 @@
 /*
  * log - to syslog's mail facility, and to standard error in the foreground
  *
- * info: what was done. warning: a person may act. error: something was lost or
- * delayed. debug (-v): the rest. Text from outside goes through escape_text()
- * first.
+ * info: what was done. warning: somebody may have to act. error: something was
+ * lost or delayed. debug (-v): the rest. Untrusted text must be escaped with
+ * escape_text() first.
  *
  * Threads: any, after log_open().
  */
@@ -15,10 +15,10 @@
 
 #include "base/compiler.h"
 
-/* log_open(name, foreground): ${name} is borrowed for good. */
+/* log_open(name, foreground): ${name} must stay valid. */
 void log_open(const char *name, bool foreground);
 
-/* log_verbose(yes): let log_debug() say something. */
+/* log_verbose(yes): log_debug() logs only then. */
 void log_verbose(bool);
 
 void log_info(const char *, ...) PRINTF_LIKE(1, 2);
@@ -28,8 +28,8 @@ void log_debug(const char *, ...) PRINTF_LIKE(1, 2);
 
 enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
-/* log_message(level, fmt, ...): about one message; its queue id comes first,
- * so nothing is put before it. */
+/* log_message(level, fmt, ...): about one message. The line begins with its
+ * queue id, without the words "warning: " or "error: ". */
 void log_message(enum log_level, const char *, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailer - mail that notify-milter itself writes
+ * mailer - mail that notify-milter itself sends
  *
- * The message is written whole to a file in memory before sendmail(1) is
- * started: if this program dies, what sendmail(1) reads is complete all the
- * same, or it is not started at all.
+ * The whole message is written to a file in memory before sendmail(1) is
+ * started. If this program dies, sendmail(1) still reads a complete message, or
+ * has not been started.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,9 @@
 #include "store/store.h"
 #include "store/store_notice.h"
 
-/* A sendmail(1) that takes longer is taken for one that failed. */
+/* When sendmail(1) takes longer it is killed, and has failed. */
 #define SENDMAIL_SECONDS 60
-/* Room for the texts of a notice with all of it escaped. */
+/* Enough for the texts of a notice, escaped. */
 #define NOTICE_MAX ((size_t)64 << 10)
 
 extern char **environ;
@@ -137,8 +137,8 @@ compose(const struct settings *settings, const struct store_notice *n)
 	return (message);
 }
 
-/* An encoded word hides a control from the MTA, but not from the reader. 0, or
- * -1 for no memory. */
+/* Escape control characters, which an encoded word would bring to the reader.
+ * 0, or -1 if out of memory. */
 static int
 clean(struct arena *a, struct store_notice *n)
 {
@@ -150,7 +150,7 @@ clean(struct arena *a, struct store_notice *n)
 		: 0);
 }
 
-/* The message as a file in memory, read from its beginning; -1 with errno. */
+/* Write the message to a file in memory; -1 with errno. */
 static int
 write_file(GMimeMessage *message)
 {
@@ -175,7 +175,7 @@ write_file(GMimeMessage *message)
 	return (fd);
 }
 
-/* Wait for the child, but not for ever. 0, or -1 when the time was over. */
+/* Wait for the child, and kill it after SENDMAIL_SECONDS: then -1, else 0. */
 static int
 wait_for(pid_t pid, int *status)
 {
@@ -211,7 +211,7 @@ run_sendmail(const struct settings *settings, const char *to, int fd,
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	/* Its words are not ours: our output is JSON, or one line. */
+	/* Our own output is JSON, or one line: sendmail's must not mix in. */
 	posix_spawn_file_actions_addopen(
 	    &actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(

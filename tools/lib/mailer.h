@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailer - mail that notify-milter itself writes
+ * mailer - mail that notify-milter itself sends
  *
- * Handed to sendmail(1), so that the MTA's queue carries it. It passes the
- * milter like any other mail and bears no tag. Threads: one at a time.
+ * It is handed to sendmail(1), so that the MTA queues it. It passes the milter
+ * like any other mail and has no tag. Threads: one at a time.
  */
 #ifndef MAILER_H
 #define MAILER_H
@@ -19,8 +19,8 @@ void mailer_start(void);
 
 /*
  * mailer_notice(settings, notice, failure):
- * Tell a user what the notice is about. 0 when sendmail(1) has taken the
- * mail, else -1 and ${failure}.
+ * Mail the notice to its user. 0 when sendmail(1) has accepted the mail, else
+ * -1 and ${failure}: FAILURE_DATA if sendmail(1) refused this one.
  */
 int mailer_notice(const struct settings *, const struct store_notice *,
     struct failure *) WARN_UNUSED;
