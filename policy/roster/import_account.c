@@ -229,14 +229,8 @@ static int
 take_user(void *ctx, const struct store_user *u)
 {
 	struct group *g = ctx;
-	struct arena *a = g->import->page;
-	struct store_user *copy = &g->users[g->nusers];
 
-	*copy = *u;
-	copy->account_name = g->account.name;
-	copy->address = arena_strdup(a, u->address);
-	copy->key = arena_strdup(a, u->key);
-	if (copy->address == NULL || copy->key == NULL)
+	if (store_user_copy(g->import->page, u, &g->users[g->nusers]) != 0)
 		return (-1);
 	g->nusers++;
 	return (0);

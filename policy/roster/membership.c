@@ -267,19 +267,12 @@ static int
 take_user(void *ctx, const struct store_user *u)
 {
 	struct users *users = ctx;
-	struct store_user *copy;
 
 	users->v = arena_grow(
 	    users->arena, users->v, users->n, &users->cap, sizeof(*users->v));
 	if (users->v == NULL)
 		return (-1);
-	copy = &users->v[users->n];
-	*copy = *u;
-	copy->account_name = arena_strdup(users->arena, u->account_name);
-	copy->address = arena_strdup(users->arena, u->address);
-	copy->key = arena_strdup(users->arena, u->key);
-	if (copy->account_name == NULL || copy->address == NULL ||
-	    copy->key == NULL)
+	if (store_user_copy(users->arena, u, &users->v[users->n]) != 0)
 		return (-1);
 	users->n++;
 	return (0);

@@ -4,7 +4,8 @@
  *
  * A question becomes a list of statements with text parameters, for db_ask(). A
  * set of keys is one parameter, a JSON object with these keys, so that ten
- * thousand recipients take one statement.
+ * thousand recipients take one statement. Each row goes straight into the
+ * answer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -214,7 +215,7 @@ read_member(struct asking *a, struct store_members *to, enum sql which,
 		return (failure_memory(&a->store->failure));
 	m = &to->v[to->n];
 	m->account = db_int(stmt, 0);
-	/* Rows of one account often stand together: they share its name. */
+	/* Consecutive rows of one account share its name. */
 	m->account_name = to->n > 0 && m[-1].account == m->account
 	    ? m[-1].account_name
 	    : arena_strdup(a->arena, db_text(stmt, 1));

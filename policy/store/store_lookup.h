@@ -50,10 +50,10 @@ struct store_members {
 };
 
 /*
- * The answer, in the arena. categories[i] and accounts[i] are what key ${i} of
- * the question names, with the id 0 if there is none. ${users} have one of the
- * addresses, in any account; ${people} are the people to return. Both are
- * in any order.
+ * The answer, in the arena. categories[i] and accounts[i] belong to key ${i} of
+ * the question; their id is 0 if there is none. ${users} have one of the
+ * addresses, in any account; ${people} are those to return. Both come in any
+ * order.
  */
 struct store_answer {
 	struct category *categories;

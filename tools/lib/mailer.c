@@ -175,7 +175,7 @@ write_file(GMimeMessage *message)
 	return (fd);
 }
 
-/* Wait for the child, and kill it after SENDMAIL_SECONDS: then -1, else 0. */
+/* Wait for the child, but not for ever. 0, or -1 when the time was over. */
 static int
 wait_for(pid_t pid, int *status)
 {
@@ -211,7 +211,7 @@ run_sendmail(const struct settings *settings, const char *to, int fd,
 
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	/* Our own output is JSON, or one line: sendmail's must not mix in. */
+	/* Its words are not ours: our output is JSON, or one line. */
 	posix_spawn_file_actions_addopen(
 	    &actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(
