@@ -10,39 +10,39 @@ static bool unmarked(const struct standby *, int64_t, int64_t, int64_t);
  * older than the mark. The servers' clocks differ by less than half the bound.
  */
 static bool
-unmarked(const struct standby *l, int64_t now, int64_t bound, int64_t lag)
+unmarked(const struct standby *s, int64_t now, int64_t bound, int64_t lag)
 {
-	return (l->marked && (lag == -1 || lag > now - l->mark + bound / 2));
+	return (s->marked && (lag == -1 || lag > now - s->mark + bound / 2));
 }
 
 void
-standby_marked(struct standby *l, int64_t now)
+standby_marked(struct standby *s, int64_t now)
 {
-	l->marked = true;
-	l->mark = now;
+	s->marked = true;
+	s->mark = now;
 }
 
 enum standby_news
-standby_stale(struct standby *l, int64_t now, int64_t bound, int64_t lag)
+standby_stale(struct standby *s, int64_t now, int64_t bound, int64_t lag)
 {
-	if (!l->late && (!l->behind || !unmarked(l, now, bound, lag))) {
-		l->behind = true;
-		l->since = now;
+	if (!s->late && (!s->behind || !unmarked(s, now, bound, lag))) {
+		s->behind = true;
+		s->since = now;
 	}
-	l->late = l->late || now - l->since > bound;
-	if (!l->late || l->told ||
-	    (l->again && now - l->told_at < STANDBY_AGAIN_MS))
+	s->late = s->late || now - s->since > bound;
+	if (!s->late || s->told ||
+	    (s->again && now - s->told_at < STANDBY_AGAIN_MS))
 		return (STANDBY_NONE);
-	l->told = l->again = true;
-	l->told_at = now;
+	s->told = s->again = true;
+	s->told_at = now;
 	return (STANDBY_LATE);
 }
 
 enum standby_news
-standby_fresh(struct standby *l)
+standby_fresh(struct standby *s)
 {
-	bool told = l->told;
+	bool told = s->told;
 
-	l->behind = l->late = l->told = false;
+	s->behind = s->late = s->told = false;
 	return (told ? STANDBY_OVER : STANDBY_NONE);
 }

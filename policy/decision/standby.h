@@ -38,13 +38,13 @@ struct standby {
 
 enum standby_news { STANDBY_NONE, STANDBY_LATE, STANDBY_OVER };
 
-/* standby_marked(l, now): at ${now} a mark was left at the primary. */
+/* standby_marked(s, now): at ${now} a mark was left at the primary. */
 void standby_marked(struct standby *, int64_t now);
 
 /*
- * standby_stale(l, now, bound, lag): the standby lags more than ${bound}
+ * standby_stale(s, now, bound, lag): the standby lags more than ${bound}
  * milliseconds; the last commit that it has applied is ${lag} milliseconds old,
- * -1: it has applied none. standby_fresh(l): it does not.
+ * -1: it has applied none. standby_fresh(s): it does not.
  * Returns what is to be reported now: it is late, or no longer.
  */
 enum standby_news standby_stale(

@@ -146,7 +146,7 @@ START_TEST(a_tag_of_an_untrusted_client_is_not_honoured)
 }
 END_TEST
 
-START_TEST(a_bad_tag_leads_to_what_the_setting_says)
+START_TEST(a_bad_tag_has_the_verdict_of_the_setting)
 {
 	static const enum verdict verdicts[] = {[BAD_TAG_HOLD] = VERDICT_HOLD,
 	    [BAD_TAG_REJECT] = VERDICT_REJECT,
@@ -160,7 +160,7 @@ START_TEST(a_bad_tag_leads_to_what_the_setting_says)
 }
 END_TEST
 
-START_TEST(what_is_no_account_is_not_named_as_one)
+START_TEST(an_unknown_account_is_not_listed_among_the_accounts)
 {
 	struct rule r = {
 	    B, NULL, {ACME, "<\"a b\"@accounts.example>"}, 0, 0, 0, 0, 0, 0};
@@ -187,7 +187,7 @@ START_TEST(a_lookup_that_fails_is_a_temporary_failure_with_its_reason)
 }
 END_TEST
 
-START_TEST(slug_and_title_of_one_category_are_one_tag_and_two_are_none)
+START_TEST(slug_and_title_agree_and_two_categories_do_not)
 {
 	struct header headers[] = {{"X-Notify-Category", "services", 1},
 	    {"X-Notify-Category", "Services and services", 2}};
@@ -207,7 +207,7 @@ START_TEST(slug_and_title_of_one_category_are_one_tag_and_two_are_none)
 }
 END_TEST
 
-START_TEST(a_mirror_goes_once_to_each_chat_of_those_who_get_the_message)
+START_TEST(each_chat_of_the_recipients_gets_one_mirror)
 {
 	struct rule all = {B, NULL, {ACME}, 0, 0, 0, 0, 0, 0};
 	struct rule filtered = {B, NULL, {BILL, ANN}, 0, 0, 0, 0, 0, 0};
@@ -234,7 +234,7 @@ START_TEST(a_mirror_goes_once_to_each_chat_of_those_who_get_the_message)
 }
 END_TEST
 
-START_TEST(who_is_entitled_at_a_reserved_domain_has_the_message_held)
+START_TEST(an_entitled_user_in_a_reserved_domain_holds_the_message)
 {
 	struct rule r = {B, NULL, {ACME}, 0, 0, 0, 0, 0, 0};
 	struct decision d;
@@ -247,7 +247,7 @@ START_TEST(who_is_entitled_at_a_reserved_domain_has_the_message_held)
 }
 END_TEST
 
-START_TEST(who_joins_through_another_account_is_not_passed_over)
+START_TEST(a_person_added_through_another_account_is_not_passed_over)
 {
 	struct member people[] = {
 	    {1, "acme", "a@x.example", "a@x.example", ROLE_MEMBER, false, 0, 0},
@@ -319,17 +319,16 @@ test_decide(void)
 	    a_message_gets_the_verdict_and_the_people_of_the_rules, 0,
 	    sizeof(rules) / sizeof(rules[0]));
 	tcase_add_test(t, a_tag_of_an_untrusted_client_is_not_honoured);
-	tcase_add_loop_test(t, a_bad_tag_leads_to_what_the_setting_says, 0, 3);
-	tcase_add_test(t, what_is_no_account_is_not_named_as_one);
+	tcase_add_loop_test(t, a_bad_tag_has_the_verdict_of_the_setting, 0, 3);
+	tcase_add_test(t, an_unknown_account_is_not_listed_among_the_accounts);
 	tcase_add_test(
 	    t, a_lookup_that_fails_is_a_temporary_failure_with_its_reason);
+	tcase_add_test(t, slug_and_title_agree_and_two_categories_do_not);
+	tcase_add_test(t, each_chat_of_the_recipients_gets_one_mirror);
 	tcase_add_test(
-	    t, slug_and_title_of_one_category_are_one_tag_and_two_are_none);
+	    t, an_entitled_user_in_a_reserved_domain_holds_the_message);
 	tcase_add_test(
-	    t, a_mirror_goes_once_to_each_chat_of_those_who_get_the_message);
-	tcase_add_test(
-	    t, who_is_entitled_at_a_reserved_domain_has_the_message_held);
-	tcase_add_test(t, who_joins_through_another_account_is_not_passed_over);
+	    t, a_person_added_through_another_account_is_not_passed_over);
 	tcase_add_test(t, a_decision_needs_nothing_but_its_facts);
 	suite_add_tcase(s, t);
 	return (s);

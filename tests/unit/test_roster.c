@@ -143,7 +143,7 @@ START_TEST(losing_the_mirrored_category_ends_the_chat)
 }
 END_TEST
 
-START_TEST(a_new_subscriber_loses_what_is_closed_and_the_chat)
+START_TEST(becoming_a_subscriber_ends_closed_subscriptions_and_the_chat)
 {
 	char *ann_only[] = {"ann@acme.example"};
 	struct store_user ann;
@@ -210,7 +210,7 @@ link_by_token(const char *address, int64_t chat)
 	return (user.link);
 }
 
-START_TEST(the_number_of_a_link_that_a_restored_database_forgot_is_not_used)
+START_TEST(the_number_of_a_link_that_a_restored_database_lacks_is_not_reused)
 {
 	int64_t lost, other;
 
@@ -265,7 +265,7 @@ static const struct {
 } chatters[] = {{"olga@acme.example", true}, {"ann@acme.example", true},
     {"bill@acme.example", false}, {"sue@acme.example", false}};
 
-START_TEST(a_chat_is_for_whoever_gets_a_mirrored_category_by_role)
+START_TEST(a_chat_needs_the_role_and_a_mirrored_category)
 {
 	struct store_user user;
 	const char *why = NULL;
@@ -276,7 +276,7 @@ START_TEST(a_chat_is_for_whoever_gets_a_mirrored_category_by_role)
 }
 END_TEST
 
-START_TEST(who_has_come_to_lie_in_a_reserved_domain_can_be_let_go)
+START_TEST(a_user_whose_domain_was_reserved_later_can_be_removed)
 {
 	struct changes *c = &f.changes;
 
@@ -311,17 +311,18 @@ test_roster(void)
 	tcase_add_test(t, the_owner_keeps_its_role_and_its_categories);
 	tcase_add_test(t, unsubscribing_takes_the_address_typed_again);
 	tcase_add_test(t, losing_the_mirrored_category_ends_the_chat);
-	tcase_add_test(t, a_new_subscriber_loses_what_is_closed_and_the_chat);
+	tcase_add_test(
+	    t, becoming_a_subscriber_ends_closed_subscriptions_and_the_chat);
 	tcase_add_test(
 	    t, a_transfer_leaves_the_old_owner_a_user_admin_with_nothing);
 	tcase_add_test(t,
-	    the_number_of_a_link_that_a_restored_database_forgot_is_not_used);
+	    the_number_of_a_link_that_a_restored_database_lacks_is_not_reused);
 	tcase_add_test(t, a_link_gets_a_number_that_no_other_has);
 	tcase_add_test(t, a_token_links_once_and_not_after_its_time);
 	tcase_add_loop_test(
-	    t, a_chat_is_for_whoever_gets_a_mirrored_category_by_role, 0, 4);
+	    t, a_chat_needs_the_role_and_a_mirrored_category, 0, 4);
 	tcase_add_test(
-	    t, who_has_come_to_lie_in_a_reserved_domain_can_be_let_go);
+	    t, a_user_whose_domain_was_reserved_later_can_be_removed);
 	suite_add_tcase(s, t);
 	return (s);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_standby - one that is late is told of once, and nobody else is
+ * test_standby - a late standby is reported once, and no other is
  */
 #include <string.h>
 
@@ -26,8 +26,8 @@ setup(void)
 	s.now = s.applied = 1000000;
 }
 
-/* A message asks the standby, or in its place the primary, where it leaves a
- * mark if ${marks}. */
+/* A message asks the standby, or else the primary, where it leaves a mark if
+ * ${marks}. */
 static void
 ask(bool marks)
 {
@@ -47,8 +47,8 @@ ask(bool marks)
 	s.notices += news == STANDBY_OVER;
 }
 
-/* For ${ms} a message each ${every}; nothing is committed but marks, and what
- * is the standby has by the next message, or not at all. */
+/* For ${ms}, a message each ${every}. Only marks are committed; if ${applies},
+ * the standby has applied each by the next message. */
 static void
 time_passes(int64_t ms, int64_t every, bool applies)
 {
@@ -69,7 +69,7 @@ told(int warnings, int notices)
 	ck_assert_int_eq(s.notices, notices);
 }
 
-START_TEST(where_nothing_is_changed_no_standby_is_late)
+START_TEST(on_an_idle_primary_no_standby_is_late)
 {
 	static const int64_t every[] = {
 	    RETRY, 3000, BOUND - 1, BOUND + 1, 60000, 86400000};
@@ -79,7 +79,7 @@ START_TEST(where_nothing_is_changed_no_standby_is_late)
 }
 END_TEST
 
-START_TEST(nor_where_its_clock_is_not_quite_right)
+START_TEST(a_small_difference_of_clocks_makes_no_standby_late)
 {
 	static const int64_t skews[] = {-BOUND / 4, -100, 100, BOUND / 4};
 
@@ -90,7 +90,7 @@ START_TEST(nor_where_its_clock_is_not_quite_right)
 }
 END_TEST
 
-START_TEST(one_that_applies_nothing_is_late_after_twice_the_bound)
+START_TEST(a_standby_that_applies_nothing_is_late_after_twice_the_bound)
 {
 	time_passes(2 * BOUND, RETRY, false);
 	told(0, 0);
@@ -99,7 +99,7 @@ START_TEST(one_that_applies_nothing_is_late_after_twice_the_bound)
 }
 END_TEST
 
-START_TEST(and_is_told_of_once_however_often_it_is_asked)
+START_TEST(a_late_standby_is_reported_once_however_often_it_is_asked)
 {
 	static const int64_t every[] = {1, RETRY, 3000, BOUND, 60000, 86400000};
 
@@ -113,7 +113,7 @@ START_TEST(and_is_told_of_once_however_often_it_is_asked)
 }
 END_TEST
 
-START_TEST(one_that_applies_late_is_late_for_ever_and_told_of_once)
+START_TEST(a_standby_that_always_applies_late_is_reported_once)
 {
 	/* Each commit comes too late, and others come all the time. */
 	int64_t delay = BOUND + 1000 + _i * 20000;
@@ -128,7 +128,7 @@ START_TEST(one_that_applies_late_is_late_for_ever_and_told_of_once)
 }
 END_TEST
 
-START_TEST(one_that_has_applied_nothing_since_it_was_started_is_late_too)
+START_TEST(a_standby_that_has_applied_nothing_since_its_start_is_late)
 {
 	int i, warnings = 0;
 
@@ -142,7 +142,7 @@ START_TEST(one_that_has_applied_nothing_since_it_was_started_is_late_too)
 }
 END_TEST
 
-START_TEST(without_a_primary_that_takes_a_mark_nobody_can_tell)
+START_TEST(without_a_mark_no_standby_is_late)
 {
 	int i;
 
@@ -154,7 +154,7 @@ START_TEST(without_a_primary_that_takes_a_mark_nobody_can_tell)
 }
 END_TEST
 
-START_TEST(one_that_is_late_now_and_then_is_told_of_once_in_a_while)
+START_TEST(a_standby_that_is_late_now_and_then_is_reported_once_in_a_while)
 {
 	int i;
 
@@ -170,7 +170,7 @@ START_TEST(one_that_is_late_now_and_then_is_told_of_once_in_a_while)
 }
 END_TEST
 
-START_TEST(what_was_not_said_when_it_began_is_said_while_it_lasts)
+START_TEST(a_report_that_came_too_early_is_made_while_the_standby_is_late)
 {
 	time_passes(2 * BOUND + 2 * RETRY, RETRY, false);
 	s.applied = s.now;
@@ -190,22 +190,22 @@ test_standby(void)
 	TCase *t = tcase_create("standby");
 
 	tcase_add_checked_fixture(t, setup, NULL);
+	tcase_add_loop_test(t, on_an_idle_primary_no_standby_is_late, 0, 6);
 	tcase_add_loop_test(
-	    t, where_nothing_is_changed_no_standby_is_late, 0, 6);
-	tcase_add_loop_test(t, nor_where_its_clock_is_not_quite_right, 0, 4);
+	    t, a_small_difference_of_clocks_makes_no_standby_late, 0, 4);
 	tcase_add_test(
-	    t, one_that_applies_nothing_is_late_after_twice_the_bound);
+	    t, a_standby_that_applies_nothing_is_late_after_twice_the_bound);
 	tcase_add_loop_test(
-	    t, and_is_told_of_once_however_often_it_is_asked, 0, 6);
+	    t, a_late_standby_is_reported_once_however_often_it_is_asked, 0, 6);
 	tcase_add_loop_test(
-	    t, one_that_applies_late_is_late_for_ever_and_told_of_once, 0, 3);
+	    t, a_standby_that_always_applies_late_is_reported_once, 0, 3);
 	tcase_add_test(
-	    t, one_that_has_applied_nothing_since_it_was_started_is_late_too);
-	tcase_add_test(t, without_a_primary_that_takes_a_mark_nobody_can_tell);
+	    t, a_standby_that_has_applied_nothing_since_its_start_is_late);
+	tcase_add_test(t, without_a_mark_no_standby_is_late);
 	tcase_add_test(
-	    t, one_that_is_late_now_and_then_is_told_of_once_in_a_while);
+	    t, a_standby_that_is_late_now_and_then_is_reported_once_in_a_while);
 	tcase_add_test(
-	    t, what_was_not_said_when_it_began_is_said_while_it_lasts);
+	    t, a_report_that_came_too_early_is_made_while_the_standby_is_late);
 	suite_add_tcase(suite, t);
 	return (suite);
 }
