@@ -26,6 +26,7 @@
 #define REPLY_SIZE 400
 #define OTHER_TEXTS 4
 
+static void plain(const char *, char, char[REPLY_SIZE]);
 static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
 static sfsistat failed(
     SMFICTX *, const struct message *, struct decision *, const char *);
@@ -41,19 +42,28 @@ static sfsistat deliver(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
 static sfsistat strip(SMFICTX *, const struct message *, struct decision *);
 
-/* Answer with our own reply text, which may contain what a client sent. */
+/* The text as one line of ASCII without ${special}: it may contain what a
+ * client sent. */
+static void
+plain(const char *text, char special, char line[REPLY_SIZE])
+{
+	size_t i;
+
+	for (i = 0; text[i] != '\0' && i + 1 < REPLY_SIZE; i++)
+		line[i] = text[i] < ' ' || text[i] > '~' || text[i] == special
+		    ? '?'
+		    : text[i];
+	line[i] = '\0';
+}
+
+/* Answer with our own reply text. */
 static sfsistat
 answer(SMFICTX *ctx, sfsistat status, char *code, char *xcode, const char *text)
 {
 	char reply[REPLY_SIZE];
-	size_t i;
 
-	/* "%" is special to libmilter. The text must be one line of ASCII. */
-	for (i = 0; text[i] != '\0' && i + 1 < sizeof(reply); i++)
-		reply[i] = text[i] < ' ' || text[i] > '~' || text[i] == '%'
-		    ? '?'
-		    : text[i];
-	reply[i] = '\0';
+	/* libmilter takes "%" for a format. */
+	plain(text, '%', reply);
 	/* If that fails the MTA uses its own text; the status counts. */
 	(void)smfi_setreply(ctx, code, xcode, reply);
 	return (status);
@@ -72,13 +82,9 @@ failed(SMFICTX *ctx, const struct message *message, struct decision *decision,
 static sfsistat
 hold(SMFICTX *ctx, const struct message *message, struct decision *decision)
 {
-	const char *reason = decision->reason;
 	char text[REPLY_SIZE];
-	size_t i;
 
-	for (i = 0; reason[i] != '\0' && i + 1 < sizeof(text); i++)
-		text[i] = reason[i] < ' ' || reason[i] > '~' ? '?' : reason[i];
-	text[i] = '\0';
+	plain(decision->reason, '\0', text);
 	if (smfi_quarantine(ctx, text) != MI_SUCCESS)
 		return (failed(ctx, message, decision,
 		    "the MTA refused to hold the message"));

@@ -586,12 +586,12 @@ decide(const struct settings *settings, const struct message *message,
 	    strmap_reserve(&d.final, message->nrecipients + facts->npeople) !=
 		0)
 		return (-1);
-	if (facts->category_known)
+	if (facts->category.id != 0)
 		decision->category = facts->category.slug;
 	rc = tag_problem(&d, &problem);
 	if (rc == -1)
 		return (-1);
-	if (rc == 1 || !facts->category_known) {
+	if (rc == 1 || facts->category.id == 0) {
 		if (name_accounts(&d) != 0)
 			return (-1);
 		return (bad_tag(&d, problem));

@@ -190,8 +190,8 @@ settle_category(struct gathering *g)
 	    &facts->category_problem);
 	if (rc == -1)
 		return (failure_memory(g->failure));
-	facts->category_known = rc == 1;
-	facts->category = g->answer.categories[0];
+	if (rc == 1)
+		facts->category = g->answer.categories[0];
 	return (0);
 }
 
@@ -204,7 +204,7 @@ all_known(const struct facts *facts)
 		if (facts->accounts[i]->id == 0)
 			return (false);
 	}
-	return (facts->category_known);
+	return (facts->category.id != 0);
 }
 
 /* By key, then by account. */

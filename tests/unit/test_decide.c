@@ -257,7 +257,7 @@ START_TEST(a_person_added_through_another_account_is_not_passed_over)
 			    beta = {"beta", 2, "beta"};
 	struct fact_account *accounts[] = {&acme, &beta};
 	struct fact_recipient to = {.readable = true, .account = &acme};
-	struct facts facts = {.category_known = true,
+	struct facts facts = {.category = {.id = 1},
 	    .accounts = accounts,
 	    .naccounts = 2,
 	    .recipients = &to,
@@ -286,7 +286,7 @@ START_TEST(a_decision_needs_nothing_but_its_facts)
 	struct fact_account acme = {"acme", 1, "acme"};
 	struct fact_account *accounts[] = {&acme};
 	struct fact_recipient to = {.readable = true, .account = &acme};
-	struct facts facts = {.category_known = true,
+	struct facts facts = {.category = {.id = 1},
 	    .accounts = accounts,
 	    .naccounts = 1,
 	    .recipients = &to,
