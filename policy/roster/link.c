@@ -20,7 +20,7 @@
 
 static int64_t latest(const struct changes *);
 static int hash_token(struct changes *, const char *, const char **);
-static int random_octets(struct changes *, void *, size_t);
+static int random_bytes(struct changes *, void *, size_t);
 static int add(struct changes *, const struct store_user *, int64_t);
 
 /* The latest time at which a token made until now may expire. */
@@ -56,9 +56,9 @@ hash_token(struct changes *c, const char *token, const char **hash)
 }
 
 static int
-random_octets(struct changes *c, void *octets, size_t n)
+random_bytes(struct changes *c, void *bytes, size_t n)
 {
-	if (getrandom(octets, n, 0) == (ssize_t)n)
+	if (getrandom(bytes, n, 0) == (ssize_t)n)
 		return (0);
 	return (failure_set(
 	    c->failure, FAILURE_IO, "no random numbers: %s", strerror(errno)));
@@ -77,7 +77,7 @@ add(struct changes *c, const struct store_user *user, int64_t chat)
 	int rc = 0;
 
 	while (rc == 0) {
-		if (random_octets(c, &bits, sizeof(bits)) != 0)
+		if (random_bytes(c, &bits, sizeof(bits)) != 0)
 			return (-1);
 		bits >>= 1;
 		if (bits != 0)
@@ -95,7 +95,7 @@ link_token(struct changes *c, const struct store_user *user,
 	const char *hash;
 	char *text, *s;
 
-	if (random_octets(c, bits, sizeof(bits)) != 0)
+	if (random_bytes(c, bits, sizeof(bits)) != 0)
 		return (-1);
 	text = g_base64_encode(bits, sizeof(bits));
 	for (s = text; *s != '\0'; s++) {

@@ -26,7 +26,7 @@ check_title(struct changes *c, const char *title)
 {
 	if (strlen(title) >= CATEGORY_TITLE_SIZE)
 		return (failure_set(c->failure, FAILURE_DATA,
-		    "the title is too long; expected at most %d octets",
+		    "the title is too long; expected at most %d bytes",
 		    CATEGORY_TITLE_SIZE - 1));
 	if (!escape_is_line(title))
 		return (failure_set(c->failure, FAILURE_DATA,

@@ -130,7 +130,7 @@ daemon_become(const struct passwd *pw, struct failure *failure)
 }
 
 /* The working directory changes in the background. Symbolic links are kept: a
- * reload follows them anew. */
+ * reload follows them again. */
 static int
 make_absolute(struct daemon_options *o)
 {
