@@ -79,7 +79,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	$(addprefix roster/, import import_account import_record link \
 	membership notice problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats trust
-NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline main output \
+NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline ctl main output \
 	phrase \
 	$(addprefix commands/, accounts categories explain import_export init record \
 	rostercsv stats subscriptions telegram users) \

@@ -2,9 +2,11 @@
 /*
  * ctl - what the commands of notifyctl share
  *
- * A command gets a struct ctl with everything opened that its row in the table
- * (words.c) asks for, does its work, fills the output, and returns 0 or -1 with
- * ctl->failure. It prints nothing itself.
+ * A command is one entry in the table of its family's file. It gets a struct
+ * ctl with everything opened that the entry asks for, does its work, fills the
+ * output, and returns 0, or -1 with ctl->failure. It prints nothing itself.
+ *
+ * Threads: one.
  */
 #ifndef CTL_H
 #define CTL_H
@@ -15,34 +17,13 @@
 
 #include "base/compiler.h"
 #include "base/failure.h"
+#include "db/db.h"
 #include "roster/membership.h"
 
 struct arena;
 struct output;
 struct settings;
 struct store;
-
-/* What stands on the command line after the command. */
-struct arguments {
-	char **v;
-	size_t n;
-	const char *owner;
-	const char *title;
-	const char *role;
-	const char *confirm;
-	const char *sender;
-	const char *png;
-	char **recipients;
-	size_t nrecipients;
-	char **logs;
-	size_t nlogs;
-	const char *journal;
-	bool subscriber;
-	bool telegram;
-	bool sync;
-	bool dry_run;
-	bool again;
-};
 
 struct ctl {
 	const char *file; /* of settings */
@@ -54,45 +35,83 @@ struct ctl {
 	struct output *out;
 	struct failure failure;
 	struct changes changes;
-	int status; /* exit code of a command that succeeded; for check */
+	bool committed; /* changes were: notices may wait */
+	int status;	/* exit code of a command that returned 0 */
 };
 
-/* The commands, one file for each family. */
-int accounts_add(struct ctl *, const struct arguments *);
-int accounts_list(struct ctl *, const struct arguments *);
-int accounts_show(struct ctl *, const struct arguments *);
-int accounts_transfer(struct ctl *, const struct arguments *);
-int accounts_remove(struct ctl *, const struct arguments *);
-int users_add(struct ctl *, const struct arguments *);
-int users_list(struct ctl *, const struct arguments *);
-int users_role(struct ctl *, const struct arguments *);
-int users_remove(struct ctl *, const struct arguments *);
-int categories_list(struct ctl *, const struct arguments *);
-int categories_add(struct ctl *, const struct arguments *);
-int subscriptions_subscribe(struct ctl *, const struct arguments *);
-int subscriptions_unsubscribe(struct ctl *, const struct arguments *);
-int subscriptions_list(struct ctl *, const struct arguments *);
-int import_export_import(struct ctl *, const struct arguments *);
-int import_export_export(struct ctl *, const struct arguments *);
-int explain_message(struct ctl *, const struct arguments *);
-int requeue_messages(struct ctl *, const struct arguments *);
-int trace_message(struct ctl *, const struct arguments *);
-int record_log(struct ctl *, const struct arguments *);
-int stats_show(struct ctl *, const struct arguments *);
-int check_all(struct ctl *, const struct arguments *);
-int telegram_connect(struct ctl *, const struct arguments *);
-int telegram_disable(struct ctl *, const struct arguments *);
-int telegram_status(struct ctl *, const struct arguments *);
-int init_database(struct ctl *, const struct arguments *);
+/* An option of a command: --name, or --name VALUE. */
+struct ctl_option {
+	const char *name;
+	const char *value; /* the word for it in the usage; NULL: takes none */
+	bool repeated;	   /* each of several counts, not the last one */
+	const char *required; /* the error without it; NULL: may be left out */
+};
 
-/* ctl_exit_code(kind): what notifyctl ends with after a failure. */
+/* An option that was given. */
+struct ctl_given {
+	const struct ctl_option *option; /* NULL behind the last one */
+	const char *value;
+};
+
+/* The words behind the command, and its options. */
+struct arguments {
+	char **v;
+	size_t n;
+	struct ctl_given *given;
+};
+
+enum ctl_needs {
+	CTL_NOTHING,  /* not even settings that can be read */
+	CTL_SETTINGS, /* the command opens what it needs */
+	CTL_READ,     /* the database, inside a transaction */
+	CTL_CHANGE,   /* likewise, committed if the command returns 0 */
+	CTL_WRITE,    /* the database; the command begins and finishes */
+};
+
+#define CTL_MANY ((size_t)-1)
+
+struct ctl_command {
+	const char *name; /* one word or two; NULL behind the last one */
+	const char *arguments;
+	const char *help;
+	size_t min, max; /* arguments */
+	enum ctl_needs needs;
+	int (*run)(struct ctl *, const struct arguments *);
+	const struct ctl_option
+	    *options;	    /* up to one without a name; or NULL */
+	bool options_first; /* in the usage */
+};
+
+/* The families, one file each, in the order of --help. */
+extern const struct ctl_command init_commands[], accounts_commands[],
+    users_commands[], categories_commands[], subscriptions_commands[],
+    telegram_commands[], import_export_commands[], explain_commands[],
+    requeue_commands[], trace_commands[], record_commands[], stats_commands[],
+    check_commands[];
+
+/* users_list(ctl, args): "user list", with which "account show" ends. */
+int users_list(struct ctl *, const struct arguments *) WARN_UNUSED;
+
+/*
+ * ctl_next(args, name, given): the first option of that name after ${given},
+ * which is NULL to begin with; NULL if there is none.
+ * ctl_option(args, name): the value of the last one; NULL if there is none.
+ * ctl_flag(args, name): was it given?
+ */
+const struct ctl_given *ctl_next(
+    const struct arguments *, const char *name, const struct ctl_given *);
+const char *ctl_option(const struct arguments *, const char *name);
+bool ctl_flag(const struct arguments *, const char *name);
+
+/* ctl_exit_code(kind): the exit code of notifyctl after such a failure. */
 int ctl_exit_code(enum failure_kind);
 
 /*
- * ctl_write(ctl, fn, args): run ${fn} inside a transaction that is kept if it
- * returns 0, and given up if not.
+ * ctl_begin(ctl, mode): begin a transaction. 0 or -1.
+ * ctl_finish(ctl, rc): commit it if ${rc} is 0, roll it back if not. 0 if it
+ * was committed, else -1.
  */
-int ctl_write(struct ctl *, int (*fn)(struct ctl *, const struct arguments *),
-    const struct arguments *) WARN_UNUSED;
+int ctl_begin(struct ctl *, enum db_mode) WARN_UNUSED;
+int ctl_finish(struct ctl *, int rc) WARN_UNUSED;
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * notifyctl - manages who is subscribed to what
  *
- * Opens what the command (words.c) needs, runs it, prints what it has to say,
+ * Opens what the command (cmdline.c) needs, runs it, prints what it has to say,
  * and hands over the notices that wait.
  */
 #include <err.h>
@@ -36,10 +36,9 @@
 
 static void open_descriptors(void);
 static const char *actor(struct ctl *);
-static void on_change(void *, const struct store_change *);
-static void on_remark(void *, const char *);
-static int open_all(struct call *);
-static int run(struct call *);
+static int open_all(struct ctl *, enum ctl_needs);
+static int run(
+    struct ctl *, const struct ctl_command *, const struct arguments *);
 static int hand_over(void *, const struct store_notice *, struct failure *);
 static void send_notices(struct ctl *);
 
@@ -55,34 +54,6 @@ open_descriptors(void)
 	if (fd == -1)
 		err(EX_OSERR, "/dev/null");
 	close(fd);
-}
-
-int
-ctl_exit_code(enum failure_kind kind)
-{
-	switch (kind) {
-	case FAILURE_NONE:
-		return (EX_OK);
-	case FAILURE_USAGE:
-		return (EX_USAGE);
-	case FAILURE_DATA:
-		return (EX_DATAERR);
-	case FAILURE_UNKNOWN:
-		return (EX_NOUSER);
-	case FAILURE_BUSY:
-	case FAILURE_STALE:
-		return (EX_TEMPFAIL);
-	case FAILURE_DENIED:
-		return (EX_NOPERM);
-	case FAILURE_SETTINGS:
-	case FAILURE_SCHEMA:
-		return (EX_CONFIG);
-	case FAILURE_IO:
-		return (EX_IOERR);
-	case FAILURE_MEMORY:
-		return (EX_OSERR);
-	}
-	return (EX_SOFTWARE);
 }
 
 /* Who the record says made a change; NULL and the failure if --as is none. */
@@ -105,60 +76,24 @@ actor(struct ctl *ctl)
 	return (arena_printf(ctl->arena, "operator %s", name));
 }
 
-static void
-on_change(void *ctx, const struct store_change *change)
-{
-	struct ctl *ctl = ctx;
-
-	output_change(ctl->out, change);
-}
-
-static void
-on_remark(void *ctx, const char *text)
-{
-	struct ctl *ctl = ctx;
-
-	output_remark(ctl->out, text);
-}
-
-int
-ctl_write(struct ctl *ctl, int (*fn)(struct ctl *, const struct arguments *),
-    const struct arguments *args)
-{
-	if (store_begin(ctl->store, DB_WRITE) != 0)
-		return (store_failed(ctl->store, &ctl->failure));
-	if (fn(ctl, args) != 0) {
-		store_end(ctl->store);
-		return (-1);
-	}
-	if (store_commit(ctl->store) != 0) {
-		store_failed(ctl->store, &ctl->failure);
-		store_end(ctl->store);
-		return (-1);
-	}
-	return (0);
-}
-
 /* Settings and database, as far as the command asks for them. */
 static int
-open_all(struct call *call)
+open_all(struct ctl *ctl, enum ctl_needs needs)
 {
-	struct ctl *ctl = &call->ctl;
-	enum needs needs = call->command->needs;
 	struct changes *c = &ctl->changes;
 
 	ctl->arena = arena_new(ARENA_MAX);
 	if (ctl->arena == NULL)
 		return (failure_memory(&ctl->failure));
 	ctl->out = output_new(ctl->json);
-	if (needs == NEEDS_NOTHING)
+	if (needs == CTL_NOTHING)
 		return (0);
 	ctl->settings = settings_read(ctl->file, &ctl->failure);
 	if (ctl->settings == NULL)
 		return (-1);
-	if (needs != NEEDS_SETTINGS) {
+	if (needs != CTL_SETTINGS) {
 		ctl->store = store_open(ctl->settings->url,
-		    needs == NEEDS_WRITE ? DB_WRITE : DB_READ, WAIT_MS,
+		    needs == CTL_READ ? DB_READ : DB_WRITE, WAIT_MS,
 		    &ctl->failure);
 		if (ctl->store == NULL)
 			return (-1);
@@ -168,9 +103,9 @@ open_all(struct call *call)
 	c->arena = ctl->arena;
 	c->failure = &ctl->failure;
 	c->now = time(NULL);
-	c->changed = on_change;
-	c->remark = on_remark;
-	c->ctx = ctl;
+	c->changed = output_change;
+	c->remark = output_remark;
+	c->ctx = ctl->out;
 	c->actor = actor(ctl);
 	if (c->actor == NULL && ctl->failure.kind == FAILURE_NONE)
 		return (failure_memory(&ctl->failure));
@@ -178,18 +113,21 @@ open_all(struct call *call)
 }
 
 static int
-run(struct call *call)
+run(struct ctl *ctl, const struct ctl_command *command,
+    const struct arguments *args)
 {
-	struct ctl *ctl = &call->ctl;
+	enum ctl_needs needs = command->needs;
 	int rc;
 
-	if (open_all(call) != 0)
+	if (open_all(ctl, needs) != 0)
 		return (-1);
-	if (call->command->needs != NEEDS_READ)
-		return (call->command->run(ctl, &call->args));
-	if (store_begin(ctl->store, DB_READ) != 0)
-		return (store_failed(ctl->store, &ctl->failure));
-	rc = call->command->run(ctl, &call->args);
+	if (needs != CTL_READ && needs != CTL_CHANGE)
+		return (command->run(ctl, args));
+	if (ctl_begin(ctl, needs == CTL_READ ? DB_READ : DB_WRITE) != 0)
+		return (-1);
+	rc = command->run(ctl, args);
+	if (needs == CTL_CHANGE)
+		return (ctl_finish(ctl, rc));
 	store_end(ctl->store);
 	return (rc);
 }
@@ -208,8 +146,6 @@ send_notices(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
 
-	if (ctl->store == NULL)
-		return;
 	if (notice_flush(ctl->store, ctl->arena, hand_over, ctl, &failure) != 0)
 		fprintf(
 		    stderr, "notifyctl: warning: %s\n", failure_text(&failure));
@@ -219,44 +155,40 @@ send_notices(struct ctl *ctl)
 int
 main(int argc, char **argv)
 {
-	struct call call = {
-	    .ctl.file = SETTINGS_FILE, .ctl.failure = FAILURE_INIT};
-	struct ctl *ctl = &call.ctl;
+	struct ctl ctl = {.file = SETTINGS_FILE, .failure = FAILURE_INIT};
+	struct arguments args;
+	const struct ctl_command *command;
 	const char *what;
 	int rc;
 
 	open_descriptors();
 	setlocale(LC_CTYPE, "C.UTF-8");
-	ctl->as = getenv("NOTIFYCTL_AS");
-	cmdline_read(&call, argc, argv);
+	ctl.as = getenv("NOTIFYCTL_AS");
+	command = cmdline_read(&ctl, &args, argc, argv);
 	tag_start();
 	mailer_start();
-	rc = run(&call);
-	if (rc != 0) {
-		output_error(ctl->json, ctl_exit_code(ctl->failure.kind),
-		    failure_text(&ctl->failure));
-		rc = ctl_exit_code(ctl->failure.kind);
+	if (run(&ctl, command, &args) != 0) {
+		rc = ctl_exit_code(ctl.failure.kind);
+		output_error(ctl.json, rc, failure_text(&ctl.failure));
 	} else {
-		if ((call.command->needs == NEEDS_WRITE &&
-			!call.args.dry_run) ||
-		    call.command->run == init_database)
-			send_notices(ctl);
-		rc = ctl->status;
-		if (output_print(ctl->out, &what) != 0) {
+		if (ctl.committed)
+			send_notices(&ctl);
+		rc = ctl.status;
+		if (output_print(ctl.out, &what) != 0) {
 			fprintf(stderr, "notifyctl: %s: %s%s\n", what,
 			    strerror(errno),
-			    ctl->changes.n > 0 && !call.args.dry_run
+			    ctl.committed && ctl.changes.n > 0
 				? "; the change is made, and \"notifyctl "
 				  "log\" shows it"
 				: "");
 			rc = EX_IOERR;
 		}
 	}
-	output_free(ctl->out);
-	store_close(ctl->store);
-	settings_free(ctl->settings);
-	arena_free(ctl->arena);
-	failure_clear(&ctl->failure);
-	cmdline_free(&call);
+	output_free(ctl.out);
+	store_close(ctl.store);
+	settings_free(ctl.settings);
+	arena_free(ctl.arena);
+	failure_clear(&ctl.failure);
+	cmdline_free(&args);
 	return (rc);
 }

@@ -480,8 +480,9 @@ output_consequence(struct output *out, const struct store_change *c)
 }
 
 void
-output_change(struct output *out, const struct store_change *c)
+output_change(void *ctx, const struct store_change *c)
 {
+	struct output *out = ctx;
 	json_t *change;
 	char *text;
 
@@ -502,8 +503,10 @@ output_change(struct output *out, const struct store_change *c)
 }
 
 void
-output_remark(struct output *out, const char *text)
+output_remark(void *ctx, const char *text)
 {
+	struct output *out = ctx;
+
 	output_line(out, "%s", text);
 	add_member(out, "remarks", text_of(text));
 }

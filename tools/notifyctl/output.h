@@ -46,11 +46,13 @@ void output_cell(struct output *, const char *);
 void output_cell_number(struct output *, int64_t);
 void output_cell_flag(struct output *, bool);
 
-/* output_change(out, change): a change to the roster. */
-void output_change(struct output *, const struct store_change *);
-
-/* output_remark(out, text): what needed no change. */
-void output_remark(struct output *, const char *);
+/*
+ * output_change(out, change): a change to the roster.
+ * output_remark(out, text): what needed no change.
+ * ${out} is a struct output: they fit into struct changes.
+ */
+void output_change(void *out, const struct store_change *);
+void output_remark(void *out, const char *);
 
 /* output_consequence(out, change): a remark on one of very many changes, which
  * are not shown. */

@@ -32,6 +32,13 @@ static const char *const severities[] = {
 static void open_postfix(struct check *);
 static void show_people(struct check *);
 static void show_table(struct check *);
+static int check(struct ctl *, const struct arguments *);
+
+const struct ctl_command check_commands[] = {
+    {"check", "", "what is wrong with the installation, and how to mend it", 0,
+	0, CTL_NOTHING, .run = check},
+    {.name = NULL},
+};
 
 const char *
 check_text(struct check *c, const char *fmt, ...)
@@ -277,8 +284,8 @@ show_table(struct check *c)
 	output_text(out, "looked_at", c->looked_at);
 }
 
-int
-check_all(struct ctl *ctl, const struct arguments *args)
+static int
+check(struct ctl *ctl, const struct arguments *args)
 {
 	struct check c = {.ctl = ctl, .arena = ctl->arena};
 

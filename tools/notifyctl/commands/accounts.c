@@ -9,25 +9,40 @@
 #include "store/store.h"
 
 static int add(struct ctl *, const struct arguments *);
+static int list(struct ctl *, const struct arguments *);
+static int list_row(void *, const struct store_account *);
+static int show(struct ctl *, const struct arguments *);
 static int transfer(struct ctl *, const struct arguments *);
 static int remove_account(struct ctl *, const struct arguments *);
-static int list_row(void *, const struct store_account *);
+
+static const struct ctl_option add_options[] = {
+    {.name = "owner",
+	.value = "EMAIL",
+	.required = "an account needs its owner"},
+    {.name = "title", .value = "TEXT"},
+    {.name = NULL},
+};
+
+const struct ctl_command accounts_commands[] = {
+    {"account add", "ACCOUNT", "make an account and its owner", 1, 1,
+	CTL_CHANGE, .run = add, .options = add_options},
+    {"account list", "", "all accounts", 0, 0, CTL_READ, .run = list},
+    {"account show", "ACCOUNT", "one account and its users", 1, 1, CTL_READ,
+	.run = show},
+    {"account transfer", "ACCOUNT EMAIL", "make another user the owner", 2, 2,
+	CTL_CHANGE, .run = transfer},
+    {"account remove", "ACCOUNT", "remove an account with all its users", 1, 1,
+	CTL_CHANGE, .run = remove_account},
+    {.name = NULL},
+};
 
 static int
 add(struct ctl *ctl, const struct arguments *args)
 {
-	return (roster_account_add(&ctl->changes, args->v[0],
-	    args->title == NULL ? "" : args->title, args->owner));
-}
+	const char *title = ctl_option(args, "title");
 
-int
-accounts_add(struct ctl *ctl, const struct arguments *args)
-{
-	if (args->owner == NULL)
-		return (failure_set(&ctl->failure, FAILURE_USAGE,
-		    "an account needs its owner; expected: notifyctl account "
-		    "add ACCOUNT --owner EMAIL [--title TEXT]"));
-	return (ctl_write(ctl, add, args));
+	return (roster_account_add(&ctl->changes, args->v[0],
+	    title == NULL ? "" : title, ctl_option(args, "owner")));
 }
 
 static int
@@ -43,8 +58,8 @@ list_row(void *ctx, const struct store_account *account)
 	return (0);
 }
 
-int
-accounts_list(struct ctl *ctl, const struct arguments *args)
+static int
+list(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {"account:ACCOUNT", "owner:OWNER",
 	    "users:#USERS", "title:TITLE", NULL};
@@ -56,8 +71,8 @@ accounts_list(struct ctl *ctl, const struct arguments *args)
 	return (0);
 }
 
-int
-accounts_show(struct ctl *ctl, const struct arguments *args)
+static int
+show(struct ctl *ctl, const struct arguments *args)
 {
 	struct store_account account;
 
@@ -80,20 +95,8 @@ transfer(struct ctl *ctl, const struct arguments *args)
 	return (roster_account_transfer(&ctl->changes, args->v[0], args->v[1]));
 }
 
-int
-accounts_transfer(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, transfer, args));
-}
-
 static int
 remove_account(struct ctl *ctl, const struct arguments *args)
 {
 	return (roster_account_remove(&ctl->changes, args->v[0]));
-}
-
-int
-accounts_remove(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, remove_account, args));
 }

@@ -8,8 +8,24 @@
 #include "store/store.h"
 #include "terms/category.h"
 
-static int add(struct ctl *, const struct arguments *);
+static int list(struct ctl *, const struct arguments *);
 static int list_row(void *, const struct category *);
+static int add(struct ctl *, const struct arguments *);
+
+static const struct ctl_option add_options[] = {
+    {.name = "title", .value = "TEXT", .required = "a category needs a title"},
+    {.name = "subscriber"},
+    {.name = "telegram"},
+    {.name = NULL},
+};
+
+const struct ctl_command categories_commands[] = {
+    {"category list", "", "all categories", 0, 0, CTL_READ, .run = list},
+    {"category add", "SLUG",
+	"make a category: open to Subscribers, mirrored to Telegram", 1, 1,
+	CTL_CHANGE, .run = add, .options = add_options},
+    {.name = NULL},
+};
 
 static int
 list_row(void *ctx, const struct category *category)
@@ -24,8 +40,8 @@ list_row(void *ctx, const struct category *category)
 	return (0);
 }
 
-int
-categories_list(struct ctl *ctl, const struct arguments *args)
+static int
+list(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {"slug:CATEGORY", "title:TITLE",
 	    "subscriber:?SUBSCRIBER", "telegram:?TELEGRAM", NULL};
@@ -40,16 +56,7 @@ categories_list(struct ctl *ctl, const struct arguments *args)
 static int
 add(struct ctl *ctl, const struct arguments *args)
 {
-	return (roster_category_add(&ctl->changes, args->v[0], args->title,
-	    args->subscriber, args->telegram));
-}
-
-int
-categories_add(struct ctl *ctl, const struct arguments *args)
-{
-	if (args->title == NULL)
-		return (failure_set(&ctl->failure, FAILURE_USAGE,
-		    "a category needs a title; expected: notifyctl category "
-		    "add SLUG --title TEXT [--subscriber] [--telegram]"));
-	return (ctl_write(ctl, add, args));
+	return (roster_category_add(&ctl->changes, args->v[0],
+	    ctl_option(args, "title"), ctl_flag(args, "subscriber"),
+	    ctl_flag(args, "telegram")));
 }

@@ -47,6 +47,17 @@ static int people(
     struct ctl *, const struct message *, const struct decision *);
 static void summary(struct ctl *, const struct arguments *,
     const struct decision *, const char *);
+static int explain(struct ctl *, const struct arguments *);
+
+static const struct ctl_option options[] = {{.name = "sender", .value = "ADDR"},
+    {.name = "recipient", .value = "ADDR", .repeated = true}, {.name = NULL}};
+
+const struct ctl_command explain_commands[] = {
+    {"explain", "[FILE]",
+	"what the milter would do to this message; nothing is sent", 0, 1,
+	CTL_SETTINGS, .run = explain, .options = options},
+    {.name = NULL},
+};
 
 /* Up to the empty line, never a line as a whole: it may have no end. Whether
  * that is all of them. */
@@ -179,13 +190,13 @@ static int
 take_recipients(
     struct reading *r, GMimeMessage *message, const struct arguments *args)
 {
-	size_t i;
+	const struct ctl_given *given = NULL;
 
-	for (i = 0; i < args->nrecipients; i++) {
-		if (add_recipient(r, args->recipients[i]) != 0)
+	while ((given = ctl_next(args, "recipient", given)) != NULL) {
+		if (add_recipient(r, given->value) != 0)
 			return (-1);
 	}
-	if (i > 0)
+	if (r->message.nrecipients > 0)
 		return (0);
 	if (addresses_of(r, g_mime_message_get_to(message)) != 0 ||
 	    addresses_of(r, g_mime_message_get_cc(message)) != 0 ||
@@ -296,7 +307,7 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
     const char *detour)
 {
 	struct output *out = ctl->out;
-	const char *reason;
+	const char *reason, *sender = ctl_option(args, "sender");
 
 	reason = goes_out(d->verdict) && d->verdict != VERDICT_UNTRUSTED &&
 		d->verdict != VERDICT_UNTOUCHED
@@ -306,9 +317,9 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
 	    reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
 	output_text(out, "verdict", decide_verdict_name(d->verdict));
 	output_text(out, "reason", reason == NULL ? "" : reason);
-	if (args->sender != NULL) {
-		output_line(out, "sender    %s", args->sender);
-		output_text(out, "sender", args->sender);
+	if (sender != NULL) {
+		output_line(out, "sender    %s", sender);
+		output_text(out, "sender", sender);
 	}
 	output_line(
 	    out, "category  %s", d->category == NULL ? "-" : d->category);
@@ -331,8 +342,8 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
 	output_line(out, "%s", "");
 }
 
-int
-explain_message(struct ctl *ctl, const struct arguments *args)
+static int
+explain(struct ctl *ctl, const struct arguments *args)
 {
 	struct reading r = {.ctl = ctl};
 	struct evaluate_standby standby;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "notifyctl/commands/rostercsv.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
@@ -24,9 +25,9 @@
 
 /* How far an import is, in a line that is written over and over. */
 struct progress {
-	bool shown; /* standard error is a terminal */
-	struct timespec last;
-	size_t total; /* of rows, when it was last shown */
+	bool shown;   /* standard error is a terminal */
+	int64_t last; /* when it was shown, in milliseconds */
+	size_t total; /* of rows, then */
 	int width;    /* of the line */
 };
 
@@ -36,6 +37,21 @@ static void say_what_ends(void *, const struct store_change *);
 static const char *shown_name(const char *);
 static int read_rows(struct ctl *, const char *, struct import *);
 static int apply(struct ctl *, const struct arguments *, struct import *);
+static int import(struct ctl *, const struct arguments *);
+static int export(struct ctl *, const struct arguments *);
+
+static const struct ctl_option import_options[] = {
+    {.name = "sync"}, {.name = "dry-run"}, {.name = NULL}};
+
+const struct ctl_command import_export_commands[] = {
+    {"import", "FILE",
+	"CSV: account,email,role,categories (separated by ;); - reads "
+	"standard input",
+	1, 1, CTL_WRITE, .run = import, .options = import_options,
+	.options_first = true},
+    {"export", "[ACCOUNT]", "the roster as CSV", 0, 1, CTL_READ, .run = export},
+    {.name = NULL},
+};
 
 /* "": nothing, and the line is free again. */
 static void
@@ -62,13 +78,9 @@ static void
 watch(void *ctx, size_t done, size_t total)
 {
 	struct progress *p = ctx;
-	struct timespec now;
+	int64_t now = clock_ms();
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (total == p->total &&
-	    (now.tv_sec - p->last.tv_sec) * 1000 +
-		    (now.tv_nsec - p->last.tv_nsec) / 1000000 <
-		SHOW_MS)
+	if (total == p->total && now - p->last < SHOW_MS)
 		return;
 	p->last = now;
 	p->total = total;
@@ -84,10 +96,8 @@ watch(void *ctx, size_t done, size_t total)
 static void
 say_what_ends(void *ctx, const struct store_change *change)
 {
-	struct ctl *ctl = ctx;
-
 	if (membership_unasked(change))
-		output_consequence(ctl->out, change);
+		output_consequence(ctx, change);
 }
 
 static const char *
@@ -99,7 +109,7 @@ shown_name(const char *name)
 /* Whoever writes the rows may take their time: nobody else's changes wait for
  * that. */
 static int
-read_rows(struct ctl *ctl, const char *name, struct import *import)
+read_rows(struct ctl *ctl, const char *name, struct import *im)
 {
 	FILE *stream;
 	int rc;
@@ -108,11 +118,10 @@ read_rows(struct ctl *ctl, const char *name, struct import *import)
 	if (stream == NULL)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a CSV file", name, strerror(errno)));
-	if (store_begin(ctl->store, DB_READ) != 0) {
-		rc = store_failed(ctl->store, &ctl->failure);
-	} else {
-		rc = rostercsv_read(
-		    stream, shown_name(name), import, &ctl->changes);
+	rc = ctl_begin(ctl, DB_READ);
+	if (rc == 0) {
+		rc =
+		    rostercsv_read(stream, shown_name(name), im, &ctl->changes);
 		store_end(ctl->store);
 	}
 	if (stream != stdin)
@@ -122,55 +131,53 @@ read_rows(struct ctl *ctl, const char *name, struct import *import)
 
 /* All of it, or nothing; a dry run nothing. */
 static int
-apply(struct ctl *ctl, const struct arguments *args, struct import *import)
+apply(struct ctl *ctl, const struct arguments *args, struct import *im)
 {
 	int rc;
 
-	if (store_begin(ctl->store, DB_WRITE) != 0)
-		return (store_failed(ctl->store, &ctl->failure));
+	if (ctl_begin(ctl, DB_WRITE) != 0)
+		return (-1);
 	ctl->changes.now = time(NULL);
-	rc = import_apply(import, args->sync);
-	if (rc == 0 && !args->dry_run && store_commit(ctl->store) == 0)
-		return (0);
-	if (rc == 0 && !args->dry_run)
-		rc = store_failed(ctl->store, &ctl->failure);
+	rc = import_apply(im, ctl_flag(args, "sync"));
+	if (!ctl_flag(args, "dry-run"))
+		return (ctl_finish(ctl, rc));
 	store_end(ctl->store);
 	return (rc);
 }
 
-int
-import_export_import(struct ctl *ctl, const struct arguments *args)
+static int
+import(struct ctl *ctl, const struct arguments *args)
 {
 	struct progress progress = {.shown = isatty(STDERR_FILENO) == 1};
-	struct import *import;
+	bool dry_run = ctl_flag(args, "dry-run");
+	struct import *im;
 	int rc;
 
-	if (!args->dry_run)
+	if (!dry_run)
 		ctl->changes.changed = say_what_ends;
 	if (store_bulk(ctl->store) != 0)
 		return (store_failed(ctl->store, &ctl->failure));
-	import = import_new(&ctl->changes, shown_name(args->v[0]));
-	if (import == NULL)
+	im = import_new(&ctl->changes, shown_name(args->v[0]));
+	if (im == NULL)
 		return (-1);
-	import_watch(import, watch, &progress);
-	rc = read_rows(ctl, args->v[0], import);
+	import_watch(im, watch, &progress);
+	rc = read_rows(ctl, args->v[0], im);
 	if (rc == 0)
-		rc = apply(ctl, args, import);
+		rc = apply(ctl, args, im);
 	show(&progress, "%s", "");
 	if (rc == 0) {
 		output_line(ctl->out, "%zu rows, %zu changes%s",
-		    import_rows(import), ctl->changes.n,
-		    args->dry_run ? " would be made" : "");
-		output_number(ctl->out, "rows", (int64_t)import_rows(import));
+		    import_rows(im), ctl->changes.n,
+		    dry_run ? " would be made" : "");
+		output_number(ctl->out, "rows", (int64_t)import_rows(im));
 		output_number(ctl->out, "changed", (int64_t)ctl->changes.n);
-		output_flag(ctl->out, "dry_run", args->dry_run);
+		output_flag(ctl->out, "dry_run", dry_run);
 	}
-	import_free(import);
+	import_free(im);
 	return (rc);
 }
 
-int
-import_export_export(struct ctl *ctl, const struct arguments *args)
+static int export(struct ctl *ctl, const struct arguments *args)
 {
 	struct store_account account = {0};
 	FILE *stream;

@@ -21,6 +21,13 @@
 #define WAIT_MS 5000
 
 static int give_away(struct ctl *);
+static int init(struct ctl *, const struct arguments *);
+
+const struct ctl_command init_commands[] = {
+    {"init", "", "create or upgrade the database", 0, 0, CTL_SETTINGS,
+	.run = init},
+    {.name = NULL},
+};
 
 static int
 give_away(struct ctl *ctl)
@@ -50,8 +57,8 @@ give_away(struct ctl *ctl)
 	return (0);
 }
 
-int
-init_database(struct ctl *ctl, const struct arguments *args)
+static int
+init(struct ctl *ctl, const struct arguments *args)
 {
 	mode_t mask;
 	int made;
@@ -68,6 +75,7 @@ init_database(struct ctl *ctl, const struct arguments *args)
 		return (store_failed(ctl->store, &ctl->failure));
 	if (give_away(ctl) != 0)
 		return (-1);
+	ctl->committed = true;
 	output_line(ctl->out, "%s: the database is %s", ctl->settings->database,
 	    made == 1	    ? "made"
 		: made == 2 ? "upgraded"

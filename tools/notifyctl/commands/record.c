@@ -13,7 +13,14 @@ struct listing {
 	size_t rows;
 };
 
+static int log_changes(struct ctl *, const struct arguments *);
 static int row(void *, const struct store_change *);
+
+const struct ctl_command record_commands[] = {
+    {"log", "[ACCOUNT]", "who changed what", 0, 1, CTL_READ,
+	.run = log_changes},
+    {.name = NULL},
+};
 
 static int
 row(void *ctx, const struct store_change *c)
@@ -33,8 +40,8 @@ row(void *ctx, const struct store_change *c)
 }
 
 /* An account that was removed still has its history. */
-int
-record_log(struct ctl *ctl, const struct arguments *args)
+static int
+log_changes(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {"at:WHEN", "actor:WHO",
 	    "account:ACCOUNT", "action:WHAT", "subject:WHOM", "detail:DETAIL",

@@ -37,6 +37,13 @@ static void recipients(struct ctl *, const struct counters *);
 static double bound_of(const struct counters *, double);
 static void times(struct ctl *, const struct counters *);
 static int mirrored(struct ctl *, const struct counters *);
+static int stats(struct ctl *, const struct arguments *);
+
+const struct ctl_command stats_commands[] = {
+    {"stats", "", "what the milter and notify-telegram have counted", 0, 0,
+	CTL_SETTINGS, .run = stats},
+    {.name = NULL},
+};
 
 /* What is counted in ${path}. 1, or 0 if nobody has counted yet, or -1. */
 static int
@@ -192,8 +199,8 @@ mirrored(struct ctl *ctl, const struct counters *c)
 	return (0);
 }
 
-int
-stats_show(struct ctl *ctl, const struct arguments *args)
+static int
+stats(struct ctl *ctl, const struct arguments *args)
 {
 	const struct settings *s = ctl->settings;
 	struct counters milter = {0}, agent = {0};

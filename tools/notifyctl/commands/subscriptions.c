@@ -28,11 +28,26 @@ struct categories {
 };
 
 static int subscribe(struct ctl *, const struct arguments *);
+static int ask(struct ctl *, const struct arguments *, char *, size_t);
 static int unsubscribe(struct ctl *, const struct arguments *);
-static int may_unsubscribe(struct ctl *, const struct arguments *);
-static int ask(struct ctl *, const struct arguments *, struct arguments *);
+static int list(struct ctl *, const struct arguments *);
 static int list_row(void *, const struct store_user *);
 static int take_category(void *, const struct category *);
+
+static const struct ctl_option unsubscribe_options[] = {
+    {.name = "confirm", .value = "EMAIL"}, {.name = NULL}};
+
+const struct ctl_command subscriptions_commands[] = {
+    {"subscribe", "ACCOUNT CATEGORY EMAIL...",
+	"all or none; needs --as an owner or user-admin of the account", 3,
+	CTL_MANY, CTL_CHANGE, .run = subscribe},
+    {"unsubscribe", "ACCOUNT CATEGORY EMAIL",
+	"likewise; asks at a terminal without --confirm", 3, 3, CTL_WRITE,
+	.run = unsubscribe, .options = unsubscribe_options},
+    {"list", "ACCOUNT [CATEGORY]", "who gets what, and why", 1, 2, CTL_READ,
+	.run = list},
+    {.name = NULL},
+};
 
 static int
 subscribe(struct ctl *ctl, const struct arguments *args)
@@ -41,33 +56,21 @@ subscribe(struct ctl *ctl, const struct arguments *args)
 	    args->v + 2, args->n - 2, ctl->as));
 }
 
-int
-subscriptions_subscribe(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, subscribe, args));
-}
-
-static int
-unsubscribe(struct ctl *ctl, const struct arguments *args)
-{
-	return (roster_unsubscribe(&ctl->changes, args->v[0], args->v[1],
-	    args->v[2], ctl->as, args->confirm));
-}
-
-static int
-may_unsubscribe(struct ctl *ctl, const struct arguments *args)
-{
-	return (roster_may_unsubscribe(
-	    &ctl->changes, args->v[0], args->v[1], args->v[2], ctl->as));
-}
-
-/* Have the address typed again. The question goes to standard error: standard
+/* Have the address typed again, if the change can be made at all. No lock is
+ * held while somebody types. The question goes to standard error: standard
  * output may be read by a program. */
 static int
-ask(struct ctl *ctl, const struct arguments *args, struct arguments *confirmed)
+ask(struct ctl *ctl, const struct arguments *args, char *line, size_t size)
 {
-	char line[512];
+	int rc;
 
+	if (ctl_begin(ctl, DB_READ) != 0)
+		return (-1);
+	rc = roster_may_unsubscribe(
+	    &ctl->changes, args->v[0], args->v[1], args->v[2], ctl->as);
+	store_end(ctl->store);
+	if (rc != 0)
+		return (-1);
 	if (!isatty(STDIN_FILENO))
 		return (failure_set(&ctl->failure, FAILURE_USAGE,
 		    "unsubscribing needs the address again, and there is no "
@@ -77,33 +80,25 @@ ask(struct ctl *ctl, const struct arguments *args, struct arguments *confirmed)
 	    "%s will no longer receive %s for account %s.\n"
 	    "Type the address again to confirm: ",
 	    args->v[2], args->v[1], args->v[0]);
-	if (fgets(line, sizeof(line), stdin) == NULL)
+	if (fgets(line, (int)size, stdin) == NULL)
 		line[0] = '\0';
 	line[strcspn(line, "\r\n")] = '\0';
-	*confirmed = *args;
-	confirmed->confirm = arena_strdup(ctl->arena, line);
-	return (confirmed->confirm == NULL ? failure_memory(&ctl->failure) : 0);
+	return (0);
 }
 
-int
-subscriptions_unsubscribe(struct ctl *ctl, const struct arguments *args)
+static int
+unsubscribe(struct ctl *ctl, const struct arguments *args)
 {
-	struct arguments confirmed;
+	const char *confirm = ctl_option(args, "confirm");
+	char line[512];
 
-	if (args->confirm != NULL)
-		return (ctl_write(ctl, unsubscribe, args));
-	/* Nobody types an address for a change that cannot be made. The lock
-	 * is not held while they type. */
-	if (store_begin(ctl->store, DB_READ) != 0)
-		return (store_failed(ctl->store, &ctl->failure));
-	if (may_unsubscribe(ctl, args) != 0) {
-		store_end(ctl->store);
+	if (confirm == NULL && ask(ctl, args, line, sizeof(line)) != 0)
 		return (-1);
-	}
-	store_end(ctl->store);
-	if (ask(ctl, args, &confirmed) != 0)
+	if (ctl_begin(ctl, DB_WRITE) != 0)
 		return (-1);
-	return (ctl_write(ctl, unsubscribe, &confirmed));
+	return (ctl_finish(ctl,
+	    roster_unsubscribe(&ctl->changes, args->v[0], args->v[1],
+		args->v[2], ctl->as, confirm == NULL ? line : confirm)));
 }
 
 static int
@@ -147,8 +142,8 @@ take_category(void *ctx, const struct category *category)
 	return (0);
 }
 
-int
-subscriptions_list(struct ctl *ctl, const struct arguments *args)
+static int
+list(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {"category:CATEGORY",
 	    "address:ADDRESS", "role:ROLE", "receives:?RECEIVES", "why:WHY",

@@ -42,6 +42,21 @@ static unsigned char *draw(struct ctl *, const QRcode *, unsigned);
 static int write_png(struct ctl *, const QRcode *, const char *);
 static int make_link(struct ctl *, const struct arguments *);
 static int disable(struct ctl *, const struct arguments *);
+static int status(struct ctl *, const struct arguments *);
+
+static const struct ctl_option connect_options[] = {
+    {.name = "png", .value = "FILE"}, {.name = NULL}};
+
+const struct ctl_command telegram_commands[] = {
+    {"telegram connect", "ACCOUNT",
+	"a link and QR code that link a chat; --as the user concerned", 1, 1,
+	CTL_CHANGE, .run = make_link, .options = connect_options},
+    {"telegram disable", "ACCOUNT", "end that link", 1, 1, CTL_CHANGE,
+	.run = disable},
+    {"telegram status", "ACCOUNT", "is a chat linked?", 1, 1, CTL_READ,
+	.run = status},
+    {.name = NULL},
+};
 
 /* The account, and the user of it that --as names. */
 static int
@@ -170,7 +185,7 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	struct store_account account;
 	struct store_user user;
 	char token[LINK_TOKEN_SIZE];
-	const char *why, *url;
+	const char *why, *url, *path;
 	QRcode *code;
 	int rc;
 
@@ -203,15 +218,10 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	output_text(ctl->out, "link", url);
 	output_text(ctl->out, "expires",
 	    output_when(ctl->changes.now + LINK_TOKEN_SECONDS));
-	rc = args->png == NULL ? 0 : write_png(ctl, code, args->png);
+	path = ctl_option(args, "png");
+	rc = path == NULL ? 0 : write_png(ctl, code, path);
 	QRcode_free(code);
 	return (rc);
-}
-
-int
-telegram_connect(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, make_link, args));
 }
 
 static int
@@ -229,14 +239,8 @@ disable(struct ctl *ctl, const struct arguments *args)
 	return (rc == -1 ? -1 : 0);
 }
 
-int
-telegram_disable(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, disable, args));
-}
-
-int
-telegram_status(struct ctl *ctl, const struct arguments *args)
+static int
+status(struct ctl *ctl, const struct arguments *args)
 {
 	struct store_account account;
 	struct store_user user;

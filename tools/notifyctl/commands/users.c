@@ -24,17 +24,29 @@ static int remove_user(struct ctl *, const struct arguments *);
 static int list_row(void *, const struct store_export *);
 static void finish_user(struct listing *);
 
+static const struct ctl_option add_options[] = {
+    {.name = "role", .value = "ROLE"}, {.name = NULL}};
+
+const struct ctl_command users_commands[] = {
+    {"user add", "ACCOUNT EMAIL...",
+	"make people users: user-admin, member (default) or subscriber", 2,
+	CTL_MANY, CTL_CHANGE, .run = add, .options = add_options},
+    {"user list", "ACCOUNT", "the users and what they are subscribed to", 1, 1,
+	CTL_READ, .run = users_list},
+    {"user role", "ACCOUNT EMAIL ROLE", "give a user another role", 3, 3,
+	CTL_CHANGE, .run = set_role},
+    {"user remove", "ACCOUNT EMAIL", "remove a user", 2, 2, CTL_CHANGE,
+	.run = remove_user},
+    {.name = NULL},
+};
+
 static int
 add(struct ctl *ctl, const struct arguments *args)
 {
-	return (roster_user_add(&ctl->changes, args->v[0], args->v + 1,
-	    args->n - 1, args->role == NULL ? "member" : args->role));
-}
+	const char *role = ctl_option(args, "role");
 
-int
-users_add(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, add, args));
+	return (roster_user_add(&ctl->changes, args->v[0], args->v + 1,
+	    args->n - 1, role == NULL ? "member" : role));
 }
 
 static void
@@ -92,20 +104,8 @@ set_role(struct ctl *ctl, const struct arguments *args)
 	    &ctl->changes, args->v[0], args->v[1], args->v[2]));
 }
 
-int
-users_role(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, set_role, args));
-}
-
 static int
 remove_user(struct ctl *ctl, const struct arguments *args)
 {
 	return (roster_user_remove(&ctl->changes, args->v[0], args->v[1]));
-}
-
-int
-users_remove(struct ctl *ctl, const struct arguments *args)
-{
-	return (ctl_write(ctl, remove_user, args));
 }

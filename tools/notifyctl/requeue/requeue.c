@@ -68,10 +68,21 @@ static int hand_over(struct passage *, struct submit *);
 static void record(const struct passage *);
 static int drop(struct passage *);
 static void say(struct passage *, bool);
-static int requeue(struct passage *, const char *);
+static int requeue_one(struct passage *, const char *);
 static void hold_signals(struct passage *);
 static bool interrupted(struct passage *);
 static void tell(struct passage *, const char *, int);
+static int requeue(struct ctl *, const struct arguments *);
+
+static const struct ctl_option options[] = {{.name = "again"}, {.name = NULL}};
+
+const struct ctl_command requeue_commands[] = {
+    {"requeue", "QUEUEID...",
+	"submit a held message anew, so that it is decided anew, and drop the "
+	"held one",
+	1, CTL_MANY, CTL_SETTINGS, .run = requeue, .options = options},
+    {.name = NULL},
+};
 
 /* Is everything there without which nothing must be submitted? */
 static int
@@ -365,7 +376,7 @@ interrupted(struct passage *p)
 }
 
 static int
-requeue(struct passage *p, const char *id)
+requeue_one(struct passage *p, const char *id)
 {
 	struct ctl *ctl = p->ctl;
 	struct submit *s = NULL;
@@ -423,12 +434,12 @@ tell(struct passage *p, const char *id, int rc)
 	output_cell(ctl->out, line == NULL ? "" : line);
 }
 
-int
-requeue_messages(struct ctl *ctl, const struct arguments *args)
+static int
+requeue(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {
 	    "queue_id", "new_id", "code", "message", NULL};
-	struct passage p = {.ctl = ctl, .again = args->again};
+	struct passage p = {.ctl = ctl, .again = ctl_flag(args, "again")};
 	size_t i;
 	int rc;
 
@@ -437,7 +448,7 @@ requeue_messages(struct ctl *ctl, const struct arguments *args)
 	if (ctl->json)
 		output_table(ctl->out, "messages", columns);
 	for (i = 0; i < args->n; i++) {
-		rc = requeue(&p, args->v[i]);
+		rc = requeue_one(&p, args->v[i]);
 		if (rc != 0 && args->n == 1)
 			return (-1);
 		tell(&p, args->v[i], rc);

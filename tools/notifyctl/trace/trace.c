@@ -55,6 +55,18 @@ static void message_lines(struct trace *, const struct history *);
 static void message_row(struct trace *, const struct history *);
 static void copy_rows(struct trace *, const struct history *, bool);
 static void tell(struct trace *);
+static int trace(struct ctl *, const struct arguments *);
+
+static const struct ctl_option options[] = {
+    {.name = "log", .value = "FILE", .repeated = true},
+    {.name = "journal", .value = "FOLDER"}, {.name = NULL}};
+
+const struct ctl_command trace_commands[] = {
+    {"trace", "QUEUEID",
+	"what was decided for a message, and what became of each copy", 1, 1,
+	CTL_SETTINGS, .run = trace, .options = options},
+    {.name = NULL},
+};
 
 static int
 add(struct trace *t, const char *path, bool journal, bool given)
@@ -133,13 +145,14 @@ add_usual(struct trace *t)
 static int
 choose(struct trace *t, const struct arguments *args)
 {
-	size_t i;
+	const struct ctl_given *given = NULL;
+	const char *journal = ctl_option(args, "journal");
 
-	for (i = 0; i < args->nlogs; i++) {
-		if (add(t, args->logs[i], false, true) != 0)
+	while ((given = ctl_next(args, "log", given)) != NULL) {
+		if (add(t, given->value, false, true) != 0)
 			return (-1);
 	}
-	if (args->journal != NULL && add(t, args->journal, true, true) != 0)
+	if (journal != NULL && add(t, journal, true, true) != 0)
 		return (-1);
 	return (t->n == 0 ? add_usual(t) : 0);
 }
@@ -464,8 +477,8 @@ tell(struct trace *t)
 		    out, "(more messages came of it than are told of here)");
 }
 
-int
-trace_message(struct ctl *ctl, const struct arguments *args)
+static int
+trace(struct ctl *ctl, const struct arguments *args)
 {
 	struct trace *t;
 	const struct history *m;

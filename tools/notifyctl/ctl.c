@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ctl - what the commands of notifyctl share
+ */
+#include <string.h>
+#include <sysexits.h>
+
+#include "notifyctl/ctl.h"
+#include "store/store.h"
+
+const struct ctl_given *
+ctl_next(const struct arguments *args, const char *name,
+    const struct ctl_given *given)
+{
+	given = given == NULL ? args->given : given + 1;
+	while (given->option != NULL && strcmp(given->option->name, name) != 0)
+		given++;
+	return (given->option == NULL ? NULL : given);
+}
+
+const char *
+ctl_option(const struct arguments *args, const char *name)
+{
+	const struct ctl_given *given = NULL;
+	const char *value = NULL;
+
+	while ((given = ctl_next(args, name, given)) != NULL)
+		value = given->value;
+	return (value);
+}
+
+bool
+ctl_flag(const struct arguments *args, const char *name)
+{
+	return (ctl_next(args, name, NULL) != NULL);
+}
+
+int
+ctl_exit_code(enum failure_kind kind)
+{
+	switch (kind) {
+	case FAILURE_NONE:
+		return (EX_OK);
+	case FAILURE_USAGE:
+		return (EX_USAGE);
+	case FAILURE_DATA:
+		return (EX_DATAERR);
+	case FAILURE_UNKNOWN:
+		return (EX_NOUSER);
+	case FAILURE_BUSY:
+	case FAILURE_STALE:
+		return (EX_TEMPFAIL);
+	case FAILURE_DENIED:
+		return (EX_NOPERM);
+	case FAILURE_SETTINGS:
+	case FAILURE_SCHEMA:
+		return (EX_CONFIG);
+	case FAILURE_IO:
+		return (EX_IOERR);
+	case FAILURE_MEMORY:
+		return (EX_OSERR);
+	}
+	return (EX_SOFTWARE);
+}
+
+int
+ctl_begin(struct ctl *ctl, enum db_mode mode)
+{
+	if (store_begin(ctl->store, mode) == 0)
+		return (0);
+	return (store_failed(ctl->store, &ctl->failure));
+}
+
+int
+ctl_finish(struct ctl *ctl, int rc)
+{
+	if (rc == 0 && store_commit(ctl->store) == 0) {
+		ctl->committed = true;
+		return (0);
+	}
+	if (rc == 0)
+		store_failed(ctl->store, &ctl->failure);
+	store_end(ctl->store);
+	return (-1);
+}
