@@ -238,8 +238,8 @@ def _(ctl):
     same((len(found["messages"]), found["complete"]), (64, False), "messages")
     same(sum(row["queue_id"] == QID for row in found["recipients"]), 100,
          "recipients")
-    contains(ctl.ok("trace", QID, "--log", path).out, "came of it than are "
-             "told of here", "for people")
+    contains(ctl.ok("trace", QID, "--log", path).out, "it became more "
+             "messages than are shown here", "for people")
 
 
 @case("more copies than the milter knows of: who they are is not claimed")
@@ -311,8 +311,8 @@ def _(ctl):
 def _(ctl):
     path = log(ctl, text(life(), 1700000000))
     line = ctl.refused(67, "trace", "0123456789", "--log", path)
-    same(line, "the mail log has nothing of 0123456789 (or no longer); looked "
-         f"in {path}", "the line")
+    same(line, "the mail log has no lines of 0123456789; looked in "
+         f"{path}", "the line")
     ctl.refused(67, "trace", "NOSUCH", "--log", log(ctl, b"", "empty"))
 
 
@@ -320,10 +320,10 @@ def _(ctl):
 def _(ctl):
     ctl.refused(65, "trace", QID, "--log", ctl.folder + "/nosuch",
                 says=["nosuch: No such file", "expected a mail log"])
-    ctl.refused(65, "trace", QID, "--log", ctl.folder, says="is no file")
+    ctl.refused(65, "trace", QID, "--log", ctl.folder, says="is not a regular file")
     fifo = os.path.join(ctl.folder, "fifo")
     os.mkfifo(fifo)
-    ctl.refused(65, "trace", QID, "--log", fifo, says="is no file")
+    ctl.refused(65, "trace", QID, "--log", fifo, says="is not a regular file")
 
 
 @case("a log that may not be read: 77")

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # bash completion for notifyctl
 #
-# The commands are those of `notifyctl --help`, put in here by make. Names of
-# accounts, people and categories are asked of the roster, for as long as a
-# second; where it cannot be read there are none. Nothing that comes from the
-# roster is ever given to the shell to expand.
+# make puts in the commands of `notifyctl --help`. Names of accounts, people and
+# categories are looked up in the roster, for at most a second; none are offered
+# if it cannot be read. The shell never expands text from the roster.
 
 _notifyctl_commands='
 @COMMANDS@
@@ -14,7 +13,7 @@ _notifyctl_commands='
 _notifyctl_valued=' -c --as --owner --title --role --confirm --sender '
 _notifyctl_valued+='--recipient --png --log --journal '
 
-# The values of a member of what a command says in JSON.
+# The values of a member in the JSON output of a command.
 _notifyctl_ask() {
 	local member=$1
 	shift
@@ -22,14 +21,14 @@ _notifyctl_ask() {
 		sed -n 's/^ *"'"$member"'": "\([^"\\]*\)",\{0,1\}$/\1/p'
 }
 
-# What may stand for a word of the table.
+# The candidates for a word of the usage.
 _notifyctl_values() {
 	case $1 in
 	ACCOUNT) _notifyctl_ask account account list ;;
 	CATEGORY) _notifyctl_ask slug category list ;;
 	EMAIL) [[ -n $2 ]] && _notifyctl_ask address user list "$2" ;;
 	ROLE) printf '%s\n' user-admin member subscriber ;;
-	FILE | FOLDER) compgen -f -- "$3" ;;
+	FILE) compgen -f -- "$3" ;;
 	esac
 }
 
@@ -92,7 +91,7 @@ _notifyctl() {
 		done <<<"$_notifyctl_commands"
 		return
 	else
-		# What stands in the table at this place; the last may repeat.
+		# The word of the usage at this place; the last may repeat.
 		for value in "${shape[@]}"; do
 			case ${value//[][]/} in
 			--*) [[ $_notifyctl_valued == *" ${value//[][]/} "* ]] && skip=1 ;;
@@ -112,7 +111,7 @@ _notifyctl() {
 
 	while IFS= read -r value; do
 		[[ $value == "$cur"* ]] || continue
-		# Bash replaces what stands behind the last @ alone.
+		# Bash replaces only the text after the last @.
 		[[ $cur == *@* && $COMP_WORDBREAKS == *@* ]] &&
 			value=${value#"${cur%@*}"@}
 		COMPREPLY+=("$value")

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * output - what a command has to say, for people or as one JSON document
+ * output - the output of a command, for people or as one JSON document
  *
- * One form is kept while the command runs: lines and libsmartcols tables in a
- * memory stream, or a jansson object; and what is long, the record of a large
- * import or the changes that one would make, in a file without a name.
+ * Lines and libsmartcols tables are kept in a memory stream, or members in a
+ * jansson object. Long output, such as the record of a large import or the
+ * changes of a dry run, moves to an unnamed temporary file.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,22 +26,21 @@
 #include "notifyctl/phrase.h"
 #include "store/store.h"
 
-#define COLUMNS_MAX 12
-/* So many octets of lines, rows of a table, or members of an array in JSON are
- * kept in memory. */
+#define WHEN_SIZE 32
+/* The most that is kept in memory: bytes of lines; rows of a table, or members
+ * of a JSON array. */
 #define LINES_MAX ((long)8 << 20)
 #define ROWS_MAX 10000
-/* What may fail besides standard output. */
 #define TEMPFILE "a temporary file in $TMPDIR or /tmp"
 
 struct output {
 	bool json;
 	json_t *document;
 	FILE *lines;
-	char *text; /* of the lines */
+	char *text; /* of the lines, unless they have moved to a file */
 	size_t len;
-	bool moved; /* the lines are in a file */
-	/* Of one array: the members before those in the document. */
+	bool moved;
+	/* The first members of the one array that has moved to a file. */
 	FILE *members;
 	const char *long_array;
 	/* The last table. */
@@ -51,12 +50,12 @@ struct output {
 	json_t *object;
 	const char *const *columns;
 	int column; /* of the next cell */
-	int shown;  /* its number among those for people */
+	int shown;  /* the same among the columns for people */
 };
 
 static void *must(void *);
 static FILE *file(const struct output *);
-static void move_lines(struct output *);
+static void limit_lines(struct output *);
 static void move_members(struct output *, const char *, json_t *);
 static void add_member(struct output *, const char *, json_t *);
 static int copy_out(FILE *);
@@ -67,13 +66,12 @@ static void print_rows(struct output *);
 static void go_on_below(struct output *);
 static void finish_table(struct output *);
 static const char *title_of(const char *);
-static const char *next_column(struct output *);
 static void cell(struct output *, const char *);
 static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
 static json_t *text_of(const char *);
+static void format_when(char *, int64_t);
 
-/* Nothing useful is left to do without memory. */
 static void *
 must(void *p)
 {
@@ -82,7 +80,6 @@ must(void *p)
 	return (p);
 }
 
-/* A file without a name, for what there is no room for in memory. */
 static FILE *
 file(const struct output *out)
 {
@@ -92,19 +89,21 @@ file(const struct output *out)
 	fd = tempfile_open();
 	if (fd != -1)
 		return (must(fdopen(fd, "w+")));
-	/* Nothing was committed. */
 	if (asprintf(&text, TEMPFILE ": %s", strerror(errno)) < 0)
 		must(NULL);
 	output_error(out->json, EX_IOERR, text);
 	exit(EX_IOERR);
 }
 
-/* There is no end to the lines: into a file. */
+/* Move the lines to a file if they are too many. */
 static void
-move_lines(struct output *out)
+limit_lines(struct output *out)
 {
-	FILE *lines = file(out);
+	FILE *lines;
 
+	if (out->moved || ftell(out->lines) <= LINES_MAX)
+		return;
+	lines = file(out);
 	fflush(out->lines);
 	fwrite(out->text, 1, out->len, lines);
 	fclose(out->lines);
@@ -133,7 +132,7 @@ move_members(struct output *out, const char *name, json_t *array)
 	json_array_clear(array);
 }
 
-/* To the array of that name in the document. */
+/* Append to the array of that name in the document. */
 static void
 add_member(struct output *out, const char *name, json_t *value)
 {
@@ -151,7 +150,7 @@ add_member(struct output *out, const char *name, json_t *value)
 		must(NULL);
 }
 
-/* To standard output, from its beginning. */
+/* Copy a file to standard output, from its beginning. */
 static int
 copy_out(FILE *stream)
 {
@@ -167,7 +166,7 @@ copy_out(FILE *stream)
 	return (ferror(stream) ? -1 : 0);
 }
 
-/* The document, with the members that are in the file. */
+/* Print the document, with the members that are in the file. */
 static int
 print_document(const struct output *out)
 {
@@ -208,7 +207,7 @@ put(json_t *object, const char *name, json_t *value)
 		must(NULL);
 }
 
-/* JSON has no place for text that is not UTF-8: escape it. */
+/* Text as JSON: escaped if it is not valid UTF-8. */
 static json_t *
 text_of(const char *text)
 {
@@ -267,8 +266,7 @@ output_line(struct output *out, const char *fmt, ...)
 	    (const char *)must((void *)(uintptr_t)escape_controls(a, text)));
 	arena_free(a);
 	free(text);
-	if (!out->moved && ftell(out->lines) > LINES_MAX)
-		move_lines(out);
+	limit_lines(out);
 }
 
 void
@@ -289,7 +287,7 @@ output_flag(struct output *out, const char *name, bool flag)
 	put(out->document, name, json_boolean(flag));
 }
 
-/* What people read above a column: "" for one that they do not see. */
+/* The heading of a column; "" for one that is in JSON only. */
 static const char *
 title_of(const char *column)
 {
@@ -303,7 +301,7 @@ title_of(const char *column)
 								: title);
 }
 
-/* What there is of the table goes into the lines. */
+/* Append the rows so far to the lines. */
 static void
 print_rows(struct output *out)
 {
@@ -312,12 +310,11 @@ print_rows(struct output *out)
 	scols_table_set_stream(out->table, out->lines);
 	scols_print_table(out->table);
 	scols_table_remove_lines(out->table);
-	if (!out->moved && ftell(out->lines) > LINES_MAX)
-		move_lines(out);
+	limit_lines(out);
 }
 
-/* There is no end to the table: the rest of it is printed below, and each
- * column is as wide, or wider. */
+/* Print a part of a long table; in the next part each column is as wide, or
+ * wider. */
 static void
 go_on_below(struct output *out)
 {
@@ -357,9 +354,9 @@ output_table(struct output *out, const char *name, const char *const *columns)
 		return;
 	}
 	out->table = must(scols_new_table());
-	/* Its cells are escaped by us, and not to be once more. */
+	/* Cells are escaped already. */
 	scols_table_enable_noencoding(out->table, 1);
-	/* Tables are not cut to the terminal: an address must be whole. */
+	/* Do not fit tables to the terminal: an address must be whole. */
 	scols_table_enable_maxout(out->table, 0);
 	scols_table_set_termwidth(out->table, 1 << 16);
 	scols_table_set_termforce(out->table, SCOLS_TERMFORCE_NEVER);
@@ -386,17 +383,10 @@ output_row(struct output *out)
 	out->line = must(scols_table_new_line(out->table, NULL));
 }
 
-/* The name of the next column, which is filled now. */
-static const char *
-next_column(struct output *out)
-{
-	return (out->columns[out->column++]);
-}
-
 static void
 cell(struct output *out, const char *text)
 {
-	if (*title_of(next_column(out)) != '\0' &&
+	if (*title_of(out->columns[out->column++]) != '\0' &&
 	    scols_line_set_data(out->line, (size_t)out->shown++, text) != 0)
 		must(NULL);
 }
@@ -404,7 +394,7 @@ cell(struct output *out, const char *text)
 static void
 member(struct output *out, json_t *value)
 {
-	const char *column = next_column(out);
+	const char *column = out->columns[out->column++];
 	char name[64];
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(column, ":"), column);
@@ -471,6 +461,16 @@ output_cell_flag(struct output *out, bool flag)
 }
 
 void
+output_cell_when(struct output *out, int64_t at)
+{
+	char text[WHEN_SIZE] = "";
+
+	if (at != 0)
+		format_when(text, at);
+	output_cell(out, text);
+}
+
+void
 output_consequence(struct output *out, const struct store_change *c)
 {
 	char *text = must(phrase_change(c));
@@ -484,7 +484,7 @@ output_change(void *ctx, const struct store_change *c)
 {
 	struct output *out = ctx;
 	json_t *change;
-	char *text;
+	char *text, at[WHEN_SIZE];
 
 	if (!out->json) {
 		text = must(phrase_change(c));
@@ -493,7 +493,8 @@ output_change(void *ctx, const struct store_change *c)
 		return;
 	}
 	change = must(json_object());
-	put(change, "at", text_of(output_when(c->at)));
+	format_when(at, c->at);
+	put(change, "at", text_of(at));
 	put(change, "actor", text_of(c->actor));
 	put(change, "account", text_of(c->account));
 	put(change, "action", text_of(c->action));
@@ -520,7 +521,7 @@ output_stream(struct output *out, const char *text)
 		put(out->document, "csv", text_of(text));
 }
 
-/* Is all that was written to it there? */
+/* Was everything written to ${stream}? */
 static bool
 whole(FILE *stream)
 {
@@ -569,15 +570,24 @@ output_error(bool json, int code, const char *text)
 	json_decref(document);
 }
 
-const char *
-output_when(int64_t at)
+static void
+format_when(char *text, int64_t at)
 {
-	static char text[32];
 	time_t t = (time_t)at;
 	struct tm tm;
 
 	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		return ("-");
-	return (text);
+	    strftime(text, WHEN_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, WHEN_SIZE, "-");
+}
+
+const char *
+output_when(struct arena *a, int64_t at)
+{
+	char text[WHEN_SIZE];
+	const char *copy;
+
+	format_when(text, at);
+	copy = arena_strdup(a, text);
+	return (copy == NULL ? "-" : copy);
 }

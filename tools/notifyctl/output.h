@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * output - what a command has to say, for people or as one JSON document
+ * output - the output of a command, for people or as one JSON document
  *
- * A command names what it says once; --json decides how it looks. Nothing is
- * printed before output_print(), so that a command that fails half-way prints
- * nothing but its error.
+ * A command adds lines, members and tables; --json decides which of them are
+ * shown. Nothing is printed before output_print(), so a command that fails
+ * midway prints only its error.
  *
- * Threads: one. Without memory the program ends: it has changed nothing that
- * was not committed.
+ * Threads: one. Exits when out of memory: nothing is then half committed.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -17,6 +16,7 @@
 
 #include "base/compiler.h"
 
+struct arena;
 struct output;
 struct store_change;
 
@@ -39,37 +39,41 @@ void output_flag(struct output *, const char *name, bool);
  */
 void output_table(
     struct output *, const char *name, const char *const *columns);
-/* output_row(out): the next row of the last table; then its cells, in order.
- * Text is copied; untrusted characters are escaped for people. */
+/*
+ * output_row(out): the next row of the last table; then its cells, in order.
+ * Text is copied; control characters are escaped for people. A time is Unix
+ * seconds, and 0 an unknown one.
+ */
 void output_row(struct output *);
 void output_cell(struct output *, const char *);
 void output_cell_number(struct output *, int64_t);
 void output_cell_flag(struct output *, bool);
+void output_cell_when(struct output *, int64_t at);
 
 /*
  * output_change(out, change): a change to the roster.
- * output_remark(out, text): what needed no change.
- * ${out} is a struct output: they fit into struct changes.
+ * output_remark(out, text): something that needed no change.
+ * ${out} is a struct output; the types are those of struct changes.
  */
 void output_change(void *out, const struct store_change *);
 void output_remark(void *out, const char *);
 
-/* output_consequence(out, change): a remark on one of very many changes, which
- * are not shown. */
+/* output_consequence(out, change): a change that is shown as a remark, where
+ * there are too many changes to show. */
 void output_consequence(struct output *, const struct store_change *);
 
-/* output_stream(out, text): text as it is, for export; "csv" in JSON. */
+/* output_stream(out, text): unescaped text, for export; "csv" in JSON. */
 void output_stream(struct output *, const char *);
 
-/* output_print(out, what): to standard output. 0, or -1 with errno, and
- * ${*what} has failed: then it is not complete. */
+/* output_print(out, what): print all of it. 0, or -1 with errno if ${*what}
+ * failed: the output is then incomplete. */
 int output_print(struct output *, const char **what) WARN_UNUSED;
 
-/* output_error(json, code, text): on standard error in one line, and with
- * ${json} as a document on standard output. */
+/* output_error(json, code, text): one line on standard error, and with ${json}
+ * a document on standard output. */
 void output_error(bool json, int code, const char *text);
 
-/* output_when(at): Unix seconds as UTC in ISO 8601, in a static buffer. */
-const char *output_when(int64_t);
+/* output_when(a, at): Unix seconds as UTC in ISO 8601; never NULL. */
+const char *output_when(struct arena *, int64_t at);
 
 #endif

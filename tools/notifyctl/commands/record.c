@@ -30,7 +30,7 @@ row(void *ctx, const struct store_change *c)
 
 	l->rows++;
 	output_row(ctl->out);
-	output_cell(ctl->out, output_when(c->at));
+	output_cell_when(ctl->out, c->at);
 	output_cell(ctl->out, c->actor);
 	output_cell(ctl->out, c->account);
 	output_cell(ctl->out, c->action);

@@ -59,7 +59,7 @@ read_file(
 		    ctl->file, key, key));
 	if (stat(path, &st) == 0)
 		output_line(
-		    ctl->out, "%s, as of %s", path, output_when(st.st_mtime));
+		    ctl->out, "%s, as of %s", path, output_when(ctl->arena, st.st_mtime));
 	else if (errno == ENOENT)
 		output_line(
 		    ctl->out, "%s is not there yet: nothing counted", path);
@@ -205,6 +205,7 @@ stats(struct ctl *ctl, const struct arguments *args)
 	const struct settings *s = ctl->settings;
 	struct counters milter = {0}, agent = {0};
 	int64_t started;
+	const char *when;
 	int rc;
 
 	(void)args;
@@ -225,9 +226,9 @@ stats(struct ctl *ctl, const struct arguments *args)
 	times(ctl, &milter);
 	started = whole(counters_get(&milter, COUNTER_START_TIME, ""));
 	if (started > 0) {
-		output_text(ctl->out, "started", output_when(started));
-		output_line(ctl->out, "the milter was started at %s",
-		    output_when(started));
+		when = output_when(ctl->arena, started);
+		output_text(ctl->out, "started", when);
+		output_line(ctl->out, "the milter was started at %s", when);
 	}
 	output_line(ctl->out, "%s", "");
 	if (*s->telegram_stats_file != '\0' &&

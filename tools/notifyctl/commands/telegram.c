@@ -185,7 +185,7 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	struct store_account account;
 	struct store_user user;
 	char token[LINK_TOKEN_SIZE];
-	const char *why, *url, *path;
+	const char *why, *url, *path, *expires;
 	QRcode *code;
 	int rc;
 
@@ -208,16 +208,17 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	code = QRcode_encodeString8bit(url, 0, QR_ECLEVEL_M);
 	if (code == NULL)
 		return (failure_memory(&ctl->failure));
+	expires =
+	    output_when(ctl->arena, ctl->changes.now + LINK_TOKEN_SECONDS);
 	output_line(ctl->out,
 	    "Open this link on the phone, or scan the code, until %s (UTC):",
-	    output_when(ctl->changes.now + LINK_TOKEN_SECONDS));
+	    expires);
 	output_line(ctl->out, "%s", url);
 	print_code(ctl, code);
 	output_text(ctl->out, "account", account.name);
 	output_text(ctl->out, "address", user.address);
 	output_text(ctl->out, "link", url);
-	output_text(ctl->out, "expires",
-	    output_when(ctl->changes.now + LINK_TOKEN_SECONDS));
+	output_text(ctl->out, "expires", expires);
 	path = ctl_option(args, "png");
 	rc = path == NULL ? 0 : write_png(ctl, code, path);
 	QRcode_free(code);

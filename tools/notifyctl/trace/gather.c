@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gather - what the mail log tells of one message
+ * gather - collects the log lines of one message and of those it became
  *
- * The log is read once for each generation of messages: the one that was asked
- * for, those that it names, those that these name. Only the lines of the
- * generation in question are kept, so that a log of any size can be read.
+ * The log is read once for each generation of messages: the one asked for,
+ * those that its lines name, those that theirs name. Only the lines of the
+ * current generation are kept, so that a log of any size can be read.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -13,68 +13,70 @@
 #include "base/arena.h"
 #include "notifyctl/trace/gather.h"
 
-#define GENERATIONS 8
-#define MESSAGES 64
-/* Lines of one message: ten thousand recipients, each tried some times. */
-#define EVENTS 1000000
-/* A message is named when it has just come into being. */
+#define ID_CHARACTERS                                                          \
+	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define GENERATIONS_MAX 8
+#define MESSAGES_MAX 64
+/* Lines of one message: ten thousand recipients, each tried several times. */
+#define ENTRIES_MAX 1000000
+/* A message is named within this time of its first line. */
 #define NAMED_SECONDS 600
 
-struct event {
+struct entry {
 	struct history_line line;
 	size_t seq;
 	int rank; /* among lines of the same second from other sources */
 	int source;
 };
 
-struct thread {
-	struct history m;
-	struct event *events;
+struct message {
+	struct history history;
+	struct entry *entries;
 	size_t n, cap;
-	int64_t named; /* when another message named it; 0: was asked for */
+	int64_t named; /* when another message named it; 0: asked for */
 	bool read;
 };
 
 struct gather {
 	struct arena *arena;
-	struct thread threads[MESSAGES];
+	struct message messages[MESSAGES_MAX];
 	size_t n;
 	size_t seq;
 	int source, generation;
 	const char *origin;
-	bool more; /* than are told of */
+	bool more; /* messages than MESSAGES_MAX */
 	bool out_of_memory;
 };
 
 static const char *component(const char *);
 static int compare(const void *, const void *);
-static struct thread *thread_of(struct gather *, const char *, size_t);
+static struct message *find(struct gather *, const char *, size_t);
 static void note_origin(struct gather *, const char *, size_t, const char *);
 static void keep(
-    struct gather *, struct thread *, const struct trace_line *, const char *);
-static void discover(struct gather *, const struct thread *, const char *,
+    struct gather *, struct message *, const struct trace_line *, const char *);
+static void discover(struct gather *, const struct message *, const char *,
     const char *, int64_t);
 static void find_children(
-    struct gather *, const struct thread *, const struct event *);
-static void choose_life(struct thread *);
+    struct gather *, const struct message *, const struct entry *);
+static void choose(struct message *);
 
 struct gather *
 gather_new(struct arena *a, const char *id)
 {
-	struct gather *f;
+	struct gather *g;
 
-	f = arena_alloc(a, sizeof(*f));
-	if (f == NULL)
+	g = arena_alloc(a, sizeof(*g));
+	if (g == NULL)
 		return (NULL);
-	f->arena = a;
-	f->origin = "";
-	f->n = 1;
-	f->threads[0].m.id = id;
-	f->threads[0].m.relation = f->threads[0].m.of = "";
-	return (f);
+	g->arena = a;
+	g->origin = "";
+	g->n = 1;
+	g->messages[0].history.id = id;
+	g->messages[0].history.relation = g->messages[0].history.of = "";
+	return (g);
 }
 
-/* "smtp" of "postfix-out/smtp": syslog_name is up to the operator. */
+/* "smtp" of "postfix-out/smtp": the operator sets syslog_name. */
 static const char *
 component(const char *program)
 {
@@ -83,22 +85,22 @@ component(const char *program)
 	return (slash == NULL ? program : slash + 1);
 }
 
-static struct thread *
-thread_of(struct gather *f, const char *id, size_t len)
+static struct message *
+find(struct gather *g, const char *id, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < f->n; i++) {
-		if (strlen(f->threads[i].m.id) == len &&
-		    memcmp(f->threads[i].m.id, id, len) == 0)
-			return (&f->threads[i]);
+	for (i = 0; i < g->n; i++) {
+		if (strlen(g->messages[i].history.id) == len &&
+		    memcmp(g->messages[i].history.id, id, len) == 0)
+			return (&g->messages[i]);
 	}
 	return (NULL);
 }
 
-/* Is this the line of another message that became the one asked for? */
+/* Note the origin if this line says that another message became this one. */
 static void
-note_origin(struct gather *f, const char *text, size_t len, const char *rest)
+note_origin(struct gather *g, const char *text, size_t len, const char *rest)
 {
 	static const struct {
 		const char *word;
@@ -114,84 +116,83 @@ note_origin(struct gather *f, const char *text, size_t len, const char *rest)
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		id = history_after(rest, words[i].word);
-		if (id == NULL || strcmp(id, f->threads[0].m.id) != 0)
+		if (id == NULL || strcmp(id, g->messages[0].history.id) != 0)
 			continue;
-		f->origin = arena_printf(
-		    f->arena, "%s %.*s", words[i].relation, (int)len, text);
-		if (f->origin == NULL)
-			f->out_of_memory = true;
+		g->origin = arena_printf(
+		    g->arena, "%s %.*s", words[i].relation, (int)len, text);
+		if (g->origin == NULL)
+			g->out_of_memory = true;
 	}
 }
 
 static void
-keep(struct gather *f, struct thread *s, const struct trace_line *line,
+keep(struct gather *g, struct message *m, const struct trace_line *line,
     const char *text)
 {
-	struct event *e;
+	struct entry *e;
 
-	if (s->n == EVENTS)
+	if (m->n == ENTRIES_MAX)
 		return;
-	s->events = arena_grow(f->arena, s->events, s->n, &s->cap, sizeof(*e));
-	if (s->events == NULL) {
-		s->n = s->cap = 0;
-		f->out_of_memory = true;
+	m->entries =
+	    arena_grow(g->arena, m->entries, m->n, &m->cap, sizeof(*e));
+	if (m->entries == NULL) {
+		m->n = m->cap = 0;
+		g->out_of_memory = true;
 		return;
 	}
-	e = &s->events[s->n];
+	e = &m->entries[m->n];
 	e->line.at = line->at;
-	e->seq = f->seq++;
-	e->source = f->source;
-	/* Postfix takes a message before others speak of it. */
+	e->seq = g->seq++;
+	e->source = g->source;
+	/* Postfix logs a message before other programs do. */
 	e->rank = strchr(line->program, '/') == NULL;
-	e->line.program = arena_strdup(f->arena, component(line->program));
-	e->line.text = arena_strdup(f->arena, text);
+	e->line.program = arena_strdup(g->arena, component(line->program));
+	e->line.text = arena_strdup(g->arena, text);
 	if (e->line.program == NULL || e->line.text == NULL)
-		f->out_of_memory = true;
+		g->out_of_memory = true;
 	else
-		s->n++;
+		m->n++;
 }
 
 int
 gather_line(void *ctx, const struct trace_line *line)
 {
-	struct gather *f = ctx;
+	struct gather *g = ctx;
 	const char *text = line->text, *rest, *from;
-	struct thread *s;
+	struct message *m;
 	size_t len;
 
-	len = strspn(text,
-	    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz");
+	len = strspn(text, ID_CHARACTERS);
 	if (len == 0 || strncmp(text + len, ": ", 2) != 0)
 		return (0);
 	rest = text + len + 2;
-	if (f->generation == 0)
-		note_origin(f, text, len, rest);
-	s = thread_of(f, text, len);
-	if (s != NULL && !s->read)
-		keep(f, s, line, rest);
-	/* postsuper -r: only the new one names the old one. */
+	if (g->generation == 0)
+		note_origin(g, text, len, rest);
+	m = find(g, text, len);
+	if (m != NULL && !m->read)
+		keep(g, m, line, rest);
+	/* postsuper -r: only the new message names the old one. */
 	from = strstr(rest, " orig_id=");
-	if (s == NULL && from != NULL && history_after(rest, "uid=") != NULL) {
-		s = thread_of(f, from + 9, strlen(from + 9));
-		if (s != NULL)
-			discover(f, s, "resubmitted as", text, line->at);
+	if (m == NULL && from != NULL && history_after(rest, "uid=") != NULL) {
+		m = find(g, from + 9, strlen(from + 9));
+		if (m != NULL)
+			discover(g, m, "resubmitted as", text, line->at);
 	}
-	return (f->out_of_memory ? -1 : 0);
+	return (g->out_of_memory ? -1 : 0);
 }
 
 void
-gather_source(struct gather *f)
+gather_source(struct gather *g)
 {
-	f->source++;
+	g->source++;
 }
 
 static int
 compare(const void *a, const void *b)
 {
-	const struct event *x = a, *y = b;
+	const struct entry *x = a, *y = b;
 
-	/* Without a time: at the end, where the newest life is. */
+	/* Lines without a time count as newest. */
 	if (x->line.at != y->line.at)
 		return (x->line.at == 0	  ? 1
 			: y->line.at == 0 ? -1
@@ -202,78 +203,76 @@ compare(const void *a, const void *b)
 	return ((x->seq > y->seq) - (x->seq < y->seq));
 }
 
-/* Keep the lines of one message of those that had the id: the newest, or the
- * one that was there when another message named it. */
+/* Keep the lines of one of the messages that had the id: the newest, or the one
+ * that had it when another message named it. */
 static void
-choose_life(struct thread *s)
+choose(struct message *m)
 {
-	size_t first = 0, i, lives = 1, last = s->n;
+	size_t first = 0, i, had = 1, last = m->n;
 	bool removed = false, start;
 
-	if (s->n == 0)
+	if (m->n == 0)
 		return;
-	qsort(s->events, s->n, sizeof(*s->events), compare);
-	for (i = 0; i < s->n; i++) {
-		/* Postfix's own messages have no other beginning. */
-		start = history_begins(&s->events[i].line) ||
+	qsort(m->entries, m->n, sizeof(*m->entries), compare);
+	for (i = 0; i < m->n; i++) {
+		/* Postfix's own messages begin with their Message-ID. */
+		start = history_begins(&m->entries[i].line) ||
 		    (removed &&
-			history_after(s->events[i].line.text, "message-id=") !=
+			history_after(m->entries[i].line.text, "message-id=") !=
 			    NULL);
-		if (strcmp(s->events[i].line.text, "removed") == 0)
+		if (strcmp(m->entries[i].line.text, "removed") == 0)
 			removed = true;
 		if (!start || i == 0)
 			continue;
 		removed = false;
-		if (s->named != 0 && s->events[i].line.at > s->named + 1) {
+		if (m->named != 0 && m->entries[i].line.at > m->named + 1) {
 			last = i;
 			break;
 		}
 		first = i;
-		lives++;
+		had++;
 	}
-	s->events += first;
-	s->n = last - first;
-	s->m.earlier = lives - 1;
-	/* A host elsewhere gives out ids of the same kind. */
-	if (s->named != 0 && s->events[0].line.at != 0 &&
-	    llabs(s->events[0].line.at - s->named) > NAMED_SECONDS)
-		s->n = 0;
+	m->entries += first;
+	m->n = last - first;
+	m->history.earlier = had - 1;
+	/* Another host may use the same id. */
+	if (m->named != 0 && m->entries[0].line.at != 0 &&
+	    llabs(m->entries[0].line.at - m->named) > NAMED_SECONDS)
+		m->n = 0;
 }
 
-/* Another message is named: to be looked for in the next round. */
+/* Another message is named: gather it from the next reading. */
 static void
-discover(struct gather *f, const struct thread *from, const char *relation,
+discover(struct gather *g, const struct message *from, const char *relation,
     const char *id, int64_t at)
 {
-	struct thread *s;
+	struct message *m;
 	size_t len;
 
-	len = strspn(id,
-	    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz");
-	if (len < 5 || len > 64 || thread_of(f, id, len) != NULL)
+	len = strspn(id, ID_CHARACTERS);
+	if (len < 5 || len > 64 || find(g, id, len) != NULL)
 		return;
-	if (f->n == MESSAGES) {
-		f->more = true;
+	if (g->n == MESSAGES_MAX) {
+		g->more = true;
 		return;
 	}
-	s = &f->threads[f->n];
-	s->m.id = arena_strndup(f->arena, id, len);
-	if (s->m.id == NULL) {
-		f->out_of_memory = true;
+	m = &g->messages[g->n];
+	m->history.id = arena_strndup(g->arena, id, len);
+	if (m->history.id == NULL) {
+		g->out_of_memory = true;
 		return;
 	}
-	s->m.relation = relation;
-	s->m.of = from->m.id;
-	s->named = at;
-	f->n++;
+	m->history.relation = relation;
+	m->history.of = from->history.id;
+	m->named = at;
+	g->n++;
 }
 
 static void
-find_children(struct gather *f, const struct thread *s, const struct event *e)
+find_children(struct gather *g, const struct message *m, const struct entry *e)
 {
 	static const struct {
-		const char *program; /* NULL: a delivery agent */
+		const char *program; /* NULL: any delivery agent */
 		const char *word;
 		const char *relation;
 	} words[] = {
@@ -294,69 +293,69 @@ find_children(struct gather *f, const struct thread *s, const struct event *e)
 			continue;
 		found = strstr(e->line.text, words[i].word);
 		if (found != NULL)
-			discover(f, s, words[i].relation,
+			discover(g, m, words[i].relation,
 			    found + strlen(words[i].word), e->line.at);
 	}
 }
 
 int
-gather_again(struct gather *f)
+gather_again(struct gather *g)
 {
-	struct thread *s;
-	size_t before = f->n, i, j, unread = 0;
+	struct message *m;
+	size_t before = g->n, i, j, unread = 0;
 
-	for (i = 0; i < before && !f->out_of_memory; i++) {
-		s = &f->threads[i];
-		if (s->read)
+	for (i = 0; i < before && !g->out_of_memory; i++) {
+		m = &g->messages[i];
+		if (m->read)
 			continue;
-		s->read = true;
-		choose_life(s);
-		history_begin(&s->m);
-		s->m.lines = s->n;
-		for (j = 0; j < s->n && !f->out_of_memory; j++) {
-			if (history_tell(f->arena, &s->m, &s->events[j].line) !=
-			    0)
-				f->out_of_memory = true;
-			find_children(f, s, &s->events[j]);
+		m->read = true;
+		choose(m);
+		history_begin(&m->history);
+		m->history.lines = m->n;
+		for (j = 0; j < m->n && !g->out_of_memory; j++) {
+			if (history_add(g->arena, &m->history,
+				&m->entries[j].line) != 0)
+				g->out_of_memory = true;
+			find_children(g, m, &m->entries[j]);
 		}
 	}
-	for (i = 0; i < f->n; i++)
-		unread += !f->threads[i].read;
-	f->source = 0;
-	if (f->out_of_memory)
+	for (i = 0; i < g->n; i++)
+		unread += !g->messages[i].read;
+	g->source = 0;
+	if (g->out_of_memory)
 		return (-1);
 	if (unread == 0)
 		return (0);
-	if (++f->generation < GENERATIONS)
+	if (++g->generation < GENERATIONS_MAX)
 		return (1);
-	f->more = true;
+	g->more = true;
 	return (0);
 }
 
 const struct history *
-gather_messages(const struct gather *f, size_t *n)
+gather_messages(const struct gather *g, size_t *n)
 {
 	struct history *v;
 	size_t i;
 
-	/* An id that this log has nothing of is another host's. */
-	v = arena_array(f->arena, f->n, sizeof(*v));
+	/* An id without lines in this log is another host's. */
+	v = arena_array(g->arena, g->n, sizeof(*v));
 	*n = 0;
-	for (i = 0; v != NULL && i < f->n; i++) {
-		if (i == 0 || f->threads[i].m.lines > 0)
-			v[(*n)++] = f->threads[i].m;
+	for (i = 0; v != NULL && i < g->n; i++) {
+		if (i == 0 || g->messages[i].history.lines > 0)
+			v[(*n)++] = g->messages[i].history;
 	}
 	return (v);
 }
 
 const char *
-gather_origin(const struct gather *f)
+gather_origin(const struct gather *g)
 {
-	return (f->origin);
+	return (g->origin);
 }
 
 bool
-gather_complete(const struct gather *f)
+gather_complete(const struct gather *g)
 {
-	return (!f->more);
+	return (!g->more);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gather - what the mail log tells of one message
+ * gather - collects the log lines of one message and of those it became
  *
  * Postfix, notify-milter, notify-telegram and notifyctl log a message under its
- * queue id. Its lines are gathered, and those of the messages that it became or
- * caused: requeued, handed to the same Postfix again, bounced. A short queue id
- * may have served several messages: the newest is told of.
+ * queue id. A message becomes another when it is requeued, passes the same
+ * Postfix again or bounces. Several messages may have had one short queue id:
+ * the newest is taken. What the lines say is left to history.
  *
  * Threads: one at a time. Everything is cut from the arena given to
  * gather_new().
@@ -23,29 +23,29 @@
 struct arena;
 struct gather;
 
-/* gather_new(a, id): NULL for no memory. */
+/* gather_new(a, id): NULL when out of memory. */
 struct gather *gather_new(struct arena *, const char *id) WARN_UNUSED;
 
-/* gather_line(f, line): one line; to be given to the readers of trace_log. */
-int gather_line(void *f, const struct trace_line *);
+/* gather_line(g, line): take one line; a trace_line_fn. */
+int gather_line(void *g, const struct trace_line *);
 
-/* gather_source(f): the lines that come now are of another source. */
+/* gather_source(g): the next lines come from another source. */
 void gather_source(struct gather *);
 
 /*
- * gather_again(f): all sources were read. 1 if they must be read once more, for
- * the messages that came to light; 0 if all is told, -1 for no memory.
+ * gather_again(g): all sources were read. 1 if they must be read once more, for
+ * messages that were found; 0 if that is all; -1 when out of memory.
  */
 int gather_again(struct gather *) WARN_UNUSED;
 
-/* gather_messages(f, n): the one that was asked for, then the others. */
+/* gather_messages(g, n): the message asked for, then those it became; NULL when
+ * out of memory. */
 const struct history *gather_messages(const struct gather *, size_t *n);
 
-/* gather_complete(f): false if more messages came of it than are told of. */
+/* gather_complete(g): false if it became more messages than are given. */
 bool gather_complete(const struct gather *);
 
-/* gather_origin(f): how the message came into being, if from another one:
- * "requeued from X"; or "". */
+/* gather_origin(g): the message it comes from, as "requeued from X"; or "". */
 const char *gather_origin(const struct gather *);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * history - what the log lines of one message tell
+ * history - what the log lines of one message say
  *
- * Each program has lines of its own: Postfix's delivery agents and
- * notify-milter on recipients, notify-milter on its decision, the rest of
- * Postfix on where the message is.
+ * Delivery agents and notify-telegram log what became of each recipient,
+ * notify-milter its decision and whom it dropped, the rest of Postfix where the
+ * message is.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,15 +35,15 @@ history_after(const char *text, const char *word)
 }
 
 bool
-history_begins(const struct history_line *e)
+history_begins(const struct history_line *line)
 {
-	return ((strcmp(e->program, "smtpd") == 0 &&
-		    history_after(e->text, "client=") != NULL) ||
-	    (strcmp(e->program, "pickup") == 0 &&
-		history_after(e->text, "uid=") != NULL));
+	return ((strcmp(line->program, "smtpd") == 0 &&
+		    history_after(line->text, "client=") != NULL) ||
+	    (strcmp(line->program, "pickup") == 0 &&
+		history_after(line->text, "uid=") != NULL));
 }
 
-/* An address after "<", to its ">"; one in quotes may have that in it. */
+/* An address up to its ">", which may also be part of a quoted local part. */
 static const char *
 path(struct arena *a, const char *s, const char **end)
 {
@@ -62,7 +62,7 @@ path(struct arena *a, const char *s, const char **end)
 	return (arena_strndup(a, s, (size_t)(c - s)));
 }
 
-/* The value of " key=", in quotes or up to a blank; or "". */
+/* The value of " key=", in quotes or up to a space or comma; or "". */
 static const char *
 value(struct arena *a, const char *text, const char *key)
 {
@@ -78,25 +78,25 @@ value(struct arena *a, const char *text, const char *key)
 }
 
 static struct history_copy *
-copy_of(struct arena *a, struct history *m, const char *recipient,
+copy_of(struct arena *a, struct history *h, const char *recipient,
     const char *original)
 {
 	struct history_copy *c;
 	size_t i;
 
-	for (i = m->ncopies; i > 0; i--) {
-		c = &m->copies[i - 1];
+	for (i = h->ncopies; i > 0; i--) {
+		c = &h->copies[i - 1];
 		if (strcmp(c->recipient, recipient) == 0 &&
 		    strcmp(c->original, original) == 0)
 			return (c);
 	}
-	m->copies =
-	    arena_grow(a, m->copies, m->ncopies, &m->copies_cap, sizeof(*c));
-	if (m->copies == NULL) {
-		m->ncopies = m->copies_cap = 0;
+	h->copies =
+	    arena_grow(a, h->copies, h->ncopies, &h->copies_cap, sizeof(*c));
+	if (h->copies == NULL) {
+		h->ncopies = h->copies_cap = 0;
 		return (NULL);
 	}
-	c = &m->copies[m->ncopies++];
+	c = &h->copies[h->ncopies++];
 	memset(c, 0, sizeof(*c));
 	c->recipient = recipient;
 	c->original = original;
@@ -106,13 +106,13 @@ copy_of(struct arena *a, struct history *m, const char *recipient,
 
 /* "to=<a>, orig_to=<b>, relay=..., status=sent (...)" */
 static int
-delivery(struct arena *a, struct history *m, const struct history_line *e)
+delivery(struct arena *a, struct history *h, const struct history_line *line)
 {
 	const char *recipient, *original = "", *rest, *status, *detail;
 	struct history_copy *c;
 	size_t len;
 
-	recipient = path(a, e->text + 4, &rest);
+	recipient = path(a, line->text + 4, &rest);
 	if (recipient != NULL && history_after(rest, ", orig_to=<") != NULL)
 		original = path(a, rest + 11, &rest);
 	status = recipient == NULL || original == NULL
@@ -120,21 +120,21 @@ delivery(struct arena *a, struct history *m, const struct history_line *e)
 	    : strstr(rest, ", status=");
 	if (status == NULL)
 		return (0);
-	c = copy_of(a, m, recipient, original);
+	c = copy_of(a, h, recipient, original);
 	if (c == NULL)
 		return (-1);
 	status += 9;
 	len = strcspn(status, " ");
 	detail = status + len + strspn(status + len, " (");
-	/* notify-telegram knows better what became of a chat's. */
+	/* For a chat, notify-telegram's own line says more. */
 	if (!c->chat)
 		c->outcome = arena_strndup(a, status, len);
 	if (!c->chat || *c->detail == '\0')
 		c->detail = arena_strndup(a, detail,
 		    strlen(detail) -
 			(*detail != '\0' && detail[strlen(detail) - 1] == ')'));
-	if (e->at != 0)
-		c->at = e->at;
+	if (line->at != 0)
+		c->at = line->at;
 	if (c->outcome == NULL || c->detail == NULL) {
 		c->outcome = c->detail = "";
 		return (-1);
@@ -144,17 +144,17 @@ delivery(struct arena *a, struct history *m, const struct history_line *e)
 
 /* "to=<1@telegram.invalid> account=acme outcome=sent reason=\"...\"" */
 static int
-chat(struct arena *a, struct history *m, const struct history_line *e)
+chat(struct arena *a, struct history *h, const struct history_line *line)
 {
 	const char *recipient, *rest, *outcome, *reason;
 	struct history_copy *c;
 
-	recipient = path(a, e->text + 4, &rest);
+	recipient = path(a, line->text + 4, &rest);
 	if (recipient == NULL)
 		return (0);
 	outcome = value(a, rest, " outcome=");
 	reason = value(a, rest, " reason=");
-	c = copy_of(a, m, recipient, "");
+	c = copy_of(a, h, recipient, "");
 	if (c == NULL || outcome == NULL || reason == NULL)
 		return (-1);
 	c->chat = true;
@@ -162,122 +162,122 @@ chat(struct arena *a, struct history *m, const struct history_line *e)
 	if (c->outcome == NULL)
 		c->outcome = outcome;
 	c->detail = reason;
-	if (e->at != 0)
-		c->at = e->at;
+	if (line->at != 0)
+		c->at = line->at;
 	return (0);
 }
 
-/* The milter's lines. */
+/* A line of the milter: a dropped recipient, or the decision. */
 static int
-decision(struct arena *a, struct history *m, const struct history_line *e)
+decision(struct arena *a, struct history *h, const struct history_line *line)
 {
 	const char *recipient, *rest, *number;
 	struct history_copy *c;
 
-	if (history_after(e->text, "to=<") != NULL) {
-		recipient = path(a, e->text + 4, &rest);
+	if (history_after(line->text, "to=<") != NULL) {
+		recipient = path(a, line->text + 4, &rest);
 		if (recipient == NULL ||
 		    history_after(rest, " status=dropped") == NULL)
 			return (0);
-		c = copy_of(a, m, recipient, "");
+		c = copy_of(a, h, recipient, "");
 		if (c == NULL || (rest = value(a, rest, " reason=")) == NULL)
 			return (-1);
 		c->dropped = true;
 		c->reason = rest;
 		return (0);
 	}
-	if (history_after(e->text, "category=") == NULL)
+	if (history_after(line->text, "category=") == NULL)
 		return (0);
-	m->decision = e->text;
-	m->decided = e->at;
-	m->verdict = value(a, e->text, " verdict=");
-	m->reason = value(a, e->text, " reason=");
-	m->monitor = strstr(e->text, " monitor=yes") != NULL;
-	if ((number = strstr(e->text, " kept=")) != NULL)
-		m->kept = strtol(number + 6, NULL, 10);
-	if ((number = strstr(e->text, " added=")) != NULL)
-		m->added = strtol(number + 7, NULL, 10);
-	if ((number = strstr(e->text, " mirrored=")) != NULL)
-		m->mirrored = strtol(number + 10, NULL, 10);
-	if (m->verdict != NULL && m->reason != NULL)
+	h->decision = line->text;
+	h->decided = line->at;
+	h->verdict = value(a, line->text, " verdict=");
+	h->reason = value(a, line->text, " reason=");
+	h->monitor = strstr(line->text, " monitor=yes") != NULL;
+	if ((number = strstr(line->text, " kept=")) != NULL)
+		h->kept = strtol(number + 6, NULL, 10);
+	if ((number = strstr(line->text, " added=")) != NULL)
+		h->added = strtol(number + 7, NULL, 10);
+	if ((number = strstr(line->text, " mirrored=")) != NULL)
+		h->mirrored = strtol(number + 10, NULL, 10);
+	if (h->verdict != NULL && h->reason != NULL)
 		return (0);
-	m->verdict = m->reason = "";
+	h->verdict = h->reason = "";
 	return (-1);
 }
 
 static void
-settle(
-    struct history *m, enum history_state state, const struct history_line *e)
+settle(struct history *h, enum history_state state,
+    const struct history_line *line)
 {
-	/* What replaced it stays said when the held one is dropped. */
-	if (m->state == HISTORY_REQUEUED && state == HISTORY_DELETED)
+	/* requeue deletes the held message after it was replaced. */
+	if (h->state == HISTORY_REQUEUED && state == HISTORY_DELETED)
 		return;
-	m->state = state;
-	m->state_at = e->at;
+	h->state = state;
+	h->state_at = line->at;
 }
 
 static void
-mail_server(struct arena *a, struct history *m, const struct history_line *e)
+mail_server(struct arena *a, struct history *h, const struct history_line *line)
 {
-	const char *text = e->text, *rest;
+	const char *text = line->text, *rest;
 
-	if (history_begins(e)) {
-		m->arrived = e->at;
-		m->source = text;
+	if (history_begins(line)) {
+		h->arrived = line->at;
+		h->source = text;
 	} else if ((rest = history_after(text, "message-id=")) != NULL) {
-		m->message_id = rest;
-		if (m->arrived == 0)
-			m->arrived = e->at;
+		h->message_id = rest;
+		if (h->arrived == 0)
+			h->arrived = line->at;
 	} else if ((rest = history_after(text, "from=<")) != NULL) {
-		m->sender = path(a, rest, &rest);
-		if (m->state != HISTORY_REQUEUED)
-			settle(m, HISTORY_QUEUED, e);
+		h->sender = path(a, rest, &rest);
+		if (h->state != HISTORY_REQUEUED)
+			settle(h, HISTORY_QUEUED, line);
 	} else if (history_after(text, "milter-hold: ") != NULL ||
 	    history_after(text, "hold: ") != NULL ||
 	    strcmp(text, "placed on hold") == 0) {
-		settle(m, HISTORY_HELD, e);
+		settle(h, HISTORY_HELD, line);
 	} else if (strcmp(text, "released from hold") == 0) {
-		settle(m, HISTORY_QUEUED, e);
+		settle(h, HISTORY_QUEUED, line);
 	} else if (history_after(text, "milter-discard: ") != NULL ||
 	    history_after(text, "discard: ") != NULL) {
-		settle(m, HISTORY_DISCARDED, e);
+		settle(h, HISTORY_DISCARDED, line);
 	} else if (history_after(text, "milter-reject: ") != NULL ||
 	    history_after(text, "reject: ") != NULL) {
-		settle(m, HISTORY_REFUSED, e);
+		settle(h, HISTORY_REFUSED, line);
 	} else if (strcmp(text, "removed") == 0) {
-		settle(m,
-		    strcmp(e->program, "postsuper") == 0 ? HISTORY_DELETED
-							 : HISTORY_DONE,
-		    e);
+		settle(h,
+		    strcmp(line->program, "postsuper") == 0 ? HISTORY_DELETED
+							    : HISTORY_DONE,
+		    line);
 	}
-	if (m->sender == NULL &&
+	if (h->sender == NULL &&
 	    (history_after(text, "milter-") != NULL ||
 		history_after(text, "hold: ") != NULL) &&
 	    (rest = strstr(text, " from=<")) != NULL)
-		m->sender = path(a, rest + 7, &rest);
+		h->sender = path(a, rest + 7, &rest);
 }
 
 void
-history_begin(struct history *m)
+history_begin(struct history *h)
 {
-	m->source = m->message_id = m->decision = m->verdict = m->reason = "";
-	m->kept = m->added = m->mirrored = -1;
+	h->source = h->message_id = h->decision = h->verdict = h->reason = "";
+	h->kept = h->added = h->mirrored = -1;
 }
 
 int
-history_tell(struct arena *a, struct history *m, const struct history_line *e)
+history_add(struct arena *a, struct history *h, const struct history_line *line)
 {
-	bool recipient = history_after(e->text, "to=<") != NULL;
+	bool recipient = history_after(line->text, "to=<") != NULL;
 
-	if (strcmp(e->program, "notify-milter") == 0)
-		return (decision(a, m, e));
-	if (strcmp(e->program, "notify-telegram") == 0)
-		return (recipient ? chat(a, m, e) : 0);
+	if (strcmp(line->program, "notify-milter") == 0)
+		return (decision(a, h, line));
+	if (strcmp(line->program, "notify-telegram") == 0)
+		return (recipient ? chat(a, h, line) : 0);
 	if (recipient)
-		return (delivery(a, m, e));
-	if (strcmp(e->program, "notifyctl") != 0)
-		mail_server(a, m, e);
-	else if (history_after(e->text, "requeued as ") != NULL)
-		settle(m, HISTORY_REQUEUED, e);
+		return (delivery(a, h, line));
+	if (strcmp(line->program, "notifyctl") != 0)
+		mail_server(a, h, line);
+	else if (history_after(line->text, "requeued as ") != NULL)
+		settle(h, HISTORY_REQUEUED, line);
 	return (0);
 }

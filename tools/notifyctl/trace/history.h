@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * history - what the log lines of one message tell
+ * history - what the log lines of one message say
  *
  * Threads: one at a time. Everything is cut from the arena that is given.
  */
@@ -18,69 +18,69 @@ struct arena;
 /* One recipient. */
 struct history_copy {
 	const char *recipient;
-	const char *original; /* what an alias turned into it; or "" */
+	const char *original; /* the alias that became it; or "" */
 	bool dropped;	      /* by the milter */
-	bool chat;	      /* notify-telegram had it */
+	bool chat;	      /* notify-telegram logged it */
 	const char *reason;   /* why it was dropped; or "" */
-	const char *outcome;  /* "sent", "deferred", ...; "" if not told */
-	const char *detail;   /* what the other side said; or "" */
-	int64_t at;	      /* of the outcome; 0: not told */
+	const char *outcome;  /* "sent", "deferred", ...; "": not known */
+	const char *detail;   /* the other side's answer; or "" */
+	int64_t at;	      /* of the outcome; 0: not known */
 };
 
 enum history_state {
-	HISTORY_UNKNOWN, /* the log ends, or begins, in the middle */
+	HISTORY_UNKNOWN, /* its lines are incomplete */
 	HISTORY_QUEUED,	 /* on its way */
 	HISTORY_HELD,
-	HISTORY_DONE,	 /* removed by Postfix: nothing is left to do */
-	HISTORY_DELETED, /* removed by somebody */
+	HISTORY_DONE,	 /* removed by Postfix after the last delivery */
+	HISTORY_DELETED, /* removed by an operator */
 	HISTORY_DISCARDED,
-	HISTORY_REFUSED,  /* its client was told that it is not taken */
-	HISTORY_REQUEUED, /* a new one has taken its place */
+	HISTORY_REFUSED,  /* rejected: the client was told so */
+	HISTORY_REQUEUED, /* replaced by another message */
 };
 
 struct history {
 	const char *id;
-	const char *relation; /* to ${of}; "" for the one that was asked for */
+	const char *relation; /* to ${of}; "" for the message asked for */
 	const char *of;
-	const char *source;	/* client, or who called sendmail(1); or "" */
-	const char *sender;	/* or NULL: not told */
+	const char *source;	/* client, or user of sendmail(1); or "" */
+	const char *sender;	/* NULL: not known */
 	const char *message_id; /* or "" */
 	int64_t arrived;	/* or 0 */
-	/* The milter's line; "" where it has none. */
-	const char *decision; /* as it was logged */
+	/* The milter's line; "" if there is none. */
+	const char *decision; /* as logged */
 	const char *verdict;
 	const char *reason;
 	int64_t decided;
-	long kept, added, mirrored; /* -1: not told */
+	long kept, added, mirrored; /* -1: not known */
 	bool monitor;
 	enum history_state state;
 	int64_t state_at;
 	struct history_copy *copies;
 	size_t ncopies, copies_cap;
-	size_t earlier; /* other messages that had this id */
-	size_t lines;	/* 0: the log has nothing of it */
+	size_t earlier; /* messages that had this id before */
+	size_t lines;	/* 0: the log has none */
 };
 
-/* A line, after its queue id. */
+/* A log line, without its queue id. */
 struct history_line {
 	int64_t at;	     /* or 0 */
 	const char *program; /* "smtp", "notify-milter": without syslog_name */
 	const char *text;
 };
 
-/* history_begin(s): nothing is known; id, relation and of are left alone. */
+/* history_begin(h): nothing is known; id, relation and of are left alone. */
 void history_begin(struct history *);
 
-/* history_tell(a, s, line): what one more line tells, in the order of time. 0,
- * or -1 for no memory. */
-int history_tell(
+/* history_add(a, h, line): take one more line, in the order of time. 0, or -1
+ * when out of memory. */
+int history_add(
     struct arena *, struct history *, const struct history_line *) WARN_UNUSED;
 
-/* history_begins(line): is it the first line of a message from outside? */
+/* history_begins(line): is it the first line of a message from a client? */
 bool history_begins(const struct history_line *);
 
-/* history_after(text, word): what follows ${word} at the beginning of ${text},
- * or NULL. */
+/* history_after(text, word): the rest of ${text} after ${word}, with which it
+ * begins; else NULL. */
 const char *history_after(const char *text, const char *word);
 
 #endif

@@ -2,10 +2,10 @@
 /*
  * trace - notifyctl trace
  *
- * Says what was decided for a message, for whom, and what became of each copy,
- * as far as the mail log tells. The milter logs whom it dropped, and how many
- * it kept and added, but not whom; who of the others was there from the
- * beginning is said only where the numbers leave no doubt.
+ * Shows what was decided for a message and what became of each copy, as far as
+ * the mail log tells. The milter logs which recipients it dropped, but of those
+ * it kept and added only how many: a recipient is shown as kept or as added
+ * only if the numbers leave no doubt.
  */
 #include <glob.h>
 #include <stdlib.h>
@@ -24,17 +24,31 @@
 #define SOURCES_MAX 512
 
 struct source {
-	const char *path;    /* a file, or a folder of a journal */
-	bool journal;	     /* NULL as its path: the system's */
-	bool given;	     /* on the command line: it must be readable */
-	const char *trouble; /* why it was not read; or NULL */
+	const char *path;    /* a file, or the directory of a journal */
+	bool journal;	     /* with NULL as path: the system's */
+	bool given;	     /* on the command line: must be readable */
+	const char *trouble; /* why it cannot be read; or NULL */
 };
 
 struct trace {
 	struct ctl *ctl;
-	struct gather *follow;
+	struct gather *gather;
 	struct source sources[SOURCES_MAX];
 	size_t n;
+};
+
+/* For JSON, and for people. */
+static const struct {
+	const char *name, *text;
+} states[] = {
+    [HISTORY_UNKNOWN] = {"unknown", "not known: the log ends before"},
+    [HISTORY_QUEUED] = {"queued", "in the queue when the log ends; see mailq"},
+    [HISTORY_HELD] = {"held", "on hold when the log ends; see mailq"},
+    [HISTORY_DONE] = {"done", "done: every recipient is dealt with"},
+    [HISTORY_DELETED] = {"deleted", "deleted from the queue by an operator"},
+    [HISTORY_DISCARDED] = {"discarded", "discarded: delivered to nobody"},
+    [HISTORY_REFUSED] = {"refused", "rejected: the client was told so"},
+    [HISTORY_REQUEUED] = {"requeued", "requeued: replaced by another message"},
 };
 
 static int add(struct trace *, const char *, bool, bool);
@@ -44,22 +58,21 @@ static int choose(struct trace *, const struct arguments *);
 static int read_source(struct trace *, struct source *);
 static int read_all(struct trace *);
 static const char *list_sources(struct trace *);
-static int nothing(struct trace *, const char *);
+static int not_found(struct trace *, const char *);
 static bool mirrored(struct trace *, const char *);
 static const char *fate(
     struct trace *, const struct history *, const struct history_copy *);
 static size_t originals(struct trace *, const struct history *);
-static const char *state_name(enum history_state);
-static void state_line(struct trace *, const struct history *);
+static const char *comma_when(struct trace *, int64_t);
 static void message_lines(struct trace *, const struct history *);
 static void message_row(struct trace *, const struct history *);
 static void copy_rows(struct trace *, const struct history *, bool);
-static void tell(struct trace *);
+static void show(struct trace *);
 static int trace(struct ctl *, const struct arguments *);
 
 static const struct ctl_option options[] = {
     {.name = "log", .value = "FILE", .repeated = true},
-    {.name = "journal", .value = "FOLDER"}, {.name = NULL}};
+    {.name = "journal", .value = "DIRECTORY"}, {.name = NULL}};
 
 const struct ctl_command trace_commands[] = {
     {"trace", "QUEUEID",
@@ -92,7 +105,7 @@ add(struct trace *t, const char *path, bool journal, bool given)
 		: 0);
 }
 
-/* A log, and what logrotate(8) or "postfix logrotate" made of it. */
+/* A log with its rotated files, of logrotate(8) or "postfix logrotate". */
 static int
 add_rotated(struct trace *t, const char *path)
 {
@@ -113,8 +126,8 @@ add_rotated(struct trace *t, const char *path)
 	return (rc);
 }
 
-/* Where the mail log usually is: in Postfix's own file, if it has one, and in
- * syslog's, or else in the journal. */
+/* The usual places of the mail log: Postfix's own file, if it has one; syslog's
+ * files, else the journal. */
 static int
 add_usual(struct trace *t)
 {
@@ -157,7 +170,7 @@ choose(struct trace *t, const struct arguments *args)
 	return (t->n == 0 ? add_usual(t) : 0);
 }
 
-/* One that was not asked for may be missing, or not to be read. */
+/* Only a source that was given must be readable. */
 static int
 read_source(struct trace *t, struct source *s)
 {
@@ -165,10 +178,10 @@ read_source(struct trace *t, struct source *s)
 	struct failure why = FAILURE_INIT;
 	int rc;
 
-	gather_source(t->follow);
+	gather_source(t->gather);
 	rc = s->journal
-	    ? trace_log_journal(s->path, gather_line, t->follow, &why)
-	    : trace_log_file(s->path, gather_line, t->follow, &why);
+	    ? trace_log_journal(s->path, gather_line, t->gather, &why)
+	    : trace_log_file(s->path, gather_line, t->gather, &why);
 	if (rc == 0)
 		return (0);
 	if (why.kind == FAILURE_NONE)
@@ -196,7 +209,7 @@ read_all(struct trace *t)
 			    read_source(t, &t->sources[i]) != 0)
 				return (-1);
 		}
-		more = gather_again(t->follow);
+		more = gather_again(t->gather);
 	} while (more == 1);
 	return (more == -1 ? failure_memory(&t->ctl->failure) : 0);
 }
@@ -221,9 +234,9 @@ list_sources(struct trace *t)
 	return (text == NULL ? "out of memory" : text);
 }
 
-/* Nothing at all: was there anything to be read? */
+/* The message is in no log, or no log can be read. */
 static int
-nothing(struct trace *t, const char *id)
+not_found(struct trace *t, const char *id)
 {
 	size_t i, readable = 0;
 
@@ -231,11 +244,11 @@ nothing(struct trace *t, const char *id)
 		readable += t->sources[i].trouble == NULL;
 	if (readable == 0)
 		return (failure_set(&t->ctl->failure, FAILURE_DENIED,
-		    "no mail log can be read: %s; be root, or name one with "
+		    "no mail log can be read: %s; run as root, or name one with "
 		    "--log or --journal",
 		    list_sources(t)));
 	return (failure_set(&t->ctl->failure, FAILURE_UNKNOWN,
-	    "the mail log has nothing of %s (or no longer); looked in %s", id,
+	    "the mail log has no lines of %s; looked in %s", id,
 	    list_sources(t)));
 }
 
@@ -248,7 +261,7 @@ mirrored(struct trace *t, const char *recipient)
 	    strcasecmp(at + 1, t->ctl->settings->telegram_domain) == 0);
 }
 
-/* Recipients that the milter may have kept or added, each once. */
+/* How many recipients the milter may have kept or added, each counted once. */
 static size_t
 originals(struct trace *t, const struct history *m)
 {
@@ -259,7 +272,7 @@ originals(struct trace *t, const struct history *m)
 		c = &m->copies[i];
 		if (c->dropped || mirrored(t, c->recipient))
 			continue;
-		/* The members of an alias are next to each other, mostly. */
+		/* Usually the members of an alias are adjacent. */
 		for (j = i; j > 0; j--) {
 			other = &m->copies[j - 1];
 			if (*c->original != '\0' &&
@@ -271,7 +284,7 @@ originals(struct trace *t, const struct history *m)
 	return (n);
 }
 
-/* What the milter did about a recipient, as far as can be told. */
+/* What the milter did with a recipient, as far as can be told. */
 static const char *
 fate(struct trace *t, const struct history *m, const struct history_copy *c)
 {
@@ -293,48 +306,16 @@ fate(struct trace *t, const struct history *m, const struct history_copy *c)
 			       : "kept or added");
 }
 
+/* ", TIME"; "" if it is not known. */
 static const char *
-state_name(enum history_state state)
+comma_when(struct trace *t, int64_t at)
 {
-	switch (state) {
-	case HISTORY_UNKNOWN:
-		return ("unknown");
-	case HISTORY_QUEUED:
-		return ("queued");
-	case HISTORY_HELD:
-		return ("held");
-	case HISTORY_DONE:
-		return ("done");
-	case HISTORY_DELETED:
-		return ("deleted");
-	case HISTORY_DISCARDED:
-		return ("discarded");
-	case HISTORY_REFUSED:
-		return ("refused");
-	case HISTORY_REQUEUED:
-		return ("requeued");
-	}
-	return ("unknown");
-}
+	const char *text = "";
 
-static void
-state_line(struct trace *t, const struct history *m)
-{
-	static const char *const texts[] = {
-	    [HISTORY_UNKNOWN] = "not known: the log does not go on",
-	    [HISTORY_QUEUED] =
-		"still in the queue, as far as the log goes; see mailq",
-	    [HISTORY_HELD] = "on hold, as far as the log goes; see mailq",
-	    [HISTORY_DONE] = "all copies are dealt with",
-	    [HISTORY_DELETED] = "deleted from the queue by somebody",
-	    [HISTORY_DISCARDED] = "discarded: nobody got it",
-	    [HISTORY_REFUSED] = "refused: its client was told so",
-	    [HISTORY_REQUEUED] = "requeued: another message took its place",
-	};
-
-	output_line(t->ctl->out, "  state:    %s%s%s", texts[m->state],
-	    m->state_at == 0 ? "" : ", ",
-	    m->state_at == 0 ? "" : output_when(m->state_at));
+	if (at != 0)
+		text = arena_printf(
+		    t->ctl->arena, ", %s", output_when(t->ctl->arena, at));
+	return (text == NULL ? "" : text);
 }
 
 static void
@@ -345,27 +326,25 @@ message_lines(struct trace *t, const struct history *m)
 	output_line(out, "%s%s%s%s%s", m->id, *m->of == '\0' ? "" : ": ", m->of,
 	    *m->of == '\0' ? "" : " was ", m->relation);
 	output_line(out, "  arrived:  %s%s%s",
-	    m->arrived == 0 ? "not known (the log begins later, or it is "
-			      "another's)"
-			    : output_when(m->arrived),
+	    m->arrived == 0 ? "not known: the log has no first line of it"
+			    : output_when(t->ctl->arena, m->arrived),
 	    *m->source == '\0' ? "" : ", ", m->source);
 	if (m->sender != NULL)
 		output_line(out, "  from:     <%s>%s%s", m->sender,
 		    *m->message_id == '\0' ? "" : ", message-id=",
 		    m->message_id);
-	if (*m->decision != '\0')
-		output_line(out, "  decision: %s%s%s", m->decision,
-		    m->decided == 0 ? "" : ", ",
-		    m->decided == 0 ? "" : output_when(m->decided));
-	else
-		output_line(out,
-		    "  decision: none in these logs: it had no tag, or the "
-		    "milter logs elsewhere");
-	state_line(t, m);
+	output_line(out, "  decision: %s%s",
+	    *m->decision != '\0'
+		? m->decision
+		: "none in these logs: the message had no tag, or the milter "
+		  "logs elsewhere",
+	    comma_when(t, m->decided));
+	output_line(out, "  state:    %s%s", states[m->state].text,
+	    comma_when(t, m->state_at));
 	if (m->earlier > 0)
 		output_line(out,
 		    "  (%zu earlier messages had the same id; this is the "
-		    "newest of them)",
+		    "newest)",
 		    m->earlier);
 }
 
@@ -378,17 +357,17 @@ message_row(struct trace *t, const struct history *m)
 	output_cell(out, m->id);
 	output_cell(out, m->relation);
 	output_cell(out, m->of);
-	output_cell(out, m->arrived == 0 ? "" : output_when(m->arrived));
+	output_cell_when(out, m->arrived);
 	output_cell(out, m->source);
 	output_cell_flag(out, m->sender != NULL);
 	output_cell(out, m->sender == NULL ? "" : m->sender);
 	output_cell(out, m->message_id);
-	output_cell(out, m->decided == 0 ? "" : output_when(m->decided));
+	output_cell_when(out, m->decided);
 	output_cell(out, m->decision);
 	output_cell(out, m->verdict);
 	output_cell(out, m->reason);
-	output_cell(out, state_name(m->state));
-	output_cell(out, m->state_at == 0 ? "" : output_when(m->state_at));
+	output_cell(out, states[m->state].name);
+	output_cell_when(out, m->state_at);
 	output_cell_number(out, (int64_t)m->earlier);
 }
 
@@ -411,12 +390,12 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 		output_cell(out, shown == NULL ? c->recipient : shown);
 		output_cell(out, c->original);
 		output_cell(out, fate(t, m, c));
-		/* Whom the milter dropped and somebody got it all the same. */
+		/* A dropped recipient who got it all the same has one. */
 		output_cell(out,
 		    *c->outcome != '\0' ? c->outcome
 			: c->dropped	? ""
 					: "not known");
-		output_cell(out, c->at == 0 ? "" : output_when(c->at));
+		output_cell_when(out, c->at);
 		why = *c->detail == '\0' ? c->reason
 		    : *c->reason == '\0' ? c->detail
 					 : arena_printf(t->ctl->arena, "%s; %s",
@@ -426,7 +405,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 }
 
 static void
-tell(struct trace *t)
+show(struct trace *t)
 {
 	static const char *const messages[] = {"queue_id", "relation", "of",
 	    "arrived", "source", "sender_known", "sender", "message_id",
@@ -440,10 +419,10 @@ tell(struct trace *t)
 	const struct history *m;
 	size_t i, n;
 
-	m = gather_messages(t->follow, &n);
+	m = gather_messages(t->gather, &n);
 	if (t->ctl->json) {
-		output_text(out, "origin", gather_origin(t->follow));
-		output_flag(out, "complete", gather_complete(t->follow));
+		output_text(out, "origin", gather_origin(t->gather));
+		output_flag(out, "complete", gather_complete(t->gather));
 		output_table(out, "messages", messages);
 		for (i = 0; i < n; i++)
 			message_row(t, &m[i]);
@@ -465,16 +444,16 @@ tell(struct trace *t)
 		if (i > 0)
 			output_line(out, "%s", "");
 		message_lines(t, &m[i]);
-		if (i == 0 && *gather_origin(t->follow) != '\0')
-			output_line(out, "  (%s)", gather_origin(t->follow));
+		if (i == 0 && *gather_origin(t->gather) != '\0')
+			output_line(out, "  (%s)", gather_origin(t->gather));
 		if (m[i].ncopies == 0)
 			continue;
 		output_table(out, "recipients", copies);
 		copy_rows(t, &m[i], false);
 	}
-	if (!gather_complete(t->follow))
+	if (!gather_complete(t->gather))
 		output_line(
-		    out, "(more messages came of it than are told of here)");
+		    out, "(it became more messages than are shown here)");
 }
 
 static int
@@ -491,16 +470,16 @@ trace(struct ctl *ctl, const struct arguments *args)
 	if (t == NULL)
 		return (failure_memory(&ctl->failure));
 	t->ctl = ctl;
-	t->follow = gather_new(ctl->arena, id);
-	if (t->follow == NULL)
+	t->gather = gather_new(ctl->arena, id);
+	if (t->gather == NULL)
 		return (failure_memory(&ctl->failure));
 	if (choose(t, args) != 0 || read_all(t) != 0)
 		return (-1);
-	m = gather_messages(t->follow, &n);
+	m = gather_messages(t->gather, &n);
 	if (m == NULL)
 		return (failure_memory(&ctl->failure));
 	if (m[0].lines == 0)
-		return (nothing(t, id));
-	tell(t);
+		return (not_found(t, id));
+	show(t);
 	return (0);
 }

@@ -2,9 +2,9 @@
 /*
  * trace_log - lines of the mail log, from files or from the systemd journal
  *
- * A traditional timestamp has no year: it is taken for the latest year in which
- * it does not lie after the file's last change, so that last year's log is read
- * right, and December in January.
+ * A traditional timestamp has no year. It gets the latest one that does not put
+ * it after the last change of the file: right for last year's log, and for
+ * December in January.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ static int cannot(const char *, int, struct failure *);
 static char *field(sd_journal *, const char *);
 static int entry(sd_journal *, trace_line_fn *, void *);
 
-/* "Nov 23 19:25:49 ", and what follows it. 0 if it is none. */
+/* "Nov 23 19:25:49 ", and the rest of the line. 0 if it is no timestamp. */
 static int64_t
 traditional(char *line, time_t changed, char **rest)
 {
@@ -64,7 +64,7 @@ traditional(char *line, time_t changed, char **rest)
 	return (0);
 }
 
-/* "2026-11-23T19:25:49.123456+01:00 " */
+/* Likewise "2026-11-23T19:25:49.123456+01:00 ". */
 static int64_t
 rfc3339(char *line, char **rest)
 {
@@ -125,13 +125,13 @@ take(char *s, time_t changed, trace_line_fn *fn, void *ctx)
 	char *rest = s;
 
 	s[strcspn(s, "\r\n")] = '\0';
-	/* An old syslogd leaves the priority where it was. */
+	/* An old syslogd writes the priority, as "<22>". */
 	if (*s == '<' && isdigit((unsigned char)s[1]))
 		rest = s += strcspn(s, ">") + (strchr(s, '>') != NULL);
 	line.at = isdigit((unsigned char)*s) ? rfc3339(s, &rest)
 					     : traditional(s, changed, &rest);
 	if (line.at != 0) {
-		/* The host. */
+		/* Skip the host. */
 		rest += strcspn(rest, " ");
 		rest += strspn(rest, " ");
 	}
@@ -158,14 +158,14 @@ trace_log_file(
 	gzFile in;
 	int code, fd, rc = 0;
 
-	/* A log is a file, not something that is waited for. */
+	/* Do not wait for the writer of a FIFO. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
 		return (cannot(path, errno, failure));
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return (
-		    failure_set(failure, FAILURE_DATA, "%s is no file", path));
+		return (failure_set(
+		    failure, FAILURE_DATA, "%s is not a regular file", path));
 	}
 	line = malloc(LINE_MAX_OCTETS);
 	in = gzdopen(fd, "rb");
@@ -175,7 +175,7 @@ trace_log_file(
 		return (failure_memory(failure));
 	}
 	while (rc == 0 && gzgets(in, line, (int)LINE_MAX_OCTETS) != NULL) {
-		/* What follows a giant's first part is none of its own. */
+		/* Skip the rest of a line that is too long. */
 		begins = ends;
 		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
 		    line[LINE_MAX_OCTETS - 2] == '\n';
@@ -192,7 +192,7 @@ trace_log_file(
 	return (rc);
 }
 
-/* A field of the current entry, to be freed; NULL if it has none. */
+/* A field of the current entry, to be freed; NULL if there is none. */
 static char *
 field(sd_journal *j, const char *name)
 {
@@ -234,16 +234,16 @@ entry(sd_journal *j, trace_line_fn *fn, void *ctx)
 }
 
 int
-trace_log_journal(
-    const char *folder, trace_line_fn *fn, void *ctx, struct failure *failure)
+trace_log_journal(const char *directory, trace_line_fn *fn, void *ctx,
+    struct failure *failure)
 {
-	const char *name = folder == NULL ? "the journal" : folder;
+	const char *name = directory == NULL ? "the journal" : directory;
 	sd_journal *j = NULL;
 	size_t entries = 0;
 	int rc;
 
-	rc = folder == NULL ? sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY)
-			    : sd_journal_open_directory(&j, folder, 0);
+	rc = directory == NULL ? sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY)
+			       : sd_journal_open_directory(&j, directory, 0);
 	if (rc < 0)
 		return (cannot(name, -rc, failure));
 	rc = sd_journal_add_match(j, MAIL_FACILITY, 0);
@@ -263,7 +263,6 @@ trace_log_journal(
 		return (cannot(name, -rc, failure));
 	if (entries == 0)
 		return (failure_set(failure, FAILURE_UNKNOWN,
-		    "%s has nothing of the mail facility that may be read",
-		    name));
+		    "%s has no readable entry of the mail facility", name));
 	return (0);
 }

@@ -2,9 +2,9 @@
 /*
  * trace_log - lines of the mail log, from files or from the systemd journal
  *
- * Files may be as syslog writes them (traditional or RFC 3339 timestamps), as
- * Postfix does (maillog_file), or as our programs do on standard error, without
- * any; compressed with gzip(1) or not.
+ * A file may be syslog's (traditional or RFC 3339 timestamps), Postfix's
+ * (maillog_file), or the standard error of our programs (no timestamps);
+ * compressed with gzip(1) or not.
  *
  * Threads: one at a time.
  */
@@ -18,31 +18,29 @@
 struct failure;
 
 struct trace_line {
-	int64_t at;	     /* Unix time; 0: the line does not tell */
+	int64_t at;	     /* Unix seconds; 0: not known */
 	const char *program; /* "postfix/smtp", without the process id */
-	const char *text;    /* what it said, on one line; never NULL */
+	const char *text;    /* one line; never NULL */
 };
 
-/* Called for each line, which it must not keep; returns 0, or -1 to end the
- * reading. */
+/* Called for each line, which is borrowed. 0 goes on, -1 stops. */
 typedef int trace_line_fn(void *, const struct trace_line *);
 
 /*
  * trace_log_file(path, fn, ctx, failure):
- * The lines of a file. Lines of another shape are left out; what goes beyond
- * 64 KiB in a line too. 0, or -1: ${failure} has why, FAILURE_DENIED if it may
- * not be read, FAILURE_UNKNOWN if there is none; or ${fn} returned -1.
+ * Give ${fn} the lines of a file, each cut to 64 KiB, without those in no known
+ * format. 0, or -1 with ${failure}: FAILURE_DENIED if the file may not be read,
+ * FAILURE_UNKNOWN if there is none, none if ${fn} returned -1.
  */
 int trace_log_file(
     const char *path, trace_line_fn *, void *, struct failure *) WARN_UNUSED;
 
 /*
- * trace_log_journal(folder, fn, ctx, failure):
- * What the mail facility has in the journal whose files lie in ${folder}, or
- * in the system's (NULL). FAILURE_UNKNOWN: there is none, or nothing that may
- * be read. Likewise.
+ * trace_log_journal(directory, fn, ctx, failure):
+ * Likewise the entries of the mail facility in the journal in ${directory}, or
+ * in the system's (NULL). FAILURE_UNKNOWN also if none of them may be read.
  */
-int trace_log_journal(
-    const char *folder, trace_line_fn *, void *, struct failure *) WARN_UNUSED;
+int trace_log_journal(const char *directory, trace_line_fn *, void *,
+    struct failure *) WARN_UNUSED;
 
 #endif
