@@ -60,10 +60,10 @@ def _(lab):
 def _(lab):
     result = hold(lab, [ANN])
     done = requeue(lab, result.qid)
-    contains(done.out, "which is held again", f"{done}")
+    contains(done.out, "which is on hold again", f"{done}")
     same(done.code, 0, "exit")
     (new,) = lab.postfix.held()
-    contains(done.out, f"submitted anew as {new},", f"{done}")
+    contains(done.out, f"submitted again as {new},", f"{done}")
     lab.postfix.tool("postsuper", "-d", new)
     same(result.recipients(), [], "recipients")
 

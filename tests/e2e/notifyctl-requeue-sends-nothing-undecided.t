@@ -44,7 +44,7 @@ def _(lab):
     contains(done.line, "queue, not held; expected a message", f"{done}")
 
 
-@case("a message without a tag, held by somebody else")
+@case("a message without a tag that an operator holds")
 def _(lab):
     lab.receiver.refuse = lambda _: "450 4.2.0 not now"
     result = lab.send([ANN])
@@ -52,10 +52,10 @@ def _(lab):
     lab.until(lambda: f"{result.qid}: to=" in lab.postfix.text(), "deferred")
     lab.postfix.tool("postsuper", "-h", result.qid)
     del lab.receiver.refuse
-    refused(lab, 65, result, "has no X-Notify-Category, so there is nothing")
+    refused(lab, 65, result, "has no X-Notify-Category, so the milter")
 
 
-@case("a message that some have got already")
+@case("a message that was delivered to some")
 def _(lab):
     lab.receiver.refuse = lambda a: "450 4.2.0 no" if a == OLGA else None
     result = lab.send([BEA, OLGA], SERVICES)
@@ -66,7 +66,8 @@ def _(lab):
     true(result.held(), "held")
     done = requeue(lab, result.qid)
     same(done.code, 65, f"{done}")
-    contains(done.line, "has been delivered to some already (1)", f"{done}")
+    contains(done.line, "was already delivered to some recipients (1)",
+             f"{done}")
     same(result.recipients(), [BEA], "who has got it")
 
 

@@ -90,7 +90,7 @@ def _(lab):
         same(result.recipients(), BOTH, "recipients")
 
 
-@case("killed after the submission: the next requeue only drops the held one")
+@case("killed after the submission: the next requeue only deletes the held one")
 def _(lab):
     result = later(lab)
     with tool(lab, "postsuper", "kill -9 $PPID\n"):
@@ -99,12 +99,12 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
     done = requeue(lab, result.qid)
     same(done.code, 0, f"{done}")
-    contains(done.out, "submitted anew by an earlier requeue as ", f"{done}")
-    true(not result.held(), "the held one is dropped")
+    contains(done.out, "submitted by an earlier requeue as ", f"{done}")
+    true(not result.held(), "the held one is deleted")
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("postsuper fails: what happened and what to type is said")
+@case("postsuper fails: the error says what to type")
 def _(lab):
     result = later(lab)
     with tool(lab, "postsuper", "echo 'postsuper: fatal: no luck' >&2; "
@@ -112,8 +112,8 @@ def _(lab):
         done = requeue(lab, result.qid)
     same(done.code, 74, f"{done}")
     config = lab.postfix.config
-    for part in (f"{result.qid} was submitted anew as ", "no luck",
-                 "do not release it, drop it: "
+    for part in (f"{result.qid} was submitted again as ", "no luck",
+                 "do not release it, delete it: "
                  f"postsuper -c {config} -d {result.qid} hold"):
         contains(done.line, part, f"{done}")
     true(result.held(), "the held one is still there")
@@ -121,24 +121,23 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("postsuper says that it is done and is not: it is noticed")
+@case("postsuper succeeds and deletes nothing: that is an error")
 def _(lab):
     result = later(lab)
     with tool(lab, "postsuper", "exit 0\n"):
         done = requeue(lab, result.qid)
     same(done.code, 74, f"{done}")
-    contains(done.line, "could not be dropped", f"{done}")
+    contains(done.line, "could not be deleted", f"{done}")
     anew(lab, result)
 
 
-@case("somebody releases the held one meanwhile: that is said")
+@case("a held message that is released meanwhile is reported")
 def _(lab):
     result = later(lab)
     with tool(lab, "postsuper", f"REAL -H {result.qid}; exec REAL \"$@\"\n"):
         done = requeue(lab, result.qid)
     same(done.code, 74, f"{done}")
-    contains(done.line, "somebody has released the held one meanwhile",
-             f"{done}")
+    contains(done.line, "was released from hold meanwhile", f"{done}")
 
 
 @case("killed before the end of the submission: nothing was submitted")
@@ -151,8 +150,8 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("no answer to the end of the message: both ways out are said, and the "
-      "next requeue does not try by itself")
+@case("no answer to the end of the message: the error says how to go on, "
+      "and the next requeue does not submit by itself")
 def _(lab):
     result = later(lab)
     with server(lab):
@@ -181,20 +180,21 @@ def _(lab):
     result = later(lab)
     with server(lab, b"250 2.0.0 thanks\r\n"):
         done = requeue(lab, result.qid)
-    same((done.code, done.out), (0, f"{result.qid}: submitted anew, under an "
-         "id that Postfix did not tell; the held one is dropped\n"), f"{done}")
-    true(not result.held(), "the held one is dropped")
+    same((done.code, done.out), (0, f"{result.qid}: submitted again, with a "
+         "queue id that Postfix did not tell; the held one is deleted\n"),
+         f"{done}")
+    true(not result.held(), "the held one is deleted")
 
 
-@case("a key pressed while it is submitted: that one is done and said, no "
-      "other is begun")
+@case("a signal during a submission: that message is requeued and shown, "
+      "no other is begun")
 def _(lab):
     result, other = later(lab), hold(lab, [ANN])
     with tool(lab, "postsuper", 'kill -INT $PPID; kill -TERM $PPID; '
               'exec REAL "$@"\n'):
         done = requeue(lab, result.qid, other.qid)
     same(done.code, 75, f"{done}")
-    contains(done.out, f"{result.qid}: submitted anew", f"{done}")
+    contains(done.out, f"{result.qid}: submitted again", f"{done}")
     contains(done.line, f"interrupted before {other.qid}", f"{done}")
     same((result.held(), result.recipients()), (False, BOTH), "held, got it")
     true(other.held(), "the other is held")

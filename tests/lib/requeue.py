@@ -41,7 +41,7 @@ def anew(lab, result, *options):
     held = result.qid       # from sendmail(1), the log has the new one later
     done = requeue(lab, *options, held)
     tap.same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
-    tap.contains(done.out, f"{held}: submitted anew ", f"{done}")
+    tap.contains(done.out, f"{held}: submitted again ", f"{done}")
     tap.true(held not in lab.postfix.files(*lab.postfix.queues),
              f"{held} is dropped")
     return done.out.split(" as ")[1].split(";")[0].split(",")[0]

@@ -2,15 +2,15 @@
 /*
  * queuefile - a message in Postfix's hold queue
  *
- * Read with postcat(1), whose output is Postfix's own view of a queue file; its
- * envelope is one record a line, and no address in it can hold a newline.
+ * Read with postcat(1), whose output is Postfix's own view of a queue file: one
+ * record of the envelope a line; no address in it can contain a newline.
  *
- * Recipients are wanted as they were given, before Postfix expanded aliases and
- * milters changed them. Each row has the address that it comes from
- * (original_recipient); a row without an ORCPT (dsn_orig_rcpt: Postfix makes
- * one up for everybody who was given) was added by a milter or as a blind
- * copy, and will be added again if it is still due. "canceled" are those whom a
- * milter has taken out: they were given too.
+ * A message is requeued to the recipients that it was submitted with, before
+ * Postfix expanded aliases and milters made changes. Each record has the
+ * address that it comes from (original_recipient). Postfix gives each recipient
+ * that was submitted an ORCPT (dsn_orig_rcpt). One without it was added by a
+ * milter or as a blind copy, and will be added again where it still applies. A
+ * "canceled" one was submitted and removed by a milter.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,18 +36,18 @@
 #define HEADER_MAX 4096
 #define NOTE "user.notify-milter.requeue"
 
-/* Reading an envelope. */
+/* An envelope being read. */
 struct reading {
 	struct arena *arena;
 	const struct mta *mta;
-	struct queuefile *held;
+	struct queuefile *file;
 	size_t cap;
-	/* What belongs to the next recipient. */
+	/* Of the next recipient. */
 	const char *original;
 	const char *orcpt;
 	int notify;
 	bool complete;
-	const char *strange; /* a record that cannot be submitted */
+	const char *unsupported; /* a record that cannot be submitted */
 };
 
 static int envelope(struct arena *, const struct mta *, const char *,
@@ -68,7 +68,7 @@ static int read_content(
     struct arena *, const struct mta *, struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
 
-/* What follows ${word} at the beginning of ${line}, or NULL. */
+/* The rest of ${line} after ${word}, with which it begins; else NULL. */
 static const char *
 after(const char *line, const char *word)
 {
@@ -77,10 +77,8 @@ after(const char *line, const char *word)
 	return (strncmp(line, word, len) == 0 ? line + len : NULL);
 }
 
-/*
- * The envelope of a file, or (${option} "-eq") of a queue id. 1, 0 if there is
- * none, -1.
- */
+/* The envelope of a file (${option} "-e") or of a queue id ("-eq"). 1, 0 if
+ * there is none, or -1. */
 static int
 envelope(struct arena *a, const struct mta *mta, const char *option,
     const char *name, char **text, struct failure *failure)
@@ -103,7 +101,8 @@ envelope(struct arena *a, const struct mta *mta, const char *option,
 	return (*text == NULL ? failure_memory(failure) : 1);
 }
 
-/* The queue that it is in, and its file there. 1, 0 if there is none, -1. */
+/* The queue file, seen from the queue directory. 1, 0 if there is none, or -1.
+ */
 static int
 place_of(struct arena *a, const struct mta *mta, const char *id,
     const char **place, struct failure *failure)
@@ -118,16 +117,16 @@ place_of(struct arena *a, const struct mta *mta, const char *id,
 	path = after(text, "*** ENVELOPE RECORDS ");
 	if (path == NULL)
 		return (failure_set(failure, FAILURE_IO,
-		    "postcat says \"%.60s\", expected the envelope", text));
+		    "postcat printed \"%.60s\"; expected the envelope", text));
 	*place = arena_strndup(a, path, strcspn(path, " \n"));
 	return (*place == NULL ? failure_memory(failure) : 1);
 }
 
-/* postcat(1) takes a second to say that there is none. */
+/* Not with postcat(1): it takes a second if there is none. */
 bool
 queuefile_now(struct arena *a, const struct mta *mta, const char *id)
 {
-	/* hash_queue_names may have the queue in folders of folders. */
+	/* hash_queue_names makes up to three levels of directories. */
 	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
 	const char *pattern;
 	bool found = false;
@@ -146,57 +145,57 @@ queuefile_now(struct arena *a, const struct mta *mta, const char *id)
 	return (found);
 }
 
-/* Lock the file, and see that it is still the one in the queue. */
+/* Lock the file, then check that it is still the one in the queue. */
 static int
-lock(struct queuefile *h, struct failure *failure)
+lock(struct queuefile *q, struct failure *failure)
 {
 	struct stat ours, there;
 
-	h->file = open(h->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (h->file != -1 && flock(h->file, LOCK_EX | LOCK_NB) != 0)
+	q->fd = open(q->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (q->fd != -1 && flock(q->fd, LOCK_EX | LOCK_NB) != 0)
 		return (failure_set(failure, FAILURE_BUSY,
-		    "%s is being requeued by somebody else at this moment; "
-		    "\"notifyctl trace %s\" shows what came of it",
-		    h->id, h->id));
-	if (h->file == -1 || fstat(h->file, &ours) != 0 ||
-	    stat(h->path, &there) != 0 || ours.st_ino != there.st_ino)
+		    "another notifyctl is requeueing %s; \"notifyctl trace "
+		    "%s\" shows the result",
+		    q->id, q->id));
+	if (q->fd == -1 || fstat(q->fd, &ours) != 0 ||
+	    stat(q->path, &there) != 0 || ours.st_ino != there.st_ino)
 		return (failure_set(failure, FAILURE_UNKNOWN,
-		    "%s has just left the hold queue", h->id));
+		    "%s has just left the hold queue", q->id));
 	return (0);
 }
 
 static void
-read_note(struct arena *a, struct queuefile *h)
+read_note(struct arena *a, struct queuefile *q)
 {
 	char text[64];
 	ssize_t len;
 
-	len = fgetxattr(h->file, NOTE, text, sizeof(text) - 1);
+	len = fgetxattr(q->fd, NOTE, text, sizeof(text) - 1);
 	if (len <= 0)
 		return;
 	text[len] = '\0';
-	h->attempt = *text == '=' ? QUEUEFILE_SUBMITTED : QUEUEFILE_BEGUN;
-	if (h->attempt == QUEUEFILE_SUBMITTED && text[1] != '\0')
-		h->attempt_id = arena_strdup(a, text + 1);
+	q->attempt = *text == '=' ? QUEUEFILE_SUBMITTED : QUEUEFILE_BEGUN;
+	if (q->attempt == QUEUEFILE_SUBMITTED && text[1] != '\0')
+		q->attempt_id = arena_strdup(a, text + 1);
 }
 
 void
 queuefile_note(
-    struct queuefile *h, enum queuefile_attempt attempt, const char *id)
+    struct queuefile *q, enum queuefile_attempt attempt, const char *id)
 {
 	char text[64];
 
-	h->attempt = attempt;
+	q->attempt = attempt;
 	if (attempt == QUEUEFILE_NONE) {
-		(void)fremovexattr(h->file, NOTE);
+		(void)fremovexattr(q->fd, NOTE);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s",
 	    attempt == QUEUEFILE_BEGUN ? "begun" : "=", id == NULL ? "" : id);
-	(void)fsetxattr(h->file, NOTE, text, strlen(text), 0);
+	(void)fsetxattr(q->fd, NOTE, text, strlen(text), 0);
 }
 
-/* An address as Postfix keeps it, without quotes, as it is written in SMTP. */
+/* The SMTP form of an address: Postfix stores it without quotes. */
 static const char *
 quoted(struct arena *a, const char *s)
 {
@@ -229,7 +228,7 @@ quoted(struct arena *a, const char *s)
 	return (out);
 }
 
-/* With a domain: sendmail(1) takes "bob". */
+/* Append the domain that sendmail(1) lets people omit. */
 static const char *
 qualified(struct reading *r, const char *address)
 {
@@ -246,7 +245,7 @@ qualified(struct reading *r, const char *address)
 static int
 attribute(struct reading *r, const char *text)
 {
-	struct submit_message *m = &r->held->message;
+	struct submit_message *m = &r->file->message;
 	const char *value;
 
 	if ((value = after(text, "notify_flags=")) != NULL)
@@ -262,11 +261,11 @@ attribute(struct reading *r, const char *text)
 	return (0);
 }
 
-/* A row, of whatever fate. The rows of one recipient become one. */
+/* A record of a recipient. All records of one recipient become one. */
 static int
 recipient(struct reading *r, const char *address)
 {
-	struct submit_message *m = &r->held->message;
+	struct submit_message *m = &r->file->message;
 	struct submit_recipient *one;
 	const char *given, *wire, *orcpt = r->orcpt;
 	int notify = r->notify;
@@ -281,7 +280,7 @@ recipient(struct reading *r, const char *address)
 	r->notify = 0;
 	if (orcpt == NULL || *orcpt == '\0')
 		return (0);
-	/* Postfix makes this one up itself. */
+	/* Postfix makes up this one itself. */
 	if (strncasecmp(orcpt, "rfc822;", 7) == 0 &&
 	    strcmp(orcpt + 7, given) == 0)
 		orcpt = NULL;
@@ -306,7 +305,7 @@ recipient(struct reading *r, const char *address)
 static int
 record(struct reading *r, const char *line)
 {
-	struct queuefile *h = r->held;
+	struct queuefile *q = r->file;
 	const char *value;
 	int utf8;
 
@@ -317,25 +316,25 @@ record(struct reading *r, const char *line)
 		return (0);
 	}
 	if ((value = after(line, "done_recipient: ")) != NULL) {
-		h->done++;
+		q->done++;
 		return (recipient(r, value));
 	}
 	if ((value = after(line, "recipient: ")) != NULL ||
 	    (value = after(line, "canceled_recipient: ")) != NULL)
 		return (recipient(r, value));
 	if ((value = after(line, "sender: ")) != NULL) {
-		h->message.sender =
+		q->message.sender =
 		    *value == '\0' ? "" : quoted(r->arena, value);
-		return (h->message.sender == NULL ? -1 : 0);
+		return (q->message.sender == NULL ? -1 : 0);
 	}
 	if ((value = after(line, "message_size: ")) != NULL) {
-		h->message.utf8 =
+		q->message.utf8 =
 		    sscanf(value, "%*d %*d %*d %*d %*d %d", &utf8) == 1 &&
 		    (utf8 & 1) != 0;
 		return (0);
 	}
 	if (after(line, "verp_delimiters: ") != NULL)
-		r->strange = "VERP";
+		r->unsupported = "VERP";
 	if (after(line, "*** MESSAGE FILE END ") != NULL)
 		r->complete = true;
 	return (0);
@@ -344,7 +343,7 @@ record(struct reading *r, const char *line)
 static int
 parse(struct reading *r, char *text, struct failure *failure)
 {
-	struct queuefile *h = r->held;
+	struct queuefile *q = r->file;
 	char *line, *rest;
 
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
@@ -352,29 +351,28 @@ parse(struct reading *r, char *text, struct failure *failure)
 		if (record(r, line) != 0)
 			return (failure_memory(failure));
 	}
-	if (!r->complete || h->message.sender == NULL)
+	if (!r->complete || q->message.sender == NULL)
 		return (failure_set(failure, FAILURE_DATA,
-		    "the queue file of %s is damaged: postcat finds no %s in "
-		    "it",
-		    h->id, r->complete ? "sender" : "end"));
-	if (r->strange != NULL)
+		    "the queue file of %s is damaged: postcat finds no %s",
+		    q->id, r->complete ? "sender" : "end"));
+	if (r->unsupported != NULL)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s was submitted with %s, which cannot be asked for "
-		    "anew; submit it yourself, then: postsuper -d %s hold",
-		    h->id, r->strange, h->id));
+		    "%s was submitted with %s, which requeue does not "
+		    "support; submit it yourself, then: postsuper -d %s hold",
+		    q->id, r->unsupported, q->id));
 	if (expanded(r) != 0)
 		return (failure_memory(failure));
 	return (0);
 }
 
 /*
- * SUCCESS is taken off the rows of an alias when it is expanded, and stands in
- * the trace file instead, which goes with the held message.
+ * When Postfix expands an alias, it moves NOTIFY=SUCCESS from its records to
+ * the trace file, which is deleted with the held message.
  */
 static int
 expanded(struct reading *r)
 {
-	struct submit_message *m = &r->held->message;
+	struct submit_message *m = &r->file->message;
 	const char *path, *wire = NULL, *value;
 	char *line = NULL;
 	size_t i, size = 0;
@@ -383,7 +381,7 @@ expanded(struct reading *r)
 	FILE *in;
 
 	path = arena_printf(r->arena, "%s/trace/%s",
-	    mta_setting(r->mta, "queue_directory"), r->held->id);
+	    mta_setting(r->mta, "queue_directory"), r->file->id);
 	if (path == NULL)
 		return (-1);
 	in = fopen(path, "re");
@@ -414,9 +412,9 @@ expanded(struct reading *r)
 	return (0);
 }
 
-/* The category's line, and the Message-ID. */
+/* Find X-Notify-Category and Message-ID in the header. */
 static int
-read_header(struct arena *a, struct queuefile *h)
+read_header(struct arena *a, struct queuefile *q)
 {
 	char text[HEADER_MAX], *value;
 	bool begins = true;
@@ -424,7 +422,7 @@ read_header(struct arena *a, struct queuefile *h)
 	FILE *in;
 	int fd;
 
-	fd = dup(h->message.fd);
+	fd = dup(q->message.fd);
 	in = fd == -1 ? NULL : fdopen(fd, "r");
 	if (in == NULL) {
 		if (fd != -1)
@@ -432,66 +430,66 @@ read_header(struct arena *a, struct queuefile *h)
 		return (-1);
 	}
 	rewind(in);
-	h->msg_id = "";
+	q->msg_id = "";
 	while (fgets(text, sizeof(text), in) != NULL && *text != '\n') {
 		len = strcspn(text, ": \t\n");
 		value = strchr(text, ':');
 		if (begins && value != NULL && len == 17 &&
 		    strncasecmp(text, "X-Notify-Category", len) == 0) {
-			h->tag = arena_strndup(a, text, strcspn(text, "\n"));
-			if (h->tag == NULL)
+			q->tag = arena_strndup(a, text, strcspn(text, "\n"));
+			if (q->tag == NULL)
 				break;
 		}
 		if (begins && value != NULL && len == 10 &&
 		    strncasecmp(text, "Message-ID", len) == 0) {
 			value += 1 + strspn(value + 1, " \t");
-			h->msg_id =
+			q->msg_id =
 			    arena_strndup(a, value, strcspn(value, " \n"));
-			if (h->msg_id == NULL)
+			if (q->msg_id == NULL)
 				break;
 		}
 		begins = strchr(text, '\n') != NULL;
 	}
 	fclose(in);
-	return (h->msg_id == NULL ? -1 : 0);
+	return (q->msg_id == NULL ? -1 : 0);
 }
 
 static int
-read_content(struct arena *a, const struct mta *mta, struct queuefile *h,
+read_content(struct arena *a, const struct mta *mta, struct queuefile *q,
     struct failure *failure)
 {
-	const char *argv[] = {mta_tool(mta, "postcat"), "-bh", h->path, NULL};
+	const char *argv[] = {mta_tool(mta, "postcat"), "-bh", q->path, NULL};
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 
 	if (argv[0] == NULL)
 		return (failure_memory(failure));
-	h->message.fd = memfd_create("message", MFD_CLOEXEC);
-	if (h->message.fd == -1)
+	q->message.fd = memfd_create("message", MFD_CLOEXEC);
+	if (q->message.fd == -1)
 		return (failure_set(failure, FAILURE_IO, "a copy of %s: %s",
-		    h->id, strerror(errno)));
-	c.output = h->message.fd;
+		    q->id, strerror(errno)));
+	c.output = q->message.fd;
 	c.seconds = 300;
 	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0 || *r.message != '\0')
 		return (failure_set(
-		    failure, FAILURE_IO, "%s: %s", h->path, r.message));
-	return (read_header(a, h) != 0 ? failure_memory(failure) : 0);
+		    failure, FAILURE_IO, "%s: %s", q->path, r.message));
+	return (read_header(a, q) != 0 ? failure_memory(failure) : 0);
 }
 
 int
 queuefile_open(struct arena *a, const struct mta *mta, const char *id,
-    struct queuefile *h, struct failure *failure)
+    struct queuefile *q, struct failure *failure)
 {
-	struct reading r = {.arena = a, .mta = mta, .held = h};
+	struct reading r = {.arena = a, .mta = mta, .file = q};
 	const char *place;
 	char *text;
 	int found;
 
-	memset(h, 0, sizeof(*h));
-	h->id = id;
-	h->file = h->message.fd = -1;
+	memset(q, 0, sizeof(*q));
+	q->id = id;
+	q->fd = q->message.fd = -1;
 	found = place_of(a, mta, id, &place, failure);
 	if (found == -1)
 		return (-1);
@@ -503,39 +501,39 @@ queuefile_open(struct arena *a, const struct mta *mta, const char *id,
 		    "%s is in the %.*s queue, not held; expected a message "
 		    "that mailq marks with \"!\"",
 		    id, (int)strcspn(place, "/"), place));
-	h->path = arena_printf(
+	q->path = arena_printf(
 	    a, "%s/%s", mta_setting(mta, "queue_directory"), place);
-	if (h->path == NULL)
+	if (q->path == NULL)
 		return (failure_memory(failure));
-	if (lock(h, failure) != 0)
+	if (lock(q, failure) != 0)
 		return (-1);
-	read_note(a, h);
-	found = envelope(a, mta, "-e", h->path, &text, failure);
+	read_note(a, q);
+	found = envelope(a, mta, "-e", q->path, &text, failure);
 	if (found == 0)
 		failure_set(failure, FAILURE_UNKNOWN,
 		    "%s has just left the hold queue", id);
 	if (found != 1 || parse(&r, text, failure) != 0)
 		return (-1);
-	return (read_content(a, mta, h, failure));
+	return (read_content(a, mta, q, failure));
 }
 
 void
-queuefile_close(struct queuefile *h)
+queuefile_close(struct queuefile *q)
 {
-	if (h->file != -1)
-		close(h->file);
-	if (h->message.fd != -1)
-		close(h->message.fd);
-	h->file = h->message.fd = -1;
+	if (q->fd != -1)
+		close(q->fd);
+	if (q->message.fd != -1)
+		close(q->message.fd);
+	q->fd = q->message.fd = -1;
 }
 
 int
 queuefile_drop(struct arena *a, const struct mta *mta,
-    const struct queuefile *h, struct failure *failure)
+    const struct queuefile *q, struct failure *failure)
 {
-	/* In this queue only: somebody may have released it. */
+	/* In the hold queue only: the message may have been released. */
 	const char *argv[] = {
-	    mta_tool(mta, "postsuper"), "-d", h->id, "hold", NULL};
+	    mta_tool(mta, "postsuper"), "-d", q->id, "hold", NULL};
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 	struct stat st;
@@ -546,10 +544,10 @@ queuefile_drop(struct arena *a, const struct mta *mta,
 		return (-1);
 	if (r.status != 0)
 		return (failure_set(failure, FAILURE_IO, "%s", r.message));
-	if (fstat(h->file, &st) == 0 && st.st_nlink == 0)
+	if (fstat(q->fd, &st) == 0 && st.st_nlink == 0)
 		return (1);
-	if (stat(h->path, &st) == 0)
+	if (stat(q->path, &st) == 0)
 		return (failure_set(
-		    failure, FAILURE_IO, "postsuper has not removed it"));
+		    failure, FAILURE_IO, "postsuper did not delete it"));
 	return (0);
 }

@@ -2,12 +2,12 @@
 /*
  * queuefile - a message in Postfix's hold queue
  *
- * Its queue file is locked from queuefile_open() to queuefile_close(), so that
- * two requeues of one message do not meet; the lock ends with the process. What
- * has become of an attempt is noted at the file itself (an extended attribute),
- * and goes with it.
+ * The queue file is locked from queuefile_open() to queuefile_close(), so that
+ * a message is requeued once at a time; the lock ends with the process. The
+ * result of an attempt is an extended attribute of the file, and is deleted
+ * with it.
  *
- * Threads: one at a time. Everything is cut from the arena of the struct mta.
+ * Threads: one at a time. Memory comes from the arena that is given.
  */
 #ifndef QUEUEFILE_H
 #define QUEUEFILE_H
@@ -22,41 +22,40 @@ struct arena;
 struct failure;
 struct mta;
 
-/* What an earlier attempt has left behind. */
+/* The result of an earlier attempt. */
 enum queuefile_attempt {
 	QUEUEFILE_NONE,
-	QUEUEFILE_BEGUN,     /* it did not live to learn what became of it */
-	QUEUEFILE_SUBMITTED, /* Postfix has it; only the held one is left over
-			      */
+	QUEUEFILE_BEGUN,     /* ended before Postfix answered */
+	QUEUEFILE_SUBMITTED, /* taken by Postfix; this one was not deleted */
 };
 
 struct queuefile {
 	const char *id;
 	const char *path; /* of the queue file */
-	int file;	  /* the queue file, locked; or -1 */
+	int fd;		  /* of the queue file, locked; or -1 */
 	enum queuefile_attempt attempt;
 	const char *attempt_id; /* the new queue id, or NULL */
 	struct submit_message message;
-	size_t done;	    /* recipients who have it already */
-	const char *tag;    /* header line of the category, or NULL */
+	size_t done;	    /* recipients that it was delivered to */
+	const char *tag;    /* the X-Notify-Category line, or NULL */
 	const char *msg_id; /* Message-ID, or "" */
 };
 
-/* queuefile_now(a, mta, id): is it in the hold queue at this moment? */
+/* queuefile_now(a, mta, id): is it in the hold queue now? */
 bool queuefile_now(struct arena *, const struct mta *, const char *id);
 
-/* queuefile_open(a, mta, id, h, failure): find, lock and read one. After -1
- * too, queuefile_close() it. */
+/* queuefile_open(a, mta, id, q, failure): find, lock and read one. Needs
+ * queuefile_close() after -1 too. */
 int queuefile_open(struct arena *, const struct mta *, const char *id,
     struct queuefile *, struct failure *) WARN_UNUSED;
 void queuefile_close(struct queuefile *);
 
-/* queuefile_note(h, attempt, id): note what became of an attempt. Nothing is
- * noted on a file system without extended attributes. */
+/* queuefile_note(q, attempt, id): store the result of an attempt. Does nothing
+ * on a file system without extended attributes. */
 void queuefile_note(struct queuefile *, enum queuefile_attempt, const char *id);
 
-/* queuefile_drop(a, mta, h, failure): 1 dropped, 0 somebody else has taken it
- * out of the hold queue, -1 could not. */
+/* queuefile_drop(a, mta, q, failure): 1 deleted, 0 no longer in the hold queue,
+ * -1 failed. */
 int queuefile_drop(struct arena *, const struct mta *, const struct queuefile *,
     struct failure *) WARN_UNUSED;
 

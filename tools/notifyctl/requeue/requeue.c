@@ -2,28 +2,27 @@
 /*
  * requeue - notifyctl requeue
  *
- * Submits a held message anew, so that it is decided anew, and drops the held
- * one. Releasing it (postsuper -H) sends it to whomever it was addressed, and
- * postsuper -r runs no milter.
+ * Submits a held message again for a new decision, then deletes the held one.
+ * "postsuper -H" would deliver it to its original recipients, and "postsuper
+ * -r" runs no milter.
  *
- * By SMTP to a listener of the same Postfix, not through sendmail(1), because:
- * - the milter sees each recipient as it was given, and what it removes is
- *   removed; from sendmail(1) it sees rewritten ones, and where a canonical map
- *   is at work its removal does nothing;
- * - each recipient keeps its NOTIFY and ORCPT, and SMTPUTF8 is kept;
- * - the answer comes after the milter has decided, so that a milter which is
- *   away or a database which is busy leaves the held message where it is, and
- *   the answer names the new queue id.
- * The listener must surely show the message to the milter, or it would go out
- * undecided: that is looked up in Postfix's settings, and without it nothing is
- * submitted. Postfix completes the headers of what comes from its own machine
- * (local_header_rewrite_clients): a message without Date or Message-ID, or with
- * bare addresses in its headers, gets what is missing; nothing else changes.
+ * It is submitted by SMTP to a listener of the same Postfix, not with
+ * sendmail(1):
+ * - the milter sees each recipient as submitted and can remove it; those of
+ *   sendmail(1) are rewritten before, and with a canonical map removing one
+ * does nothing;
+ * - each recipient keeps NOTIFY and ORCPT, and the message SMTPUTF8;
+ * - Postfix answers after the milter has decided. If the milter is down or the
+ *   database busy, the message stays on hold. The answer has the new queue id.
+ * Postfix's settings must show that the listener asks the milter; otherwise
+ * nothing is submitted. Postfix completes the headers of mail from its own
+ * machine (local_header_rewrite_clients): it adds a missing Date or Message-ID
+ * and completes bare addresses; nothing else changes.
  *
- * Postfix cannot take the one and drop the other at once. So the attempt is
- * noted at the held message before the end of the submission and after the
- * answer: whoever is killed in between leaves a message that is not submitted
- * twice.
+ * Submitting the new message and deleting the held one is not atomic. So the
+ * attempt is noted at the held message before the end of the submission and
+ * after the answer: if notifyctl is killed in between, a later requeue does not
+ * submit the message twice.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -48,10 +47,10 @@ struct passage {
 	struct mta *mta;
 	const struct mta_listener *listeners;
 	size_t nlisteners;
-	struct queuefile held;
+	struct queuefile queued;
 	bool again;
-	sigset_t signals; /* as they were, if they are held */
-	bool held_signals;
+	sigset_t signals; /* those before, if they are blocked now */
+	bool blocked;
 	const char *new_id; /* or NULL */
 	const char *result; /* a line for people */
 };
@@ -67,24 +66,24 @@ static int in_doubt(struct passage *, const char *);
 static int hand_over(struct passage *, struct submit *);
 static void record(const struct passage *);
 static int drop(struct passage *);
-static void say(struct passage *, bool);
+static void describe(struct passage *, bool);
 static int requeue_one(struct passage *, const char *);
-static void hold_signals(struct passage *);
+static void block_signals(struct passage *);
 static bool interrupted(struct passage *);
-static void tell(struct passage *, const char *, int);
+static void show(struct passage *, const char *, int);
 static int requeue(struct ctl *, const struct arguments *);
 
 static const struct ctl_option options[] = {{.name = "again"}, {.name = NULL}};
 
 const struct ctl_command requeue_commands[] = {
     {"requeue", "QUEUEID...",
-	"submit a held message anew, so that it is decided anew, and drop the "
-	"held one",
+	"submit a held message again for a new decision, and delete the held "
+	"one",
 	1, CTL_MANY, CTL_SETTINGS, .run = requeue, .options = options},
     {.name = NULL},
 };
 
-/* Is everything there without which nothing must be submitted? */
+/* May anything be submitted here? */
 static int
 ready(struct passage *p)
 {
@@ -93,20 +92,20 @@ ready(struct passage *p)
 
 	if (geteuid() != 0)
 		return (failure_set(&ctl->failure, FAILURE_DENIED,
-		    "requeue reads and removes files of Postfix's queue; run "
+		    "requeue reads and deletes files of Postfix's queue; run "
 		    "it as root"));
 	p->mta = mta_open(ctl->arena, &ctl->failure);
 	if (p->mta == NULL && ctl->failure.kind == FAILURE_UNKNOWN)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
-		    "there is no postconf(1): requeue works with Postfix only. "
-		    "With Sendmail, \"mailq -qQ\" lists what is quarantined; "
-		    "submit it yourself to have it decided anew"));
+		    "postconf(1) not found: requeue works with Postfix only. "
+		    "With Sendmail, \"mailq -qQ\" lists quarantined mail; "
+		    "submit it again yourself for a new decision"));
 	if (p->mta == NULL)
 		return (-1);
 	if (ctl->settings->monitor)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
 		    "with monitor = yes the milter changes nothing, so the "
-		    "message would go to whomever it was addressed; expected "
+		    "message would go to its original recipients; expected "
 		    "monitor = no in %s",
 		    ctl->settings->file));
 	if (mta_listeners(
@@ -116,7 +115,7 @@ ready(struct passage *p)
 	return (0);
 }
 
-/* What an operator must type to drop the held message. */
+/* The command that deletes the held message. */
 static const char *
 drop_command(const struct passage *p)
 {
@@ -124,31 +123,31 @@ drop_command(const struct passage *p)
 
 	command = arena_printf(p->ctl->arena, "postsuper%s%s -d %s hold",
 	    config == NULL ? "" : " -c ", config == NULL ? "" : config,
-	    p->held.id);
+	    p->queued.id);
 	return (command == NULL ? "postsuper -d" : command);
 }
 
-/* What did an earlier attempt come to? 1: it has submitted the message. */
+/* The result of an earlier attempt. 1: it has submitted the message. */
 static int
 look_back(struct passage *p)
 {
-	const struct queuefile *h = &p->held;
+	const struct queuefile *q = &p->queued;
 
-	switch (h->attempt) {
+	switch (q->attempt) {
 	case QUEUEFILE_NONE:
 		return (0);
 	case QUEUEFILE_SUBMITTED:
-		p->new_id = h->attempt_id;
+		p->new_id = q->attempt_id;
 		return (1);
 	case QUEUEFILE_BEGUN:
 		if (p->again)
 			return (0);
 		return (failure_set(&p->ctl->failure, FAILURE_DATA,
-		    "an earlier requeue of %s ended before it learnt whether "
-		    "Postfix took the message; look for message-id=%s in the "
-		    "mail log: if it came a second time, \"%s\"; if not, "
-		    "\"notifyctl requeue --again %s\"",
-		    h->id, h->msg_id, drop_command(p), h->id));
+		    "an earlier requeue of %s ended before Postfix answered; "
+		    "look for message-id=%s in the mail log: if it arrived a "
+		    "second time, \"%s\"; if not, \"notifyctl requeue "
+		    "--again %s\"",
+		    q->id, q->msg_id, drop_command(p), q->id));
 	}
 	return (-1);
 }
@@ -156,27 +155,27 @@ look_back(struct passage *p)
 static int
 look_at(struct passage *p)
 {
-	const struct queuefile *h = &p->held;
+	const struct queuefile *q = &p->queued;
 	struct failure *failure = &p->ctl->failure;
 
-	if (h->tag == NULL)
+	if (q->tag == NULL)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s has no X-Notify-Category, so there is nothing to "
-		    "decide about it; \"postsuper -H %s\" releases it",
-		    h->id, h->id));
-	if (h->done > 0)
+		    "%s has no X-Notify-Category, so the milter would decide "
+		    "nothing; \"postsuper -H %s\" releases it",
+		    q->id, q->id));
+	if (q->done > 0)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s has been delivered to some already (%zu), who could "
-		    "get it twice; \"postsuper -H %s\" lets it go on to the "
+		    "%s was already delivered to some recipients (%zu), who could "
+		    "get it twice; \"postsuper -H %s\" delivers it to the "
 		    "others as decided",
-		    h->id, h->done, h->id));
-	if (h->message.nrecipients == 0)
+		    q->id, q->done, q->id));
+	if (q->message.nrecipients == 0)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s has no recipient who was given with it", h->id));
+		    "%s was submitted with no recipient", q->id));
 	return (0);
 }
 
-/* Would the tag be honoured, and the milter be asked, over this connection? */
+/* Is the tag honoured, and the milter asked, on this connection? */
 static int
 trusted(struct passage *p, const struct mta_listener *l, const struct submit *s)
 {
@@ -186,21 +185,21 @@ trusted(struct passage *p, const struct mta_listener *l, const struct submit *s)
 
 	if (!netlist_has(&settings->trusted_clients, submit_source(s)))
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "trusted_clients in %s lacks %s, from where the message "
-		    "would be submitted, so its tag would not be honoured; "
-		    "add it",
+		    "trusted_clients in %s lacks %s, the address that requeue "
+		    "submits from, so the tag would not be honoured; add it",
 		    settings->file, submit_source_text(s)));
 	exempt = mta_exempt(p->mta, l, submit_source_text(s), failure);
 	if (exempt == 1)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "smtpd_milter_maps has a rule for %s, from where the "
-		    "message would be submitted, so it might go out "
+		    "smtpd_milter_maps has a rule for %s, the address that "
+		    "requeue submits from, so the message might go out "
 		    "undecided; expected none",
 		    submit_source_text(s)));
 	return (exempt);
 }
 
-/* At the first listener that takes all but the end of it. */
+/* Submit all but the end to the first listener that takes it. The error is that
+ * of the first listener. */
 static struct submit *
 begin(struct passage *p)
 {
@@ -212,7 +211,6 @@ begin(struct passage *p)
 
 	for (i = 0; i < p->nlisteners; i++) {
 		l = &p->listeners[i];
-		/* What the first one says is what is told. */
 		s = submit_open(
 		    p->ctl->arena, l->host, l->port, i == 0 ? failure : &later);
 		if (s == NULL)
@@ -221,8 +219,8 @@ begin(struct passage *p)
 			submit_close(s);
 			break;
 		}
-		if (submit_begin(
-			s, &p->held.message, i == 0 ? failure : &later) == 0) {
+		if (submit_begin(s, &p->queued.message,
+			i == 0 ? failure : &later) == 0) {
 			failure_clear(&later);
 			failure_clear(failure);
 			return (s);
@@ -236,13 +234,13 @@ begin(struct passage *p)
 static int
 in_doubt(struct passage *p, const char *why)
 {
-	const struct queuefile *h = &p->held;
+	const struct queuefile *q = &p->queued;
 
 	return (failure_set(&p->ctl->failure, FAILURE_IO,
-	    "%s, so it is not known whether it took %s; the held one is kept. "
-	    "Look for message-id=%s in the mail log: if it came a second "
+	    "%s, so it is not known whether it took %s, which stays on hold. "
+	    "Look for message-id=%s in the mail log: if it arrived a second "
 	    "time, \"%s\"; if not, \"notifyctl requeue --again %s\"",
-	    why, h->id, h->msg_id, drop_command(p), h->id));
+	    why, q->id, q->msg_id, drop_command(p), q->id));
 }
 
 /* End the submission. 0 if Postfix has taken the message. */
@@ -253,17 +251,16 @@ hand_over(struct passage *p, struct submit *s)
 	struct failure why = FAILURE_INIT;
 	int rc = -1;
 
-	/* A file system without notes does without them. */
-	queuefile_note(&p->held, QUEUEFILE_BEGUN, NULL);
+	queuefile_note(&p->queued, QUEUEFILE_BEGUN, NULL);
 	switch (submit_end(s, &p->new_id, &why)) {
 	case SUBMIT_TAKEN:
-		queuefile_note(&p->held, QUEUEFILE_SUBMITTED, p->new_id);
+		queuefile_note(&p->queued, QUEUEFILE_SUBMITTED, p->new_id);
 		rc = 0;
 		break;
 	case SUBMIT_REFUSED:
-		queuefile_note(&p->held, QUEUEFILE_NONE, NULL);
+		queuefile_note(&p->queued, QUEUEFILE_NONE, NULL);
 		failure_set(&ctl->failure, why.kind, "%s; %s is still held",
-		    failure_text(&why), p->held.id);
+		    failure_text(&why), p->queued.id);
 		break;
 	case SUBMIT_UNKNOWN:
 		in_doubt(p, failure_text(&why));
@@ -273,7 +270,7 @@ hand_over(struct passage *p, struct submit *s)
 	return (rc);
 }
 
-/* Into the mail log, wherever Postfix has it, so that both can be found. */
+/* Log the new queue id with the old one, where Postfix logs. */
 static void
 record(const struct passage *p)
 {
@@ -285,7 +282,7 @@ record(const struct passage *p)
 		"info", NULL, NULL};
 	struct child c = CHILD_INIT(argv);
 
-	text = arena_printf(a, "%s: requeued as %s", p->held.id,
+	text = arena_printf(a, "%s: requeued as %s", p->queued.id,
 	    p->new_id == NULL ? "-" : p->new_id);
 	argv[5] = text;
 	if (text == NULL || argv[0] == NULL)
@@ -303,50 +300,47 @@ drop(struct passage *p)
 {
 	struct ctl *ctl = p->ctl;
 	struct failure why = FAILURE_INIT;
-	const char *id = p->held.id;
+	const char *id = p->queued.id;
 	const char *as = p->new_id == NULL ? "a new message" : p->new_id;
 	int dropped;
 
-	dropped = queuefile_drop(ctl->arena, p->mta, &p->held, &why);
+	dropped = queuefile_drop(ctl->arena, p->mta, &p->queued, &why);
 	if (dropped == -1)
 		failure_set(&ctl->failure, FAILURE_IO,
-		    "%s was submitted anew as %s, but the held one could not "
-		    "be dropped (%s); do not release it, drop it: %s",
+		    "%s was submitted again as %s, but could not be deleted "
+		    "from hold (%s); do not release it, delete it: %s",
 		    id, as, failure_text(&why), drop_command(p));
 	else if (dropped == 0)
 		failure_set(&ctl->failure, FAILURE_IO,
-		    "%s was submitted anew as %s, but somebody has released "
-		    "the held one meanwhile, so some may get it twice; see "
-		    "\"notifyctl trace %s\"",
+		    "%s was submitted again as %s, but was released from hold "
+		    "meanwhile, so some may get it twice; see \"notifyctl "
+		    "trace %s\"",
 		    id, as, id);
 	failure_clear(&why);
 	return (dropped == 1 ? 0 : -1);
 }
 
-/* What can be said of the new message at once. */
+/* The result for people. */
 static void
-say(struct passage *p, bool earlier)
+describe(struct passage *p, bool earlier)
 {
 	struct arena *a = p->ctl->arena;
 	bool held;
 
 	held = p->new_id != NULL && queuefile_now(a, p->mta, p->new_id);
 	p->result = arena_printf(a, "%s%s%s%s",
-	    earlier ? "submitted anew by an earlier requeue" : "submitted anew",
-	    p->new_id == NULL ? ", under an id that Postfix did not tell"
+	    earlier ? "submitted by an earlier requeue" : "submitted again",
+	    p->new_id == NULL ? ", with a queue id that Postfix did not tell"
 			      : " as ",
 	    p->new_id == NULL ? "" : p->new_id,
-	    held ? ", which is held again; the first one is dropped"
-		 : "; the held one is dropped");
+	    held ? ", which is on hold again; the first one is deleted"
+		 : "; the held one is deleted");
 }
 
-/*
- * A key pressed at the wrong moment shall not leave it half done, and what was
- * done shall be said: signals wait from the end of a submission on, until the
- * next message is taken up.
- */
+/* From the end of a submission until the next message signals are blocked: a
+ * message is requeued whole, and its result is shown. */
 static void
-hold_signals(struct passage *p)
+block_signals(struct passage *p)
 {
 	sigset_t set;
 
@@ -355,23 +349,23 @@ hold_signals(struct passage *p)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, &p->signals);
-	p->held_signals = true;
+	p->blocked = true;
 }
 
-/* Has one come? If not, they end the program again. */
+/* Is a signal pending? If not, unblock them. */
 static bool
 interrupted(struct passage *p)
 {
 	sigset_t set;
 
-	if (!p->held_signals)
+	if (!p->blocked)
 		return (false);
 	sigpending(&set);
 	if (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) ||
 	    sigismember(&set, SIGHUP))
 		return (true);
 	sigprocmask(SIG_SETMASK, &p->signals, NULL);
-	p->held_signals = false;
+	p->blocked = false;
 	return (false);
 }
 
@@ -384,11 +378,11 @@ requeue_one(struct passage *p, const char *id)
 
 	p->new_id = p->result = NULL;
 	if (interrupted(p))
-		return (failure_set(&ctl->failure, FAILURE_BUSY,
-		    "interrupted before %s was looked at", id));
+		return (failure_set(
+		    &ctl->failure, FAILURE_BUSY, "interrupted before %s", id));
 	if (mta_queue_id(id, &ctl->failure) != 0)
 		return (-1);
-	if (queuefile_open(ctl->arena, p->mta, id, &p->held, &ctl->failure) !=
+	if (queuefile_open(ctl->arena, p->mta, id, &p->queued, &ctl->failure) !=
 	    0)
 		goto out;
 	earlier = look_back(p);
@@ -396,23 +390,23 @@ requeue_one(struct passage *p, const char *id)
 		goto out;
 	if (earlier == 0 && (s = begin(p)) == NULL)
 		goto out;
-	hold_signals(p);
+	block_signals(p);
 	rc = earlier == 1 ? 0 : hand_over(p, s);
 	if (rc == 0) {
 		record(p);
 		rc = drop(p);
 	}
 	if (rc == 0)
-		say(p, earlier == 1);
+		describe(p, earlier == 1);
 out:
 	submit_close(s);
-	queuefile_close(&p->held);
+	queuefile_close(&p->queued);
 	return (rc);
 }
 
-/* For people a line on the output that it belongs to. */
+/* For people, results go to standard output and errors to standard error. */
 static void
-tell(struct passage *p, const char *id, int rc)
+show(struct passage *p, const char *id, int rc)
 {
 	struct ctl *ctl = p->ctl;
 	const char *text = rc == 0 ? p->result : failure_text(&ctl->failure);
@@ -451,7 +445,7 @@ requeue(struct ctl *ctl, const struct arguments *args)
 		rc = requeue_one(&p, args->v[i]);
 		if (rc != 0 && args->n == 1)
 			return (-1);
-		tell(&p, args->v[i], rc);
+		show(&p, args->v[i], rc);
 		if (rc != 0 && ctl->status == 0)
 			ctl->status = ctl_exit_code(ctl->failure.kind);
 		failure_clear(&ctl->failure);

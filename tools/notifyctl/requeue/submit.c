@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * submit - hands a message with its whole envelope to an SMTP server
+ * submit - submits a message with its whole envelope to an SMTP server
  *
- * One command at a time: this is for one message to a server on the same
+ * Commands are not pipelined: this is one message to a server on the same
  * machine, and the answer to each recipient must be known.
  */
 #include <arpa/inet.h>
@@ -24,9 +24,9 @@
 #include "base/failure.h"
 #include "notifyctl/requeue/submit.h"
 
-/* A server may ask other ones before it answers. */
+/* A server may query others before it answers. */
 #define ANSWER_SECONDS 300
-/* To the end of the message: filters and milters work then. */
+/* Filters and milters run at the end of the message. */
 #define END_SECONDS 600
 #define ANSWER_MAX 8192
 
@@ -35,7 +35,7 @@ struct submit {
 	int fd;
 	struct sockaddr_storage source;
 	char text[INET6_ADDRSTRLEN];
-	char in[ANSWER_MAX]; /* what was received and not yet read */
+	char in[ANSWER_MAX]; /* received and not yet read */
 	size_t nin;
 	char answer[ANSWER_MAX]; /* the last one, its lines joined by " " */
 	bool has_8bit, has_utf8, has_dsn;
@@ -66,7 +66,7 @@ patience(struct submit *s, int seconds)
 	const struct timeval t = {.tv_sec = seconds};
 	const int on = 1;
 
-	/* Without a limit it would merely wait longer. */
+	/* A failure only means a longer wait. */
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 	(void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -137,7 +137,7 @@ send_all(struct submit *s, const char *data, size_t len)
 	return (0);
 }
 
-/* One line without its end, cut to ${size}. -1 if the server has gone. */
+/* One line without its end, cut to ${size}. -1 if the connection is lost. */
 static int
 read_line(struct submit *s, char *line, size_t size)
 {
@@ -206,7 +206,8 @@ refused(struct submit *s, int code, const char *what, struct failure *failure)
 {
 	if (code == -1)
 		return (failure_set(failure, FAILURE_IO,
-		    "Postfix hung up or fell silent at %s", what));
+		    "Postfix closed the connection or did not answer at %s",
+		    what));
 	return (failure_set(failure, code < 500 ? FAILURE_BUSY : FAILURE_DATA,
 	    "Postfix answered %s with \"%s\"", what, s->answer));
 }
@@ -345,7 +346,7 @@ rcpt_command(struct submit *s, const struct submit_recipient *r)
 	    r->address, notify, (int)len, r->orcpt, address));
 }
 
-/* Does the server take all that the envelope asks for? */
+/* Does the server offer all extensions that the envelope needs? */
 static int
 offers(
     struct submit *s, const struct submit_message *m, struct failure *failure)
@@ -367,8 +368,8 @@ offers(
 	if (lacks == NULL)
 		return (0);
 	return (failure_set(failure, FAILURE_SETTINGS,
-	    "the message came with %s, which Postfix does not offer here; "
-	    "expected it not to be in smtpd_discard_ehlo_keywords",
+	    "the message needs %s, which Postfix does not offer here; remove "
+	    "it from smtpd_discard_ehlo_keywords",
 	    lacks));
 }
 
@@ -428,7 +429,7 @@ submit_begin(
 		return (refused(s, code, "DATA", failure));
 	if (send_content(s, m->fd) != 0)
 		return (failure_set(failure, FAILURE_IO,
-		    "the content could not be handed to Postfix: %s",
+		    "the content could not be sent to Postfix: %s",
 		    strerror(errno)));
 	return (0);
 }
@@ -445,7 +446,8 @@ submit_end(struct submit *s, const char **queue_id, struct failure *failure)
 	code = ask(s, ".");
 	if (code == -1) {
 		failure_set(failure, FAILURE_IO,
-		    "Postfix hung up or fell silent at the end of the message");
+		    "Postfix closed the connection or did not answer at the "
+		    "end of the message");
 		return (SUBMIT_UNKNOWN);
 	}
 	if (code != 250) {
@@ -460,7 +462,7 @@ submit_end(struct submit *s, const char **queue_id, struct failure *failure)
 			"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			"abcdefghijklmnopqrstuvwxyz"));
 	}
-	/* Not polite, but it has what it needs. */
+	/* The answer to QUIT does not matter. */
 	(void)send_all(s, "QUIT\r\n", 6);
 	return (SUBMIT_TAKEN);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * submit - hands a message with its whole envelope to an SMTP server
+ * submit - submits a message with its whole envelope to an SMTP server
  *
- * Two steps, so that the caller can note in between what it is about to do:
- * before submit_end() the server has nothing, after it it has everything or
- * has refused.
+ * In two steps, so that the caller can make a note in between: before
+ * submit_end() the server has taken nothing, after it the message or nothing.
  *
  * Threads: one at a time.
  */
@@ -31,7 +30,7 @@ enum {
 enum { SUBMIT_RET_FULL = 1, SUBMIT_RET_HDRS = 2 };
 
 struct submit_recipient {
-	const char *address; /* as it stands between angle brackets */
+	const char *address; /* as between angle brackets */
 	const char *orcpt;   /* "type;address", decoded; NULL: not given */
 	int notify;
 };
@@ -44,33 +43,32 @@ struct submit_message {
 	bool utf8;	    /* SMTPUTF8 */
 	struct submit_recipient *recipients;
 	size_t nrecipients;
-	int fd; /* the content, with newlines, read from its beginning */
+	int fd; /* the content, with LF line ends, read from its beginning */
 };
 
 enum submit_result {
-	SUBMIT_TAKEN,	/* the server answers for it */
-	SUBMIT_REFUSED, /* it has nothing */
-	SUBMIT_UNKNOWN, /* it may have taken it, but has not said so */
+	SUBMIT_TAKEN,	/* the server is responsible for it */
+	SUBMIT_REFUSED, /* the server has taken nothing */
+	SUBMIT_UNKNOWN, /* the server did not answer */
 };
 
-/* submit_open(a, host, port, failure): a connection, and the greetings. */
+/* submit_open(a, host, port, failure): connect, and say EHLO. */
 struct submit *submit_open(struct arena *, const char *host, const char *port,
     struct failure *) WARN_UNUSED;
 
-/* submit_close(s): NULL is fine. What was begun and not ended is forgotten. */
+/* submit_close(s): NULL is fine. Gives up a message that was begun. */
 void submit_close(struct submit *);
 
-/* submit_source(s): the address that the server sees us come from, and as
- * text. */
+/* submit_source(s), submit_source_text(s): our address at this connection. */
 const struct sockaddr *submit_source(const struct submit *);
 const char *submit_source_text(const struct submit *);
 
-/* submit_begin(s, message, failure): everything but its end. */
+/* submit_begin(s, message, failure): send everything but the end. */
 int submit_begin(struct submit *, const struct submit_message *,
     struct failure *) WARN_UNUSED;
 
-/* submit_end(s, queue_id, failure): ${*queue_id}: the id that the server has
- * given it, if it tells; else NULL. */
+/* submit_end(s, queue_id, failure): send the end. ${*queue_id} is the server's
+ * id for it, NULL if it does not tell. */
 enum submit_result submit_end(
     struct submit *, const char **queue_id, struct failure *) WARN_UNUSED;
 
