@@ -80,7 +80,6 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	membership notice problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats trust
 NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline ctl main output \
-	phrase \
 	$(addprefix commands/, accounts categories explain import_export init record \
 	rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, mta postconf) \

@@ -99,7 +99,7 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
     done = requeue(lab, result.qid)
     same(done.code, 0, f"{done}")
-    contains(done.out, "submitted by an earlier requeue as ", f"{done}")
+    contains(done.out, "submitted again by an earlier requeue as ", f"{done}")
     true(not result.held(), "the held one is deleted")
     same(result.recipients(), BOTH, "recipients")
 

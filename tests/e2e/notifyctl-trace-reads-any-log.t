@@ -320,7 +320,8 @@ def _(ctl):
 def _(ctl):
     ctl.refused(65, "trace", QID, "--log", ctl.folder + "/nosuch",
                 says=["nosuch: No such file", "expected a mail log"])
-    ctl.refused(65, "trace", QID, "--log", ctl.folder, says="is not a regular file")
+    ctl.refused(65, "trace", QID, "--log", ctl.folder,
+                says="is not a regular file")
     fifo = os.path.join(ctl.folder, "fifo")
     os.mkfifo(fifo)
     ctl.refused(65, "trace", QID, "--log", fifo, says="is not a regular file")

@@ -213,7 +213,7 @@ find_command(int argc, char **argv)
 	return (NULL);
 }
 
-/* It may be half a command: then say the other halves. */
+/* If the first word is half of a command, name the other halves. */
 static void
 fail_unknown(const struct ctl *ctl, char **words, size_t n)
 {
@@ -292,7 +292,7 @@ read_options(struct ctl *ctl, struct arguments *args,
 			args->given[n++].value = optarg;
 		}
 	}
-	/* The word may have been the value of another one. */
+	/* "--json" may have been the value of another option. */
 	ctl->json = json;
 }
 
@@ -330,13 +330,13 @@ cmdline_read(struct ctl *ctl, struct arguments *args, int argc, char **argv)
 	size_t taken, n;
 	int i;
 
-	/* So that an error in the options is said in JSON too. */
+	/* For errors before --json is read as an option. */
 	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			ctl->json = true;
 	}
 	opterr = 0;
-	/* Whatever it says, options may stand behind the command. */
+	/* Options may follow the command even if it is set. */
 	unsetenv("POSIXLY_CORRECT");
 	command = find_command(argc, argv);
 	read_options(ctl, args, command, argc, argv);

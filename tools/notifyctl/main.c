@@ -2,8 +2,8 @@
 /*
  * notifyctl - manages who is subscribed to what
  *
- * Opens what the command (cmdline.c) needs, runs it, prints what it has to say,
- * and hands over the notices that wait.
+ * Opens what the command needs, runs it, sends notices that wait and prints the
+ * output.
  */
 #include <err.h>
 #include <errno.h>
@@ -29,7 +29,7 @@
 #include "store/store.h"
 #include "terms/address.h"
 
-/* A lock that somebody holds is waited for this long, in milliseconds. */
+/* How long to wait for a lock, in milliseconds. */
 #define WAIT_MS 5000
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
@@ -39,10 +39,10 @@ static const char *actor(struct ctl *);
 static int open_all(struct ctl *, enum ctl_needs);
 static int run(
     struct ctl *, const struct ctl_command *, const struct arguments *);
-static int hand_over(void *, const struct store_notice *, struct failure *);
+static int send_notice(void *, const struct store_notice *, struct failure *);
 static void send_notices(struct ctl *);
 
-/* No file of ours is to be taken for an input or an output. */
+/* Make sure that descriptors 0 to 2 are open: no other file may get them. */
 static void
 open_descriptors(void)
 {
@@ -56,7 +56,8 @@ open_descriptors(void)
 	close(fd);
 }
 
-/* Who the record says made a change; NULL and the failure if --as is none. */
+/* Who makes the changes, for the record. NULL if --as is no address, or when
+ * out of memory. */
 static const char *
 actor(struct ctl *ctl)
 {
@@ -76,7 +77,7 @@ actor(struct ctl *ctl)
 	return (arena_printf(ctl->arena, "operator %s", name));
 }
 
-/* Settings and database, as far as the command asks for them. */
+/* Open the settings and the database if the command needs them. */
 static int
 open_all(struct ctl *ctl, enum ctl_needs needs)
 {
@@ -133,20 +134,23 @@ run(struct ctl *ctl, const struct ctl_command *command,
 }
 
 static int
-hand_over(void *ctx, const struct store_notice *notice, struct failure *failure)
+send_notice(
+    void *ctx, const struct store_notice *notice, struct failure *failure)
 {
 	const struct ctl *ctl = ctx;
 
 	return (mailer_notice(ctl->settings, notice, failure));
 }
 
-/* Hand over what is pending. The change stands whatever becomes of it. */
+/* Send the notices that wait. A failure is only a warning: the change is made.
+ */
 static void
 send_notices(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
 
-	if (notice_flush(ctl->store, ctl->arena, hand_over, ctl, &failure) != 0)
+	if (notice_flush(ctl->store, ctl->arena, send_notice, ctl, &failure) !=
+	    0)
 		fprintf(
 		    stderr, "notifyctl: warning: %s\n", failure_text(&failure));
 	failure_clear(&failure);

@@ -23,7 +23,6 @@
 #include "base/escape.h"
 #include "base/tempfile.h"
 #include "notifyctl/output.h"
-#include "notifyctl/phrase.h"
 #include "store/store.h"
 
 #define WHEN_SIZE 32
@@ -71,6 +70,8 @@ static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
 static json_t *text_of(const char *);
 static void format_when(char *, int64_t);
+static const char *verb(const char *);
+static char *describe(const struct store_change *);
 
 static void *
 must(void *p)
@@ -470,10 +471,53 @@ output_cell_when(struct output *out, int64_t at)
 	output_cell(out, text);
 }
 
+/* A recorded action in words. */
+static const char *
+verb(const char *action)
+{
+	static const struct {
+		const char *action;
+		const char *verb;
+	} verbs[] = {
+	    {"account-add", "made account"},
+	    {"account-transfer", "transferred to"},
+	    {"account-remove", "removed account"},
+	    {"category-add", "made category"},
+	    {"user-add", "added"},
+	    {"user-role", "gave another role to"},
+	    {"user-remove", "removed"},
+	    {"subscribe", "subscribed"},
+	    {"unsubscribe", "unsubscribed"},
+	    {"telegram-link", "linked a Telegram chat to"},
+	    {"telegram-end", "ended the Telegram link of"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(action, verbs[i].action) == 0)
+			return (verbs[i].verb);
+	}
+	return (action);
+}
+
+/* A line for people; to be freed. */
+static char *
+describe(const struct store_change *c)
+{
+	char *text;
+
+	if (asprintf(&text, "%s%s%s %s%s%s%s", c->account,
+		*c->account == '\0' ? "" : ": ", verb(c->action), c->subject,
+		*c->detail == '\0' ? "" : " (", c->detail,
+		*c->detail == '\0' ? "" : ")") < 0)
+		must(NULL);
+	return (text);
+}
+
 void
 output_consequence(struct output *out, const struct store_change *c)
 {
-	char *text = must(phrase_change(c));
+	char *text = describe(c);
 
 	output_remark(out, text);
 	free(text);
@@ -487,7 +531,7 @@ output_change(void *ctx, const struct store_change *c)
 	char *text, at[WHEN_SIZE];
 
 	if (!out->json) {
-		text = must(phrase_change(c));
+		text = describe(c);
 		output_line(out, "%s", text);
 		free(text);
 		return;

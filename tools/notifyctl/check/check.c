@@ -35,7 +35,7 @@ static void show_table(struct check *);
 static int check(struct ctl *, const struct arguments *);
 
 const struct ctl_command check_commands[] = {
-    {"check", "", "what is wrong with the installation, and how to mend it", 0,
+    {"check", "", "what is wrong with the installation, and how to fix it", 0,
 	0, CTL_NOTHING, .run = check},
     {.name = NULL},
 };

@@ -24,7 +24,7 @@ static const struct ctl_option add_options[] = {
 };
 
 const struct ctl_command accounts_commands[] = {
-    {"account add", "ACCOUNT", "make an account and its owner", 1, 1,
+    {"account add", "ACCOUNT", "create an account with its owner", 1, 1,
 	CTL_CHANGE, .run = add, .options = add_options},
     {"account list", "", "all accounts", 0, 0, CTL_READ, .run = list},
     {"account show", "ACCOUNT", "one account and its users", 1, 1, CTL_READ,

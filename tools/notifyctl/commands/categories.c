@@ -22,7 +22,7 @@ static const struct ctl_option add_options[] = {
 const struct ctl_command categories_commands[] = {
     {"category list", "", "all categories", 0, 0, CTL_READ, .run = list},
     {"category add", "SLUG",
-	"make a category: open to Subscribers, mirrored to Telegram", 1, 1,
+	"create a category: open to Subscribers, mirrored to Telegram", 1, 1,
 	CTL_CHANGE, .run = add, .options = add_options},
     {.name = NULL},
 };

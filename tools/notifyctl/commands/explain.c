@@ -2,8 +2,8 @@
 /*
  * explain - notifyctl explain
  *
- * Reads a message as the milter would get it, asks the same evaluate(), and
- * says for every person why. Nothing is sent or changed.
+ * Reads a message as the milter would get it, calls the same evaluate(), and
+ * shows the reason for each person. Sends and changes nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #include "notifyctl/output.h"
 #include "settings/settings.h"
 
-/* Headers longer than this are no message. */
+/* Longer headers are not those of a message. */
 #define HEADERS_MAX ((size_t)4 << 20)
 
 /* A message being read. */
@@ -59,8 +59,8 @@ const struct ctl_command explain_commands[] = {
     {.name = NULL},
 };
 
-/* Up to the empty line, never a line as a whole: it may have no end. Whether
- * that is all of them. */
+/* Copy up to the empty line, in any number of pieces: a line may be endless.
+ * False if the headers are longer than HEADERS_MAX. */
 static bool
 copy_headers(FILE *in, FILE *out)
 {
@@ -82,7 +82,7 @@ copy_headers(FILE *in, FILE *out)
 	return (true);
 }
 
-/* Everything up to the empty line; the body does not matter. */
+/* Read all up to the empty line; the body does not matter. */
 static int
 read_headers(
     struct ctl *ctl, const struct arguments *args, char **text, size_t *len)
@@ -118,8 +118,8 @@ read_headers(
 		    "%s: %s; expected a message", name, strerror(errno)));
 	if (!whole)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: headers without end; expected a message with at most "
-		    "%zu MB of them",
+		    "%s: headers too long; expected a message with at most "
+		    "%zu MB of headers",
 		    name, HEADERS_MAX >> 20));
 	return (0);
 }
@@ -185,7 +185,7 @@ addresses_of(struct reading *r, InternetAddressList *list)
 	return (0);
 }
 
-/* Those on the command line, or else those in the headers. */
+/* The recipients on the command line, else those in the headers. */
 static int
 take_recipients(
     struct reading *r, GMimeMessage *message, const struct arguments *args)
@@ -229,8 +229,8 @@ parse(struct reading *r, const struct arguments *args)
 	message = g_mime_parser_construct_message(parser, NULL);
 	if (message == NULL) {
 		rc = failure_set(&r->ctl->failure, FAILURE_DATA,
-		    "this is no message; expected headers, an empty line and "
-		    "a body");
+		    "not a message; expected headers, an empty line and a "
+		    "body");
 	} else {
 		rc = take_headers(r, message);
 		if (rc == 0)
@@ -254,7 +254,7 @@ person(struct output *out, const char *address, bool gets, const char *how,
 	output_cell(out, why == NULL ? "" : why);
 }
 
-/* Whether the verdict lets anybody have the message now. */
+/* Is the message delivered now? */
 static bool
 goes_out(enum verdict verdict)
 {
@@ -355,14 +355,14 @@ explain(struct ctl *ctl, const struct arguments *args)
 	pool = evaluate_pool(ctl->settings);
 	if (pool == NULL)
 		return (failure_memory(&ctl->failure));
-	/* What a trusted client sends: that is the question here. */
+	/* As if a trusted client had sent it. */
 	r.message.trusted = true;
 	r.message.client = "explain";
 	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision,
 	    &standby);
 	summary(ctl, args, &decision, standby.detour);
 	people(ctl, &r.message, &decision);
-	/* The decision does not refer to the database any more. */
+	/* The decision refers to nothing in the database. */
 	pool_free(pool);
 	if (decision.undecided)
 		ctl->status = EX_TEMPFAIL;

@@ -20,10 +20,10 @@
 #include "roster/roster.h"
 #include "store/store.h"
 
-/* Between two looks at how far it is. */
+/* How often the progress is shown. */
 #define SHOW_MS 100
 
-/* How far an import is, in a line that is written over and over. */
+/* The progress of an import, in a line that is overwritten. */
 struct progress {
 	bool shown;   /* standard error is a terminal */
 	int64_t last; /* when it was shown, in milliseconds */
@@ -53,7 +53,7 @@ const struct ctl_command import_export_commands[] = {
     {.name = NULL},
 };
 
-/* "": nothing, and the line is free again. */
+/* Show a line in place of the last one; "" clears it. */
 static void
 show(struct progress *p, const char *fmt, ...)
 {
@@ -91,8 +91,8 @@ watch(void *ctx, size_t done, size_t total)
 		    done * 100 / total);
 }
 
-/* A million lines would help nobody, and the log has them; but what ends with a
- * role or a subscription, no row says. */
+/* Only what the file does not say: all changes would be too many lines, and the
+ * log has them. */
 static void
 say_what_ends(void *ctx, const struct store_change *change)
 {
@@ -106,8 +106,7 @@ shown_name(const char *name)
 	return (strcmp(name, "-") == 0 ? "standard input" : name);
 }
 
-/* Whoever writes the rows may take their time: nobody else's changes wait for
- * that. */
+/* Without a write lock: standard input may be slow. */
 static int
 read_rows(struct ctl *ctl, const char *name, struct import *im)
 {
@@ -129,7 +128,7 @@ read_rows(struct ctl *ctl, const char *name, struct import *im)
 	return (rc);
 }
 
-/* All of it, or nothing; a dry run nothing. */
+/* Apply the whole file or nothing; in a dry run nothing. */
 static int
 apply(struct ctl *ctl, const struct arguments *args, struct import *im)
 {

@@ -2,8 +2,8 @@
 /*
  * init - notifyctl init
  *
- * Made by root, the database belongs to the user that the milter runs as:
- * a milter that cannot read it defers all tagged mail.
+ * If root runs it, the database gets the milter's user as owner: a milter that
+ * cannot read the database defers all tagged mail.
  */
 #include <errno.h>
 #include <pwd.h>
@@ -43,8 +43,8 @@ give_away(struct ctl *ctl)
 	pw = getpwnam(s->user);
 	if (pw == NULL)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
-		    "%s:%u: there is no user \"%s\" to give the database "
-		    "to; expected an existing one for user in [milter]",
+		    "%s:%u: no user \"%s\" who could own the database; "
+		    "expected an existing one for user in [milter]",
 		    s->file, s->user_line, s->user));
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);

@@ -39,7 +39,7 @@ row(void *ctx, const struct store_change *c)
 	return (0);
 }
 
-/* An account that was removed still has its history. */
+/* A removed account still has changes in the log. */
 static int
 log_changes(struct ctl *ctl, const struct arguments *args)
 {

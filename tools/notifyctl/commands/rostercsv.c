@@ -17,7 +17,7 @@
 #include "store/store.h"
 
 #define FIELDS 4
-/* A line, or a row of several, longer than this is none of a roster. */
+/* The longest line, and the longest row of several lines. */
 #define LINE_MAX_SIZE ((size_t)1 << 20)
 #define ROW_MAX_SIZE ((size_t)16 << 20)
 
@@ -67,8 +67,8 @@ on_field(void *text, size_t len, void *ctx)
 		return;
 	if (memchr(text, '\0', len) != NULL) {
 		failure_set(r->changes->failure, FAILURE_DATA,
-		    "%s:%zu: there is a NUL octet in the row; expected text; "
-		    "nothing was imported",
+		    "%s:%zu: NUL byte in the row; expected text; nothing was "
+		    "imported",
 		    r->name, r->start);
 		r->failed = true;
 	}
@@ -98,7 +98,7 @@ on_row(int ended_by, void *ctx)
 	(void)ended_by;
 	if (r->failed)
 		return;
-	/* No categories, and no comma before them, is no mistake. */
+	/* Without categories their comma may be missing. */
 	if (r->nfields == FIELDS - 1)
 		r->fields[r->nfields++] = "";
 	if (r->nfields != FIELDS) {
@@ -123,8 +123,8 @@ is_blank(const char *line, size_t len)
 	return (line[0] == '\n' || line[0] == '\r' ? len <= 2 : false);
 }
 
-/* Behind the LF, CR LF or CR that ends the line, of which there are ${len}
- * octets yet, or the ${last}; NULL if that is still to come. */
+/* The end of a line, after its LF, CR LF or CR; NULL if it is not within the
+ * ${len} bytes, which are the ${last} of the file or not. */
 static const char *
 line_end(const char *line, size_t len, bool last)
 {
@@ -144,15 +144,15 @@ static size_t
 too_long(struct reading *r, const char *what, size_t number)
 {
 	failure_set(r->changes->failure, FAILURE_DATA,
-	    "%s:%zu: the %s is longer than %zu octets; expected %s; "
+	    "%s:%zu: the %s exceeds %zu bytes; expected %s; "
 	    "nothing was imported",
 	    r->name, number, what, LINE_MAX_SIZE, header);
 	r->failed = true;
 	return (0);
 }
 
-/* The next line with its end; 0 at the end of the file, or of a line that is
- * too long. */
+/* The length of the next line with its end; 0 at the end of the file, or if it
+ * is too long. */
 static size_t
 next_line(struct reading *r, FILE *stream, char **line)
 {
@@ -179,7 +179,7 @@ next_line(struct reading *r, FILE *stream, char **line)
 	return (too_long(r, "line", r->line));
 }
 
-/* Line by line, so that a row can be named. */
+/* Line by line, for the numbers in errors. */
 static int
 read_rows(struct reading *r, FILE *stream)
 {
@@ -189,10 +189,10 @@ read_rows(struct reading *r, FILE *stream)
 
 	if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
 		return (failure_memory(r->changes->failure));
-	/* Its own step of 128 octets makes a long field slow. */
+	/* The default of 128 bytes makes a long field slow. */
 	csv_set_blk_size(&parser, 1 << 16);
 	while (!r->failed && (len = next_line(r, stream, &line)) > 0) {
-		/* An empty line between rows is nothing. */
+		/* Skip an empty line between rows. */
 		if (r->start == 0 && is_blank(line, len))
 			continue;
 		if (r->start == 0) {
@@ -201,11 +201,10 @@ read_rows(struct reading *r, FILE *stream)
 		}
 		r->size += len;
 		if (r->size > LINE_MAX_SIZE) {
-			too_long(
-			    r, "row, of a quote that does not end,", r->start);
+			too_long(r, "row, with an unclosed quote,", r->start);
 			break;
 		}
-		/* The mark that some programs put before UTF-8. */
+		/* Skip the byte order mark that some programs write. */
 		skip = r->line == 1 && len >= 3 &&
 			memcmp(line, "\xef\xbb\xbf", 3) == 0
 		    ? 3
@@ -233,7 +232,7 @@ read_rows(struct reading *r, FILE *stream)
 	return (r->failed ? -1 : 0);
 }
 
-/* Quoted only where it must be: people read these files. */
+/* Quoted only if necessary: people read these files. */
 static void
 write_field(FILE *stream, const char *text)
 {
@@ -296,8 +295,5 @@ rostercsv_write(FILE *stream, int64_t account, struct changes *c)
 		fputc('\n', stream);
 	if (rc != -1)
 		return (0);
-	/* A callback of ours fails for memory alone. */
-	if (store_failure(c->store)->kind == FAILURE_NONE)
-		return (failure_memory(c->failure));
 	return (store_failed(c->store, c->failure));
 }

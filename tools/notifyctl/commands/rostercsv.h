@@ -2,11 +2,11 @@
 /*
  * rostercsv - the roster as CSV, read and written
  *
- * CSV as in RFC 4180, taken apart and quoted by libcsv: four columns, account,
- * email, role and categories, the last separated by semicolons. What is written
- * can be read again, and changes nothing then.
+ * CSV of RFC 4180, by libcsv, in four columns: account, email, role and
+ * categories, which are separated by semicolons. An exported file that is
+ * imported again changes nothing.
  *
- * Inside a transaction that the caller has begun. Threads: as struct store.
+ * The caller has begun a transaction. Threads: as struct store.
  * Results: 0 done, -1 failed, with changes->failure.
  */
 #ifndef ROSTERCSV_H
@@ -22,14 +22,14 @@ struct import;
 
 /*
  * rostercsv_read(stream, name, import, c):
- * Give every row of ${stream}, ${name} for people, to ${import}. A failure
- * names file and line.
+ * Give every row of ${stream} to ${import}. A failure names the file as
+ * ${name}, and the line.
  */
 int rostercsv_read(
     FILE *, const char *name, struct import *, struct changes *) WARN_UNUSED;
 
-/* rostercsv_write(stream, account, c): the rows of one account (its id; 0: of
- * all), below a header. The stream's errors are the caller's. */
+/* rostercsv_write(stream, account, c): a header, and the rows of one account
+ * (its id; 0: of all). The caller checks the stream for errors. */
 int rostercsv_write(FILE *, int64_t account, struct changes *) WARN_UNUSED;
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * stats - notifyctl stats: what the milter and notify-telegram have counted
+ * stats - notifyctl stats: the counters of the milter and notify-telegram
  *
- * From the files that they write for Prometheus, so what is said here is what
- * a dashboard shows, and some seconds old.
+ * They come from the files that these write for Prometheus: the numbers are
+ * those of a dashboard, and some seconds old.
  */
 #include <errno.h>
 #include <math.h>
@@ -18,7 +18,7 @@
 #include "notifyctl/output.h"
 #include "settings/settings.h"
 
-/* The shares of messages for which the time to decide is said. */
+/* The percentiles of the time to decide. */
 static const struct share {
 	double share;
 	const char *name, *json;
@@ -40,12 +40,12 @@ static int mirrored(struct ctl *, const struct counters *);
 static int stats(struct ctl *, const struct arguments *);
 
 const struct ctl_command stats_commands[] = {
-    {"stats", "", "what the milter and notify-telegram have counted", 0, 0,
+    {"stats", "", "the counters of the milter and notify-telegram", 0, 0,
 	CTL_SETTINGS, .run = stats},
     {.name = NULL},
 };
 
-/* What is counted in ${path}. 1, or 0 if nobody has counted yet, or -1. */
+/* Read the counters in ${path}. 1, 0 if there is no such file yet, or -1. */
 static int
 read_file(
     struct ctl *ctl, const char *key, const char *path, struct counters *c)
@@ -58,16 +58,15 @@ read_file(
 		    "/var/lib/notify-milter/notify-%s.prom\" in [%s]",
 		    ctl->file, key, key));
 	if (stat(path, &st) == 0)
-		output_line(
-		    ctl->out, "%s, as of %s", path, output_when(ctl->arena, st.st_mtime));
+		output_line(ctl->out, "%s, as of %s", path,
+		    output_when(ctl->arena, st.st_mtime));
 	else if (errno == ENOENT)
 		output_line(
-		    ctl->out, "%s is not there yet: nothing counted", path);
+		    ctl->out, "%s does not exist yet: nothing counted", path);
 	return (counters_read(c, path, &ctl->failure));
 }
 
-/* The value of the label ${name}, or "" if there is none; NULL: out of memory.
- */
+/* The value of the label ${name}, or ""; NULL when out of memory. */
 static char *
 label(struct ctl *ctl, const char *labels, const char *name)
 {
@@ -139,8 +138,7 @@ recipients(struct ctl *ctl, const struct counters *c)
 	    (long long)n[0], (long long)n[1], (long long)n[2], (long long)n[3]);
 }
 
-/* The upper bound, in seconds, of the bucket in which the ${rank}th message
- * lies. */
+/* The upper bound, in seconds, of the bucket of the ${rank}th message. */
 static double
 bound_of(const struct counters *c, double rank)
 {

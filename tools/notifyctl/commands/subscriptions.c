@@ -17,10 +17,10 @@
 struct listing {
 	struct ctl *ctl;
 	const struct category *category;
-	bool everybody; /* those too who do not get it */
+	bool everybody; /* also those who do not receive it */
 };
 
-/* All categories, to go through one by one. */
+/* The categories of a list. */
 struct categories {
 	struct arena *arena;
 	struct category *v;
@@ -56,9 +56,9 @@ subscribe(struct ctl *ctl, const struct arguments *args)
 	    args->v + 2, args->n - 2, ctl->as));
 }
 
-/* Have the address typed again, if the change can be made at all. No lock is
- * held while somebody types. The question goes to standard error: standard
- * output may be read by a program. */
+/* Ask for the address again, if the change is possible at all. No lock is held
+ * meanwhile. The question goes to standard error: a program may read standard
+ * output. */
 static int
 ask(struct ctl *ctl, const struct arguments *args, char *line, size_t size)
 {
@@ -107,14 +107,14 @@ list_row(void *ctx, const struct store_user *u)
 	const struct listing *l = ctx;
 	struct output *out = l->ctl->out;
 	const char *why;
-	bool gets;
+	bool receives;
 
-	gets = role_entitled(u->role, u->subscribed, l->category->open);
-	if (!gets && !l->everybody)
+	receives = role_entitled(u->role, u->subscribed, l->category->open);
+	if (!receives && !l->everybody)
 		return (0);
 	if (u->role == ROLE_OWNER)
 		why = "owner: every category, always";
-	else if (gets)
+	else if (receives)
 		why = "subscribed";
 	else if (!role_may_receive(u->role, l->category->open))
 		why = "not open to subscribers";
@@ -124,7 +124,7 @@ list_row(void *ctx, const struct store_user *u)
 	output_cell(out, l->category->slug);
 	output_cell(out, u->address);
 	output_cell(out, role_name(u->role));
-	output_cell_flag(out, gets);
+	output_cell_flag(out, receives);
 	output_cell(out, why);
 	return (0);
 }

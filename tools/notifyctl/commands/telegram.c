@@ -2,8 +2,7 @@
 /*
  * telegram - notifyctl telegram connect, disable, status
  *
- * Always for the user that --as names, and for nobody else: who has the link
- * gets the messages.
+ * Only for the user that --as names: who opens the link gets the messages.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,11 +20,11 @@
 #include "settings/settings.h"
 #include "store/store.h"
 
-/* Light modules around the code, and pixels a module of a PNG. */
+/* Light modules around the code; pixels of a module in a PNG. */
 #define MARGIN 4
 #define PIXELS 8
 
-/* Who may subscribe others, to be asked. */
+/* Who may change subscriptions. */
 struct managers {
 	struct arena *arena;
 	const char *names;
@@ -49,24 +48,24 @@ static const struct ctl_option connect_options[] = {
 
 const struct ctl_command telegram_commands[] = {
     {"telegram connect", "ACCOUNT",
-	"a link and QR code that link a chat; --as the user concerned", 1, 1,
-	CTL_CHANGE, .run = make_link, .options = connect_options},
-    {"telegram disable", "ACCOUNT", "end that link", 1, 1, CTL_CHANGE,
-	.run = disable},
-    {"telegram status", "ACCOUNT", "is a chat linked?", 1, 1, CTL_READ,
+	"a link and QR code to link a chat; needs --as the user concerned", 1,
+	1, CTL_CHANGE, .run = make_link, .options = connect_options},
+    {"telegram disable", "ACCOUNT", "end the link to the chat", 1, 1,
+	CTL_CHANGE, .run = disable},
+    {"telegram status", "ACCOUNT", "whether a chat is linked", 1, 1, CTL_READ,
 	.run = status},
     {.name = NULL},
 };
 
-/* The account, and the user of it that --as names. */
+/* Look up the account, and its user that --as names. */
 static int
 find_self(struct ctl *ctl, const struct arguments *args,
     struct store_account *account, struct store_user *user)
 {
 	if (ctl->as == NULL || *ctl->as == '\0')
 		return (failure_set(&ctl->failure, FAILURE_USAGE,
-		    "a Telegram chat is one's own; expected --as EMAIL of the "
-		    "user concerned"));
+		    "a Telegram chat belongs to one user; expected --as EMAIL "
+		    "of the user concerned"));
 	if (roster_account(&ctl->changes, args->v[0], account) != 0)
 		return (-1);
 	if (roster_user(&ctl->changes, account, ctl->as, 0, user) == 0)
@@ -88,7 +87,7 @@ take_manager(void *ctx, const struct store_user *u)
 	return (m->names == NULL ? -1 : 0);
 }
 
-/* Say why not, and whom to ask. */
+/* The error: why no chat may be linked, and who can change that. */
 static int
 refuse(struct ctl *ctl, const struct store_account *account,
     const struct store_user *user, const char *why)
@@ -110,11 +109,11 @@ dark(const QRcode *code, int x, int y)
 	    (code->data[y * code->width + x] & 1));
 }
 
-/* Two modules to a character, light on a dark terminal: phones read both. */
+/* Two modules a character, light on a dark terminal; phones read either way. */
 static void
 print_code(struct ctl *ctl, const QRcode *code)
 {
-	/* By upper and lower module, light being drawn. */
+	/* Indexed by upper and lower module; light ones are drawn. */
 	static const char *const cells[] = {"\u2588", "\u2580", "\u2584", " "};
 	char line[1024];
 	size_t len;
@@ -148,8 +147,8 @@ draw(struct ctl *ctl, const QRcode *code, unsigned side)
 	return (pixels);
 }
 
-/* libpng, given the name, would remove what it cannot write to: a device, or a
- * file of somebody's. */
+/* Given a name, libpng would remove a file that it fails to write, even a
+ * device. */
 static int
 write_png(struct ctl *ctl, const QRcode *code, const char *path)
 {

@@ -10,7 +10,7 @@
 #include "roster/roster.h"
 #include "store/store.h"
 
-/* An account's users, with what they are subscribed to. */
+/* The users of an account, with their categories. */
 struct listing {
 	struct ctl *ctl;
 	const char *address; /* of the user whose rows these are */
@@ -29,11 +29,11 @@ static const struct ctl_option add_options[] = {
 
 const struct ctl_command users_commands[] = {
     {"user add", "ACCOUNT EMAIL...",
-	"make people users: user-admin, member (default) or subscriber", 2,
-	CTL_MANY, CTL_CHANGE, .run = add, .options = add_options},
-    {"user list", "ACCOUNT", "the users and what they are subscribed to", 1, 1,
-	CTL_READ, .run = users_list},
-    {"user role", "ACCOUNT EMAIL ROLE", "give a user another role", 3, 3,
+	"add users: user-admin, member (default) or subscriber", 2, CTL_MANY,
+	CTL_CHANGE, .run = add, .options = add_options},
+    {"user list", "ACCOUNT", "the users, with their categories", 1, 1, CTL_READ,
+	.run = users_list},
+    {"user role", "ACCOUNT EMAIL ROLE", "change the role of a user", 3, 3,
 	CTL_CHANGE, .run = set_role},
     {"user remove", "ACCOUNT EMAIL", "remove a user", 2, 2, CTL_CHANGE,
 	.run = remove_user},

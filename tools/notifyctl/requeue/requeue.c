@@ -329,7 +329,8 @@ describe(struct passage *p, bool earlier)
 
 	held = p->new_id != NULL && queuefile_now(a, p->mta, p->new_id);
 	p->result = arena_printf(a, "%s%s%s%s",
-	    earlier ? "submitted by an earlier requeue" : "submitted again",
+	    earlier ? "submitted again by an earlier requeue"
+		    : "submitted again",
 	    p->new_id == NULL ? ", with a queue id that Postfix did not tell"
 			      : " as ",
 	    p->new_id == NULL ? "" : p->new_id,

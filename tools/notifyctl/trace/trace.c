@@ -76,7 +76,7 @@ static const struct ctl_option options[] = {
 
 const struct ctl_command trace_commands[] = {
     {"trace", "QUEUEID",
-	"what was decided for a message, and what became of each copy", 1, 1,
+	"the decision about a message, and what became of each copy", 1, 1,
 	CTL_SETTINGS, .run = trace, .options = options},
     {.name = NULL},
 };
