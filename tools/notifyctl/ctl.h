@@ -68,7 +68,10 @@ enum ctl_needs {
 	CTL_WRITE,    /* the database; the command begins and finishes */
 };
 
+/* The "max" of a command that takes any number of arguments. */
 #define CTL_MANY ((size_t)-1)
+/* How long to wait for a lock, in milliseconds. */
+#define CTL_WAIT_MS 5000
 
 struct ctl_command {
 	const char *name; /* one word or two; NULL behind the last one */

@@ -29,8 +29,6 @@
 #include "store/store.h"
 #include "terms/address.h"
 
-/* How long to wait for a lock, in milliseconds. */
-#define WAIT_MS 5000
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
 
@@ -94,7 +92,7 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 		return (-1);
 	if (needs != CTL_SETTINGS) {
 		ctl->store = store_open(ctl->settings->url,
-		    needs == CTL_READ ? DB_READ : DB_WRITE, WAIT_MS,
+		    needs == CTL_READ ? DB_READ : DB_WRITE, CTL_WAIT_MS,
 		    &ctl->failure);
 		if (ctl->store == NULL)
 			return (-1);

@@ -26,11 +26,15 @@
 #include "store/store.h"
 
 #define WHEN_SIZE 32
+#define ESCAPED_MAX ((size_t)64 << 20)
 /* The most that is kept in memory: bytes of lines; rows of a table, or members
  * of a JSON array. */
 #define LINES_MAX ((long)8 << 20)
 #define ROWS_MAX 10000
 #define TEMPFILE "a temporary file in $TMPDIR or /tmp"
+
+static const char *const change_columns[] = {"at:WHEN", "actor:WHO",
+    "account:ACCOUNT", "action:WHAT", "subject:WHOM", "detail:DETAIL", NULL};
 
 struct output {
 	bool json;
@@ -68,6 +72,8 @@ static const char *title_of(const char *);
 static void cell(struct output *, const char *);
 static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
+static char *escaped(
+    const char *(*)(struct arena *, const char *), const char *);
 static json_t *text_of(const char *);
 static void format_when(char *, int64_t);
 static const char *verb(const char *);
@@ -208,19 +214,30 @@ put(json_t *object, const char *name, json_t *value)
 		must(NULL);
 }
 
+/* What ${escape} makes of ${text}; to be freed. */
+static char *
+escaped(const char *(*escape)(struct arena *, const char *), const char *text)
+{
+	struct arena *a = must(arena_new(ESCAPED_MAX));
+	const char *found = escape(a, text);
+	char *copy = must(found == NULL ? NULL : strdup(found));
+
+	arena_free(a);
+	return (copy);
+}
+
 /* Text as JSON: escaped if it is not valid UTF-8. */
 static json_t *
 text_of(const char *text)
 {
-	struct arena *a;
-	json_t *value;
+	json_t *value = json_string(text);
+	char *valid;
 
-	value = json_string(text);
 	if (value != NULL)
 		return (value);
-	a = must(arena_new(1 << 20));
-	value = json_string(must((void *)(uintptr_t)escape_text(a, text)));
-	arena_free(a);
+	valid = escaped(escape_text, text);
+	value = json_string(valid);
+	free(valid);
 	return (must(value));
 }
 
@@ -253,19 +270,17 @@ output_free(struct output *out)
 void
 output_line(struct output *out, const char *fmt, ...)
 {
-	struct arena *a;
 	va_list ap;
-	char *text;
+	char *text, *line;
 
 	finish_table(out);
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		must(NULL);
 	va_end(ap);
-	a = must(arena_new((size_t)64 << 20));
-	fprintf(out->lines, "%s\n",
-	    (const char *)must((void *)(uintptr_t)escape_controls(a, text)));
-	arena_free(a);
+	line = escaped(escape_controls, text);
+	fprintf(out->lines, "%s\n", line);
+	free(line);
 	free(text);
 	limit_lines(out);
 }
@@ -424,7 +439,7 @@ void
 output_cell(struct output *out, const char *text)
 {
 	const char *kind = strchr(out->columns[out->column], ':');
-	struct arena *a;
+	char *line;
 
 	if (out->json) {
 		member(out,
@@ -432,12 +447,9 @@ output_cell(struct output *out, const char *text)
 						   : text_of(text));
 		return;
 	}
-	a = must(arena_new(1 << 20));
-	cell(out,
-	    escape_is_line(text)
-		? text
-		: must((void *)(uintptr_t)escape_text(a, text)));
-	arena_free(a);
+	line = escape_is_line(text) ? NULL : escaped(escape_text, text);
+	cell(out, line == NULL ? text : line);
+	free(line);
 }
 
 void
@@ -524,27 +536,38 @@ output_consequence(struct output *out, const struct store_change *c)
 }
 
 void
+output_changes(struct output *out, const char *name)
+{
+	output_table(out, name, change_columns);
+}
+
+void
+output_changes_row(struct output *out, const struct store_change *c)
+{
+	output_row(out);
+	output_cell_when(out, c->at);
+	output_cell(out, c->actor);
+	output_cell(out, c->account);
+	output_cell(out, c->action);
+	output_cell(out, c->subject);
+	output_cell(out, c->detail);
+}
+
+void
 output_change(void *ctx, const struct store_change *c)
 {
 	struct output *out = ctx;
-	json_t *change;
-	char *text, at[WHEN_SIZE];
+	char *text;
 
-	if (!out->json) {
-		text = describe(c);
-		output_line(out, "%s", text);
-		free(text);
+	if (out->json) {
+		out->name = "changes";
+		out->columns = change_columns;
+		output_changes_row(out, c);
 		return;
 	}
-	change = must(json_object());
-	format_when(at, c->at);
-	put(change, "at", text_of(at));
-	put(change, "actor", text_of(c->actor));
-	put(change, "account", text_of(c->account));
-	put(change, "action", text_of(c->action));
-	put(change, "subject", text_of(c->subject));
-	put(change, "detail", text_of(c->detail));
-	add_member(out, "changes", change);
+	text = describe(c);
+	output_line(out, "%s", text);
+	free(text);
 }
 
 void
@@ -598,13 +621,12 @@ output_print(struct output *out, const char **what)
 void
 output_error(bool json, int code, const char *text)
 {
-	struct arena *a;
 	json_t *document;
+	char *line;
 
-	a = must(arena_new((size_t)64 << 20));
-	fprintf(stderr, "notifyctl: %s\n",
-	    (const char *)must((void *)(uintptr_t)escape_controls(a, text)));
-	arena_free(a);
+	line = escaped(escape_controls, text);
+	fprintf(stderr, "notifyctl: %s\n", line);
+	free(line);
 	if (!json)
 		return;
 	document = must(json_pack(

@@ -50,8 +50,13 @@ void output_cell_number(struct output *, int64_t);
 void output_cell_flag(struct output *, bool);
 void output_cell_when(struct output *, int64_t at);
 
+/* output_changes(out, name): a table of changes to the roster; then its rows.
+ */
+void output_changes(struct output *, const char *name);
+void output_changes_row(struct output *, const struct store_change *);
+
 /*
- * output_change(out, change): a change to the roster.
+ * output_change(out, change): a change that was made.
  * output_remark(out, text): something that needed no change.
  * ${out} is a struct output; the types are those of struct changes.
  */

@@ -18,8 +18,6 @@
 #include "settings/settings.h"
 #include "store/store.h"
 
-#define WAIT_MS 5000
-
 static int give_away(struct ctl *);
 static int init(struct ctl *, const struct arguments *);
 
@@ -65,8 +63,8 @@ init(struct ctl *ctl, const struct arguments *args)
 
 	(void)args;
 	mask = umask(027);
-	ctl->store =
-	    store_open(ctl->settings->url, DB_CREATE, WAIT_MS, &ctl->failure);
+	ctl->store = store_open(
+	    ctl->settings->url, DB_CREATE, CTL_WAIT_MS, &ctl->failure);
 	if (ctl->store == NULL)
 		return (-1);
 	made = store_upgrade(ctl->store);

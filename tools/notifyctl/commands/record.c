@@ -9,7 +9,7 @@
 #include "store/store.h"
 
 struct listing {
-	struct ctl *ctl;
+	struct output *out;
 	size_t rows;
 };
 
@@ -26,16 +26,9 @@ static int
 row(void *ctx, const struct store_change *c)
 {
 	struct listing *l = ctx;
-	struct ctl *ctl = l->ctl;
 
 	l->rows++;
-	output_row(ctl->out);
-	output_cell_when(ctl->out, c->at);
-	output_cell(ctl->out, c->actor);
-	output_cell(ctl->out, c->account);
-	output_cell(ctl->out, c->action);
-	output_cell(ctl->out, c->subject);
-	output_cell(ctl->out, c->detail);
+	output_changes_row(l->out, c);
 	return (0);
 }
 
@@ -43,10 +36,7 @@ row(void *ctx, const struct store_change *c)
 static int
 log_changes(struct ctl *ctl, const struct arguments *args)
 {
-	static const char *const columns[] = {"at:WHEN", "actor:WHO",
-	    "account:ACCOUNT", "action:WHAT", "subject:WHOM", "detail:DETAIL",
-	    NULL};
-	struct listing l = {.ctl = ctl};
+	struct listing l = {.out = ctl->out};
 	struct store_account account;
 	const char *name = NULL;
 	bool exists = true;
@@ -58,7 +48,7 @@ log_changes(struct ctl *ctl, const struct arguments *args)
 			return (-1);
 		name = exists ? account.name : args->v[0];
 	}
-	output_table(ctl->out, "log", columns);
+	output_changes(ctl->out, "log");
 	if (store_changes(ctl->store, name, row, &l) == -1)
 		return (store_failed(ctl->store, &ctl->failure));
 	if (!exists && l.rows == 0)

@@ -33,6 +33,8 @@ static int read_file(
 static char *label(struct ctl *, const char *, const char *);
 static int64_t whole(double);
 static int messages(struct ctl *, const struct counters *);
+static void total(struct ctl *, const struct counters *, enum counter,
+    const char *, const char *);
 static void recipients(struct ctl *, const struct counters *);
 static double bound_of(const struct counters *, double);
 static void times(struct ctl *, const struct counters *);
@@ -115,6 +117,17 @@ messages(struct ctl *ctl, const struct counters *c)
 		output_cell_number(ctl->out, whole(c->v[i].value));
 	}
 	return (0);
+}
+
+/* A counter of messages, ${name} in JSON. */
+static void
+total(struct ctl *ctl, const struct counters *c, enum counter counter,
+    const char *name, const char *text)
+{
+	int64_t n = whole(counters_get(c, counter, ""));
+
+	output_number(ctl->out, name, n);
+	output_line(ctl->out, "%lld messages %s", (long long)n, text);
 }
 
 static void
@@ -211,16 +224,10 @@ stats(struct ctl *ctl, const struct arguments *args)
 	if (read_file(ctl, "milter", s->stats_file, &milter) == -1 ||
 	    messages(ctl, &milter) != 0)
 		goto out;
-	output_number(ctl->out, "untagged",
-	    whole(counters_get(&milter, COUNTER_UNTAGGED, "")));
-	output_line(ctl->out, "%lld messages without a tag",
-	    (long long)whole(counters_get(&milter, COUNTER_UNTAGGED, "")));
+	total(ctl, &milter, COUNTER_UNTAGGED, "untagged", "without a tag");
 	recipients(ctl, &milter);
-	output_number(ctl->out, "lookup_failures",
-	    whole(counters_get(&milter, COUNTER_LOOKUP_FAILURES, "")));
-	output_line(ctl->out, "%lld messages that could not be decided",
-	    (long long)whole(
-		counters_get(&milter, COUNTER_LOOKUP_FAILURES, "")));
+	total(ctl, &milter, COUNTER_LOOKUP_FAILURES, "lookup_failures",
+	    "that could not be decided");
 	times(ctl, &milter);
 	started = whole(counters_get(&milter, COUNTER_START_TIME, ""));
 	if (started > 0) {

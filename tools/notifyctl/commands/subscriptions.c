@@ -39,11 +39,11 @@ static const struct ctl_option unsubscribe_options[] = {
 
 const struct ctl_command subscriptions_commands[] = {
     {"subscribe", "ACCOUNT CATEGORY EMAIL...",
-	"all or none; needs --as an owner or user-admin of the account", 3,
+	"subscribe users, all or none; needs --as an owner or user-admin", 3,
 	CTL_MANY, CTL_CHANGE, .run = subscribe},
     {"unsubscribe", "ACCOUNT CATEGORY EMAIL",
-	"likewise; asks at a terminal without --confirm", 3, 3, CTL_WRITE,
-	.run = unsubscribe, .options = unsubscribe_options},
+	"needs the same --as; asks at a terminal without --confirm", 3, 3,
+	CTL_WRITE, .run = unsubscribe, .options = unsubscribe_options},
     {"list", "ACCOUNT [CATEGORY]", "who gets what, and why", 1, 2, CTL_READ,
 	.run = list},
     {.name = NULL},
