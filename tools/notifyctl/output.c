@@ -25,7 +25,6 @@
 #include "notifyctl/output.h"
 #include "store/store.h"
 
-#define WHEN_SIZE 32
 #define ESCAPED_MAX ((size_t)64 << 20)
 /* The most that is kept in memory: bytes of lines; rows of a table, or members
  * of a JSON array. */
@@ -75,7 +74,6 @@ static json_t *list_of(const char *);
 static char *escaped(
     const char *(*)(struct arena *, const char *), const char *);
 static json_t *text_of(const char *);
-static void format_when(char *, int64_t);
 static const char *verb(const char *);
 static char *describe(const struct store_change *);
 
@@ -476,11 +474,9 @@ output_cell_flag(struct output *out, bool flag)
 void
 output_cell_when(struct output *out, int64_t at)
 {
-	char text[WHEN_SIZE] = "";
+	char text[OUTPUT_WHEN_SIZE];
 
-	if (at != 0)
-		format_when(text, at);
-	output_cell(out, text);
+	output_cell(out, at == 0 ? "" : output_when(text, at));
 }
 
 /* A recorded action in words. */
@@ -636,24 +632,14 @@ output_error(bool json, int code, const char *text)
 	json_decref(document);
 }
 
-static void
-format_when(char *text, int64_t at)
+const char *
+output_when(char *text, int64_t at)
 {
 	time_t t = (time_t)at;
 	struct tm tm;
 
 	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(text, WHEN_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(text, WHEN_SIZE, "-");
-}
-
-const char *
-output_when(struct arena *a, int64_t at)
-{
-	char text[WHEN_SIZE];
-	const char *copy;
-
-	format_when(text, at);
-	copy = arena_strdup(a, text);
-	return (copy == NULL ? "-" : copy);
+	    strftime(text, OUTPUT_WHEN_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, OUTPUT_WHEN_SIZE, "-");
+	return (text);
 }

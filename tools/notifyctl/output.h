@@ -16,7 +16,6 @@
 
 #include "base/compiler.h"
 
-struct arena;
 struct output;
 struct store_change;
 
@@ -78,7 +77,9 @@ int output_print(struct output *, const char **what) WARN_UNUSED;
  * a document on standard output. */
 void output_error(bool json, int code, const char *text);
 
-/* output_when(a, at): Unix seconds as UTC in ISO 8601; never NULL. */
-const char *output_when(struct arena *, int64_t at);
+/* output_when(text, at): Unix seconds as UTC in ISO 8601, in ${text}, which has
+ * OUTPUT_WHEN_SIZE bytes. Returns ${text}. */
+#define OUTPUT_WHEN_SIZE 32
+const char *output_when(char *text, int64_t at);
 
 #endif

@@ -52,6 +52,7 @@ static int
 read_file(
     struct ctl *ctl, const char *key, const char *path, struct counters *c)
 {
+	char when[OUTPUT_WHEN_SIZE];
 	struct stat st;
 
 	if (*path == '\0')
@@ -61,7 +62,7 @@ read_file(
 		    ctl->file, key, key));
 	if (stat(path, &st) == 0)
 		output_line(ctl->out, "%s, as of %s", path,
-		    output_when(ctl->arena, st.st_mtime));
+		    output_when(when, st.st_mtime));
 	else if (errno == ENOENT)
 		output_line(
 		    ctl->out, "%s does not exist yet: nothing counted", path);
@@ -216,7 +217,7 @@ stats(struct ctl *ctl, const struct arguments *args)
 	const struct settings *s = ctl->settings;
 	struct counters milter = {0}, agent = {0};
 	int64_t started;
-	const char *when;
+	char when[OUTPUT_WHEN_SIZE];
 	int rc;
 
 	(void)args;
@@ -231,8 +232,7 @@ stats(struct ctl *ctl, const struct arguments *args)
 	times(ctl, &milter);
 	started = whole(counters_get(&milter, COUNTER_START_TIME, ""));
 	if (started > 0) {
-		when = output_when(ctl->arena, started);
-		output_text(ctl->out, "started", when);
+		output_text(ctl->out, "started", output_when(when, started));
 		output_line(ctl->out, "the milter was started at %s", when);
 	}
 	output_line(ctl->out, "%s", "");

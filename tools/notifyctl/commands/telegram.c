@@ -184,7 +184,8 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	struct store_account account;
 	struct store_user user;
 	char token[LINK_TOKEN_SIZE];
-	const char *why, *url, *path, *expires;
+	char expires[OUTPUT_WHEN_SIZE];
+	const char *why, *url, *path;
 	QRcode *code;
 	int rc;
 
@@ -207,11 +208,9 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	code = QRcode_encodeString8bit(url, 0, QR_ECLEVEL_M);
 	if (code == NULL)
 		return (failure_memory(&ctl->failure));
-	expires =
-	    output_when(ctl->arena, ctl->changes.now + LINK_TOKEN_SECONDS);
 	output_line(ctl->out,
 	    "Open this link on the phone, or scan the code, until %s (UTC):",
-	    expires);
+	    output_when(expires, ctl->changes.now + LINK_TOKEN_SECONDS));
 	output_line(ctl->out, "%s", url);
 	print_code(ctl, code);
 	output_text(ctl->out, "account", account.name);

@@ -14,6 +14,7 @@
 
 static const char *path(struct arena *, const char *, const char **);
 static const char *value(struct arena *, const char *, const char *);
+static long number(const char *, const char *);
 static struct history_copy *copy_of(
     struct arena *, struct history *, const char *, const char *);
 static int delivery(
@@ -75,6 +76,15 @@ value(struct arena *a, const char *text, const char *key)
 	if (*s == '"')
 		return (arena_strndup(a, s + 1, strcspn(s + 1, "\"")));
 	return (arena_strndup(a, s, strcspn(s, " ,")));
+}
+
+/* The number after " key="; -1 if there is none. */
+static long
+number(const char *text, const char *key)
+{
+	const char *s = strstr(text, key);
+
+	return (s == NULL ? -1 : strtol(s + strlen(key), NULL, 10));
 }
 
 static struct history_copy *
@@ -171,7 +181,7 @@ chat(struct arena *a, struct history *h, const struct history_line *line)
 static int
 decision(struct arena *a, struct history *h, const struct history_line *line)
 {
-	const char *recipient, *rest, *number;
+	const char *recipient, *rest;
 	struct history_copy *c;
 
 	if (history_after(line->text, "to=<") != NULL) {
@@ -193,12 +203,9 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 	h->verdict = value(a, line->text, " verdict=");
 	h->reason = value(a, line->text, " reason=");
 	h->monitor = strstr(line->text, " monitor=yes") != NULL;
-	if ((number = strstr(line->text, " kept=")) != NULL)
-		h->kept = strtol(number + 6, NULL, 10);
-	if ((number = strstr(line->text, " added=")) != NULL)
-		h->added = strtol(number + 7, NULL, 10);
-	if ((number = strstr(line->text, " mirrored=")) != NULL)
-		h->mirrored = strtol(number + 10, NULL, 10);
+	h->kept = number(line->text, " kept=");
+	h->added = number(line->text, " added=");
+	h->mirrored = number(line->text, " mirrored=");
 	if (h->verdict != NULL && h->reason != NULL)
 		return (0);
 	h->verdict = h->reason = "";
@@ -219,7 +226,22 @@ settle(struct history *h, enum history_state state,
 static void
 mail_server(struct arena *a, struct history *h, const struct history_line *line)
 {
+	/* What cleanup(8), a milter or postsuper(1) did to the message. */
+	static const struct {
+		const char *text;
+		enum history_state state;
+	} actions[] = {
+	    {"hold: ", HISTORY_HELD},
+	    {"milter-hold: ", HISTORY_HELD},
+	    {"placed on hold", HISTORY_HELD},
+	    {"released from hold", HISTORY_QUEUED},
+	    {"discard: ", HISTORY_DISCARDED},
+	    {"milter-discard: ", HISTORY_DISCARDED},
+	    {"reject: ", HISTORY_REFUSED},
+	    {"milter-reject: ", HISTORY_REFUSED},
+	};
 	const char *text = line->text, *rest;
+	size_t i;
 
 	if (history_begins(line)) {
 		h->arrived = line->at;
@@ -232,23 +254,15 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 		h->sender = path(a, rest, &rest);
 		if (h->state != HISTORY_REQUEUED)
 			settle(h, HISTORY_QUEUED, line);
-	} else if (history_after(text, "milter-hold: ") != NULL ||
-	    history_after(text, "hold: ") != NULL ||
-	    strcmp(text, "placed on hold") == 0) {
-		settle(h, HISTORY_HELD, line);
-	} else if (strcmp(text, "released from hold") == 0) {
-		settle(h, HISTORY_QUEUED, line);
-	} else if (history_after(text, "milter-discard: ") != NULL ||
-	    history_after(text, "discard: ") != NULL) {
-		settle(h, HISTORY_DISCARDED, line);
-	} else if (history_after(text, "milter-reject: ") != NULL ||
-	    history_after(text, "reject: ") != NULL) {
-		settle(h, HISTORY_REFUSED, line);
 	} else if (strcmp(text, "removed") == 0) {
 		settle(h,
 		    strcmp(line->program, "postsuper") == 0 ? HISTORY_DELETED
 							    : HISTORY_DONE,
 		    line);
+	}
+	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (history_after(text, actions[i].text) != NULL)
+			settle(h, actions[i].state, line);
 	}
 	if (h->sender == NULL &&
 	    (history_after(text, "milter-") != NULL ||

@@ -311,10 +311,11 @@ static const char *
 comma_when(struct trace *t, int64_t at)
 {
 	const char *text = "";
+	char when[OUTPUT_WHEN_SIZE];
 
 	if (at != 0)
-		text = arena_printf(
-		    t->ctl->arena, ", %s", output_when(t->ctl->arena, at));
+		text =
+		    arena_printf(t->ctl->arena, ", %s", output_when(when, at));
 	return (text == NULL ? "" : text);
 }
 
@@ -322,12 +323,13 @@ static void
 message_lines(struct trace *t, const struct history *m)
 {
 	struct output *out = t->ctl->out;
+	char when[OUTPUT_WHEN_SIZE];
 
 	output_line(out, "%s%s%s%s%s", m->id, *m->of == '\0' ? "" : ": ", m->of,
 	    *m->of == '\0' ? "" : " was ", m->relation);
 	output_line(out, "  arrived:  %s%s%s",
 	    m->arrived == 0 ? "not known: the log has no first line of it"
-			    : output_when(t->ctl->arena, m->arrived),
+			    : output_when(when, m->arrived),
 	    *m->source == '\0' ? "" : ", ", m->source);
 	if (m->sender != NULL)
 		output_line(out, "  from:     <%s>%s%s", m->sender,
