@@ -161,7 +161,7 @@ def _(lab):
                      f"-d {result.qid} hold\"",
                      f"\"notifyctl requeue --again {result.qid}\""):
             contains(line, part, "the line")
-    refused(lab, 65, result, "an earlier requeue of " + result.qid)
+    refused(lab, 65, result, "not known whether it took " + result.qid)
     anew(lab, result, "--again")
     same(result.recipients(), BOTH, "recipients")
 

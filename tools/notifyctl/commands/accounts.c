@@ -2,7 +2,6 @@
 /*
  * accounts - notifyctl account ...
  */
-#include "base/arena.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "roster/roster.h"

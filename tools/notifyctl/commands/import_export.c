@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "notifyctl/commands/rostercsv.h"
 #include "notifyctl/ctl.h"

@@ -57,12 +57,12 @@ struct passage {
 
 static int ready(struct passage *);
 static const char *drop_command(const struct passage *);
+static int in_doubt(struct passage *, enum failure_kind, const char *);
 static int look_back(struct passage *);
 static int look_at(struct passage *);
 static int trusted(
     struct passage *, const struct mta_listener *, const struct submit *);
 static struct submit *begin(struct passage *);
-static int in_doubt(struct passage *, const char *);
 static int hand_over(struct passage *, struct submit *);
 static void record(const struct passage *);
 static int drop(struct passage *);
@@ -127,6 +127,19 @@ drop_command(const struct passage *p)
 	return (command == NULL ? "postsuper -d" : command);
 }
 
+/* Nobody knows whether Postfix took the message. */
+static int
+in_doubt(struct passage *p, enum failure_kind kind, const char *why)
+{
+	const struct queuefile *q = &p->queued;
+
+	return (failure_set(&p->ctl->failure, kind,
+	    "%s, so it is not known whether it took %s, which stays on hold. "
+	    "Look for message-id=%s in the mail log: if it arrived a second "
+	    "time, \"%s\"; if not, \"notifyctl requeue --again %s\"",
+	    why, q->id, q->msg_id, drop_command(p), q->id));
+}
+
 /* The result of an earlier attempt. 1: it has submitted the message. */
 static int
 look_back(struct passage *p)
@@ -142,12 +155,8 @@ look_back(struct passage *p)
 	case QUEUEFILE_BEGUN:
 		if (p->again)
 			return (0);
-		return (failure_set(&p->ctl->failure, FAILURE_DATA,
-		    "an earlier requeue of %s ended before Postfix answered; "
-		    "look for message-id=%s in the mail log: if it arrived a "
-		    "second time, \"%s\"; if not, \"notifyctl requeue "
-		    "--again %s\"",
-		    q->id, q->msg_id, drop_command(p), q->id));
+		return (in_doubt(p, FAILURE_DATA,
+		    "an earlier requeue ended before Postfix answered"));
 	}
 	return (-1);
 }
@@ -231,18 +240,6 @@ begin(struct passage *p)
 	return (NULL);
 }
 
-static int
-in_doubt(struct passage *p, const char *why)
-{
-	const struct queuefile *q = &p->queued;
-
-	return (failure_set(&p->ctl->failure, FAILURE_IO,
-	    "%s, so it is not known whether it took %s, which stays on hold. "
-	    "Look for message-id=%s in the mail log: if it arrived a second "
-	    "time, \"%s\"; if not, \"notifyctl requeue --again %s\"",
-	    why, q->id, q->msg_id, drop_command(p), q->id));
-}
-
 /* End the submission. 0 if Postfix has taken the message. */
 static int
 hand_over(struct passage *p, struct submit *s)
@@ -263,7 +260,7 @@ hand_over(struct passage *p, struct submit *s)
 		    failure_text(&why), p->queued.id);
 		break;
 	case SUBMIT_UNKNOWN:
-		in_doubt(p, failure_text(&why));
+		in_doubt(p, FAILURE_IO, failure_text(&why));
 		break;
 	}
 	failure_clear(&why);
