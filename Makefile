@@ -89,11 +89,11 @@ NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline ctl main output
 	check_settings check_socket check_telegram) \
 	$(addprefix requeue/, queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
-AGENT = lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) mailhead \
-	notify-telegram outcome)
+AGENT = lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) delivery \
+	mailhead notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = $(addprefix telegram/, botapi commands notify-bot outcome patience \
-	update)
+BOT = $(addprefix telegram/, botapi conversation notify-bot outcome patience \
+	polling update)
 
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o
 
@@ -191,7 +191,7 @@ FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
 	tools/notifyctl/commands/rostercsv $(addprefix tools/telegram/, botapi \
-	$(CHATTEXT) commands mailhead outcome patience update)
+	$(CHATTEXT) conversation mailhead outcome patience update)
 
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
 	rm -f $@

@@ -20,7 +20,7 @@
 #include "roster/roster.h"
 #include "store/store_link.h"
 #include "telegram/botapi.h"
-#include "telegram/commands.h"
+#include "telegram/conversation.h"
 #include "telegram/outcome.h"
 #include "telegram/patience.h"
 #include "telegram/update.h"
@@ -39,7 +39,7 @@ static size_t links(int64_t);
 static size_t all_links(void);
 static bool starts_with_token(const char *);
 static void check_words(const char *);
-static void check_said(const struct said *);
+static void check_message(const struct chat_message *);
 static void check_updates(const json_t *);
 
 int
@@ -158,48 +158,47 @@ check_words(const char *text)
 /* A chat is linked by a token alone, once, and in no group; nobody else's link
  * goes. */
 static void
-check_said(const struct said *said)
+check_message(const struct chat_message *m)
 {
 	struct changes *c = &fixture.changes;
-	struct said again = *said;
+	struct chat_message again = *m;
 	size_t before, after, others, others_after;
 	const char *answer;
 	bool waits;
 	int rc;
 
-	before = links(said->chat);
+	before = links(m->chat);
 	others = all_links();
-	waits = patience_waits(patience, said->chat, c->now) > 0;
-	if (!commands_heard(patience, said, c->now))
+	waits = patience_waits(patience, m->chat, c->now) > 0;
+	if (!conversation_heard(patience, m, c->now))
 		return;
-	rc = commands_answer(c, patience, said, &answer);
+	rc = conversation_answer(c, patience, m, &answer);
 	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));
 	MUST((rc == 1) == (answer != NULL), "%d", rc);
-	MUST(rc == 1 || !said->private, "no answer");
+	MUST(rc == 1 || !m->private, "no answer");
 	if (answer != NULL)
 		check_words(answer);
-	after = links(said->chat);
+	after = links(m->chat);
 	others_after = all_links();
 	if (after > before) {
-		MUST(said->private, "a group was linked");
+		MUST(m->private, "a group was linked");
 		MUST(!waits, "linked while it waits");
 		MUST(after == before + 1, "%zu links", after);
-		MUST(starts_with_token(said->text), "%s", said->text);
+		MUST(starts_with_token(m->text), "%s", m->text);
 	}
 	if (after < before)
-		MUST(after == 0 && strncasecmp(said->text, "/stop", 5) == 0,
-		    "%zu by %s", after, said->text);
-	if (said->chat < 11 || said->chat > 13)
+		MUST(after == 0 && strncasecmp(m->text, "/stop", 5) == 0,
+		    "%zu by %s", after, m->text);
+	if (m->chat < 11 || m->chat > 13)
 		MUST(others_after == others ||
 			(others_after + 1 == others && after == before + 1),
 		    "%zu, %zu", others, others_after);
 	/* A token is good once: whoever saw it says the same elsewhere. */
 	again.chat = INT64_MIN;
-	MUST(commands_answer(c, patience, &again, &answer) != -1, "%s",
+	MUST(conversation_answer(c, patience, &again, &answer) != -1, "%s",
 	    failure_text(&fixture.failure));
-	MUST(links(again.chat) == 0 || said->chat == again.chat ||
-		after <= before,
-	    "%s again", said->text);
+	MUST(links(again.chat) == 0 || m->chat == again.chat || after <= before,
+	    "%s again", m->text);
 }
 
 static void
@@ -215,7 +214,7 @@ check_updates(const json_t *result)
 			continue;
 		MUST(u.id >= 0 && u.id < INT64_MAX, "%lld", (long long)u.id);
 		if (found == 1)
-			check_said(&u.said);
+			check_message(&u.message);
 	}
 }
 

@@ -24,13 +24,13 @@ update_read(const json_t *json, struct update *u)
 	chat = json_object_get(message, "chat");
 	id = json_object_get(chat, "id");
 	type = json_string_value(json_object_get(chat, "type"));
-	u->said.text = json_string_value(json_object_get(message, "text"));
+	u->message.text = json_string_value(json_object_get(message, "text"));
 	if (type == NULL || !json_is_integer(id))
 		return (0);
-	/* A picture, or a voice: none of the commands, but said to the bot. */
-	if (u->said.text == NULL)
-		u->said.text = "";
-	u->said.chat = json_integer_value(id);
-	u->said.private = strcmp(type, "private") == 0;
+	/* A picture, or a voice: no command, but said to the bot. */
+	if (u->message.text == NULL)
+		u->message.text = "";
+	u->message.chat = json_integer_value(id);
+	u->message.private = strcmp(type, "private") == 0;
 	return (1);
 }

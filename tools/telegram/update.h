@@ -12,18 +12,17 @@
 #include <jansson.h>
 
 #include "base/compiler.h"
-#include "telegram/commands.h"
+#include "telegram/conversation.h"
 
 struct update {
-	int64_t id; /* its successor is a number too */
-	struct said said;
+	int64_t id; /* below INT64_MAX */
+	struct chat_message message;
 };
 
 /*
  * update_read(json, update):
  * 1, somebody said something; 0, there is nothing in it for the bot but its
- * number; -1, it is none. What was said without words has the text "". Strings
- * are those of ${json}.
+ * number; -1, it is not an update. Strings are those of ${json}.
  */
 int update_read(const json_t *, struct update *) WARN_UNUSED;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * commands - what people say to the bot, and what it answers
+ * conversation - what people say to the bot, and what it answers
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,12 @@
 #include "settings/settings.h"
 #include "store/store.h"
 #include "store/store_link.h"
-#include "telegram/commands.h"
+#include "telegram/conversation.h"
 #include "telegram/patience.h"
 
-/* Longer ones are no tokens of ours. */
+/* A longer one is not ours. */
 #define TOKEN_MAX 64
-/* A refusal is a number in the database, named by this and the chat. */
+/* A refusal is a number in the database, under this and the chat's id. */
 #define REFUSED "bot_refused:"
 
 /* The users that a chat is linked to. */
@@ -42,15 +42,15 @@ static const char *command(const char *, const char *);
 static int take_user(void *, const struct store_user *);
 static int find_linked(struct changes *, int64_t, struct linked *);
 static const char *name_user(struct arena *, const struct store_user *);
-static const char *token_of(const struct said *);
-static int too_many(struct changes *, struct patience *, const struct said *,
-    int, const char **);
-static int wrong(
-    struct changes *, struct patience *, const struct said *, const char **);
-static int start(struct changes *, struct patience *, const struct said *,
-    const char *, const char **);
-static int stop(struct changes *, const struct said *, const char **);
-static int status(struct changes *, const struct said *, const char **);
+static const char *token_of(const struct chat_message *);
+static int too_many(struct changes *, struct patience *,
+    const struct chat_message *, int, const char **);
+static int wrong(struct changes *, struct patience *,
+    const struct chat_message *, const char **);
+static int start(struct changes *, struct patience *,
+    const struct chat_message *, const char *, const char **);
+static int list_linked(struct changes *, const struct chat_message *,
+    const char *, const char *, bool, const char **);
 static int restore(void *, const char *, int64_t);
 
 static int
@@ -62,8 +62,8 @@ say(struct changes *c, const char **answer, const char *text)
 	return (1);
 }
 
-/* What follows ${name} in ${text}, or NULL if that is another command. In
- * groups a command may carry the bot's name: "/status@bot". */
+/* The argument of the command ${name}, or NULL if ${text} is another command.
+ * In groups a command may carry the bot's name: "/status@bot". */
 static const char *
 command(const char *text, const char *name)
 {
@@ -110,7 +110,7 @@ find_linked(struct changes *c, int64_t chat, struct linked *l)
 	return (0);
 }
 
-/* Whose mail a chat gets, in words; NULL for no memory. */
+/* Whose mail a chat gets, in words; NULL if out of memory. */
 static const char *
 name_user(struct arena *a, const struct store_user *u)
 {
@@ -121,24 +121,24 @@ name_user(struct arena *a, const struct store_user *u)
 	return (text == NULL ? NULL : escape_controls(a, text));
 }
 
-/* What is to be looked at as a token, or NULL. */
+/* The argument of /start, or NULL. */
 static const char *
-token_of(const struct said *said)
+token_of(const struct chat_message *m)
 {
 	const char *rest;
 
-	rest = command(said->text, "/start");
+	rest = command(m->text, "/start");
 	return (rest == NULL || *rest == '\0' ? NULL : rest);
 }
 
 /* The chat must wait, and is told so once. */
 static int
-too_many(struct changes *c, struct patience *p, const struct said *said,
+too_many(struct changes *c, struct patience *p, const struct chat_message *m,
     int seconds, const char **answer)
 {
 	int minutes = (seconds + 59) / 60;
 
-	(void)patience_told(p, said->chat);
+	(void)patience_told(p, m->chat);
 	return (say(c, answer,
 	    arena_printf(c->arena,
 		"Too many links that do not work were opened in this chat. "
@@ -147,28 +147,28 @@ too_many(struct changes *c, struct patience *p, const struct said *said,
 		minutes, minutes == 1 ? "" : "s")));
 }
 
-/* A token did not work. While very many do not, nobody is told. */
+/* A token did not work. While very many do not, nobody gets an answer. */
 static int
-wrong(struct changes *c, struct patience *p, const struct said *said,
+wrong(struct changes *c, struct patience *p, const struct chat_message *m,
     const char **answer)
 {
 	char name[64];
 	int wait;
 
-	wait = patience_wrong(p, said->chat, c->now);
+	wait = patience_wrong(p, m->chat, c->now);
 	if (wait > 0) {
 		snprintf(
-		    name, sizeof(name), REFUSED "%lld", (long long)said->chat);
+		    name, sizeof(name), REFUSED "%lld", (long long)m->chat);
 		if (store_state_expire(
 			c->store, REFUSED, patience_number_at(c->now)) == -1 ||
 		    store_state_set(
-			c->store, name, patience_number(p, said->chat)) == -1)
+			c->store, name, patience_number(p, m->chat)) == -1)
 			return (store_failed(c->store, c->failure));
 	}
 	if (patience_crowded(p, c->now) > 0)
 		return (0);
 	if (wait > 0)
-		return (too_many(c, p, said, wait, answer));
+		return (too_many(c, p, m, wait, answer));
 	return (say(c, answer,
 	    "This link does not work: it was used already, or is older than 15 "
 	    "minutes, or you may not link a chat any more. Ask for a new one "
@@ -176,7 +176,7 @@ wrong(struct changes *c, struct patience *p, const struct said *said,
 }
 
 static int
-start(struct changes *c, struct patience *p, const struct said *said,
+start(struct changes *c, struct patience *p, const struct chat_message *m,
     const char *rest, const char **answer)
 {
 	struct store_user user;
@@ -188,25 +188,25 @@ start(struct changes *c, struct patience *p, const struct said *said,
 	len = strcspn(rest, " \n\t");
 	if (len == 0)
 		return (say(c, answer, help));
-	if (!said->private && !c->settings->allow_groups)
+	if (!m->private && !c->settings->allow_groups)
 		return (say(c, answer,
 		    "A group cannot be linked: everybody in it would read the "
 		    "messages. Open the link in a private chat with this "
 		    "bot."));
-	wait = patience_waits(p, said->chat, c->now);
+	wait = patience_waits(p, m->chat, c->now);
 	if (wait > 0)
-		return (too_many(c, p, said, wait, answer));
+		return (too_many(c, p, m, wait, answer));
 	rc = 0;
 	if (len <= TOKEN_MAX) {
 		memcpy(token, rest, len);
 		token[len] = '\0';
-		rc = link_redeem(c, token, said->chat, &user);
+		rc = link_redeem(c, token, m->chat, &user);
 	}
 	if (rc == -1)
 		return (-1);
 	if (rc == 0)
-		return (wrong(c, p, said, answer));
-	patience_right(p, said->chat);
+		return (wrong(c, p, m, answer));
+	patience_right(p, m->chat);
 	name = name_user(c->arena, &user);
 	if (name == NULL)
 		return (say(c, answer, NULL));
@@ -218,20 +218,22 @@ start(struct changes *c, struct patience *p, const struct said *said,
 		name)));
 }
 
+/* List the users that the chat is linked to, below ${title}, and ${end} their
+ * links; ${none} if there are none. */
 static int
-stop(struct changes *c, const struct said *said, const char **answer)
+list_linked(struct changes *c, const struct chat_message *m, const char *title,
+    const char *none, bool end, const char **answer)
 {
 	struct linked l;
-	const char *text, *name;
+	const char *text = title, *name;
 	size_t i;
 
-	if (find_linked(c, said->chat, &l) != 0)
+	if (find_linked(c, m->chat, &l) != 0)
 		return (-1);
 	if (l.n == 0)
-		return (say(c, answer, "This chat is not linked."));
-	text = "This chat is no longer linked to:";
+		return (say(c, answer, none));
 	for (i = 0; i < l.n && text != NULL; i++) {
-		if (link_end(c, &l.v[i], "by /stop in the chat") == -1)
+		if (end && link_end(c, &l.v[i], "by /stop in the chat") == -1)
 			return (-1);
 		name = name_user(c->arena, &l.v[i]);
 		text = name == NULL
@@ -241,39 +243,17 @@ stop(struct changes *c, const struct said *said, const char **answer)
 	return (say(c, answer, text));
 }
 
-static int
-status(struct changes *c, const struct said *said, const char **answer)
-{
-	struct linked l;
-	const char *text, *name;
-	size_t i;
-
-	if (find_linked(c, said->chat, &l) != 0)
-		return (-1);
-	if (l.n == 0)
-		return (say(c, answer,
-		    "This chat is not linked. Open the link that \"telegram "
-		    "connect\" gives you."));
-	text = "This chat is linked to:";
-	for (i = 0; i < l.n && text != NULL; i++) {
-		name = name_user(c->arena, &l.v[i]);
-		text = name == NULL
-		    ? NULL
-		    : arena_printf(c->arena, "%s\n%s", text, name);
-	}
-	return (say(c, answer, text));
-}
-
 bool
-commands_heard(struct patience *p, const struct said *said, int64_t now)
+conversation_heard(
+    struct patience *p, const struct chat_message *m, int64_t now)
 {
-	/* That is never too much. */
-	if (command(said->text, "/stop") != NULL)
+	/* Ending a link is never too much. */
+	if (command(m->text, "/stop") != NULL)
 		return (true);
-	if (token_of(said) != NULL && patience_waits(p, said->chat, now) > 0 &&
-	    patience_told(p, said->chat))
+	if (token_of(m) != NULL && patience_waits(p, m->chat, now) > 0 &&
+	    patience_told(p, m->chat))
 		return (false);
-	return (patience_answers(p, said->chat, now));
+	return (patience_answers(p, m->chat, now));
 }
 
 static int
@@ -284,7 +264,7 @@ restore(void *ctx, const char *name, int64_t value)
 }
 
 int
-commands_begin(struct changes *c, struct patience *p)
+conversation_restore(struct changes *c, struct patience *p)
 {
 	if (store_state_expire(c->store, REFUSED, patience_number_at(c->now)) ==
 		-1 ||
@@ -294,21 +274,25 @@ commands_begin(struct changes *c, struct patience *p)
 }
 
 int
-commands_answer(struct changes *c, struct patience *p, const struct said *said,
-    const char **answer)
+conversation_answer(struct changes *c, struct patience *p,
+    const struct chat_message *m, const char **answer)
 {
 	const char *rest;
 
 	*answer = NULL;
-	rest = command(said->text, "/start");
+	rest = command(m->text, "/start");
 	if (rest != NULL)
-		return (start(c, p, said, rest, answer));
-	if (command(said->text, "/stop") != NULL)
-		return (stop(c, said, answer));
-	if (command(said->text, "/status") != NULL)
-		return (status(c, said, answer));
+		return (start(c, p, m, rest, answer));
+	if (command(m->text, "/stop") != NULL)
+		return (list_linked(c, m, "This chat is no longer linked to:",
+		    "This chat is not linked.", true, answer));
+	if (command(m->text, "/status") != NULL)
+		return (list_linked(c, m, "This chat is linked to:",
+		    "This chat is not linked. Open the link that \"telegram "
+		    "connect\" gives you.",
+		    false, answer));
 	/* In a group people talk to each other. */
-	if (!said->private && *said->text != '/')
+	if (!m->private && *m->text != '/')
 		return (0);
 	return (say(c, answer, help));
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conversation - what people say to the bot, and what it answers
+ *
+ * policy/README.md, How a message reaches Telegram: /start <token> links the
+ * chat, /stop ends its links, /status lists them, anything else gets help. The
+ * answers name the account, since one chat may serve several users and
+ * accounts.
+ *
+ * Every token that does not work gets the same answer, whatever is wrong with
+ * it; a chat that tries many must wait (patience.h).
+ *
+ * Threads: as struct store.
+ */
+#ifndef CONVERSATION_H
+#define CONVERSATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+struct changes;
+struct patience;
+
+/* One message to the bot; "" for one without words. */
+struct chat_message {
+	int64_t chat;
+	bool private; /* a chat with one person */
+	const char *text;
+};
+
+/* conversation_heard(p, m, now): false if ${m} gets no attention: too much is
+ * said in the chat. Call it once, before conversation_answer(). */
+bool conversation_heard(
+    struct patience *, const struct chat_message *, int64_t now);
+
+/*
+ * conversation_answer(c, p, m, answer): do what ${m} asks for, inside a
+ * transaction that the caller has begun. 1 with ${*answer}, cut from the arena;
+ * 0 if there is nothing to answer; -1 failed, with changes->failure.
+ */
+int conversation_answer(struct changes *, struct patience *,
+    const struct chat_message *, const char **answer) WARN_UNUSED;
+
+/* conversation_restore(c, p): a chat that had to wait before a restart still
+ * has to. Inside a transaction too; 0 or -1. */
+int conversation_restore(struct changes *, struct patience *) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * polling - asks Telegram for updates, and handles each exactly once
+ */
+#include <time.h>
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "lib/log.h"
+#include "roster/membership.h"
+#include "settings/settings.h"
+#include "store/store.h"
+#include "store/store_link.h"
+#include "telegram/botapi.h"
+#include "telegram/conversation.h"
+#include "telegram/outcome.h"
+#include "telegram/patience.h"
+#include "telegram/polling.h"
+#include "telegram/update.h"
+
+/* Short, since a signal does not end it. */
+#define WAIT_MS 1500
+#define POLL_SECONDS 50
+#define CALL_SECONDS 30
+/* getUpdates waits for POLL_SECONDS; it must not be repeated faster. */
+#define AT_ONCE_MS 2000
+/* So many of the longest updates fit into what botapi.c receives. */
+#define UPDATES_AT_ONCE 50
+/* Telegram numbers updates from a new random number after a week without
+ * one. */
+#define IDLE_SECONDS (6 * 24 * 3600)
+/* How often it is logged that many tokens do not work. */
+#define WARN_SECONDS 600
+#define OFFSET "bot_offset"
+#define OFFSET_AT "bot_offset_at"
+
+static int open_store(struct polling *);
+static int store_trouble(struct polling *);
+static int64_t idle_seconds(const struct polling *, int64_t);
+static int read_offset(struct polling *, int64_t *);
+static int store_number(struct polling *, int64_t);
+static int restore_patience(struct polling *, struct changes *);
+static void warn_of_guesses(struct polling *, int64_t);
+static int handle(
+    struct polling *, int64_t, const struct chat_message *, const char **);
+static void reply(struct polling *, int64_t, const char *);
+static int take_update(struct polling *, const json_t *);
+static int pass(struct polling *);
+static void get_updates(struct polling *, int64_t, struct botapi_answer *);
+
+static int
+open_store(struct polling *p)
+{
+	if (p->store != NULL && !store_current(p->store)) {
+		store_close(p->store);
+		p->store = NULL;
+	}
+	if (p->store == NULL)
+		p->store = store_open(
+		    p->settings->url, DB_WRITE, WAIT_MS, &p->failure);
+	return (p->store == NULL ? -1 : 0);
+}
+
+int
+polling_claim(struct polling *p)
+{
+	int rc;
+
+	p->failed = "roster";
+	p->retry_after = 0;
+	failure_clear(&p->failure);
+	if (open_store(p) != 0)
+		return (-1);
+	rc = store_claim(p->store);
+	return (rc == -1 ? store_trouble(p) : rc);
+}
+
+void
+polling_close(struct polling *p)
+{
+	store_close(p->store);
+	p->store = NULL;
+}
+
+/* A database that was opened read-only, or has read something unsound, stays
+ * like that: the next try opens it again. */
+static int
+store_trouble(struct polling *p)
+{
+	store_end(p->store);
+	if (p->failure.kind == FAILURE_NONE)
+		store_failed(p->store, &p->failure);
+	polling_close(p);
+	return (-1);
+}
+
+/* How long ago the last update was handled, which is stored as handled at
+ * ${at}. A clock that is corrected must not have updates handled again. */
+static int64_t
+idle_seconds(const struct polling *p, int64_t at)
+{
+	if (at == p->handled_at)
+		return ((clock_boot_ms() - p->handled_ms) / 1000);
+	return (time(NULL) - at);
+}
+
+/* The number to ask from, or 0 to ask for all there are. */
+static int
+read_offset(struct polling *p, int64_t *offset)
+{
+	int64_t at = 0;
+
+	*offset = 0;
+	if (store_begin(p->store, DB_READ) != 0 ||
+	    store_state_get(p->store, OFFSET, offset) == -1 ||
+	    store_state_get(p->store, OFFSET_AT, &at) == -1)
+		return (store_trouble(p));
+	store_end(p->store);
+	if (idle_seconds(p, at) > IDLE_SECONDS)
+		*offset = 0;
+	return (0);
+}
+
+static int
+store_number(struct polling *p, int64_t id)
+{
+	int64_t now = time(NULL);
+
+	if (store_state_set(p->store, OFFSET, id + 1) == -1 ||
+	    store_state_set(p->store, OFFSET_AT, now) == -1 ||
+	    store_commit(p->store) != 0)
+		return (store_trouble(p));
+	p->handled_at = now;
+	p->handled_ms = clock_boot_ms();
+	p->passed = 0;
+	return (0);
+}
+
+static int
+restore_patience(struct polling *p, struct changes *c)
+{
+	if (p->patience_restored)
+		return (0);
+	if (conversation_restore(c, p->patience) != 0)
+		return (-1);
+	p->patience_restored = true;
+	return (0);
+}
+
+static void
+warn_of_guesses(struct polling *p, int64_t now)
+{
+	int wrong = patience_crowded(p->patience, now);
+
+	if (wrong == 0 || now - p->warned < WARN_SECONDS)
+		return;
+	p->warned = now;
+	log_warning("%d connect tokens that do not work within a minute: "
+		    "somebody may be guessing; such tokens get no answer any "
+		    "more",
+	    wrong);
+}
+
+/* Do what an update says, if anything, and store its number with it. */
+static int
+handle(struct polling *p, int64_t id, const struct chat_message *m,
+    const char **answer)
+{
+	struct changes c = {.settings = p->settings,
+	    .arena = p->arena,
+	    .failure = &p->failure,
+	    .actor = "telegram chat",
+	    .now = time(NULL)};
+
+	*answer = NULL;
+	/* Another notify-bot that has taken over asks for the same update. */
+	switch (polling_claim(p)) {
+	case 1:
+		break;
+	case 0:
+		return (failure_set(&p->failure, FAILURE_BUSY,
+		    "another notify-bot has taken over"));
+	default:
+		return (-1);
+	}
+	c.store = p->store;
+	if (store_begin(p->store, DB_WRITE) != 0)
+		return (store_trouble(p));
+	if (m != NULL) {
+		if (restore_patience(p, &c) != 0 ||
+		    conversation_answer(&c, p->patience, m, answer) == -1)
+			return (store_trouble(p));
+		log_debug("update %lld of chat %lld: %s", (long long)id,
+		    (long long)m->chat,
+		    *answer == NULL ? "no answer" : "answered");
+		warn_of_guesses(p, c.now);
+	}
+	return (store_number(p, id));
+}
+
+static void
+reply(struct polling *p, int64_t chat, const char *text)
+{
+	struct botapi_answer answer;
+
+	botapi_stop_when(p->api, p->ending);
+	botapi_call(p->api, "sendMessage",
+	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text),
+	    CALL_SECONDS, &answer);
+	/* The user who gets no answer asks again. */
+	if (outcome_of(&answer) != OUTCOME_SENT)
+		log_warning("an answer was not sent: %s", answer.text);
+	botapi_answer_clear(&answer);
+}
+
+static int
+take_update(struct polling *p, const json_t *update)
+{
+	struct update u;
+	const char *answer;
+	int found;
+
+	found = update_read(update, &u);
+	if (found == -1)
+		return (-2);
+	patience_mark(p->patience, u.message.chat);
+	/* Its number is stored with a later one, or by pass(). */
+	if (found == 0 ||
+	    !conversation_heard(p->patience, &u.message, time(NULL))) {
+		p->passed = u.id;
+		return (0);
+	}
+	arena_reset(p->arena);
+	failure_clear(&p->failure);
+	if (handle(p, u.id, &u.message, &answer) != 0) {
+		/* It comes again, and must then count as new. */
+		patience_back(p->patience);
+		p->patience_restored = false;
+		return (-1);
+	}
+	if (answer != NULL)
+		reply(p, u.message.chat, answer);
+	return (0);
+}
+
+/* Store the number of the last update that was passed over. */
+static int
+pass(struct polling *p)
+{
+	const char *none;
+
+	if (p->passed == 0)
+		return (0);
+	failure_clear(&p->failure);
+	return (handle(p, p->passed, NULL, &none));
+}
+
+static void
+get_updates(struct polling *p, int64_t offset, struct botapi_answer *answer)
+{
+	json_t *params;
+
+	params = json_pack("{s:i, s:i, s:[s]}", "timeout", POLL_SECONDS,
+	    "limit", UPDATES_AT_ONCE, "allowed_updates", "message");
+	if (offset != 0)
+		json_object_set_new(params, "offset", json_integer(offset));
+	botapi_stop_when(p->api, p->interrupted);
+	botapi_call(
+	    p->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS, answer);
+	log_debug("getUpdates from %lld: %zu updates", (long long)offset,
+	    json_array_size(answer->result));
+}
+
+int
+polling_ask(struct polling *p)
+{
+	struct botapi_answer answer;
+	const char *trouble = NULL; /* of Telegram's making */
+	int64_t asked = clock_ms(), offset;
+	size_t i, n;
+	int rc = 0;
+
+	if (read_offset(p, &offset) != 0)
+		return (-1);
+	get_updates(p, offset, &answer);
+	n = json_array_size(answer.result);
+	if (p->interrupted()) {
+		/* Nothing that came is stored: it comes again. */
+		n = 0;
+	} else if (outcome_of(&answer) != OUTCOME_SENT ||
+	    !json_is_array(answer.result)) {
+		trouble = *answer.text == '\0' ? "an answer that makes no sense"
+					       : answer.text;
+	}
+	for (i = 0; rc == 0 && trouble == NULL && !p->ending() && i < n; i++) {
+		rc = take_update(p, json_array_get(answer.result, i));
+		if (rc == -2)
+			trouble = "an update without a number";
+	}
+	/* Trouble has closed it: another notify-bot may have the roster. */
+	if (rc != -1 && p->store != NULL && pass(p) != 0 && trouble == NULL)
+		rc = -1;
+	if (trouble != NULL) {
+		p->failed = "Telegram";
+		p->retry_after = answer.retry_after;
+		rc = failure_set(&p->failure, FAILURE_IO, "%s", trouble);
+	}
+	botapi_answer_clear(&answer);
+	if (rc == -1)
+		return (-1);
+	return (n > 0 || clock_ms() - asked >= AT_ONCE_MS);
+}
