@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailfile - a mail of a test as a file without a name
+ * mailfile - a test's mail as an unnamed file
  */
 #include <string.h>
 #include <sys/mman.h>

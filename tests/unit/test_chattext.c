@@ -18,6 +18,7 @@
 #include "base/failure.h"
 #include "telegram/chattext.h"
 #include "telegram/plaintext.h"
+#include "telegram/spool.h"
 #include "unit/mailfile.h"
 #include "unit/suites.h"
 
@@ -25,7 +26,7 @@
 #define NOTE "… (the mail has the rest)"
 #define FAMILY "👨‍👩‍👧‍👦"
 /* What reading a mail of any size may add to the memory in use, in kB. Under
- * AddressSanitizer, which keeps what has been freed, it cannot be told. */
+ * AddressSanitizer, which keeps freed memory, it cannot be measured. */
 #ifdef __SANITIZE_ADDRESS__
 #define FLAT (1 << 20)
 #else
@@ -42,7 +43,7 @@ teardown(void)
 	failure_clear(&failure);
 }
 
-/* In UTF-16, by somebody else's count. */
+/* The length in UTF-16, as libunistring counts it. */
 static size_t
 utf16(const char *s, size_t len)
 {
@@ -56,7 +57,7 @@ utf16(const char *s, size_t len)
 	return (n);
 }
 
-/* What must be true of the text of any mail. */
+/* What must hold for the text of any mail. */
 static void
 check_sound(void)
 {
@@ -68,7 +69,7 @@ check_sound(void)
 	ck_assert_uint_eq(plaintext_units(ct.text), ct.units);
 	ck_assert_uint_le(ct.units, CHATTEXT_UNITS_MAX);
 	ck_assert_uint_le(ct.bold_units, ct.units);
-	/* One assertion: each is a message to the process that counts. */
+	/* One assertion, as each sends a message to the parent process. */
 	c = ct.text;
 	while (*c == '\n' || (unsigned char)*c >= ' ')
 		c++;
@@ -129,7 +130,7 @@ START_TEST(a_message_is_subject_text_attachments_and_footer)
 }
 END_TEST
 
-START_TEST(what_a_mail_does_not_have_leaves_no_gap)
+START_TEST(a_missing_part_leaves_no_gap)
 {
 	want("To: a\n\ntext", "text\n\n" FOOTER, "");
 	want("Subject: s\n\n", "s\n\n" FOOTER, "s");
@@ -139,7 +140,7 @@ START_TEST(what_a_mail_does_not_have_leaves_no_gap)
 }
 END_TEST
 
-START_TEST(a_mail_with_nothing_says_so)
+START_TEST(an_empty_mail_says_that_it_is_empty)
 {
 	want("", "(no subject, no text)\n\n" FOOTER, "");
 	want("Subject: \n\n \n", "(no subject, no text)\n\n" FOOTER, "");
@@ -148,7 +149,7 @@ START_TEST(a_mail_with_nothing_says_so)
 }
 END_TEST
 
-START_TEST(a_mail_that_cannot_be_taken_apart_says_where_the_rest_is)
+START_TEST(a_mail_that_cannot_be_parsed_refers_to_the_mail)
 {
 	want("Subject: s\nContent-Type: multipart/mixed\n\n--b\n\ntext\n",
 	    "s\n\n" NOTE "\n\n" FOOTER, "s");
@@ -174,7 +175,7 @@ START_TEST(bold_is_counted_in_utf16)
 }
 END_TEST
 
-START_TEST(text_from_right_to_left_stays_apart_from_the_rest)
+START_TEST(right_to_left_text_does_not_turn_the_rest_around)
 {
 	want("Subject: \u202eשלום\n\n\u2067مرحبا 5\n",
 	    "שלום\n\nمرحبا 5\n\n" FOOTER, "שלום");
@@ -234,7 +235,7 @@ START_TEST(a_long_text_is_cut_below_the_limit)
 }
 END_TEST
 
-START_TEST(a_cut_leaves_no_half_of_an_emoji)
+START_TEST(a_cut_never_splits_an_emoji)
 {
 	GString *mail;
 	const char *cut;
@@ -254,7 +255,7 @@ START_TEST(a_cut_leaves_no_half_of_an_emoji)
 }
 END_TEST
 
-START_TEST(a_cut_text_ends_with_a_line)
+START_TEST(a_text_is_cut_at_the_end_of_a_line)
 {
 	GString *mail;
 
@@ -284,7 +285,7 @@ START_TEST(a_long_subject_leaves_room_for_the_text)
 }
 END_TEST
 
-START_TEST(everything_at_its_longest_is_below_the_limit)
+START_TEST(the_longest_of_everything_is_below_the_limit)
 {
 	GString *mail;
 	char name[3001], footer[6001];
@@ -312,7 +313,7 @@ START_TEST(everything_at_its_longest_is_below_the_limit)
 }
 END_TEST
 
-START_TEST(a_footer_is_whole_whatever_is_cut)
+START_TEST(a_footer_is_never_cut)
 {
 	GString *mail;
 	char footer[513];
@@ -327,27 +328,27 @@ START_TEST(a_footer_is_whole_whatever_is_cut)
 }
 END_TEST
 
-START_TEST(a_mail_begins_where_the_descriptor_stands)
+START_TEST(a_mail_is_read_from_the_beginning_of_its_file)
 {
-	static const char mail[] = "Subject: no\n\nSubject: yes\n\ntext\n";
+	static const char mail[] = "Subject: yes\n\ntext\n";
 	int fd;
 
 	fd = mailfile_open(mail, sizeof(mail) - 1);
-	ck_assert_int_ne(lseek(fd, 13, SEEK_SET), -1);
+	ck_assert_int_ne(lseek(fd, 7, SEEK_SET), -1);
 	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
 	ck_assert_str_eq(ct.text, "yes\n\ntext\n\n" FOOTER);
 	close(fd);
 }
 END_TEST
 
-/* The mail through a pipe, from a process that writes it. */
+/* Spool the mail from a pipe that a process writes to. */
 static void
 read_through_pipe(int mail)
 {
 	char buf[4096];
 	ssize_t n;
 	pid_t child;
-	int fds[2], status;
+	int fd, fds[2], status;
 
 	ck_assert_int_eq(pipe(fds), 0);
 	child = fork();
@@ -361,8 +362,11 @@ read_through_pipe(int mail)
 		_exit(0);
 	}
 	close(fds[1]);
-	ck_assert_int_eq(chattext_read(fds[0], FOOTER, &ct, &failure), 0);
+	fd = spool(fds[0], &failure);
 	close(fds[0]);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
+	close(fd);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
 	check_sound();
@@ -383,7 +387,7 @@ static const char big_head[] =
     "--b\nContent-Type: application/zip; name=a.zip\n"
     "Content-Transfer-Encoding: base64\n\n";
 
-START_TEST(an_attachment_of_20_MB_takes_no_memory)
+START_TEST(an_attachment_of_20_MB_does_not_use_more_memory)
 {
 	long before;
 	int fd;
@@ -408,7 +412,7 @@ START_TEST(an_attachment_of_20_MB_takes_no_memory)
 }
 END_TEST
 
-/* What comes 1,000,000 times behind a head. */
+/* ${repeated} follows ${head} 1,000,000 times. */
 static const struct {
 	const char *head, *repeated;
 } floods[] = {
@@ -421,7 +425,7 @@ static const struct {
     {"", "Subject: s\n"},
     {"Subject: ", "0123456789"},
     {"Subject: s\n", " 0123456789\n"},
-    /* Multiparts and messages inside each other. */
+    /* Nested multiparts and messages. */
     {"", "Content-Type: multipart/mixed; boundary=b\n\n--b\n"},
     {"", "Content-Type: message/rfc822\n\n"},
     /* Text, HTML and its elements. */
@@ -431,7 +435,7 @@ static const struct {
     {"Content-Type: text/html\n\n", "<a href=http:"},
 };
 
-START_TEST(a_flood_of_anything_takes_no_memory)
+START_TEST(a_million_repetitions_do_not_use_more_memory)
 {
 	GString *block;
 	long before;
@@ -468,9 +472,9 @@ START_TEST(a_pipe_leaves_no_file_behind)
 }
 END_TEST
 
-START_TEST(what_cannot_be_read_is_a_failure_and_not_an_empty_mail)
+START_TEST(a_read_error_is_a_failure_and_not_an_empty_mail)
 {
-	int fd, fds[2];
+	int fd;
 
 	fd = open("/", O_RDONLY | O_DIRECTORY);
 	ck_assert_int_ne(fd, -1);
@@ -480,17 +484,30 @@ START_TEST(what_cannot_be_read_is_a_failure_and_not_an_empty_mail)
 	    "the message cannot be read: Is a directory");
 	ck_assert_ptr_null(ct.text);
 	close(fd);
-	/* The end that can be written to is not seekable either. */
-	ck_assert_int_eq(pipe(fds), 0);
-	close(fds[0]);
-	ck_assert_int_eq(chattext_read(fds[1], FOOTER, &ct, &failure), -1);
-	ck_assert_str_eq(failure_text(&failure),
-	    "the message cannot be read: Bad file descriptor");
-	close(fds[1]);
 }
 END_TEST
 
-START_TEST(a_disk_that_is_full_is_a_failure)
+static void
+want_no_spool(int fd, const char *why)
+{
+	ck_assert_int_eq(spool(fd, &failure), -1);
+	ck_assert_int_eq(failure.kind, FAILURE_IO);
+	ck_assert_str_eq(failure_text(&failure), why);
+	close(fd);
+}
+
+START_TEST(a_pipe_that_cannot_be_read_is_a_failure)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	close(fds[0]);
+	want_no_spool(
+	    fds[1], "the message cannot be read: Bad file descriptor");
+}
+END_TEST
+
+START_TEST(a_full_disk_is_a_failure)
 {
 	static const char mail[4000];
 	struct rlimit limit = {1000, 1000};
@@ -501,28 +518,22 @@ START_TEST(a_disk_that_is_full_is_a_failure)
 	close(fds[1]);
 	ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	ck_assert_int_eq(chattext_read(fds[0], FOOTER, &ct, &failure), -1);
-	ck_assert_int_eq(failure.kind, FAILURE_IO);
-	ck_assert_str_eq(failure_text(&failure),
-	    "the message cannot be kept in a temporary file: File too large");
-	close(fds[0]);
+	want_no_spool(fds[0],
+	    "cannot store the message in a temporary file: File too large");
 }
 END_TEST
 
-START_TEST(a_pipe_that_cannot_be_kept_is_a_failure)
+START_TEST(a_missing_temporary_directory_is_a_failure)
 {
 	int fds[2];
 
 	ck_assert_int_eq(pipe(fds), 0);
 	close(fds[1]);
 	ck_assert_int_eq(setenv("TMPDIR", "/nonexistent", 1), 0);
-	ck_assert_int_eq(chattext_read(fds[0], FOOTER, &ct, &failure), -1);
-	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
-	ck_assert_int_eq(failure.kind, FAILURE_IO);
-	ck_assert_str_eq(failure_text(&failure),
-	    "the message cannot be kept in a temporary file: "
+	want_no_spool(fds[0],
+	    "cannot store the message in a temporary file: "
 	    "No such file or directory");
-	close(fds[0]);
+	ck_assert_int_eq(unsetenv("TMPDIR"), 0);
 }
 END_TEST
 
@@ -538,31 +549,30 @@ test_chattext(void)
 	tcase_add_unchecked_fixture(c, chattext_start, NULL);
 	tcase_add_checked_fixture(c, NULL, teardown);
 	tcase_add_test(c, a_message_is_subject_text_attachments_and_footer);
-	tcase_add_test(c, what_a_mail_does_not_have_leaves_no_gap);
-	tcase_add_test(c, a_mail_with_nothing_says_so);
-	tcase_add_test(
-	    c, a_mail_that_cannot_be_taken_apart_says_where_the_rest_is);
+	tcase_add_test(c, a_missing_part_leaves_no_gap);
+	tcase_add_test(c, an_empty_mail_says_that_it_is_empty);
+	tcase_add_test(c, a_mail_that_cannot_be_parsed_refers_to_the_mail);
 	tcase_add_test(c, markup_in_a_mail_is_text);
 	tcase_add_test(c, bold_is_counted_in_utf16);
-	tcase_add_test(c, text_from_right_to_left_stays_apart_from_the_rest);
+	tcase_add_test(c, right_to_left_text_does_not_turn_the_rest_around);
 	tcase_add_test(c, ten_attachments_are_named_and_the_rest_counted);
 	tcase_add_test(c, a_text_is_cut_only_if_it_must_be);
 	tcase_add_loop_test(c, a_long_text_is_cut_below_the_limit, 0,
 	    sizeof(fillings) / sizeof(fillings[0]));
-	tcase_add_test(c, a_cut_leaves_no_half_of_an_emoji);
-	tcase_add_test(c, a_cut_text_ends_with_a_line);
+	tcase_add_test(c, a_cut_never_splits_an_emoji);
+	tcase_add_test(c, a_text_is_cut_at_the_end_of_a_line);
 	tcase_add_test(c, a_long_subject_leaves_room_for_the_text);
-	tcase_add_test(c, everything_at_its_longest_is_below_the_limit);
-	tcase_add_test(c, a_footer_is_whole_whatever_is_cut);
-	tcase_add_test(c, a_mail_begins_where_the_descriptor_stands);
-	tcase_add_test(c, an_attachment_of_20_MB_takes_no_memory);
-	tcase_add_loop_test(c, a_flood_of_anything_takes_no_memory, 0,
+	tcase_add_test(c, the_longest_of_everything_is_below_the_limit);
+	tcase_add_test(c, a_footer_is_never_cut);
+	tcase_add_test(c, a_mail_is_read_from_the_beginning_of_its_file);
+	tcase_add_test(c, an_attachment_of_20_MB_does_not_use_more_memory);
+	tcase_add_loop_test(c, a_million_repetitions_do_not_use_more_memory, 0,
 	    sizeof(floods) / sizeof(floods[0]));
 	tcase_add_test(c, a_pipe_leaves_no_file_behind);
-	tcase_add_test(
-	    c, what_cannot_be_read_is_a_failure_and_not_an_empty_mail);
-	tcase_add_test(c, a_disk_that_is_full_is_a_failure);
-	tcase_add_test(c, a_pipe_that_cannot_be_kept_is_a_failure);
+	tcase_add_test(c, a_read_error_is_a_failure_and_not_an_empty_mail);
+	tcase_add_test(c, a_pipe_that_cannot_be_read_is_a_failure);
+	tcase_add_test(c, a_full_disk_is_a_failure);
+	tcase_add_test(c, a_missing_temporary_directory_is_a_failure);
 	suite_add_tcase(suite, c);
 	return (suite);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_htmltext - HTML mail reads as if it had been written as text
+ * test_htmltext - HTML mail reads like plain text
  */
 #include <string.h>
 
@@ -59,7 +59,7 @@ START_TEST(list_items_have_bullets)
 }
 END_TEST
 
-START_TEST(cells_are_beside_each_other_and_rows_below)
+START_TEST(each_row_is_a_line_of_cells)
 {
 	want("<table><tr><th>Item</th><th>Price</th></tr>"
 	     "<tr><td>Disk</td><td>12&nbsp;&euro;</td></tr></table>end",
@@ -83,7 +83,7 @@ START_TEST(empty_cells_leave_no_bars)
 }
 END_TEST
 
-START_TEST(tables_for_layout_are_paragraphs)
+START_TEST(layout_tables_become_paragraphs)
 {
 	want("<table><tr><td><table><tr><td><p>Dear Ann,</p><p>pay.</p></td>"
 	     "</tr><tr><td>Bye</td></tr></table></td><td>ad</td></tr></table>",
@@ -91,7 +91,7 @@ START_TEST(tables_for_layout_are_paragraphs)
 }
 END_TEST
 
-START_TEST(a_link_has_its_address_behind_it)
+START_TEST(the_address_of_a_link_follows_its_text)
 {
 	want("<a href=\"https://pay.example.com/?a=1&amp;b=2\">Pay</a> now",
 	    "Pay (https://pay.example.com/?a=1&b=2) now");
@@ -105,7 +105,7 @@ START_TEST(a_link_has_its_address_behind_it)
 }
 END_TEST
 
-START_TEST(an_address_that_is_the_text_is_not_said_twice)
+START_TEST(an_address_that_is_the_text_is_not_repeated)
 {
 	want("<a href='https://example.com/'>https://example.com</a>",
 	    "https://example.com");
@@ -119,7 +119,7 @@ START_TEST(an_address_that_is_the_text_is_not_said_twice)
 }
 END_TEST
 
-START_TEST(an_address_that_nobody_can_follow_is_left_out)
+START_TEST(an_address_that_no_reader_can_follow_is_left_out)
 {
 	want("<a href='javascript:alert(1)'>a</a><a href='#top'>b</a>"
 	     "<a name=x>c</a><a href='cid:1'>d</a><a href>e</a>",
@@ -128,7 +128,7 @@ START_TEST(an_address_that_nobody_can_follow_is_left_out)
 }
 END_TEST
 
-START_TEST(a_picture_is_what_it_says)
+START_TEST(a_picture_becomes_its_alt_text)
 {
 	want("<a href='https://example.com/p'><img alt='Pay now'></a>",
 	    "Pay now (https://example.com/p)");
@@ -136,7 +136,7 @@ START_TEST(a_picture_is_what_it_says)
 }
 END_TEST
 
-START_TEST(what_is_hidden_is_left_out)
+START_TEST(hidden_elements_are_left_out)
 {
 	want("<html><head><title>t</title><style>p{}</style></head><body>"
 	     "<script>if (a < b) x('<p>y</p>')</script><style>q{}</style>a"
@@ -148,7 +148,7 @@ START_TEST(what_is_hidden_is_left_out)
 }
 END_TEST
 
-START_TEST(what_is_shown_is_not_taken_for_hidden)
+START_TEST(visible_elements_are_not_taken_for_hidden)
 {
 	want("<p style='max-height:0.5em;overflow:hidden'>a</p>", "a");
 	want("<p style='max-height:0'>a</p>", "a");
@@ -156,7 +156,7 @@ START_TEST(what_is_shown_is_not_taken_for_hidden)
 }
 END_TEST
 
-START_TEST(conditions_for_outlook_are_left_out)
+START_TEST(conditional_comments_for_outlook_are_left_out)
 {
 	want("<!--[if mso]><p>a</p><![endif]-->"
 	     "<![if !mso]><p>b</p><![endif]>",
@@ -165,13 +165,13 @@ START_TEST(conditions_for_outlook_are_left_out)
 }
 END_TEST
 
-START_TEST(literal_text_keeps_its_lines)
+START_TEST(preformatted_text_keeps_its_lines)
 {
 	want("<pre>a  b\n  c\n\nd</pre>e", "a  b\n  c\n\nd\n\ne");
 }
 END_TEST
 
-START_TEST(damaged_html_is_read_as_far_as_it_goes)
+START_TEST(damaged_html_is_read_as_far_as_possible)
 {
 	want("<p>a</b></div><td>b<a href='http://x", "a\n\nb");
 	want("a<b", "a");
@@ -194,7 +194,7 @@ static const struct {
     {"", NULL},
 };
 
-START_TEST(html_may_say_what_it_is_in)
+START_TEST(html_may_declare_its_charset)
 {
 	char *got;
 
@@ -204,7 +204,7 @@ START_TEST(html_may_say_what_it_is_in)
 }
 END_TEST
 
-START_TEST(html_that_was_converted_is_not_converted_again)
+START_TEST(converted_html_is_not_converted_again)
 {
 	want("<meta charset=windows-1251><p>Счёт", "Счёт");
 	want("<meta http-equiv=Content-Type "
@@ -214,7 +214,7 @@ START_TEST(html_that_was_converted_is_not_converted_again)
 }
 END_TEST
 
-START_TEST(reading_ends_when_there_is_enough)
+START_TEST(parsing_ends_when_there_is_enough_text)
 {
 	GString *html, *got;
 	bool cut;
@@ -231,7 +231,7 @@ START_TEST(reading_ends_when_there_is_enough)
 }
 END_TEST
 
-START_TEST(nesting_without_end_is_not_followed)
+START_TEST(endless_nesting_is_not_followed)
 {
 	GString *html, *got;
 	bool cut;
@@ -262,24 +262,24 @@ test_htmltext(void)
 	tcase_add_test(c, entities_are_characters);
 	tcase_add_test(c, lines_and_paragraphs_are_lines);
 	tcase_add_test(c, list_items_have_bullets);
-	tcase_add_test(c, cells_are_beside_each_other_and_rows_below);
+	tcase_add_test(c, each_row_is_a_line_of_cells);
 	tcase_add_test(c, paragraphs_in_cells_do_not_break_the_row);
 	tcase_add_test(c, empty_cells_leave_no_bars);
-	tcase_add_test(c, tables_for_layout_are_paragraphs);
-	tcase_add_test(c, a_link_has_its_address_behind_it);
-	tcase_add_test(c, an_address_that_is_the_text_is_not_said_twice);
-	tcase_add_test(c, an_address_that_nobody_can_follow_is_left_out);
-	tcase_add_test(c, a_picture_is_what_it_says);
-	tcase_add_test(c, what_is_hidden_is_left_out);
-	tcase_add_test(c, what_is_shown_is_not_taken_for_hidden);
-	tcase_add_test(c, conditions_for_outlook_are_left_out);
-	tcase_add_test(c, literal_text_keeps_its_lines);
-	tcase_add_test(c, damaged_html_is_read_as_far_as_it_goes);
-	tcase_add_loop_test(c, html_may_say_what_it_is_in, 0,
+	tcase_add_test(c, layout_tables_become_paragraphs);
+	tcase_add_test(c, the_address_of_a_link_follows_its_text);
+	tcase_add_test(c, an_address_that_is_the_text_is_not_repeated);
+	tcase_add_test(c, an_address_that_no_reader_can_follow_is_left_out);
+	tcase_add_test(c, a_picture_becomes_its_alt_text);
+	tcase_add_test(c, hidden_elements_are_left_out);
+	tcase_add_test(c, visible_elements_are_not_taken_for_hidden);
+	tcase_add_test(c, conditional_comments_for_outlook_are_left_out);
+	tcase_add_test(c, preformatted_text_keeps_its_lines);
+	tcase_add_test(c, damaged_html_is_read_as_far_as_possible);
+	tcase_add_loop_test(c, html_may_declare_its_charset, 0,
 	    sizeof(charsets) / sizeof(charsets[0]));
-	tcase_add_test(c, html_that_was_converted_is_not_converted_again);
-	tcase_add_test(c, reading_ends_when_there_is_enough);
-	tcase_add_test(c, nesting_without_end_is_not_followed);
+	tcase_add_test(c, converted_html_is_not_converted_again);
+	tcase_add_test(c, parsing_ends_when_there_is_enough_text);
+	tcase_add_test(c, endless_nesting_is_not_followed);
 	suite_add_tcase(suite, c);
 	return (suite);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_mailtext - whatever a mail is made of, a reader gets its words
+ * test_mailtext - a reader gets the words of a mail, whatever its structure
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,7 @@ read_bytes(const char *mail, size_t len)
 
 	mailtext_clear(&mt);
 	fd = mailfile_open(mail, len);
-	ck_assert_int_eq(mailtext_read(fd, 0, &mt, &failure), 0);
+	ck_assert_int_eq(mailtext_read(fd, &mt, &failure), 0);
 	ck_assert(g_utf8_validate(mt.text->str, (gssize)mt.text->len, NULL));
 	ck_assert(g_utf8_validate(mt.subject, -1, NULL));
 	close(fd);
@@ -95,10 +95,10 @@ static const struct {
     {"text/plain; charset=shift_jis", "base64", "kL+LgY+R", "請求書"},
     {"text/plain; charset=gb2312", "base64", "1cu1pQ==", "账单"},
     {"text/plain; charset=iso-8859-15", "quoted-printable", "10 =A4", "10 €"},
-    /* Called Latin 1, and is not. */
+    /* Declared as Latin 1, but windows-1252. */
     {"text/plain; charset=iso-8859-1", "quoted-printable", "10 =80 =96 caf=E9",
 	"10 € – café"},
-    /* Nothing said, or nothing true. */
+    /* No charset, or a wrong one. */
     {NULL, NULL, "Счёт", "Счёт"},
     {NULL, NULL, "caf\xe9", "café"},
     {"text/plain; charset=us-ascii", "8bit", "Счёт", "Счёт"},
@@ -133,12 +133,12 @@ static const struct {
     {"text/plain; format=Flowed; delsp=Yes", "7bit", "wo \nrd", "word"},
     {"text/plain; format=fixed", "7bit", "one \ntwo", "one\ntwo"},
     {"text/html; format=flowed", "7bit", "<pre>one \ntwo</pre>", "one\ntwo"},
-    /* Right to left, and what only looks like it. */
+    /* Right to left, and an override. */
     {"text/plain; charset=windows-1255", "8bit", "\xf9\xec\xe5\xed", "שלום"},
     {"text/plain; charset=utf-8", "8bit", "a\u202egpj\u202c", "agpj"},
 };
 
-START_TEST(words_are_decoded)
+START_TEST(a_text_is_decoded)
 {
 	char mail[512], type[128], encoding[128];
 
@@ -157,7 +157,7 @@ START_TEST(words_are_decoded)
 }
 END_TEST
 
-START_TEST(a_nul_ends_nothing)
+START_TEST(a_nul_does_not_end_the_text)
 {
 	static const char plain[] = "Subject: s\n\na\0b\n";
 	static const char html[] =
@@ -178,7 +178,7 @@ static const struct {
     {"Subject: =?utf-8?B?0KHRh9GR0YI=?= 5\n", "Счёт 5"},
     {"Subject: =?koi8-r?Q?=F3=DE=A3=D4?=\n =?koi8-r?Q?_5?=\n", "Счёт 5"},
     {"Subject: =?iso-2022-jp?B?GyRCQEE1YT1xGyhC?=\n", "請求書"},
-    /* A character that is in two words. */
+    /* A character split over two words. */
     {"Subject: =?utf-8?Q?=E2=82?= =?utf-8?Q?=AC?=\n", "€"},
     {"Subject: Счёт\n", "Счёт"},
     {"Subject: =?utf-8?Q?a=0Abc=E2=80=AEd?=\n", "a bcd"},
@@ -206,7 +206,7 @@ START_TEST(a_subject_is_decoded)
 }
 END_TEST
 
-START_TEST(headers_end_where_they_end)
+START_TEST(headers_end_at_the_empty_line_or_with_the_mail)
 {
 	want_subject("", "");
 	ck_assert_str_eq(mt.text->str, "");
@@ -218,7 +218,7 @@ START_TEST(headers_end_where_they_end)
 }
 END_TEST
 
-START_TEST(the_plain_text_of_alternatives_is_taken)
+START_TEST(plain_text_is_preferred_among_alternatives)
 {
 	want_text(ALTERNATIVE
 	    "--alt\nContent-Type: text/plain\n\nplain\n"
@@ -277,7 +277,7 @@ START_TEST(texts_of_a_mixed_mail_follow_each_other)
 }
 END_TEST
 
-START_TEST(a_signature_is_no_attachment)
+START_TEST(a_signature_is_not_an_attachment)
 {
 	want_text("Content-Type: multipart/signed; boundary=s\n\n"
 		  "--s\n\ntext\n"
@@ -307,7 +307,7 @@ START_TEST(an_attachment_is_not_text)
 }
 END_TEST
 
-START_TEST(a_text_may_have_a_name)
+START_TEST(an_inline_text_with_a_name_is_text)
 {
 	want_text(MIXED "--mix\nContent-Type: text/plain; name=a.txt\n"
 			"Content-Disposition: inline\n\ntext\n--mix--\n",
@@ -345,7 +345,7 @@ static const struct {
     {"Content-Type: message/delivery-status\n", "message/delivery-status"},
 };
 
-START_TEST(an_attachment_has_its_name)
+START_TEST(an_attachment_is_listed_by_its_name)
 {
 	char mail[512];
 
@@ -381,7 +381,7 @@ static const struct {
     {216, "f, 12.3 kB"}, {17543, "f, 1.0 MB"}, {17542, "f, 999.9 kB"},
     {350878, "f, 20.0 MB"}};
 
-START_TEST(the_size_is_that_of_the_file)
+START_TEST(the_size_is_that_of_the_decoded_file)
 {
 	static const char head[] = "Content-Type: application/zip; name=f\n"
 				   "Content-Transfer-Encoding: base64\n\n";
@@ -389,13 +389,13 @@ START_TEST(the_size_is_that_of_the_file)
 
 	fd = mailfile_open(head, sizeof(head) - 1);
 	mailfile_add_lines(fd, sizes[_i].lines);
-	ck_assert_int_eq(mailtext_read(fd, 0, &mt, &failure), 0);
+	ck_assert_int_eq(mailtext_read(fd, &mt, &failure), 0);
 	ck_assert_str_eq(mt.attachments[0], sizes[_i].want);
 	close(fd);
 }
 END_TEST
 
-START_TEST(the_newline_before_a_boundary_is_no_content)
+START_TEST(the_newline_before_a_boundary_is_not_content)
 {
 	want_text("Content-Type: multipart/mixed; boundary=mix\r\n\r\n--mix\r\n"
 		  "Content-Type: a/b\r\n\r\nab\r\n\r\n--mix\r\n"
@@ -440,7 +440,7 @@ START_TEST(a_boundary_is_a_whole_line)
 }
 END_TEST
 
-START_TEST(parts_that_are_not_closed_end_with_what_is_around_them)
+START_TEST(an_unclosed_part_ends_with_the_enclosing_one)
 {
 	want_text(MIXED "--mix\n" ALTERNATIVE "--alt\n\nplain\n"
 			"--mix\nContent-Type: a/b; name=f\n\nx\n",
@@ -462,7 +462,7 @@ static const char *const opaque[] = {
     "Content-Type: multipart/mixed; boundary=mix\n",
 };
 
-START_TEST(a_mail_that_cannot_be_taken_apart_has_more)
+START_TEST(a_mail_that_cannot_be_parsed_has_more)
 {
 	read_bytes(opaque[_i], strlen(opaque[_i]));
 	ck_assert_str_eq(mt.text->str, "");
@@ -470,7 +470,7 @@ START_TEST(a_mail_that_cannot_be_taken_apart_has_more)
 }
 END_TEST
 
-/* Multiparts inside each other, not closed, and a text in the last. */
+/* Nested multiparts, not closed, with a text in the innermost. */
 static GString *
 nest(int depth)
 {
@@ -501,7 +501,7 @@ START_TEST(a_thousand_nested_parts_are_read_to_the_innermost)
 }
 END_TEST
 
-START_TEST(nesting_without_end_is_not_followed)
+START_TEST(endless_nesting_is_not_followed)
 {
 	GString *mail;
 
@@ -528,7 +528,7 @@ START_TEST(a_long_text_is_not_read_to_its_end)
 }
 END_TEST
 
-START_TEST(what_is_cut_off_an_unused_alternative_is_not_missed)
+START_TEST(a_cut_in_an_unused_alternative_does_not_count)
 {
 	GString *mail;
 
@@ -541,7 +541,7 @@ START_TEST(what_is_cut_off_an_unused_alternative_is_not_missed)
 }
 END_TEST
 
-START_TEST(a_line_without_end_is_read)
+START_TEST(a_very_long_line_is_read)
 {
 	GString *mail;
 
@@ -558,12 +558,12 @@ START_TEST(a_line_without_end_is_read)
 }
 END_TEST
 
-START_TEST(a_boundary_at_the_end_of_a_long_line_is_none)
+START_TEST(a_boundary_at_the_end_of_a_long_line_does_not_count)
 {
 	GString *mail;
 	size_t n;
 
-	/* Long enough to be taken apart there. */
+	/* Long enough to be read in pieces that end there. */
 	mail = g_string_new(MIXED "--mix\nContent-Type: a/b; name=f\n\n");
 	for (n = 0; n < (64 << 10); n++)
 		g_string_append_c(mail, 'x');
@@ -577,7 +577,7 @@ START_TEST(a_boundary_at_the_end_of_a_long_line_is_none)
 }
 END_TEST
 
-START_TEST(parts_without_end_are_not_all_read)
+START_TEST(endless_parts_are_not_all_read)
 {
 	GString *mail;
 	int i;
@@ -592,14 +592,14 @@ START_TEST(parts_without_end_are_not_all_read)
 }
 END_TEST
 
-START_TEST(what_cannot_be_read_is_a_failure)
+START_TEST(a_read_error_is_a_failure)
 {
 	int fds[2];
 
 	ck_assert_int_eq(pipe(fds), 0);
 	close(fds[0]);
 	close(fds[1]);
-	ck_assert_int_eq(mailtext_read(fds[0], 0, &mt, &failure), -1);
+	ck_assert_int_eq(mailtext_read(fds[0], &mt, &failure), -1);
 	ck_assert_int_eq(failure.kind, FAILURE_IO);
 	ck_assert_str_eq(failure_text(&failure),
 	    "the message cannot be read: Bad file descriptor");
@@ -609,25 +609,24 @@ END_TEST
 static void
 add_parts(TCase *c)
 {
-	tcase_add_test(c, the_plain_text_of_alternatives_is_taken);
+	tcase_add_test(c, plain_text_is_preferred_among_alternatives);
 	tcase_add_test(c, html_is_taken_if_the_plain_text_is_empty);
 	tcase_add_test(c, alternatives_may_be_nested);
 	tcase_add_test(c, texts_of_a_mixed_mail_follow_each_other);
-	tcase_add_test(c, a_signature_is_no_attachment);
+	tcase_add_test(c, a_signature_is_not_an_attachment);
 	tcase_add_test(c, an_attachment_is_not_text);
-	tcase_add_test(c, a_text_may_have_a_name);
-	tcase_add_loop_test(
-	    c, an_attachment_has_its_name, 0, sizeof(names) / sizeof(names[0]));
+	tcase_add_test(c, an_inline_text_with_a_name_is_text);
+	tcase_add_loop_test(c, an_attachment_is_listed_by_its_name, 0,
+	    sizeof(names) / sizeof(names[0]));
 	tcase_add_test(c, a_long_name_is_cut);
-	tcase_add_loop_test(c, the_size_is_that_of_the_file, 0,
+	tcase_add_loop_test(c, the_size_is_that_of_the_decoded_file, 0,
 	    sizeof(sizes) / sizeof(sizes[0]));
-	tcase_add_test(c, the_newline_before_a_boundary_is_no_content);
+	tcase_add_test(c, the_newline_before_a_boundary_is_not_content);
 	tcase_add_test(c, more_attachments_than_can_be_named_are_counted);
 	tcase_add_test(c, a_digest_is_made_of_messages);
 	tcase_add_test(c, a_boundary_is_a_whole_line);
-	tcase_add_test(
-	    c, parts_that_are_not_closed_end_with_what_is_around_them);
-	tcase_add_loop_test(c, a_mail_that_cannot_be_taken_apart_has_more, 0,
+	tcase_add_test(c, an_unclosed_part_ends_with_the_enclosing_one);
+	tcase_add_loop_test(c, a_mail_that_cannot_be_parsed_has_more, 0,
 	    sizeof(opaque) / sizeof(opaque[0]));
 }
 
@@ -642,20 +641,20 @@ test_mailtext(void)
 	tcase_add_unchecked_fixture(c, start, NULL);
 	tcase_add_checked_fixture(c, NULL, teardown);
 	tcase_add_loop_test(
-	    c, words_are_decoded, 0, sizeof(bodies) / sizeof(bodies[0]));
-	tcase_add_test(c, a_nul_ends_nothing);
+	    c, a_text_is_decoded, 0, sizeof(bodies) / sizeof(bodies[0]));
+	tcase_add_test(c, a_nul_does_not_end_the_text);
 	tcase_add_loop_test(
 	    c, a_subject_is_decoded, 0, sizeof(subjects) / sizeof(subjects[0]));
-	tcase_add_test(c, headers_end_where_they_end);
+	tcase_add_test(c, headers_end_at_the_empty_line_or_with_the_mail);
 	add_parts(c);
 	tcase_add_test(c, a_thousand_nested_parts_are_read_to_the_innermost);
-	tcase_add_test(c, nesting_without_end_is_not_followed);
+	tcase_add_test(c, endless_nesting_is_not_followed);
 	tcase_add_test(c, a_long_text_is_not_read_to_its_end);
-	tcase_add_test(c, what_is_cut_off_an_unused_alternative_is_not_missed);
-	tcase_add_test(c, a_line_without_end_is_read);
-	tcase_add_test(c, a_boundary_at_the_end_of_a_long_line_is_none);
-	tcase_add_test(c, parts_without_end_are_not_all_read);
-	tcase_add_test(c, what_cannot_be_read_is_a_failure);
+	tcase_add_test(c, a_cut_in_an_unused_alternative_does_not_count);
+	tcase_add_test(c, a_very_long_line_is_read);
+	tcase_add_test(c, a_boundary_at_the_end_of_a_long_line_does_not_count);
+	tcase_add_test(c, endless_parts_are_not_all_read);
+	tcase_add_test(c, a_read_error_is_a_failure);
 	suite_add_tcase(suite, c);
 	return (suite);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_patience - who tries tokens waits longer and longer, and nobody else
- * does
+ * test_patience - a chat that guesses tokens must wait longer and longer, and
+ * no other chat must
  */
 #include "telegram/patience.h"
 #include "unit/suites.h"
@@ -25,7 +25,7 @@ teardown(void)
 	patience_free(p);
 }
 
-/* Wrong until the chat must wait: for how long. */
+/* Wrong tokens until the chat must wait; returns how long. */
 static int
 exhaust(int64_t chat, int64_t now)
 {
@@ -39,7 +39,7 @@ exhaust(int64_t chat, int64_t now)
 	return (wait);
 }
 
-START_TEST(each_wrong_token_after_some_makes_the_wait_twice_as_long)
+START_TEST(each_further_wrong_token_doubles_the_wait)
 {
 	static const int waits[] = {60, 120, 240, 480, 960, 1920, 3600, 3600};
 	int64_t now = NOW;
@@ -59,7 +59,7 @@ START_TEST(each_wrong_token_after_some_makes_the_wait_twice_as_long)
 }
 END_TEST
 
-START_TEST(a_right_token_or_an_hour_makes_good)
+START_TEST(a_right_token_or_an_hour_resets_the_count)
 {
 	int i;
 
@@ -88,7 +88,7 @@ START_TEST(a_chat_is_told_once_that_it_must_wait)
 }
 END_TEST
 
-START_TEST(what_is_taken_back_was_never_said)
+START_TEST(going_back_to_the_mark_forgets_what_followed)
 {
 	int i, round;
 
@@ -111,7 +111,7 @@ START_TEST(what_is_taken_back_was_never_said)
 }
 END_TEST
 
-START_TEST(a_chat_is_answered_some_times_and_then_slowly)
+START_TEST(a_chat_gets_some_answers_at_once_and_then_one_at_a_time)
 {
 	int i, answered;
 
@@ -123,14 +123,14 @@ START_TEST(a_chat_is_answered_some_times_and_then_slowly)
 		answered += patience_answers(p, CHAT, NOW + i / 2);
 	ck_assert_int_ge(answered, 299 / PATIENCE_ANSWER_SECONDS);
 	ck_assert_int_le(answered, 300 / PATIENCE_ANSWER_SECONDS);
-	/* No more than that are saved up. */
+	/* No more than that accumulate. */
 	for (i = answered = 0; i < 100; i++)
 		answered += patience_answers(p, CHAT, NOW + 100000);
 	ck_assert_int_eq(answered, PATIENCE_ANSWERS);
 }
 END_TEST
 
-START_TEST(many_wrong_tokens_in_a_minute_are_noticed_whoever_they_are_from)
+START_TEST(many_wrong_tokens_in_a_minute_are_noticed_across_chats)
 {
 	const int64_t minute = NOW / 60 * 60;
 	int i;
@@ -146,7 +146,7 @@ START_TEST(many_wrong_tokens_in_a_minute_are_noticed_whoever_they_are_from)
 }
 END_TEST
 
-START_TEST(a_refusal_outlasts_a_restart_and_goes_on_where_it_was)
+START_TEST(a_refusal_survives_a_restart)
 {
 	int64_t number;
 
@@ -165,7 +165,7 @@ START_TEST(a_refusal_outlasts_a_restart_and_goes_on_where_it_was)
 }
 END_TEST
 
-START_TEST(a_clock_that_jumps_makes_nobody_wait_longer)
+START_TEST(a_clock_that_jumps_lengthens_no_wait)
 {
 	exhaust(CHAT, NOW);
 	ck_assert_int_eq(patience_waits(p, CHAT, NOW - 100000), 0);
@@ -177,7 +177,7 @@ START_TEST(a_clock_that_jumps_makes_nobody_wait_longer)
 }
 END_TEST
 
-START_TEST(the_memory_is_bounded_and_who_waits_is_forgotten_last)
+START_TEST(memory_is_bounded_and_a_waiting_chat_is_forgotten_last)
 {
 	int64_t chat;
 
@@ -197,19 +197,18 @@ test_patience(void)
 	TCase *t = tcase_create("patience");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(
-	    t, each_wrong_token_after_some_makes_the_wait_twice_as_long);
-	tcase_add_test(t, a_right_token_or_an_hour_makes_good);
+	tcase_add_test(t, each_further_wrong_token_doubles_the_wait);
+	tcase_add_test(t, a_right_token_or_an_hour_resets_the_count);
 	tcase_add_test(t, a_chat_is_told_once_that_it_must_wait);
-	tcase_add_test(t, what_is_taken_back_was_never_said);
-	tcase_add_test(t, a_chat_is_answered_some_times_and_then_slowly);
+	tcase_add_test(t, going_back_to_the_mark_forgets_what_followed);
 	tcase_add_test(
-	    t, many_wrong_tokens_in_a_minute_are_noticed_whoever_they_are_from);
+	    t, a_chat_gets_some_answers_at_once_and_then_one_at_a_time);
 	tcase_add_test(
-	    t, a_refusal_outlasts_a_restart_and_goes_on_where_it_was);
-	tcase_add_test(t, a_clock_that_jumps_makes_nobody_wait_longer);
+	    t, many_wrong_tokens_in_a_minute_are_noticed_across_chats);
+	tcase_add_test(t, a_refusal_survives_a_restart);
+	tcase_add_test(t, a_clock_that_jumps_lengthens_no_wait);
 	tcase_add_test(
-	    t, the_memory_is_bounded_and_who_waits_is_forgotten_last);
+	    t, memory_is_bounded_and_a_waiting_chat_is_forgotten_last);
 	suite_add_tcase(s, t);
 	return (s);
 }

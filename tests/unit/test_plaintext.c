@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_plaintext - what goes to a chat is whole characters and nothing else
+ * test_plaintext - a chat gets whole characters, and only those fit to be shown
  */
 #include <string.h>
 
@@ -63,7 +63,7 @@ static const struct {
 } lengths[] = {{"", 0}, {"abc", 3}, {"жук", 3}, {"日本", 2}, {"😀", 2},
     {"e\u0301", 2}, {FAMILY, 11}, {"🇩🇪", 4}, {"\U0010fffd\uffff", 3}};
 
-START_TEST(units_are_those_of_utf16)
+START_TEST(lengths_are_counted_in_utf16)
 {
 	ck_assert_uint_eq(plaintext_units(lengths[_i].text), lengths[_i].units);
 }
@@ -77,7 +77,7 @@ START_TEST(controls_and_overrides_of_direction_are_left_out)
 }
 END_TEST
 
-START_TEST(joiners_and_marks_that_writing_needs_stay)
+START_TEST(necessary_joiners_and_marks_stay)
 {
 	WANT_CLEAN(FAMILY, FAMILY);
 	WANT_CLEAN("می\u200cخواهم", "می\u200cخواهم");
@@ -85,7 +85,7 @@ START_TEST(joiners_and_marks_that_writing_needs_stay)
 }
 END_TEST
 
-START_TEST(what_is_not_utf8_is_replaced)
+START_TEST(invalid_utf8_is_replaced)
 {
 	WANT_CLEAN("a\xff"
 		   "b",
@@ -98,7 +98,7 @@ START_TEST(what_is_not_utf8_is_replaced)
 }
 END_TEST
 
-START_TEST(every_end_of_line_is_a_newline_and_every_space_a_blank)
+START_TEST(every_line_ending_becomes_a_newline_and_every_space_a_blank)
 {
 	WANT_CLEAN("a\r\nb\rc\nd\u2028e\xc2\x85"
 		   "f",
@@ -107,7 +107,7 @@ START_TEST(every_end_of_line_is_a_newline_and_every_space_a_blank)
 }
 END_TEST
 
-START_TEST(a_line_has_no_newline_and_no_blank_too_many)
+START_TEST(a_line_has_no_newline_and_single_blanks)
 {
 	char *got;
 
@@ -117,7 +117,7 @@ START_TEST(a_line_has_no_newline_and_no_blank_too_many)
 }
 END_TEST
 
-START_TEST(blanks_and_empty_lines_that_say_nothing_go)
+START_TEST(trailing_blanks_and_surplus_empty_lines_are_removed)
 {
 	want_tidy("a  \nb\n", "a\nb");
 	want_tidy("\n \n  a\n\n\n", "  a");
@@ -128,7 +128,7 @@ START_TEST(blanks_and_empty_lines_that_say_nothing_go)
 }
 END_TEST
 
-START_TEST(flowed_lines_become_one)
+START_TEST(flowed_lines_are_joined)
 {
 	want_unflowed("one \ntwo\nthree", false, "one two\nthree");
 	want_unflowed("wo \nrd", true, "word");
@@ -157,7 +157,7 @@ START_TEST(a_signature_is_not_flowed)
 }
 END_TEST
 
-START_TEST(what_fits_is_not_cut)
+START_TEST(a_text_that_fits_is_not_cut)
 {
 	want_cut("abcdefghij", 10, "abcdefghij");
 	want_cut("", 10, "");
@@ -182,7 +182,7 @@ START_TEST(a_cut_is_at_the_end_of_a_word_if_the_line_is_long)
 }
 END_TEST
 
-START_TEST(a_word_without_end_is_cut_at_a_character)
+START_TEST(a_very_long_word_is_cut_at_a_character)
 {
 	want_cut("0123456789abcdef", 12, "0123456789…");
 	want_cut("請求書請求書請求書", 6, "請求書請…");
@@ -197,30 +197,30 @@ static const struct {
     /* A surrogate pair. */
     {"abc😀def", 6, "abc…"},
     {"abc😀def", 7, "abc😀…"},
-    /* A letter with an accent of its own. */
+    /* A letter with a combining accent. */
     {"abce\u0301fgh", 6, "abc…"},
     {"abce\u0301fgh", 7, "abce\u0301…"},
-    /* What joiners, skin tones and variation selectors make one. */
+    /* Joiners, skin tones and variation selectors. */
     {"abc" FAMILY "def", 15, "abc…"},
     {"abc" FAMILY "def", 16, "abc" FAMILY "…"},
     {"abc" WOMAN "def", 11, "abc…"},
     {"abc" WOMAN "def", 12, "abc" WOMAN "…"},
     {"abc❤️def", 6, "abc…"},
     {"abc1️⃣def", 7, "abc…"},
-    /* Flags are pairs, counted from where they begin. */
+    /* Flags are pairs, counted from the first. */
     {"🇩🇪🇫🇷🇮🇹", 10, "🇩🇪🇫🇷…"},
     {"🇩🇪🇫🇷🇮🇹", 9, "🇩🇪…"},
     /* Hangul of its parts. */
     {"abc\u1100\u1161\u11a8def", 7, "abc…"},
 };
 
-START_TEST(a_cut_is_never_inside_a_character)
+START_TEST(a_cut_is_never_inside_a_grapheme)
 {
 	want_cut(clusters[_i].text, clusters[_i].max, clusters[_i].want);
 }
 END_TEST
 
-START_TEST(marks_without_end_do_not_outgrow_the_limit)
+START_TEST(endless_marks_are_cut_at_the_limit)
 {
 	GString *text;
 
@@ -234,7 +234,7 @@ START_TEST(marks_without_end_do_not_outgrow_the_limit)
 }
 END_TEST
 
-START_TEST(a_note_that_is_due_stands_behind_what_fits)
+START_TEST(a_note_follows_the_text_that_fits)
 {
 	GString *text;
 
@@ -259,27 +259,27 @@ test_plaintext(void)
 
 	suite = suite_create("plaintext");
 	c = tcase_create("plaintext");
-	tcase_add_loop_test(c, units_are_those_of_utf16, 0,
+	tcase_add_loop_test(c, lengths_are_counted_in_utf16, 0,
 	    sizeof(lengths) / sizeof(lengths[0]));
 	tcase_add_test(c, controls_and_overrides_of_direction_are_left_out);
-	tcase_add_test(c, joiners_and_marks_that_writing_needs_stay);
-	tcase_add_test(c, what_is_not_utf8_is_replaced);
+	tcase_add_test(c, necessary_joiners_and_marks_stay);
+	tcase_add_test(c, invalid_utf8_is_replaced);
 	tcase_add_test(
-	    c, every_end_of_line_is_a_newline_and_every_space_a_blank);
-	tcase_add_test(c, a_line_has_no_newline_and_no_blank_too_many);
-	tcase_add_test(c, blanks_and_empty_lines_that_say_nothing_go);
-	tcase_add_test(c, flowed_lines_become_one);
+	    c, every_line_ending_becomes_a_newline_and_every_space_a_blank);
+	tcase_add_test(c, a_line_has_no_newline_and_single_blanks);
+	tcase_add_test(c, trailing_blanks_and_surplus_empty_lines_are_removed);
+	tcase_add_test(c, flowed_lines_are_joined);
 	tcase_add_test(c, flowed_quotes_stay_quotes);
 	tcase_add_test(c, a_stuffed_line_loses_its_blank);
 	tcase_add_test(c, a_signature_is_not_flowed);
-	tcase_add_test(c, what_fits_is_not_cut);
+	tcase_add_test(c, a_text_that_fits_is_not_cut);
 	tcase_add_test(c, a_cut_is_at_the_end_of_a_line);
 	tcase_add_test(c, a_cut_is_at_the_end_of_a_word_if_the_line_is_long);
-	tcase_add_test(c, a_word_without_end_is_cut_at_a_character);
-	tcase_add_loop_test(c, a_cut_is_never_inside_a_character, 0,
+	tcase_add_test(c, a_very_long_word_is_cut_at_a_character);
+	tcase_add_loop_test(c, a_cut_is_never_inside_a_grapheme, 0,
 	    sizeof(clusters) / sizeof(clusters[0]));
-	tcase_add_test(c, marks_without_end_do_not_outgrow_the_limit);
-	tcase_add_test(c, a_note_that_is_due_stands_behind_what_fits);
+	tcase_add_test(c, endless_marks_are_cut_at_the_limit);
+	tcase_add_test(c, a_note_follows_the_text_that_fits);
 	suite_add_tcase(suite, c);
 	return (suite);
 }

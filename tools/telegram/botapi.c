@@ -19,18 +19,17 @@
 #include "telegram/botapi.h"
 
 #define TOKEN_MAX 256
-/* getUpdates gives at most 100 updates; this is far more. */
+/* Far more than 100 updates, the most that getUpdates returns. */
 #define ANSWER_MAX ((size_t)8 << 20)
 #define CONNECT_SECONDS 10
 
 struct botapi {
 	CURL *curl;
 	struct curl_slist *headers;
-	char *base; /* URL up to the method: secret */
+	char *base; /* URL up to the method; has the token */
 	bool (*stop)(void);
 };
 
-/* A body being received. */
 struct body {
 	char *text;
 	size_t len;
@@ -44,16 +43,16 @@ static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static CURLcode perform(
     struct botapi *, const char *, const char *, long, struct body *, long *);
 
-/* The file of the token: systemd's, where it hands it over (systemd.exec(5),
- * LoadCredential), else the one in the settings. The caller frees it. */
+/* The file of the token: systemd's, if there is one (systemd.exec(5),
+ * LoadCredential), else token_file. The caller frees it. */
 static char *
 token_path(const struct settings *s)
 {
-	const char *folder;
+	const char *dir;
 	char *path;
 
-	folder = getenv("CREDENTIALS_DIRECTORY");
-	if (folder != NULL && asprintf(&path, "%s/bot-token", folder) >= 0) {
+	dir = getenv("CREDENTIALS_DIRECTORY");
+	if (dir != NULL && asprintf(&path, "%s/bot-token", dir) >= 0) {
 		if (access(path, F_OK) == 0)
 			return (path);
 		free(path);
@@ -61,7 +60,7 @@ token_path(const struct settings *s)
 	return (strdup(s->token_file));
 }
 
-/* The token in ${path}, without the newline behind it. */
+/* Read the token in ${path}, without its newline. */
 static int
 read_token(const struct settings *s, const char *path, char *token,
     struct failure *failure)
@@ -199,7 +198,7 @@ perform(struct botapi *api, const char *method, const char *params,
 
 	if (asprintf(&url, "%s%s", api->base, method) < 0)
 		return (CURLE_OUT_OF_MEMORY);
-	/* Keeps the connection, forgets all else of the call before. */
+	/* Keeps the connection, and resets all other options. */
 	curl_easy_reset(curl);
 	code = curl_easy_setopt(curl, CURLOPT_URL, url);
 	explicit_bzero(url, strlen(url));
@@ -229,7 +228,7 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 	json_t *root, *ok, *parameters;
 	json_error_t error;
 
-	/* A NUL ends a string, and is no reason to understand nothing. */
+	/* A NUL ends its string; the rest is still understood. */
 	root =
 	    body == NULL ? NULL : json_loadb(body, len, JSON_ALLOW_NUL, &error);
 	ok = json_object_get(root, "ok");
@@ -277,7 +276,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 	code = perform(api, method, text, seconds, &body, &answer->status);
 	if (code != CURLE_OK) {
 		answer->status = 0;
-		/* libcurl's own words: they name no URL. */
+		/* libcurl's description: it names no URL. */
 		snprintf(answer->text, sizeof(answer->text), "%s",
 		    curl_easy_strerror(code));
 	} else {

@@ -22,15 +22,15 @@ struct failure;
 struct settings;
 
 struct botapi_answer {
-	long status;	    /* of HTTP; 0 if there was no whole answer */
+	long status;	    /* of HTTP; 0 if no complete answer came */
 	bool understood;    /* the body is a Bot API answer */
-	bool ok;	    /* what it says of itself */
-	long error_code;    /* else: its code, */
-	char text[256];	    /* and its description, or what went wrong; a line
-			       for people */
+	bool ok;	    /* its "ok" */
+	long error_code;    /* if not ok: its code, */
+	char text[256];	    /* and description, or else what failed; one
+			       printable line */
 	long retry_after;   /* seconds; 0 if not given */
 	int64_t migrate_to; /* a chat's new id; 0 if not given */
-	json_t *result;	    /* owned by the answer; NULL if there is none */
+	json_t *result;	    /* owned by the answer; may be NULL */
 };
 
 /*
@@ -42,22 +42,22 @@ struct botapi *botapi_open(
     const struct settings *, struct failure *) WARN_UNUSED;
 void botapi_close(struct botapi *);
 
-/* botapi_stop_when(api, stop): give a call up as soon as stop() is true. */
+/* botapi_stop_when(api, stop): abort a call as soon as stop() is true. */
 void botapi_stop_when(struct botapi *, bool (*stop)(void));
 
 /*
- * botapi_call(api, method, params, seconds, answer): one call, which takes at
- * most ${seconds}; ${params} is taken over. ${answer} is always filled; give
- * it to botapi_answer_clear().
+ * botapi_call(api, method, params, seconds, answer): one call of at most
+ * ${seconds}; takes over ${params}. Always fills ${answer}, which the caller
+ * must clear.
  */
 void botapi_call(struct botapi *, const char *method, json_t *params,
     long seconds, struct botapi_answer *);
 void botapi_answer_clear(struct botapi_answer *);
 
 /*
- * botapi_answer_read(answer, body, len): take a body apart; ${answer} is empty
- * but for the status. Whatever is not as it should be is not understood. For
- * botapi_call(), and for tests.
+ * botapi_answer_read(answer, body, len): parse a body; ${answer} is empty but
+ * for the status. A malformed body is not understood. For botapi_call(), and
+ * for tests.
  */
 void botapi_answer_read(struct botapi_answer *, const char *body, size_t len);
 

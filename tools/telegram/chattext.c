@@ -2,13 +2,8 @@
 /*
  * chattext - a mail as the text of a chat message
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <gmime/gmime.h>
 #include <libxml/parser.h>
@@ -17,16 +12,15 @@
 #include "telegram/chattext.h"
 #include "telegram/mailtext.h"
 #include "telegram/plaintext.h"
-#include "telegram/spool.h"
 
-/* Ours, and short; if ever it is not, there is still room for the mail. */
+/* The footer is ours and short; this leaves room for the mail if it is not. */
 #define FOOTER_MAX 1024
 
 static const char rest_note[] = "… (the mail has the rest)";
 static const char empty_note[] = "(no subject, no text)";
 
 static void add(GString *, const char *);
-static size_t taken(const char *);
+static size_t units_of(const char *);
 static GString *name_attachments(const struct mailtext *);
 static int compose(
     struct mailtext *, const char *, struct chattext *, struct failure *);
@@ -38,7 +32,7 @@ chattext_start(void)
 	xmlInitParser();
 }
 
-/* Add a block, an empty line behind the one before. */
+/* Append a block after an empty line. */
 static void
 add(GString *text, const char *block)
 {
@@ -51,7 +45,7 @@ add(GString *text, const char *block)
 
 /* The units of a block and of the empty line beside it. */
 static size_t
-taken(const char *block)
+units_of(const char *block)
 {
 	return (*block == '\0' ? 0 : plaintext_units(block) + strlen("\n\n"));
 }
@@ -72,7 +66,7 @@ name_attachments(const struct mailtext *mt)
 	return (lines);
 }
 
-/* Put the blocks together; what the others leave is for the text. */
+/* Put the blocks together; the text gets the room that the others leave. */
 static int
 compose(struct mailtext *mt, const char *footer, struct chattext *ct,
     struct failure *failure)
@@ -86,7 +80,8 @@ compose(struct mailtext *mt, const char *footer, struct chattext *ct,
 	if (*mt->subject == '\0' && mt->text->len == 0 &&
 	    attachments->len == 0 && !mt->more)
 		g_string_assign(mt->text, empty_note);
-	used = taken(mt->subject) + taken(attachments->str) + taken(last);
+	used =
+	    units_of(mt->subject) + units_of(attachments->str) + units_of(last);
 	plaintext_cut(mt->text, CHATTEXT_UNITS_MAX - used, rest_note, mt->more);
 	whole = g_string_new(mt->subject);
 	add(whole, mt->text->str);
@@ -108,24 +103,13 @@ chattext_read(
     int fd, const char *footer, struct chattext *ct, struct failure *failure)
 {
 	struct mailtext mt;
-	off_t start;
-	int file, rc;
+	int rc;
 
 	memset(ct, 0, sizeof(*ct));
-	file = -1;
-	start = lseek(fd, 0, SEEK_CUR);
-	if (start == -1) {
-		file = spool(fd, failure);
-		if (file == -1)
-			return (-1);
-		start = 0;
-	}
-	rc = mailtext_read(file == -1 ? fd : file, start, &mt, failure);
+	rc = mailtext_read(fd, &mt, failure);
 	if (rc == 0)
 		rc = compose(&mt, footer, ct, failure);
 	mailtext_clear(&mt);
-	if (file != -1)
-		close(file);
 	return (rc);
 }
 

@@ -4,13 +4,12 @@
  *
  * policy/README.md, How a message reaches Telegram: subject in bold, the text
  * part, charset and transfer encoding decoded, HTML reduced to text when there
- * is no text part, attachments named, cut below Telegram's limit of 4096 UTF-16
+ * is no text part, attachments named, cut at Telegram's limit of 4096 UTF-16
  * code units without splitting a character. Bold is an entity, counted in
- * UTF-16 code units; no markup is in the text, so nothing in a mail can break
- * it.
+ * UTF-16 code units; the text has no markup, so no mail can break it.
  *
- * A mail that is damaged still becomes a text: what cannot be read is replaced
- * or left out, never a reason to fail.
+ * A damaged mail still becomes a text: what cannot be decoded is replaced or
+ * left out, and never a failure.
  *
  * Threads: any, after chattext_start().
  */
@@ -27,9 +26,9 @@ struct failure;
 #define CHATTEXT_UNITS_MAX 4096
 
 struct chattext {
-	char *text;	   /* UTF-8, ended by a NUL */
+	char *text;	   /* UTF-8 */
 	size_t units;	   /* of the text, in UTF-16 code units */
-	size_t bold_units; /* of the subject at its beginning; 0 for none */
+	size_t bold_units; /* of the subject at its start; 0 for none */
 };
 
 /* chattext_start(): once, while there is one thread. */
@@ -37,10 +36,10 @@ void chattext_start(void);
 
 /*
  * chattext_read(fd, footer, ct, failure):
- * Read the mail at ${fd} to its end, and make its text; ${footer} (UTF-8, no
- * newline) is its last line, whole whatever had to be cut. Memory does not
- * grow with the size of attachments. 0, or -1 and ${failure} for a read error
- * or lack of memory. The caller gives ${ct} to chattext_clear().
+ * Make the text of the mail that is the file ${fd}. ${footer} (UTF-8, no
+ * newline) is its last line, and is never cut. Memory does not grow with the
+ * size of attachments. 0, or -1 and ${failure} for a read error or out of
+ * memory; chattext_clear() after both.
  */
 int chattext_read(int fd, const char *footer, struct chattext *,
     struct failure *) WARN_UNUSED;

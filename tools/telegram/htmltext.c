@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * htmltext - HTML as a reader of plain text wants it
+ * htmltext - HTML as plain text
  *
- * libxml2 reads the HTML and calls back for each element, so that no tree is
- * built, and reading ends as soon as there is enough text.
+ * libxml2 calls back for each element, so that no tree is built, and parsing
+ * ends as soon as there is enough text.
  *
  * White space between two words is only noted, as blank, line, empty line or
- * cell; the next word brings the strongest of them with it. So empty elements
- * and spacers, of which HTML mail is full, leave nothing behind.
+ * cell; the strongest of them is written before the next word. So empty
+ * elements and spacers, of which HTML mail is full, leave no trace.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <libxml/HTMLparser.h>
@@ -16,81 +17,54 @@
 
 #include "telegram/htmltext.h"
 
-/* Deeper than this HTML is no mail, and costs the parser too much time. */
+/* Deeper HTML is not mail, and costs the parser too much time. */
 #define DEPTH_MAX 1000
-/* A longer address is for machines. */
+/* A longer address helps no reader. */
 #define URL_MAX 1000
-/* HTML names its charset within so many octets, or not at all. */
+/* HTML declares its charset within so many bytes, or not at all. */
 #define CHARSET_WITHIN ((size_t)4096)
 /* Empty lines in a row, at most 2, and the end of a line. */
 #define NEWLINES_MAX 3
 
-enum role {
-	ROLE_INLINE,
-	ROLE_BREAK, /* <br> */
-	ROLE_LINE,  /* begins and ends a line */
-	ROLE_PARAGRAPH,
-	ROLE_ITEM,
-	ROLE_ROW,
-	ROLE_CELL,
-	ROLE_LINK,
-	ROLE_IMAGE,
-	ROLE_LITERAL, /* <pre> */
-	ROLE_HIDDEN,
+enum kind {
+	KIND_INLINE,
+	KIND_BREAK, /* <br> */
+	KIND_LINE,  /* begins and ends a line */
+	KIND_PARAGRAPH,
+	KIND_ITEM,
+	KIND_ROW,
+	KIND_CELL,
+	KIND_LINK,
+	KIND_IMAGE,
+	KIND_LITERAL, /* <pre> */
+	KIND_HIDDEN,
 };
 
+/* Every other element is inline. */
 static const struct {
-	const char *name;
-	enum role role;
-} roles[] = {
-    {"a", ROLE_LINK},
-    {"address", ROLE_LINE},
-    {"article", ROLE_LINE},
-    {"blockquote", ROLE_PARAGRAPH},
-    {"br", ROLE_BREAK},
-    {"caption", ROLE_LINE},
-    {"center", ROLE_LINE},
-    {"dd", ROLE_LINE},
-    {"div", ROLE_LINE},
-    {"dl", ROLE_PARAGRAPH},
-    {"dt", ROLE_LINE},
-    {"fieldset", ROLE_LINE},
-    {"footer", ROLE_LINE},
-    {"form", ROLE_LINE},
-    {"h1", ROLE_PARAGRAPH},
-    {"h2", ROLE_PARAGRAPH},
-    {"h3", ROLE_PARAGRAPH},
-    {"h4", ROLE_PARAGRAPH},
-    {"h5", ROLE_PARAGRAPH},
-    {"h6", ROLE_PARAGRAPH},
-    {"head", ROLE_HIDDEN},
-    {"header", ROLE_LINE},
-    {"hr", ROLE_PARAGRAPH},
-    {"img", ROLE_IMAGE},
-    {"li", ROLE_ITEM},
-    {"main", ROLE_LINE},
-    {"nav", ROLE_LINE},
-    {"ol", ROLE_PARAGRAPH},
-    {"p", ROLE_PARAGRAPH},
-    {"pre", ROLE_LITERAL},
-    {"script", ROLE_HIDDEN},
-    {"section", ROLE_LINE},
-    {"style", ROLE_HIDDEN},
-    {"table", ROLE_LINE},
-    {"td", ROLE_CELL},
-    {"template", ROLE_HIDDEN},
-    {"th", ROLE_CELL},
-    {"title", ROLE_HIDDEN},
-    {"tr", ROLE_ROW},
-    {"ul", ROLE_PARAGRAPH},
+	enum kind kind;
+	const char *names; /* with a blank on both sides of each */
+} kinds[] = {
+    {KIND_BREAK, " br "},
+    {KIND_LINE,
+	" address article caption center dd div dt fieldset footer form header "
+	"main nav section table "},
+    {KIND_PARAGRAPH, " blockquote dl h1 h2 h3 h4 h5 h6 hr ol p ul "},
+    {KIND_ITEM, " li "},
+    {KIND_ROW, " tr "},
+    {KIND_CELL, " td th "},
+    {KIND_LINK, " a "},
+    {KIND_IMAGE, " img "},
+    {KIND_LITERAL, " pre "},
+    {KIND_HIDDEN, " head script style template title "},
 };
 
 struct element {
 	char name[16];
-	enum role role;
-	size_t mark; /* where in the text it begins */
-	char *url;   /* ROLE_LINK */
-	bool cells;  /* ROLE_ROW: one beside the other */
+	enum kind kind;
+	size_t mark; /* offset in the text where it begins */
+	char *url;   /* KIND_LINK */
+	bool cells;  /* KIND_ROW: one beside the other */
 };
 
 struct reading {
@@ -100,17 +74,17 @@ struct reading {
 	bool cut;
 	struct element stack[DEPTH_MAX];
 	size_t depth;
-	size_t hidden;	/* how deep the outermost hidden element is, or 0 */
-	size_t literal; /* <pre> inside each other */
-	/* What comes before the next word. */
+	size_t hidden;	/* depth of the outermost hidden element, or 0 */
+	size_t literal; /* depth of nested <pre> */
+	/* To be written before the next word. */
 	int newlines;
 	bool space;
 	bool cell;
 	bool bullet;
-	bool tight; /* no empty line: it begins a row */
+	bool tight; /* it begins a row: no empty line */
 };
 
-static enum role role_of(const char *);
+static enum kind kind_of(const char *);
 static const char *attribute(const xmlChar **, const char *);
 static bool declares(const char *, const char *);
 static bool is_hidden(const xmlChar **);
@@ -131,19 +105,21 @@ static void on_text(void *, const xmlChar *, int);
 static void blank_conditions(GString *);
 static void parse(struct reading *, const GString *);
 
-static enum role
-role_of(const char *name)
+static enum kind
+kind_of(const char *name)
 {
+	char word[sizeof(((struct element *)0)->name) + 2];
 	size_t i;
 
-	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-		if (strcmp(name, roles[i].name) == 0)
-			return (roles[i].role);
+	snprintf(word, sizeof(word), " %s ", name);
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strstr(kinds[i].names, word) != NULL)
+			return (kinds[i].kind);
 	}
-	return (ROLE_INLINE);
+	return (KIND_INLINE);
 }
 
-/* NULL if it is not there, "" if it has no value. */
+/* NULL if the attribute is missing, "" if it has no value. */
 static const char *
 attribute(const xmlChar **attributes, const char *name)
 {
@@ -156,8 +132,8 @@ attribute(const xmlChar **attributes, const char *name)
 	return (NULL);
 }
 
-/* Does the style, without blanks, have this declaration, be its value a word,
- * or zero with whatever unit? */
+/* Does ${style}, without blanks, have this declaration? Its value is a word, or
+ * zero with any unit. */
 static bool
 declares(const char *style, const char *declaration)
 {
@@ -197,8 +173,8 @@ is_hidden(const xmlChar **attributes)
 	return (hidden);
 }
 
-/* The next word is ${n} lines further, unless it is the first of a list item or
- * a cell. */
+/* Write the next word ${n} lines further down, unless it is the first of a list
+ * item or a cell. */
 static void
 break_line(struct reading *r, int n)
 {
@@ -206,7 +182,7 @@ break_line(struct reading *r, int n)
 		r->newlines = n;
 }
 
-/* A word comes: write what has been noted before it. */
+/* Write what was noted before the next word. */
 static void
 flush(struct reading *r)
 {
@@ -226,7 +202,7 @@ flush(struct reading *r)
 	r->space = r->cell = r->bullet = r->tight = false;
 }
 
-/* What is in the row so far. */
+/* The text of the row so far. */
 static const char *
 row_text(const struct reading *r, const struct element *row)
 {
@@ -236,15 +212,15 @@ row_text(const struct reading *r, const struct element *row)
 	return (text + strspn(text, "\n"));
 }
 
-/* A cell is beside the one before, unless that one has several lines: then it
- * is part of the layout rather than of a table. */
+/* Put a cell beside the one before, unless that has several lines: then the
+ * table is layout. */
 static void
 begin_cell(struct reading *r)
 {
 	struct element *row;
 	size_t i;
 
-	for (i = r->depth; i > 0 && r->stack[i - 1].role != ROLE_ROW; i--)
+	for (i = r->depth; i > 0 && r->stack[i - 1].kind != KIND_ROW; i--)
 		continue;
 	if (i == 0)
 		return;
@@ -261,8 +237,8 @@ begin_cell(struct reading *r)
 		r->cell = row->cells = true;
 }
 
-/* The rows of a table are lines, whatever its cells are; what is layout keeps
- * its paragraphs. */
+/* Each row of a table becomes a line, whatever its cells are; layout keeps its
+ * paragraphs. */
 static void
 end_row(struct reading *r, const struct element *row)
 {
@@ -296,7 +272,7 @@ put(struct reading *r, const char *s, size_t len)
 	}
 }
 
-/* The address of a link, if it is one that a reader can follow. */
+/* The address of a link, or NULL if a reader cannot follow it. */
 static char *
 url_of(const xmlChar **attributes)
 {
@@ -324,8 +300,8 @@ url_of(const xmlChar **attributes)
 	return (NULL);
 }
 
-/* Is the text of a link its address, written in full or without what is
- * understood? */
+/* Is the text of a link its address, in full or without the scheme and the last
+ * slash? */
 static bool
 same(const char *text, const char *url)
 {
@@ -352,7 +328,7 @@ end_link(struct reading *r, const struct element *e)
 
 	if (e->url == NULL)
 		return;
-	/* The text is behind what flush() wrote. */
+	/* Skip what flush() wrote before the text. */
 	text = r->out->str + e->mark;
 	text += strspn(text, " \n");
 	if (g_str_has_prefix(text, "| "))
@@ -368,37 +344,37 @@ open_element(struct reading *r, struct element *e, const xmlChar **attributes)
 {
 	const char *alt;
 
-	switch (e->role) {
-	case ROLE_INLINE:
-	case ROLE_HIDDEN:
+	switch (e->kind) {
+	case KIND_INLINE:
+	case KIND_HIDDEN:
 		break;
-	case ROLE_BREAK:
+	case KIND_BREAK:
 		if (r->newlines < NEWLINES_MAX)
 			r->newlines++;
 		break;
-	case ROLE_LINE:
-	case ROLE_ROW:
+	case KIND_LINE:
+	case KIND_ROW:
 		break_line(r, 1);
 		break;
-	case ROLE_PARAGRAPH:
+	case KIND_PARAGRAPH:
 		break_line(r, 2);
 		break;
-	case ROLE_ITEM:
+	case KIND_ITEM:
 		break_line(r, 1);
 		r->bullet = true;
 		break;
-	case ROLE_CELL:
+	case KIND_CELL:
 		begin_cell(r);
 		break;
-	case ROLE_LINK:
+	case KIND_LINK:
 		e->url = url_of(attributes);
 		break;
-	case ROLE_IMAGE:
+	case KIND_IMAGE:
 		alt = attribute(attributes, "alt");
 		if (alt != NULL)
 			put(r, alt, strlen(alt));
 		break;
-	case ROLE_LITERAL:
+	case KIND_LITERAL:
 		break_line(r, 2);
 		r->literal++;
 		break;
@@ -408,30 +384,30 @@ open_element(struct reading *r, struct element *e, const xmlChar **attributes)
 static void
 close_element(struct reading *r, const struct element *e)
 {
-	switch (e->role) {
-	case ROLE_INLINE:
-	case ROLE_HIDDEN:
-	case ROLE_BREAK:
-	case ROLE_CELL:
-	case ROLE_IMAGE:
+	switch (e->kind) {
+	case KIND_INLINE:
+	case KIND_HIDDEN:
+	case KIND_BREAK:
+	case KIND_CELL:
+	case KIND_IMAGE:
 		break;
-	case ROLE_LINE:
+	case KIND_LINE:
 		break_line(r, 1);
 		break;
-	case ROLE_ROW:
+	case KIND_ROW:
 		end_row(r, e);
 		break;
-	case ROLE_PARAGRAPH:
+	case KIND_PARAGRAPH:
 		break_line(r, 2);
 		break;
-	case ROLE_ITEM:
+	case KIND_ITEM:
 		r->bullet = false;
 		break_line(r, 1);
 		break;
-	case ROLE_LINK:
+	case KIND_LINK:
 		end_link(r, e);
 		break;
-	case ROLE_LITERAL:
+	case KIND_LITERAL:
 		r->literal--;
 		break_line(r, 2);
 		break;
@@ -451,14 +427,14 @@ on_start(void *data, const xmlChar *name, const xmlChar **attributes)
 	}
 	e = &r->stack[r->depth++];
 	g_strlcpy(e->name, (const char *)name, sizeof(e->name));
-	e->role = role_of(e->name);
+	e->kind = kind_of(e->name);
 	e->mark = r->out->len;
 	e->url = NULL;
 	e->cells = false;
 	if (r->hidden > 0) {
-		e->role = ROLE_HIDDEN;
-	} else if (e->role == ROLE_HIDDEN || is_hidden(attributes)) {
-		e->role = ROLE_HIDDEN;
+		e->kind = KIND_HIDDEN;
+	} else if (e->kind == KIND_HIDDEN || is_hidden(attributes)) {
+		e->kind = KIND_HIDDEN;
 		r->hidden = r->depth;
 	}
 	open_element(r, e, attributes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailhead - what the delivery agent must know of a mail before its text
+ * mailhead - what the headers of a mirrored mail say: its tag, and its age
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +16,11 @@
 #include "base/failure.h"
 #include "telegram/mailhead.h"
 
-/* Headers longer than this are read no further. */
+/* Headers beyond this are ignored. */
 #define HEAD_MAX ((size_t)4 << 20)
-/* Of one header no more than this is read; no MTA gives more of it. */
+/* One header is cut at this; no MTA passes a longer one. */
 #define HEADER_MAX ((size_t)1 << 17)
 
-/* The headers of one mail being read. */
 struct reading {
 	struct arena *arena;
 	struct mailhead *head;
@@ -74,7 +73,7 @@ take(struct reading *r, char *line)
 	return (message_header(&head->message, r->arena, line, colon));
 }
 
-/* To the empty line. A line may have no end: it is never read whole. */
+/* Read up to the empty line. A line of any length takes limited memory. */
 static int
 read_lines(struct reading *r, FILE *stream)
 {
@@ -120,16 +119,14 @@ mailhead_read(
 	if (stream == NULL) {
 		if (copy != -1)
 			close(copy);
-		return (failure_set(
-		    failure, FAILURE_MEMORY, "out of memory for the headers"));
+		return (failure_memory(failure));
 	}
 	rc = read_lines(&r, stream);
 	fclose(stream);
 	if (head->arrived == 0)
 		head->arrived = r.date;
 	if (rc != 0)
-		return (failure_set(
-		    failure, FAILURE_MEMORY, "out of memory for the headers"));
+		return (failure_memory(failure));
 	if (lseek(fd, 0, SEEK_SET) != 0)
 		return (failure_set(
 		    failure, FAILURE_IO, "the message: %s", strerror(errno)));

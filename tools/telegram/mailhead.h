@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailhead - what the delivery agent must know of a mail before its text
+ * mailhead - what the headers of a mirrored mail say: its tag, and its age
  *
  * Threads: any. Strings are cut from the arena.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailtext - what a reader wants of a mail: subject, text, names of attachments
+ * mailtext - subject, text and names of attachments of a mail
  *
- * The text is all text parts that are not attachments, in their order. Of a
- * multipart/alternative one part is taken: when the next one ends, the better
- * of the two is kept, so that nothing has to be remembered but texts.
+ * The text is that of all text parts that are not attachments, in their order.
+ * Of a multipart/alternative one part is taken: when a part ends, the better of
+ * it and the one before is kept, so that only texts are stored.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +20,15 @@
 #include "telegram/mimescan.h"
 #include "telegram/plaintext.h"
 
-/* Far more than can be shown; HTML has as much again in tags and styles. */
+/* Far more than fits into a chat message; HTML adds tags and styles. */
 #define PLAIN_MAX ((size_t)64 << 10)
 #define HTML_MAX ((size_t)1 << 20)
-/* Text parts that are read, and parts that are looked at. */
+/* Text parts that are read, and parts of any kind. */
 #define TEXTS_MAX 64
 #define PARTS_MAX 10000
-/* For what is in no charset that is known. */
+/* For text in an unknown charset. */
 #define FALLBACK "windows-1252"
-/* Multiparts whose kind is known; what is deeper is like multipart/mixed. */
+/* Multiparts whose kind is stored; a deeper one counts as multipart/mixed. */
 #define DEPTH_MAX 64
 
 enum kind {
@@ -40,16 +40,16 @@ enum kind {
 
 struct level {
 	enum kind kind;
-	size_t first; /* the first text inside of it */
+	size_t first; /* the first text in it */
 	size_t split; /* the first text of the part that is being read */
-	bool empty;   /* no part has been found yet */
+	bool empty;   /* no part so far */
 };
 
 /* A text found. */
 struct found {
 	GString *text;
 	bool html;
-	bool cut; /* it has more than that */
+	bool cut; /* the part has more text */
 };
 
 struct reading {
@@ -123,7 +123,7 @@ attached(GMimeObject *head)
 	    g_ascii_strcasecmp(disposition, "attachment") == 0);
 }
 
-/* What the part that is being read is a part of. */
+/* The kind of multipart that the part being read belongs to. */
 static enum kind
 parent(const struct reading *r)
 {
@@ -142,7 +142,7 @@ kept(const struct reading *r)
 	return (len);
 }
 
-/* Is it text to be read, rather than a file that is text? */
+/* Is it text for the reader, and not a file? */
 static bool
 is_text(const struct reading *r, GMimeObject *head)
 {
@@ -154,8 +154,8 @@ is_text(const struct reading *r, GMimeObject *head)
 	    parent(r) == KIND_ALTERNATIVE);
 }
 
-/* Is it something that serves the text: another form of it, a picture in it,
- * a signature under it? */
+/* Does it only serve the text: another form of it, a picture in it, a signature
+ * under it? */
 static bool
 is_ornament(const struct reading *r, GMimeObject *head)
 {
@@ -176,7 +176,7 @@ is_ornament(const struct reading *r, GMimeObject *head)
 	return (false);
 }
 
-/* Is it UTF-8? A character at the end may be ${cut}. */
+/* Is it UTF-8? The last character may be ${cut}. */
 static bool
 is_utf8(const GByteArray *bytes, bool cut)
 {
@@ -192,8 +192,8 @@ is_utf8(const GByteArray *bytes, bool cut)
 }
 
 /*
- * Text in ${charset}, which may be NULL, as UTF-8, as far as it is valid. NULL
- * if the charset is unknown, or none is named, and it is not UTF-8.
+ * Text in ${charset}, which may be NULL, as UTF-8 as far as it is valid. NULL
+ * if the charset is unknown or not named, and the text is not UTF-8.
  */
 static GString *
 convert(const GByteArray *bytes, const char *charset, bool cut)
@@ -202,8 +202,8 @@ convert(const GByteArray *bytes, const char *charset, bool cut)
 	uint8_t *utf8;
 	size_t len;
 
-	/* These two are said by programs that do not know; and who means Latin
-	 * 1 means what Windows makes of it. */
+	/* Programs that do not know the charset name these two; and Latin 1 in
+	 * mail is in fact windows-1252. */
 	if (charset != NULL &&
 	    (*charset == '\0' || g_ascii_strcasecmp(charset, "us-ascii") == 0 ||
 		g_ascii_strcasecmp(charset, "iso-8859-1") == 0))
@@ -227,28 +227,28 @@ convert(const GByteArray *bytes, const char *charset, bool cut)
 	return (NULL);
 }
 
-/* The bytes of a text part as UTF-8, as far as it is valid. HTML may itself say
- * what it is in, if its part does not. */
+/* The bytes of a text part as UTF-8 as far as it is valid. If the part names no
+ * charset, HTML may declare one itself. */
 static GString *
 to_utf8(GMimeObject *head, const GByteArray *bytes, bool html, bool cut)
 {
 	const char *charset;
-	char *said;
+	char *declared;
 	GString *text;
 
 	charset = g_mime_object_get_content_type_parameter(head, "charset");
 	text = convert(bytes, charset, cut);
 	if (text == NULL && html) {
-		said = htmltext_charset((char *)bytes->data, bytes->len);
-		text = convert(bytes, said, cut);
-		g_free(said);
+		declared = htmltext_charset((char *)bytes->data, bytes->len);
+		text = convert(bytes, declared, cut);
+		g_free(declared);
 	}
 	if (text == NULL)
 		text = convert(bytes, FALLBACK, cut);
 	return (text == NULL ? g_string_new(NULL) : text);
 }
 
-/* ${text} without what may not be shown. */
+/* ${text} without characters that may not be shown; frees ${text}. */
 static GString *
 clean(GString *text)
 {
@@ -268,8 +268,8 @@ parameter_is(GMimeObject *head, const char *name, const char *value)
 	return (is != NULL && g_ascii_strcasecmp(is, value) == 0);
 }
 
-/* The bytes of a text part as text to be shown. ${cut}: they are not all there;
- * set if not all of their text is. */
+/* The bytes of a text part as text to show. ${*cut}: the bytes are cut; set if
+ * the text is. */
 static GString *
 decode(GMimeObject *head, const GByteArray *bytes, bool *cut)
 {
@@ -290,7 +290,7 @@ decode(GMimeObject *head, const GByteArray *bytes, bool *cut)
 	return (text);
 }
 
-/* Add the text of a part to those found, unless there is none in it. */
+/* Add the text of a part to those found, if it has any. */
 static int
 read_text(struct reading *r, const struct mimescan_part *part,
     struct failure *failure)
@@ -325,7 +325,7 @@ read_text(struct reading *r, const struct mimescan_part *part,
 	return (0);
 }
 
-/* The subject of a message inside of the mail, or NULL if it has none. */
+/* The subject of a message in the mail, or NULL if it has none. */
 static int
 embedded_subject(struct reading *r, const struct mimescan_part *part,
     char **subject, struct failure *failure)
@@ -445,13 +445,13 @@ enter(struct reading *r, GMimeObject *head)
 static void
 leave(struct reading *r)
 {
-	/* Whatever was in it cannot be read. */
+	/* No part of it could be read. */
 	if (r->depth <= DEPTH_MAX && r->levels[r->depth - 1].empty)
 		r->mt->more = true;
 	r->depth--;
 }
 
-/* How welcome these texts are to a reader without HTML. */
+/* How well these texts suit a reader without HTML. */
 static int
 rank(const struct reading *r, size_t from, size_t to)
 {
@@ -480,7 +480,7 @@ drop(struct reading *r, size_t from, size_t to)
 	r->ntexts -= to - from;
 }
 
-/* A part has ended. Of alternatives the better one stays. */
+/* A part has ended. Keep the better of two alternatives. */
 static void
 settle(struct reading *r)
 {
@@ -535,8 +535,7 @@ walk(struct reading *r, struct failure *failure)
 }
 
 int
-mailtext_read(
-    int fd, int64_t start, struct mailtext *mt, struct failure *failure)
+mailtext_read(int fd, struct mailtext *mt, struct failure *failure)
 {
 	struct reading *r;
 	char *subject;
@@ -547,7 +546,7 @@ mailtext_read(
 	mt->text = g_string_new(NULL);
 	r = g_new0(struct reading, 1);
 	r->mt = mt;
-	r->scan = mimescan_new(fd, start);
+	r->scan = mimescan_new(fd);
 	rc = walk(r, failure);
 	for (i = 0; i < r->ntexts; i++) {
 		if (mt->text->len > 0)

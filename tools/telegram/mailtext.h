@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mailtext - what a reader wants of a mail: subject, text, names of attachments
+ * mailtext - subject, text and names of attachments of a mail
  *
- * Memory does not grow with the mail. What is damaged is left out.
+ * Memory does not grow with the mail. Damaged parts are left out.
  *
  * Threads: any, after g_mime_init() and xmlInitParser().
  */
@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include <glib.h>
 
@@ -19,10 +18,10 @@
 
 struct failure;
 
-/* So many attachments are named, the rest are counted. */
+/* So many attachments are named; the others are counted. */
 #define MAILTEXT_NAMED 10
 
-/* A subject and a name are cut at so many UTF-16 code units. */
+/* The longest subject and name, in UTF-16 code units. */
 #define MAILTEXT_SUBJECT_MAX 256
 #define MAILTEXT_NAME_MAX 100
 
@@ -31,13 +30,12 @@ struct mailtext {
 	GString *text; /* clean and tidy */
 	bool more;     /* the mail has text that is not in ${text} */
 	char *attachments[MAILTEXT_NAMED]; /* "name, 12.3 kB" */
-	size_t nattachments;		   /* also those beyond */
+	size_t nattachments;		   /* all of them */
 };
 
-/* mailtext_read(fd, start, mt, failure): read the mail that begins at ${start}
- * of the file ${fd}. 0, or -1 and ${failure}; mailtext_clear() after both. */
-int mailtext_read(
-    int fd, int64_t start, struct mailtext *, struct failure *) WARN_UNUSED;
+/* mailtext_read(fd, mt, failure): read the mail that is the file ${fd}. 0, or
+ * -1 and ${failure}; mailtext_clear() after both. */
+int mailtext_read(int fd, struct mailtext *, struct failure *) WARN_UNUSED;
 
 void mailtext_clear(struct mailtext *);
 

@@ -2,10 +2,10 @@
 /*
  * mimescan - the parts of a mail, one after the other
  *
- * GMime reads headers and decodes; only the search for boundary lines is done
- * here. GMime's own parser keeps every part, and what stands before the first
- * boundary, in memory: a mail of 8 MB that consists of a million empty parts
- * takes 1.7 GB with it, and it runs as many calls deep as the parts are nested.
+ * GMime parses headers and decodes content; this file only finds the boundary
+ * lines. GMime's own parser keeps every part, and the preamble, in memory (a
+ * mail of 8 MB with a million empty parts takes 1.7 GB), and it recurses as
+ * deep as the parts are nested.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -18,23 +18,23 @@
 #include "telegram/mimescan.h"
 #include "terms/rfc2047.h"
 
-/* Multiparts inside each other; a deeper one is not taken apart. */
+/* Nested multiparts; a deeper one is not parsed. */
 #define DEPTH_MAX 1024
-/* Headers of one part; what goes beyond is not read. */
+/* Headers of one part; the rest is ignored. */
 #define HEAD_MAX ((size_t)256 << 10)
-/* Memory to decode one of them in. */
+/* Memory to decode one header. */
 #define HEADER_MEMORY ((size_t)8 << 20)
 /* A line longer than this comes in pieces. */
 #define PIECE_MAX ((size_t)64 << 10)
-/* Content is decoded so much at a time, and may become so much longer. */
+/* Content is decoded in chunks; decoding may add so many bytes. */
 #define CHUNK 16384
 #define DECODED_MORE 16
 
 enum state {
 	STATE_HEAD,    /* in the headers of a part */
 	STATE_CONTENT, /* in the content of a leaf */
-	STATE_SKIP,    /* before the first or behind the last boundary */
-	STATE_CLOSE,   /* leaving multiparts, down to ${keep} */
+	STATE_SKIP,    /* in a preamble or an epilogue */
+	STATE_CLOSE,   /* ending multiparts, down to depth ${keep} */
 	STATE_DONE,
 };
 
@@ -54,16 +54,16 @@ struct mimescan {
 	GMimeParserOptions *options;
 	bool have_charset;
 	GString *text;	   /* headers being read */
-	GMimeObject *head; /* and made of them */
+	GMimeObject *head; /* and parsed */
 	int64_t start;	   /* of the leaf's content */
-	/* The buffer, where in the mail it begins, and the line in it. */
+	/* The buffer, its offset in the mail, and the line in it. */
 	char buf[PIECE_MAX];
 	size_t filled;
 	int64_t base;
 	char *line;
 	size_t len;
 	bool at_start; /* the line does not continue the one before */
-	size_t eol;    /* octets that ended the one before */
+	size_t eol;    /* bytes of the newline of the one before */
 };
 
 static ssize_t read_at(
@@ -76,7 +76,7 @@ static bool close_at(struct mimescan *);
 static void end_all(struct mimescan *);
 static bool push(struct mimescan *);
 static void note_charset(struct mimescan *);
-static void mend_type(GMimeObject *, bool);
+static void correct_type(GMimeObject *, bool);
 static bool end_of_head(
     struct mimescan *, bool, struct mimescan_part *, enum mimescan_event *);
 static void add_to_head(struct mimescan *);
@@ -85,14 +85,13 @@ static bool step(struct mimescan *, enum state, bool, bool,
 static void start_decoder(GMimeEncoding *, GMimeObject *);
 
 struct mimescan *
-mimescan_new(int fd, int64_t start)
+mimescan_new(int fd)
 {
 	const char *charsets[] = {"utf-8", "windows-1252", NULL};
 	struct mimescan *s;
 
 	s = g_new0(struct mimescan, 1);
 	s->fd = fd;
-	s->base = start;
 	s->at_start = true;
 	s->line = s->buf;
 	s->text = g_string_new(NULL);
@@ -114,7 +113,7 @@ mimescan_free(struct mimescan *s)
 	g_free(s);
 }
 
-/* Octets read, 0 at the end of the mail, or -1. */
+/* Bytes read, 0 at the end of the mail, or -1. */
 static ssize_t
 read_at(struct mimescan *s, char *buf, size_t len, int64_t at,
     struct failure *failure)
@@ -170,14 +169,14 @@ read_line(struct mimescan *s, struct failure *failure)
 	return (s->len > 0);
 }
 
-/* Where the line begins. */
+/* The offset of the line. */
 static int64_t
 offset(const struct mimescan *s)
 {
 	return (s->base + (s->line - s->buf));
 }
 
-/* Has the line a field name? */
+/* Does the line begin with a field name? */
 static bool
 is_header(const char *line, size_t len)
 {
@@ -202,7 +201,7 @@ is_blank_line(const struct mimescan *s)
 		(s->len == 2 && s->line[0] == '\r' && s->line[1] == '\n')));
 }
 
-/* If the line is a boundary, of whichever multipart, note what it ends. */
+/* If the line is a boundary of any open multipart, note what it ends. */
 static bool
 close_at(struct mimescan *s)
 {
@@ -240,7 +239,7 @@ end_all(struct mimescan *s)
 	s->state = STATE_CLOSE;
 }
 
-/* Go into the multipart that begins here; false if it cannot be taken apart. */
+/* Enter the multipart that begins here; false if it cannot be parsed. */
 static bool
 push(struct mimescan *s)
 {
@@ -264,8 +263,8 @@ push(struct mimescan *s)
 	return (true);
 }
 
-/* The charset of the first text part is the best guess for headers that do
- * not name theirs. */
+/* The charset of the first text part is the best guess for headers that declare
+ * none. */
 static void
 note_charset(struct mimescan *s)
 {
@@ -280,10 +279,11 @@ note_charset(struct mimescan *s)
 	s->have_charset = true;
 }
 
-/* What GMime makes octets of though it is text: "text" alone, which dates from
- * before there were subtypes. And what has no type in a digest. */
+/* Correct a type that GMime takes for application/octet-stream though it is
+ * text ("text" alone, from before there were subtypes), and the default type in
+ * a digest. */
 static void
-mend_type(GMimeObject *head, bool digest)
+correct_type(GMimeObject *head, bool digest)
 {
 	GMimeContentType *type;
 	const char *value;
@@ -334,8 +334,8 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 	if (header == NULL)
 		return (NULL);
 	line = g_mime_utils_header_unfold(g_mime_header_get_raw_value(header));
-	/* GMime guesses at what cannot be read by the rules, but loses words
-	 * behind the padding of another. */
+	/* GMime guesses at malformed words, but loses words that follow the
+	 * padding of another. */
 	arena = arena_new(HEADER_MEMORY);
 	if (arena != NULL && rfc2047_decode(arena, line, &text) == 1 &&
 	    g_utf8_validate(text, -1, NULL))
@@ -348,8 +348,8 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 }
 
 /*
- * The headers end at the line; where that is a boundary, or the end of the
- * mail, there is no content: ${closed}. True if this is an event already.
+ * The headers end at this line. If it is a boundary, or the end of the mail
+ * (${closed}), there is no content. True for an event.
  */
 static bool
 end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
@@ -361,7 +361,7 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 	g_string_append_c(s->text, '\n');
 	g_clear_object(&s->head);
 	s->head = mimescan_head(s, s->text->str, s->text->len);
-	mend_type(s->head, digest);
+	correct_type(s->head, digest);
 	note_charset(s);
 	g_string_truncate(s->text, 0);
 	part->head = s->head;
@@ -378,8 +378,8 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 	return (multipart);
 }
 
-/* Lines before the first header, the "From " of a mailbox among them, would
- * make GMime give up. Of a line that comes in pieces the first is kept. */
+/* Lines before the first header, such as the "From " line of a mailbox, would
+ * make GMime give up. Only the first piece of a long line is kept. */
 static void
 add_to_head(struct mimescan *s)
 {
@@ -391,7 +391,7 @@ add_to_head(struct mimescan *s)
 		g_string_append_c(s->text, '\n');
 }
 
-/* The line is the next one of ${state}, or ${closed} it. True for an event. */
+/* Take a line in ${state}, which it may have ${closed}. True for an event. */
 static bool
 step(struct mimescan *s, enum state state, bool closed, bool at_end,
     struct mimescan_part *part, enum mimescan_event *event)
@@ -452,8 +452,8 @@ mimescan_next(
 	}
 }
 
-/* A decoder for what the headers call the encoding. Uuencode was never a
- * standard one: left as it is. */
+/* A decoder for the encoding that the headers name. Uuencode was never a
+ * standard one: it stays encoded. */
 static void
 start_decoder(GMimeEncoding *decoder, GMimeObject *head)
 {

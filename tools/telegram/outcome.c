@@ -2,9 +2,9 @@
 /*
  * outcome - what an answer of the Bot API means for a message
  *
- * By scope: what concerns the site (network, token, rate) is tried again, what
- * concerns the chat ends or moves the link, what concerns the message alone is
- * given up, since the mail has it.
+ * By scope: a failure of the site (network, token, rate) is retried, one of the
+ * chat ends or moves the link, one of the message alone drops the message: the
+ * user has the mail.
  */
 #include <string.h>
 #include <strings.h>
@@ -14,7 +14,7 @@
 
 static enum outcome bad_request(const struct botapi_answer *);
 
-/* 400 is told apart by its words: the API has nothing else. */
+/* Only the description tells one 400 from another. */
 static enum outcome
 bad_request(const struct botapi_answer *a)
 {
@@ -40,8 +40,8 @@ outcome_of(const struct botapi_answer *a)
 
 	if (a->understood && a->ok)
 		return (a->status == 200 ? OUTCOME_SENT : OUTCOME_AGAIN);
-	/* Without an answer of the API itself only two statuses say anything:
-	 * a proxy's 403 must not end anybody's link. */
+	/* Without an answer of the API itself only two statuses count: a
+	 * proxy's 403 must not end a link. */
 	code = a->understood ? a->error_code : a->status;
 	if (code == 401 || code == 404)
 		return (OUTCOME_TOKEN);

@@ -11,13 +11,13 @@ struct botapi_answer;
 
 enum outcome {
 	OUTCOME_SENT,
-	OUTCOME_AGAIN,	  /* no network, a timeout, 5xx, nonsense: try later */
-	OUTCOME_LATER,	  /* 429: after retry_after seconds */
-	OUTCOME_TOKEN,	  /* the bot's token is rejected: try later */
+	OUTCOME_AGAIN,	  /* no network, a timeout, 5xx, nonsense: retry */
+	OUTCOME_LATER,	  /* 429: retry after retry_after seconds */
+	OUTCOME_TOKEN,	  /* the bot's token is rejected: retry */
 	OUTCOME_GONE,	  /* blocked, kicked, deactivated: the link is dead */
 	OUTCOME_STRIKE,	  /* chat not found: several of these end the link */
 	OUTCOME_MOVED,	  /* the group has a new id, migrate_to */
-	OUTCOME_REFUSED,  /* this message cannot be sent, whenever */
+	OUTCOME_REFUSED,  /* this message can never be sent */
 	OUTCOME_CONFLICT, /* getUpdates: a second poller, or a webhook */
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * patience - how much of what is said in a chat the bot puts up with
+ * patience - limits how often a chat may send wrong tokens, and get answers
  *
- * A table with linear probing over a few slots. Where they are all taken, the
- * chat that was quiet longest is forgotten; who waits, last.
+ * A hash table with linear probing over a few slots. If all of them are taken,
+ * the chat that was quiet longest is forgotten; one that must wait comes last.
  */
 #include <stdlib.h>
 
@@ -12,7 +12,8 @@
 #define PROBES 8
 #define HOUR 3600
 #define MINUTE 60
-/* A number is when the refusal ends, and in the lowest bits the wrong ones. */
+/* patience_number(): when the refusal ends, and in the lowest bits the number
+ * of wrong tokens. */
 #define WRONG_BITS 8
 #define WRONG_MAX ((1 << WRONG_BITS) - 1)
 
@@ -22,16 +23,16 @@ struct chat {
 	int64_t until; /* refused */
 	int64_t wrong_at;
 	int wrong;
-	int answers; /* that it may still get */
+	int answers; /* it may still get */
 	int64_t answers_at;
 	bool told;
 };
 
 struct patience {
 	struct chat chats[PATIENCE_CHATS];
-	int64_t minute; /* that the count is of */
+	int64_t minute; /* in which ${wrong} is counted */
 	int wrong;
-	/* What was so at the mark. */
+	/* The state at the mark. */
 	struct chat marked;
 	int64_t marked_minute;
 	int marked_wrong;
@@ -86,7 +87,7 @@ find(struct patience *p, int64_t id)
 	return (NULL);
 }
 
-/* The chat, known from now on. */
+/* The chat, which is added if it is not known. */
 static struct chat *
 chat_at(struct patience *p, int64_t id, int64_t now)
 {
@@ -159,7 +160,7 @@ patience_told(struct patience *p, int64_t chat)
 	return (told);
 }
 
-/* After so many wrong ones. */
+/* Seconds to wait after so many wrong tokens. */
 static int
 wait_for(int wrong)
 {
@@ -183,8 +184,8 @@ patience_wrong(struct patience *p, int64_t chat, int64_t now)
 		p->wrong = 0;
 	}
 	p->wrong++;
-	/* From the end of the last refusal, so that the longest is not the last
-	 * word. */
+	/* The hour counts from the end of the last refusal, or else it would
+	 * never follow the longest one. */
 	if (now - (c->until > c->wrong_at ? c->until : c->wrong_at) > HOUR)
 		c->wrong = 0;
 	c->wrong_at = now;

@@ -11,10 +11,10 @@
 #include "telegram/plaintext.h"
 
 static ucs4_t shown(ucs4_t);
-static size_t place(const char *, size_t);
+static size_t fitting(const char *, size_t);
 static size_t last_before(const char *, size_t, char);
 static size_t whole_characters(const char *, size_t);
-static size_t quotes(const char *, size_t);
+static size_t quote_depth(const char *, size_t);
 static void strip_right(GString *);
 
 size_t
@@ -23,15 +23,15 @@ plaintext_units(const char *s)
 	size_t n;
 
 	for (n = 0; *s != '\0'; s++) {
-		/* One for each character, two for one beyond U+FFFF. */
+		/* One for each character, two above U+FFFF. */
 		if (((unsigned char)*s & 0xc0) != 0x80)
 			n += (unsigned char)*s >= 0xf0 ? 2 : 1;
 	}
 	return (n);
 }
 
-/* What a character is shown as; 0 for not at all. Joiners stay, emoji and
- * Persian are made of them; so do marks that only hint at a direction. */
+/* What to show for a character, or 0. Joiners stay, as emoji and Persian need
+ * them; so do marks that only hint at a direction. */
 static ucs4_t
 shown(ucs4_t c)
 {
@@ -58,8 +58,7 @@ plaintext_clean(const char *s, size_t len)
 	out = g_string_sized_new(len);
 	for (; len > 0; in += n, len -= (size_t)n) {
 		n = u8_mbtouc(&c, in, len);
-		/* Not "\r\n": a line that ends in the old way of a Macintosh,
-		 * or a printer's overwriting. */
+		/* A newline of the old Macintosh, or overprinting. */
 		if (c == '\r' && (len == 1 || in[1] != '\n'))
 			c = '\n';
 		c = shown(c);
@@ -131,9 +130,9 @@ plaintext_tidy(GString *text)
 	g_string_truncate(text, (gsize)(out - text->str));
 }
 
-/* How deep is the line quoted? */
+/* The depth of quoting of a line. */
 static size_t
-quotes(const char *line, size_t len)
+quote_depth(const char *line, size_t len)
 {
 	size_t n;
 
@@ -156,8 +155,8 @@ plaintext_unflow(GString *text, bool delsp)
 	for (line = text->str; *line != '\0'; line = next) {
 		len = strcspn(line, "\n");
 		next = line + len + (line[len] == '\n');
-		depth = quotes(line, len);
-		/* A blank at the beginning was put there to protect it. */
+		depth = quote_depth(line, len);
+		/* The sender may have stuffed a blank in front. */
 		i = depth + (depth < len && line[depth] == ' ');
 		signature = len - i == 3 && memcmp(line + i, "-- ", 3) == 0;
 		if (!flowed || depth != last || i == len || signature) {
@@ -176,9 +175,9 @@ plaintext_unflow(GString *text, bool delsp)
 	g_string_free(out, TRUE);
 }
 
-/* Where in ${s} the first character is that is not within ${units}. */
+/* The offset of the first character that does not fit into ${units}. */
 static size_t
-place(const char *s, size_t units)
+fitting(const char *s, size_t units)
 {
 	const char *at;
 	size_t len;
@@ -201,8 +200,8 @@ last_before(const char *s, size_t end, char c)
 	return (end);
 }
 
-/* ${end}, or before it where that is inside of what a reader takes for one
- * character: an accent, a flag, a family. */
+/* ${end}, or the beginning of the grapheme that it is in: an accent, a flag, a
+ * family. */
 static size_t
 whole_characters(const char *s, size_t end)
 {
@@ -216,7 +215,7 @@ whole_characters(const char *s, size_t end)
 	for (at = end; at > 0 && at < len && breaks[at] == 0; at--)
 		continue;
 	g_free(breaks);
-	/* A single one that is longer than a message is no character. */
+	/* One that is longer than a message must be cut. */
 	return (at > 0 ? at : end);
 }
 
@@ -232,7 +231,7 @@ plaintext_cut(GString *text, size_t max, const char *note, bool always)
 	own = plaintext_units(note) + 1;
 	joint = "\n";
 	if (units + own > max) {
-		end = place(text->str, max > own ? max - own : 0);
+		end = fitting(text->str, max > own ? max - own : 0);
 		at = last_before(text->str, end, '\n');
 		if (at < end / 2) {
 			at = last_before(text->str, end, ' ');

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spool - what comes through a pipe, kept so that it can be read twice
+ * spool - a pipe's content in a temporary file, to be read more than once
  */
 #include <errno.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 #include "base/tempfile.h"
 #include "telegram/spool.h"
 
-static int cannot_keep(struct failure *);
+static int cannot_store(struct failure *);
 static int copy(int, int, struct failure *);
 
 static int
-cannot_keep(struct failure *failure)
+cannot_store(struct failure *failure)
 {
 	return (failure_set(failure, FAILURE_IO,
-	    "the message cannot be kept in a temporary file: %s",
+	    "cannot store the message in a temporary file: %s",
 	    strerror(errno)));
 }
 
@@ -42,7 +42,7 @@ copy(int from, int to, struct failure *failure)
 			if (put == -1 && errno == EINTR)
 				put = 0;
 			if (put == -1)
-				return (cannot_keep(failure));
+				return (cannot_store(failure));
 		}
 	}
 	return (0);
@@ -55,14 +55,14 @@ spool(int fd, struct failure *failure)
 
 	file = tempfile_open();
 	if (file == -1)
-		return (cannot_keep(failure));
+		return (cannot_store(failure));
 	if (copy(fd, file, failure) != 0) {
 		close(file);
 		return (-1);
 	}
 	if (lseek(file, 0, SEEK_SET) != 0) {
 		close(file);
-		return (cannot_keep(failure));
+		return (cannot_store(failure));
 	}
 	return (file);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spool - what comes through a pipe, kept so that it can be read twice
+ * spool - a pipe's content in a temporary file, to be read more than once
  *
  * Threads: any.
  */
@@ -15,9 +15,9 @@ struct failure;
 
 /*
  * spool(fd, failure):
- * The rest of ${fd}, up to SPOOL_MAX octets of it, in a file without a name in
- * $TMPDIR or /tmp, to be read from its beginning. What goes beyond is read, and
- * not kept. A descriptor, or -1 and ${failure}.
+ * Copy at most SPOOL_MAX bytes of ${fd} into an unnamed file in $TMPDIR or
+ * /tmp; the rest is read and dropped. The file's descriptor, at its beginning,
+ * or -1 and ${failure}.
  */
 #define SPOOL_MAX ((int64_t)64 << 20)
 int spool(int fd, struct failure *) WARN_UNUSED;
