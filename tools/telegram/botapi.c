@@ -26,8 +26,8 @@
 struct botapi {
 	CURL *curl;
 	struct curl_slist *headers;
-	char *base; /* URL up to the method; has the token */
-	bool (*stop)(void);
+	char *base;	      /* URL up to the method; has the token */
+	botapi_stop_fn *stop; /* of the call */
 };
 
 struct body {
@@ -150,12 +150,6 @@ botapi_close(struct botapi *api)
 	free(api);
 }
 
-void
-botapi_stop_when(struct botapi *api, bool (*stop)(void))
-{
-	api->stop = stop;
-}
-
 static size_t
 receive(char *data, size_t size, size_t n, void *ctx)
 {
@@ -260,7 +254,7 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 
 void
 botapi_call(struct botapi *api, const char *method, json_t *params,
-    long seconds, struct botapi_answer *answer)
+    long seconds, botapi_stop_fn *stop, struct botapi_answer *answer)
 {
 	struct body body = {0};
 	CURLcode code;
@@ -273,6 +267,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 		snprintf(answer->text, sizeof(answer->text), "out of memory");
 		return;
 	}
+	api->stop = stop;
 	code = perform(api, method, text, seconds, &body, &answer->status);
 	if (code != CURLE_OK) {
 		answer->status = 0;

@@ -42,16 +42,14 @@ struct botapi *botapi_open(
     const struct settings *, struct failure *) WARN_UNUSED;
 void botapi_close(struct botapi *);
 
-/* botapi_stop_when(api, stop): abort a call as soon as stop() is true. */
-void botapi_stop_when(struct botapi *, bool (*stop)(void));
-
 /*
- * botapi_call(api, method, params, seconds, answer): one call of at most
- * ${seconds}; takes over ${params}. Always fills ${answer}, which the caller
- * must clear.
+ * botapi_call(api, method, params, seconds, stop, answer): one call of at most
+ * ${seconds}, aborted as soon as stop(), unless NULL, is true; takes over
+ * ${params}. Always fills ${answer}, which the caller must clear.
  */
+typedef bool botapi_stop_fn(void);
 void botapi_call(struct botapi *, const char *method, json_t *params,
-    long seconds, struct botapi_answer *);
+    long seconds, botapi_stop_fn *stop, struct botapi_answer *);
 void botapi_answer_clear(struct botapi_answer *);
 
 /*

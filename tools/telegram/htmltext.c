@@ -59,6 +59,16 @@ static const struct {
     {KIND_HIDDEN, " head script style template title "},
 };
 
+/* Lines that begin before and end after an element; 2 leave an empty one. */
+static const int breaks[] = {
+    [KIND_LINE] = 1,
+    [KIND_PARAGRAPH] = 2,
+    [KIND_ITEM] = 1,
+    [KIND_ROW] = 1,
+    [KIND_LITERAL] = 2,
+    [KIND_HIDDEN] = 0,
+};
+
 struct element {
 	char name[16];
 	enum kind kind;
@@ -245,7 +255,6 @@ end_row(struct reading *r, const struct element *row)
 	r->cell = r->tight = false;
 	if (row->cells && strchr(row_text(r, row), '\n') == NULL)
 		r->newlines = 0;
-	break_line(r, 1);
 }
 
 static void
@@ -344,23 +353,19 @@ open_element(struct reading *r, struct element *e, const xmlChar **attributes)
 {
 	const char *alt;
 
+	break_line(r, breaks[e->kind]);
 	switch (e->kind) {
 	case KIND_INLINE:
+	case KIND_LINE:
+	case KIND_PARAGRAPH:
+	case KIND_ROW:
 	case KIND_HIDDEN:
 		break;
 	case KIND_BREAK:
 		if (r->newlines < NEWLINES_MAX)
 			r->newlines++;
 		break;
-	case KIND_LINE:
-	case KIND_ROW:
-		break_line(r, 1);
-		break;
-	case KIND_PARAGRAPH:
-		break_line(r, 2);
-		break;
 	case KIND_ITEM:
-		break_line(r, 1);
 		r->bullet = true;
 		break;
 	case KIND_CELL:
@@ -375,7 +380,6 @@ open_element(struct reading *r, struct element *e, const xmlChar **attributes)
 			put(r, alt, strlen(alt));
 		break;
 	case KIND_LITERAL:
-		break_line(r, 2);
 		r->literal++;
 		break;
 	}
@@ -384,34 +388,15 @@ open_element(struct reading *r, struct element *e, const xmlChar **attributes)
 static void
 close_element(struct reading *r, const struct element *e)
 {
-	switch (e->kind) {
-	case KIND_INLINE:
-	case KIND_HIDDEN:
-	case KIND_BREAK:
-	case KIND_CELL:
-	case KIND_IMAGE:
-		break;
-	case KIND_LINE:
-		break_line(r, 1);
-		break;
-	case KIND_ROW:
+	if (e->kind == KIND_ROW)
 		end_row(r, e);
-		break;
-	case KIND_PARAGRAPH:
-		break_line(r, 2);
-		break;
-	case KIND_ITEM:
+	else if (e->kind == KIND_ITEM)
 		r->bullet = false;
-		break_line(r, 1);
-		break;
-	case KIND_LINK:
+	else if (e->kind == KIND_LINK)
 		end_link(r, e);
-		break;
-	case KIND_LITERAL:
+	else if (e->kind == KIND_LITERAL)
 		r->literal--;
-		break_line(r, 2);
-		break;
-	}
+	break_line(r, breaks[e->kind]);
 }
 
 static void

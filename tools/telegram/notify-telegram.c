@@ -223,7 +223,7 @@ send_once(struct delivery *d, bool bold, struct botapi_answer *answer)
 
 	for (waits = 0;; waits++) {
 		botapi_call(d->api, "sendMessage", params(d, bold),
-		    SEND_SECONDS, answer);
+		    SEND_SECONDS, NULL, answer);
 		outcome = outcome_of(answer);
 		if (outcome != OUTCOME_LATER || waits == SHORT_WAITS ||
 		    answer->retry_after < 1 ||

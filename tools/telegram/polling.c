@@ -205,10 +205,9 @@ reply(struct polling *p, int64_t chat, const char *text)
 {
 	struct botapi_answer answer;
 
-	botapi_stop_when(p->api, p->ending);
 	botapi_call(p->api, "sendMessage",
 	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text),
-	    CALL_SECONDS, &answer);
+	    CALL_SECONDS, p->ending, &answer);
 	/* The user who gets no answer asks again. */
 	if (outcome_of(&answer) != OUTCOME_SENT)
 		log_warning("an answer was not sent: %s", answer.text);
@@ -266,9 +265,8 @@ get_updates(struct polling *p, int64_t offset, struct botapi_answer *answer)
 	    "limit", UPDATES_AT_ONCE, "allowed_updates", "message");
 	if (offset != 0)
 		json_object_set_new(params, "offset", json_integer(offset));
-	botapi_stop_when(p->api, p->interrupted);
-	botapi_call(
-	    p->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS, answer);
+	botapi_call(p->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS,
+	    p->interrupted, answer);
 	log_debug("getUpdates from %lld: %zu updates", (long long)offset,
 	    json_array_size(answer->result));
 }

@@ -17,9 +17,9 @@
 
 #include "base/compiler.h"
 #include "base/failure.h"
+#include "telegram/botapi.h"
 
 struct arena;
-struct botapi;
 struct patience;
 struct settings;
 struct store;
@@ -30,9 +30,8 @@ struct polling {
 	struct store *store; /* open when needed; polling_close() */
 	struct arena *arena;
 	struct patience *patience;
-	/* Give up waiting for updates; and even an answer on its way. */
-	bool (*interrupted)(void);
-	bool (*ending)(void);
+	/* When to stop waiting for updates, and when to abort even a reply. */
+	botapi_stop_fn *interrupted, *ending;
 	/* After -1: what failed, the "roster" or "Telegram", and why. */
 	const char *failed;
 	struct failure failure;
