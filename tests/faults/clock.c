@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * clock - the time of day, which jumps when it is told to
+ * clock - a time of day that jumps
  *
- * To be preloaded (LD_PRELOAD); the environment's NM_CLOCK names a file that
- * holds the seconds, as an int64_t, by which the clock is wrong. The clock that
- * only runs forward is right.
+ * For LD_PRELOAD. $NM_CLOCK names a file with the number of seconds, as an
+ * int64_t, by which CLOCK_REALTIME is wrong. CLOCK_MONOTONIC is right.
  */
 #include <fcntl.h>
 #include <stdint.h>

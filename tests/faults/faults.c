@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * faults - whatever fails under a message, it is decided rightly or deferred
+ * faults - whatever fails, a message is decided by the rules or deferred
  *
  * Runs sessions of every kind through the milter's callbacks, as the fuzz
  * target of the milter does (tests/fuzz/fuzz_milter.c has their language,
  * rules.c what must become of each message).
  *
- * Without memory: the first call of malloc(3) fails, then the second, and so on
- * until none is left; and then each with all that follow. Calls count while a
- * callback runs, SQLite's, libidn2's and the C library's too. After each
- * failure another message is decided rightly, and in the end nothing is left in
- * memory.
+ * Out of memory: the first call of malloc(3) fails, then the second, and so on
+ * to the last; then each with all that follow. Calls count while a callback
+ * runs, those of SQLite, libidn2 and the C library too. After each failure the
+ * next message is decided by the rules, and in the end no memory has leaked.
  *
- * Refused: the MTA does not take the first change, then the second, and so on.
+ * Refused: the MTA refuses the first change, then the second, and so on.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -107,10 +106,10 @@ static const struct {
 #define NSESSIONS (sizeof(sessions) / sizeof(sessions[0]))
 
 static struct smfiDesc real;
-static bool refused; /* a change was */
-static int told;     /* lines that say so */
+static bool refused; /* the MTA refused a change */
+static int told;     /* log lines that say so */
 
-/* A callback of the milter's, during which calls may fail. */
+/* A callback of the milter, during which calls may fail. */
 #define WATCHED(call)                                                          \
 	sfsistat status;                                                       \
 	int64_t failed = memory->failed;                                       \
@@ -181,7 +180,7 @@ closed(SMFICTX *ctx)
 	WATCHED(xxfi_close(ctx));
 }
 
-/* Stand between the sessions and the milter. */
+/* Put our callbacks between the sessions and the milter. */
 static void
 watch(void)
 {
@@ -196,7 +195,7 @@ watch(void)
 	mta_milter.xxfi_close = closed;
 }
 
-/* From here on the database is opened anew. */
+/* Drop the connections: the database is opened again. */
 static void
 forget_database(void)
 {
@@ -208,7 +207,7 @@ forget_database(void)
 	config_put(config);
 }
 
-/* A session in which the calls from the ${first} to the ${last} fail; how many
+/* Run a session in which the calls ${first} to ${last} fail; returns how many
  * did. */
 static int64_t
 try(const char *session, int64_t first, int64_t last)
@@ -221,9 +220,9 @@ try(const char *session, int64_t first, int64_t last)
 	return (memory->failed);
 }
 
-/* Each call fails in its turn, alone or with all behind it; what comes next is
- * decided rightly. True if any has failed. AddressSanitizer is slow: with it,
- * every third call. */
+/* Let each call fail in turn, alone or with all that follow; the next message
+ * is decided by the rules. True if any call failed. AddressSanitizer is slow:
+ * with it, every third call. */
 static bool
 try_each(const char *session, bool alone)
 {
@@ -235,7 +234,7 @@ try_each(const char *session, bool alone)
 	return (n > 1);
 }
 
-/* What is kept for good, like a counter, has been made when the second round
+/* What is allocated once and kept, like a counter, exists when the second round
  * begins. */
 static void
 try_all(const char *session)
@@ -251,7 +250,7 @@ try_all(const char *session)
 	    (long)(memory->live - live));
 }
 
-/* One line tells what became of a message, whole. */
+/* One complete line tells what became of a message. */
 static void
 logged(const char *line)
 {
@@ -261,8 +260,8 @@ logged(const char *line)
 	told += strstr(line, " reason=\"the MTA refused to ") != NULL;
 }
 
-/* The session, with the ${n}th change of its first message refused. True if it
- * was. */
+/* Run the session with the ${n}th change of its first message refused. True if
+ * there was one. */
 static bool
 try_refused(const char *session, int n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memory - malloc(3) and its like, which fail when they are told to
+ * memory - malloc(3) and its like, which fail on demand
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "faults/memory.h"
 
-/* Those behind ours. */
+/* The real functions. */
 #ifdef BEFORE_ASAN
 #define REAL(name) __interceptor_##name
 #else
@@ -33,7 +33,7 @@ static bool fails(void);
 static void *given(void *);
 static void attach(void) __attribute__((constructor));
 
-/* In a preloaded library: who works with us. */
+/* In a preloaded library: share the state with the test. */
 static void
 attach(void)
 {

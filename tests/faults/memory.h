@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memory - malloc(3) and its like, which fail when they are told to
+ * memory - malloc(3) and its like, which fail on demand
  *
- * They take the place of the C library's in a program that is linked with them,
- * or that they are preloaded into (LD_PRELOAD; the environment's NM_MEMORY
- * names a file then, in which a struct memory lies, for another process to work
- * with). Under AddressSanitizer they stand before its own.
+ * They replace those of the C library in a program that is linked with them, or
+ * runs with LD_PRELOAD; then $NM_MEMORY names a file that holds a struct
+ * memory, for another process to share. Under AddressSanitizer they call its
+ * functions.
  *
  * Threads: any.
  */
@@ -16,19 +16,19 @@
 #include <stdint.h>
 
 struct memory {
-	_Atomic int64_t armed; /* 1: calls count and fail; 0: they do neither */
-	_Atomic int64_t first; /* the call that fails; 0: none */
-	_Atomic int64_t last;  /* and so do those up to this one */
+	_Atomic int64_t armed; /* 1: calls count and fail; 0: neither */
+	_Atomic int64_t first; /* the first call that fails; 0: none */
+	_Atomic int64_t last;  /* the last one */
 	_Atomic int64_t calls; /* counted */
 	_Atomic int64_t failed;
-	_Atomic int64_t live; /* pieces given out and not given back */
+	_Atomic int64_t live; /* allocations not freed */
 };
 
-/* What counts and decides in this process. */
+/* The state that this process uses. */
 extern struct memory *memory;
 
-/* memory_counts(): does `live` count all? AddressSanitizer has some functions
- * that give out memory past ours, and says itself what is left. */
+/* memory_counts(): does `live` count all allocations? Some functions of
+ * AddressSanitizer bypass ours, and it reports leaks itself. */
 bool memory_counts(void);
 
 #endif

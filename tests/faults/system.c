@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * system - lets a program meet a disk that fails
+ * system - a disk that fails
  *
- * For LD_PRELOAD. Calls that change one of the files whose names begin with
- * FAULT_FILES are counted from 1: made or opened to be made, written, cut,
- * synced, removed. What happens to them stands in the environment:
+ * For LD_PRELOAD. Calls that change a file whose name begins with FAULT_FILES
+ * (create, write, truncate, sync, unlink) are counted from 1. The environment
+ * says what happens to them:
  *
  *   FAULT_AT=N       from the Nth on (1)
  *   FAULT_TO=N       up to the Nth (for ever)
- *   FAULT_ONLY=...   only these are counted: o(pen), w(rite), t(runcate),
- *                    s(ync), u(nlink); or r(ead), which else is not
- *   FAULT_WHILE=FILE only while that file is there
+ *   FAULT_ONLY=...   count only these: o(pen), w(rite), t(runcate), s(ync),
+ *                    u(nlink); or r(ead), which is not counted otherwise
+ *   FAULT_WHILE=FILE only while that file exists
  *   FAULT_ERRNO=E    they fail, with this error
- *   FAULT_KILL=1     before the first of them the program is killed (-9); 2:
- *                    when half of what it writes is written
- *   FAULT_LOG=FILE   each is named there
- *   FAULT_COPY=DIR   before each, the files are copied to DIR/N.*, as they
- *                    would be left by a kill; and to DIR/N+.* with half of the
- *                    write done. But for -shm, which is made anew after one
+ *   FAULT_KILL=1     kill the program (-9) before the first of them; 2: when
+ *                    half of the write is done
+ *   FAULT_LOG=FILE   write the name of each to FILE
+ *   FAULT_COPY=DIR   before each, copy the files to DIR/N.*, as a kill would
+ *                    leave them, and to DIR/N+.* with half of the write done;
+ *                    not -shm, which is made again after a kill
  *
- *   FAULT_HASTE=N    poll(2), nanosleep(2) and usleep(3) wait for the Nth part
- *   FAULT_CLOCK=N    the clock that does not jump runs N times as fast
+ *   FAULT_HASTE=N    poll(2), nanosleep(2) and usleep(3) wait an Nth of the
+ * time FAULT_CLOCK=N    CLOCK_MONOTONIC runs N times as fast
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,7 +42,7 @@
 #define FDS 1024
 #define REAL(name) ((__typeof__(&name))next(#name))
 
-/* Which of our files a descriptor is: the rest of its name, from 1 on. */
+/* For the descriptor of a counted file, the rest of its name. */
 static _Atomic(const char *) names[FDS];
 static atomic_long count;
 
@@ -57,7 +57,7 @@ next(const char *name)
 	return (found);
 }
 
-/* What of ${path} comes after FAULT_FILES, or NULL if it is none of them. */
+/* The part of ${path} after FAULT_FILES, or NULL if it is not counted. */
 static const char *
 rest(const char *path)
 {
@@ -156,7 +156,7 @@ note(const char *folder, long n, char what, const char *name)
 	syscall(SYS_close, fd);
 }
 
-/* A change is about to be made: 0, or the errno with which it fails. */
+/* Before a change: 0, or the errno with which it must fail. */
 static int
 change(char what, const char *name, int fd, const void *data, size_t len,
     off_t offset)

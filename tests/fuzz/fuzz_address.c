@@ -2,7 +2,7 @@
 /*
  * fuzz_address - mail addresses read, written and compared
  *
- * The input is addresses, one in a line; the first is a domain.
+ * The input is addresses, one per line; the first is a domain.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -33,7 +33,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return (0);
 }
 
-/* Is it, as it is written, a domain that settings and the roster know? */
+/* Would settings and the roster take it as a domain, as it is written? */
 static bool
 is_domain(const char *domain)
 {
@@ -45,7 +45,7 @@ is_domain(const char *domain)
 	    strcmp(address.domain, domain) == 0);
 }
 
-/* ${text} is another way to write the address. */
+/* ${text} is another spelling of the address. */
 static void
 read_same(const char *text, const struct address *address)
 {
@@ -88,7 +88,7 @@ check_one(const char *text, const struct address *a)
 		return;
 	MUST(address_local_length(a->key) == len - strlen(a->domain) - 1, "%s",
 	    a->key);
-	/* Whoever can be read as being in a domain is found there. */
+	/* An address that may be in a domain is found there. */
 	MUST(address_in_domain(arena, text, a->domain) == 1, "%s in %s", text,
 	    a->domain);
 	MUST(address_in_domain(arena, a->wire, a->domain) == 1, "%s in %s",
@@ -108,7 +108,7 @@ check_case(const struct address *a)
 	read_same(upper, a);
 }
 
-/* What a person may type is an address to the MTA too, and the same. */
+/* An address that a person may type is the same address to the MTA. */
 static void
 check_strict(const char *text, const struct address *loose, int found)
 {
@@ -144,8 +144,7 @@ check_pair(const struct address *a, const struct address *b)
 		MUST(strcmp(a->key, b->key) == 0, "%s, %s", a->key, b->key);
 	if (strcmp(a->key, b->key) != 0)
 		return;
-	/* One person: nobody can tell them apart by anything that is
-	 * compared. */
+	/* One person: all that is compared is equal. */
 	MUST(strcmp(a->domain, b->domain) == 0, "%s", a->key);
 	MUST((a->base == NULL) == (b->base == NULL), "%s", a->key);
 	MUST(a->base == NULL || strcmp(a->base, b->base) == 0, "%s", a->key);

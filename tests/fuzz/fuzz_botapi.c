@@ -2,9 +2,9 @@
 /*
  * fuzz_botapi - what the Bot API answers, and what people say to the bot
  *
- * The input is the HTTP status, in the first line, and the body. The tokens
- * that are good are "first", of a user without a chat, and "second", of one
- * with chat 12.
+ * The input is the HTTP status, in the first line, and the body. The valid
+ * tokens are "first", of a user without a chat, and "second", of one with chat
+ * 12.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -68,8 +68,8 @@ add_token(const char *name, const char *address, const char *token)
 	g_free(hash);
 }
 
-/* policy/README.md, How a message reaches Telegram: what ends or moves a link,
- * or drops a message, was said by the API itself and in so many words. */
+/* policy/README.md, How a message reaches Telegram: only an explicit answer of
+ * the API itself ends or moves a link, or drops a message. */
 static void
 check_outcome(const struct botapi_answer *a)
 {
@@ -126,7 +126,7 @@ links(int64_t chat)
 	return (n);
 }
 
-/* Of the chats that the roster begins with. */
+/* The links of the chats in the initial roster. */
 static size_t
 all_links(void)
 {
@@ -140,7 +140,7 @@ starts_with_token(const char *text)
 	    (strstr(text, FIRST) != NULL || strstr(text, SECOND) != NULL));
 }
 
-/* Fit to be sent. */
+/* The answer can be sent. */
 static void
 check_words(const char *text)
 {
@@ -155,8 +155,7 @@ check_words(const char *text)
 	free(units);
 }
 
-/* A chat is linked by a token alone, once, and in no group; nobody else's link
- * goes. */
+/* Only a token links a chat, once, and never a group; no other link ends. */
 static void
 check_message(const struct chat_message *m)
 {
@@ -193,7 +192,7 @@ check_message(const struct chat_message *m)
 		MUST(others_after == others ||
 			(others_after + 1 == others && after == before + 1),
 		    "%zu, %zu", others, others_after);
-	/* A token is good once: whoever saw it says the same elsewhere. */
+	/* A token is valid once: somebody who saw it uses it elsewhere. */
 	again.chat = INT64_MIN;
 	MUST(conversation_answer(c, patience, &again, &answer) != -1, "%s",
 	    failure_text(&fixture.failure));
@@ -234,7 +233,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(first);
 	body++;
 	len = size - (size_t)(body - data);
-	/* As it was received: what is read behind it is found. */
+	/* Allocated as it was received, so that reads beyond it are found. */
 	copy = malloc(len);
 	memcpy(copy, body, len);
 	botapi_answer_read(&answer, len == 0 ? NULL : copy, len);

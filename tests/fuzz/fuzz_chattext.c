@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_chattext - a mail becomes what Telegram takes
+ * fuzz_chattext - a mail becomes a message that Telegram accepts
  *
- * The input is the footer, in the first line, and the mail. "40*footer": the
- * last line of the mail comes 40 times, so that a small input is a long mail.
+ * The input is the footer, in the first line, and the mail. "40*footer" repeats
+ * the last line of the mail 40 times, so that a small input is a long mail.
  */
 #include <string.h>
 #include <strings.h>
@@ -42,7 +42,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return (0);
 }
 
-/* Code units, by somebody else's count. */
+/* Code units, as libunistring counts them. */
 static size_t
 utf16(const char *s, size_t len)
 {
@@ -56,7 +56,7 @@ utf16(const char *s, size_t len)
 	return (n);
 }
 
-/* What follows the first ${units} of ${s}; NULL if they end inside of a
+/* What follows the first ${units} of ${s}; NULL if they end inside a
  * character. */
 static const char *
 behind(const char *s, size_t units)
@@ -87,19 +87,19 @@ check_text(const struct chattext *ct, const char *footer)
 		MUST(
 		    *c == '\n' || (unsigned char)*c >= ' ', "control 0x%x", *c);
 	MUST(len > 0, "empty");
-	/* Telegram drops blanks at the beginning: the entity would shift. */
+	/* Telegram drops leading blanks, which would shift the entity. */
 	MUST(*text != '\n' && (*text != ' ' || ct->bold_units == 0),
 	    "begins with a blank");
 	MUST(text[len - 1] != ' ' && text[len - 1] != '\n', "ends with one");
 	MUST(strstr(text, "\n\n\n\n") == NULL, "empty lines");
-	/* The footer is whole, and the last line, unless it is far too long. */
+	/* The footer is the last line, and cut only if it is far too long. */
 	line = plaintext_line(footer, 1024);
 	MUST(g_str_has_suffix(text, line), "footer '%s' of '%s'", line, text);
 	g_free(line);
 }
 
-/* The entity is inside of the text, ends between two characters, and what it
- * makes bold is a line. */
+/* The entity is inside the text, ends between two characters, and covers one
+ * line. */
 static void
 check_bold(const struct chattext *ct)
 {
@@ -116,8 +116,7 @@ check_bold(const struct chattext *ct)
 		    rest);
 }
 
-/* The delivery agent reads the headers too, and both leave the mail as it
- * was. */
+/* The delivery agent reads the headers first, and rewinds. */
 static void
 check_head(int fd)
 {
@@ -141,7 +140,7 @@ check_head(int fd)
 	MUST(tag_read(arena, &head.message, &tag) == 0, "tag");
 }
 
-/* The mail as a file, its last line ${times} times. */
+/* The mail as a file, with its last line ${times} times. */
 static int
 mail_file(const uint8_t *mail, size_t size, size_t times)
 {
@@ -183,7 +182,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		footer++;
 	else
 		times = 1;
-	/* The agent's is UTF-8. */
+	/* The agent's footer is UTF-8. */
 	if (u8_check((uint8_t *)footer, strlen(footer)) != NULL)
 		*footer = '\0';
 	fd = mail_file(mail, size - (size_t)(mail - data), times);
@@ -192,7 +191,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    failure_text(&failure));
 	check_text(&ct, footer);
 	check_bold(&ct);
-	/* A second try says the same. */
+	/* A second try gives the same text. */
 	MUST(chattext_read(fd, footer, &again, &failure) == 0, "%s",
 	    failure_text(&failure));
 	MUST(strcmp(ct.text, again.text) == 0, "'%s', '%s'", ct.text,

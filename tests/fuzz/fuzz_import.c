@@ -2,7 +2,7 @@
 /*
  * fuzz_import - the roster from a CSV file
  *
- * The input is the file; a first line "sync" is not of it, but --sync.
+ * The input is the file; a first line "sync" stands for --sync.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 #include "store/store_health.h"
 #include "terms/category.h"
 
-/* What one import did: its result, the changes in words, the roster after. */
+/* What one import did: its result, the changes, and the roster afterwards. */
 struct outcome {
 	int rc;
 	size_t changes;
@@ -85,7 +85,7 @@ import_text(const char *text, size_t size, bool sync)
 	int rc;
 
 	im = import_new(&fixture.changes, "in.csv");
-	/* No stream of no octets. */
+	/* fmemopen(3) refuses an empty buffer. */
 	stream = size == 0 ? fopen("/dev/null", "r")
 			   : fmemopen((void *)(uintptr_t)text, size, "r");
 	MUST(im != NULL && stream != NULL, "no memory");
@@ -146,7 +146,7 @@ check_roster(void)
 	MUST(health.reserved == 0, "somebody in a reserved domain");
 }
 
-/* "account,address,role,category;category" is so now. */
+/* The row "account,address,role,category;category" is in the roster now. */
 static void
 check_line(char *line)
 {
@@ -181,7 +181,7 @@ check_line(char *line)
 	for (word = strtok_r(list, "; \t", &rest);
 	     word != NULL && role != ROLE_OWNER;
 	     word = strtok_r(NULL, "; \t", &rest)) {
-		/* In one word, or else its words are others. */
+		/* Only a category of one word can be compared here. */
 		if (roster_category(c, word, &category) != 0)
 			return;
 		MUST(roster_user(c, &account, fields[1], category.id, &user) ==
@@ -191,7 +191,7 @@ check_line(char *line)
 	}
 }
 
-/* What was imported is in the roster. Rows with quotes are for others. */
+/* What was imported is in the roster. Quoted rows are not compared. */
 static void
 check_lines(const char *text, size_t size)
 {
@@ -208,7 +208,7 @@ check_lines(const char *text, size_t size)
 	g_free(copy);
 }
 
-/* A second time nothing changes. */
+/* A second import changes nothing. */
 static void
 check_again(const char *text, size_t size, bool sync, const char *roster)
 {
@@ -223,7 +223,7 @@ check_again(const char *text, size_t size, bool sync, const char *roster)
 	free(after);
 }
 
-/* One line, which names the file. */
+/* A failure is one line, which names the file. */
 static void
 check_failure(void)
 {

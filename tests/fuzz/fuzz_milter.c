@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_milter - libmilter's callbacks, in any order that it calls them
+ * fuzz_milter - libmilter's callbacks, in any order that libmilter may use
  *
- * The input is a session, a step in each line, named by its first letter:
+ * The input is a session, one step per line, named by its first letter:
  *
  * - S aknrtmu: settings: expand always or never, unknown recipients kept, bad
- *   tags rejected or deferred, monitor, trust who authenticated
+ *   tags rejected or deferred, monitor, trust authenticated clients
  * - O, O-: a new connection, by an MTA that offers everything, or less
  * - I ADDRESS: the client's address
- * - U: clients that authenticate, or not any more
+ * - U: the client is authenticated, or no longer
  * - M: MAIL
- * - R TEXT: RCPT, by SMTP; digits before the text, by sendmail(1), are how the
- *   MTA keeps it (kept_as() has the list)
+ * - R TEXT: RCPT, by SMTP; digits before the text: by sendmail(1), and how the
+ *   MTA keeps it (see kept_as())
  * - H NAME:TEXT: a header
- * - E: the end of the message; A: given up; C: the connection's end
- * - F 3: the third change to the message will fail
- * - L: the database is away for one message
+ * - E: the end of the message; A: abort; C: the end of the connection
+ * - F 3: the third change to the message fails
+ * - L: the database is missing for one message
  *
- * A step that libmilter would not take at that point is none. The MTA is
- * mta.c's, and rules.c says what must have become of each message.
+ * A step that libmilter would not allow at that point is skipped. mta.c plays
+ * the MTA, and rules.c checks what became of each message.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -99,7 +99,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return (0);
 }
 
-/* Settings, as a reload between two messages would change them. */
+/* Change settings, as a reload between two messages would. */
 static void
 set(const char *letters)
 {
@@ -117,7 +117,7 @@ set(const char *letters)
 	s->trust_authenticated = strchr(letters, 'u') != NULL;
 }
 
-/* A message that does not come to its end. */
+/* The message is aborted. */
 static void
 give_up(struct session *s)
 {
@@ -201,7 +201,7 @@ mail(struct session *s)
 	s->state = MAIL;
 }
 
-/* What sendmail(1) was given, and the MTA keeps, while it shows ${text}. */
+/* What sendmail(1) was given, and the MTA keeps, when it shows ${text}. */
 static void
 kept_as(char how, const char *text, char *kept)
 {
@@ -237,8 +237,8 @@ recipient(struct session *s, char *text)
 	if (isdigit((unsigned char)*text))
 		how = *text++;
 	readable = address_read(arena, text, &address) == 1;
-	/* A route to nowhere is no recipient to any MTA, and blanks around it
-	 * are none of it. */
+	/* No MTA takes a route to nowhere as a recipient, or the blanks around
+	 * one. */
 	len = strlen(text);
 	if (len == 0 || len >= MTA_TEXT / 2 || isspace((unsigned char)*text) ||
 	    isspace((unsigned char)text[len - 1]) ||
@@ -315,7 +315,7 @@ step(struct session *s, char *line)
 	rest += *rest == ' ';
 	switch (*line) {
 	case 'S':
-		/* In the middle of a message MAIL has been judged already. */
+		/* MAIL has been answered already in this message. */
 		if (s->state < MAIL)
 			set(rest);
 		break;
@@ -367,7 +367,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	s.local = s.trusted = s.lost = false;
 	rest = text = fuzz_string(data, size);
 	while ((line = fuzz_line(&rest)) != NULL) {
-		/* A header is folded. */
+		/* A folded header. */
 		while (*line == 'H' && (*rest == ' ' || *rest == '\t')) {
 			rest[-1] = '\n';
 			(void)fuzz_line(&rest);

@@ -16,10 +16,11 @@
 #include "fuzz/fuzz.h"
 #include "settings/settings.h"
 
-/* inih's lines are shorter than this, and an A-label may be longer than what
- * was written. */
+/* inih's lines are shorter than this, and an A-label may be longer than its
+ * input. */
 #define LINE_MAX_SIZE 190
 
+static bool is_text(const struct setting *);
 static bool write_value(
     GString *, const struct setting *, const struct settings *);
 static void write_networks(
@@ -59,7 +60,29 @@ write_networks(
 	}
 }
 
-/* False if it cannot be written as one line. */
+static bool
+is_text(const struct setting *d)
+{
+	switch (d->type) {
+	case SETTING_TEXT:
+	case SETTING_PATH:
+	case SETTING_DATABASE:
+	case SETTING_DOMAIN:
+	case SETTING_ADDRESS:
+	case SETTING_SOCKET:
+	case SETTING_BOT:
+	case SETTING_HTTP:
+		return (true);
+	case SETTING_NETWORKS:
+	case SETTING_BOOLEAN:
+	case SETTING_CHOICE:
+	case SETTING_SECONDS:
+		return (false);
+	}
+	return (false);
+}
+
+/* False if the value cannot be written as one line. */
 static bool
 write_value(
     GString *out, const struct setting *d, const struct settings *settings)
@@ -67,42 +90,31 @@ write_value(
 	const void *field = (const char *)settings + d->offset;
 	const char *text;
 
-	switch (d->type) {
-	case SETTING_TEXT:
-	case SETTING_BOT:
-	case SETTING_HTTP:
-	case SETTING_PATH:
-	case SETTING_DATABASE:
-	case SETTING_DOMAIN:
-	case SETTING_ADDRESS:
-	case SETTING_SOCKET:
+	if (is_text(d)) {
 		text = *(char *const *)field;
 		MUST(text != NULL, "%s is NULL", d->name);
 		MUST(*text != '\0' || d->optional, "%s is empty", d->name);
 		g_string_append_printf(out, "%s=%s\n", d->name, text);
-		/* A blank and a semicolon begin a comment. */
+		/* A semicolon after a blank begins a comment. */
 		return (strlen(d->name) + strlen(text) < LINE_MAX_SIZE &&
 		    strstr(text, " ;") == NULL && strstr(text, "\t;") == NULL);
-	case SETTING_NETWORKS:
+	}
+	if (d->type == SETTING_NETWORKS)
 		write_networks(out, d, field);
-		return (true);
-	case SETTING_BOOLEAN:
+	else if (d->type == SETTING_BOOLEAN)
 		g_string_append_printf(out, "%s=%s\n", d->name,
 		    *(const bool *)field ? "yes" : "no");
-		return (true);
-	case SETTING_CHOICE:
+	else if (d->type == SETTING_CHOICE)
 		g_string_append_printf(out, "%s=%s\n", d->name,
 		    d->choices[*(const unsigned *)field]);
-		return (true);
-	case SETTING_SECONDS:
+	else {
 		MUST(*(const long *)field >= 1 &&
 			*(const long *)field <= 366L * 24 * 3600,
 		    "%ld seconds", *(const long *)field);
 		g_string_append_printf(
 		    out, "%s=%lds\n", d->name, *(const long *)field);
-		return (true);
 	}
-	return (false);
+	return (true);
 }
 
 static bool
@@ -129,41 +141,28 @@ check_value(
 	const struct netlist *l, *m;
 	size_t i;
 
-	switch (d->type) {
-	case SETTING_TEXT:
-	case SETTING_BOT:
-	case SETTING_HTTP:
-	case SETTING_PATH:
-	case SETTING_DATABASE:
-	case SETTING_DOMAIN:
-	case SETTING_ADDRESS:
-	case SETTING_SOCKET:
+	if (is_text(d)) {
 		MUST(strcmp(*(char *const *)a, *(char *const *)b) == 0,
 		    "%s: '%s', '%s'", d->name, *(char *const *)a,
 		    *(char *const *)b);
-		break;
-	case SETTING_NETWORKS:
+	} else if (d->type == SETTING_NETWORKS) {
 		l = a;
 		m = b;
 		MUST(l->n == m->n, "%s: %zu, %zu", d->name, l->n, m->n);
 		for (i = 0; i < l->n; i++)
 			MUST(memcmp(&l->v[i], &m->v[i], sizeof(l->v[i])) == 0,
 			    "network %zu", i);
-		break;
-	case SETTING_BOOLEAN:
+	} else if (d->type == SETTING_BOOLEAN) {
 		MUST(*(const bool *)a == *(const bool *)b, "%s", d->name);
-		break;
-	case SETTING_CHOICE:
+	} else if (d->type == SETTING_CHOICE) {
 		MUST(*(const unsigned *)a == *(const unsigned *)b, "%s",
 		    d->name);
-		break;
-	case SETTING_SECONDS:
+	} else {
 		MUST(*(const long *)a == *(const long *)b, "%s", d->name);
-		break;
 	}
 }
 
-/* It says where, in one line. */
+/* A failure is one line, which names the file. */
 static void
 check_failure(const struct failure *failure)
 {

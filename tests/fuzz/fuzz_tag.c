@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_tag - what X-Notify headers say, and which category that is
+ * fuzz_tag - which category and account X-Notify headers name
  *
- * The input is headers, "name: value" in a line each; a line that begins with a
- * blank goes on with the value before.
+ * The input is headers, "name: value", one per line; a line that begins with a
+ * blank continues the value before.
  */
 #include <ctype.h>
 #include <string.h>
@@ -108,7 +108,7 @@ check_tag(const struct header *headers, size_t n, const struct tag *tag)
 		    "account %s", tag->account);
 }
 
-/* The order of the headers says nothing. */
+/* The order of the headers does not matter. */
 static void
 check_order(const struct header *headers, size_t n, const struct tag *tag)
 {
@@ -137,7 +137,7 @@ check_order(const struct header *headers, size_t n, const struct tag *tag)
 	    "%s, %s", tag->account, other.account);
 }
 
-/* Case, "&" for "and", and what stands between words make no difference. */
+/* Case, "&" for "and", and separators of words make no difference. */
 static void
 check_spelling(const char *name)
 {
@@ -165,7 +165,7 @@ check_spelling(const char *name)
 	g_string_free(other, TRUE);
 }
 
-/* A value says the same as an encoded word (RFC 2047). */
+/* A value means the same as an encoded word (RFC 2047). */
 static void
 check_encoded(const char *value)
 {
@@ -194,7 +194,7 @@ check_encoded(const char *value)
 	g_free(base64);
 }
 
-/* What reaches a log is one line of text, whatever it was. */
+/* Whatever the value, one line of text reaches the log. */
 static void
 check_text(const char *text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * people - the roster that targets begin with
+ * people - the roster that fuzz targets begin with
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * people - the roster that targets begin with
+ * people - the roster that fuzz targets begin with
  */
 #ifndef PEOPLE_H
 #define PEOPLE_H
@@ -13,12 +13,12 @@
 #include "store/store.h"
 #include "terms/role.h"
 
-/* A user; the owner of an account stands first. */
+/* A user; the owner of an account comes first. */
 struct person {
 	const char *account;
 	const char *address;
 	enum role role;
-	const char *categories; /* slugs, each between blanks */
+	const char *categories; /* slugs, with a blank on both sides of each */
 	int64_t chat;		/* 0: none */
 };
 
@@ -38,11 +38,11 @@ struct fixture {
 	struct changes changes;
 };
 
-/* people_make(r): the users in a new database, in a folder of its own. */
+/* people_make(r): the users in a new database, in a directory of its own. */
 void people_make(struct fixture *);
 
-/* people_begin(r), people_end(r): a transaction that writes, and its end
- * without a trace. */
+/* people_begin(r), people_end(r): begin a transaction that writes, and roll it
+ * back. */
 void people_begin(struct fixture *);
 void people_end(struct fixture *);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rules - policy/README.md, What happens to a message, once more
+ * rules - policy/README.md, What happens to a message, written a second time
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,24 +20,24 @@
 #define PEOPLE_MAX 32
 #define SET_MAX 128
 
-/* Strings, each once. */
+/* A set of strings. */
 struct set {
 	const char *v[SET_MAX];
 	size_t n;
 };
 
-/* A message, and what the rules say of it. */
+/* A message, and what the rules say about it. */
 struct verdict {
 	const struct smfi_str *mta;
 	const struct settings *settings;
 	struct arena *arena;
 	const struct category *category;
-	const char *header;  /* the account that it names, or NULL */
+	const char *header;  /* the account that a header names, or NULL */
 	struct set accounts; /* addressed, by key */
-	struct set want;     /* whoever gets it */
+	struct set want;     /* keys of those who get it */
 	struct set chats;    /* that get it too */
 	bool account_found;
-	bool rewritten; /* the MTA may not keep what it shows */
+	bool rewritten; /* the MTA may keep another text than it shows */
 };
 
 static bool has(const struct set *, const char *);
@@ -52,8 +52,7 @@ static bool is_known(struct verdict *, const char *);
 static bool all_readable(struct verdict *);
 static void want_recipient(struct verdict *, const char *);
 static void want_people(struct verdict *);
-static void check_unchanged(const struct smfi_str *);
-static void check_stripped(const struct smfi_str *);
+static void check_as_it_came(const struct smfi_str *, bool);
 static void check_people(struct verdict *);
 static void check_chats(struct verdict *);
 static bool is_chat(const char *);
@@ -104,9 +103,8 @@ entitled(const struct verdict *v, const struct person *p)
 	return (strstr(p->categories, slug) != NULL);
 }
 
-/* Is the recipient the ${i}th of the people: by its whole address, or else,
- * where that is nobody's, without its detail part? ${*key} is the recipient's
- * then. */
+/* Is the recipient the ${i}th of the people: by its whole address or, if that
+ * is nobody's, without its detail part? Then ${*key} is the recipient's. */
 static bool
 matches(struct verdict *v, const char *text, size_t i, const char **key)
 {
@@ -129,7 +127,7 @@ matches(struct verdict *v, const char *text, size_t i, const char **key)
 	return (true);
 }
 
-/* The category and the account that the headers name; false if that cannot be
+/* The category and the account that the headers name; false if they cannot be
  * understood. */
 static bool
 read_tag(struct verdict *v)
@@ -185,8 +183,8 @@ addresses_account(struct verdict *v, const char *text, const char **account)
 	return (true);
 }
 
-/* Every account that is named; false if one does not exist, or contradicts the
- * header. */
+/* All accounts named; false if one does not exist, or contradicts the header.
+ */
 static bool
 find_accounts(struct verdict *v)
 {
@@ -232,8 +230,8 @@ is_known(struct verdict *v, const char *text)
 	return (false);
 }
 
-/* Is every recipient an address? What is none the MTA may read as anybody; and
- * what is kept and has no domain, or another before it. */
+/* Is every recipient an address? The MTA may take a text that is not one for
+ * anybody; likewise a kept recipient without a domain, or with a second one. */
 static bool
 all_readable(struct verdict *v)
 {
@@ -257,7 +255,7 @@ all_readable(struct verdict *v)
 	return (true);
 }
 
-/* Rules 4 and 5 for one who was addressed. */
+/* Rules 4 and 5, for one recipient. */
 static void
 want_recipient(struct verdict *v, const char *text)
 {
@@ -306,8 +304,10 @@ want_people(struct verdict *v)
 	}
 }
 
+/* All recipients are as they came; the X-Notify headers are too, or are
+ * ${stripped}. */
 static void
-check_unchanged(const struct smfi_str *m)
+check_as_it_came(const struct smfi_str *m, bool stripped)
 {
 	size_t i;
 
@@ -315,20 +315,8 @@ check_unchanged(const struct smfi_str *m)
 		MUST(!m->recipients[i].added && !m->recipients[i].gone, "%s",
 		    m->recipients[i].shown);
 	for (i = 0; i < m->nheaders; i++)
-		MUST(!m->headers[i].gone, "%s", m->headers[i].name);
-}
-
-static void
-check_stripped(const struct smfi_str *m)
-{
-	size_t i;
-
-	for (i = 0; i < m->nrecipients; i++)
-		MUST(!m->recipients[i].added && !m->recipients[i].gone, "%s",
-		    m->recipients[i].shown);
-	for (i = 0; i < m->nheaders; i++)
-		MUST(m->headers[i].gone, "%s: %s", m->headers[i].name,
-		    m->headers[i].value);
+		MUST(m->headers[i].gone == stripped, "%s: %s",
+		    m->headers[i].name, m->headers[i].value);
 }
 
 static bool
@@ -339,7 +327,7 @@ is_chat(const char *kept)
 	return (at != NULL && strcmp(at + 1, PEOPLE_TELEGRAM_DOMAIN) == 0);
 }
 
-/* Exactly those who are to get it are left, each once. */
+/* Exactly those who should get it are left, each once. */
 static void
 check_people(struct verdict *v)
 {
@@ -364,7 +352,7 @@ check_people(struct verdict *v)
 		for (j = 0; j < i; j++) {
 			if (keys[j] == NULL || strcmp(keys[i], keys[j]) != 0)
 				continue;
-			/* The MTA itself takes these for one. */
+			/* The MTA takes these for one recipient. */
 			MUST(!m->recipients[i].added &&
 				((address_read(v->arena, m->recipients[i].shown,
 				      &one) == 1 &&
@@ -382,7 +370,7 @@ check_people(struct verdict *v)
 		    v->category->slug);
 }
 
-/* Each chat once. Links are numbered as the people stand in their table. */
+/* Each chat once. Links are numbered in the order of the table of people. */
 static void
 check_chats(struct verdict *v)
 {
@@ -422,7 +410,7 @@ check_tagged(struct verdict *v, sfsistat status)
 	size_t i, n;
 
 	if (!read_tag(v) || !find_accounts(v)) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		switch (v->settings->bad_tag) {
 		case BAD_TAG_HOLD:
 			MUST(status == SMFIS_CONTINUE && m->held == 1, "%d",
@@ -437,7 +425,7 @@ check_tagged(struct verdict *v, sfsistat status)
 		}
 	}
 	if (!all_readable(v)) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->held == 1, "%d", status);
 		return;
 	}
@@ -447,7 +435,7 @@ check_tagged(struct verdict *v, sfsistat status)
 	}
 	want_people(v);
 	if (v->want.n == 0) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		MUST(v->account_found
 			? status == SMFIS_DISCARD
 			: status == SMFIS_CONTINUE && m->held == 1,
@@ -455,9 +443,9 @@ check_tagged(struct verdict *v, sfsistat status)
 		return;
 	}
 	MUST(status == SMFIS_CONTINUE, "%d", status);
-	/* Held, where the MTA would delete somebody else with it. */
+	/* Held, because the MTA would delete another recipient too. */
 	if (m->held > 0 && v->rewritten) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		return;
 	}
 	MUST(m->held == 0, "held");
@@ -484,7 +472,7 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 		tagged =
 		    tagged || strcasecmp(m->headers[i].name, TAG_HEADER) == 0;
 	if (settings->monitor) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
 		return;
 	}
@@ -494,19 +482,19 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 		    address_in_domain(
 			a, m->recipients[i].shown, PEOPLE_TELEGRAM_DOMAIN) != 1)
 			continue;
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		MUST(status == SMFIS_REJECT, "%d for %s", status,
 		    m->recipients[i].shown);
 		return;
 	}
 	if (!tagged) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
 	} else if (!trusted) {
-		check_stripped(m);
+		check_as_it_came(m, true);
 		MUST(status == SMFIS_CONTINUE && m->held == 0, "%d", status);
 	} else if (lost) {
-		check_unchanged(m);
+		check_as_it_came(m, false);
 		MUST(status == SMFIS_TEMPFAIL, "%d", status);
 	} else {
 		check_tagged(&v, status);

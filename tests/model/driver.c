@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * driver - the rules as the programs have them, for cases from the model test
+ * driver - runs the cases of the model test through the programs' code
  *
- *   driver FOLDER     one case a line on standard input, as JSON; what became
- *                     of its steps on standard output, in one line each
+ *   driver DIRECTORY  reads one case per line from standard input, as JSON;
+ *                     writes what became of its steps, one line per case
  *
  * A case is {"settings": TEXT, "steps": [{"do": NAME, ...}, ...]}. Its changes
- * go through roster.h, import.h and link.h as notifyctl's do, each in one
- * transaction; its messages through the callbacks of the milter. Every case
- * begins with an empty roster in the database in FOLDER.
+ * use roster.h, import.h and link.h as notifyctl does, each in one transaction;
+ * its messages go through the callbacks of the milter. Every case begins with
+ * an empty roster in the database in DIRECTORY.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@
 
 struct driver {
 	char settings[4096], url[4096];
-	struct db *db; /* beside the store, to look at the tables */
+	struct db *db; /* a second connection, to read the tables */
 	struct {
 		const char *sql;
 		struct db_stmt *stmt;
@@ -50,7 +50,7 @@ struct driver {
 	struct failure failure;
 	struct changes changes;
 	const json_t *step;
-	json_t *told; /* what the change under way has said */
+	json_t *told; /* what the current change has reported */
 	char *words[WORDS];
 	size_t nwords;
 };
@@ -80,7 +80,7 @@ die(const struct driver *d, const char *what)
 	exit(1);
 }
 
-/* A member of the step that is a string or null, alive until the step's end. */
+/* A member of the step that is a string or null; valid until the step ends. */
 static char *
 word(struct driver *d, const char *name)
 {
@@ -188,7 +188,7 @@ number(struct driver *d, const char *sql)
 	return (n);
 }
 
-/* The changes. */
+/* Changes */
 
 static int
 account_add(struct driver *d)
@@ -333,7 +333,7 @@ static const struct {
     {"connect", connect_chat},
 };
 
-/* One change, in a transaction of its own, made by whom the step says. */
+/* One change, in a transaction of its own, with the actor of the step. */
 static int
 perform(struct driver *d, change_fn *fn)
 {
@@ -407,8 +407,8 @@ change(struct driver *d, change_fn *fn)
 	return (d->told);
 }
 
-/* A statement that no command would make: what the roster must not hold, must
- * not count at delivery either. */
+/* A statement that no command would make: rows that the roster must not hold
+ * must not count at delivery either. */
 static json_t *
 force(struct driver *d)
 {
@@ -417,7 +417,7 @@ force(struct driver *d)
 	return (json_object());
 }
 
-/* The messages. */
+/* Messages */
 
 static const char *const whys[] = {[WHY_OWNER] = "owner",
     [WHY_SUBSCRIBED] = "subscribed",
@@ -452,7 +452,7 @@ people(const struct decided_person *v, size_t n)
 	return (all);
 }
 
-/* The decision itself, asked for as `notifyctl explain` does. */
+/* The decision, as `notifyctl explain` asks for it. */
 static json_t *
 explain(struct driver *d, const struct message *m)
 {

@@ -93,7 +93,7 @@ pair(json_t *done, const char *list, const char *first, json_t *second)
 	json_array_append_new(json_object_get(done, list), json);
 }
 
-/* What the milter has asked for. */
+/* What the milter asked for. */
 static void
 tell(const struct smfi_str *mta, json_t *done)
 {

@@ -40,7 +40,7 @@ mta_forget(struct smfi_str *m)
 	m->reply[0] = '\0';
 }
 
-/* What the milter knows of libmilter. */
+/* The functions of libmilter that the milter calls. */
 
 int
 smfi_register(struct smfiDesc desc)
@@ -97,8 +97,8 @@ smfi_setreply(SMFICTX *m, char *code, char *xcode, char *text)
 	return (MI_SUCCESS);
 }
 
-/* A call that changes the message: allowed at its end alone. NULL if it is the
- * one to fail. */
+/* A call that changes the message, allowed only at its end. NULL if it must
+ * fail. */
 static struct mta_call *
 change(SMFICTX *m, enum mta_change what, const char *text)
 {
@@ -172,7 +172,7 @@ smfi_quarantine(SMFICTX *m, char *reason)
 	return (MI_SUCCESS);
 }
 
-/* What the MTA makes of it. */
+/* What the MTA makes of the changes. */
 
 void
 mta_kept(const char *text, char out[MTA_TEXT])
@@ -223,7 +223,7 @@ delete_recipient(struct smfi_str *m, const char *text)
 	char kept[MTA_TEXT];
 	size_t i;
 
-	/* A route is shown and not kept. */
+	/* The MTA shows a route, and does not keep it. */
 	if (text[*text == '<'] == '@' && strchr(text, ':') != NULL)
 		return;
 	mta_kept(text, kept);
@@ -238,7 +238,7 @@ remove_header(struct smfi_str *m, const char *name, int index)
 {
 	size_t i;
 
-	/* Those before it that are gone no longer count. */
+	/* Removed ones before it no longer count. */
 	for (i = 0; i < m->nheaders; i++) {
 		if (!m->headers[i].gone &&
 		    strcasecmp(m->headers[i].name, name) == 0 && --index == 0)
@@ -269,7 +269,7 @@ mta_apply(struct smfi_str *m)
 	}
 }
 
-/* What is logged is one line, whatever a message says. */
+/* A log entry is one line, whatever a message says. */
 
 static void
 say(const char *fmt, va_list ap)

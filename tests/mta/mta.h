@@ -2,12 +2,12 @@
 /*
  * mta - a stand-in for libmilter, and for the MTA behind it
  *
- * The milter registers with it, its callbacks are called, and what they ask for
- * in return is noted; any such call can be made to fail. What it logs is noted
- * too, instead of being logged. mta_apply() does to an envelope and its
- * X-Notify headers what Postfix would: a recipient is deleted by what the MTA
- * keeps for it, without quotes and brackets, which is not always what it shows;
- * deleting what is not there is a success; adding asks nothing.
+ * The milter registers its callbacks with it; tests call them, and the changes
+ * they ask for are recorded; any such call can be made to fail. Log lines are
+ * recorded instead of logged. mta_apply() changes an envelope and its X-Notify
+ * headers as Postfix would: it deletes a recipient by the text that the MTA
+ * keeps, without quotes and brackets, which is not always the text that it
+ * shows; deleting a missing recipient succeeds; adding checks nothing.
  *
  * Nothing here allocates memory. Threads: one.
  */
@@ -29,7 +29,7 @@
 
 enum mta_change { MTA_ADD, MTA_DELETE, MTA_REMOVE, MTA_HOLD };
 
-/* A change that the milter has asked for. */
+/* A change that the milter asked for. */
 struct mta_call {
 	enum mta_change change;
 	char text[MTA_TEXT]; /* address, header, reason */
@@ -38,7 +38,7 @@ struct mta_call {
 };
 
 struct mta_recipient {
-	char shown[MTA_TEXT]; /* to the milter; or, added, by the milter */
+	char shown[MTA_TEXT]; /* to the milter, or added by it */
 	char kept[MTA_TEXT];  /* by the MTA */
 	bool added;
 	bool quiet;
@@ -51,15 +51,15 @@ struct mta_header {
 	bool gone;
 };
 
-/* libmilter's context of a connection: here it is ours. */
+/* libmilter's context of a connection. */
 struct smfi_str {
 	void *private;
 	bool authenticated;
 	/* The message. */
 	bool at_end;
-	int fail_at; /* the change that is to fail, counted from 1; 0: none */
+	int fail_at; /* the change that must fail, from 1; 0: none */
 	bool failed;
-	bool troubled; /* what the milter needs has failed: it may defer */
+	bool troubled; /* something has failed: the milter may defer */
 	struct mta_call calls[MTA_CALLS];
 	size_t ncalls;
 	char reply[16]; /* the codes of the reply set, or "" */
@@ -67,24 +67,24 @@ struct smfi_str {
 	size_t nrecipients;
 	struct mta_header headers[MTA_HEADERS];
 	size_t nheaders;
-	int held; /* how often, by mta_apply() */
+	int held; /* how often: mta_apply() */
 };
 
-/* The milter's callbacks, once it has registered. */
+/* The callbacks that the milter has registered. */
 extern struct smfiDesc mta_milter;
 
-/* Is told each line that the milter logs, if it is set. */
+/* If set, called with each line that the milter logs. */
 extern void (*mta_logged)(const char *line);
 
-/* mta_open(mta), mta_forget(mta): a connection begins; a message has ended, or
- * been given up. */
+/* mta_open(mta): a connection begins. mta_forget(mta): a message has ended or
+ * was aborted. */
 void mta_open(struct smfi_str *);
 void mta_forget(struct smfi_str *);
 
 /* mta_kept(text, out): what the MTA keeps of an address. */
 void mta_kept(const char *text, char out[MTA_TEXT]);
 
-/* mta_apply(mta): make the changes that were asked for. */
+/* mta_apply(mta): make the changes that the milter asked for. */
 void mta_apply(struct smfi_str *);
 
 #endif

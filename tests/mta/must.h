@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * must - what has to be true of every input
+ * must - assertions of the fuzz targets and their like
  */
 #ifndef MUST_H
 #define MUST_H
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A property: say which does not hold, and end, which is a finding. */
+/* If ${what} does not hold, say so and abort, which is a finding. */
 #define MUST(holds, ...)                                                       \
 	do {                                                                   \
 		if (!(holds)) {                                                \
