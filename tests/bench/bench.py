@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""bench - what tests/bench/run runs, in its own mounts if there are any"""
+"""bench - all measurements, in mounts of their own if possible"""
 import os
 import signal
 import sys
@@ -23,7 +23,7 @@ CALLS = 2500    # changes of the messages whose system calls are counted
 
 
 class Plan:
-    """How long and how often."""
+    """How long and how often to measure."""
 
     def __init__(self, quick):
         self.quick = quick
@@ -59,7 +59,7 @@ class Bench:
             raise RuntimeError("nothing was logged")
         self.tell()
 
-    # The parts
+    # Parts
 
     def rosters(self):
         self.folders = {}
@@ -154,7 +154,7 @@ class Bench:
                 else "one long HTML"), got.values, "ms",
                 f"{memory:.0f} MB of memory")
 
-    # The report
+    # Report
 
     def tell(self):
         plan, out = self.plan, report.Report()
@@ -224,16 +224,12 @@ class Bench:
                 got = self.singles[what][0]
                 rows.append([what, f"at most {limit} {unit}", f"{got:.1f}",
                              "yes" if got.median <= limit else "**no**"])
-        for what, measure, one, other in scenarios.TOLD:
-            if one in self.rounds and other in self.rounds:
-                rows.append([
-                    what, "", f"{ratio(self.rounds, measure, one, other):.3f}",
-                    ""])
-        for what, measure, one, other in scenarios.SHARED_TOLD:
-            if one in self.shares and other in self.shares:
-                rows.append([
-                    what, "", f"{ratio(self.shares, measure, one, other):.3f}",
-                    ""])
+        for table, rounds in ((scenarios.TOLD, self.rounds),
+                              (scenarios.SHARED_TOLD, self.shares)):
+            for what, measure, one, other in table:
+                if one in rounds and other in rounds:
+                    got = ratio(rounds, measure, one, other)
+                    rows.append([what, "", f"{got:.3f}", ""])
         return rows
 
     def protocol_row(self, cell):

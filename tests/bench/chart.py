@@ -7,7 +7,7 @@ from report import spread
 from scenarios import FAN_OUTS, SCENARIOS
 
 LIMIT = "does nothing, or edits from constants (b, c)"
-# Beside each other: (series, its colour, its cell in a scenario or fan-out).
+# The bars of a group: (series, colour, cell in a scenario or fan-out).
 PROTOCOL = (
     (LIMIT, "#9e9e9e",
      lambda s: (s, "b" if s == "untagged" else "c", None, "unix", 8)),
@@ -49,8 +49,8 @@ plot {series}
 
 
 def _data(path, names, series, rounds, measure):
-    """A line for each of NAMES: its title, then median, least and most of each
-    of SERIES."""
+    """A line for each of NAMES: its title, then median, minimum and maximum of
+    each of SERIES."""
     with open(path, "w") as out:
         for name, title in names.items():
             words = [f'"{title}"']
@@ -71,7 +71,7 @@ def _panel(path, title, unit, least, series):
 
 
 def draw(svg, folder, rounds):
-    """Write the chart to SVG; its data lie in FOLDER."""
+    """Write the chart to SVG; its data go into FOLDER."""
     protocol = os.path.join(folder, "protocol.dat")
     through = os.path.join(folder, "postfix.dat")
     _data(protocol, {name: f"to {one.adds:,}" if one.adds else name

@@ -18,7 +18,7 @@ static int dial_unix(const char *);
 static int dial_tcp(const char *);
 static int dial_address(int, const struct sockaddr *, socklen_t);
 
-/* Connect first and do not block then: connecting is not what is measured. */
+/* Connect before O_NONBLOCK is set: connecting is not measured. */
 static int
 dial_address(int family, const struct sockaddr *sa, socklen_t len)
 {

@@ -5,8 +5,8 @@
 #ifndef DIAL_H
 #define DIAL_H
 
-/* ${where}: unix:PATH or inet:PORT@HOST. A descriptor that does not block, or
- * -1 with errno; EINVAL if ${where} is neither. */
+/* dial(where): connect to unix:PATH or inet:PORT@HOST. A non-blocking
+ * descriptor, or -1 and errno; EINVAL if ${where} is neither. */
 int dial(const char *where);
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""figures - what is measured once, or a few times: memory, start, tools"""
+"""figures - single measurements: memory, start-up, tools"""
 import base64
 import contextlib
 import email.utils
@@ -25,8 +25,8 @@ BIG = 20 * 10 ** 6
 
 
 def timed(command, data=None, **options):
-    """(seconds, MB at most, standard output) of COMMAND, which must end well;
-    DATA is the path of its standard input."""
+    """(seconds, peak MB, standard output) of COMMAND, which must succeed; DATA
+    is the path of its standard input."""
     with open(data or os.devnull, "rb") as file:
         began = time.monotonic()
         process = subprocess.Popen(command, stdin=file, stderr=subprocess.STDOUT,
@@ -45,9 +45,9 @@ def timed(command, data=None, **options):
 # Memory
 
 def resident(machine, make, load, counts):
-    """{connections: MB} of the milter that MAKE(name, folder, where) gives:
+    """{connections: MB} of the milter that MAKE(name, folder, where) starts:
     fresh, and with so many connections that are idle after a message each.
-    LOAD: loadgen's words but for the socket."""
+    LOAD: the arguments of loadgen without the socket."""
     folder = machine.milters()
     found = {}
     for count in counts:
@@ -78,7 +78,7 @@ def resident(machine, make, load, counts):
 # Start
 
 def ready(machine, database, times):
-    """Milliseconds until it tells the service manager that it is ready."""
+    """Milliseconds until it is ready, as it tells the service manager."""
     folder = machine.milters()
     path = os.path.join(folder, "notify")
     found = []
@@ -105,8 +105,8 @@ def ready(machine, database, times):
 # notifyctl
 
 def ask(folder, users, times, seed=2025):
-    """{what: Spread of milliseconds} of notifyctl's answers about accounts of
-    a roster, taken by chance."""
+    """{what: Spread of milliseconds} of notifyctl's answers about random
+    accounts of a roster."""
     chance = random.Random(seed)
     conf = os.path.join(folder, "notify-milter.conf")
     message = os.path.join(folder, "message.eml")
@@ -166,9 +166,9 @@ def _mail(path, kind):
 
 
 def chat_text(machine, folder, kind, times):
-    """(Spread of milliseconds, MB) of the whole agent, with a message of 20 MB
-    to a chat whose server answers at once; FOLDER is that of a small roster,
-    which is left as it is."""
+    """(Spread of milliseconds, MB) of the agent with a message of 20 MB, and a
+    Bot API that answers at once; FOLDER has a small roster, which does not
+    change."""
     work = os.path.join(machine.work, "agent")
     shutil.copytree(folder, work)
     owner = pwd.getpwnam(rosters.USER)
@@ -213,8 +213,8 @@ def chat_text(machine, folder, kind, times):
 # System calls
 
 def system_calls(milter, command, messages):
-    """System calls a message, of a milter that runs; None where strace(1) is
-    missing or may not. COMMAND gives MESSAGES messages to it."""
+    """System calls per message of a running milter; None if strace(1) is
+    missing or not permitted. COMMAND sends it MESSAGES messages."""
     if not shutil.which("strace"):
         return None
     pids = milter.pids()

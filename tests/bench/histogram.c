@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * histogram - how often which value, to about one part in a hundred
+ * histogram - counts values, exact to about one per cent
  */
 #include <stddef.h>
 
@@ -21,7 +21,7 @@ place(uint64_t value)
 	    (size_t)(value >> power) - HISTOGRAM_PARTS);
 }
 
-/* The greatest value that has place ${i}. */
+/* The greatest value of bucket ${i}. */
 static uint64_t
 value_at(size_t i)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * histogram - how often which value, to about one part in a hundred
+ * histogram - counts values, exact to about one per cent
  *
- * Values up to 64 have a place each; above, every power of two is cut into 64
- * parts. No limit to the number of values, and no memory but this.
+ * Values up to 64 have a bucket each; above, every power of two has 64 buckets.
+ * Any number of values needs no more memory.
  */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H

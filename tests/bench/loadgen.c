@@ -2,13 +2,12 @@
 /*
  * loadgen - plays the MTA for a milter, on many connections at a time
  *
- * It offers what Postfix 3.7 offers, leaves out the steps and waits for the
- * answers that the milter has negotiated, and counts what is answered. The
- * latency of a message is the time from its beginning to the answer that ends
- * it. One thread serves all connections, so that the machine's time is the
- * milter's.
+ * It offers what Postfix 3.7 offers, skips the steps and waits for the answers
+ * that the milter has negotiated, and counts the answers. The latency of a
+ * message is the time from its first step to its final answer. One thread
+ * serves all connections, to leave the processor to the milter.
  *
- * Or it is a client of the MTA, to see what a milter costs there.
+ * Or it is a client of the MTA, to measure the cost of a milter there.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -36,7 +35,7 @@
 
 #define PACKET_MAX ((size_t)1 << 20) /* that a milter may send */
 
-/* Octets that have come. */
+/* Bytes received. */
 struct buffer {
 	char *data;
 	size_t len, cap;
@@ -51,8 +50,8 @@ struct connection {
 	bool aborting;
 	bool idle;
 	int64_t began;	 /* the message */
-	uint32_t events; /* that epoll looks for */
-	/* The message, to be written down. */
+	uint32_t events; /* that epoll waits for */
+	/* The message, to be recorded. */
 	unsigned long number, variant;
 	struct buffer changes;
 };
@@ -128,7 +127,7 @@ connection_close(struct connection *c, bool polite)
 	c->idle = false;
 }
 
-/* Is there another message to be sent? */
+/* Is there another message to send? */
 static bool
 go_on(void)
 {
@@ -137,8 +136,8 @@ go_on(void)
 	    (deadline == 0 || now() < deadline));
 }
 
-/* What "%" stands for in message ${number}: in turn, or by chance (splitmix64:
- * the same again for the same seed). */
+/* What "%" stands for in message ${number}: in turn, or at random (splitmix64,
+ * reproducible by its seed). */
 static unsigned long
 choose(unsigned long number)
 {
@@ -179,7 +178,7 @@ next_message(struct connection *c)
 	c->began = now();
 }
 
-/* Open one more of the connections, if there are more to be opened. */
+/* Open one more connection, if there are more to open. */
 static void
 start_another(void)
 {
@@ -193,7 +192,7 @@ start_another(void)
 		errx(EX_UNAVAILABLE, "the milter hangs up");
 }
 
-/* Give connection ${c} something to do, or end it. */
+/* Start the next message on connection ${c}, or close it. */
 static void
 advance(struct connection *c)
 {
@@ -211,7 +210,7 @@ advance(struct connection *c)
 	}
 }
 
-/* Send up to the next answer that is to be waited for. False: lost. */
+/* Send up to the next answer to wait for. False: connection lost. */
 static bool
 flush(struct connection *c)
 {
@@ -273,7 +272,7 @@ buffer_grow(struct buffer *b, size_t more)
 		errx(EX_OSERR, "no memory");
 }
 
-/* A recipient that is added or deleted, to be written down. */
+/* Record a recipient that is added or deleted. */
 static void
 note_change(struct connection *c, char sign, const char *address, size_t len)
 {
@@ -289,8 +288,7 @@ note_change(struct connection *c, char sign, const char *address, size_t len)
 	b->len += len;
 }
 
-/* An answer that is no end of a message goes on to the next step; one that
- * refuses ends it early. */
+/* An answer leads to the next step; one that refuses ends the message early. */
 static void
 answered(struct connection *c, enum answer answer)
 {
@@ -367,7 +365,7 @@ packet(struct connection *c, const char *data, size_t len)
 	}
 }
 
-/* Read what has come, and act on the packets that are complete. False: lost. */
+/* Read, and act on complete packets. False: connection lost. */
 static bool
 receive(struct connection *c)
 {

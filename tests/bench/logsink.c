@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * logsink - takes what is sent to syslog, and throws it away
+ * logsink - receives syslog lines and discards them
  *
- * A machine that has a syslog daemon takes a milter's lines from it at about
- * this cost; without one syslog(3) tries in vain to reach it, which costs too,
- * and differs. Prints how many lines came when told to stop.
+ * This costs a milter about as much as a syslog daemon; without one, syslog(3)
+ * tries in vain to connect, at another cost. Prints the number of lines when it
+ * is stopped.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""machine - where it is measured: what it is, and what is made for it."""
+"""machine - the machine that measures, and its preparation."""
 import contextlib
 import fcntl
 import grp
@@ -26,13 +26,13 @@ def program(name):
 
 
 def say(text):
-    """Progress, which is no result."""
+    """Report progress on standard error."""
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 class Machine:
-    """WORK is a folder of this run. With APART nobody else is concerned by
-    what is mounted and what is listened on."""
+    """WORK is a directory of this run. With APART its mounts and ports are
+    private."""
 
     def __init__(self, work, apart):
         self.work, self.apart = work, apart
@@ -44,7 +44,7 @@ class Machine:
         unpacked = os.path.join(BUILD, "unpacked", "mimedefang")
         os.makedirs(kept, exist_ok=True)
         if apart:
-            # The milter's user may not be able to look into the build folder.
+            # The milter's user may not be able to read the build directory.
             self._mount("--bind", kept, self.rosters)
             if os.path.exists(unpacked):
                 self._mount("--bind", unpacked, self.mimedefang)
@@ -64,7 +64,7 @@ class Machine:
         subprocess.run(["mount", *words], check=True, timeout=20)
 
     def _devices(self):
-        """A /dev of our own, for a /dev/log of our own."""
+        """A private /dev, for a private /dev/log."""
         with open("/proc/sys/net/unix/max_dgram_qlen", "w") as out:
             out.write(str(QUEUE))
         folder = os.path.join(self.work, "dev")
@@ -82,8 +82,8 @@ class Machine:
                        timeout=20)
 
     def milters(self):
-        """The folder of the milters' sockets and settings. A socket belongs to
-        its group, so that Postfix gets at it."""
+        """The directory of the milters' sockets and settings. A socket belongs
+        to its group, so that Postfix can connect."""
         folder = os.path.join(self.work, "milters")
         if not os.path.exists(folder):
             os.mkdir(folder)
@@ -93,7 +93,7 @@ class Machine:
         return folder
 
     def stop(self):
-        """How many lines were logged, or None."""
+        """The number of lines logged, or None."""
         if self.sink is None:
             return None
         self.sink.terminate()
@@ -102,7 +102,7 @@ class Machine:
         return int(lines)
 
     def syslog(self):
-        """Who takes the lines that are logged, in words."""
+        """Who receives the log, in words."""
         if self.apart:
             return "a /dev/log that is read and thrown away"
         if os.path.exists("/dev/log"):
@@ -110,7 +110,7 @@ class Machine:
         return "no /dev/log: each line is an attempt in vain"
 
     def queue(self):
-        """Where Postfix's queue lies, in words."""
+        """Where Postfix's queue is, in words."""
         return "in memory" if self.apart else "on the disk"
 
 
@@ -137,7 +137,7 @@ def describe():
 
 
 def version():
-    """What was measured: the programs' version and commit."""
+    """The version and commit of the measured programs."""
     shown = subprocess.run([program("notify-milter"), "-V"], text=True,
                            capture_output=True).stdout.strip()
     if shutil.which("git"):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options - what loadgen is asked to do
+ * options - the command line of loadgen
  */
 #include <err.h>
 #include <errno.h>
@@ -19,21 +19,21 @@ static const char usage_text[] =
     "\n"
     "  -s SOCKET    unix:PATH or inet:PORT@HOST, where the milter listens; or\n"
     "               smtp:inet:PORT@HOST, to be a client there, in one session\n"
-    "  -n MESSAGES  end after as many (without -t: 1000)\n"
+    "  -n MESSAGES  end after so many (without -t: 1000)\n"
     "  -t SECONDS   end after that time, such as 0.5\n"
     "  -c N         connections at a time (8)\n"
     "  -k N         a new connection after every N messages (0: never)\n"
-    "  -a N         every Nth message is given up before its end (0: none)\n"
+    "  -a N         abort every Nth message before its end (0: none)\n"
     "  -f ADDRESS   the sender\n"
     "  -r ADDRESS   a recipient; may be given many times\n"
     "  -H HEADER    a header, as \"Name: value\"; may be given many times\n"
     "  -v N         \"%\" in recipients and headers stands for 0 to N-1,\n"
     "               another one in each message\n"
-    "  -x SEED      which one is left to chance, begun with SEED\n"
-    "  -i           a connection that has sent its -k messages stays, idle;\n"
-    "               then the next is opened. Ends when told to\n"
-    "  -o FILE      a line for each message: its number, what \"%\" stood for,\n"
-    "               the answer, +ADDRESS and -ADDRESS for what has changed\n"
+    "  -x SEED      a random one, from SEED\n"
+    "  -i           a connection that has sent its -k messages stays open, idle,\n"
+    "               and the next is opened. Ends on a signal\n"
+    "  -o FILE      write a line per message: its number, what \"%\" stood for,\n"
+    "               the answer, +ADDRESS and -ADDRESS for each change\n"
     "\n"
     "Prints one line of JSON: messages, seconds, per_second, answers, changes,\n"
     "connections opened and lost, latency_ms. The exit status is 1 if a\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * options - what loadgen is asked to do
+ * options - the command line of loadgen
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H

@@ -6,12 +6,12 @@ import glob
 from lib import postgresql, pq
 from lib.postfix import free_ports
 
-# The roster is in memory, as that of a server in the field.
+# The roster fits into memory, as in production.
 MEMORY = "shared_buffers = 512MB\n"
 
 
 def processes(parent):
-    """The server's, by process id: what they call themselves."""
+    """The server's processes: {process id: title}."""
     found = {}
     for path in glob.glob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -34,7 +34,7 @@ def spent(parent):
 
 
 class Server(postgresql.Server):
-    """On a UNIX socket, and on loopback."""
+    """Listens on a UNIX socket, and on loopback."""
 
     def __init__(self):
         self.port = free_ports(["127.0.0.1"])[0]
@@ -47,7 +47,7 @@ class Server(postgresql.Server):
         return f"{super().url(database, role)}&port={self.port}"
 
     def settle(self):
-        """After many changes: statistics, and nothing left to be cleaned."""
+        """After many changes: update statistics, and vacuum."""
         with pq.Connection(self.url()) as connection:
             connection.run("VACUUM ANALYZE")
             connection.run("CHECKPOINT")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""protocol - the rounds at the milter protocol: loadgen, and one milter each"""
+"""protocol - rounds of loadgen, each against one milter"""
 import json
 import os
 import subprocess
@@ -9,7 +9,7 @@ import subjects
 from machine import program, say
 from scenarios import SCENARIOS, SUBJECTS
 
-SAMPLE = 40         # messages that are looked at before anything is timed
+SAMPLE = 40         # messages that are verified before anything is timed
 SEED = 2025
 
 
@@ -34,7 +34,7 @@ class Protocol:
 
     @staticmethod
     def _key(cell):
-        """What a milter is, of a cell: c is another one in each scenario."""
+        """The milter of a cell: c is another one in each scenario."""
         scenario, subject, roster, transport, _ = cell
         constant = scenario if subject in ("c", "clog") else None
         return subject, roster, transport, constant
@@ -67,7 +67,7 @@ class Protocol:
     # One run of loadgen
 
     def _numbers(self, cell):
-        """Among how many accounts the messages are spread."""
+        """The number of accounts that the messages are spread over."""
         scenario, _, roster, _, _ = cell
         users = self.folders[roster or "main"][1]
         return rosters.accounts(users)[SCENARIOS[scenario].letter]
@@ -84,7 +84,7 @@ class Protocol:
         return words
 
     def load(self, cell, *more, **options):
-        """What loadgen says, as a dictionary."""
+        """The output of loadgen, as a dictionary."""
         done = subprocess.run(self.command(cell, *more, **options),
                               stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, timeout=120)
@@ -99,11 +99,11 @@ class Protocol:
         return (f"{SCENARIOS[scenario].title}: {subject}"
                 f"{'@' + roster if roster else ''}, {transport}, {connections}")
 
-    # Before: do all of them make the same changes?
+    # Before: verify that all make the same changes
 
     def verify(self):
-        """Every milter of the policy must make exactly the changes of the
-        contract, every one with constants as many."""
+        """Every milter with the policy must make exactly the changes of the
+        contract, every one with constants the same number."""
         say(f"do {len(self.milters)} milters make the same changes?")
         record = os.path.join(self.machine.work, "changes")
         for cell in self.rounds:
@@ -130,11 +130,11 @@ class Protocol:
                                f"{answer}, {len(changes)} changes: "
                                f"{' '.join(changes)[:400]}")
 
-    # The rounds
+    # Rounds
 
     def measure(self, seconds, count):
-        """COUNT rounds of every cell, SECONDS each, every other one in the
-        opposite order, so that what drifts meets all alike."""
+        """COUNT rounds of every cell, SECONDS each, every other one in reverse
+        order, so that drift affects all alike."""
         order = list(self.rounds)
         for i in range(count):
             say(f"milter protocol, round {i + 1} of {count}")

@@ -2,7 +2,7 @@
 """relay - through a real Postfix: one client, one session, message after message
 
 One private Postfix (tests/lib) has a listener for each milter, and one for
-the alias map that does the same. What it delivers is thrown away by smtp-sink.
+an alias map that does the same. smtp-sink discards what it delivers.
 """
 import json
 import os
@@ -21,8 +21,8 @@ SEED = 2025
 SETTLE = 120        # seconds
 DELIVERED = re.compile(r" (\w+): to=<([^>]*)>,.* status=sent ")
 
-# What an operator would have for it without a milter: who gets the mail, by
-# the address of the account. Filled from the roster, with an index.
+# What an operator would use without a milter: who gets the mail of an account's
+# address. Filled from the roster, with an index.
 ALIASES = """
     CREATE TABLE alias (address TEXT NOT NULL, goto TEXT NOT NULL);
     INSERT INTO alias SELECT a.name || '@' || :domain, u.address
@@ -71,7 +71,7 @@ class Relay:
         self.rounds = {cell: [] for cell in cells}
         self.milters, self.postfix, self.sink = {}, None, None
 
-    # What is needed
+    # Preparation
 
     def start(self):
         port = subjects.free_port()
@@ -166,7 +166,7 @@ class Relay:
                 "messages": messages,
                 "settled_s": time.monotonic() - began}
 
-    # Before: does everybody get it?
+    # Before: verify that everybody gets it
 
     def verify(self):
         say("does everything that goes through Postfix reach the same people?")
@@ -178,7 +178,7 @@ class Relay:
         letter, count, tagged = FAN_OUTS[fan_out]
         mark = len(self.postfix.text())
         self._session(cell, "-n", "1", "-x", str(SEED))
-        # The log comes through a process of its own.
+        # The log is written by a process of its own.
         want = count if MTA_SUBJECTS[subject][1] and tagged else 1
         deadline = time.monotonic() + SETTLE
         found = []
@@ -199,11 +199,11 @@ class Relay:
             raise RuntimeError(f"Postfix with {subject}, {fan_out}: "
                                "not to the people of the account")
 
-    # The rounds
+    # Rounds
 
     def measure(self, count, seconds, few):
-        """COUNT rounds: of SECONDS each, and of as many messages as FEW says
-        where one takes long."""
+        """COUNT rounds of SECONDS each, or of as many messages as FEW says
+        for slow ones."""
         order = list(self.rounds)
         for i in range(count):
             say(f"through Postfix, round {i + 1} of {count}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""report - what was found: a table, a chart, and every figure"""
+"""report - the results: tables, and every figure"""
 import json
 import os
 import statistics
@@ -27,7 +27,7 @@ class Spread:
 
 
 def ratio(rounds, measure, one, other):
-    """Of every round the figure of the cell ONE by that of OTHER."""
+    """The figure of cell ONE divided by that of OTHER, for every round."""
     return Spread(a[measure] / b[measure]
                   for a, b in zip(rounds[one], rounds[other]))
 
@@ -49,7 +49,7 @@ class Report:
         self.text(f"### {text}")
 
     def table(self, head, rows):
-        """Columns wide enough to be read as they are."""
+        """A table with aligned columns."""
         rows = [[str(cell) for cell in row] for row in rows]
         wide = [max(len(row[i]) for row in [head, *rows])
                 for i in range(len(head))]

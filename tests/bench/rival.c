@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rival - a milter that decides nothing, to measure notify-milter beside
+ * rival - a milter that decides nothing, to compare notify-milter with
  *
- * Without edits it shows what a milter costs that has nothing to do; with as
- * many as notify-milter makes, from constants, it is the limit of libmilter: no
- * milter that does the work can be faster.
+ * Without edits it shows the cost of a milter that does nothing; with as many
+ * constant edits as notify-milter makes it is the limit of libmilter: no milter
+ * that does this work can be faster.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,10 +22,10 @@
 #define ADDRESS_SIZE 64
 #define BACKLOG 512 /* as notify-milter */
 
-/* Which steps the MTA is to leave out. */
+/* Steps that the MTA should skip. */
 enum away { NOTHING, UNNEEDED, EVERYTHING, NAWAYS };
 
-/* The recipients of a message that are to be deleted, as they were given. */
+/* The recipients to delete, as they were given. */
 struct connection {
 	char *given[DELETES_MAX];
 	size_t n;
@@ -37,7 +37,7 @@ static const char *const away_names[NAWAYS] = {
     [EVERYTHING] = "everything",
 };
 
-/* What notify-milter leaves out, and what there is. */
+/* The steps that notify-milter skips, and all steps. */
 static const unsigned long away_steps[NAWAYS] = {
     [UNNEEDED] = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY |
 	SMFIP_NOUNKNOWN | SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT |
@@ -63,7 +63,7 @@ static const char usage_text[] =
     "  -d N       delete so many of its recipients: the first\n"
     "  -l         one line to syslog for each message\n";
 
-/* What a callback answers: nothing where nothing is waited for. */
+/* The answer of a callback: none if the MTA does not wait for one. */
 static sfsistat
 no_reply(void)
 {
@@ -205,7 +205,7 @@ on_close(SMFICTX *ctx)
 	return (SMFIS_CONTINUE);
 }
 
-/* libmilter itself negotiates away what has no callback. */
+/* libmilter itself negotiates away steps without a callback. */
 static int
 serve(char *where)
 {

@@ -1,10 +1,10 @@
 # -*- Perl -*-
-# rival_mimedefang - the policy as one would write it as a filter of MIMEDefang
+# rival_mimedefang - the policy as an operator would write it for MIMEDefang
 #
 # With DBI on notify-milter's own database: the rules for deliver, discard and
 # untrusted, in their order, and one line to syslog. MIMEDefang cannot hold a
-# message; it keeps a copy in a folder of its own instead. Where the database
-# and the domains are, the environment says.
+# message; it keeps a copy in a directory of its own instead. The environment
+# names the database and the domains.
 use strict;
 use warnings;
 use DBI;
@@ -35,7 +35,7 @@ my %statements = (
         FROM user u LEFT JOIN link l ON l.user = u.id WHERE u.key = ?1},
 );
 
-# Each worker has a connection of its own, with its statements ready.
+# Each worker has a connection of its own, with prepared statements.
 sub connect_roster {
     return if $db;
     $db = DBI->connect("dbi:SQLite:uri=file:$ENV{RIVAL_DATABASE}?mode=ro",

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""rival_python - the policy as one would write it in Python
+"""rival_python - the policy as an operator would write it in Python
 
     rival_python.py SOCKET DATABASE ACCOUNT_DOMAIN TELEGRAM_DOMAIN
 
 With python3-milter and sqlite3, on notify-milter's own database: the rules for
 deliver, discard, hold and untrusted, in their order, and one line to syslog. It
-is written to be fast: steps and answers that are not needed are negotiated
-away, connections to the database are kept, and one message is one transaction.
+is written to be fast: it negotiates away unneeded steps and answers, keeps its
+connections to the database, and uses one transaction per message.
 """
 import ipaddress
 import re
@@ -48,7 +48,7 @@ def fold(text):
 
 
 class Roster:
-    """The database, for threads that take a connection in turn."""
+    """The database: a pool of connections for all threads."""
 
     def __init__(self, path):
         self.path, self.idle = path, deque()
@@ -66,7 +66,7 @@ class Roster:
 
 
 class Decision:
-    """What is to be done to one message."""
+    """What to do to one message."""
 
     def __init__(self, verdict, reason="", category="-"):
         self.verdict, self.reason, self.category = verdict, reason, category
@@ -124,7 +124,7 @@ def decide(db, tags, account, recipients):
 
 
 def filtered(db, decision, header, category, text, key):
-    """A person addressed stays, or is dropped; whether it is known."""
+    """Keep or drop a recipient; returns whether it is known."""
     known, (number, open_, telegram) = False, category
     for account, role, link, chat, subscribed in db.execute(MEMBER,
                                                             (key, number)):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """rosters - the rosters of each size, made once and kept in build/bench
 
-Accounts are of the size that they have: eight users each, five of whom are
-entitled to the category of the messages. A roster of 100,000 users or more also
-has a few accounts with 100, 1,000 and 10,000 users, all entitled. Accounts are
-numbered, and the messages are spread over them by chance.
+An account has eight users, five of whom are entitled to the category of the
+messages. A roster of 100,000 users or more also has a few accounts with 100,
+1,000 and 10,000 users, all entitled. Accounts are numbered, and messages are
+spread over them at random.
 """
 import hashlib
 import json
@@ -37,7 +37,7 @@ EIGHT = (
 LARGE = {"h": (100, 10), "k": (1000, 10), "x": (10000, 1)}
 LARGE_FROM = 100000
 FIELDS = "account,email,role,categories\n"
-ROOM = 1200     # octets a user on the disk while it is made, about half later
+ROOM = 1200     # bytes per user on disk while it is made, about half later
 
 
 def accounts(users):
@@ -112,7 +112,7 @@ def _recipe():
 
 
 def run(command):
-    """(seconds, MB at most) that COMMAND takes; it must end well."""
+    """(seconds, peak MB) of COMMAND, which must succeed."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL)
@@ -124,7 +124,7 @@ def run(command):
 
 
 def configure(folder):
-    """Settings for notifyctl, for the roster in FOLDER as it is called now."""
+    """Settings for notifyctl, for the roster in FOLDER."""
     path = os.path.join(folder, "notify-milter.conf")
     with open(path, "w") as out:
         out.write(settings(f"{folder}/roster.db", f"unix:{folder}/socket",
@@ -133,7 +133,7 @@ def configure(folder):
 
 
 def _make(folder, users):
-    """Make the roster in FOLDER; what it took."""
+    """Make the roster in FOLDER; returns the cost."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     if shutil.disk_usage(folder).free < users * ROOM:
@@ -153,8 +153,8 @@ def _make(folder, users):
 
 
 def have(rosters, users, fresh=False):
-    """The folder of the roster of USERS in the folder ROSTERS, and what making
-    it took: in this run, or when it was made. FRESH: make it in this run."""
+    """The directory of the roster of USERS in ROSTERS, and the cost of making
+    it: in this run, or when it was made. FRESH: make it in this run."""
     folder = os.path.join(rosters, str(users))
     stamp = os.path.join(folder, "stamp.json")
     try:

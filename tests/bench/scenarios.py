@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""scenarios - what is measured, of whom, and what it must reach: three tables
+"""scenarios - what is measured, for which milters, and the targets: tables
 
 A cell is one scenario with one milter. Rosters are named by their part: `small`,
 `main` and `big`, so that a quick run has smaller ones.
@@ -20,9 +20,8 @@ TAG = f"X-Notify-Category: {rosters.CATEGORY}"
 
 
 class Scenario:
-    """A message: LETTER says to which accounts it goes, RECIPIENTS to whom,
-    with % for the number of the account; ADDS and DELETES are the changes that
-    notify-milter makes to it."""
+    """A message: LETTER is the kind of account, RECIPIENTS have % for its
+    number; ADDS and DELETES are the changes that notify-milter makes."""
 
     def __init__(self, title, letter, recipients, adds=0, deletes=0, tag=True):
         self.title, self.letter = title, letter
@@ -31,8 +30,8 @@ class Scenario:
         self.adds, self.deletes = adds, deletes
 
     def changes(self, number):
-        """The changes to the message about account NUMBER, as the contract has
-        them: +<address> and -<address>."""
+        """The changes that the contract asks for in the message about account
+        NUMBER: +<address> and -<address>."""
         given = [f"-<{text.replace('%', str(number))}>"
                  for text in self.recipients]
         people = [rosters.address(self.letter, number, user)
@@ -58,8 +57,8 @@ SCENARIOS = {
     "1000": _expand("k", 1000),
 }
 
-# The milters: (title, whether it makes the changes of the policy rather than as
-# many from constants).
+# The milters: (title, whether it applies the policy, or else makes the same
+# number of constant changes).
 SUBJECTS = {
     "a": ("a: does nothing, negotiates nothing", False),
     "b": ("b: does nothing, negotiates away what is not needed", False),
@@ -77,8 +76,8 @@ QUICK = {"small": 1000, "main": 100000}
 
 
 def cells(quick):
-    """(scenario, subject, roster, transport, connections) of all that is
-    measured at the milter protocol. What is compared stands together."""
+    """(scenario, subject, roster, transport, connections) of all measurements
+    at the milter protocol; those to compare follow each other."""
     found = []
 
     def add(scenario, subjects, transport="unix", connections=8):
@@ -108,7 +107,7 @@ def cells(quick):
 
 
 # With a roster in PostgreSQL: (scenario, the way to the roster, milters).
-SHARED_CONNECTIONS = 8      # of the MTA's, in all
+SHARED_CONNECTIONS = 8      # of the MTA, in all
 SHARED = [(scenario, way, milters) for scenario in ("untagged", "filter", "5",
                                                     "100")
           for way, milters in (("sqlite", 1), ("unix", 1), ("tcp", 1),
@@ -141,15 +140,15 @@ MTA_SUBJECTS = {
 
 
 def mta_cells():
-    """(fan-out, subject) of all that is measured through Postfix."""
+    """(fan-out, subject) of all measurements through Postfix."""
     return [(fan_out, subject) for fan_out, some in (
         ("untagged", "none b nm"), ("5", "c nm alias tcp ctcp"),
         ("1000", "c nm alias"), ("10000", "c nm alias"))
         for subject in some.split()]
 
 
-# What it must reach: (what, wanted, at most or at least, measure, the cell, the
-# cell it is compared with). A measure is the name of a figure of a round.
+# Targets: (what, limit, at most or at least, measure, cell, cell to compare
+# with). A measure is the name of a figure of a round.
 def _cell(scenario, subject, roster=None, transport="unix", connections=8):
     return scenario, subject, roster, transport, connections
 
@@ -196,14 +195,14 @@ SHARED_TOLD = (
      ("5", "unix", 4), ("5", "unix", 1)),
 )
 
-# What is wanted of single figures: (name, at most, unit).
+# Targets for single figures: (name, at most, unit).
 LIMITS = (
     ("resident, 200 idle connections, main roster", 12, "MB"),
     ("start, until ready", 50, "ms"),
     ("import of 1,000,000 users", 10, "s"),
 )
 
-# Ratios that nobody has asked for, and that say where the time goes.
+# Ratios without a target, which show where the time goes.
 TOLD = (
     ("untagged, processor time of b's", "cpu_us",
      _cell("untagged", "nm", "main"), _cell("untagged", "b")),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * script - what an MTA says over one milter connection
+ * script - what an MTA sends over one milter connection
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -75,7 +75,7 @@ packet_end(struct script *s, size_t start)
 	memcpy(s->data + start, &len, sizeof(len));
 }
 
-/* What was put last is answered. */
+/* Wait for an answer after what was put last. */
 static void
 expect(struct script *s)
 {
@@ -101,7 +101,7 @@ put_macros(struct script *s, char command, ...)
 	packet_end(s, start);
 }
 
-/* A step that the milter may have left out; false if so. */
+/* Put a step, unless the milter has negotiated it away; false if so. */
 static bool
 wanted(const struct script *s, uint32_t no_step)
 {

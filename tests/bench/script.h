@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * script - what an MTA says over one milter connection
+ * script - what an MTA sends over one milter connection
  *
- * Offers what Postfix 3.7 offers, and leaves out the steps that the milter has
- * negotiated away. What is to be sent is collected, and with it the places
- * where an answer is to be waited for. Without memory it ends the program.
+ * Offers what Postfix 3.7 offers, and skips the steps that the milter has
+ * negotiated away. Collects what to send, and the places where to wait for an
+ * answer. Exits if out of memory.
  */
 #ifndef SCRIPT_H
 #define SCRIPT_H
@@ -25,7 +25,7 @@ struct script {
 	size_t len, cap;
 	size_t at; /* sent so far */
 	size_t *stops, nstops, stops_cap;
-	size_t stop; /* the answer that is awaited */
+	size_t stop; /* the next answer to wait for */
 };
 
 /* A "%" in a text stands for the variant. Texts of headers: "Name: value". */
@@ -39,10 +39,10 @@ void script_content(
 void script_end(struct script *, const char *id);
 void script_abort(struct script *);
 
-/* Forget what was collected. */
+/* Drop what was collected. */
 void script_reset(struct script *);
 
-/* How far may be sent before the next answer. */
+/* The end of what may be sent before the next answer. */
 size_t script_until(const struct script *);
 
 #endif

@@ -20,13 +20,13 @@ MILTERS = 4
 
 
 def missing():
-    """Why nothing can be measured here, or None."""
+    """Why this cannot be measured here, or None."""
     return (None if postgresql.installation()
             else "no PostgreSQL server's programs")
 
 
 class Shared:
-    """ROSTER: the folder and the users of the SQLite one."""
+    """ROSTER: directory and number of users of the SQLite one."""
 
     def __init__(self, machine, roster):
         self.machine, (self.roster, self.users) = machine, roster
@@ -84,7 +84,7 @@ class Shared:
         return words
 
     def _load(self, cell, *more):
-        """What the load generators of CELL say, one for each milter."""
+        """The output of the load generators of CELL, one for each milter."""
         _, way, count = cell
         running = [subprocess.Popen(
             self._command(cell, milter, SHARED_CONNECTIONS // count, *more),
@@ -116,7 +116,7 @@ class Shared:
                                 f"{cell}, account {number}: {answer}, "
                                 f"{' '.join(changes)[:400]}")
 
-    # The rounds
+    # Rounds
 
     def measure(self, seconds, count):
         order = list(self.rounds)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smtp - one session of a client that sends message after message
+ * smtp - an SMTP client that sends message after message in one session
  */
 #include <err.h>
 #include <fcntl.h>

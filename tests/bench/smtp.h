@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smtp - one session of a client that sends message after message
+ * smtp - an SMTP client that sends message after message in one session
  *
- * It waits for each reply before the next command, as the clients do that send
- * a system's mail. Whatever is not accepted ends the program.
+ * It waits for each reply before the next command, as clients that send system
+ * mail do. It exits if anything is not accepted.
  */
 #ifndef SMTP_H
 #define SMTP_H
@@ -16,7 +16,7 @@ struct smtp;
 struct smtp *smtp_open(const char *where);
 void smtp_close(struct smtp *);
 
-/* Send one message and wait until it is taken; a "%" as in script.h. */
+/* Send one message and wait until it is accepted; "%" as in script.h. */
 void smtp_send(struct smtp *, const char *sender,
     const struct texts *recipients, const struct texts *headers,
     unsigned long variant);

@@ -18,8 +18,8 @@ WORKERS = 4
 
 
 class Subject:
-    """One milter that runs. COMMAND is what starts it, in FOLDER; WHERE it
-    listens, as libmilter writes it. PROCESSES: it consists of several."""
+    """A running milter. COMMAND starts it in FOLDER; WHERE is its socket, as
+    libmilter writes it. PROCESSES: it has several."""
 
     def __init__(self, name, folder, where, command, environment=None,
                  processes=1):
@@ -33,14 +33,14 @@ class Subject:
         with open(self.log, "wb") as log:
             environment = {**os.environ, **self.environment}
             st = os.fstat(log.fileno())
-            # As under systemd: what goes to syslog does not go there too.
+            # As under systemd: syslog lines do not go to standard error too.
             environment["JOURNAL_STREAM"] = f"{st.st_dev}:{st.st_ino}"
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, env=environment, start_new_session=True)
 
     def start(self):
-        """Launch it, and wait until it serves."""
+        """Start it, and wait until it answers."""
         self.launch()
         deadline = time.monotonic() + READY
         while not self._answers():
@@ -57,7 +57,7 @@ class Subject:
         return False
 
     def _excuse(self):
-        """What it says of itself."""
+        """Its output."""
         with open(self.log, errors="replace") as log:
             text = log.read().strip()
         if text or self.process.poll() is None:
@@ -67,7 +67,7 @@ class Subject:
                               timeout=READY).stderr.strip()
 
     def pids(self):
-        """Its process, and all that it has started."""
+        """Its process, and all children."""
         found = [self.process.pid]
         for pid in found:
             with contextlib.suppress(OSError):
@@ -77,7 +77,7 @@ class Subject:
         return found
 
     def cpu(self):
-        """The seconds of processor time that it has taken so far."""
+        """The seconds of processor time used so far."""
         return sum(cpu_time(pid) for pid in self.pids())
 
     def resident(self):
@@ -97,15 +97,14 @@ class Subject:
 
 
 def cpu_time(pid):
-    """The processor's clock of PID, in seconds; threads that have ended count
-    too."""
+    """The processor time of PID in seconds, with that of ended threads."""
     with contextlib.suppress(OSError):
         return time.clock_gettime((~pid << 3) | 2)      # clock_getcpuclockid(3)
     return 0
 
 
 def resident(pid):
-    """MB in memory of PID; statm is only about right."""
+    """Resident MB of PID; statm is not exact."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
         return next(int(line.split()[1]) / 1024 for line in file
                     if line.startswith("Rss:"))
@@ -160,7 +159,7 @@ exec "$1"/usr/bin/mimedefang -D -y -X -q -G -U {user} -z "$2" -m "$2"/mx \\
 
 def mimedefang(name, folder, where, database, unpacked):
     """tests/bench/rival_mimedefang.pl, in a MIMEDefang that is unpacked in
-    UNPACKED. Its spool is in FOLDER: in memory, as its manual advises."""
+    UNPACKED. Its spool is in FOLDER, in memory, as its manual advises."""
     spool = os.path.join(folder, name)
     os.mkdir(spool, 0o700)
     with open(os.path.join(unpacked, "usr/bin/mimedefang.pl")) as file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""commands - a case put to notifyctl itself, command by command."""
+"""commands - runs a case through notifyctl, command by command."""
 import csv
 import json
 import os
@@ -78,7 +78,7 @@ class Commands:
                                     self.store.url))
 
     def run(self, *arguments):
-        """Exit, document and the line on standard error."""
+        """Exit code, document and the line on standard error."""
         environment = {name: value for name, value in os.environ.items()
                        if name not in ("NOTIFYCTL_AS", "SUDO_USER")}
         done = subprocess.run(
@@ -97,7 +97,7 @@ class Commands:
                         " ORDER BY id", above)
 
     def change(self, step):
-        """What compare.change() wants to be told."""
+        """What compare.change() needs."""
         marks = [self.sql(f"SELECT coalesce(max(id), 0) FROM {table}")[0][0]
                  for table in ("change", "notice")]
         as_ = step.get("as")
@@ -123,7 +123,7 @@ class Commands:
                 "users": self.sql(USERS)}
 
     def connect(self, step, key):
-        """The chat of a user; the bot's part is tested elsewhere."""
+        """Set the chat of a user; the bot is tested elsewhere."""
         self.sql("INSERT INTO link(user, chat) SELECT u.id, ?"
                  " FROM user u JOIN account a ON a.id = u.account"
                  " WHERE a.key = ? AND u.key = ? ON CONFLICT (user)"
@@ -171,7 +171,7 @@ def explained(step, want, told):
 
 
 def differences(case, store):
-    """Where notifyctl and rules part, as (number of the step, what)."""
+    """Where notifyctl and the rules differ, as (number of the step, what)."""
     reference = Reference(case)
     commands = Commands(case, store)
     for number, step in enumerate(case["steps"]):

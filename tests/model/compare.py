@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""compare - what the programs did with a step beside what the rules say.
+"""compare - what the programs did with a step, against what the rules say.
 
 Each function returns the differences, one sentence each.
 """
@@ -21,7 +21,7 @@ def differ(what, got, want):
 
 
 def key_of(text):
-    """The key of an address, or the text if it is none."""
+    """The key of an address, or the text if it is not one."""
     found = reading.address(text) if "@" in text else None
     return found.key if found else text
 
@@ -46,13 +46,12 @@ def users_wanted(state):
 
 
 def plain(text):
-    """Text in which the key of an address is found whatever its spelling."""
+    """Text in which the key of an address is found in any spelling."""
     return unicodedata.normalize("NFC", text.lower().replace('"', ""))
 
 
 def records(got, want):
-    """The log of a change: each record once, its detail saying what it
-    must."""
+    """The log of a change: each record once, with the right detail."""
     got = [(account, action, key_of(subject), plain(detail))
            for _, account, action, subject, detail in got]
     missing = []
@@ -138,14 +137,14 @@ def octets(text):
 
 
 def envelope(step, told):
-    """Who gets the message in the end, by what the milter asked for."""
+    """Who gets the message after the changes that the milter asked for."""
     gone = {octets(text) for text in told["deleted"]}
     return ([r for r in step["recipients"] if octets(r) not in gone]
             + [address for address, _ in told["added"]])
 
 
 def headers_left(step, told):
-    """The headers in the end: a removal renumbers those behind it."""
+    """The headers after the changes: a removal renumbers those that follow."""
     left = [(name, value) for name, value in step["headers"]]
     for name, index in told["removed"]:
         same = [h for h in left if h[0].rstrip(" \t").lower() == name.lower()]
@@ -167,7 +166,7 @@ def given(text):
 
 
 def unclear(step, want):
-    """May deleting one recipient delete another? Nothing shows what
+    """May deleting one recipient delete another? The milter cannot see what
     sendmail(1) was given."""
     texts = {"kept": set(), "other": set()}
     for text, (fate, _) in zip(step["recipients"], want.recipients):
@@ -233,7 +232,7 @@ def effects(step, want, told, state, links):
 
 
 def invariants(step, want, told, state):
-    """What must hold whatever the rules' details are."""
+    """What must hold for every message."""
     found = []
     got = envelope(step, told)
     everybody = [u for a in state.accounts.values() for u in a.users.values()]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """generate - random cases: rosters, changes to them, settings, messages.
 
-A case is made step by step against the reference's own roster, so that most
-steps mean something; what is wrong in a step is wrong on purpose.
+A case is made step by step along with the reference's own roster, so that most
+steps have an effect; errors in a step are there on purpose.
 """
 import base64
 import quopri
@@ -57,13 +57,13 @@ TRUSTED = ("127.0.0.0/8, ::1", "127.0.0.0/8 ::1", "192.0.2.0/29,[2001:db8::]/33"
 
 
 class Spelling:
-    """Ways to write the same."""
+    """Spellings of the same thing."""
 
     def __init__(self, rng):
         self.rng = rng
 
     def case(self, text):
-        """TEXT in other letters, as long as that is the same key."""
+        """TEXT in other letters that give the same key."""
         new = self.rng.choice((str.upper, str.title, str.swapcase, str.lower,
                                str, str, str))(text)
         return new if len(new) == len(text) else text
@@ -77,7 +77,7 @@ class Spelling:
         return self.case(domain)
 
     def local(self, local):
-        """A local part without quoting, quoted if it must or may be."""
+        """A local part, quoted if it must or may be."""
         text = self.case(local)
         if self.rng.random() < 0.1:
             text = unicodedata.normalize("NFD", text)
@@ -232,7 +232,7 @@ class Generator:
     # Pieces of steps
 
     def account(self, wrong=0.05):
-        """The name of an account, mostly of one that is there."""
+        """The name of an account, mostly of one that exists."""
         names = [a.name for a in self.roster.accounts.values()]
         if not names or self.chance(wrong):
             return self.rng.choice((*NO_ACCOUNT, *ACCOUNTS))
@@ -244,7 +244,7 @@ class Generator:
                 if role is None or u.role in role] if account else []
 
     def typed(self, key):
-        """An address in a spelling that a person may type."""
+        """An address as a person may type it."""
         return self.spell.person(key, detail=False)
 
     def user(self, name, wrong=0.1):
@@ -258,7 +258,7 @@ class Generator:
 
     @staticmethod
     def quoted(address):
-        """The key of an Address, as an address again."""
+        """The key of an Address, as an address."""
         local = address.local
         if any(c in ' "\\@' for c in local):
             local = '"' + local.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -273,7 +273,7 @@ class Generator:
         return self.typed(self.quoted(self.rng.choice(managers)))
 
     def operator(self):
-        """Who gives a command that needs no --as."""
+        """The actor of a command that needs no --as."""
         return self.rng.choice(self.people) if self.chance(0.1) else None
 
     def category(self, wrong=0.05):
@@ -395,7 +395,7 @@ class Generator:
                 "as": self.operator()}
 
     def rows_of(self, account):
-        """Rows for an account, near what it is."""
+        """Rows for an account, close to its present state."""
         users = list(account.users.values())
         owner = account.owner
         if self.chance(0.3):
@@ -417,7 +417,7 @@ class Generator:
         return rows
 
     def slugs(self, now, role):
-        """Categories for a row: those of NOW, more or less."""
+        """Categories for a row, close to those of NOW."""
         found = {c.slug for c in self.roster.categories
                  if (c.slug in now) != self.chance(0.2)
                  and (c.open or role != "subscriber" or self.chance(0.05))}
@@ -479,7 +479,7 @@ class Generator:
         return self.rng.choice(STRANGERS)
 
     def chat(self):
-        """The reserved domain, or what only looks like it."""
+        """The reserved domain, or one that looks like it."""
         domain = self.spell.case(self.roster.settings["domain"])
         return self.rng.choice((
             "5@{}", "5@{}", "5+x@{}", '"a b"@{}', "5@{}.", "{}!5",
@@ -487,7 +487,7 @@ class Generator:
             "5@my-{}", "{}@else.example", "5@x.{}")).format(domain)
 
     def tags(self):
-        """X-Notify-Category headers: mostly one that is right."""
+        """X-Notify-Category headers: mostly one that is valid."""
         kind = self.rng.random()
         name = self.spell.case("X-Notify-Category")
         if self.chance(0.03):
@@ -525,6 +525,6 @@ class Generator:
 
 
 def make(seed):
-    """The case of SEED."""
+    """The case that SEED gives."""
     case = Generator(seed).make()
     return {**case, "settings": {**DEFAULTS, **case["settings"]}}

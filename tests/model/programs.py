@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""programs - cases put to the programs: the driver, and notifyctl itself."""
+"""programs - runs cases through the programs: the driver and notifyctl."""
 import json
 import os
 import subprocess
@@ -32,7 +32,7 @@ def settings_text(settings, folder, url):
 
 
 def to_octets(what):
-    """WHAT with each string as one whose characters are its octets."""
+    """WHAT, each string as one whose characters are its bytes."""
     if isinstance(what, str):
         return what.encode("utf-8", "surrogateescape").decode("latin-1")
     if isinstance(what, dict):
@@ -67,11 +67,11 @@ def forced(step):
 
 
 class Died(Exception):
-    """The driver ended in the middle of a case."""
+    """The driver died during a case."""
 
 
 class Driver:
-    """tests/model/driver.c, running."""
+    """A running tests/model/driver.c."""
 
     def __init__(self, folder, url):
         self.folder, self.url, self.process = folder, url, None
@@ -92,7 +92,7 @@ class Driver:
             self.process = None
 
     def finish(self):
-        """End it as it ends by itself: what it leaks is said then."""
+        """Let it exit by itself, so that it reports leaks."""
         if self.process is not None:
             self.process.stdin.close()
             status = self.process.wait(60)

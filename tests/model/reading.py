@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """reading - what a spelling means: addresses, tags, names, networks.
 
-Written from policy/README.md and the headers' contracts, not from the C; slow and
-plain. Text is a str whose octets that are no UTF-8 are surrogates (as Python's
-"surrogateescape" has them).
+Written from policy/README.md (Categories, What happens to a message) and the
+headers' contracts, not from the C; slow and plain. Text is a str in which bytes
+that are not UTF-8 are surrogates (Python's "surrogateescape").
 """
 import base64
 import binascii
@@ -24,7 +24,7 @@ def is_utf8(text):
 @dataclass(frozen=True)
 class Address:
     """KEY: one for all spellings of a person. BASE: KEY without the detail
-    part, or None. EXACT: without quoting, else to the octet as written."""
+    part, or None. EXACT: without quoting, otherwise as written."""
     key: str
     base: str
     exact: str
@@ -47,7 +47,7 @@ ATEXT = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~"
 
 def split_local(text):
     """(local part without its quoting, what follows the last @ or None), or
-    None if this is no address."""
+    None if this is not an address."""
     local, quoted, i, found = "", False, 0, None
     while i < len(text):
         c = text[i]
@@ -105,7 +105,7 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 def typed(text):
     """The Address that a person typed and mail can be sent to, or None; a
-    source route (RFC 5321, C) plays no part."""
+    source route (RFC 5321, C) is ignored."""
     if (any(unicodedata.category(c) == "Cc" for c in text)
             or text != text.strip() or "<" in text or ">" in text):
         return None
@@ -123,7 +123,7 @@ def typed(text):
 
 def reaches(text, domain):
     """Could mail to TEXT reach DOMAIN, a domain_key()? White space, quotes and
-    comments do not count, and there are %, ! and routes; rather too wide."""
+    comments do not count; %, ! and routes do. In doubt, yes."""
     text = re.sub(r"\([^()]*\)", "", text)
     text = re.sub(r'[\s"<>\\]', "", text)
     if not is_utf8(text):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""reference - who gets a message, and why: the rules once more.
+"""reference - who gets a message, and why: the rules, written a second time.
 
 Written from policy/README.md (What happens to a message), the README and the
-headers' contracts, slowly and in their order, to be compared with what the
-programs do; it knows nothing of the C. The changes are roster.py's, spellings
-reading.py's.
+headers' contracts, slowly and in their order, to be compared with the programs;
+it uses nothing of the C. Changes are in roster.py, spellings in reading.py.
 """
 from dataclasses import dataclass, field
 
@@ -16,10 +15,10 @@ AS_IT_CAME = ("kept", {"as-addressed"})
 
 @dataclass
 class Decision:
-    """What must become of a message. RECIPIENTS: a fate and the reasons that
-    are right for each. ADDED: for the key of each who joins, the (account,
-    reason) that are right. ACCOUNTS: keys of those it must name.
-    OTHERS: and that it may name, for the recipients' sake. CHATS: by number."""
+    """What must become of a message. RECIPIENTS: for each a fate and the
+    reasons that are right. ADDED: for the key of each added user the (account,
+    reason) that are right. ACCOUNTS: keys of those it must name. OTHERS: keys
+    of those that it may name, because of the recipients. CHATS: by number."""
     verdict: str
     recipients: list
     category: str = None
@@ -34,7 +33,7 @@ class BadTag(Exception):
 
 
 class Person:
-    """A recipient: what it is spelled, and who it is."""
+    """A recipient: its spelling, and who it is."""
 
     def __init__(self, roster, text):
         self.text = text
@@ -59,7 +58,7 @@ class Person:
         return self.address.key if self.address else self.text
 
     def may_be_another(self):
-        """Is it nobody to us, and could it be somebody to an MTA?"""
+        """Is it unknown here, and could an MTA take it for somebody?"""
         if self.account is not None or self.members:
             return False
         return (not self.address.domain or "%" in self.address.local
@@ -67,7 +66,7 @@ class Person:
 
     @property
     def octets(self):
-        """What the MTA tells recipients apart by."""
+        """What the MTA compares recipients by."""
         return self.address.exact if self.address else self.text
 
 
@@ -84,7 +83,7 @@ class Message:
                 if n.rstrip(" \t").lower() == name.lower()]
 
     def decide(self, explain=False):
-        """EXPLAIN asks what would be if the client were trusted."""
+        """EXPLAIN: as if the client were trusted."""
         tags = self.header("X-Notify-Category")
         domain = reading.domain_key(self.settings["domain"])
         if any(reading.reaches(p.text, domain) for p in self.people):
@@ -101,7 +100,7 @@ class Message:
         keep = self.settings["unknown_recipients"] == "keep"
         if any(person.address is None or (keep and person.may_be_another())
                for person in self.people):
-            # An MTA may read it as anybody.
+            # An MTA may take it for anybody.
             return self.as_it_came("hold")
         return Delivery(self, category, header, accounts).decide()
 
@@ -160,7 +159,7 @@ class Delivery:
                 for account, _ in person.members}
 
     def why(self, user):
-        """Why a user is, or is not, entitled; all that may be said."""
+        """Why a user is, or is not, entitled; all reasons that are right."""
         if user.role == "owner":
             return {"owner"}
         if self.roster.entitled(user, self.category):
@@ -190,7 +189,7 @@ class Delivery:
                 set().union(*map(self.why, good or users)))
 
     def recipients(self):
-        """All fates; of the spellings of one person the first stays, and those
+        """All fates; of the spellings of one person the first stays, with those
         that the MTA cannot tell from it."""
         fates, first = [], {}
         for person in self.people:
@@ -203,7 +202,7 @@ class Delivery:
         return fates, set(first)
 
     def joining(self, present):
-        """Entitled users of the accounts addressed who are not there yet."""
+        """Entitled users of the named accounts who are not yet recipients."""
         if self.settings["expand"] == "never":
             return {}
         added = {}
@@ -248,7 +247,7 @@ class Delivery:
 
 
 class Reference:
-    """A case run by the rules: what each of its steps must come to."""
+    """A case run by the rules: what must become of each step."""
 
     def __init__(self, case):
         self.roster = Roster()

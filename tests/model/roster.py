@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""roster - who may change what: the rules of the reference on changes.
+"""roster - who may change what: the reference's rules on changes.
 
-Written from policy/README.md (Roles, Programs and settings), the README and the
-headers' contracts, to be compared with what the programs do; it knows nothing
-of the C.
+Written from policy/README.md (Categories, Roles, Programs and settings), the
+README and the headers' contracts, to be compared with the programs; it uses
+nothing of the C.
 """
 import copy
 from dataclasses import dataclass, field
@@ -56,10 +56,10 @@ class Account:
 
 @dataclass
 class Outcome:
-    """What a change must come to. KINDS: where the contract leaves open which
-    of several faults is told, all of them. RECORDS: (account, action, subject,
-    what the detail says). NAMED: what a refusal must name, or what a change
-    that was none must."""
+    """What must become of a change. KINDS: if the contract leaves open which of
+    several errors is reported, all of them. RECORDS: (account, action, subject,
+    what the detail contains). NAMED: what a refusal must name, or a change that
+    was not needed."""
     kinds: set
     records: list = field(default_factory=list)
     notices: list = field(default_factory=list)
@@ -73,7 +73,7 @@ class Refused(Exception):
 
 
 class Roster:
-    """All accounts, and the changes to them."""
+    """All accounts, and changes to them."""
 
     def __init__(self):
         self.accounts = {}      # by key
@@ -98,7 +98,7 @@ class Roster:
         return Outcome({"done"}, self.records, self.notices, self.named)
 
     def force(self, step):
-        """What no command would make."""
+        """A change that no command would make."""
         account = self.accounts[reading.account_key(step["account"])]
         user = account.users[reading.address(step["address"]).key]
         if step["what"] == "chat":
@@ -106,7 +106,7 @@ class Roster:
         else:
             user.slugs.add(step["slug"])
 
-    # What is there
+    # Look-ups
 
     def category(self, name):
         key = reading.category_key(name)
@@ -117,7 +117,7 @@ class Roster:
         return next(c for c in self.categories if c.slug == slug)
 
     def members(self, key):
-        """(account, user) of everybody with the address KEY."""
+        """(account, user) of every user with the address KEY."""
         return [(a, a.users[key]) for a in self.accounts.values()
                 if key in a.users]
 
@@ -138,7 +138,7 @@ class Roster:
         return domain in (reading.domain_key(self.settings["account_domain"]),
                           reading.domain_key(self.settings["domain"]))
 
-    # What a command is given
+    # Arguments of commands
 
     def find_account(self, name):
         key = reading.account_key(name)
@@ -175,7 +175,7 @@ class Roster:
 
     @staticmethod
     def together(*checks):
-        """The results of CHECKS; of several faults any may be told."""
+        """The results of CHECKS; of several errors any may be reported."""
         results, kinds, named = [], set(), []
         for check in checks:
             try:
@@ -189,8 +189,8 @@ class Roster:
 
     @staticmethod
     def each(check, texts):
-        """CHECK every text; the first of the worst kind counts, and every
-        wrong one is named."""
+        """CHECK every text; the first error of the worst kind counts, and every
+        wrong text is named."""
         found, kinds, named = {}, set(), []
         for text in texts:
             try:
@@ -205,7 +205,7 @@ class Roster:
                 raise Refused(kind, named=named)
         return list(found.values())
 
-    # What a change consists of
+    # Parts of a change
 
     def record(self, account, action, subject, detail=""):
         self.records.append((account, action, subject, detail))
@@ -230,7 +230,7 @@ class Roster:
             self.record(account.name, "telegram-end", user.address.key)
 
     def set_role(self, account, user, role):
-        """The role alone, with what it does not allow."""
+        """Set the role, and end what it does not allow."""
         user.role = role
         self.record(account.name, "user-role", user.address.key, role)
         for slug in sorted(user.slugs):
@@ -259,7 +259,7 @@ class Roster:
         self.record(account.name, "account-remove", account.name)
         del self.accounts[account.name.lower()]
 
-    # The commands
+    # Commands
 
     def account_add(self, step):
         def name_ok():
@@ -401,7 +401,7 @@ class Roster:
         user.chat = step["chat"]
         self.record(account.name, "telegram-link", user.address.key)
 
-    # import: everything that is wrong with a file is `data`
+    # import: whatever is wrong with a file is `data`
 
     def import_row(self, row):
         name, text, role, categories = row

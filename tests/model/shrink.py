@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""shrink - the least case that still shows a difference."""
+"""shrink - the smallest case that still shows a difference."""
 import copy
 
 from roster import DEFAULTS
@@ -8,7 +8,7 @@ LISTS = ("recipients", "headers", "addresses", "rows")
 
 
 def without(case):
-    """CASE with less in it, in every way, the most first."""
+    """CASE with less in it, in every way; the smallest first."""
     steps = case["steps"]
     size = len(steps)
     while size >= 1:
@@ -32,7 +32,7 @@ def without(case):
 
 
 def fails(case, differences):
-    """A case may have become one that means nothing."""
+    """A case may have become invalid."""
     if any(step["do"] == "message" and not step["recipients"]
            for step in case["steps"]):
         return False
@@ -43,7 +43,7 @@ def fails(case, differences):
 
 
 def shrink(case, differences, tries=600):
-    """Take away what the difference does not need."""
+    """Remove what the difference does not need."""
     again = True
     while again:
         again = False

@@ -1,17 +1,17 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix postgresql
-"""Relays that share a roster: its primary is killed, the standby promoted, and
-nothing is lost and nobody gets what is not theirs.
+"""Relays share a roster: when its primary is killed and the standby promoted,
+no message is lost and nobody gets somebody else's.
 
     tests/soak/a-fleet-outlives-its-primary.t
         NM_MESSAGES=20000 NM_FAILOVERS=20 for the long form
 
-Three relays with a Postfix each are set as postfix-sample says: one asks the
-standby, one whichever server answers first, one the primary alone. Clients send
-to all three, the roster is changed through all three, and the standby applies
-what it gets with a delay; before the primary is killed, it gets nothing more. A
-change that was told to be done is done for the other server too.
+Three relays with a Postfix each are configured as postfix-sample says: one asks
+the standby, one whichever server answers first, one only the primary. Clients
+send to all three, the roster is changed through all three, and the standby
+replays with a delay; before the primary is killed, replication stops. A change
+that was reported as done is on the other server too.
 """
 import os
 import subprocess
@@ -55,7 +55,7 @@ class FailOvers(Trial):
         self.fleet.stop()
 
     def enough(self):
-        """Has it been changed often enough since the last fail-over?"""
+        """Were there enough changes since the last failover?"""
         return len(self.gaps) == FAILOVERS and \
             self.roster.changes(self.gaps[-1][1]) >= CHANGES
 
@@ -80,19 +80,19 @@ class FailOvers(Trial):
                 self.fleet.attach(*names)
 
     def in_gap(self, lab_):
-        """The messages that LAB_ had to look up without a primary."""
+        """The messages that LAB_ decided without a primary."""
         return [one for one in self.sent if one.lab is lab_
                 and one.kind in ASKS and any(
                     began < one.began and one.ended < ended
                     for began, ended in self.gaps)]
 
 
-@case("every message that was accepted is accounted for, and no other went out")
+@case("every accepted message is accounted for, and no other was delivered")
 def _(trial):
     accounting.check(trial)
 
 
-@case("the roster was changed before and after, and it is what was told")
+@case("the roster was changed before and after, and has what was reported")
 def _(trial):
     same(len(trial.gaps), FAILOVERS, "fail-overs")
     changes = trial.roster.changes
@@ -101,8 +101,8 @@ def _(trial):
     trial.roster_is_as_told()
 
 
-@case("without a primary mail went on where a standby is asked, and waited "
-      "where the primary is")
+@case("without a primary, mail was delivered where the standby is asked, and "
+      "deferred where only the primary is")
 def _(trial):
     for name, lab_ in zip(RELAYS, trial.labs):
         sent = trial.in_gap(lab_)
@@ -113,8 +113,8 @@ def _(trial):
              f"replies of the relay that {name}: {codes}")
 
 
-@case("the standby that takes its place is attached: a change is done when the "
-      "standby has it too")
+@case("with a new standby attached, a change is done when the standby has it "
+      "too")
 def _(trial):
     names = set(fleet.HOSTS) - {trial.fleet.primary.name}
     trial.fleet.attach(*names)
@@ -128,7 +128,7 @@ def _(trial):
                  [(1,)], "rows on the standby")
 
 
-@case("while the standby is away mail goes on, and a change waits for it")
+@case("without a standby mail is delivered, and a change waits for it")
 def _(trial):
     standby = trial.fleet.standby
     who = user("a1", 0)
@@ -156,7 +156,7 @@ def _(trial):
             "deliver", to=sorted(now ^ {who}))
 
 
-@case("nobody is let in without TLS, with another password, or by another name")
+@case("a login without TLS, or with a wrong password or name, is refused")
 def _(trial):
     url = trial.fleet.setting("url")
     with pq.Connection(url) as connection:
@@ -180,7 +180,7 @@ def _(trial):
     contains(done.stderr, "password authentication failed", "what it says")
 
 
-@case("with a service file no more than postgresql:// is in the settings")
+@case("with a service file the settings need only postgresql://")
 def _(trial):
     text = "\n".join(line.removeprefix("#").strip() for line in fleet.sample(
         "fleet-relay.conf").split("[notify-milter]\n")[1].split("\n"))
@@ -212,7 +212,7 @@ def _(trial):
     contains(done.stderr, "permission denied", "what a change says")
 
 
-@case("each milter ends by itself, and no sanitizer has a word to say")
+@case("each milter exits cleanly, and no sanitizer reports anything")
 def _(trial):
     trial.end()
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Nothing is lost and nobody gets what is not theirs, whatever breaks.
+"""Whatever breaks, no message is lost and nobody gets somebody else's.
 
     tests/soak/conservation.t            NM_MESSAGES=20000 for the long form
 
@@ -47,7 +47,7 @@ PAUSE = 0.25                    # between two of them
 
 
 class Lab(lab.Lab):
-    """A lab whose database lies on a small file system of its own."""
+    """A lab whose database is on a small file system of its own."""
 
     def _own(self, name, mode, group=None):
         path = super()._own(name, mode, group)
@@ -121,19 +121,19 @@ class Troubles(Trial):
         self.lab.milter.signal(signal.SIGUSR1)
 
     def locked(self):
-        """A milter that starts cannot open its database for longer than it
-        waits."""
+        """A milter that starts cannot open its database for longer than its
+        timeout."""
         with self.roster.lock, self.lab.locked():
             time.sleep(3.6)
 
     def unreadable(self):
-        """A milter that runs, with its connections open, cannot read: for a
-        moment, or in the long form for longer than SQLite tries."""
+        """A running milter, with its connections open, cannot read: for a
+        moment, or in the long form for longer than SQLite's timeout."""
         with self.roster.lock, self.lab.unreadable():
             time.sleep(11 if LONG else 1)
 
     def writing(self):
-        """Somebody has the right to write and does not let go of it."""
+        """Another process holds the write lock."""
         other = sqlite3.connect(self.lab.database, timeout=5,
                                 isolation_level=None)
         try:
@@ -147,21 +147,21 @@ class Troubles(Trial):
             other.close()
 
     def cut(self):
-        """Every connection of a program is ended by the server."""
+        """The server ends every connection of a program."""
         self.lab.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                      " WHERE pid <> pg_backend_pid()"
                      " AND application_name LIKE 'notify%'")
 
     @staticmethod
     def crash():
-        """The server is killed, and started anew."""
+        """The server is killed, and started again."""
         SERVER.crash()
         time.sleep(0.3)
         SERVER.launch()
 
     def full(self):
-        """No room for any change; what is there can be read, also by a milter
-        that starts."""
+        """The disk is full; the database can be read, also by a milter that
+        starts."""
         path = os.path.join(os.path.dirname(self.lab.database), "filler")
         try:
             with open(path, "wb") as file:
@@ -178,7 +178,7 @@ class Troubles(Trial):
         room.join()
 
     def replaced(self):
-        """Another roster is moved into its place."""
+        """Another database is moved into its place."""
         with self.roster.lock:
             account = self.random.choice(ACCOUNTS)
             other = os.path.join(self.lab.folder, "other.db")
@@ -213,13 +213,13 @@ class Troubles(Trial):
         time.sleep(1)       # for who would decide by the old one
 
 
-@case("every message that was accepted is accounted for, and no other went out")
+@case("every accepted message is accounted for, and no other was delivered")
 def _(trial):
     accounting.check(trial)
 
 
-@case("the roster was changed, it is what was told, and all that breaks has "
-      "broken")
+@case("the roster was changed, has what was reported, and every fault has "
+      "occurred")
 def _(trial):
     print(f"# troubles {dict(trial.broken)}", flush=True)
     true(trial.roster.changes() > 20, "changes of the roster")
@@ -230,7 +230,7 @@ def _(trial):
         print("# no mounts here: the disk was not filled up", flush=True)
 
 
-@case("the milter ends by itself, and no sanitizer has a word to say")
+@case("the milter exits cleanly, and no sanitizer reports anything")
 def _(trial):
     trial.end()
 

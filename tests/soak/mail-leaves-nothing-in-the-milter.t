@@ -1,19 +1,19 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""However much mail has passed the milter, it holds no more than at first.
+"""However much mail passes the milter, it needs no more memory than at first.
 
     tests/soak/mail-leaves-nothing-in-the-milter.t
                              NM_MESSAGES=1000000 for the long form
 
-loadgen plays MTAs: every kind of message at a time, over connections that come
-and go, while others break off midway and the roster changes. It ends after an
-hour or NM_MESSAGES, whichever is first. What the milter holds (resident memory,
-descriptors, threads) is looked at when all is quiet: after the first minute or
-tenth of the messages, whichever is first, and at the end, when it may be 5 %
-more. The first part begins with a crowd, so that what the milter keeps for the
-next one (connections to the database, 8 at most) is there when it is first
-looked at; and malloc(3) has one arena, since each fills up at its own time.
+loadgen plays MTAs: all kinds of messages at a time, over connections that come
+and go, while others disconnect midway and the roster changes. The test ends
+after an hour or NM_MESSAGES, whichever is first. The milter's resident memory,
+descriptors and threads are measured when it is idle: after the first minute or
+tenth of the messages, whichever is first, and at the end, when they may be 5 %
+more. The first part begins with a crowd, so that the connections to the
+database that the milter keeps (8 at most) are open at the first measurement;
+and malloc(3) has one arena, since several would fill up at different times.
 """
 import contextlib
 import json
@@ -31,7 +31,7 @@ from lib.tap import case, same, true
 
 MESSAGES = int(os.environ.get("NM_MESSAGES", "60000"))
 HOUR, MINUTE = 3600, 60
-MORE = 1.05         # that may be held at the end
+MORE = 1.05         # that it may use at the end
 ACCOUNTS = 20       # a0, a1, ...; "%" in what loadgen sends
 CONNECTIONS = 8     # of each loadgen, at a time
 KEEP = 20           # messages over each
@@ -55,7 +55,7 @@ KINDS = {
 
 
 class Soak:
-    """One milter, and all who give it work."""
+    """One milter, and all its clients."""
 
     def __init__(self):
         os.environ["MALLOC_ARENA_MAX"] = "1"
@@ -83,7 +83,7 @@ class Soak:
         self.lab.sql("INSERT INTO link(user, chat) SELECT id, 1000 + id FROM "
                      "user WHERE id % 2 = 0 AND key NOT LIKE 'u1@%'")
 
-    # Those who give it work, until told that it is over
+    # The clients, which run until they are stopped
 
     def load(self, kind, messages, seconds):
         """Send MESSAGES of KIND, but no longer than SECONDS."""
@@ -106,7 +106,7 @@ class Soak:
         self.opened += result["connections"]["opened"]
 
     def change(self, over):
-        """The roster, there and back."""
+        """Change the roster back and forth."""
         while not over.wait(0.02):
             n = self.random.randrange(ACCOUNTS)
             who, owner = f"u1@a{n}.example", f"owner@a{n}.example"
@@ -123,7 +123,7 @@ class Soak:
                 self.changes += 1
 
     def break_off(self, over):
-        """MTAs that hang up at any point of a message."""
+        """MTAs that disconnect at any point of a message."""
         rcpts = [f"<{one.replace('%', '1')}>" for one in PEOPLE]
         while not over.wait(0.005):
             with Mta(self.lab.milter) as mta:
@@ -133,7 +133,7 @@ class Soak:
             self.broken += 1
 
     def watch(self, over):
-        """The log: its complaints are kept, the rest would fill the disk."""
+        """Read the log: keep its warnings; the rest would fill the disk."""
         while not over.wait(1):
             self.complaints += self.lab.milter.complaints()
             os.truncate(self.lab.milter.log, 0)
@@ -141,13 +141,13 @@ class Soak:
     def guarded(self, function, *args):
         try:
             function(*args)
-        except Exception as error:  # told at the end
+        except Exception as error:  # reported at the end
             self.failures.append(f"{function.__name__}: {error!r}")
 
     def part(self, messages, seconds, crowd=False):
-        """Everything at once, for MESSAGES or SECONDS. CROWD: at first nobody
-        can read; each message waits in a thread, and with a connection to the
-        database, up to the most that there may be. Those are kept."""
+        """Everything at once, for MESSAGES or SECONDS. CROWD: the database is
+        locked at first, so that each message waits in a thread with a
+        connection of its own, up to the maximum, which the milter keeps."""
         over = threading.Event()
         whole = sum(share for share, *_ in KINDS.values())
         loads = [threading.Thread(target=self.guarded, args=(
@@ -166,10 +166,10 @@ class Soak:
         for thread in others:
             thread.join()
 
-    # What the milter holds
+    # What the milter uses
 
     def look(self):
-        """Once all connections are closed and it has gone quiet."""
+        """Measure when all connections are closed and the milter is idle."""
         folder = f"/proc/{self.lab.milter.process.pid}"
 
         def now():
@@ -202,7 +202,7 @@ class Soak:
                    for count in self.kinds.values())
 
 
-@case("every kind of message is answered as it should be, and none is lost")
+@case("every kind of message gets the right answer, and none is lost")
 def _(soak):
     soak.run()
     sent = soak.sent()
@@ -230,7 +230,7 @@ def _(soak):
     true(kinds["given up"]["aborted"] > 0, "none was given up")
 
 
-@case("it holds no more at the end than at first")
+@case("the milter uses no more memory, descriptors and threads than at first")
 def _(soak):
     print(f"# first {soak.first}, at the end {soak.last}", flush=True)
     same({what: f"{soak.first[what]}, at the end {soak.last[what]}"

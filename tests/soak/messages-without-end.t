@@ -1,12 +1,12 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""A message of any size costs the milter and notify-telegram no more memory.
+"""Milter and notify-telegram need no more memory for a message of any size.
 
     tests/soak/messages-without-end.t    NM_MEGABYTES=1024 for the long form
 
-Messages are made while they are sent, through a real Postfix that takes any
-size, and into notify-telegram's standard input.
+Messages are generated while they are sent, through a real Postfix that accepts
+any size, and into notify-telegram's standard input.
 """
 import base64
 import itertools
@@ -30,12 +30,12 @@ SIZE = MEGABYTES << 20
 LONG = MEGABYTES >= 1024
 MANY = 100000 if LONG else 20000
 CHAT = 7001
-# A sanitizer keeps what was freed for a while.
+# A sanitizer keeps freed memory for a while.
 WATCHED = os.path.basename(BUILD) == "san"
 MORE = 64 if WATCHED else 16        # MB that the milter may have more
 AGENT = 1024 if WATCHED else 64     # MB that notify-telegram may need
 EXPLAIN = 2048 if WATCHED else 256  # MB that notifyctl explain may need
-DISK = 64           # MB of a message that it keeps on the disk
+DISK = 64           # MB of a message that it spools
 NOBODY = "192.0.2.1"
 HEAD = f"""\
 X-Lab-Marker: MARK
@@ -48,13 +48,13 @@ Date: DATE
 
 
 def high_water(pid):
-    """MB that the process has had at most."""
+    """The peak memory of the process, in MB."""
     with open(f"/proc/{pid}/status") as status:
         return int(re.search(r"VmHWM:\s*(\d+) kB", status.read())[1]) / 1024
 
 
 class Sizes(ChatLab):
-    """Mail goes nowhere from here, but to the chats."""
+    """Delivers no mail, only to chats."""
 
     def __init__(self):
         super().__init__(main={
@@ -64,17 +64,17 @@ class Sizes(ChatLab):
     # The milter
 
     def memory(self):
-        """MB that the milter had at most since peak()."""
+        """The milter's peak memory since peak(), in MB."""
         return high_water(self.milter.process.pid)
 
     def peak(self):
-        """Begin to measure the most that it has; what it has now."""
+        """Reset the peak; returns the memory that it uses now."""
         with open(f"/proc/{self.milter.process.pid}/clear_refs", "w") as file:
             file.write("5")
         return self.memory()
 
     def stream(self, rcpts, blocks, mark):
-        """Send the message that BLOCKS make; a Result."""
+        """Send the message that consists of BLOCKS; a Result."""
         since = self.milter.mark()
         with self.connect(timeout=900) as client:
             same(client.mail(lab.SENDER).code, 250, "MAIL")
@@ -88,7 +88,7 @@ class Sizes(ChatLab):
         return lab.Result(self, mark, reply, since)
 
     def reached(self, result):
-        """Who has been sent the message, from Postfix's log."""
+        """The recipients of the message, from Postfix's log."""
         deadline = time.monotonic() + 600
         while f"{result.qid}: removed" not in (text := self.postfix.text()):
             true(time.monotonic() < deadline, f"in the queue: {text[-2000:]}")
@@ -99,8 +99,8 @@ class Sizes(ChatLab):
     # notify-telegram
 
     def told(self, blocks, code=0):
-        """notify-telegram with what BLOCKS make on its standard input: the
-        text it sent, MB, and seconds."""
+        """Run notify-telegram with BLOCKS on its standard input: the text that
+        it sent, MB, and seconds."""
         number = self.mirror.split("@")[0]
         before, began = len(self.api.texts(CHAT)), time.monotonic()
         process = subprocess.Popen(
@@ -132,8 +132,8 @@ class Sizes(ChatLab):
 
     @staticmethod
     def watch(process, kept, memory):
-        """Note how large its temporary file is, and how much memory it has
-        had at most. (What wait4(2) says counts its parent's, too.)"""
+        """Note the size of its temporary file, and its peak memory. (wait4(2)
+        counts its parent's, too.)"""
         folder = f"/proc/{process.pid}/fd"
         while process.returncode is None:
             try:
@@ -149,8 +149,8 @@ class Sizes(ChatLab):
     # notifyctl explain
 
     def explained(self, blocks, more, code=0):
-        """What explain --json says of what BLOCKS make, of which it may not
-        read all: the verdict, or the error."""
+        """The verdict or error of explain --json for BLOCKS, which it may not
+        read to the end."""
         process = subprocess.Popen(
             [os.path.join(BUILD, "notifyctl"), "-c", self.milter.file,
              "--json", "explain", "-", "--recipient", ANN],
@@ -192,7 +192,7 @@ def head(mark, more="", without=""):
 
 
 def times(block, size=None):
-    """BLOCK again and again, SIZE octets in all."""
+    """BLOCK again and again, SIZE bytes in all."""
     many = block * max(65536 // len(block), 1)
     left = SIZE if size is None else size
     while left > 0:
@@ -212,7 +212,7 @@ def crlf(blocks):
 
 LINE = b"Your balance is low, please top it up in time.\n"
 CODED = base64.encodebytes(os.urandom(57 * 1000))
-# What follows the headers, as (blocks, what the text must have).
+# What follows the headers, as (blocks, what the text must contain).
 BODIES = {
     "of lines": lambda: ([b"\n", *times(LINE)], "Your balance is low"),
     "of one line": lambda: ([b"\nstart ", *times(b"x")], "start xxx"),
@@ -245,7 +245,7 @@ BODIES = {
         [parts(b"mixed"), *(b"--b%d\n" % n + parts(b"mixed", b"b%d" % (n + 1))
                             for n in range(SIZE // 100))], "Notice"),
 }
-# What is in the headers, as blocks.
+# Headers, as blocks.
 HEADS = {
     "one of one line": lambda: [b"X-Long: ", *times(b"x"), b"\n"],
     "one of many lines": lambda: [b"X-Long:", *times(b" x\n")],
@@ -277,13 +277,13 @@ for kind, make in HEADS.items():
         blocks = make()
         rest = head(mark, without="X-Notify" if "ours" in kind else "")
         contains(site.told((rest, *blocks, b"\nthe text\n")), mark, "text")
-        # With the tag behind them there is none, or it is read.
+        # The tag that follows is found, or the message counts as untagged.
         blocks = make()
         text = site.told((*blocks, head(mark), b"\nthe text\n"))
         true(text is None or mark in text or "acme" in text, f"text {text!r}")
 
 
-@case("what is too much of a message is not kept on the disk")
+@case("a message is spooled only up to the limit")
 def _(site):
     mark = lab.marker()
     text = site.told((head(mark), b"\n", *times(LINE, (DISK + 16) << 20)))
@@ -311,7 +311,7 @@ def _(site):
           f"{more:.1f} MB more", flush=True)
 
 
-@case("a header of 10 MB, and a hundred thousand others, before the tag")
+@case("a tag after a header of 10 MB, and a hundred thousand others, is found")
 def _(site):
     for blocks in ([b"X-Long: ", *times(b"x", 10 << 20), b"\r\n"],
                    [b"X-Long:", *times(b" " + b"x" * 900 + b"\r\n", 10 << 20)],
@@ -336,7 +336,7 @@ def flood(site, number, names=("X-Notify-Category",)):
 
 
 def large(name):
-    """600 of our headers of 60,000 octets."""
+    """600 of our headers of 60,000 bytes."""
     for n in range(600):
         yield f"X-Notify-{name or n}: ".encode()
         for _ in range(60):
@@ -344,7 +344,7 @@ def large(name):
         yield b"x\r\n"
 
 
-@case("large headers of ours take no memory")
+@case("large headers of ours need no more memory")
 def _(site):
     for name in ("", "Category", "Account"):
         site.milter.settings()
@@ -414,14 +414,14 @@ def _(site):
                  "at most 4 MB", "what it says")
 
 
-@case("headers of ours without end, and no tag, are nobody's concern")
+@case("endless headers of ours without a tag change nothing")
 def _(site):
     for settings in ({}, {"trusted_clients": NOBODY}):
         site.milter.settings(**settings)
         result = flood(site, 5000, ["X-Notify-Other", "X-Notify-Account"])
         same(result.reply.code, 250, f"reply {result.reply}")
         same([q for q, _ in site.milter.summaries(result.since)], [], "lines")
-        # The tag is the last of all.
+        # The tag is the last header.
         mark = lab.marker()
         result = site.stream([ANN], (
             b"X-Notify-Other: x\r\n" * 5000,
@@ -457,9 +457,9 @@ def _(site):
     lacks(str(site.milter.complaints()), "memory", "complaints")
 
 
-@case("recipients that no message can have leave the milter as it was")
+@case("more recipients than a message can have leave the milter unharmed")
 def _(site):
-    # In the long form more than it takes of one message.
+    # In the long form more than the milter accepts for one message.
     long = ["<" + "x" * 60000 + f"@h{n}.example>"
             for n in range(10000 if LONG else 500)]
     with Mta(site.milter, timeout=120) as mta:

@@ -4,8 +4,8 @@
 
     tests/soak/roster-of-millions.t      NM_ROWS=5000000 for the long form
 
-The rows lie as far from those of the same account as can be, and one account
-has a fifth of them. What each import took is printed.
+The rows of an account are as far apart as possible, and one account has a fifth
+of all rows. Prints the time and memory of each import.
 """
 import json
 import os
@@ -19,7 +19,7 @@ from lib.tap import case, contains, same, true
 
 ROWS = int(os.environ.get("NM_ROWS", 40000))
 LIMIT = 256         # MB, however many rows there are
-SHOWN_LIMIT = 64    # the same, of what is only shown
+SHOWN_LIMIT = 64    # the same, of a command that only lists
 FIELDS = "account,email,role,categories\n"
 # The users of an account: (role, categories).
 USERS = [("owner", ""), ("user-admin", f"{SERVICES};{BALANCE}"),
@@ -37,7 +37,7 @@ def rows(accounts=ACCOUNTS, big=BIG, large=SERVICES):
     yield FIELDS
     for place, (role, categories) in enumerate(USERS):
         for start in range(0, accounts, 10000):
-            # The numbers of users have no order that an index has.
+            # The numbers of users are not in the order of an index.
             yield "".join(
                 f"a{n},u{(n * 8 + place) * 2654435761 % 2**32}@x.example,"
                 f"{role},{categories}\n"
@@ -49,7 +49,7 @@ def rows(accounts=ACCOUNTS, big=BIG, large=SERVICES):
 
 
 class Big(ctl.Ctl):
-    """A database that the cases fill in turn."""
+    """A database that the cases fill one after the other."""
 
     def file(self, name, blocks, more=""):
         path = os.path.join(self.folder, name)
@@ -90,11 +90,11 @@ class Big(ctl.Ctl):
         return self.sql(f"SELECT count(*) FROM {table}")[0][0]
 
     def state(self):
-        """What any change would change."""
+        """What any change to the roster would change."""
         return self.sql("SELECT count(*), max(id) FROM change")[0]
 
     def lines(self, pattern):
-        """How many lines of the last output have PATTERN."""
+        """How many lines of the last output match PATTERN."""
         pattern = re.compile(pattern)
         with open(os.path.join(self.folder, "out"), "rb") as file:
             return sum(1 for line in file if pattern.search(line))
@@ -104,14 +104,14 @@ def changes(said):
     return int(re.match(rf"{ROWS} rows, (\d+) changes", said)[1])
 
 
-@case("one wrong row behind all the others imports nothing, and is named")
+@case("a wrong last row is named, and nothing is imported")
 def _(big):
     big.reset("empty")
     path = big.file("wrong.csv", rows(), "a1,u@x.example,boss,\n")
     said = big.run("import", path, code=65)
     contains(said, f"{path}:{ROWS + 2}: ", "the line")
     contains(said, '"boss"', "the line")
-    # This one is found when all that lies before it has been made.
+    # This one is found after all rows before it have been imported.
     path = big.file("wrong.csv", rows(), "zzz,u@x.example,member,\n")
     said = big.run("import", path, code=65)
     contains(said, f"{path}:{ROWS + 2}: ", "the line")
@@ -121,7 +121,7 @@ def _(big):
     os.unlink(path)
 
 
-@case("all rows are imported, in whatever order they come")
+@case("all rows are imported, in any order")
 def _(big):
     said = big.run("import", big.file("all.csv", rows()))
     same(changes(said), CHANGES, "changes")
@@ -140,7 +140,7 @@ def _(big):
              f"users of {account}")
 
 
-@case("the log shows every change, in little memory")
+@case("the log shows every change, in bounded memory")
 def _(big):
     last = big.run("log", limit=SHOWN_LIMIT).split()
     same(last[-4:], ["big", "subscribe", max(
@@ -157,7 +157,7 @@ def _(big):
                                      "detail")], last[-4:], "the last entry")
 
 
-@case("the same file changes nothing the second time, with --sync neither")
+@case("the same file changes nothing the second time, nor with --sync")
 def _(big):
     before = big.state()
     path = os.path.join(big.folder, "all.csv")
@@ -166,7 +166,7 @@ def _(big):
     same(big.state(), before, "the record")
 
 
-@case("a few rows change just those whom they name, wherever those are")
+@case("a few rows change only the users that they name")
 def _(big):
     few = [("big", "new@big.example"), ("big", "aaa@big.example"),
            ("big", f"u{BIG // 2}@big.example"), ("big", "u1@big.example"),
