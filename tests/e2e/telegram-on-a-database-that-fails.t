@@ -100,7 +100,7 @@ def meets(site, kind, trouble, agent):
             contains(ended.err, part, f"what is said, {what}")
     if kind == "sent" and trouble.reads:
         # It must not be sent again: that is the worse.
-        contains(ended.err, "sent, but not noted", f"what is said, {what}")
+        contains(ended.err, "sent, but cannot store", f"what is said, {what}")
         same(len(site.api.sent), 1, f"messages, {what}")
         site.api.sent.clear()
     if not trouble.reads:
@@ -178,7 +178,7 @@ def _(site):
                     else not site.chats())
             if "not known" not in ended.err:
                 same(ended.code == 0, made, f"exit 0, done; {what}")
-            noted = "not noted" not in ended.err
+            noted = "cannot store" not in ended.err
             if ended.code == 75:
                 same(agent().code, 0, f"another run after {what}")
             site.ok("init")

@@ -90,7 +90,7 @@ read_token(const struct settings *s, const char *path, char *token,
 	}
 	if (len == 0 || len == TOKEN_MAX || i < len)
 		return (failure_set(failure, FAILURE_SETTINGS,
-		    "token file %s: this is no token; expected the one line "
+		    "token file %s: not a bot token; expected the one line "
 		    "that BotFather gave",
 		    path));
 	token[len] = '\0';

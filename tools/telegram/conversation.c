@@ -22,6 +22,14 @@
 /* A refusal is a number in the database, under this and the chat's id. */
 #define REFUSED "bot_refused:"
 
+/* A message, and what it takes to answer it. */
+struct turn {
+	struct changes *c;
+	struct patience *p;
+	const struct chat_message *m;
+	const char **answer;
+};
+
 /* The users that a chat is linked to. */
 struct linked {
 	struct arena *arena;
@@ -37,29 +45,22 @@ static const char help[] =
     "/status says what is linked\n"
     "/stop ends it";
 
-static int say(struct changes *, const char **, const char *);
+static int say(const struct turn *, const char *);
 static const char *command(const char *, const char *);
 static int take_user(void *, const struct store_user *);
-static int find_linked(struct changes *, int64_t, struct linked *);
 static const char *name_user(struct arena *, const struct store_user *);
 static const char *token_of(const struct chat_message *);
-static int too_many(struct changes *, struct patience *,
-    const struct chat_message *, int, const char **);
-static int wrong(struct changes *, struct patience *,
-    const struct chat_message *, const char **);
-static int start(struct changes *, struct patience *,
-    const struct chat_message *, const char *, const char **);
-static int list_linked(struct changes *, const struct chat_message *,
-    const char *, const char *, bool, const char **);
+static int too_many(const struct turn *, int);
+static int wrong(const struct turn *);
+static int start(const struct turn *, const char *);
+static int list_linked(const struct turn *, const char *, const char *, bool);
 static int restore(void *, const char *, int64_t);
 
 static int
-say(struct changes *c, const char **answer, const char *text)
+say(const struct turn *t, const char *text)
 {
-	*answer = text;
-	if (text == NULL)
-		return (failure_memory(c->failure));
-	return (1);
+	*t->answer = text;
+	return (text == NULL ? failure_memory(t->c->failure) : 1);
 }
 
 /* The argument of the command ${name}, or NULL if ${text} is another command.
@@ -100,16 +101,6 @@ take_user(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-static int
-find_linked(struct changes *c, int64_t chat, struct linked *l)
-{
-	memset(l, 0, sizeof(*l));
-	l->arena = c->arena;
-	if (store_links_of_chat(c->store, chat, take_user, l) == -1)
-		return (store_failed(c->store, c->failure));
-	return (0);
-}
-
 /* Whose mail a chat gets, in words; NULL if out of memory. */
 static const char *
 name_user(struct arena *a, const struct store_user *u)
@@ -133,14 +124,13 @@ token_of(const struct chat_message *m)
 
 /* The chat must wait, and is told so once. */
 static int
-too_many(struct changes *c, struct patience *p, const struct chat_message *m,
-    int seconds, const char **answer)
+too_many(const struct turn *t, int seconds)
 {
 	int minutes = (seconds + 59) / 60;
 
-	(void)patience_told(p, m->chat);
-	return (say(c, answer,
-	    arena_printf(c->arena,
+	(void)patience_told(t->p, t->m->chat);
+	return (say(t,
+	    arena_printf(t->c->arena,
 		"Too many links that do not work were opened in this chat. "
 		"Wait for %d minute%s, and then open the link again, or ask "
 		"for a new one with \"telegram connect\".",
@@ -149,9 +139,11 @@ too_many(struct changes *c, struct patience *p, const struct chat_message *m,
 
 /* A token did not work. While very many do not, nobody gets an answer. */
 static int
-wrong(struct changes *c, struct patience *p, const struct chat_message *m,
-    const char **answer)
+wrong(const struct turn *t)
 {
+	const struct chat_message *m = t->m;
+	struct patience *p = t->p;
+	struct changes *c = t->c;
 	char name[64];
 	int wait;
 
@@ -168,17 +160,19 @@ wrong(struct changes *c, struct patience *p, const struct chat_message *m,
 	if (patience_crowded(p, c->now) > 0)
 		return (0);
 	if (wait > 0)
-		return (too_many(c, p, m, wait, answer));
-	return (say(c, answer,
+		return (too_many(t, wait));
+	return (say(t,
 	    "This link does not work: it was used already, or is older than 15 "
 	    "minutes, or you may not link a chat any more. Ask for a new one "
 	    "with \"telegram connect\"."));
 }
 
 static int
-start(struct changes *c, struct patience *p, const struct chat_message *m,
-    const char *rest, const char **answer)
+start(const struct turn *t, const char *rest)
 {
+	const struct chat_message *m = t->m;
+	struct patience *p = t->p;
+	struct changes *c = t->c;
 	struct store_user user;
 	const char *name;
 	char token[TOKEN_MAX + 1];
@@ -187,15 +181,15 @@ start(struct changes *c, struct patience *p, const struct chat_message *m,
 
 	len = strcspn(rest, " \n\t");
 	if (len == 0)
-		return (say(c, answer, help));
+		return (say(t, help));
 	if (!m->private && !c->settings->allow_groups)
-		return (say(c, answer,
+		return (say(t,
 		    "A group cannot be linked: everybody in it would read the "
 		    "messages. Open the link in a private chat with this "
 		    "bot."));
 	wait = patience_waits(p, m->chat, c->now);
 	if (wait > 0)
-		return (too_many(c, p, m, wait, answer));
+		return (too_many(t, wait));
 	rc = 0;
 	if (len <= TOKEN_MAX) {
 		memcpy(token, rest, len);
@@ -205,13 +199,13 @@ start(struct changes *c, struct patience *p, const struct chat_message *m,
 	if (rc == -1)
 		return (-1);
 	if (rc == 0)
-		return (wrong(c, p, m, answer));
+		return (wrong(t));
 	patience_right(p, m->chat);
-	name = name_user(c->arena, &user);
+	name = name_user(t->c->arena, &user);
 	if (name == NULL)
-		return (say(c, answer, NULL));
-	return (say(c, answer,
-	    arena_printf(c->arena,
+		return (say(t, NULL));
+	return (say(t,
+	    arena_printf(t->c->arena,
 		"This chat is now linked to %s. Messages about "
 		"balance and payments come here too; the mail still does.\n"
 		"/stop ends it.",
@@ -221,26 +215,26 @@ start(struct changes *c, struct patience *p, const struct chat_message *m,
 /* List the users that the chat is linked to, below ${title}, and ${end} their
  * links; ${none} if there are none. */
 static int
-list_linked(struct changes *c, const struct chat_message *m, const char *title,
-    const char *none, bool end, const char **answer)
+list_linked(const struct turn *t, const char *title, const char *none, bool end)
 {
-	struct linked l;
+	struct linked l = {.arena = t->c->arena};
 	const char *text = title, *name;
 	size_t i;
 
-	if (find_linked(c, m->chat, &l) != 0)
-		return (-1);
+	if (store_links_of_chat(t->c->store, t->m->chat, take_user, &l) == -1)
+		return (store_failed(t->c->store, t->c->failure));
 	if (l.n == 0)
-		return (say(c, answer, none));
+		return (say(t, none));
 	for (i = 0; i < l.n && text != NULL; i++) {
-		if (end && link_end(c, &l.v[i], "by /stop in the chat") == -1)
+		if (end &&
+		    link_end(t->c, &l.v[i], "by /stop in the chat") == -1)
 			return (-1);
-		name = name_user(c->arena, &l.v[i]);
+		name = name_user(t->c->arena, &l.v[i]);
 		text = name == NULL
 		    ? NULL
-		    : arena_printf(c->arena, "%s\n%s", text, name);
+		    : arena_printf(t->c->arena, "%s\n%s", text, name);
 	}
-	return (say(c, answer, text));
+	return (say(t, text));
 }
 
 bool
@@ -277,22 +271,23 @@ int
 conversation_answer(struct changes *c, struct patience *p,
     const struct chat_message *m, const char **answer)
 {
+	const struct turn t = {c, p, m, answer};
 	const char *rest;
 
 	*answer = NULL;
 	rest = command(m->text, "/start");
 	if (rest != NULL)
-		return (start(c, p, m, rest, answer));
+		return (start(&t, rest));
 	if (command(m->text, "/stop") != NULL)
-		return (list_linked(c, m, "This chat is no longer linked to:",
-		    "This chat is not linked.", true, answer));
+		return (list_linked(&t, "This chat is no longer linked to:",
+		    "This chat is not linked.", true));
 	if (command(m->text, "/status") != NULL)
-		return (list_linked(c, m, "This chat is linked to:",
+		return (list_linked(&t, "This chat is linked to:",
 		    "This chat is not linked. Open the link that \"telegram "
 		    "connect\" gives you.",
-		    false, answer));
+		    false));
 	/* In a group people talk to each other. */
 	if (!m->private && *m->text != '/')
 		return (0);
-	return (say(c, answer, help));
+	return (say(&t, help));
 }

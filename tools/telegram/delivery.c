@@ -123,8 +123,8 @@ sent(struct delivery *d)
 	    store_link_strike(d->store, d->user.link, true, &strikes) == -1 ||
 	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0) {
-		log_warning("%s: sent, but not noted: %s", d->queue_id,
-		    failure_text(store_failure(d->store)));
+		log_warning("%s: sent, but cannot store that it was: %s",
+		    d->queue_id, failure_text(store_failure(d->store)));
 		store_end(d->store);
 	}
 	return (delivery_end(d, EX_OK, "sent", "%s", ""));

@@ -154,7 +154,7 @@ in_trouble(struct bot *b)
 			break;
 	}
 	if (line != NULL && i == b->ntroubles && i < TROUBLES_MAX) {
-		log_error("%s; trying again", line);
+		log_error("%s; retrying", line);
 		b->troubles[b->ntroubles++] = line;
 		line = NULL;
 	}

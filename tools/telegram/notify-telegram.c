@@ -137,7 +137,7 @@ look_up(struct delivery *d)
 
 	if (d->link == 0)
 		return (delivery_end(
-		    d, EX_OK, "no-link", "this is no chat's address"));
+		    d, EX_OK, "no-link", "not the address of a chat"));
 	if (store_begin(d->store, DB_READ) != 0)
 		return (delivery_store_failed(d));
 	found = find_user(d, d->link, &why);
