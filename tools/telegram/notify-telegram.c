@@ -56,7 +56,7 @@ static const char usage_text[] =
 
 static int64_t link_of(struct delivery *, const char *);
 static int find_category(struct delivery *, const char **);
-static int find_user(struct delivery *, int64_t, const char **);
+static int find_user(struct delivery *, const char **);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
 static int make_text(struct delivery *);
@@ -116,7 +116,7 @@ find_category(struct delivery *d, const char **why)
 /* The category, and the user whose link it is. 0 and ${*why} if either is not
  * there. */
 static int
-find_user(struct delivery *d, int64_t link, const char **why)
+find_user(struct delivery *d, const char **why)
 {
 	int found;
 
@@ -124,7 +124,8 @@ find_user(struct delivery *d, int64_t link, const char **why)
 	if (found != 1)
 		return (found);
 	*why = "the link has ended";
-	return (store_link(d->store, d->arena, link, d->category.id, &d->user));
+	return (
+	    store_link(d->store, d->arena, d->link, d->category.id, &d->user));
 }
 
 /* The link may be gone by now, or its user no longer entitled. */
@@ -140,7 +141,7 @@ look_up(struct delivery *d)
 		    d, EX_OK, "no-link", "not the address of a chat"));
 	if (store_begin(d->store, DB_READ) != 0)
 		return (delivery_store_failed(d));
-	found = find_user(d, d->link, &why);
+	found = find_user(d, &why);
 	if (found == 1 &&
 	    (account_key(d->user.account_name, key) != 1 ||
 		store_account(d->store, d->arena, key, &d->account) != 1))

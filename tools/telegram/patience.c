@@ -94,16 +94,15 @@ chat_at(struct patience *p, int64_t id, int64_t now)
 	struct chat *c, *oldest = NULL;
 	size_t i;
 
-	c = find(p, id);
-	for (i = 0; c == NULL && i < PROBES; i++) {
+	for (i = 0; i < PROBES; i++) {
 		c = &p->chats[(slot_of(id) + i) % PATIENCE_CHATS];
-		if (c->id == 0)
+		/* No slot is ever emptied: ${id} is not behind a free one. */
+		if (c->id == id || c->id == 0)
 			break;
 		if (oldest == NULL || goes_before(c, oldest))
 			oldest = c;
-		c = NULL;
 	}
-	if (c == NULL)
+	if (i == PROBES)
 		c = oldest;
 	if (c->id != id)
 		*c = (struct chat){
