@@ -272,11 +272,14 @@ for kind, make in BODIES.items():
 
 for kind, make in HEADS.items():
     @case(f"notify-telegram takes headers of {MEGABYTES} MB, {kind}")
-    def _(site, make=make):
+    def _(site, kind=kind, make=make):
         mark = lab.marker()
         blocks = make()
-        rest = head(mark, without="X-Notify" if "ours" in kind else "")
-        contains(site.told((rest, *blocks, b"\nthe text\n")), mark, "text")
+        text = site.told((head(mark), *blocks, b"\nthe text\n"))
+        if "ours" in kind:      # too many of them: the milter holds such mail
+            same(text, None, "text")
+        else:
+            contains(text, mark, "text")
         # The tag that follows is found, or the message counts as untagged.
         blocks = make()
         text = site.told((*blocks, head(mark), b"\nthe text\n"))
