@@ -89,8 +89,8 @@ NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline ctl main output
 	check_settings check_socket check_telegram) \
 	$(addprefix requeue/, queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
-AGENT = lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) delivery \
-	mailhead notify-telegram outcome)
+AGENT = lib/child lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) \
+	delivery mailhead notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
 BOT = $(addprefix telegram/, botapi conversation notify-bot outcome patience \
 	polling update)

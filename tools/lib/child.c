@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * child - runs a program and takes what it says
+ * child - run a program and read its output
  *
- * Both of its outputs are read as they come, so that it never waits for us.
- * What it leaves running in the background may keep them open: that is waited
- * for only within the time that the program itself has.
+ * Both outputs are read as they come, so that the program never blocks on them.
+ * A process that it leaves in the background may keep them open: the time limit
+ * holds for that too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,31 +17,30 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/failure.h"
 #include "lib/child.h"
 
 #define SECONDS 30
 #define OUTPUT_MAX ((size_t)64 << 10)
-/* More of its complaints is read, but not kept. */
+/* More of its standard error is read, but not kept. */
 #define MESSAGE_MAX ((size_t)16 << 10)
 
 extern char **environ;
 
-/* What comes out of one of its descriptors. */
+/* One of its outputs. */
 struct stream {
-	int fd; /* to read from; -1: at its end, or not taken */
+	int fd; /* to read from; -1: at its end, or not read */
 	char *text;
 	size_t len, cap, max;
 };
 
-static int64_t now_ms(void);
 static int start(const struct child *, const int *, pid_t *);
 static int spawn(pid_t *, const posix_spawn_file_actions_t *, char **);
-static int open_stream(struct stream *, int *);
+static int open_stream(const struct child *, struct stream *, int *);
 static void close_ends(const struct child *, int *);
 static int take(struct stream *, const char *, size_t, bool);
 static void close_stream(struct stream *);
@@ -51,15 +50,6 @@ static int judge(const struct child *, int, int, struct failure *);
 static const char *last_line(struct arena *, const struct stream *);
 static int give(struct arena *, const struct stream *, int,
     struct child_result *, struct failure *);
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
-}
 
 static int
 spawn(pid_t *pid, const posix_spawn_file_actions_t *actions, char **argv)
@@ -104,10 +94,14 @@ start(const struct child *c, const int *ends, pid_t *pid)
 }
 
 static int
-open_stream(struct stream *s, int *end)
+open_stream(const struct child *c, struct stream *s, int *end)
 {
 	int fds[2];
 
+	if (c->quiet) {
+		*end = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		return (*end == -1 ? -1 : 0);
+	}
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return (-1);
 	s->fd = fds[0];
@@ -115,7 +109,7 @@ open_stream(struct stream *s, int *end)
 	return (0);
 }
 
-/* The ends that the program writes to, if we made them. */
+/* Close the ends that the program writes to, unless they are the caller's. */
 static void
 close_ends(const struct child *c, int *ends)
 {
@@ -126,7 +120,7 @@ close_ends(const struct child *c, int *ends)
 	ends[0] = ends[1] = -1;
 }
 
-/* Keep it, or as much of a complaint as there is room for. 0, or an errno. */
+/* Append; what does not fit is an error, or ${cut}. 0, or an errno. */
 static int
 take(struct stream *s, const char *data, size_t len, bool cut)
 {
@@ -171,7 +165,7 @@ read_all(struct stream *s, int64_t deadline)
 	int error, i;
 
 	while (s[0].fd != -1 || s[1].fd != -1) {
-		left = deadline - now_ms();
+		left = deadline - clock_ms();
 		if (left <= 0)
 			return (ETIMEDOUT);
 		for (i = 0; i < 2; i++) {
@@ -197,7 +191,7 @@ read_all(struct stream *s, int64_t deadline)
 	return (0);
 }
 
-/* Wait for its end, but not for ever. 0, or ETIMEDOUT: then it was killed. */
+/* Wait until the deadline. 0, or ETIMEDOUT: then it was killed. */
 static int
 wait_for(pid_t pid, int64_t deadline, int *status)
 {
@@ -209,7 +203,7 @@ wait_for(pid_t pid, int64_t deadline, int *status)
 	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (ended.fd != -1) {
 		do {
-			left = deadline - now_ms();
+			left = deadline - clock_ms();
 			rc = poll(&ended, 1, left < 0 ? 0 : (int)left);
 		} while (rc == -1 && errno == EINTR);
 		close(ended.fd);
@@ -221,7 +215,7 @@ wait_for(pid_t pid, int64_t deadline, int *status)
 	return (rc == 0 ? ETIMEDOUT : 0);
 }
 
-/* What ended otherwise than of itself, in words. */
+/* Fail unless it exited. */
 static int
 judge(const struct child *c, int error, int status, struct failure *failure)
 {
@@ -233,7 +227,7 @@ judge(const struct child *c, int error, int status, struct failure *failure)
 		    c->seconds == 0 ? SECONDS : c->seconds));
 	if (error == EFBIG)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s says more than %zu octets", name,
+		    "output of %s exceeds %zu bytes", name,
 		    c->max == 0 ? OUTPUT_MAX : c->max));
 	if (error == ENOMEM)
 		return (failure_memory(failure));
@@ -242,11 +236,11 @@ judge(const struct child *c, int error, int status, struct failure *failure)
 		    failure, FAILURE_IO, "%s: %s", name, strerror(error)));
 	if (WIFSIGNALED(status))
 		return (failure_set(failure, FAILURE_IO,
-		    "%s was ended by signal %d", name, WTERMSIG(status)));
+		    "%s was killed by signal %d", name, WTERMSIG(status)));
 	return (0);
 }
 
-/* Warnings come first, and what ended it last. */
+/* Warnings come first, the fatal error last. */
 static const char *
 last_line(struct arena *a, const struct stream *s)
 {
@@ -259,7 +253,7 @@ last_line(struct arena *a, const struct stream *s)
 	return (end == 0 ? "" : arena_strndup(a, s->text + start, end - start));
 }
 
-/* The result of what has ended of itself. */
+/* The result of a program that exited. */
 static int
 give(struct arena *a, const struct stream *s, int status,
     struct child_result *r, struct failure *failure)
@@ -286,9 +280,9 @@ child_run(struct arena *a, const struct child *c, struct child_result *r,
 	int error, rc, status = 0;
 
 	rc = -1;
-	deadline = now_ms() + (c->seconds == 0 ? SECONDS : c->seconds) * 1000;
-	if (open_stream(&s[1], &ends[1]) != 0 ||
-	    (c->output == -1 && open_stream(&s[0], &ends[0]) != 0)) {
+	deadline = clock_ms() + (c->seconds == 0 ? SECONDS : c->seconds) * 1000;
+	if (open_stream(c, &s[1], &ends[1]) != 0 ||
+	    (c->output == -1 && open_stream(c, &s[0], &ends[0]) != 0)) {
 		judge(c, errno, 0, failure);
 		goto out;
 	}
@@ -299,7 +293,7 @@ child_run(struct arena *a, const struct child *c, struct child_result *r,
 		    c->argv[0], strerror(error));
 		goto out;
 	}
-	/* Ours would keep the streams from ending. */
+	/* With ours open the streams would never end. */
 	close_ends(c, ends);
 	error = read_all(s, deadline);
 	close_stream(&s[0]);

@@ -7,17 +7,10 @@
  * has not been started.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +19,7 @@
 #include "base/arena.h"
 #include "base/escape.h"
 #include "base/failure.h"
+#include "lib/child.h"
 #include "lib/mailer.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -36,17 +30,14 @@
 /* Enough for the texts of a notice, escaped. */
 #define NOTICE_MAX ((size_t)64 << 10)
 
-extern char **environ;
-
 static GMimeMessage *compose(
     const struct settings *, const struct store_notice *);
 static char *notice_text(const struct store_notice *);
 static char *notice_subject(const struct store_notice *);
 static int clean(struct arena *, struct store_notice *);
 static int write_file(GMimeMessage *);
-static int run_sendmail(
-    const struct settings *, const char *, int, struct failure *);
-static int wait_for(pid_t, int *);
+static int run_sendmail(struct arena *, const struct settings *, const char *,
+    int, struct failure *);
 
 void
 mailer_start(void)
@@ -175,65 +166,32 @@ write_file(GMimeMessage *message)
 	return (fd);
 }
 
-/* Wait for the child, but not for ever. 0, or -1 when the time was over. */
 static int
-wait_for(pid_t pid, int *status)
+run_sendmail(struct arena *a, const struct settings *settings, const char *to,
+    int fd, struct failure *failure)
 {
-	struct pollfd ended = {.events = POLLIN};
-	int rc;
+	const char *argv[] = {
+	    settings->sendmail, "-i", "-f", settings->from, "--", to, NULL};
+	const char *argv_default[] = {settings->sendmail, "-i", "--", to, NULL};
+	/* Its output is dropped: ours is JSON, or one line. */
+	struct child c = {
+	    .argv = *settings->from == '\0' ? argv_default : argv,
+	    .seconds = SENDMAIL_SECONDS,
+	    .input = fd,
+	    .output = -1,
+	    .quiet = true,
+	};
+	struct child_result r;
 
-	rc = 1;
-	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (ended.fd != -1) {
-		do {
-			rc = poll(&ended, 1, SENDMAIL_SECONDS * 1000);
-		} while (rc == -1 && errno == EINTR);
-		close(ended.fd);
+	if (child_run(a, &c, &r, failure) != 0) {
+		/* To the caller that would be a user who does not exist. */
+		if (failure->kind == FAILURE_UNKNOWN)
+			failure->kind = FAILURE_IO;
+		return (-1);
 	}
-	if (rc == 0)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, status, 0) == -1 && errno == EINTR)
-		;
-	return (rc == 0 ? -1 : 0);
-}
-
-static int
-run_sendmail(const struct settings *settings, const char *to, int fd,
-    struct failure *failure)
-{
-	posix_spawn_file_actions_t actions;
-	char *argv[] = {settings->sendmail, "-i", "-f", settings->from, "--",
-	    (char *)(uintptr_t)to, NULL};
-	char *argv_default[] = {
-	    settings->sendmail, "-i", "--", (char *)(uintptr_t)to, NULL};
-	pid_t pid;
-	int rc, status;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	/* Its words are not ours: our output is JSON, or one line. */
-	posix_spawn_file_actions_addopen(
-	    &actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(
-	    &actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	rc = posix_spawn(&pid, settings->sendmail, &actions, NULL,
-	    *settings->from == '\0' ? argv_default : argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc != 0)
-		return (failure_set(failure, FAILURE_IO, "%s: %s",
-		    settings->sendmail, strerror(rc)));
-	if (wait_for(pid, &status) != 0)
-		return (failure_set(failure, FAILURE_IO,
-		    "%s did not end within %d seconds", settings->sendmail,
-		    SENDMAIL_SECONDS));
-	if (WIFSIGNALED(status))
-		return (failure_set(failure, FAILURE_IO,
-		    "%s was ended by signal %d", settings->sendmail,
-		    WTERMSIG(status)));
-	if (WEXITSTATUS(status) != 0)
+	if (r.status != 0)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s ended with status %d", settings->sendmail,
-		    WEXITSTATUS(status)));
+		    "%s ended with status %d", settings->sendmail, r.status));
 	return (0);
 }
 
@@ -253,13 +211,15 @@ mailer_notice(const struct settings *settings, const struct store_notice *n,
 		    failure, FAILURE_MEMORY, "out of memory for a mail"));
 	}
 	message = compose(settings, &shown);
-	arena_free(a);
 	fd = write_file(message);
 	g_object_unref(message);
-	if (fd == -1)
-		return (failure_set(
-		    failure, FAILURE_IO, "a mail: %s", strerror(errno)));
-	rc = run_sendmail(settings, n->address, fd, failure);
-	close(fd);
+	if (fd == -1) {
+		rc = failure_set(
+		    failure, FAILURE_IO, "a mail: %s", strerror(errno));
+	} else {
+		rc = run_sendmail(a, settings, n->address, fd, failure);
+		close(fd);
+	}
+	arena_free(a);
 	return (rc);
 }
