@@ -79,14 +79,15 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	$(addprefix roster/, import import_account import_record link \
 	membership notice problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats trust
-NOTIFYCTL = lib/child lib/mailer $(addprefix notifyctl/, cmdline ctl main output \
+NOTIFYCTL = lib/child lib/mailer lib/shell \
+	$(addprefix notifyctl/, cmdline ctl main output \
 	$(addprefix commands/, accounts categories explain import_export init record \
 	rostercsv stats subscriptions telegram users) \
-	$(addprefix postfix/, mta postconf) \
+	$(addprefix postfix/, listeners milters postconf queueid) \
 	$(addprefix check/, check check_access check_clients check_database \
-	check_domains check_milter_talk check_milters check_people \
-	check_postfix check_rewriting check_server check_services \
-	check_settings check_socket check_telegram) \
+	check_domains check_milter_talk check_people check_postfix \
+	check_rewriting check_server check_services check_settings check_socket \
+	check_telegram) \
 	$(addprefix requeue/, queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
 AGENT = lib/child lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) \

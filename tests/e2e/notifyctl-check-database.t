@@ -122,7 +122,7 @@ def _(s):
     rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
     chown(folder, 0o755, "root")
-    s.mended("error", f"make files in {folder}", NOBODY)
+    s.mended("error", f"create files in {folder}", NOBODY)
 
 
 @case("a folder that the milter cannot get through is found, and mended")
@@ -133,7 +133,7 @@ def _(s):
     try:
         os.rename(os.path.dirname(s.ctl.database), os.path.join(deep, "db"))
         s.settings(url=os.path.join(deep, "db", "roster.db"))
-        s.mended("error", NOBODY, f"through {deep} to the database")
+        s.mended("error", NOBODY, f"search {deep} for the database")
         os.chmod(s.ctl.folder, 0o700)
         # Settings and socket lie there too: each has its cure.
         for finding in s.check()[1]:
@@ -150,12 +150,12 @@ def _(s):
     os.chmod(folder, 0o751)
     s.sound()
     os.chmod(s.ctl.database, 0o644)
-    s.mended("warning", "read by everybody")
+    s.mended("warning", "readable by everyone")
     os.chmod(folder, 0o755)
     os.chmod(s.ctl.database, 0o666)
-    s.mended("error", "written by everybody")
+    s.mended("error", "writable by everyone")
     os.chmod(folder, 0o757)
-    s.mended("error", folder, "written by everybody")
+    s.mended("error", folder, "writable by everyone")
 
 
 @case("a file system that is nearly full is found")
@@ -247,7 +247,7 @@ def _(s):
     s.ctl.sql("UPDATE notice SET at = at - 7200")
     s.mended("warning", "1 notices", "120 minutes")
     s.ctl.sql("UPDATE notice SET state = 'handing'")
-    s.fault("warning", "being handed over")
+    s.fault("warning", "being handed to sendmail")
 
 
 @case("users in a reserved domain are found")

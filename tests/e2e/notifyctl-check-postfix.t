@@ -149,6 +149,9 @@ def _(s):
 def _(s):
     for value in (f"{{ {SOCKET}, default_action=accept }}",
                   f"{{{SOCKET} , connect_timeout=9s,default_action = accept}}",
+                  f"{{ {SOCKET} connect_timeout=9s default_action=accept }}",
+                  f"{{ {SOCKET}, {{ connect_timeout = 9s }},"
+                  " { default_action = accept } }",
                   f"inet:127.0.0.1:9, {{ {SOCKET}, default_action=accept,"
                   " command_timeout=9s }"):
         s.main(smtpd_milters=value)
@@ -303,7 +306,7 @@ def _(s):
     s.sound()
 
 
-@case("a map that cannot be asked is named, and nothing is made of it")
+@case("a lookup that fails is reported, and nothing is concluded from it")
 def _(s):
     missing = f"texthash:{s.config}/nosuch"
     for changes in ({"relay_domains": missing},
@@ -313,7 +316,7 @@ def _(s):
                     {"relay_recipient_maps": "nosuchtype:x"}):
         s.telegram()
         s.main(**changes)
-        s.fault("note", list(changes.values())[0], "cannot be asked")
+        s.fault("note", "lookup in " + list(changes.values())[0], "fails")
 
 
 @case("where no domain is for accounts, Postfix need not know one")

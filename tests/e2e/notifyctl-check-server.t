@@ -113,7 +113,7 @@ def _(s):
     finding = s.fault("warning", "/nowhere")
     contains(finding["why"], "asks the primary")
     s.settings(read_url=s.ctl.store.url)
-    s.fault("warning", "no standby")
+    s.fault("warning", "not name a standby")
 
 
 run()

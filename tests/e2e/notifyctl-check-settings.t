@@ -84,7 +84,7 @@ def _(s):
     chown(s.ctl.conf.file, 0o664, "root", "postfix")
     s.mended("error", s.ctl.conf.file)
     os.chmod(s.ctl.folder, 0o777)
-    s.mended("error", f"{s.ctl.folder} can be written")
+    s.mended("error", f"{s.ctl.folder} is writable")
 
 
 @case("settings that the milter's user cannot read are found, and the cure "
@@ -215,7 +215,7 @@ def _(s):
     code, found = s.check(user="daemon")
     same((code, {f["severity"] for f in found}), (0, {"note"}),
          f"exit and severities of {found}")
-    for word in (f"what {NOBODY} may do", s.socket,
+    for word in (f"permissions of {NOBODY}", s.socket,
                  *([] if remote() else [s.ctl.database])):
         contains(" ".join(f["what"] for f in found), word)
     for finding in found:

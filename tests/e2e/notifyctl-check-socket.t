@@ -66,7 +66,7 @@ def _(s):
     s.milter.process.kill()
     s.milter.process.wait()
     true(os.path.exists(s.socket), "the socket is left")
-    s.mended("error", "nobody answers", s.socket)
+    s.mended("error", "no program answers", s.socket)
 
 
 @case("what is no socket is found")
@@ -74,7 +74,7 @@ def _(s):
     s.stop()
     with open(s.socket, "w"):
         pass
-    contains(s.fault("error", s.socket, "no socket")["fix"], "in [milter] of")
+    contains(s.fault("error", s.socket, "not a socket")["fix"], "in [milter] of")
 
 
 @case("another milter at our socket, and what is no milter, are found")
@@ -85,8 +85,8 @@ def _(s):
              "another milter"),
             (bytes.fromhex("0000000d4f 00000002 00000001 0000007f"),
              "another milter"),
-            (b"220 relay.example ESMTP Postfix\r\n", "no milter"),
-            (b"", "no milter")):
+            (b"220 relay.example ESMTP Postfix\r\n", "not a milter"),
+            (b"", "not a milter")):
         began = time.monotonic()
         with other(at(s.socket), answer):
             contains(s.fault("error", word, s.socket)["fix"], "socket = ")
@@ -111,7 +111,7 @@ def _(s):
       "cure works")
 def _(s):
     os.chmod(s.queue, 0o700)
-    s.mended("error", "postfix cannot get through", s.queue)
+    s.mended("error", "postfix cannot search", s.queue)
 
 
 @case("the group of the socket is right after a restart, too")
@@ -129,7 +129,7 @@ def _(s):
 def _(s):
     os.chmod(s.socket, 0o666)
     os.chmod(os.path.dirname(s.socket), 0o2755)
-    s.mended("warning", s.socket, "open to everybody")
+    s.mended("warning", s.socket, "writable by everyone")
 
 
 @case("a user who may not use the socket is told so")
@@ -162,14 +162,14 @@ def _(s):
     port = tcp(s)
     s.settings(socket=f"inet:{port}@0.0.0.0")
     with other(socket.create_server(("127.0.0.1", port)), b"x" * 99):
-        s.has("warning", "reached from elsewhere")
+        s.has("warning", "reached from other machines")
 
 
 @case("nobody at a TCP socket, and a host that is none, are found")
 def _(s):
     s.stop()
     tcp(s)
-    s.apply(s.has("error", "nobody answers at inet:"))
+    s.apply(s.has("error", "no program answers at inet:"))
     s.fault("note", "is TCP")
     s.settings(socket="inet:8899@nosuchhost.invalid")
     s.has("error", "nosuchhost.invalid")
@@ -192,7 +192,7 @@ def _(s):
     port = tcp(s)
     s.start()
     s.edit("-e", f"smtpd_milters=inet:{port}@127.0.0.1")
-    s.apply(s.has("error", "not how Postfix writes it"))
+    s.apply(s.has("error", "not Postfix's syntax"))
     s.fault("note", "is TCP")
 
 

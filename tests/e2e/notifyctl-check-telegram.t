@@ -39,7 +39,7 @@ def _(s):
     for text in ("", "\n", "not a token\n", f"{TOKEN}\n{TOKEN}\n", "abc\n",
                  "1:\0\n"):
         s.ctl.path("token", text)
-        s.fault("error", "holds no token")
+        s.fault("error", "has no token")
 
 
 @case("a token that others can read, or the milter cannot, is found, and the "
@@ -112,8 +112,8 @@ def _(s):
 def _(s):
     s.telegram()
     for old, new, word in (
-            ("n n -", "n y -", "no pipe"), ("- n n", "- y n", "no pipe"),
-            (f"user={NOBODY} ", "", "no pipe"),
+            ("n n -", "n y -", "cannot run notify-telegram"), ("- n n", "- y n", "cannot run notify-telegram"),
+            (f"user={NOBODY} ", "", "cannot run notify-telegram"),
             ("1 pipe", "1 lmtp", "smtp"),
             (f"user={NOBODY}", "user=daemon", "runs as daemon"),
             (f"user={NOBODY}", "user=nob", "runs as nob"),

@@ -358,7 +358,7 @@ def _(ctl):
     same(ctl.user("acme", BILL), ("member", set()), "bill")
     found = [finding for finding in
              ctl("check", json_=True, env={"PATH": ctl.folder})
-             .document["findings"] if "handed over" in finding["what"]]
+             .document["findings"] if "handed to sendmail" in finding["what"]]
     same(len(found), 1, "findings of check about the notice")
     true(found[0]["fix"], "check says what to do")
 

@@ -79,7 +79,8 @@ def _(lab):
                                      + ", inet:127.0.0.1:1")):
         with settings(lab, smtpd_milters=value):
             refused(lab, 78, result,
-                    f"expected: postconf -e 'smtpd_milters = {want}'")
+                    f"run: postconf -c {lab.postfix.config} -e "
+                    f"'smtpd_milters = {want}'")
 
 
 @case("the listener itself leaves the milter out")
@@ -89,7 +90,7 @@ def _(lab):
             ("smtpd_milters=", "does not name the milter"),
             ("receive_override_options=no_milters", "has no_milters"),
             ("milter_default_action=accept", "milter_default_action ="),
-            ("smtpd_tls_security_level=encrypt", "asks for TLS")):
+            ("smtpd_tls_security_level=encrypt", "requires TLS")):
         listener(words)
         try:
             with settings(lab):
@@ -102,11 +103,11 @@ def _(lab):
 def _(lab):
     result = hold(lab, [ANN])
     with settings(lab, milter_default_action="accept"):
-        refused(lab, 78, result, "expected: postconf -e "
-                "'milter_default_action = tempfail'")
+        refused(lab, 78, result, "put milter_default_action = "
+                "tempfail")
     milters = f"{{ {lab.milter.postfix_socket()}, default_action=accept }}"
     with settings(lab, smtpd_milters=milters):
-        refused(lab, 78, result, "milter_default_action = tempfail")
+        refused(lab, 78, result, "put default_action=tempfail")
 
 
 @case("smtpd_milter_maps takes the milter from this machine's clients")
@@ -206,7 +207,7 @@ def _(lab):
     for word in ("ALL", "-", "", "../x", "a b", "x" * 65, "-d"):
         done = run(lab, "requeue", "--", word)
         same(done.code, 64, f"{done}")
-        contains(done.line, "is no queue id", f"{done}")
+        contains(done.line, "is not a queue id", f"{done}")
     true(result.held(), "still held")
 
 

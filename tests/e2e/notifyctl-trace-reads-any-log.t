@@ -340,7 +340,7 @@ def _(ctl):
 @case("what is no queue id: 64")
 def _(ctl):
     for word in ("", "a b", "../x", "x" * 65, "ALL"):
-        ctl.refused(64, "trace", "--", word, says="is no queue id")
+        ctl.refused(64, "trace", "--", word, says="is not a queue id")
 
 
 @case("a journal is read as a file is")

@@ -2,9 +2,8 @@
 /*
  * check - notifyctl check
  *
- * The parts (check_*.c) are called one after another, from the settings
- * outwards, and add what they find; it is shown at the end. A sound
- * installation gets one line.
+ * Runs the parts (check_*.c) one after another and shows what they found at the
+ * end. A sound installation gets one line.
  */
 #include <pwd.h>
 #include <stdarg.h>
@@ -12,16 +11,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "lib/child.h"
+#include "lib/shell.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
-#include "store/store.h"
+
+#define NO_MEMORY "(out of memory)"
+
+static void read_postfix(struct check *);
+static const char *lookup(struct check *, const char *, const char *);
+static void show_finding(struct output *, const struct check_finding *);
+static void show_people(struct check *);
+static void show_table(struct check *);
+
+/* From the settings outwards. */
+static const struct {
+	const char *part;
+	void (*look)(struct check *);
+	bool postfix; /* needs Postfix's settings */
+} parts[] = {
+    {"settings", check_settings, false},
+    {"postfix", read_postfix, false},
+    {"database", check_database, false},
+    {"socket", check_socket, false},
+    {"postfix", check_postfix, true},
+    {"postfix", check_services, true},
+    {"settings", check_clients, true},
+    {"postfix", check_domains, true},
+    {"postfix", check_rewriting, true},
+    {"telegram", check_telegram, false},
+};
 
 static const char *const severities[] = {
     [CHECK_NOTE] = "note",
@@ -29,9 +52,17 @@ static const char *const severities[] = {
     [CHECK_ERROR] = "error",
 };
 
-static void open_postfix(struct check *);
-static void show_people(struct check *);
-static void show_table(struct check *);
+static const struct {
+	const char *verb;
+	bool command;
+} fixes[] = {
+    [CHECK_RUN] = {"run", true},
+    [CHECK_POSTCONF] = {"run", true},
+    [CHECK_SETTING] = {"put", false},
+    [CHECK_PUT] = {"put", false},
+    [CHECK_DO] = {"do", false},
+};
+
 static int check(struct ctl *, const struct arguments *);
 
 const struct ctl_command check_commands[] = {
@@ -52,27 +83,15 @@ check_text(struct check *c, const char *fmt, ...)
 		text = NULL;
 	va_end(ap);
 	if (text == NULL)
-		return ("(out of memory)");
-	/* What SQLite finds has several lines. */
+		return (NO_MEMORY);
+	/* SQLite's integrity check reports several lines. */
 	for (s = text; *s != '\0'; s++) {
 		if (*s == '\n')
 			*s = ' ';
 	}
 	copy = arena_strdup(c->arena, text);
 	free(text);
-	return (copy == NULL ? "(out of memory)" : copy);
-}
-
-bool
-check_known(const struct check *c, const char *what)
-{
-	const struct check_finding *f;
-
-	for (f = c->first; f != NULL; f = f->next) {
-		if (strcmp(f->what, what) == 0)
-			return (true);
-	}
-	return (false);
+	return (copy == NULL ? NO_MEMORY : copy);
 }
 
 void
@@ -81,8 +100,10 @@ check_found(struct check *c, enum check_severity severity, enum check_fix how,
 {
 	struct check_finding *f;
 
-	if (check_known(c, what))
-		return;
+	for (f = c->first; f != NULL; f = f->next) {
+		if (strcmp(f->what, what) == 0)
+			return;
+	}
 	if (severity == CHECK_ERROR)
 		c->ctl->status = EX_CONFIG;
 	f = arena_alloc(c->arena, sizeof(*f));
@@ -94,10 +115,27 @@ check_found(struct check *c, enum check_severity severity, enum check_fix how,
 	    .what = what,
 	    .why = why,
 	    .how = how,
-	    .fix = fix,
+	    .fix = fix == NULL ? NO_MEMORY : fix,
 	};
 	*c->last = f;
 	c->last = &f->next;
+}
+
+void
+check_edit(struct check *c, enum check_severity severity, const char *what,
+    const char *why, const struct postconf_service *service, const char *name,
+    const char *value)
+{
+	check_found(c, severity, CHECK_POSTCONF, what, why,
+	    postconf_edit(c->postfix, service, name, value));
+}
+
+void
+check_setting(struct check *c, enum check_severity severity, const char *what,
+    const char *why, const char *section, const char *line)
+{
+	check_found(c, severity, CHECK_SETTING, what, why,
+	    check_text(c, "in [%s] of %s: %s", section, c->ctl->file, line));
 }
 
 void
@@ -118,45 +156,9 @@ check_looked(struct check *c, const char *text)
 const char *
 check_quote(struct check *c, const char *text)
 {
-	const char *s;
-	char *quoted, *out;
+	const char *quoted = shell_quote(c->arena, text);
 
-	if (*text != '\0' &&
-	    text[strspn(text,
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789/._-+:@,%=")] == '\0')
-		return (text);
-	quoted = out = arena_alloc(c->arena, 4 * strlen(text) + 3);
-	if (out == NULL)
-		return ("(out of memory)");
-	*out++ = '\'';
-	for (s = text; *s != '\0'; s++) {
-		if (*s == '\'')
-			out = stpcpy(out, "'\\''");
-		else
-			*out++ = *s;
-	}
-	*out++ = '\'';
-	*out = '\0';
-	return (quoted);
-}
-
-const char *
-check_capture(struct check *c, const char *const *argv)
-{
-	struct failure failure = FAILURE_INIT;
-	const char *out;
-
-	out = child_line(c->arena, argv, &failure);
-	failure_clear(&failure);
-	return (out);
-}
-
-const char *
-check_setting(struct check *c, const char *section, const char *line)
-{
-	return (
-	    check_text(c, "in [%s] of %s: %s", section, c->ctl->file, line));
+	return (quoted == NULL ? NO_MEMORY : quoted);
 }
 
 const char *
@@ -197,37 +199,81 @@ check_passwd(struct check *c, const char *name)
 	return (pw->pw_name == NULL ? NULL : pw);
 }
 
-static void
-open_postfix(struct check *c)
+static const char *
+lookup(struct check *c, const char *map, const char *key)
 {
-	const char *why;
+	struct failure failure = FAILURE_INIT;
+	const char *value;
+	int rc;
 
-	c->part = "postfix";
-	c->postfix = postconf_read(c, &why);
-	if (c->postfix != NULL) {
-		check_looked(c,
-		    check_text(c, "Postfix in %s (%zu services)",
-			c->postfix->config, c->postfix->nservices));
-		return;
+	if (strchr(map, ':') == NULL)
+		return (NULL);
+	rc = postconf_lookup(c->postfix, map, key, &value, &failure);
+	if (rc == -1) {
+		c->failed_lookups++;
+		check_found(c, CHECK_NOTE, CHECK_RUN,
+		    check_text(c, "lookup in %s fails: %s", map,
+			failure_text(&failure)),
+		    "what depends on the result was not checked",
+		    check_text(c, "postmap -q %s %s", check_quote(c, key),
+			check_quote(c, map)));
 	}
-	check_found(c, CHECK_WARNING, CHECK_PUT,
-	    check_text(c, "postconf cannot be asked%s%s",
-		why == NULL || *why == '\0' ? "" : ": ",
-		why == NULL ? "" : why),
-	    "so nothing of Postfix is looked at: whether it asks the milter, "
-	    "and does what the milter says",
-	    "have postconf in $PATH and, if Postfix's settings are not in "
-	    "their usual place, their directory in $MAIL_CONFIG");
+	failure_clear(&failure);
+	return (rc == 1 && *value != '\0' ? value : NULL);
 }
 
-/* Findings for people, the grave ones first. */
+const char *
+check_lookup(struct check *c, const char *maps, const char *key)
+{
+	char *rest, *map;
+	const char *found = NULL;
+
+	rest = arena_strdup(c->arena, maps);
+	while (found == NULL && (map = postconf_word(&rest)) != NULL)
+		found = lookup(c, map, key);
+	return (found);
+}
+
+static void
+read_postfix(struct check *c)
+{
+	struct failure failure = FAILURE_INIT;
+	struct postconf *pc;
+
+	pc = postconf_read(c->arena, &failure);
+	if (pc != NULL && postconf_read_master(pc, &failure) == 0) {
+		c->postfix = pc;
+		check_looked(c,
+		    check_text(c, "Postfix in %s (%zu services)", pc->config,
+			pc->nservices));
+		return;
+	}
+	check_found(c, CHECK_WARNING, CHECK_DO,
+	    check_text(c, "postconf fails: %s", failure_text(&failure)),
+	    "Postfix's settings were not checked: whether it asks the milter, "
+	    "and does what the milter says",
+	    "have postconf in $PATH; if Postfix's settings are not in their "
+	    "usual directory, set $MAIL_CONFIG to it");
+	failure_clear(&failure);
+}
+
+static void
+show_finding(struct output *out, const struct check_finding *f)
+{
+	output_line(
+	    out, "%s: %s: %s", severities[f->severity], f->part, f->what);
+	output_line(out, "  why: %s", f->why);
+	output_line(out, "  %s: %s", fixes[f->how].verb, f->fix);
+}
+
+/* For people, errors first. */
 static void
 show_people(struct check *c)
 {
 	const struct check_finding *f;
 	struct output *out = c->ctl->out;
 	size_t counts[CHECK_ERROR + 1] = {0};
-	bool postfix = false, settings = false;
+	bool changes[CHECK_DO + 1] = {false};
 	int severity;
 
 	for (severity = CHECK_ERROR; severity >= CHECK_NOTE; severity--) {
@@ -235,20 +281,14 @@ show_people(struct check *c)
 			if ((int)f->severity != severity)
 				continue;
 			counts[severity]++;
-			postfix |= strncmp(f->fix, "postconf ", 9) == 0;
-			settings |= strncmp(f->fix, "in [", 4) == 0;
-			output_line(out, "%s: %s: %s", severities[severity],
-			    f->part, f->what);
-			output_line(out, "  why: %s", f->why);
-			output_line(out, "  %s: %s",
-			    f->how == CHECK_RUN ? "run" : "put", f->fix);
+			changes[f->how] = true;
+			show_finding(out, f);
 		}
 	}
-	if (postfix)
-		output_line(out, "after changes to Postfix: %s reload",
-		    check_text(c, "postfix%s",
-			c->postfix->command + strlen("postconf")));
-	if (settings)
+	if (changes[CHECK_POSTCONF])
+		output_line(out, "after changes to Postfix: postfix%s reload",
+		    c->postfix->command + strlen("postconf"));
+	if (changes[CHECK_SETTING])
 		output_line(out,
 		    "after changes to the settings: restart notify-milter%s",
 		    c->settings == NULL || *c->settings->bot == '\0'
@@ -279,7 +319,7 @@ show_table(struct check *c)
 		output_cell(out, f->what);
 		output_cell(out, f->why);
 		output_cell(out, f->fix);
-		output_cell_flag(out, f->how == CHECK_RUN);
+		output_cell_flag(out, fixes[f->how].command);
 	}
 	output_text(out, "looked_at", c->looked_at);
 }
@@ -288,24 +328,17 @@ static int
 check(struct ctl *ctl, const struct arguments *args)
 {
 	struct check c = {.ctl = ctl, .arena = ctl->arena};
+	size_t i;
 
 	(void)args;
 	c.last = &c.first;
-	c.part = "settings";
 	check_looked(&c, check_text(&c, "settings %s", ctl->file));
-	if (check_settings(&c)) {
-		open_postfix(&c);
-		check_database(&c);
-		check_socket(&c);
-		if (c.postfix != NULL) {
-			c.part = "postfix";
-			check_postfix(&c);
-			check_services(&c);
-			check_clients(&c);
-			check_domains(&c);
-			check_rewriting(&c);
-		}
-		check_telegram(&c);
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (i > 0 && c.settings == NULL)
+			break;
+		c.part = parts[i].part;
+		if (!parts[i].postfix || c.postfix != NULL)
+			parts[i].look(&c);
 	}
 	show_people(&c);
 	if (ctl->json)

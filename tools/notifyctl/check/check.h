@@ -2,10 +2,10 @@
 /*
  * check - what the parts of `notifyctl check` share
  *
- * A part looks at one subject and adds what it finds. A finding is what is
- * wrong, why that matters, and the exact command to run or line to put. What
- * could not be looked at is a finding too, a note. Looking changes nothing, and
- * whatever is asked of another program or of a socket has a limit in time.
+ * A part checks one subject and adds findings. A finding says what is wrong,
+ * why it matters, and the exact command to run or line to put. What could not
+ * be checked is a finding too, a note. Checking changes nothing, and waits for
+ * programs and sockets only for a limited time.
  *
  * Threads: one. Strings live as long as the command.
  */
@@ -28,12 +28,15 @@ struct store;
 enum check_severity {
 	CHECK_NOTE,    /* good to know */
 	CHECK_WARNING, /* some mail, or some day, goes wrong */
-	CHECK_ERROR,   /* tagged mail is not decided, or not as it should be */
+	CHECK_ERROR,   /* tagged mail is not decided, or decided wrongly */
 };
 
 enum check_fix {
-	CHECK_RUN, /* a command */
-	CHECK_PUT, /* a line, or what else is to be done */
+	CHECK_RUN,	/* a command */
+	CHECK_POSTCONF, /* a command that changes Postfix's settings */
+	CHECK_SETTING,	/* a line of our settings */
+	CHECK_PUT,	/* a line of another file */
+	CHECK_DO,	/* advice */
 };
 
 struct check_finding {
@@ -49,70 +52,80 @@ struct check_finding {
 struct check {
 	struct ctl *ctl;
 	struct arena *arena;
-	const struct settings *settings;
-	struct store *store;	   /* NULL: cannot be read */
-	struct postconf *postfix;  /* NULL: cannot be asked */
-	const struct passwd *user; /* the milter's, or NULL */
-	bool links;		   /* somebody has linked a chat */
-	const char *part;	   /* what findings are about now */
+	const struct settings *settings; /* NULL: cannot be read */
+	struct store *store;		 /* NULL: cannot be read */
+	struct postconf *postfix;	 /* NULL: cannot be read */
+	const struct passwd *user;	 /* the milter's, or NULL */
+	bool links;			 /* some user has linked a chat */
+	size_t failed_lookups;
+	const char *part; /* of the findings that are added now */
 	struct check_finding *first, **last;
 	const char *looked_at;
 };
 
-/* check_found(c, severity, how, what, why, fix): add a finding, once. */
+/* check_found(c, severity, how, what, why, fix): add a finding, unless it is
+ * there already. */
 void check_found(struct check *, enum check_severity, enum check_fix,
     const char *what, const char *why, const char *fix);
 
-/* check_unseen(c, what, why): what only root could have looked at. */
+/* check_edit(c, severity, what, why, service, name, value): the fix is to set
+ * ${name} in Postfix for ${service}, or in main.cf if that is NULL. */
+void check_edit(struct check *, enum check_severity, const char *what,
+    const char *why, const struct postconf_service *, const char *name,
+    const char *value);
+
+/* check_setting(c, severity, what, why, section, line): the fix is ${line} in
+ * our settings. */
+void check_setting(struct check *, enum check_severity, const char *what,
+    const char *why, const char *section, const char *line);
+
+/* check_unseen(c, what, why): only root could have checked this. */
 void check_unseen(struct check *, const char *what, const char *why);
 
-/* check_known(c, what): was it found already? */
-bool check_known(const struct check *, const char *what);
-
-/* check_looked(c, text): this was looked at. */
+/* check_looked(c, text): this was checked. */
 void check_looked(struct check *, const char *);
 
 /* check_text(c, fmt, ...): one line. */
 const char *check_text(struct check *, const char *, ...) PRINTF_LIKE(2, 3);
 
-/* check_quote(c, text): as one word for a shell. */
+/* check_quote(c, text): as one word of a shell command. */
 const char *check_quote(struct check *, const char *);
 
-/* check_setting(c, section, line): the fix that is a line of our settings. */
-const char *check_setting(struct check *, const char *section, const char *);
-
-/* check_notifyctl(c, arguments): the fix that is a command of ours. */
+/* check_notifyctl(c, arguments): a command of notifyctl. */
 const char *check_notifyctl(struct check *, const char *);
-
-/* check_capture(c, argv): what a program prints, without the newlines at its
- * end; NULL if it fails, or does not end in time. */
-const char *check_capture(struct check *, const char *const *argv);
 
 /*
  * check_access(user, path, mode): may ${user} use ${path} (access(2)'s mode)?
- * 0, or how many octets of ${path} name what is in the way, or -1 for one that
+ * 0 if so; else the length of the first part of ${path} that denies it; -1 if
  * only root, or ${user}, can tell.
  */
 int check_access(const struct passwd *, const char *path, int mode);
 
+/* check_search(c, path, len): the command that lets everyone pass the directory
+ * that is the first ${len} bytes of ${path}. */
+const char *check_search(struct check *, const char *path, int len);
+
 /* check_passwd(c, name): the user, or NULL. */
 const struct passwd *check_passwd(struct check *, const char *);
 
-/* check_directory(c, path): the directory that it lies in. */
+/* check_directory(c, path): the directory of a file. */
 const char *check_directory(struct check *, const char *);
 
-/* check_milter_talk(fd): speak to a milter. 1 it is ours, 0 it is another, -1
- * it is none. */
+/* check_lookup(c, maps, key): what the first of Postfix's ${maps} that has
+ * ${key} has for it, or NULL. A lookup that fails adds a finding and one to
+ * c->failed_lookups. */
+const char *check_lookup(struct check *, const char *maps, const char *key);
+
+/* check_milter_talk(fd): negotiate as an MTA does. 1 our milter, 0 another
+ * milter, -1 not a milter. */
 int check_milter_talk(int fd);
 
-/*
- * services_front(c, service): is it a smtpd(8) that mail comes to at first, and
- * that is to ask milters?
- */
-bool services_front(struct check *, const struct postconf_service *);
+/* check_front(c, service): is it an smtpd(8) that receives new mail, and so
+ * must ask the milter? */
+bool check_front(struct check *, const struct postconf_service *);
 
-/* The parts. */
-bool check_settings(struct check *);
+/* The parts; check.c has the table. */
+void check_settings(struct check *);
 void check_clients(struct check *);
 void check_database(struct check *);
 void check_people(struct check *);

@@ -2,9 +2,10 @@
 /*
  * check_access - may another user use a file?
  *
- * Asked of the kernel by a child that has become that user, since modes are
- * not all that counts: ACLs, capabilities, read-only mounts.
+ * A child process becomes that user and asks the kernel: ACLs, capabilities and
+ * read-only mounts count as well as the mode.
  */
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
@@ -18,13 +19,12 @@
 #define CANNOT_TELL 255
 #define COMPONENTS_MAX 200
 
-static int first_hindrance(const char *, int);
+static int first_denied(const char *, int);
 static bool become(const struct passwd *);
 
-/* The first component of ${path}, counted from 1, that is in the way; 0: none
- * is. */
+/* The first component of ${path} that denies access, counted from 1; or 0. */
 static int
-first_hindrance(const char *path, int mode)
+first_denied(const char *path, int mode)
 {
 	char part[4096];
 	size_t len;
@@ -50,8 +50,7 @@ become(const struct passwd *pw)
 {
 	if (geteuid() == pw->pw_uid)
 		return (true);
-	/* The groups that initgroups(3) gives are those that the MTA's
-	 * daemons, and ours, get. */
+	/* The daemons get their groups from initgroups(3) too. */
 	return (geteuid() == 0 && initgroups(pw->pw_name, pw->pw_gid) == 0 &&
 	    setgid(pw->pw_gid) == 0 && setuid(pw->pw_uid) == 0);
 }
@@ -67,9 +66,11 @@ check_access(const struct passwd *pw, const char *path, int mode)
 	if (pid == -1)
 		return (-1);
 	if (pid == 0)
-		_exit(become(pw) ? first_hindrance(path, mode) : CANNOT_TELL);
-	while (waitpid(pid, &status, 0) == -1)
-		;
+		_exit(become(pw) ? first_denied(path, mode) : CANNOT_TELL);
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return (-1);
+	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == CANNOT_TELL)
 		return (-1);
 	len = 0;
@@ -78,4 +79,11 @@ check_access(const struct passwd *pw, const char *path, int mode)
 		len += strcspn(path + len, "/");
 	}
 	return ((int)len);
+}
+
+const char *
+check_search(struct check *c, const char *path, int len)
+{
+	return (check_text(c, "chmod o+x %s",
+	    check_quote(c, check_text(c, "%.*s", len, path))));
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_clients - are those trusted to tag who should be?
+ * check_clients - are the clients that may tag mail the right ones, and does
+ * Postfix show their mail to the milter?
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "notifyctl/check/check.h"
+#include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 #include "terms/netlist.h"
@@ -20,9 +20,11 @@ static bool is_ipv4(const struct network *);
 static const char *written(struct check *, const struct network *);
 static bool within(const struct network *, const struct network *);
 static bool covered(const struct netlist *, const struct network *);
-static bool read_mynetworks(struct check *, struct netlist *);
 static const char *without(struct check *, const struct network *);
-static void check_maps(struct check *, const struct network *);
+static void check_networks(struct check *);
+static const char *some_host(struct check *, const struct network *);
+static bool asks_us(struct check *, const char *);
+static void check_maps(struct check *, const char *, const struct network *);
 
 static bool
 is_ipv4(const struct network *net)
@@ -72,16 +74,6 @@ covered(const struct netlist *list, const struct network *net)
 	return (false);
 }
 
-/* False if there is more in it than addresses. */
-static bool
-read_mynetworks(struct check *c, struct netlist *list)
-{
-	const char *text, *why;
-
-	text = postconf_value(c->postfix, "mynetworks");
-	return (netlist_add(list, text, &why) == 1);
-}
-
 /* The line of trusted_clients without one of its networks. */
 static const char *
 without(struct check *c, const struct network *net)
@@ -97,92 +89,110 @@ without(struct check *c, const struct network *net)
 		    ? written(c, &list->v[i])
 		    : check_text(c, "%s, %s", line, written(c, &list->v[i]));
 	}
-	return (check_setting(c, "milter",
-	    check_text(c, "trusted_clients = %s",
-		line == NULL ? "127.0.0.0/8, ::1" : line)));
+	return (check_text(c, "trusted_clients = %s",
+	    line == NULL ? "127.0.0.0/8, ::1" : line));
 }
 
-/* Postfix can have other milters, or none, for some clients. */
 static void
-check_maps(struct check *c, const struct network *net)
+check_networks(struct check *c)
 {
-	static const struct in6_addr local = IN6ADDR_LOOPBACK_INIT;
-	const char *maps, *found, *address, *ours;
-	struct network host = *net;
+	const struct netlist *list = &c->settings->trusted_clients;
+	const struct network *net;
+	struct netlist own = {0};
+	const char *why;
+	bool known;
+	size_t i;
 
-	maps = postconf_value(c->postfix, "smtpd_milter_maps");
-	if (*maps == '\0')
-		return;
-	/* A host of the network: the first, or 127.0.0.1 and ::1. */
+	/* mynetworks may have tables, which are not read. */
+	known = netlist_add(&own, postconf_value(c->postfix, "mynetworks"),
+		    &why) == 1 &&
+	    netlist_add(&own, "127.0.0.0/8 ::1", &why) == 1;
+	for (i = 0; i < list->n; i++) {
+		net = &list->v[i];
+		if (net->bits == (is_ipv4(net) ? 96 : 0))
+			check_setting(c, CHECK_ERROR,
+			    check_text(
+				c, "trusted_clients has %s", written(c, net)),
+			    "every client that may send mail to this Postfix "
+			    "may tag it, and so reach every customer",
+			    "milter", without(c, net));
+		else if (known && !covered(&own, net))
+			check_setting(c, CHECK_WARNING,
+			    check_text(c,
+				"trusted_clients has %s, which is not within "
+				"Postfix's mynetworks",
+				written(c, net)),
+			    "Postfix does not trust these clients, but the "
+			    "milter honours their tags",
+			    "milter", without(c, net));
+	}
+	netlist_clear(&own);
+}
+
+/* The address of a host in the network: the first, or ::1. */
+static const char *
+some_host(struct check *c, const struct network *net)
+{
+	struct network host = *net;
+	const char *address;
+
 	if (net->bits < 128)
 		host.address.s6_addr[15] |= 1;
-	if (net->bits < 128 && !is_ipv4(net) &&
-	    memcmp(&net->address, &in6addr_any, sizeof(in6addr_any)) == 0)
-		host.address = local;
 	host.bits = 128;
 	address = written(c, &host);
-	address = check_text(c, "%.*s", (int)strcspn(address, "/"), address);
-	found = postconf_lookup(c->postfix, maps, address);
-	/* The last of its path, or the port. */
-	ours = strrchr(c->settings->socket, '/');
-	if (ours == NULL) {
-		ours = strchr(c->settings->socket, ':') + 1;
-		ours = check_text(c, ":%.*s", (int)strcspn(ours, "@"), ours);
+	return (check_text(c, "%.*s", (int)strcspn(address, "/"), address));
+}
+
+/* Does a list of milters have ours, for each smtpd(8) that new mail comes to?
+ */
+static bool
+asks_us(struct check *c, const char *list)
+{
+	const struct postconf *pc = c->postfix;
+	struct milters m;
+	size_t i;
+
+	for (i = 0; i < pc->nservices; i++) {
+		if (check_front(c, &pc->services[i]) &&
+		    (milters_read(pc, c->settings->socket, &pc->services[i],
+			 list, &m) != 0 ||
+			m.match != MILTERS_OURS))
+			return (false);
 	}
-	if (found == NULL || strstr(found, ours) != NULL)
+	return (true);
+}
+
+static void
+check_maps(struct check *c, const char *maps, const struct network *net)
+{
+	const char *address = some_host(c, net), *found;
+
+	found = check_lookup(c, maps, address);
+	if (found == NULL || asks_us(c, found))
 		return;
-	c->part = "postfix";
 	check_found(c, CHECK_WARNING, CHECK_PUT,
 	    check_text(c,
-		"smtpd_milter_maps has \"%s\" for %s, whose tags are "
-		"honoured",
+		"smtpd_milter_maps has \"%s\" for %s, whose tags are honoured",
 		found, address),
-	    "mail of that client is not shown to the milter, so tagged mail "
-	    "goes to whomever it was addressed",
+	    "Postfix does not show the mail of that client to the milter, so "
+	    "tagged mail goes to its original recipients",
 	    check_text(c, "%s %s", address,
 		postconf_value(c->postfix, "smtpd_milters")));
-	c->part = "settings";
 }
 
 void
 check_clients(struct check *c)
 {
 	const struct netlist *list = &c->settings->trusted_clients;
-	struct netlist own = {0}, local = {0};
-	const struct network *net;
-	const char *why;
-	bool known;
+	const char *maps = postconf_value(c->postfix, "smtpd_milter_maps");
 	size_t i;
 
-	c->part = "settings";
 	if (list->n == 0 && !c->settings->trust_authenticated)
-		check_found(c, CHECK_WARNING, CHECK_PUT,
-		    "trusted_clients is empty", "nobody's tag is honoured",
-		    check_setting(
-			c, "milter", "trusted_clients = 127.0.0.0/8, ::1"));
-	known = read_mynetworks(c, &own);
-	if (netlist_add(&local, "127.0.0.0/8 ::1", &why) != 1)
-		known = false;
-	for (i = 0; i < list->n; i++) {
-		net = &list->v[i];
-		check_maps(c, net);
-		if (net->bits == (is_ipv4(net) ? 96 : 0))
-			check_found(c, CHECK_ERROR, CHECK_PUT,
-			    check_text(
-				c, "trusted_clients has %s", written(c, net)),
-			    "everybody in the world who may send mail to this "
-			    "Postfix may tag it, and so reach every customer",
-			    without(c, net));
-		else if (known && !covered(&own, net) && !covered(&local, net))
-			check_found(c, CHECK_WARNING, CHECK_PUT,
-			    check_text(c,
-				"trusted_clients has %s, which is not within "
-				"Postfix's mynetworks",
-				written(c, net)),
-			    "Postfix takes these clients for outsiders, and "
-			    "their tags are honoured all the same",
-			    without(c, net));
-	}
-	netlist_clear(&own);
-	netlist_clear(&local);
+		check_setting(c, CHECK_WARNING, "trusted_clients is empty",
+		    "no client's tags are honoured", "milter",
+		    "trusted_clients = 127.0.0.0/8, ::1");
+	check_networks(c);
+	c->part = "postfix";
+	for (i = 0; *maps != '\0' && i < list->n; i++)
+		check_maps(c, maps, &list->v[i]);
 }

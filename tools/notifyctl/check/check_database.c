@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_database - is the roster sound, and can the milter use it?
+ * check_database - is the roster intact, and can the milter use it?
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 #define WAIT_MS 3000
 #define CHECK_SECONDS 20
-/* Less room than this is soon none, in MiB. */
+/* Free space below this is a warning, in MiB. */
 #define ROOM_MIN 64
 
 static const char *set_aside(struct check *);
@@ -38,7 +38,7 @@ static void check_sound(struct check *);
 static void cannot_use(struct check *, enum failure_kind, const char *);
 static void check_notices(struct check *, const struct store_health *);
 
-/* The tables lie in a schema; another takes its place, and its name. */
+/* Rename the schema of the tables, and make an empty one of its name. */
 static const char *
 set_aside(struct check *c)
 {
@@ -46,7 +46,7 @@ set_aside(struct check *c)
 	char *url;
 	const char *text;
 
-	/* After a failure the server answers nothing before the end. */
+	/* After a failure the server answers nothing in this transaction. */
 	store_end(c->store);
 	(void)!store_server(c->store, &server);
 	url = db_url_public(c->settings->url);
@@ -59,7 +59,7 @@ set_aside(struct check *c)
 	return (text);
 }
 
-/* What is left to do when there is no backup. */
+/* Without a backup: export what can be read, and make a new database. */
 static const char *
 rebuild(struct check *c)
 {
@@ -78,7 +78,7 @@ rebuild(struct check *c)
 	    check_notifyctl(c, "import roster.csv")));
 }
 
-/* SQLite needs to write, for the milter too, and to make files beside it. */
+/* SQLite writes even for a reader, and creates files beside the database. */
 static void
 check_rights(struct check *c)
 {
@@ -94,20 +94,19 @@ check_rights(struct check *c)
 	directory = check_directory(c, c->settings->url);
 	rc = check_access(c->user, directory, W_OK | X_OK);
 	if (rc > 0 && (size_t)rc < strlen(directory)) {
-		path = check_text(c, "%.*s", rc, directory);
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s cannot get through %s to the database",
-			c->user->pw_name, path),
+		    check_text(c, "%s cannot search %.*s for the database",
+			c->user->pw_name, rc, directory),
 		    "the milter cannot open it and defers all tagged mail",
-		    check_text(c, "chmod o+x %s", check_quote(c, path)));
+		    check_search(c, directory, rc));
 		return;
 	}
 	if (rc > 0)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s cannot make files in %s",
+		    check_text(c, "%s cannot create files in %s",
 			c->user->pw_name, directory),
-		    "SQLite needs that beside the database; tagged mail is "
-		    "deferred when it comes to it",
+		    "SQLite creates files beside the database; without them "
+		    "tagged mail is deferred",
 		    check_text(
 			c, "chown %s: %s", user, check_quote(c, directory)));
 	for (i = 0; rc != -1 && i < sizeof(ends) / sizeof(ends[0]); i++) {
@@ -119,15 +118,14 @@ check_rights(struct check *c)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c, "%s cannot read and write %s%s",
 			c->user->pw_name, c->settings->url, ends[i]),
-		    "the milter defers all tagged mail when it must and "
-		    "cannot",
+		    "the milter then defers all tagged mail",
 		    check_text(c, "chown %s: %s* && chmod u+rw %s*", user, path,
 			path));
 		return;
 	}
 }
 
-/* Who is a customer, and whose, is nobody else's business. */
+/* The roster is confidential. */
 static void
 check_secrecy(struct check *c)
 {
@@ -138,9 +136,9 @@ check_secrecy(struct check *c)
 		return;
 	if (st.st_mode & S_IWOTH) {
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s can be written by everybody", directory),
-		    "anybody on this machine can put another roster there, and "
-		    "be sent every customer's mail",
+		    check_text(c, "%s is writable by everyone", directory),
+		    "anyone on this machine can replace the roster, and have "
+		    "every customer's mail sent to themselves",
 		    check_text(c, "chmod o-rwx %s", check_quote(c, directory)));
 		return;
 	}
@@ -149,16 +147,16 @@ check_secrecy(struct check *c)
 	if (st.st_mode & S_IWOTH)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(
-			c, "%s can be written by everybody", c->settings->url),
-		    "anybody on this machine can have every customer's mail "
+			c, "%s is writable by everyone", c->settings->url),
+		    "anyone on this machine can have every customer's mail "
 		    "sent to themselves",
 		    check_text(
 			c, "chmod o-rwx %s", check_quote(c, c->settings->url)));
 	else if (st.st_mode & S_IROTH)
 		check_found(c, CHECK_WARNING, CHECK_RUN,
 		    check_text(
-			c, "%s can be read by everybody", c->settings->url),
-		    "anybody on this machine can read who the customers are",
+			c, "%s is readable by everyone", c->settings->url),
+		    "anyone on this machine can read who the customers are",
 		    check_text(c, "chmod o-rwx %s", check_quote(c, directory)));
 }
 
@@ -174,12 +172,12 @@ check_room(struct check *c)
 	room = (unsigned long long)fs.f_bavail * fs.f_frsize >> 20;
 	if (room >= ROOM_MIN && (fs.f_files == 0 || fs.f_favail > 100))
 		return;
-	check_found(c, room == 0 ? CHECK_ERROR : CHECK_WARNING, CHECK_PUT,
-	    check_text(c, "%s: %llu MiB and %llu files more, then it is full",
-		directory, room, (unsigned long long)fs.f_favail),
-	    "a full disk takes no change to the roster, and SQLite may then be "
-	    "unable to read it, so that tagged mail is deferred",
-	    check_text(c, "room on the file system of %s", directory));
+	check_found(c, room == 0 ? CHECK_ERROR : CHECK_WARNING, CHECK_DO,
+	    check_text(c, "%s: %llu MiB and %llu inodes are left", directory,
+		room, (unsigned long long)fs.f_favail),
+	    "on a full disk the roster cannot be changed, and SQLite may fail "
+	    "to read it, so that tagged mail is deferred",
+	    check_text(c, "free space on the file system of %s", directory));
 }
 
 static void
@@ -188,29 +186,29 @@ check_notices(struct check *c, const struct store_health *h)
 	long long minutes;
 
 	minutes = ((long long)time(NULL) - h->notice_oldest) / 60;
-	if (minutes < 0) /* the clock was put back */
+	if (minutes < 0) /* the clock was set back */
 		minutes = 0;
 	if (h->notices_pending > 0)
 		check_found(c, CHECK_WARNING, CHECK_RUN,
 		    check_text(c,
-			"%lld notices to users wait to be handed to sendmail, "
-			"the oldest for %lld minutes",
+			"%lld notices to users are pending, the oldest for "
+			"%lld minutes",
 			(long long)h->notices_pending, minutes),
 		    "users do not know yet that they were unsubscribed; "
-		    "[mail] sendmail must name a program that works",
+		    "[mail] sendmail must name a program that accepts mail",
 		    check_notifyctl(c, "init"));
 	if (h->notices_in_doubt > 0)
-		check_found(c, CHECK_WARNING, CHECK_PUT,
+		check_found(c, CHECK_WARNING, CHECK_DO,
 		    check_text(c,
-			"%lld notices were being handed over when notifyctl "
-			"was stopped",
+			"%lld notices were being handed to sendmail when "
+			"notifyctl was stopped",
 			(long long)h->notices_in_doubt),
-		    "whether they were sent is in the mail log; they are not "
-		    "sent again, since nobody should be told twice",
-		    "a mail of your own to those users, if they were not");
+		    "they may have been sent, and are not sent again",
+		    "look for them in the mail log, and write to those users "
+		    "yourself if they were not sent");
 }
 
-/* Is all answered that the milter asks? */
+/* May the role do every lookup of the milter? */
 static bool
 can_look_up(struct check *c)
 {
@@ -227,7 +225,7 @@ can_look_up(struct check *c)
 	return (store_lookup(c->store, c->arena, &question, &answer) == 0);
 }
 
-/* The role in the url may not read all: enough for the milter, or not. */
+/* The role in url may not read everything. Is it enough for the milter? */
 static void
 no_rights(struct check *c)
 {
@@ -235,19 +233,20 @@ no_rights(struct check *c)
 	    check_text(c, "%s", failure_text(store_failure(c->store)));
 
 	if (can_look_up(c))
-		check_found(c, CHECK_NOTE, CHECK_PUT, text,
-		    "the role in [database] url may look up all that the milter "
-		    "asks, and not what this looks for: whether the roster is "
-		    "sound",
-		    "the same command where the url has notifyctl's role");
+		check_found(c, CHECK_NOTE, CHECK_DO, text,
+		    "the role in [database] url may do every lookup of the "
+		    "milter, but not check whether the roster is intact",
+		    "run the same command where url has the role of "
+		    "notifyctl");
 	else
-		check_found(c, CHECK_ERROR, CHECK_PUT, text,
-		    "the milter may not look it up either and defers tagged mail",
-		    "what the role may do, as postfix-sample/fleet-grants.sql "
-		    "has it");
+		check_found(c, CHECK_ERROR, CHECK_DO, text,
+		    "the milter may not look it up either, and defers tagged "
+		    "mail",
+		    "grant the role what postfix-sample/fleet-grants.sql "
+		    "grants");
 }
 
-/* The roster cannot be read: damaged, or not all of it is there. */
+/* The roster cannot be read: it is damaged or incomplete. */
 static void
 damaged(struct check *c, const char *why)
 {
@@ -258,8 +257,7 @@ damaged(struct check *c, const char *why)
 		no_rights(c);
 	else if (store_failure(c->store)->kind == FAILURE_BUSY)
 		check_found(c, CHECK_WARNING, CHECK_RUN, text,
-		    "it was not looked at to the end",
-		    check_notifyctl(c, "check"));
+		    "the check was not completed", check_notifyctl(c, "check"));
 	else
 		check_found(c, CHECK_ERROR, CHECK_RUN, text, why, rebuild(c));
 	c->store = NULL;
@@ -277,22 +275,23 @@ check_sound(struct check *c)
 		damaged(c,
 		    remote
 			? "a lookup that needs it fails, and the message is "
-			  "deferred; restore the last backup. Without one, what "
-			  "can still be read makes new tables, which lack "
-			  "Telegram links and the record of changes; the old "
-			  "ones are set aside. That takes their owner, and what "
-			  "was granted on them is to be granted anew"
+			  "deferred; restore the last backup. Without one, run "
+			  "this as the owner of the tables: it renames the old "
+			  "schema, and fills new tables with what can still be "
+			  "read, without Telegram links and the record of "
+			  "changes. Then repeat the grants"
 			: "a lookup that meets the damage fails, and the message "
 			  "is deferred; restore the last backup. Without one, "
-			  "what can still be read makes a new database, which "
-			  "lacks Telegram links and the record of changes");
+			  "this makes a new database from what can still be "
+			  "read, without Telegram links and the record of "
+			  "changes");
 		return;
 	}
 	if (rc == 1)
 		check_found(c, CHECK_NOTE, CHECK_RUN,
-		    check_text(c, "%s is too large to be read whole in %d s",
+		    check_text(c, "%s is too large to be checked in %d s",
 			c->settings->database, CHECK_SECONDS),
-		    "what was read is sound; damage may be in the rest",
+		    "no damage was found so far; there may be some in the rest",
 		    check_text(c,
 			"sqlite3 -readonly %s 'PRAGMA integrity_check'",
 			check_quote(c, c->settings->url)));
@@ -312,19 +311,18 @@ check_sound(struct check *c)
 		(long long)h.links));
 	check_people(c);
 	if (h.reserved > 0)
-		check_found(c, CHECK_ERROR, CHECK_PUT,
+		check_setting(c, CHECK_ERROR,
 		    check_text(c,
 			"%lld users have addresses in account_domain or "
 			"[telegram] domain",
 			(long long)h.reserved),
-		    "mail for their accounts is held: what is addressed there "
-		    "means an account or a chat",
-		    check_setting(c, "milter",
-			"account_domain = a domain in which nobody lives"));
+		    "mail for their accounts is held: an address there means "
+		    "an account or a chat",
+		    "milter", "account_domain = a domain without mailboxes");
 	check_notices(c, &h);
 }
 
-/* The database cannot be opened, or there is no roster in it. */
+/* The database cannot be opened, or has no roster. */
 static void
 cannot_use(struct check *c, enum failure_kind kind, const char *text)
 {
@@ -335,15 +333,16 @@ cannot_use(struct check *c, enum failure_kind kind, const char *text)
 	    errno == EACCES &&
 	    (c->user == NULL || geteuid() != c->user->pw_uid)) {
 		check_unseen(c, text,
-		    "the roster is nobody's business but the milter's; it is "
-		    "not looked at");
+		    "only root and the user of the milter can read the roster; "
+		    "it was not checked");
 		return;
 	}
-	check_found(c, CHECK_ERROR, init ? CHECK_RUN : CHECK_PUT, text,
-	    "until this is mended, the milter defers tagged mail",
+	check_found(c, CHECK_ERROR, init ? CHECK_RUN : CHECK_DO, text,
+	    "the milter defers tagged mail until this is repaired",
 	    init	 ? check_notifyctl(c, "init")
-		: remote ? "what that says"
-			 : "what that says, or the last backup in its place");
+		: remote ? "repair what the message names"
+			 : "repair what the message names, or restore the last "
+			   "backup");
 }
 
 void
@@ -354,8 +353,7 @@ check_database(struct check *c)
 	enum failure_kind kind;
 	const char *text;
 
-	c->part = "database";
-	/* Before files are made beside it by this program's looking. */
+	/* First, since opening the database creates files beside it. */
 	if (!remote)
 		check_rights(c);
 	c->ctl->store =

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_milter_talk - is it a milter that answers, and is it ours?
+ * check_milter_talk - does a milter answer, and is it ours?
  *
- * The milter protocol begins with a negotiation: the MTA says which version,
- * actions and steps it knows, the milter which of them it wants. No other
- * milter wants just those actions that ours does. What follows is "quit", so
- * the milter sees an MTA that had no mail.
+ * The milter protocol begins with a negotiation: the MTA offers a version,
+ * actions and steps, and the milter requests some of them. No other milter
+ * requests exactly the actions of ours. Then the MTA quits, as one that had no
+ * mail.
  */
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@
 #define ALL_STEPS 0x1fffff
 /* Add and delete recipients, with parameters; change headers; quarantine. */
 #define ACTIONS_OF_OURS 0xbc
-/* Every milter may want to name the macros that it is to be sent. */
+/* Any milter may request a list of macros. */
 #define ACTION_MACROS 0x100
 #define SECONDS 3
 

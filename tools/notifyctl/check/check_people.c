@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_people - can everybody who is entitled be reached, and does every
- * account have somebody who is?
+ * check_people - can mail reach every entitled user, and does every account
+ * have an owner?
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -17,16 +17,16 @@
 #include "store/store_health.h"
 #include "terms/address.h"
 
-/* So many are named; of the others there is a number. */
+/* So many are named, the others counted. */
 #define NAMED_MAX 3
 #define ADDRESS_ARENA (1 << 20)
 
-/* What the looking through all users needs and gathers. */
+/* What the passes over all users need and find. */
 struct people {
 	struct check *check;
 	struct arena *arena; /* for one address */
 	bool no_utf8, no_minus, dns;
-	char last[512]; /* the row before was about this user */
+	char last[512]; /* the user of the row before */
 	size_t bad, nobody, strays;
 	const char *names, *why;
 	const char *owner_fix, *stray_fix;
@@ -35,16 +35,16 @@ struct people {
 
 static const char *undeliverable(struct people *, const char *);
 static const char *reserved(const struct people *, const char *);
-static int look_at_row(void *, const struct store_export *);
-static int look_at_account(void *, const struct store_account *);
-static int look_at_stray(void *, const struct store_user *);
+static int take_row(void *, const struct store_export *);
+static int take_account(void *, const struct store_account *);
+static int take_stray(void *, const struct store_user *);
 static int candidate(void *, const struct store_export *);
 static void check_addresses(struct people *);
 static void check_owners(struct people *);
 static void check_strays(struct people *);
 
-/* Domains that RFC 2606 and RFC 6761 keep from ever being anybody's. The
- * examples may still be in a laboratory that routes them. */
+/* Domains that RFC 2606 and RFC 6761 reserve. A laboratory may route the
+ * examples, so they count only where Postfix asks the DNS. */
 static const char *
 reserved(const struct people *p, const char *domain)
 {
@@ -70,7 +70,7 @@ reserved(const struct people *p, const char *domain)
 		if (strcmp(domain, names[i].end + 1) == 0 ||
 		    (len > end &&
 			strcmp(domain + len - end, names[i].end) == 0))
-			return ("its domain is reserved and never anybody's");
+			return ("its domain is reserved by RFC 2606");
 	}
 	return (NULL);
 }
@@ -86,7 +86,7 @@ undeliverable(struct people *p, const char *text)
 	if (address_read_strict(p->arena, text, &address, &why) != 1)
 		return (why);
 	if (p->no_minus && *address.wire == '-')
-		return ("Postfix takes no address that begins with \"-\" "
+		return ("Postfix rejects an address that begins with \"-\" "
 			"(allow_min_user)");
 	for (why = address.wire; *why != '\0'; why++) {
 		if (p->no_utf8 && (unsigned char)*why >= 0x80)
@@ -95,9 +95,9 @@ undeliverable(struct people *p, const char *text)
 	return (reserved(p, address.domain));
 }
 
-/* Rows are by account, the owner first, and by address. */
+/* Rows are sorted by account, the owner first, then by address. */
 static int
-look_at_row(void *ctx, const struct store_export *row)
+take_row(void *ctx, const struct store_export *row)
 {
 	struct people *p = ctx;
 	struct check *c = p->check;
@@ -129,23 +129,21 @@ check_addresses(struct people *p)
 {
 	struct check *c = p->check;
 
-	if (store_export(c->store, 0, look_at_row, p) == -1 || p->bad == 0)
+	if (store_export(c->store, 0, take_row, p) == -1 || p->bad == 0)
 		return;
-	check_found(c, CHECK_WARNING, CHECK_PUT,
+	check_found(c, CHECK_WARNING, CHECK_DO,
 	    check_text(c,
-		"%zu entitled users have no address that mail can be delivered "
-		"to: %s%s",
-		p->bad, p->names, p->bad > NAMED_MAX ? ", ..." : ""),
-	    "they are entitled and get nothing, and the sender gets a bounce "
-	    "for each message",
+		"%zu entitled users have undeliverable addresses: %s%s", p->bad,
+		p->names, p->bad > NAMED_MAX ? ", ..." : ""),
+	    "they get nothing, and the sender gets a bounce for each message",
 	    check_text(c,
-		"their right address (notifyctl user add ACCOUNT EMAIL, then "
-		"%s; an owner: notifyctl account transfer)",
+		"add the right address (notifyctl user add ACCOUNT EMAIL), "
+		"then %s; for an owner: notifyctl account transfer",
 		check_notifyctl(c, p->why)));
 }
 
 static int
-look_at_account(void *ctx, const struct store_account *account)
+take_account(void *ctx, const struct store_account *account)
 {
 	struct people *p = ctx;
 
@@ -158,8 +156,8 @@ look_at_account(void *ctx, const struct store_account *account)
 	return (0);
 }
 
-/* The first user of an account that can become its owner: a User Administrator
- * before others. */
+/* The first user who can become the owner: a User Administrator before
+ * others. */
 static int
 candidate(void *ctx, const struct store_export *row)
 {
@@ -184,8 +182,7 @@ check_owners(struct people *p)
 	struct check *c = p->check;
 	const char *fix;
 
-	if (store_accounts(c->store, look_at_account, p) == -1 ||
-	    p->nobody == 0)
+	if (store_accounts(c->store, take_account, p) == -1 || p->nobody == 0)
 		return;
 	p->why = NULL;
 	if (store_export(c->store, 0, candidate, p) == -1)
@@ -200,15 +197,15 @@ check_owners(struct people *p)
 		p->nobody > 1 ? p->ownerless[1] : "", p->nobody > 2 ? ", " : "",
 		p->nobody > 2 ? p->ownerless[2] : "",
 		p->nobody > NAMED_MAX ? ", ..." : ""),
-	    "the owner gets every category, so without one there may be nobody "
-	    "to get a message; no command of notifyctl can cause this, so the "
-	    "database was changed by other means. The command names one owner, "
-	    "put whom you want",
+	    "the owner gets every category, so without one a message may have "
+	    "no recipient; no command of notifyctl causes this, so the "
+	    "database was changed by other means. The command names one user; "
+	    "choose the right one",
 	    check_notifyctl(c, fix));
 }
 
 static int
-look_at_stray(void *ctx, const struct store_user *user)
+take_stray(void *ctx, const struct store_user *user)
 {
 	struct people *p = ctx;
 
@@ -225,17 +222,16 @@ check_strays(struct people *p)
 {
 	struct check *c = p->check;
 
-	if (store_links_stray(c->store, look_at_stray, p) == -1 ||
-	    p->strays == 0)
+	if (store_links_stray(c->store, take_stray, p) == -1 || p->strays == 0)
 		return;
 	check_found(c, CHECK_WARNING, CHECK_RUN,
 	    check_text(c,
-		"%zu users have a Telegram chat linked and are entitled to "
-		"nothing that goes there",
+		"%zu users have linked a Telegram chat, but are not entitled to "
+		"any category that is sent there",
 		p->strays),
-	    "nothing is sent there, but they believe to be linked; every "
-	    "command of notifyctl that takes the right away ends the link, so "
-	    "the database was changed by other means",
+	    "nothing is sent there although the users think they are linked; "
+	    "every command of notifyctl that ends an entitlement ends the "
+	    "link too, so the database was changed by other means",
 	    p->stray_fix);
 }
 

@@ -1,132 +1,127 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_postfix - does Postfix ask the milter, and does it heed the answer?
+ * check_postfix - does Postfix ask the milter, and obey it?
  *
- * Mail from the network is shown to milters by smtpd(8), which may have a list
- * of its own in master.cf; mail from sendmail(1) by cleanup(8).
+ * smtpd(8) shows mail from the network to smtpd_milters, which master.cf may
+ * override; cleanup(8) shows mail from sendmail(1) to non_smtpd_milters.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "notifyctl/check/check.h"
-#include "notifyctl/check/check_milters.h"
+#include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-#define NOT_ASKED                                                              \
-	"the milter does not see such mail, so tagged mail goes to "           \
-	"whomever it was addressed"
+/* A list of milters, and the service that reads it. */
+struct list {
+	const char *name;			 /* of the parameter */
+	const struct postconf_service *override; /* NULL: main.cf has it */
+	const struct postconf_service *reader;
+	const char *value;
+	const char *label; /* "smtpd_milters of submission/inet" */
+	const char *address;
+	struct milters milters;
+};
 
-static const char *rewritten(
-    struct check *, const struct milters *, const char *);
-static const char *edit(struct check *, const struct milters *, const char *);
-static void say_missing(struct check *, const struct milters *);
-static void say_meant(struct check *, const struct milters *);
-static void check_order(struct check *, const struct milters *);
+static void edit(struct check *, enum check_severity, const struct list *,
+    const char *, const char *, const char *);
+static const char *rewritten(struct check *, const struct list *, const char *);
+static void add_missing(struct check *, const struct list *, bool *);
+static void add_meant(struct check *, const struct list *);
 static bool signs(const char *);
-static void check_action(struct check *, const struct milters *);
+static void check_order(struct check *, const struct list *);
+static const char *with_tempfail(struct check *, const struct list *);
+static void check_action(struct check *, const struct list *);
 static void check_protocol(struct check *);
-static const char *whom(struct check *, const struct milters *);
 static void check_list(
-    struct check *, const char *, const struct postconf_service *);
+    struct check *, const char *, const struct postconf_service *, bool *);
 
-/* "smtpd_milters", or "smtpd_milters of submission/inet". */
+/* The list with ${text} instead of our milter's element, or in front. */
 static const char *
-whom(struct check *c, const struct milters *m)
-{
-	return (m->override == NULL
-		? m->name
-		: check_text(c, "%s of %s", m->name, m->override->key));
-}
-
-/* The list with ${text} in the place of our milter's element, or in front. */
-static const char *
-rewritten(struct check *c, const struct milters *m, const char *text)
+rewritten(struct check *c, const struct list *l, const char *text)
 {
 	const char *list = text;
 	size_t i;
 
-	for (i = 0; i < m->n; i++) {
-		if (i != m->ours)
-			list = check_text(c, "%s, %s", list, m->v[i].text);
+	for (i = 0; i < l->milters.n; i++) {
+		if (i != l->milters.ours)
+			list =
+			    check_text(c, "%s, %s", list, l->milters.v[i].text);
 	}
 	return (list);
 }
 
-static const char *
-edit(struct check *c, const struct milters *m, const char *value)
+/* A finding whose fix changes the list. */
+static void
+edit(struct check *c, enum check_severity severity, const struct list *l,
+    const char *what, const char *why, const char *value)
 {
-	return (postconf_edit(c->postfix, m->override, m->name, value));
+	check_edit(c, severity, what, why, l->override, l->name, value);
 }
 
+/* ${missing}: smtpd_milters of main.cf lacks the milter too. */
 static void
-say_missing(struct check *c, const struct milters *m)
+add_missing(struct check *c, const struct list *l, bool *missing)
 {
-	const char *address = milters_address(c, m->reader), *given;
+	const char *given;
 
-	if (address == NULL) {
-		check_found(c, CHECK_ERROR, CHECK_PUT,
+	if (l->address == NULL) {
+		check_setting(c, CHECK_ERROR,
 		    check_text(c,
-			"%s does not name the milter, and could not: %s is "
-			"chrooted, and %s lies outside %s",
-			whom(c, m), m->reader->key, c->settings->socket,
+			"%s does not name the milter, and cannot: %s is "
+			"chrooted, and %s is outside %s",
+			l->label, l->reader->key, c->settings->socket,
 			c->postfix->queue),
-		    NOT_ASKED,
-		    check_setting(c, "milter",
-			check_text(c,
-			    "socket = unix:%s/notify-milter/notify-milter.sock",
-			    c->postfix->queue)));
+		    "Postfix does not show such mail to the milter, so tagged "
+		    "mail goes to its original recipients",
+		    "milter",
+		    check_text(c,
+			"socket = unix:%s/notify-milter/notify-milter.sock",
+			c->postfix->queue));
 		return;
 	}
-	given = m->override == NULL ? postconf_given(c->postfix, m->name)
-				    : m->value;
-	/* Mended with the other list. */
-	if (strcmp(given, "$smtpd_milters") == 0 &&
-	    check_known(c, "smtpd_milters does not name the milter"))
+	given = l->override == NULL ? postconf_given(c->postfix, l->name)
+				    : l->value;
+	/* The other list is the one to change. */
+	if (*missing && strcmp(given, "$smtpd_milters") == 0)
 		return;
-	check_found(c, m->override == NULL ? CHECK_ERROR : CHECK_WARNING,
-	    CHECK_RUN, check_text(c, "%s does not name the milter", whom(c, m)),
-	    strcmp(m->name, "non_smtpd_milters") == 0
-		? "mail from sendmail(1) is not shown to the milter, so "
-		  "tagged mail goes to whomever it was addressed"
-		: NOT_ASKED,
-	    edit(c, m,
-		*given == '\0' ? address
-			       : check_text(c, "%s, %s", address, given)));
+	if (l->override == NULL && strcmp(l->name, "smtpd_milters") == 0)
+		*missing = true;
+	edit(c, l->override == NULL ? CHECK_ERROR : CHECK_WARNING, l,
+	    check_text(c, "%s does not name the milter", l->label),
+	    strcmp(l->name, "non_smtpd_milters") == 0
+		? "Postfix does not show mail from sendmail(1) to the milter, "
+		  "so tagged mail goes to its original recipients"
+		: "Postfix does not show such mail to the milter, so tagged "
+		  "mail goes to its original recipients",
+	    *given == '\0' ? l->address
+			   : check_text(c, "%s, %s", l->address, given));
 }
 
 static void
-say_meant(struct check *c, const struct milters *m)
+add_meant(struct check *c, const struct list *l)
 {
-	const struct milter *milter = &m->v[m->ours];
-	const char *address = milters_address(c, m->reader), *path;
+	const char *address = l->milters.v[l->milters.ours].address, *what;
 
-	path = strchr(milter->address, ':');
-	if (address == NULL) {
-		say_missing(c, m);
-		return;
-	}
-	check_found(c, CHECK_ERROR, CHECK_RUN,
-	    strncmp(milter->address, "unix:", 5) == 0 ||
-		    strncmp(milter->address, "local:", 6) == 0
-		? check_text(c,
-		      "%s has %s, which leads %s%s to %s; the milter is at %s",
-		      whom(c, m), milter->address,
-		      m->reader->chroot ? "a chrooted " : "",
-		      strcmp(m->name, "smtpd_milters") == 0 ? "smtpd"
-							    : "cleanup",
-		      milters_path(c, m->reader, path + 1),
-		      strchr(c->settings->socket, ':') + 1)
-		: check_text(c, "%s has %s, which is not how Postfix writes it",
-		      whom(c, m), milter->address),
-	    "Postfix cannot reach the milter, and does with all mail what "
+	if (strncmp(address, "unix:", 5) == 0 ||
+	    strncmp(address, "local:", 6) == 0)
+		what = check_text(c,
+		    "%s has %s, which leads %s%s to %s; the milter is at %s",
+		    l->label, address, l->reader->chroot ? "a chrooted " : "",
+		    strcmp(l->name, "smtpd_milters") == 0 ? "smtpd" : "cleanup",
+		    milters_path(
+			c->postfix, l->reader, strchr(address, ':') + 1),
+		    strchr(c->settings->socket, ':') + 1);
+	else
+		what = check_text(c, "%s has %s, which is not Postfix's syntax",
+		    l->label, address);
+	edit(c, CHECK_ERROR, l, what,
+	    "Postfix cannot connect to the milter, and treats all mail as "
 	    "milter_default_action says",
-	    edit(c, m, rewritten(c, m, address)));
+	    rewritten(c, l, l->address));
 }
 
-/* Is it likely to sign? Milters have no other mark than their socket. */
+/* Does it probably sign? Only its socket tells. */
 static bool
 signs(const char *address)
 {
@@ -142,25 +137,37 @@ signs(const char *address)
 }
 
 static void
-check_order(struct check *c, const struct milters *m)
+check_order(struct check *c, const struct list *l)
 {
+	const struct milters *m = &l->milters;
 	size_t i;
 
 	for (i = 0; i < m->ours && !signs(m->v[i].address); i++)
 		;
 	if (i == m->ours)
 		return;
-	check_found(c, CHECK_WARNING, CHECK_RUN,
+	edit(c, CHECK_WARNING, l,
 	    check_text(c, "%s has %s, which seems to sign, before the milter",
-		whom(c, m), m->v[i].address),
+		l->label, m->v[i].address),
 	    "the milter removes X-Notify headers of clients that may not tag; "
-	    "a DKIM signature that covers them is broken by that, and one that "
-	    "is made afterwards is not",
-	    edit(c, m, rewritten(c, m, m->v[m->ours].text)));
+	    "this breaks a DKIM signature that covers them, unless it is made "
+	    "afterwards",
+	    rewritten(c, l, m->v[m->ours].text));
+}
+
+/* The list with default_action=tempfail for our milter. */
+static const char *
+with_tempfail(struct check *c, const struct list *l)
+{
+	const struct milter *m = &l->milters.v[l->milters.ours];
+
+	return (rewritten(c, l,
+	    check_text(c, "%.*stempfail%s", (int)m->action_at, m->text,
+		m->text + m->action_at + strlen(m->action))));
 }
 
 static void
-check_action(struct check *c, const struct milters *m)
+check_action(struct check *c, const struct list *l)
 {
 	static const struct {
 		const char *action;
@@ -168,90 +175,83 @@ check_action(struct check *c, const struct milters *m)
 		const char *why;
 	} actions[] = {
 	    {"accept", CHECK_ERROR,
-		"while the milter is away, tagged mail goes out to whomever it "
-		"was addressed, and nothing says so but Postfix's log"},
+		"while the milter is down, tagged mail goes to its original "
+		"recipients, and only Postfix's log tells"},
 	    {"reject", CHECK_WARNING,
-		"while the milter is away, all mail is refused for good and "
-		"its senders get bounces; with tempfail they try again"},
+		"while the milter is down, Postfix rejects all mail and its "
+		"senders get bounces; with tempfail they retry"},
 	    {"quarantine", CHECK_WARNING,
-		"while the milter is away, mail is put on hold undecided; what "
-		"is released from there goes to whomever it was addressed"},
+		"while the milter is down, Postfix puts mail on hold "
+		"undecided; once released it goes to its original recipients"},
 	};
-	const struct postconf_service *where = NULL;
-	const char *own = m->v[m->ours].action, *action, *at, *text;
+	static const char name[] = "milter_default_action";
+	const struct postconf *pc = c->postfix;
+	const struct postconf_service *where;
+	const char *own = l->milters.v[l->milters.ours].action, *action;
 	size_t i;
 
-	action =
-	    postconf_override(c->postfix, m->reader, "milter_default_action");
-	if (action != NULL)
-		where = m->reader;
-	else
-		action = postconf_value(c->postfix, "milter_default_action");
-	if (own != NULL)
-		action = own;
+	where =
+	    postconf_override(pc, l->reader, name) == NULL ? NULL : l->reader;
+	action = own == NULL ? postconf_for(pc, l->reader, name) : own;
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(action, actions[i].action) != 0)
 			continue;
-		if (own == NULL) {
-			check_found(c, actions[i].severity, CHECK_RUN,
-			    check_text(c, "milter_default_action%s%s = %s",
+		if (own == NULL)
+			check_edit(c, actions[i].severity,
+			    check_text(c, "%s%s%s = %s", name,
 				where == NULL ? "" : " of ",
 				where == NULL ? "" : where->key, action),
-			    actions[i].why,
-			    postconf_edit(c->postfix, where,
-				"milter_default_action", "tempfail"));
-			continue;
-		}
-		text = m->v[m->ours].text;
-		at = strstr(text, own);
-		while (at != NULL && strstr(at + 1, own) != NULL)
-			at = strstr(at + 1, own);
-		check_found(c, actions[i].severity, CHECK_RUN,
-		    check_text(c, "%s has default_action=%s for the milter",
-			whom(c, m), own),
-		    actions[i].why,
-		    edit(c, m,
-			rewritten(c, m,
-			    check_text(c, "%.*stempfail%s", (int)(at - text),
-				text, at + strlen(own)))));
+			    actions[i].why, where, name, "tempfail");
+		else
+			edit(c, actions[i].severity, l,
+			    check_text(c,
+				"%s has default_action=%s for the milter",
+				l->label, own),
+			    actions[i].why, with_tempfail(c, l));
 	}
 }
 
-/* The milter works with each version that Postfix knows. */
+/* The milter works with each version that Postfix supports. */
 static void
 check_protocol(struct check *c)
 {
-	const char *version;
+	static const char name[] = "milter_protocol";
+	const char *version = postconf_value(c->postfix, name);
 
-	version = postconf_value(c->postfix, "milter_protocol");
 	if (strlen(version) == 1 && strchr("2346", *version) != NULL)
 		return;
-	check_found(c, CHECK_ERROR, CHECK_RUN,
-	    check_text(c, "milter_protocol = %s", version),
-	    "Postfix knows no such version, and answers all mail with \"451 "
-	    "Server configuration problem\"",
-	    postconf_edit(c->postfix, NULL, "milter_protocol", "6"));
+	check_edit(c, CHECK_ERROR, check_text(c, "%s = %s", name, version),
+	    "Postfix does not support that version, and answers all mail with "
+	    "\"451 Server configuration problem\"",
+	    NULL, name, "6");
 }
 
 static void
-check_list(
-    struct check *c, const char *name, const struct postconf_service *reader)
+check_list(struct check *c, const char *name,
+    const struct postconf_service *reader, bool *missing)
 {
-	struct milters m;
+	const struct postconf *pc = c->postfix;
+	const char *socket = c->settings->socket;
+	struct list l = {.name = name, .reader = reader, .label = name};
 
-	milters_read(c, &m, name, reader);
-	switch (m.match) {
-	case MILTERS_OTHER:
-		say_missing(c, &m);
-		return;
-	case MILTERS_MEANT:
-		say_meant(c, &m);
-		break;
-	case MILTERS_OURS:
-		break;
+	l.value = postconf_for(pc, reader, name);
+	if (postconf_override(pc, reader, name) != NULL) {
+		l.override = reader;
+		l.label = check_text(c, "%s of %s", name, reader->key);
 	}
-	check_order(c, &m);
-	check_action(c, &m);
+	l.address = milters_address(pc, socket, reader);
+	if (milters_read(pc, socket, reader, l.value, &l.milters) != 0)
+		return;
+	if (l.milters.match == MILTERS_OTHER) {
+		add_missing(c, &l, missing);
+		return;
+	}
+	if (l.milters.match == MILTERS_MEANT && l.address == NULL)
+		add_missing(c, &l, missing);
+	else if (l.milters.match == MILTERS_MEANT)
+		add_meant(c, &l);
+	check_order(c, &l);
+	check_action(c, &l);
 	check_protocol(c);
 }
 
@@ -260,24 +260,24 @@ check_postfix(struct check *c)
 {
 	const struct postconf *pc = c->postfix;
 	const struct postconf_service *s, *some = NULL;
-	bool front = false;
+	bool front = false, missing = false;
 	size_t i;
 
 	for (i = 0; i < pc->nservices; i++) {
 		s = &pc->services[i];
-		if (services_front(c, s)) {
-			check_list(c, "smtpd_milters", s);
+		if (check_front(c, s)) {
+			check_list(c, "smtpd_milters", s, &missing);
 			front = true;
 		} else if (some == NULL && postconf_runs(s, "smtpd") &&
 		    *postconf_for(pc, s, "smtpd_milters") == '\0') {
 			some = s;
 		}
 	}
-	/* A Postfix without any smtpd takes mail from sendmail(1) alone. */
+	/* A Postfix without any smtpd gets mail only from sendmail(1). */
 	if (!front && some != NULL)
-		check_list(c, "smtpd_milters", some);
+		check_list(c, "smtpd_milters", some, &missing);
 	s = postconf_service(
 	    pc, postconf_value(pc, "cleanup_service_name"), "unix");
 	if (s != NULL)
-		check_list(c, "non_smtpd_milters", s);
+		check_list(c, "non_smtpd_milters", s, &missing);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_rewriting - what else in Postfix changes recipients or takes tags away
+ * check_rewriting - does Postfix change recipients or remove tags elsewhere?
  *
- * cleanup(8) rewrites what sendmail(1) was given before it shows it to a
- * milter, but keeps what it was: a recipient that a map has changed cannot be
- * removed by what the milter was shown.
+ * cleanup(8) rewrites the recipients of mail from sendmail(1) before it shows
+ * them to a milter, but keeps the original ones: a recipient that a map has
+ * changed cannot be removed by the address that the milter saw.
  */
 #include <string.h>
 #include <strings.h>
@@ -15,13 +15,12 @@
 
 static const char *value_of(struct check *, const char *);
 static bool only_srs(struct check *, const char *);
-static const char *without_recipients(struct check *, const char *);
 static void check_canonical(struct check *, const char *, const char *);
 static void check_copies(struct check *, const char *);
 static bool harmless(const char *);
 static bool check_headers(struct check *, const char *);
 
-/* What is in force for the cleanup(8) of mail from sendmail(1). */
+/* The value in effect for the cleanup(8) of mail from sendmail(1). */
 static const char *
 value_of(struct check *c, const char *name)
 {
@@ -34,36 +33,20 @@ value_of(struct check *c, const char *name)
 				: postconf_for(pc, cleanup, name));
 }
 
-/* The maps of an SRS daemon turn back addresses that it has made itself, which
- * no system tags mail to. */
+/* The maps of an SRS daemon restore addresses that it made itself; no system
+ * sends tagged mail to them. */
 static bool
 only_srs(struct check *c, const char *maps)
 {
 	char *rest, *word;
 
-	for (rest = postconf_words(c->postfix, maps);
-	     (word = postconf_word(&rest)) != NULL;) {
+	rest = arena_strdup(c->arena, maps);
+	while ((word = postconf_word(&rest)) != NULL) {
 		if (strcasestr(word, "srs") == NULL &&
 		    strstr(word, ":10002") == NULL)
 			return (false);
 	}
 	return (true);
-}
-
-static const char *
-without_recipients(struct check *c, const char *classes)
-{
-	const char *kept = NULL;
-	char *rest, *word;
-
-	for (rest = postconf_words(c->postfix, classes);
-	     (word = postconf_word(&rest)) != NULL;) {
-		if (strcmp(word, "envelope_recipient") == 0)
-			continue;
-		kept = kept == NULL ? check_text(c, "%s", word)
-				    : check_text(c, "%s, %s", kept, word);
-	}
-	return (kept == NULL ? "header_recipient" : kept);
 }
 
 static void
@@ -74,14 +57,15 @@ check_canonical(struct check *c, const char *maps, const char *classes)
 	if (*value == '\0' || strstr(which, "envelope_recipient") == NULL ||
 	    only_srs(c, value))
 		return;
-	check_found(c, CHECK_WARNING, CHECK_RUN,
+	which = postconf_without(c->postfix, which, "envelope_recipient");
+	check_edit(c, CHECK_WARNING,
 	    check_text(c, "%s rewrites recipients", maps),
-	    "in mail from sendmail(1) the milter is shown the new address, and "
-	    "its removal does nothing: somebody who is not entitled may get "
-	    "the message. If recipients must be rewritten, have tagged mail "
-	    "come by SMTP and leave this as it is",
-	    postconf_edit(
-		c->postfix, NULL, classes, without_recipients(c, which)));
+	    "in mail from sendmail(1) the milter sees the new address, and "
+	    "removing it has no effect: a user who is not entitled may get "
+	    "the message. If you need this map, submit tagged mail by SMTP "
+	    "and keep the setting",
+	    NULL, classes,
+	    which == NULL || *which == '\0' ? "header_recipient" : which);
 }
 
 static void
@@ -91,12 +75,12 @@ check_copies(struct check *c, const char *name)
 
 	if (*value == '\0')
 		return;
-	check_found(c, CHECK_WARNING, CHECK_RUN,
+	check_edit(c, CHECK_WARNING,
 	    check_text(c, "%s = %s adds recipients", name, value),
-	    "Postfix adds them where no milter sees them: they get tagged mail "
-	    "whether entitled or not. If that is an archive that may have all "
-	    "mail, leave it as it is",
-	    postconf_edit(c->postfix, NULL, name, ""));
+	    "Postfix adds them after the milter: they get tagged mail, "
+	    "entitled or not. If this is an archive that may have all mail, "
+	    "keep the setting",
+	    NULL, name, "");
 }
 
 static bool
@@ -113,34 +97,33 @@ harmless(const char *action)
 	return (false);
 }
 
-/* cleanup(8) does its header checks before it shows the message to milters. Is
- * there one for ${header}? */
+/* cleanup(8) runs header_checks before milters see the message. */
 static bool
 check_headers(struct check *c, const char *header)
 {
-	const char *found, *file;
+	static const char why[] = "header_checks run before the milter, which "
+				  "then sees no tag, or another one";
+	const char *found, *what;
 	char *rest, *word;
-	bool pattern;
 
-	for (rest = postconf_words(c->postfix, value_of(c, "header_checks"));
-	     (word = postconf_word(&rest)) != NULL;) {
-		found = postconf_lookup_in(c->postfix, word, header);
+	rest = arena_strdup(c->arena, value_of(c, "header_checks"));
+	while ((word = postconf_word(&rest)) != NULL) {
+		found = check_lookup(c, word, header);
 		if (found == NULL || harmless(found))
 			continue;
-		file = strchr(word, ':') + 1;
-		pattern = (strncmp(word, "regexp:/", 8) == 0 ||
-		    strncmp(word, "pcre:/", 6) == 0);
-		check_found(c, CHECK_ERROR, pattern ? CHECK_RUN : CHECK_PUT,
-		    check_text(c, "%s of header_checks has \"%s\" for %s", word,
-			found, header),
-		    "header_checks come before the milter, which then sees no "
-		    "tag, or another one",
-		    pattern ? check_text(c, "sed -i %s %s",
-				  check_quote(c, "1i /^X-Notify-/ DUNNO"),
-				  check_quote(c, file))
-			    : check_text(c,
-				  "what leaves X-Notify headers alone, in %s",
-				  word));
+		what = check_text(c, "%s of header_checks has \"%s\" for %s",
+		    word, found, header);
+		if (strncmp(word, "regexp:/", 8) == 0 ||
+		    strncmp(word, "pcre:/", 6) == 0)
+			check_found(c, CHECK_ERROR, CHECK_RUN, what, why,
+			    check_text(c, "sed -i %s %s",
+				check_quote(c, "1i /^X-Notify-/ DUNNO"),
+				check_quote(c, strchr(word, ':') + 1)));
+		else
+			check_found(c, CHECK_ERROR, CHECK_DO, what, why,
+			    check_text(c,
+				"let X-Notify headers pass unchanged in %s",
+				word));
 		return (true);
 	}
 	return (false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_server - what is particular to a roster in PostgreSQL: a password in
- * the settings, and the standby that the milter asks
+ * check_server - a roster in PostgreSQL: the password in the settings, and the
+ * standby of read_url
  */
 #include <pwd.h>
 #include <stdlib.h>
@@ -19,15 +19,15 @@
 #include "store/store_lookup.h"
 
 #define WAIT_MS 3000
-/* Clocks that differ by less are no fault, in milliseconds. */
+/* A smaller difference of clocks is not reported, in milliseconds. */
 #define CLOCKS_MS 1000
-/* A mark takes less than that to get to a standby. */
+/* A mark reaches a standby in less time. */
 #define MARK_MS 3000
 
 static bool has_password(const char *);
 static void check_secret(struct check *);
 static struct store *opened(struct check *, const char *, enum db_mode);
-static void useless(struct check *, const char *, const char *);
+static void unusable(struct check *, const char *, const char *);
 static void leave_mark(struct check *, struct store *);
 static void check_clocks(struct check *, struct store *, struct store *);
 static bool too_late(const struct check *, const struct db_server *);
@@ -57,27 +57,27 @@ check_secret(struct check *c)
 		return;
 	check_found(c, CHECK_WARNING, CHECK_RUN,
 	    check_text(c,
-		"%s can be read by everybody, and a password of the "
-		"database is in it",
+		"%s is readable by everyone, and has a password of the "
+		"database",
 		c->ctl->file),
-	    "anybody on this machine can do with the roster what the milter or "
+	    "anyone on this machine can do with the roster what the milter or "
 	    "notifyctl can; a file of its own (?passfile=PATH) is better still",
 	    c->user == NULL ? check_text(c, "chmod o-r %s", file)
 			    : check_text(c, "chgrp %u %s && chmod g+r,o-r %s",
 				  (unsigned)c->user->pw_gid, file, file));
 }
 
-/* What the milter does about all that is wrong with a standby. */
+/* The milter does not ask a standby with any fault. */
 static void
-useless(struct check *c, const char *what, const char *fix)
+unusable(struct check *c, const char *what, const char *fix)
 {
-	check_found(c, CHECK_WARNING, CHECK_PUT, what,
-	    "the milter asks the primary in its place, which then carries all "
-	    "lookups, and without that one tagged mail is deferred",
+	check_found(c, CHECK_WARNING, CHECK_DO, what,
+	    "the milter asks the primary instead, which then carries all "
+	    "lookups; while that is down too, tagged mail is deferred",
 	    fix);
 }
 
-/* A store, outside transactions, or NULL when that was found. */
+/* A store outside transactions, or NULL; for a standby with a finding. */
 static struct store *
 opened(struct check *c, const char *url, enum db_mode mode)
 {
@@ -90,16 +90,16 @@ opened(struct check *c, const char *url, enum db_mode mode)
 		return (s);
 	}
 	if (mode == DB_LOOKUP)
-		useless(c,
+		unusable(c,
 		    check_text(c, "%s",
 			failure_text(s == NULL ? &failure : store_failure(s))),
-		    "what that says");
+		    "repair what the message names");
 	failure_clear(&failure);
 	store_close(s);
 	return (NULL);
 }
 
-/* As the milter does. */
+/* Commit a transaction on the primary, as the milter does. */
 static void
 leave_mark(struct check *c, struct store *primary)
 {
@@ -124,15 +124,15 @@ check_clocks(struct check *c, struct store *primary, struct store *standby)
 	    : there.clock > after.clock ? there.clock - after.clock
 					: 0;
 	if (by >= CLOCKS_MS)
-		check_found(c, CHECK_WARNING, CHECK_PUT,
+		check_found(c, CHECK_WARNING, CHECK_DO,
 		    check_text(c,
-			"the clock of the standby in read_url is %lld s %s that "
-			"of the primary",
+			"the clock of the standby in read_url is %lld s %s the "
+			"clock of the primary",
 			by / 1000,
-			there.clock < before.clock ? "behind" : "before"),
-		    "how far the standby is behind is told by both, and "
-		    "max_lag is as exact as they are",
-		    "both clocks right (NTP)");
+			there.clock < before.clock ? "behind" : "ahead of"),
+		    "the lag of the standby is computed from both clocks, so "
+		    "max_lag is enforced only as exactly",
+		    "synchronize both clocks (NTP)");
 }
 
 static bool
@@ -141,7 +141,7 @@ too_late(const struct check *c, const struct db_server *server)
 	return (server->lag == -1 || server->lag > c->settings->max_lag * 1000);
 }
 
-/* Where nothing is changed it looks late; it is, if a mark does not come. */
+/* A standby of an idle primary looks late. It is if a mark does not arrive. */
 static void
 check_lag(struct check *c, struct store *primary, struct store *standby)
 {
@@ -160,18 +160,18 @@ check_lag(struct check *c, struct store *primary, struct store *standby)
 	}
 	if (rc != 1 || !too_late(c, &server))
 		return;
-	useless(c,
+	unusable(c,
 	    server.lag == -1
 		? check_text(c,
-		      "the standby in read_url has not applied a change since "
-		      "it was started")
+		      "the standby in read_url has applied no change since it "
+		      "was started")
 		: check_text(c,
 		      "the standby in read_url is %lld s behind, more than "
 		      "max_lag (%ld s)",
 		      (long long)server.lag / 1000, c->settings->max_lag),
-	    "its replication to run again; on it, \"SELECT * FROM "
+	    "repair its replication; there, \"SELECT * FROM "
 	    "pg_stat_wal_receiver\" and \"SELECT pg_is_wal_replay_paused()\" "
-	    "tell what it waits for");
+	    "show why it stopped");
 }
 
 static void
@@ -182,12 +182,12 @@ check_standby(struct check *c, struct store *primary, struct store *standby)
 	if (store_server(standby, &server) != 1)
 		return;
 	if (!server.standby) {
-		check_found(c, CHECK_WARNING, CHECK_PUT,
-		    "read_url names no standby",
-		    "what is no standby of url's primary, as a copy or a "
-		    "replica of another kind, does not tell how old it is: "
-		    "max_lag bounds nothing",
-		    "a streaming standby in read_url, or no read_url");
+		check_found(c, CHECK_WARNING, CHECK_DO,
+		    "read_url does not name a standby",
+		    "only a streaming standby of url's primary tells its lag; "
+		    "for a copy or another kind of replica max_lag has no "
+		    "effect",
+		    "name a streaming standby in read_url, or remove read_url");
 		return;
 	}
 	check_lag(c, primary, standby);

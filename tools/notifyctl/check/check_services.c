@@ -1,46 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_services - content filters, and who runs milters twice or never
+ * check_services - content filters, and services that run milters twice or
+ * never
  *
- * A message that a content filter hands back must not be shown to milters
- * again. Which listener it is handed back to is not written anywhere: one on
- * loopback, or one of its own port whose content_filter is cleared, in a
- * Postfix that has a content filter.
+ * A message that a content filter returns must not be shown to milters again.
+ * No setting names the listener that it returns to. It is taken to be, in a
+ * Postfix with a content filter, one on loopback, or one on its own port with
+ * an empty content_filter.
  */
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "notifyctl/check/check.h"
-#include "notifyctl/check/check_milters.h"
+#include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
+#include "settings/settings.h"
 
+static bool filters(const struct postconf *, const struct postconf_service *);
 static bool has_filter(const struct postconf *);
 static bool on_loopback(const struct postconf_service *);
 static bool public_name(const struct postconf_service *);
 static bool takes_back(
     const struct postconf *, const struct postconf_service *);
-static bool no_milters(const char *);
-static void say_no_milters(struct check *, const struct postconf_service *);
-static void check_service(struct check *, const struct postconf_service *);
+static void check_on(struct check *, const struct postconf_service *);
+static void check_twice(struct check *, const struct postconf_service *);
 static void check_everywhere(struct check *);
+
+static bool
+filters(const struct postconf *pc, const struct postconf_service *s)
+{
+	return (*postconf_for(pc, s, "content_filter") != '\0' ||
+	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0');
+}
 
 static bool
 has_filter(const struct postconf *pc)
 {
 	size_t i;
 
-	if (*postconf_value(pc, "content_filter") != '\0' ||
-	    *postconf_value(pc, "smtpd_proxy_filter") != '\0')
-		return (true);
 	for (i = 0; i < pc->nservices; i++) {
-		if (*postconf_for(pc, &pc->services[i], "content_filter") !=
-			'\0' ||
-		    *postconf_for(pc, &pc->services[i], "smtpd_proxy_filter") !=
-			'\0')
+		if (filters(pc, &pc->services[i]))
 			return (true);
 	}
-	return (false);
+	return (*postconf_value(pc, "content_filter") != '\0' ||
+	    *postconf_value(pc, "smtpd_proxy_filter") != '\0');
 }
 
 static bool
@@ -51,7 +53,7 @@ on_loopback(const struct postconf_service *s)
 	    strncmp(s->name, "localhost:", 10) == 0);
 }
 
-/* One of the ports at which the world knocks. */
+/* Is it a port to which other mail systems and users connect? */
 static bool
 public_name(const struct postconf_service *s)
 {
@@ -71,23 +73,15 @@ public_name(const struct postconf_service *s)
 static bool
 takes_back(const struct postconf *pc, const struct postconf_service *s)
 {
-	const char *filter = postconf_override(pc, s, "content_filter");
-
-	if (*postconf_for(pc, s, "content_filter") != '\0' ||
-	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0' ||
-	    !has_filter(pc))
+	if (filters(pc, s) || !has_filter(pc))
 		return (false);
-	return (on_loopback(s) || (filter != NULL && !public_name(s)));
-}
-
-static bool
-no_milters(const char *options)
-{
-	return (strstr(options, "no_milters") != NULL);
+	return (on_loopback(s) ||
+	    (postconf_override(pc, s, "content_filter") != NULL &&
+		!public_name(s)));
 }
 
 bool
-services_front(struct check *c, const struct postconf_service *s)
+check_front(struct check *c, const struct postconf_service *s)
 {
 	const struct postconf *pc = c->postfix;
 	const char *milters = postconf_override(pc, s, "smtpd_milters");
@@ -95,95 +89,89 @@ services_front(struct check *c, const struct postconf_service *s)
 	if (!postconf_runs(s, "smtpd") || takes_back(pc, s) ||
 	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0')
 		return (false);
-	/* Without milters, for programs of this machine: on purpose. */
+	/* On loopback, no milters may be intended, for local programs. */
 	return (!on_loopback(s) ||
-	    ((milters == NULL || *milters != '\0') &&
-		!no_milters(postconf_for(pc, s, "receive_override_options"))));
+	    ((milters == NULL || *milters != '\0') && !milters_off(pc, s)));
 }
 
-/* For one that mail comes to at first. */
+/* For a service that receives new mail. */
 static void
-say_no_milters(struct check *c, const struct postconf_service *s)
+check_on(struct check *c, const struct postconf_service *s)
 {
-	const char *own;
+	static const char name[] = "receive_override_options";
 
-	own = postconf_override(c->postfix, s, "receive_override_options");
-	if (own == NULL || !no_milters(own))
-		return;
-	check_found(c, CHECK_ERROR, CHECK_RUN,
-	    check_text(
-		c, "receive_override_options of %s has no_milters", s->key),
-	    "what comes there is not shown to the milter, so tagged mail goes "
-	    "to whomever it was addressed",
-	    postconf_edit(c->postfix, s, "receive_override_options", ""));
+	if (postconf_override(c->postfix, s, name) != NULL &&
+	    milters_off(c->postfix, s))
+		check_edit(c, CHECK_ERROR,
+		    check_text(c, "%s of %s has no_milters", name, s->key),
+		    "Postfix does not show the mail that it receives to the "
+		    "milter, so tagged mail goes to its original recipients",
+		    s, name, "");
 }
 
+/* For an smtpd(8) that must not ask the milter. */
 static void
-check_service(struct check *c, const struct postconf_service *s)
+check_twice(struct check *c, const struct postconf_service *s)
 {
+	static const char name[] = "receive_override_options";
 	const struct postconf *pc = c->postfix;
-	const char *options;
+	const char *options = postconf_for(pc, s, name);
 	struct milters m;
 
-	options = postconf_for(pc, s, "receive_override_options");
-	if (services_front(c, s)) {
-		say_no_milters(c, s);
-		return;
-	}
-	milters_read(c, &m, "smtpd_milters", s);
-	if (m.match == MILTERS_OTHER || no_milters(options))
+	if (milters_off(pc, s) ||
+	    milters_read(pc, c->settings->socket, s,
+		postconf_for(pc, s, "smtpd_milters"), &m) != 0 ||
+	    m.match == MILTERS_OTHER)
 		return;
 	if (takes_back(pc, s))
-		check_found(c, CHECK_ERROR, CHECK_RUN,
+		check_edit(c, CHECK_ERROR,
 		    check_text(c,
-			"%s, to which a content filter hands mail back, runs "
+			"%s, to which a content filter returns mail, runs "
 			"milters again",
 			s->key),
-		    "a message is decided twice; the second time one with a "
-		    "Telegram chat among its recipients is refused, since that "
-		    "domain is reserved",
-		    postconf_edit(pc, s, "receive_override_options",
-			*options == '\0'
-			    ? "no_milters"
-			    : check_text(c, "%s,no_milters", options)));
+		    "the milter decides each message twice; the second time "
+		    "it rejects one with a Telegram chat among its "
+		    "recipients, since that domain is reserved",
+		    s, name,
+		    *options == '\0' ? "no_milters"
+				     : check_text(c, "%s,no_milters", options));
 	else if (*postconf_for(pc, s, "smtpd_proxy_filter") != '\0')
-		check_found(c, CHECK_ERROR, CHECK_RUN,
+		check_edit(c, CHECK_ERROR,
 		    check_text(c,
 			"%s has both smtpd_proxy_filter and the milter",
 			s->key),
-		    "a milter in front of such a filter sees no header and can "
-		    "change nothing (SMTPD_PROXY_README); the listener behind "
-		    "the filter must ask it",
-		    postconf_edit(pc, s, "smtpd_milters", ""));
+		    "a milter in front of such a filter sees no header and "
+		    "can change nothing (SMTPD_PROXY_README); the listener "
+		    "behind the filter must ask it",
+		    s, "smtpd_milters", "");
 }
 
-/* Set in main.cf, it holds for all. */
 static void
 check_everywhere(struct check *c)
 {
-	const char *options;
+	static const char name[] = "receive_override_options";
 
-	options = postconf_value(c->postfix, "receive_override_options");
-	if (!no_milters(options))
-		return;
-	check_found(c, CHECK_ERROR, CHECK_RUN,
-	    "receive_override_options has no_milters in main.cf",
-	    "no mail at all is shown to milters; it belongs to the listener to "
-	    "which a content filter hands mail back, in master.cf",
-	    postconf_edit(c->postfix, NULL, "receive_override_options", ""));
+	if (strstr(postconf_value(c->postfix, name), "no_milters") != NULL)
+		check_edit(c, CHECK_ERROR,
+		    check_text(c, "%s has no_milters in main.cf", name),
+		    "Postfix shows no mail at all to milters; no_milters "
+		    "belongs in master.cf, to the listener to which a content "
+		    "filter returns mail",
+		    NULL, name, "");
 }
 
 void
 check_services(struct check *c)
 {
-	const struct postconf *pc = c->postfix;
+	const struct postconf_service *s;
 	size_t i;
 
 	check_everywhere(c);
-	for (i = 0; i < pc->nservices; i++) {
-		if (postconf_runs(&pc->services[i], "smtpd"))
-			check_service(c, &pc->services[i]);
-		else if (postconf_runs(&pc->services[i], "pickup"))
-			say_no_milters(c, &pc->services[i]);
+	for (i = 0; i < c->postfix->nservices; i++) {
+		s = &c->postfix->services[i];
+		if (check_front(c, s) || postconf_runs(s, "pickup"))
+			check_on(c, s);
+		else if (postconf_runs(s, "smtpd"))
+			check_twice(c, s);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_socket - does the milter answer, and can Postfix get at it?
+ * check_socket - does the milter answer, and can Postfix connect to it?
  */
 #include <errno.h>
 #include <grp.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "lib/child.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
@@ -22,26 +23,37 @@
 
 #define CONNECT_SECONDS 3
 
+static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static const char *start_command(struct check *);
 static int open_socket(int);
 static int connect_path(const char *);
 static int connect_host(const struct addrinfo *);
-static void say_who_answers(struct check *, int);
+static void check_answer(struct check *, int);
 static bool loopback(const struct sockaddr *);
 static void check_tcp(struct check *);
 static void check_path(struct check *);
 static void check_entry(struct check *, const char *);
 static void check_unit(struct check *, const char *);
 
-/* Is the program started by systemd here? */
+/* Does systemctl(1) exit with 0? */
 static bool
-has_unit(struct check *c, const char *name)
+systemctl(struct check *c, const char *verb, const char *unit)
 {
-	const char *const argv[] = {"systemctl", "cat", name, NULL};
+	const char *const argv[] = {"systemctl", verb, unit, NULL};
+	struct failure failure = FAILURE_INIT;
+	bool done;
 
+	done = child_line(c->arena, argv, &failure) != NULL;
+	failure_clear(&failure);
+	return (done);
+}
+
+static bool
+has_unit(struct check *c, const char *unit)
+{
 	return (access("/run/systemd/system", F_OK) == 0 &&
-	    check_capture(c, argv) != NULL);
+	    systemctl(c, "cat", unit));
 }
 
 static const char *
@@ -55,7 +67,7 @@ start_command(struct check *c)
 	    check_text(c, "notify-milter -c %s", check_quote(c, c->ctl->file)));
 }
 
-/* A socket with a limit in time, also for connecting. */
+/* A socket with a time limit, which holds for connect(2) too. */
 static int
 open_socket(int family)
 {
@@ -106,7 +118,7 @@ connect_host(const struct addrinfo *a)
 
 /* ${fd} is closed. */
 static void
-say_who_answers(struct check *c, int fd)
+check_answer(struct check *c, int fd)
 {
 	const char *where = c->settings->socket;
 	int rc;
@@ -117,18 +129,17 @@ say_who_answers(struct check *c, int fd)
 		check_looked(c, check_text(c, "notify-milter at %s", where));
 		return;
 	}
-	check_found(c, CHECK_ERROR, CHECK_PUT,
+	check_setting(c, CHECK_ERROR,
 	    check_text(c,
 		rc == 0 ? "another milter answers at %s"
-			: "what answers at %s is no milter",
+			: "the program that answers at %s is not a milter",
 		where),
 	    rc == 0
-		? "tagged mail is given to that one, which knows nothing of "
-		  "the tag; notify-milter itself cannot start there"
-		: "Postfix cannot speak to it, and does with mail what "
+		? "Postfix shows tagged mail to that milter, which ignores the "
+		  "tag; notify-milter cannot start there"
+		: "Postfix cannot talk to it, and treats all mail as "
 		  "milter_default_action says",
-	    check_setting(
-		c, "milter", "socket = one that no other program serves"));
+	    "milter", "socket = one that no other program uses");
 }
 
 static bool
@@ -156,9 +167,9 @@ check_tcp(struct check *c)
 	bool local;
 	int fd, rc;
 
-	instead = check_setting(c, "milter",
+	instead =
 	    check_text(c, "socket = unix:%s/notify-milter/notify-milter.sock",
-		c->postfix == NULL ? "/var/spool/postfix" : c->postfix->queue));
+		c->postfix == NULL ? "/var/spool/postfix" : c->postfix->queue);
 	port = arena_strdup(c->arena, strchr(where, ':') + 1);
 	host = port == NULL ? NULL : strchr(port, '@');
 	if (host == NULL)
@@ -167,9 +178,9 @@ check_tcp(struct check *c)
 	hints.ai_family = strncmp(where, "inet6", 5) == 0 ? AF_INET6 : AF_INET;
 	rc = getaddrinfo(host, port, &hints, &found);
 	if (rc != 0) {
-		check_found(c, CHECK_ERROR, CHECK_PUT,
+		check_setting(c, CHECK_ERROR,
 		    check_text(c, "%s: %s", where, gai_strerror(rc)),
-		    "the milter does not start", instead);
+		    "the milter does not start", "milter", instead);
 		return;
 	}
 	local = loopback(found->ai_addr);
@@ -177,32 +188,29 @@ check_tcp(struct check *c)
 	freeaddrinfo(found);
 	if (fd == -1)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "nobody answers at %s", where),
-		    "Postfix does with all mail what milter_default_action "
-		    "says",
+		    check_text(c, "no program answers at %s", where),
+		    "Postfix treats all mail as milter_default_action says",
 		    start_command(c));
 	else
-		say_who_answers(c, fd);
+		check_answer(c, fd);
 	if (local)
-		check_found(c, CHECK_NOTE, CHECK_PUT,
-		    check_text(c, "%s is TCP", where),
-		    "each message that is changed takes some 40 ms more at "
-		    "Postfix, and every user of this machine may ask the "
-		    "milter who is entitled to what",
-		    instead);
+		check_setting(c, CHECK_NOTE, check_text(c, "%s is TCP", where),
+		    "each message that the milter changes takes some 40 ms "
+		    "more, and every user of this machine can ask the milter "
+		    "who is entitled to what",
+		    "milter", instead);
 	else
-		check_found(c, CHECK_WARNING, CHECK_PUT,
-		    check_text(c, "%s can be reached from elsewhere", where),
-		    "whoever reaches the port may ask the milter who is "
-		    "entitled to what, and it tells; each message that is "
-		    "changed takes some 40 ms more at Postfix",
-		    check_text(c,
-			"%s; if Postfix is on another machine, let only that "
-			"one reach the port",
-			instead));
+		check_setting(c, CHECK_WARNING,
+		    check_text(
+			c, "%s can be reached from other machines", where),
+		    "whoever can connect can ask the milter who is entitled to "
+		    "what; each message that the milter changes takes some 40 "
+		    "ms more. If Postfix is on another machine, restrict the "
+		    "port to that one instead",
+		    "milter", instead);
 }
 
-/* May Postfix's daemons connect to the socket at ${path}? */
+/* Can Postfix's daemons connect to the socket at ${path}? */
 static void
 check_entry(struct check *c, const char *path)
 {
@@ -216,8 +224,8 @@ check_entry(struct check *c, const char *path)
 	if (stat(path, &st) == 0 && stat(directory, &dir) == 0 &&
 	    st.st_mode & S_IWOTH && dir.st_mode & S_IXOTH)
 		check_found(c, CHECK_WARNING, CHECK_RUN,
-		    check_text(c, "%s is open to everybody", path),
-		    "every user of this machine may ask the milter who is "
+		    check_text(c, "%s is writable by everyone", path),
+		    "every user of this machine can ask the milter who is "
 		    "entitled to what",
 		    check_text(c, "chmod o-rwx %s", check_quote(c, path)));
 	owner = c->postfix == NULL ? "postfix"
@@ -230,26 +238,25 @@ check_entry(struct check *c, const char *path)
 	rc = check_access(pw, path, R_OK | W_OK);
 	if (rc == -1)
 		check_unseen(c,
-		    check_text(c, "whether %s may use %s is not looked at",
+		    check_text(c, "the access of %s to %s is not checked",
 			owner, path),
 		    "only root, or that user, can tell whether Postfix can "
-		    "reach the milter");
+		    "connect to the milter");
 	if (rc <= 0)
 		return;
 	if ((size_t)rc < strlen(directory))
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s cannot get through %.*s to the socket",
-			owner, rc, path),
-		    "Postfix cannot reach the milter, and does with all mail "
-		    "what milter_default_action says",
-		    check_text(c, "chmod o+x %s",
-			check_quote(c, check_text(c, "%.*s", rc, path))));
+		    check_text(c, "%s cannot search %.*s for the socket", owner,
+			rc, path),
+		    "Postfix cannot connect to the milter, and treats all mail "
+		    "as milter_default_action says",
+		    check_search(c, path, rc));
 	else
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c, "%s cannot write to %s", owner, path),
-		    "Postfix cannot reach the milter, and does with all mail "
-		    "what milter_default_action says; the socket gets the "
-		    "group of its directory",
+		    "Postfix cannot connect to the milter, and treats all mail "
+		    "as milter_default_action says; the socket gets the group "
+		    "of its directory",
 		    check_text(c,
 			"chgrp %s %s %s && chmod g+rxs %s && chmod g+rw %s",
 			check_quote(c, group), check_quote(c, directory),
@@ -263,15 +270,15 @@ check_path(struct check *c)
 	const char *path = strchr(c->settings->socket, ':') + 1;
 	const char *directory = check_directory(c, path);
 	static const char away[] =
-	    "Postfix does with all mail what milter_default_action says";
+	    "Postfix treats all mail as milter_default_action says";
 	struct stat st;
 	int fd;
 
 	if (stat(path, &st) != 0 && errno == ENOENT) {
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c,
-			"there is no socket %s: the milter does not "
-			"run, or has another one",
+			"there is no socket %s: the milter does not run, or "
+			"uses another one",
 			path),
 		    away,
 		    access(directory, F_OK) == 0 || c->user == NULL
@@ -283,26 +290,24 @@ check_path(struct check *c)
 		return;
 	}
 	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		check_found(c, CHECK_ERROR, CHECK_PUT,
-		    check_text(c, "%s is no socket", path),
-		    "the milter cannot make one there",
-		    check_setting(c, "milter",
-			check_text(c, "socket = unix:%s/notify-milter.sock",
-			    directory)));
+		check_setting(c, CHECK_ERROR,
+		    check_text(c, "%s is not a socket", path),
+		    "the milter cannot create its socket there", "milter",
+		    check_text(
+			c, "socket = unix:%s/notify-milter.sock", directory));
 		return;
 	}
 	fd = connect_path(path);
 	if (fd != -1) {
-		say_who_answers(c, fd);
+		check_answer(c, fd);
 		check_entry(c, path);
 	} else if (errno == EACCES) {
-		check_unseen(c,
-		    check_text(c, "%s may be used by Postfix only", path),
-		    "whether the milter answers there is not looked at");
+		check_unseen(c, check_text(c, "%s admits only Postfix", path),
+		    "whether the milter answers there is not checked");
 	} else {
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(
-			c, "nobody answers at %s: %s", path, strerror(errno)),
+		    check_text(c, "no program answers at %s: %s", path,
+			strerror(errno)),
 		    away, start_command(c));
 	}
 }
@@ -311,21 +316,18 @@ static void
 check_unit(struct check *c, const char *name)
 {
 	const char *unit = check_text(c, "%s.service", name);
-	const char *const active[] = {"systemctl", "is-active", unit, NULL};
-	const char *const enabled[] = {"systemctl", "is-enabled", unit, NULL};
-	const char *mend = check_text(c, "systemctl enable --now %s", name);
+	const char *enable = check_text(c, "systemctl enable --now %s", name);
 
 	if (!has_unit(c, unit))
 		return;
-	if (check_capture(c, active) == NULL)
+	if (!systemctl(c, "is-active", unit))
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c, "%s is not active", unit),
-		    "systemd neither runs it nor starts it again when it ends",
-		    mend);
-	else if (check_capture(c, enabled) == NULL)
+		    "systemd does not run it", enable);
+	else if (!systemctl(c, "is-enabled", unit))
 		check_found(c, CHECK_WARNING, CHECK_RUN,
 		    check_text(c, "%s is not enabled", unit),
-		    "after the next boot it does not run", mend);
+		    "it does not run after the next boot", enable);
 	else
 		check_looked(c, unit);
 }
@@ -333,7 +335,6 @@ check_unit(struct check *c, const char *name)
 void
 check_socket(struct check *c)
 {
-	c->part = "socket";
 	if (strncmp(c->settings->socket, "inet", 4) == 0)
 		check_tcp(c);
 	else

@@ -1,77 +1,97 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * postconf - what the Postfix on this machine is told by main.cf and master.cf
+ * postconf - the settings in Postfix's main.cf and master.cf
  *
- * Four runs of postconf(1) get all of it; what is asked later is searched for
- * in what they have printed.
+ * Four runs of postconf(1) print everything; lookups search what they printed,
+ * and allocate nothing: a setting is never "not set" for lack of memory.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/failure.h"
 #include "lib/child.h"
-#include "notifyctl/check/check.h"
+#include "lib/shell.h"
 #include "notifyctl/postfix/postconf.h"
 
 #define SERVICES_MAX 1000
 #define SECONDS 15
 #define OUTPUT_MAX ((size_t)1 << 20)
 
-static const char *ask(struct check *, const char *, const char **);
+static int ask(
+    struct postconf *, const char *, struct postconf_pairs *, struct failure *);
+static int add_pair(struct postconf *, struct postconf_pairs *, char *);
 static const char *find(
-    const struct postconf *, const char *, const char *, const char *);
-static int read_services(struct postconf *, const char *);
-static void say_unknown(
-    const struct postconf *, const char *, const char *, const char *);
-static const char *squeezed(const struct postconf *, const char *);
+    const struct postconf_pairs *, const char *, const char *);
 static void take_field(struct postconf_service *, const char *, const char *);
+static int take_services(struct postconf *, const struct postconf_pairs *);
+static const char *squeezed(const struct postconf *, const char *);
 
-/* NULL and ${*why} if it fails. */
-static const char *
-ask(struct check *c, const char *option, const char **why)
+static int
+add_pair(struct postconf *pc, struct postconf_pairs *p, char *line)
 {
-	const char *const argv[] = {"postconf", option, NULL};
-	struct child command = CHILD_INIT(argv);
-	struct failure failure = FAILURE_INIT;
-	struct child_result result;
+	char *value;
 
-	command.seconds = SECONDS;
-	command.max = OUTPUT_MAX;
-	if (child_run(c->arena, &command, &result, &failure) != 0) {
-		*why = check_text(c, "%s", failure_text(&failure));
-		failure_clear(&failure);
-		return (NULL);
-	}
-	if (result.status != 0) {
-		*why = result.message;
-		return (NULL);
-	}
-	return (result.out);
+	value = strstr(line, " =");
+	if (value == NULL)
+		return (0);
+	*value = '\0';
+	value += 2;
+	value += strspn(value, " ");
+	p->v = arena_grow(pc->arena, p->v, p->n, &p->cap, sizeof(*p->v));
+	if (p->v == NULL)
+		return (-1);
+	p->v[p->n].name = line;
+	p->v[p->n++].value = value;
+	return (0);
 }
 
-/* The value in the line "${prefix}${name} = value" of ${text}, or NULL. */
-static const char *
-find(const struct postconf *pc, const char *text, const char *prefix,
-    const char *name)
+static int
+ask(struct postconf *pc, const char *option, struct postconf_pairs *p,
+    struct failure *failure)
 {
-	const char *line, *end;
-	size_t before = strlen(prefix), len = strlen(name);
+	const char *const argv[] = {"postconf", option, NULL};
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
+	char *line, *rest, *text;
 
-	for (line = text; *line != '\0'; line = *end == '\0' ? end : end + 1) {
-		end = line + strcspn(line, "\n");
-		if (strncmp(line, prefix, before) != 0 ||
-		    strncmp(line + before, name, len) != 0 ||
-		    strncmp(line + before + len, " =", 2) != 0)
-			continue;
-		line += before + len + 2;
-		line += strspn(line, " ");
-		if (line > end)
-			line = end;
-		return (arena_strndup(
-		    pc->check->arena, line, (size_t)(end - line)));
+	c.seconds = SECONDS;
+	c.max = OUTPUT_MAX;
+	if (child_run(pc->arena, &c, &r, failure) != 0)
+		return (-1);
+	if (r.status != 0)
+		return (failure_set(failure, FAILURE_SETTINGS, "%s",
+		    *r.message == '\0' ? "postconf failed" : r.message));
+	text = arena_strdup(pc->arena, r.out);
+	if (text == NULL)
+		return (failure_memory(failure));
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (add_pair(pc, p, line) != 0)
+			return (failure_memory(failure));
+	}
+	return (0);
+}
+
+/* The value of ${name}, or of "${service}/${name}"; NULL if there is none. */
+static const char *
+find(const struct postconf_pairs *p, const char *service, const char *name)
+{
+	size_t i, len = service == NULL ? 0 : strlen(service);
+	const char *s;
+
+	for (i = 0; i < p->n; i++) {
+		s = p->v[i].name;
+		if (service != NULL) {
+			if (strncmp(s, service, len) != 0 || s[len] != '/')
+				continue;
+			s += len + 1;
+		}
+		if (strcmp(s, name) == 0)
+			return (p->v[i].value);
 	}
 	return (NULL);
 }
@@ -81,7 +101,7 @@ postconf_value(const struct postconf *pc, const char *name)
 {
 	const char *value;
 
-	value = find(pc, pc->values, "", name);
+	value = find(&pc->values, NULL, name);
 	return (value == NULL ? "" : value);
 }
 
@@ -90,7 +110,7 @@ postconf_given(const struct postconf *pc, const char *name)
 {
 	const char *value;
 
-	value = find(pc, pc->given, "", name);
+	value = find(&pc->given, NULL, name);
 	return (value == NULL ? postconf_value(pc, name) : value);
 }
 
@@ -98,8 +118,7 @@ const char *
 postconf_override(const struct postconf *pc,
     const struct postconf_service *service, const char *name)
 {
-	return (find(pc, pc->overrides,
-	    check_text(pc->check, "%s/", service->key), name));
+	return (find(&pc->overrides, service->key, name));
 }
 
 const char *
@@ -149,69 +168,106 @@ take_field(struct postconf_service *s, const char *field, const char *value)
 		s->privileged = *value == 'n';
 }
 
-/* Lines like "smtp/inet/chroot = y", service after service. */
+/* Fields like "smtp/inet/chroot = y", service after service. */
 static int
-read_services(struct postconf *pc, const char *text)
+take_services(struct postconf *pc, const struct postconf_pairs *fields)
 {
 	struct postconf_service *s = NULL;
-	char *copy, *line, *rest, *value, *field;
+	const char *slash;
+	size_t i, len;
 	bool chroot;
 
-	/* What "-" in that column means has changed with Postfix 3. */
+	/* Postfix 3 changed the meaning of "-" in that column. */
 	chroot =
 	    strtol(postconf_value(pc, "compatibility_level"), NULL, 10) < 1;
-	copy = arena_strdup(pc->check->arena, text);
 	pc->services =
-	    arena_array(pc->check->arena, SERVICES_MAX, sizeof(*pc->services));
-	if (copy == NULL || pc->services == NULL)
+	    arena_array(pc->arena, SERVICES_MAX, sizeof(*pc->services));
+	if (pc->services == NULL)
 		return (-1);
-	for (line = strtok_r(copy, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		value = strstr(line, " =");
-		if (value == NULL)
+	for (i = 0; i < fields->n; i++) {
+		slash = strrchr(fields->v[i].name, '/');
+		if (slash == NULL)
 			continue;
-		*value = '\0';
-		value += 2 + strspn(value + 2, " ");
-		field = strrchr(line, '/');
-		if (field == NULL)
-			continue;
-		*field++ = '\0';
-		if (s == NULL || strcmp(s->key, line) != 0) {
+		len = (size_t)(slash - fields->v[i].name);
+		if (s == NULL || strlen(s->key) != len ||
+		    strncmp(s->key, fields->v[i].name, len) != 0) {
 			if (pc->nservices == SERVICES_MAX)
 				break;
 			s = &pc->services[pc->nservices++];
-			s->key = line;
+			s->key =
+			    arena_strndup(pc->arena, fields->v[i].name, len);
+			if (s->key == NULL)
+				return (-1);
 			s->name = s->type = s->command = "";
 			s->chroot = chroot;
 		}
-		take_field(s, field, value);
+		take_field(s, slash + 1, fields->v[i].value);
 	}
 	return (0);
 }
 
 struct postconf *
-postconf_read(struct check *c, const char **why)
+postconf_read(struct arena *a, struct failure *failure)
 {
 	struct postconf *pc;
-	const char *config = getenv("MAIL_CONFIG"), *fields;
+	const char *config = getenv("MAIL_CONFIG");
 
-	*why = NULL;
-	pc = arena_alloc(c->arena, sizeof(*pc));
-	if (pc == NULL)
+	pc = arena_alloc(a, sizeof(*pc));
+	if (pc == NULL) {
+		failure_memory(failure);
 		return (NULL);
-	pc->check = c;
-	pc->command = config == NULL
-	    ? "postconf"
-	    : check_text(c, "postconf -c %s", check_quote(c, config));
-	if ((pc->values = ask(c, "-x", why)) == NULL ||
-	    (pc->given = ask(c, "-n", why)) == NULL ||
-	    (pc->overrides = ask(c, "-Px", why)) == NULL ||
-	    (fields = ask(c, "-Fx", why)) == NULL ||
-	    read_services(pc, fields) != 0)
+	}
+	pc->arena = a;
+	pc->command = "postconf";
+	if (config != NULL && (config = shell_quote(a, config)) != NULL)
+		pc->command = arena_concat(a, "postconf -c ", config, NULL);
+	if (pc->command == NULL) {
+		failure_memory(failure);
+		return (NULL);
+	}
+	if (ask(pc, "-x", &pc->values, failure) != 0 ||
+	    ask(pc, "-n", &pc->given, failure) != 0)
 		return (NULL);
 	pc->queue = postconf_value(pc, "queue_directory");
 	pc->config = postconf_value(pc, "config_directory");
 	return (pc);
+}
+
+int
+postconf_read_master(struct postconf *pc, struct failure *failure)
+{
+	struct postconf_pairs fields = {0};
+
+	if (ask(pc, "-Px", &pc->overrides, failure) != 0 ||
+	    ask(pc, "-Fx", &fields, failure) != 0)
+		return (-1);
+	return (take_services(pc, &fields) != 0 ? failure_memory(failure) : 0);
+}
+
+const char *
+postconf_tool(const struct postconf *pc, const char *name)
+{
+	return (arena_concat(pc->arena, postconf_value(pc, "command_directory"),
+	    "/", name, NULL));
+}
+
+const char *
+postconf_origin(const struct postconf *pc)
+{
+	const char *origin = postconf_value(pc, "myorigin");
+	char line[512] = "";
+	FILE *in;
+
+	if (*origin != '/')
+		return (origin);
+	in = fopen(origin, "re");
+	if (in == NULL)
+		return ("");
+	if (fgets(line, sizeof(line), in) == NULL)
+		*line = '\0';
+	fclose(in);
+	line[strcspn(line, " \t\r\n")] = '\0';
+	return (arena_strdup(pc->arena, line));
 }
 
 char *
@@ -220,6 +276,8 @@ postconf_word(char **list)
 	char *start, *s;
 	int depth;
 
+	if (*list == NULL)
+		return (NULL);
 	start = *list + strspn(*list, ", \t\n");
 	if (*start == '\0')
 		return (NULL);
@@ -234,80 +292,57 @@ postconf_word(char **list)
 	return (start);
 }
 
-char *
-postconf_words(const struct postconf *pc, const char *list)
-{
-	char *copy;
-
-	copy = arena_strdup(pc->check->arena, list);
-	return (copy == NULL ? (char *)(uintptr_t) "" : copy);
-}
-
-/* Nothing found is not fatal to postmap(1); not to have looked is. */
-static void
-say_unknown(const struct postconf *pc, const char *map, const char *key,
-    const char *message)
-{
-	struct check *c = pc->check;
-
-	c->postfix->failures++;
-	check_found(c, CHECK_NOTE, CHECK_RUN,
-	    check_text(c, "%s cannot be asked: %s", map, message),
-	    "what Postfix finds there is not looked at",
-	    check_text(c, "postmap -q %s %s", check_quote(c, key),
-		check_quote(c, map)));
-}
-
 const char *
-postconf_lookup_in(const struct postconf *pc, const char *map, const char *key)
+postconf_without(const struct postconf *pc, const char *list, const char *word)
 {
-	const char *const argv[] = {"postmap", "-q", key, map, NULL};
-	struct child command = CHILD_INIT(argv);
-	struct failure failure = FAILURE_INIT;
-	struct child_result result;
-	size_t len;
+	const char *kept = "";
+	char *rest, *element;
 
-	if (strchr(map, ':') == NULL)
+	rest = arena_strdup(pc->arena, list);
+	if (rest == NULL)
 		return (NULL);
-	command.seconds = SECONDS;
-	if (child_run(pc->check->arena, &command, &result, &failure) != 0) {
-		say_unknown(pc, map, key,
-		    check_text(pc->check, "%s", failure_text(&failure)));
-		failure_clear(&failure);
-		return (NULL);
+	while (kept != NULL && (element = postconf_word(&rest)) != NULL) {
+		if (strcasecmp(element, word) != 0)
+			kept = arena_concat(pc->arena, kept,
+			    *kept == '\0' ? "" : ", ", element, NULL);
 	}
-	if (result.status != 0 && strstr(result.message, "fatal: ") != NULL)
-		say_unknown(pc, map, key, result.message);
-	len = strcspn(result.out, "\n");
-	if (result.status != 0 || len == 0)
-		return (NULL);
-	return (arena_strndup(pc->check->arena, result.out, len));
+	return (kept);
 }
 
-const char *
-postconf_lookup(const struct postconf *pc, const char *maps, const char *key)
+int
+postconf_lookup(const struct postconf *pc, const char *map, const char *key,
+    const char **value, struct failure *failure)
 {
-	char *rest, *word;
-	const char *found;
+	const char *const argv[] = {
+	    postconf_tool(pc, "postmap"), "-q", key, map, NULL};
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
 
-	for (rest = postconf_words(pc, maps);
-	     (word = postconf_word(&rest)) != NULL;) {
-		found = postconf_lookup_in(pc, word, key);
-		if (found != NULL)
-			return (found);
+	*value = NULL;
+	if (argv[0] == NULL)
+		return (failure_memory(failure));
+	c.seconds = SECONDS;
+	if (child_run(pc->arena, &c, &r, failure) != 0)
+		return (-1);
+	if (r.status == 0) {
+		*value = arena_strndup(pc->arena, r.out, strcspn(r.out, "\n"));
+		return (*value == NULL ? failure_memory(failure) : 1);
 	}
-	return (NULL);
+	if (*r.message != '\0')
+		failure_set(failure, FAILURE_SETTINGS, "%s", r.message);
+	/* A key that is not found is no fatal error of postmap(1). */
+	return (strstr(r.message, "fatal: ") == NULL ? 0 : -1);
 }
 
-/* A list without white space, which postconf(1) takes none of for master.cf. */
+/* A list without white space: postconf -P accepts none. */
 static const char *
 squeezed(const struct postconf *pc, const char *value)
 {
 	char *copy, *in, *out;
 
-	copy = arena_strdup(pc->check->arena, value);
+	copy = arena_strdup(pc->arena, value);
 	if (copy == NULL)
-		return (value);
+		return (NULL);
 	for (in = out = copy; *in != '\0'; in++) {
 		if (strchr(" \t\n", *in) == NULL) {
 			*out++ = *in;
@@ -327,15 +362,16 @@ const char *
 postconf_edit(const struct postconf *pc, const struct postconf_service *service,
     const char *name, const char *value)
 {
-	struct check *c = pc->check;
-
-	if (service == NULL)
-		return (check_text(c, "%s -e %s", pc->command,
-		    check_quote(c,
-			check_text(c, "%s%s%s", name,
-			    *value == '\0' ? " =" : " = ", value))));
-	return (check_text(c, "%s -P %s", pc->command,
-	    check_quote(c,
-		check_text(c, "%s/%s%s%s", service->key, name,
-		    *value == '\0' ? " =" : " = ", squeezed(pc, value)))));
+	if (service != NULL)
+		value = squeezed(pc, value);
+	if (value == NULL)
+		return (NULL);
+	value = shell_quote(pc->arena,
+	    arena_printf(pc->arena, "%s%s%s%s%s",
+		service == NULL ? "" : service->key, service == NULL ? "" : "/",
+		name, *value == '\0' ? " =" : " = ", value));
+	return (value == NULL
+		? NULL
+		: arena_concat(pc->arena, pc->command,
+		      service == NULL ? " -e " : " -P ", value, NULL));
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * postconf - what the Postfix on this machine is told by main.cf and master.cf
+ * postconf - the settings in Postfix's main.cf and master.cf
  *
- * Asked of postconf(1), which is Postfix's own reading of them, for the
- * instance that $MAIL_CONFIG names, or the system's.
+ * postconf(1) reads the files, so the answers are Postfix's own. The instance
+ * is the one that $MAIL_CONFIG names, as with Postfix's commands, else the
+ * system's. A Postfix that was not reloaded since may still use older settings.
  *
- * Threads: one. Strings live as long as the arena.
+ * Threads: one. All strings live as long as the arena.
  */
 #ifndef POSTCONF_H
 #define POSTCONF_H
@@ -15,7 +16,8 @@
 
 #include "base/compiler.h"
 
-struct check;
+struct arena;
+struct failure;
 
 struct postconf_service {
 	const char *key;     /* "smtp/inet" */
@@ -26,59 +28,82 @@ struct postconf_service {
 	bool privileged;
 };
 
+/* "name = value", as postconf(1) prints it. */
+struct postconf_pairs {
+	struct postconf_pair {
+		const char *name;
+		const char *value;
+	} * v;
+	size_t n, cap;
+};
+
 struct postconf {
-	struct check *check;
+	struct arena *arena;
 	const char *command; /* "postconf", with -c if that is needed */
 	const char *queue;   /* queue_directory */
 	const char *config;  /* config_directory */
+	/* After postconf_read_master(). */
 	struct postconf_service *services;
 	size_t nservices;
-	size_t failures; /* lookups that could not be made */
-	/* As postconf printed them: "name = value" in each line. */
-	const char *values, *given, *overrides;
+	/* With $names expanded; as main.cf has them; -o in master.cf. */
+	struct postconf_pairs values, given, overrides;
 };
 
-/* postconf_read(check): NULL if postconf(1) cannot be run; then ${*why}. */
-struct postconf *postconf_read(struct check *, const char **why) WARN_UNUSED;
+/* postconf_read(a, failure): read main.cf. NULL with FAILURE_UNKNOWN if there
+ * is no postconf(1). */
+struct postconf *postconf_read(struct arena *, struct failure *) WARN_UNUSED;
 
-/* postconf_value(pc, name): with $names expanded; "" for none. */
-const char *postconf_value(const struct postconf *, const char *);
+/* postconf_read_master(pc, failure): read master.cf too. */
+int postconf_read_master(struct postconf *, struct failure *) WARN_UNUSED;
+
+/* postconf_value(pc, name): with $names expanded; "" if it is not set. */
+const char *postconf_value(const struct postconf *, const char *name);
 
 /* postconf_given(pc, name): as main.cf has it, or the default. */
-const char *postconf_given(const struct postconf *, const char *);
+const char *postconf_given(const struct postconf *, const char *name);
 
-/* postconf_override(pc, service, name): what -o in master.cf says, or NULL. */
+/* postconf_override(pc, service, name): the -o of master.cf, or NULL. */
 const char *postconf_override(
-    const struct postconf *, const struct postconf_service *, const char *);
+    const struct postconf *, const struct postconf_service *, const char *name);
 
-/* postconf_for(pc, service, name): what is in force for ${service}. */
+/* postconf_for(pc, service, name): the value in effect for ${service}. */
 const char *postconf_for(
-    const struct postconf *, const struct postconf_service *, const char *);
+    const struct postconf *, const struct postconf_service *, const char *name);
 
-/* postconf_runs(service, program): is it that program? */
-bool postconf_runs(const struct postconf_service *, const char *);
+/* postconf_runs(service, program): does the service run ${program}? */
+bool postconf_runs(const struct postconf_service *, const char *program);
 
-/* postconf_service(pc, name, type): NULL if there is none. */
+/* postconf_service(pc, name, type): the service, or NULL. */
 const struct postconf_service *postconf_service(
     const struct postconf *, const char *name, const char *type);
 
-/* postconf_word(rest): cut the next element, which may be in braces, off a
- * list; NULL at the end. */
+/* postconf_tool(pc, name): the path of one of Postfix's commands; NULL if out
+ * of memory. */
+const char *postconf_tool(const struct postconf *, const char *name);
+
+/* postconf_origin(pc): the domain that completes addresses; "" if it is not
+ * known; NULL if out of memory. */
+const char *postconf_origin(const struct postconf *);
+
+/* postconf_word(&rest): cut the next element off a list: a word, or what is in
+ * braces. NULL at the end of the list, or of a NULL list. */
 char *postconf_word(char **);
 
-/* postconf_words(pc, list): a copy to be cut. */
-char *postconf_words(const struct postconf *, const char *);
+/* postconf_without(pc, list, word): the list without ${word}; NULL if out of
+ * memory. */
+const char *postconf_without(
+    const struct postconf *, const char *list, const char *word);
 
-/* postconf_lookup(pc, maps, key): what the first map that knows ${key} has for
- * it, or NULL. postconf_lookup_in(pc, map, key): one map. A lookup that could
- * not be made is NULL too, one more of pc->failures, and a finding. */
-const char *postconf_lookup(
-    const struct postconf *, const char *maps, const char *key);
-const char *postconf_lookup_in(
-    const struct postconf *, const char *map, const char *key);
+/*
+ * postconf_lookup(pc, map, key, value, failure):
+ * Look ${key} up in one map, as Postfix does. 1 found, 0 not found, -1 could
+ * not tell. With 0, ${failure} has the last warning of postmap(1), if any.
+ */
+int postconf_lookup(const struct postconf *, const char *map, const char *key,
+    const char **value, struct failure *) WARN_UNUSED;
 
-/* postconf_edit(pc, service, name, value): the command that sets it, in main.cf
- * if ${service} is NULL. */
+/* postconf_edit(pc, service, name, value): the shell command that sets ${name}
+ * for ${service}, or in main.cf if that is NULL. NULL if out of memory. */
 const char *postconf_edit(const struct postconf *,
     const struct postconf_service *, const char *name, const char *value);
 

@@ -29,7 +29,7 @@
 #include "base/arena.h"
 #include "base/failure.h"
 #include "lib/child.h"
-#include "notifyctl/postfix/mta.h"
+#include "notifyctl/postfix/postconf.h"
 #include "notifyctl/requeue/queuefile.h"
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
@@ -39,7 +39,7 @@
 /* An envelope being read. */
 struct reading {
 	struct arena *arena;
-	const struct mta *mta;
+	const struct postconf *mta;
 	struct queuefile *file;
 	size_t cap;
 	/* Of the next recipient. */
@@ -50,9 +50,9 @@ struct reading {
 	const char *unsupported; /* a record that cannot be submitted */
 };
 
-static int envelope(struct arena *, const struct mta *, const char *,
+static int envelope(struct arena *, const struct postconf *, const char *,
     const char *, char **, struct failure *);
-static int place_of(struct arena *, const struct mta *, const char *,
+static int place_of(struct arena *, const struct postconf *, const char *,
     const char **, struct failure *);
 static const char *after(const char *, const char *);
 static const char *quoted(struct arena *, const char *);
@@ -64,8 +64,8 @@ static int parse(struct reading *, char *, struct failure *);
 static int lock(struct queuefile *, struct failure *);
 static void read_note(struct arena *, struct queuefile *);
 static int expanded(struct reading *);
-static int read_content(
-    struct arena *, const struct mta *, struct queuefile *, struct failure *);
+static int read_content(struct arena *, const struct postconf *,
+    struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
 
 /* The rest of ${line} after ${word}, with which it begins; else NULL. */
@@ -80,10 +80,11 @@ after(const char *line, const char *word)
 /* The envelope of a file (${option} "-e") or of a queue id ("-eq"). 1, 0 if
  * there is none, or -1. */
 static int
-envelope(struct arena *a, const struct mta *mta, const char *option,
+envelope(struct arena *a, const struct postconf *mta, const char *option,
     const char *name, char **text, struct failure *failure)
 {
-	const char *argv[] = {mta_tool(mta, "postcat"), option, name, NULL};
+	const char *argv[] = {
+	    postconf_tool(mta, "postcat"), option, name, NULL};
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 
@@ -104,7 +105,7 @@ envelope(struct arena *a, const struct mta *mta, const char *option,
 /* The queue file, seen from the queue directory. 1, 0 if there is none, or -1.
  */
 static int
-place_of(struct arena *a, const struct mta *mta, const char *id,
+place_of(struct arena *a, const struct postconf *mta, const char *id,
     const char **place, struct failure *failure)
 {
 	const char *path;
@@ -124,7 +125,7 @@ place_of(struct arena *a, const struct mta *mta, const char *id,
 
 /* Not with postcat(1): it takes a second if there is none. */
 bool
-queuefile_now(struct arena *a, const struct mta *mta, const char *id)
+queuefile_now(struct arena *a, const struct postconf *mta, const char *id)
 {
 	/* hash_queue_names makes up to three levels of directories. */
 	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
@@ -135,7 +136,7 @@ queuefile_now(struct arena *a, const struct mta *mta, const char *id)
 
 	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
 		pattern = arena_printf(a, "%s/hold/%s%s",
-		    mta_setting(mta, "queue_directory"), below[i], id);
+		    postconf_value(mta, "queue_directory"), below[i], id);
 		if (pattern == NULL)
 			break;
 		found = glob(pattern, GLOB_NOSORT, NULL, &names) == 0;
@@ -236,7 +237,7 @@ qualified(struct reading *r, const char *address)
 
 	if (*address == '\0' || strchr(address, '@') != NULL)
 		return (address);
-	origin = mta_origin(r->mta);
+	origin = postconf_origin(r->mta);
 	return (origin == NULL || *origin == '\0'
 		? address
 		: arena_printf(r->arena, "%s@%s", address, origin));
@@ -381,7 +382,7 @@ expanded(struct reading *r)
 	FILE *in;
 
 	path = arena_printf(r->arena, "%s/trace/%s",
-	    mta_setting(r->mta, "queue_directory"), r->file->id);
+	    postconf_value(r->mta, "queue_directory"), r->file->id);
 	if (path == NULL)
 		return (-1);
 	in = fopen(path, "re");
@@ -455,10 +456,11 @@ read_header(struct arena *a, struct queuefile *q)
 }
 
 static int
-read_content(struct arena *a, const struct mta *mta, struct queuefile *q,
+read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
     struct failure *failure)
 {
-	const char *argv[] = {mta_tool(mta, "postcat"), "-bh", q->path, NULL};
+	const char *argv[] = {
+	    postconf_tool(mta, "postcat"), "-bh", q->path, NULL};
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 
@@ -479,7 +481,7 @@ read_content(struct arena *a, const struct mta *mta, struct queuefile *q,
 }
 
 int
-queuefile_open(struct arena *a, const struct mta *mta, const char *id,
+queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
     struct queuefile *q, struct failure *failure)
 {
 	struct reading r = {.arena = a, .mta = mta, .file = q};
@@ -502,7 +504,7 @@ queuefile_open(struct arena *a, const struct mta *mta, const char *id,
 		    "that mailq marks with \"!\"",
 		    id, (int)strcspn(place, "/"), place));
 	q->path = arena_printf(
-	    a, "%s/%s", mta_setting(mta, "queue_directory"), place);
+	    a, "%s/%s", postconf_value(mta, "queue_directory"), place);
 	if (q->path == NULL)
 		return (failure_memory(failure));
 	if (lock(q, failure) != 0)
@@ -528,12 +530,12 @@ queuefile_close(struct queuefile *q)
 }
 
 int
-queuefile_drop(struct arena *a, const struct mta *mta,
+queuefile_drop(struct arena *a, const struct postconf *mta,
     const struct queuefile *q, struct failure *failure)
 {
 	/* In the hold queue only: the message may have been released. */
 	const char *argv[] = {
-	    mta_tool(mta, "postsuper"), "-d", q->id, "hold", NULL};
+	    postconf_tool(mta, "postsuper"), "-d", q->id, "hold", NULL};
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 	struct stat st;

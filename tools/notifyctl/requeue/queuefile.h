@@ -20,7 +20,7 @@
 
 struct arena;
 struct failure;
-struct mta;
+struct postconf;
 
 /* The result of an earlier attempt. */
 enum queuefile_attempt {
@@ -42,11 +42,11 @@ struct queuefile {
 };
 
 /* queuefile_now(a, mta, id): is it in the hold queue now? */
-bool queuefile_now(struct arena *, const struct mta *, const char *id);
+bool queuefile_now(struct arena *, const struct postconf *, const char *id);
 
 /* queuefile_open(a, mta, id, q, failure): find, lock and read one. Needs
  * queuefile_close() after -1 too. */
-int queuefile_open(struct arena *, const struct mta *, const char *id,
+int queuefile_open(struct arena *, const struct postconf *, const char *id,
     struct queuefile *, struct failure *) WARN_UNUSED;
 void queuefile_close(struct queuefile *);
 
@@ -56,7 +56,7 @@ void queuefile_note(struct queuefile *, enum queuefile_attempt, const char *id);
 
 /* queuefile_drop(a, mta, q, failure): 1 deleted, 0 no longer in the hold queue,
  * -1 failed. */
-int queuefile_drop(struct arena *, const struct mta *, const struct queuefile *,
-    struct failure *) WARN_UNUSED;
+int queuefile_drop(struct arena *, const struct postconf *,
+    const struct queuefile *, struct failure *) WARN_UNUSED;
 
 #endif

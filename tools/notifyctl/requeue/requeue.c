@@ -35,7 +35,9 @@
 #include "lib/child.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "notifyctl/postfix/mta.h"
+#include "notifyctl/postfix/listeners.h"
+#include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/queueid.h"
 #include "notifyctl/requeue/queuefile.h"
 #include "notifyctl/requeue/submit.h"
 #include "settings/settings.h"
@@ -44,8 +46,8 @@
 /* One message on its way. */
 struct passage {
 	struct ctl *ctl;
-	struct mta *mta;
-	const struct mta_listener *listeners;
+	struct postconf *mta;
+	const struct listener *listeners;
 	size_t nlisteners;
 	struct queuefile queued;
 	bool again;
@@ -61,7 +63,7 @@ static int in_doubt(struct passage *, enum failure_kind, const char *);
 static int look_back(struct passage *);
 static int look_at(struct passage *);
 static int trusted(
-    struct passage *, const struct mta_listener *, const struct submit *);
+    struct passage *, const struct listener *, const struct submit *);
 static struct submit *begin(struct passage *);
 static int hand_over(struct passage *, struct submit *);
 static void record(const struct passage *);
@@ -88,13 +90,13 @@ static int
 ready(struct passage *p)
 {
 	struct ctl *ctl = p->ctl;
-	struct mta_listener *v;
+	struct listener *v;
 
 	if (geteuid() != 0)
 		return (failure_set(&ctl->failure, FAILURE_DENIED,
 		    "requeue reads and deletes files of Postfix's queue; run "
 		    "it as root"));
-	p->mta = mta_open(ctl->arena, &ctl->failure);
+	p->mta = postconf_read(ctl->arena, &ctl->failure);
 	if (p->mta == NULL && ctl->failure.kind == FAILURE_UNKNOWN)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
 		    "postconf(1) not found: requeue works with Postfix only. "
@@ -108,8 +110,8 @@ ready(struct passage *p)
 		    "message would go to its original recipients; expected "
 		    "monitor = no in %s",
 		    ctl->settings->file));
-	if (mta_listeners(
-		p->mta, ctl->settings, &v, &p->nlisteners, &ctl->failure) != 0)
+	if (listeners_find(p->mta, ctl->settings->socket, &v, &p->nlisteners,
+		&ctl->failure) != 0)
 		return (-1);
 	p->listeners = v;
 	return (0);
@@ -186,7 +188,7 @@ look_at(struct passage *p)
 
 /* Is the tag honoured, and the milter asked, on this connection? */
 static int
-trusted(struct passage *p, const struct mta_listener *l, const struct submit *s)
+trusted(struct passage *p, const struct listener *l, const struct submit *s)
 {
 	const struct settings *settings = p->ctl->settings;
 	struct failure *failure = &p->ctl->failure;
@@ -197,7 +199,7 @@ trusted(struct passage *p, const struct mta_listener *l, const struct submit *s)
 		    "trusted_clients in %s lacks %s, the address that requeue "
 		    "submits from, so the tag would not be honoured; add it",
 		    settings->file, submit_source_text(s)));
-	exempt = mta_exempt(p->mta, l, submit_source_text(s), failure);
+	exempt = listeners_exempt(p->mta, l, submit_source_text(s), failure);
 	if (exempt == 1)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "smtpd_milter_maps has a rule for %s, the address that "
@@ -214,7 +216,7 @@ begin(struct passage *p)
 {
 	struct failure later = FAILURE_INIT;
 	struct failure *failure = &p->ctl->failure;
-	const struct mta_listener *l;
+	const struct listener *l;
 	struct submit *s;
 	size_t i;
 
@@ -275,8 +277,8 @@ record(const struct passage *p)
 	struct failure failure = FAILURE_INIT;
 	struct child_result r;
 	const char *text,
-	    *argv[] = {mta_tool(p->mta, "postlog"), "-t", "notifyctl", "-p",
-		"info", NULL, NULL};
+	    *argv[] = {postconf_tool(p->mta, "postlog"), "-t", "notifyctl",
+		"-p", "info", NULL, NULL};
 	struct child c = CHILD_INIT(argv);
 
 	text = arena_printf(a, "%s: requeued as %s", p->queued.id,
@@ -378,7 +380,7 @@ requeue_one(struct passage *p, const char *id)
 	if (interrupted(p))
 		return (failure_set(
 		    &ctl->failure, FAILURE_BUSY, "interrupted before %s", id));
-	if (mta_queue_id(id, &ctl->failure) != 0)
+	if (queueid_check(id, &ctl->failure) != 0)
 		return (-1);
 	if (queuefile_open(ctl->arena, p->mta, id, &p->queued, &ctl->failure) !=
 	    0)

@@ -16,7 +16,8 @@
 #include "base/arena.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "notifyctl/postfix/mta.h"
+#include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/queueid.h"
 #include "notifyctl/trace/gather.h"
 #include "notifyctl/trace/trace_log.h"
 #include "settings/settings.h"
@@ -134,14 +135,14 @@ add_usual(struct trace *t)
 	static const char *const files[] = {
 	    "/var/log/mail.log", "/var/log/maillog"};
 	struct failure failure = FAILURE_INIT;
-	const struct mta *mta;
+	const struct postconf *mta;
 	const char *own;
 	bool syslog = false;
 	size_t i;
 
-	mta = mta_open(t->ctl->arena, &failure);
+	mta = postconf_read(t->ctl->arena, &failure);
 	failure_clear(&failure);
-	own = mta == NULL ? "" : mta_setting(mta, "maillog_file");
+	own = mta == NULL ? "" : postconf_value(mta, "maillog_file");
 	if (*own == '/' && strcmp(own, "/dev/stdout") != 0 &&
 	    add_rotated(t, own) != 0)
 		return (-1);
@@ -466,7 +467,7 @@ trace(struct ctl *ctl, const struct arguments *args)
 	const char *id = args->v[0];
 	size_t n;
 
-	if (mta_queue_id(id, &ctl->failure) != 0)
+	if (queueid_check(id, &ctl->failure) != 0)
 		return (-1);
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	if (t == NULL)
