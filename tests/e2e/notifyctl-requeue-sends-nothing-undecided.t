@@ -90,6 +90,7 @@ def _(lab):
             ("smtpd_milters=", "does not name the milter"),
             ("receive_override_options=no_milters", "has no_milters"),
             ("milter_default_action=accept", "milter_default_action ="),
+            ("smtpd_proxy_filter=127.0.0.1:1", "smtpd_proxy_filter of"),
             ("smtpd_tls_security_level=encrypt", "requires TLS")):
         listener(words)
         try:

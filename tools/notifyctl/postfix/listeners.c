@@ -86,6 +86,12 @@ judge(const struct postconf *pc, const char *socket,
 		    "message would be sent undecided; remove it, or add a "
 		    "listener without it",
 		    service->key));
+	if (*postconf_for(pc, service, "smtpd_proxy_filter") != '\0')
+		return (failure_set(failure, FAILURE_SETTINGS,
+		    "smtpd_proxy_filter of %s takes mail before the milter "
+		    "sees its header, so the message would be sent undecided; "
+		    "add a listener without it",
+		    service->key));
 	if (judge_milters(pc, socket, service, failure) != 0)
 		return (-1);
 	if (strcasecmp(postconf_for(pc, service, "smtpd_tls_wrappermode"),
