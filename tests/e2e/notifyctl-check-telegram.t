@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 """notifyctl check: what is wrong with the road to the chats, and the cure."""
+import os
+
 from lib.ctl import MIRROR, NOBODY
 from lib.installation import TOKEN, case, chown, run
 from lib.roster import OLGA
-from lib.tap import contains, same
+from lib.tap import contains, lacks, same
 
 KEY = "notify-telegram/unix"
 MASTER = (f"{KEY} = notify-telegram unix - n n - 1 pipe -o soft_bounce=yes"
@@ -131,6 +133,18 @@ def _(s):
     s.mended("warning", "soft_bounce")
     entry(s)
     s.main(soft_bounce="yes")
+    s.sound()
+
+
+@case("the cure names no program that the milter's user cannot run")
+def _(s):
+    s.telegram()
+    os.chmod(s.programs, 0o700)
+    try:
+        fix = s.fault("error", "cannot run", s.programs)["fix"]
+    finally:
+        os.chmod(s.programs, 0o755)
+    lacks(fix, s.programs)
     s.sound()
 
 

@@ -123,6 +123,7 @@ class Ctl:
                            sendmail=f"{self.folder}/sendmail", from_=FROM)
         self.conf.beside = folder
         self.settings()
+        self.notifyctl = program("notifyctl")
         self.mailbox = None
         self.templates = {}
         for name in ("empty", "roster"):
@@ -187,7 +188,7 @@ class Ctl:
     # Running it
 
     def command(self, *args, as_=None, json_=False, user=None):
-        binary = program("notifyctl")
+        binary = self.notifyctl
         if user is not None:    # may have no right to enter build/
             binary = self.path("notifyctl")
             if not os.path.exists(binary):

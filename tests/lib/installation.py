@@ -66,7 +66,9 @@ class Site:
         # The build directory may deny access to other users.
         self.programs = os.path.join(ctl_.folder, "sbin")
         os.makedirs(self.programs, exist_ok=True)
-        shutil.copy(program("notify-telegram"), self.programs)
+        for name in ("notify-telegram", "notifyctl"):
+            shutil.copy(program(name), self.programs)
+        ctl_.notifyctl = os.path.join(self.programs, "notifyctl")
         self.settings()
         chown(ctl_.conf.file, 0o644, "root")
         self.master()

@@ -168,7 +168,8 @@ installed(struct check *c)
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	self[len < 0 ? 0 : len] = '\0';
 	program = check_text(c, "%s/notify-telegram", check_directory(c, self));
-	if (access(program, X_OK) == 0)
+	if (c->user == NULL ? access(program, X_OK) == 0
+			    : check_access(c->user, program, X_OK) == 0)
 		return (program);
 	return ("/usr/local/sbin/notify-telegram");
 }
