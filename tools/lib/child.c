@@ -311,26 +311,3 @@ out:
 	free(s[1].text);
 	return (rc);
 }
-
-const char *
-child_line(struct arena *a, const char *const *argv, struct failure *failure)
-{
-	const struct child c = CHILD_INIT(argv);
-	struct child_result r;
-	char *text;
-
-	if (child_run(a, &c, &r, failure) != 0)
-		return (NULL);
-	if (r.status != 0) {
-		failure_set(failure, FAILURE_IO, "%s ended with status %d%s%s",
-		    argv[0], r.status, *r.message == '\0' ? "" : ": ",
-		    r.message);
-		return (NULL);
-	}
-	while (r.len > 0 && r.out[r.len - 1] == '\n')
-		r.len--;
-	text = arena_strndup(a, r.out, r.len);
-	if (text == NULL)
-		failure_memory(failure);
-	return (text);
-}

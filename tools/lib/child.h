@@ -54,12 +54,4 @@ struct child_result {
 int child_run(struct arena *, const struct child *, struct child_result *,
     struct failure *) WARN_UNUSED;
 
-/*
- * child_line(a, argv, failure):
- * The output of a program that exits with 0, without trailing newlines; else
- * NULL and ${failure}.
- */
-const char *child_line(
-    struct arena *, const char *const *argv, struct failure *) WARN_UNUSED;
-
 #endif

@@ -27,18 +27,21 @@ struct people {
 	struct arena *arena; /* for one address */
 	bool no_utf8, no_minus, dns;
 	char last[512]; /* the user of the row before */
-	size_t bad, nobody, strays;
-	const char *names, *why;
-	const char *owner_fix, *stray_fix;
-	const char *ownerless[NAMED_MAX];
+	/* Counts, the first of them by name, and the fix for the first. */
+	size_t bad, ownerless, strays;
+	const char *bad_names, *ownerless_names;
+	const char *bad_fix, *stray_fix;
+	const char *account, *heir; /* the first without owner, and its next */
+	bool heir_is_admin;
 };
 
 static const char *undeliverable(struct people *, const char *);
+static void add_name(struct people *, const char **, size_t, const char *);
 static const char *reserved(const struct people *, const char *);
 static int take_row(void *, const struct store_export *);
 static int take_account(void *, const struct store_account *);
 static int take_stray(void *, const struct store_user *);
-static int candidate(void *, const struct store_export *);
+static int take_heir(void *, const struct store_export *);
 static void check_addresses(struct people *);
 static void check_owners(struct people *);
 static void check_strays(struct people *);
@@ -95,6 +98,17 @@ undeliverable(struct people *p, const char *text)
 	return (reserved(p, address.domain));
 }
 
+/* Add ${name} to a list that has ${n}. */
+static void
+add_name(struct people *p, const char **names, size_t n, const char *name)
+{
+	if (n == 0)
+		*names = name;
+	else if (n <= NAMED_MAX)
+		*names = check_text(
+		    p->check, "%s, %s", *names, n < NAMED_MAX ? name : "...");
+}
+
 /* Rows are sorted by account, the owner first, then by address. */
 static int
 take_row(void *ctx, const struct store_export *row)
@@ -113,14 +127,12 @@ take_row(void *ctx, const struct store_export *row)
 	why = undeliverable(p, row->address);
 	if (why == NULL)
 		return (0);
-	if (p->bad++ >= NAMED_MAX)
-		return (0);
-	p->names = check_text(c, "%s%s%s (account %s: %s)",
-	    p->names == NULL ? "" : p->names, p->names == NULL ? "" : ", ",
-	    row->address, row->account, why);
-	if (p->why == NULL)
-		p->why = check_text(c, "user remove %s %s",
+	if (p->bad == 0)
+		p->bad_fix = check_text(c, "user remove %s %s",
 		    check_quote(c, row->account), check_quote(c, row->address));
+	add_name(p, &p->bad_names, p->bad++,
+	    check_text(
+		c, "%s (account %s: %s)", row->address, row->account, why));
 	return (0);
 }
 
@@ -132,47 +144,43 @@ check_addresses(struct people *p)
 	if (store_export(c->store, 0, take_row, p) == -1 || p->bad == 0)
 		return;
 	check_found(c, CHECK_WARNING, CHECK_DO,
-	    check_text(c,
-		"%zu entitled users have undeliverable addresses: %s%s", p->bad,
-		p->names, p->bad > NAMED_MAX ? ", ..." : ""),
+	    check_text(c, "%zu entitled users have undeliverable addresses: %s",
+		p->bad, p->bad_names),
 	    "they get nothing, and the sender gets a bounce for each message",
 	    check_text(c,
 		"add the right address (notifyctl user add ACCOUNT EMAIL), "
 		"then %s; for an owner: notifyctl account transfer",
-		check_notifyctl(c, p->why)));
+		check_notifyctl(c, p->bad_fix)));
 }
 
 static int
 take_account(void *ctx, const struct store_account *account)
 {
 	struct people *p = ctx;
+	const char *name;
 
 	if (*account->owner != '\0')
 		return (0);
-	if (p->nobody < NAMED_MAX)
-		p->ownerless[p->nobody] =
-		    check_text(p->check, "%s", account->name);
-	p->nobody++;
+	name = check_text(p->check, "%s", account->name);
+	if (p->ownerless == 0)
+		p->account = name;
+	add_name(p, &p->ownerless_names, p->ownerless++, name);
 	return (0);
 }
 
 /* The first user who can become the owner: a User Administrator before
  * others. */
 static int
-candidate(void *ctx, const struct store_export *row)
+take_heir(void *ctx, const struct store_export *row)
 {
 	struct people *p = ctx;
+	bool admin = row->role == ROLE_USER_ADMIN;
 
-	if (strcasecmp(row->account, p->ownerless[0]) != 0)
+	if (strcasecmp(row->account, p->account) != 0 ||
+	    (p->heir != NULL && (p->heir_is_admin || !admin)))
 		return (0);
-	if (p->owner_fix == NULL ||
-	    (row->role == ROLE_USER_ADMIN && p->why == NULL)) {
-		if (row->role == ROLE_USER_ADMIN)
-			p->why = "";
-		p->owner_fix = check_text(p->check, "account transfer %s %s",
-		    check_quote(p->check, row->account),
-		    check_quote(p->check, row->address));
-	}
+	p->heir = check_text(p->check, "%s", row->address);
+	p->heir_is_admin = admin;
 	return (0);
 }
 
@@ -180,28 +188,23 @@ static void
 check_owners(struct people *p)
 {
 	struct check *c = p->check;
-	const char *fix;
+	const char *account;
 
-	if (store_accounts(c->store, take_account, p) == -1 || p->nobody == 0)
+	if (store_accounts(c->store, take_account, p) == -1 ||
+	    p->ownerless == 0 || store_export(c->store, 0, take_heir, p) == -1)
 		return;
-	p->why = NULL;
-	if (store_export(c->store, 0, candidate, p) == -1)
-		return;
-	fix = p->owner_fix;
-	if (fix == NULL)
-		fix = check_text(
-		    c, "account remove %s", check_quote(c, p->ownerless[0]));
+	account = check_quote(c, p->account);
 	check_found(c, CHECK_ERROR, CHECK_RUN,
-	    check_text(c, "%zu accounts have no owner: %s%s%s%s%s%s", p->nobody,
-		p->ownerless[0], p->nobody > 1 ? ", " : "",
-		p->nobody > 1 ? p->ownerless[1] : "", p->nobody > 2 ? ", " : "",
-		p->nobody > 2 ? p->ownerless[2] : "",
-		p->nobody > NAMED_MAX ? ", ..." : ""),
+	    check_text(c, "%zu accounts have no owner: %s", p->ownerless,
+		p->ownerless_names),
 	    "the owner gets every category, so without one a message may have "
 	    "no recipient; no command of notifyctl causes this, so the "
 	    "database was changed by other means. The command names one user; "
 	    "choose the right one",
-	    check_notifyctl(c, fix));
+	    check_notifyctl(c,
+		p->heir == NULL ? check_text(c, "account remove %s", account)
+				: check_text(c, "account transfer %s %s",
+				      account, check_quote(c, p->heir))));
 }
 
 static int

@@ -41,12 +41,15 @@ static bool
 systemctl(struct check *c, const char *verb, const char *unit)
 {
 	const char *const argv[] = {"systemctl", verb, unit, NULL};
+	struct child child = CHILD_INIT(argv);
+	struct child_result r;
 	struct failure failure = FAILURE_INIT;
-	bool done;
+	int rc;
 
-	done = child_line(c->arena, argv, &failure) != NULL;
+	child.quiet = true;
+	rc = child_run(c->arena, &child, &r, &failure);
 	failure_clear(&failure);
-	return (done);
+	return (rc == 0 && r.status == 0);
 }
 
 static bool
