@@ -83,6 +83,21 @@ def _(lab):
                     f"'smtpd_milters = {want}'")
 
 
+@case("a socket is ours if its path leads to it, not if the text is equal")
+def _(lab):
+    result = hold(lab, [ANN])
+    with settings(lab):
+        lab.postfix.tool("postconf", "-F", "*/inet/chroot=y")
+        contains(refused(lab, 78, result, "cannot reach unix:"),
+                 "from its chroot")
+    link = os.path.join(lab.folder, "link")
+    os.symlink(os.path.dirname(lab.milter.socket_path()), link)
+    with settings(lab, smtpd_milters=f"unix:{link}/nosuch.sock"):
+        refused(lab, 78, result, "does not name the milter")
+    with settings(lab, smtpd_milters=f"unix:{link}/milter.sock"):
+        same(requeue(lab, result.qid).code, 0, "by another path")
+
+
 @case("the listener itself leaves the milter out")
 def _(lab):
     result = hold(lab, [ANN])
