@@ -13,19 +13,18 @@ from lib.roster import ADAM, BILL, MAINTENANCE, MIA, OLGA, SUE
 from lib.tap import Skip, contains, same, true
 
 
-@case("a database that is missing is found, and looking makes none; the cure "
-      "works")
+@case("a missing database is found and not created by the check; the fix works")
 def _(s):
     rosterdb.file_only("its files")
     os.unlink(s.ctl.database)
     finding = s.fault("error", s.ctl.database, "notifyctl init")
-    true(not os.path.exists(s.ctl.database), "looking makes none")
+    true(not os.path.exists(s.ctl.database), "the check creates none")
     s.apply(finding)
     os.chmod(s.ctl.database, 0o640)
     s.sound()
 
 
-@case("a database that is none, is empty, or is damaged is found")
+@case("a file that is no database, is empty or is damaged is found")
 def _(s):
     rosterdb.file_only("its files")
     with open(s.ctl.database, "rb") as file:
@@ -37,8 +36,8 @@ def _(s):
         s.fault("error", "database")
 
 
-@case("damage in a table that no lookup reads is found, and what can be read "
-      "is saved by the cure")
+@case("damage in a table that no lookup reads is found, and the fix keeps "
+      "what can be read")
 def _(s):
     rosterdb.file_only("its files")
     root, = s.ctl.sql("SELECT rootpage FROM sqlite_schema"
@@ -48,11 +47,11 @@ def _(s):
         file.seek((root - 1) * 4096)
         file.write(b"\x5a" * 100)
     s.apply(s.fault("error", "damaged"))
-    same(s.ctl.roster(), before, "roster after the cure")
+    same(s.ctl.roster(), before, "roster after the fix")
     s.sound()
 
 
-@case("a row that refers to nothing is found, and the cure works")
+@case("a row with a dangling reference is found, and the fix works")
 def _(s):
     rosterdb.file_only("its files")
     s.ctl.sql("DELETE FROM user WHERE address = ?", MIA)
@@ -61,7 +60,7 @@ def _(s):
     s.mended("error", "refers to")
 
 
-@case("a table that is missing is found, and the cure works")
+@case("a missing table is found, and the fix works")
 def _(s):
     if rosterdb.remote() and shutil.which("psql") is None:
         raise Skip("needs psql")
@@ -74,7 +73,7 @@ def _(s):
             break
 
 
-@case("that there is no roster yet is found, and the cure works")
+@case("a database without a roster is found, and the fix works")
 def _(s):
     s.ctl.store.clear()
     s.ctl.conf.defaults["url"] = s.ctl.store.url
@@ -95,7 +94,7 @@ def _(s):
     s.fault("error", "version 99")
 
 
-@case("a database that the milter cannot write is found, and the cure works")
+@case("a database that the milter cannot write is found, and the fix works")
 def _(s):
     rosterdb.file_only("its files")
     chown(s.ctl.database, 0o640, "root")
@@ -104,8 +103,7 @@ def _(s):
     s.mended("error", s.ctl.database, NOBODY)
 
 
-@case("files beside the database that are not the milter's are found, and the "
-      "cure works")
+@case("a -wal or -shm file of another user is found, and the fix works")
 def _(s):
     rosterdb.file_only("its files")
     for end in ("-wal", "-shm"):
@@ -117,7 +115,8 @@ def _(s):
         s.sound()
 
 
-@case("a folder in which the milter can make no file is found, and mended")
+@case("a directory in which the milter cannot create files is found, and the "
+      "fix works")
 def _(s):
     rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
@@ -125,7 +124,7 @@ def _(s):
     s.mended("error", f"create files in {folder}", NOBODY)
 
 
-@case("a folder that the milter cannot get through is found, and mended")
+@case("a directory that the milter cannot search is found, and the fix works")
 def _(s):
     rosterdb.file_only("its files")
     deep = s.ctl.path("deep")
@@ -135,7 +134,7 @@ def _(s):
         s.settings(url=os.path.join(deep, "db", "roster.db"))
         s.mended("error", NOBODY, f"search {deep} for the database")
         os.chmod(s.ctl.folder, 0o700)
-        # Settings and socket lie there too: each has its cure.
+        # Settings and socket lie there too: each has its fix.
         for finding in s.check()[1]:
             s.apply(finding)
         s.sound()
@@ -143,7 +142,7 @@ def _(s):
         shutil.rmtree(deep)
 
 
-@case("a roster that everybody can read or write is found, and the cure works")
+@case("a roster that everyone can read or write is found, and the fix works")
 def _(s):
     rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
@@ -174,7 +173,7 @@ def _(s):
     same(done.returncode, 0, "exit")
 
 
-@case("entitled users to whom nothing can be delivered are found and named")
+@case("entitled users with undeliverable addresses are found and named")
 def _(s):
     for address, why in (("ann@acme.invalid", "reserved"),
                          ("ann@localhost", "reserved"),
@@ -191,7 +190,7 @@ def _(s):
     s.sound()
 
 
-@case("an address that is not ASCII is a fault where smtputf8_enable = no")
+@case("a non-ASCII address is a finding if smtputf8_enable = no")
 def _(s):
     s.ctl.sql("UPDATE user SET address = 'ölga@acme.example'"
               " WHERE address = ?", OLGA)
@@ -201,33 +200,32 @@ def _(s):
     s.fault("warning", "ölga@acme.example", "smtputf8_enable")
 
 
-@case("domains for examples are a fault where Postfix asks the DNS for them")
+@case("example domains are a finding if Postfix asks the DNS for them")
 def _(s):
     s.main(relayhost="")
     finding = s.fault("warning", "8 entitled", "reserved", "...")
     contains(finding["fix"], "notifyctl -c ")
 
 
-@case("who is not entitled to anything may have any address")
+@case("a user who is not entitled to anything may have any address")
 def _(s):
     s.ctl.sql("UPDATE user SET address = 'mia@acme.invalid'"
               " WHERE address = ?", MIA)
     s.sound()
 
 
-@case("an account without an owner is found and named, and the cure works")
+@case("an account without an owner is found and named, and the fix works")
 def _(s):
     s.ctl.sql("UPDATE user SET role = 'member' WHERE address = ?", OLGA)
     finding = s.mended("error", "no owner: acme")
-    contains(finding["fix"], ADAM, "the cure takes a User Administrator")
+    contains(finding["fix"], ADAM, "the fix takes a User Administrator")
     for table in ("subscription", "user"):
         s.ctl.sql(f"DELETE FROM {table} WHERE account ="
                   " (SELECT id FROM account WHERE name = 'beta')")
     s.mended("error", "no owner: beta")
 
 
-@case("a chat of somebody who is not entitled any more is found, and the cure "
-      "works")
+@case("a chat of a user who is no longer entitled is found, and the fix works")
 def _(s):
     s.telegram()
     s.ctl.link("acme", SUE)
@@ -238,7 +236,7 @@ def _(s):
     same(s.ctl.links(), {("acme", OLGA)}, "links that are left")
 
 
-@case("notices that wait are found, and the cure works")
+@case("pending notices are found, and the fix works")
 def _(s):
     s.ctl.sendmail("exit 75")
     same(s.ctl("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,

@@ -19,7 +19,7 @@ def both(value):
 
 # Lists of milters
 
-@case("a Postfix that does not ask the milter is found, and the cure works")
+@case("a Postfix that does not ask the milter is found, and the fix works")
 def _(s):
     for name in BOTH:
         for value in ("", "unix:other/other.sock", "inet:127.0.0.1:9",
@@ -28,7 +28,7 @@ def _(s):
             s.mended("error", f"{name} does not name")
 
 
-@case("a list that repeats the other is mended with the other")
+@case("a list that repeats the other is fixed with the other")
 def _(s):
     s.main(smtpd_milters="inet:127.0.0.1:9",
            non_smtpd_milters="$smtpd_milters")
@@ -50,7 +50,7 @@ def _(s):
         s.sound()
 
 
-@case("outside the chroot a whole path is right, and inside it is not")
+@case("an absolute path is right outside the chroot, and wrong inside")
 def _(s):
     s.main(**both(f"unix:{s.socket}"))
     found = [s.has("error", f"{name} has unix:{s.socket}", "chrooted",
@@ -63,15 +63,14 @@ def _(s):
     s.sound()
 
 
-@case("a path with a mistake in a directory is found, and the cure works")
+@case("a path with a misspelt directory is found, and the fix works")
 def _(s):
     s.main(smtpd_milters="unix:notify_milter/notify-milter.sock,"
                          " inet:127.0.0.1:9")
     s.mended("error", "smtpd_milters has unix:notify_milter/")
 
 
-@case("a socket outside the queue directory is a fault where Postfix is "
-      "chrooted")
+@case("a socket outside the queue directory is an error if Postfix is chrooted")
 def _(s):
     s.stop()
     elsewhere = s.ctl.path("elsewhere")
@@ -82,7 +81,7 @@ def _(s):
              f"socket = unix:{s.queue}/notify-milter/notify-milter.sock")
 
 
-@case("a listener with milters of its own is found, and the cure works")
+@case("a listener with milters of its own is found, and the fix works")
 def _(s):
     s.master("submission inet n - y - - smtpd\n"
              "  -o smtpd_milters=inet:127.0.0.1:9\n"
@@ -97,7 +96,7 @@ def _(s):
     s.mended("warning", "465/inet")
 
 
-@case("a listener for programs of this machine, without milters, is no fault")
+@case("a listener on loopback without milters is no finding")
 def _(s):
     s.master("127.0.0.1:2525 inet n - y - - smtpd\n  -o smtpd_milters=\n"
              "[::1]:2525 inet n - y - - smtpd\n"
@@ -105,13 +104,13 @@ def _(s):
     s.sound()
 
 
-@case("a cleanup with milters of its own is found, and the cure works")
+@case("a cleanup with milters of its own is found, and the fix works")
 def _(s):
     s.edit("-P", "cleanup/unix/non_smtpd_milters=inet:127.0.0.1:9")
     s.mended("warning", "non_smtpd_milters of cleanup/unix")
 
 
-@case("a Postfix behind postscreen is looked at like any other")
+@case("a Postfix behind postscreen is checked like any other")
 def _(s):
     s.edit("-MX", "smtp/inet")
     s.edit("-M", "smtp/inet=smtp inet n - y - 1 postscreen")
@@ -121,7 +120,7 @@ def _(s):
     s.mended("warning", "smtpd/pass")
 
 
-@case("a milter that signs before ours is found, and the cure works")
+@case("a milter that signs before ours is found, and the fix works")
 def _(s):
     for signer in ("unix:opendkim/opendkim.sock", "inet:localhost:11332",
                    "{ inet:127.0.0.1:8891, default_action=accept }"):
@@ -135,7 +134,8 @@ def _(s):
 
 # When the milter is away
 
-@case("what Postfix does while the milter is away must keep the mail")
+@case("a default action that loses or passes mail while the milter is down is "
+      "found")
 def _(s):
     for action, severity in (("accept", "error"), ("reject", "warning"),
                              ("quarantine", "warning")):
@@ -145,7 +145,7 @@ def _(s):
     s.sound()
 
 
-@case("the same is found if it is set for this milter or a listener alone")
+@case("the same is found if it is set for this milter or one listener")
 def _(s):
     for value in (f"{{ {SOCKET}, default_action=accept }}",
                   f"{{{SOCKET} , connect_timeout=9s,default_action = accept}}",
@@ -161,7 +161,7 @@ def _(s):
     s.mended("error", "milter_default_action of smtp/inet")
 
 
-@case("other milters may be done without")
+@case("the default action of other milters is no finding")
 def _(s):
     s.main(smtpd_milters=f"{SOCKET}, {{ inet:127.0.0.1:9,"
                          " default_action=accept }")
@@ -171,8 +171,8 @@ def _(s):
     s.sound()
 
 
-@case("a version of the protocol that Postfix does not know is found, and the "
-      "cure works")
+@case("a milter_protocol that Postfix does not support is found, and the fix "
+      "works")
 def _(s):
     for version in "57":
         s.main(milter_protocol=version)
@@ -184,8 +184,8 @@ def _(s):
 
 # Content filters
 
-@case("a listener that a content filter hands mail back to must not run "
-      "milters; the cure works")
+@case("a listener to which a content filter returns mail must not run "
+      "milters; the fix works")
 def _(s):
     for more in ("  -o content_filter=\n", "",
                  "  -o content_filter= -o receive_override_options="
@@ -203,8 +203,7 @@ def _(s):
         s.sound()
 
 
-@case("milters that are off where mail first comes are found, and the cure "
-      "works")
+@case("no_milters where mail arrives is found, and the fix works")
 def _(s):
     s.main(receive_override_options="no_milters")
     s.mended("error", "main.cf")
@@ -212,15 +211,13 @@ def _(s):
     s.mended("error", "smtp/inet")
 
 
-@case("milters that are off for mail from sendmail(1) are found, and the cure "
-      "works")
+@case("no_milters for mail from sendmail(1) is found, and the fix works")
 def _(s):
     s.edit("-P", "pickup/unix/receive_override_options=no_milters")
     s.mended("error", "pickup/unix")
 
 
-@case("milters that are off for all who may be listened to are found, and the "
-      "cure works")
+@case("an only listener without milters is found, and the fix works")
 def _(s):
     s.edit("-MX", "smtp/inet")
     s.sound()
@@ -229,8 +226,8 @@ def _(s):
     s.mended("warning", "127.0.0.1:25/inet")
 
 
-@case("trusted clients that Postfix shows to no milter, or to others, are "
-      "found, and the cure works")
+@case("trusted clients whose mail Postfix does not show to the milter are "
+      "found, and the fix works")
 def _(s):
     for entry, client in (("127.0.0.0/8 DISABLE", "127.0.0.1"),
                           ("::/64 DISABLE", "::1"),
@@ -244,7 +241,7 @@ def _(s):
     s.sound()
 
 
-@case("a milter in front of a filter that takes the message first is found")
+@case("a milter in front of smtpd_proxy_filter is found")
 def _(s):
     s.master("127.0.0.1:10025 inet n - y - - smtpd\n"
              "  -o smtpd_proxy_filter=\n")
@@ -254,7 +251,8 @@ def _(s):
 
 # Domains
 
-@case("a domain for accounts in the wrong class is found, and the cure works")
+@case("an account_domain in the wrong address class is found, and the fix "
+      "works")
 def _(s):
     for value in (f"a.example.com, {DOMAIN}", f"$myhostname {DOMAIN}",
                   DOMAIN, "$accounts b.example\naccounts = " + DOMAIN):
@@ -267,8 +265,7 @@ def _(s):
     contains(s.fault("error", DOMAIN, "virtual_alias_domains")["fix"], DOMAIN)
 
 
-@case("a domain for accounts that Postfix does not know is found, and the "
-      "cure works")
+@case("an account_domain in no address class is found, and the fix works")
 def _(s):
     s.main(relay_domains="")
     s.mended("warning", DOMAIN)
@@ -282,8 +279,7 @@ def _(s):
     s.mended("warning", DOMAIN)
 
 
-@case("a map of recipients that lacks the accounts is found, and the cure "
-      "works")
+@case("a recipient map without the accounts is found, and the fix works")
 def _(s):
     table = s.table("recipients", "x@b.example OK\n")
     s.main(relay_recipient_maps=table)
@@ -295,7 +291,7 @@ def _(s):
     s.mended("error", "virtual_mailbox_maps", DOMAIN)
 
 
-@case("a domain for accounts that is routed is found")
+@case("a route for account_domain is found")
 def _(s):
     for route, severity in (("smtp:[192.0.2.1]", "warning"),
                             ("discard:", "warning"),
@@ -319,7 +315,7 @@ def _(s):
         s.fault("note", "lookup in " + list(changes.values())[0], "fails")
 
 
-@case("where no domain is for accounts, Postfix need not know one")
+@case("without account_domain no address class is needed")
 def _(s):
     s.settings(account_domain=None)
     s.main(relay_domains="", relay_recipient_maps="static:x")
@@ -328,7 +324,7 @@ def _(s):
 
 # Rewriting
 
-@case("a map that rewrites recipients is found, and the cure works")
+@case("a map that rewrites recipients is found, and the fix works")
 def _(s):
     for name in ("canonical_maps", "recipient_canonical_maps"):
         s.main(**{name: "static:x@y.example"})
@@ -340,7 +336,7 @@ def _(s):
     s.mended("warning", "canonical_maps")
 
 
-@case("maps that rewrite no recipient of tagged mail are no fault")
+@case("maps that rewrite no recipient of tagged mail are no finding")
 def _(s):
     s.main(masquerade_domains="example.com",
            sender_canonical_maps="static:x@y.example",
@@ -350,7 +346,8 @@ def _(s):
     s.sound()
 
 
-@case("copies that pass the milter by are found, and the cure works")
+@case("recipients that Postfix adds after the milter are found, and the fix "
+      "works")
 def _(s):
     for name, value in (("always_bcc", "archive@b.example"),
                         ("recipient_bcc_maps", "static:archive@b.example"),
@@ -359,7 +356,7 @@ def _(s):
         s.mended("warning", name, value)
 
 
-@case("header checks that take the tag away are found, and the cure works")
+@case("header checks that remove the tag are found, and the fix works")
 def _(s):
     for line in ("/^X-/ IGNORE", "/^X-Notify-Account:/ REPLACE X-A: b",
                  "/^X-Notify-Category/ REJECT no"):
@@ -388,12 +385,12 @@ def _(s):
     s.sound()
 
 
-@case("what is printed for another Postfix than the system's names it")
+@case("a command for another Postfix instance names its directory")
 def _(s):
     s.main(milter_default_action="accept")
     fix = s.fault("error", "accept")["fix"]
     same(fix, f"postconf -c {s.config} -e 'milter_default_action = tempfail'",
-         "the cure")
+         "the fix")
     lacks(fix, NOBODY)
 
 

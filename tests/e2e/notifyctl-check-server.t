@@ -34,7 +34,7 @@ def secret(s):
     chown(s.ctl.conf.file, 0o640, "root", "nogroup")
 
 
-@case("a server that is not there is found, and nothing is to be removed")
+@case("a server that does not answer is found, and the fix removes nothing")
 def _(s):
     s.settings(url="postgresql://me:s3cret@/r?host=/nowhere")
     secret(s)
@@ -43,13 +43,14 @@ def _(s):
         true(word not in str(finding), f"{word} in {finding}")
 
 
-@case("a standby in the place of the primary is found")
+@case("a standby as primary is found")
 def _(s):
     s.settings(url=s.ctl.store.url.replace(PRIMARY.folder, STANDBY.folder))
     s.fault("error", "standby")
 
 
-@case("a role that may look up is enough for a relay, and less is found")
+@case("a role that may look up is enough for a relay, and fewer rights are "
+      "found")
 def _(s):
     PRIMARY.sql("CREATE ROLE relay LOGIN")
     schema = s.ctl.store.schema
@@ -72,7 +73,8 @@ def _(s):
               + "; DROP OWNED BY relay; DROP ROLE relay")
 
 
-@case("a password in settings that everybody may read is found, and mended")
+@case("a password in settings that everyone can read is found, and the fix "
+      "works")
 def _(s):
     plain = s.ctl.store.url
     for url in (plain.replace("@", ":s3cret@"), plain + "&password=s3cret"):
@@ -87,14 +89,14 @@ def _(s):
     s.sound()
 
 
-@case("a standby that is sound is, also where nothing is changed")
+@case("a sound standby is no finding, even of an idle primary")
 def _(s):
     standby(s, max_lag="1s")
     time.sleep(1.2)
     s.sound()
 
 
-@case("a standby that is late is found")
+@case("a standby that lags is found")
 def _(s):
     standby(s, max_lag="1s")
     STANDBY.sql("SELECT pg_wal_replay_pause()")
@@ -106,7 +108,7 @@ def _(s):
     s.sound()
 
 
-@case("a standby that is not there, or is none, is found")
+@case("a standby that does not answer, or is none, is found")
 def _(s):
     s.settings(read_url="postgresql://me:s3cret@/r?host=/nowhere")
     secret(s)

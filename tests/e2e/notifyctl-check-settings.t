@@ -13,8 +13,8 @@ from lib.rosterdb import remote, shown
 from lib.tap import Skip, contains, lacks, same, true
 
 
-@case("an installation made from postfix-sample as written is sound, in one "
-      "line that says what was looked at")
+@case("an installation made from postfix-sample is sound, in one line that "
+      "says what was checked")
 def _(s):
     text = sample("notify-milter.conf")
     for name, value in (("url", s.ctl.store.url),
@@ -35,8 +35,7 @@ def _(s):
     same(s.milter.complaints(), [], "what the milter thinks of being asked")
 
 
-@case("people are shown what --json says, the grave first, and it is one "
-      "document")
+@case("people see what --json has, errors first, and it is one document")
 def _(s):
     s.settings(monitor="yes", trusted_clients="0.0.0.0/0 ::1",
                sendmail="/nonexistent")
@@ -59,7 +58,7 @@ def _(s):
              f"\nafter changes to Postfix: postfix -c {s.config} reload\n")
 
 
-@case("looking changes nothing")
+@case("the check changes nothing")
 def _(s):
     before = s.ctl.dump()
     names = sorted(os.listdir(os.path.dirname(s.ctl.database)))
@@ -76,7 +75,7 @@ def _(s):
     s.fault("error", s.ctl.conf.file)
 
 
-@case("settings that others may write are found, and the cure works")
+@case("settings that others can write are found, and the fix works")
 def _(s):
     for mode in (0o646, 0o666):
         os.chmod(s.ctl.conf.file, mode)
@@ -87,7 +86,7 @@ def _(s):
     s.mended("error", f"{s.ctl.folder} is writable")
 
 
-@case("settings that the milter's user cannot read are found, and the cure "
+@case("settings that the milter's user cannot read are found, and the fix "
       "works")
 def _(s):
     os.chmod(s.ctl.conf.file, 0o600)
@@ -105,7 +104,8 @@ def _(s):
         shutil.rmtree(folder)
 
 
-@case("a user that is not set, is none, is root or is Postfix's is found")
+@case("a user that is not set, does not exist, is root or is Postfix's is "
+      "found")
 def _(s):
     s.settings(user=None)
     finding = s.fault("warning", "user is not set")
@@ -119,7 +119,7 @@ def _(s):
     s.has("error", "user = postfix")
 
 
-@case("a sendmail that is missing, or cannot be run, is found, and the cure "
+@case("a sendmail that is missing or not executable is found, and the fix "
       "works")
 def _(s):
     for path in (s.ctl.path("nosuch"), s.ctl.path("text", "hello"),
@@ -128,22 +128,20 @@ def _(s):
         s.mended("warning", path)
 
 
-@case("monitor = yes is said, and is no fault")
+@case("monitor = yes is a note")
 def _(s):
     s.settings(monitor="yes")
     s.mended("note", "monitor")
 
 
-@case("clients that are trusted though everybody is one are found, and the "
-      "cure works")
+@case("trusted_clients that match everyone are found, and the fix works")
 def _(s):
     for wide in ("0.0.0.0/0", "::/0"):
         s.settings(trusted_clients=f"127.0.0.0/8 ::1 {wide}")
         contains(s.mended("error", wide)["fix"], "127.0.0.0/8, ::1/128")
 
 
-@case("trusted clients outside Postfix's own networks are found, and the cure "
-      "works")
+@case("trusted clients outside mynetworks are found, and the fix works")
 def _(s):
     for wide in ("192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "10.0.0.0/8"):
         s.settings(trusted_clients=f"127.0.0.0/8 {wide}")
@@ -151,8 +149,8 @@ def _(s):
         s.mended("warning", wide.split("/")[0], "mynetworks")
 
 
-@case("trusted clients within Postfix's networks are no fault, and networks "
-      "in a table are not guessed at")
+@case("trusted clients within mynetworks are no finding, and mynetworks with "
+      "a table is not checked")
 def _(s):
     s.settings(trusted_clients="127.0.0.1, 10.1.2.0/24, [2001:db8::1]")
     s.main(mynetworks="127.0.0.0/8 10.1.0.0/16, [2001:db8::]/32")
@@ -161,7 +159,7 @@ def _(s):
     s.sound()
 
 
-@case("nobody trusted at all is found, and the cure works")
+@case("empty trusted_clients are found, and the fix works")
 def _(s):
     s.settings(trusted_clients="")
     s.mended("warning", "trusted_clients")
@@ -169,8 +167,7 @@ def _(s):
     s.sound()
 
 
-@case("a domain for chats within that of accounts is found, and the cure "
-      "works")
+@case("a domain for chats inside account_domain is found, and the fix works")
 def _(s):
     s.settings(domain=f"chat.{DOMAIN}")
     s.mended("error", "overlap")
@@ -178,7 +175,7 @@ def _(s):
     s.has("error", "overlap")
 
 
-@case("where postconf fails, that is said and the rest is checked")
+@case("a postconf that fails is a warning, and the rest is checked")
 def _(s):
     folder = s.ctl.path("failing")
     os.makedirs(folder, exist_ok=True)
@@ -192,8 +189,7 @@ def _(s):
          ["warning", "error"], "severities without a database")
 
 
-@case("a postconf that does not end, or talks without end, is not waited for "
-      "long")
+@case("a postconf that prints without end is stopped")
 def _(s):
     folder = s.ctl.path("slow")
     os.makedirs(folder, exist_ok=True)
@@ -210,7 +206,7 @@ def _(s):
     s.fault("warning", "main.cf")
 
 
-@case("without root what can be seen is checked, and the rest is named")
+@case("without root, what can be checked is checked, and the rest is named")
 def _(s):
     code, found = s.check(user="daemon")
     same((code, {f["severity"] for f in found}), (0, {"note"}),
@@ -225,7 +221,7 @@ def _(s):
     s.has("error", "milter_default_action", user="daemon")
 
 
-@case("what systemd does not run, or not after the next boot, is found")
+@case("a unit that systemd does not run, or not after the next boot, is found")
 def _(s):
     folder = s.ctl.path("systemd")
     os.makedirs(folder, exist_ok=True)

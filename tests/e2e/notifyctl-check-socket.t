@@ -46,22 +46,22 @@ def at(path):
     return server
 
 
-@case("a socket that is missing is found, and the cure starts the milter")
+@case("a missing socket is found, and the fix starts the milter")
 def _(s):
     s.stop()
     s.mended("error", s.socket)
     same(len(s.started()), 1, "milters that run")
 
 
-@case("a directory for the socket that is missing is made by the cure")
+@case("a missing directory for the socket is made by the fix")
 def _(s):
     s.stop()
     os.rmdir(os.path.dirname(s.socket))
     s.mended("error", s.socket)
 
 
-@case("a socket that nobody answers at any more is found, and the cure starts "
-      "the milter")
+@case("a socket at which no program answers is found, and the fix starts the "
+      "milter")
 def _(s):
     s.milter.process.kill()
     s.milter.process.wait()
@@ -69,15 +69,16 @@ def _(s):
     s.mended("error", "no program answers", s.socket)
 
 
-@case("what is no socket is found")
+@case("a file in place of the socket is found")
 def _(s):
     s.stop()
     with open(s.socket, "w"):
         pass
-    contains(s.fault("error", s.socket, "not a socket")["fix"], "in [milter] of")
+    contains(s.fault("error", s.socket, "not a socket")["fix"],
+             "in [milter] of")
 
 
-@case("another milter at our socket, and what is no milter, are found")
+@case("another milter, or another program, at our socket is found")
 def _(s):
     s.stop()
     for answer, word in (
@@ -94,7 +95,7 @@ def _(s):
         os.unlink(s.socket)
 
 
-@case("a socket that Postfix may not use is found, and the cure works")
+@case("a socket that Postfix cannot write to is found, and the fix works")
 def _(s):
     for path, mode, group in ((s.socket, 0o660, "root"),
                               (s.socket, 0o600, "postfix"),
@@ -107,14 +108,13 @@ def _(s):
         s.sound()
 
 
-@case("a directory above that Postfix cannot get through is found, and the "
-      "cure works")
+@case("a directory that Postfix cannot search is found, and the fix works")
 def _(s):
     os.chmod(s.queue, 0o700)
     s.mended("error", "postfix cannot search", s.queue)
 
 
-@case("the group of the socket is right after a restart, too")
+@case("the group of the socket is right after a restart too")
 def _(s):
     s.stop()
     chown(os.path.dirname(s.socket), 0o750)
@@ -125,14 +125,14 @@ def _(s):
     s.sound()
 
 
-@case("a socket that everybody may use is found, and the cure works")
+@case("a socket that everyone can use is found, and the fix works")
 def _(s):
     os.chmod(s.socket, 0o666)
     os.chmod(os.path.dirname(s.socket), 0o2755)
     s.mended("warning", s.socket, "writable by everyone")
 
 
-@case("a user who may not use the socket is told so")
+@case("a user who may not use the socket gets a note")
 def _(s):
     os.chmod(os.path.dirname(s.socket), 0o2751)
     contains(s.has("note", s.socket, user="daemon")["fix"], "sudo ")
@@ -146,7 +146,7 @@ def tcp(s, host="127.0.0.1"):
     return port
 
 
-@case("TCP costs, which is said, and is no fault")
+@case("TCP on loopback is a note that says what it costs")
 def _(s):
     s.stop()
     for host in ("127.0.0.1", "::1"):
@@ -156,7 +156,7 @@ def _(s):
         s.stop()
 
 
-@case("TCP that can be reached from elsewhere is a warning")
+@case("TCP that other machines can reach is a warning")
 def _(s):
     s.stop()
     port = tcp(s)
@@ -165,7 +165,7 @@ def _(s):
         s.has("warning", "reached from other machines")
 
 
-@case("nobody at a TCP socket, and a host that is none, are found")
+@case("a TCP port without a program, and an unknown host, are found")
 def _(s):
     s.stop()
     tcp(s)
@@ -175,7 +175,7 @@ def _(s):
     s.has("error", "nosuchhost.invalid")
 
 
-@case("a Postfix that asks at another port is found, and the cure works")
+@case("a Postfix that connects to another port is found, and the fix works")
 def _(s):
     s.stop()
     tcp(s)
@@ -185,7 +185,7 @@ def _(s):
     s.fault("note", "is TCP")
 
 
-@case("a TCP address as libmilter writes it is found in Postfix, and the cure "
+@case("a TCP address in libmilter's syntax is found in Postfix, and the fix "
       "works")
 def _(s):
     s.stop()

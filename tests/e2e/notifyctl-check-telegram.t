@@ -22,7 +22,7 @@ def entry(s, old="", new=""):
     s.edit("-M", text.replace(old, new, 1))
 
 
-@case("without a bot and links Telegram is not looked at")
+@case("without a bot and links Telegram is not checked")
 def _(s):
     s.main(transport_maps="")
     s.edit("-MX", KEY)
@@ -31,7 +31,7 @@ def _(s):
     s.has("error", MIRROR)
 
 
-@case("a token that is missing, none, or not to be read is found")
+@case("a token that is missing or malformed is found")
 def _(s):
     s.telegram(token_file=None)
     s.fault("error", "token_file is not set")
@@ -45,7 +45,7 @@ def _(s):
 
 
 @case("a token that others can read, or the milter cannot, is found, and the "
-      "cure works")
+      "fix works")
 def _(s):
     s.telegram()
     for mode, user in ((0o644, NOBODY), (0o604, NOBODY), (0o620, NOBODY),
@@ -58,13 +58,13 @@ def _(s):
     s.sound()
 
 
-@case("a bot that is not named is found")
+@case("a bot without a name is found")
 def _(s):
     s.settings(token_file=s.token)
     s.fault("warning", "bot is not")
 
 
-@case("an API that is not encrypted is found, and the cure works")
+@case("an API without encryption is found, and the fix works")
 def _(s):
     s.telegram(api="http://api.example")
     s.mended("warning", "http://api.example")
@@ -72,7 +72,7 @@ def _(s):
     s.sound()
 
 
-@case("a route to Telegram that is missing is found, and the cure works")
+@case("a missing route to Telegram is found, and the fix works")
 def _(s):
     s.telegram()
     for maps in ("", s.table("other", "other.invalid smtp:\n"),
@@ -93,7 +93,7 @@ def _(s):
         s.sound()
 
 
-@case("a route that leads to no pipe is found, and the cure works")
+@case("a route to a service that is no pipe is found, and the fix works")
 def _(s):
     s.telegram()
     s.main(transport_maps=f"inline:{{ {{{MIRROR}=smtp:[127.0.0.1]:9}} }}")
@@ -102,7 +102,7 @@ def _(s):
     s.sound()
 
 
-@case("a transport that is missing is found, and the cure works")
+@case("a missing transport is found, and the fix works")
 def _(s):
     s.telegram()
     s.edit("-MX", KEY)
@@ -110,12 +110,13 @@ def _(s):
     s.sound()
 
 
-@case("a transport that cannot work is found, and the cure works")
+@case("a transport that cannot work is found, and the fix works")
 def _(s):
     s.telegram()
     for old, new, word in (
-            ("n n -", "n y -", "cannot run notify-telegram"), ("- n n", "- y n", "cannot run notify-telegram"),
-            (f"user={NOBODY} ", "", "cannot run notify-telegram"),
+            ("n n -", "n y -", "unix cannot run"),
+            ("- n n", "- y n", "unix cannot run"),
+            (f"user={NOBODY} ", "", "unix cannot run"),
             ("1 pipe", "1 lmtp", "smtp"),
             (f"user={NOBODY}", "user=daemon", "runs as daemon"),
             (f"user={NOBODY}", "user=nob", "runs as nob"),
@@ -136,7 +137,7 @@ def _(s):
     s.sound()
 
 
-@case("the cure names no program that the milter's user cannot run")
+@case("the fix names no program that the milter's user cannot run")
 def _(s):
     s.telegram()
     os.chmod(s.programs, 0o700)
@@ -148,15 +149,14 @@ def _(s):
     s.sound()
 
 
-@case("a user with a group, and flags, are no fault")
+@case("a user with a group, and flags, are no finding")
 def _(s):
     s.telegram()
     entry(s, f"user={NOBODY}", f"flags=q user={NOBODY}:nogroup")
     s.sound()
 
 
-@case("a transport that is given several chats at once is found, and the cure "
-      "works")
+@case("a transport that gets several chats at once is found, and the fix works")
 def _(s):
     s.telegram()
     s.main(**{"notify-telegram_destination_recipient_limit": "50"})
@@ -165,7 +165,7 @@ def _(s):
     same(s.mended("error", "recipient_limit")["part"], "telegram", "part")
 
 
-@case("an alias that takes what is mirrored is found")
+@case("an alias that takes mail for chats is found")
 def _(s):
     s.telegram()
     for maps in ("static:postmaster@b.example",

@@ -63,7 +63,7 @@ class Site:
         os.chmod(ctl_.folder, 0o755)
         self.ctl.path("token", TOKEN + "\n")
         chown(self.token, 0o600)
-        # The build directory may deny access to other users.
+        # Other users may have no right to enter the build directory.
         self.programs = os.path.join(ctl_.folder, "sbin")
         os.makedirs(self.programs, exist_ok=True)
         for name in ("notify-telegram", "notifyctl"):
