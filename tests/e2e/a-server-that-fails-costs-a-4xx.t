@@ -3,6 +3,7 @@
 # needs: root postfix postgresql
 # not with sanitizer: it is about time
 # not with postgresql: it starts servers of its own
+# takes: 30 s
 """A connection that is cut in the middle of an answer, a server that is
 restarted, and one whose place another takes: each costs some messages a 4xx, and
 nobody gets what is not theirs. What opens the server is shown nowhere."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# takes: 20 s
 """Bad input: one line, the right exit code, nothing on stdout, no change."""
 import resource
 import signal

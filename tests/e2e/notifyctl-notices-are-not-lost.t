@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# takes: 20 s
 "A user who is unsubscribed is told by mail: once, and later if that fails "
 "now."
 import os

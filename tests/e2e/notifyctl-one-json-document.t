@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# takes: 20 s
 """--json: one document for every command, and the same effect as without."""
 from lib import ctl
 from lib.ctl import case

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix postgresql
 # not with postgresql: it starts servers of its own
+# takes: 30 s
 """The roles of postfix-sample: each program does all that it does in its own
 role, and the role can do nothing else. Each grant is taken away once, to see
 that something needs it."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 # not with sanitizer: it is about size and time
+# takes: 30 s
 """A message with 10,000 recipients in or out is treated as any other."""
 import os
 import time

@@ -3,6 +3,7 @@
 # needs: root postfix mounts
 # not with sanitizer: a package is made of the ordinary programs
 # not with postgresql: it has no roster
+# takes: 40 s
 """The Debian package on this machine in a box: installed, configured from its
 own samples, used, upgraded, removed and purged; and its systemd units."""
 import glob

@@ -6,6 +6,7 @@ A test program says so in comment lines above its docstring:
     # needs: root postfix         all of it, or the program is skipped
     # not with sanitizer: it preloads a library
                                   this form is left out, for this reason
+    # takes: 30 s                 about; tests/run starts long ones first
 
 The words after `needs` are the keys of LOOK, the forms are those of FORMS.
 tests/run reads these lines, and so does tap.py in each program: a program that
@@ -68,22 +69,32 @@ LOOK = {"root": _root, "postfix": _postfix, "postgresql": _postgresql,
         "sendmail": sendmail.missing, "node": _node, "mounts": _mounts}
 
 
+class Head:
+    """What a program says of itself: NEEDS, a set of words; WITHOUT, {form:
+    why it is not for that}; TAKES, seconds."""
+
+    def __init__(self):
+        self.needs, self.without, self.takes = set(), {}, 0
+
+
 def stated(path):
-    """({what the program at PATH needs}, {form without it: why})."""
-    needs, without = set(), {}
+    """The Head of the program at PATH."""
+    head = Head()
     with open(path, "rb") as file:
         for line in file:
             if not line.startswith(b"#"):
                 break       # of a program in C the first line does
             line = line.decode()
             if found := re.fullmatch(r"# needs: (.*)\n", line):
-                needs.update(found[1].split())
+                head.needs.update(found[1].split())
             elif found := re.fullmatch(r"# not with (\w+): (.*)\n", line):
-                without[found[1]] = found[2]
-    unknown = needs - LOOK.keys() | without.keys() - FORMS.keys()
+                head.without[found[1]] = found[2]
+            elif found := re.fullmatch(r"# takes: (\d+) s\n", line):
+                head.takes = int(found[1])
+    unknown = (head.needs - LOOK.keys()) | (head.without.keys() - FORMS.keys())
     if unknown:
         raise ValueError(f"{path}: unknown in its head: {sorted(unknown)}")
-    return needs, without
+    return head
 
 
 def forms():
@@ -96,12 +107,12 @@ def forms():
 
 def missing(path):
     """Why the program at PATH cannot run here, or None."""
-    needs, without = stated(path)
+    head = stated(path)
     for form in forms():
-        if form in without:
-            return f"not with {form}: {without[form]}"
+        if form in head.without:
+            return f"not with {form}: {head.without[form]}"
     return next(filter(None, (look() for name, look in LOOK.items()
-                              if name in needs)), None)
+                              if name in head.needs)), None)
 
 
 def skip(reason):

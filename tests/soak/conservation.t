@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
+# takes: 20 s
 """Whatever breaks, no message is lost and nobody gets somebody else's.
 
     tests/soak/conservation.t            NM_MESSAGES=20000 for the long form

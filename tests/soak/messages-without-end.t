@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
+# takes: 20 s
 """Milter and notify-telegram need no more memory for a message of any size.
 
     tests/soak/messages-without-end.t    NM_MEGABYTES=1024 for the long form
