@@ -174,12 +174,12 @@ $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs check) \
 		$(TELEGRAM_LIBS) $(LIBS)
 
-# The milter's callbacks and a stand-in for libmilter.
+# The callbacks of the milter, and a stand-in for libmilter that calls them.
 $(BUILD)/tests/%.o: INCLUDES += -Itests
 callbacks_o = $(BUILD)/tests/mta/mta.o \
 	$(filter-out $(BUILD)/milter/main.o,$(milter_o))
 
-# The model test's side of the programs.
+# The driver of the model test.
 model_o = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/model/*.c)) \
 	$(callbacks_o)
 
@@ -241,7 +241,7 @@ $(BUILD)/tests/faults/memory.o: SANITIZE = $(BEFORE_ASAN)
 $(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-# What is preloaded into programs under test.
+# Libraries that are preloaded into programs under test.
 PRELOADED = build/clock.so build/memory.so build/system.so
 $(BUILD)/system.so: SANITIZE =
 $(BUILD)/%.so: INCLUDES += -Itests
@@ -273,7 +273,7 @@ soak:
 		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
 		tests/e2e/mta-that-breaks-off-harms-nobody.t
 
-# No sanitizer sees the use of memory that was never written to.
+# Finds the use of uninitialised memory, which no sanitizer here sees.
 valgrind:
 	@tests/packages deep
 	@$(MAKE) $(ALL_CORES) all
@@ -293,8 +293,9 @@ demo:
 	@$(MAKE) -s all
 	@tests/demo/demo
 
-# Which of these a test is for, and what it needs, is said in its head: see
-# tests/README.md. Most of them wait most of the time.
+# A test says in its head what it needs and which forms it is not for: see
+# tests/README.md. Most tests wait most of the time, so more run than there are
+# processors.
 TEST_JOBS = 6
 E2E = $(sort $(wildcard tests/e2e/*.t))
 
@@ -327,7 +328,7 @@ check-deep:
 		--form postgresql build/unit build/san/unit tests/model/run \
 		tests/soak/conservation.t tests/soak/roster-of-millions.t $(E2E)
 
-# Where Debian puts things; the paths in units and samples follow PREFIX.
+# The directories of Debian; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
 man = $(DESTDIR)$(PREFIX)/share/man
 doc = $(DESTDIR)$(PREFIX)/share/doc/notify-milter
@@ -362,7 +363,7 @@ install: all
 	test -e $(etc)/notify-milter.conf || \
 		install -m 644 $(doc)/postfix-sample/notify-milter.conf $(etc)
 
-# Settings and roster stay.
+# Keeps settings and roster.
 uninstall:
 	rm -f $(PROGRAMS:%=$(sbin)/%) $(UNITS:%=$(units)/%) \
 		$(patsubst %,$(man)/man8/%,$(notdir $(MAN8))) \

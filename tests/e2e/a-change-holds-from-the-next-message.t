@@ -14,7 +14,7 @@ ACME = "acme@accounts.example"
 START = entitled(BALANCE, "acme")
 NEW = "new@acme.example"
 
-# The command, and who is entitled once it has returned.
+# A command, and the users who are entitled once it has returned.
 CHANGES = [
     (("subscribe", "acme", BALANCE, BILL), START | {BILL}),
     (("subscribe", "acme", BALANCE, MIA, ADAM), START | {BILL, MIA, ADAM}),

@@ -238,7 +238,7 @@ def _(lab_):
             open(broken, "w").close()
             for _ in range(3):
                 right_or_deferred(lab_, True)
-            # What it has in memory does not hold any more.
+            # What the milter has in memory is out of date.
             os.unlink(broken)
             lab_.notifyctl("user", "add", "acme", "new@acme.example")
             lab_.notifyctl("user", "remove", "acme", "new@acme.example")
@@ -291,9 +291,10 @@ def _(lab_):
     recovered(lab_)
 
 
-@case("one that is moved into its place counts alone, not with what was changed")
+@case("a database that is moved into its place is not mixed with changes to "
+      "the old one")
 def _(lab_):
-    # The milter has it open, so that nobody closes it last.
+    # The milter keeps it open: the last to close it would remove the WAL.
     for stopped in (False, True):
         recovered(lab_)
         other, backup = two_others(lab_)

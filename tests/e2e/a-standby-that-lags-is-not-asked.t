@@ -24,8 +24,8 @@ rosterdb.use_postgresql(PRIMARY)
 LAG = 2             # seconds
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))
-TURNED = 0.6        # seconds that a standby that is late is not asked again
-AWAY = 5            # and one that is gone
+TURNED = 0.6        # seconds until a standby that was late is asked again
+AWAY = 5            # and one that was gone
 LATE = "does not catch up"
 CAUGHT_UP = "has caught up"
 ASKED = ("SELECT extract(epoch FROM max(query_start)) FROM pg_stat_activity"

@@ -43,7 +43,7 @@ TAGS = {
         (b"X-Long: " + b"a" * 200000 + b"\r\n", TAG, b""),
     "behind 5,000 other headers": (b"X-Keep: 1\r\n" * 5000, TAG, b""),
 }
-# What says nothing that can be understood, and goes all the same.
+# Tags that cannot be understood; from outside they are removed too.
 UNREADABLE = {
     "with no value": b"X-Notify-Category:\r\n",
     "with blanks for a value": b"X-Notify-Category:   \r\n \t\r\n",
@@ -51,7 +51,7 @@ UNREADABLE = {
     "with a CR inside": b"X-Notify-Category: services\rX-Other: x\r\n",
     "in no charset": b"X-Notify-Category: \xff\xfe\r\n",
 }
-# What Postfix takes for no such header: the message is none of ours.
+# Not in the header to Postfix: the milter leaves the message alone.
 PART = (b"\r\n--b\r\nContent-Type: text/plain\r\n" + TAG + b"\r\nHello\r\n"
         b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + TAG
         + b"Subject: x\r\n\r\nHello\r\n--b--\r\n")
@@ -179,7 +179,7 @@ CLIENTS = [
     ("127.0.0.0/8", "::1", False),
     ("::1", "127.0.0.1", False),
     ("::1", "0:0:0:0:0:0:0:1", True),
-    # What is no address is nobody's.
+    # An invalid address belongs to no user.
     ("0.0.0.0/0 ::/0", "fe80::1%eth0", False),
     ("0.0.0.0/0 ::/0", "unknown", False),
     ("0.0.0.0/0 ::/0", "", False),

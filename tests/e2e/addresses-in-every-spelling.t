@@ -16,7 +16,7 @@ SIGNS = "!#$%&'*/=?^_`{|}~-@odd.example"
 LOCAL = "j\u00f6rg@odd.example"
 DOMAIN = "info@b\u00fccher.example"
 A_LABEL = "info@xn--bcher-kva.example"
-# What Postfix lets no SMTP client write, as it could route a message.
+# Postfix accepts these from no SMTP client: they could route a message.
 ROUTES = (AT, SIGNS)
 ODD = (QUOTED, DOT, QUOTE, LOCAL, DOMAIN, *ROUTES)
 BOSS = "boss@odd.example"
@@ -161,7 +161,7 @@ def _(lab_):
     lab_.notifyctl("user", "remove", "acme", "bob@origin.example", as_=OLGA)
 
 
-# What is no address to RFC 5321, and Postfix takes for one nevertheless.
+# Not an address in RFC 5321, but Postfix accepts it.
 UNREADABLE = ["<bill@acme.example>>", "<<bill@acme.example>>",
               "<bill@acme.example ()>", "<(c)bill@acme.example>",
               "< bill@acme.example >", "<bill @acme.example>",
@@ -203,7 +203,7 @@ def _(lab_):
     for text in ("bill%acme.example", "acme.example!bill"):
         same(lab_.sendmail([ANN, text], BALANCE).recipients(), [ANN],
              f"recipients beside {text} of sendmail(1)")
-    # Who is a user is that user, whatever signs there are in the name.
+    # A user stays that user, whatever characters the name has.
     result = lab_.sendmail([SIGNS], BALANCE)
     reached(result, [SIGNS])
     lab_.milter.settings()

@@ -11,7 +11,7 @@ from lib.milter import BUILD, program
 from lib.roster import ADAM, ANN, BILL, OLGA
 from lib.tap import same, true
 
-# What bash does on a tab, with the same breaks between words.
+# Do as bash does on a tab, with the same breaks between words.
 DRIVER = r"""
 source "$1"
 COMP_LINE=$2 COMP_POINT=${#2}

@@ -121,7 +121,7 @@ def _(site):
     token = connect(site, clock)
     site.bot.start(env=clock.env)
     site.api.wait(lambda: site.api.asked("getUpdates"), "it polls")
-    # What it has handled cannot be confirmed meanwhile.
+    # Handled updates cannot be confirmed meanwhile.
     with site.api.failing(botapi.INTERNAL, method="getUpdates"):
         site.api.say(CHAT, "/stop")
         site.api.say(CHAT, f"/start {token}")

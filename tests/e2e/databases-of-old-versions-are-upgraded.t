@@ -11,7 +11,7 @@ from lib.ctl import case
 from lib.roster import BALANCE, OLGA
 from lib.tap import contains, same, true
 
-# What a row may say; each must stand in some row of the present version's.
+# The values a column may have: the present version must have a row with each.
 KINDS = {
     "SELECT role FROM user": {"owner", "user-admin", "member", "subscriber"},
     "SELECT subscriber || telegram FROM category": {"00", "01", "10", "11"},
@@ -19,7 +19,7 @@ KINDS = {
     "SELECT state FROM notice": {"pending", "handing", "sent"},
     "SELECT strikes > 0 FROM link": {0, 1},
 }
-# What becomes of a notice that waits: "init" sends it.
+# "init" sends notices that wait.
 SENT = {"state", "tries", "error"}
 
 

@@ -18,7 +18,7 @@ from lib.tap import contains, same, true
 
 RCPTS = [f"<{BILL}>", f"<{ANN}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))
-CHATTY = 1000       # people in an account, more than a socket holds changes
+CHATTY = 1000       # users of an account: more changes than a socket buffers
 
 
 def served(lab_):
@@ -102,7 +102,7 @@ def _(lab_):
         same(mta.run(steps[-1:]).to(RCPTS), WANT, "all at once")
 
 
-# What is no packet, or not one that an MTA would send.
+# Invalid packets, and packets that no MTA sends.
 NONSENSE = {
     "the length 0": struct.pack("!I", 0),
     "a huge length": struct.pack("!I", 0xffffffff) + b"M",
@@ -174,7 +174,7 @@ def _(lab_):
     served(lab_)
     before = open_files(lab_)
     orders = [[a, b] for a in COMMANDS for b in COMMANDS]
-    # What comes to the end of a message.
+    # The answers to the end of a message.
     orders += [list(order) for order in (
         "MRLE", "CMRLE", "MMRRLLE", "MRLEMRLE", "MRLAE", "KMRLE", "KCMRLE",
         "QMRLE", "MRKLE", "MRLKE", "MRLEKE", "AMRLE", "OOCMRLE", "OMRLE",

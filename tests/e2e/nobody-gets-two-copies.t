@@ -43,7 +43,7 @@ def _(lab_):
 
 @case("a quoted address is the same person")
 def _(lab_):
-    # Postfix takes the quotes off where an address needs none.
+    # Postfix removes quotes that an address does not need.
     for address in ('"ann"@acme.example', '"a\\nn"@acme.example'):
         for how in ("send", "sendmail"):
             getattr(lab_, how)([address], BALANCE, "acme").must(
@@ -90,7 +90,7 @@ def _(lab_):
 
 @case("dropping one spelling does not drop the other")
 def _(lab_):
-    # Postfix deletes by octets; a wrong deletion would take both or none.
+    # Postfix compares bytes: a wrong deletion would remove both or none.
     lab_.send(["ANN@acme.example", "ann@ACME.example", "ann@acme.example"],
               MAINTENANCE).must("deliver", ["ANN@acme.example"])
 

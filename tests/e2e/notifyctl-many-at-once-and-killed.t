@@ -262,7 +262,7 @@ def _(ctl):
     states = set()
     for number in range(1, len(files) + 1):
         if files[number - 1] == files[number - 2] == "-shm":
-            continue            # it is made anew by the next
+            continue            # the next command creates it again
         ctl.reset()
         true(killed(ctl, number, *words, as_=OLGA, half=number % 2),
              f"it is killed at {number} of {len(files)}")
@@ -270,7 +270,7 @@ def _(ctl):
         same(len(ctl.notices()), int(ended), "notices for the change")
         same([e["subject"] for e in ctl.log("acme")
               if e["action"] == "unsubscribe"], [ANN] * ended, "records")
-        # One that waits is sent; one that was under way is not again.
+        # A notice that waits is sent; one that was under way is not.
         states.update(ctl.notices())
         ctl.ok("init")
         true(set(ctl.notices()) <= {"sent", "handing"}, "no notice waits")

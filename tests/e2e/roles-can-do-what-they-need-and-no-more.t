@@ -82,7 +82,7 @@ class Place:
     def ctl(self, *args, as_=None, **options):
         return self.database.ctl(*args, as_=as_, **options)
 
-    # What is in the database
+    # The database
 
     def tables(self):
         return [name for name, in self.sql(
@@ -126,7 +126,7 @@ class Place:
             " AND u.address = ? RETURNING id", chat * 10, chat, account,
             address)[0][0]
 
-    # What the programs do. Each gives what has failed, or None.
+    # The work of each program. Each returns what has failed, or None.
 
     @contextlib.contextmanager
     def as_role(self, role):

@@ -110,7 +110,7 @@ def all_of(site, trouble):
         contains(site.ask(GUESSER, "/start wrong"), "does not work", "answer")
     site.api.wait(lambda: not site.api.updates, "it is confirmed")
     for words in SAID:
-        # Of the wrong ones so far a bot that is started anew knows nothing.
+        # A bot that starts again does not know the wrong tokens so far.
         if words[0] != GUESSER or trouble.soon:
             meets(site, trouble, *words)
     same([entry["action"] for entry in site.log()

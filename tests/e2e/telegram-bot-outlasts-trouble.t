@@ -319,7 +319,7 @@ def _(site):
         first = site.api.asked("getUpdates", since)[0]
         same("offset" in first.params, offset, f"offset after {days} days")
         site.bot.kill()
-    # The numbers begin anew.
+    # The numbers start again.
     site.api.next_update = 1000
     site.bot.start()
     site.ask(CHAT, "/status")

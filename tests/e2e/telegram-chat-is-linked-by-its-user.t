@@ -14,7 +14,7 @@ from lib.telegram import NAME, Site, case, expired, run
 
 CHAT, OTHER = 7001, 7002
 GROUP = -1001234567890
-TOKEN = "AAAAbbbbCCCCdddd0000-_"        # in form, but of nobody
+TOKEN = "AAAAbbbbCCCCdddd0000-_"        # well-formed, but unknown
 
 
 def two_chats(site):

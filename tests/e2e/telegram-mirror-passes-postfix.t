@@ -312,7 +312,7 @@ def _(site):
     site.told(result, [CHATS[OLGA]])
 
 
-# Who is gone
+# Users who are gone
 
 @case("a user who has blocked the bot is told by mail, and the sender gets "
       "nothing")

@@ -13,7 +13,7 @@ from lib.tap import contains, same, true
 from lib.telegram import DOMAIN, Site, case, mail, run
 
 CHAT = 7001
-# What moves a cursor, turns the direction of writing, ends a line or a string.
+# Moves a cursor, changes the direction of text, ends a line or a string.
 # PostgreSQL keeps no NUL.
 NUL = "" if rosterdb.remote() else "\x00"
 HARM = "a\x1b[2Jb\r\nBcc: eve@evil.example\r\n\r\nc" + NUL + "d\x07\x7f\x85\u202ee\u2066f"

@@ -23,7 +23,7 @@ DOC = "/usr/share/doc/notify-milter/postfix-sample"
 with open(os.path.join(TREE, "tools/package/changelog")) as changelog:
     VERSION = re.match(r"notify-milter \((\S+)\) ", changelog.readline())[1]
 HIGHER = VERSION + "+1"
-# What a machine with a Postfix of its own has beside the sample.
+# main.cf of a machine with a Postfix of its own, beside the sample.
 MAIN = """\
 compatibility_level = 3.6
 maillog_file = /var/log/nm-mail.log

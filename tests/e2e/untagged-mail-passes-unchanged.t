@@ -11,7 +11,7 @@ HEAD = ("From: a@b.example\r\nTo: c@d.example\r\nSubject: s\r\n"
         "Message-ID: <MARK@example.org>\r\n"
         "Date: Tue, 01 Jul 2025 10:00:00 +0000\r\n")
 
-# What systems send, and what only broken ones do. MARK becomes the marker.
+# Messages as systems send them, also broken ones. MARK becomes the marker.
 MESSAGES = {
     "an ordinary message": HEAD + "\r\nHello.\r\n",
     "eight-bit text": (HEAD + "\r\nGr\u00fc\u00dfe\r\n").encode()
@@ -48,7 +48,7 @@ MESSAGES = {
     + (b"0123456789" * 7 + b"\r\n") * 70000,
 }
 
-# Some have no place for a marker: the sender has one always.
+# Some have no place for a marker: it is in the sender of each.
 RCPTS = [OLGA, BILL, STRANGER, "acme@accounts.example", "nosuch@acme.example"]
 
 
@@ -129,7 +129,7 @@ def _(lab_):
                  "an account header alone", "the tag in the body"):
         mark = lab.marker()
         data = fill(MESSAGES[name], mark)
-        # What Postfix makes of it without a milter is the same over SMTP.
+        # Postfix without a milter makes the same of it over SMTP.
         want = lab_.send(RCPTS, data=data, mark=mark, raw=True,
                          listener="plain").data()
         mark = lab.marker()
