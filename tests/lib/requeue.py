@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""requeue - a lab whose held messages notifyctl submits again.
+"""requeue - a lab whose held messages are submitted again with notifyctl.
 
     lab.run(...)        cases get a Lab
     requeue(lab, id)    notifyctl requeue for the lab's Postfix; a ctl.Done
