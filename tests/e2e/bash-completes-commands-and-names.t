@@ -86,7 +86,7 @@ def _(ctl_):
     same(offered(ctl_, "list acme services "), [], "nothing more to give")
 
 
-@case("an address is completed behind its @, where bash cuts it")
+@case("an address is completed after its @, where bash splits words")
 def _(ctl_):
     same(offered(ctl_, "user remove acme ann@ac"), ["acme.example"],
          "offered")

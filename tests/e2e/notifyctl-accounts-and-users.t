@@ -155,7 +155,8 @@ def _(ctl):
          ["user-admin", "subscriber", "owner"], "roles")
 
 
-@case("becoming a Subscriber ends closed subscriptions and the link, and says")
+@case("becoming a Subscriber ends closed subscriptions and the link, and "
+      "says so")
 def _(ctl):
     ctl.link("acme", ANN)
     ctl.link("beta", ANN)
@@ -180,7 +181,7 @@ def _(ctl):
     same(ctl.user("acme", SUE), ("member", {DOCUMENTS, BALANCE}), "sue")
 
 
-@case("the role that a user has already is said, and nothing recorded")
+@case("the role that a user has already is reported, and nothing recorded")
 def _(ctl):
     before = ctl.dump()
     contains(ctl.ok("user", "role", "acme", ANN, "member").out, "already",
@@ -252,7 +253,7 @@ def _(ctl):
     same(ctl.user("acme", SUE), ("owner", set()), "sue")
 
 
-@case("a transfer to the owner is said, and nothing recorded")
+@case("a transfer to the owner is reported, and nothing recorded")
 def _(ctl):
     before = ctl.dump()
     contains(ctl.ok("account", "transfer", "acme", OLGA).out, "already",

@@ -99,7 +99,7 @@ def _(ctl):
          ctl.json("account", "show", "acme"), "document")
 
 
-@case("texts come back from JSON as they were given")
+@case("texts in JSON are as they were given")
 def _(ctl):
     title = 'a "b" \\c/ \u00fc \u65e5 \U0001f4e7 <&>'
     ctl.ok("account", "add", "gamma", "--owner", '"a\\"b"@x.example',

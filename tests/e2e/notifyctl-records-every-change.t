@@ -96,7 +96,7 @@ def _(ctl):
     same(sorted(log, key=lambda entry: entry["at"]), log, "log by its times")
 
 
-@case("who it was is --as, or the operator's login, also behind sudo")
+@case("the actor is --as, or the operator's login, also behind sudo")
 def _(ctl):
     new = iter(f"u{number}@acme.example" for number in range(9))
 
@@ -111,7 +111,7 @@ def _(ctl):
          "actor behind sudo")
 
 
-@case("nobody but root is believed to have come by sudo")
+@case("only root is believed to run under sudo")
 def _(ctl):
     needs_root()
     uid = pwd.getpwnam("nobody").pw_uid
@@ -194,7 +194,8 @@ def _(ctl):
     same(ctl.log("ACME"), after, "log of ACME")
 
 
-@case("an account made anew in another spelling keeps the history too")
+@case("an account that is created again in another spelling keeps the "
+      "history too")
 def _(ctl):
     ctl.ok("account", "remove", "acme")
     ctl.ok("account", "add", "ACME", "--owner", NEW)
@@ -220,7 +221,7 @@ def _(ctl):
             contains(re.sub(" +", " ", line), re.sub(" +", " ", value), "line")
 
 
-@case("what could move a cursor does not reach the terminal from the log")
+@case("terminal control sequences in the log do not reach the terminal")
 def _(ctl):
     ctl("user", "add", "acme", NEW, as_="x\x1b[2J\r\ny\u202e")
     ctl.sql("INSERT INTO change(at, actor, account, action, subject, detail)"

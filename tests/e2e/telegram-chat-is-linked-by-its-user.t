@@ -247,7 +247,7 @@ def _(site):
          "offset")
 
 
-@case("a group is refused, and its members cannot link it with another")
+@case("a group is refused, and its members cannot link it by another")
 def _(site):
     two_chats(site)
     for kind in ("group", "supergroup"):

@@ -175,7 +175,7 @@ def _(site):
     second.must(0, "sent")
 
 
-@case("one that is given up lets the next pass: the link is made anew")
+@case("one that is given up lets the next pass: the link was made again")
 def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, CHAT))

@@ -139,7 +139,7 @@ def _(lab_):
             same(client.command("NOOP").code, 250, "the next reply")
 
 
-@case("a hostile account is escaped as well")
+@case("a hostile account is escaped, too")
 def _(lab_):
     for account in ('x" verdict=deliver', "=?utf-8?Q?x=0Ay?=", "%s%n",
                     "x" * 5000):
