@@ -296,7 +296,7 @@ demo:
 # A test says in its head what it needs and which forms it is not for: see
 # tests/README.md. Most tests wait most of the time, so more run than there are
 # processors.
-TEST_JOBS = 6
+TEST_JOBS = 8
 E2E = $(sort $(wildcard tests/e2e/*.t))
 
 # The #include lines against the layers of policy/README.md.

@@ -3,9 +3,9 @@
  * membership - one change to one user of an account, with its consequences
  *
  * The steps of the roster's commands and of an import. Each has the
- * consequences of policy/README.md, Roles ("losing entitlement also ends the
- * Telegram link and any subscription the new role does not allow") and records
- * every change: when, who, what, whom. The commands decide who may ask for it.
+ * consequences of policy/README.md, Roles, 6 (a user who is no longer entitled
+ * loses the Telegram link too) and records every change: when, who, what, whom.
+ * The commands decide who may ask for it.
  *
  * The caller has begun a transaction. Threads: as struct store.
  * Results: 0 done, -1 failed, with changes->failure.

@@ -2,10 +2,10 @@
 /*
  * notice - mail that tells a user of a change
  *
- * policy/README.md, Roles: "the notice is not lost if mail cannot be handed
- * over at that moment: it is recorded with the change and sent later". Nor is
- * it sent twice: it is marked before it is handed over, so if the program dies
- * in between it is not retried, and `notifyctl check` reports it.
+ * policy/README.md, Roles, 5. A notice is recorded with the change, so it is
+ * not lost if mail cannot be handed over now. Nor is it sent twice: it is
+ * marked before it is handed over, so if the program dies in between it is not
+ * retried, and `notifyctl check` reports it.
  *
  * Threads: as struct store.
  */

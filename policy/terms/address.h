@@ -6,8 +6,7 @@
  * (policy/README.md, What happens to a message): an address may be quoted or
  * internationalised, be in any case, have a detail part, or lack angle
  * brackets. A key is the local part without quotes, in lower case and Unicode
- * NFC, then
- * "@", then the domain in lower case and A-labels (RFC 5890).
+ * NFC, then "@", then the domain in lower case and A-labels (RFC 5890).
  *
  * Pure. Threads: any. Strings are in the arena.
  * Results: 1 read, 0 not an address, -1 out of memory.

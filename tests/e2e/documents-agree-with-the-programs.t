@@ -267,8 +267,10 @@ def _(_ctl):
     true(len(verdicts) == 7, f"verdicts: {verdicts}")
     for verdict in set(verdicts) - {"untouched"}:
         true(f".It Li {verdict}\n" in page, f"{verdict} in the manual")
-    code = read("tools/telegram/notify-telegram.c")
-    outcomes = set(re.findall(r'(?:done|later)\(\s*d, "([\w-]+)"', code))
+    code = read("tools/telegram/notify-telegram.c") + \
+        read("tools/telegram/delivery.c")
+    outcomes = set(re.findall(
+        r'delivery_end\(\s*d, EX_\w+, "([\w-]+)"', code))
     true(len(outcomes) >= 10, f"outcomes: {outcomes}")
     page = read(PAGES["notify-telegram"])
     same(set(re.findall(r"(?m)^\.It Li ([\w-]+)$", page)), outcomes,
