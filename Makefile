@@ -5,7 +5,7 @@
 #   make SAN=1            the same under AddressSanitizer and
 #                         UndefinedBehaviorSanitizer, in build/san/
 #   make demo             see it work
-#   make check            the tests: within 3 minutes, TEST_JOBS=6 at a time
+#   make check            the tests: within 3 minutes, TEST_JOBS=8 at a time
 #   make check-deep       the same under sanitizers, valgrind and on PostgreSQL,
 #                         the fuzz targets and the soak tests: 15 minutes
 #   make layers           check that each #include leads the way that is allowed
