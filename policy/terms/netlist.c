@@ -104,12 +104,16 @@ netlist_add(struct netlist *list, const char *text, const char **expected)
 			rc = 0;
 			break;
 		}
-		grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
-		if (grown == NULL) {
-			rc = -1;
-			break;
+		/* Room for twice as many, whenever it is full. */
+		if ((list->n & (list->n - 1)) == 0) {
+			grown = reallocarray(list->v,
+			    list->n == 0 ? 1 : 2 * list->n, sizeof(*grown));
+			if (grown == NULL) {
+				rc = -1;
+				break;
+			}
+			list->v = grown;
 		}
-		list->v = grown;
 		rc = read_network(word, &list->v[list->n], expected);
 		list->n += rc == 1;
 	}

@@ -45,6 +45,8 @@ main(int argc, char **argv)
 		print_settings();
 		return (EXIT_SUCCESS);
 	}
+	/* Those with sanitizers, or on a busy machine, take their time. */
+	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
 	tag_start();
 	runner = srunner_create(test_decide());
 	srunner_add_suite(runner, test_import());
