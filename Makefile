@@ -19,6 +19,7 @@
 #   make uninstall        remove what install has installed, but not the settings
 #   make deb              a Debian package, in build/
 #   make POSTGRESQL=no    without PostgreSQL, even where libpq is installed
+#   make clean            remove build/ with all that is in it
 #   make deps             install the packages that the build needs (Debian)
 
 PREFIX = /usr/local
@@ -290,7 +291,8 @@ deps:
 
 demo:
 	@tests/packages demo
-	@$(MAKE) -s all
+	@echo "building the programs"
+	@$(MAKE) $(ALL_CORES) all
 	@tests/demo/demo
 
 # A test says in its head what it needs and which forms it is not for: see

@@ -276,7 +276,9 @@ class Lab:
             self.receiver.stop()
         if self.store is not None:
             self.store.end()
-        if self.folder is not None and not os.environ.get("NM_KEEP"):
+        if self.folder is not None and os.environ.get("NM_KEEP"):
+            print(f"# kept: {self.folder}", flush=True)
+        elif self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.milter = self.postfix = self.receiver = self.folder = None
         self.store = None

@@ -2,7 +2,7 @@
 """roster - the accounts and users that most cases share.
 
 The table is what the cases reckon with; who is entitled is worked out here
-from the roles page of the contract, not asked of the program under test.
+from policy/README.md, Roles, not asked of the program under test.
 """
 CATEGORIES = {
     # slug: (title, open to Subscriber, mirrored)

@@ -1,0 +1,33 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it is about what a stranger sees
+# not with postgresql: it has a roster of its own
+"""`make demo`: what a stranger runs first shows each message, and leaves nothing."""
+import os
+import re
+import subprocess
+import tempfile
+
+from lib import TREE, tap
+from lib.tap import case, contains, same
+
+
+@case("the demo shows its nine messages, each with those who got it")
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        done = subprocess.run([os.path.join(TREE, "tests/demo/demo")],
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=120,
+                              env={**os.environ, "TMPDIR": folder})
+        same(os.listdir(folder), [], "what is left")
+    same((done.returncode, done.stderr), (0, ""), "exit status, error output")
+    same([int(n) for n in re.findall(r"(?m)^(\d+)\. ", done.stdout)],
+         list(range(1, 10)), "the messages")
+    for outcome in ("got it", "did not", "mirrored", "on hold", "discarded",
+                    "X-Notify headers left in what arrived: 0"):
+        contains(done.stdout, outcome)
+
+
+tap.run()
