@@ -377,7 +377,9 @@ address_read_strict(struct arena *a, const char *text, struct address *address,
 		*why = "it has no @ and no domain";
 		return (0);
 	}
-	*why = local_fault(parts.local);
+	/* Unquoting can put the two bytes of a control character together. */
+	*why = has_control(parts.local) ? "it has a control character"
+					: local_fault(parts.local);
 	if (*why != NULL)
 		return (0);
 	found = assemble(a, &parts, address);

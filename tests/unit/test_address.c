@@ -106,6 +106,8 @@ static const struct {
     {"ann@[192.0.2.1]", "not a domain name"},
     {"ann\n@example.com", "control character"},
     {"ann\xc2\x85@example.com", "control character"},
+    {"\"\\\xc2\\\x85\"@example.com", "control character"},
+    {"\"\xc2\"\"\x85\"@example.com", "control character"},
     {"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff12345"
      "@example.com",
 	"longer than 64"},
