@@ -48,9 +48,12 @@ struct arena {
 	struct block *newest;
 	size_t max;
 	size_t taken;
+	void (*fail)(void *); /* of arena_require(), or NULL */
+	void *ctx;
 };
 
 static struct block *block_new(size_t);
+static void *out_of_memory(struct arena *);
 static void *cut(struct arena *, size_t);
 
 static struct block *
@@ -78,6 +81,21 @@ arena_new(size_t max)
 		return (NULL);
 	a->max = max;
 	return (a);
+}
+
+void
+arena_require(struct arena *a, void (*fail)(void *), void *ctx)
+{
+	a->fail = fail;
+	a->ctx = ctx;
+}
+
+static void *
+out_of_memory(struct arena *a)
+{
+	if (a->fail != NULL)
+		a->fail(a->ctx);
+	return (NULL);
 }
 
 void
@@ -120,7 +138,7 @@ cut(struct arena *a, size_t size)
 	void *p;
 
 	if (size > a->max - a->taken)
-		return (NULL);
+		return (out_of_memory(a));
 	asked = size;
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	b = a->newest;
@@ -132,7 +150,7 @@ cut(struct arena *a, size_t size)
 			want = size + GAP;
 		b = block_new(want);
 		if (b == NULL)
-			return (NULL);
+			return (out_of_memory(a));
 		b->next = a->newest;
 		a->newest = b;
 	}
@@ -156,7 +174,7 @@ void *
 arena_array(struct arena *a, size_t n, size_t size)
 {
 	if (size != 0 && n > SIZE_MAX / 2 / size)
-		return (NULL);
+		return (out_of_memory(a));
 	return (arena_alloc(a, n * size));
 }
 
@@ -184,7 +202,7 @@ arena_strndup(struct arena *a, const char *s, size_t n)
 	char *copy;
 
 	if (n == SIZE_MAX)
-		return (NULL);
+		return (out_of_memory(a));
 	copy = cut(a, n + 1);
 	if (copy == NULL)
 		return (NULL);
@@ -224,22 +242,31 @@ arena_concat(struct arena *a, const char *first, ...)
 }
 
 char *
+arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list again;
+	char *s;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (n < 0)
+		return (out_of_memory(a));
+	s = cut(a, (size_t)n + 1);
+	if (s != NULL)
+		vsnprintf(s, (size_t)n + 1, fmt, ap);
+	return (s);
+}
+
+char *
 arena_printf(struct arena *a, const char *fmt, ...)
 {
 	va_list ap;
 	char *s;
-	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		return (NULL);
-	s = cut(a, (size_t)n + 1);
-	if (s == NULL)
-		return (NULL);
-	va_start(ap, fmt);
-	vsnprintf(s, (size_t)n + 1, fmt, ap);
+	s = arena_vprintf(a, fmt, ap);
 	va_end(ap);
 	return (s);
 }

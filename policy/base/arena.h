@@ -8,11 +8,13 @@
  * memory, which is a temporary failure.
  *
  * Threads: one at a time.
- * Results: a pointer, aligned for any type, or NULL if out of memory.
+ * Results: a pointer, aligned for any type, or NULL if out of memory; never
+ * NULL after arena_require().
  */
 #ifndef ARENA_H
 #define ARENA_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -21,6 +23,10 @@ struct arena;
 
 /* arena_new(max): an arena of at most ${max} bytes. */
 struct arena *arena_new(size_t max) WARN_UNUSED;
+
+/* arena_require(a, fail, ctx): from now on ${fail}(ctx), which must not return,
+ * is called if ${a} is out of memory. For programs that then can only end. */
+void arena_require(struct arena *, void (*fail)(void *), void *);
 
 /* arena_free(a): free ${a} and everything allocated from it. NULL is fine. */
 void arena_free(struct arena *);
@@ -51,8 +57,10 @@ char *arena_strndup(struct arena *, const char *, size_t) WARN_UNUSED;
 /* arena_concat(a, s, ..., NULL): the strings in one. */
 char *arena_concat(struct arena *, const char *, ...) NULL_LAST WARN_UNUSED;
 
-/* arena_printf(a, fmt, ...): a formatted string. */
+/* arena_printf(a, fmt, ...), arena_vprintf(a, fmt, ap): a formatted string. */
 char *arena_printf(struct arena *, const char *, ...)
     PRINTF_LIKE(2, 3) WARN_UNUSED;
+char *arena_vprintf(struct arena *, const char *, va_list)
+    __attribute__((format(printf, 2, 0))) WARN_UNUSED;
 
 #endif

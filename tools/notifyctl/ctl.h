@@ -31,7 +31,7 @@ struct ctl {
 	bool json;
 	struct settings *settings;
 	struct store *store;
-	struct arena *arena;
+	struct arena *arena; /* never out of memory: notifyctl ends first */
 	struct output *out;
 	struct failure failure;
 	struct changes changes;

@@ -33,6 +33,7 @@
 #define ARENA_MAX ((size_t)16 << 30)
 
 static void open_descriptors(void);
+static void out_of_memory(void *);
 static const char *actor(struct ctl *);
 static int open_all(struct ctl *, enum ctl_needs);
 static int run(
@@ -54,8 +55,17 @@ open_descriptors(void)
 	close(fd);
 }
 
-/* Who makes the changes, for the record. NULL if --as is no address, or when
- * out of memory. */
+/* The process ends and its transaction is rolled back. */
+static void
+out_of_memory(void *ctx)
+{
+	const struct ctl *ctl = ctx;
+
+	output_error(ctl->json, EX_OSERR, "out of memory");
+	exit(EX_OSERR);
+}
+
+/* Who makes the changes, for the record. NULL if --as is no address. */
 static const char *
 actor(struct ctl *ctl)
 {
@@ -84,6 +94,7 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 	ctl->arena = arena_new(ARENA_MAX);
 	if (ctl->arena == NULL)
 		return (failure_memory(&ctl->failure));
+	arena_require(ctl->arena, out_of_memory, ctl);
 	ctl->out = output_new(ctl->json);
 	if (needs == CTL_NOTHING)
 		return (0);
@@ -106,8 +117,6 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 	c->remark = output_remark;
 	c->ctx = ctl->out;
 	c->actor = actor(ctl);
-	if (c->actor == NULL && ctl->failure.kind == FAILURE_NONE)
-		return (failure_memory(&ctl->failure));
 	return (c->actor == NULL ? -1 : 0);
 }
 

@@ -20,8 +20,6 @@
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-#define NO_MEMORY "(out of memory)"
-
 static void read_postfix(struct check *);
 static const char *lookup(struct check *, const char *, const char *);
 static void show_finding(struct output *, const struct check_finding *);
@@ -76,22 +74,16 @@ check_text(struct check *c, const char *fmt, ...)
 {
 	va_list ap;
 	char *text, *s;
-	const char *copy;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = arena_vprintf(c->arena, fmt, ap);
 	va_end(ap);
-	if (text == NULL)
-		return (NO_MEMORY);
 	/* SQLite's integrity check reports several lines. */
 	for (s = text; *s != '\0'; s++) {
 		if (*s == '\n')
 			*s = ' ';
 	}
-	copy = arena_strdup(c->arena, text);
-	free(text);
-	return (copy == NULL ? NO_MEMORY : copy);
+	return (text);
 }
 
 void
@@ -107,15 +99,13 @@ check_found(struct check *c, enum check_severity severity, enum check_fix how,
 	if (severity == CHECK_ERROR)
 		c->ctl->status = EX_CONFIG;
 	f = arena_alloc(c->arena, sizeof(*f));
-	if (f == NULL)
-		return;
 	*f = (struct check_finding){
 	    .severity = severity,
 	    .part = c->part,
 	    .what = what,
 	    .why = why,
 	    .how = how,
-	    .fix = fix == NULL ? NO_MEMORY : fix,
+	    .fix = fix,
 	};
 	*c->last = f;
 	c->last = &f->next;
@@ -156,9 +146,7 @@ check_looked(struct check *c, const char *text)
 const char *
 check_quote(struct check *c, const char *text)
 {
-	const char *quoted = shell_quote(c->arena, text);
-
-	return (quoted == NULL ? NO_MEMORY : quoted);
+	return (shell_quote(c->arena, text));
 }
 
 const char *
@@ -176,7 +164,7 @@ check_directory(struct check *c, const char *path)
 	char *copy, *slash;
 
 	copy = arena_strdup(c->arena, path);
-	slash = copy == NULL ? NULL : strrchr(copy, '/');
+	slash = strrchr(copy, '/');
 	if (slash == NULL)
 		return ("/");
 	slash[slash == copy] = '\0';
@@ -190,13 +178,13 @@ check_passwd(struct check *c, const char *name)
 	struct passwd *pw;
 
 	found = getpwnam(name);
-	pw = found == NULL ? NULL : arena_alloc(c->arena, sizeof(*pw));
-	if (pw == NULL)
+	if (found == NULL)
 		return (NULL);
+	pw = arena_alloc(c->arena, sizeof(*pw));
 	pw->pw_uid = found->pw_uid;
 	pw->pw_gid = found->pw_gid;
 	pw->pw_name = arena_strdup(c->arena, found->pw_name);
-	return (pw->pw_name == NULL ? NULL : pw);
+	return (pw);
 }
 
 static const char *

@@ -154,9 +154,8 @@ asks_us(struct check *c, const char *list)
 
 	for (i = 0; i < pc->nservices; i++) {
 		if (check_front(c, &pc->services[i]) &&
-		    (milters_read(pc, c->settings->socket, &pc->services[i],
-			 list, &m) != 0 ||
-			m.match != MILTERS_OURS))
+		    milters_read(pc, c->settings->socket, &pc->services[i],
+			list, &m) != MILTERS_OURS)
 			return (false);
 	}
 	return (true);

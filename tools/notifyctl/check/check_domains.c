@@ -66,10 +66,9 @@ in_class(struct check *c, const char *name, const char *kind)
 	    "before the milter sees them",
 	    kind);
 	list = postconf_without(pc, postconf_given(pc, name), domain);
-	if (list == NULL || listed(c, list, domain, false) ||
-	    strchr(list, '$') != NULL)
+	if (listed(c, list, domain, false) || strchr(list, '$') != NULL)
 		list = postconf_without(pc, postconf_value(pc, name), domain);
-	if (list == NULL || listed(c, list, domain, false))
+	if (listed(c, list, domain, false))
 		check_found(c, CHECK_ERROR, CHECK_DO, what, why,
 		    check_text(c, "remove %s from %s", domain, name));
 	else

@@ -233,6 +233,7 @@ check_list(struct check *c, const char *name,
 	const struct postconf *pc = c->postfix;
 	const char *socket = c->settings->socket;
 	struct list l = {.name = name, .reader = reader, .label = name};
+	enum milters_match match;
 
 	l.value = postconf_for(pc, reader, name);
 	if (postconf_override(pc, reader, name) != NULL) {
@@ -240,15 +241,14 @@ check_list(struct check *c, const char *name,
 		l.label = check_text(c, "%s of %s", name, reader->key);
 	}
 	l.address = milters_address(pc, socket, reader);
-	if (milters_read(pc, socket, reader, l.value, &l.milters) != 0)
-		return;
-	if (l.milters.match == MILTERS_OTHER) {
+	match = milters_read(pc, socket, reader, l.value, &l.milters);
+	if (match == MILTERS_OTHER) {
 		add_missing(c, &l, missing);
 		return;
 	}
-	if (l.milters.match == MILTERS_MEANT && l.address == NULL)
+	if (match == MILTERS_MEANT && l.address == NULL)
 		add_missing(c, &l, missing);
-	else if (l.milters.match == MILTERS_MEANT)
+	else if (match == MILTERS_MEANT)
 		add_meant(c, &l);
 	check_order(c, &l);
 	check_action(c, &l);

@@ -64,8 +64,7 @@ check_canonical(struct check *c, const char *maps, const char *classes)
 	    "removing it has no effect: a user who is not entitled may get "
 	    "the message. If you need this map, submit tagged mail by SMTP "
 	    "and keep the setting",
-	    NULL, classes,
-	    which == NULL || *which == '\0' ? "header_recipient" : which);
+	    NULL, classes, *which == '\0' ? "header_recipient" : which);
 }
 
 static void

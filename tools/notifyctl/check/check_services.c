@@ -120,8 +120,7 @@ check_twice(struct check *c, const struct postconf_service *s)
 
 	if (milters_off(pc, s) ||
 	    milters_read(pc, c->settings->socket, s,
-		postconf_for(pc, s, "smtpd_milters"), &m) != 0 ||
-	    m.match == MILTERS_OTHER)
+		postconf_for(pc, s, "smtpd_milters"), &m) == MILTERS_OTHER)
 		return;
 	if (takes_back(pc, s))
 		check_edit(c, CHECK_ERROR,

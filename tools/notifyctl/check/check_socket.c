@@ -174,7 +174,7 @@ check_tcp(struct check *c)
 	    check_text(c, "socket = unix:%s/notify-milter/notify-milter.sock",
 		c->postfix == NULL ? "/var/spool/postfix" : c->postfix->queue);
 	port = arena_strdup(c->arena, strchr(where, ':') + 1);
-	host = port == NULL ? NULL : strchr(port, '@');
+	host = strchr(port, '@');
 	if (host == NULL)
 		return;
 	*host++ = '\0';

@@ -35,15 +35,15 @@ struct reading {
 static bool copy_headers(FILE *, FILE *);
 static int read_headers(
     struct ctl *, const struct arguments *, char **, size_t *);
-static int add_recipient(struct reading *, const char *);
-static int addresses_of(struct reading *, InternetAddressList *);
-static int take_headers(struct reading *, GMimeMessage *);
+static void add_recipient(struct reading *, const char *);
+static void addresses_of(struct reading *, InternetAddressList *);
+static void take_headers(struct reading *, GMimeMessage *);
 static int take_recipients(
     struct reading *, GMimeMessage *, const struct arguments *);
 static int parse(struct reading *, const struct arguments *);
 static void person(
     struct output *, const char *, bool, const char *, const char *);
-static int people(
+static void people(
     struct ctl *, const struct message *, const struct decision *);
 static void summary(struct ctl *, const struct arguments *,
     const struct decision *, const char *);
@@ -124,7 +124,7 @@ read_headers(
 	return (0);
 }
 
-static int
+static void
 add_recipient(struct reading *r, const char *text)
 {
 	struct message *m = &r->message;
@@ -132,15 +132,10 @@ add_recipient(struct reading *r, const char *text)
 
 	m->recipients = arena_grow(a, m->recipients, m->nrecipients,
 	    &r->recipients_cap, sizeof(*m->recipients));
-	if (m->recipients == NULL)
-		return (failure_memory(&r->ctl->failure));
-	m->recipients[m->nrecipients] = arena_strdup(a, text);
-	if (m->recipients[m->nrecipients++] == NULL)
-		return (failure_memory(&r->ctl->failure));
-	return (0);
+	m->recipients[m->nrecipients++] = arena_strdup(a, text);
 }
 
-static int
+static void
 take_headers(struct reading *r, GMimeMessage *message)
 {
 	GMimeHeaderList *list;
@@ -153,36 +148,29 @@ take_headers(struct reading *r, GMimeMessage *message)
 	for (i = 0; i < n; i++) {
 		header = g_mime_header_list_get_header_at(list, i);
 		value = g_mime_header_get_raw_value(header);
-		if (message_header(&r->message, r->ctl->arena,
-			g_mime_header_get_name(header),
-			value == NULL ? "" : value) != 0)
-			return (failure_memory(&r->ctl->failure));
+		(void)!message_header(&r->message, r->ctl->arena,
+		    g_mime_header_get_name(header), value == NULL ? "" : value);
 	}
-	return (0);
 }
 
-static int
+static void
 addresses_of(struct reading *r, InternetAddressList *list)
 {
 	InternetAddress *address;
-	InternetAddressList *members;
 	int i, n;
 
 	n = list == NULL ? 0 : internet_address_list_length(list);
 	for (i = 0; i < n; i++) {
 		address = internet_address_list_get_address(list, i);
-		if (INTERNET_ADDRESS_IS_GROUP(address)) {
-			members = internet_address_group_get_members(
-			    INTERNET_ADDRESS_GROUP(address));
-			if (addresses_of(r, members) != 0)
-				return (-1);
-		} else if (add_recipient(r,
-			       internet_address_mailbox_get_addr(
-				   INTERNET_ADDRESS_MAILBOX(address))) != 0) {
-			return (-1);
-		}
+		if (INTERNET_ADDRESS_IS_GROUP(address))
+			addresses_of(r,
+			    internet_address_group_get_members(
+				INTERNET_ADDRESS_GROUP(address)));
+		else
+			add_recipient(r,
+			    internet_address_mailbox_get_addr(
+				INTERNET_ADDRESS_MAILBOX(address)));
 	}
-	return (0);
 }
 
 /* The recipients on the command line, else those in the headers. */
@@ -192,16 +180,13 @@ take_recipients(
 {
 	const struct ctl_given *given = NULL;
 
-	while ((given = ctl_next(args, "recipient", given)) != NULL) {
-		if (add_recipient(r, given->value) != 0)
-			return (-1);
-	}
+	while ((given = ctl_next(args, "recipient", given)) != NULL)
+		add_recipient(r, given->value);
 	if (r->message.nrecipients > 0)
 		return (0);
-	if (addresses_of(r, g_mime_message_get_to(message)) != 0 ||
-	    addresses_of(r, g_mime_message_get_cc(message)) != 0 ||
-	    addresses_of(r, g_mime_message_get_bcc(message)) != 0)
-		return (-1);
+	addresses_of(r, g_mime_message_get_to(message));
+	addresses_of(r, g_mime_message_get_cc(message));
+	addresses_of(r, g_mime_message_get_bcc(message));
 	if (r->message.nrecipients > 0)
 		return (0);
 	return (failure_set(&r->ctl->failure, FAILURE_DATA,
@@ -232,9 +217,8 @@ parse(struct reading *r, const struct arguments *args)
 		    "not a message; expected headers, an empty line and a "
 		    "body");
 	} else {
-		rc = take_headers(r, message);
-		if (rc == 0)
-			rc = take_recipients(r, message, args);
+		take_headers(r, message);
+		rc = take_recipients(r, message, args);
 		g_object_unref(message);
 	}
 	g_object_unref(parser);
@@ -262,7 +246,7 @@ goes_out(enum verdict verdict)
 	    verdict == VERDICT_UNTRUSTED);
 }
 
-static int
+static void
 people(struct ctl *ctl, const struct message *m, const struct decision *d)
 {
 	static const char *const columns[] = {
@@ -299,7 +283,6 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 		person(out, d->mirrored[i].address, go, "mirrored",
 		    arena_printf(a, "Telegram chat of %s",
 			d->mirrored[i].member->address));
-	return (0);
 }
 
 static void

@@ -46,8 +46,6 @@ give_away(struct ctl *ctl)
 		    s->file, s->user_line, s->user));
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);
-		if (path == NULL)
-			return (failure_memory(&ctl->failure));
 		if (chown(path, pw->pw_uid, pw->pw_gid) != 0 && errno != ENOENT)
 			return (failure_set(&ctl->failure, FAILURE_IO, "%s: %s",
 			    path, strerror(errno)));

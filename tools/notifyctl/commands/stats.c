@@ -32,13 +32,13 @@ static int read_file(
     struct ctl *, const char *, const char *, struct counters *);
 static char *label(struct ctl *, const char *, const char *);
 static int64_t whole(double);
-static int messages(struct ctl *, const struct counters *);
+static void messages(struct ctl *, const struct counters *);
 static void total(struct ctl *, const struct counters *, enum counter,
     const char *, const char *);
 static void recipients(struct ctl *, const struct counters *);
 static double bound_of(const struct counters *, double);
 static void times(struct ctl *, const struct counters *);
-static int mirrored(struct ctl *, const struct counters *);
+static void mirrored(struct ctl *, const struct counters *);
 static int stats(struct ctl *, const struct arguments *);
 
 const struct ctl_command stats_commands[] = {
@@ -69,7 +69,7 @@ read_file(
 	return (counters_read(c, path, &ctl->failure));
 }
 
-/* The value of the label ${name}, or ""; NULL when out of memory. */
+/* The value of the label ${name}, or "". */
 static char *
 label(struct ctl *ctl, const char *labels, const char *name)
 {
@@ -96,7 +96,7 @@ whole(double value)
 	return ((int64_t)(value + 0.5));
 }
 
-static int
+static void
 messages(struct ctl *ctl, const struct counters *c)
 {
 	static const char *const columns[] = {
@@ -110,14 +110,11 @@ messages(struct ctl *ctl, const struct counters *c)
 			continue;
 		category = label(ctl, c->v[i].labels, "category");
 		verdict = label(ctl, c->v[i].labels, "verdict");
-		if (category == NULL || verdict == NULL)
-			return (failure_memory(&ctl->failure));
 		output_row(ctl->out);
 		output_cell(ctl->out, *category == '\0' ? "-" : category);
 		output_cell(ctl->out, verdict);
 		output_cell_number(ctl->out, whole(c->v[i].value));
 	}
-	return (0);
 }
 
 /* A counter of messages, ${name} in JSON. */
@@ -189,26 +186,21 @@ times(struct ctl *ctl, const struct counters *c)
 	}
 }
 
-static int
+static void
 mirrored(struct ctl *ctl, const struct counters *c)
 {
 	static const char *const columns[] = {
 	    "outcome:OUTCOME", "tries:#TRIES", NULL};
-	const char *outcome;
 	size_t i;
 
 	output_table(ctl->out, "telegram", columns);
 	for (i = 0; i < c->n; i++) {
 		if (c->v[i].counter != COUNTER_MIRRORED)
 			continue;
-		outcome = label(ctl, c->v[i].labels, "outcome");
-		if (outcome == NULL)
-			return (failure_memory(&ctl->failure));
 		output_row(ctl->out);
-		output_cell(ctl->out, outcome);
+		output_cell(ctl->out, label(ctl, c->v[i].labels, "outcome"));
 		output_cell_number(ctl->out, whole(c->v[i].value));
 	}
-	return (0);
 }
 
 static int
@@ -222,9 +214,9 @@ stats(struct ctl *ctl, const struct arguments *args)
 
 	(void)args;
 	rc = -1;
-	if (read_file(ctl, "milter", s->stats_file, &milter) == -1 ||
-	    messages(ctl, &milter) != 0)
+	if (read_file(ctl, "milter", s->stats_file, &milter) == -1)
 		goto out;
+	messages(ctl, &milter);
 	total(ctl, &milter, COUNTER_UNTAGGED, "untagged", "without a tag");
 	recipients(ctl, &milter);
 	total(ctl, &milter, COUNTER_LOOKUP_FAILURES, "lookup_failures",
@@ -236,10 +228,12 @@ stats(struct ctl *ctl, const struct arguments *args)
 		output_line(ctl->out, "the milter was started at %s", when);
 	}
 	output_line(ctl->out, "%s", "");
-	if (*s->telegram_stats_file != '\0' &&
-	    (read_file(ctl, "telegram", s->telegram_stats_file, &agent) == -1 ||
-		mirrored(ctl, &agent) != 0))
-		goto out;
+	if (*s->telegram_stats_file != '\0') {
+		if (read_file(
+			ctl, "telegram", s->telegram_stats_file, &agent) == -1)
+			goto out;
+		mirrored(ctl, &agent);
+	}
 	rc = 0;
 out:
 	counters_clear(&milter);

@@ -84,7 +84,7 @@ take_manager(void *ctx, const struct store_user *u)
 		return (0);
 	m->names = arena_printf(m->arena, "%s%s%s", m->names,
 	    *m->names == '\0' ? "" : ", ", u->address);
-	return (m->names == NULL ? -1 : 0);
+	return (0);
 }
 
 /* The error: why no chat may be linked, and who can change that. */
@@ -136,7 +136,7 @@ draw(struct ctl *ctl, const QRcode *code, unsigned side)
 	unsigned x, y;
 
 	pixels = arena_array(ctl->arena, side, side);
-	for (y = 0; y < side && pixels != NULL; y++) {
+	for (y = 0; y < side; y++) {
 		for (x = 0; x < side; x++)
 			pixels[y * side + x] =
 			    dark(code, (int)(x / PIXELS) - MARGIN,
@@ -161,8 +161,6 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 
 	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
 	pixels = draw(ctl, code, side);
-	if (pixels == NULL)
-		return (failure_memory(&ctl->failure));
 	image.width = image.height = side;
 	errno = 0;
 	out = fopen(path, "we");
@@ -203,8 +201,6 @@ make_link(struct ctl *ctl, const struct arguments *args)
 		return (-1);
 	url = arena_printf(
 	    ctl->arena, "https://t.me/%s?start=%s", ctl->settings->bot, token);
-	if (url == NULL)
-		return (failure_memory(&ctl->failure));
 	code = QRcode_encodeString8bit(url, 0, QR_ECLEVEL_M);
 	if (code == NULL)
 		return (failure_memory(&ctl->failure));

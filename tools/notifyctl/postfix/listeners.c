@@ -21,7 +21,7 @@ static int judge(const struct postconf *, const char *,
 static const struct postconf_service *answers(
     const struct postconf *, const struct postconf_service *);
 static const char *default_host(const struct postconf *);
-static int split(const struct postconf *, const char *, struct listener *);
+static void split(const struct postconf *, const char *, struct listener *);
 
 /* Does ${service} ask the milter, and refuse mail while it is away? */
 static int
@@ -31,12 +31,12 @@ judge_milters(const struct postconf *pc, const char *socket,
 	static const char name[] = "smtpd_milters";
 	const char *list = postconf_for(pc, service, name), *address, *action;
 	const struct postconf_service *where;
+	enum milters_match match;
 	struct milters m;
 
-	if (milters_read(pc, socket, service, list, &m) != 0)
-		return (failure_memory(failure));
+	match = milters_read(pc, socket, service, list, &m);
 	where = postconf_override(pc, service, name) == NULL ? NULL : service;
-	if (m.match != MILTERS_OURS) {
+	if (match != MILTERS_OURS) {
 		address = milters_address(pc, socket, service);
 		if (address == NULL)
 			return (failure_set(failure, FAILURE_SETTINGS,
@@ -48,14 +48,10 @@ judge_milters(const struct postconf *pc, const char *socket,
 			list = postconf_given(pc, name);
 		list = arena_concat(
 		    pc->arena, address, *list == '\0' ? "" : ", ", list, NULL);
-		address =
-		    list == NULL ? NULL : postconf_edit(pc, where, name, list);
-		if (address == NULL)
-			return (failure_memory(failure));
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "%s of %s does not name the milter, so the message would "
 		    "be sent undecided; run: %s",
-		    name, service->key, address));
+		    name, service->key, postconf_edit(pc, where, name, list)));
 	}
 	action = m.v[m.ours].action;
 	if (action != NULL && strncmp(action, "accept", 6) == 0)
@@ -137,8 +133,8 @@ default_host(const struct postconf *pc)
 	    arena_strndup(pc->arena, interfaces, strcspn(interfaces, ", \t]")));
 }
 
-/* "host:port", "[::1]:port" or "port". -1 if out of memory. */
-static int
+/* "host:port", "[::1]:port" or "port". */
+static void
 split(const struct postconf *pc, const char *name, struct listener *l)
 {
 	const char *colon = strrchr(name, ':');
@@ -147,7 +143,7 @@ split(const struct postconf *pc, const char *name, struct listener *l)
 	if (colon == NULL) {
 		l->port = name;
 		l->host = default_host(pc);
-		return (l->host == NULL ? -1 : 0);
+		return;
 	}
 	l->port = colon + 1;
 	len = (size_t)(colon - name);
@@ -156,13 +152,10 @@ split(const struct postconf *pc, const char *name, struct listener *l)
 		len -= 2;
 	}
 	l->host = arena_strndup(pc->arena, name, len);
-	if (l->host == NULL)
-		return (-1);
 	if (*l->host == '\0' || strcmp(l->host, "0.0.0.0") == 0)
 		l->host = "127.0.0.1";
 	else if (strcmp(l->host, "::") == 0)
 		l->host = "::1";
-	return (0);
 }
 
 int
@@ -190,11 +183,7 @@ listeners_find(struct postconf *pc, const char *socket, struct listener **v,
 			continue;
 		}
 		*v = arena_grow(pc->arena, *v, *n, &cap, sizeof(**v));
-		if (*v == NULL ||
-		    split(pc, pc->services[i].name, *v + *n) != 0) {
-			failure_clear(&other);
-			return (failure_memory(failure));
-		}
+		split(pc, pc->services[i].name, *v + *n);
 		(*v)[(*n)++].milter_maps =
 		    postconf_for(pc, service, "smtpd_milter_maps");
 	}
@@ -215,8 +204,6 @@ listeners_exempt(const struct postconf *pc, const struct listener *l,
 	int rc = 0;
 
 	rest = arena_strdup(pc->arena, l->milter_maps);
-	if (rest == NULL)
-		return (failure_memory(failure));
 	while (rc == 0 && (map = postconf_word(&rest)) != NULL) {
 		rc = postconf_lookup(pc, map, address, &value, &why);
 		if (rc != 1 && why.kind != FAILURE_NONE)

@@ -17,7 +17,7 @@ static enum milters_match match_tcp(const char *, const char *);
 static enum milters_match match(const struct postconf *, const char *,
     const struct postconf_service *, const char *);
 static void take_action(struct milter *, const char *, char *);
-static int take(const struct postconf *, char *, struct milter *);
+static void take(const struct postconf *, char *, struct milter *);
 
 static bool
 same_file(const char *a, const char *b)
@@ -82,8 +82,6 @@ match(const struct postconf *pc, const char *socket,
 		return (
 		    strcmp(path, ours) == 0 ? MILTERS_MEANT : MILTERS_OTHER);
 	seen = milters_path(pc, reader, path);
-	if (seen == NULL)
-		return (MILTERS_OTHER);
 	if (same_file(seen, ours))
 		return (MILTERS_OURS);
 	if (strcmp(path, ours) == 0 ||
@@ -112,14 +110,12 @@ take_action(struct milter *m, const char *word, char *options)
 }
 
 /* An address, or "{ address, option=value ... }". */
-static int
+static void
 take(const struct postconf *pc, char *word, struct milter *m)
 {
 	char *address = word, *end;
 
 	m->text = arena_strdup(pc->arena, word);
-	if (m->text == NULL)
-		return (-1);
 	if (*word == '{') {
 		address++;
 		end = strrchr(address, '}');
@@ -133,10 +129,9 @@ take(const struct postconf *pc, char *word, struct milter *m)
 		take_action(m, word, end + 1);
 	}
 	m->address = address;
-	return (0);
 }
 
-int
+enum milters_match
 milters_read(const struct postconf *pc, const char *socket,
     const struct postconf_service *reader, const char *list, struct milters *m)
 {
@@ -145,12 +140,9 @@ milters_read(const struct postconf *pc, const char *socket,
 
 	memset(m, 0, sizeof(*m));
 	rest = arena_strdup(pc->arena, list);
-	if (rest == NULL)
-		return (-1);
 	for (; m->n < MILTERS_MAX && (word = postconf_word(&rest)) != NULL;
 	     m->n++) {
-		if (take(pc, word, &m->v[m->n]) != 0)
-			return (-1);
+		take(pc, word, &m->v[m->n]);
 		is = match(pc, socket, reader, m->v[m->n].address);
 		if (is == MILTERS_OURS
 			? m->match != MILTERS_OURS
@@ -161,7 +153,7 @@ milters_read(const struct postconf *pc, const char *socket,
 	}
 	if (m->match == MILTERS_OTHER)
 		m->ours = m->n;
-	return (0);
+	return (m->match);
 }
 
 const char *

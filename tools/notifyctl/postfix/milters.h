@@ -42,19 +42,17 @@ struct milters {
 /*
  * milters_read(pc, socket, reader, list, m):
  * Read ${list} as ${reader} does; ${socket} is ours, as our settings have it.
- * -1 if out of memory.
+ * Returns m->match.
  */
-int milters_read(const struct postconf *, const char *socket,
-    const struct postconf_service *reader, const char *list,
-    struct milters *) WARN_UNUSED;
+enum milters_match milters_read(const struct postconf *, const char *socket,
+    const struct postconf_service *reader, const char *list, struct milters *);
 
 /* milters_address(pc, socket, reader): how ${reader} must name our socket; NULL
- * if it cannot reach it, or out of memory. */
+ * if it cannot reach it. */
 const char *milters_address(const struct postconf *, const char *socket,
     const struct postconf_service *reader);
 
-/* milters_path(pc, reader, path): the file that ${path} is to ${reader}; NULL
- * if out of memory. */
+/* milters_path(pc, reader, path): the file that ${path} is to ${reader}. */
 const char *milters_path(const struct postconf *,
     const struct postconf_service *reader, const char *path);
 

@@ -23,30 +23,27 @@
 
 static int ask(
     struct postconf *, const char *, struct postconf_pairs *, struct failure *);
-static int add_pair(struct postconf *, struct postconf_pairs *, char *);
+static void add_pair(struct postconf *, struct postconf_pairs *, char *);
 static const char *find(
     const struct postconf_pairs *, const char *, const char *);
 static void take_field(struct postconf_service *, const char *, const char *);
-static int take_services(struct postconf *, const struct postconf_pairs *);
+static void take_services(struct postconf *, const struct postconf_pairs *);
 static const char *squeezed(const struct postconf *, const char *);
 
-static int
+static void
 add_pair(struct postconf *pc, struct postconf_pairs *p, char *line)
 {
 	char *value;
 
 	value = strstr(line, " =");
 	if (value == NULL)
-		return (0);
+		return;
 	*value = '\0';
 	value += 2;
 	value += strspn(value, " ");
 	p->v = arena_grow(pc->arena, p->v, p->n, &p->cap, sizeof(*p->v));
-	if (p->v == NULL)
-		return (-1);
 	p->v[p->n].name = line;
 	p->v[p->n++].value = value;
-	return (0);
 }
 
 static int
@@ -66,13 +63,9 @@ ask(struct postconf *pc, const char *option, struct postconf_pairs *p,
 		return (failure_set(failure, FAILURE_SETTINGS, "%s",
 		    *r.message == '\0' ? "postconf failed" : r.message));
 	text = arena_strdup(pc->arena, r.out);
-	if (text == NULL)
-		return (failure_memory(failure));
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		if (add_pair(pc, p, line) != 0)
-			return (failure_memory(failure));
-	}
+	     line = strtok_r(NULL, "\n", &rest))
+		add_pair(pc, p, line);
 	return (0);
 }
 
@@ -169,7 +162,7 @@ take_field(struct postconf_service *s, const char *field, const char *value)
 }
 
 /* Fields like "smtp/inet/chroot = y", service after service. */
-static int
+static void
 take_services(struct postconf *pc, const struct postconf_pairs *fields)
 {
 	struct postconf_service *s = NULL;
@@ -182,8 +175,6 @@ take_services(struct postconf *pc, const struct postconf_pairs *fields)
 	    strtol(postconf_value(pc, "compatibility_level"), NULL, 10) < 1;
 	pc->services =
 	    arena_array(pc->arena, SERVICES_MAX, sizeof(*pc->services));
-	if (pc->services == NULL)
-		return (-1);
 	for (i = 0; i < fields->n; i++) {
 		slash = strrchr(fields->v[i].name, '/');
 		if (slash == NULL)
@@ -196,14 +187,11 @@ take_services(struct postconf *pc, const struct postconf_pairs *fields)
 			s = &pc->services[pc->nservices++];
 			s->key =
 			    arena_strndup(pc->arena, fields->v[i].name, len);
-			if (s->key == NULL)
-				return (-1);
 			s->name = s->type = s->command = "";
 			s->chroot = chroot;
 		}
 		take_field(s, slash + 1, fields->v[i].value);
 	}
-	return (0);
 }
 
 struct postconf *
@@ -213,18 +201,10 @@ postconf_read(struct arena *a, struct failure *failure)
 	const char *config = getenv("MAIL_CONFIG");
 
 	pc = arena_alloc(a, sizeof(*pc));
-	if (pc == NULL) {
-		failure_memory(failure);
-		return (NULL);
-	}
 	pc->arena = a;
-	pc->command = "postconf";
-	if (config != NULL && (config = shell_quote(a, config)) != NULL)
-		pc->command = arena_concat(a, "postconf -c ", config, NULL);
-	if (pc->command == NULL) {
-		failure_memory(failure);
-		return (NULL);
-	}
+	pc->command = config == NULL
+	    ? "postconf"
+	    : arena_concat(a, "postconf -c ", shell_quote(a, config), NULL);
 	if (ask(pc, "-x", &pc->values, failure) != 0 ||
 	    ask(pc, "-n", &pc->given, failure) != 0)
 		return (NULL);
@@ -241,7 +221,8 @@ postconf_read_master(struct postconf *pc, struct failure *failure)
 	if (ask(pc, "-Px", &pc->overrides, failure) != 0 ||
 	    ask(pc, "-Fx", &fields, failure) != 0)
 		return (-1);
-	return (take_services(pc, &fields) != 0 ? failure_memory(failure) : 0);
+	take_services(pc, &fields);
+	return (0);
 }
 
 const char *
@@ -299,9 +280,7 @@ postconf_without(const struct postconf *pc, const char *list, const char *word)
 	char *rest, *element;
 
 	rest = arena_strdup(pc->arena, list);
-	if (rest == NULL)
-		return (NULL);
-	while (kept != NULL && (element = postconf_word(&rest)) != NULL) {
+	while ((element = postconf_word(&rest)) != NULL) {
 		if (strcasecmp(element, word) != 0)
 			kept = arena_concat(pc->arena, kept,
 			    *kept == '\0' ? "" : ", ", element, NULL);
@@ -319,14 +298,12 @@ postconf_lookup(const struct postconf *pc, const char *map, const char *key,
 	struct child_result r;
 
 	*value = NULL;
-	if (argv[0] == NULL)
-		return (failure_memory(failure));
 	c.seconds = SECONDS;
 	if (child_run(pc->arena, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status == 0) {
 		*value = arena_strndup(pc->arena, r.out, strcspn(r.out, "\n"));
-		return (*value == NULL ? failure_memory(failure) : 1);
+		return (1);
 	}
 	if (*r.message != '\0')
 		failure_set(failure, FAILURE_SETTINGS, "%s", r.message);
@@ -341,8 +318,6 @@ squeezed(const struct postconf *pc, const char *value)
 	char *copy, *in, *out;
 
 	copy = arena_strdup(pc->arena, value);
-	if (copy == NULL)
-		return (NULL);
 	for (in = out = copy; *in != '\0'; in++) {
 		if (strchr(" \t\n", *in) == NULL) {
 			*out++ = *in;
@@ -364,14 +339,10 @@ postconf_edit(const struct postconf *pc, const struct postconf_service *service,
 {
 	if (service != NULL)
 		value = squeezed(pc, value);
-	if (value == NULL)
-		return (NULL);
 	value = shell_quote(pc->arena,
 	    arena_printf(pc->arena, "%s%s%s%s%s",
 		service == NULL ? "" : service->key, service == NULL ? "" : "/",
 		name, *value == '\0' ? " =" : " = ", value));
-	return (value == NULL
-		? NULL
-		: arena_concat(pc->arena, pc->command,
-		      service == NULL ? " -e " : " -P ", value, NULL));
+	return (arena_concat(pc->arena, pc->command,
+	    service == NULL ? " -e " : " -P ", value, NULL));
 }

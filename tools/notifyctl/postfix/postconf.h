@@ -6,7 +6,8 @@
  * is the one that $MAIL_CONFIG names, as with Postfix's commands, else the
  * system's. A Postfix that was not reloaded since may still use older settings.
  *
- * Threads: one. All strings live as long as the arena.
+ * Threads: one. All strings live as long as the arena, which must end the
+ * program if it is out of memory (arena_require).
  */
 #ifndef POSTCONF_H
 #define POSTCONF_H
@@ -77,20 +78,18 @@ bool postconf_runs(const struct postconf_service *, const char *program);
 const struct postconf_service *postconf_service(
     const struct postconf *, const char *name, const char *type);
 
-/* postconf_tool(pc, name): the path of one of Postfix's commands; NULL if out
- * of memory. */
+/* postconf_tool(pc, name): the path of one of Postfix's commands. */
 const char *postconf_tool(const struct postconf *, const char *name);
 
 /* postconf_origin(pc): the domain that completes addresses; "" if it is not
- * known; NULL if out of memory. */
+ * known. */
 const char *postconf_origin(const struct postconf *);
 
 /* postconf_word(&rest): cut the next element off a list: a word, or what is in
  * braces. NULL at the end of the list, or of a NULL list. */
 char *postconf_word(char **);
 
-/* postconf_without(pc, list, word): the list without ${word}; NULL if out of
- * memory. */
+/* postconf_without(pc, list, word): the list without ${word}. */
 const char *postconf_without(
     const struct postconf *, const char *list, const char *word);
 
@@ -103,7 +102,7 @@ int postconf_lookup(const struct postconf *, const char *map, const char *key,
     const char **value, struct failure *) WARN_UNUSED;
 
 /* postconf_edit(pc, service, name, value): the shell command that sets ${name}
- * for ${service}, or in main.cf if that is NULL. NULL if out of memory. */
+ * for ${service}, or in main.cf if that is NULL. */
 const char *postconf_edit(const struct postconf *,
     const struct postconf_service *, const char *name, const char *value);
 

@@ -57,13 +57,13 @@ static int place_of(struct arena *, const struct postconf *, const char *,
 static const char *after(const char *, const char *);
 static const char *quoted(struct arena *, const char *);
 static const char *qualified(struct reading *, const char *);
-static int attribute(struct reading *, const char *);
-static int recipient(struct reading *, const char *);
-static int record(struct reading *, const char *);
+static void attribute(struct reading *, const char *);
+static void recipient(struct reading *, const char *);
+static void record(struct reading *, const char *);
 static int parse(struct reading *, char *, struct failure *);
 static int lock(struct queuefile *, struct failure *);
 static void read_note(struct arena *, struct queuefile *);
-static int expanded(struct reading *);
+static void expanded(struct reading *);
 static int read_content(struct arena *, const struct postconf *,
     struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
@@ -88,8 +88,6 @@ envelope(struct arena *a, const struct postconf *mta, const char *option,
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 
-	if (argv[0] == NULL)
-		return (failure_memory(failure));
 	c.max = ENVELOPE_MAX;
 	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
@@ -99,7 +97,7 @@ envelope(struct arena *a, const struct postconf *mta, const char *option,
 		return (failure_set(failure, FAILURE_IO, "%s: %s", name,
 		    *r.message == '\0' ? "no queue file" : r.message));
 	*text = arena_strndup(a, r.out, r.len);
-	return (*text == NULL ? failure_memory(failure) : 1);
+	return (1);
 }
 
 /* The queue file, seen from the queue directory. 1, 0 if there is none, or -1.
@@ -120,7 +118,7 @@ place_of(struct arena *a, const struct postconf *mta, const char *id,
 		return (failure_set(failure, FAILURE_IO,
 		    "postcat printed \"%.60s\"; expected the envelope", text));
 	*place = arena_strndup(a, path, strcspn(path, " \n"));
-	return (*place == NULL ? failure_memory(failure) : 1);
+	return (1);
 }
 
 /* Not with postcat(1): it takes a second if there is none. */
@@ -137,8 +135,6 @@ queuefile_now(struct arena *a, const struct postconf *mta, const char *id)
 	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
 		pattern = arena_printf(a, "%s/hold/%s%s",
 		    postconf_value(mta, "queue_directory"), below[i], id);
-		if (pattern == NULL)
-			break;
 		found = glob(pattern, GLOB_NOSORT, NULL, &names) == 0;
 		if (found)
 			globfree(&names);
@@ -216,8 +212,6 @@ quoted(struct arena *a, const char *s)
 	if (plain)
 		return (s);
 	out = o = arena_alloc(a, 2 * strlen(s) + 3);
-	if (out == NULL)
-		return (NULL);
 	*o++ = '"';
 	for (i = 0; i < len; i++) {
 		if (s[i] == '"' || s[i] == '\\')
@@ -238,12 +232,12 @@ qualified(struct reading *r, const char *address)
 	if (*address == '\0' || strchr(address, '@') != NULL)
 		return (address);
 	origin = postconf_origin(r->mta);
-	return (origin == NULL || *origin == '\0'
+	return (*origin == '\0'
 		? address
 		: arena_printf(r->arena, "%s@%s", address, origin));
 }
 
-static int
+static void
 attribute(struct reading *r, const char *text)
 {
 	struct submit_message *m = &r->file->message;
@@ -259,11 +253,10 @@ attribute(struct reading *r, const char *text)
 		m->ret = atoi(value);
 	else if ((value = after(text, "encoding=")) != NULL)
 		m->eightbit = strcmp(value, "8bit") == 0;
-	return (0);
 }
 
 /* A record of a recipient. All records of one recipient become one. */
-static int
+static void
 recipient(struct reading *r, const char *address)
 {
 	struct submit_message *m = &r->file->message;
@@ -272,15 +265,12 @@ recipient(struct reading *r, const char *address)
 	int notify = r->notify;
 	size_t i;
 
-	given = r->original == NULL ? address : r->original;
-	given = qualified(r, given);
-	wire = given == NULL ? NULL : quoted(r->arena, given);
-	if (wire == NULL)
-		return (-1);
+	given = qualified(r, r->original == NULL ? address : r->original);
+	wire = quoted(r->arena, given);
 	r->original = r->orcpt = NULL;
 	r->notify = 0;
 	if (orcpt == NULL || *orcpt == '\0')
-		return (0);
+		return;
 	/* Postfix makes up this one itself. */
 	if (strncasecmp(orcpt, "rfc822;", 7) == 0 &&
 	    strcmp(orcpt + 7, given) == 0)
@@ -290,55 +280,45 @@ recipient(struct reading *r, const char *address)
 		if (strcmp(one->address, wire) == 0 &&
 		    (one->orcpt == NULL) == (orcpt == NULL) &&
 		    (orcpt == NULL || strcmp(one->orcpt, orcpt) == 0))
-			return (0);
+			return;
 	}
 	m->recipients = arena_grow(r->arena, m->recipients, m->nrecipients,
 	    &r->cap, sizeof(*m->recipients));
-	if (m->recipients == NULL)
-		return (-1);
 	one = &m->recipients[m->nrecipients++];
 	one->address = wire;
 	one->orcpt = orcpt;
 	one->notify = notify;
-	return (0);
 }
 
-static int
+static void
 record(struct reading *r, const char *line)
 {
 	struct queuefile *q = r->file;
 	const char *value;
 	int utf8;
 
-	if ((value = after(line, "named_attribute: ")) != NULL)
-		return (attribute(r, value));
-	if ((value = after(line, "original_recipient: ")) != NULL) {
+	if ((value = after(line, "named_attribute: ")) != NULL) {
+		attribute(r, value);
+	} else if ((value = after(line, "original_recipient: ")) != NULL) {
 		r->original = value;
-		return (0);
-	}
-	if ((value = after(line, "done_recipient: ")) != NULL) {
+	} else if ((value = after(line, "done_recipient: ")) != NULL) {
 		q->done++;
-		return (recipient(r, value));
-	}
-	if ((value = after(line, "recipient: ")) != NULL ||
-	    (value = after(line, "canceled_recipient: ")) != NULL)
-		return (recipient(r, value));
-	if ((value = after(line, "sender: ")) != NULL) {
+		recipient(r, value);
+	} else if ((value = after(line, "recipient: ")) != NULL ||
+	    (value = after(line, "canceled_recipient: ")) != NULL) {
+		recipient(r, value);
+	} else if ((value = after(line, "sender: ")) != NULL) {
 		q->message.sender =
 		    *value == '\0' ? "" : quoted(r->arena, value);
-		return (q->message.sender == NULL ? -1 : 0);
-	}
-	if ((value = after(line, "message_size: ")) != NULL) {
+	} else if ((value = after(line, "message_size: ")) != NULL) {
 		q->message.utf8 =
 		    sscanf(value, "%*d %*d %*d %*d %*d %d", &utf8) == 1 &&
 		    (utf8 & 1) != 0;
-		return (0);
-	}
-	if (after(line, "verp_delimiters: ") != NULL)
+	} else if (after(line, "verp_delimiters: ") != NULL) {
 		r->unsupported = "VERP";
-	if (after(line, "*** MESSAGE FILE END ") != NULL)
+	} else if (after(line, "*** MESSAGE FILE END ") != NULL) {
 		r->complete = true;
-	return (0);
+	}
 }
 
 static int
@@ -348,10 +328,8 @@ parse(struct reading *r, char *text, struct failure *failure)
 	char *line, *rest;
 
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		if (record(r, line) != 0)
-			return (failure_memory(failure));
-	}
+	     line = strtok_r(NULL, "\n", &rest))
+		record(r, line);
 	if (!r->complete || q->message.sender == NULL)
 		return (failure_set(failure, FAILURE_DATA,
 		    "the queue file of %s is damaged: postcat finds no %s",
@@ -361,8 +339,7 @@ parse(struct reading *r, char *text, struct failure *failure)
 		    "%s was submitted with %s, which requeue does not "
 		    "support; submit it yourself, then: postsuper -d %s hold",
 		    q->id, r->unsupported, q->id));
-	if (expanded(r) != 0)
-		return (failure_memory(failure));
+	expanded(r);
 	return (0);
 }
 
@@ -370,7 +347,7 @@ parse(struct reading *r, char *text, struct failure *failure)
  * When Postfix expands an alias, it moves NOTIFY=SUCCESS from its records to
  * the trace file, which is deleted with the held message.
  */
-static int
+static void
 expanded(struct reading *r)
 {
 	struct submit_message *m = &r->file->message;
@@ -383,19 +360,16 @@ expanded(struct reading *r)
 
 	path = arena_printf(r->arena, "%s/trace/%s",
 	    postconf_value(r->mta, "queue_directory"), r->file->id);
-	if (path == NULL)
-		return (-1);
 	in = fopen(path, "re");
 	if (in == NULL)
-		return (0);
+		return;
 	while ((n = getline(&line, &size, in)) > 0) {
 		line[n - (line[n - 1] == '\n')] = '\0';
 		if ((value = after(line, "original_recipient=")) != NULL ||
 		    (wire == NULL &&
 			(value = after(line, "recipient=")) != NULL)) {
-			value = arena_strdup(r->arena, value);
-			value = value == NULL ? NULL : qualified(r, value);
-			wire = value == NULL ? NULL : quoted(r->arena, value);
+			value = qualified(r, arena_strdup(r->arena, value));
+			wire = quoted(r->arena, value);
 		} else if ((value = after(line, "notify_flags=")) != NULL) {
 			notify = atoi(value);
 		} else if (strcmp(line, "action=expanded") == 0) {
@@ -410,7 +384,6 @@ expanded(struct reading *r)
 	}
 	free(line);
 	fclose(in);
-	return (0);
 }
 
 /* Find X-Notify-Category and Message-ID in the header. */
@@ -438,21 +411,17 @@ read_header(struct arena *a, struct queuefile *q)
 		if (begins && value != NULL && len == 17 &&
 		    strncasecmp(text, "X-Notify-Category", len) == 0) {
 			q->tag = arena_strndup(a, text, strcspn(text, "\n"));
-			if (q->tag == NULL)
-				break;
 		}
 		if (begins && value != NULL && len == 10 &&
 		    strncasecmp(text, "Message-ID", len) == 0) {
 			value += 1 + strspn(value + 1, " \t");
 			q->msg_id =
 			    arena_strndup(a, value, strcspn(value, " \n"));
-			if (q->msg_id == NULL)
-				break;
 		}
 		begins = strchr(text, '\n') != NULL;
 	}
 	fclose(in);
-	return (q->msg_id == NULL ? -1 : 0);
+	return (0);
 }
 
 static int
@@ -464,8 +433,6 @@ read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
 
-	if (argv[0] == NULL)
-		return (failure_memory(failure));
 	q->message.fd = memfd_create("message", MFD_CLOEXEC);
 	if (q->message.fd == -1)
 		return (failure_set(failure, FAILURE_IO, "a copy of %s: %s",
@@ -485,7 +452,7 @@ queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
     struct queuefile *q, struct failure *failure)
 {
 	struct reading r = {.arena = a, .mta = mta, .file = q};
-	const char *place;
+	const char *place = "";
 	char *text;
 	int found;
 
@@ -505,8 +472,6 @@ queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
 		    id, (int)strcspn(place, "/"), place));
 	q->path = arena_printf(
 	    a, "%s/%s", postconf_value(mta, "queue_directory"), place);
-	if (q->path == NULL)
-		return (failure_memory(failure));
 	if (lock(q, failure) != 0)
 		return (-1);
 	read_note(a, q);
@@ -540,8 +505,6 @@ queuefile_drop(struct arena *a, const struct postconf *mta,
 	struct child_result r;
 	struct stat st;
 
-	if (argv[0] == NULL)
-		return (failure_memory(failure));
 	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
 	if (r.status != 0)

@@ -7,7 +7,8 @@
  * result of an attempt is an extended attribute of the file, and is deleted
  * with it.
  *
- * Threads: one at a time. Memory comes from the arena that is given.
+ * Threads: one at a time. Memory comes from the arena that is given, which must
+ * end the program if there is none.
  */
 #ifndef QUEUEFILE_H
 #define QUEUEFILE_H

@@ -121,12 +121,11 @@ ready(struct passage *p)
 static const char *
 drop_command(const struct passage *p)
 {
-	const char *config = getenv("MAIL_CONFIG"), *command;
+	const char *config = getenv("MAIL_CONFIG");
 
-	command = arena_printf(p->ctl->arena, "postsuper%s%s -d %s hold",
+	return (arena_printf(p->ctl->arena, "postsuper%s%s -d %s hold",
 	    config == NULL ? "" : " -c ", config == NULL ? "" : config,
-	    p->queued.id);
-	return (command == NULL ? "postsuper -d" : command);
+	    p->queued.id));
 }
 
 /* Nobody knows whether Postfix took the message. */
@@ -284,8 +283,6 @@ record(const struct passage *p)
 	text = arena_printf(a, "%s: requeued as %s", p->queued.id,
 	    p->new_id == NULL ? "-" : p->new_id);
 	argv[5] = text;
-	if (text == NULL || argv[0] == NULL)
-		return;
 	if (child_run(a, &c, &r, &failure) != 0 || r.status != 0) {
 		openlog("notifyctl", LOG_PID, LOG_MAIL);
 		syslog(LOG_INFO, "%s", text);
@@ -410,11 +407,9 @@ show(struct passage *p, const char *id, int rc)
 {
 	struct ctl *ctl = p->ctl;
 	const char *text = rc == 0 ? p->result : failure_text(&ctl->failure);
-	const char *line;
 
-	line = arena_printf(ctl->arena, "%s", text == NULL ? "" : text);
 	if (rc != 0)
-		output_error(false, 0, line == NULL ? id : line);
+		output_error(false, 0, text);
 	if (!ctl->json) {
 		if (rc == 0)
 			output_line(ctl->out, "%s: %s", id, text);
@@ -425,7 +420,7 @@ show(struct passage *p, const char *id, int rc)
 	output_cell(ctl->out, p->new_id == NULL ? "" : p->new_id);
 	output_cell_number(
 	    ctl->out, rc == 0 ? 0 : ctl_exit_code(ctl->failure.kind));
-	output_cell(ctl->out, line == NULL ? "" : line);
+	output_cell(ctl->out, text);
 }
 
 static int

@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
+#include "notifyctl/postfix/queueid.h"
 #include "notifyctl/requeue/submit.h"
 
 /* A server may query others before it answers. */
@@ -37,7 +38,8 @@ struct submit {
 	char text[INET6_ADDRSTRLEN];
 	char in[ANSWER_MAX]; /* received and not yet read */
 	size_t nin;
-	char answer[ANSWER_MAX]; /* the last one, its lines joined by " " */
+	char answer[ANSWER_MAX];  /* the last one, its lines joined by " " */
+	char id[QUEUEID_MAX + 1]; /* of the message it took */
 	bool has_8bit, has_utf8, has_dsn;
 };
 
@@ -221,10 +223,6 @@ submit_open(struct arena *a, const char *host, const char *port,
 	int code;
 
 	s = arena_alloc(a, sizeof(*s));
-	if (s == NULL) {
-		failure_memory(failure);
-		return (NULL);
-	}
 	s->arena = a;
 	s->fd = -1;
 	if (connect_to(s, host, port, failure) != 0)
@@ -273,8 +271,6 @@ encode(struct arena *a, const char *s, bool utf8)
 	char *out, *o;
 
 	out = o = arena_alloc(a, 6 * strlen(s) + 1);
-	if (out == NULL)
-		return (NULL);
 	for (; *s != '\0'; s++) {
 		if (*s > ' ' && *s < 0x7f && *s != '+' && *s != '=' &&
 		    (!utf8 || *s != '\\'))
@@ -301,20 +297,15 @@ notify_text(struct arena *a, int notify)
 	    notify & SUBMIT_NOTIFY_SUCCESS ? ",SUCCESS" : "",
 	    notify & SUBMIT_NOTIFY_FAILURE ? ",FAILURE" : "",
 	    notify & SUBMIT_NOTIFY_DELAY ? ",DELAY" : "");
-	return (text == NULL || *text == '\0'
-		? text
-		: arena_printf(a, " NOTIFY=%s", text + 1));
+	return (*text == '\0' ? "" : arena_printf(a, " NOTIFY=%s", text + 1));
 }
 
 static const char *
 mail_command(struct submit *s, const struct submit_message *m)
 {
-	const char *envid = "";
+	const char *envid =
+	    m->envid == NULL ? "" : encode(s->arena, m->envid, false);
 
-	if (m->envid != NULL)
-		envid = encode(s->arena, m->envid, false);
-	if (envid == NULL)
-		return (NULL);
 	return (arena_printf(s->arena, "MAIL FROM:<%s>%s%s%s%s%s", m->sender,
 	    m->eightbit ? " BODY=8BITMIME" : "", m->utf8 ? " SMTPUTF8" : "",
 	    m->ret == SUBMIT_RET_FULL	    ? " RET=FULL"
@@ -331,8 +322,6 @@ rcpt_command(struct submit *s, const struct submit_recipient *r)
 	bool utf8;
 
 	notify = notify_text(s->arena, r->notify);
-	if (notify == NULL)
-		return (NULL);
 	orcpt = r->orcpt == NULL ? NULL : strchr(r->orcpt, ';');
 	if (orcpt == NULL)
 		return (arena_printf(
@@ -340,8 +329,6 @@ rcpt_command(struct submit *s, const struct submit_recipient *r)
 	len = (size_t)(orcpt - r->orcpt);
 	utf8 = len == 5 && strncasecmp(r->orcpt, "utf-8", 5) == 0;
 	address = encode(s->arena, orcpt + 1, utf8);
-	if (address == NULL)
-		return (NULL);
 	return (arena_printf(s->arena, "RCPT TO:<%s>%s ORCPT=%.*s;%s",
 	    r->address, notify, (int)len, r->orcpt, address));
 }
@@ -411,15 +398,11 @@ submit_begin(
 	if (offers(s, m, failure) != 0)
 		return (-1);
 	command = mail_command(s, m);
-	if (command == NULL)
-		return (failure_memory(failure));
 	code = ask(s, command);
 	if (code != 250)
 		return (refused(s, code, command, failure));
 	for (i = 0; i < m->nrecipients; i++) {
 		command = rcpt_command(s, &m->recipients[i]);
-		if (command == NULL)
-			return (failure_memory(failure));
 		code = ask(s, command);
 		if (code != 250)
 			return (refused(s, code, command, failure));
@@ -456,11 +439,11 @@ submit_end(struct submit *s, const char **queue_id, struct failure *failure)
 	}
 	id = strstr(s->answer, queued);
 	if (id != NULL) {
+		/* No memory of the arena: the caller must note it. */
 		id += strlen(queued);
-		*queue_id = arena_strndup(s->arena, id,
-		    strspn(id,
-			"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			"abcdefghijklmnopqrstuvwxyz"));
+		snprintf(
+		    s->id, sizeof(s->id), "%.*s", (int)queueid_length(id), id);
+		*queue_id = s->id;
 	}
 	/* The answer to QUIT does not matter. */
 	(void)send_all(s, "QUIT\r\n", 6);

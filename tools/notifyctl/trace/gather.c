@@ -11,10 +11,9 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "notifyctl/postfix/queueid.h"
 #include "notifyctl/trace/gather.h"
 
-#define ID_CHARACTERS                                                          \
-	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define GENERATIONS_MAX 8
 #define MESSAGES_MAX 64
 /* Lines of one message: ten thousand recipients, each tried several times. */
@@ -45,7 +44,6 @@ struct gather {
 	int source, generation;
 	const char *origin;
 	bool more; /* messages than MESSAGES_MAX */
-	bool out_of_memory;
 };
 
 static const char *component(const char *);
@@ -66,8 +64,6 @@ gather_new(struct arena *a, const char *id)
 	struct gather *g;
 
 	g = arena_alloc(a, sizeof(*g));
-	if (g == NULL)
-		return (NULL);
 	g->arena = a;
 	g->origin = "";
 	g->n = 1;
@@ -120,8 +116,6 @@ note_origin(struct gather *g, const char *text, size_t len, const char *rest)
 			continue;
 		g->origin = arena_printf(
 		    g->arena, "%s %.*s", words[i].relation, (int)len, text);
-		if (g->origin == NULL)
-			g->out_of_memory = true;
 	}
 }
 
@@ -135,12 +129,7 @@ keep(struct gather *g, struct message *m, const struct trace_line *line,
 		return;
 	m->entries =
 	    arena_grow(g->arena, m->entries, m->n, &m->cap, sizeof(*e));
-	if (m->entries == NULL) {
-		m->n = m->cap = 0;
-		g->out_of_memory = true;
-		return;
-	}
-	e = &m->entries[m->n];
+	e = &m->entries[m->n++];
 	e->line.at = line->at;
 	e->seq = g->seq++;
 	e->source = g->source;
@@ -148,10 +137,6 @@ keep(struct gather *g, struct message *m, const struct trace_line *line,
 	e->rank = strchr(line->program, '/') == NULL;
 	e->line.program = arena_strdup(g->arena, component(line->program));
 	e->line.text = arena_strdup(g->arena, text);
-	if (e->line.program == NULL || e->line.text == NULL)
-		g->out_of_memory = true;
-	else
-		m->n++;
 }
 
 int
@@ -162,7 +147,7 @@ gather_line(void *ctx, const struct trace_line *line)
 	struct message *m;
 	size_t len;
 
-	len = strspn(text, ID_CHARACTERS);
+	len = queueid_length(text);
 	if (len == 0 || strncmp(text + len, ": ", 2) != 0)
 		return (0);
 	rest = text + len + 2;
@@ -178,7 +163,7 @@ gather_line(void *ctx, const struct trace_line *line)
 		if (m != NULL)
 			discover(g, m, "resubmitted as", text, line->at);
 	}
-	return (g->out_of_memory ? -1 : 0);
+	return (0);
 }
 
 void
@@ -249,8 +234,8 @@ discover(struct gather *g, const struct message *from, const char *relation,
 	struct message *m;
 	size_t len;
 
-	len = strspn(id, ID_CHARACTERS);
-	if (len < 5 || len > 64 || find(g, id, len) != NULL)
+	len = queueid_length(id);
+	if (len < 5 || len > QUEUEID_MAX || find(g, id, len) != NULL)
 		return;
 	if (g->n == MESSAGES_MAX) {
 		g->more = true;
@@ -258,10 +243,6 @@ discover(struct gather *g, const struct message *from, const char *relation,
 	}
 	m = &g->messages[g->n];
 	m->history.id = arena_strndup(g->arena, id, len);
-	if (m->history.id == NULL) {
-		g->out_of_memory = true;
-		return;
-	}
 	m->history.relation = relation;
 	m->history.of = from->history.id;
 	m->named = at;
@@ -298,13 +279,13 @@ find_children(struct gather *g, const struct message *m, const struct entry *e)
 	}
 }
 
-int
+bool
 gather_again(struct gather *g)
 {
 	struct message *m;
 	size_t before = g->n, i, j, unread = 0;
 
-	for (i = 0; i < before && !g->out_of_memory; i++) {
+	for (i = 0; i < before; i++) {
 		m = &g->messages[i];
 		if (m->read)
 			continue;
@@ -312,24 +293,20 @@ gather_again(struct gather *g)
 		choose(m);
 		history_begin(&m->history);
 		m->history.lines = m->n;
-		for (j = 0; j < m->n && !g->out_of_memory; j++) {
-			if (history_add(g->arena, &m->history,
-				&m->entries[j].line) != 0)
-				g->out_of_memory = true;
+		for (j = 0; j < m->n; j++) {
+			history_add(g->arena, &m->history, &m->entries[j].line);
 			find_children(g, m, &m->entries[j]);
 		}
 	}
 	for (i = 0; i < g->n; i++)
 		unread += !g->messages[i].read;
 	g->source = 0;
-	if (g->out_of_memory)
-		return (-1);
 	if (unread == 0)
-		return (0);
+		return (false);
 	if (++g->generation < GENERATIONS_MAX)
-		return (1);
+		return (true);
 	g->more = true;
-	return (0);
+	return (false);
 }
 
 const struct history *
@@ -341,7 +318,7 @@ gather_messages(const struct gather *g, size_t *n)
 	/* An id without lines in this log is another host's. */
 	v = arena_array(g->arena, g->n, sizeof(*v));
 	*n = 0;
-	for (i = 0; v != NULL && i < g->n; i++) {
+	for (i = 0; i < g->n; i++) {
 		if (i == 0 || g->messages[i].history.lines > 0)
 			v[(*n)++] = g->messages[i].history;
 	}

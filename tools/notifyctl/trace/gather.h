@@ -8,7 +8,7 @@
  * the newest is taken. What the lines say is left to history.
  *
  * Threads: one at a time. Everything is cut from the arena given to
- * gather_new().
+ * gather_new(), which must end the program if it is out of memory.
  */
 #ifndef GATHER_H
 #define GATHER_H
@@ -23,7 +23,6 @@
 struct arena;
 struct gather;
 
-/* gather_new(a, id): NULL when out of memory. */
 struct gather *gather_new(struct arena *, const char *id) WARN_UNUSED;
 
 /* gather_line(g, line): take one line; a trace_line_fn. */
@@ -33,13 +32,12 @@ int gather_line(void *g, const struct trace_line *);
 void gather_source(struct gather *);
 
 /*
- * gather_again(g): all sources were read. 1 if they must be read once more, for
- * messages that were found; 0 if that is all; -1 when out of memory.
+ * gather_again(g): all sources were read. Must they be read once more, for
+ * messages that were found?
  */
-int gather_again(struct gather *) WARN_UNUSED;
+bool gather_again(struct gather *) WARN_UNUSED;
 
-/* gather_messages(g, n): the message asked for, then those it became; NULL when
- * out of memory. */
+/* gather_messages(g, n): the message asked for, then those it became. */
 const struct history *gather_messages(const struct gather *, size_t *n);
 
 /* gather_complete(g): false if it became more messages than are given. */

@@ -17,10 +17,10 @@ static const char *value(struct arena *, const char *, const char *);
 static long number(const char *, const char *);
 static struct history_copy *copy_of(
     struct arena *, struct history *, const char *, const char *);
-static int delivery(
+static void delivery(
     struct arena *, struct history *, const struct history_line *);
-static int chat(struct arena *, struct history *, const struct history_line *);
-static int decision(
+static void chat(struct arena *, struct history *, const struct history_line *);
+static void decision(
     struct arena *, struct history *, const struct history_line *);
 static void settle(
     struct history *, enum history_state, const struct history_line *);
@@ -102,10 +102,6 @@ copy_of(struct arena *a, struct history *h, const char *recipient,
 	}
 	h->copies =
 	    arena_grow(a, h->copies, h->ncopies, &h->copies_cap, sizeof(*c));
-	if (h->copies == NULL) {
-		h->ncopies = h->copies_cap = 0;
-		return (NULL);
-	}
 	c = &h->copies[h->ncopies++];
 	memset(c, 0, sizeof(*c));
 	c->recipient = recipient;
@@ -115,7 +111,7 @@ copy_of(struct arena *a, struct history *h, const char *recipient,
 }
 
 /* "to=<a>, orig_to=<b>, relay=..., status=sent (...)" */
-static int
+static void
 delivery(struct arena *a, struct history *h, const struct history_line *line)
 {
 	const char *recipient, *original = "", *rest, *status, *detail;
@@ -129,10 +125,8 @@ delivery(struct arena *a, struct history *h, const struct history_line *line)
 	    ? NULL
 	    : strstr(rest, ", status=");
 	if (status == NULL)
-		return (0);
+		return;
 	c = copy_of(a, h, recipient, original);
-	if (c == NULL)
-		return (-1);
 	status += 9;
 	len = strcspn(status, " ");
 	detail = status + len + strspn(status + len, " (");
@@ -145,40 +139,29 @@ delivery(struct arena *a, struct history *h, const struct history_line *line)
 			(*detail != '\0' && detail[strlen(detail) - 1] == ')'));
 	if (line->at != 0)
 		c->at = line->at;
-	if (c->outcome == NULL || c->detail == NULL) {
-		c->outcome = c->detail = "";
-		return (-1);
-	}
-	return (0);
 }
 
 /* "to=<1@telegram.invalid> account=acme outcome=sent reason=\"...\"" */
-static int
+static void
 chat(struct arena *a, struct history *h, const struct history_line *line)
 {
-	const char *recipient, *rest, *outcome, *reason;
+	const char *recipient, *rest;
 	struct history_copy *c;
 
 	recipient = path(a, line->text + 4, &rest);
 	if (recipient == NULL)
-		return (0);
-	outcome = value(a, rest, " outcome=");
-	reason = value(a, rest, " reason=");
+		return;
 	c = copy_of(a, h, recipient, "");
-	if (c == NULL || outcome == NULL || reason == NULL)
-		return (-1);
 	c->chat = true;
-	c->outcome = arena_printf(a, "chat %s", outcome);
-	if (c->outcome == NULL)
-		c->outcome = outcome;
-	c->detail = reason;
+	c->outcome =
+	    arena_concat(a, "chat ", value(a, rest, " outcome="), NULL);
+	c->detail = value(a, rest, " reason=");
 	if (line->at != 0)
 		c->at = line->at;
-	return (0);
 }
 
 /* A line of the milter: a dropped recipient, or the decision. */
-static int
+static void
 decision(struct arena *a, struct history *h, const struct history_line *line)
 {
 	const char *recipient, *rest;
@@ -188,16 +171,14 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 		recipient = path(a, line->text + 4, &rest);
 		if (recipient == NULL ||
 		    history_after(rest, " status=dropped") == NULL)
-			return (0);
+			return;
 		c = copy_of(a, h, recipient, "");
-		if (c == NULL || (rest = value(a, rest, " reason=")) == NULL)
-			return (-1);
 		c->dropped = true;
-		c->reason = rest;
-		return (0);
+		c->reason = value(a, rest, " reason=");
+		return;
 	}
 	if (history_after(line->text, "category=") == NULL)
-		return (0);
+		return;
 	h->decision = line->text;
 	h->decided = line->at;
 	h->verdict = value(a, line->text, " verdict=");
@@ -206,10 +187,6 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 	h->kept = number(line->text, " kept=");
 	h->added = number(line->text, " added=");
 	h->mirrored = number(line->text, " mirrored=");
-	if (h->verdict != NULL && h->reason != NULL)
-		return (0);
-	h->verdict = h->reason = "";
-	return (-1);
 }
 
 static void
@@ -278,20 +255,21 @@ history_begin(struct history *h)
 	h->kept = h->added = h->mirrored = -1;
 }
 
-int
+void
 history_add(struct arena *a, struct history *h, const struct history_line *line)
 {
 	bool recipient = history_after(line->text, "to=<") != NULL;
 
-	if (strcmp(line->program, "notify-milter") == 0)
-		return (decision(a, h, line));
-	if (strcmp(line->program, "notify-telegram") == 0)
-		return (recipient ? chat(a, h, line) : 0);
-	if (recipient)
-		return (delivery(a, h, line));
-	if (strcmp(line->program, "notifyctl") != 0)
+	if (strcmp(line->program, "notify-milter") == 0) {
+		decision(a, h, line);
+	} else if (strcmp(line->program, "notify-telegram") == 0) {
+		if (recipient)
+			chat(a, h, line);
+	} else if (recipient) {
+		delivery(a, h, line);
+	} else if (strcmp(line->program, "notifyctl") != 0) {
 		mail_server(a, h, line);
-	else if (history_after(line->text, "requeued as ") != NULL)
+	} else if (history_after(line->text, "requeued as ") != NULL) {
 		settle(h, HISTORY_REQUEUED, line);
-	return (0);
+	}
 }

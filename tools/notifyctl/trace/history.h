@@ -2,7 +2,8 @@
 /*
  * history - what the log lines of one message say
  *
- * Threads: one at a time. Everything is cut from the arena that is given.
+ * Threads: one at a time. Everything is cut from the arena that is given, which
+ * must end the program if it is out of memory.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -71,10 +72,8 @@ struct history_line {
 /* history_begin(h): nothing is known; id, relation and of are left alone. */
 void history_begin(struct history *);
 
-/* history_add(a, h, line): take one more line, in the order of time. 0, or -1
- * when out of memory. */
-int history_add(
-    struct arena *, struct history *, const struct history_line *) WARN_UNUSED;
+/* history_add(a, h, line): take one more line, in the order of time. */
+void history_add(struct arena *, struct history *, const struct history_line *);
 
 /* history_begins(line): is it the first line of a message from a client? */
 bool history_begins(const struct history_line *);

@@ -52,10 +52,10 @@ static const struct {
     [HISTORY_REQUEUED] = {"requeued", "requeued: replaced by another message"},
 };
 
-static int add(struct trace *, const char *, bool, bool);
-static int add_rotated(struct trace *, const char *);
-static int add_usual(struct trace *);
-static int choose(struct trace *, const struct arguments *);
+static void add(struct trace *, const char *, bool, bool);
+static void add_rotated(struct trace *, const char *);
+static void add_usual(struct trace *);
+static void choose(struct trace *, const struct arguments *);
 static int read_source(struct trace *, struct source *);
 static int read_all(struct trace *);
 static const char *list_sources(struct trace *);
@@ -82,7 +82,7 @@ const struct ctl_command trace_commands[] = {
     {.name = NULL},
 };
 
-static int
+static void
 add(struct trace *t, const char *path, bool journal, bool given)
 {
 	struct source *s;
@@ -92,44 +92,36 @@ add(struct trace *t, const char *path, bool journal, bool given)
 		s = &t->sources[i];
 		if (s->journal == journal && path != NULL && s->path != NULL &&
 		    strcmp(s->path, path) == 0)
-			return (0);
+			return;
 	}
 	if (t->n == SOURCES_MAX)
-		return (0);
+		return;
 	s = &t->sources[t->n++];
 	s->journal = journal;
 	s->given = given;
 	s->trouble = NULL;
 	s->path = path == NULL ? NULL : arena_strdup(t->ctl->arena, path);
-	return (path != NULL && s->path == NULL
-		? failure_memory(&t->ctl->failure)
-		: 0);
 }
 
 /* A log with its rotated files, of logrotate(8) or "postfix logrotate". */
-static int
+static void
 add_rotated(struct trace *t, const char *path)
 {
-	const char *pattern;
 	glob_t found;
 	size_t i;
-	int rc;
 
-	pattern = arena_printf(t->ctl->arena, "%s[.-]*", path);
-	if (pattern == NULL)
-		return (failure_memory(&t->ctl->failure));
-	rc = add(t, path, false, false);
-	if (glob(pattern, 0, NULL, &found) != 0)
-		return (rc);
-	for (i = 0; rc == 0 && i < found.gl_pathc; i++)
-		rc = add(t, found.gl_pathv[i], false, false);
+	add(t, path, false, false);
+	if (glob(arena_concat(t->ctl->arena, path, "[.-]*", NULL), 0, NULL,
+		&found) != 0)
+		return;
+	for (i = 0; i < found.gl_pathc; i++)
+		add(t, found.gl_pathv[i], false, false);
 	globfree(&found);
-	return (rc);
 }
 
 /* The usual places of the mail log: Postfix's own file, if it has one; syslog's
  * files, else the journal. */
-static int
+static void
 add_usual(struct trace *t)
 {
 	static const char *const files[] = {
@@ -143,32 +135,30 @@ add_usual(struct trace *t)
 	mta = postconf_read(t->ctl->arena, &failure);
 	failure_clear(&failure);
 	own = mta == NULL ? "" : postconf_value(mta, "maillog_file");
-	if (*own == '/' && strcmp(own, "/dev/stdout") != 0 &&
-	    add_rotated(t, own) != 0)
-		return (-1);
+	if (*own == '/' && strcmp(own, "/dev/stdout") != 0)
+		add_rotated(t, own);
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (access(files[i], F_OK) != 0)
 			continue;
 		syslog = true;
-		if (add_rotated(t, files[i]) != 0)
-			return (-1);
+		add_rotated(t, files[i]);
 	}
-	return (syslog ? 0 : add(t, NULL, true, false));
+	if (!syslog)
+		add(t, NULL, true, false);
 }
 
-static int
+static void
 choose(struct trace *t, const struct arguments *args)
 {
 	const struct ctl_given *given = NULL;
 	const char *journal = ctl_option(args, "journal");
 
-	while ((given = ctl_next(args, "log", given)) != NULL) {
-		if (add(t, given->value, false, true) != 0)
-			return (-1);
-	}
-	if (journal != NULL && add(t, journal, true, true) != 0)
-		return (-1);
-	return (t->n == 0 ? add_usual(t) : 0);
+	while ((given = ctl_next(args, "log", given)) != NULL)
+		add(t, given->value, false, true);
+	if (journal != NULL)
+		add(t, journal, true, true);
+	if (t->n == 0)
+		add_usual(t);
 }
 
 /* Only a source that was given must be readable. */
@@ -185,15 +175,11 @@ read_source(struct trace *t, struct source *s)
 	    : trace_log_file(s->path, gather_line, t->gather, &why);
 	if (rc == 0)
 		return (0);
-	if (why.kind == FAILURE_NONE)
-		return (failure_memory(&ctl->failure));
 	if (s->given)
 		failure_set(&ctl->failure,
 		    why.kind == FAILURE_UNKNOWN ? FAILURE_DATA : why.kind,
 		    "%s; expected a mail log", failure_text(&why));
 	s->trouble = arena_strdup(ctl->arena, failure_text(&why));
-	if (s->trouble == NULL)
-		s->trouble = "out of memory";
 	failure_clear(&why);
 	return (s->given ? -1 : 0);
 }
@@ -202,7 +188,6 @@ static int
 read_all(struct trace *t)
 {
 	size_t i;
-	int more;
 
 	do {
 		for (i = 0; i < t->n; i++) {
@@ -210,9 +195,8 @@ read_all(struct trace *t)
 			    read_source(t, &t->sources[i]) != 0)
 				return (-1);
 		}
-		more = gather_again(t->gather);
-	} while (more == 1);
-	return (more == -1 ? failure_memory(&t->ctl->failure) : 0);
+	} while (gather_again(t->gather));
+	return (0);
 }
 
 /* "a, b (c: Permission denied)" */
@@ -223,7 +207,7 @@ list_sources(struct trace *t)
 	const struct source *s;
 	size_t i;
 
-	for (i = 0; i < t->n && text != NULL; i++) {
+	for (i = 0; i < t->n; i++) {
 		s = &t->sources[i];
 		name = s->trouble != NULL ? s->trouble
 		    : s->path == NULL	  ? "the journal"
@@ -232,7 +216,7 @@ list_sources(struct trace *t)
 		    *text == '\0' ? "" : ", ", s->trouble == NULL ? "" : "(",
 		    name, s->trouble == NULL ? "" : ")");
 	}
-	return (text == NULL ? "out of memory" : text);
+	return (text);
 }
 
 /* The message is in no log, or no log can be read. */
@@ -311,13 +295,11 @@ fate(struct trace *t, const struct history *m, const struct history_copy *c)
 static const char *
 comma_when(struct trace *t, int64_t at)
 {
-	const char *text = "";
 	char when[OUTPUT_WHEN_SIZE];
 
-	if (at != 0)
-		text =
-		    arena_printf(t->ctl->arena, ", %s", output_when(when, at));
-	return (text == NULL ? "" : text);
+	if (at == 0)
+		return ("");
+	return (arena_concat(t->ctl->arena, ", ", output_when(when, at), NULL));
 }
 
 static void
@@ -379,7 +361,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 {
 	struct output *out = t->ctl->out;
 	const struct history_copy *c;
-	const char *shown, *why;
+	const char *shown;
 	size_t i;
 
 	for (i = 0; i < m->ncopies; i++) {
@@ -390,7 +372,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 			    c->recipient, c->original);
 		output_row(out);
 		output_cell(out, m->id);
-		output_cell(out, shown == NULL ? c->recipient : shown);
+		output_cell(out, shown);
 		output_cell(out, c->original);
 		output_cell(out, fate(t, m, c));
 		/* A dropped recipient who got it all the same has one. */
@@ -399,11 +381,10 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 			: c->dropped	? ""
 					: "not known");
 		output_cell_when(out, c->at);
-		why = *c->detail == '\0' ? c->reason
-		    : *c->reason == '\0' ? c->detail
-					 : arena_printf(t->ctl->arena, "%s; %s",
-					       c->reason, c->detail);
-		output_cell(out, why == NULL ? c->reason : why);
+		output_cell(out,
+		    arena_concat(t->ctl->arena, c->reason,
+			*c->reason == '\0' || *c->detail == '\0' ? "" : "; ",
+			c->detail, NULL));
 	}
 }
 
@@ -470,17 +451,12 @@ trace(struct ctl *ctl, const struct arguments *args)
 	if (queueid_check(id, &ctl->failure) != 0)
 		return (-1);
 	t = arena_alloc(ctl->arena, sizeof(*t));
-	if (t == NULL)
-		return (failure_memory(&ctl->failure));
 	t->ctl = ctl;
 	t->gather = gather_new(ctl->arena, id);
-	if (t->gather == NULL)
-		return (failure_memory(&ctl->failure));
-	if (choose(t, args) != 0 || read_all(t) != 0)
+	choose(t, args);
+	if (read_all(t) != 0)
 		return (-1);
 	m = gather_messages(t->gather, &n);
-	if (m == NULL)
-		return (failure_memory(&ctl->failure));
 	if (m[0].lines == 0)
 		return (not_found(t, id));
 	show(t);
