@@ -80,21 +80,21 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	$(addprefix roster/, import import_account import_record link \
 	membership notice problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats trust
-NOTIFYCTL = lib/child lib/mailer lib/shell \
+NOTIFYCTL = lib/child lib/daemon lib/mailer lib/shell lib/token \
 	$(addprefix notifyctl/, cmdline ctl main output \
 	$(addprefix commands/, accounts categories explain import_export init record \
 	rostercsv stats subscriptions telegram users) \
-	$(addprefix postfix/, listeners milters postconf queueid) \
+	$(addprefix postfix/, listeners milters postconf text) \
 	$(addprefix check/, check check_access check_clients check_database \
 	check_domains check_milter_talk check_people check_postfix \
 	check_rewriting check_server check_services check_settings check_socket \
 	check_telegram) \
 	$(addprefix requeue/, queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
-AGENT = lib/child lib/mailer $(addprefix telegram/, botapi $(CHATTEXT) \
+AGENT = lib/child lib/mailer lib/token $(addprefix telegram/, botapi $(CHATTEXT) \
 	delivery mailhead notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = $(addprefix telegram/, botapi conversation notify-bot outcome patience \
+BOT = lib/token $(addprefix telegram/, botapi conversation notify-bot outcome patience \
 	polling update)
 
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o
@@ -168,7 +168,8 @@ $(BUILD)/%.o: %.c
 
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
-	$(patsubst %,$(BUILD)/tools/telegram/%.o,$(CHATTEXT) patience)
+	$(patsubst %,$(BUILD)/tools/%.o,lib/token \
+	$(addprefix telegram/, $(CHATTEXT) mailhead patience))
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check)
 
 $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a

@@ -283,24 +283,16 @@ say(const char *fmt, va_list ap)
 		mta_logged(line);
 }
 
-#define LOGS(name)                                                             \
-	void name(const char *fmt, ...)                                        \
-	{                                                                      \
-		va_list ap;                                                    \
-                                                                               \
-		va_start(ap, fmt);                                             \
-		say(fmt, ap);                                                  \
-		va_end(ap);                                                    \
-	}
-
-LOGS(log_info)
-LOGS(log_warning)
-LOGS(log_error)
-
 void
-log_debug(const char *fmt, ...)
+log_at(enum log_level level, const char *fmt, ...)
 {
-	(void)fmt;
+	va_list ap;
+
+	if (level == LOG_LEVEL_DEBUG)
+		return;
+	va_start(ap, fmt);
+	say(fmt, ap);
+	va_end(ap);
 }
 
 void

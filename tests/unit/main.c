@@ -60,11 +60,13 @@ main(int argc, char **argv)
 	} else {
 		/* These do not use PostgreSQL. */
 		srunner_add_suite(runner, test_address());
+		srunner_add_suite(runner, test_arena());
 		srunner_add_suite(runner, test_chattext());
 		srunner_add_suite(runner, test_counters());
 		srunner_add_suite(runner, test_damage());
 		srunner_add_suite(runner, test_db());
 		srunner_add_suite(runner, test_htmltext());
+		srunner_add_suite(runner, test_mailhead());
 		srunner_add_suite(runner, test_mailtext());
 		srunner_add_suite(runner, test_patience());
 		srunner_add_suite(runner, test_plaintext());
@@ -72,6 +74,7 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_sorter());
 		srunner_add_suite(runner, test_standby());
 		srunner_add_suite(runner, test_terms());
+		srunner_add_suite(runner, test_token());
 	}
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);

@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *test_address(void);
+Suite *test_arena(void);
 Suite *test_bulk(void);
 Suite *test_chattext(void);
 Suite *test_counters(void);
@@ -15,6 +16,7 @@ Suite *test_decide(void);
 Suite *test_htmltext(void);
 Suite *test_import(void);
 Suite *test_lookup(void);
+Suite *test_mailhead(void);
 Suite *test_mailtext(void);
 Suite *test_patience(void);
 Suite *test_plaintext(void);
@@ -25,6 +27,7 @@ Suite *test_sorter(void);
 Suite *test_standby(void);
 Suite *test_store(void);
 Suite *test_terms(void);
+Suite *test_token(void);
 Suite *test_upgrade(void);
 
 #endif

@@ -25,21 +25,17 @@
 #define VERSION "unknown"
 #endif
 
-static void open_standard_descriptors(void);
 static int make_absolute(struct daemon_options *);
 
-/* If a socket or the database got descriptor 2, log lines would be written to
- * it. */
-static void
-open_standard_descriptors(void)
+int
+daemon_descriptors(void)
 {
 	int fd;
 
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	return (fd == -1 ? -1 : close(fd));
 }
 
 int
@@ -48,7 +44,7 @@ daemon_options(struct daemon_options *o, const char *name, const char *usage,
 {
 	int c;
 
-	open_standard_descriptors();
+	(void)daemon_descriptors();
 	o->file = SETTINGS_FILE;
 	while ((c = getopt(argc, argv, "+c:fnvVh")) != -1) {
 		switch (c) {

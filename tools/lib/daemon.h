@@ -24,6 +24,11 @@ struct daemon_options {
 	bool verbose;
 };
 
+/* daemon_descriptors(): open descriptors 0 to 2 if they are closed: if a socket
+ * or the database got descriptor 2, messages would be written to it. 0, or -1
+ * with errno. */
+int daemon_descriptors(void);
+
 /*
  * daemon_options(o, name, usage, wrong, argc, argv):
  * Read the options (policy/README.md, Programs and settings), and make sure

@@ -20,6 +20,16 @@ static const char *log_name = "notify-milter";
 static bool log_stderr = true;
 static atomic_bool log_all;
 
+static const struct {
+	int priority;
+	const char *prefix;
+} levels[] = {
+    [LOG_LEVEL_DEBUG] = {LOG_DEBUG, ""},
+    [LOG_LEVEL_INFO] = {LOG_INFO, ""},
+    [LOG_LEVEL_WARNING] = {LOG_WARNING, "warning: "},
+    [LOG_LEVEL_ERROR] = {LOG_ERR, "error: "},
+};
+
 static bool stderr_is_journal(void);
 static void copy(const char *, size_t);
 static void emit(int, const char *, const char *, va_list)
@@ -104,58 +114,23 @@ emit(int priority, const char *prefix, const char *fmt, va_list ap)
 }
 
 void
-log_info(const char *fmt, ...)
+log_at(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;
 
-	va_start(ap, fmt);
-	emit(LOG_INFO, "", fmt, ap);
-	va_end(ap);
-}
-
-void
-log_warning(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	emit(LOG_WARNING, "warning: ", fmt, ap);
-	va_end(ap);
-}
-
-void
-log_error(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	emit(LOG_ERR, "error: ", fmt, ap);
-	va_end(ap);
-}
-
-void
-log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (!atomic_load(&log_all))
+	if (level == LOG_LEVEL_DEBUG && !atomic_load(&log_all))
 		return;
 	va_start(ap, fmt);
-	emit(LOG_DEBUG, "", fmt, ap);
+	emit(levels[level].priority, levels[level].prefix, fmt, ap);
 	va_end(ap);
 }
 
 void
 log_message(enum log_level level, const char *fmt, ...)
 {
-	static const int priorities[] = {
-	    [LOG_LEVEL_INFO] = LOG_INFO,
-	    [LOG_LEVEL_WARNING] = LOG_WARNING,
-	    [LOG_LEVEL_ERROR] = LOG_ERR,
-	};
 	va_list ap;
 
 	va_start(ap, fmt);
-	emit(priorities[level], "", fmt, ap);
+	emit(levels[level].priority, "", fmt, ap);
 	va_end(ap);
 }

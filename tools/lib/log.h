@@ -21,12 +21,19 @@ void log_open(const char *name, bool foreground);
 /* log_verbose(yes): log_debug() logs only then. */
 void log_verbose(bool);
 
-void log_info(const char *, ...) PRINTF_LIKE(1, 2);
-void log_warning(const char *, ...) PRINTF_LIKE(1, 2);
-void log_error(const char *, ...) PRINTF_LIKE(1, 2);
-void log_debug(const char *, ...) PRINTF_LIKE(1, 2);
+enum log_level {
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR,
+};
 
-enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+/* log_at(level, fmt, ...): one line; these name its level. */
+void log_at(enum log_level, const char *, ...) PRINTF_LIKE(2, 3);
+#define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 
 /* log_message(level, fmt, ...): about one message. The line begins with its
  * queue id, without the words "warning: " or "error: ". */

@@ -196,9 +196,9 @@ run_sendmail(struct arena *a, const struct settings *settings, const char *to,
 }
 
 int
-mailer_notice(const struct settings *settings, const struct store_notice *n,
-    struct failure *failure)
+mailer_notice(void *ctx, const struct store_notice *n, struct failure *failure)
 {
+	const struct settings *settings = ctx;
 	struct store_notice shown = *n;
 	struct arena *a;
 	GMimeMessage *message;

@@ -11,18 +11,17 @@
 #include "base/compiler.h"
 
 struct failure;
-struct settings;
 struct store_notice;
 
 /* mailer_start(): once, before the others. */
 void mailer_start(void);
 
 /*
- * mailer_notice(settings, notice, failure):
+ * mailer_notice(settings, notice, failure), a notice_fn for notice_flush():
  * Mail the notice to its user. 0 when sendmail(1) has accepted the mail, else
  * -1 and ${failure}: FAILURE_DATA if sendmail(1) refused this one.
  */
-int mailer_notice(const struct settings *, const struct store_notice *,
-    struct failure *) WARN_UNUSED;
+int mailer_notice(
+    void *settings, const struct store_notice *, struct failure *) WARN_UNUSED;
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 
 #include "base/arena.h"
 #include "decision/tag.h"
+#include "lib/daemon.h"
 #include "lib/mailer.h"
 #include "notifyctl/cmdline.h"
 #include "notifyctl/ctl.h"
@@ -32,28 +32,12 @@
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
 
-static void open_descriptors(void);
 static void out_of_memory(void *);
 static const char *actor(struct ctl *);
 static int open_all(struct ctl *, enum ctl_needs);
 static int run(
     struct ctl *, const struct ctl_command *, const struct arguments *);
-static int send_notice(void *, const struct store_notice *, struct failure *);
 static void send_notices(struct ctl *);
-
-/* Make sure that descriptors 0 to 2 are open: no other file may get them. */
-static void
-open_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		err(EX_OSERR, "/dev/null");
-	close(fd);
-}
 
 /* The process ends and its transaction is rolled back. */
 static void
@@ -140,15 +124,6 @@ run(struct ctl *ctl, const struct ctl_command *command,
 	return (rc);
 }
 
-static int
-send_notice(
-    void *ctx, const struct store_notice *notice, struct failure *failure)
-{
-	const struct ctl *ctl = ctx;
-
-	return (mailer_notice(ctl->settings, notice, failure));
-}
-
 /* Send the notices that wait. A failure is only a warning: the change is made.
  */
 static void
@@ -156,8 +131,8 @@ send_notices(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
 
-	if (notice_flush(ctl->store, ctl->arena, send_notice, ctl, &failure) !=
-	    0)
+	if (notice_flush(ctl->store, ctl->arena, mailer_notice, ctl->settings,
+		&failure) != 0)
 		fprintf(
 		    stderr, "notifyctl: warning: %s\n", failure_text(&failure));
 	failure_clear(&failure);
@@ -172,7 +147,8 @@ main(int argc, char **argv)
 	const char *what;
 	int rc;
 
-	open_descriptors();
+	if (daemon_descriptors() != 0)
+		err(EX_OSERR, "/dev/null");
 	setlocale(LC_CTYPE, "C.UTF-8");
 	ctl.as = getenv("NOTIFYCTL_AS");
 	command = cmdline_read(&ctl, &args, argc, argv);

@@ -4,8 +4,6 @@
  *
  * The only place that includes libcurl's header.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +13,10 @@
 
 #include "base/escape.h"
 #include "base/failure.h"
+#include "lib/token.h"
 #include "settings/settings.h"
 #include "telegram/botapi.h"
 
-#define TOKEN_MAX 256
 /* Far more than 100 updates, the most that getUpdates returns. */
 #define ANSWER_MAX ((size_t)8 << 20)
 #define CONNECT_SECONDS 10
@@ -36,8 +34,6 @@ struct body {
 };
 
 static char *token_path(const struct settings *);
-static int read_token(
-    const struct settings *, const char *, char *, struct failure *);
 static size_t receive(char *, size_t, size_t, void *);
 static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static CURLcode perform(
@@ -60,48 +56,11 @@ token_path(const struct settings *s)
 	return (strdup(s->token_file));
 }
 
-/* Read the token in ${path}, without its newline. */
-static int
-read_token(const struct settings *s, const char *path, char *token,
-    struct failure *failure)
-{
-	FILE *stream;
-	size_t i, len;
-
-	if (*path == '\0')
-		return (failure_set(failure, FAILURE_SETTINGS,
-		    "%s: token_file is not set; expected the file that holds "
-		    "the bot's token in [telegram]",
-		    s->file));
-	stream = fopen(path, "re");
-	if (stream == NULL)
-		return (failure_set(failure, FAILURE_SETTINGS,
-		    "token file %s: %s; expected the bot's token in it, and "
-		    "that this user may read it",
-		    path, strerror(errno)));
-	len = fread(token, 1, TOKEN_MAX, stream);
-	fclose(stream);
-	while (len > 0 && isspace((unsigned char)token[len - 1]))
-		len--;
-	for (i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)token[i]) &&
-		    strchr(":_-", token[i]) == NULL)
-			break;
-	}
-	if (len == 0 || len == TOKEN_MAX || i < len)
-		return (failure_set(failure, FAILURE_SETTINGS,
-		    "token file %s: not a bot token; expected the one line "
-		    "that BotFather gave",
-		    path));
-	token[len] = '\0';
-	return (0);
-}
-
 struct botapi *
 botapi_open(const struct settings *s, struct failure *failure)
 {
 	struct botapi *api;
-	char token[TOKEN_MAX + 1], *path;
+	char token[TOKEN_SIZE], *path;
 	size_t len;
 	int rc;
 
@@ -110,7 +69,12 @@ botapi_open(const struct settings *s, struct failure *failure)
 		failure_memory(failure);
 		return (NULL);
 	}
-	rc = read_token(s, path, token, failure);
+	rc = *path == '\0'
+	    ? failure_set(failure, FAILURE_SETTINGS,
+		  "%s: token_file is not set; expected the file that holds "
+		  "the bot's token in [telegram]",
+		  s->file)
+	    : token_read(path, token, failure);
 	free(path);
 	if (rc != 0)
 		return (NULL);

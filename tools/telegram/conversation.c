@@ -84,18 +84,9 @@ static int
 take_user(void *ctx, const struct store_user *u)
 {
 	struct linked *l = ctx;
-	struct store_user *copy;
 
 	l->v = arena_grow(l->arena, l->v, l->n, &l->cap, sizeof(*l->v));
-	if (l->v == NULL)
-		return (-1);
-	copy = &l->v[l->n];
-	*copy = *u;
-	copy->account_name = arena_strdup(l->arena, u->account_name);
-	copy->address = arena_strdup(l->arena, u->address);
-	copy->key = arena_strdup(l->arena, u->key);
-	if (copy->account_name == NULL || copy->address == NULL ||
-	    copy->key == NULL)
+	if (l->v == NULL || store_user_copy(l->arena, u, &l->v[l->n]) != 0)
 		return (-1);
 	l->n++;
 	return (0);

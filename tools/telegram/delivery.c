@@ -18,7 +18,6 @@
 #include "telegram/delivery.h"
 
 static void count(const struct delivery *, const char *);
-static int hand_over(void *, const struct store_notice *, struct failure *);
 static int sent(struct delivery *);
 static int retry(struct delivery *, enum outcome, const struct botapi_answer *);
 static int end_link(struct delivery *, const char *);
@@ -146,12 +145,6 @@ retry(struct delivery *d, enum outcome outcome,
 	return (delivery_end(d, EX_TEMPFAIL, "again", "%s", answer->text));
 }
 
-static int
-hand_over(void *ctx, const struct store_notice *notice, struct failure *failure)
-{
-	return (mailer_notice(ctx, notice, failure));
-}
-
 /* The chat is dead: end the link, and tell the user by mail. */
 static int
 end_link(struct delivery *d, const char *why)
@@ -171,7 +164,7 @@ end_link(struct delivery *d, const char *why)
 	    store_commit(d->store) != 0)
 		return (delivery_store_failed(d));
 	if (notice_flush(
-		d->store, d->arena, hand_over, d->settings, &failure) != 0)
+		d->store, d->arena, mailer_notice, d->settings, &failure) != 0)
 		log_warning("%s", failure_text(&failure));
 	failure_clear(&failure);
 	return (delivery_end(d, EX_OK, "gone", "%s; the link is ended", why));

@@ -29,7 +29,7 @@ struct reading {
 
 static int64_t date_of(const char *);
 static int take(struct reading *, char *);
-static int read_lines(struct reading *, FILE *);
+static int read_lines(struct reading *, FILE *, struct failure *);
 
 static int64_t
 date_of(const char *text)
@@ -75,7 +75,7 @@ take(struct reading *r, char *line)
 
 /* Read up to the empty line. A line of any length takes limited memory. */
 static int
-read_lines(struct reading *r, FILE *stream)
+read_lines(struct reading *r, FILE *stream, struct failure *failure)
 {
 	char *header;
 	size_t len = 0, total;
@@ -83,7 +83,7 @@ read_lines(struct reading *r, FILE *stream)
 
 	header = malloc(HEADER_MAX + 1);
 	if (header == NULL)
-		return (-1);
+		return (failure_memory(failure));
 	for (total = 0;
 	     rc == 0 && total < HEAD_MAX && (c = getc_unlocked(stream)) != EOF;
 	     total++) {
@@ -98,11 +98,17 @@ read_lines(struct reading *r, FILE *stream)
 			header[len++] = (char)c;
 		before = c;
 	}
+	if (ferror(stream)) {
+		failure_set(
+		    failure, FAILURE_IO, "the message: %s", strerror(errno));
+		free(header);
+		return (-1);
+	}
 	header[len] = '\0';
 	if (rc == 0 && len > 0)
 		rc = take(r, header);
 	free(header);
-	return (rc);
+	return (rc == 0 ? 0 : failure_memory(failure));
 }
 
 int
@@ -121,12 +127,12 @@ mailhead_read(
 			close(copy);
 		return (failure_memory(failure));
 	}
-	rc = read_lines(&r, stream);
+	rc = read_lines(&r, stream, failure);
 	fclose(stream);
 	if (head->arrived == 0)
 		head->arrived = r.date;
 	if (rc != 0)
-		return (failure_memory(failure));
+		return (-1);
 	if (lseek(fd, 0, SEEK_SET) != 0)
 		return (failure_set(
 		    failure, FAILURE_IO, "the message: %s", strerror(errno)));

@@ -21,8 +21,8 @@ struct mailhead {
 			    neither can be read */
 };
 
-/* mailhead_read(fd, a, head, failure): read the headers, and rewind. 0 or -1.
- */
+/* mailhead_read(fd, a, head, failure): read the headers, and rewind. 0, or -1
+ * and ${failure}, for a read error or out of memory. */
 int mailhead_read(
     int fd, struct arena *, struct mailhead *, struct failure *) WARN_UNUSED;
 

@@ -340,6 +340,8 @@ main(int argc, char **argv)
 	}
 	if (d.settings == NULL || d.arena == NULL ||
 	    (!check && (d.queue_id == NULL || d.recipient == NULL))) {
+		if (d.failure.kind == FAILURE_NONE)
+			failure_memory(&d.failure);
 		log_error("%s", failure_text(&d.failure));
 		goto out;
 	}

@@ -3,15 +3,14 @@
  * check_telegram - does the bot have its token, and does Postfix route mail to
  * the chats?
  */
-#include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/token.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
@@ -24,7 +23,7 @@ static void check_bot(struct check *);
 static void check_token_access(
     struct check *, const char *, const struct stat *);
 static void check_token(struct check *);
-static bool is_token(const char *);
+static bool has_token(const char *);
 static const char *argument(struct check *, const char *, const char *);
 static const char *installed(struct check *);
 static void add_entry(
@@ -59,27 +58,19 @@ check_bot(struct check *c)
 		    "telegram", "api = https://api.telegram.org");
 }
 
+/* False if the file can be read, and has none. */
 static bool
-is_token(const char *file)
+has_token(const char *file)
 {
-	char token[512];
-	FILE *stream;
-	size_t i, len;
+	struct failure failure = FAILURE_INIT;
+	char token[TOKEN_SIZE];
+	bool none;
 
-	stream = fopen(file, "re");
-	if (stream == NULL)
-		return (true); /* found elsewhere */
-	len = fread(token, 1, sizeof(token), stream);
-	fclose(stream);
-	while (len > 0 && isspace((unsigned char)token[len - 1]))
-		len--;
-	for (i = 0; i < len; i++) {
-		if (!isalnum((unsigned char)token[i]) &&
-		    (token[i] == '\0' || strchr(":_-", token[i]) == NULL))
-			return (false);
-	}
-	return (
-	    len > 0 && len < sizeof(token) && memchr(token, ':', len) != NULL);
+	none = token_read(file, token, &failure) != 0 &&
+	    failure.kind == FAILURE_DATA;
+	explicit_bzero(token, sizeof(token));
+	failure_clear(&failure);
+	return (!none);
 }
 
 /* Can others, or not the milter's user, read the token? */
@@ -137,7 +128,7 @@ check_token(struct check *c)
 		return;
 	}
 	check_token_access(c, file, &st);
-	if (!is_token(file))
+	if (!has_token(file))
 		check_found(c, CHECK_ERROR, CHECK_PUT,
 		    check_text(c, "token_file %s has no token", file), waits,
 		    line);

@@ -30,6 +30,7 @@
 #include "base/failure.h"
 #include "lib/child.h"
 #include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/queuefile.h"
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
@@ -54,7 +55,6 @@ static int envelope(struct arena *, const struct postconf *, const char *,
     const char *, char **, struct failure *);
 static int place_of(struct arena *, const struct postconf *, const char *,
     const char **, struct failure *);
-static const char *after(const char *, const char *);
 static const char *quoted(struct arena *, const char *);
 static const char *qualified(struct reading *, const char *);
 static void attribute(struct reading *, const char *);
@@ -67,15 +67,6 @@ static void expanded(struct reading *);
 static int read_content(struct arena *, const struct postconf *,
     struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
-
-/* The rest of ${line} after ${word}, with which it begins; else NULL. */
-static const char *
-after(const char *line, const char *word)
-{
-	size_t len = strlen(word);
-
-	return (strncmp(line, word, len) == 0 ? line + len : NULL);
-}
 
 /* The envelope of a file (${option} "-e") or of a queue id ("-eq"). 1, 0 if
  * there is none, or -1. */
@@ -113,7 +104,7 @@ place_of(struct arena *a, const struct postconf *mta, const char *id,
 	found = envelope(a, mta, "-eq", id, &text, failure);
 	if (found != 1)
 		return (found);
-	path = after(text, "*** ENVELOPE RECORDS ");
+	path = text_after(text, "*** ENVELOPE RECORDS ");
 	if (path == NULL)
 		return (failure_set(failure, FAILURE_IO,
 		    "postcat printed \"%.60s\"; expected the envelope", text));
@@ -243,15 +234,15 @@ attribute(struct reading *r, const char *text)
 	struct submit_message *m = &r->file->message;
 	const char *value;
 
-	if ((value = after(text, "notify_flags=")) != NULL)
+	if ((value = text_after(text, "notify_flags=")) != NULL)
 		r->notify = atoi(value);
-	else if ((value = after(text, "dsn_orig_rcpt=")) != NULL)
+	else if ((value = text_after(text, "dsn_orig_rcpt=")) != NULL)
 		r->orcpt = value;
-	else if ((value = after(text, "envelope_id=")) != NULL)
+	else if ((value = text_after(text, "envelope_id=")) != NULL)
 		m->envid = value;
-	else if ((value = after(text, "ret_flags=")) != NULL)
+	else if ((value = text_after(text, "ret_flags=")) != NULL)
 		m->ret = atoi(value);
-	else if ((value = after(text, "encoding=")) != NULL)
+	else if ((value = text_after(text, "encoding=")) != NULL)
 		m->eightbit = strcmp(value, "8bit") == 0;
 }
 
@@ -297,26 +288,26 @@ record(struct reading *r, const char *line)
 	const char *value;
 	int utf8;
 
-	if ((value = after(line, "named_attribute: ")) != NULL) {
+	if ((value = text_after(line, "named_attribute: ")) != NULL) {
 		attribute(r, value);
-	} else if ((value = after(line, "original_recipient: ")) != NULL) {
+	} else if ((value = text_after(line, "original_recipient: ")) != NULL) {
 		r->original = value;
-	} else if ((value = after(line, "done_recipient: ")) != NULL) {
+	} else if ((value = text_after(line, "done_recipient: ")) != NULL) {
 		q->done++;
 		recipient(r, value);
-	} else if ((value = after(line, "recipient: ")) != NULL ||
-	    (value = after(line, "canceled_recipient: ")) != NULL) {
+	} else if ((value = text_after(line, "recipient: ")) != NULL ||
+	    (value = text_after(line, "canceled_recipient: ")) != NULL) {
 		recipient(r, value);
-	} else if ((value = after(line, "sender: ")) != NULL) {
+	} else if ((value = text_after(line, "sender: ")) != NULL) {
 		q->message.sender =
 		    *value == '\0' ? "" : quoted(r->arena, value);
-	} else if ((value = after(line, "message_size: ")) != NULL) {
+	} else if ((value = text_after(line, "message_size: ")) != NULL) {
 		q->message.utf8 =
 		    sscanf(value, "%*d %*d %*d %*d %*d %d", &utf8) == 1 &&
 		    (utf8 & 1) != 0;
-	} else if (after(line, "verp_delimiters: ") != NULL) {
+	} else if (text_after(line, "verp_delimiters: ") != NULL) {
 		r->unsupported = "VERP";
-	} else if (after(line, "*** MESSAGE FILE END ") != NULL) {
+	} else if (text_after(line, "*** MESSAGE FILE END ") != NULL) {
 		r->complete = true;
 	}
 }
@@ -365,12 +356,13 @@ expanded(struct reading *r)
 		return;
 	while ((n = getline(&line, &size, in)) > 0) {
 		line[n - (line[n - 1] == '\n')] = '\0';
-		if ((value = after(line, "original_recipient=")) != NULL ||
+		if ((value = text_after(line, "original_recipient=")) != NULL ||
 		    (wire == NULL &&
-			(value = after(line, "recipient=")) != NULL)) {
+			(value = text_after(line, "recipient=")) != NULL)) {
 			value = qualified(r, arena_strdup(r->arena, value));
 			wire = quoted(r->arena, value);
-		} else if ((value = after(line, "notify_flags=")) != NULL) {
+		} else if ((value = text_after(line, "notify_flags=")) !=
+		    NULL) {
 			notify = atoi(value);
 		} else if (strcmp(line, "action=expanded") == 0) {
 			for (i = 0; wire != NULL && i < m->nrecipients; i++) {

@@ -37,7 +37,7 @@
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/listeners.h"
 #include "notifyctl/postfix/postconf.h"
-#include "notifyctl/postfix/queueid.h"
+#include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/queuefile.h"
 #include "notifyctl/requeue/submit.h"
 #include "settings/settings.h"
@@ -377,7 +377,7 @@ requeue_one(struct passage *p, const char *id)
 	if (interrupted(p))
 		return (failure_set(
 		    &ctl->failure, FAILURE_BUSY, "interrupted before %s", id));
-	if (queueid_check(id, &ctl->failure) != 0)
+	if (text_is_queueid(id, &ctl->failure) != 0)
 		return (-1);
 	if (queuefile_open(ctl->arena, p->mta, id, &p->queued, &ctl->failure) !=
 	    0)

@@ -22,7 +22,7 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
-#include "notifyctl/postfix/queueid.h"
+#include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/submit.h"
 
 /* A server may query others before it answers. */
@@ -38,8 +38,8 @@ struct submit {
 	char text[INET6_ADDRSTRLEN];
 	char in[ANSWER_MAX]; /* received and not yet read */
 	size_t nin;
-	char answer[ANSWER_MAX];  /* the last one, its lines joined by " " */
-	char id[QUEUEID_MAX + 1]; /* of the message it took */
+	char answer[ANSWER_MAX]; /* the last one, its lines joined by " " */
+	char id[TEXT_QUEUEID_MAX + 1]; /* of the message it took */
 	bool has_8bit, has_utf8, has_dsn;
 };
 
@@ -442,7 +442,7 @@ submit_end(struct submit *s, const char **queue_id, struct failure *failure)
 		/* No memory of the arena: the caller must note it. */
 		id += strlen(queued);
 		snprintf(
-		    s->id, sizeof(s->id), "%.*s", (int)queueid_length(id), id);
+		    s->id, sizeof(s->id), "%.*s", (int)text_queueid(id), id);
 		*queue_id = s->id;
 	}
 	/* The answer to QUIT does not matter. */

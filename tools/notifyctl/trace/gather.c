@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "notifyctl/postfix/queueid.h"
+#include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/gather.h"
 
 #define GENERATIONS_MAX 8
@@ -111,7 +111,7 @@ note_origin(struct gather *g, const char *text, size_t len, const char *rest)
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		id = history_after(rest, words[i].word);
+		id = text_after(rest, words[i].word);
 		if (id == NULL || strcmp(id, g->messages[0].history.id) != 0)
 			continue;
 		g->origin = arena_printf(
@@ -147,7 +147,7 @@ gather_line(void *ctx, const struct trace_line *line)
 	struct message *m;
 	size_t len;
 
-	len = queueid_length(text);
+	len = text_queueid(text);
 	if (len == 0 || strncmp(text + len, ": ", 2) != 0)
 		return (0);
 	rest = text + len + 2;
@@ -158,7 +158,7 @@ gather_line(void *ctx, const struct trace_line *line)
 		keep(g, m, line, rest);
 	/* postsuper -r: only the new message names the old one. */
 	from = strstr(rest, " orig_id=");
-	if (m == NULL && from != NULL && history_after(rest, "uid=") != NULL) {
+	if (m == NULL && from != NULL && text_after(rest, "uid=") != NULL) {
 		m = find(g, from + 9, strlen(from + 9));
 		if (m != NULL)
 			discover(g, m, "resubmitted as", text, line->at);
@@ -203,7 +203,7 @@ choose(struct message *m)
 		/* Postfix's own messages begin with their Message-ID. */
 		start = history_begins(&m->entries[i].line) ||
 		    (removed &&
-			history_after(m->entries[i].line.text, "message-id=") !=
+			text_after(m->entries[i].line.text, "message-id=") !=
 			    NULL);
 		if (strcmp(m->entries[i].line.text, "removed") == 0)
 			removed = true;
@@ -234,8 +234,8 @@ discover(struct gather *g, const struct message *from, const char *relation,
 	struct message *m;
 	size_t len;
 
-	len = queueid_length(id);
-	if (len < 5 || len > QUEUEID_MAX || find(g, id, len) != NULL)
+	len = text_queueid(id);
+	if (len < 5 || len > TEXT_QUEUEID_MAX || find(g, id, len) != NULL)
 		return;
 	if (g->n == MESSAGES_MAX) {
 		g->more = true;
@@ -269,7 +269,7 @@ find_children(struct gather *g, const struct message *m, const struct entry *e)
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (words[i].program == NULL
-			? history_after(e->line.text, "to=<") == NULL
+			? text_after(e->line.text, "to=<") == NULL
 			: strcmp(words[i].program, e->line.program) != 0)
 			continue;
 		found = strstr(e->line.text, words[i].word);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/history.h"
 
 static const char *path(struct arena *, const char *, const char **);
@@ -27,21 +28,13 @@ static void settle(
 static void mail_server(
     struct arena *, struct history *, const struct history_line *);
 
-const char *
-history_after(const char *text, const char *word)
-{
-	size_t len = strlen(word);
-
-	return (strncmp(text, word, len) == 0 ? text + len : NULL);
-}
-
 bool
 history_begins(const struct history_line *line)
 {
 	return ((strcmp(line->program, "smtpd") == 0 &&
-		    history_after(line->text, "client=") != NULL) ||
+		    text_after(line->text, "client=") != NULL) ||
 	    (strcmp(line->program, "pickup") == 0 &&
-		history_after(line->text, "uid=") != NULL));
+		text_after(line->text, "uid=") != NULL));
 }
 
 /* An address up to its ">", which may also be part of a quoted local part. */
@@ -119,7 +112,7 @@ delivery(struct arena *a, struct history *h, const struct history_line *line)
 	size_t len;
 
 	recipient = path(a, line->text + 4, &rest);
-	if (recipient != NULL && history_after(rest, ", orig_to=<") != NULL)
+	if (recipient != NULL && text_after(rest, ", orig_to=<") != NULL)
 		original = path(a, rest + 11, &rest);
 	status = recipient == NULL || original == NULL
 	    ? NULL
@@ -167,17 +160,17 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 	const char *recipient, *rest;
 	struct history_copy *c;
 
-	if (history_after(line->text, "to=<") != NULL) {
+	if (text_after(line->text, "to=<") != NULL) {
 		recipient = path(a, line->text + 4, &rest);
 		if (recipient == NULL ||
-		    history_after(rest, " status=dropped") == NULL)
+		    text_after(rest, " status=dropped") == NULL)
 			return;
 		c = copy_of(a, h, recipient, "");
 		c->dropped = true;
 		c->reason = value(a, rest, " reason=");
 		return;
 	}
-	if (history_after(line->text, "category=") == NULL)
+	if (text_after(line->text, "category=") == NULL)
 		return;
 	h->decision = line->text;
 	h->decided = line->at;
@@ -223,11 +216,11 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 	if (history_begins(line)) {
 		h->arrived = line->at;
 		h->source = text;
-	} else if ((rest = history_after(text, "message-id=")) != NULL) {
+	} else if ((rest = text_after(text, "message-id=")) != NULL) {
 		h->message_id = rest;
 		if (h->arrived == 0)
 			h->arrived = line->at;
-	} else if ((rest = history_after(text, "from=<")) != NULL) {
+	} else if ((rest = text_after(text, "from=<")) != NULL) {
 		h->sender = path(a, rest, &rest);
 		if (h->state != HISTORY_REQUEUED)
 			settle(h, HISTORY_QUEUED, line);
@@ -238,12 +231,12 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 		    line);
 	}
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (history_after(text, actions[i].text) != NULL)
+		if (text_after(text, actions[i].text) != NULL)
 			settle(h, actions[i].state, line);
 	}
 	if (h->sender == NULL &&
-	    (history_after(text, "milter-") != NULL ||
-		history_after(text, "hold: ") != NULL) &&
+	    (text_after(text, "milter-") != NULL ||
+		text_after(text, "hold: ") != NULL) &&
 	    (rest = strstr(text, " from=<")) != NULL)
 		h->sender = path(a, rest + 7, &rest);
 }
@@ -258,7 +251,7 @@ history_begin(struct history *h)
 void
 history_add(struct arena *a, struct history *h, const struct history_line *line)
 {
-	bool recipient = history_after(line->text, "to=<") != NULL;
+	bool recipient = text_after(line->text, "to=<") != NULL;
 
 	if (strcmp(line->program, "notify-milter") == 0) {
 		decision(a, h, line);
@@ -269,7 +262,7 @@ history_add(struct arena *a, struct history *h, const struct history_line *line)
 		delivery(a, h, line);
 	} else if (strcmp(line->program, "notifyctl") != 0) {
 		mail_server(a, h, line);
-	} else if (history_after(line->text, "requeued as ") != NULL) {
+	} else if (text_after(line->text, "requeued as ") != NULL) {
 		settle(h, HISTORY_REQUEUED, line);
 	}
 }

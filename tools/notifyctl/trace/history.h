@@ -78,8 +78,4 @@ void history_add(struct arena *, struct history *, const struct history_line *);
 /* history_begins(line): is it the first line of a message from a client? */
 bool history_begins(const struct history_line *);
 
-/* history_after(text, word): the rest of ${text} after ${word}, with which it
- * begins; else NULL. */
-const char *history_after(const char *text, const char *word);
-
 #endif

@@ -17,7 +17,7 @@
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/postconf.h"
-#include "notifyctl/postfix/queueid.h"
+#include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/gather.h"
 #include "notifyctl/trace/trace_log.h"
 #include "settings/settings.h"
@@ -448,7 +448,7 @@ trace(struct ctl *ctl, const struct arguments *args)
 	const char *id = args->v[0];
 	size_t n;
 
-	if (queueid_check(id, &ctl->failure) != 0)
+	if (text_is_queueid(id, &ctl->failure) != 0)
 		return (-1);
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	t->ctl = ctl;
