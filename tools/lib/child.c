@@ -24,8 +24,6 @@
 #include "base/failure.h"
 #include "lib/child.h"
 
-#define SECONDS 30
-#define OUTPUT_MAX ((size_t)64 << 10)
 /* More of its standard error is read, but not kept. */
 #define MESSAGE_MAX ((size_t)16 << 10)
 
@@ -223,12 +221,10 @@ judge(const struct child *c, int error, int status, struct failure *failure)
 
 	if (error == ETIMEDOUT)
 		return (failure_set(failure, FAILURE_IO,
-		    "%s did not end within %d seconds", name,
-		    c->seconds == 0 ? SECONDS : c->seconds));
+		    "%s did not end within %d seconds", name, c->seconds));
 	if (error == EFBIG)
 		return (failure_set(failure, FAILURE_DATA,
-		    "output of %s exceeds %zu bytes", name,
-		    c->max == 0 ? OUTPUT_MAX : c->max));
+		    "output of %s exceeds %zu bytes", name, c->max));
 	if (error == ENOMEM)
 		return (failure_memory(failure));
 	if (error != 0)
@@ -272,15 +268,14 @@ child_run(struct arena *a, const struct child *c, struct child_result *r,
     struct failure *failure)
 {
 	struct stream s[2] = {
-	    {.fd = -1, .max = c->max == 0 ? OUTPUT_MAX : c->max},
-	    {.fd = -1, .max = MESSAGE_MAX}};
+	    {.fd = -1, .max = c->max}, {.fd = -1, .max = MESSAGE_MAX}};
 	int ends[2] = {c->output, -1};
 	int64_t deadline;
 	pid_t pid;
 	int error, rc, status = 0;
 
 	rc = -1;
-	deadline = clock_ms() + (c->seconds == 0 ? SECONDS : c->seconds) * 1000;
+	deadline = clock_ms() + c->seconds * 1000;
 	if (open_stream(c, &s[1], &ends[1]) != 0 ||
 	    (c->output == -1 && open_stream(c, &s[0], &ends[0]) != 0)) {
 		judge(c, errno, 0, failure);

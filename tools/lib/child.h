@@ -23,18 +23,19 @@ struct child {
 	/* Ends with NULL. A name without a slash is searched in $PATH, then in
 	 * /usr/sbin. */
 	const char *const *argv;
-	int seconds; /* time limit; 0: 30 */
-	size_t max;  /* bytes of its standard output; 0: 64 KiB */
+	int seconds; /* time limit */
+	size_t max;  /* bytes of its standard output */
 	/* Descriptors for its standard input and output; -1: /dev/null, and
 	 * read into the result. */
 	int input, output;
 	bool quiet; /* both outputs are discarded */
 };
 
-/* No input, and the output is wanted. */
+/* No input, and the output is wanted: at most 64 KiB, within 30 seconds. */
 #define CHILD_INIT(arguments)                                                  \
 	{                                                                      \
-		.argv = (arguments), .input = -1, .output = -1                 \
+		.argv = (arguments), .seconds = 30, .max = 64 << 10,           \
+		.input = -1, .output = -1                                      \
 	}
 
 struct child_result {

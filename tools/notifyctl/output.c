@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <jansson.h>
 #include <libsmartcols.h>
@@ -71,7 +70,7 @@ static const char *title_of(const char *);
 static void cell(struct output *, const char *);
 static void member(struct output *, json_t *);
 static json_t *list_of(const char *);
-static char *escaped(
+static const char *escaped(
     const char *(*)(struct arena *, const char *), const char *);
 static json_t *text_of(const char *);
 static const char *verb(const char *);
@@ -212,16 +211,19 @@ put(json_t *object, const char *name, json_t *value)
 		must(NULL);
 }
 
-/* What ${escape} makes of ${text}; to be freed. */
-static char *
+/* What ${escape} makes of ${text}, until the next call. */
+static const char *
 escaped(const char *(*escape)(struct arena *, const char *), const char *text)
 {
-	struct arena *a = must(arena_new(ESCAPED_MAX));
-	const char *found = escape(a, text);
-	char *copy = must(found == NULL ? NULL : strdup(found));
+	static struct arena *scratch;
 
-	arena_free(a);
-	return (copy);
+	if (scratch == NULL)
+		scratch = must(arena_new(ESCAPED_MAX));
+	arena_reset(scratch);
+	text = escape(scratch, text);
+	if (text == NULL)
+		must(NULL);
+	return (text);
 }
 
 /* Text as JSON: escaped if it is not valid UTF-8. */
@@ -229,14 +231,9 @@ static json_t *
 text_of(const char *text)
 {
 	json_t *value = json_string(text);
-	char *valid;
 
-	if (value != NULL)
-		return (value);
-	valid = escaped(escape_text, text);
-	value = json_string(valid);
-	free(valid);
-	return (must(value));
+	return (value != NULL ? value
+			      : must(json_string(escaped(escape_text, text))));
 }
 
 struct output *
@@ -269,16 +266,14 @@ void
 output_line(struct output *out, const char *fmt, ...)
 {
 	va_list ap;
-	char *text, *line;
+	char *text;
 
 	finish_table(out);
 	va_start(ap, fmt);
 	if (vasprintf(&text, fmt, ap) < 0)
 		must(NULL);
 	va_end(ap);
-	line = escaped(escape_controls, text);
-	fprintf(out->lines, "%s\n", line);
-	free(line);
+	fprintf(out->lines, "%s\n", escaped(escape_controls, text));
 	free(text);
 	limit_lines(out);
 }
@@ -437,17 +432,14 @@ void
 output_cell(struct output *out, const char *text)
 {
 	const char *kind = strchr(out->columns[out->column], ':');
-	char *line;
 
-	if (out->json) {
+	if (out->json)
 		member(out,
 		    kind != NULL && kind[1] == '+' ? list_of(text)
 						   : text_of(text));
-		return;
-	}
-	line = escape_is_line(text) ? NULL : escaped(escape_text, text);
-	cell(out, line == NULL ? text : line);
-	free(line);
+	else
+		cell(out,
+		    escape_is_line(text) ? text : escaped(escape_text, text));
 }
 
 void
@@ -618,11 +610,8 @@ void
 output_error(bool json, int code, const char *text)
 {
 	json_t *document;
-	char *line;
 
-	line = escaped(escape_controls, text);
-	fprintf(stderr, "notifyctl: %s\n", line);
-	free(line);
+	fprintf(stderr, "notifyctl: %s\n", escaped(escape_controls, text));
 	if (!json)
 		return;
 	document = must(json_pack(

@@ -96,10 +96,9 @@ take_user(void *ctx, const struct store_user *u)
 static const char *
 name_user(struct arena *a, const struct store_user *u)
 {
-	const char *text;
-
-	text =
+	const char *text =
 	    arena_printf(a, "account %s, as %s", u->account_name, u->address);
+
 	return (text == NULL ? NULL : escape_controls(a, text));
 }
 
@@ -193,14 +192,14 @@ start(const struct turn *t, const char *rest)
 		return (wrong(t));
 	patience_right(p, m->chat);
 	name = name_user(t->c->arena, &user);
-	if (name == NULL)
-		return (say(t, NULL));
 	return (say(t,
-	    arena_printf(t->c->arena,
-		"This chat is now linked to %s. Messages about "
-		"balance and payments come here too; the mail still does.\n"
-		"/stop ends it.",
-		name)));
+	    name == NULL
+		? NULL
+		: arena_printf(t->c->arena,
+		      "This chat is now linked to %s. Messages about "
+		      "balance and payments come here too; the mail still does.\n"
+		      "/stop ends it.",
+		      name)));
 }
 
 /* List the users that the chat is linked to, below ${title}, and ${end} their

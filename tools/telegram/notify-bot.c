@@ -7,7 +7,6 @@
  * growing pauses. Of several notify-bots one polls; the others stand by, and
  * try each second to take over.
  */
-#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +14,6 @@
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "lib/daemon.h"

@@ -7,7 +7,6 @@
  * user has the mail.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "telegram/botapi.h"
 #include "telegram/outcome.h"

@@ -5,10 +5,10 @@
  * Runs the parts (check_*.c) one after another and shows what they found at the
  * end. A sound installation gets one line.
  */
+#include <libgen.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -161,14 +161,7 @@ check_notifyctl(struct check *c, const char *arguments)
 const char *
 check_directory(struct check *c, const char *path)
 {
-	char *copy, *slash;
-
-	copy = arena_strdup(c->arena, path);
-	slash = strrchr(copy, '/');
-	if (slash == NULL)
-		return ("/");
-	slash[slash == copy] = '\0';
-	return (copy);
+	return (dirname(arena_strdup(c->arena, path)));
 }
 
 const struct passwd *

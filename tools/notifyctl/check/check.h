@@ -105,6 +105,9 @@ int check_access(const struct passwd *, const char *path, int mode);
  * that is the first ${len} bytes of ${path}. */
 const char *check_search(struct check *, const char *path, int len);
 
+/* check_inside(domain, other): are they equal, or is ${domain} a subdomain? */
+bool check_inside(const char *domain, const char *other);
+
 /* check_passwd(c, name): the user, or NULL. */
 const struct passwd *check_passwd(struct check *, const char *);
 

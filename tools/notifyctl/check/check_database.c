@@ -3,7 +3,6 @@
  * check_database - is the roster intact, and can the milter use it?
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>

@@ -13,7 +13,6 @@
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-static bool inside(const char *, const char *);
 static bool listed(struct check *, const char *, const char *, bool);
 static bool in_class(struct check *, const char *, const char *);
 static void check_relay(struct check *);
@@ -21,9 +20,8 @@ static void check_recipients(struct check *, const char *, size_t);
 static void check_route(struct check *);
 static void check_mirror_domain(struct check *);
 
-/* Is ${domain} equal to ${other}, or a subdomain of it? */
-static bool
-inside(const char *domain, const char *other)
+bool
+check_inside(const char *domain, const char *other)
 {
 	size_t len = strlen(domain), end = strlen(other);
 
@@ -44,8 +42,8 @@ listed(struct check *c, const char *list, const char *domain, bool parents)
 			if (check_lookup(c, word, domain) != NULL)
 				return (true);
 		} else if (strcasecmp(word, domain) == 0 ||
-		    (parents && inside(domain, word)) ||
-		    (*word == '.' && inside(domain, word + 1)))
+		    (parents && check_inside(domain, word)) ||
+		    (*word == '.' && check_inside(domain, word + 1)))
 			return (true);
 	}
 	return (false);
@@ -158,7 +156,7 @@ check_mirror_domain(struct check *c)
 	const char *accounts = c->settings->account_domain;
 	const char *chats = c->settings->telegram_domain;
 
-	if (inside(chats, accounts) || inside(accounts, chats))
+	if (check_inside(chats, accounts) || check_inside(accounts, chats))
 		check_setting(c, CHECK_ERROR,
 		    check_text(c,
 			"[telegram] domain %s and account_domain %s overlap",

@@ -9,10 +9,8 @@
  */
 #include <arpa/inet.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include "notifyctl/check/check.h"
 

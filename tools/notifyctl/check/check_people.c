@@ -3,9 +3,7 @@
  * check_people - can mail reach every entitled user, and does every account
  * have an owner?
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -52,27 +50,22 @@ static const char *
 reserved(const struct people *p, const char *domain)
 {
 	static const struct {
-		const char *end;
+		const char *domain;
 		bool always;
 	} names[] = {
-	    {".invalid", true},
-	    {".localhost", true},
-	    {".test", false},
-	    {".example", false},
-	    {".example.com", false},
-	    {".example.net", false},
-	    {".example.org", false},
+	    {"invalid", true},
+	    {"localhost", true},
+	    {"test", false},
+	    {"example", false},
+	    {"example.com", false},
+	    {"example.net", false},
+	    {"example.org", false},
 	};
-	size_t i, len, end;
+	size_t i;
 
-	len = strlen(domain);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		end = strlen(names[i].end);
-		if (!names[i].always && !p->dns)
-			continue;
-		if (strcmp(domain, names[i].end + 1) == 0 ||
-		    (len > end &&
-			strcmp(domain + len - end, names[i].end) == 0))
+		if ((names[i].always || p->dns) &&
+		    check_inside(domain, names[i].domain))
 			return ("its domain is reserved by RFC 2606");
 	}
 	return (NULL);

@@ -15,6 +15,8 @@
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
+static const char name[] = "receive_override_options";
+
 static bool filters(const struct postconf *, const struct postconf_service *);
 static bool has_filter(const struct postconf *);
 static bool on_loopback(const struct postconf_service *);
@@ -98,8 +100,6 @@ check_front(struct check *c, const struct postconf_service *s)
 static void
 check_on(struct check *c, const struct postconf_service *s)
 {
-	static const char name[] = "receive_override_options";
-
 	if (postconf_override(c->postfix, s, name) != NULL &&
 	    milters_off(c->postfix, s))
 		check_edit(c, CHECK_ERROR,
@@ -113,7 +113,6 @@ check_on(struct check *c, const struct postconf_service *s)
 static void
 check_twice(struct check *c, const struct postconf_service *s)
 {
-	static const char name[] = "receive_override_options";
 	const struct postconf *pc = c->postfix;
 	const char *options = postconf_for(pc, s, name);
 	struct milters m;
@@ -148,8 +147,6 @@ check_twice(struct check *c, const struct postconf_service *s)
 static void
 check_everywhere(struct check *c)
 {
-	static const char name[] = "receive_override_options";
-
 	if (strstr(postconf_value(c->postfix, name), "no_milters") != NULL)
 		check_edit(c, CHECK_ERROR,
 		    check_text(c, "%s has no_milters in main.cf", name),

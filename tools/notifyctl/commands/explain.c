@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -32,7 +31,7 @@ struct reading {
 	size_t recipients_cap;
 };
 
-static bool copy_headers(FILE *, FILE *);
+static bool copy_headers(FILE *, char *, size_t *);
 static int read_headers(
     struct ctl *, const struct arguments *, char **, size_t *);
 static void add_recipient(struct reading *, const char *);
@@ -62,23 +61,23 @@ const struct ctl_command explain_commands[] = {
 /* Copy up to the empty line, in any number of pieces: a line may be endless.
  * False if the headers are longer than HEADERS_MAX. */
 static bool
-copy_headers(FILE *in, FILE *out)
+copy_headers(FILE *in, char *text, size_t *len)
 {
-	size_t column = 0, n = 0;
+	size_t column = 0;
 	int c, first = EOF;
 
 	while ((c = getc_unlocked(in)) != EOF) {
 		if (c == '\n' &&
 		    (column == 0 || (column == 1 && first == '\r')))
 			break;
-		if (n++ == HEADERS_MAX)
+		if (*len == HEADERS_MAX)
 			return (false);
-		putc_unlocked(c, out);
+		text[(*len)++] = (char)c;
 		if (column == 0)
 			first = c;
 		column = c == '\n' ? 0 : column + 1;
 	}
-	fputs("\n", out);
+	text[(*len)++] = '\n';
 	return (true);
 }
 
@@ -88,7 +87,7 @@ read_headers(
     struct ctl *ctl, const struct arguments *args, char **text, size_t *len)
 {
 	const char *name;
-	FILE *in, *out;
+	FILE *in;
 	bool failed, whole;
 
 	if (args->n == 0 || strcmp(args->v[0], "-") == 0) {
@@ -101,18 +100,11 @@ read_headers(
 	if (in == NULL)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a message", name, strerror(errno)));
-	out = open_memstream(text, len);
-	if (out == NULL) {
-		if (in != stdin)
-			fclose(in);
-		return (failure_memory(&ctl->failure));
-	}
-	whole = copy_headers(in, out);
+	*text = arena_alloc(ctl->arena, HEADERS_MAX + 1);
+	whole = copy_headers(in, *text, len);
 	failed = ferror(in);
 	if (in != stdin)
 		fclose(in);
-	if (fclose(out) != 0)
-		return (failure_memory(&ctl->failure));
 	if (failed)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
 		    "%s: %s; expected a message", name, strerror(errno)));
@@ -204,11 +196,8 @@ parse(struct reading *r, const struct arguments *args)
 	size_t len = 0;
 	int rc;
 
-	rc = read_headers(r->ctl, args, &text, &len);
-	if (rc != 0) {
-		free(text);
+	if (read_headers(r->ctl, args, &text, &len) != 0)
 		return (-1);
-	}
 	stream = g_mime_stream_mem_new_with_buffer(text, len);
 	parser = g_mime_parser_new_with_stream(stream);
 	message = g_mime_parser_construct_message(parser, NULL);
@@ -223,7 +212,6 @@ parse(struct reading *r, const struct arguments *args)
 	}
 	g_object_unref(parser);
 	g_object_unref(stream);
-	free(text);
 	return (rc);
 }
 

@@ -4,7 +4,6 @@
  *
  * A wrong "yes" would send a message undecided, so whatever is unclear is "no".
  */
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 

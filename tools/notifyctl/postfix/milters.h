@@ -14,8 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/compiler.h"
-
 struct postconf;
 struct postconf_service;
 

@@ -5,7 +5,6 @@
  * Four runs of postconf(1) print everything; lookups search what they printed,
  * and allocate nothing: a setting is never "not set" for lack of memory.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -26,8 +26,6 @@
  */
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
 

@@ -6,7 +6,6 @@
  * those that its lines name, those that theirs name. Only the lines of the
  * current generation are kept, so that a log of any size can be read.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +43,23 @@ struct gather {
 	int source, generation;
 	const char *origin;
 	bool more; /* messages than MESSAGES_MAX */
+};
+
+/* The words before the id of a message that another one became. */
+static const struct {
+	const char *program; /* NULL: any delivery agent */
+	const char *word;
+	const char *relation;
+	const char *origin; /* the relation seen from the other side, or NULL */
+} words[] = {
+    {"notifyctl", "requeued as ", "requeued as", "requeued from"},
+    {"bounce", "non-delivery notification: ", "bounced with", "the bounce of"},
+    {"bounce", "delay notification: ", "delay told with",
+	"the notice of delay of"},
+    {"bounce", "delivery status notification: ", "delivery told with",
+	"the notice about"},
+    {NULL, " queued as ", "handed on as", NULL},
+    {NULL, "(forwarded as ", "forwarded as", NULL},
 };
 
 static const char *component(const char *);
@@ -98,24 +114,15 @@ find(struct gather *g, const char *id, size_t len)
 static void
 note_origin(struct gather *g, const char *text, size_t len, const char *rest)
 {
-	static const struct {
-		const char *word;
-		const char *relation;
-	} words[] = {
-	    {"requeued as ", "requeued from"},
-	    {"sender non-delivery notification: ", "the bounce of"},
-	    {"sender delay notification: ", "the notice of delay of"},
-	    {"sender delivery status notification: ", "the notice about"},
-	};
-	const char *id;
+	const char *sender = text_after(rest, "sender "), *id;
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		id = text_after(rest, words[i].word);
-		if (id == NULL || strcmp(id, g->messages[0].history.id) != 0)
-			continue;
-		g->origin = arena_printf(
-		    g->arena, "%s %.*s", words[i].relation, (int)len, text);
+		id = text_after(sender == NULL ? rest : sender, words[i].word);
+		if (words[i].origin != NULL && id != NULL &&
+		    strcmp(id, g->messages[0].history.id) == 0)
+			g->origin = arena_printf(g->arena, "%s %.*s",
+			    words[i].origin, (int)len, text);
 	}
 }
 
@@ -139,7 +146,7 @@ keep(struct gather *g, struct message *m, const struct trace_line *line,
 	e->line.text = arena_strdup(g->arena, text);
 }
 
-int
+void
 gather_line(void *ctx, const struct trace_line *line)
 {
 	struct gather *g = ctx;
@@ -149,7 +156,7 @@ gather_line(void *ctx, const struct trace_line *line)
 
 	len = text_queueid(text);
 	if (len == 0 || strncmp(text + len, ": ", 2) != 0)
-		return (0);
+		return;
 	rest = text + len + 2;
 	if (g->generation == 0)
 		note_origin(g, text, len, rest);
@@ -163,7 +170,6 @@ gather_line(void *ctx, const struct trace_line *line)
 		if (m != NULL)
 			discover(g, m, "resubmitted as", text, line->at);
 	}
-	return (0);
 }
 
 void
@@ -252,18 +258,6 @@ discover(struct gather *g, const struct message *from, const char *relation,
 static void
 find_children(struct gather *g, const struct message *m, const struct entry *e)
 {
-	static const struct {
-		const char *program; /* NULL: any delivery agent */
-		const char *word;
-		const char *relation;
-	} words[] = {
-	    {"notifyctl", "requeued as ", "requeued as"},
-	    {"bounce", "non-delivery notification: ", "bounced with"},
-	    {"bounce", "delay notification: ", "delay told with"},
-	    {"bounce", "delivery status notification: ", "delivery told with"},
-	    {NULL, " queued as ", "handed on as"},
-	    {NULL, "(forwarded as ", "forwarded as"},
-	};
 	const char *found;
 	size_t i;
 

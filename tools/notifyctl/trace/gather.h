@@ -26,7 +26,7 @@ struct gather;
 struct gather *gather_new(struct arena *, const char *id) WARN_UNUSED;
 
 /* gather_line(g, line): take one line; a trace_line_fn. */
-int gather_line(void *g, const struct trace_line *);
+void gather_line(void *g, const struct trace_line *);
 
 /* gather_source(g): the next lines come from another source. */
 void gather_source(struct gather *);

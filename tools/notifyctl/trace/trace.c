@@ -8,7 +8,6 @@
  * only if the numbers leave no doubt.
  */
 #include <glob.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>

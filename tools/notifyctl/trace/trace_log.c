@@ -31,10 +31,10 @@
 static int64_t traditional(char *, time_t, char **);
 static int64_t rfc3339(char *, char **);
 static bool split(char *, struct trace_line *);
-static int take(char *, time_t, trace_line_fn *, void *);
+static void take(char *, time_t, trace_line_fn *, void *);
 static int cannot(const char *, int, struct failure *);
 static char *field(sd_journal *, const char *);
-static int entry(sd_journal *, trace_line_fn *, void *);
+static void entry(sd_journal *, trace_line_fn *, void *);
 
 /* "Nov 23 19:25:49 ", and the rest of the line. 0 if it is no timestamp. */
 static int64_t
@@ -118,7 +118,7 @@ split(char *s, struct trace_line *line)
 	return (true);
 }
 
-static int
+static void
 take(char *s, time_t changed, trace_line_fn *fn, void *ctx)
 {
 	struct trace_line line;
@@ -135,7 +135,8 @@ take(char *s, time_t changed, trace_line_fn *fn, void *ctx)
 		rest += strcspn(rest, " ");
 		rest += strspn(rest, " ");
 	}
-	return (split(rest, &line) ? fn(ctx, &line) : 0);
+	if (split(rest, &line))
+		fn(ctx, &line);
 }
 
 static int
@@ -174,17 +175,16 @@ trace_log_file(
 		close(fd);
 		return (failure_memory(failure));
 	}
-	while (rc == 0 && gzgets(in, line, (int)LINE_MAX_OCTETS) != NULL) {
+	while (gzgets(in, line, (int)LINE_MAX_OCTETS) != NULL) {
 		/* Skip the rest of a line that is too long. */
 		begins = ends;
 		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
 		    line[LINE_MAX_OCTETS - 2] == '\n';
 		if (begins)
-			rc = take(line, st.st_mtime, fn, ctx);
+			take(line, st.st_mtime, fn, ctx);
 	}
 	(void)gzerror(in, &code);
-	if (rc == 0 && code != Z_OK && code != Z_STREAM_END &&
-	    code != Z_BUF_ERROR)
+	if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
 		rc = failure_set(failure, FAILURE_DATA, "%s: %s", path,
 		    code == Z_ERRNO ? strerror(errno) : "damaged");
 	gzclose(in);
@@ -210,13 +210,12 @@ field(sd_journal *j, const char *name)
 	return (text);
 }
 
-static int
+static void
 entry(sd_journal *j, trace_line_fn *fn, void *ctx)
 {
 	struct trace_line line;
 	char *program, *text;
 	uint64_t usec;
-	int rc = 0;
 
 	program = field(j, "SYSLOG_IDENTIFIER");
 	text = field(j, "MESSAGE");
@@ -226,11 +225,10 @@ entry(sd_journal *j, trace_line_fn *fn, void *ctx)
 		    : (int64_t)(usec / 1000000);
 		line.program = program;
 		line.text = text;
-		rc = fn(ctx, &line);
+		fn(ctx, &line);
 	}
 	free(program);
 	free(text);
-	return (rc);
 }
 
 int
@@ -244,19 +242,11 @@ trace_log_journal(const char *directory, trace_line_fn *fn, void *ctx,
 
 	rc = directory == NULL ? sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY)
 			       : sd_journal_open_directory(&j, directory, 0);
-	if (rc < 0)
-		return (cannot(name, -rc, failure));
-	rc = sd_journal_add_match(j, MAIL_FACILITY, 0);
-	if (rc < 0) {
-		sd_journal_close(j);
-		return (cannot(name, -rc, failure));
-	}
+	if (rc >= 0)
+		rc = sd_journal_add_match(j, MAIL_FACILITY, 0);
 	while (rc >= 0 && (rc = sd_journal_next(j)) > 0) {
 		entries++;
-		if (entry(j, fn, ctx) != 0) {
-			sd_journal_close(j);
-			return (-1);
-		}
+		entry(j, fn, ctx);
 	}
 	sd_journal_close(j);
 	if (rc < 0)

@@ -23,14 +23,14 @@ struct trace_line {
 	const char *text;    /* one line; never NULL */
 };
 
-/* Called for each line, which is borrowed. 0 goes on, -1 stops. */
-typedef int trace_line_fn(void *, const struct trace_line *);
+/* Called for each line, which is borrowed. */
+typedef void trace_line_fn(void *, const struct trace_line *);
 
 /*
  * trace_log_file(path, fn, ctx, failure):
  * Give ${fn} the lines of a file, each cut to 64 KiB, without those in no known
  * format. 0, or -1 with ${failure}: FAILURE_DENIED if the file may not be read,
- * FAILURE_UNKNOWN if there is none, none if ${fn} returned -1.
+ * FAILURE_UNKNOWN if there is none.
  */
 int trace_log_file(
     const char *path, trace_line_fn *, void *, struct failure *) WARN_UNUSED;
