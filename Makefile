@@ -193,8 +193,9 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
-	tools/notifyctl/commands/rostercsv $(addprefix tools/telegram/, botapi \
-	$(CHATTEXT) conversation mailhead outcome patience update)
+	tools/lib/token tools/notifyctl/commands/rostercsv \
+	$(addprefix tools/telegram/, botapi $(CHATTEXT) conversation mailhead \
+	outcome patience update)
 
 $(BUILD)/libfuzzed.a: $(FUZZED:%=$(BUILD)/%.o)
 	rm -f $@

@@ -256,7 +256,7 @@ give(struct arena *a, const struct stream *s, int status,
 {
 	r->status = WEXITSTATUS(status);
 	r->len = s[0].len;
-	r->out = s[0].len == 0 ? "" : arena_strndup(a, s[0].text, s[0].len);
+	r->out = arena_strndup(a, s[0].len == 0 ? "" : s[0].text, s[0].len);
 	r->message = last_line(a, &s[1]);
 	if (r->out == NULL || r->message == NULL)
 		return (failure_memory(failure));

@@ -40,7 +40,7 @@ struct child {
 
 struct child_result {
 	int status;	     /* exit status */
-	const char *out;     /* its standard output, ended by a NUL */
+	char *out;	     /* its standard output, ended by a NUL */
 	size_t len;	     /* bytes in it */
 	const char *message; /* last line on standard error, or "" */
 };

@@ -18,7 +18,6 @@
 const struct ctl_command *cmdline_read(
     struct ctl *, struct arguments *, int argc, char **argv) WARN_UNUSED;
 
-/* cmdline_free(args) */
 void cmdline_free(struct arguments *);
 
 #endif

@@ -268,7 +268,7 @@ show_people(struct check *c)
 	}
 	if (changes[CHECK_POSTCONF])
 		output_line(out, "after changes to Postfix: postfix%s reload",
-		    c->postfix->command + strlen("postconf"));
+		    c->postfix->option);
 	if (changes[CHECK_SETTING])
 		output_line(out,
 		    "after changes to the settings: restart notify-milter%s",

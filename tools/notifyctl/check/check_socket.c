@@ -26,7 +26,7 @@
 static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static const char *start_command(struct check *);
-static int open_socket(int);
+static int connect_to(const struct sockaddr *, socklen_t);
 static int connect_path(const char *);
 static int connect_host(const struct addrinfo *);
 static void check_answer(struct check *, int);
@@ -70,33 +70,18 @@ start_command(struct check *c)
 	    check_text(c, "notify-milter -c %s", check_quote(c, c->ctl->file)));
 }
 
-/* A socket with a time limit, which holds for connect(2) too. */
+/* A connected socket with a time limit, which holds for connect(2) too. */
 static int
-open_socket(int family)
+connect_to(const struct sockaddr *address, socklen_t len)
 {
 	const struct timeval wait = {.tv_sec = CONNECT_SECONDS};
-	int fd;
-
-	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd != -1)
-		(void)setsockopt(
-		    fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	return (fd);
-}
-
-static int
-connect_path(const char *path)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int fd, error;
 
-	if (strlen(path) >= sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
+	fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
 		return (-1);
-	}
-	strcpy(sun.sun_path, path);
-	fd = open_socket(AF_UNIX);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	if (connect(fd, address, len) == 0)
 		return (fd);
 	error = errno;
 	close(fd);
@@ -105,18 +90,26 @@ connect_path(const char *path)
 }
 
 static int
+connect_path(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	strcpy(sun.sun_path, path);
+	return (connect_to((struct sockaddr *)&sun, sizeof(sun)));
+}
+
+static int
 connect_host(const struct addrinfo *a)
 {
-	int fd;
+	int fd = -1;
 
-	for (; a != NULL; a = a->ai_next) {
-		fd = open_socket(a->ai_family);
-		if (fd != -1 && connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-			return (fd);
-		if (fd != -1)
-			close(fd);
-	}
-	return (-1);
+	for (; fd == -1 && a != NULL; a = a->ai_next)
+		fd = connect_to(a->ai_addr, a->ai_addrlen);
+	return (fd);
 }
 
 /* ${fd} is closed. */

@@ -173,7 +173,7 @@ add_entry(struct check *c, const char *what, const char *why, const char *name,
 	const char *user = c->settings->user;
 
 	check_found(c, CHECK_ERROR, CHECK_POSTCONF, what, why,
-	    check_text(c, "%s -M %s", c->postfix->command,
+	    check_text(c, "postconf%s -M %s", c->postfix->option,
 		check_quote(c,
 		    check_text(c,
 			"%s/unix = %s unix - n n - 1 pipe -o soft_bounce=yes "

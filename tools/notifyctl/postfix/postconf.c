@@ -52,7 +52,7 @@ ask(struct postconf *pc, const char *option, struct postconf_pairs *p,
 	const char *const argv[] = {"postconf", option, NULL};
 	struct child c = CHILD_INIT(argv);
 	struct child_result r;
-	char *line, *rest, *text;
+	char *line, *rest;
 
 	c.seconds = SECONDS;
 	c.max = OUTPUT_MAX;
@@ -61,8 +61,7 @@ ask(struct postconf *pc, const char *option, struct postconf_pairs *p,
 	if (r.status != 0)
 		return (failure_set(failure, FAILURE_SETTINGS, "%s",
 		    *r.message == '\0' ? "postconf failed" : r.message));
-	text = arena_strdup(pc->arena, r.out);
-	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	for (line = strtok_r(r.out, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest))
 		add_pair(pc, p, line);
 	return (0);
@@ -201,9 +200,9 @@ postconf_read(struct arena *a, struct failure *failure)
 
 	pc = arena_alloc(a, sizeof(*pc));
 	pc->arena = a;
-	pc->command = config == NULL
-	    ? "postconf"
-	    : arena_concat(a, "postconf -c ", shell_quote(a, config), NULL);
+	pc->option = config == NULL
+	    ? ""
+	    : arena_concat(a, " -c ", shell_quote(a, config), NULL);
 	if (ask(pc, "-x", &pc->values, failure) != 0 ||
 	    ask(pc, "-n", &pc->given, failure) != 0)
 		return (NULL);
@@ -342,6 +341,6 @@ postconf_edit(const struct postconf *pc, const struct postconf_service *service,
 	    arena_printf(pc->arena, "%s%s%s%s%s",
 		service == NULL ? "" : service->key, service == NULL ? "" : "/",
 		name, *value == '\0' ? " =" : " = ", value));
-	return (arena_concat(pc->arena, pc->command,
+	return (arena_concat(pc->arena, "postconf", pc->option,
 	    service == NULL ? " -e " : " -P ", value, NULL));
 }

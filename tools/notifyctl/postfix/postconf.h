@@ -40,9 +40,9 @@ struct postconf_pairs {
 
 struct postconf {
 	struct arena *arena;
-	const char *command; /* "postconf", with -c if that is needed */
-	const char *queue;   /* queue_directory */
-	const char *config;  /* config_directory */
+	const char *option; /* of its commands: "" or " -c DIRECTORY", quoted */
+	const char *queue;  /* queue_directory */
+	const char *config; /* config_directory */
 	/* After postconf_read_master(). */
 	struct postconf_service *services;
 	size_t nservices;

@@ -86,7 +86,7 @@ envelope(struct arena *a, const struct postconf *mta, const char *option,
 	if (r.status != 0 || r.len == 0)
 		return (failure_set(failure, FAILURE_IO, "%s: %s", name,
 		    *r.message == '\0' ? "no queue file" : r.message));
-	*text = arena_strndup(a, r.out, r.len);
+	*text = r.out;
 	return (1);
 }
 

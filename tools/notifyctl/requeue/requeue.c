@@ -25,7 +25,6 @@
  * submit the message twice.
  */
 #include <signal.h>
-#include <stdlib.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -119,11 +118,8 @@ ready(struct passage *p)
 static const char *
 drop_command(const struct passage *p)
 {
-	const char *config = getenv("MAIL_CONFIG");
-
-	return (arena_printf(p->ctl->arena, "postsuper%s%s -d %s hold",
-	    config == NULL ? "" : " -c ", config == NULL ? "" : config,
-	    p->queued.id));
+	return (arena_printf(p->ctl->arena, "postsuper%s -d %s hold",
+	    p->mta->option, p->queued.id));
 }
 
 /* Nobody knows whether Postfix took the message. */
