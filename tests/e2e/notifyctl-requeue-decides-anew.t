@@ -4,6 +4,7 @@
 """notifyctl requeue: a held message is decided as if it came only now, with
 the envelope and the content that it came with."""
 import itertools
+import os
 
 from lib import lab
 from lib.lab import case, marker, message
@@ -54,6 +55,24 @@ def _(lab):
     anew(lab, result)
     same(result.recipients(), ["otto@gamma.example"], "recipients")
     lab.notifyctl("account", "remove", "gamma")
+
+
+@case("a warning about main.cf stops no requeue")
+def _(lab):
+    result = hold(lab, ["x@delta.example"], BALANCE, "delta")
+    lab.notifyctl("account", "add", "delta", "--owner", "otto@delta.example")
+    main = os.path.join(lab.postfix.config, "main.cf")
+    with open(main) as file:
+        text = file.read()
+    with open(main, "a") as file:
+        file.write("message_size_limit = 20480000\n" * 2)
+    contains(lab.postfix.tool("postconf", "-h", "queue_directory").stderr,
+             "warning: ")
+    anew(lab, result)
+    same(result.recipients(), ["otto@delta.example"], "recipients")
+    with open(main, "w") as file:
+        file.write(text)
+    lab.notifyctl("account", "remove", "delta")
 
 
 @case("what still cannot be decided is held again, and it is said")

@@ -63,6 +63,7 @@ static int parse(struct reading *, char *, struct failure *);
 static int lock(struct queuefile *, struct failure *);
 static void read_note(struct arena *, struct queuefile *);
 static void expanded(struct reading *);
+static bool about_settings(const struct postconf *, const char *);
 static int read_content(struct arena *, const struct postconf *,
     struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
@@ -415,6 +416,22 @@ read_header(struct arena *a, struct queuefile *q)
 	return (0);
 }
 
+/* Is the last line that postcat(1) printed a warning about main.cf or
+ * master.cf? It reads those first: a warning about the queue file would come
+ * after. */
+static bool
+about_settings(const struct postconf *mta, const char *line)
+{
+	const char *path;
+
+	path = strstr(line, ": warning: ");
+	if (path == NULL)
+		return (false);
+	path = text_after(path + strlen(": warning: "),
+	    postconf_value(mta, "config_directory"));
+	return (path != NULL && *path == '/');
+}
+
 static int
 read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
     struct failure *failure)
@@ -432,7 +449,8 @@ read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
 	c.seconds = 300;
 	if (child_run(a, &c, &r, failure) != 0)
 		return (-1);
-	if (r.status != 0 || *r.message != '\0')
+	if (r.status != 0 ||
+	    (*r.message != '\0' && !about_settings(mta, r.message)))
 		return (failure_set(
 		    failure, FAILURE_IO, "%s: %s", q->path, r.message));
 	return (read_header(a, q) != 0 ? failure_memory(failure) : 0);
