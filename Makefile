@@ -8,12 +8,12 @@
 #   make check            the tests: within 3 minutes, TEST_JOBS=8 at a time
 #   make check-deep       the same under sanitizers, valgrind and on PostgreSQL,
 #                         the fuzz targets and the soak tests: 15 minutes
-#   make layers           check that each #include leads the way that is allowed
+#   make layers           check each #include against the layers
 #   make soak             the soak tests at length
 #   make valgrind         tests of every program under memcheck: 15 minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
-#   make bench            measure it beside its rivals: build/bench.md and .svg
+#   make bench            compare its speed with other milters: build/bench.md, .svg
 #   make bench-quick      the main figures of that, within a minute
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        remove what install has installed, but not the settings
@@ -146,7 +146,7 @@ $(BUILD)/notify-telegram: $(agent_o) $(BUILD)/libpolicy.a
 $(BUILD)/notify-bot: $(bot_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(TELEGRAM_LIBS) $(DAEMON_LIBS) $(LIBS)
 
-# The library is made again when POSTGRESQL changes.
+# Rebuild the library when POSTGRESQL changes.
 $(BUILD)/postgresql-$(POSTGRESQL):
 	@mkdir -p $(@D)
 	rm -f $(BUILD)/postgresql-*
@@ -189,7 +189,7 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs \
 		glib-2.0 jansson) $(LIBS)
 
-# Fuzzing: SAN=fuzz, with clang. FUZZED is what the targets use beside policy/.
+# Fuzzing: SAN=fuzz, with clang. FUZZED: objects of the targets beside policy/.
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats trust) \
@@ -230,8 +230,8 @@ bench-quick:
 	@$(MAKE) $(ALL_CORES) all $(BENCH)
 	@tests/bench/run --quick
 
-# Allocations that fail, changes that are refused. The object that takes the
-# place of malloc(3) is made without sanitizers.
+# Failing allocations and refused changes. The object that replaces malloc(3) is
+# built without sanitizers.
 faults_o = $(addprefix $(BUILD)/tests/faults/, arena.o memory.o faults.o) \
 	$(addprefix $(BUILD)/tests/fuzz/, fuzz.o fuzz_milter.o people.o rules.o) \
 	$(callbacks_o)
@@ -258,10 +258,10 @@ model:
 	@$(MAKE) $(ALL_CORES) all build/model
 	@MODEL_CASES=$(MODEL_CASES) MODEL_SEED=$(MODEL_SEED) tests/model/run
 
-# The long forms: a million messages, after which nothing may be left; many
-# through Postfix while everything breaks; a message of 1 GB; a roster of
-# millions; relays whose primary is killed again and again; and 50 connections,
-# signals and nonsense for a milter under ThreadSanitizer.
+# The long forms: a million messages, which must leak nothing; many through
+# Postfix while everything breaks; a message of 1 GB; a roster of millions; relays
+# that lose their primary again and again; and 50 connections, signals and
+# malformed packets for a milter under ThreadSanitizer.
 soak:
 	@tests/packages deep
 	@$(MAKE) $(ALL_CORES) all build/loadgen
@@ -276,7 +276,7 @@ soak:
 		tests/soak/conservation.t tests/e2e/signals-lose-no-message.t \
 		tests/e2e/mta-that-breaks-off-harms-nobody.t
 
-# Finds the use of uninitialised memory, which no sanitizer here sees.
+# Finds uses of uninitialised memory, which the sanitizers here do not detect.
 valgrind:
 	@tests/packages deep
 	@$(MAKE) $(ALL_CORES) all
@@ -297,9 +297,9 @@ demo:
 	@$(MAKE) $(ALL_CORES) all
 	@tests/demo/demo
 
-# A test says in its head what it needs and which forms it is not for: see
-# tests/README.md. Most tests wait most of the time, so more run than there are
-# processors.
+# A test states in its first comments what it needs, and in which forms it does
+# not run: see tests/README.md. Most tests mostly wait, so more of them run than
+# there are processors.
 TEST_JOBS = 8
 E2E = $(sort $(wildcard tests/e2e/*.t))
 
