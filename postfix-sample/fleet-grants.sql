@@ -15,12 +15,12 @@ REVOKE ALL ON ALL TABLES IN SCHEMA notify
 GRANT SELECT ON notify_milter
 	TO notify_ctl, notify_milter, notify_telegram, notify_bot;
 
--- notify-milter reads who is entitled, and who of them has a chat. It writes
--- nothing, and reads neither tokens nor the record of changes.
+-- notify-milter looks up entitled users and their chats. It writes nothing, and
+-- reads neither tokens nor the record of changes.
 GRANT SELECT ON category, category_key, account, "user", subscription, link
 	TO notify_milter;
 
--- notify-telegram looks that up again. It counts how often a chat was not found,
+-- notify-telegram repeats that lookup. It counts how often a chat was not found,
 -- stores the new id of a chat that has moved and ends the link of one that is
 -- gone, with a record and a notice. It keeps the order of messages to a chat.
 GRANT SELECT ON category, category_key, account, "user", subscription
@@ -32,8 +32,8 @@ GRANT INSERT ON change TO notify_telegram;
 GRANT SELECT, INSERT, UPDATE (state, tries, error) ON notice
 	TO notify_telegram;
 
--- notify-bot uses up tokens, makes and ends links, and stores how far it has read
--- and which chats must wait.
+-- notify-bot uses up tokens, makes and ends links, and stores the number of the
+-- last update and the chats that must wait.
 GRANT SELECT ON category, account, "user", subscription TO notify_bot;
 GRANT SELECT, DELETE ON token TO notify_bot;
 GRANT SELECT, INSERT, DELETE ON link TO notify_bot;
@@ -41,7 +41,7 @@ GRANT SELECT, INSERT, UPDATE (value), DELETE ON state TO notify_bot;
 GRANT INSERT ON change TO notify_bot;
 
 -- notifyctl changes the roster. It adds to the record of changes, and can neither
--- change nor remove what is recorded.
+-- change nor remove its rows.
 GRANT SELECT, INSERT ON category, category_key TO notify_ctl;
 GRANT SELECT, INSERT, DELETE ON account, subscription, token TO notify_ctl;
 GRANT SELECT, INSERT, UPDATE (role), DELETE ON "user" TO notify_ctl;
