@@ -166,8 +166,8 @@ apply_check(
 			return (-1);
 		decision->verdict = VERDICT_HOLD;
 		decision->reason = arena_printf(a,
-		    "%.80s is to go and one of the same name is to stay, and "
-		    "the MTA does not say what it was given for either",
+		    "deleting %.80s may delete a recipient of the same name "
+		    "who stays",
 		    text);
 		return (decision->reason == NULL ? -1 : 0);
 	}
@@ -274,7 +274,7 @@ deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
 	deletes = decision->kept < message->nrecipients;
 	if (deletes && note_kept(message, decision, &kept) != 0)
 		return (failed(ctx, message, decision,
-		    "out of memory to delete a recipient"));
+		    "out of memory while deleting a recipient"));
 	for (i = 0; deletes && i < message->nrecipients; i++) {
 		if (decision->recipients[i].fate != FATE_KEPT &&
 		    delete_recipient(ctx, message->recipients[i], &kept) != 0)

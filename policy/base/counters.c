@@ -44,10 +44,10 @@ static const struct kind kinds[COUNTER_COUNT] = {
 	"Tagged messages by category and verdict."},
     [COUNTER_RECIPIENTS] = {"notify_milter_recipients_total", "counter",
 	"notify_milter_recipients_total",
-	"Recipients of tagged messages by what became of them."},
+	"Recipients of delivered messages by change."},
     [COUNTER_LOOKUP_FAILURES] = {"notify_milter_lookup_failures_total",
 	"counter", "notify_milter_lookup_failures_total",
-	"Messages that could not be decided, and were answered 4xx."},
+	"Messages that were answered 4xx since no decision was possible."},
     [COUNTER_DECISION_BUCKET] = {"notify_milter_decision_seconds_bucket",
 	"histogram", "notify_milter_decision_seconds",
 	"Time to decide a tagged message."},
@@ -57,7 +57,7 @@ static const struct kind kinds[COUNTER_COUNT] = {
 	NULL, NULL},
     [COUNTER_MIRRORED] = {"notify_telegram_messages_total", "counter",
 	"notify_telegram_messages_total",
-	"Tries to send a mirrored message to its chat, by outcome."},
+	"Attempts to send a mirrored message to its chat, by outcome."},
 };
 
 static struct counted *find(

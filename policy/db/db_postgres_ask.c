@@ -159,13 +159,12 @@ take_before(struct asked *a)
 		if (lag == -1)
 			fail(a,
 			    pgconn_note(&a->db->conn, FAILURE_STALE,
-				"a standby that does not know yet how far it "
-				"is behind"));
+				"the standby does not know its lag yet"));
 		else if (lag > a->db->db.max_lag * 1000)
 			fail(a,
 			    pgconn_note(&a->db->conn, FAILURE_STALE,
-				"a standby that may be %lld s behind, more "
-				"than max_lag",
+				"the standby may be %lld s behind, more than "
+				"max_lag",
 				(long long)lag / 1000));
 	}
 	take_sync(a);

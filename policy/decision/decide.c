@@ -113,8 +113,7 @@ decide_why(
 		    "not addressed, and expand = never (%s of %s)",
 		    role_name(m->role), m->account_name));
 	case WHY_RESERVED:
-		return ("its address lies in a domain that stands for accounts "
-			"or chats");
+		return ("its address is in the domain of accounts or of chats");
 	}
 	return (NULL);
 }
@@ -167,7 +166,8 @@ tag_problem(struct deciding *d, const char **problem)
 			    d->arena, "unknown account '%.80s'", account->key);
 		else if (facts->header != NULL && account != facts->header)
 			*problem = arena_printf(d->arena,
-			    "the header names account %s, a recipient %s",
+			    "the header names account %s, a recipient account "
+			    "%s",
 			    facts->header->name, account->name);
 		else
 			continue;
@@ -622,8 +622,8 @@ decide(const struct settings *settings, const struct message *message,
 	if (d.unreachable != NULL)
 		return (leave_all(&d, VERDICT_HOLD,
 		    arena_printf(a,
-			"%s is entitled, but lies in a domain that stands for "
-			"accounts or chats",
+			"%s is entitled, but is in the domain of accounts or "
+			"of chats",
 			d.unreachable->address)));
 	if (decision->kept + decision->nadded == 0)
 		return (nobody_left(&d));

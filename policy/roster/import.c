@@ -346,8 +346,8 @@ import_apply(struct import *im, bool sync)
 
 	if (im->n == 0 && sync)
 		return (failure_set(im->changes->failure, FAILURE_DATA,
-		    "%s: there is no row in it, and --sync would remove every "
-		    "account; expected at least one row",
+		    "%s: no rows, so --sync would remove every account; "
+		    "expected at least one row",
 		    im->name));
 	im->sync = sync;
 	im->changes->arena = im->line;

@@ -78,10 +78,11 @@ note_outcome(struct store *s, const struct store_notice *notice,
 			continue;
 		}
 		failure_set(failure, why.kind,
-		    "a notice to %s was %s%s%s, and that could not be noted "
-		    "(%s); \"notifyctl check\" shows whether it waits",
+		    "a notice to %s was %s%s%s, but that could not be stored "
+		    "(%s); \"notifyctl check\" shows whether it is pending",
 		    notice->address,
-		    error == NULL ? "handed over" : "not handed over (",
+		    error == NULL ? "handed over to sendmail"
+				  : "not handed over to sendmail (",
 		    error == NULL ? "" : error, error == NULL ? "" : ")",
 		    failure_text(&why));
 		failure_clear(&why);
@@ -96,8 +97,8 @@ static void
 waits(struct failure *failure, const struct failure *why)
 {
 	failure_set(failure, why->kind,
-	    "a notice could not be handed over (%s); it is kept and tried "
-	    "again with the next change",
+	    "a notice could not be handed over to sendmail (%s); it is kept "
+	    "and retried with the next change",
 	    failure_text(why));
 }
 

@@ -251,8 +251,8 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 		return (store_failed(c->store, c->failure));
 	if (found == 1)
 		return (failure_set(c->failure, FAILURE_DATA,
-		    "category %s (%s) goes by that name already; expected "
-		    "another slug and title",
+		    "category %s (%s) already has that slug or title; expected "
+		    "another one",
 		    other.slug, other.title));
 	strcpy(category.slug, slug);
 	strcpy(category.title, title);

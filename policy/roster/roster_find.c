@@ -62,12 +62,12 @@ read_address(struct changes *c, const char *text, struct address *address,
 		    arena_printf(c->arena, "is not a mail address: %s", fault);
 	else if (strcmp(address->domain, s->telegram_domain) == 0)
 		*why = arena_printf(c->arena,
-		    "lies in %s, which stands for Telegram chats",
+		    "is in %s, the domain of Telegram chats",
 		    s->telegram_domain);
 	else if (*s->account_domain != '\0' &&
 	    strcmp(address->domain, s->account_domain) == 0)
 		*why = arena_printf(c->arena,
-		    "lies in %s, which stands for accounts", s->account_domain);
+		    "is in %s, the domain of accounts", s->account_domain);
 	else
 		return (1);
 	return (*why == NULL ? failure_memory(c->failure) : 0);
@@ -116,8 +116,8 @@ roster_account(
 		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
-		    "no account \"%s\"; \"notifyctl account list\" shows those "
-		    "there are",
+		    "no account \"%s\"; \"notifyctl account list\" shows all "
+		    "accounts",
 		    roster_shown(c, name)));
 	return (0);
 }
@@ -135,8 +135,8 @@ roster_category(struct changes *c, const char *name, struct category *category)
 		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
-		    "no category \"%s\"; \"notifyctl category list\" shows "
-		    "those there are",
+		    "no category \"%s\"; \"notifyctl category list\" shows all "
+		    "categories",
 		    roster_shown(c, name)));
 	return (0);
 }
@@ -162,8 +162,8 @@ roster_user(struct changes *c, const struct store_account *account,
 		return (-1);
 	if (found == 0)
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
-		    "%s is no user of account %s; \"notifyctl user list %s\" "
-		    "shows its users",
+		    "%s is not a user of account %s; \"notifyctl user list "
+		    "%s\" shows its users",
 		    address.wire, account->name, account->name));
 	return (0);
 }

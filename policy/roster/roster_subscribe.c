@@ -45,8 +45,8 @@ find_manager(struct changes *c, const struct store_account *account,
 		return (store_failed(c->store, c->failure));
 	if (found == 0)
 		return (failure_set(c->failure, FAILURE_DENIED,
-		    "%s is no user of account %s; expected --as its owner or a "
-		    "user-admin",
+		    "%s is not a user of account %s; expected --as its owner "
+		    "or a user-admin",
 		    address.wire, account->name));
 	if (!role_may_manage(user.role))
 		return (failure_set(c->failure, FAILURE_DENIED,
@@ -78,7 +78,8 @@ check_subscriber(struct problems *p, const struct store_account *account,
 	if (found == 0) {
 		user->id = 0;
 		return (problems_add(p, FAILURE_UNKNOWN, text,
-		    arena_printf(c->arena, "is no user of %s", account->name)));
+		    arena_printf(
+			c->arena, "is not a user of %s", account->name)));
 	}
 	if (role_may_receive(user->role, category->open))
 		return (0);

@@ -71,12 +71,12 @@ const struct setting settings_table[] = {
 	true},
     {"milter", "expand", SETTING_CHOICE, AT(expand), "addressed",
 	expand_choices,
-	"whose entitled users are added: addressed: of addressed accounts; "
-	"always: also of the accounts of addressed people; never: nobody's",
+	"which accounts' entitled users are added: addressed: addressed ones; "
+	"always: also those of addressed users; never: none",
 	false},
     {"milter", "unknown_recipients", SETTING_CHOICE, AT(unknown_recipients),
 	"drop", unknown_choices,
-	"what happens to a recipient who is no user of any account", false},
+	"what happens to a recipient who is not a user of any account", false},
     {"milter", "bad_tag", SETTING_CHOICE, AT(bad_tag), "hold", bad_tag_choices,
 	"what happens to a message whose tag cannot be understood", false},
     {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,

@@ -22,8 +22,8 @@ known(struct store *s, enum db_content content, int64_t version)
 {
 	if (content == DB_FOREIGN || version < 0)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
-		    "database %s: not one of notify-milter; set [database] "
-		    "url to its own",
+		    "database %s: belongs to another program; set [database] "
+		    "url to one of notify-milter",
 		    db_name(s->db)));
 	if (version > s->schema)
 		return (failure_set(&s->failure, FAILURE_SETTINGS,
@@ -91,7 +91,7 @@ take_steps(struct store *s, int64_t version)
 		store_note_failure(s);
 		return (failure_set(&s->failure, s->failure.kind,
 		    "%s; the step from schema version %lld failed, and the "
-		    "database is as it was",
+		    "database is unchanged",
 		    failure_text(&s->failure), (long long)version));
 	}
 	return (db_check_references(s->db, &s->failure));

@@ -311,7 +311,7 @@ domain_fault(const char *domain)
 	if (*domain == '\0')
 		return ("it has no domain after the @");
 	if (strlen(domain) > ADDRESS_DOMAIN_MAX)
-		return ("its domain is longer than 255 octets");
+		return ("its domain is longer than 255 bytes");
 	label = 0;
 	for (s = domain;; s++) {
 		if (*s == '.' || *s == '\0') {
@@ -349,7 +349,7 @@ local_fault(const char *local)
 	if (*local == '\0')
 		return ("it has no local part before the @");
 	if (strlen(local) > ADDRESS_LOCAL_MAX)
-		return ("its local part is longer than 64 octets");
+		return ("its local part is longer than 64 bytes");
 	return (NULL);
 }
 

@@ -51,7 +51,7 @@ def _(s):
     for mode, user in ((0o644, NOBODY), (0o604, NOBODY), (0o620, NOBODY),
                        (0o660, NOBODY)):
         chown(s.token, mode, user)
-        s.mended("error", s.token, "open to others")
+        s.mended("error", s.token, "open to users other than")
     chown(s.token, 0o600, "root")
     s.mended("error", NOBODY, s.token)
     chown(s.token, 0o640, "root", "nogroup")

@@ -105,7 +105,7 @@ def foreign(ctl_, text):
     for words in (*LOOKING, *CHANGING, ["init"]):
         done = ctl_(*words, as_=OLGA, stdin="")
         same((done.code, done.out), (78, ""), f"exit and stdout of {done}")
-        contains(done.line, "not one of notify-milter", "line")
+        contains(done.line, "belongs to another program", "line")
         same(taken(ctl_) == data, True, f"the file is the same: {done}")
 
 

@@ -155,13 +155,13 @@ def _(lab):
 def _(lab):
     result = later(lab)
     with server(lab):
-        line = refused(lab, 74, result, "not known whether it took "
+        line = refused(lab, 74, result, "may or may not have accepted "
                        + result.qid)
         for part in (f"message-id=<{result.mark}@example.org>",
                      f"-d {result.qid} hold\"",
                      f"\"notifyctl requeue --again {result.qid}\""):
             contains(line, part, "the line")
-    refused(lab, 65, result, "not known whether it took " + result.qid)
+    refused(lab, 65, result, "may or may not have accepted " + result.qid)
     anew(lab, result, "--again")
     same(result.recipients(), BOTH, "recipients")
 

@@ -243,7 +243,7 @@ def _(lab_):
     lab_.milter.settings(account_domain="acme.example")
     result = lab_.send(["acme@acme.example"], BALANCE)
     result.must("hold", account="acme")
-    contains(result.summary()["reason"], "is entitled, but lies in", "reason")
+    contains(result.summary()["reason"], "is entitled, but is in", "reason")
 
 
 @case("the message itself is left as it is")

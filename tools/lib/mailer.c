@@ -213,8 +213,8 @@ mailer_notice(void *ctx, const struct store_notice *n, struct failure *failure)
 	fd = write_file(message);
 	g_object_unref(message);
 	if (fd == -1) {
-		rc = failure_set(
-		    failure, FAILURE_IO, "a mail: %s", strerror(errno));
+		rc = failure_set(failure, FAILURE_IO, "cannot write a mail: %s",
+		    strerror(errno));
 	} else {
 		rc = run_sendmail(a, settings, n->address, fd, failure);
 		close(fd);

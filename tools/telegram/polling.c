@@ -157,9 +157,8 @@ warn_of_guesses(struct polling *p, int64_t now)
 	if (wrong == 0 || now - p->warned < WARN_SECONDS)
 		return;
 	p->warned = now;
-	log_warning("%d connect tokens that do not work within a minute: "
-		    "somebody may be guessing; such tokens get no answer any "
-		    "more",
+	log_warning("%d wrong connect tokens within a minute: somebody may be "
+		    "guessing; wrong tokens get no answer for now",
 	    wrong);
 }
 
@@ -289,8 +288,8 @@ polling_ask(struct polling *p)
 		n = 0;
 	} else if (outcome_of(&answer) != OUTCOME_SENT ||
 	    !json_is_array(answer.result)) {
-		trouble = *answer.text == '\0' ? "an answer that makes no sense"
-					       : answer.text;
+		trouble =
+		    *answer.text == '\0' ? "an invalid answer" : answer.text;
 	}
 	for (i = 0; rc == 0 && trouble == NULL && !p->ending() && i < n; i++) {
 		rc = take_update(p, json_array_get(answer.result, i));

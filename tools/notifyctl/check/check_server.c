@@ -131,7 +131,7 @@ check_clocks(struct check *c, struct store *primary, struct store *standby)
 			by / 1000,
 			there.clock < before.clock ? "behind" : "ahead of"),
 		    "the lag of the standby is computed from both clocks, so "
-		    "max_lag is enforced only as exactly",
+		    "max_lag is only as exact as they are",
 		    "synchronize both clocks (NTP)");
 }
 

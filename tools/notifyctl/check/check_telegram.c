@@ -87,10 +87,12 @@ check_token_access(struct check *c, const char *file, const struct stat *st)
 	    (st->st_mode & S_IRGRP && st->st_gid != 0 && c->user != NULL &&
 		st->st_gid != c->user->pw_gid))
 		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "token_file %s is open to others than %s",
+		    check_text(c,
+			"token_file %s is open to users other than "
+			"%s",
 			file, user),
-		    "whoever has the token is the bot: they read what people "
-		    "send to it, and write to their chats",
+		    "with the token anybody can read messages to the bot, and "
+		    "write to every linked chat",
 		    restrict_it);
 	rc = c->user == NULL ? 0 : check_access(c->user, file, R_OK);
 	if (rc > 0)

@@ -129,7 +129,8 @@ in_doubt(struct passage *p, enum failure_kind kind, const char *why)
 	const struct queuefile *q = &p->queued;
 
 	return (failure_set(&p->ctl->failure, kind,
-	    "%s, so it is not known whether it took %s, which stays on hold. "
+	    "%s, so Postfix may or may not have accepted %s, which stays on "
+	    "hold. "
 	    "Look for message-id=%s in the mail log: if it arrived a second "
 	    "time, \"%s\"; if not, \"notifyctl requeue --again %s\"",
 	    why, q->id, q->msg_id, drop_command(p), q->id));
@@ -303,8 +304,8 @@ drop(struct passage *p)
 	else if (dropped == 0)
 		failure_set(&ctl->failure, FAILURE_IO,
 		    "%s was submitted again as %s, but was released from hold "
-		    "meanwhile, so some may get it twice; see \"notifyctl "
-		    "trace %s\"",
+		    "meanwhile, so some recipients may get it twice; see "
+		    "\"notifyctl trace %s\"",
 		    id, as, id);
 	failure_clear(&why);
 	return (dropped == 1 ? 0 : -1);
