@@ -65,16 +65,16 @@ int counters_read(
  * memory. */
 char *counters_text(const struct counters *) WARN_UNUSED;
 
-/* counters_replace(path, text, failure): replace the file, atomically and with
- * mode 0644: it names nobody. 0, or -1 and ${failure} with the file as it was.
- */
+/* counters_replace(path, text, failure): replace the file, atomically. The mode
+ * is 0644, since it has no names of users. 0, or -1 and ${failure}, and the
+ * file is unchanged. */
 int counters_replace(
     const char *path, const char *text, struct failure *) WARN_UNUSED;
 
 /*
  * counters_bump(path, counter, labels, failure):
- * Count one more in the file, which other processes may do at the same time;
- * a lock that is not free within a second is given up. A file that cannot be
+ * Add 1 to a counter in the file, which other processes may do at the same
+ * time; fails if the lock is not free within a second. A file that cannot be
  * read is replaced. 0, or -1 and ${failure}.
  */
 int counters_bump(const char *path, enum counter, const char *labels,

@@ -57,22 +57,21 @@ struct db *db_open(
 void db_close(struct db *);
 
 /*
- * db_current(db): is what was opened still what the url names? False if the
- * file was removed or replaced, or the server is gone: then open it again.
+ * db_current(db): does the url still name the database that was opened? False
+ * if the file was removed or replaced, or the server is gone: then reopen it.
  */
 bool db_current(const struct db *) WARN_UNUSED;
 
 /*
  * db_bound_lag(db, seconds):
- * From now on db_ask() fails with FAILURE_STALE if a standby answers that is,
- * or may be, further behind. 0, the initial value: no bound.
+ * From now on db_ask() fails with FAILURE_STALE if a standby answers whose lag
+ * is, or may be, greater. 0, the initial value: no bound.
  *
- * db_lag(db): how far behind the server was that answered, in milliseconds; -1
- * if it did not know, or there was no db_ask() since db_bound_lag().
+ * db_lag(db): the lag of the server that answered last, in milliseconds; -1 if
+ * it is unknown, or there was no db_ask() since db_bound_lag().
  *
  * db_mark(db): the next db_ask() of a primary also commits a mark that tells
- * its standbys the time: without changes they do not know how far behind they
- * are.
+ * its standbys the time: without commits they do not know their lag.
  */
 void db_bound_lag(struct db *, long seconds);
 int64_t db_lag(const struct db *) WARN_UNUSED;

@@ -14,7 +14,7 @@ struct db {
 	const struct db_driver *driver;
 	char *name;   /* as db_name(); freed by the driver */
 	long max_lag; /* seconds; 0: no bound */
-	int64_t lag;  /* milliseconds; -1: not known */
+	int64_t lag;  /* milliseconds; -1: unknown */
 	bool mark;    /* the next db_ask() leaves one */
 };
 
@@ -22,8 +22,8 @@ struct db_stmt {
 	const struct db_driver *driver;
 };
 
-/* What is NULL succeeds without doing anything, unless a comment says
- * otherwise. */
+/* A function that is NULL counts as one that does nothing and succeeds, unless
+ * a comment says otherwise. */
 struct db_driver {
 	enum db_dialect dialect;
 	const char *(*expected)(const char *url);
@@ -53,7 +53,7 @@ struct db_driver {
 	int (*bulk)(struct db *);
 	int (*schema)(struct db *, enum db_content *, int64_t *);
 	int (*set_schema)(struct db *, int64_t);
-	int (*understands)(struct db_stmt *); /* NULL: prepare() tells */
+	int (*understands)(struct db_stmt *); /* NULL: prepare() has checked */
 	int (*server)(struct db *, struct db_server *);
 	int64_t (*changes)(const struct db *);
 	int (*failure)(const struct db *, struct failure *);

@@ -179,7 +179,7 @@ number(struct postgres *db, enum own which, int64_t *n)
 	return (db_run_own(&db->db, &db->own[which], own_sql[which], n));
 }
 
-/* Looks no more once our tables were read: if they are gone then, statements
+/* No lookup once our tables were found: if they are removed later, statements
  * fail. */
 int
 db_postgres_look_whose(struct postgres *db)
@@ -197,9 +197,9 @@ db_postgres_look_whose(struct postgres *db)
 }
 
 /*
- * All lookups see the roster as it was at the first one, and a table that an
- * upgrade made since then looks empty. So the lock that keeps an upgrade out
- * comes before the first lookup; LOCK TABLE is none.
+ * All lookups see the roster as of the first one, and a table that an upgrade
+ * has made since then looks empty. So take the lock that keeps an upgrade out
+ * before the first lookup; LOCK TABLE itself is not a lookup.
  */
 static int
 begin_reading(struct postgres *db)
@@ -257,7 +257,7 @@ rollback(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
 
-	/* Whether pending changes succeeded does not matter any more. */
+	/* The results of pending changes do not matter any more. */
 	(void)!pgconn_ready(&db->conn);
 	if (libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE)
 		return (0);

@@ -47,8 +47,8 @@ int pgconn_open(
     struct pgconn *, const char *url, enum db_mode, int wait) WARN_UNUSED;
 void pgconn_close(struct pgconn *);
 
-/* pgconn_quiet(c): is the idle connection alive? A server that says something
- * then is closing it. */
+/* pgconn_quiet(c): is the idle connection alive? A server sends something on an
+ * idle connection only to close it. */
 bool pgconn_quiet(const struct pgconn *) WARN_UNUSED;
 
 /* pgconn_post(c): do not wait for the answer to the change that is sent next.

@@ -251,7 +251,7 @@ why_member(const struct category *category, const struct member *m)
 /*
  * Is this recipient entitled: in the account that the header names or, without
  * a header, in any account whose user it is? Returns the user that decided it;
- * NULL for a recipient who is no user of any account.
+ * NULL for a recipient who is not a user of any account.
  */
 static const struct member *
 weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
@@ -276,7 +276,7 @@ weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 			*why = this;
 			return (m);
 		}
-		/* Any other reason against it says more than that one. */
+		/* Prefer any other reason to WHY_OTHER_ACCOUNT. */
 		if (about == NULL || *why == WHY_OTHER_ACCOUNT) {
 			about = m;
 			*why = this;

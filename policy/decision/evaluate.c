@@ -64,7 +64,7 @@ reserved(const struct settings *settings, const struct message *message,
 	return (0);
 }
 
-/* Rule 2. Headers beyond MESSAGE_HEADERS are not known and cannot be removed,
+/* Rule 2. Headers beyond MESSAGE_HEADERS were not kept and cannot be removed,
  * so the message is rejected. */
 static void
 refuse_tag(
@@ -115,9 +115,9 @@ ask(const struct asking *q, enum pool_side side, struct facts *facts,
 	return (rc);
 }
 
-/* Why the primary was asked instead, if somebody should look into that; else
- * NULL. Lag alone is no reason: on an idle primary it only grows. A standby
- * that stays late is told of once, not with each message. */
+/* Why the primary was asked instead, if an operator should know; else NULL. Lag
+ * alone is no reason: on an idle primary it only grows. A standby that stays
+ * late is reported once, not with each message. */
 static const char *
 detour_text(const struct asking *q, const struct failure *failure,
     enum standby_news news)

@@ -26,12 +26,12 @@ struct settings;
 /* evaluate_pool(settings): connections to the roster; NULL if out of memory. */
 struct pool *evaluate_pool(const struct settings *) WARN_UNUSED;
 
-/* What the lookup showed of the standby: for the log. The decision does not
+/* State of the standby during the lookup: for the log. The decision does not
  * depend on it. */
 struct evaluate_standby {
 	enum standby_news news;
-	/* Why the primary was asked instead, if somebody should look into
-	 * that; else NULL. */
+	/* Why the primary was asked instead, if an operator should know; else
+	 * NULL. */
 	const char *detour;
 };
 

@@ -45,7 +45,7 @@ struct fact_recipient {
 
 struct facts {
 	struct tag tag;
-	struct category category;	   /* id 0: not known */
+	struct category category;	   /* id 0: unknown */
 	const char *category_problem;	   /* why not; else NULL */
 	const struct fact_account *header; /* X-Notify-Account, or NULL */
 	struct fact_account **accounts;	   /* named by header or address */

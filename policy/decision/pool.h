@@ -42,8 +42,8 @@ void pool_free(struct pool *);
 
 enum pool_side { POOL_ASKED, POOL_PRIMARY, POOL_SIDES };
 
-/* pool_side(pool): whom to ask now: the server that the settings name, or the
- * primary in its place. */
+/* pool_side(pool): the server to ask now: the one that the settings name, or
+ * the primary in its place. */
 enum pool_side pool_side(struct pool *) WARN_UNUSED;
 
 /* pool_take(pool, side, failure): a store for lookups, or NULL and ${failure}.
@@ -51,13 +51,13 @@ enum pool_side pool_side(struct pool *) WARN_UNUSED;
 struct store *pool_take(
     struct pool *, enum pool_side, struct failure *) WARN_UNUSED;
 
-/* pool_put(pool, side, store): give it back. Returns what is to be reported of
- * the standby that it asked. */
+/* pool_put(pool, side, store): return the store to the pool. Returns the news
+ * to report about the standby that it asked. */
 enum standby_news pool_put(struct pool *, enum pool_side, struct store *);
 
 /*
- * pool_turn(pool, kind): POOL_ASKED has failed so: should the primary be asked?
- * If true, pool_side() returns POOL_PRIMARY for some time.
+ * pool_turn(pool, kind): POOL_ASKED failed with ${kind}: should the primary be
+ * asked? If true, pool_side() returns POOL_PRIMARY for some time.
  */
 bool pool_turn(struct pool *, enum failure_kind) WARN_UNUSED;
 

@@ -31,7 +31,7 @@ struct standby {
 	bool behind;
 	int64_t since;
 	bool late;
-	bool told;	 /* reported: its end is to be reported too */
+	bool told;	 /* reported as late: report the end too */
 	bool again;	 /* reported at least once, */
 	int64_t told_at; /* the last time then */
 };
@@ -45,7 +45,7 @@ void standby_marked(struct standby *, int64_t now);
  * standby_stale(s, now, bound, lag): the standby lags more than ${bound}
  * milliseconds; the last commit that it has applied is ${lag} milliseconds old,
  * -1: it has applied none. standby_fresh(s): it does not.
- * Returns what is to be reported now: it is late, or no longer.
+ * Returns the news to report now: the standby is late, or no longer late.
  */
 enum standby_news standby_stale(
     struct standby *, int64_t now, int64_t bound, int64_t lag) WARN_UNUSED;

@@ -155,7 +155,7 @@ change_owner(struct group *g)
 			return (-1);
 		if (had == 0)
 			return (0);
-		/* Its id may be known only now: it was on its way. */
+		/* The addition may have been pending: now its id is known. */
 		found = store_user(
 		    c->store, c->arena, g->account.id, line->key, 0, &new);
 		if (found != 1)

@@ -216,7 +216,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	    store_user_set_role(c->store, new->id, ROLE_OWNER) == -1)
 		return (store_failed(c->store, c->failure));
 	/* An owner receives every category without subscriptions. They must
-	 * not come back when it is the owner no longer. */
+	 * not come back when the user stops being the owner. */
 	if (membership_subscriptions(c, new->id, &s) != 0)
 		return (-1);
 	for (i = 0; i < s.n; i++) {

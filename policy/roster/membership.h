@@ -4,8 +4,8 @@
  *
  * The steps of the roster's commands and of an import. Each has the
  * consequences of policy/README.md, Roles, 6 (a user who is no longer entitled
- * loses the Telegram link too) and records every change: when, who, what, whom.
- * The commands decide who may ask for it.
+ * loses the Telegram link too) and records every change with its time, author,
+ * action and user. The commands check permissions first.
  *
  * The caller has begun a transaction. Threads: as struct store.
  * Results: 0 done, -1 failed, with changes->failure.
@@ -37,7 +37,7 @@ struct subscriptions {
 	size_t n, cap;
 };
 
-/* What changes share: who makes them, and whom to tell of each. */
+/* The context of changes: the store, the author, and callbacks that report. */
 struct changes {
 	struct store *store;
 	const struct settings *settings;
@@ -45,7 +45,8 @@ struct changes {
 	struct failure *failure;
 	const char *actor;
 	int64_t now; /* Unix seconds */
-	/* Called for each recorded change, and for what needed no change. */
+	/* Called for each recorded change; for a remark that something needed
+	 * no change. */
 	void (*changed)(void *, const struct store_change *);
 	void (*remark)(void *, const char *);
 	void *ctx;

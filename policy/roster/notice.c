@@ -46,7 +46,7 @@ take(struct store *s, struct arena *a, int64_t after,
 	return (1);
 }
 
-/* Note the outcome; ${error} NULL: handed over. */
+/* Store the outcome; ${error} NULL: handed over. */
 static int
 note(struct store *s, const struct store_notice *notice, const char *error,
     struct failure *failure)
@@ -64,7 +64,7 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 	return (0);
 }
 
-/* The outcome is known here alone: retry for some time. */
+/* Only this process knows the outcome: retry storing it for some time. */
 static int
 note_outcome(struct store *s, const struct store_notice *notice,
     const char *error, struct failure *failure)

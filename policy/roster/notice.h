@@ -21,12 +21,12 @@ struct failure;
 struct store;
 struct store_notice;
 
-/* How long to retry noting the outcome of a notice while the database cannot be
- * written to; the last try may wait for a lock beyond that. */
+/* How long to retry storing the outcome of a notice while the database cannot
+ * be written; the last try may also wait for a lock. */
 #define NOTICE_NOTE_SECONDS 10
 
-/* Hand a notice over: 0, or -1 and ${failure}: FAILURE_DATA if only this one
- * was refused, another kind if none can be handed over now. */
+/* Hand a notice over to sendmail: 0, or -1 and ${failure}: FAILURE_DATA if only
+ * this one was refused, another kind if none can be handed over now. */
 typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 
 /*

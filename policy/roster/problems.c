@@ -2,7 +2,8 @@
 /*
  * problems - all faults in the addresses of one command, for one message
  *
- * With thousands of addresses, nobody wants to be told of one fault a try.
+ * A command may name thousands of addresses: it reports all faults at once, so
+ * that the user need not find them one by one.
  */
 #include <stdarg.h>
 #include <string.h>

@@ -48,8 +48,8 @@ struct db_stmt *store_bound(struct store *, enum sql, const char *, ...);
  * the statement is reset; to end it before, call one of the next two.
  *
  * store_only(s, stmt): after the only row, run the statement to its end: 1, or
- * -1 if that fails. Before that a change is not made, and text for which there
- * was no memory has read as "".
+ * -1 if that fails. Only then a change is made, and only then it is certain
+ * that no text has read as "" because memory ran out.
  *
  * store_stop(stmt): reset the statement; returns -1.
  */

@@ -16,7 +16,7 @@ static int take_steps(struct store *, int64_t);
 static int share(struct store *);
 static int upgrade(struct store *);
 
-/* 0 if it is ours, and not newer than what this program reads, or -1. */
+/* 0 if the database is ours, of a version that this program knows; or -1. */
 static int
 known(struct store *s, enum db_content content, int64_t version)
 {

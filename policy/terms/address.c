@@ -145,7 +145,7 @@ address_domain_key(struct arena *a, const char *name, const char **key)
 	return (1);
 }
 
-/* Skip an RFC 5321 source route ("@a,@b:"), which is to be ignored. */
+/* Skip a source route ("@a,@b:"): RFC 5321 says to ignore it. */
 static const char *
 without_route(const char *s, const char *end)
 {

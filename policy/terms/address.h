@@ -64,7 +64,7 @@ int address_domain_key(
 int address_in_domain(
     struct arena *, const char *text, const char *domain) WARN_UNUSED;
 
-/* address_local_length(key): octets of ${key} before the last "@". */
+/* address_local_length(key): bytes of ${key} before the last "@". */
 unsigned address_local_length(const char *key);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "base/compiler.h"
 
-/* Octets of a slug, a title or tag, and a key, with the NUL. */
+/* Bytes of a slug, a title or tag, and a key, with the NUL. */
 #define CATEGORY_SLUG_SIZE 65
 #define CATEGORY_TITLE_SIZE 256
 #define CATEGORY_KEY_SIZE 1024
@@ -39,7 +39,7 @@ extern const struct category category_builtin[];
 int category_key(const char *name, char key[CATEGORY_KEY_SIZE]) WARN_UNUSED;
 
 /* category_slug_ok(slug): is it words of a-z and 0-9 joined by single hyphens,
- * of at most 64 octets? */
+ * of at most 64 bytes? */
 bool category_slug_ok(const char *slug);
 
 #endif

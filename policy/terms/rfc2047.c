@@ -136,7 +136,7 @@ from_base64(const struct word *w, char *out, size_t *len)
 	return (n % 4 == 0);
 }
 
-/* Make room for ${more} octets and a NUL. */
+/* Make room for ${more} bytes and a NUL. */
 static int
 enlarge(struct text *t, size_t more)
 {
@@ -167,8 +167,9 @@ open_charset(const char *charset, iconv_t *handle)
 		return (1);
 	if (errno != EINVAL)
 		return (-1);
-	/* EINVAL also means that the C library had no memory or descriptor to
-	 * load the table of the charset: make sure of both, and retry. */
+	/* EINVAL also means that the C library was out of memory or descriptors
+	 * when it loaded the table of the charset: make sure of both, and
+	 * retry. */
 	room = malloc(ROOM);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fd != -1)

@@ -87,7 +87,7 @@ fail(const struct ctl *ctl, const char *fmt, ...)
 	exit(EX_USAGE);
 }
 
-/* Command, arguments and options as a person is to type them; to be freed. */
+/* The usage of a command: name, arguments and options; to be freed. */
 static char *
 usage(const struct ctl_command *c)
 {
@@ -213,7 +213,7 @@ find_command(int argc, char **argv)
 	return (NULL);
 }
 
-/* If the first word is half of a command, name the other halves. */
+/* If the first word begins commands of two words, name their second words. */
 static void
 fail_unknown(const struct ctl *ctl, char **words, size_t n)
 {

@@ -17,7 +17,7 @@
 #include "telegram/conversation.h"
 #include "telegram/patience.h"
 
-/* A longer one is not ours. */
+/* A longer token is not ours. */
 #define TOKEN_MAX 64
 /* A refusal is a number in the database, under this and the chat's id. */
 #define REFUSED "bot_refused:"
@@ -112,7 +112,7 @@ token_of(const struct chat_message *m)
 	return (rest == NULL || *rest == '\0' ? NULL : rest);
 }
 
-/* The chat must wait, and is told so once. */
+/* Tell the chat, once, that it must wait. */
 static int
 too_many(const struct turn *t, int seconds)
 {
@@ -127,7 +127,7 @@ too_many(const struct turn *t, int seconds)
 		minutes, minutes == 1 ? "" : "s")));
 }
 
-/* A token did not work. While very many do not, nobody gets an answer. */
+/* The token was wrong. While very many are wrong, nobody gets an answer. */
 static int
 wrong(const struct turn *t)
 {
@@ -231,7 +231,7 @@ bool
 conversation_heard(
     struct patience *p, const struct chat_message *m, int64_t now)
 {
-	/* Ending a link is never too much. */
+	/* /stop has no limit. */
 	if (command(m->text, "/stop") != NULL)
 		return (true);
 	if (token_of(m) != NULL && patience_waits(p, m->chat, now) > 0 &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * delivery - what becomes of one mirrored message
+ * delivery - the outcome of one mirrored message
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -117,7 +117,7 @@ sent(struct delivery *d)
 {
 	int64_t strikes;
 
-	/* Whatever fails from here on, it must not be sent again. */
+	/* If storing fails the message must not be sent again. */
 	if (store_begin(d->store, DB_WRITE) != 0 ||
 	    store_link_strike(d->store, d->user.link, true, &strikes) == -1 ||
 	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
@@ -170,7 +170,7 @@ end_link(struct delivery *d, const char *why)
 	return (delivery_end(d, EX_OK, "gone", "%s; the link is ended", why));
 }
 
-/* The chat was not found, which some answers in a row must say. */
+/* The chat was not found. Only several such answers in a row end the link. */
 static int
 strike(struct delivery *d, const char *why)
 {

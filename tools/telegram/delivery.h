@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * delivery - what becomes of one mirrored message
+ * delivery - the outcome of one mirrored message
  *
- * Carries out the outcome of sending (outcome.h) in the roster, keeps the order
- * of the messages of a chat, logs and counts. What a function returns as status
- * is the exit status of notify-telegram: EX_OK, the message is done with;
- * EX_TEMPFAIL, the MTA tries again later.
+ * Applies the outcome of sending (outcome.h) to the roster, keeps the order of
+ * the messages of a chat, logs and counts. A status is the exit status of
+ * notify-telegram: EX_OK, the message is done; EX_TEMPFAIL, the MTA retries.
  *
  * policy/README.md, How a message reaches Telegram. Threads: one.
  */
@@ -26,9 +25,9 @@
 struct botapi;
 struct botapi_answer;
 
-/* A message that was not tried for so long has left the queue. */
+/* A message whose last try is longer ago has left the queue. */
 #define DELIVERY_FORGET_SECONDS (3 * 3600)
-/* So has one that was tried so far in the future: the clock was wrong. */
+/* So has one with a last try further in the future: the clock was wrong. */
 #define DELIVERY_CLOCK_SECONDS 300
 
 struct delivery {
@@ -50,7 +49,7 @@ struct delivery {
 	struct store_account account;
 };
 
-/* delivery_end(d, status, outcome, reason): log and count what became of the
+/* delivery_end(d, status, outcome, reason): log and count the outcome of the
  * message; a ${reason} of "" is not logged. Returns ${status}. */
 int delivery_end(struct delivery *, int status, const char *outcome,
     const char *fmt, ...) PRINTF_LIKE(4, 5);
@@ -60,19 +59,19 @@ int delivery_end(struct delivery *, int status, const char *outcome,
 int delivery_failed(struct delivery *);
 int delivery_store_failed(struct delivery *);
 
-/* delivery_hold(d): let later messages for the chat wait for this one. 0, or -1
- * for delivery_store_failed(). */
+/* delivery_hold(d): later messages for the chat must wait for this one. 0, or
+ * -1 for delivery_store_failed(). */
 int delivery_hold(struct delivery *) WARN_UNUSED;
 
-/* delivery_forget(d): they need not wait for it any more. */
+/* delivery_forget(d): later messages need not wait for this one any more. */
 void delivery_forget(struct delivery *);
 
 /* delivery_move(d, to): the group has a new id: store it. 0, or -1 for
  * delivery_store_failed(). */
 int delivery_move(struct delivery *, int64_t to) WARN_UNUSED;
 
-/* delivery_carry_out(d, outcome, answer): do what ${outcome} asks for. A second
- * OUTCOME_MOVED makes no sense: retry. Returns the status. */
+/* delivery_carry_out(d, outcome, answer): apply ${outcome}. A second
+ * OUTCOME_MOVED is an error of Telegram: retry. Returns the status. */
 int delivery_carry_out(
     struct delivery *, enum outcome, const struct botapi_answer *);
 

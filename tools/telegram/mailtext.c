@@ -45,7 +45,7 @@ struct level {
 	bool empty;   /* no part so far */
 };
 
-/* A text found. */
+/* The text of one part. */
 struct found {
 	GString *text;
 	bool html;

@@ -18,7 +18,7 @@
 
 struct failure;
 
-/* So many attachments are named; the others are counted. */
+/* The text names at most this many attachments, and counts the others. */
 #define MAILTEXT_NAMED 10
 
 /* The longest subject and name, in UTF-16 code units. */

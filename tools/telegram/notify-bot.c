@@ -25,15 +25,15 @@
 
 #define ARENA_MAX ((size_t)64 << 20)
 #define PAUSE_MAX 60
-/* A pause that Telegram asks for is kept, up to this. */
+/* The longest pause that Telegram may ask for. */
 #define ASKED_PAUSE_MAX 3600
-/* So many different failures are told apart. */
+/* The number of different failures to remember. */
 #define TROUBLES_MAX 16
 
 struct bot {
 	const char *file;
 	struct polling polling;
-	char *troubles[TROUBLES_MAX]; /* logged since all was well */
+	char *troubles[TROUBLES_MAX]; /* logged since the last success */
 	size_t ntroubles;
 	unsigned pause; /* seconds, before the next try */
 	bool standing_by;
@@ -137,7 +137,7 @@ rest(struct bot *b)
 		nanosleep(&tick, NULL);
 }
 
-/* Log each failure once, until all is well again; then pause. */
+/* Log each failure once until the next success, and pause. */
 static void
 in_trouble(struct bot *b)
 {

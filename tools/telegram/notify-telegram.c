@@ -36,7 +36,7 @@
 #define WAIT_MS 5000
 #define ARENA_MAX ((size_t)64 << 20)
 #define SEND_SECONDS 30
-/* A retry_after up to this is waited for here, so many times. */
+/* The longest retry_after to wait for here, and how many times. */
 #define SHORT_SECONDS 10
 #define SHORT_WAITS 3
 /* look_up() and wait_turn(): no status yet. */

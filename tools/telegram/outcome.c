@@ -13,7 +13,7 @@
 
 static enum outcome bad_request(const struct botapi_answer *);
 
-/* Only the description tells one 400 from another. */
+/* For status 400 only the description distinguishes the causes. */
 static enum outcome
 bad_request(const struct botapi_answer *a)
 {

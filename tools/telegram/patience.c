@@ -87,7 +87,7 @@ find(struct patience *p, int64_t id)
 	return (NULL);
 }
 
-/* The chat, which is added if it is not known. */
+/* The chat; adds it if it is new. */
 static struct chat *
 chat_at(struct patience *p, int64_t id, int64_t now)
 {

@@ -7,10 +7,10 @@
  * some wrong tokens a chat is refused for a while: no token is looked up, not
  * even a good one, as that would tell that it is good. After the next wrong one
  * the refusal lasts twice as long, and so on. The number of answers is limited
- * too. A message that is passed over costs next to nothing.
+ * too. To ignore a message costs next to nothing.
  *
  * In memory, for at most PATIENCE_CHATS chats; a refusal is one number, which
- * the caller may store over a restart.
+ * the caller may store to keep it over a restart.
  *
  * Threads: one. Times are Unix seconds; a clock that jumps shortens a refusal.
  */
@@ -22,15 +22,16 @@
 
 #include "base/compiler.h"
 
-/* So many wrong tokens in a row, none of them an hour old, are allowed. */
+/* Wrong tokens in a row, none of them an hour old, before a refusal. */
 #define PATIENCE_WRONG 5
-/* Then the chat must wait; twice as long each time, up to the maximum. */
+/* The first refusal, in seconds; each later one is twice as long, up to the
+ * maximum. */
 #define PATIENCE_WAIT 60
 #define PATIENCE_WAIT_MAX 3600
-/* So many answers at once, and one more every so many seconds. */
+/* Answers at once, and the seconds until one more. */
 #define PATIENCE_ANSWERS 20
 #define PATIENCE_ANSWER_SECONDS 3
-/* Wrong tokens of all chats in a minute: more are not answered. */
+/* Wrong tokens of all chats in a minute that get an answer. */
 #define PATIENCE_WRONG_ALL 100
 #define PATIENCE_CHATS 4096
 

@@ -20,18 +20,19 @@
 #include "telegram/polling.h"
 #include "telegram/update.h"
 
-/* Short, since a signal does not end it. */
+/* Wait for a lock. Short, since a signal does not end it. */
 #define WAIT_MS 1500
 #define POLL_SECONDS 50
 #define CALL_SECONDS 30
 /* getUpdates waits for POLL_SECONDS; it must not be repeated faster. */
 #define AT_ONCE_MS 2000
-/* So many of the longest updates fit into what botapi.c receives. */
+/* This many updates of the greatest length fit into an answer that botapi.c
+ * accepts. */
 #define UPDATES_AT_ONCE 50
 /* Telegram numbers updates from a new random number after a week without
  * one. */
 #define IDLE_SECONDS (6 * 24 * 3600)
-/* How often it is logged that many tokens do not work. */
+/* The time between two warnings of many wrong tokens. */
 #define WARN_SECONDS 600
 #define OFFSET "bot_offset"
 #define OFFSET_AT "bot_offset_at"
@@ -84,8 +85,8 @@ polling_close(struct polling *p)
 	p->store = NULL;
 }
 
-/* A database that was opened read-only, or has read something unsound, stays
- * like that: the next try opens it again. */
+/* A database that was opened read-only, or has read damaged pages, stays in
+ * that state: the next try reopens it. */
 static int
 store_trouble(struct polling *p)
 {
@@ -96,8 +97,8 @@ store_trouble(struct polling *p)
 	return (-1);
 }
 
-/* How long ago the last update was handled, which is stored as handled at
- * ${at}. A clock that is corrected must not have updates handled again. */
+/* The time since the last update was handled; ${at} is the stored time. If the
+ * clock was corrected since, no update may be handled twice. */
 static int64_t
 idle_seconds(const struct polling *p, int64_t at)
 {
@@ -106,7 +107,7 @@ idle_seconds(const struct polling *p, int64_t at)
 	return (time(NULL) - at);
 }
 
-/* The number to ask from, or 0 to ask for all there are. */
+/* The number of the first update to ask for; 0 for all. */
 static int
 read_offset(struct polling *p, int64_t *offset)
 {
@@ -162,7 +163,7 @@ warn_of_guesses(struct polling *p, int64_t now)
 	    wrong);
 }
 
-/* Do what an update says, if anything, and store its number with it. */
+/* Handle an update, and store its number in the same transaction. */
 static int
 handle(struct polling *p, int64_t id, const struct chat_message *m,
     const char **answer)
@@ -174,7 +175,7 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 	    .now = time(NULL)};
 
 	*answer = NULL;
-	/* Another notify-bot that has taken over asks for the same update. */
+	/* If another notify-bot has taken over, it gets the same update. */
 	switch (polling_claim(p)) {
 	case 1:
 		break;
@@ -207,7 +208,7 @@ reply(struct polling *p, int64_t chat, const char *text)
 	botapi_call(p->api, "sendMessage",
 	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text),
 	    CALL_SECONDS, p->ending, &answer);
-	/* The user who gets no answer asks again. */
+	/* No retry: a user without an answer asks again. */
 	if (outcome_of(&answer) != OUTCOME_SENT)
 		log_warning("an answer was not sent: %s", answer.text);
 	botapi_answer_clear(&answer);
@@ -224,7 +225,7 @@ take_update(struct polling *p, const json_t *update)
 	if (found == -1)
 		return (-2);
 	patience_mark(p->patience, u.message.chat);
-	/* Its number is stored with a later one, or by pass(). */
+	/* pass() stores its number, or a later update does. */
 	if (found == 0 ||
 	    !conversation_heard(p->patience, &u.message, time(NULL))) {
 		p->passed = u.id;
@@ -233,7 +234,7 @@ take_update(struct polling *p, const json_t *update)
 	arena_reset(p->arena);
 	failure_clear(&p->failure);
 	if (handle(p, u.id, &u.message, &answer) != 0) {
-		/* It comes again, and must then count as new. */
+		/* Telegram sends it again; then it must count as new. */
 		patience_back(p->patience);
 		p->patience_restored = false;
 		return (-1);
@@ -243,7 +244,7 @@ take_update(struct polling *p, const json_t *update)
 	return (0);
 }
 
-/* Store the number of the last update that was passed over. */
+/* Store the number of the last update that was ignored. */
 static int
 pass(struct polling *p)
 {
@@ -274,7 +275,7 @@ int
 polling_ask(struct polling *p)
 {
 	struct botapi_answer answer;
-	const char *trouble = NULL; /* of Telegram's making */
+	const char *trouble = NULL; /* caused by Telegram */
 	int64_t asked = clock_ms(), offset;
 	size_t i, n;
 	int rc = 0;
@@ -284,7 +285,7 @@ polling_ask(struct polling *p)
 	get_updates(p, offset, &answer);
 	n = json_array_size(answer.result);
 	if (p->interrupted()) {
-		/* Nothing that came is stored: it comes again. */
+		/* No number is stored, so Telegram sends the updates again. */
 		n = 0;
 	} else if (outcome_of(&answer) != OUTCOME_SENT ||
 	    !json_is_array(answer.result)) {
@@ -296,7 +297,8 @@ polling_ask(struct polling *p)
 		if (rc == -2)
 			trouble = "an update without a number";
 	}
-	/* Trouble has closed it: another notify-bot may have the roster. */
+	/* After a failure the store is closed, and another notify-bot may have
+	 * claimed the roster. */
 	if (rc != -1 && p->store != NULL && pass(p) != 0 && trouble == NULL)
 		rc = -1;
 	if (trouble != NULL) {

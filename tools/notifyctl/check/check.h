@@ -3,9 +3,9 @@
  * check - what the parts of `notifyctl check` share
  *
  * A part checks one subject and adds findings. A finding says what is wrong,
- * why it matters, and the exact command to run or line to put. What could not
- * be checked is a finding too, a note. Checking changes nothing, and waits for
- * programs and sockets only for a limited time.
+ * why it matters, and the exact command to run or line to add. A check that was
+ * not possible adds a note. Checks change nothing, and every wait for a program
+ * or a socket has a time limit.
  *
  * Threads: one. Strings live as long as the command.
  */
@@ -114,8 +114,8 @@ const struct passwd *check_passwd(struct check *, const char *);
 /* check_directory(c, path): the directory of a file. */
 const char *check_directory(struct check *, const char *);
 
-/* check_lookup(c, maps, key): what the first of Postfix's ${maps} that has
- * ${key} has for it, or NULL. A lookup that fails adds a finding and one to
+/* check_lookup(c, maps, key): the value of ${key} in the first of Postfix's
+ * ${maps} that has it, or NULL. A lookup that fails adds a finding, and 1 to
  * c->failed_lookups. */
 const char *check_lookup(struct check *, const char *maps, const char *key);
 

@@ -15,11 +15,11 @@
 #include "store/store_health.h"
 #include "terms/address.h"
 
-/* So many are named, the others counted. */
+/* A finding names at most this many, and counts the others. */
 #define NAMED_MAX 3
 #define ADDRESS_ARENA (1 << 20)
 
-/* What the passes over all users need and find. */
+/* State and results of the passes over all users. */
 struct people {
 	struct check *check;
 	struct arena *arena; /* for one address */

@@ -31,7 +31,7 @@ row(void *ctx, const struct store_change *c)
 	return (0);
 }
 
-/* A removed account still has changes in the log. */
+/* An unknown account may be a removed one, whose changes are in the log. */
 static int
 log_changes(struct ctl *ctl, const struct arguments *args)
 {

@@ -122,7 +122,7 @@ drop_command(const struct passage *p)
 	    p->mta->option, p->queued.id));
 }
 
-/* Nobody knows whether Postfix took the message. */
+/* Postfix may or may not have accepted the message. */
 static int
 in_doubt(struct passage *p, enum failure_kind kind, const char *why)
 {

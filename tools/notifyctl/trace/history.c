@@ -2,9 +2,9 @@
 /*
  * history - what the log lines of one message say
  *
- * Delivery agents and notify-telegram log what became of each recipient,
- * notify-milter its decision and whom it dropped, the rest of Postfix where the
- * message is.
+ * Delivery agents and notify-telegram log the outcome for each recipient,
+ * notify-milter its decision and the dropped recipients, the rest of Postfix
+ * where the message is.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -21,9 +21,9 @@ struct history_copy {
 	bool dropped;	      /* by the milter */
 	bool chat;	      /* notify-telegram logged it */
 	const char *reason;   /* why it was dropped; or "" */
-	const char *outcome;  /* "sent", "deferred", ...; "": not known */
+	const char *outcome;  /* "sent", "deferred", ...; "": unknown */
 	const char *detail;   /* the other side's answer; or "" */
-	int64_t at;	      /* of the outcome; 0: not known */
+	int64_t at;	      /* of the outcome; 0: unknown */
 };
 
 enum history_state {
@@ -42,7 +42,7 @@ struct history {
 	const char *relation; /* to ${of}; "" for the message asked for */
 	const char *of;
 	const char *source;	/* client, or user of sendmail(1); or "" */
-	const char *sender;	/* NULL: not known */
+	const char *sender;	/* NULL: unknown */
 	const char *message_id; /* or "" */
 	int64_t arrived;	/* or 0 */
 	/* The milter's line; "" if there is none. */
@@ -50,7 +50,7 @@ struct history {
 	const char *verdict;
 	const char *reason;
 	int64_t decided;
-	long kept, added, mirrored; /* -1: not known */
+	long kept, added, mirrored; /* -1: unknown */
 	bool monitor;
 	enum history_state state;
 	int64_t state_at;

@@ -290,7 +290,7 @@ fate(struct trace *t, const struct history *m, const struct history_copy *c)
 			       : "kept or added");
 }
 
-/* ", TIME"; "" if it is not known. */
+/* ", TIME"; "" if it is unknown. */
 static const char *
 comma_when(struct trace *t, int64_t at)
 {

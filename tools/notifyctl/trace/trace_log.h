@@ -18,7 +18,7 @@
 struct failure;
 
 struct trace_line {
-	int64_t at;	     /* Unix seconds; 0: not known */
+	int64_t at;	     /* Unix seconds; 0: unknown */
 	const char *program; /* "postfix/smtp", without the process id */
 	const char *text;    /* one line; never NULL */
 };
