@@ -82,7 +82,7 @@ def _(lab_):
     same(wrong, [], "messages that mix or miss a change")
 
 
-@case("an account that was added is known to the next message")
+@case("an account that was added counts for the next message")
 def _(lab_):
     with lab_.connect() as client:
         lab_.send(["late@accounts.example"], BALANCE, client=client).must(
@@ -95,7 +95,7 @@ def _(lab_):
             "hold")
 
 
-@case("a category that was added is known to the next message")
+@case("a category that was added counts for the next message")
 def _(lab_):
     with lab_.connect() as client:
         lab_.send([ACME], "fresh", client=client).must("hold")
@@ -103,7 +103,7 @@ def _(lab_):
         lab_.send([ACME], "fresh", client=client).must("deliver", [ADAM])
 
 
-@case("a link that was made or ended counts from the next message on")
+@case("a link that was made or ended counts for the next message")
 def _(lab_):
     def links():
         return [f"{row[0]}@telegram.invalid"

@@ -49,7 +49,7 @@ def _(lab_):
     lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
 
 
-@case("a lock that is released in time delays a message and no more")
+@case("a lock that is released in time only delays the message")
 def _(lab_):
     with contextlib.ExitStack() as until:
         until.enter_context(lab_.locked())
@@ -65,7 +65,7 @@ def _(lab_):
         results[0].must("deliver", WANT)
 
 
-@case("a writer in its transaction does not hold up a message")
+@case("a writer in its transaction does not delay a message")
 def _(lab_):
     with lab_.store.written() as sql:
         sql("DELETE FROM subscription")

@@ -84,7 +84,7 @@ def _(lab_):
     recovered(lab_)
 
 
-@case("a database that is removed for good is not remembered")
+@case("a database that is removed for good decides no further message")
 def _(lab_):
     broken_by(lab_, lambda: lab_.empty(os.path.dirname(lab_.database)))
 
@@ -108,7 +108,7 @@ def _(lab_):
     broken_by(lab_, change)
 
 
-@case("garbage written over the open database never reads as no users")
+@case("garbage written over the open database never counts as no users")
 def _(lab_):
     backup = os.path.join(lab_.folder, "backup.db")
     copy_to(lab_, backup)
@@ -203,7 +203,7 @@ def _(lab_):
         recovered(lab_)
 
 
-@case("a file system that is read-only: mail is decided rightly, or deferred")
+@case("on a read-only file system mail is decided correctly or deferred")
 def _(lab_):
     for left_open in (False, True):
         with without_milter(lab_, lab_.database) as disk:
@@ -226,7 +226,7 @@ def _(lab_):
             recovered(lab_)
 
 
-@case("a disk that cannot be read: mail is decided rightly, or deferred")
+@case("on a disk that cannot be read mail is decided correctly or deferred")
 def _(lab_):
     broken = os.path.join(lab_.folder, "broken")
     for letters in ("r", "or"):
@@ -248,7 +248,7 @@ def _(lab_):
             recovered(lab_)
 
 
-@case("a database that may not be read defers")
+@case("a database without read permission defers")
 def _(lab_):
     recovered(lab_)
     folder = os.path.dirname(lab_.database)
@@ -281,7 +281,7 @@ def two_others(lab_):
     return other, backup
 
 
-@case("a database that is put in its place is used at once")
+@case("a database that replaces another is used at once")
 def _(lab_):
     recovered(lab_)
     other, backup = two_others(lab_)
@@ -291,8 +291,8 @@ def _(lab_):
     recovered(lab_)
 
 
-@case("a database that is moved into its place is not mixed with changes to "
-      "the old one")
+@case("a database that replaces another is not mixed with changes to the old "
+      "one")
 def _(lab_):
     # The milter keeps it open: the last to close it would remove the WAL.
     for stopped in (False, True):
@@ -366,7 +366,7 @@ def _(lab_):
          f"lines: {lab_.milter.since(result.since)}")
 
 
-@case("files beside it that root has just created are waited for")
+@case("the milter waits for files beside it that root has just created")
 def _(lab_):
     lab_.milter.stop()
     beside = lab_.database + "-shm"

@@ -205,8 +205,7 @@ def _(lab_):
     contains(said, "locked", "what was said")
 
 
-@case("of several hosts the next is asked, and the one that is promoted "
-      "changed")
+@case("of several hosts the next is asked, and the promoted one is changed")
 def _(lab_):
     hosts = f"{PRIMARY.folder},{STANDBY.folder}"
     lab_.milter.settings(url=lab_.url(hosts), max_lag="1h")

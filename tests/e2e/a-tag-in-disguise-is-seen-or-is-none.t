@@ -202,7 +202,7 @@ def _(lab_):
                 same(len(answer.removed), 2, f"removed for {client}")
 
 
-@case("a name with blanks behind it, as some MTAs pass it on, is that name")
+@case("a header name followed by blanks, as some MTAs pass it on, counts")
 def _(lab_):
     for blanks in (" ", "\t", " \t "):
         headers = [("x-Notify-CATEGORY" + blanks, BALANCE),
@@ -259,7 +259,7 @@ def _(lab_):
              f"verdict with {settings}")
 
 
-@case("a recipient cannot make a tag")
+@case("no recipient acts as a tag")
 def _(lab_):
     for address in (f"x-notify-category@{STRANGER.split('@')[1]}",
                     '"x\\"X-Notify-Category: services"@else.example'):

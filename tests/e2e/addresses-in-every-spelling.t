@@ -64,7 +64,7 @@ def _(lab_):
         reached(lab_.sendmail([address], BALANCE, "odd"), {*ODD, BOSS})
 
 
-@case("other spellings of an odd address are the same person")
+@case("other spellings of an odd address mean the same user")
 def _(lab_):
     for address, user in (
             ("\"john\\ doe\"@odd.example", QUOTED),
@@ -209,7 +209,7 @@ def _(lab_):
     lab_.milter.settings()
 
 
-@case("a null sender may tag")
+@case("a message from the null sender may have a tag")
 def _(lab_):
     lab_.send([BILL], BALANCE, "acme", sender="").must(
         "deliver", entitled(BALANCE, "acme"))
@@ -217,7 +217,7 @@ def _(lab_):
         "deliver", entitled(BALANCE, "acme"))
 
 
-@case("the sender's address plays no part")
+@case("the sender's address makes no difference")
 def _(lab_):
     for sender in (OLGA, BILL, STRANGER, "j\u00f6rg@odd.example",
                    '"a b"@c.example'):

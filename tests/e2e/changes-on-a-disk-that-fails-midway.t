@@ -116,14 +116,14 @@ def whole(ctl_, done, old, new):
          f"nothing is there: {done}")
 
 
-@case("the disk is full from any write on: a user is unsubscribed and told, "
-      "or neither")
+@case("the disk is full from any write on: a user is unsubscribed and "
+      "mailed, or neither")
 def _(ctl):
     ends = sweep(ctl, writes(ctl), errno.ENOSPC)
     same({(74, True), (0, True), (0, False)} - set(ends), set(), "ends")
 
 
-@case("any one write fails: likewise")
+@case("any one write fails: a user is unsubscribed and mailed, or neither")
 def _(ctl):
     ends = sweep(ctl, writes(ctl), errno.EIO, once=True)
     same({(74, True), (0, True), (0, False)} - set(ends), set(), "ends")
@@ -140,8 +140,8 @@ def _(ctl):
         same(ends[0][0], 74, "the first exit")
 
 
-@case("a disk that fails while sendmail refuses: no notice is lost but one "
-      "that is said to be")
+@case("a disk fails while sendmail refuses: no notice is lost without an "
+      "error")
 def _(ctl):
     ctl.sendmail("exit 75")
     letters = "".join(letter for letter, _ in faults.changes(
@@ -153,7 +153,8 @@ def _(ctl):
               sendmail="exit 75", once=once)
 
 
-@case("a disk with any number of free pages: likewise")
+@case("a disk with any number of free pages: a user is unsubscribed and "
+      "mailed, or neither")
 def _(ctl):
     for pages in range(0, 40):
         ctl.reset()
@@ -169,7 +170,7 @@ def _(ctl):
     true(5 < pages < 39, f"got {pages} pages that are enough")
 
 
-@case("a large import fails at any write: all of it is made, or nothing")
+@case("a large import fails at any write: all of it is applied, or nothing")
 def _(ctl):
     path, new = many(ctl)
     old = ctl.ok("export").out
@@ -187,7 +188,7 @@ def _(ctl):
     same(codes, {0, 74}, "exits")
 
 
-@case("a disk fills up in the middle of a large import: nothing is made")
+@case("a disk fills up in the middle of a large import: nothing is applied")
 def _(ctl):
     path, new = many(ctl)
     old = ctl.ok("export").out
@@ -205,7 +206,8 @@ def _(ctl):
     same((codes[:4], codes[-1]), ([74] * 4, 0), "exits")
 
 
-@case("no room for the temporary file of a very large import: nothing is made")
+@case("no room for the temporary file of a very large import: nothing is "
+      "applied")
 def _(ctl):
     if os.path.basename(BUILD) != "build":
         raise tap.Skip("so many rows take a program that is watched too long")

@@ -70,8 +70,8 @@ class Letter:
                                env=self.clock.env).must(*want)
 
 
-@case("a message that was tried by a wrong clock, and is not tried again, "
-      "holds up no other")
+@case("a message that was tried by a wrong clock, and is not retried, delays "
+      "no other")
 def _(site):
     clock = faults.Clock(site.folder)
     ann = site.link_to("acme", ANN, CHAT)
@@ -104,7 +104,7 @@ def _(site):
     same(site.sql("SELECT count(*) FROM waiting"), [(0,)], "what waits")
 
 
-@case("what is older than max_age by the clock is given up, and no other")
+@case("a message older than max_age by the clock is dropped, and no other")
 def _(site):
     clock = faults.Clock(site.folder)
     ann = site.link_to("acme", ANN, CHAT)
@@ -148,7 +148,7 @@ def _(site):
          "whom")
 
 
-@case("a notice that waits is sent once, whatever time it is")
+@case("a pending notice is sent once, whatever the clock shows")
 def _(site):
     clock = faults.Clock(site.folder)
     for jump in (365 * DAY, -365 * DAY):

@@ -67,7 +67,7 @@ def within(old, new, what):
 
 
 @case("each schema version up to the present one has a database and its "
-      "readings")
+      "recorded output")
 def _(ctl):
     present = ctl.json("init")["schema"]
     same(versions.released(), list(range(1, present + 1)),

@@ -142,7 +142,7 @@ def _(lab_):
     same(explain(lab_, data, [BILL])[1]["monitor"], True, "monitor")
 
 
-@case("without --recipient those of the header are asked about")
+@case("without --recipient the recipients are those of the header")
 def _(lab_):
     mark = lab.marker()
     data = lab.message(mark, MAINTENANCE).replace(

@@ -83,7 +83,7 @@ def _(lab_):
     same(lab_.receiver.copies(mark), {}, "delivered of the broken ones")
 
 
-@case("a connection that says nothing, or only greets, does no harm")
+@case("a silent connection, or one that only greets, does no harm")
 def _(lab_):
     idle = [lab_.connect() for _ in range(5)]
     lab_.connect(ehlo=None).close()
@@ -97,7 +97,7 @@ def _(lab_):
         client.quit()
 
 
-@case("two messages under way at once on two connections do not mix")
+@case("two messages at the same time on two connections do not mix")
 def _(lab_):
     with lab_.connect() as one, lab_.connect() as two:
         marks = lab.marker(), lab.marker()

@@ -66,7 +66,7 @@ def send_as_postfix(mta):
     return time.monotonic() - began
 
 
-@case("no message waits for an acknowledgement that is 40 ms late")
+@case("no message waits 40 ms for a late acknowledgement")
 def _(lab_):
     with Mta(lab_.milter) as mta:
         for _ in range(20):     # the kernel is in no hurry at first

@@ -43,7 +43,8 @@ def _(lab_):
             "deliver", entitled(category, "acme"), mirrored="0")
 
 
-@case("a category of the operator's own is mirrored if it says so")
+@case("a category of the operator is mirrored if it was created with "
+      "--telegram")
 def _(lab_):
     lab_.notifyctl("category", "add", "alarms", "--title", "Alarms",
                    "--telegram")
@@ -64,7 +65,7 @@ def _(lab_):
          sorted(entitled(BALANCE, "acme")), "recipients by mail")
 
 
-@case("one chat linked in two accounts is told once")
+@case("one chat linked in two accounts gets one copy")
 def _(lab_):
     link(lab_, ("acme", OLGA, 100), ("beta", OTTO, 100), ("beta", BEA, 100))
     result = lab_.send([ACME, BETA], BALANCE)
@@ -73,14 +74,14 @@ def _(lab_):
          "recipients")
 
 
-@case("a user who is dropped is not told by chat either")
+@case("a user who is dropped gets no copy in the chat either")
 def _(lab_):
     link(lab_, ("acme", BILL, 101), ("acme", MIA, 102), ("acme", ADAM, 103))
     lab_.send([BILL, MIA, ADAM], BALANCE, "acme").must(
         "deliver", entitled(BALANCE, "acme"), mirrored="0")
 
 
-@case("a message that is discarded or held is not told by chat")
+@case("a message that is discarded or held is not mirrored")
 def _(lab_):
     link(lab_, ("acme", BILL, 101), ("acme", OLGA, 102))
     lab_.send([BILL], BALANCE).must("discard")
@@ -95,7 +96,7 @@ def _(lab_):
         "deliver", entitled(BALANCE, "acme"), mirrored="0")
 
 
-@case("a user who is not among the final recipients is not told by chat")
+@case("a user who is not among the final recipients gets no copy in the chat")
 def _(lab_):
     ann, _ = link(lab_, ("acme", ANN, 101), ("acme", OLGA, 102))
     lab_.send([ANN], BALANCE).must("deliver", [ANN, ann], mirrored="1")
@@ -103,7 +104,7 @@ def _(lab_):
     lab_.send([ANN, ACME], BALANCE).must("deliver", [ANN, ann], mirrored="1")
 
 
-@case("a link counts in the account that entitles, not in another")
+@case("a link counts in the account that entitles the user, not in another")
 def _(lab_):
     # Ann is no subscriber of balance-and-payments in beta.
     link(lab_, ("beta", ANN, 101))
@@ -123,7 +124,7 @@ def _(lab_):
         "deliver", entitled(BALANCE, "acme") | {STRANGER, olga}, mirrored="1")
 
 
-@case("a recipient written with detail or in capitals is told as well")
+@case("a recipient with a detail part or in capitals is mirrored as well")
 def _(lab_):
     ann, = link(lab_, ("acme", ANN, 101))
     lab_.send(["Ann+Billing@ACME.example"], BALANCE).must(

@@ -50,7 +50,7 @@ for name, message in MESSAGES.items():
             passed(lab_, result, verdict, rcpts, want)
 
 
-@case("with the database away nothing is deferred, and the log says so")
+@case("without the database nothing is deferred, and the log says so")
 def _(lab_):
     lab_.milter.settings(monitor="yes")
     want = lab_.send([ANN, BILL], BALANCE, "acme", listener="plain").data()
@@ -60,7 +60,7 @@ def _(lab_):
         passed(lab_, result, "tempfail", [ANN, BILL], want)
 
 
-@case("the counts are those of the decision, not of what was done")
+@case("the counts in the log are those of the decision")
 def _(lab_):
     lab_.milter.settings(monitor="yes")
     result = lab_.send([ANN, BILL, STRANGER], BALANCE, "acme")
@@ -70,7 +70,7 @@ def _(lab_):
     same(set(result.dropped()), {BILL, STRANGER}, "dropped lines")
 
 
-@case("without it the same messages are changed")
+@case("without monitor = yes the same messages are changed")
 def _(lab_):
     lab_.milter.settings()
     result = lab_.send([BILL, STRANGER], BALANCE, "acme")

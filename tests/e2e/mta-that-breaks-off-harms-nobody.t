@@ -207,7 +207,8 @@ def _(lab_):
     served(lab_)
 
 
-@case("another connection over the same socket is not trusted as the last was")
+@case("trust in one connection does not pass to the next one on the same "
+      "socket")
 def _(lab_):
     with Mta(lab_.milter) as mta:
         same(mta.message(RCPTS, tagged(BALANCE)).to(RCPTS), WANT,

@@ -74,7 +74,7 @@ def _(lab_):
     recovers(lab_)
 
 
-@case("with its database open it goes on to decide on the connections it has")
+@case("with an open database it continues to decide on open connections")
 def _(lab_):
     lab_.anew()
     recovers(lab_)
@@ -111,7 +111,7 @@ def _(lab_):
     waiting.close()
 
 
-@case("through Postfix the client keeps the message meanwhile")
+@case("the client of Postfix keeps the message meanwhile")
 def _(lab_):
     lab_.anew()
     lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)

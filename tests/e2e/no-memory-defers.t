@@ -90,7 +90,7 @@ def _(lab_):
     true(first > 20, f"only {first - 1} calls")
 
 
-@case("after all that it holds no more memory than before, and ends by itself")
+@case("afterwards it uses no more memory than before, and ends by itself")
 def _(lab_):
     for kind in KINDS:
         lab_.message(kind)

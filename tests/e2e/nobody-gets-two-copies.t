@@ -95,7 +95,7 @@ def _(lab_):
               MAINTENANCE).must("deliver", ["ANN@acme.example"])
 
 
-@case("a whole user with a detail part of its own is somebody else")
+@case("a user whose address has a detail part is another user")
 def _(lab_):
     own = "ann+private@acme.example"
     lab_.notifyctl("user", "add", "acme", own)

@@ -15,7 +15,8 @@ from lib.tap import contains, lacks, same, true
 NEW, OTHER = "nina@acme.example", "noel@acme.example"
 
 
-@case("init makes a database that the world cannot read, and once is enough",
+@case("init creates a database that others cannot read, and a second run "
+      "changes nothing",
       roster=False)
 def _(ctl):
     ctl.reset(None)
@@ -81,7 +82,7 @@ def _(ctl):
     same(set(ctl.roster()["Gamma"]), {NEW, OTHER}, "users")
 
 
-@case("users are added several at once, as members if nothing else is said")
+@case("several users are added at once, as members by default")
 def _(ctl):
     ctl.ok("user", "add", "acme", NEW, OTHER)
     ctl.ok("user", "add", "acme", "--role", "user-admin", "u1@acme.example")
@@ -236,7 +237,7 @@ def _(ctl):
     ctl.ok("user", "remove", "acme", OLGA)
 
 
-@case("what the owner was subscribed to before does not come back")
+@case("the earlier subscriptions of an owner do not come back")
 def _(ctl):
     ctl.ok("account", "transfer", "acme", ANN)
     ctl.ok("account", "transfer", "acme", OLGA)
@@ -261,7 +262,7 @@ def _(ctl):
     ctl.unchanged(before)
 
 
-@case("account list, account show and user list have everybody")
+@case("account list, account show and user list show every user")
 def _(ctl):
     text = ctl.ok("account", "list").out
     for word in ("acme", "beta", OLGA, OTTO):
@@ -281,7 +282,7 @@ def _(ctl):
         same(users, want, f"{words} --json")
 
 
-@case("a title with any text is shown in one line and comes back whole")
+@case("a title with any text is shown in one line and stored as it is")
 def _(ctl):
     for number, title in enumerate((
             "A  B", "Büro für Ähnliches", "a\"b'c\\d", "x,y;z", "日本語",

@@ -59,7 +59,7 @@ def words_of(command):
 
 # The command line
 
-@case("every command is taken as it should be, so that what follows means it")
+@case("every command succeeds with good arguments")
 def _(ctl):
     for command in COMMANDS:
         ctl.reset()
@@ -70,7 +70,7 @@ def _(ctl):
                    as_=OLGA)
 
 
-@case("an unknown command, or half of one, is refused with 64")
+@case("an unknown or incomplete command is refused with 64")
 def _(ctl):
     for words in (["frobnicate"], ["accounts"], ["Account", "list"],
                   ["account"], ["user"], ["category"], ["account", "frob"],
@@ -84,7 +84,7 @@ def _(ctl):
                     "show, transfer, remove")
 
 
-@case("too few and too many words are refused with 64 and the right ones")
+@case("too few and too many arguments are refused with 64 and the usage")
 def _(ctl):
     for command in COMMANDS:
         name, plain, options = words_of(command)
@@ -134,7 +134,7 @@ def _(ctl):
     ctl.refused(64, "account", "add", "gamma", says="--owner")
 
 
-@case("--help and --version are no mistake")
+@case("--help and --version exit with 0")
 def _(ctl):
     for words in (["--help"], ["-h"], ["list", "--help"]):
         text = ctl.ok(*words).out
@@ -269,7 +269,7 @@ def _(ctl):
                             says="expected")
 
 
-@case("what was typed does not break the line, whatever it is")
+@case("no argument breaks the error line")
 def _(ctl):
     broken = set()
     for word in ("a\nb", "a\rb", "a\x1b[2Jb", "\udcff\udcfe", "\u202eab",
@@ -346,7 +346,7 @@ def _(ctl):
 
 # Output
 
-@case("output that cannot be written is an error, not a success")
+@case("output that cannot be written is an error")
 def _(ctl):
     for words in (["log"], ["export"], ["list", "acme"], ["account", "list"]):
         for json_ in (False, True):
@@ -357,7 +357,7 @@ def _(ctl):
             lacks(done.line, "change", "line of what only looks")
 
 
-@case("a long report that there is no room for is not begun")
+@case("a long report without room for its temporary file is not begun")
 def _(ctl):
     ctl.sql("INSERT INTO change(at, actor, account, action, subject, detail)"
             " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"

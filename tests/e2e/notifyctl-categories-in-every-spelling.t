@@ -56,7 +56,7 @@ def _(ctl):
         true(slug in ctl.user("acme", MIA)[1], f"mia has {slug}")
 
 
-@case("the owner has a category of the operator's own at once")
+@case("the owner receives a new category at once")
 def _(ctl):
     ctl.ok("category", "add", "alarms", "--title", "Alarms")
     same([(row["address"], row["receives"])
@@ -99,7 +99,8 @@ def _(ctl):
             ctl.refused(67, *words, as_=OLGA, says="category")
 
 
-@case("a name that is taken, as slug or title and in any spelling, is refused")
+@case("a name that is in use, as slug or title and in any spelling, is "
+      "refused")
 def _(ctl):
     ctl.ok("category", "add", "alarms", "--title", "Alarms and more")
     for slug, title in ((SERVICES, "Unheard of"), (BALANCE, "Unheard of"),

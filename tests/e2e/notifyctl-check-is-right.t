@@ -37,7 +37,7 @@ def _(one):
         same(result.summary()["kept"], "1", "kept")
 
 
-@with_main("header_checks take the tag away before the milter sees it",
+@with_main("header_checks remove the tag before the milter sees it",
            header_checks="regexp:{ {/^X-Notify/ IGNORE} }")
 def _(one):
     one.send([BILL, MIA], MAINTENANCE).untouched([BILL, MIA])
@@ -126,8 +126,8 @@ def commands():
     return "\n".join(lines).split("postqueue ")[1:]
 
 
-@with_main("the commands in postfix-sample show what waits for a chat, and drop "
-           "nothing else", minimal_backoff_time="300s",
+@with_main("the commands in postfix-sample show messages for chats, and "
+           "delete nothing else", minimal_backoff_time="300s",
            maximal_backoff_time="600s", queue_run_delay="300s",
            transport_maps="inline:{ {telegram.invalid=retry:4.0.0 later},"
                           " {acme.example=smtp:[127.0.0.1]:1} }")

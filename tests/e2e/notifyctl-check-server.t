@@ -108,7 +108,7 @@ def _(s):
     s.sound()
 
 
-@case("a standby that does not answer, or is none, is found")
+@case("a standby that does not answer, or is not a standby, is found")
 def _(s):
     s.settings(read_url="postgresql://me:s3cret@/r?host=/nowhere")
     secret(s)

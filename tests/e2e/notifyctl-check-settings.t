@@ -35,7 +35,8 @@ def _(s):
     same(s.milter.complaints(), [], "what the milter thinks of being asked")
 
 
-@case("people see what --json has, errors first, and it is one document")
+@case("the text has the same findings as --json, errors first, and --json is "
+      "one document")
 def _(s):
     s.settings(monitor="yes", trusted_clients="0.0.0.0/0 ::1",
                sendmail="/nonexistent")

@@ -93,7 +93,7 @@ def _(s):
         s.sound()
 
 
-@case("a route to a service that is no pipe is found, and the fix works")
+@case("a route to a service that is not a pipe is found, and the fix works")
 def _(s):
     s.telegram()
     s.main(transport_maps=f"inline:{{ {{{MIRROR}=smtp:[127.0.0.1]:9}} }}")

@@ -73,7 +73,7 @@ def _(ctl):
     ctl.ok("account", "add", "acme", "--owner", OLGA)
 
 
-@case("what is not a regular file is refused at once, and left alone")
+@case("anything but a regular file is refused at once, and left alone")
 def _(ctl):
     fifo = ctl.path("fifo")
     os.mkfifo(fifo)
@@ -155,8 +155,8 @@ def _(ctl):
     same((done.code, done.out), (74, ""), f"exit and stdout of {done}")
 
 
-@case("while another program changes it, one can look; a lock that is let go "
-      "in time is waited for")
+@case("while another program changes it, lookups work; a lock that is "
+      "released in time only delays")
 def _(ctl):
     with contextlib.closing(sqlite3.connect(
             ctl.database, isolation_level=None)) as other:
@@ -196,8 +196,8 @@ def _(ctl):
             same(done.out, "", f"stdout of {done}")
 
 
-@case("a user who may only read the database can look at it, or is told why "
-      "not")
+@case("a user who may only read the database can look things up, or gets the "
+      "reason")
 def _(ctl):
     needs_root()
     os.chmod(ctl.database, 0o644)

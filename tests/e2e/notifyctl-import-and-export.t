@@ -69,7 +69,8 @@ def _(ctl):
     true(got["changed"] > len(rows), "changes")
 
 
-@case("the header is optional, and so are a mark before it, CR and last LF",
+@case("the header is optional, and so are a byte order mark, CR and the last "
+      "LF",
       roster=False)
 def _(ctl):
     rows = f"acme,{OLGA},owner,\nacme,{ANN},member,{BALANCE};{SERVICES}\n"
@@ -99,7 +100,7 @@ def _(ctl):
             ctl.refused(65, "import", path, says=(f"{path}:4: ", says))
 
 
-@case("nobody waits for whoever writes the rows that are imported")
+@case("nobody waits for the program that writes the rows of an import")
 def _(ctl):
     process = ctl.start("import", "--sync", "-", stdin=subprocess.PIPE)
     process.stdin.write(f"{HEADER}\nacme,{OLGA},owner,\n".encode())
@@ -131,7 +132,7 @@ def _(ctl):
     same((done.code, "input:1: " in done.line), (65, True), f"{done}")
 
 
-@case("accounts and addresses are found in any case of letters")
+@case("accounts and addresses are found in upper and lower case")
 def _(ctl):
     before = ctl.dump()
     got = load(ctl, f"ACME,{OLGA.upper()},owner,\nAcme,{ANN.title()},member,"
@@ -170,7 +171,7 @@ def _(ctl):
     same(said.out.splitlines(), [*ended, "1 rows, 3 changes"], "to people")
 
 
-@case("another owner is a transfer, whoever is named")
+@case("a row with another owner is a transfer")
 def _(ctl):
     for new in (ANN, SUE, NEW):
         ctl.reset()
@@ -183,7 +184,8 @@ def _(ctl):
               and e["subject"] == new], "a record of it")
 
 
-@case("a row for the old owner says what becomes of it, above or below")
+@case("a row for the old owner sets the new role, above or below the owner's "
+      "row")
 def _(ctl):
     rows = [f"acme,{OLGA},member,{BALANCE}\n", f"acme,{ADAM},owner,\n"]
     for order in (rows, rows[::-1]):
@@ -233,7 +235,7 @@ def _(ctl):
          "subscriptions")
 
 
-@case("nobody is told by mail what an import removes")
+@case("an import mails nobody about removals")
 def _(ctl):
     ctl.ok("subscribe", "acme", SERVICES, ANN, BILL, as_=OLGA)
     load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,\n", "--sync")
@@ -429,7 +431,7 @@ def _(ctl):
     bad(ctl, "\n".join(rows), 101, "quote")
 
 
-@case("a quoted field over very many lines is refused, and not waited for")
+@case("a quoted field over very many lines is refused before the input ends")
 def _(ctl):
     text = f'acme,{NEW},member,\ngamma,"' + "x\n" * 1_000_000
     line = bad(ctl, text, 2, "quote")
@@ -465,7 +467,7 @@ def _(ctl):
     bad(ctl, text_of(rows), number, "a77", "owner")
 
 
-@case("what is not a file is named")
+@case("an argument that is not a file is named")
 def _(ctl):
     path = ctl.path("nosuch.csv")
     ctl.refused(65, "import", path, says=path)
@@ -486,7 +488,7 @@ def _(ctl):
     bad(ctl, f"acme,{NEW},member,\n{HEADER}\n", 2)
 
 
-@case("nobody needs --as to import, as nobody needs it to add users")
+@case("import needs no --as")
 def _(ctl):
     load(ctl, f"acme,{MIA},member,{ACCOUNT}\n", as_=BEA)
     same(ctl.user("acme", MIA)[1], {ACCOUNT}, "mia")

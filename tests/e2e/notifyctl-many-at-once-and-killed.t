@@ -113,7 +113,7 @@ def _(ctl):
     sound(ctl)
 
 
-@case("those who look meanwhile see the roster before or after, never half")
+@case("lookups meanwhile see the roster before or after, never half a change")
 def _(ctl):
     old = ctl.ok("export").out
     rows = "".join(f"acme,u{number:04}@acme.example,member,{SERVICES}\n"
@@ -168,8 +168,7 @@ def left_by_kills(ctl_, *args, **options):
         names, key=lambda name: (int(name.rstrip("+")), name))]
 
 
-@case("whichever change is killed, at whichever write: it is made whole, or "
-      "not at all")
+@case("a change that is killed at any write is made whole, or not at all")
 def _(ctl):
     rosterdb.file_only("its writes to the disk")
     linked(ctl)
@@ -227,8 +226,8 @@ def _(ctl):
     same(ends, {True, "old", "new"}, "ends")
 
 
-@case("a large import that is killed while a server makes it leaves the old "
-      "roster, and holds up nobody")
+@case("a large import that is killed while a server runs it leaves the old "
+      "roster, and delays nobody")
 def _(ctl):
     if not rosterdb.remote():
         raise Skip("needs a server")
@@ -253,8 +252,8 @@ def _(ctl):
         sound(ctl)
 
 
-@case("who unsubscribes is killed, at whichever write: the change and its "
-      "notice go together, and nobody is told twice")
+@case("unsubscribe is killed at any write: the change and its notice go "
+      "together, and nobody is mailed twice")
 def _(ctl):
     rosterdb.file_only("its writes to the disk")
     words = ("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN)
@@ -281,7 +280,7 @@ def _(ctl):
     same(states, {"pending", "handing", "sent"}, "states of the notice")
 
 
-@case("an interrupted notifyctl says nothing half and breaks nothing")
+@case("an interrupted notifyctl prints no partial output and damages nothing")
 def _(ctl):
     path = ctl.path("many.csv", "".join(
         f"acme,u{number}@acme.example,member,{SERVICES}\n"

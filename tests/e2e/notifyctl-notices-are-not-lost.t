@@ -118,7 +118,7 @@ def _(ctl):
     sent(ctl, BILL)
 
 
-@case("what is refused, or changes nothing, sends no mail")
+@case("a command that is refused, or changes nothing, sends no mail")
 def _(ctl):
     unsubscribe(ctl, MIA)
     unsubscribe(ctl, OLGA)
@@ -128,7 +128,7 @@ def _(ctl):
     sent(ctl)
 
 
-@case("what sendmail says is not mixed into what notifyctl says")
+@case("the output of sendmail is not mixed into that of notifyctl")
 def _(ctl):
     ctl.sendmail("echo noise; echo noise >&2")
     done = unsubscribe(ctl, json_=True)
@@ -152,7 +152,7 @@ def _(ctl):
         sent(ctl, BILL)
 
 
-@case("a sendmail that is missing, or no program, is a warning too")
+@case("a sendmail that is missing, or is not a program, is a warning too")
 def _(ctl):
     for path in (ctl.path("nosuch"), ctl.path("text", "hello"), ctl.folder,
                  ctl.path("text/nosuch")):
@@ -165,7 +165,7 @@ def _(ctl):
         sent(ctl, BILL)
 
 
-@case("a sendmail that hangs is ended, and the notice waits")
+@case("a sendmail that hangs is killed, and the notice stays pending")
 def _(ctl):
     ctl.sendmail("exec sleep 60000")    # in a hurry it is that of ten minutes
     done = unsubscribe(ctl, env=faults.preload(haste=100))
@@ -176,8 +176,8 @@ def _(ctl):
     sent(ctl, BILL)
 
 
-@case("the database is locked for long while sendmail is at it: what becomes "
-      "of the notice is noted all the same")
+@case("the database is locked for long while sendmail runs: the outcome of "
+      "the notice is stored all the same")
 def _(ctl):
     for then, state in (("exit 75", "pending"), ("", "sent")):
         ctl.reset()
@@ -196,8 +196,8 @@ def _(ctl):
         sent(ctl, BILL)
 
 
-@case("the database stays locked while sendmail is at it: notifyctl ends all "
-      "the same, says what became of the notice, and does not send it again")
+@case("the database stays locked while sendmail runs: notifyctl ends, "
+      "reports the outcome of the notice, and does not send it again")
 def _(ctl):
     # A second is all the time there is, and so long a lock is waited for.
     process, go = hanging(ctl, env=faults.preload(haste=5, clock=10))
@@ -221,7 +221,7 @@ def _(ctl):
     true("error" not in done.document, f"no error in {done.document}")
 
 
-@case("each command that changes something sends what waits, once")
+@case("each command that changes something sends pending notices, once")
 def _(ctl):
     for words, as_ in ((["init"], None),
                        (["user", "add", "acme", "new@acme.example"], None),
@@ -242,7 +242,7 @@ def _(ctl):
         sent(ctl, BILL)
 
 
-@case("a command that only looks sends nothing")
+@case("a command that only looks things up sends nothing")
 def _(ctl):
     ctl.sendmail("exit 75")
     stands(ctl, unsubscribe(ctl))
@@ -259,7 +259,7 @@ def _(ctl):
     same(ctl.mails(), [], "mails")
 
 
-@case("several that wait are sent in their order, old ones before new")
+@case("pending notices are sent in their order, the oldest first")
 def _(ctl):
     ctl.sendmail("exit 75")
     for address, category in ((BILL, MAINTENANCE), (ANN, BALANCE),
@@ -270,7 +270,7 @@ def _(ctl):
     sent(ctl, BILL, ANN, SUE, ADAM)
 
 
-@case("many that wait cost one warning, and none is lost")
+@case("many pending notices cost one warning, and none is lost")
 def _(ctl):
     ctl.sendmail("exit 75")
     people = [f"p{number}@acme.example" for number in range(8)]
@@ -284,7 +284,7 @@ def _(ctl):
     sent(ctl, *people)
 
 
-@case("those that are refused each time do not hold up the others")
+@case("notices that are refused each time do not delay the others")
 def _(ctl):
     refused = [(BILL, MAINTENANCE), (SUE, DOCUMENTS), (SUE, BALANCE),
                (BILL, SERVICES), (BILL, BALANCE)]
@@ -301,7 +301,7 @@ def _(ctl):
     same(ctl.notices(), ["pending"] * 5 + ["sent"], "notices")
 
 
-@case("a user or an account that is gone since is told all the same")
+@case("a user or account that was removed meanwhile is mailed all the same")
 def _(ctl):
     for words in (["user", "remove", "acme", BILL],
                   ["account", "remove", "acme"]):
@@ -315,7 +315,7 @@ def _(ctl):
         contains(ctl.mails()[0].text, "acme", "text")
 
 
-@case("while sendmail takes its time the change is made and nobody waits")
+@case("a slow sendmail delays neither the change nor other commands")
 def _(ctl):
     process, go = hanging(ctl)
     same(ctl.user("acme", BILL), ("member", set()), "bill")
@@ -344,7 +344,7 @@ def _(ctl):
     same(ctl.notices(), ["sent"] * 6, "notices")
 
 
-@case("a notifyctl killed while it hands over leads to no second mail")
+@case("a notifyctl that is killed while sendmail runs causes no second mail")
 def _(ctl):
     process, go = hanging(ctl)
     process.kill()

@@ -56,7 +56,7 @@ def _(lab_):
         contains(message.get_content(), part, "text")
 
 
-@case("the notice is no system mail: the milter leaves it alone")
+@case("the notice has no tag, and passes the milter unchanged")
 def _(lab_):
     since = lab_.milter.mark()
     with arrivals(lab_) as mails:
@@ -66,7 +66,7 @@ def _(lab_):
     same(lab_.milter.summaries(since), [], "lines of the milter")
 
 
-@case("an address of any kind is told, and nobody else in its place")
+@case("an address of any kind gets its notice, and nobody else does")
 def _(lab_):
     for address, arrives in (
             ('"a b"@acme.example', '"a b"@acme.example'),

@@ -85,7 +85,7 @@ def _(ctl):
         same(ctl.ok(*words).document, want, f"{words}")
 
 
-@case("--json as the value of another option is just that")
+@case("--json as the value of another option is only a value")
 def _(ctl):
     out = ctl.ok("account", "add", "gamma", "--owner", ANN, "--title",
                  "--json").out
@@ -99,7 +99,7 @@ def _(ctl):
          ctl.json("account", "show", "acme"), "document")
 
 
-@case("texts in JSON are as they were given")
+@case("texts in JSON are unchanged")
 def _(ctl):
     title = 'a "b" \\c/ \u00fc \u65e5 \U0001f4e7 <&>'
     ctl.ok("account", "add", "gamma", "--owner", '"a\\"b"@x.example',
@@ -108,7 +108,7 @@ def _(ctl):
     same((got["title"], got["owner"]), (title, '"a\\"b"@x.example'), "gamma")
 
 
-@case("what was done is in the document: each change with all its parts")
+@case("the document has each change with all its parts")
 def _(ctl):
     got = ctl.json("user", "role", "acme", ANN, "subscriber", as_=OLGA)
     entries = ctl.log("acme")[-len(got["changes"]):]
@@ -139,7 +139,7 @@ def _(ctl):
          "receives")
 
 
-@case("a mistake on the command line is a document too")
+@case("an error on the command line is a document too")
 def _(ctl):
     for words in (["--json"], ["--json", "frobnicate"], ["list", "--json"],
                   ["--frobnicate", "--json", "list", "acme"],

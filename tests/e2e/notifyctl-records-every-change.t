@@ -61,7 +61,7 @@ def seconds(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-@case("each change is recorded with who, what and whom")
+@case("each change is recorded with its author, the action and the user")
 def _(ctl):
     for words, actor, want in CHANGES:
         ctl.reset()
@@ -76,7 +76,7 @@ def _(ctl):
             true(found, f"a record with the detail of {entry}: {got}")
 
 
-@case("the record says when, in UTC, to the second")
+@case("the record has the time in UTC, to the second")
 def _(ctl):
     before = int(time.time())
     ctl.ok("user", "add", "acme", NEW, env={"TZ": "Asia/Tokyo"})
@@ -111,7 +111,7 @@ def _(ctl):
          "actor behind sudo")
 
 
-@case("only root is believed to run under sudo")
+@case("sudo's user counts only for root")
 def _(ctl):
     needs_root()
     uid = pwd.getpwnam("nobody").pw_uid
@@ -148,7 +148,8 @@ gamma,{NEW},owner,
         true(entry in found, f"a record {entry}: {found}")
 
 
-@case("what was refused, changed nothing or only looked is not recorded")
+@case("a command that is refused, changes nothing or only looks is not "
+      "recorded")
 def _(ctl):
     before = ctl.log()
     for words in (["user", "add", "acme", ANN],
@@ -205,13 +206,13 @@ def _(ctl):
     same(log[-1]["subject"], NEW, "the last change")
 
 
-@case("the log of an account that never was is refused with 67")
+@case("the log of an account that never existed is refused with 67")
 def _(ctl):
     for name in ("nosuch", "", "no such", ANN):
         ctl.refused(67, "log", name, says=name)
 
 
-@case("a person reads one line for each change, with all that is recorded")
+@case("the log has one line for each change, with all that is recorded")
 def _(ctl):
     ctl.ok("account", "add", "gamma", "--owner", NEW, "--title", "a  b, \"c\"")
     log, lines = ctl.log(), ctl.ok("log").out.splitlines()

@@ -48,7 +48,7 @@ def _(lab, bad, mend):
          summary["line"])
 
 
-@case("an account that was made meanwhile: its people get it")
+@case("an account that was created meanwhile: its entitled users get it")
 def _(lab):
     result = hold(lab, ["x@gamma.example"], BALANCE, "gamma")
     lab.notifyctl("account", "add", "gamma", "--owner", "otto@gamma.example")
@@ -75,7 +75,8 @@ def _(lab):
     lab.notifyctl("account", "remove", "delta")
 
 
-@case("what still cannot be decided is held again, and it is said")
+@case("a message that still cannot be decided is held again, and the output "
+      "says so")
 def _(lab):
     result = hold(lab, [ANN])
     done = requeue(lab, result.qid)

@@ -55,7 +55,7 @@ def _(lab):
     refused(lab, 65, result, "has no X-Notify-Category, so the milter")
 
 
-@case("a message that was delivered to some")
+@case("a message that was delivered to some recipients")
 def _(lab):
     lab.receiver.refuse = lambda a: "450 4.2.0 no" if a == OLGA else None
     result = lab.send([BEA, OLGA], SERVICES)
@@ -71,7 +71,7 @@ def _(lab):
     same(result.recipients(), [BEA], "who has got it")
 
 
-@case("smtpd_milters lacks the milter: the line to put is said")
+@case("smtpd_milters lacks the milter: the error has the line to add")
 def _(lab):
     result = hold(lab, [ANN])
     path = lab.milter.postfix_socket()
@@ -98,7 +98,7 @@ def _(lab):
         same(requeue(lab, result.qid).code, 0, "by another path")
 
 
-@case("the listener itself leaves the milter out")
+@case("the listener itself has no milter")
 def _(lab):
     result = hold(lab, [ANN])
     for words, says in (
@@ -115,7 +115,7 @@ def _(lab):
             listener("smtpd_peername_lookup=no")
 
 
-@case("Postfix would go on without the milter")
+@case("Postfix would continue without the milter")
 def _(lab):
     result = hold(lab, [ANN])
     with settings(lab, milter_default_action="accept"):
@@ -126,7 +126,7 @@ def _(lab):
         refused(lab, 78, result, "put default_action=tempfail")
 
 
-@case("smtpd_milter_maps takes the milter from this machine's clients")
+@case("smtpd_milter_maps disables the milter for this machine")
 def _(lab):
     result = hold(lab, [ANN])
     path = os.path.join(lab.folder, "exempt")
@@ -153,7 +153,7 @@ def _(lab):
     refused(lab, 78, result, "expected monitor = no")
 
 
-@case("the milter is away: Postfix refuses, and it may be tried again")
+@case("the milter is down: Postfix refuses, and a retry is possible")
 def _(lab):
     result = hold(lab, [ANN])
     lab.milter.kill()
@@ -164,7 +164,7 @@ def _(lab):
     same(requeue(lab, result.qid).code, 0, "with the milter back")
 
 
-@case("the database is away: the milter defers, and it may be tried again")
+@case("the database is missing: the milter defers, and a retry is possible")
 def _(lab):
     result = hold(lab, [ANN])
     with lab.database_away():
@@ -206,7 +206,7 @@ def _(lab):
             env={"MAIL_CONFIG": lab.folder + "/nosuch"})
 
 
-@case("whoever is not root is told so")
+@case("a user other than root gets an error")
 def _(lab):
     result = hold(lab, [ANN])
     path = os.path.join(lab.folder, "notifyctl")
@@ -217,7 +217,7 @@ def _(lab):
     contains(line, "requeue reads", "the line")
 
 
-@case("what is no queue id is never given to postsuper")
+@case("text that is not a queue id is never passed to postsuper")
 def _(lab):
     result = hold(lab, [ANN])
     for word in ("ALL", "-", "", "../x", "a b", "x" * 65, "-d"):

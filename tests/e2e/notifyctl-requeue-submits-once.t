@@ -71,7 +71,7 @@ def server(lab, ends=b""):
             thread.join(5)
 
 
-@case("five at once: one submits it, the others say that somebody does")
+@case("five at once: one submits it, the others report that")
 def _(lab):
     for _ in range(3):
         result, done = later(lab), [None] * 5
@@ -104,7 +104,7 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("postsuper fails: the error says what to type")
+@case("postsuper fails: the error has the command to run")
 def _(lab):
     result = later(lab)
     with tool(lab, "postsuper", "echo 'postsuper: fatal: no luck' >&2; "
@@ -150,8 +150,8 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("no answer to the end of the message: the error says how to go on, "
-      "and the next requeue does not submit by itself")
+@case("no answer to the end of the message: the error says what to do, and "
+      "the next requeue does not submit by itself")
 def _(lab):
     result = later(lab)
     with server(lab):
@@ -166,7 +166,7 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("the end of the message is refused: it may be tried again at once")
+@case("the end of the message is refused: a retry is possible at once")
 def _(lab):
     result = later(lab)
     with server(lab, b"452 4.3.1 disk full\r\n"):
@@ -175,7 +175,7 @@ def _(lab):
     same(result.recipients(), BOTH, "recipients")
 
 
-@case("an answer without a queue id: none is made up")
+@case("an answer without a queue id: none is reported")
 def _(lab):
     result = later(lab)
     with server(lab, b"250 2.0.0 thanks\r\n"):

@@ -30,7 +30,8 @@ def _(ctl):
         same(ctl.user("acme", MIA), ("member", set()), "mia")
 
 
-@case("a member, a Subscriber, a stranger, others' owner and admin may not")
+@case("a member, a Subscriber, a stranger, the owner and admin of another "
+      "account may not")
 def _(ctl):
     ctl.ok("user", "role", "beta", BEA, "user-admin")
     for actor in (ANN, BILL, SUE, STRANGER, OTTO, BEA):
@@ -49,7 +50,7 @@ def _(ctl):
     ctl.refused(77, "subscribe", "acme", SERVICES, ANN, as_=ANN, says=ANN)
 
 
-@case("whoever loses the role loses the right at once")
+@case("a user who loses the role loses the right at once")
 def _(ctl):
     ctl.ok("user", "role", "acme", ADAM, "member")
     ctl.refused(77, "subscribe", "acme", SERVICES, MIA, as_=ADAM, says=ADAM)
@@ -59,7 +60,7 @@ def _(ctl):
     ctl.refused(77, *unsubscribe(MIA, SERVICES), as_=OLGA, says=OLGA)
 
 
-@case("without --as nobody may, and it says whom it expects")
+@case("without --as it is refused, and the error names the roles that may")
 def _(ctl):
     for env in ({}, {"NOTIFYCTL_AS": ""}):
         for words in (("subscribe", "acme", SERVICES, MIA),
@@ -68,7 +69,7 @@ def _(ctl):
             ctl.refused(64, *words, env=env, as_="", says="--as")
 
 
-@case("$NOTIFYCTL_AS stands for --as, and --as goes before it")
+@case("$NOTIFYCTL_AS replaces --as, and --as overrides it")
 def _(ctl):
     env = {"NOTIFYCTL_AS": ADAM}
     ctl.ok("subscribe", "acme", SERVICES, MIA, env=env)
@@ -101,7 +102,7 @@ def _(ctl):
 
 # Whom, to what
 
-@case("several users are subscribed at once, each to what was said only")
+@case("several users are subscribed at once, to that category only")
 def _(ctl):
     before = ctl.roster()["acme"]
     ctl.ok("subscribe", "acme", SERVICES, ANN, BILL, MIA, as_=OLGA)
@@ -140,7 +141,7 @@ def _(ctl):
          "addresses that are not named")
 
 
-@case("six thousand wrong addresses are named in little memory")
+@case("six thousand wrong addresses are named in bounded memory")
 def _(ctl):
     wrong = [f"stranger-{number}@@somewhere-else.example"
              for number in range(6000)]
@@ -218,7 +219,7 @@ def _(ctl):
     same(ctl.mails(), [], "mails")
 
 
-@case("without --confirm and without a terminal it says what to add")
+@case("without --confirm and without a terminal the error says what to add")
 def _(ctl):
     words = unsubscribe(BILL)[:-2]
     ctl.refused(64, *words, as_=OLGA, says=f"--confirm {BILL}")
@@ -259,7 +260,7 @@ def _(ctl):
     ctl.unchanged(before)
 
 
-@case("nobody is asked for what cannot be done")
+@case("a change that is not possible asks for no confirmation")
 def _(ctl):
     for code, address, actor in ((77, BILL, BILL), (77, OLGA, ADAM),
                                  (67, STRANGER, OLGA), (64, BILL, None)):
@@ -269,7 +270,7 @@ def _(ctl):
         same(len(shown.splitlines()), 1, f"lines of {shown!r}")
 
 
-@case("others can change the roster while somebody is asked")
+@case("others can change the roster during the question")
 def _(ctl):
     with ctl.terminal(*unsubscribe(BILL)[:-2], as_=ADAM) as terminal:
         terminal.read(PROMPT)
@@ -280,7 +281,7 @@ def _(ctl):
     same(ctl.user("acme", BILL)[1], {MAINTENANCE, SERVICES}, "bill")
 
 
-@case("an owner cannot be unsubscribed, by nobody and from nothing")
+@case("an owner cannot be unsubscribed from any category")
 def _(ctl):
     for category in CATEGORIES:
         for actor in (OLGA, ADAM):
@@ -306,7 +307,7 @@ def _(ctl):
     same(ctl.roster(), want, "roster")
 
 
-@case("a user-admin may unsubscribe itself, and a Subscriber be unsubscribed")
+@case("a user-admin may unsubscribe itself, and may unsubscribe a Subscriber")
 def _(ctl):
     ctl.ok(*unsubscribe(ADAM, SERVICES), as_=ADAM)
     same(ctl.user("acme", ADAM)[1], {DOCUMENTS}, "adam")
@@ -331,7 +332,7 @@ def _(ctl):
     same(ctl.links(), {("beta", ANN)}, "links after subscribing again")
 
 
-@case("a category in any spelling is the one that is subscribed to")
+@case("a category may be named in any spelling")
 def _(ctl):
     for spelling in ("Balance & Payments", "BALANCE_AND_PAYMENTS"):
         ctl.ok("subscribe", "acme", spelling, MIA, as_=OLGA)

@@ -27,7 +27,7 @@ def _(ctl):
                  f"a line for {row}")
 
 
-@case("list of a category has everybody, and why they get it or do not")
+@case("list of a category has every user, with the reason")
 def _(ctl):
     for category, why in (
             (BALANCE, {OLGA: "owner", ADAM: "not subscribed",
@@ -110,7 +110,7 @@ def explain(ctl_, text, *recipients, args=(), code=0):
     return done.document["verdict"], found
 
 
-@case("explain says for every person of the account why, gets it or not")
+@case("explain gives the reason for every user of the account")
 def _(ctl):
     verdict, found = explain(ctl, message(BALANCE, "acme"), BILL, STRANGER,
                              OTTO)
@@ -126,7 +126,7 @@ def _(ctl):
     contains(found[SUE][2], "not open", "why for the Subscriber")
 
 
-@case("nobody is explained twice")
+@case("explain names nobody twice")
 def _(ctl):
     for text, rcpts in ((message(BALANCE, "acme"), (ANN, BILL, STRANGER)),
                         (message(SERVICES), (BILL, MIA, ANN)),
@@ -170,7 +170,7 @@ def _(ctl):
         same(ctl.json(*words)["verdict"], "deliver", "verdict")
 
 
-@case("a message without a tag is untouched, whoever it goes to")
+@case("a message without a tag is untouched, whatever its recipients")
 def _(ctl):
     verdict, found = explain(ctl, message(None, None, (STRANGER, BILL)))
     same(verdict, "untouched", "verdict")
@@ -203,7 +203,8 @@ def _(ctl):
              ("deliver", BALANCE, "acme"), f"{tag!r}")
 
 
-@case("nobody left is a discard, and the milter's own domain a reject")
+@case("a message without recipients left is discarded, one to the milter's "
+      "own domain rejected")
 def _(ctl):
     verdict, found = explain(ctl, message(SERVICES), BILL)
     same((verdict, found[BILL][0]), ("discard", False), "verdict and bill")
@@ -211,7 +212,7 @@ def _(ctl):
     same((verdict, found[f"7@{MIRROR}"][0]), ("reject", False), "verdict")
 
 
-@case("chats that mirror the message are shown with whose they are")
+@case("chats that mirror the message are shown with their users")
 def _(ctl):
     ctl.link("acme", ANN)
     link, = ctl.sql("SELECT id FROM link")[0]
@@ -223,7 +224,7 @@ def _(ctl):
     lacks(str(found), MIRROR, "people for what is not mirrored")
 
 
-@case("explain goes by the settings: expand, unknown_recipients, monitor")
+@case("explain follows the settings expand, unknown_recipients and monitor")
 def _(ctl):
     ctl.settings(expand="never", unknown_recipients="keep")
     _, found = explain(ctl, message(BALANCE, "acme"), STRANGER, ANN)
@@ -250,14 +251,14 @@ def _(ctl):
              f"verdict of {other[:9]!r}...{other[-9:]!r}")
 
 
-@case("tags in the body are none")
+@case("a tag in the body does not count")
 def _(ctl):
     text = message(None) + f"\nX-Notify-Category: {BALANCE}\n\n"
     same(ctl.json("explain", "-", stdin=text)["verdict"], "untouched",
          "verdict")
 
 
-@case("a message without recipients, or none at all, is refused with 65")
+@case("a message without recipients, or no message, is refused with 65")
 def _(ctl):
     for text in ("", "\n", "Subject: x\n\nhello\n", "To: \n\nhello\n",
                  "To: undisclosed-recipients:;\n\nhello\n", "hello\n"):
@@ -275,7 +276,7 @@ def _(ctl):
     contains(done.out, "notifyctl init", "what it says")
 
 
-@case("what a message holds does not break the lines of its explanation")
+@case("no text in a message breaks the lines of its explanation")
 def _(ctl):
     for text in (message("=?utf-8?Q?lu=0Anch=1B[2J?="),
                  message("lunch\x1b[2J", "ac\x07me"),

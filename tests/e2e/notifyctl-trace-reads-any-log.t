@@ -79,7 +79,7 @@ def delivered(found, at=None):
                    for i in (0, 4)), "when")
 
 
-@case("each kind of timestamp says when")
+@case("each kind of timestamp is read")
 def _(ctl):
     at = int(time.time()) - 3600
     for form in ("traditional", "rfc3339", "utc"):
@@ -98,7 +98,7 @@ def _(ctl):
     delivered(trace(ctl, path), at)
 
 
-@case("what our programs say on standard error has no time and is read")
+@case("standard error of our programs is read, though it has no time")
 def _(ctl):
     at = int(time.time()) - 3600
     milter = [said for said in life() if said[0] == "notify-milter"]
@@ -153,8 +153,8 @@ def _(ctl):
         delivered(trace(ctl, log(ctl, text(life(name=name), 1700000000))))
 
 
-@case("an id that served again: the newest message is told of, and that there "
-      "were others")
+@case("an id that was used again: the newest message is shown, with the "
+      "number of others")
 def _(ctl):
     qid, at = "A1B2C3D4E5", int(time.time()) - 9000
     lines = text(life(qid, "old@x.example"), at) \
@@ -168,7 +168,8 @@ def _(ctl):
              "2 earlier messages had the same id", "for people")
 
 
-@case("a message of that id that another one named is the one of that time")
+@case("of several messages with an id that a log line names, the one of that "
+      "time is shown")
 def _(ctl):
     at = int(time.time()) - 9000
     lines = text([("postfix/smtpd", f"{QID}: client=a[192.0.2.1]"),
@@ -183,8 +184,8 @@ def _(ctl):
          "recipients")
 
 
-@case("a message handed on to the same Postfix is followed, once, in circles "
-      "too; an id of another host is not")
+@case("a message that passes the same Postfix again is followed, once, in a "
+      "loop too; an id of another host is not")
 def _(ctl):
     def hop(qid, to):
         return [("postfix/smtpd", f"{qid}: client=a[192.0.2.1]"),
@@ -201,7 +202,8 @@ def _(ctl):
     same(len(found["messages"]), 1, "messages")
 
 
-@case("an id of another host that served here at another time is not followed")
+@case("an id of another host that was used here at another time is not "
+      "followed")
 def _(ctl):
     at = int(time.time()) - 90000
     lines = life()
@@ -211,7 +213,8 @@ def _(ctl):
     same(len(trace(ctl, path)["messages"]), 1, "messages")
 
 
-@case("many copies handed on as one, and one as another: both are followed")
+@case("many copies that become one, and one that becomes another, are "
+      "followed")
 def _(ctl):
     def to(number, qid):
         return ("postfix/smtp", f"{QID}: to=<{number}@x.example>, relay=a, "
@@ -226,7 +229,7 @@ def _(ctl):
          [QID, "BBBBBBBBBB", "CCCCCCCCCC"], "messages")
 
 
-@case("more messages than can be told of: that is said")
+@case("more messages than are shown: the output says so")
 def _(ctl):
     lines = life()[:2]
     for i in range(100):
@@ -242,7 +245,7 @@ def _(ctl):
              "messages than are shown here", "for people")
 
 
-@case("more copies than the milter knows of: who they are is not claimed")
+@case("more copies than the milter logged: none is called kept or added")
 def _(ctl):
     lines = life()
     lines[4:4] = [(lines[4][0], lines[4][1].replace("ann@", "archive@"))]
@@ -251,7 +254,7 @@ def _(ctl):
          "decisions")
 
 
-@case("a long chain ends somewhere")
+@case("a long chain is cut")
 def _(ctl):
     lines = []
     for i in range(500):
@@ -264,7 +267,7 @@ def _(ctl):
     true(2 < len(found["messages"]) <= 64, f"{len(found['messages'])} messages")
 
 
-@case("whom the milter dropped and who got it all the same is not hidden")
+@case("a recipient that was dropped and got it all the same is shown")
 def _(ctl):
     lines = life()
     lines[2:2] = [("notify-milter", f"{QID}: to=<ann@acme.example> "
@@ -285,7 +288,7 @@ def _(ctl):
         lacks(out, part, "for people")
 
 
-@case("half lines, giant lines, binary and nothing are passed over")
+@case("incomplete, giant, binary and empty lines are skipped")
 def _(ctl):
     at = int(time.time()) - 3600
     good = text(life(), at).encode()
@@ -307,7 +310,7 @@ def _(ctl):
         ctl("trace", QID, "--log", log(ctl, good[:cut]))
 
 
-@case("an id that no log has: 67, and where it was looked for")
+@case("an id that no log has: 67, with the logs that were read")
 def _(ctl):
     path = log(ctl, text(life(), 1700000000))
     line = ctl.refused(67, "trace", "0123456789", "--log", path)
@@ -316,7 +319,7 @@ def _(ctl):
     ctl.refused(67, "trace", "NOSUCH", "--log", log(ctl, b"", "empty"))
 
 
-@case("a log that is not there, a folder, a FIFO: said at once")
+@case("a missing log, a directory, a FIFO: an error at once")
 def _(ctl):
     ctl.refused(65, "trace", QID, "--log", ctl.folder + "/nosuch",
                 says=["nosuch: No such file", "expected a mail log"])
@@ -327,7 +330,7 @@ def _(ctl):
     ctl.refused(65, "trace", QID, "--log", fifo, says="is not a regular file")
 
 
-@case("a log that may not be read: 77")
+@case("a log without read permission: 77")
 def _(ctl):
     needs_root()
     path = log(ctl, text(life(), 1700000000))
@@ -337,7 +340,7 @@ def _(ctl):
     contains(done.line, f"{path}: Permission denied", f"{done}")
 
 
-@case("what is no queue id: 64")
+@case("text that is not a queue id: 64")
 def _(ctl):
     for word in ("", "a b", "../x", "x" * 65, "ALL"):
         ctl.refused(64, "trace", "--", word, says="is not a queue id")

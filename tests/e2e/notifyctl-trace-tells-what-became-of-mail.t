@@ -43,8 +43,8 @@ def refusing(lab, **replies):
         del lab.receiver.refuse
 
 
-@case("delivered: who was kept, dropped and mirrored, why, and what became of "
-      "each")
+@case("delivered: the kept, dropped and mirrored recipients, the reasons, "
+      "and the outcome of each")
 def _(lab):
     address = lab.link_to("acme", ANN, 111)
     result = lab.tell([ANN, BILL, STRANGER], account=None)
@@ -70,7 +70,8 @@ def _(lab):
         contains(out, word, "for people")
 
 
-@case("only added: that is sure; kept and added: that is not, and not claimed")
+@case("only added recipients are shown as added; kept and added ones are not "
+      "told apart")
 def _(lab):
     result = lab.send([BILL, "acme@accounts.example"], BALANCE)
     lab.postfix.settle()
@@ -84,7 +85,7 @@ def _(lab):
     same({row[0] for row in rows.values()}, {"kept or added"}, "decisions")
 
 
-@case("an alias: whom it stands for is said")
+@case("an alias is shown with its recipients")
 def _(lab):
     result = lab.send(["team@x.example"])
     lab.postfix.settle()
@@ -105,7 +106,7 @@ def _(lab):
     same([row[:2] for row in rows.values()], [("dropped", "")], "the copies")
 
 
-@case("held, released by hand, deleted by hand: each is told")
+@case("held, released by hand, deleted by hand: each is shown")
 def _(lab):
     result = requeue.hold(lab, [ANN])
     (message,), rows = told(lab, result.qid)
@@ -121,7 +122,7 @@ def _(lab):
     same(told(lab, result.qid)[0][0]["state"], "deleted", "deleted")
 
 
-@case("requeued: the new one is told of too, and each names the other")
+@case("requeued: the new message is shown too, and each names the other")
 def _(lab):
     result = requeue.hold(lab, ["x@delta.example"], SERVICES, "delta")
     lab.notifyctl("account", "add", "delta", "--owner", OLGA)
@@ -137,7 +138,7 @@ def _(lab):
     lab.notifyctl("account", "remove", "delta")
 
 
-@case("bounced: the reason, and what became of the bounce")
+@case("bounced: the reason, and the outcome of the bounce")
 def _(lab):
     with refusing(lab, olga="550 5.1.1 no such <user>"):
         result = lab.send([OLGA, ANN], MAINTENANCE)
@@ -165,7 +166,7 @@ def _(lab):
          ("kept", "sent", "250 2.0.0 Ok"), "in the end")
 
 
-@case("a chat that is gone: what notify-telegram said of it")
+@case("a chat that is gone: the reason from notify-telegram")
 def _(lab):
     address = lab.link_to("acme", ANN, 111)
     lab.api.fail(error(403, "Forbidden: bot was blocked by the user"))
@@ -176,8 +177,8 @@ def _(lab):
     contains(rows[result.qid, address][2], "blocked by the user", "the why")
 
 
-@case("an untagged message from sendmail(1): who called it, and that the milter "
-      "said nothing")
+@case("an untagged message from sendmail(1): its user, and no decision of "
+      "the milter")
 def _(lab):
     result = lab.sendmail([ANN])
     lab.postfix.settle()
@@ -187,7 +188,7 @@ def _(lab):
          "the decision")
 
 
-@case("resubmitted with postsuper -r: the new one is told of too")
+@case("resubmitted with postsuper -r: the new message is shown too")
 def _(lab):
     with refusing(lab, ann="450 4.2.0 mailbox full"):
         result = lab.send([ANN], MAINTENANCE)

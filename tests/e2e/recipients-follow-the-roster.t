@@ -39,7 +39,7 @@ def _(lab_):
                             category=category, account=account, kept="0")
 
 
-@case("an account address may be written in any way an address may")
+@case("an account address may be written like any address")
 def _(lab_):
     for address in ("ACME@ACCOUNTS.EXAMPLE", '"acme"@accounts.example',
                     "Acme+invoice-7@accounts.example",
@@ -165,7 +165,8 @@ def _(lab_):
         result.must("discard", account="acme", kept="0", added="0")
 
 
-@case("a stranger goes by default and stays with unknown_recipients = keep")
+@case("a stranger is dropped by default and stays with unknown_recipients = "
+      "keep")
 def _(lab_):
     for result in ways(lab_, [STRANGER, ANN], BALANCE):
         result.must("deliver", [ANN], dropped="1")
@@ -195,7 +196,7 @@ def _(lab_):
             contains(shown, f"recipient: {address}\n", "the held envelope")
 
 
-@case("a held message that is released goes where it was addressed")
+@case("a held message that is released goes to its original recipients")
 def _(lab_):
     result = lab_.send([STRANGER], BALANCE).must("hold")
     lab_.postfix.release(result.qid)
@@ -246,7 +247,7 @@ def _(lab_):
     contains(result.summary()["reason"], "is entitled, but is in", "reason")
 
 
-@case("the message itself is left as it is")
+@case("the message itself is unchanged")
 def _(lab_):
     mark = lab.marker()
     data = lab.message(mark, BALANCE, "acme", ["X-Notify-Other: 1"])

@@ -409,7 +409,7 @@ def _(place):
         raise tap.Failed("somebody was let in")
 
 
-@case("only their owner can create the tables again")
+@case("only the owner of the tables can create them again")
 def _(place):
     done = place.ctl("init", role=CTL, check=False)
     same((done.returncode, place.ctl("init", role=OWNER).returncode), (0, 0),

@@ -124,7 +124,7 @@ def _(lab_):
     lab_.send([ANN], "lunch").must("tempfail")
 
 
-@case("the database is away: the client keeps the message")
+@case("the database is missing: the client keeps the message")
 def _(lab_):
     with lab_.database_away():
         lab_.send([ANN], BALANCE).must("tempfail")
@@ -148,7 +148,7 @@ def _(lab_):
     lab_.send([ANN, "7@telegram.invalid"]).must("reject")
 
 
-@case("mail by sendmail(1) is expanded and filtered too")
+@case("mail from sendmail(1) is expanded and filtered too")
 def _(lab_):
     result = lab_.sendmail([f"acme@{ACCOUNTS}", BILL], BALANCE)
     lab_.until(lambda: len(lab_.receiver.copies(result.mark)) == len(WANT),
@@ -191,7 +191,8 @@ def _(lab_):
     same(lab_.api.chats_of(mark), [CHAT], "chats")
 
 
-@case("what the API does not take is queued, tried again, and never bounces")
+@case("a message that the API does not accept is queued, retried, and never "
+      "bounces")
 def _(lab_):
     linked(lab_, ANN)
     mark = lab.marker()
@@ -208,7 +209,8 @@ def _(lab_):
     same(lab_.api.chats_of(mark), [CHAT], "chats")
 
 
-@case("a chat that has blocked the bot: the link ends, the sender hears nothing")
+@case("a chat that has blocked the bot: the link ends, the sender gets no "
+      "bounce")
 def _(lab_):
     linked(lab_, ANN)
     lab_.api.blocked[CHAT] = BLOCKED
@@ -223,7 +225,7 @@ def _(lab_):
          {ANN}, "who got mail")
 
 
-@case("a user who is unsubscribed is told through Sendmail's sendmail(1)")
+@case("a user who is unsubscribed is mailed through Sendmail's sendmail(1)")
 def _(lab_):
     before = len(lab_.receiver.transactions)
     lab_.notifyctl("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,

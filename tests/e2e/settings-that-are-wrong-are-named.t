@@ -137,7 +137,7 @@ def _(lab_):
     same(run(lab_, "-n").returncode, 0, "exit beside the running one")
 
 
-@case("white space, comments and CRLF are no fault")
+@case("white space, comments and CRLF are accepted")
 def _(lab_):
     text = lab_.milter.render(socket=f"unix:{lab_.folder}/run/other.sock")
     text = ("; first\n# second\n\n" + text.replace(" = ", "=", 1)
@@ -189,7 +189,7 @@ def _(lab_):
     one_line(done, "daemon", "started as root")
 
 
-@case("a socket that cannot be made is named in one clear line")
+@case("a socket that cannot be created is named in one line")
 def _(lab_):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -206,7 +206,7 @@ def _(lab_):
             one_line(done, where.partition(":")[2].partition("@")[0][:100])
 
 
-@case("a second milter on the same socket does not take it away")
+@case("a second milter does not replace the socket of the first")
 def _(lab_):
     done = run(lab_, "-f")
     true(done.returncode not in (0, 64), f"exit: got {done.returncode}")
@@ -215,7 +215,7 @@ def _(lab_):
                                             entitled(BALANCE, "acme"))
 
 
-@case("a socket that a killed milter has left is used again")
+@case("the socket of a killed milter is replaced")
 def _(lab_):
     lab_.milter.process.kill()
     lab_.milter.process.wait()
@@ -365,7 +365,7 @@ def _(lab_):
     lab_.send([BILL], BALANCE).must("discard")
 
 
-@case("a reload finds another database")
+@case("a reload uses the new database")
 def _(lab_):
     folder = os.path.join(lab_.folder, "second")
     os.mkdir(folder)

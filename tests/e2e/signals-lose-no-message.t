@@ -110,7 +110,7 @@ def _(lab_):
         lab_.milter.start()
 
 
-@case("a message that has begun when SIGTERM comes is decided")
+@case("a message in flight at SIGTERM is decided")
 def _(lab_):
     with Mta(lab_.milter) as mta:
         steps = mta.whole(RCPTS, tagged(BALANCE))

@@ -95,7 +95,7 @@ def _(lab_):
     same(bounces, [lab.SENDER], "who got the bounce")
 
 
-@case("from sendmail(1) it waits when deferred, and goes once it may")
+@case("from sendmail(1) it waits when deferred, and is delivered later")
 def _(lab_):
     lab_.milter.settings(bad_tag="tempfail")
     result = lab_.sendmail(RCPTS, "supper", "acme")
@@ -107,7 +107,7 @@ def _(lab_):
     same(result.recipients(), [OLGA], "recipients")
 
 
-@case("what can be understood passes under every bad_tag")
+@case("a tag that is understood is decided alike under every bad_tag")
 def _(lab_):
     for action in ("hold", "reject", "tempfail"):
         lab_.milter.settings(bad_tag=action)
@@ -115,7 +115,7 @@ def _(lab_):
             "deliver", entitled(BALANCE, "acme"))
 
 
-@case("SQL in any part of a message is text like any other")
+@case("SQL in any part of a message is only text")
 def _(lab_):
     def rows():
         with contextlib.closing(sqlite3.connect(lab_.database)) as database:

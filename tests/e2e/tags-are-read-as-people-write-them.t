@@ -37,7 +37,7 @@ def _(lab_):
         read_as(lab_, tag, BALANCE)
 
 
-@case("an ampersand stands for and")
+@case("an ampersand means and")
 def _(lab_):
     for tag in ("Balance & Payments", "balance_&_payments",
                 "BALANCE-&-PAYMENTS"):

@@ -30,7 +30,7 @@ def unchanged(site, link):
 
 # Sent
 
-@case("what is sent is as the settings say: chat, text, entity, no preview")
+@case("the request has chat, text, entity, and no preview")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.agent(ann, mail(subject="Top-up failed")).must(0, "sent")
@@ -74,7 +74,7 @@ def _(site):
     same([chat for chat, _, _ in site.api.sent], [SUPERGROUP], "chats")
 
 
-@case("signs that markup would trip over go as they are")
+@case("characters that are special in markup are sent as they are")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     text = "<b>5 < 6 & 7</b> _a_ *b [c](d) `e` 1.5! {} #x -- \\n \u2028\n"
@@ -148,7 +148,7 @@ LATER = {
 }
 
 
-@case("no answer that makes sense: the message waits, the link stands")
+@case("no valid answer: the message waits, the link stays")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     for name, answer in LATER.items():
@@ -164,7 +164,7 @@ def _(site):
     same(len(site.api.sent), 1, "messages")
 
 
-@case("nobody listens: the message waits, and the reason says so")
+@case("no server: the message waits, with the reason")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     with site.api.away():
@@ -250,7 +250,7 @@ def told(site, address, account="acme"):
     same(sent[0].message["Auto-Submitted"], "auto-generated", "its header")
 
 
-@case("blocked, kicked or deactivated: the link ends, the user is told by mail")
+@case("blocked, kicked or deactivated: the link ends, the user gets a mail")
 def _(site):
     for answer in (botapi.BLOCKED, botapi.KICKED, botapi.DEACTIVATED,
                    botapi.NOT_MEMBER):
@@ -310,7 +310,7 @@ def _(site):
     told(site, ANN)
 
 
-@case("chat not found counts for nobody where the link has ended meanwhile")
+@case("chat not found does not count if the link has ended meanwhile")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     answer = botapi.error(400, "Bad Request: chat not found", sleep=20)
@@ -324,7 +324,7 @@ def _(site):
     same(site.sql("SELECT count(*) FROM waiting"), [(0,)], "what waits")
 
 
-@case("a success in between forgets that the chat was not found")
+@case("a success resets the count of chat not found")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.api.fail(botapi.NOT_FOUND, times=2)
@@ -338,7 +338,7 @@ def _(site):
     unchanged(site, ann)
 
 
-@case("the strikes of one user are not another's")
+@case("the strikes of one user do not count for another")
 def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, OTHER))
@@ -381,7 +381,7 @@ def _(site):
     same(len(site.api.asked(since=since, chat=GROUP)), 0, "tries at the old")
 
 
-@case("the new chat decides by its own answer")
+@case("the answer for the new chat decides")
 def _(site):
     site.api.group(GROUP, "group")
     site.api.group(SUPERGROUP)
@@ -412,7 +412,7 @@ def _(site):
 
 # The message is refused
 
-@case("a message that is refused is tried without entities, then given up")
+@case("a message that is refused is retried without entities, then dropped")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.api.fail(botapi.BAD_ENTITY)
@@ -433,7 +433,7 @@ def _(site):
         unchanged(site, ann)
 
 
-@case("what the second try is answered counts")
+@case("the answer to the second try counts")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.api.fail(botapi.BAD_ENTITY, botapi.INTERNAL)
@@ -447,7 +447,7 @@ def _(site):
 
 # Too old, no link, not entitled
 
-@case("older than max_age is given up without asking anybody")
+@case("a message older than max_age is dropped without a request")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     now = time.time()
@@ -507,7 +507,7 @@ def _(site):
     site.agent(ann.upper()).must(0, "sent")
 
 
-@case("a user who is no longer entitled is not sent what still waits")
+@case("a user who is no longer entitled gets no waiting message")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.sql("DELETE FROM subscription WHERE user = (SELECT user FROM link)")
@@ -524,7 +524,7 @@ def _(site):
     same(site.api.asked(), [], "requests")
 
 
-@case("entitled is by the message's own category")
+@case("the user must be entitled to the category of the message")
 def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, OTHER))
@@ -567,7 +567,7 @@ def _(site):
 
 # The database
 
-@case("a database that nobody can read for now: the message waits")
+@case("a database that cannot be read now: the message waits")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     with site.store.locked():
@@ -604,7 +604,7 @@ def _(site):
     site.agent(ann).must(0, "sent")
 
 
-@case("a busy database: nothing is sent twice, no link is forgotten to end")
+@case("a busy database: nothing is sent twice, and every dead link ends")
 def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, OTHER))
@@ -709,7 +709,7 @@ def _(site):
     lacks(done.err, "\x1b", "standard error")
 
 
-@case("an API that never answers is given up after 30 s")
+@case("a call without an answer ends after 30 s")
 def _(site):
     site.waiter.join()
     done = site.hung_end.must(75, "again")

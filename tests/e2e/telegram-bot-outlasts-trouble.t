@@ -327,7 +327,8 @@ def _(site):
     same(len(site.api.texts(CHAT)), 2, "answers")
 
 
-@case("without its database it makes no new one, and goes on with the old",
+@case("without its database it creates no new one, and continues with the "
+      "old one later",
       expect="database")
 def _(site):
     rosterdb.file_only("a file that is away")
@@ -464,7 +465,7 @@ def _(site):
         same(site.api.mark(), since, "requests")
 
 
-@case("-n finds what would keep it from starting as root")
+@case("-n finds the errors that a start as root would have")
 def _(site):
     site.settings(user=None)
     for args in (["-n"], ["-f"]):
@@ -505,7 +506,8 @@ def _(site):
         process.wait()
 
 
-@case("a token file that is missing, empty, odd or not set stops the start")
+@case("a token file that is missing, empty, malformed or not set stops the "
+      "start")
 def _(site):
     secret = site.api.token
     for content in (None, "", "\n", "two words", secret + "\n" + secret,

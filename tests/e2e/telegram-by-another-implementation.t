@@ -109,7 +109,7 @@ class Elsewhere(ChatLab):
         return self.until(self.read, "a message in the chat")
 
 
-@case("a chat that opens the link that connect prints is linked, and told so")
+@case("a chat that opens the link from connect is linked, and gets an answer")
 def _(site):
     site.bot.start()
     site.write("/start " + site.connect_token("acme", ANN))

@@ -41,8 +41,8 @@ def refuses(site, chat, token):
     return answer
 
 
-@case("a user who opens the link that connect printed is linked, and told as "
-      "whom")
+@case("a user who opens the link from connect is linked, and the answer "
+      "names the user")
 def _(site):
     two_chats(site)
     text = site.connected("acme", ANN)
@@ -55,7 +55,7 @@ def _(site):
         contains(answer, part, "answer")
 
 
-@case("a link is recorded: which user, in which account, by whom")
+@case("the record of a link has user, account and author")
 def _(site):
     two_chats(site)
     got = site.new(lambda: linked(site, "acme", ANN, CHAT))
@@ -74,7 +74,7 @@ def _(site):
     same(site.chats(), {("acme", ANN): CHAT}, "links")
 
 
-@case("two who open one link at the same time do not both get it")
+@case("one link opened twice at the same time links one chat")
 def _(site):
     two_chats(site)
     token = site.connect_token("acme", ANN)
@@ -95,7 +95,7 @@ def _(site):
     refuses(site, CHAT, token)
 
 
-@case("a token that nobody was given links nothing")
+@case("a token that was never issued links nothing")
 def _(site):
     two_chats(site)
     token = site.connect_token("acme", ANN)
@@ -120,7 +120,7 @@ def _(site):
     refuses(site, CHAT, token)
 
 
-@case("a token of a user who may no longer have a chat links nothing")
+@case("a token of a user who may not have a chat any more links nothing")
 def _(site):
     two_chats(site)
     token = site.connect_token("acme", ANN)
@@ -131,7 +131,7 @@ def _(site):
     refuses(site, CHAT, token)
 
 
-@case("a new token makes the older one of the same user void")
+@case("a new token invalidates the older one of the same user")
 def _(site):
     two_chats(site)
     old, new = (site.connect_token("acme", ANN) for _ in range(2))
@@ -150,7 +150,7 @@ def _(site):
     lacks(site.ask(CHAT, "/status"), ANN, "status in the old chat")
 
 
-@case("one chat of two users is told both, and ends both")
+@case("/status and /stop in a chat of two users are about both")
 def _(site):
     two_chats(site)
     linked(site, "acme", OLGA, CHAT)
@@ -207,7 +207,7 @@ def _(site):
     same(site.chats(), {("acme", ANN): CHAT}, "links")
 
 
-@case("commands are understood with spaces behind, and in the bot's name")
+@case("commands may be followed by spaces, or by the bot's name")
 def _(site):
     two_chats(site)
     token = site.connect_token("acme", ANN)
@@ -230,7 +230,8 @@ def _(site):
     same(site.chats(), {("acme", ANN): CHAT}, "links")
 
 
-@case("what is said elsewhere is passed over, and what comes next answered")
+@case("messages in other kinds of chats are ignored, and the next one is "
+      "answered")
 def _(site):
     site.settings(allow_groups="yes")
     two_chats(site)
@@ -282,7 +283,7 @@ def _(site):
     same(site.api.texts(GROUP), [], "texts to the group")
 
 
-@case("a link stands although the answer could not be sent",
+@case("a link stays although the answer could not be sent",
       expect="not sent|blocked")
 def _(site):
     two_chats(site)

@@ -63,7 +63,7 @@ def when(value):
             tzinfo=datetime.timezone.utc).timestamp()
 
 
-@case("connect prints the link, until when it is good, and its QR code")
+@case("connect prints the link, its expiry and its QR code")
 def _(site):
     text = site.connected("acme", ANN)
     link = link_in(text)
@@ -88,7 +88,7 @@ def _(site):
     same(decoded(path), link_in(again), "what is read from the newer file")
 
 
-@case("connect --png to where no file can be made leaves the old token good")
+@case("connect --png to an impossible path keeps the old token valid")
 def _(site):
     site.connected("acme", ANN)
     for path in (site.path("none") + "/code.png", site.folder):
@@ -147,8 +147,8 @@ def _(site):
         link_in(site.connected("acme", who))
 
 
-@case("a user without a subscription to a mirrored category is told whom to "
-      "ask")
+@case("a user without a subscription to a mirrored category gets the "
+      "addresses to ask")
 def _(site):
     for who in (ADAM, BILL, MIA):
         site.refused(77, "telegram", "connect", "acme", as_=who,
@@ -171,7 +171,7 @@ def _(site):
             site.refused(77, "telegram", command, "acme", as_=who, says=who)
 
 
-@case("without --as none of the commands knows who is concerned")
+@case("each of the commands needs --as")
 def _(site):
     for command in ("connect", "disable", "status"):
         site.refused(64, "telegram", command, "acme", says="--as")
@@ -251,7 +251,7 @@ def _(site):
           "status of who is linked")
 
 
-@case("neither chat nor token is shown to who looks at the account")
+@case("no command on the account shows chat or token")
 def _(site):
     token = site.connect_token("acme", ANN)
     site.link_to("acme", ANN, 987654321)

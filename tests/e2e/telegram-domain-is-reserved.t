@@ -20,7 +20,7 @@ def refused(lab_, rcpts, *args, **options):
     return lab_.send(rcpts, *args, **options).must("reject")
 
 
-@case("without the milter every spelling reaches the domain")
+@case("without the milter mail in every spelling reaches the domain")
 def _(lab_):
     for address in SPELLINGS:
         result = lab_.send([address], listener="plain")
@@ -47,7 +47,7 @@ def _(lab_):
     refused(lab_, rcpts)
 
 
-@case("neither trust nor a bad tag makes a difference")
+@case("neither a trusted client nor a bad tag makes a difference")
 def _(lab_):
     for settings in ({"trusted_clients": "192.0.2.1"}, {"bad_tag": "tempfail"},
                      {"unknown_recipients": "keep"}, {"expand": "never"}):
@@ -107,7 +107,7 @@ def _(lab_):
             refused(lab_, [address], options="SMTPUTF8")
 
 
-@case("the next message of the same connection is taken")
+@case("the next message of the same connection is accepted")
 def _(lab_):
     with lab_.connect() as client:
         refused(lab_, ["5@telegram.invalid"], client=client)

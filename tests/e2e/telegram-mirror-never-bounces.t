@@ -53,32 +53,32 @@ def no_bounce(site, script):
     site.told(result, [CHAT])
 
 
-@case("an agent that is not there makes no bounce")
+@case("a missing agent causes no bounce")
 def _(site):
     no_bounce(site, None)
 
 
-@case("an agent that cannot be started makes no bounce")
+@case("an agent that cannot be started causes no bounce")
 def _(site):
     no_bounce(site, "#!/nowhere/sh\n")
 
 
-@case("an agent whose libraries are missing makes no bounce")
+@case("an agent whose libraries are missing causes no bounce")
 def _(site):
     no_bounce(site, "#!/bin/sh\nexit 127\n")
 
 
-@case("an agent that fails in an unknown way makes no bounce")
+@case("an agent that fails in an unknown way causes no bounce")
 def _(site):
     no_bounce(site, "#!/bin/sh\nexit 1\n")
 
 
-@case("an agent that crashes makes no bounce")
+@case("an agent that crashes causes no bounce")
 def _(site):
     no_bounce(site, "#!/bin/sh\nkill -SEGV $$\n")
 
 
-@case("a chat that waits longer than the queue keeps mail makes no bounce")
+@case("a chat that waits longer than the queue keeps mail causes no bounce")
 def _(site):
     site.link_to("acme", OLGA, CHAT)
     site.link_to("acme", ANN, CHAT)
@@ -91,7 +91,7 @@ def _(site):
     same(result.recipients(), PEOPLE, "recipients of the mail")
 
 
-@case("whoever asks for a report on the mail gets none on the chat")
+@case("a sender who asks for a DSN on the mail gets none on the chat")
 def _(site):
     site.link_to("acme", OLGA, CHAT)
     with site.api.away():

@@ -80,7 +80,7 @@ def _(site):
     site.told(result, [CHATS[ANN]])
 
 
-@case("a user who is not among the final recipients is never told")
+@case("a user who is not among the final recipients gets no copy in the chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN), ("acme", BILL), ("acme", ADAM),
          ("beta", OTTO), ("beta", BEA))
@@ -148,7 +148,7 @@ def _(site):
         site.told(site.tell(rcpts, account=account), [7100])
 
 
-@case("a message straight to the mirror's domain is refused by the milter")
+@case("a message addressed to the mirror's domain is refused by the milter")
 def _(site):
     olga, = link(site, ("acme", OLGA))
     for rcpts in ([olga], [OLGA, olga], [olga.upper()]):
@@ -160,7 +160,8 @@ def _(site):
     same(site.api.asked(), [], "requests")
 
 
-@case("one that comes past the milter is taken, and sent to nobody untagged")
+@case("one that bypasses the milter is accepted, and without a tag sent to "
+      "nobody")
 def _(site):
     olga, = link(site, ("acme", OLGA))
     result = site.tell([olga], None, None, listener="plain")
@@ -185,7 +186,8 @@ def _(site):
 
 # When
 
-@case("while the API is away the mail arrives and the chat waits in the queue")
+@case("while the API is down the mail arrives and the mirror waits in the "
+      "queue")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN))
     with site.api.away():
@@ -199,7 +201,7 @@ def _(site):
     same(site.receiver.bounces(result.mark), [], "bounces")
 
 
-@case("no answer of the API changes who gets the mail")
+@case("no answer of the API changes the recipients of the mail")
 def _(site):
     for answer in (botapi.BLOCKED, botapi.NO_RIGHTS, botapi.NOT_FOUND,
                    botapi.UNAUTHORIZED, botapi.too_many(3000), botapi.CUT,
@@ -234,7 +236,7 @@ def _(site):
         same(got, [result.mark for result in mine], f"order in {chat}")
 
 
-@case("a chat that has to wait does not hold up the others")
+@case("a chat that has to wait does not delay the others")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN))
     with site.api.failing(botapi.too_many(3000), chat=CHATS[OLGA]):
@@ -257,7 +259,8 @@ def _(site):
          [True, False], "the first comes first")
 
 
-@case("what got too old while it waited is given up, and nobody gets a bounce")
+@case("a message that got too old while it waited is dropped, and nobody "
+      "gets a bounce")
 def _(site):
     link(site, ("acme", OLGA))
     with site.api.failing(botapi.INTERNAL):
@@ -271,7 +274,8 @@ def _(site):
     same(site.receiver.bounces(result.mark), [], "bounces")
 
 
-@case("a user who lost the entitlement while it waited is not told")
+@case("a user who lost the entitlement while it waited gets no copy in the "
+      "chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN), ("beta", BEA))
     with site.api.failing(botapi.INTERNAL):
@@ -314,7 +318,7 @@ def _(site):
 
 # Users who are gone
 
-@case("a user who has blocked the bot is told by mail, and the sender gets "
+@case("a user who has blocked the bot gets a mail, and the sender gets "
       "nothing")
 def _(site):
     link(site, ("acme", OLGA), ("acme", ANN))
@@ -358,7 +362,7 @@ def _(site):
     site.told(site.tell([ACME]), [])
 
 
-@case("a message that waits is not sent to a chat that was given up meanwhile")
+@case("a waiting message is not sent to a chat whose link has ended meanwhile")
 def _(site):
     site.api.person(8001)
     site.api.person(8002)
@@ -372,7 +376,7 @@ def _(site):
     lacks(site.api.chats_of(result.mark), 8001, "chats told")
 
 
-@case("nothing that Postfix logged warns, and no sender got a bounce")
+@case("Postfix logged no warning, and no sender got a bounce")
 def _(site):
     same([t.addresses for t in site.receiver.transactions if t.bounce()], [],
          "bounces")

@@ -132,8 +132,7 @@ def _(site):
             done(site, kind)
 
 
-@case("where a message cannot be kept it waits, and nobody is asked to send "
-      "it")
+@case("a message that cannot be spooled waits, and nothing is sent")
 def _(site):
     agent = ready(site, "sent")
     folder = site.path("nowhere")
@@ -161,8 +160,8 @@ def numbers(site, kind, first):
         return range(first, len(file.readlines()) + 1, STEP)
 
 
-@case("whichever write fails, once or from then on: it ends with 0 or 75, and "
-      "nothing is done twice or left undone")
+@case("any write fails, once or from then on: it exits with 0 or 75, and "
+      "nothing is done twice or lost")
 def _(site):
     for first, kind in enumerate(("sent", "gone", "moved"), 1):
         for number in numbers(site, kind, first):
@@ -189,8 +188,8 @@ def _(site):
                  f"messages, mails; {what}")
 
 
-@case("killed at whichever write, the next run ends it, and the user is told "
-      "of the end once")
+@case("killed at any write: the next run ends the link, and the user gets "
+      "one mail")
 def _(site):
     for first, kind in enumerate(("gone", "moved"), 1):
         for number in numbers(site, kind, first):

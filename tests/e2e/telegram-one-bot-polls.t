@@ -65,7 +65,8 @@ def quiet(bots):
     same([line for bot in bots for line in bot.troubles()], [], "complaints")
 
 
-@case("of three that are started one polls, and the others say that they wait")
+@case("of three that are started one polls, and the others log that they "
+      "stand by")
 def _(site):
     site.api.person(CHAT)
     with started(site, 3) as bots:
@@ -74,8 +75,8 @@ def _(site):
         quiet(bots)
 
 
-@case("when it is killed another polls within seconds; nothing is lost, and "
-      "nothing answered twice")
+@case("when it is killed another polls within seconds; nothing is lost or "
+      "answered twice")
 def _(site):
     site.api.person(CHAT)
     with started(site, 3) as bots:
@@ -142,7 +143,7 @@ def _(site):
         same(site.chats(), {("acme", ANN): CHAT}, "links")
 
 
-@case("two rosters have a bot each")
+@case("two rosters have one polling bot each")
 def _(site):
     site.api.person(CHAT)
     folder = site.path("second")

@@ -55,7 +55,7 @@ def in_order(first, second):
     second.must(0, "sent")
 
 
-@case("a later message waits until the earlier is sent, and asks nobody")
+@case("a later message waits until the earlier one is sent, without a request")
 def _(site):
     first, second = pair(site)
     first.fails()
@@ -68,7 +68,7 @@ def _(site):
          "order")
 
 
-@case("whatever the earlier waits for, the later waits behind it")
+@case("a later message waits for an earlier one that waits for any reason")
 def _(site):
     for answer, outcome in ((botapi.too_many(60), "later"),
                             (botapi.UNAUTHORIZED, "token"),
@@ -82,7 +82,7 @@ def _(site):
         second.must(0, "sent")
 
 
-@case("an earlier message goes past a later one that waits")
+@case("an earlier message does not wait for a later one")
 def _(site):
     first, second = pair(site)
     second.fails()
@@ -120,7 +120,7 @@ def _(site):
          [letter.qid for letter in letters], "order")
 
 
-@case("another chat is not held up")
+@case("another chat is not delayed")
 def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, OTHER))
@@ -129,12 +129,12 @@ def _(site):
     Letter(site, olga, "A2", 10).must(0, "sent")
 
 
-@case("the order is that of the chat, whoever of its users is meant")
+@case("messages to all users of a chat have one order")
 def _(site):
     in_order(*pair_of_two(site))
 
 
-@case("one that is given up lets the next pass: it got too old")
+@case("a message that is dropped lets the next pass: it got too old")
 def _(site):
     first, second = pair(site, 200, 10)
     first.fails()
@@ -144,7 +144,7 @@ def _(site):
     second.must(0, "sent")
 
 
-@case("one that is given up lets the next pass: its link has ended")
+@case("a message that is dropped lets the next pass: its link has ended")
 def _(site):
     first, second = pair_of_two(site)
     first.fails()
@@ -153,7 +153,7 @@ def _(site):
     second.must(0, "sent")
 
 
-@case("one that is given up lets the next pass: its user is not entitled")
+@case("a message that is dropped lets the next pass: its user is not entitled")
 def _(site):
     bea, otto = (site.link_to("beta", BEA, CHAT),
                  site.link_to("beta", OTTO, CHAT))
@@ -166,7 +166,7 @@ def _(site):
     second.must(0, "sent")
 
 
-@case("one that is given up lets the next pass: the API refuses it")
+@case("a message that is dropped lets the next pass: the API refuses it")
 def _(site):
     first, second = pair(site)
     first.fails()
@@ -175,7 +175,7 @@ def _(site):
     second.must(0, "sent")
 
 
-@case("one that is given up lets the next pass: the link was made again")
+@case("a message that is dropped lets the next pass: the link was made again")
 def _(site):
     ann, olga = (site.link_to("acme", ANN, CHAT),
                  site.link_to("acme", OLGA, CHAT))
@@ -188,7 +188,7 @@ def _(site):
     second.must(0, "sent")
 
 
-@case("one that was not tried for three hours holds up nobody")
+@case("a message that was not tried for three hours delays nobody")
 def _(site):
     first, second = pair(site)
     first.fails()
@@ -201,7 +201,7 @@ def _(site):
     first.must(0, "sent")
 
 
-@case("the order outlives the move of a group")
+@case("the order is kept when a group moves")
 def _(site):
     site.api.group(GROUP, "group")
     site.api.group(SUPERGROUP)
@@ -216,7 +216,7 @@ def _(site):
     letters[2].must(0, "sent")
 
 
-@case("nothing is kept of what was sent or given up")
+@case("no rows stay of messages that were sent or dropped")
 def _(site):
     first, second = pair(site, 200, 10)
     first.fails()

@@ -61,7 +61,7 @@ def forget_waiting(site):
     site.bot.start()
 
 
-@case("after five wrong tokens a chat is told to wait, then nothing at all")
+@case("after five wrong tokens a chat is told to wait, then gets no answer")
 def _(site):
     chats(site)
     answers = exhaust(site)
@@ -86,7 +86,8 @@ def _(site):
     same(len(answers), 1, f"different answers in {answers}")
 
 
-@case("a chat that waits is not told that a token is good, and loses none")
+@case("a chat that waits does not learn that a token is good, and the token "
+      "stays valid")
 def _(site):
     chats(site)
     exhaust(site)
@@ -97,7 +98,7 @@ def _(site):
     same(site.chats(), {("acme", ANN): OTHER}, "links")
 
 
-@case("a chat that waits is still answered what it asks, and can stop")
+@case("a chat that waits still gets answers to other messages, and can stop")
 def _(site):
     chats(site)
     site.ask(GUESSER, "/start " + site.connect_token("acme", ANN))
@@ -108,7 +109,8 @@ def _(site):
     same(site.chats(), {}, "links")
 
 
-@case("the one who is right after some slips is linked, and may slip again")
+@case("a good token after some wrong ones links the chat, and resets the "
+      "count")
 def _(site):
     chats(site)
     for account, address in (("acme", ANN), ("beta", OTTO), ("beta", BEA)):
@@ -159,7 +161,7 @@ def _(site):
                  f"{minutes} minutes,", "how long")
 
 
-@case("thousands of guesses hold up nobody, and cost nearly nothing")
+@case("thousands of guesses delay nobody, and cost nearly nothing")
 def _(site):
     chats(site)
     token = site.connect_token("acme", ANN)
@@ -178,7 +180,7 @@ def _(site):
 
 
 @case("guesses from hundreds of chats are no longer answered, and logged",
-      expect="tokens that do not work")
+      expect="wrong connect tokens")
 def _(site):
     chats(site)
     since = site.bot.mark()
@@ -196,7 +198,7 @@ def _(site):
     contains(troubles[0], "guessing", "the warning")
 
 
-@case("a chat that asks without end is answered now and then, others at once")
+@case("a chat that asks without end gets few answers, others at once")
 def _(site):
     chats(site)
     site.ask(GUESSER, "/start " + site.connect_token("acme", ANN))
@@ -215,7 +217,7 @@ def _(site):
     same(site.chats(), {}, "links")
 
 
-@case("a token is good as it was given alone, in one private chat, in time")
+@case("a token works only unchanged, in one private chat, in time")
 def _(site):
     chats(site)
     site.api.group(GROUP)
@@ -237,7 +239,7 @@ def _(site):
     contains(site.ask(OTHER, f"/START   {token}\n"), ANN, "as it was given")
 
 
-@case("what no chat can have written does not keep the bot from going on")
+@case("a malformed update does not stop the bot")
 def _(site):
     chats(site)
     for text in ("\x00", "/start \x00", "/status\x00x", "\x1b[2J", "a\rb\n",
@@ -258,7 +260,7 @@ def _(site):
                            "\u2066-\u2069]", text), f"an answer: {text!r}")
 
 
-@case("fifty updates at once of the greatest length are read")
+@case("fifty updates of the greatest length are read at once")
 def _(site):
     for chat in (GUESSER, OTHER, THIRD):
         site.api.person(chat)

@@ -39,7 +39,7 @@ def encoded(text):
     return "=?utf-8?b?" + base64.b64encode(text.encode()).decode() + "?="
 
 
-@case("nothing in the roster reaches the terminal but as text")
+@case("no text in the roster controls the terminal")
 def _(site):
     poison(site)
     site.sql("UPDATE user SET address = ? WHERE address = ?",
@@ -81,7 +81,7 @@ def _(site):
     clean(notice.text, "the text")
 
 
-@case("a mail and the roster put no control into a chat, nor into the log")
+@case("a mail and the roster put no control characters into a chat or the log")
 def _(site):
     poison(site)
     mirror = site.link_to("acme", ANN, CHAT)
@@ -103,7 +103,7 @@ def _(site):
     contains(site.api.texts(CHAT)[1].split("\n")[0], "Bcc", "subject")
 
 
-@case("the bot puts no control of the roster into a chat")
+@case("the bot puts no control characters of the roster into a chat")
 def _(site):
     site.api.person(CHAT)
     token = site.connect_token("acme", ANN)
@@ -143,7 +143,7 @@ def words_of(site):
 SQL_ADDRESS = "x'OR'1'!='1@acme.example"
 
 
-@case("SQL in any word of a command is that word")
+@case("SQL in any argument of a command is only text")
 def _(site):
     before = site.dump()
     fixed = {"add", "show", "remove", "transfer", "list", "role", "connect",
@@ -169,7 +169,7 @@ def _(site):
                      BILL, as_=text)
 
 
-@case("SQL where any text may stand is kept as it is, and found again")
+@case("SQL where any text is allowed is stored as it is, and found again")
 def _(site):
     before = site.dump()
     for n, text in enumerate(SQL):

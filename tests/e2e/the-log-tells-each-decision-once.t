@@ -23,7 +23,7 @@ def lines(lab_, result):
     return lab_.milter.since(result.since)
 
 
-@case("the fields stand in the order that the manual gives")
+@case("the fields have the order that the manual gives")
 def _(lab_):
     line = lab_.send([ANN, BILL], BALANCE, "acme").summary()["line"]
     same(line.partition(": ")[2],
@@ -37,7 +37,7 @@ def _(lab_):
         true(ORDER.fullmatch(line), f"the order in {line!r}")
 
 
-@case("the queue id is the one that the client is told")
+@case("the queue id is the one in the answer to the client")
 def _(lab_):
     result = lab_.send([ANN], BALANCE)
     same(lab_.milter.summaries(result.since)[0][0], result.reply.qid, "id")
@@ -78,7 +78,7 @@ def _(lab_):
           if marker.reply.qid not in line], [], "lines")
 
 
-@case("a message on hold, discarded or refused says why, in one line")
+@case("a message on hold, discarded or refused has one line with the reason")
 def _(lab_):
     for rcpts, category, verdict in (([STRANGER], BALANCE, "hold"),
                                      ([BILL], BALANCE, "discard"),
@@ -197,7 +197,7 @@ def _(lab_):
          " mirrored=0 verdict=deliver", "the line")
 
 
-@case("a standard error that nobody reads holds up no message")
+@case("a standard error that nobody reads delays no message")
 def _(lab_):
     lab_.milter.settings(expand="never")
     lab_.milter.stop()

@@ -37,7 +37,8 @@ def _(lab_):
     same(result.recipients(), [], "recipients")
 
 
-@case("what sendmail(1) took meanwhile is delivered once the milter is back")
+@case("mail that sendmail(1) accepted meanwhile is delivered once the milter "
+      "is back")
 def _(lab_):
     result = lab_.sendmail([BILL], BALANCE, "acme")
     lab_.until(lambda: "milter" in lab_.postfix.text(), "Postfix tried")
@@ -47,7 +48,7 @@ def _(lab_):
     same(result.recipients(), sorted(WANT), "recipients")
 
 
-@case("a milter that is killed under way leaves no message half changed")
+@case("a milter that is killed leaves no message half changed")
 def _(lab_):
     with lab_.connect() as client:
         mark = lab.marker()

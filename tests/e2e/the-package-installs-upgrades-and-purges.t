@@ -220,7 +220,7 @@ def _(machine):
          ["ann@acme.example", "olga@acme.example"], "by SMTP")
 
 
-@case("roster and socket have the rights that they need and no more")
+@case("roster and socket have the permissions that they need and no more")
 def _(machine):
     for path, want in (
             ("/var/lib/notify-milter/roster.db",
@@ -234,7 +234,8 @@ def _(machine):
          "what somebody else owns, or others may read")
 
 
-@case("upgraded over itself, and to a higher version, it keeps all it had")
+@case("upgraded over itself, and to a higher version, it keeps settings and "
+      "roster")
 def _(machine):
     run = machine.box.run
     roster = run("notifyctl export").stdout
@@ -288,7 +289,7 @@ def _(_machine):
         true(float(found[1]) <= 2.0, f"{unit}: exposure {found[1]}")
 
 
-@case("the units say what systemd and the operator count on")
+@case("the units have the settings that systemd and the operator rely on")
 def _(_machine):
     for unit in UNITS:
         with open(os.path.join(TREE, "postfix-sample", unit)) as file:
@@ -321,7 +322,8 @@ def _(machine):
         same((done.returncode, mine), (0, []), f"what is said of {unit}")
 
 
-@case("with what a fleet adds the milter's unit is sound, and may reach servers")
+@case("with the additions for a fleet the milter's unit is valid, and may "
+      "reach servers")
 def _(machine):
     path = os.path.join(machine.folder, UNITS[0])
     with open(os.path.join(TREE, "postfix-sample", UNITS[0])) as file:

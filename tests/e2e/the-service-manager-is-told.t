@@ -79,7 +79,7 @@ def _(lab_):
         same(process.wait(LIMIT), 0, "exit status")
 
 
-@case("a reload that fails is over too: the old settings serve")
+@case("a reload that fails is reported as over too, with the old settings")
 def _(lab_):
     manager = Manager(lab_.folder)
     with daemon(lab_, "notify-milter", NOTIFY_SOCKET=manager.path) as process:
@@ -92,7 +92,7 @@ def _(lab_):
     lab_.milter.write()
 
 
-@case("a milter that cannot start tells nothing")
+@case("a milter that cannot start reports nothing")
 def _(lab_):
     manager = Manager(lab_.folder)
     lab_.milter.write(lab_.milter.render(
@@ -126,7 +126,7 @@ def _(lab_):
     lab_.milter.write()
 
 
-@case("where standard error is the journal a line is not written twice")
+@case("if standard error is the journal a line is not written twice")
 def _(lab_):
     read, write = os.pipe()
     st = os.fstat(write)
@@ -144,7 +144,7 @@ def _(lab_):
     os.close(read)
 
 
-@case("-v logs untagged mail and how long a decision took; else neither is")
+@case("only -v logs untagged mail and the time of a decision")
 def _(lab_):
     for options in ((), ("-v",)):
         with daemon(lab_, "notify-milter", *options) as process:

@@ -73,7 +73,7 @@ def _(lab_):
         untrusted(lab_)
 
 
-@case("an IPv6 zero address does not trust IPv4 clients and the reverse")
+@case("an IPv6 zero address does not trust IPv4 clients, and the reverse")
 def _(lab_):
     lab_.milter.settings(trusted_clients="::/0")
     trusted(lab_, listener="smtp6")
@@ -161,7 +161,7 @@ def _(lab_):
     same(lab.marks_gone(got.data()), lab.marks_gone(want.data()), "data")
 
 
-@case("more forged headers than anybody needs are not let through")
+@case("a message with too many forged headers is refused")
 def _(lab_):
     lab_.milter.settings(trusted_clients=NOBODY)
     got = lab_.send([ANN], headers=["X-Notify-Category: services"] * 20000)
@@ -190,7 +190,7 @@ def _(lab_):
     true(b"X-Notify-Account: acme\r\n" in result.data(), "the header is there")
 
 
-@case("a bad tag of an untrusted client is no reason to hold its mail")
+@case("a bad tag of an untrusted client does not hold its mail")
 def _(lab_):
     for action in ("hold", "reject", "tempfail"):
         lab_.milter.settings(trusted_clients=NOBODY, bad_tag=action)

@@ -140,7 +140,7 @@ def _(lab_):
          >= before["notify_milter_start_time_seconds"], "a new start time")
 
 
-@case("SIGTERM writes what was counted last")
+@case("SIGTERM writes the last counts")
 def _(lab_):
     before = read(lab_)
     lab_.send([BILL], MAINTENANCE).must("deliver", [BILL])
@@ -152,7 +152,7 @@ def _(lab_):
     lab_.milter.start()
 
 
-@case("the file is for everybody to read, and nothing is left beside it")
+@case("everybody can read the file, and no temporary file stays beside it")
 def _(lab_):
     read(lab_)
     same(oct(os.stat(path(lab_)).st_mode & 0o777), oct(0o644), "mode")
