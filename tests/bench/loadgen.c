@@ -269,7 +269,7 @@ buffer_grow(struct buffer *b, size_t more)
 	b->cap = (b->len + more) * 2;
 	b->data = realloc(b->data, b->cap);
 	if (b->data == NULL)
-		errx(EX_OSERR, "no memory");
+		errx(EX_OSERR, "out of memory");
 }
 
 /* Record a recipient that is added or deleted. */

@@ -27,7 +27,7 @@ grow(void *data, size_t *cap, size_t want, size_t size)
 	*cap = want * 2;
 	data = realloc(data, *cap * size);
 	if (data == NULL)
-		errx(EX_OSERR, "no memory");
+		errx(EX_OSERR, "out of memory");
 	return (data);
 }
 

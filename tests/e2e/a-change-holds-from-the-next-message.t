@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""What notifyctl has changed holds for every message sent after it returned."""
+"""A change by notifyctl counts for every message sent after it returned."""
 import threading
 import time
 

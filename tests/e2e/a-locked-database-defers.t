@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""A lock that lasts defers mail, a short one is waited for."""
+"""A lock that lasts defers mail, a short one only delays it."""
 import contextlib
 import threading
 import time

@@ -160,7 +160,7 @@ def _(lab_):
 
 
 def right_or_deferred(lab_, deferred_too):
-    """A message goes to whom it should, or is deferred if that may be; which
+    """A message goes to the right recipients, or is deferred if allowed; which
     it was."""
     result = lab_.send([BILL], BALANCE, "acme")
     if result.reply.code == 451 and deferred_too:

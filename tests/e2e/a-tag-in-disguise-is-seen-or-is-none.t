@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""A tag is seen however it is written, and nothing else is taken for one."""
+"""A tag counts however it is written, and nothing else counts as a tag."""
 from lib import lab, postfix
 from lib.lab import case
 from lib.mta import Closed, Mta, tagged

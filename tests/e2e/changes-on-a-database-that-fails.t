@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # not with postgresql: it is about a file that fails
 """Whatever is wrong with the database, each command that changes something
-says so, changes nothing, and does it when the fault is gone."""
+reports it and changes nothing, and succeeds when the fault is gone."""
 import contextlib
 import errno
 import os

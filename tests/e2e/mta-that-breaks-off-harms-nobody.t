@@ -22,7 +22,7 @@ CHATTY = 1000       # users of an account: more changes than a socket buffers
 
 
 def served(lab_):
-    """The milter lives, and decides rightly on a new connection."""
+    """The milter lives, and decides correctly on a new connection."""
     true(lab_.milter.running(), f"it died: {lab_.milter.since()[-10:]}")
     with Mta(lab_.milter) as mta:
         answer = mta.message(RCPTS, tagged(BALANCE))

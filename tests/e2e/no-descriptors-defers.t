@@ -22,9 +22,9 @@ TABLE = "=?koi8-r?B?c2VydmljZXM=?="     # services, in a charset to be loaded
 class Lab(lab.Lab):
     def _start(self):
         super()._start()
-        self.anew()
+        self.restart()
 
-    def anew(self):
+    def restart(self):
         """A milter that has not opened its database yet."""
         self.milter.kill()
         self.milter.before = ["prlimit", f"--nofile={LIMIT}:{LIMIT}"]
@@ -62,7 +62,7 @@ def recovers(lab_):
 
 @case("a database that cannot be opened defers tagged mail, and no other")
 def _(lab_):
-    lab_.anew()
+    lab_.restart()
     for free in (0,) if remote() else (0, 1, 2):
         with crowded(lab_, free) as crowd:
             answer = crowd[0].message(RCPTS, tagged(BALANCE), f"FD{free}")
@@ -76,7 +76,7 @@ def _(lab_):
 
 @case("with an open database it continues to decide on open connections")
 def _(lab_):
-    lab_.anew()
+    lab_.restart()
     recovers(lab_)
     with crowded(lab_) as crowd:
         for mta in crowd:
@@ -87,7 +87,7 @@ def _(lab_):
 @case("a message whose tag's charset cannot be loaded is deferred, not held")
 def _(lab_):
     rcpts = [f"<{BILL}>"]
-    lab_.anew()
+    lab_.restart()
     recovers(lab_)
     with crowded(lab_) as crowd:
         answer = crowd[0].message(rcpts, tagged(TABLE, "acme"))
@@ -99,7 +99,7 @@ def _(lab_):
 
 @case("a client that connects meanwhile is served later")
 def _(lab_):
-    lab_.anew()
+    lab_.restart()
     recovers(lab_)
     with crowded(lab_) as crowd:
         waiting = Mta(lab_.milter, negotiate=False, timeout=20)
@@ -113,7 +113,7 @@ def _(lab_):
 
 @case("the client of Postfix keeps the message meanwhile")
 def _(lab_):
-    lab_.anew()
+    lab_.restart()
     lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
     with crowded(lab_):
         with lab_.connect() as client:
@@ -125,7 +125,7 @@ def _(lab_):
 
 @case("a reload without descriptors keeps the settings, and says so")
 def _(lab_):
-    lab_.anew()
+    lab_.restart()
     recovers(lab_)
     with crowded(lab_) as crowd:
         line = lab_.milter.reload()

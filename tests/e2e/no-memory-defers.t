@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 # not with sanitizer: it preloads a library
-"""A milter whose memory fails, at whichever call, decides rightly or not at
+"""A milter whose memory fails, at whichever call, decides correctly or not at
 all: the message is deferred, or its connection ends; the next one is served.
 
 tests/faults/faults.c is the same for every kind of message and each piece of
@@ -18,7 +18,7 @@ EVER = 1 << 62
 KINDS = {
     "an account's address, whose chats get it too":
         (["<acme@accounts.example>"], tagged(BALANCE)),
-    "people, of whom one is entitled":
+    "people, one of them entitled":
         ([f"<{ANN}>", f"<{BILL}>", f"<{STRANGER}>"], tagged(SERVICES)),
     "an encoded tag": ([f"<{BILL}>"], tagged("=?koi8-r?B?c2VydmljZXM=?=",
                                              "acme")),

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl check: what is wrong with the roster, and the cure."""
+"""notifyctl check: faults of the roster, and their fixes."""
 import os
 import shutil
 import subprocess
@@ -57,7 +57,7 @@ def _(s):
     s.ctl.sql("DELETE FROM user WHERE address = ?", MIA)
     s.ctl.sql("INSERT INTO subscription SELECT a.id, c.id, 999 FROM account a,"
               " category c WHERE a.name = 'acme' AND c.slug = 'services'")
-    s.mended("error", "refers to")
+    s.fixed("error", "refers to")
 
 
 @case("a missing table is found, and the fix works")
@@ -67,7 +67,7 @@ def _(s):
     before = s.ctl.roster()
     for table in ("notice", "waiting"):     # nothing is counted in that
         s.ctl.sql(f"DROP TABLE {table}")
-        s.mended("error", table)
+        s.fixed("error", table)
         same(s.ctl.roster(), before, "roster after the cure")
         if rosterdb.remote():
             break
@@ -98,9 +98,9 @@ def _(s):
 def _(s):
     rosterdb.file_only("its files")
     chown(s.ctl.database, 0o640, "root")
-    s.mended("error", s.ctl.database, NOBODY)
+    s.fixed("error", s.ctl.database, NOBODY)
     chown(s.ctl.database, 0o440)
-    s.mended("error", s.ctl.database, NOBODY)
+    s.fixed("error", s.ctl.database, NOBODY)
 
 
 @case("a -wal or -shm file of another user is found, and the fix works")
@@ -121,7 +121,7 @@ def _(s):
     rosterdb.file_only("its files")
     folder = os.path.dirname(s.ctl.database)
     chown(folder, 0o755, "root")
-    s.mended("error", f"create files in {folder}", NOBODY)
+    s.fixed("error", f"create files in {folder}", NOBODY)
 
 
 @case("a directory that the milter cannot search is found, and the fix works")
@@ -132,7 +132,7 @@ def _(s):
     try:
         os.rename(os.path.dirname(s.ctl.database), os.path.join(deep, "db"))
         s.settings(url=os.path.join(deep, "db", "roster.db"))
-        s.mended("error", NOBODY, f"search {deep} for the database")
+        s.fixed("error", NOBODY, f"search {deep} for the database")
         os.chmod(s.ctl.folder, 0o700)
         # Settings and socket lie there too: each has its fix.
         for finding in s.check()[1]:
@@ -149,12 +149,12 @@ def _(s):
     os.chmod(folder, 0o751)
     s.sound()
     os.chmod(s.ctl.database, 0o644)
-    s.mended("warning", "readable by everyone")
+    s.fixed("warning", "readable by everyone")
     os.chmod(folder, 0o755)
     os.chmod(s.ctl.database, 0o666)
-    s.mended("error", "writable by everyone")
+    s.fixed("error", "writable by everyone")
     os.chmod(folder, 0o757)
-    s.mended("error", folder, "writable by everyone")
+    s.fixed("error", folder, "writable by everyone")
 
 
 @case("a file system that is nearly full is found")
@@ -217,12 +217,12 @@ def _(s):
 @case("an account without an owner is found and named, and the fix works")
 def _(s):
     s.ctl.sql("UPDATE user SET role = 'member' WHERE address = ?", OLGA)
-    finding = s.mended("error", "no owner: acme")
+    finding = s.fixed("error", "no owner: acme")
     contains(finding["fix"], ADAM, "the fix takes a User Administrator")
     for table in ("subscription", "user"):
         s.ctl.sql(f"DELETE FROM {table} WHERE account ="
                   " (SELECT id FROM account WHERE name = 'beta')")
-    s.mended("error", "no owner: beta")
+    s.fixed("error", "no owner: beta")
 
 
 @case("a chat of a user who is no longer entitled is found, and the fix works")
@@ -232,7 +232,7 @@ def _(s):
     s.ctl.link("acme", BILL)
     s.ctl.link("acme", OLGA)
     s.apply(s.fault("warning", "2 users", "Telegram"))
-    s.mended("warning", "1 users", "Telegram")
+    s.fixed("warning", "1 users", "Telegram")
     same(s.ctl.links(), {("acme", OLGA)}, "links that are left")
 
 
@@ -243,7 +243,7 @@ def _(s):
                as_=OLGA).code, 0, "exit of unsubscribe")
     s.ctl.sendmail()
     s.ctl.sql("UPDATE notice SET at = at - 7200")
-    s.mended("warning", "1 notices", "120 minutes")
+    s.fixed("warning", "1 notices", "120 minutes")
     s.ctl.sql("UPDATE notice SET state = 'handing'")
     s.fault("warning", "being handed to sendmail")
 

@@ -3,7 +3,7 @@
 # needs: root postfix
 # not with sanitizer: it is about Postfix
 # takes: 30 s
-"""notifyctl check: what is wrong in main.cf and master.cf, and the cure."""
+"""notifyctl check: faults in main.cf and master.cf, and their fixes."""
 import os
 
 from lib.ctl import NOBODY
@@ -26,14 +26,14 @@ def _(s):
         for value in ("", "unix:other/other.sock", "inet:127.0.0.1:9",
                       "inet:127.0.0.1:9, { unix:x, default_action=accept }"):
             s.main(**{name: value})
-            s.mended("error", f"{name} does not name")
+            s.fixed("error", f"{name} does not name")
 
 
 @case("a list that repeats the other is fixed with the other")
 def _(s):
     s.main(smtpd_milters="inet:127.0.0.1:9",
            non_smtpd_milters="$smtpd_milters")
-    s.mended("error", "smtpd_milters does not name")
+    s.fixed("error", "smtpd_milters does not name")
     s.main(smtpd_milters="", non_smtpd_milters="")
     for finding in s.check()[1]:
         s.apply(finding)
@@ -68,7 +68,7 @@ def _(s):
 def _(s):
     s.main(smtpd_milters="unix:notify_milter/notify-milter.sock,"
                          " inet:127.0.0.1:9")
-    s.mended("error", "smtpd_milters has unix:notify_milter/")
+    s.fixed("error", "smtpd_milters has unix:notify_milter/")
 
 
 @case("a socket outside the queue directory is an error if Postfix is chrooted")
@@ -94,7 +94,7 @@ def _(s):
     contains(finding["fix"], f"= {SOCKET},{{unix:x/y,default_action=accept}},"
              "unix:z'")
     s.apply(finding)
-    s.mended("warning", "465/inet")
+    s.fixed("warning", "465/inet")
 
 
 @case("a listener on loopback without milters is no finding")
@@ -108,7 +108,7 @@ def _(s):
 @case("a cleanup with milters of its own is found, and the fix works")
 def _(s):
     s.edit("-P", "cleanup/unix/non_smtpd_milters=inet:127.0.0.1:9")
-    s.mended("warning", "non_smtpd_milters of cleanup/unix")
+    s.fixed("warning", "non_smtpd_milters of cleanup/unix")
 
 
 @case("a Postfix behind postscreen is checked like any other")
@@ -118,7 +118,7 @@ def _(s):
     s.edit("-M", "smtpd/pass=smtpd pass - - y - - smtpd")
     s.sound()
     s.edit("-P", "smtpd/pass/smtpd_milters=inet:127.0.0.1:9")
-    s.mended("warning", "smtpd/pass")
+    s.fixed("warning", "smtpd/pass")
 
 
 @case("a milter that signs before ours is found, and the fix works")
@@ -127,7 +127,7 @@ def _(s):
                    "{ inet:127.0.0.1:8891, default_action=accept }"):
         for name in BOTH:
             s.main(**{name: f"{signer}, {SOCKET}"})
-            contains(s.mended("warning", name, "seems to sign")["fix"],
+            contains(s.fixed("warning", name, "seems to sign")["fix"],
                      f"{SOCKET}, {signer}")
     s.main(**both(f"unix:clamav/clamav.sock {SOCKET} unix:opendkim/o.sock"))
     s.sound()
@@ -141,7 +141,7 @@ def _(s):
     for action, severity in (("accept", "error"), ("reject", "warning"),
                              ("quarantine", "warning")):
         s.main(milter_default_action=action)
-        s.mended(severity, f"milter_default_action = {action}")
+        s.fixed(severity, f"milter_default_action = {action}")
     s.main(milter_default_action="shutdown")
     s.sound()
 
@@ -156,10 +156,10 @@ def _(s):
                   f"inet:127.0.0.1:9, {{ {SOCKET}, default_action=accept,"
                   " command_timeout=9s }"):
         s.main(smtpd_milters=value)
-        s.mended("error", "smtpd_milters has default_action=accept")
+        s.fixed("error", "smtpd_milters has default_action=accept")
     s.main()
     s.edit("-P", "smtp/inet/milter_default_action=accept")
-    s.mended("error", "milter_default_action of smtp/inet")
+    s.fixed("error", "milter_default_action of smtp/inet")
 
 
 @case("the default action of other milters is no finding")
@@ -177,7 +177,7 @@ def _(s):
 def _(s):
     for version in "57":
         s.main(milter_protocol=version)
-        s.mended("error", f"milter_protocol = {version}")
+        s.fixed("error", f"milter_protocol = {version}")
     for version in "2346":
         s.main(milter_protocol=version)
         s.sound()
@@ -194,9 +194,9 @@ def _(s):
         s.main(content_filter="smtp-amavis:[127.0.0.1]:10024")
         s.master("127.0.0.1:10025 inet n - y - - smtpd\n"
                  "  -o content_filter=\n" + more)
-        s.mended("error", "127.0.0.1:10025/inet", "milters again")
+        s.fixed("error", "127.0.0.1:10025/inet", "milters again")
     s.master("10026 inet n - y - - smtpd\n  -o content_filter=\n")
-    s.mended("error", "10026/inet", "milters again")
+    s.fixed("error", "10026/inet", "milters again")
     for more in ("smtpd_milters=", "receive_override_options=no_milters",
                  "receive_override_options=no_header_body_checks,no_milters"):
         s.master("127.0.0.1:10025 inet n - y - - smtpd\n"
@@ -207,15 +207,15 @@ def _(s):
 @case("no_milters where mail arrives is found, and the fix works")
 def _(s):
     s.main(receive_override_options="no_milters")
-    s.mended("error", "main.cf")
+    s.fixed("error", "main.cf")
     s.edit("-P", "smtp/inet/receive_override_options=no_milters")
-    s.mended("error", "smtp/inet")
+    s.fixed("error", "smtp/inet")
 
 
 @case("no_milters for mail from sendmail(1) is found, and the fix works")
 def _(s):
     s.edit("-P", "pickup/unix/receive_override_options=no_milters")
-    s.mended("error", "pickup/unix")
+    s.fixed("error", "pickup/unix")
 
 
 @case("an only listener without milters is found, and the fix works")
@@ -224,7 +224,7 @@ def _(s):
     s.sound()
     s.edit("-M", "127.0.0.1:25/inet=127.0.0.1:25 inet n - y - - smtpd"
            " -o smtpd_milters=")
-    s.mended("warning", "127.0.0.1:25/inet")
+    s.fixed("warning", "127.0.0.1:25/inet")
 
 
 @case("trusted clients whose mail Postfix does not show to the milter are "
@@ -258,9 +258,9 @@ def _(s):
     for value in (f"a.example.com, {DOMAIN}", f"$myhostname {DOMAIN}",
                   DOMAIN, "$accounts b.example\naccounts = " + DOMAIN):
         s.main(mydestination=value)
-        s.mended("error", DOMAIN, "mydestination")
+        s.fixed("error", DOMAIN, "mydestination")
     s.main(virtual_alias_domains=f"b.example {DOMAIN}")
-    s.mended("error", DOMAIN, "virtual_alias_domains")
+    s.fixed("error", DOMAIN, "virtual_alias_domains")
     table = s.table("virtual", f"{DOMAIN} anything\n")
     s.main(virtual_alias_maps=table)
     contains(s.fault("error", DOMAIN, "virtual_alias_domains")["fix"], DOMAIN)
@@ -269,27 +269,27 @@ def _(s):
 @case("an account_domain in no address class is found, and the fix works")
 def _(s):
     s.main(relay_domains="")
-    s.mended("warning", DOMAIN)
+    s.fixed("warning", DOMAIN)
     s.main(relay_domains="$mydestination b.example")
-    s.mended("warning", DOMAIN)
+    s.fixed("warning", DOMAIN)
     s.main(relay_domains=s.table("relay", f"{DOMAIN} OK\n"))
     s.sound()
     s.main(relay_domains="example.com")
     s.sound()
     s.main(relay_domains="example.com", parent_domain_matches_subdomains="")
-    s.mended("warning", DOMAIN)
+    s.fixed("warning", DOMAIN)
 
 
 @case("a recipient map without the accounts is found, and the fix works")
 def _(s):
     table = s.table("recipients", "x@b.example OK\n")
     s.main(relay_recipient_maps=table)
-    s.mended("error", "relay_recipient_maps", DOMAIN)
+    s.fixed("error", "relay_recipient_maps", DOMAIN)
     s.main(relay_recipient_maps=s.table("all", f"@{DOMAIN} OK\n"))
     s.sound()
     s.main(relay_domains="", virtual_mailbox_domains=DOMAIN,
            virtual_mailbox_maps=table)
-    s.mended("error", "virtual_mailbox_maps", DOMAIN)
+    s.fixed("error", "virtual_mailbox_maps", DOMAIN)
 
 
 @case("a route for account_domain is found")
@@ -329,12 +329,12 @@ def _(s):
 def _(s):
     for name in ("canonical_maps", "recipient_canonical_maps"):
         s.main(**{name: "static:x@y.example"})
-        s.mended("warning", name)
+        s.fixed("warning", name)
     s.main(masquerade_domains="example.com",
            masquerade_classes="envelope_sender, envelope_recipient")
-    s.mended("warning", "masquerade_domains")
+    s.fixed("warning", "masquerade_domains")
     s.edit("-P", "cleanup/unix/canonical_maps=static:x@y.example")
-    s.mended("warning", "canonical_maps")
+    s.fixed("warning", "canonical_maps")
 
 
 @case("maps that rewrite no recipient of tagged mail are no finding")
@@ -354,7 +354,7 @@ def _(s):
                         ("recipient_bcc_maps", "static:archive@b.example"),
                         ("sender_bcc_maps", "static:archive@b.example")):
         s.main(**{name: value})
-        s.mended("warning", name, value)
+        s.fixed("warning", name, value)
 
 
 @case("header checks that remove the tag are found, and the fix works")
@@ -363,7 +363,7 @@ def _(s):
                  "/^X-Notify-Category/ REJECT no"):
         path = s.file("checks", f"/^Subject:/ REJECT\n{line}\n")
         s.main(header_checks=f"regexp:{path}")
-        s.mended("error", "header_checks", line.split()[1])
+        s.fixed("error", "header_checks", line.split()[1])
     path = s.file("checks", "/^Received:/ IGNORE\n/^X-Notify/ WARN\n")
     s.main(header_checks=f"regexp:{path}")
     s.sound()

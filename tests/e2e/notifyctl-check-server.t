@@ -80,7 +80,7 @@ def _(s):
     for url in (plain.replace("@", ":s3cret@"), plain + "&password=s3cret"):
         s.settings(url=url)
         os.chmod(s.ctl.conf.file, 0o644)
-        finding = s.mended("warning", s.ctl.conf.file, "password")
+        finding = s.fixed("warning", s.ctl.conf.file, "password")
         true("s3cret" not in str(finding), str(finding))
         # Who is to read it can.
         same(s.ctl("account", "list", user="nobody").code, 0, "exit")

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl check: what is wrong with the settings, and the cure."""
+"""notifyctl check: faults of the settings, and their fixes."""
 import os
 import re
 import shutil
@@ -80,18 +80,18 @@ def _(s):
 def _(s):
     for mode in (0o646, 0o666):
         os.chmod(s.ctl.conf.file, mode)
-        contains(s.mended("error", s.ctl.conf.file)["fix"], "chmod")
+        contains(s.fixed("error", s.ctl.conf.file)["fix"], "chmod")
     chown(s.ctl.conf.file, 0o664, "root", "postfix")
-    s.mended("error", s.ctl.conf.file)
+    s.fixed("error", s.ctl.conf.file)
     os.chmod(s.ctl.folder, 0o777)
-    s.mended("error", f"{s.ctl.folder} is writable")
+    s.fixed("error", f"{s.ctl.folder} is writable")
 
 
 @case("settings that the milter's user cannot read are found, and the fix "
       "works")
 def _(s):
     os.chmod(s.ctl.conf.file, 0o600)
-    s.mended("error", NOBODY, s.ctl.conf.file)
+    s.fixed("error", NOBODY, s.ctl.conf.file)
     folder = s.ctl.path("locked")
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
@@ -99,7 +99,7 @@ def _(s):
     os.chmod(path, 0o644)
     old, s.ctl.conf.file = s.ctl.conf.file, path
     try:
-        s.mended("error", NOBODY, path)
+        s.fixed("error", NOBODY, path)
     finally:
         s.ctl.conf.file = old
         shutil.rmtree(folder)
@@ -126,20 +126,20 @@ def _(s):
     for path in (s.ctl.path("nosuch"), s.ctl.path("text", "hello"),
                  s.ctl.folder):
         s.settings(sendmail=path)
-        s.mended("warning", path)
+        s.fixed("warning", path)
 
 
 @case("monitor = yes is a note")
 def _(s):
     s.settings(monitor="yes")
-    s.mended("note", "monitor")
+    s.fixed("note", "monitor")
 
 
 @case("trusted_clients that match everyone are found, and the fix works")
 def _(s):
     for wide in ("0.0.0.0/0", "::/0"):
         s.settings(trusted_clients=f"127.0.0.0/8 ::1 {wide}")
-        contains(s.mended("error", wide)["fix"], "127.0.0.0/8, ::1/128")
+        contains(s.fixed("error", wide)["fix"], "127.0.0.0/8, ::1/128")
 
 
 @case("trusted clients outside mynetworks are found, and the fix works")
@@ -147,7 +147,7 @@ def _(s):
     for wide in ("192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "10.0.0.0/8"):
         s.settings(trusted_clients=f"127.0.0.0/8 {wide}")
         s.main(mynetworks="127.0.0.0/8 10.1.0.0/16 192.0.2.128/25")
-        s.mended("warning", wide.split("/")[0], "mynetworks")
+        s.fixed("warning", wide.split("/")[0], "mynetworks")
 
 
 @case("trusted clients within mynetworks are no finding, and mynetworks with "
@@ -163,7 +163,7 @@ def _(s):
 @case("empty trusted_clients are found, and the fix works")
 def _(s):
     s.settings(trusted_clients="")
-    s.mended("warning", "trusted_clients")
+    s.fixed("warning", "trusted_clients")
     s.settings(trusted_clients="", trust_authenticated="yes")
     s.sound()
 
@@ -171,7 +171,7 @@ def _(s):
 @case("a domain for chats inside account_domain is found, and the fix works")
 def _(s):
     s.settings(domain=f"chat.{DOMAIN}")
-    s.mended("error", "overlap")
+    s.fixed("error", "overlap")
     s.settings(domain=DOMAIN)
     s.has("error", "overlap")
 

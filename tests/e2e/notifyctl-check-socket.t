@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl check: what is wrong with the socket, and the cure."""
+"""notifyctl check: faults of the socket, and their fixes."""
 import contextlib
 import os
 import socket
@@ -49,7 +49,7 @@ def at(path):
 @case("a missing socket is found, and the fix starts the milter")
 def _(s):
     s.stop()
-    s.mended("error", s.socket)
+    s.fixed("error", s.socket)
     same(len(s.started()), 1, "milters that run")
 
 
@@ -57,7 +57,7 @@ def _(s):
 def _(s):
     s.stop()
     os.rmdir(os.path.dirname(s.socket))
-    s.mended("error", s.socket)
+    s.fixed("error", s.socket)
 
 
 @case("a socket at which no program answers is found, and the fix starts the "
@@ -66,7 +66,7 @@ def _(s):
     s.milter.process.kill()
     s.milter.process.wait()
     true(os.path.exists(s.socket), "the socket is left")
-    s.mended("error", "no program answers", s.socket)
+    s.fixed("error", "no program answers", s.socket)
 
 
 @case("a file in place of the socket is found")
@@ -102,7 +102,7 @@ def _(s):
                               (os.path.dirname(s.socket), 0o750, "root")):
         old = os.stat(path)
         chown(path, mode, group=group)
-        s.mended("error", "postfix cannot write", s.socket)
+        s.fixed("error", "postfix cannot write", s.socket)
         os.chown(path, old.st_uid, old.st_gid)
         os.chmod(path, old.st_mode & 0o7777)
         s.sound()
@@ -111,7 +111,7 @@ def _(s):
 @case("a directory that Postfix cannot search is found, and the fix works")
 def _(s):
     os.chmod(s.queue, 0o700)
-    s.mended("error", "postfix cannot search", s.queue)
+    s.fixed("error", "postfix cannot search", s.queue)
 
 
 @case("the group of the socket is right after a restart too")
@@ -119,7 +119,7 @@ def _(s):
     s.stop()
     chown(os.path.dirname(s.socket), 0o750)
     s.start()
-    s.mended("error", "postfix cannot", s.socket)
+    s.fixed("error", "postfix cannot", s.socket)
     s.stop()
     s.start()
     s.sound()
@@ -129,7 +129,7 @@ def _(s):
 def _(s):
     os.chmod(s.socket, 0o666)
     os.chmod(os.path.dirname(s.socket), 0o2755)
-    s.mended("warning", s.socket, "writable by everyone")
+    s.fixed("warning", s.socket, "writable by everyone")
 
 
 @case("a user who may not use the socket gets a note")

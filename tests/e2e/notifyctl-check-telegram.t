@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl check: what is wrong with the road to the chats, and the cure."""
+"""notifyctl check: faults of the route to the chats, and their fixes."""
 import os
 
 from lib.ctl import MIRROR, NOBODY
@@ -51,9 +51,9 @@ def _(s):
     for mode, user in ((0o644, NOBODY), (0o604, NOBODY), (0o620, NOBODY),
                        (0o660, NOBODY)):
         chown(s.token, mode, user)
-        s.mended("error", s.token, "open to users other than")
+        s.fixed("error", s.token, "open to users other than")
     chown(s.token, 0o600, "root")
-    s.mended("error", NOBODY, s.token)
+    s.fixed("error", NOBODY, s.token)
     chown(s.token, 0o640, "root", "nogroup")
     s.sound()
 
@@ -67,7 +67,7 @@ def _(s):
 @case("an API without encryption is found, and the fix works")
 def _(s):
     s.telegram(api="http://api.example")
-    s.mended("warning", "http://api.example")
+    s.fixed("warning", "http://api.example")
     s.telegram(api="http://127.0.0.1:8081")
     s.sound()
 
@@ -78,7 +78,7 @@ def _(s):
     for maps in ("", s.table("other", "other.invalid smtp:\n"),
                  "inline:{ {other.invalid=smtp:} }"):
         s.main(transport_maps=maps)
-        s.mended("error", MIRROR, "transport_maps")
+        s.fixed("error", MIRROR, "transport_maps")
 
 
 @case("a route to Telegram is found in a map of any type")
@@ -129,9 +129,9 @@ def _(s):
         if new == "1 lmtp":
             s.fault("error", MIRROR, "notify-telegram")
         else:
-            s.mended("error", word)
+            s.fixed("error", word)
     entry(s, "-o soft_bounce=yes ")
-    s.mended("warning", "soft_bounce")
+    s.fixed("warning", "soft_bounce")
     entry(s)
     s.main(soft_bounce="yes")
     s.sound()
@@ -160,9 +160,9 @@ def _(s):
 def _(s):
     s.telegram()
     s.main(**{"notify-telegram_destination_recipient_limit": "50"})
-    s.mended("error", "recipient_limit", "50")
+    s.fixed("error", "recipient_limit", "50")
     s.edit("-X", "notify-telegram_destination_recipient_limit")
-    same(s.mended("error", "recipient_limit")["part"], "telegram", "part")
+    same(s.fixed("error", "recipient_limit")["part"], "telegram", "part")
 
 
 @case("an alias that takes mail for chats is found")

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
-"""The roster as CSV: all of a file or nothing of it, and twice is as once."""
+"""The roster as CSV: a file is imported whole or not at all, and importing it
+again changes nothing."""
 import csv
 import io
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
-"""notifyctl log: each change, when, who, what and whom; nothing else."""
+"""notifyctl log: each change, with time, author, action and user."""
 import glob
 import os
 import pwd
@@ -17,7 +17,7 @@ from lib.tap import contains, lacks, same, true
 ME = "operator " + pwd.getpwuid(os.getuid()).pw_name
 NEW = "nina@acme.example"
 
-# the command, who gives it, its records: (account, what, whom, in the detail)
+# the command, its author, its records: (account, action, user, in the detail)
 CHANGES = [
     (["account", "add", "gamma", "--owner", NEW, "--title", "Gamma"], None,
      [("gamma", "account-add", "gamma", "Gamma"),

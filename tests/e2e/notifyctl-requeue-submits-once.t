@@ -9,7 +9,7 @@ import threading
 
 from lib import lab
 from lib.lab import case
-from lib.requeue import anew, hold, refused, requeue, settings, tool
+from lib.requeue import hold, refused, requeue, requeued, settings, tool
 from lib.roster import ANN, BALANCE, OLGA
 from lib.tap import contains, same, true
 
@@ -117,7 +117,7 @@ def _(lab):
                  f"postsuper -c {config} -d {result.qid} hold"):
         contains(done.line, part, f"{done}")
     true(result.held(), "the held one is still there")
-    anew(lab, result)
+    requeued(lab, result)
     same(result.recipients(), BOTH, "recipients")
 
 
@@ -128,7 +128,7 @@ def _(lab):
         done = requeue(lab, result.qid)
     same(done.code, 74, f"{done}")
     contains(done.line, "could not be deleted", f"{done}")
-    anew(lab, result)
+    requeued(lab, result)
 
 
 @case("a held message that is released meanwhile is reported")
@@ -146,7 +146,7 @@ def _(lab):
     with tool(lab, "postcat", "kill -9 $PPID\n"):
         same(requeue(lab, result.qid).code, -9, "exit")
     same((result.held(), result.recipients()), (True, []), "held, got it")
-    anew(lab, result)
+    requeued(lab, result)
     same(result.recipients(), BOTH, "recipients")
 
 
@@ -162,7 +162,7 @@ def _(lab):
                      f"\"notifyctl requeue --again {result.qid}\""):
             contains(line, part, "the line")
     refused(lab, 65, result, "may or may not have accepted " + result.qid)
-    anew(lab, result, "--again")
+    requeued(lab, result, "--again")
     same(result.recipients(), BOTH, "recipients")
 
 
@@ -171,7 +171,7 @@ def _(lab):
     result = later(lab)
     with server(lab, b"452 4.3.1 disk full\r\n"):
         refused(lab, 75, result, "452 4.3.1 disk full")
-    anew(lab, result)
+    requeued(lab, result)
     same(result.recipients(), BOTH, "recipients")
 
 

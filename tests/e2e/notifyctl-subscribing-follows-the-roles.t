@@ -1,6 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who may subscribe and unsubscribe whom, to what, and with what confirmation."""
+"""Who may subscribe and unsubscribe which users, and the confirmation."""
 import os
 import signal
 
@@ -100,7 +100,7 @@ def _(ctl):
         true(SERVICES in ctl.user("acme", address)[1], address)
 
 
-# Whom, to what
+# Users and categories
 
 @case("several users are subscribed at once, to that category only")
 def _(ctl):

@@ -1,8 +1,8 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl trace: what Postfix, the milter and the chats have logged of a
-message, told as one."""
+"""notifyctl trace: the history of a message from the logs of Postfix, the
+milter and notify-telegram."""
 import contextlib
 import os
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 """However often the milter is told to reload or to end, a message is decided
-rightly or stays with its client."""
+correctly or stays with its client."""
 import itertools
 import signal
 import threading
@@ -25,7 +25,7 @@ def right(answer):
 
 
 class Traffic:
-    """Messages on several connections, each opened anew now and then, until
+    """Messages on several connections, each reopened now and then, until
     the milter hangs up or over() is called."""
 
     def __init__(self, lab_):

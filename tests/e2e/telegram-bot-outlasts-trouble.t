@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Whatever happens to notify-bot, it says so once, waits, and loses nothing."""
+"""Whatever fails, notify-bot logs it once, waits, and loses nothing."""
 import contextlib
 import os
 import pwd

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl telegram connect, disable and status: for whom, and what is shown.
+"""notifyctl telegram connect, disable and status: who may, and what is shown.
 
 What becomes of a link that is opened: telegram-chat-is-linked-by-its-user.t."""
 import datetime

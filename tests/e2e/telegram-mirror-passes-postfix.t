@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 # takes: 20 s
-"""Mail that Postfix's queue carries to Telegram: to whom, when, in what order.
+"""Mail that Postfix delivers to Telegram: to which chats, when, in what order.
 
 The milter, Postfix with the sample's transport, notify-telegram and notify-bot
 run together here."""
@@ -42,7 +42,7 @@ def nobody_told(site, result, verdict):
     same(site.api.asked(), [], "requests")
 
 
-# To whom
+# The chats
 
 @case("a message for an account goes to the chats of its entitled users")
 def _(site):

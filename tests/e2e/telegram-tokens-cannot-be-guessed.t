@@ -20,7 +20,7 @@ WAIT = "Too many links"
 
 
 def guess():
-    """A token as good as any, but of nobody."""
+    """A well-formed token that was never issued."""
     return base64.urlsafe_b64encode(secrets.token_bytes(16))[:22].decode()
 
 

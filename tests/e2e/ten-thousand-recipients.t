@@ -3,7 +3,7 @@
 # needs: root postfix
 # not with sanitizer: it is about size and time
 # takes: 30 s
-"""A message with 10,000 recipients in or out is treated as any other."""
+"""A message with 10,000 recipients, before or after, is treated like any."""
 import os
 import time
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""Untagged mail arrives octet for octet as without the milter."""
+"""Untagged mail arrives byte for byte as without the milter."""
 from lib import lab
 from lib.lab import case
 from lib.roster import BILL, OLGA, STRANGER

@@ -9,7 +9,7 @@
  * Out of memory: the first call of malloc(3) fails, then the second, and so on
  * to the last; then each with all that follow. Calls count while a callback
  * runs, those of SQLite, libidn2 and the C library too. After each failure the
- * next message is decided by the rules, and in the end no memory has leaked.
+ * next message is decided by the rules, and in the end nothing has leaked.
  *
  * Refused: the MTA refuses the first change, then the second, and so on.
  */
@@ -36,7 +36,7 @@ static const struct {
 } sessions[] = {
     {"mail without a tag", LOCAL "R<jörg@bücher.example>\nHSubject: x\nE\n"},
     {"the address of an account", NEXT},
-    {"people, of whom some are entitled",
+    {"people, some of them entitled",
 	LOCAL "R<ann@acme.example>\nR<bill@acme.example>\nR<x@y.example>\n" TAG
 	      "services\nE\n"},
     {"people who bring in their accounts",
@@ -68,7 +68,7 @@ static const struct {
 	      "=?utf-8?B?YmFsYW5jZSA=?= =?utf-8?Q?and_payments?=\nE\n"},
     {"a tag in another charset",
 	LOCAL "R<ann@acme.example>\n" TAG "=?koi8-r?Q?services?=\nE\n"},
-    {"a tag in a charset of many octets",
+    {"a tag in a multibyte charset",
 	LOCAL "R<ann@acme.example>\n" TAG "=?gb2312?Q?services?=\nE\n"},
     {"a tag in an unknown charset",
 	LOCAL "R<ann@acme.example>\n" TAG "=?x-nosuch?Q?services?=\nE\n"},
@@ -95,7 +95,7 @@ static const struct {
     {"a decision that is only told",
 	"S m\n" LOCAL "R<acme@accounts.example>\nR<zoe@acme.example>\n" TAG
 	"services\nE\n"},
-    {"a database that was away, and is opened anew",
+    {"a database that was replaced, and is reopened",
 	LOCAL "L\nR<ann@acme.example>\n" TAG "services\nE\nM\n"
 	      "R<acme@accounts.example>\n" TAG "services\nE\n"},
     {"several messages, some given up",
@@ -203,7 +203,7 @@ forget_database(void)
 
 	pool_free(config->pool);
 	config->pool = evaluate_pool(config->settings);
-	MUST(config->pool != NULL, "no memory");
+	MUST(config->pool != NULL, "out of memory");
 	config_put(config);
 }
 

@@ -23,7 +23,7 @@ fuzz_string(const uint8_t *data, size_t size)
 
 	size = strnlen((const char *)data, size);
 	copy = malloc(size + 1);
-	MUST(copy != NULL, "no memory");
+	MUST(copy != NULL, "out of memory");
 	memcpy(copy, data, size);
 	copy[size] = '\0';
 	return (copy);
@@ -84,7 +84,7 @@ fuzz_folder(void)
 {
 	snprintf(folder, sizeof(folder), "%s/nm-fuzz-XXXXXX",
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	MUST(mkdtemp(folder) != NULL, "no folder");
+	MUST(mkdtemp(folder) != NULL, "no directory");
 	atexit(remove_folder);
 	return (folder);
 }

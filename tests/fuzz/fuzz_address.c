@@ -117,7 +117,7 @@ check_strict(const char *text, const struct address *loose, int found)
 	int rc;
 
 	rc = address_read_strict(arena, text, &strict, &why);
-	MUST(rc != -1, "no memory for %s", text);
+	MUST(rc != -1, "out of memory for %s", text);
 	if (rc == 0) {
 		MUST(why != NULL && *why != '\0', "%s", text);
 		return;
@@ -165,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	line = fuzz_line(&rest);
 	domain = line == NULL ? "" : line;
 	found = address_domain_key(arena, domain, &key);
-	MUST(found != -1, "no memory for %s", domain);
+	MUST(found != -1, "out of memory for %s", domain);
 	if (found == 1) {
 		domain = key;
 		MUST(!is_domain(key) ||
@@ -176,8 +176,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = 0;
 	while (n < ADDRESSES_MAX && (line = fuzz_line(&rest)) != NULL) {
 		found = address_read(arena, line, &v[n]);
-		MUST(found != -1, "no memory for %s", line);
-		MUST(address_in_domain(arena, line, domain) != -1, "no memory");
+		MUST(found != -1, "out of memory for %s", line);
+		MUST(address_in_domain(arena, line, domain) != -1, "out of memory");
 		check_strict(line, found == 1 ? &v[n] : &unread, found);
 		if (account_key(line, account) == 1)
 			MUST(account_key(account, again) == 1 &&

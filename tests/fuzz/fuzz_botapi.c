@@ -245,7 +245,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		add_token("acme", "\"john doe\"@acme.example", FIRST);
 		add_token("acme", "ann@acme.example", SECOND);
 		patience = patience_new();
-		MUST(patience != NULL, "no memory");
+		MUST(patience != NULL, "out of memory");
 		check_updates(answer.result);
 		patience_free(patience);
 		people_end(&fixture);

@@ -51,7 +51,7 @@ utf16(const char *s, size_t len)
 
 	MUST(u8_check((const uint8_t *)s, len) == NULL, "not UTF-8");
 	units = u8_to_u16((const uint8_t *)s, len, NULL, &n);
-	MUST(units != NULL || n == 0, "no memory");
+	MUST(units != NULL || n == 0, "out of memory");
 	free(units);
 	return (n);
 }

@@ -70,10 +70,10 @@ export_all(void)
 	size_t len;
 
 	stream = open_memstream(&text, &len);
-	MUST(stream != NULL, "no memory");
+	MUST(stream != NULL, "out of memory");
 	MUST(rostercsv_write(stream, 0, &fixture.changes) == 0, "%s",
 	    failure_text(&fixture.failure));
-	MUST(fclose(stream) == 0, "no memory");
+	MUST(fclose(stream) == 0, "out of memory");
 	return (text);
 }
 
@@ -88,7 +88,7 @@ import_text(const char *text, size_t size, bool sync)
 	/* fmemopen(3) refuses an empty buffer. */
 	stream = size == 0 ? fopen("/dev/null", "r")
 			   : fmemopen((void *)(uintptr_t)text, size, "r");
-	MUST(im != NULL && stream != NULL, "no memory");
+	MUST(im != NULL && stream != NULL, "out of memory");
 	rc = rostercsv_read(stream, "in.csv", im, &fixture.changes);
 	fclose(stream);
 	if (rc == 0)

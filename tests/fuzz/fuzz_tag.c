@@ -118,7 +118,7 @@ check_order(const struct header *headers, size_t n, const struct tag *tag)
 
 	for (i = 0; i < n; i++)
 		reversed[i] = headers[n - 1 - i];
-	MUST(read_tag(reversed, n, &other) == 0, "no memory");
+	MUST(read_tag(reversed, n, &other) == 0, "out of memory");
 	MUST((tag->problem == NULL) == (other.problem == NULL), "%s, %s",
 	    tag->problem, other.problem);
 	if (tag->problem != NULL)
@@ -185,8 +185,8 @@ check_encoded(const char *value)
 	base64 = g_base64_encode((const guchar *)value, strlen(value));
 	encoded = g_strdup_printf("=?utf-8?B?%s?=", base64);
 	headers[1].value = encoded;
-	MUST(read_tag(headers, 1, &plain) == 0, "no memory");
-	MUST(read_tag(headers, 2, &both) == 0, "no memory");
+	MUST(read_tag(headers, 1, &plain) == 0, "out of memory");
+	MUST(read_tag(headers, 2, &both) == 0, "out of memory");
 	MUST(both.ncategories == plain.ncategories, "'%s', %s", value, encoded);
 	MUST((both.problem == NULL) == (plain.problem == NULL), "'%s', %s",
 	    value, encoded);
@@ -225,7 +225,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = fuzz_string(data, size);
 	check_text(text);
 	n = read_headers(text, headers);
-	MUST(read_tag(headers, n, &tag) == 0, "no memory");
+	MUST(read_tag(headers, n, &tag) == 0, "out of memory");
 	check_tag(headers, n, &tag);
 	check_order(headers, n, &tag);
 	if (tag.problem != NULL)

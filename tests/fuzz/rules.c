@@ -145,7 +145,7 @@ read_tag(struct verdict *v)
 		headers[i].index = 1;
 	}
 	message.nheaders = i;
-	MUST(tag_read(v->arena, &message, &tag) == 0, "no memory");
+	MUST(tag_read(v->arena, &message, &tag) == 0, "out of memory");
 	if (tag.problem != NULL)
 		return (false);
 	for (i = 0; i < tag.ncategories; i++) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""accounting - what must have become of each message, whatever failed.
+"""accounting - checks the outcome of each message, whatever failed.
 
     check(trial)        of a Trial (trial.py) that has run
 

@@ -11,7 +11,7 @@ ROWS = (f"acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"
 
 
 class Change:
-    """A command, who it is done as, and what it reads."""
+    """A command, its --as, and its input."""
 
     def __init__(self, *args, as_=OLGA, stdin=""):
         self.args, self.as_, self.stdin = args, as_, stdin

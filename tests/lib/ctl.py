@@ -6,7 +6,7 @@
     run()                           run the file's cases
 
 No Postfix takes part: sendmail(1) is a script that keeps what it is given and
-then does what the case wants of it. Everything lies in one temporary folder.
+then does what the case wants. Everything is in one temporary directory.
 """
 import atexit
 import contextlib

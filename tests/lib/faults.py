@@ -17,7 +17,7 @@ _mounts = []        # not empty: they are our own
 
 
 def _library(name, folder=None):
-    """Where it is; a copy of it in FOLDER."""
+    """The path of the library; a copy of it in FOLDER."""
     path = program(name)
     if not os.path.exists(path):
         raise RuntimeError(f"make {os.path.relpath(path)}")

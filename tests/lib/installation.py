@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""installation - an installation for notifyctl check, made from postfix-sample.
+"""installation - an installation for notifyctl check, from postfix-sample.
 
     @case("a sentence")        a case with a sound installation
     def _(s): ...
     run()                           run the file's cases
 
-Everything lies in the directory of a Ctl: settings, roster, the configuration
+Everything is in the directory of a Ctl: settings, roster, the configuration
 of a Postfix like Debian's with the pieces of postfix-sample, and a real
 notify-milter at its socket. Postfix itself does not run: only its settings are
 read, by its own postconf(1) and postmap(1).
@@ -145,7 +145,7 @@ class Site:
         atexit.register(self.stop)
 
     def stop(self):
-        """End the milter, and those that a cure has started."""
+        """End the milter, and those that a fix has started."""
         atexit.unregister(self.stop)
         if self.milter is not None:
             self.milter.kill()
@@ -219,11 +219,11 @@ class Site:
                 return finding
         raise tap.Failed(f"no {severity} with {words} in {found}")
 
-    # The cure
+    # The fix
 
     def apply(self, finding):
-        """Apply the cure as it is printed: run the command, or put the line
-        into the settings."""
+        """Apply the fix as it is printed: run the command, or add the line
+        to the settings."""
         fix = finding["fix"]
         if finding["command"]:
             done = subprocess.run(
@@ -249,8 +249,8 @@ class Site:
     def _in(text, section, at):
         return text.rfind(f"[{section}]", 0, at) == text.rfind("[", 0, at)
 
-    def mended(self, severity, *words):
-        """There must be one finding, and none once its cure is applied."""
+    def fixed(self, severity, *words):
+        """There must be one finding, and none once its fix is applied."""
         finding = self.fault(severity, *words)
         self.apply(finding)
         self.sound()

@@ -4,7 +4,7 @@
     lab.run()                       cases with a lab each file
     with Lab() as lab: ...          the same in a program
 
-Everything lies in one temporary directory and listens on loopback; it ends
+Everything is in one temporary directory and listens on loopback; it ends
 with the program, also if that fails or gets a signal.
 """
 import atexit
@@ -313,9 +313,8 @@ class Lab:
 
     @contextlib.contextmanager
     def locked(self):
-        """Nobody else can so much as read the database. A lock like that
-        cannot be had while the milter has it open, so the milter starts
-        anew."""
+        """Nobody else can even read the database. Such a lock is not possible
+        while the milter has it open, so the milter is restarted."""
         self.milter.kill()
         with self.store.locked() as sql:
             self.milter.start()

@@ -2,10 +2,10 @@
 """pgproxy - stands between a program and a PostgreSQL server.
 
     proxy = Proxy(server.folder).start()    proxy.port, on loopback
-    proxy.allow(80)         octets of answers, then the connections are cut
+    proxy.allow(80)         bytes of answers, then the connections are cut
     proxy.count()           from now on, how often an answer is waited for
 
-It knows nothing of what is said.
+It does not parse the protocol.
 """
 import contextlib
 import os

@@ -36,8 +36,8 @@ def hold(lab, rcpts, category=BAD, account=None, submit=None, **options):
     return result
 
 
-def anew(lab, result, *options):
-    """Requeue it, which must succeed; the queue id of the new one."""
+def requeued(lab, result, *options):
+    """Requeue it, which must succeed; the queue id of the new message."""
     held = result.qid       # from sendmail(1), the log has the new one later
     done = requeue(lab, *options, held)
     tap.same((done.code, done.err), (0, ""), f"exit and stderr of {done}")

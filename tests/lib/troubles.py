@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""troubles - what can be wrong with the database of a telegram.Site.
+"""troubles - faults of the database of a telegram.Site.
 
     for trouble in TROUBLES:
         env = trouble.env(site)             of a program that is to meet it

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""compare - what the programs did with a step, against what the rules say.
+"""compare - compares the programs' results of a step with the rules.
 
 Each function returns the differences, one sentence each.
 """

@@ -15,7 +15,7 @@ AS_IT_CAME = ("kept", {"as-addressed"})
 
 @dataclass
 class Decision:
-    """What must become of a message. RECIPIENTS: for each a fate and the
+    """The outcome that a message must have. RECIPIENTS: for each a fate and the
     reasons that are right. ADDED: for the key of each added user the (account,
     reason) that are right. ACCOUNTS: keys of those it must name. OTHERS: keys
     of those that it may name, because of the recipients. CHATS: by number."""

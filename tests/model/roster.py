@@ -56,7 +56,7 @@ class Account:
 
 @dataclass
 class Outcome:
-    """What must become of a change. KINDS: if the contract leaves open which of
+    """The outcome that a change must have. KINDS: if the contract leaves open which of
     several errors is reported, all of them. RECORDS: (account, action, subject,
     what the detail contains). NAMED: what a refusal must name, or a change that
     was not needed."""

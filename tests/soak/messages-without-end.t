@@ -123,7 +123,7 @@ class Sizes(ChatLab):
         seconds, mb = time.monotonic() - began, max(memory)
         true(mb < AGENT, f"got {mb:.0f} MB, want below {AGENT}")
         true(max(kept) <= DISK << 20,
-             f"got {max(kept)} octets on the disk, want at most {DISK} MB")
+             f"got {max(kept)} bytes on the disk, want at most {DISK} MB")
         print(f"#   notify-telegram: {seconds:.1f} s, {mb:.0f} MB, on the "
               f"disk {max(kept) / 2**20:.0f} MB", flush=True)
         texts = self.api.texts(CHAT)[before:]

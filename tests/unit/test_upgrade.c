@@ -327,7 +327,7 @@ wait_for_upgrade(void)
 	}
 	for (i = 0; i < 20000; i++) {
 		/* What does not fit into its memory is written before the
-		 * end; a table that is made anew is locked. */
+		 * end; a table that is recreated is locked. */
 		if (db == NULL)
 			rc = stat(wal, &st) == 0 && st.st_size > 4 << 20;
 		else

@@ -1,14 +1,14 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-"""notifyctl requeue: a held message is decided as if it came only now, with
-the envelope and the content that it came with."""
+"""notifyctl requeue: a held message is decided as if it arrived now, with its
+original envelope and content."""
 import itertools
 import os
 
 from lib import lab
 from lib.lab import case, marker, message
-from lib.requeue import anew, hold, requeue, run
+from lib.requeue import hold, requeue, requeued, run
 from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER
 from lib.smtp import crlf
 from lib.tap import contains, same, true
@@ -27,21 +27,22 @@ def decided(title, *members):
         def _(lab):
             bad = f"Alarms {next(numbers)}"
 
-            def mend():
+            def fix():
                 lab.notifyctl("category", "add", bad.replace(" ", "-").lower(),
                               "--title", bad)
                 if members:
                     lab.notifyctl("subscribe", "acme", bad, *members,
                                   as_=OLGA)
-            function(lab, bad, mend)
+            function(lab, bad, fix)
     return register
 
 
-@decided("a category that was made meanwhile: exactly the entitled get it", ANN)
-def _(lab, bad, mend):
+@decided("a category that was created meanwhile: only entitled users "
+         "get it", ANN)
+def _(lab, bad, fix):
     result = hold(lab, [BILL, "acme@accounts.example", STRANGER], bad)
-    mend()
-    new = anew(lab, result)
+    fix()
+    new = requeued(lab, result)
     same(result.recipients(), [ANN, OLGA], "recipients")
     summary = lab.milter.summary(new)
     same((summary["verdict"], summary["dropped"]), ("deliver", "2"),
@@ -52,7 +53,7 @@ def _(lab, bad, mend):
 def _(lab):
     result = hold(lab, ["x@gamma.example"], BALANCE, "gamma")
     lab.notifyctl("account", "add", "gamma", "--owner", "otto@gamma.example")
-    anew(lab, result)
+    requeued(lab, result)
     same(result.recipients(), ["otto@gamma.example"], "recipients")
     lab.notifyctl("account", "remove", "gamma")
 
@@ -89,41 +90,41 @@ def _(lab):
 
 
 @decided("the null sender stays the null sender", ANN)
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     result = hold(lab, [ANN], bad, sender="")
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     (copy,) = result.transactions()
     same((copy.sender, copy.addresses), ("", [ANN]), "envelope")
 
 
-@decided("an alias is given as an alias: each member gets one copy", ANN)
-def _(lab, bad, mend):
+@decided("an alias is submitted as an alias: each member gets one copy", ANN)
+def _(lab, bad, fix):
     lab.milter.settings(unknown_recipients="keep")
     result = hold(lab, [TEAM, ANN], bad)
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     same(result.recipients(), sorted([ANN, "a1@x.example", "a2@x.example",
                                       ARCHIVE]), "recipients")
 
 
-@decided("who is not entitled does not get it, given as a bare name either",
+@decided("a user who is not entitled does not get it, even by a bare name",
          ANN)
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     result = hold(lab, ["ann", "bill", '"mia"@acme.example'], bad,
                   submit=lab.sendmail)
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     same(result.recipients(), [ANN], "recipients")
 
 
-@decided("a quoted name and names in other scripts arrive as they are")
-def _(lab, bad, mend):
+@decided("a quoted name and names in other scripts arrive unchanged")
+def _(lab, bad, fix):
     lab.milter.settings(unknown_recipients="keep")
     names = ['"a b"@x.example', '"\\"\\\\"@x.example', "jürgen@x.example"]
     result = hold(lab, names, bad, sender="söndre@x.example", options="SMTPUTF8")
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     (copy,) = result.transactions()
     same(sorted(copy.addresses), sorted(names), "recipients")
     same((copy.sender, "SMTPUTF8" in copy.options), ("söndre@x.example", True),
@@ -131,7 +132,7 @@ def _(lab, bad, mend):
 
 
 @decided("each recipient keeps NOTIFY and ORCPT, the message RET and ENVID")
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     lab.milter.settings(unknown_recipients="keep")
     given = {"n@x.example": {"NOTIFY": "NEVER"},
              "d@x.example": {"NOTIFY": "FAILURE,DELAY",
@@ -140,8 +141,8 @@ def _(lab, bad, mend):
     result = hold(lab, [(a, " ".join(f"{k}={v}" for k, v in o.items()))
                         for a, o in given.items()], bad,
                   options="RET=HDRS ENVID=Q+2B+3D7")
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     (copy,) = result.transactions()
     same((copy.options.get("RET"), copy.options.get("ENVID")),
          ("HDRS", "Q+2B+3D7"), "of the message")
@@ -151,38 +152,38 @@ def _(lab, bad, mend):
         same("NOTIFY" in options, True, f"NOTIFY of {address}")
 
 
-@decided("a recipient without NOTIFY gets none from the one before it")
-def _(lab, bad, mend):
+@decided("a recipient without NOTIFY does not get that of the one before it")
+def _(lab, bad, fix):
     lab.milter.settings(unknown_recipients="keep")
     result = hold(lab, [(TEAM, "NOTIFY=DELAY"), "p@x.example"], bad)
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     options = {address: o for t in result.transactions()
                for address, o in t.rcpts}
     same((options["a1@x.example"].get("NOTIFY"),
           options["p@x.example"].get("NOTIFY")), ("DELAY", None), "NOTIFY")
 
 
-@decided("the sender is told that an alias was expanded, if it asked for that")
-def _(lab, bad, mend):
+@decided("the sender gets the DSN of an expanded alias that it asked for")
+def _(lab, bad, fix):
     lab.milter.settings(unknown_recipients="keep")
     result = hold(lab, [(TEAM, "NOTIFY=SUCCESS")], bad)
-    mend()
-    new = anew(lab, result)
+    fix()
+    new = requeued(lab, result)
     lab.until(lambda: f"{new}: sender delivery status notification"
               in lab.postfix.text(), "the notification")
 
 
 @decided("the content stays byte for byte", ANN)
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     mark = marker()
     body = (b"caf\xc3\xa9 \xff\xfe \x00 \x01\n.\n..\n.dot\n" + b"x" * 5000
             + b"\n" + b"y" * 2048 + b"\n\n\nFrom me\n>From you\n end")
     data = message(mark, bad, body=body, headers=(
         "X-Empty:", "X-Long: " + "z" * 2500, "Received: from a by b; x"))
     result = hold(lab, [ANN], bad, data=data, mark=mark, options="BODY=8BITMIME")
-    mend()
-    anew(lab, result)
+    fix()
+    requeued(lab, result)
     (copy,) = result.transactions()
     true(copy.data.endswith(crlf(data) + b"\r\n"), "the message as sent")
     head = copy.data[:-len(crlf(data) + b"\r\n")]
@@ -205,15 +206,16 @@ def _(lab):
     lab.notifyctl("subscribe", "acme", SERVICES, BILL, as_=OLGA)
     lab.notifyctl("unsubscribe", "acme", SERVICES, "adam@acme.example",
                   "--confirm", "adam@acme.example", as_=OLGA)
-    anew(lab, result)
+    requeued(lab, result)
     same(result.recipients(), sorted([ARCHIVE, BILL, OLGA]), "recipients")
 
 
-@decided("several at once: each has its line, the exit is the first failure's",
+@decided("several at once: each has its line, the exit status is that of the "
+         "first failure",
          ANN)
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     one, two = hold(lab, [ANN], bad), hold(lab, [ANN], bad)
-    mend()
+    fix()
     done = requeue(lab, one.qid, "NOSUCH", "no/id", two.qid)
     same(done.code, 67, f"{done}")
     same([line.split(":")[0] for line in done.out.splitlines()],
@@ -224,9 +226,9 @@ def _(lab, bad, mend):
 
 
 @decided("--json: one document with both ids, and with each failure", ANN)
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     result = hold(lab, [ANN], bad)
-    mend()
+    fix()
     done = run(lab, "--json", "requeue", "NOSUCH", result.qid)
     first, second = done.document["messages"]
     same((first["queue_id"], first["new_id"], first["code"]),
@@ -239,10 +241,10 @@ def _(lab, bad, mend):
 
 
 @decided("the mail log names both ids in one line", ANN)
-def _(lab, bad, mend):
+def _(lab, bad, fix):
     result = hold(lab, [ANN], bad)
-    mend()
-    new = anew(lab, result)
+    fix()
+    new = requeued(lab, result)
     lab.until(lambda: f"{result.qid}: requeued as {new}\n"
               in lab.postfix.text(), "the line in the mail log")
 
