@@ -105,7 +105,7 @@ def ready(machine, database, times):
 # notifyctl
 
 def ask(folder, users, times, seed=2025):
-    """{what: Spread of milliseconds} of notifyctl's answers about random
+    """{what: Spread of milliseconds} of notifyctl's output about random
     accounts of a roster."""
     chance = random.Random(seed)
     conf = os.path.join(folder, "notify-milter.conf")

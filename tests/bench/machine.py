@@ -102,7 +102,7 @@ class Machine:
         return int(lines)
 
     def syslog(self):
-        """Who receives the log, in words."""
+        """The receiver of the log, in words."""
         if self.apart:
             return "a /dev/log that is read and thrown away"
         if os.path.exists("/dev/log"):
@@ -110,7 +110,7 @@ class Machine:
         return "no /dev/log: each line is an attempt in vain"
 
     def queue(self):
-        """Where Postfix's queue is, in words."""
+        """The place of Postfix's queue, in words."""
         return "in memory" if self.apart else "on the disk"
 
 

@@ -16,7 +16,7 @@ QUOTED = '"b, \\"c\'"@acme.example'
 
 
 def fill(ctl_):
-    """What is peculiar in some way, and sorts in some way; 300 accounts."""
+    """300 accounts, with names that are special or sort differently."""
     ctl_.ok("category", "add", "outages", "--title", "Störungen & more",
             "--subscriber")
     ctl_.ok("account", "add", "Gamma", "--owner", OTTO)

@@ -62,7 +62,7 @@ class Lab(lab.Lab):
         return True
 
     def under_load(self, trouble):
-        """What was answered while TROUBLE() is made."""
+        """The answers during TROUBLE()."""
         over, told, wrong = threading.Event(), [], []
 
         def client():

@@ -116,7 +116,7 @@ def late(lab_):
 
 
 def stays_late(lab_, since):
-    """The milter does without it, and says so once."""
+    """The milter does not ask it, and logs that once."""
     lab_.until(lambda: lab_.said(since, LATE), "it is said")
     end = time.monotonic() + 3 * TURNED
     while time.monotonic() < end:

@@ -7,7 +7,7 @@ from lib.lab import case
 from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, entitled
 from lib.tap import contains, same, true
 
-# The users of the account `odd`; all are subscribed.
+# The users of the account `odd`, all subscribed.
 QUOTED = '"john doe"@odd.example'
 AT = '"a@b"@odd.example'
 DOT = "first.last@odd.example"

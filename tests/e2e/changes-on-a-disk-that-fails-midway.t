@@ -34,7 +34,7 @@ def true_to_its_word(ctl_, before, done):
     """What DONE, who unsubscribed while something was wrong, has said is so,
     and stays so."""
     same(ctl_.sql("PRAGMA integrity_check"), [("ok",)], "integrity")
-    # With the notice, whatever became of that.
+    # With the notice, whatever its outcome.
     made = ctl_.user("acme", BILL)[1] == set()
     (changes,), = ctl_.sql("SELECT count(*) FROM change")
     same((len(ctl_.notices()), changes - len(before["change"])), (made, made),

@@ -46,14 +46,14 @@ def rows(ctl_):
 
 
 def schema(ctl_):
-    """What makes the tables and indexes, however it is written."""
+    """The SQL that creates the tables and indexes, normalised."""
     return {name: " ".join(text.replace('"', "").replace("(", " ( ").split())
             for name, text in ctl_.sql("SELECT name, sql FROM sqlite_schema"
                                        " WHERE sql IS NOT NULL")}
 
 
 def within(old, new, what):
-    """All that OLD says is said by NEW."""
+    """NEW has everything that OLD has."""
     if isinstance(old, dict):
         for name in old:
             true(name in new, f"{what}: got no {name}")

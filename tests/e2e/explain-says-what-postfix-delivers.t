@@ -66,7 +66,7 @@ def explain(lab_, data, rcpts, *args):
 
 
 def told(document):
-    # Postfix takes the quotes off where an address needs none.
+    # Postfix removes quotes that an address does not need.
     return sorted(p["address"].replace('"ann"', "ann")
                   for p in document["people"] if p["gets"])
 

@@ -22,7 +22,7 @@ CHATTY = 1000       # users of an account: more changes than a socket buffers
 
 
 def served(lab_):
-    """The milter lives, and decides correctly on a new connection."""
+    """The milter runs, and decides correctly on a new connection."""
     true(lab_.milter.running(), f"it died: {lab_.milter.since()[-10:]}")
     with Mta(lab_.milter) as mta:
         answer = mta.message(RCPTS, tagged(BALANCE))
@@ -228,7 +228,7 @@ def _(lab_):
 
 
 def unread(mta):
-    """How many octets the milter has written that nobody has read."""
+    """The number of bytes that the milter has written and nobody has read."""
     return struct.unpack("i", fcntl.ioctl(
         mta.socket, termios.FIONREAD, bytes(4)))[0]
 

@@ -37,7 +37,7 @@ COMMANDS = [
     ["log"],
     ["check"],
 ]
-# How many words a command has at most.
+# The greatest number of words of a command.
 MOST = {"init": 1, "account add": 3, "account list": 2, "account show": 3,
         "account transfer": 4, "account remove": 3, "user list": 3,
         "user role": 5, "user remove": 4, "category list": 2,

@@ -269,7 +269,7 @@ def _(ctl):
         same(len(ctl.notices()), int(ended), "notices for the change")
         same([e["subject"] for e in ctl.log("acme")
               if e["action"] == "unsubscribe"], [ANN] * ended, "records")
-        # A notice that waits is sent; one that was under way is not.
+        # A pending notice is sent; one that sendmail may have is not.
         states.update(ctl.notices())
         ctl.ok("init")
         true(set(ctl.notices()) <= {"sent", "handing"}, "no notice waits")

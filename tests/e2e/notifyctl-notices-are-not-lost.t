@@ -21,7 +21,7 @@ def unsubscribe(ctl_, address=BILL, category=MAINTENANCE, as_=OLGA, **options):
 
 
 def stands(ctl_, done, address=BILL):
-    """The change is made, and one line warns that the notice waits."""
+    """The change is made, and one line warns that the notice is pending."""
     same((done.code, ctl_.user("acme", address)[1]), (0, set()),
          f"exit and categories after {done}")
     line = done.line
@@ -30,7 +30,7 @@ def stands(ctl_, done, address=BILL):
 
 
 def sent(ctl_, *addresses):
-    """Exactly ADDRESSES have been told, in this order, and nothing waits."""
+    """Exactly ADDRESSES got a mail, in this order, and nothing is pending."""
     same([mail.to for mail in ctl_.mails()], list(addresses), "mails")
     same(ctl_.notices(), ["sent"] * len(addresses), "notices")
 

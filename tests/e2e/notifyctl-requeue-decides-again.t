@@ -20,8 +20,8 @@ numbers = itertools.count(1)
 
 
 def decided(title, *members):
-    """A case with the name of a category that is unknown, and a function that
-    makes it one that MEMBERS of acme, and the owner, get."""
+    """A case with the name of an unknown category, and a function that
+    creates it and subscribes MEMBERS of acme."""
     def register(function):
         @case(title)
         def _(lab):

@@ -215,7 +215,7 @@ class Place:
         return next(iter(self.bot.troubles(self.told)), None)
 
     def bots(self):
-        """Links, says what is linked, ends it, and goes on after a restart."""
+        """Links, shows and ends links, and continues after a restart."""
         self.api.person(601)
         self.told = self.bot.mark()
         token = re.search("start=(\\S+)", self.ctl(
@@ -303,7 +303,7 @@ NAMES = {MILTER: "notify-milter", TELEGRAM: "notify-telegram",
 
 
 def refused(connection, text):
-    """Is it, for want of a right?"""
+    """Was it refused because a right is missing?"""
     try:
         connection.run(f"BEGIN; {text}")
     except pq.Error as why:
@@ -314,7 +314,7 @@ def refused(connection, text):
 
 
 def can(place, connection, table):
-    """What can be done with TABLE, by trying it."""
+    """The rights on TABLE, found by trying each."""
     columns = [name for name, in place.sql(
         "SELECT attname FROM pg_attribute WHERE attrelid = ?::regclass"
         " AND attnum > 0", f'notify."{table}"')]

@@ -40,14 +40,14 @@ class Lab(lab.Lab):
         self.wrap(agent)
 
     def wrap(self, agent):
-        """What the sample's path of notify-telegram stands for."""
+        """The program at the sample's path of notify-telegram."""
         with open(self.link, "w") as file:
             file.write(f"#!/bin/sh\nexec {agent} -c {self.milter.file} "
                        '"$3" "$4"\n')
         os.chmod(self.link, 0o755)
 
     def _sendmail_script(self):
-        """What [mail] sendmail is."""
+        """The program that [mail] sendmail names."""
         path = os.path.join(self.folder, "sendmail")
         with open(path, "w") as out:
             # Below the daemon the host has a name with a dot already.

@@ -22,7 +22,7 @@ GROUP, SUPERGROUP = -4001, -1001234567890
 
 
 def unchanged(site, link):
-    """The link stands, nobody was told anything by mail."""
+    """The link stays, and nobody got a mail about it."""
     same([f"{i}@telegram.invalid" for i, in site.sql("SELECT id FROM link")],
          [link], "links")
     same(site.mails(), [], "mails")
@@ -619,7 +619,7 @@ def _(site):
     told(site, OLGA)
 
 
-# How it is called
+# Arguments and environment
 
 @case("with wrong arguments or bad settings it exits with 75, never anything "
       "else")

@@ -24,7 +24,7 @@ def two_chats(site):
 
 
 def linked(site, account, address, chat):
-    """The user is given a link and opens it in CHAT; the bot's answer."""
+    """The user gets a link and opens it in CHAT; the bot's answer."""
     answer = site.ask(chat, "/start " + site.connect_token(account, address))
     same(site.chats().get((account, address)), chat, f"chat of {address}")
     return answer

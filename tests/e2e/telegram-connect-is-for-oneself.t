@@ -28,7 +28,7 @@ def link_in(text):
 
 
 def decoded(path):
-    """What zbarimg reads in the picture."""
+    """The text that zbarimg reads in the picture."""
     if shutil.which("zbarimg") is None:
         raise Skip("needs zbarimg (zbar-tools)")
     done = subprocess.run(["zbarimg", "--quiet", "--raw", path], text=True,

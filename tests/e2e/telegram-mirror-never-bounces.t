@@ -30,7 +30,7 @@ def agent(site, script):
 
 
 def heard(site, result):
-    """What the sender of the message was sent about it."""
+    """The mail that the sender of the message got about it."""
     return [t.data for t in site.receiver.transactions
             if SENDER in t.addresses and result.mark.encode() in t.data]
 

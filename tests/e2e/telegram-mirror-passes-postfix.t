@@ -27,7 +27,7 @@ def link(site, *people):
 
 
 def by_mail(result, people):
-    """Exactly PEOPLE have it by mail; what waits for a chat may wait."""
+    """Exactly PEOPLE got it by mail; mirrors may still wait."""
     lab = result.lab
     lab.until(lambda: len(lab.receiver.copies(result.mark)) >= len(people),
               f"mail to {people}")

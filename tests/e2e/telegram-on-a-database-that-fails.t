@@ -100,7 +100,7 @@ def meets(site, kind, trouble, agent):
         for part in (site.database, *trouble.says):
             contains(ended.err, part, f"what is said, {what}")
     if kind == "sent" and trouble.reads:
-        # It must not be sent again: that is the worse.
+        # It must not be sent again: two copies are worse than none.
         contains(ended.err, "sent, but cannot store", f"what is said, {what}")
         same(len(site.api.sent), 1, f"messages, {what}")
         site.api.sent.clear()

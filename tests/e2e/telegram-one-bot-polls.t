@@ -54,7 +54,7 @@ def takes_over(bots):
 
 
 def answered(site, count):
-    """Something that is said gets its one answer, the COUNTth."""
+    """A message to the bot gets exactly one answer, the COUNTth."""
     site.api.say(CHAT, "/status")
     site.api.wait_text(CHAT, count)
     site.api.wait(lambda: not site.api.updates, "it is confirmed")

@@ -48,7 +48,7 @@ def pair_of_two(site):
 
 
 def in_order(first, second):
-    """The second waits while the first fails; then both are sent."""
+    """The second message waits while the first fails; then both are sent."""
     first.fails()
     second.must(75, "waiting")
     first.must(0, "sent")

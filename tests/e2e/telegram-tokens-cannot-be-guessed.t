@@ -50,12 +50,12 @@ def silent(site, chat, text):
 
 
 def handled(site):
-    """Until every update is confirmed."""
+    """Wait until every update is confirmed."""
     site.api.wait(lambda: not site.api.updates, "all are confirmed")
 
 
 def forget_waiting(site):
-    """The refusals that the database has are over."""
+    """End the refusals that the database has."""
     site.bot.kill()
     site.sql("UPDATE state SET value = 1 WHERE name LIKE 'bot_refused:%'")
     site.bot.start()
@@ -212,7 +212,7 @@ def _(site):
     got = len(site.api.texts(GUESSER))
     true(ANSWERS <= got <= most + 1, f"got {got} answers, want {ANSWERS} "
          f"to {most:.0f}")
-    # That is never passed over.
+    # /stop is never ignored.
     contains(site.ask(GUESSER, "/stop"), ANN, "answer to /stop")
     same(site.chats(), {}, "links")
 

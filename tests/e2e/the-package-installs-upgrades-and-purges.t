@@ -43,7 +43,7 @@ text
 
 
 class Machine:
-    """The box, and what its cases know."""
+    """The box, and the state that its cases share."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="nm-deb-")
@@ -85,7 +85,7 @@ class Machine:
             "dpkg -i /root/notify-milter.deb </dev/null 2>&1").stdout
 
     def files(self):
-        """What lies where a package may put something."""
+        """The files in directories where a package may put files."""
         found = self.box.run(
             "find /etc /usr /var /root -xdev -path /var/lib/dpkg -prune -o "
             "-path /var/cache -prune -o -path /var/spool/postfix -prune -o "
@@ -125,7 +125,7 @@ class Machine:
                      "while pgrep -x notify-milter; do sleep 0.05; done")
 
     def recipients(self, mark):
-        """Who got the message MARK."""
+        """The recipients of the message MARK."""
         self.box.until(f"grep -q 'Subject: {mark}$' /tmp/sink",
                        f"{mark} is delivered")
         self.box.until("test -z \"$(postqueue -j)\"", "the queue is empty")

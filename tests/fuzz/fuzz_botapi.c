@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_botapi - what the Bot API answers, and what people say to the bot
+ * fuzz_botapi - answers of the Bot API, and messages to the bot
  *
  * The input is the HTTP status, in the first line, and the body. The valid
  * tokens are "first", of a user without a chat, and "second", of one with chat

@@ -58,7 +58,7 @@ class Roster:
             states.append([began, float("inf"), after])
 
     def between(self, account, category, began, ended):
-        """All that may have been in force then."""
+        """All states that may have been in force then."""
         return [dict(state) for since, until, state
                 in self.states[account, category]
                 if since <= ended and until >= began]
@@ -69,7 +69,7 @@ class Roster:
 
 
 class Sent:
-    """One message, sent once to LAB, and what the client was told."""
+    """One message, sent once to LAB, and the answer to the client."""
 
     def __init__(self, number, lab, kind, account, category, rcpts):
         self.number, self.lab, self.kind = number, lab, kind
@@ -99,7 +99,7 @@ class Sent:
 
 
 class Account:
-    """What became of every message."""
+    """The outcome of every message."""
 
     def __init__(self, trial):
         self.roster, self.labs = trial.roster, trial.labs
@@ -148,7 +148,7 @@ class Account:
         return f"refused, and delivered to {sorted(got)}" if got else None
 
     def wrong_end(self, one, got):
-        """The same of one that was accepted."""
+        """The same for a message that was accepted."""
         qid = one.qid or self.qids.get(one.mark)
         summary = self.log.get(qid, {})
         if qid in self.held:
@@ -175,7 +175,7 @@ class Account:
         return self.wrong_words(one, got, summary)
 
     def wrong_words(self, one, got, summary):
-        """The same of its log line, and of its headers."""
+        """The same for its log line and its headers."""
         if one.kind == "untagged":
             return f"logged: {summary}" if summary else None
         tags = [b"x-notify-" in t.head.lower() for t in self.arrived(one)]

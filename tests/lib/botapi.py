@@ -75,12 +75,12 @@ def migrated(chat):
 
 
 def text(body, status=200, kind="application/json"):
-    """A body that is not what the API would say."""
+    """A body that the API would not send."""
     return Answer(status, body.encode(), kind)
 
 
 def slow(seconds):
-    """The truth, but late."""
+    """The usual answer, but late."""
     return Answer(sleep=seconds, truth=True)
 
 
@@ -278,7 +278,7 @@ class BotAPI:
         return chat
 
     def say(self, chat, text_=None, kind="message", person=None, **more):
-        """Somebody writes in CHAT; the update's number."""
+        """A message in CHAT; the update's number."""
         person = person or (chat if chat > 0 else 4711)
         with self._changed:
             message = {"message_id": self.next_message,

@@ -32,7 +32,7 @@ exec chroot "$base/root" sh -c 'echo ready; exec sleep 600'
 
 
 class Refused(Exception):
-    """The machine does not allow it; why."""
+    """The machine does not allow it, for this reason."""
 
 
 class Box:

@@ -52,7 +52,7 @@ mv MAIL/trying.$name MAIL/sent.$name
 
 
 class Done:
-    """How a notifyctl ended."""
+    """The result of a run of notifyctl."""
 
     def __init__(self, args, code, out, err):
         self.args, self.code, self.out, self.err = args, code, out, err
@@ -84,7 +84,7 @@ class Done:
 
 
 class Mail:
-    """What sendmail(1) was given: its arguments and the message."""
+    """The input of sendmail(1): its arguments and the message."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -157,7 +157,7 @@ class Ctl:
         else:
             self.store.clear()
         self.conf.defaults["url"] = self.store.url
-        # A new one: what a case that failed has left may still be running.
+        # A new one: a program of a failed case may still be running.
         self.mailbox = tempfile.mkdtemp(prefix="mail.", dir=self.folder)
         os.chmod(self.mailbox, 0o755)
         self.settings()
@@ -239,7 +239,7 @@ class Ctl:
         return self.finish(self.start(*args, **options), args, stdin, timeout)
 
     def ok(self, *args, **options):
-        """Run notifyctl, which must succeed without a word on stderr."""
+        """Run notifyctl, which must succeed with nothing on stderr."""
         done = self(*args, **options)
         tap.same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
         return done
@@ -354,7 +354,7 @@ class Ctl:
         return found
 
     def user(self, account, address):
-        """(role, categories) of one user, None if it is none."""
+        """(role, categories) of one user, None if there is no such user."""
         return self.roster()[account].get(address)
 
     def link(self, account, address, chat=4711):
@@ -374,8 +374,8 @@ class Ctl:
         return self.json("log", *args)["log"]
 
     def new(self, function):
-        """What the log has more of after FUNCTION(): (who, account, what,
-        whom, detail)."""
+        """The log entries that FUNCTION() added: (author, account, action,
+        user, detail)."""
         before = len(self.log())
         function()
         return [tuple(entry[key] for key in ("actor", "account", "action",

@@ -146,7 +146,7 @@ class Disk:
         self.filler = os.path.join(folder, "filler")
 
     def fill(self, pages=0):
-        """Leave room for PAGES of 4096 octets."""
+        """Leave room for PAGES of 4096 bytes."""
         with open(self.filler, "wb", 0) as filler:
             with contextlib.suppress(OSError):
                 while True:

@@ -34,7 +34,7 @@ def sample(name):
 
 
 def free_port(hosts):
-    """One that is free on all of HOSTS."""
+    """A port that is free on all of HOSTS."""
     for _ in range(100):
         port, = postfix.free_ports(hosts[:1])
         try:
@@ -105,7 +105,7 @@ class Node(Server):
                              else self.url(NAME))
 
     def cut_off(self):
-        """A standby gets nothing more."""
+        """Cut the standby off: it receives no more changes."""
         self.sql("ALTER SYSTEM SET primary_conninfo = 'host=/nowhere'")
         self.sql("SELECT pg_reload_conf()")
 
@@ -237,7 +237,7 @@ class Fleet:
         self.primary.synchronous(self.standby)
 
     def fail_over(self):
-        """The primary is gone: the standby is one."""
+        """The primary is gone: promote the standby."""
         old, self.primary = self.primary, self.standby
         self.standby = None
         self.primary.promote()

@@ -211,7 +211,7 @@ class Site:
         return found[0]
 
     def has(self, severity, *words, **options):
-        """The finding of SEVERITY with WORDS that there must be among others."""
+        """The finding of SEVERITY with WORDS, which must be among others."""
         _, found = self.check(**options)
         for finding in found:
             if finding["severity"] == severity and all(

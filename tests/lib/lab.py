@@ -81,7 +81,7 @@ def run(allow=None, lab=None, **options):
 
 
 class Result:
-    """What became of a message: its marker, the reply, the queue id."""
+    """The outcome of a message: its marker, the reply, the queue id."""
 
     def __init__(self, lab, mark, reply=None, since=0):
         self.lab, self.mark, self.reply, self.since = lab, mark, reply, since
@@ -308,7 +308,7 @@ class Lab:
         return rows
 
     def database_away(self):
-        """The database is missing meanwhile."""
+        """The database is missing during the block."""
         return self.store.away()
 
     @contextlib.contextmanager

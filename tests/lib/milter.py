@@ -120,7 +120,7 @@ class Milter:
         self.process.send_signal(number)
 
     def reload(self):
-        """SIGUSR1; the line that says what came of it."""
+        """SIGUSR1; the log line with the result."""
         since = self.mark()
         self.signal(signal.SIGUSR1)
         return self.wait_line(r"reload", since, alive=True)

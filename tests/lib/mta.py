@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""mta - plays the MTA for a milter, step by step, as it should or should not.
+"""mta - plays the MTA for a milter, step by step, correctly or not.
 
     with Mta(lab.milter) as mta:
         answer = mta.message(["<ann@acme.example>"], [("Subject", "x")])
@@ -43,7 +43,7 @@ def packet(command, data=b""):
 
 
 class Answer:
-    """What a milter said to the end of a message, and did before."""
+    """A milter's answer to the end of a message, and its changes before."""
 
     def __init__(self):
         self.verdict = None     # as ANSWERS has them
@@ -141,7 +141,7 @@ class Mta:
             self.buffer += more
 
     def hung_up(self, within=LIMIT):
-        """Whether the milter hangs up, without a word."""
+        """Whether the milter closes the connection without an answer."""
         self.socket.settimeout(within)
         try:
             self.read()

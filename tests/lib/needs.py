@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""needs - what a test program says it needs, and whether it is there
+"""needs - what a test program needs, and whether the machine has it
 
-A test program says so in comment lines above its docstring:
+A test program states it in comment lines above its docstring:
 
     # needs: root postfix         all of it, or the program is skipped
     # not with sanitizer: it preloads a library
@@ -70,8 +70,8 @@ LOOK = {"root": _root, "postfix": _postfix, "postgresql": _postgresql,
 
 
 class Head:
-    """What a program says of itself: NEEDS, a set of words; WITHOUT, {form:
-    why it is not for that}; TAKES, seconds."""
+    """A program's statements: NEEDS, a set of words; WITHOUT, {form: why it
+    does not run in that}; TAKES, seconds."""
 
     def __init__(self):
         self.needs, self.without, self.takes = set(), {}, 0

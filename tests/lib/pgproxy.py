@@ -74,7 +74,7 @@ class Proxy:
                         return
 
     def _more(self, client):
-        """Has the client more to say, before it is answered?"""
+        """Does the client send more before it gets an answer?"""
         return (self.waits is not None
                 and select.select([client], [], [], HOLD)[0])
 

@@ -295,16 +295,16 @@ class Postfix(Server):
                               capture_output=True, timeout=60, **options)
 
     def flush(self):
-        """Try again whatever waits, also what sendmail(1) has left."""
+        """Retry all mail in the queue, that of sendmail(1) too."""
         self.tool("postqueue", "-f")
         self.tool("postkick", "public", "pickup", "W")
 
     def release(self, qid):
-        """Let go what is on hold, as an operator would."""
+        """Release held mail, as an operator would."""
         self.tool("postsuper", "-H", qid)
         self.tool("postqueue", "-i", qid)
 
     def sendmail(self, args, data):
-        """sendmail(1); what it says is in the result."""
+        """sendmail(1); its output is in the result."""
         return subprocess.run(["sendmail", "-C", self.config, *args],
                               input=data, capture_output=True, timeout=60)

@@ -39,7 +39,7 @@ log_min_messages = warning
 
 
 def installation():
-    """Where usr/lib/postgresql/VERSION lies, and the version; or None."""
+    """The directory usr/lib/postgresql/VERSION, and the version; or None."""
     for root in ("/", os.path.join(UNPACKED, "postgresql-15")):
         found = glob.glob(os.path.join(
             root, "usr/lib/postgresql/*/bin/postgres"))
@@ -59,7 +59,7 @@ def client(name):
 
 
 def open_to_all(path):
-    """May others get at PATH?"""
+    """Can other users reach PATH?"""
     while path != "/":
         if not os.stat(path).st_mode & 0o001:
             return False
@@ -167,7 +167,7 @@ class Server:
         return done.stdout
 
     def psql(self, path, database="postgres", role=OWNER):
-        """Run the file PATH, as psql -f does; what it says."""
+        """Run the file PATH, as psql -f does; its output."""
         with open(path) as file:
             done = subprocess.run(
                 [self._client("psql"), "-X", "-v", "ON_ERROR_STOP=1", "-h",

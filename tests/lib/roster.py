@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """roster - the accounts and users that most cases share.
 
-The table is what the cases reckon with; who is entitled is worked out here
-from policy/README.md, Roles, not asked of the program under test.
+The cases rely on the table. Entitlement is computed here from policy/README.md,
+Roles, without the program under test.
 """
 CATEGORIES = {
     # slug: (title, open to Subscriber, mirrored)

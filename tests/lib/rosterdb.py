@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""rosterdb - the database that a test's roster lies in.
+"""rosterdb - the database of a test's roster.
 
     place(folder)       an SQLite; with NM_DATABASE=postgresql a PostgreSQL
     remote()            which of the two
@@ -57,7 +57,7 @@ def place(folder):
 
 
 def at(path):
-    """The SQLite that PATH is."""
+    """The SQLite database at PATH."""
     return SQLite(*os.path.split(path))
 
 
@@ -99,7 +99,7 @@ class SQLite:
 
     @contextlib.contextmanager
     def away(self):
-        """It is missing meanwhile, with the files beside it."""
+        """It is missing during the block, with the files beside it."""
         kept = self.folder + ".away"
         os.mkdir(kept)
         for name in os.listdir(self.folder):
@@ -136,8 +136,8 @@ class SQLite:
             return connection.execute(text, values).fetchall()
 
     def locked(self):
-        """A transaction that keeps everybody from so much as reading. It
-        cannot be had while somebody has the database open."""
+        """A transaction that keeps everybody from reading. It is not possible
+        while a program has the database open."""
         return self.transaction("PRAGMA locking_mode = EXCLUSIVE;"
                                 "BEGIN EXCLUSIVE;"
                                 "UPDATE account SET title = title")
@@ -147,7 +147,7 @@ class SQLite:
         return self.transaction("BEGIN IMMEDIATE")
 
     def changing(self):
-        """Is somebody about to change something?"""
+        """Does a program wait to change something?"""
         return os.path.exists(self.path + "-wal")
 
     def dump(self, times=True):
@@ -250,7 +250,7 @@ class PostgreSQL:
         return bool(self._tables())
 
     def _drop(self, schema):
-        """As far as nobody is still at it."""
+        """Drop it, unless a program still uses it."""
         with self._connect() as connection, contextlib.suppress(pq.Error):
             connection.run("SET lock_timeout = 2000;"
                            f"DROP SCHEMA {schema} CASCADE")

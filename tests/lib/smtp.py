@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""smtp - a client that sends exactly what it is told, and test messages for it.
+"""smtp - a client that sends its input unchanged, and test messages for it.
 
 smtplib normalises what it sends; here a long line, a bare address or a strange
 parameter must reach Postfix as it was written.

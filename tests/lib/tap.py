@@ -25,7 +25,7 @@ def case(title):
 
 
 class Failed(AssertionError):
-    """A case got something else than it wanted."""
+    """A case got another result than it wanted."""
 
 
 class Skip(Exception):

@@ -115,7 +115,7 @@ class Bot(Milter):
 
 
 class Delivery:
-    """How one run of notify-telegram ended."""
+    """The result of one run of notify-telegram."""
 
     def __init__(self, code, err, seconds=0.0):
         self.code, self.err, self.seconds = code, err, seconds
@@ -219,7 +219,7 @@ class _Chats:
         return self.api.wait_text(chat, before + 1)[before]
 
     def connected(self, account, address, *args):
-        """What connect gives the user, as text."""
+        """The output of connect, as text."""
         return self.run_ctl("telegram", "connect", account, *args,
                             as_=address)
 
@@ -323,7 +323,7 @@ class Station:
         self.store.end()
 
 
-# notify-telegram as master(8) starts it: what it says is kept, and passed on.
+# notify-telegram as master(8) starts it; a copy of its output is kept.
 AGENT = """\
 #!/bin/sh
 out=$(mktemp FOLDER/agent/run.XXXXXXXX) || exit 75

@@ -4,7 +4,7 @@
     class Mine(Trial):
         labs            started by the subclass, which then calls fill(), run()
         trouble(self)   what happens meanwhile, until self.over is set
-        enough(self)    has all happened that is to happen?
+        enough(self)    has everything happened that must happen?
 
 What became of the messages then is accounting.py's.
 """
@@ -196,7 +196,7 @@ class Trial:
 
     @staticmethod
     def submit(one):
-        """By sendmail(1): it is decided later, and told nobody."""
+        """By sendmail(1): it is decided later, without an answer."""
         if one.lab.postfix.sendmail(["-i", "-f", lab.SENDER, *one.rcpts],
                                     one.data()).returncode == 0:
             one.code = 250
@@ -295,7 +295,7 @@ class Trial:
                     raise
 
     def end(self):
-        """Each milter ends by itself; no sanitizer has a word to say."""
+        """Each milter ends by itself; no sanitizer reports anything."""
         for one in self.labs:
             same(one.milter.stop(), 0, "exit status")
             same([line for line in one.milter.since() if "Sanitizer" in line

@@ -118,7 +118,7 @@ def _without_prose(said):
 
 
 def readings(ctl):
-    """What notifyctl says of its database, so that two can be compared."""
+    """The output of notifyctl on its database, to compare two databases."""
     found = {" ".join(words): ctl.json(*words) for words in LISTS}
     found["export"] = ctl.ok("export").out
     for account, address in CHATS:

@@ -3,7 +3,7 @@
  * driver - runs the cases of the model test through the programs' code
  *
  *   driver DIRECTORY  reads one case per line from standard input, as JSON;
- *                     writes what became of its steps, one line per case
+ *                     writes the results of its steps, one line per case
  *
  * A case is {"settings": TEXT, "steps": [{"do": NAME, ...}, ...]}. Its changes
  * use roster.h, import.h and link.h as notifyctl does, each in one transaction;

@@ -36,7 +36,7 @@ static const char *const bad[] = {
     "roster.db",
     "",
     "mysql://h/secret",
-    /* libpq would show a piece of the password. */
+    /* libpq's error would show part of the password. */
     "postgresql://me:my@secret@h/r",
     "postgresql://me:my/secret@h/r",
     "postgresql://me:secret/@h/r",

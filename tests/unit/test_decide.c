@@ -34,7 +34,7 @@ teardown(void)
 	fixture_close(&f);
 }
 
-/* One message and what becomes of it. Settings: expand, unknown, bad_tag. */
+/* One message and the decision about it. Settings: expand, unknown, bad_tag. */
 struct rule {
 	const char *category, *account;
 	const char *to[4];

@@ -67,7 +67,8 @@ START_TEST(records_come_back_sorted_from_memory_and_from_the_file)
 	for (i = number = 0; i < RECORDS; i++) {
 		number = (number + steps[_i % 3]) % RECORDS;
 		len = make(record, number);
-		/* No assertion for each: it is a message to who counts. */
+		/* Not an assertion each: Check sends a message for every one.
+		 */
 		if (sorter_add(s, record, len) != 0)
 			ck_abort_msg("record %u is not taken", number);
 	}

@@ -258,7 +258,7 @@ START_TEST(an_upgrade_keeps_every_row_in_every_step)
 	    -1);
 	store_end(f.store);
 	ck_assert_int_eq(store_upgrade(f.store), 0);
-	/* Who was here before understands it no more, and says so. */
+	/* A store that was opened before reports the new version. */
 	plant(sql_upgrades, STORE_SCHEMA);
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);
