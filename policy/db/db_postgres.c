@@ -247,7 +247,7 @@ commit(struct db *base)
 	if (db->conn.broken) {
 		memcpy(why, db->conn.why.message, sizeof(why));
 		pgconn_note(&db->conn, FAILURE_IO,
-		    "whether the change was made is not known: %.400s", why);
+		    "it is unknown whether the change was made: %.400s", why);
 	}
 	return (-1);
 }

@@ -79,7 +79,7 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 		    "database %s: disk I/O error: %s (SQLite code %d)%s", name,
 		    strerror(db->code_errno != 0 ? db->code_errno : EIO),
 		    db->code,
-		    db->doubt ? "; whether the change was made is not known: "
+		    db->doubt ? "; it is unknown whether the change was made: "
 				"check before you retry"
 			      : ""));
 	return (failure_set(failure, FAILURE_IO,

@@ -176,7 +176,7 @@ def _(site):
             true(ended.code in (0, 75), what)
             made = (bool(site.api.sent) if kind in ("sent", "moved")
                     else not site.chats())
-            if "not known" not in ended.err:
+            if "unknown whether" not in ended.err:
                 same(ended.code == 0, made, f"exit 0, done; {what}")
             noted = "cannot store" not in ended.err
             if ended.code == 75:

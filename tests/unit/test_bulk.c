@@ -175,7 +175,8 @@ cut_at(atomic_long *way, long i, int *doubts)
 	*way = i;
 	/* Changes that are written together: none is left over at the end. */
 	rc = import_accounts(s, 48, 3);
-	unknown = strstr(failure_text(store_failure(s)), "not known") != NULL;
+	unknown =
+	    strstr(failure_text(store_failure(s)), "unknown whether") != NULL;
 	*doubts += unknown;
 	ck_assert(rc == 0 || store_failure(s)->kind == FAILURE_IO);
 	store_close(s);

@@ -471,7 +471,7 @@ START_TEST(a_commit_without_an_answer_is_reported_as_not_known)
 	proxy.allowed = 0;
 	ck_assert_int_eq(store_commit(s), -1);
 	ck_assert_ptr_nonnull(
-	    strstr(failure_text(store_failure(s)), "not known"));
+	    strstr(failure_text(store_failure(s)), "unknown whether"));
 	store_close(s);
 	pgproxy_close(&proxy);
 }
