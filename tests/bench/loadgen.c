@@ -385,7 +385,7 @@ receive(struct connection *c)
 		memcpy(&len, in->data + at, 4);
 		len = ntohl(len);
 		if (len == 0 || len > PACKET_MAX)
-			errx(EX_PROTOCOL, "a packet of %u octets", len);
+			errx(EX_PROTOCOL, "a packet of %u bytes", len);
 		if (in->len - at - 4 < len)
 			break;
 		packet(c, in->data + at + 4, len);

@@ -102,7 +102,7 @@ def _(lab_):
         if decided:
             break
         cut += 23
-    true(cut > 500, f"the whole answer has more than {cut} octets")
+    true(cut > 500, f"the whole answer has more than {cut} bytes")
 
 
 @case("one message is one round trip, to the primary and to a standby")

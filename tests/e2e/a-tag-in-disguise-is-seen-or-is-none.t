@@ -34,12 +34,12 @@ TAGS = {
     "ended with LF alone": (b"", TAG.replace(b"\r", b""), b"X-Keep: 1\r\n"),
     "as an encoded word":
         (b"", b"X-Notify-Category: =?utf-8?q?s=65rvices?=\r\n", b""),
-    "behind 60,000 octets of other headers": (FILL, TAG, FILL),
+    "behind 60,000 bytes of other headers": (FILL, TAG, FILL),
     "behind a line longer than Postfix keeps one":
         (b"X-Long: " + b"a" * 5000 + b"\r\n", TAG, b""),
     "behind a header longer than Postfix keeps one":
         (b"X-Long: " + b"\r\n ".join([b"a" * 900] * 200) + b"\r\n", TAG, b""),
-    "behind a line of 200,000 octets":
+    "behind a line of 200,000 bytes":
         (b"X-Long: " + b"a" * 200000 + b"\r\n", TAG, b""),
     "behind 5,000 other headers": (b"X-Keep: 1\r\n" * 5000, TAG, b""),
 }
@@ -69,7 +69,7 @@ NO_TAGS = {
     "in a line that goes on": b"X-Other: x\r\n " + TAG,
     "behind a bare CR": b"X-Other: x\r" + TAG,
     "where Postfix cuts a line": b"X-Long: " + b"a" * (2048 - 8) + TAG,
-    "an octet before that": b"X-Long: " + b"a" * (2047 - 8) + TAG,
+    "a byte before that": b"X-Long: " + b"a" * (2047 - 8) + TAG,
     "with its name folded": b"X-Notify-\r\n Category: services\r\n",
     "with a NUL in its name": b"X-Notify-Cat\0egory: services\r\n",
     "with a NUL before its name": b"\0" + TAG,

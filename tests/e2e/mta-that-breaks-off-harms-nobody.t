@@ -97,7 +97,7 @@ def _(lab_):
             for octet in data:
                 mta.write(bytes([octet]))
         answer = mta.run(steps[-1:])
-        same(answer.to(RCPTS), WANT, "an octet at a time")
+        same(answer.to(RCPTS), WANT, "a byte at a time")
         mta.write(b"".join(data for data, _ in steps[:-1]))
         same(mta.run(steps[-1:]).to(RCPTS), WANT, "all at once")
 
@@ -130,7 +130,7 @@ NONSENSE = {
     "macros for no command": packet("D", b"Zi\0Q1\0"),
     "macros without an end": packet("D", b"Ei"),
     "macros by halves": packet("D", b"Ei\0"),
-    "octets": bytes(range(256)) * 20,
+    "all bytes": bytes(range(256)) * 20,
 }
 
 

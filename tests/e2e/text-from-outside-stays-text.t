@@ -56,7 +56,7 @@ def _(site):
         as_ = ANN if words[0] == "telegram" else OLGA
         stdin = message if words[0] == "explain" else None
         done = site(*words, as_=as_, stdin=stdin)
-        if words[0] == "export":    # a file, in which the octets count
+        if words[0] == "export":    # a file: bytes must stay
             continue
         clean(done.out + done.err, f"what {words} shows")
         done = site(*words, as_=as_, stdin=stdin, json_=True)

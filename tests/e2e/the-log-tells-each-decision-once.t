@@ -95,14 +95,14 @@ HOSTILE = {
         ("=?utf-8?Q?lunch=0A4bXXXX:_category=3Dx_verdict=3Ddeliver?=", "\n4b"),
     "a carriage return": ("=?utf-8?Q?lunch=0Dx?=", "\r"),
     "an escape sequence": ("=?utf-8?Q?lunch=1B[31m?=", "\x1b"),
-    "a zero octet": ("=?utf-8?Q?lunch=00x?=", "\0"),
+    "a zero byte": ("=?utf-8?Q?lunch=00x?=", "\0"),
     "a delete": ("=?utf-8?Q?lunch=7F?=", "\x7f"),
     "a C1 control": ("=?iso-8859-1?Q?lunch=85x=9B31m?=", "\x85"),
     "a line separator": ("=?utf-8?Q?lunch=E2=80=A8x?=", "\u2028"),
     "an override of direction": ("=?utf-8?Q?lunch=E2=80=AEx?=", "\u202e"),
     "a quote": ('lunch" verdict=deliver kept="9', '" verdict=deliver'),
     "a backslash": ("lunch\\", 'lunch\\"'),
-    "octets that are no UTF-8": (b"lunch \xff\xfe", "\udcff"),
+    "bytes that are not UTF-8": (b"lunch \xff\xfe", "\udcff"),
     "a very long tag": ("lunch" * 5000, "lunch" * 1000),
 }
 
@@ -215,7 +215,7 @@ def _(lab_):
         lab_.milter.stop()
         with open(reader, "rb", closefd=False) as said:
             text = said.read().decode()
-        true(len(text) > 30000, f"{len(text)} octets were written")
+        true(len(text) > 30000, f"{len(text)} bytes were written")
     finally:
         os.close(reader)
         lab_.milter.end()

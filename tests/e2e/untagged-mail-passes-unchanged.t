@@ -18,7 +18,7 @@ MESSAGES = {
     + bytes(range(128, 256)) + b"\r\n",
     "an eight-bit header":
         HEAD.encode() + b"X-Who: J\xfcrgen \xff\r\n\r\n.\r\n",
-    "control octets": HEAD.encode() + b"\r\n\x00\x01\x07\x08\x0b\x0c\x1b\r\n",
+    "control characters": HEAD.encode() + b"\r\n\x00\x01\x07\x08\x0b\x0c\x1b\r\n",
     "long lines": HEAD + "\r\n" + "x" * 5000 + "\r\n" + "y" * 998 + "\r\n",
     "a long header": HEAD + "X-Long: " + "z" * 4000 + "\r\n\r\nbody\r\n",
     "odd folding": HEAD + "X-A:\r\n one\r\n\ttwo  \r\n   \t three\r\n"

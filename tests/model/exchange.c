@@ -35,7 +35,7 @@ exchange_bytes(const json_t *json)
 	p = bytes = malloc(strlen((const char *)s) + 1);
 	if (bytes == NULL)
 		abort();
-	/* U+0080 to U+00FF take two octets of UTF-8, and none is above. */
+	/* U+0080 to U+00FF take two bytes of UTF-8; no greater ones occur. */
 	for (; *s != '\0'; s++) {
 		if (*s < 0x80) {
 			*p++ = (char)*s;

@@ -73,7 +73,7 @@ check_sound(void)
 	c = ct.text;
 	while (*c == '\n' || (unsigned char)*c >= ' ')
 		c++;
-	ck_assert_msg(*c == '\0', "octet %zu is a control", c - ct.text);
+	ck_assert_msg(*c == '\0', "byte %zu is a control", c - ct.text);
 	ck_assert(len > 0 && *ct.text != ' ' && *ct.text != '\n');
 	ck_assert(ct.text[len - 1] != ' ' && ct.text[len - 1] != '\n');
 }

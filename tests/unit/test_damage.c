@@ -141,7 +141,7 @@ spoil(unsigned char *block, const unsigned char *sound, int how)
 		case 1:
 			block[i] = 0xff;
 			break;
-		default: /* an octet is lost */
+		default: /* a byte is lost */
 			block[i] = sound[(i + 1) % BLOCK];
 		}
 	}
@@ -224,7 +224,7 @@ spoil_each_octet(int fd, off_t at, off_t len, const char *want)
 			decided(0, got, sizeof(got));
 			ck_assert_int_eq(pwrite(fd, &sound, 1, at), 1);
 			ck_assert_msg(!somebody_else(got, want),
-			    "octet %lld was %02x, is %02x: got %s, want %s",
+			    "byte %lld was %02x, is %02x: got %s, want %s",
 			    (long long)at, sound, spoilt, got, want);
 		}
 	}

@@ -234,7 +234,7 @@ static const struct {
     {"=?iso-2022-jp?B?GyRCQEE1YT1xGyhC?=", "\u8acb\u6c42\u66f8"},
     {"=?gb2312?B?1cu1pQ==?=", "\u8d26\u5355"},
     {"=?utf-7?Q?+AOQ-b?=", "\u00e4b"},
-    /* Kept back by the converter until the next octet, or the end. */
+    /* Kept back by the converter until the next byte, or the end. */
     {"=?tcvn?Q?a?=", "a"},
     {"=?utf-8?Q?a & b?=", "a & b"},
     {"=?utf-8?B?YW Jj?=", "abc"},
