@@ -177,7 +177,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (n < ADDRESSES_MAX && (line = fuzz_line(&rest)) != NULL) {
 		found = address_read(arena, line, &v[n]);
 		MUST(found != -1, "out of memory for %s", line);
-		MUST(address_in_domain(arena, line, domain) != -1, "out of memory");
+		MUST(address_in_domain(arena, line, domain) != -1,
+		    "out of memory");
 		check_strict(line, found == 1 ? &v[n] : &unread, found);
 		if (account_key(line, account) == 1)
 			MUST(account_key(account, again) == 1 &&
