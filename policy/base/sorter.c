@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -17,7 +18,7 @@
 #include "base/sorter.h"
 #include "base/tempfile.h"
 
-/* Bytes of one read or write. */
+/* Bytes of one read. */
 #define CHUNK ((size_t)1 << 16)
 #define HEAD sizeof(uint32_t)
 
@@ -31,12 +32,12 @@ struct run {
 struct sorter {
 	struct failure *failure;
 	char *data; /* records, one after the other */
-	size_t used, size, max;
+	size_t used, max;
 	uint32_t *at; /* the offset of each */
-	size_t n, cap;
+	size_t n;
 	size_t next; /* to return, when there is no file */
 	bool in_order;
-	int fd; /* -1: all fit into memory */
+	FILE *file; /* NULL: all fit into memory */
 	off_t written;
 	struct run *runs; /* a heap: the next record is on top */
 	size_t nruns;
@@ -47,9 +48,8 @@ static uint32_t length(const char *);
 static int compare(const char *, const char *);
 static int compare_at(const void *, const void *, void *);
 static int io_failed(struct sorter *);
-static int make_room(struct sorter *, size_t);
 static void sort(struct sorter *);
-static int put(struct sorter *, const char *, size_t);
+static FILE *open_file(void);
 static int write_run(struct sorter *);
 static int fill(struct sorter *, struct run *, size_t);
 static int advance(struct sorter *, struct run *);
@@ -96,10 +96,16 @@ sorter_new(size_t memory, struct failure *failure)
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return (NULL);
-	s->fd = -1;
 	s->in_order = true;
 	s->failure = failure;
 	s->max = memory;
+	/* All at once: the kernel gives only the pages that are used. */
+	s->data = malloc(memory);
+	s->at = calloc(memory / (2 * sizeof(*s->at)) + 1, sizeof(*s->at));
+	if (s->data == NULL || s->at == NULL) {
+		sorter_free(s);
+		return (NULL);
+	}
 	return (s);
 }
 
@@ -112,43 +118,12 @@ sorter_free(struct sorter *s)
 		return;
 	for (i = 0; i < s->nruns; i++)
 		free(s->runs[i].text);
-	if (s->fd != -1)
-		close(s->fd);
+	if (s->file != NULL)
+		fclose(s->file);
 	free(s->runs);
 	free(s->at);
 	free(s->data);
 	free(s);
-}
-
-/* Make room for ${len} bytes, within the maximum, and for their offset. */
-static int
-make_room(struct sorter *s, size_t len)
-{
-	uint32_t *grown;
-	size_t cap, size;
-	char *data;
-
-	if (len > s->size - s->used) {
-		size = s->size == 0 ? CHUNK : s->size * 2;
-		while (len > size - s->used)
-			size *= 2;
-		if (size > s->max)
-			size = s->max;
-		data = realloc(s->data, size);
-		if (data == NULL)
-			return (failure_memory(s->failure));
-		s->data = data;
-		s->size = size;
-	}
-	if (s->n < s->cap)
-		return (0);
-	cap = s->cap == 0 ? 1024 : s->cap * 2;
-	grown = reallocarray(s->at, cap, sizeof(*grown));
-	if (grown == NULL)
-		return (failure_memory(s->failure));
-	s->at = grown;
-	s->cap = cap;
-	return (0);
 }
 
 int
@@ -163,8 +138,6 @@ sorter_add(struct sorter *s, const void *record, size_t len)
 	if ((HEAD + len > s->max - s->used ||
 		s->n * sizeof(*s->at) * 2 > s->max) &&
 	    write_run(s) != 0)
-		return (-1);
-	if (make_room(s, HEAD + len) != 0)
 		return (-1);
 	at = s->data + s->used;
 	memcpy(at, &head, HEAD);
@@ -184,36 +157,30 @@ sort(struct sorter *s)
 	s->in_order = true;
 }
 
-static int
-put(struct sorter *s, const char *text, size_t len)
+static FILE *
+open_file(void)
 {
-	ssize_t n;
+	FILE *file;
+	int fd;
 
-	while (len > 0) {
-		n = write(s->fd, text, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return (io_failed(s));
-		text += n;
-		len -= (size_t)n;
-		s->written += n;
-	}
-	return (0);
+	fd = tempfile_open();
+	file = fd == -1 ? NULL : fdopen(fd, "w");
+	if (file == NULL && fd != -1)
+		close(fd);
+	return (file);
 }
 
 /* Write the records in memory to the file, sorted. */
 static int
 write_run(struct sorter *s)
 {
-	char chunk[CHUNK];
 	struct run *grown;
 	const char *record;
-	size_t i, len, used;
+	size_t i, len;
 
-	if (s->fd == -1)
-		s->fd = tempfile_open();
-	if (s->fd == -1)
+	if (s->file == NULL)
+		s->file = open_file();
+	if (s->file == NULL)
 		return (io_failed(s));
 	grown = reallocarray(s->runs, s->nruns + 1, sizeof(*s->runs));
 	if (grown == NULL)
@@ -221,25 +188,15 @@ write_run(struct sorter *s)
 	s->runs = grown;
 	s->runs[s->nruns] = (struct run){.next = s->written};
 	sort(s);
-	used = 0;
 	for (i = 0; i < s->n; i++) {
 		record = s->data + s->at[i];
 		len = HEAD + length(record);
-		if (len > CHUNK - used) {
-			if (put(s, chunk, used) != 0)
-				return (-1);
-			used = 0;
-		}
-		if (len > CHUNK) {
-			if (put(s, record, len) != 0)
-				return (-1);
-			continue;
-		}
-		memcpy(chunk + used, record, len);
-		used += len;
+		if (fwrite(record, len, 1, s->file) != 1)
+			return (io_failed(s));
+		s->written += (off_t)len;
 	}
-	if (put(s, chunk, used) != 0)
-		return (-1);
+	if (fflush(s->file) != 0)
+		return (io_failed(s));
 	s->runs[s->nruns++].end = s->written;
 	s->n = s->used = 0;
 	return (0);
@@ -269,7 +226,7 @@ fill(struct sorter *s, struct run *r, size_t want)
 		room = r->size - r->len;
 		if ((off_t)room > r->end - r->next)
 			room = (size_t)(r->end - r->next);
-		n = pread(s->fd, r->text + r->len, room, r->next);
+		n = pread(fileno(s->file), r->text + r->len, room, r->next);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == 0)
@@ -324,7 +281,7 @@ sorter_begin(struct sorter *s)
 {
 	size_t i;
 
-	if (s->fd == -1) {
+	if (s->file == NULL) {
 		sort(s);
 		return (0);
 	}
@@ -349,7 +306,7 @@ sorter_next(struct sorter *s, const void **record, size_t *len)
 	const char *found;
 	int rc;
 
-	if (s->fd == -1) {
+	if (s->file == NULL) {
 		if (s->next == s->n)
 			return (0);
 		found = s->data + s->at[s->next++];
