@@ -75,11 +75,11 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
 	$(addprefix settings/, settings value) \
 	$(addprefix store/, sql store store_change store_health store_link \
-	store_lookup store_notice store_page store_upgrade) \
+	store_lookup store_notice store_upgrade) \
 	$(addprefix decision/, decide evaluate facts message pool standby tag) \
 	$(addprefix roster/, import import_account import_record link \
 	membership notice problems roster roster_find roster_subscribe)
-MILTER = apply config main report session stats trust
+MILTER = apply config main report session stats
 NOTIFYCTL = lib/child lib/daemon lib/mailer lib/shell lib/token \
 	$(addprefix notifyctl/, cmdline ctl main output \
 	$(addprefix commands/, accounts categories explain import_export init record \
@@ -192,7 +192,7 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 # Fuzzing: SAN=fuzz, with clang. FUZZED: objects of the targets beside policy/.
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
-	$(addprefix milter/, apply config report session stats trust) \
+	$(addprefix milter/, apply config report session stats) \
 	tools/lib/token tools/notifyctl/commands/rostercsv \
 	$(addprefix tools/telegram/, botapi $(CHATTEXT) conversation mailhead \
 	outcome patience update)

@@ -42,8 +42,8 @@
 #include "milter/report.h"
 #include "milter/session.h"
 #include "milter/stats.h"
-#include "milter/trust.h"
 #include "settings/settings.h"
+#include "terms/netlist.h"
 
 /* Enough for some hundred thousand recipients with their facts. */
 #define MESSAGE_MAX ((size_t)512 << 20)
@@ -70,9 +70,8 @@ static const struct action {
 };
 
 struct connection {
-	unsigned long steps; /* as negotiated */
-	struct sockaddr_storage address;
-	bool address_known;
+	unsigned long steps;		 /* as negotiated */
+	struct sockaddr_storage address; /* AF_UNSPEC: not known */
 	char client[INET6_ADDRSTRLEN];
 	/* The message. */
 	struct arena *arena;
@@ -104,6 +103,7 @@ static void reset(struct connection *);
 static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
 static bool given(SMFICTX *, char *);
+static bool trusted(const struct settings *, const struct connection *);
 static int add_recipient(struct connection *, const char *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
@@ -196,28 +196,24 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 static void
 note_address(struct connection *c, const struct sockaddr *sa)
 {
-	const void *address;
-	size_t len;
+	const void *address = NULL;
+	size_t len = 0;
 
-	snprintf(c->client, sizeof(c->client), "unknown");
-	c->address_known = false;
-	if (sa == NULL)
-		return;
-	if (sa->sa_family == AF_INET) {
+	memset(&c->address, 0, sizeof(c->address));
+	if (sa != NULL && sa->sa_family == AF_INET) {
 		len = sizeof(struct sockaddr_in);
 		address =
 		    &((const struct sockaddr_in *)(const void *)sa)->sin_addr;
-	} else if (sa->sa_family == AF_INET6) {
+	} else if (sa != NULL && sa->sa_family == AF_INET6) {
 		len = sizeof(struct sockaddr_in6);
 		address =
 		    &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
-	} else {
-		return;
 	}
-	memcpy(&c->address, sa, len);
-	c->address_known = true;
-	if (inet_ntop(sa->sa_family, address, c->client, sizeof(c->client)) ==
-	    NULL)
+	if (address != NULL)
+		memcpy(&c->address, sa, len);
+	if (address == NULL ||
+	    inet_ntop(sa->sa_family, address, c->client, sizeof(c->client)) ==
+		NULL)
 		snprintf(c->client, sizeof(c->client), "unknown");
 }
 
@@ -307,6 +303,16 @@ on_header(SMFICTX *ctx, char *name, char *value)
 	return (no_reply(c, SMFIP_NR_HDR));
 }
 
+/* May this client tag? */
+static bool
+trusted(const struct settings *settings, const struct connection *c)
+{
+	if (c->authenticated && settings->trust_authenticated)
+		return (true);
+	return (netlist_has(
+	    &settings->trusted_clients, (const struct sockaddr *)&c->address));
+}
+
 /* Decide, apply and log. */
 static sfsistat
 finish(SMFICTX *ctx, struct connection *c, struct config *config)
@@ -324,9 +330,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	if (queue_id == NULL)
 		queue_id = "NOQUEUE";
 	m->client = c->client;
-	m->trusted = trust_client(settings,
-	    c->address_known ? (const struct sockaddr *)&c->address : NULL,
-	    c->authenticated);
+	m->trusted = trusted(settings, c);
 	/* An incomplete message must not be evaluated. */
 	if (!c->broken)
 		evaluate(settings, config->pool, m, false, c->arena, &decision,

@@ -210,7 +210,7 @@ learn(struct pool *pool, enum pool_side which, struct store *store)
 {
 	enum failure_kind kind = store_failure(store)->kind;
 	enum standby_news news = STANDBY_NONE;
-	bool answered = kind == FAILURE_NONE && store_lag(store) != -1;
+	bool answered = kind == FAILURE_NONE && db_lag(store_db(store)) != -1;
 
 	pthread_mutex_lock(&pool->lock);
 	if (pool->marker == store) {
@@ -220,7 +220,7 @@ learn(struct pool *pool, enum pool_side which, struct store *store)
 	}
 	if (which == POOL_ASKED && kind == FAILURE_STALE)
 		news = standby_stale(&pool->health, clock_ms(),
-		    pool->max_lag * 1000, store_lag(store));
+		    pool->max_lag * 1000, db_lag(store_db(store)));
 	else if (which == POOL_ASKED && answered)
 		news = standby_fresh(&pool->health);
 	pthread_mutex_unlock(&pool->lock);
@@ -239,7 +239,7 @@ pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
 		    side->name, pool->wait);
 		return (NULL);
 	}
-	if (store != NULL && !store_current(store)) {
+	if (store != NULL && !db_current(store_db(store))) {
 		store_close(store);
 		store = NULL;
 		close_idle(pool, side);
@@ -251,9 +251,9 @@ pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
 			return (NULL);
 		}
 	}
-	store_bound_lag(store, pool->max_lag);
+	db_bound_lag(store_db(store), pool->max_lag);
 	if (which == POOL_PRIMARY && take_mark(pool, store))
-		store_mark(store);
+		db_mark(store_db(store));
 	return (store);
 }
 

@@ -157,28 +157,10 @@ store_close(struct store *s)
 	free(s);
 }
 
-bool
-store_current(const struct store *s)
+struct db *
+store_db(struct store *s)
 {
-	return (db_current(s->db));
-}
-
-void
-store_bound_lag(struct store *s, long seconds)
-{
-	db_bound_lag(s->db, seconds);
-}
-
-int64_t
-store_lag(const struct store *s)
-{
-	return (db_lag(s->db));
-}
-
-void
-store_mark(struct store *s)
-{
-	db_mark(s->db);
+	return (s->db);
 }
 
 int
@@ -462,6 +444,34 @@ store_users(struct store *s, int64_t account, int64_t category,
 {
 	return (store_each_user(
 	    s, store_bound(s, SQL_USERS, "ii", account, category), fn, ctx));
+}
+
+int
+store_members(struct store *s, int64_t account, const char *key, int limit,
+    store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(s,
+	    store_bound(s, SQL_MEMBERS, "iiti", account, (int64_t)0, key,
+		(int64_t)limit),
+	    fn, ctx));
+}
+
+int
+store_members_subscriptions(struct store *s, int64_t account, const char *from,
+    const char *to, store_subscription_fn *fn, void *ctx)
+{
+	struct category c;
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt =
+	    store_bound(s, SQL_MEMBERS_SUBSCRIPTIONS, "itt", account, from, to);
+	while ((rc = store_row(s, stmt)) == 1) {
+		if (store_read_category(s, stmt, &c) != 0 ||
+		    fn(ctx, db_int(stmt, 5), &c) != 0)
+			return (store_stop(stmt));
+	}
+	return (rc);
 }
 
 int

@@ -87,14 +87,9 @@ struct store *store_open(
 /* store_close(s): NULL is fine. */
 void store_close(struct store *);
 
-/* store_current(s): as db_current(). */
-bool store_current(const struct store *) WARN_UNUSED;
-
-/* store_bound_lag(s, seconds), store_lag(s), store_mark(s): as db_bound_lag(),
- * db_lag(), db_mark(). */
-void store_bound_lag(struct store *, long seconds);
-int64_t store_lag(const struct store *) WARN_UNUSED;
-void store_mark(struct store *);
+/* store_db(s): its database, for db_current(), db_bound_lag(), db_lag() and
+ * db_mark(). */
+struct db *store_db(struct store *);
 
 /* store_claim(s): as db_claim(). */
 int store_claim(struct store *) WARN_UNUSED;

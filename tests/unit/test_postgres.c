@@ -365,12 +365,12 @@ START_TEST(a_lookup_takes_one_round_trip)
 
 	pgproxy_open(&proxy, f.url, url, sizeof(url));
 	s = opened(url, DB_LOOKUP, 5000);
-	store_bound_lag(s, 10);
+	db_bound_lag(store_db(s), 10);
 	proxy.counting = true;
 	for (i = 0; i < 3; i++) {
 		proxy.waits = 0;
 		if (i == 1)
-			store_mark(s);
+			db_mark(store_db(s));
 		ck_assert_msg(store_lookup(s, f.arena, &question, &answer) == 0,
 		    "%s", failure_text(store_failure(s)));
 		ck_assert_int_eq(

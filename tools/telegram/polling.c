@@ -54,7 +54,7 @@ static void get_updates(struct polling *, int64_t, struct botapi_answer *);
 static int
 open_store(struct polling *p)
 {
-	if (p->store != NULL && !store_current(p->store)) {
+	if (p->store != NULL && !db_current(store_db(p->store))) {
 		store_close(p->store);
 		p->store = NULL;
 	}

@@ -106,7 +106,7 @@ leave_mark(struct check *c, struct store *primary)
 	const struct store_question nothing = {.people = STORE_NOBODY};
 	struct store_answer answer;
 
-	store_mark(primary);
+	db_mark(store_db(primary));
 	(void)!store_lookup(primary, c->arena, &nothing, &answer);
 }
 
