@@ -2,8 +2,7 @@
 /*
  * sorter - sort more records than fit into memory
  *
- * A record follows its length, in memory as in the file. Records that arrive in
- * order, as in an export, are not sorted again.
+ * A record follows its length, in memory as in the file.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -36,8 +35,7 @@ struct sorter {
 	uint32_t *at; /* the offset of each */
 	size_t n;
 	size_t next; /* to return, when there is no file */
-	bool in_order;
-	FILE *file; /* NULL: all fit into memory */
+	FILE *file;  /* NULL: all fit into memory */
 	off_t written;
 	struct run *runs; /* a heap: the next record is on top */
 	size_t nruns;
@@ -48,7 +46,6 @@ static uint32_t length(const char *);
 static int compare(const char *, const char *);
 static int compare_at(const void *, const void *, void *);
 static int io_failed(struct sorter *);
-static void sort(struct sorter *);
 static FILE *open_file(void);
 static int write_run(struct sorter *);
 static int fill(struct sorter *, struct run *, size_t);
@@ -96,7 +93,6 @@ sorter_new(size_t memory, struct failure *failure)
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return (NULL);
-	s->in_order = true;
 	s->failure = failure;
 	s->max = memory;
 	/* All at once: the kernel gives only the pages that are used. */
@@ -142,19 +138,9 @@ sorter_add(struct sorter *s, const void *record, size_t len)
 	at = s->data + s->used;
 	memcpy(at, &head, HEAD);
 	memcpy(at + HEAD, record, len);
-	if (s->n > 0 && compare(s->data + s->at[s->n - 1], at) > 0)
-		s->in_order = false;
 	s->at[s->n++] = (uint32_t)s->used;
 	s->used += HEAD + len;
 	return (0);
-}
-
-static void
-sort(struct sorter *s)
-{
-	if (!s->in_order)
-		qsort_r(s->at, s->n, sizeof(*s->at), compare_at, s->data);
-	s->in_order = true;
 }
 
 static FILE *
@@ -187,7 +173,7 @@ write_run(struct sorter *s)
 		return (failure_memory(s->failure));
 	s->runs = grown;
 	s->runs[s->nruns] = (struct run){.next = s->written};
-	sort(s);
+	qsort_r(s->at, s->n, sizeof(*s->at), compare_at, s->data);
 	for (i = 0; i < s->n; i++) {
 		record = s->data + s->at[i];
 		len = HEAD + length(record);
@@ -282,7 +268,7 @@ sorter_begin(struct sorter *s)
 	size_t i;
 
 	if (s->file == NULL) {
-		sort(s);
+		qsort_r(s->at, s->n, sizeof(*s->at), compare_at, s->data);
 		return (0);
 	}
 	if (s->n > 0 && write_run(s) != 0)
