@@ -28,36 +28,32 @@
 struct kind {
 	const char *name;
 	const char *type; /* NULL: the family of the one before */
-	const char *family;
 	const char *help;
+	const char *family; /* NULL: the name */
 };
 
 static const struct kind kinds[COUNTER_COUNT] = {
     [COUNTER_START_TIME] = {"notify_milter_start_time_seconds", "gauge",
-	"notify_milter_start_time_seconds",
-	"When the milter was started, in Unix time."},
+	"When the milter was started, in Unix time.", NULL},
     [COUNTER_UNTAGGED] = {"notify_milter_untagged_messages_total", "counter",
-	"notify_milter_untagged_messages_total",
-	"Messages without a tag, which passed unchanged."},
+	"Messages without a tag, which passed unchanged.", NULL},
     [COUNTER_MESSAGES] = {"notify_milter_messages_total", "counter",
-	"notify_milter_messages_total",
-	"Tagged messages by category and verdict."},
+	"Tagged messages by category and verdict.", NULL},
     [COUNTER_RECIPIENTS] = {"notify_milter_recipients_total", "counter",
-	"notify_milter_recipients_total",
-	"Recipients of delivered messages by change."},
+	"Recipients of delivered messages by change.", NULL},
     [COUNTER_LOOKUP_FAILURES] = {"notify_milter_lookup_failures_total",
-	"counter", "notify_milter_lookup_failures_total",
-	"Messages that were answered 4xx since no decision was possible."},
+	"counter",
+	"Messages that were answered 4xx since no decision was possible.",
+	NULL},
     [COUNTER_DECISION_BUCKET] = {"notify_milter_decision_seconds_bucket",
-	"histogram", "notify_milter_decision_seconds",
-	"Time to decide a tagged message."},
+	"histogram", "Time to decide a tagged message.",
+	"notify_milter_decision_seconds"},
     [COUNTER_DECISION_SUM] = {"notify_milter_decision_seconds_sum", NULL, NULL,
 	NULL},
     [COUNTER_DECISION_COUNT] = {"notify_milter_decision_seconds_count", NULL,
 	NULL, NULL},
     [COUNTER_MIRRORED] = {"notify_telegram_messages_total", "counter",
-	"notify_telegram_messages_total",
-	"Attempts to send a mirrored message to its chat, by outcome."},
+	"Attempts to send a mirrored message to its chat, by outcome.", NULL},
 };
 
 static struct counted *find(
@@ -205,6 +201,7 @@ char *
 counters_text(const struct counters *c)
 {
 	const struct counted *v;
+	const char *family;
 	char *text = NULL;
 	size_t size, n;
 	FILE *file;
@@ -216,14 +213,16 @@ counters_text(const struct counters *c)
 		return (NULL);
 	for (i = 0; i < COUNTER_COUNT; i++) {
 		named = kinds[i].type == NULL;
+		family =
+		    kinds[i].family == NULL ? kinds[i].name : kinds[i].family;
 		for (n = 0; n < c->n; n++) {
 			v = &c->v[n];
 			if (v->counter != (enum counter)i)
 				continue;
 			if (!named)
 				fprintf(file, "# HELP %s %s\n# TYPE %s %s\n",
-				    kinds[i].family, kinds[i].help,
-				    kinds[i].family, kinds[i].type);
+				    family, kinds[i].help, family,
+				    kinds[i].type);
 			named = true;
 			fprintf(file, "%s%s%s%s %.15g\n", kinds[i].name,
 			    *v->labels == '\0' ? "" : "{", v->labels,
