@@ -130,7 +130,6 @@ static int unknown_section(struct reading *, const char *);
 static unsigned line_of(const struct reading *, size_t);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
-static int known_section(const char *);
 static int bad_value(
     struct reading *, const struct setting *, const char *, const char *);
 static int set_defaults(struct reading *);
@@ -218,7 +217,8 @@ check_section(struct reading *r, const char *line)
 	r->list = false;
 	len = strcspn(line, "]\r\n");
 	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
-	if (line[len] != ']' || len > sizeof(name) || !known_section(name))
+	if (line[len] != ']' || len > sizeof(name) ||
+	    look_up(name, NULL) == NULL)
 		unknown_section(r, name);
 }
 
@@ -228,6 +228,7 @@ unknown_section(struct reading *r, const char *name)
 	return (fault(r, "unknown section [%s]; expected " SECTIONS, name));
 }
 
+/* The setting, or with ${name} NULL the first one of the section. */
 static const struct setting *
 look_up(const char *section, const char *name)
 {
@@ -235,22 +236,10 @@ look_up(const char *section, const char *name)
 
 	for (d = settings_table; d->section != NULL; d++) {
 		if (strcmp(d->section, section) == 0 &&
-		    strcmp(d->name, name) == 0)
+		    (name == NULL || strcmp(d->name, name) == 0))
 			return (d);
 	}
 	return (NULL);
-}
-
-static int
-known_section(const char *section)
-{
-	const struct setting *d;
-
-	for (d = settings_table; d->section != NULL; d++) {
-		if (strcmp(d->section, section) == 0)
-			return (1);
-	}
-	return (0);
 }
 
 /* The names of the settings in a section, for a message. */
@@ -289,7 +278,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 		return (fault(r,
 		    "\"%s\" is in no section; expected " SECTIONS " above it",
 		    name));
-	if (d == NULL && !known_section(section))
+	if (d == NULL && look_up(section, NULL) == NULL)
 		return (unknown_section(r, section));
 	if (d == NULL) {
 		list_names(names, sizeof(names), section);

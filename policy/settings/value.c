@@ -37,6 +37,7 @@ static int keep(struct value *, const char *);
 static int store_text(struct value *);
 static int store_path(struct value *);
 static int store_database(struct value *);
+static int keep_address(struct value *, const char *, const char *);
 static int store_domain(struct value *);
 static int store_address(struct value *);
 static int store_socket(struct value *);
@@ -141,8 +142,9 @@ store_http(struct value *v)
 	return (keep(v, v->text));
 }
 
+/* Keep an address, or only the domain after ${local}. */
 static int
-store_domain(struct value *v)
+keep_address(struct value *v, const char *local, const char *expected)
 {
 	struct address address;
 	const char *why;
@@ -151,30 +153,29 @@ store_domain(struct value *v)
 
 	if (*v->text == '\0')
 		return (keep(v, v->text));
-	mailbox = arena_printf(v->arena, "x@%s", v->text);
+	mailbox = arena_concat(v->arena, local, v->text, NULL);
 	if (mailbox == NULL)
 		return (-1);
-	if (strchr(v->text, '@') != NULL)
-		return (bad(v, "a domain name"));
+	if (*local != '\0' && strchr(v->text, '@') != NULL)
+		return (bad(v, expected));
 	found = address_read_strict(v->arena, mailbox, &address, &why);
-	if (found == 1)
-		return (keep(v, address.domain));
-	return (found == 0 ? bad(v, "a domain name") : -1);
+	if (found == 0)
+		return (bad(v, expected));
+	return (found == -1
+		? -1
+		: keep(v, *local == '\0' ? address.wire : address.domain));
+}
+
+static int
+store_domain(struct value *v)
+{
+	return (keep_address(v, "x@", "a domain name"));
 }
 
 static int
 store_address(struct value *v)
 {
-	struct address address;
-	const char *why;
-	int found;
-
-	if (*v->text == '\0')
-		return (keep(v, v->text));
-	found = address_read_strict(v->arena, v->text, &address, &why);
-	if (found == 1)
-		return (keep(v, address.wire));
-	return (found == 0 ? bad(v, "a mail address") : -1);
+	return (keep_address(v, "", "a mail address"));
 }
 
 static int
