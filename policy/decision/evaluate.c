@@ -87,12 +87,7 @@ refuse_tag(
 struct pool *
 evaluate_pool(const struct settings *settings)
 {
-	const struct pool_options options = {.url = settings->url,
-	    .read_url = settings->read_url,
-	    .max_lag = settings->max_lag,
-	    .wait = WAIT_MS};
-
-	return (pool_new(&options));
+	return (pool_new(settings, WAIT_MS));
 }
 
 /* Asks one server. */

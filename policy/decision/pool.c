@@ -11,6 +11,7 @@
 #include "base/failure.h"
 #include "db/db_url.h"
 #include "decision/pool.h"
+#include "settings/settings.h"
 #include "store/store.h"
 
 /* How long the primary is asked instead of a standby that lagged too much (a
@@ -75,25 +76,24 @@ side_clear(struct side *side)
 }
 
 struct pool *
-pool_new(const struct pool_options *options)
+pool_new(const struct settings *settings, int wait)
 {
 	struct pool *pool;
-	const char *asked = options->read_url;
+	const char *asked = settings->read_url;
 	int rc;
 
 	pool = calloc(1, sizeof(*pool));
 	if (pool == NULL)
 		return (NULL);
-	pool->wait = options->wait;
-	pool->max_lag = options->max_lag;
-	pool->standby = asked != NULL && *asked != '\0';
+	pool->wait = wait;
+	pool->max_lag = settings->max_lag;
+	pool->standby = *asked != '\0';
 	if (!pool->standby)
-		asked = options->url;
+		asked = settings->url;
 	pthread_mutex_init(&pool->lock, NULL);
 	rc = side_init(&pool->sides[POOL_ASKED], asked, DB_LOOKUP);
-	if (side_init(&pool->sides[POOL_PRIMARY], options->url, DB_PRIMARY) ==
-		0 &&
-	    rc == 0)
+	rc |= side_init(&pool->sides[POOL_PRIMARY], settings->url, DB_PRIMARY);
+	if (rc == 0)
 		return (pool);
 	pool_free(pool);
 	return (NULL);

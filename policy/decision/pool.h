@@ -22,20 +22,16 @@
 #include "decision/standby.h"
 
 struct pool;
+struct settings;
 struct store;
 
 /* Connections to a server: enough to keep every core busy. */
 #define POOL_MAX 8
 
-struct pool_options {
-	const char *url;
-	const char *read_url; /* of a standby to ask; "" or NULL: none */
-	long max_lag;	      /* seconds that it may lag; 0: any */
-	int wait; /* milliseconds, for a lock and for a free connection */
-};
-
-/* pool_new(options): opens nothing yet. NULL if out of memory. */
-struct pool *pool_new(const struct pool_options *) WARN_UNUSED;
+/* pool_new(settings, wait): of the database that the settings name; wait up to
+ * ${wait} milliseconds for a lock and for a free connection. Opens nothing yet.
+ * NULL if out of memory. */
+struct pool *pool_new(const struct settings *, int wait) WARN_UNUSED;
 
 /* pool_free(pool): every store must have been put back. NULL is fine. */
 void pool_free(struct pool *);

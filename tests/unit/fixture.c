@@ -85,10 +85,12 @@ remove_place(struct fixture *f)
 struct pool *
 fixture_pool(const char *url, int wait)
 {
-	const struct pool_options options = {.url = url, .wait = wait};
+	char none[] = "";
+	const struct settings settings = {
+	    .url = (char *)(uintptr_t)url, .read_url = none};
 	struct pool *pool;
 
-	pool = pool_new(&options);
+	pool = pool_new(&settings, wait);
 	ck_assert_ptr_nonnull(pool);
 	return (pool);
 }
