@@ -113,7 +113,10 @@ escape_text(struct arena *a, const char *s)
 const char *
 escape_short(struct arena *a, const char *s)
 {
-	return (escape(a, s, SHORT, "\"\\<>"));
+	const char *shown;
+
+	shown = escape(a, s, SHORT, "\"\\<>");
+	return (shown == NULL ? "(out of memory)" : shown);
 }
 
 const char *

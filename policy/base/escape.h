@@ -22,7 +22,8 @@ struct arena;
  */
 const char *escape_text(struct arena *, const char *s) WARN_UNUSED;
 
-/* escape_short(a, s): the same for at most 160 bytes of ${s}. */
+/* escape_short(a, s): the same for at most 160 bytes of ${s}, for a message;
+ * "(out of memory)" instead of NULL. */
 const char *escape_short(struct arena *, const char *s) WARN_UNUSED;
 
 /* escape_controls(a, s): the same for a line of ours that quotes text from

@@ -20,12 +20,13 @@ problems_add(struct problems *p, enum failure_kind kind, const char *address,
     const char *why)
 {
 	struct arena *a = p->changes->arena;
-	const char *shown = escape_short(a, address), *text = NULL;
+	const char *text = NULL;
 
 	if (p->n == 0 || kind < p->kind)
 		p->kind = kind;
-	if (shown != NULL && why != NULL)
-		text = arena_printf(a, "\"%s\" %s", shown, why);
+	if (why != NULL)
+		text =
+		    arena_printf(a, "\"%s\" %s", escape_short(a, address), why);
 	p->v = arena_grow(a, p->v, p->n, &p->cap, sizeof(*p->v));
 	if (text == NULL || p->v == NULL)
 		return (failure_memory(p->changes->failure));

@@ -32,7 +32,7 @@ check_title(struct changes *c, const char *title)
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "the title \"%s\" is not one line of text; expected UTF-8 "
 		    "without control characters",
-		    roster_shown(c, title)));
+		    escape_short(c->arena, title)));
 	return (0);
 }
 
@@ -50,7 +50,7 @@ roster_account_add(
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
-		    roster_shown(c, name)));
+		    escape_short(c->arena, name)));
 	if (check_title(c, title) != 0 ||
 	    roster_address(c, owner, &address) != 0)
 		return (-1);
@@ -236,14 +236,14 @@ roster_category_add(struct changes *c, const char *slug, const char *title,
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" cannot be a slug; expected lower-case letters, "
 		    "digits and single hyphens between them, at most 64",
-		    roster_shown(c, slug)));
+		    escape_short(c->arena, slug)));
 	if (check_title(c, title) != 0)
 		return (-1);
 	if (category_key(slug, slug_key) != 1 ||
 	    category_key(title, title_key) != 1)
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" cannot be a title; expected letters",
-		    roster_shown(c, title)));
+		    escape_short(c->arena, title)));
 	found = store_category(c->store, slug_key, &other);
 	if (found == 0)
 		found = store_category(c->store, title_key, &other);

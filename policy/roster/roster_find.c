@@ -21,15 +21,6 @@
 static int read_address(
     struct changes *, const char *, struct address *, const char **);
 
-const char *
-roster_shown(struct changes *c, const char *text)
-{
-	const char *escaped;
-
-	escaped = escape_short(c->arena, text);
-	return (escaped == NULL ? "(out of memory)" : escaped);
-}
-
 void
 roster_remark(struct changes *c, const char *fmt, ...)
 {
@@ -84,7 +75,7 @@ roster_address(struct changes *c, const char *text, struct address *address)
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "\"%s\" %s; expected a person's address, like "
 		    "ann@example.com",
-		    roster_shown(c, text), why));
+		    escape_short(c->arena, text), why));
 	return (found == 1 ? 0 : -1);
 }
 
@@ -118,7 +109,7 @@ roster_account(
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "no account \"%s\"; \"notifyctl account list\" shows all "
 		    "accounts",
-		    roster_shown(c, name)));
+		    escape_short(c->arena, name)));
 	return (0);
 }
 
@@ -137,7 +128,7 @@ roster_category(struct changes *c, const char *name, struct category *category)
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "no category \"%s\"; \"notifyctl category list\" shows all "
 		    "categories",
-		    roster_shown(c, name)));
+		    escape_short(c->arena, name)));
 	return (0);
 }
 
@@ -174,5 +165,6 @@ roster_role(struct changes *c, const char *name, enum role *role)
 	if (role_parse(name, role) == 1)
 		return (0);
 	return (failure_set(c->failure, FAILURE_DATA,
-	    "no role \"%s\"; expected " ROLE_NAMES, roster_shown(c, name)));
+	    "no role \"%s\"; expected " ROLE_NAMES,
+	    escape_short(c->arena, name)));
 }

@@ -11,9 +11,6 @@ struct address;
 struct changes;
 struct problems;
 
-/* roster_shown(c, text): what a person typed, escaped, for a message. */
-const char *roster_shown(struct changes *, const char *);
-
 /* roster_remark(c, fmt, ...): report that something needed no change. */
 void roster_remark(struct changes *, const char *, ...) PRINTF_LIKE(2, 3);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
 #include "base/strmap.h"
 #include "roster/problems.h"
@@ -188,7 +189,7 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "the confirmation \"%s\" is not the address; expected %s "
 		    "typed again",
-		    roster_shown(c, confirm), user.address));
+		    escape_short(c->arena, confirm), user.address));
 	if (!user.subscribed) {
 		roster_remark(c, "%s is not subscribed to %s", user.address,
 		    category.slug);
