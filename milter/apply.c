@@ -120,7 +120,6 @@ static int
 match_texts(struct strmap *kept, const char *text, bool stays)
 {
 	char *v[OTHER_TEXTS + 1];
-	const void *seen;
 	int i, n;
 
 	n = other_texts(kept->arena, text, v);
@@ -132,7 +131,7 @@ match_texts(struct strmap *kept, const char *text, bool stays)
 	for (i = 0; i <= n; i++) {
 		if (stays && strmap_add(kept, v[i], text) == -1)
 			return (-1);
-		if (!stays && strmap_find(kept, v[i], &seen) == 1)
+		if (!stays && strmap_find(kept, v[i], NULL) == 1)
 			return (1);
 	}
 	return (0);
@@ -203,17 +202,16 @@ static int
 delete_text(SMFICTX *ctx, char *text, const struct strmap *kept)
 {
 	struct address address;
-	const void *seen;
 	int found;
 
 	if (text == NULL)
 		return (-1);
-	if (strmap_find(kept, text, &seen) == 1)
+	if (strmap_find(kept, text, NULL) == 1)
 		return (0);
 	found = address_read(kept->arena, text, &address);
 	if (found == -1)
 		return (-1);
-	if (found == 1 && strmap_find(kept, address.exact, &seen) == 1)
+	if (found == 1 && strmap_find(kept, address.exact, NULL) == 1)
 		return (0);
 	return (smfi_delrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
 }

@@ -95,6 +95,7 @@ strmap_find(const struct strmap *map, const char *key, const void **value)
 	i = slot_of(map, key);
 	if (map->slots[i] == NULL)
 		return (0);
-	*value = map->values[i];
+	if (value != NULL)
+		*value = map->values[i];
 	return (1);
 }

@@ -33,7 +33,7 @@ int strmap_reserve(struct strmap *, size_t) WARN_UNUSED;
  * value; -1 if out of memory. */
 int strmap_add(struct strmap *, const char *key, const void *value) WARN_UNUSED;
 
-/* strmap_find(map, key, value): 1 and ${*value}, or 0. */
+/* strmap_find(map, key, value): 1, and ${*value} unless it is NULL; or 0. */
 int strmap_find(
     const struct strmap *, const char *key, const void **value) WARN_UNUSED;
 

@@ -50,6 +50,8 @@ static const struct member *weigh(
 static int decide_recipient(struct deciding *, size_t);
 static void duplicate(struct deciding *, size_t, const char *);
 static const char *spelling(struct deciding *, size_t);
+static int append(struct deciding *, struct decided_person **, size_t *,
+    size_t *, const struct member *, enum why);
 static int add_person(struct deciding *, const struct member *);
 static int pass_over(struct deciding *, const struct member *, enum why);
 static void remove_added(struct deciding *);
@@ -349,6 +351,17 @@ decide_recipient(struct deciding *d, size_t i)
 }
 
 static int
+append(struct deciding *d, struct decided_person **v, size_t *n, size_t *cap,
+    const struct member *m, enum why why)
+{
+	*v = arena_grow(d->arena, *v, *n, cap, sizeof(**v));
+	if (*v == NULL)
+		return (-1);
+	(*v)[(*n)++] = (struct decided_person){why, m};
+	return (0);
+}
+
+static int
 add_person(struct deciding *d, const struct member *m)
 {
 	struct decision *decision = d->decision;
@@ -357,36 +370,22 @@ add_person(struct deciding *d, const struct member *m)
 	rc = strmap_add(&d->final, m->key, NULL);
 	if (rc != 1)
 		return (rc);
-	decision->added = arena_grow(d->arena, decision->added,
-	    decision->nadded, &d->added_cap, sizeof(*decision->added));
-	if (decision->added == NULL)
-		return (-1);
-	decision->added[decision->nadded].why =
-	    why_member(&d->facts->category, m);
-	decision->added[decision->nadded].member = m;
-	decision->nadded++;
-	return (0);
+	return (append(d, &decision->added, &decision->nadded, &d->added_cap, m,
+	    why_member(&d->facts->category, m)));
 }
 
 static int
 pass_over(struct deciding *d, const struct member *m, enum why why)
 {
 	struct decision *decision = d->decision;
-	const void *seen;
 
 	/* Recipients, and people added through another account, have their
 	 * reason already. */
-	if (strmap_find(&d->final, m->key, &seen) == 1 ||
-	    strmap_find(&d->gone, m->key, &seen) == 1)
+	if (strmap_find(&d->final, m->key, NULL) == 1 ||
+	    strmap_find(&d->gone, m->key, NULL) == 1)
 		return (0);
-	decision->passed = arena_grow(d->arena, decision->passed,
-	    decision->npassed, &d->passed_cap, sizeof(*decision->passed));
-	if (decision->passed == NULL)
-		return (-1);
-	decision->passed[decision->npassed].why = why;
-	decision->passed[decision->npassed].member = m;
-	decision->npassed++;
-	return (0);
+	return (append(
+	    d, &decision->passed, &decision->npassed, &d->passed_cap, m, why));
 }
 
 /* Remove people who were passed over in one account and added through
@@ -395,12 +394,11 @@ static void
 remove_added(struct deciding *d)
 {
 	struct decision *decision = d->decision;
-	const void *seen;
 	size_t i, n = 0;
 
 	for (i = 0; i < decision->npassed; i++) {
 		if (strmap_find(
-			&d->final, decision->passed[i].member->key, &seen) == 0)
+			&d->final, decision->passed[i].member->key, NULL) == 0)
 			decision->passed[n++] = decision->passed[i];
 	}
 	decision->npassed = n;
@@ -465,7 +463,6 @@ mirror_all(struct deciding *d)
 {
 	const struct facts *facts = d->facts;
 	const struct fact_recipient *r;
-	const void *seen;
 	size_t i, j;
 
 	if (!facts->category.mirrored)
@@ -483,7 +480,7 @@ mirror_all(struct deciding *d)
 		}
 	}
 	for (i = 0; i < facts->npeople && d->decision->expanded; i++) {
-		if (strmap_find(&d->final, facts->people[i].key, &seen) == 1 &&
+		if (strmap_find(&d->final, facts->people[i].key, NULL) == 1 &&
 		    mirror(d, &facts->people[i]) != 0)
 			return (-1);
 	}

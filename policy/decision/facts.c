@@ -280,29 +280,26 @@ keep_addressed(struct gathering *g)
 	const struct facts *facts = g->facts;
 	const struct fact_recipient *r;
 	struct store_members *people = &g->answer.people;
-	int64_t *ids = NULL;
-	size_t i, j, n = 0, cap = 0, kept = 0;
+	int64_t *ids;
+	size_t i, j, n, kept = 0;
 
-	for (i = 0; i < facts->naccounts; i++) {
-		ids = arena_grow(g->arena, ids, n, &cap, sizeof(*ids));
-		if (ids == NULL)
-			return (failure_memory(g->failure));
+	n = facts->naccounts;
+	for (i = 0; i < g->message->nrecipients; i++)
+		n += facts->recipients[i].nmembers;
+	ids = arena_array(g->arena, n, sizeof(*ids));
+	if (ids == NULL)
+		return (failure_memory(g->failure));
+	n = 0;
+	for (i = 0; i < facts->naccounts; i++)
 		ids[n++] = facts->accounts[i]->id;
-	}
 	for (i = 0; i < g->message->nrecipients; i++) {
 		r = &facts->recipients[i];
-		for (j = 0; j < r->nmembers; j++) {
-			ids = arena_grow(g->arena, ids, n, &cap, sizeof(*ids));
-			if (ids == NULL)
-				return (failure_memory(g->failure));
+		for (j = 0; j < r->nmembers; j++)
 			ids[n++] = r->members[j].account;
-		}
 	}
-	if (n > 0)
-		qsort(ids, n, sizeof(*ids), compare_ids);
+	qsort(ids, n, sizeof(*ids), compare_ids);
 	for (i = 0; i < people->n; i++) {
-		if (n > 0 &&
-		    bsearch(&people->v[i].account, ids, n, sizeof(*ids),
+		if (bsearch(&people->v[i].account, ids, n, sizeof(*ids),
 			compare_ids) != NULL)
 			people->v[kept++] = people->v[i];
 	}
