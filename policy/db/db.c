@@ -8,6 +8,7 @@
 #include "db/db_url.h"
 
 static const struct db_driver *driver_of(const char *);
+static int exec_any(struct db *, const char *);
 static int ask_one(const struct db_asking *, size_t);
 static int ask_in_turn(struct db *, const struct db_asking *);
 
@@ -197,9 +198,8 @@ ask_in_turn(struct db *db, const struct db_asking *asking)
 int
 db_ask(struct db *db, const struct db_asking *asking)
 {
-	if (db->driver->ask != NULL)
-		return (db->driver->ask(db, asking));
-	return (ask_in_turn(db, asking));
+	return (db->driver->ask == NULL ? ask_in_turn(db, asking)
+					: db->driver->ask(db, asking));
 }
 
 int
@@ -220,28 +220,32 @@ db_rollback(struct db *db)
 	return (db->driver->rollback(db));
 }
 
+/* Run the SQL, if there is any. */
+static int
+exec_any(struct db *db, const char *sql)
+{
+	return (sql == NULL ? 0 : db_exec(db, sql));
+}
+
 int
 db_share(struct db *db)
 {
-	if (db->driver->share == NULL)
-		return (0);
-	return (db->driver->share(db));
+	return (exec_any(db, db->driver->share));
 }
 
 int
 db_references(struct db *db, bool watched)
 {
-	if (db->driver->references == NULL)
-		return (0);
-	return (db->driver->references(db, watched));
+	return (exec_any(db,
+	    watched ? db->driver->references_on : db->driver->references_off));
 }
 
 int
 db_check_references(struct db *db, struct failure *failure)
 {
-	if (db->driver->check_references == NULL)
-		return (0);
-	return (db->driver->check_references(db, failure));
+	return (db->driver->check_references == NULL
+		? 0
+		: db->driver->check_references(db, failure));
 }
 
 int
@@ -271,17 +275,16 @@ db_set_schema(struct db *db, int64_t version)
 int
 db_understands(struct db_stmt *stmt)
 {
-	if (stmt->driver->understands == NULL)
-		return (0);
-	return (stmt->driver->understands(stmt));
+	return (stmt->driver->understands == NULL
+		? 0
+		: stmt->driver->understands(stmt));
 }
 
 int
 db_server(struct db *db, struct db_server *server)
 {
-	if (db->driver->server == NULL)
-		return (0);
-	return (db->driver->server(db, server));
+	return (
+	    db->driver->server == NULL ? 0 : db->driver->server(db, server));
 }
 
 int64_t

@@ -46,8 +46,8 @@ struct db_driver {
 	int (*begin)(struct db *, enum db_mode);
 	int (*commit)(struct db *);
 	int (*rollback)(struct db *);
-	int (*share)(struct db *);
-	int (*references)(struct db *, bool);
+	/* SQL; NULL: always so. */
+	const char *share, *references_on, *references_off;
 	int (*check_references)(struct db *, struct failure *);
 	int (*claim)(struct db *);
 	int (*bulk)(struct db *);

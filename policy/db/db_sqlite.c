@@ -62,8 +62,6 @@ static int withdraw(struct sqlite *);
 static void empty_log(struct sqlite *);
 static int commit(struct db *);
 static int rollback(struct db *);
-static int share(struct db *);
-static int references(struct db *, bool);
 static int claim(struct db *);
 static int bulk(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
@@ -423,21 +421,6 @@ rollback(struct db *base)
 	return (db_run_own(base, &db->end, "ROLLBACK", NULL));
 }
 
-static int
-share(struct db *base)
-{
-	struct sqlite *db = (struct sqlite *)base;
-
-	return (db_exec(&db->db, "PRAGMA journal_mode=WAL"));
-}
-
-static int
-references(struct db *base, bool watched)
-{
-	return (db_exec(base,
-	    watched ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
-}
-
 /*
  * A lock on a byte that SQLite does not lock. Closing any descriptor of the
  * file drops SQLite's locks, so this one stays open until SQLite has closed its
@@ -532,8 +515,9 @@ const struct db_driver db_sqlite = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
-    .share = share,
-    .references = references,
+    .share = "PRAGMA journal_mode=WAL",
+    .references_on = "PRAGMA foreign_keys=ON",
+    .references_off = "PRAGMA foreign_keys=OFF",
     .check_references = db_sqlite_check_references,
     .claim = claim,
     .bulk = bulk,
