@@ -23,27 +23,8 @@
 
 /* Upper bounds of the histogram: a lookup takes about 0.1 ms, a wait for a
  * locked database up to 3 s. */
-static const struct bound {
-	double seconds;
-	const char *labels;
-} bounds[] = {
-    {0.0001, "le=\"0.0001\""},
-    {0.00025, "le=\"0.00025\""},
-    {0.0005, "le=\"0.0005\""},
-    {0.001, "le=\"0.001\""},
-    {0.0025, "le=\"0.0025\""},
-    {0.005, "le=\"0.005\""},
-    {0.01, "le=\"0.01\""},
-    {0.025, "le=\"0.025\""},
-    {0.05, "le=\"0.05\""},
-    {0.1, "le=\"0.1\""},
-    {0.25, "le=\"0.25\""},
-    {0.5, "le=\"0.5\""},
-    {1, "le=\"1\""},
-    {2.5, "le=\"2.5\""},
-    {5, "le=\"5\""},
-    {HUGE_VAL, "le=\"+Inf\""},
-};
+static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, HUGE_VAL};
 #define NBOUNDS (sizeof(bounds) / sizeof(bounds[0]))
 
 enum change { KEPT, ADDED, DROPPED, MIRRORED, NCHANGES };
@@ -84,7 +65,7 @@ stats_count(const struct decision *d, double seconds)
 	snprintf(labels, sizeof(labels), "category=\"%s\",verdict=\"%s\"",
 	    d->category == NULL ? "" : d->category,
 	    decide_verdict_name(d->verdict));
-	for (i = 0; seconds > bounds[i].seconds; i++)
+	for (i = 0; seconds > bounds[i]; i++)
 		;
 	pthread_mutex_lock(&lock);
 	/* If out of memory it is not counted: mail goes first. */
@@ -124,6 +105,7 @@ begin(const char *path)
 static int
 gather(void)
 {
+	char labels[32];
 	double total = 0;
 	size_t i;
 	int rc = 0;
@@ -136,8 +118,9 @@ gather(void)
 		    &counters, COUNTER_RECIPIENTS, changes[i], recipients[i]);
 	for (i = 0; i < NBOUNDS; i++) {
 		total += buckets[i];
+		snprintf(labels, sizeof(labels), "le=\"%g\"", bounds[i]);
 		rc |= counters_add(&counters, COUNTER_DECISION_BUCKET,
-		    bounds[i].labels, total);
+		    i + 1 < NBOUNDS ? labels : "le=\"+Inf\"", total);
 	}
 	rc |= counters_add(&counters, COUNTER_DECISION_SUM, "", sum);
 	rc |= counters_add(&counters, COUNTER_DECISION_COUNT, "", total);
