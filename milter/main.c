@@ -74,7 +74,6 @@ static void *serve_thread(void *);
 static void start_serving(void);
 static void follow_signals(const sigset_t *, const char *);
 static void leave(const sigset_t *);
-static void say_ready(const struct settings *);
 
 /* Before serving: log why the program cannot run, and exit. */
 static void
@@ -296,13 +295,6 @@ leave(const sigset_t *set)
 	}
 }
 
-static void
-say_ready(const struct settings *s)
-{
-	log_info("ready on %s, database %s%s", s->socket, s->database,
-	    s->monitor ? ", monitor = yes: nothing will be changed" : "");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -342,7 +334,11 @@ main(int argc, char **argv)
 	tag_start();
 	log_open("notify-milter", options.foreground);
 	start_serving();
-	say_ready(config->settings);
+	log_info("ready on %s, database %s%s", config->settings->socket,
+	    config->settings->database,
+	    config->settings->monitor
+		? ", monitor = yes: nothing will be changed"
+		: "");
 	config_put(config);
 	daemon_ready("serving");
 	follow_signals(&signals, options.file);
