@@ -148,22 +148,6 @@ link_redeem(
 }
 
 int
-link_end(struct changes *c, const struct store_user *user, const char *why)
-{
-	int rc;
-
-	rc = store_link_end(c->store, user->id);
-	if (rc == -1)
-		return (store_failed(c->store, c->failure));
-	if (rc == 0)
-		return (0);
-	if (membership_record(
-		c, user->account_name, "telegram-end", user->address, why) != 0)
-		return (-1);
-	return (1);
-}
-
-int
 link_lost(struct changes *c, const struct store_user *user, const char *why)
 {
 	struct store_notice notice = {.at = c->now,
@@ -174,7 +158,7 @@ link_lost(struct changes *c, const struct store_user *user, const char *why)
 	    .actor = c->actor};
 	int rc;
 
-	rc = link_end(c, user, why);
+	rc = membership_end_link(c, user, why);
 	if (rc == 1 && store_notice_add(c->store, &notice) == -1)
 		return (store_failed(c->store, c->failure));
 	return (rc);

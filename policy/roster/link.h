@@ -14,14 +14,7 @@
 #ifndef LINK_H
 #define LINK_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/compiler.h"
 #include "roster/membership.h"
-
-struct store_account;
-struct store_user;
 
 /* A token with its NUL: 128 random bits as base64url (RFC 4648, 5), which is
  * what a deep link may carry. */
@@ -53,11 +46,8 @@ int link_token(struct changes *, const struct store_user *,
 int link_redeem(struct changes *, const char *token, int64_t chat,
     struct store_user *) WARN_UNUSED;
 
-/* link_end(c, user, why): end the user's link; ${why} goes into the record. */
-int link_end(
-    struct changes *, const struct store_user *, const char *why) WARN_UNUSED;
-
-/* link_lost(c, user, why): like link_end(), and record a notice to the user. */
+/* link_lost(c, user, why): as membership_end_link(), and record a notice to the
+ * user. */
 int link_lost(
     struct changes *, const struct store_user *, const char *why) WARN_UNUSED;
 

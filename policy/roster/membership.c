@@ -35,8 +35,7 @@ static int take_category(void *, const struct category *);
 static int end_subscription(struct changes *, const struct store_account *,
     const struct store_user *, const struct category *, const char *);
 static int look_mirrored(void *, const struct category *);
-static int check_link(struct changes *, const struct store_account *,
-    const struct store_user *, enum role);
+static int check_link(struct changes *, const struct store_user *, enum role);
 static int take_user(void *, const struct store_user *);
 static int remove_some(struct changes *, const struct store_account *);
 
@@ -150,10 +149,25 @@ membership_may_link(struct changes *c, int64_t user, enum role role)
 	return (s.found);
 }
 
+int
+membership_end_link(
+    struct changes *c, const struct store_user *user, const char *why)
+{
+	int rc;
+
+	rc = store_link_end(c->store, user->id);
+	if (rc == -1)
+		return (store_failed(c->store, c->failure));
+	if (rc == 1 &&
+	    membership_record(
+		c, user->account_name, "telegram-end", user->address, why) != 0)
+		return (-1);
+	return (rc);
+}
+
 /* End the link of a user who is of ${role} now, unless it may stay. */
 static int
-check_link(struct changes *c, const struct store_account *account,
-    const struct store_user *user, enum role role)
+check_link(struct changes *c, const struct store_user *user, enum role role)
 {
 	int rc;
 
@@ -162,13 +176,9 @@ check_link(struct changes *c, const struct store_account *account,
 	rc = membership_may_link(c, user->id, role);
 	if (rc != 0)
 		return (rc == 1 ? 0 : -1);
-	rc = store_link_end(c->store, user->id);
-	if (rc == -1)
-		return (store_failed(c->store, c->failure));
-	if (rc == 0)
-		return (0);
-	return (membership_record(c, account->name, "telegram-end",
-	    user->address, "no longer entitled to a mirrored category"));
+	rc = membership_end_link(
+	    c, user, "no longer entitled to a mirrored category");
+	return (rc == -1 ? -1 : 0);
 }
 
 int
@@ -177,7 +187,7 @@ membership_unsubscribe(struct changes *c, const struct store_account *account,
 {
 	if (end_subscription(c, account, user, category, "") != 0)
 		return (-1);
-	return (check_link(c, account, user, user->role));
+	return (check_link(c, user, user->role));
 }
 
 int
@@ -200,7 +210,7 @@ membership_set_role(struct changes *c, const struct store_account *account,
 		    end_subscription(c, account, user, &s.v[i], NOT_OPEN) != 0)
 			return (-1);
 	}
-	return (check_link(c, account, user, role));
+	return (check_link(c, user, role));
 }
 
 int
@@ -232,7 +242,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 			  "from %s, now user-admin and subscribed to nothing",
 			  old->address)) != 0)
 		return (-1);
-	return (old == NULL ? 0 : check_link(c, account, old, ROLE_USER_ADMIN));
+	return (old == NULL ? 0 : check_link(c, old, ROLE_USER_ADMIN));
 }
 
 int
@@ -241,7 +251,6 @@ membership_remove(struct changes *c, const struct store_account *account,
 {
 	struct subscriptions s;
 	size_t i;
-	int rc;
 
 	if (membership_subscriptions(c, user->id, &s) != 0)
 		return (-1);
@@ -250,12 +259,7 @@ membership_remove(struct changes *c, const struct store_account *account,
 		    0)
 			return (-1);
 	}
-	rc = store_link_end(c->store, user->id);
-	if (rc == -1)
-		return (store_failed(c->store, c->failure));
-	if (rc == 1 &&
-	    membership_record(c, account->name, "telegram-end", user->address,
-		"removed") != 0)
+	if (membership_end_link(c, user, "removed") == -1)
 		return (-1);
 	if (store_user_remove(c->store, user->id) == -1)
 		return (store_failed(c->store, c->failure));

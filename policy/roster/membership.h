@@ -70,6 +70,11 @@ int membership_may_link(struct changes *, int64_t user, enum role) WARN_UNUSED;
 int membership_subscriptions(
     struct changes *, int64_t user, struct subscriptions *) WARN_UNUSED;
 
+/* membership_end_link(c, user, why): end the user's link to a chat; ${why} goes
+ * into the record. 1 ended, 0 if there was none, -1. */
+int membership_end_link(
+    struct changes *, const struct store_user *, const char *why) WARN_UNUSED;
+
 /* membership_add(c, account, address, role, id): a new user. */
 int membership_add(struct changes *, const struct store_account *,
     const struct address *, enum role, int64_t *id) WARN_UNUSED;

@@ -217,7 +217,8 @@ list_linked(const struct turn *t, const char *title, const char *none, bool end)
 		return (say(t, none));
 	for (i = 0; i < l.n && text != NULL; i++) {
 		if (end &&
-		    link_end(t->c, &l.v[i], "by /stop in the chat") == -1)
+		    membership_end_link(
+			t->c, &l.v[i], "by /stop in the chat") == -1)
 			return (-1);
 		name = name_user(t->c->arena, &l.v[i]);
 		text = name == NULL

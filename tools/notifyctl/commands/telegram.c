@@ -227,7 +227,8 @@ disable(struct ctl *ctl, const struct arguments *args)
 
 	if (find_self(ctl, args, &account, &user) != 0)
 		return (-1);
-	rc = link_end(&ctl->changes, &user, "by notifyctl telegram disable");
+	rc = membership_end_link(
+	    &ctl->changes, &user, "by notifyctl telegram disable");
 	if (rc == 0)
 		output_remark(ctl->out, "no chat is linked");
 	return (rc == -1 ? -1 : 0);
