@@ -217,6 +217,19 @@ arena_strdup(struct arena *a, const char *s)
 	return (arena_strndup(a, s, strlen(s)));
 }
 
+int
+arena_keep(struct arena *a, const char **s, ...)
+{
+	va_list ap;
+
+	va_start(ap, s);
+	for (; s != NULL && (*s = arena_strdup(a, *s)) != NULL;
+	     s = va_arg(ap, const char **))
+		;
+	va_end(ap);
+	return (s == NULL ? 0 : -1);
+}
+
 char *
 arena_concat(struct arena *a, const char *first, ...)
 {

@@ -54,6 +54,10 @@ void *arena_grow(
 char *arena_strdup(struct arena *, const char *) WARN_UNUSED;
 char *arena_strndup(struct arena *, const char *, size_t) WARN_UNUSED;
 
+/* arena_keep(a, s, ..., NULL): set each ${*s} to a copy of it. 0, or -1 if out
+ * of memory. */
+int arena_keep(struct arena *, const char **, ...) NULL_LAST WARN_UNUSED;
+
 /* arena_concat(a, s, ..., NULL): the strings in one. */
 char *arena_concat(struct arena *, const char *, ...) NULL_LAST WARN_UNUSED;
 

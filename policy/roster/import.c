@@ -35,7 +35,6 @@ static int check_row(struct import *, size_t, const char *, const char *,
 static int take_account(void *, const struct store_account *);
 static int next_page(struct import *, const char *);
 static int remove_account(struct import *, const struct store_account *);
-static int remove_rest(struct import *);
 static int apply_all(struct import *);
 
 int
@@ -241,12 +240,7 @@ take_account(void *ctx, const struct store_account *account)
 	char *key;
 
 	key = arena_alloc(page->arena, ACCOUNT_KEY_SIZE);
-	*copy = *account;
-	copy->name = arena_strdup(page->arena, account->name);
-	copy->title = arena_strdup(page->arena, account->title);
-	copy->owner = arena_strdup(page->arena, account->owner);
-	if (key == NULL || copy->name == NULL || copy->title == NULL ||
-	    copy->owner == NULL)
+	if (key == NULL || store_account_copy(page->arena, account, copy) != 0)
 		return (-1);
 	page->seen++;
 	/* No row can name an account that has no key. */
@@ -311,26 +305,19 @@ import_find(struct import *im, const char *key, struct store_account *account)
 	}
 }
 
-/* Remove the roster's accounts after the last one of the rows. */
-static int
-remove_rest(struct import *im)
-{
-	struct store_account none;
-
-	/* "~" sorts after every key. */
-	return (import_find(im, "~", &none) == -1 ? -1 : 0);
-}
-
 static int
 apply_all(struct import *im)
 {
+	struct store_account none;
+
 	if (sorter_begin(im->sorter) != 0 || import_next(im) != 0)
 		return (-1);
 	while (im->more) {
 		if (import_account(im) != 0)
 			return (-1);
 	}
-	if (im->sync && remove_rest(im) != 0)
+	/* Remove the accounts after the last one: "~" sorts after every key. */
+	if (im->sync && import_find(im, "~", &none) == -1)
 		return (-1);
 	/* A dry run must not succeed where the import would fail. */
 	if (store_settle(im->changes->store) != 0)

@@ -5,21 +5,12 @@
 #ifndef IMPORT_PRIVATE_H
 #define IMPORT_PRIVATE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/compiler.h"
 #include "base/strmap.h"
 #include "roster/import.h"
 #include "store/store.h"
 #include "terms/account.h"
-#include "terms/role.h"
 
 struct address;
-struct arena;
-struct category;
-struct changes;
 struct sorter;
 
 /* Kinds of records, in their order within one account. */

@@ -18,16 +18,11 @@
 #include "roster/membership.h"
 #include "terms/address.h"
 
-/* A record being read. */
-struct record {
-	const char *at;
-};
-
 static char *put_text(char *, const char *);
 static char *put_number(char *, uint64_t);
-static const char *get_text(struct record *);
-static uint64_t get_number(struct record *);
-static int get_categories(struct import *, struct record *);
+static const char *get_text(const char **);
+static uint64_t get_number(const char **);
+static int get_categories(struct import *, const char **);
 
 static char *
 put_text(char *out, const char *text)
@@ -85,39 +80,39 @@ import_put(struct import *im, size_t number, const char *key,
 }
 
 static const char *
-get_text(struct record *r)
+get_text(const char **at)
 {
-	const char *text = r->at;
+	const char *text = *at;
 
-	r->at += strlen(text) + 1;
+	*at += strlen(text) + 1;
 	return (text);
 }
 
 static uint64_t
-get_number(struct record *r)
+get_number(const char **at)
 {
 	uint64_t number;
 
-	memcpy(&number, r->at, sizeof(number));
-	r->at += sizeof(number);
+	memcpy(&number, *at, sizeof(number));
+	*at += sizeof(number);
 	return (be64toh(number));
 }
 
 static int
-get_categories(struct import *im, struct record *r)
+get_categories(struct import *im, const char **at)
 {
 	struct import_line *line = &im->next;
 	uint32_t which;
 	size_t i;
 
-	line->ncategories = get_number(r);
+	line->ncategories = get_number(at);
 	for (i = 0; i < line->ncategories; i++) {
 		im->listed = arena_grow(im->kept, im->listed, i,
 		    &im->listed_cap, sizeof(*im->listed));
 		if (im->listed == NULL)
 			return (failure_memory(im->changes->failure));
-		memcpy(&which, r->at, sizeof(which));
-		r->at += sizeof(which);
+		memcpy(&which, *at, sizeof(which));
+		*at += sizeof(which);
 		im->listed[i] = im->categories[which];
 	}
 	line->categories = im->listed;
@@ -128,7 +123,7 @@ int
 import_next(struct import *im)
 {
 	struct import_line *line = &im->next;
-	struct record r;
+	const char *at;
 	const void *found;
 	size_t len;
 	int rc;
@@ -138,18 +133,18 @@ import_next(struct import *im)
 	if (rc != 1)
 		return (rc);
 	memset(line, 0, sizeof(*line));
-	r.at = found;
-	line->account_key = get_text(&r);
-	line->rank = (enum import_rank)(*r.at++);
+	at = found;
+	line->account_key = get_text(&at);
+	line->rank = (enum import_rank)(*at++);
 	if (line->rank == IMPORT_HEAD) {
-		line->number = get_number(&r);
-		line->account = get_text(&r);
+		line->number = get_number(&at);
+		line->account = get_text(&at);
 		return (0);
 	}
 	import_progress(im, im->done++, im->n);
-	line->key = get_text(&r);
-	line->number = get_number(&r);
-	line->role = (enum role)(*r.at++);
-	line->wire = get_text(&r);
-	return (get_categories(im, &r));
+	line->key = get_text(&at);
+	line->number = get_number(&at);
+	line->role = (enum role)(*at++);
+	line->wire = get_text(&at);
+	return (get_categories(im, &at));
 }

@@ -12,8 +12,6 @@
 #ifndef NOTICE_H
 #define NOTICE_H
 
-#include <stddef.h>
-
 #include "base/compiler.h"
 
 struct arena;

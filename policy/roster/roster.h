@@ -13,16 +13,7 @@
 #ifndef ROSTER_H
 #define ROSTER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/compiler.h"
 #include "roster/membership.h"
-
-struct address;
-struct category;
-struct store_account;
-struct store_user;
 
 /* roster_address(c, text, address): the address that a person typed. Domains
  * that stand for accounts or chats are refused. */

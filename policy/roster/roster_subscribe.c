@@ -16,13 +16,19 @@
 #include "terms/address.h"
 #include "terms/category.h"
 
+/* What a command is about. */
+struct subscription {
+	struct store_account account;
+	struct category category;
+	struct store_user user;
+};
+
 static int find_manager(
     struct changes *, const struct store_account *, const char *, const char *);
 static int check_subscriber(struct problems *, const struct store_account *,
     const struct category *, const char *, struct store_user *);
 static int unsubscribable(struct changes *, const char *, const char *,
-    const char *, const char *, struct store_account *, struct category *,
-    struct store_user *);
+    const char *, const char *, struct subscription *);
 
 /* Check that ${as} may manage the account; ${what} is for messages. */
 static int
@@ -142,19 +148,18 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 
 static int
 unsubscribable(struct changes *c, const char *name, const char *slug,
-    const char *text, const char *as, struct store_account *account,
-    struct category *category, struct store_user *user)
+    const char *text, const char *as, struct subscription *s)
 {
-	if (roster_account(c, name, account) != 0 ||
-	    roster_category(c, slug, category) != 0 ||
-	    find_manager(c, account, as, "unsubscribing") != 0 ||
-	    roster_user(c, account, text, category->id, user) != 0)
+	if (roster_account(c, name, &s->account) != 0 ||
+	    roster_category(c, slug, &s->category) != 0 ||
+	    find_manager(c, &s->account, as, "unsubscribing") != 0 ||
+	    roster_user(c, &s->account, text, s->category.id, &s->user) != 0)
 		return (-1);
-	if (user->role == ROLE_OWNER)
+	if (s->user.role == ROLE_OWNER)
 		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is the owner of account %s and receives every "
 		    "category; an owner cannot be unsubscribed",
-		    user->address, account->name));
+		    s->user.address, s->account.name));
 	return (0);
 }
 
@@ -162,46 +167,40 @@ int
 roster_may_unsubscribe(struct changes *c, const char *name, const char *slug,
     const char *text, const char *as)
 {
-	struct store_account account;
-	struct category category;
-	struct store_user user;
+	struct subscription s;
 
-	return (unsubscribable(
-	    c, name, slug, text, as, &account, &category, &user));
+	return (unsubscribable(c, name, slug, text, as, &s));
 }
 
 int
 roster_unsubscribe(struct changes *c, const char *name, const char *slug,
     const char *text, const char *as, const char *confirm)
 {
-	struct store_account account;
-	struct category category;
-	struct store_user user;
+	struct subscription s;
 	struct address typed;
 	struct store_notice notice;
 	const char *why;
 
-	if (unsubscribable(
-		c, name, slug, text, as, &account, &category, &user) != 0)
+	if (unsubscribable(c, name, slug, text, as, &s) != 0)
 		return (-1);
 	if (address_read_strict(c->arena, confirm, &typed, &why) != 1 ||
-	    strcmp(typed.key, user.key) != 0)
+	    strcmp(typed.key, s.user.key) != 0)
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "the confirmation \"%s\" is not the address; expected %s "
 		    "typed again",
-		    escape_short(c->arena, confirm), user.address));
-	if (!user.subscribed) {
-		roster_remark(c, "%s is not subscribed to %s", user.address,
-		    category.slug);
+		    escape_short(c->arena, confirm), s.user.address));
+	if (!s.user.subscribed) {
+		roster_remark(c, "%s is not subscribed to %s", s.user.address,
+		    s.category.slug);
 		return (0);
 	}
-	if (membership_unsubscribe(c, &account, &category, &user) != 0)
+	if (membership_unsubscribe(c, &s.account, &s.category, &s.user) != 0)
 		return (-1);
 	notice.at = c->now;
-	notice.account = account.name;
-	notice.address = user.address;
+	notice.account = s.account.name;
+	notice.address = s.user.address;
 	notice.kind = NOTICE_UNSUBSCRIBED;
-	notice.detail = category.title;
+	notice.detail = s.category.title;
 	notice.actor = c->actor;
 	if (store_notice_add(c->store, &notice) == -1)
 		return (store_failed(c->store, c->failure));

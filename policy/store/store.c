@@ -10,9 +10,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/failure.h"
-#include "store/sql.h"
-#include "store/store.h"
 #include "store/store_private.h"
 
 #define UNWRITTEN_MAX ((size_t)16 << 20)
@@ -325,15 +322,6 @@ read_account(struct db_stmt *stmt, struct store_account *account)
 }
 
 int
-store_copy(struct store *s, struct arena *a, const char **text)
-{
-	*text = arena_strdup(a, *text);
-	if (*text == NULL)
-		return (failure_memory(&s->failure));
-	return (0);
-}
-
-int
 store_account(struct store *s, struct arena *a, const char *key,
     struct store_account *account)
 {
@@ -345,11 +333,19 @@ store_account(struct store *s, struct arena *a, const char *key,
 	if (rc != 1)
 		return (rc);
 	read_account(stmt, account);
-	if (store_copy(s, a, &account->name) != 0 ||
-	    store_copy(s, a, &account->title) != 0 ||
-	    store_copy(s, a, &account->owner) != 0)
+	if (store_account_copy(a, account, account) != 0) {
+		failure_memory(&s->failure);
 		return (store_stop(stmt));
+	}
 	return (store_only(s, stmt));
+}
+
+int
+store_account_copy(
+    struct arena *a, const struct store_account *from, struct store_account *to)
+{
+	*to = *from;
+	return (arena_keep(a, &to->name, &to->title, &to->owner, NULL));
 }
 
 static int
@@ -497,13 +493,7 @@ store_user_copy(
     struct arena *a, const struct store_user *from, struct store_user *to)
 {
 	*to = *from;
-	to->account_name = arena_strdup(a, from->account_name);
-	to->address = arena_strdup(a, from->address);
-	to->key = arena_strdup(a, from->key);
-	return (
-	    to->account_name == NULL || to->address == NULL || to->key == NULL
-		? -1
-		: 0);
+	return (arena_keep(a, &to->account_name, &to->address, &to->key, NULL));
 }
 
 int

@@ -140,12 +140,15 @@ int store_category_add(struct store *, const struct category *,
 
 /*
  * Accounts. Strings of ${*account} are copied into ${a}.
- * store_accounts_from(): at most ${limit} accounts in the order of their keys,
- * from ${key} on; ${owner} is the owner's key, and ${users} is 0.
+ * store_account_copy(): as store_user_copy(). store_accounts_from(): at most
+ * ${limit} accounts in the order of their keys, from ${key} on; ${owner} is the
+ * owner's key, and ${users} is 0.
  */
 struct arena;
 int store_account(struct store *, struct arena *, const char *key,
     struct store_account *) WARN_UNUSED;
+int store_account_copy(struct arena *, const struct store_account *from,
+    struct store_account *to) WARN_UNUSED;
 int store_accounts(struct store *, store_account_fn *, void *) WARN_UNUSED;
 int store_accounts_from(struct store *, const char *key, int limit,
     store_account_fn *, void *) WARN_UNUSED;

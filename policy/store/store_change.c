@@ -6,7 +6,6 @@
  * price: at the latest at the end of the transaction, or when they are read.
  */
 #include "base/arena.h"
-#include "db/db.h"
 #include "store/store_private.h"
 
 #define COLUMNS 6
@@ -69,12 +68,9 @@ store_record(struct store *s, const struct store_change *c)
 	struct store_change *copy = &u->v[u->n];
 
 	*copy = *c;
-	if (store_copy(s, u->arena, &copy->actor) != 0 ||
-	    store_copy(s, u->arena, &copy->account) != 0 ||
-	    store_copy(s, u->arena, &copy->action) != 0 ||
-	    store_copy(s, u->arena, &copy->subject) != 0 ||
-	    store_copy(s, u->arena, &copy->detail) != 0)
-		return (-1);
+	if (arena_keep(u->arena, &copy->actor, &copy->account, &copy->action,
+		&copy->subject, &copy->detail, NULL) != 0)
+		return (failure_memory(&s->failure));
 	u->n++;
 	return (u->n == STORE_UNWRITTEN ? store_write_changes(s) : 0);
 }

@@ -2,7 +2,6 @@
 /*
  * store_health - the state of the database, for `notifyctl check`
  */
-#include "db/db.h"
 #include "store/store_health.h"
 #include "store/store_private.h"
 

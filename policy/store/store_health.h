@@ -7,9 +7,6 @@
 #ifndef STORE_HEALTH_H
 #define STORE_HEALTH_H
 
-#include <stdint.h>
-
-#include "base/compiler.h"
 #include "store/store.h"
 
 /*

@@ -7,12 +7,7 @@
 #ifndef STORE_LINK_H
 #define STORE_LINK_H
 
-#include <stdint.h>
-
-#include "base/compiler.h"
 #include "store/store.h"
-
-struct arena;
 
 /*
  * Links. store_link(): the user who has the link ${id}; ${category} as in

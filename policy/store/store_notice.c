@@ -2,6 +2,7 @@
 /*
  * store_notice - rows of mail to users that is not sent yet
  */
+#include "base/arena.h"
 #include "store/store_notice.h"
 #include "store/store_private.h"
 
@@ -31,12 +32,11 @@ store_notice_take(
 	n->kind = db_text(stmt, 4);
 	n->detail = db_text(stmt, 5);
 	n->actor = db_text(stmt, 6);
-	if (store_copy(s, a, &n->account) != 0 ||
-	    store_copy(s, a, &n->address) != 0 ||
-	    store_copy(s, a, &n->kind) != 0 ||
-	    store_copy(s, a, &n->detail) != 0 ||
-	    store_copy(s, a, &n->actor) != 0)
+	if (arena_keep(a, &n->account, &n->address, &n->kind, &n->detail,
+		&n->actor, NULL) != 0) {
+		failure_memory(&s->failure);
 		return (store_stop(stmt));
+	}
 	return (store_only(s, stmt));
 }
 

@@ -7,12 +7,7 @@
 #ifndef STORE_NOTICE_H
 #define STORE_NOTICE_H
 
-#include <stdint.h>
-
-#include "base/compiler.h"
 #include "store/store.h"
-
-struct arena;
 
 struct store_notice {
 	int64_t id;

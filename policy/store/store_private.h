@@ -7,14 +7,9 @@
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
 
-#include <stdint.h>
-
 #include "base/failure.h"
 #include "store/sql.h"
 #include "store/store.h"
-
-struct arena;
-struct db_stmt;
 
 /* Changes for the record that are not written yet. */
 #define STORE_UNWRITTEN 16 /* as many as SQL_RECORDS takes */
@@ -89,8 +84,5 @@ int store_fits(struct store *, enum db_content, int64_t version);
  * store_forget_changes(s): drop them. */
 int store_write_changes(struct store *);
 void store_forget_changes(struct store *);
-
-/* store_copy(s, a, text): copy ${*text} into ${a}. 0 or -1. */
-int store_copy(struct store *, struct arena *, const char **);
 
 #endif

@@ -5,8 +5,6 @@
  * All steps of an upgrade and the new version are one transaction: other
  * programs see the old roster meanwhile, and after a crash or an error.
  */
-#include "base/failure.h"
-#include "store/sql.h"
 #include "store/store_private.h"
 
 static int known(struct store *, enum db_content, int64_t);
@@ -134,10 +132,8 @@ upgrade(struct store *s)
 	}
 	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0)
 		goto fail;
-	if (db_commit(s->db) != 0) {
-		store_note_failure(s);
+	if (store_commit(s) != 0)
 		goto fail;
-	}
 	return (from == 0 ? 1 : 2);
 fail:
 	store_end(s);
