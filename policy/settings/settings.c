@@ -242,21 +242,20 @@ look_up(const char *section, const char *name)
 	return (NULL);
 }
 
-/* The names of the settings in a section, for a message. */
-static void
-list_names(char *out, size_t size, const char *section)
+/* The names of the settings in a section, for a message; NULL if out of
+ * memory. */
+static const char *
+list_names(struct arena *a, const char *section)
 {
 	const struct setting *d;
-	size_t len;
+	const char *names = "";
 
-	out[0] = '\0';
-	len = 0;
-	for (d = settings_table; d->section != NULL; d++) {
-		if (strcmp(d->section, section) != 0 || len >= size)
-			continue;
-		len += (size_t)snprintf(out + len, size - len, "%s%s",
-		    len == 0 ? "" : ", ", d->name);
+	for (d = settings_table; d->section != NULL && names != NULL; d++) {
+		if (strcmp(d->section, section) == 0)
+			names = arena_concat(a, names,
+			    *names == '\0' ? "" : ", ", d->name, NULL);
 	}
+	return (names);
 }
 
 /* inih's handler: one "name = value". */
@@ -265,8 +264,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 {
 	struct reading *r = arg;
 	const struct setting *d;
-	const char *expected;
-	char names[512];
+	const char *expected, *names;
 	size_t i;
 	int rc;
 
@@ -281,9 +279,9 @@ take(void *arg, const char *section, const char *name, const char *value)
 	if (d == NULL && look_up(section, NULL) == NULL)
 		return (unknown_section(r, section));
 	if (d == NULL) {
-		list_names(names, sizeof(names), section);
+		names = list_names(r->arena, section);
 		return (fault(r, "unknown key \"%s\" in [%s]; expected %s",
-		    name, section, names));
+		    name, section, names == NULL ? "another" : names));
 	}
 	i = (size_t)(d - settings_table);
 	if (r->seen[i] != 0 && d->type != SETTING_NETWORKS)
