@@ -71,12 +71,12 @@ note_outcome(struct store *s, const struct store_notice *notice,
 {
 	struct failure why = FAILURE_INIT;
 	int64_t until = clock_ms() + NOTICE_NOTE_SECONDS * 1000;
+	int rc;
 
-	while (note(s, notice, error, &why) != 0) {
-		if (clock_ms() + 1000 < until) {
-			sleep(1);
-			continue;
-		}
+	while ((rc = note(s, notice, error, &why)) != 0 &&
+	    clock_ms() + 1000 < until)
+		sleep(1);
+	if (rc != 0)
 		failure_set(failure, why.kind,
 		    "a notice to %s was %s%s%s, but that could not be stored "
 		    "(%s); \"notifyctl check\" shows whether it is pending",
@@ -85,11 +85,8 @@ note_outcome(struct store *s, const struct store_notice *notice,
 				  : "not handed over to sendmail (",
 		    error == NULL ? "" : error, error == NULL ? "" : ")",
 		    failure_text(&why));
-		failure_clear(&why);
-		return (-1);
-	}
 	failure_clear(&why);
-	return (0);
+	return (rc);
 }
 
 /* Report that the notice is not lost. */
