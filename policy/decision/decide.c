@@ -227,15 +227,13 @@ unreadable(const struct deciding *d)
 static int
 bad_tag(struct deciding *d, const char *problem)
 {
-	switch (d->settings->bad_tag) {
-	case BAD_TAG_HOLD:
-		return (leave_all(d, VERDICT_HOLD, problem));
-	case BAD_TAG_REJECT:
-		return (leave_all(d, VERDICT_REJECT, problem));
-	case BAD_TAG_TEMPFAIL:
-		return (leave_all(d, VERDICT_TEMPFAIL, problem));
-	}
-	return (-1);
+	static const enum verdict verdicts[] = {
+	    [BAD_TAG_HOLD] = VERDICT_HOLD,
+	    [BAD_TAG_REJECT] = VERDICT_REJECT,
+	    [BAD_TAG_TEMPFAIL] = VERDICT_TEMPFAIL,
+	};
+
+	return (leave_all(d, verdicts[d->settings->bad_tag], problem));
 }
 
 static enum why
