@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/failure.h"
-#include "decision/evaluate.h"
 #include "decision/pool.h"
 #include "milter/config.h"
 #include "settings/settings.h"
@@ -30,7 +29,7 @@ config_load(const char *file, struct failure *failure)
 		release(config);
 		return (-1);
 	}
-	config->pool = evaluate_pool(config->settings);
+	config->pool = pool_new(config->settings, POOL_WAIT_MS);
 	if (config->pool == NULL) {
 		release(config);
 		return (failure_memory(failure));

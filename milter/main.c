@@ -32,13 +32,13 @@
 #include <libmilter/mfapi.h>
 
 #include "base/failure.h"
-#include "decision/tag.h"
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "milter/config.h"
 #include "milter/session.h"
 #include "milter/stats.h"
 #include "settings/settings.h"
+#include "terms/rfc2047.h"
 
 /* How long to wait at the end for connections to close, and for decisions. */
 #define LEAVE_SECONDS 5
@@ -331,7 +331,7 @@ main(int argc, char **argv)
 	if (daemon_become(pw, &failure) != 0 ||
 	    daemon_background(&options, &failure) != 0)
 		fatal(EX_OSERR, "%s", failure_text(&failure));
-	tag_start();
+	rfc2047_start();
 	log_open("notify-milter", options.foreground);
 	start_serving();
 	log_info("ready on %s, database %s%s", config->settings->socket,

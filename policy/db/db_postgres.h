@@ -7,8 +7,6 @@
 #ifndef DB_POSTGRES_H
 #define DB_POSTGRES_H
 
-#include "db/db_driver.h"
-#include "db/pgconn.h"
 #include "db/pgstmt.h"
 
 /* The driver's own statements, prepared at their first use. */

@@ -136,23 +136,18 @@ await_files(struct sqlite *db)
 static int
 opened(struct sqlite *db, enum db_mode mode, int wait)
 {
-	static const int flags[] = {
-	    [DB_LOOKUP] = SQLITE_OPEN_READONLY,
-	    [DB_PRIMARY] = SQLITE_OPEN_READONLY,
-	    [DB_READ] = SQLITE_OPEN_READONLY,
-	    [DB_WRITE] = SQLITE_OPEN_READWRITE,
-	    [DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-	};
-	int rc;
+	int rc, flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
+	flags |= mode <= DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	db->creating = mode == DB_CREATE;
+	if (db->creating)
+		flags |= SQLITE_OPEN_CREATE;
 	/* Opening a FIFO would wait. */
 	if (!db_sqlite_is_file(db))
 		return (db_sqlite_note(db, SQLITE_CANTOPEN));
 	if (mode != DB_CREATE && identify(db) != 0)
 		return (-1);
-	rc = sqlite3_open_v2(db->db.name, &db->handle,
-	    flags[mode] | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = sqlite3_open_v2(db->db.name, &db->handle, flags, NULL);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
 	await_files(db);

@@ -15,9 +15,6 @@
 #ifndef PGCONN_H
 #define PGCONN_H
 
-#include <stdbool.h>
-
-#include "base/compiler.h"
 #include "base/failure.h"
 #include "db/db.h"
 #include "db/libpq.h"

@@ -14,8 +14,6 @@
 #ifndef PGSTMT_H
 #define PGSTMT_H
 
-#include <stdbool.h>
-
 #include "db/db_driver.h"
 #include "db/pgconn.h"
 

@@ -14,9 +14,6 @@
 #include "settings/settings.h"
 #include "terms/address.h"
 
-/* How long to wait for a lock on the database. */
-#define WAIT_MS 3000
-
 /* A message to look up. */
 struct asking {
 	const struct settings *settings;
@@ -82,12 +79,6 @@ refuse_tag(
 			"client %s is not in trusted_clients; its X-Notify "
 			"headers are removed",
 			message->client));
-}
-
-struct pool *
-evaluate_pool(const struct settings *settings)
-{
-	return (pool_new(settings, WAIT_MS));
 }
 
 /* Asks one server. */

@@ -12,19 +12,10 @@
 #ifndef EVALUATE_H
 #define EVALUATE_H
 
-#include <stdbool.h>
-
-#include "base/compiler.h"
 #include "decision/decide.h"
 #include "decision/standby.h"
 
-struct arena;
-struct message;
 struct pool;
-struct settings;
-
-/* evaluate_pool(settings): connections to the roster; NULL if out of memory. */
-struct pool *evaluate_pool(const struct settings *) WARN_UNUSED;
 
 /* State of the standby during the lookup: for the log. The decision does not
  * depend on it. */

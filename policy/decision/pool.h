@@ -27,6 +27,8 @@ struct store;
 
 /* Connections to a server: enough to keep every core busy. */
 #define POOL_MAX 8
+/* How long a message may wait. */
+#define POOL_WAIT_MS 3000
 
 /* pool_new(settings, wait): of the database that the settings name; wait up to
  * ${wait} milliseconds for a lock and for a free connection. Opens nothing yet.

@@ -19,12 +19,6 @@ static int decode(struct arena *, const char *, char **);
 static int read_category(struct arena *, const char *, struct tag *);
 static int read_account(struct arena *, const char *, struct tag *);
 
-void
-tag_start(void)
-{
-	rfc2047_start();
-}
-
 bool
 tag_present(const struct message *message)
 {

@@ -48,7 +48,4 @@ int tag_read(struct arena *, const struct message *, struct tag *) WARN_UNUSED;
 int tag_category(struct arena *, const struct tag *,
     const struct category *found, const char **problem) WARN_UNUSED;
 
-/* tag_start(): call it before the first tag_read(), before threads start. */
-void tag_start(void);
-
 #endif

@@ -37,8 +37,6 @@ struct asking {
 
 static char *put_key(char *, const char *);
 static const char *key_set(struct asking *, const struct store_keys *);
-static void add(struct asking *, enum sql, size_t, const char *, const char *,
-    const char *);
 static int list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
 static int damaged(struct asking *, const char *);
@@ -92,13 +90,6 @@ key_set(struct asking *a, const struct store_keys *keys)
 	return (set);
 }
 
-static void
-add(struct asking *a, enum sql which, size_t i, const char *first,
-    const char *second, const char *third)
-{
-	a->v[a->n++] = (struct ask){which, i, {first, second, third}};
-}
-
 /* The people: by one statement for each account, unless only the database knows
  * the accounts. */
 static int
@@ -113,17 +104,17 @@ list_people(struct asking *a, const char *category, const char *users)
 		return (0);
 	if (q->people == STORE_ENTITLED && !q->also_theirs) {
 		for (i = 0; i < q->accounts.n; i++)
-			add(a, SQL_LOOKUP_ENTITLED, i, category,
-			    q->accounts.v[i], NULL);
+			a->v[a->n++] = (struct ask){SQL_LOOKUP_ENTITLED, i,
+			    {category, q->accounts.v[i]}};
 		return (0);
 	}
 	accounts = key_set(a, &q->accounts);
 	if (accounts == NULL)
 		return (-1);
-	add(a,
-	    q->people == STORE_ENTITLED ? SQL_LOOKUP_ENTITLED_OF
-					: SQL_LOOKUP_EVERYBODY_OF,
-	    0, category, accounts, q->also_theirs ? users : "{}");
+	a->v[a->n++] =
+	    (struct ask){q->people == STORE_ENTITLED ? SQL_LOOKUP_ENTITLED_OF
+						     : SQL_LOOKUP_EVERYBODY_OF,
+		0, {category, accounts, q->also_theirs ? users : "{}"}};
 	return (0);
 }
 
@@ -140,12 +131,15 @@ list(struct asking *a)
 	if (a->v == NULL || users == NULL)
 		return (failure_memory(&a->store->failure));
 	for (i = 0; i < q->categories.n; i++)
-		add(a, SQL_CATEGORY, i, q->categories.v[i], NULL, NULL);
+		a->v[a->n++] =
+		    (struct ask){SQL_CATEGORY, i, {q->categories.v[i]}};
 	for (i = 0; i < q->accounts.n; i++)
-		add(a, SQL_LOOKUP_ACCOUNT, i, q->accounts.v[i], NULL, NULL);
+		a->v[a->n++] =
+		    (struct ask){SQL_LOOKUP_ACCOUNT, i, {q->accounts.v[i]}};
 	category = q->categories.n > 0 ? q->categories.v[0] : "";
 	if (q->users.n > 0)
-		add(a, SQL_LOOKUP_USERS, 0, category, users, NULL);
+		a->v[a->n++] =
+		    (struct ask){SQL_LOOKUP_USERS, 0, {category, users}};
 	return (list_people(a, category, users));
 }
 
@@ -245,15 +239,15 @@ take_schema(void *ctx, enum db_content content, int64_t version)
 static struct db_stmt *
 bind(void *ctx, size_t i)
 {
-	static const char *const types[] = {"", "t", "tt", "ttt"};
 	struct asking *a = ctx;
 	const struct ask *ask = &a->v[i];
+	struct db_stmt *stmt;
 	int n;
 
-	for (n = 0; n < PARAMETERS && ask->text[n] != NULL; n++)
-		;
-	return (store_bound(a->store, ask->which, types[n], ask->text[0],
-	    ask->text[1], ask->text[2]));
+	stmt = store_bound(a->store, ask->which, "");
+	for (n = 0; stmt != NULL && n < PARAMETERS && ask->text[n] != NULL; n++)
+		db_bind_text(stmt, n + 1, ask->text[n]);
+	return (stmt);
 }
 
 static int

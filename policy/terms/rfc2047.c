@@ -99,9 +99,7 @@ from_q(const struct word *w, char *out, size_t *len)
 			out[(*len)++] = (char)(digit(s[1]) << 4 | digit(s[2]));
 			s += 2;
 		} else {
-			out[(*len)++] = *s;
-			if (*s == '_')
-				out[*len - 1] = ' ';
+			out[(*len)++] = *s == '_' ? ' ' : *s;
 		}
 	}
 	return (1);

@@ -16,7 +16,8 @@
 struct arena;
 
 /* rfc2047_start(): make the C library load its list of charsets, which it does
- * once, while there is memory and a descriptor for that. */
+ * once, while there is memory and a descriptor for that. Call it before threads
+ * start. */
 void rfc2047_start(void);
 
 /*

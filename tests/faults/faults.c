@@ -202,7 +202,7 @@ forget_database(void)
 	struct config *config = config_get();
 
 	pool_free(config->pool);
-	config->pool = evaluate_pool(config->settings);
+	config->pool = pool_new(config->settings, POOL_WAIT_MS);
 	MUST(config->pool != NULL, "out of memory");
 	config_put(config);
 }

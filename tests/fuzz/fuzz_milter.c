@@ -31,7 +31,6 @@
 
 #include "base/arena.h"
 #include "decision/message.h"
-#include "decision/tag.h"
 #include "fuzz/fuzz.h"
 #include "fuzz/people.h"
 #include "fuzz/rules.h"
@@ -40,6 +39,7 @@
 #include "mta/mta.h"
 #include "settings/settings.h"
 #include "terms/address.h"
+#include "terms/rfc2047.h"
 
 #define RECIPIENTS_MAX 30
 #define EVERYTHING 0x1fffffUL
@@ -91,7 +91,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	    "stats_file =\n[telegram]\ndomain = %s\n",
 	    fixture.url, PEOPLE_ACCOUNT_DOMAIN, PEOPLE_TELEGRAM_DOMAIN);
 	fclose(out);
-	tag_start();
+	rfc2047_start();
 	MUST(config_load(path, &failure) == 0, "%s", failure_text(&failure));
 	config = config_get();
 	arena = arena_new((size_t)64 << 20);

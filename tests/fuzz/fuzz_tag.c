@@ -19,6 +19,7 @@
 #include "fuzz/fuzz.h"
 #include "terms/account.h"
 #include "terms/category.h"
+#include "terms/rfc2047.h"
 
 #define HEADERS_MAX 32
 
@@ -37,7 +38,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	tag_start();
+	rfc2047_start();
 	arena = arena_new((size_t)16 << 20);
 	return (0);
 }

@@ -24,7 +24,6 @@
 #include "decision/facts.h"
 #include "decision/message.h"
 #include "decision/pool.h"
-#include "decision/tag.h"
 #include "milter/config.h"
 #include "model/exchange.h"
 #include "roster/import.h"
@@ -34,6 +33,7 @@
 #include "store/store.h"
 #include "terms/address.h"
 #include "terms/netlist.h"
+#include "terms/rfc2047.h"
 
 #define WORDS 256 /* in a step */
 #define QUERIES 8 /* of this file */
@@ -599,7 +599,7 @@ main(int argc, char **argv)
 		die(&d, "usage: driver FOLDER URL");
 	snprintf(d.settings, sizeof(d.settings), "%s/settings", argv[1]);
 	snprintf(d.url, sizeof(d.url), "%s", argv[2]);
-	tag_start();
+	rfc2047_start();
 	exchange_start();
 	d.arena = arena_new((size_t)64 << 20);
 	d.store = store_open(d.url, DB_CREATE, 3000, &d.failure);

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decision/tag.h"
 #include "settings/settings.h"
+#include "terms/rfc2047.h"
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
@@ -47,7 +47,7 @@ main(int argc, char **argv)
 	}
 	/* Those with sanitizers, or on a busy machine, take their time. */
 	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
-	tag_start();
+	rfc2047_start();
 	runner = srunner_create(test_decide());
 	srunner_add_suite(runner, test_import());
 	srunner_add_suite(runner, test_lookup());

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "decision/tag.h"
 #include "lib/daemon.h"
 #include "lib/mailer.h"
 #include "notifyctl/cmdline.h"
@@ -28,6 +27,7 @@
 #include "settings/settings.h"
 #include "store/store.h"
 #include "terms/address.h"
+#include "terms/rfc2047.h"
 
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
@@ -152,7 +152,7 @@ main(int argc, char **argv)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	ctl.as = getenv("NOTIFYCTL_AS");
 	command = cmdline_read(&ctl, &args, argc, argv);
-	tag_start();
+	rfc2047_start();
 	mailer_start();
 	if (run(&ctl, command, &args) != 0) {
 		rc = ctl_exit_code(ctl.failure.kind);

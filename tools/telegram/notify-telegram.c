@@ -32,6 +32,7 @@
 #include "telegram/spool.h"
 #include "terms/account.h"
 #include "terms/address.h"
+#include "terms/rfc2047.h"
 
 #define WAIT_MS 5000
 #define ARENA_MAX ((size_t)64 << 20)
@@ -326,7 +327,7 @@ main(int argc, char **argv)
 		log_error("expected QUEUEID and RECIPIENT; see master.cf");
 		return (EX_TEMPFAIL);
 	}
-	tag_start();
+	rfc2047_start();
 	mailer_start();
 	chattext_start();
 	d.now = time(NULL);

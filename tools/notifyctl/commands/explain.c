@@ -323,7 +323,7 @@ explain(struct ctl *ctl, const struct arguments *args)
 
 	if (parse(&r, args) != 0)
 		return (-1);
-	pool = evaluate_pool(ctl->settings);
+	pool = pool_new(ctl->settings, POOL_WAIT_MS);
 	if (pool == NULL)
 		return (failure_memory(&ctl->failure));
 	/* As if a trusted client had sent it. */
