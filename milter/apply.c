@@ -98,20 +98,18 @@ static int
 other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
 {
 	const char *at;
-	int i;
 
 	at = strrchr(text, '@');
 	if (*text == '<' || at == NULL || at == text)
 		return (0);
 	v[0] = arena_strndup(a, text, (size_t)(at - text));
+	if (v[0] == NULL)
+		return (-1);
 	v[1] = arena_concat(a, text, ".", NULL);
-	v[2] = v[0] == NULL ? NULL : arena_concat(a, v[0], "%", at + 1, NULL);
-	v[3] = v[0] == NULL ? NULL : arena_concat(a, at + 1, "!", v[0], NULL);
-	for (i = 0; i < OTHER_TEXTS; i++) {
-		if (v[i] == NULL)
-			return (-1);
-	}
-	return (OTHER_TEXTS);
+	v[2] = arena_concat(a, v[0], "%", at + 1, NULL);
+	v[3] = arena_concat(a, at + 1, "!", v[0], NULL);
+	return (
+	    v[1] == NULL || v[2] == NULL || v[3] == NULL ? -1 : OTHER_TEXTS);
 }
 
 /* Note the texts that a recipient to keep may have, or tell whether one to

@@ -36,12 +36,9 @@ address(struct arena *a, const char *text)
 	len = strlen(text);
 	if (len >= 2 && text[0] == '<' && text[len - 1] == '>')
 		text = arena_strndup(a, text + 1, len - 2);
-	if (text != NULL) {
-		s = arena_concat(a, "<", shown(a, text), ">", NULL);
-		if (s != NULL)
-			return (s);
-	}
-	return ("(out of memory)");
+	s = text == NULL ? NULL
+			 : arena_concat(a, "<", shown(a, text), ">", NULL);
+	return (s == NULL ? "(out of memory)" : s);
 }
 
 static void

@@ -238,39 +238,28 @@ counters_text(const struct counters *c)
 int
 counters_replace(const char *path, const char *text, struct failure *failure)
 {
-	const char *p;
 	char *name;
-	ssize_t n;
-	int fd, rc;
+	FILE *file;
+	bool done;
 
 	/* One name, so that the next call removes what a crash has left; the
 	 * collector reads *.prom only. */
 	if (asprintf(&name, "%s.new", path) < 0)
 		return (failure_memory(failure));
-	rc = -1;
 	(void)unlink(name);
-	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd == -1)
-		goto out;
-	for (p = text; *p != '\0'; p += n) {
-		n = write(fd, p, strlen(p));
-		if (n == -1)
-			goto out;
-	}
-	if (fchmod(fd, 0644) != 0 || rename(name, path) != 0)
-		goto out;
-	rc = 0;
-out:
-	if (rc != 0) {
+	file = fopen(name, "wxe");
+	done = file != NULL && fputs(text, file) != EOF && fflush(file) == 0 &&
+	    fchmod(fileno(file), 0644) == 0 && rename(name, path) == 0;
+	if (!done) {
 		failure_set(
 		    failure, FAILURE_IO, "%s: %s", path, strerror(errno));
-		if (fd != -1)
+		if (file != NULL)
 			unlink(name);
 	}
-	if (fd != -1)
-		close(fd);
+	if (file != NULL)
+		fclose(file);
 	free(name);
-	return (rc);
+	return (done ? 0 : -1);
 }
 
 /* The file itself is replaced, so a lock on its directory stands for it. */

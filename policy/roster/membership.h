@@ -93,9 +93,8 @@ int membership_unsubscribe(struct changes *, const struct store_account *,
 int membership_set_role(struct changes *, const struct store_account *,
     const struct store_user *, enum role) WARN_UNUSED;
 
-/* membership_transfer(c, account, old, new): ${new} becomes the owner; the
- * owner
- * ${old}, if not NULL, becomes a User Administrator. */
+/* membership_transfer(c, account, old, new): ${new} becomes the owner;
+ * the owner ${old}, if not NULL, becomes a User Administrator. */
 int membership_transfer(struct changes *, const struct store_account *,
     const struct store_user *old, const struct store_user *new) WARN_UNUSED;
 

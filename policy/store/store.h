@@ -161,9 +161,8 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * ${category}, 0 for none. store_users(): all users of ${account}, the owner
  * first, then by address. store_members(): at most ${limit} users of ${account}
  * in the order of their keys, from ${key} on. store_members_subscriptions():
- * the subscriptions of the users with the keys
- * ${from} to ${to}, in the same order.
- * store_user(), store_owner(): one; its strings are copied into ${a}.
+ * the subscriptions of the users with the keys ${from} to ${to}, in the same
+ * order. store_user(), store_owner(): one; its strings are copied into ${a}.
  * store_user_copy(): set ${*to} to ${*from}, with the strings copied into ${a}.
  * 0, or -1 if out of memory.
  */

@@ -13,8 +13,7 @@
  * Links. store_link(): the user who has the link ${id}; ${category} as in
  * store.h. store_link_add(): 0 if the link ${id} exists. store_link_move():
  * with the messages that wait for the chat. store_link_strike(): add a strike,
- * or
- * ${reset} them to 0; ${*strikes} is their number after that.
+ * or ${reset} them to 0; ${*strikes} is their number after that.
  */
 int store_link(struct store *, struct arena *, int64_t id, int64_t category,
     struct store_user *) WARN_UNUSED;
@@ -28,9 +27,8 @@ int store_links_of_chat(
 
 /*
  * Connect tokens, by hash. store_token(): the user of one that has not expired
- * at
- * ${now}; one that expires after ${latest} was made when the clock was wrong,
- * and counts as expired. store_token_expire(): remove expired ones, and
+ * at ${now}; one that expires after ${latest} was made when the clock was
+ * wrong, and counts as expired. store_token_expire(): remove expired ones, and
  * ${user}'s.
  */
 int store_token_add(struct store *, const char *hash, int64_t user,
@@ -46,8 +44,7 @@ int store_token_expire(
  * and not after ${to}: one tried before that has left the queue, and one tried
  * after it met a wrong clock. store_waiting_expire(): remove all others.
  * store_waiting_before(): ${*n} messages that arrived before ${message} wait
- * for
- * ${chat}.
+ * for ${chat}.
  */
 int store_waiting_add(struct store *, int64_t link, int64_t chat,
     const char *message, int64_t arrived, int64_t now) WARN_UNUSED;
