@@ -248,15 +248,14 @@ add_recipient(
     SMFICTX *ctx, const char *address, char *parameters, struct arena *a)
 {
 	char *text;
+	int rc;
 
 	text = arena_concat(a, "<", address, ">", NULL);
 	if (text == NULL)
 		return (-1);
-	if (parameters != NULL)
-		return (smfi_addrcpt_par(ctx, text, parameters) == MI_SUCCESS
-			? 0
-			: -1);
-	return (smfi_addrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
+	rc = parameters == NULL ? smfi_addrcpt(ctx, text)
+				: smfi_addrcpt_par(ctx, text, parameters);
+	return (rc == MI_SUCCESS ? 0 : -1);
 }
 
 static sfsistat

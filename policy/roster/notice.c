@@ -4,7 +4,6 @@
  */
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/failure.h"
 #include "roster/notice.h"

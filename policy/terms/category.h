@@ -9,7 +9,6 @@
 #define CATEGORY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
