@@ -51,12 +51,19 @@ def _(s):
     places = [shown.out.index(f"{word}: ") for word in
               ("error", "warning", "note")]
     same(places, sorted(places), "order")
-    contains(shown.out, "\nafter changes to the settings: restart "
+    contains(shown.out, "\nafter changes to the settings: reload "
              "notify-milter\n1 errors, 1 warnings, 1 notes; looked at: ")
     s.settings()
     s.main(milter_default_action="accept")
     contains(s.ctl("check", env=s.env()).out,
              f"\nafter changes to Postfix: postfix -c {s.config} reload\n")
+
+
+@case("a restart is asked for where a reload is not enough: socket and user")
+def _(s):
+    s.settings(monitor="yes", user=None)
+    contains(s.ctl("check", env=s.env()).out,
+             "\nafter changes to the settings: restart notify-milter\n")
 
 
 @case("the check changes nothing")

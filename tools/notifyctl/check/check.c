@@ -57,6 +57,7 @@ static const struct {
     [CHECK_RUN] = {"run", true},
     [CHECK_POSTCONF] = {"run", true},
     [CHECK_SETTING] = {"put", false},
+    [CHECK_RESTART] = {"put", false},
     [CHECK_PUT] = {"put", false},
     [CHECK_DO] = {"do", false},
 };
@@ -124,7 +125,13 @@ void
 check_setting(struct check *c, enum check_severity severity, const char *what,
     const char *why, const char *section, const char *line)
 {
-	check_found(c, severity, CHECK_SETTING, what, why,
+	enum check_fix how = CHECK_SETTING;
+
+	/* The milter reads these two once. */
+	if (strncmp(line, "socket =", 8) == 0 ||
+	    strncmp(line, "user =", 6) == 0)
+		how = CHECK_RESTART;
+	check_found(c, severity, how, what, why,
 	    check_text(c, "in [%s] of %s: %s", section, c->ctl->file, line));
 }
 
@@ -269,9 +276,10 @@ show_people(struct check *c)
 	if (changes[CHECK_POSTCONF])
 		output_line(out, "after changes to Postfix: postfix%s reload",
 		    c->postfix->option);
-	if (changes[CHECK_SETTING])
+	if (changes[CHECK_SETTING] || changes[CHECK_RESTART])
 		output_line(out,
-		    "after changes to the settings: restart notify-milter%s",
+		    "after changes to the settings: %s notify-milter%s",
+		    changes[CHECK_RESTART] ? "restart" : "reload",
 		    c->settings == NULL || *c->settings->bot == '\0'
 			? ""
 			: " and notify-bot");

@@ -35,6 +35,7 @@ enum check_fix {
 	CHECK_RUN,	/* a command */
 	CHECK_POSTCONF, /* a command that changes Postfix's settings */
 	CHECK_SETTING,	/* a line of our settings */
+	CHECK_RESTART,	/* the same; a reload does not put it in force */
 	CHECK_PUT,	/* a line of another file */
 	CHECK_DO,	/* advice */
 };
