@@ -4,6 +4,7 @@
 #   make                  the programs, in build/
 #   make SAN=1            the same under AddressSanitizer and
 #                         UndefinedBehaviorSanitizer, in build/san/
+#   make tests            the programs and what their tests need
 #   make demo             see it work
 #   make check            the tests: within 3 minutes, TEST_JOBS=8 at a time
 #   make check-deep       the same under sanitizers, valgrind and on PostgreSQL,
@@ -245,7 +246,7 @@ $(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Libraries that are preloaded into programs under test.
-PRELOADED = build/clock.so build/memory.so build/system.so
+PRELOADED = $(addprefix $(BUILD)/, clock.so memory.so system.so)
 $(BUILD)/system.so: SANITIZE =
 $(BUILD)/%.so: INCLUDES += -Itests
 $(BUILD)/%.so: tests/faults/%.c
@@ -303,6 +304,8 @@ demo:
 TEST_JOBS = 8
 E2E = $(sort $(wildcard tests/e2e/*.t))
 
+tests: all $(BUILD)/unit $(BUILD)/model $(BUILD)/faults $(PRELOADED)
+
 # The #include lines against the layers of policy/README.md.
 layers:
 	@tests/run tests/layers
@@ -310,7 +313,7 @@ layers:
 check:
 	@tests/packages check
 	@echo "building the programs and their tests"
-	@$(MAKE) $(ALL_CORES) all build/unit build/model build/faults $(PRELOADED)
+	@$(MAKE) $(ALL_CORES) tests
 	@tests/run -j $(TEST_JOBS) tests/layers build/unit build/faults \
 		tests/model/run tests/soak/conservation.t $(E2E)
 
@@ -384,7 +387,7 @@ clean:
 	rm -rf build
 
 .PHONY: all bench bench-quick check check-deep clean deb demo deps fuzz \
-	fuzz_programs install layers model soak uninstall valgrind
+	fuzz_programs install layers model soak tests uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)
