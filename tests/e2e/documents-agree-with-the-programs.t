@@ -3,7 +3,8 @@
 # not with sanitizer: it is about documents
 # not with postgresql: it has no roster
 """Manuals, samples and READMEs against the programs: settings, commands, options,
-exit statuses, layers, version; and the examples, run as they stand."""
+exit statuses, layers, modules, version; and the examples, run as they stand."""
+import fnmatch
 import os
 import re
 import shlex
@@ -227,6 +228,77 @@ def _(_ctl):
                  f"{target} of {path}")
             true(not heading or heading in anchors(read(file)),
                  f"the heading of {target} in {path}")
+
+
+def tree():
+    """Files and directories, the latter with a / at the end."""
+    for where, folders, names in os.walk(TREE):
+        folders[:] = [f for f in folders if f not in (".git", "build")]
+        here = os.path.relpath(where, TREE)
+        yield from (os.path.normpath(os.path.join(here, name))
+                    for name in names)
+        yield from (os.path.normpath(os.path.join(here, name)) + "/"
+                    for name in folders)
+
+
+def quoted(text):
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def rows(path):
+    """[(first cell, the other cells)] of the tables of a README."""
+    return [line.strip("| ").partition(" | ")[::2]
+            for line in read(path).splitlines() if line.startswith("|")]
+
+
+@case("each module has its place in a table of its README")
+def _(_ctl):
+    for top in ("policy", "milter", "tools"):
+        path = f"{top}/README.md"
+        named = {re.sub(r"\.c$", "", word) for row in rows(path)
+                 for cell in row for word in quoted(cell)}
+        modules = [os.path.basename(file)[:-2] for file in tree()
+                   if file.startswith(f"{top}/") and file.endswith(".c")]
+        true(len(modules) >= 6, f"modules of {top}: {modules}")
+        for module in modules:
+            true(any(fnmatch.fnmatch(module, word) for word in named
+                     if re.fullmatch(r"[\w-]+\*?", word)),
+                 f"{module} in {path}")
+
+
+@case("a README names no file, directory or module that is not there")
+def _(_ctl):
+    there = ["/" + path for path in tree()]
+
+    def find(word):
+        word = re.sub("SUBJECT|NAME|MODULE", "*", word)
+        return fnmatch.filter(there, f"*/{word}") or \
+            fnmatch.filter(there, f"*/{word}/")
+
+    for path in READMES:
+        for word in quoted(read(path)):
+            if re.fullmatch(r"[a-z][\w.*-]*(/[\w.*-]*)+|"
+                            r"[\w*-]+\.(c|h|t|py|sql|service)", word) and \
+                    not word.startswith("build/"):
+                true(find(word), f"{word}, which {path} names")
+    for path in ("policy/README.md", "tools/README.md"):
+        for first, rest in rows(path):
+            for word in quoted(rest):
+                if first.endswith("/`") and re.fullmatch(r"\w+\*?", word):
+                    true(find(f"{first.strip('`')}{word}.*") or
+                         find(f"{first.strip('`')}{word}"),
+                         f"{word}, which {path} has in {first}")
+
+
+@case("each subject of check has its line, and no other has")
+def _(_ctl):
+    text = read("tools/README.md").partition("| subject |")[2]
+    subjects = {word for line in text.partition("\n\n")[0].splitlines()[2:]
+                for word in quoted(line.split("|")[1])}
+    same(sorted(subjects), sorted(
+        re.match("check_(.*)\\.c", name)[1] for name in
+        os.listdir(os.path.join(TREE, "tools/notifyctl/check"))
+        if re.match("check_.*\\.c", name)), "subjects of check")
 
 
 @case("each citation of the rules names a section of them")
