@@ -13,6 +13,7 @@ from lib.milter import program
 from lib.postgresql import OWNER as SUPERUSER, Server, client
 
 SAMPLE = os.path.join(TREE, "postfix-sample")
+INSTALLED = "/usr/share/doc/notify-milter/postfix-sample"
 NAME = "notify"
 OWNER, CTL, MILTER, TELEGRAM, BOT = (
     f"notify_{word}" for word in ("owner", "ctl", "milter", "telegram", "bot"))
@@ -54,7 +55,7 @@ class Database:
                  else set -- -c '{self.conf.file}' "$@"; fi
                  '{program("notifyctl")}' "$@"; }}
              cd '{os.path.dirname(self.conf.file)}' &&
-             ln -sfn '{SAMPLE}' postfix-sample && {line}"""],
+             {line.replace(INSTALLED, SAMPLE)}"""],
             capture_output=True, text=True, timeout=60, env={
                 **os.environ, "PGHOST": self.server.folder,
                 "PGUSER": SUPERUSER, "PGDATABASE": "postgres"})
