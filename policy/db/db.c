@@ -3,6 +3,7 @@
  * db - choose the driver of a database, and call it
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "db/db_driver.h"
 #include "db/db_url.h"
@@ -82,6 +83,12 @@ void
 db_mark(struct db *db)
 {
 	db->mark = true;
+}
+
+void
+db_tables(struct db *db, const char *names)
+{
+	db->tables = names;
 }
 
 int
@@ -285,6 +292,25 @@ db_server(struct db *db, struct db_server *server)
 {
 	return (
 	    db->driver->server == NULL ? 0 : db->driver->server(db, server));
+}
+
+/* Both count up timelines from 1 with each promotion. What a standby says may
+ * be that of a while ago. */
+const char *
+db_foreign(const struct db_server *primary, const struct db_server *other)
+{
+	if (*primary->system != '\0' && *other->system != '\0' &&
+	    strcmp(primary->system, other->system) != 0)
+		return ("it belongs to another cluster");
+	if (primary->database != other->database ||
+	    primary->roster != other->roster)
+		return ("it has another roster");
+	if (primary->standby || primary->timeline == 0 || other->timeline == 0)
+		return (NULL);
+	if (other->timeline > primary->timeline ||
+	    (!other->standby && other->timeline != primary->timeline))
+		return ("it follows, or is, another primary");
+	return (NULL);
 }
 
 int64_t

@@ -77,6 +77,16 @@ void db_bound_lag(struct db *, long seconds);
 int64_t db_lag(const struct db *) WARN_UNUSED;
 void db_mark(struct db *);
 
+/*
+ * db_tables(db, names):
+ * The tables that lookups read, with commas between; borrowed. A table that is
+ * rewritten (ALTER TABLE, TRUNCATE) reads as empty in a transaction that looked
+ * at anything before it got the table's lock. So from now on DB_READ
+ * transactions and db_ask() take the locks of those tables that they may read,
+ * and then look. It is the lock of every reader: VACUUM does not wait for it.
+ */
+void db_tables(struct db *, const char *names);
+
 /* db_exec(db, sql): run statements that return no rows. 0 or -1. */
 int db_exec(struct db *, const char *sql) WARN_UNUSED;
 
@@ -187,15 +197,28 @@ int db_set_schema(struct db *, int64_t version) WARN_UNUSED;
  * statement names? 0 or -1. */
 int db_understands(struct db_stmt *) WARN_UNUSED;
 
-/* db_server(db, server): the state of the server: 1; 0 if there is none, as
- * with SQLite; -1. */
+/*
+ * db_server(db, server): the state of the server, outside transactions: 1; 0 if
+ * there is none, as with SQLite; -1.
+ *
+ * db_foreign(primary, other): why ${other} is no standby of ${primary}, nor it
+ * itself (constant text); NULL if nothing says so. A timeline of 0 says
+ * nothing.
+ */
 struct db_server {
 	bool standby;
 	int64_t lag;   /* milliseconds; -1: a standby that does not know */
 	int64_t clock; /* Unix milliseconds */
 	char schema[64];
+	/* Which tables have row security, with commas between. */
+	char row_security[128];
+	char system[24]; /* of the cluster; "" if the server does not say */
+	int64_t timeline;
+	int64_t database, roster; /* numbers that a cluster gave them */
 };
 int db_server(struct db *, struct db_server *) WARN_UNUSED;
+const char *db_foreign(
+    const struct db_server *primary, const struct db_server *) WARN_UNUSED;
 
 /* db_changes(db): rows that the last statement inserted, changed or deleted; 1
  * while that is pending. */

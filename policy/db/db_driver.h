@@ -12,10 +12,11 @@
 
 struct db {
 	const struct db_driver *driver;
-	char *name;   /* as db_name(); freed by the driver */
-	long max_lag; /* seconds; 0: no bound */
-	int64_t lag;  /* milliseconds; -1: unknown */
-	bool mark;    /* the next db_ask() leaves one */
+	char *name;	    /* as db_name(); freed by the driver */
+	long max_lag;	    /* seconds; 0: no bound */
+	int64_t lag;	    /* milliseconds; -1: not known */
+	bool mark;	    /* the next db_ask() leaves one */
+	const char *tables; /* as from db_tables(); NULL: none */
 };
 
 struct db_stmt {

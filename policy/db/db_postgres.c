@@ -9,7 +9,7 @@
  *
  * A transaction that writes first takes one advisory lock of the roster's
  * schema: as in SQLite, two changes neither interleave nor deadlock. Lookups
- * take no lock.
+ * take the locks that any reader has, but before they look.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +24,23 @@
 #define CLAIM_CLASS "1313686093" /* "NMBM" */
 
 static const char *const own_sql[OWN_COUNT] = {
-    [OWN_TABLES] = "SELECT CASE WHEN to_regclass('notify_milter')"
-		   " IS NOT NULL THEN -1 ELSE (SELECT count(*)"
-		   " FROM pg_class c JOIN pg_namespace n"
-		   "  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
-		   "  AND n.nspname = current_schema()) END",
+    [OWN_TABLES] =
+	"SELECT CASE WHEN o.path IS NOT NULL THEN -1 ELSE (SELECT count(*)"
+	" FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+	"  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+	"  AND n.nspname = current_schema()) END, coalesce(o.tables, ''),"
+	" set_config('search_path',"
+	"  coalesce(o.path, current_setting('search_path')), false)"
+	" FROM (SELECT 1) one LEFT JOIN ("
+	"SELECT quote_ident(n.nspname) || ', pg_temp' AS path,"
+	" (SELECT string_agg(', ' || quote_ident(t.relname), ''"
+	"   ORDER BY t.relname) FROM pg_catalog.pg_class t"
+	"  WHERE t.relnamespace = n.oid AND t.relkind IN ('r', 'p', 'v')"
+	"  AND t.relname = ANY (string_to_array($1, ','))"
+	"  AND has_table_privilege(t.oid, 'SELECT')) AS tables"
+	" FROM pg_catalog.pg_class m JOIN pg_catalog.pg_namespace n"
+	"  ON n.oid = m.relnamespace"
+	" WHERE m.oid = to_regclass('notify_milter')) o ON 1 = 1",
     [OWN_VERSION] = "SELECT version FROM notify_milter",
     [OWN_CLAIM] = "SELECT pg_try_advisory_lock(" CLAIM_CLASS
 		  ", hashtext(coalesce(current_schema(), '')))",
@@ -36,12 +48,28 @@ static const char *const own_sql[OWN_COUNT] = {
 		"greatest(extract(epoch FROM clock_timestamp() -"
 		" pg_last_xact_replay_timestamp()) * 1000, 0), -1)::bigint"
 		" ELSE 0 END",
-    [OWN_SERVER] = "SELECT pg_is_in_recovery(),"
-		   " (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
-		   " coalesce(current_schema(), '')",
+    [OWN_SERVER] =
+	"SELECT pg_is_in_recovery(),"
+	" (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+	" coalesce(current_schema(), ''),"
+	" (SELECT d.oid::bigint FROM pg_catalog.pg_database d"
+	"  WHERE d.datname = current_database()), m.oid::bigint,"
+	" coalesce((SELECT string_agg(t.relname, ', '"
+	"   ORDER BY t.relname) FROM pg_catalog.pg_class t"
+	"  WHERE t.relnamespace = m.relnamespace"
+	"  AND t.relrowsecurity AND t.relname = ANY (string_to_array("
+	"   $1 || ',notify_milter', ','))), '')"
+	" FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_class m"
+	"  ON m.oid = to_regclass('notify_milter')",
+    /* The control file of a standby has the timeline of its last restart
+     * point. */
+    [OWN_SYSTEM] = "SELECT s.system_identifier::text,"
+		   " CASE WHEN pg_is_in_recovery() THEN c.timeline_id"
+		   " ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()),"
+		   "  1, 8))::bit(32)::bigint END"
+		   " FROM pg_control_system() s, pg_control_checkpoint() c",
     [OWN_MARK] = "SELECT txid_current()",
     [OWN_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    [OWN_LOCK] = "LOCK TABLE notify_milter IN ACCESS SHARE MODE",
     [OWN_COMMIT] = "COMMIT",
 };
 
@@ -52,6 +80,7 @@ static bool is_current(const struct db *);
 static int exec_sql(struct db *, const char *);
 static struct db_stmt *prepare(struct db *, const char *);
 static int number(struct postgres *, enum own, int64_t *);
+static int set_lock(struct postgres *, const char *);
 static int begin_reading(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
@@ -61,6 +90,7 @@ static int bulk(struct db *);
 static int settle(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
+static int ask_system(struct postgres *, struct db_server *);
 static int server(struct db *, struct db_server *);
 static int64_t changes(const struct db *);
 static int fill_failure(const struct db *, struct failure *);
@@ -122,6 +152,7 @@ close_db(struct db *base)
 		pgstmt_free(stmt);
 	}
 	pgconn_close(&db->conn);
+	free(db->lock);
 	free(db->db.name);
 	free(db);
 }
@@ -169,7 +200,8 @@ struct pgstmt *
 db_postgres_own(struct postgres *db, enum own which)
 {
 	if (db->own[which] == NULL)
-		db->own[which] = db_prepare(&db->db, own_sql[which]);
+		db->own[which] = db_prepare(
+		    &db->db, which == OWN_LOCK ? db->lock : own_sql[which]);
 	return ((struct pgstmt *)db->own[which]);
 }
 
@@ -179,36 +211,84 @@ number(struct postgres *db, enum own which, int64_t *n)
 	return (db_run_own(&db->db, &db->own[which], own_sql[which], n));
 }
 
-/* No lookup once our tables were found: if they are removed later, statements
- * fail. */
-int
-db_postgres_look_whose(struct postgres *db)
+/* The statement that locks what is read: the version first, as an upgrade does,
+ * and then ${others}. */
+static int
+set_lock(struct postgres *db, const char *others)
 {
-	int64_t tables;
-
-	if (db->ours)
-		return (0);
-	if (number(db, OWN_TABLES, &tables) != 0)
-		return (-1);
-	db->content = tables == -1 ? DB_OURS
-	    : tables > 0	   ? DB_FOREIGN
-				   : DB_EMPTY;
+	free(db->lock);
+	if (asprintf(&db->lock,
+		"LOCK TABLE notify_milter%s IN ACCESS SHARE MODE",
+		others) < 0) {
+		db->lock = NULL;
+		return (pgconn_memory(&db->conn));
+	}
+	db->own[OWN_LOCK] = NULL;
 	return (0);
 }
 
 /*
- * All lookups see the roster as of the first one, and a table that an upgrade
- * has made since then looks empty. So take the lock that keeps an upgrade out
- * before the first lookup; LOCK TABLE itself is not a lookup.
+ * The search_path that is set in a transaction is lost with a rollback: then
+ * look again. Looks no more once our tables were found: if they are gone then,
+ * statements fail.
+ */
+int
+db_postgres_look_whose(struct postgres *db)
+{
+	struct pgstmt *stmt;
+	bool idle;
+	int rc;
+
+	if (db->found)
+		return (0);
+	if (pgconn_ready(&db->conn) != 0)
+		return (-1);
+	idle = libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE;
+	stmt = db_postgres_own(db, OWN_TABLES);
+	if (stmt == NULL)
+		return (-1);
+	db_bind_text(&stmt->stmt, 1, db->db.tables);
+	rc = db_step(&stmt->stmt);
+	if (rc == 1) {
+		db->content = db_int(&stmt->stmt, 0) == -1 ? DB_OURS
+		    : db_int(&stmt->stmt, 0) > 0	   ? DB_FOREIGN
+							   : DB_EMPTY;
+		if (set_lock(db, db_text(&stmt->stmt, 1)) == 0 &&
+		    db_step(&stmt->stmt) == 0)
+			rc = 0;
+	}
+	db_reset(&stmt->stmt);
+	if (rc != 0)
+		return (-1);
+	db->found = idle && db->content == DB_OURS;
+	db->version = 0;
+	return (0);
+}
+
+bool
+db_postgres_read_version(struct postgres *db, int64_t version)
+{
+	bool same = db->version == 0 || db->version == version;
+
+	db->version = version;
+	db->found = db->found && same;
+	return (same);
+}
+
+/*
+ * All lookups see the roster as it was at the first one, and a table that was
+ * made or rewritten since then looks empty. So the locks that keep upgrades and
+ * the like out come before the first lookup; LOCK TABLE is none.
  */
 static int
 begin_reading(struct postgres *db)
 {
 	if (db_postgres_look_whose(db) != 0 ||
-	    db_exec(&db->db, own_sql[OWN_BEGIN]) != 0)
+	    pgconn_exec(&db->conn, own_sql[OWN_BEGIN], "BEGIN") != 0)
 		return (-1);
-	return (
-	    db->content == DB_OURS ? db_exec(&db->db, own_sql[OWN_LOCK]) : 0);
+	return (db->content == DB_OURS
+		? pgconn_exec(&db->conn, db->lock, "LOCK TABLE")
+		: 0);
 }
 
 static int
@@ -223,10 +303,16 @@ begin(struct db *base, enum db_mode mode)
 	    "SELECT pg_advisory_xact_lock(%d,"
 	    " hashtext(coalesce(current_schema(), '')))",
 	    LOCK_CLASS);
-	rc = mode <= DB_READ ? begin_reading((struct postgres *)base)
-			     : db_exec(base, sql);
-	if (rc == 0)
+	if (mode <= DB_READ)
+		rc = begin_reading(db);
+	else if ((rc = db_postgres_look_whose(db)) == 0)
+		rc = pgconn_exec(&db->conn, sql, "SELECT 1");
+	if (rc == 0 &&
+	    libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_INTRANS)
 		return (0);
+	if (rc == 0)
+		pgconn_note(&db->conn, FAILURE_IO,
+		    "the server has begun no transaction");
 	/* The transaction has begun, without the lock. */
 	if (db_rollback(base) != 0)
 		db->conn.broken = true;
@@ -276,7 +362,7 @@ claim(struct db *base)
 
 	if (db->claimed)
 		return (db->conn.broken ? -1 : 1);
-	if (number(db, OWN_CLAIM, &got) != 0)
+	if (db_postgres_look_whose(db) != 0 || number(db, OWN_CLAIM, &got) != 0)
 		return (-1);
 	db->claimed = got != 0;
 	return (db->claimed);
@@ -313,7 +399,7 @@ schema(struct db *base, enum db_content *content, int64_t *version)
 		return (0);
 	if (number(db, OWN_VERSION, version) != 0)
 		return (-1);
-	db->ours = true;
+	db_postgres_read_version(db, *version);
 	return (0);
 }
 
@@ -333,6 +419,26 @@ set_schema(struct db *base, int64_t version)
 	return (db_exec(base, sql));
 }
 
+/* Not every managed server, nor every role, may tell that. 0 or -1. */
+static int
+ask_system(struct postgres *db, struct db_server *server)
+{
+	struct pgstmt *stmt;
+
+	*server->system = '\0';
+	server->timeline = 0;
+	stmt = db_postgres_own(db, OWN_SYSTEM);
+	if (stmt == NULL)
+		return (-1);
+	if (db_step(&stmt->stmt) == 1) {
+		snprintf(server->system, sizeof(server->system), "%s",
+		    db_text(&stmt->stmt, 0));
+		server->timeline = db_int(&stmt->stmt, 1);
+	}
+	db_reset(&stmt->stmt);
+	return (db->conn.broken ? -1 : 0);
+}
+
 static int
 server(struct db *base, struct db_server *server)
 {
@@ -340,20 +446,27 @@ server(struct db *base, struct db_server *server)
 	struct pgstmt *stmt;
 	int rc;
 
+	if (db_postgres_look_whose(db) != 0)
+		return (-1);
 	stmt = db_postgres_own(db, OWN_SERVER);
 	if (stmt == NULL)
 		return (-1);
+	db_bind_text(&stmt->stmt, 1, base->tables);
 	rc = db_step(&stmt->stmt);
 	if (rc == 1) {
 		server->standby = db_int(&stmt->stmt, 0) != 0;
 		server->clock = db_int(&stmt->stmt, 1);
 		snprintf(server->schema, sizeof(server->schema), "%s",
 		    db_text(&stmt->stmt, 2));
+		server->database = db_int(&stmt->stmt, 3);
+		server->roster = db_int(&stmt->stmt, 4);
+		snprintf(server->row_security, sizeof(server->row_security),
+		    "%s", db_text(&stmt->stmt, 5));
 	}
 	db_reset(&stmt->stmt);
-	if (rc != 1)
+	if (rc != 1 || number(db, OWN_LAG, &server->lag) != 0)
 		return (-1);
-	return (number(db, OWN_LAG, &server->lag) == 0 ? 1 : -1);
+	return (ask_system(db, server) == 0 ? 1 : -1);
 }
 
 static int64_t

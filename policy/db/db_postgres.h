@@ -16,6 +16,7 @@ enum own {
 	OWN_CLAIM,
 	OWN_LAG,
 	OWN_SERVER,
+	OWN_SYSTEM,
 	OWN_MARK,
 	OWN_BEGIN,
 	OWN_LOCK,
@@ -31,16 +32,25 @@ struct postgres {
 	struct db_stmt *own[OWN_COUNT];
 	bool claimed;
 	enum db_content content; /* when it was last looked up */
-	bool ours;		 /* the schema version was read */
+	bool found;		 /* our tables, and search_path is theirs */
+	char *lock;		 /* the text of OWN_LOCK */
+	int64_t version; /* of the schema, that it is for; 0: not read */
 };
 
 /* db_postgres_own(db, which): the statement; NULL after noting out of memory.
  */
 struct pgstmt *db_postgres_own(struct postgres *, enum own) WARN_UNUSED;
 
-/* db_postgres_look_whose(db): look up whose tables there are: fills content. 0
- * or -1. */
+/*
+ * db_postgres_look_whose(db): look up whose tables there are: fills content.
+ * From then on all ours are those of the one schema whose version is read,
+ * whatever stands before it in the search_path. 0 or -1.
+ *
+ * db_postgres_read_version(db, version): ${version} was read. False if it is
+ * not what it was: then look again, there may be other tables.
+ */
 int db_postgres_look_whose(struct postgres *) WARN_UNUSED;
+bool db_postgres_read_version(struct postgres *, int64_t version);
 
 /* db_postgres_ask(): as db_ask(), in db_postgres_ask.c. */
 int db_postgres_ask(struct db *, const struct db_asking *) WARN_UNUSED;

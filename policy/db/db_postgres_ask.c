@@ -6,6 +6,9 @@
  * pipeline mode). After an error the server skips the rest, with an answer for
  * each statement: there is one for everything that was sent, in that order.
  *
+ * What is read is locked first (db_tables()): the snapshot is that of the first
+ * lookup, and LOCK TABLE is none.
+ *
  * The lag of a standby is asked before the transaction: the first lookup fixes
  * the state of the roster, which then is the newer of the two.
  */
@@ -15,30 +18,36 @@
 #include "base/failure.h"
 #include "db/db_postgres.h"
 
+/* An upgrade has made other tables: look for them, and ask again. */
+#define AGAIN 2
+
 struct asked {
 	struct postgres *db;
 	const struct db_asking *asking;
 	struct pgstmt *before; /* sent before the transaction; or NULL */
+	bool nothing;	       /* sent before all others */
 	struct pgstmt **sent;  /* the questions */
-	int rc;		       /* of the first failure */
+	int rc;		       /* of the first failure; or AGAIN */
 	struct pgconn_failure why;
 };
 
 static int own_all(struct postgres *);
 static bool may_lag(const struct postgres *);
 static struct pgstmt *what_before(struct postgres *);
+static int send_nothing(struct asked *);
 static int send_own(struct postgres *, enum own);
 static int send_question(struct asked *, size_t);
 static int send_all(struct asked *);
 static void fail(struct asked *, int);
 static int take(struct asked *, struct pgstmt *);
-static int take_own(struct asked *, enum own);
+static void take_own(struct asked *, enum own, const char *);
 static void take_sync(struct asked *);
 static void take_before(struct asked *);
 static void take_schema(struct asked *);
 static void take_rows(struct asked *, size_t);
 static void take_all(struct asked *);
 static void end(struct asked *);
+static int ask_once(struct postgres *, const struct db_asking *);
 
 /* Prepare all now, so that later no lack of memory leaves half of it sent. */
 static int
@@ -84,6 +93,21 @@ what_before(struct postgres *db)
 	return (NULL);
 }
 
+/* libpq leaves the single-row mode of the statement before with the first
+ * answer of a pipeline, which must have no rows then. */
+static int
+send_nothing(struct asked *a)
+{
+	struct pgconn *conn = &a->db->conn;
+
+	a->nothing = conn->single && a->before != NULL;
+	conn->single = false;
+	if (a->nothing &&
+	    libpq.PQsendPrepare(conn->handle, "", "", 0, NULL) != 1)
+		return (pgconn_lost(conn));
+	return (0);
+}
+
 static int
 send_own(struct postgres *db, enum own which)
 {
@@ -103,6 +127,8 @@ send_all(struct asked *a)
 	struct postgres *db = a->db;
 	size_t i;
 
+	if (send_nothing(a) != 0)
+		return (-1);
 	if (a->before != NULL &&
 	    (pgstmt_send(a->before) != 0 || pgconn_sync(&db->conn) != 0))
 		return (-1);
@@ -134,10 +160,19 @@ take(struct asked *a, struct pgstmt *stmt)
 	return (a->rc);
 }
 
-static int
-take_own(struct asked *a, enum own which)
+/* One without rows; its command tag must be ${tag}. */
+static void
+take_own(struct asked *a, enum own which, const char *tag)
 {
-	return (take(a, db_postgres_own(a->db, which)));
+	struct pgstmt *stmt = db_postgres_own(a->db, which);
+
+	if (take(a, stmt) == 0 &&
+	    strcmp(libpq.PQcmdStatus(stmt->rows), tag) != 0) {
+		a->db->conn.broken = true;
+		fail(a,
+		    pgconn_note(&a->db->conn, FAILURE_IO,
+			"unexpected answer from the server"));
+	}
 }
 
 static void
@@ -178,9 +213,10 @@ take_schema(struct asked *a)
 
 	if (take(a, stmt) != 0)
 		return;
-	a->db->ours = true;
 	version = pgstmt_next(stmt) ? db_int(&stmt->stmt, 0) : 0;
-	if (a->asking->schema(a->asking->ctx, DB_OURS, version) != 0)
+	if (!db_postgres_read_version(a->db, version))
+		fail(a, AGAIN);
+	else if (a->asking->schema(a->asking->ctx, DB_OURS, version) != 0)
 		fail(a, 1);
 }
 
@@ -203,14 +239,16 @@ take_all(struct asked *a)
 {
 	size_t i;
 
+	if (a->nothing && pgconn_done(&a->db->conn, NULL) != 0)
+		fail(a, -1);
 	if (a->before != NULL)
 		take_before(a);
-	take_own(a, OWN_BEGIN);
-	take_own(a, OWN_LOCK);
+	take_own(a, OWN_BEGIN, "BEGIN");
+	take_own(a, OWN_LOCK, "LOCK TABLE");
 	take_schema(a);
 	for (i = 0; i < a->asking->n; i++)
 		take_rows(a, i);
-	take_own(a, OWN_COMMIT);
+	take_own(a, OWN_COMMIT, "COMMIT");
 	take_sync(a);
 }
 
@@ -228,10 +266,9 @@ end(struct asked *a)
 		conn->why = a->why;
 }
 
-int
-db_postgres_ask(struct db *base, const struct db_asking *asking)
+static int
+ask_once(struct postgres *db, const struct db_asking *asking)
 {
-	struct postgres *db = (struct postgres *)base;
 	struct asked a = {.db = db, .asking = asking};
 
 	if (db->conn.broken || db_postgres_look_whose(db) != 0 ||
@@ -258,4 +295,15 @@ db_postgres_ask(struct db *base, const struct db_asking *asking)
 	}
 	free(a.sent);
 	return (a.rc);
+}
+
+int
+db_postgres_ask(struct db *base, const struct db_asking *asking)
+{
+	int rc;
+
+	do
+		rc = ask_once((struct postgres *)base, asking);
+	while (rc == AGAIN);
+	return (rc);
 }

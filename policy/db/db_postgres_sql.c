@@ -3,6 +3,7 @@
  * db_postgres_sql - translate the SQL of sql.c for PostgreSQL
  */
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ static const struct {
 static size_t quoted(const char *);
 static size_t word(const char *, const char *, const char **);
 static int part_of_word(char);
+static bool is_word(const char *, const char *, const char *);
+static const char *list_of(const char *);
 
 /* The length of a quoted string or name at ${s}; 0 if there is none. */
 static size_t
@@ -95,4 +98,61 @@ db_postgres_sql(const char *sql)
 		return (NULL);
 	}
 	return (text);
+}
+
+/* Is there the word ${name} at ${s}? */
+static bool
+is_word(const char *begin, const char *s, const char *name)
+{
+	size_t len = strlen(name);
+
+	return ((s == begin || !part_of_word(s[-1])) &&
+	    strncmp(s, name, len) == 0 && !part_of_word(s[len]));
+}
+
+/* The list of columns in ${sql}; NULL if there is none. */
+static const char *
+list_of(const char *sql)
+{
+	const char *s;
+	size_t len;
+
+	if (is_word(sql, sql, "SELECT"))
+		return (sql + strlen("SELECT"));
+	for (s = sql; *s != '\0'; s += len == 0 ? 1 : len) {
+		len = quoted(s);
+		if (len == 0 && is_word(sql, s, "RETURNING"))
+			return (s + strlen("RETURNING"));
+	}
+	return (NULL);
+}
+
+int
+db_postgres_columns(const char *sql)
+{
+	static const char *const silent[] = {
+	    "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "LOCK"};
+	const char *s, *list = list_of(sql);
+	int n = 1, depth = 0;
+	size_t i, len;
+
+	for (i = 0; list == NULL && i < sizeof(silent) / sizeof(silent[0]);
+	     i++) {
+		if (is_word(sql, sql, silent[i]))
+			return (0);
+	}
+	if (list == NULL)
+		return (-1);
+	for (s = list; *s != '\0'; s += len == 0 ? 1 : len) {
+		len = quoted(s);
+		depth += (*s == '(') - (*s == ')');
+		if (len > 0 || depth > 0)
+			continue;
+		if (is_word(list, s, "FROM"))
+			break;
+		if (*s == '*')
+			return (-1);
+		n += *s == ',';
+	}
+	return (n);
 }

@@ -28,4 +28,11 @@
  */
 char *db_postgres_sql(const char *sql) WARN_UNUSED;
 
+/*
+ * db_postgres_columns(sql): how many columns the answer to ${sql} has: those of
+ * SELECT or RETURNING, 0 for a statement that returns no rows; -1 if that
+ * cannot be told.
+ */
+int db_postgres_columns(const char *sql) WARN_UNUSED;
+
 #endif

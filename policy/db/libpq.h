@@ -36,6 +36,7 @@
 	F(PQgetResult)                                                         \
 	F(PQgetvalue)                                                          \
 	F(PQisBusy)                                                            \
+	F(PQnfields)                                                           \
 	F(PQntuples)                                                           \
 	F(PQparameterStatus)                                                   \
 	F(PQpipelineSync)                                                      \

@@ -118,7 +118,7 @@ static int
 configure(struct pgconn *c, enum db_mode mode)
 {
 	const char *encoding;
-	char sql[800];
+	char sql[1000];
 
 	if (libpq.PQsetnonblocking(c->handle, 1) != 0)
 		return (pgconn_lost(c));
@@ -132,6 +132,11 @@ configure(struct pgconn *c, enum db_mode mode)
 	snprintf(sql, sizeof(sql),
 	    "SET lock_timeout = %d; SET statement_timeout = %d;"
 	    "SET default_transaction_read_only = %s;"
+	    /* For what is asked outside of transactions: a standby answers
+	     * nothing that is serializable. */
+	    "SET default_transaction_isolation = 'read committed';"
+	    /* Rows that a policy hides would read as nobody: an error. */
+	    "SET row_security = off;"
 	    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 3;"
 	    "SET tcp_keepalives_count = 3; SET tcp_user_timeout = 15000;"
 	    /* Indexes lead to all our rows, a few at a time. Without
@@ -274,7 +279,17 @@ pgconn_next(struct pgconn *c, PGresult **result)
 			return (-1);
 	}
 	*result = libpq.PQgetResult(c->handle);
-	return (0);
+	switch (libpq.PQresultStatus(*result)) {
+	case PGRES_COPY_IN:
+	case PGRES_COPY_OUT:
+	case PGRES_COPY_BOTH:
+		/* Nothing here asks for that, and it would have no end. */
+		libpq.PQclear(*result);
+		*result = NULL;
+		return (pgconn_lost(c));
+	default:
+		return (0);
+	}
 }
 
 int

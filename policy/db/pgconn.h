@@ -28,6 +28,7 @@ struct pgconn {
 	PGconn *handle;
 	bool broken;
 	bool bulk;	 /* do not wait for changes */
+	bool single;	 /* the last statement was in single-row mode */
 	int posted;	 /* changes whose answers are pending */
 	int wait;	 /* milliseconds, for a lock */
 	int silence;	 /* milliseconds, for the server to say anything */

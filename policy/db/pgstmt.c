@@ -24,6 +24,9 @@ static int prepare(struct pgstmt *);
 static int start(struct pgstmt *);
 static void clear(struct pgstmt *);
 static int take_prepare(struct pgstmt *);
+static int check_shape(struct pgstmt *, const PGresult *);
+static int check_count(struct pgstmt *, PGresult *, int64_t);
+static const char *value(const struct pgstmt *, int);
 
 struct pgstmt *
 pgstmt_new(const struct db_driver *driver, struct pgconn *conn, const char *sql,
@@ -38,6 +41,7 @@ pgstmt_new(const struct db_driver *driver, struct pgconn *conn, const char *sql,
 	}
 	stmt->stmt.driver = driver;
 	stmt->conn = conn;
+	stmt->columns = db_postgres_columns(stmt->sql);
 	snprintf(stmt->name, sizeof(stmt->name), "s%u", number);
 	return (stmt);
 }
@@ -174,8 +178,44 @@ start(struct pgstmt *stmt)
 		return (-1);
 	if (libpq.PQsetSingleRowMode(stmt->conn->handle) != 1)
 		return (pgconn_lost(stmt->conn));
+	stmt->conn->single = true;
+	stmt->count = 0;
 	stmt->progress = RUNNING;
 	return (0);
+}
+
+/*
+ * A pooler that mixes up its clients, or its prepared statements, hands out the
+ * answer to another question, or part of one. No column of that is read.
+ */
+static int
+check_shape(struct pgstmt *stmt, const PGresult *result)
+{
+	int columns = libpq.PQnfields(result);
+
+	if (stmt->columns == -1 || columns == stmt->columns)
+		return (0);
+	stmt->conn->broken = true;
+	return (pgconn_note(stmt->conn, FAILURE_IO,
+	    "the answer has %d columns, %d were asked for; a connection pooler "
+	    "must leave each session its own connection",
+	    columns, stmt->columns));
+}
+
+/* At the end of an answer the server says how many rows it has: ${rows}? */
+static int
+check_count(struct pgstmt *stmt, PGresult *result, int64_t rows)
+{
+	const char *said = libpq.PQcmdTuples(result);
+
+	if (check_shape(stmt, result) != 0)
+		return (-1);
+	if (stmt->columns <= 0 || strtoll(said, NULL, 10) == rows)
+		return (0);
+	stmt->conn->broken = true;
+	return (pgconn_note(stmt->conn, FAILURE_IO,
+	    "the answer has %lld rows, and says it has %s", (long long)rows,
+	    said));
 }
 
 int
@@ -196,14 +236,18 @@ pgstmt_step(struct db_stmt *base)
 		return (-1);
 	switch (libpq.PQresultStatus(result)) {
 	case PGRES_SINGLE_TUPLE:
+		rc = check_shape(stmt, result);
+		if (rc != 0)
+			break;
 		stmt->rows = result;
 		stmt->row = 0;
+		stmt->count++;
 		return (1);
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 		stmt->conn->changes =
 		    strtoll(libpq.PQcmdTuples(result), NULL, 10);
-		rc = 0;
+		rc = check_count(stmt, result, stmt->count);
 		break;
 	default:
 		rc = pgconn_refused(stmt->conn, result);
@@ -217,16 +261,25 @@ pgstmt_step(struct db_stmt *base)
 	return (rc);
 }
 
+/* The value of NULL is "". There is no column that does not exist, but libpq
+ * would return NULL. */
+static const char *
+value(const struct pgstmt *stmt, int column)
+{
+	const char *text = libpq.PQgetvalue(stmt->rows, stmt->row, column);
+
+	return (text == NULL ? "" : text);
+}
+
 int64_t
 pgstmt_int(struct db_stmt *base, int column)
 {
 	const struct pgstmt *stmt = (const struct pgstmt *)base;
-	const char *value = libpq.PQgetvalue(stmt->rows, stmt->row, column);
+	const char *text = value(stmt, column);
 
 	if (libpq.PQftype(stmt->rows, column) == OID_BOOL)
-		return (*value == 't');
-	/* The value of NULL is "", which reads as 0. */
-	return (strtoll(value, NULL, 10));
+		return (*text == 't');
+	return (strtoll(text, NULL, 10));
 }
 
 const char *
@@ -234,7 +287,7 @@ pgstmt_text(struct db_stmt *base, int column)
 {
 	const struct pgstmt *stmt = (const struct pgstmt *)base;
 
-	return (libpq.PQgetvalue(stmt->rows, stmt->row, column));
+	return (value(stmt, column));
 }
 
 /* Forget rows and parameters. */
@@ -315,7 +368,11 @@ pgstmt_take(struct pgstmt *stmt)
 	if (stmt->state == PREPARING)
 		rc = take_prepare(stmt);
 	if (pgconn_answer(stmt->conn, &stmt->rows) != 0)
+		return (-1);
+	if (check_count(stmt, stmt->rows, libpq.PQntuples(stmt->rows)) != 0) {
+		clear(stmt);
 		rc = -1;
+	}
 	return (rc);
 }
 

@@ -28,7 +28,9 @@ struct pgstmt {
 	enum { UNPREPARED, PREPARING, PREPARED } state;
 	enum { READY, RUNNING, ENDED } progress;
 	PGresult *rows;
-	int row; /* the current one of them */
+	int row;       /* the current one of them */
+	int columns;   /* that an answer has; -1: not known */
+	int64_t count; /* rows that were read one at a time */
 	int n;
 	Oid types[PGSTMT_PARAMETERS];
 	const char *values[PGSTMT_PARAMETERS];

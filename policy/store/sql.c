@@ -92,6 +92,9 @@ const char sql_schema[] =
     "  error TEXT NOT NULL DEFAULT '');"
     "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
 
+const char sql_tables[] = "category,category_key,account,user,subscription,"
+			  "link,token,waiting,state,change,notice";
+
 /*
  * A released step never changes. SQLite does not enforce foreign keys during
  * the steps, and checks them after the last one: change a table by creating

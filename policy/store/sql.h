@@ -73,6 +73,8 @@ enum sql {
 };
 
 extern const char sql_schema[];
+/* The names of its tables, with commas between. */
+extern const char sql_tables[];
 /* Step n - 1 upgrades a database from version n to n + 1; ends with NULL. The
  * schema is the result of the last step. Only PostgreSQL alters tables in
  * place, so each dialect has its own SQL. */

@@ -139,6 +139,7 @@ store_open(
 		store_close(s);
 		return (NULL);
 	}
+	db_tables(s->db, sql_tables);
 	return (s);
 }
 

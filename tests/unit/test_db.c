@@ -9,6 +9,7 @@
 #include "db/db.h"
 #include "db/db_postgres_sql.h"
 #include "db/db_url.h"
+#include "store/sql.h"
 #include "unit/suites.h"
 
 static const struct {
@@ -120,6 +121,73 @@ START_TEST(without_libpq_a_postgresql_url_is_refused_and_says_why)
 }
 END_TEST
 
+static const struct {
+	const char *sql;
+	int columns;
+} shapes[] = {
+    {"SELECT 1", 1},
+    {"SELECT a, f(b, c), ',', \"x,y\" FROM t, u", 4},
+    {"SELECT extract(epoch FROM now()), (SELECT a, b FROM t)", 2},
+    {"SELECT a, b FROM t UNION ALL SELECT c, d FROM u", 2},
+    {"INSERT INTO t(a, b) VALUES (1, 2)", 0},
+    {"INSERT INTO t(a, b) VALUES (1, 'RETURNING a, b')", 0},
+    {"INSERT INTO t(a, b) VALUES (1, 2) RETURNING id", 1},
+    {"UPDATE t SET a = 1 WHERE b = 2 RETURNING id, a", 2},
+    {"DELETE FROM t", 0},
+    {"BEGIN ISOLATION LEVEL REPEATABLE READ", 0},
+    {"LOCK TABLE t, u IN ACCESS SHARE MODE", 0},
+    {"EXPLAIN SELECT 1", -1},
+    {"SELECT * FROM t", -1},
+};
+
+START_TEST(the_columns_of_an_answer_are_known)
+{
+	ck_assert_int_eq(
+	    db_postgres_columns(shapes[_i].sql), shapes[_i].columns);
+}
+END_TEST
+
+/* Otherwise the answer of the server is not compared with the question. */
+START_TEST(the_columns_of_every_statement_are_known)
+{
+	char *sql;
+	int i;
+
+	for (i = 0; i < SQL_COUNT; i++) {
+		sql = db_postgres_sql(sql_statements[i]);
+		ck_assert_msg(db_postgres_columns(sql) >= 0, "%s", sql);
+		free(sql);
+	}
+}
+END_TEST
+
+/* A primary, and what may stand behind read_url. */
+static const struct {
+	struct db_server primary, other;
+	bool foreign;
+} pairs[] = {
+    {{.system = "1", .timeline = 1}, {.system = "1", .timeline = 1}, false},
+    {{.system = "1"}, {.system = "2"}, true},
+    {{.system = ""}, {.system = "2"}, false},
+    {{.system = "1", .database = 5}, {.system = "1", .database = 6}, true},
+    {{.system = "", .roster = 5}, {.system = "", .roster = 6}, true},
+    /* A standby may not know yet that its primary was promoted. */
+    {{.timeline = 3}, {.standby = true, .timeline = 2}, false},
+    {{.timeline = 2}, {.standby = true, .timeline = 3}, true},
+    {{.timeline = 2}, {.timeline = 3}, true},
+    {{.timeline = 3}, {.timeline = 2}, true},
+    {{.timeline = 0}, {.timeline = 2}, false},
+    {{.standby = true, .timeline = 1}, {.timeline = 2}, false},
+};
+
+START_TEST(a_server_of_another_cluster_is_told_from_a_standby)
+{
+	ck_assert_int_eq(
+	    db_foreign(&pairs[_i].primary, &pairs[_i].other) != NULL,
+	    pairs[_i].foreign);
+}
+END_TEST
+
 Suite *
 test_db(void)
 {
@@ -140,6 +208,12 @@ test_db(void)
 	else
 		tcase_add_test(
 		    t, without_libpq_a_postgresql_url_is_refused_and_says_why);
+	tcase_add_loop_test(t, the_columns_of_an_answer_are_known, 0,
+	    sizeof(shapes) / sizeof(shapes[0]));
+	tcase_add_test(t, the_columns_of_every_statement_are_known);
+	tcase_add_loop_test(t,
+	    a_server_of_another_cluster_is_told_from_a_standby, 0,
+	    sizeof(pairs) / sizeof(pairs[0]));
 	suite_add_tcase(s, t);
 	return (s);
 }

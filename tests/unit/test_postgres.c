@@ -9,8 +9,10 @@
 
 #include "db/db.h"
 #include "decision/pool.h"
+#include "store/store_health.h"
 #include "store/store_link.h"
 #include "store/store_lookup.h"
+#include "store/store_private.h"
 #include "unit/fixture.h"
 #include "unit/pgproxy.h"
 #include "unit/suites.h"
@@ -117,11 +119,8 @@ START_TEST(a_locked_table_is_reported_not_taken_as_no_subscription)
 	int rows = 0;
 
 	ck_assert_int_eq(db_exec(db, "BEGIN; LOCK TABLE subscription"), 0);
-	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
-	ck_assert_int_eq(entitled(reader, 1, &rows), -1);
+	ck_assert_int_eq(store_begin(reader, DB_READ), -1);
 	ck_assert_int_eq(store_failure(reader)->kind, FAILURE_BUSY);
-	ck_assert_int_eq(rows, 0);
-	store_end(reader);
 	ck_assert_int_eq(db_rollback(db), 0);
 	ck_assert_int_eq(store_begin(reader, DB_READ), 0);
 	ck_assert_int_eq(entitled(reader, 1, &rows), 0);
@@ -312,6 +311,296 @@ START_TEST(a_question_that_is_cut_has_no_answer)
 	for (i = 0; look_up_cut_at(url, &proxy.asked, i) != 0; i += 19)
 		ck_assert_int_lt(i, 9000);
 	pgproxy_close(&proxy);
+}
+END_TEST
+
+/* What makes a table anew, and leaves its rows as they are. */
+static const struct {
+	const char *sql;
+} rewrites[] = {
+    {"ALTER TABLE \"user\" ALTER address TYPE text COLLATE \"C\""
+     " USING address || ''"},
+    {"ALTER TABLE account ADD x float DEFAULT random()"},
+    {"ALTER TABLE subscription SET UNLOGGED"},
+    {"ALTER TABLE category_key SET UNLOGGED"},
+    {"CREATE TEMPORARY TABLE kept AS TABLE subscription;"
+     "TRUNCATE subscription; INSERT INTO subscription TABLE kept"},
+    {"CREATE TEMPORARY TABLE kept AS TABLE category_key;"
+     "TRUNCATE category_key; INSERT INTO category_key TABLE kept"},
+};
+
+static int
+count_export(void *ctx, const struct store_export *row)
+{
+	*(int *)ctx += *row->address != '\0';
+	return (0);
+}
+
+/* A reading that waits for a lock. */
+static int read_by_lookup(struct store *, struct arena *);
+static int read_by_users(struct store *, struct arena *);
+static int read_by_export(struct store *, struct arena *);
+
+static int
+read_by_lookup(struct store *s, struct arena *a)
+{
+	const char *category = "balance-and-payments", *account = "acme",
+		   *user = "ann@acme.example";
+	const struct store_question question = {.categories = {&category, 1},
+	    .accounts = {&account, 1},
+	    .users = {&user, 1},
+	    .people = STORE_ENTITLED};
+	struct store_answer answer;
+
+	if (store_lookup(s, a, &question, &answer) != 0)
+		return (-1);
+	return (answered(&question, &answer));
+}
+
+static int
+read_by_users(struct store *s, struct arena *a)
+{
+	int rows = 0, rc;
+
+	(void)a;
+	rc = store_begin(s, DB_READ);
+	if (rc == 0)
+		rc = entitled(s, 1, &rows);
+	store_end(s);
+	return (rc == 0 ? rows : -1);
+}
+
+static int
+read_by_export(struct store *s, struct arena *a)
+{
+	int rows = 0, rc;
+
+	(void)a;
+	rc = store_begin(s, DB_READ);
+	if (rc == 0)
+		rc = store_export(s, 0, count_export, &rows);
+	store_end(s);
+	return (rc == 0 ? rows : -1);
+}
+
+static const struct {
+	int (*read)(struct store *, struct arena *);
+	int want;
+} readings[] = {{read_by_lookup, 7}, {read_by_users, 3}, {read_by_export, 7}};
+
+struct waiting {
+	struct store *store;
+	struct arena *arena;
+	int which, got;
+};
+
+static void *
+read_waiting(void *arg)
+{
+	struct waiting *w = arg;
+
+	w->got = readings[w->which].read(w->store, w->arena);
+	return (NULL);
+}
+
+/* Has somebody asked for a lock of a table that is not granted? */
+static bool
+waited_for(struct db *db)
+{
+	struct db_stmt *stmt = db_prepare(db,
+	    "SELECT count(*) FROM pg_locks l JOIN pg_class c"
+	    " ON c.oid = l.relation WHERE NOT l.granted AND"
+	    " c.relnamespace = current_schema()::regnamespace");
+	bool waits;
+
+	ck_assert_int_eq(db_step(stmt), 1);
+	waits = db_int(stmt, 0) > 0;
+	db_reset(stmt);
+	return (waits);
+}
+
+START_TEST(a_table_that_is_rewritten_meanwhile_is_not_empty)
+{
+	struct waiting w = {.which = _i % 3, .arena = arena_new(1 << 20)};
+	struct db *db = db_open(f.url, DB_WRITE, 100, &f.failure);
+	char sql[400];
+	pthread_t thread;
+
+	w.store = opened(f.url, DB_LOOKUP, 10000);
+	/* The connection has been used, as those of a milter have. */
+	ck_assert_int_eq(
+	    readings[w.which].read(w.store, w.arena), readings[w.which].want);
+	snprintf(sql, sizeof(sql), "BEGIN; %s", rewrites[_i / 3].sql);
+	ck_assert_int_eq(db_exec(db, sql), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_waiting, &w), 0);
+	while (!waited_for(db))
+		usleep(1000);
+	ck_assert_int_eq(db_exec(db, "COMMIT"), 0);
+	pthread_join(thread, NULL);
+	ck_assert_msg(w.got == readings[w.which].want, "%s: got %d, want %d",
+	    rewrites[_i / 3].sql, w.got, readings[w.which].want);
+	store_close(w.store);
+	db_close(db);
+	arena_free(w.arena);
+}
+END_TEST
+
+START_TEST(vacuum_and_readers_do_not_wait_for_a_lookup)
+{
+	struct store *s = opened(f.url, DB_READ, 100);
+
+	ck_assert_int_eq(store_begin(s, DB_READ), 0);
+	fixture_sql(&f, "VACUUM ANALYZE \"user\"");
+	fixture_sql(&f, "CREATE INDEX x ON account(title)");
+	store_end(s);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(tables_that_an_upgrade_makes_are_locked_from_the_next_question_on)
+{
+	struct waiting w = {.which = 0, .arena = arena_new(1 << 20)};
+	struct db *db = db_open(f.url, DB_WRITE, 100, &f.failure);
+	pthread_t thread;
+
+	/* Before the upgrade this table was elsewhere. */
+	fixture_sql(&f, "ALTER TABLE token RENAME TO elsewhere");
+	w.store = opened(f.url, DB_LOOKUP, 10000);
+	ck_assert_int_eq(readings[0].read(w.store, w.arena), 7);
+	fixture_sql(&f,
+	    "ALTER TABLE elsewhere RENAME TO token;"
+	    "UPDATE notify_milter SET version = version + 1");
+	w.store->schema++;
+	ck_assert_int_eq(
+	    db_exec(db, "BEGIN; LOCK TABLE token IN ACCESS EXCLUSIVE MODE"), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_waiting, &w), 0);
+	while (!waited_for(db))
+		usleep(1000);
+	ck_assert_int_eq(db_exec(db, "COMMIT"), 0);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(w.got, 7);
+	store_close(w.store);
+	db_close(db);
+	arena_free(w.arena);
+}
+END_TEST
+
+/* A url with ${first} before the schema of the roster. */
+static const char *
+url_with_path(const char *first)
+{
+	static char url[700];
+	const char *path = strstr(f.url, "csearch_path%3D");
+
+	ck_assert_ptr_nonnull(path);
+	path += strlen("csearch_path%3D");
+	snprintf(url, sizeof(url), "%.*s%s%%2C%s", (int)(path - f.url), f.url,
+	    first, path);
+	return (url);
+}
+
+START_TEST(all_tables_are_those_of_one_schema)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *s, *other;
+	char first[40], sql[400];
+
+	snprintf(first, sizeof(first), "before_%d", (int)getpid());
+	snprintf(sql, sizeof(sql),
+	    "CREATE SCHEMA %s; CREATE TABLE %s.subscription"
+	    " (LIKE subscription); CREATE TABLE %s.\"user\""
+	    " (LIKE \"user\"); CREATE TABLE %s.category_key"
+	    " (LIKE category_key)",
+	    first, first, first, first);
+	fixture_sql(&f, sql);
+	s = opened(url_with_path(first), DB_LOOKUP, 1000);
+	ck_assert_int_eq(read_by_lookup(s, f.arena), 7);
+	ck_assert_int_eq(read_by_users(s, f.arena), 3);
+	ck_assert_int_eq(read_by_export(s, f.arena), 7);
+	store_close(s);
+	/* After a transaction that was rolled back, too. */
+	s = opened(url_with_path(first), DB_WRITE, 1000);
+	ck_assert_int_eq(store_begin(s, DB_WRITE), 0);
+	ck_assert_int_eq(store_account_remove(s, 2), 1);
+	store_end(s);
+	ck_assert_int_eq(read_by_export(s, f.arena), 7);
+	/* One claim, whatever the path. */
+	other = opened(f.url, DB_WRITE, 1000);
+	ck_assert_int_eq(store_claim(s), 1);
+	ck_assert_int_eq(store_claim(other), 0);
+	store_close(other);
+	store_close(s);
+	/* One lock. */
+	fixture_begin(&f);
+	s = opened(url_with_path(first), DB_WRITE, 100);
+	ck_assert_int_eq(store_begin(s, DB_WRITE), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_BUSY);
+	store_close(s);
+	store_end(f.store);
+	s = store_open(url_with_path(first), DB_CREATE, 1000, &failure);
+	ck_assert_int_eq(store_upgrade(s), 0);
+	store_close(s);
+	snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", first);
+	fixture_sql(&f, sql);
+}
+END_TEST
+
+START_TEST(rows_that_a_policy_hides_are_an_error)
+{
+	struct store *s;
+	char sql[500], url[700];
+
+	snprintf(sql, sizeof(sql),
+	    "CREATE ROLE role_%d; DO $$ BEGIN EXECUTE 'GRANT USAGE ON SCHEMA '"
+	    " || current_schema() || ' TO role_%d; GRANT SELECT ON ALL TABLES"
+	    " IN SCHEMA ' || current_schema() || ' TO role_%d'; END $$;"
+	    "ALTER TABLE subscription ENABLE ROW LEVEL SECURITY",
+	    (int)getpid(), (int)getpid(), (int)getpid());
+	fixture_sql(&f, sql);
+	snprintf(
+	    url, sizeof(url), "%s%%20-crole%%3Drole_%d", f.url, (int)getpid());
+	s = opened(url, DB_LOOKUP, 1000);
+	ck_assert_int_eq(read_by_lookup(s, f.arena), -1);
+	ck_assert_ptr_nonnull(strstr(
+	    failure_text(store_failure(s)), "row-level security policy"));
+	ck_assert_int_eq(read_by_export(s, f.arena), -1);
+	store_close(s);
+	snprintf(sql, sizeof(sql), "DROP OWNED BY role_%d; DROP ROLE role_%d",
+	    (int)getpid(), (int)getpid());
+	fixture_sql(&f, sql);
+}
+END_TEST
+
+/* What a prepared statement of another client may be. */
+static const char *const strangers[] = {"SELECT 1", "SELECT 1, 2",
+    "SELECT 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12", "SELECT", "VALUES (1)",
+    "SELECT 1 WHERE false", "INSERT INTO token SELECT WHERE false",
+    "DELETE FROM token"};
+
+START_TEST(an_answer_of_another_shape_is_a_failure)
+{
+	struct store *s = opened(f.url, DB_WRITE, 1000);
+	char sql[700];
+	int how;
+
+	snprintf(sql, sizeof(sql),
+	    "DO $$ DECLARE r record; BEGIN FOR r IN SELECT name, CASE WHEN"
+	    " parameter_types = '{}' THEN '' ELSE '(' || array_to_string("
+	    "  parameter_types, ',') || ')' END AS types"
+	    " FROM pg_prepared_statements WHERE statement LIKE 'SELECT %%'"
+	    " LOOP EXECUTE 'DEALLOCATE ' || r.name;"
+	    " EXECUTE 'PREPARE ' || r.name || r.types || ' AS %s';"
+	    " END LOOP; END $$",
+	    strangers[_i]);
+	for (how = 0; how < 3; how++) {
+		ck_assert_int_gt(readings[how].read(s, f.arena), 0);
+		ck_assert_int_eq(db_exec(s->db, sql), 0);
+		ck_assert_int_eq(readings[how].read(s, f.arena), -1);
+		ck_assert_int_ne(store_failure(s)->kind, FAILURE_NONE);
+		store_close(s);
+		s = opened(f.url, DB_WRITE, 1000);
+	}
+	store_close(s);
 }
 END_TEST
 
@@ -578,6 +867,15 @@ test_postgres(void)
 	tcase_add_test(t, a_question_that_is_cut_has_no_answer);
 	tcase_add_loop_test(t, a_lookup_takes_one_round_trip, 0,
 	    sizeof(questions) / sizeof(questions[0]));
+	tcase_add_loop_test(t, a_table_that_is_rewritten_meanwhile_is_not_empty,
+	    0, 3 * sizeof(rewrites) / sizeof(rewrites[0]));
+	tcase_add_test(t, vacuum_and_readers_do_not_wait_for_a_lookup);
+	tcase_add_test(t,
+	    tables_that_an_upgrade_makes_are_locked_from_the_next_question_on);
+	tcase_add_test(t, all_tables_are_those_of_one_schema);
+	tcase_add_test(t, rows_that_a_policy_hides_are_an_error);
+	tcase_add_loop_test(t, an_answer_of_another_shape_is_a_failure, 0,
+	    sizeof(strangers) / sizeof(strangers[0]));
 	tcase_add_test(t, after_a_failed_lookup_the_next_one_is_answered);
 	tcase_add_test(t, a_silent_server_is_given_up);
 	tcase_add_test(t, a_server_that_reads_nothing_is_given_up);

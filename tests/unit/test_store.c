@@ -11,6 +11,7 @@
 
 #include "decision/pool.h"
 #include "roster/notice.h"
+#include "store/sql.h"
 #include "store/store_health.h"
 #include "store/store_link.h"
 #include "store/store_notice.h"
@@ -441,6 +442,24 @@ START_TEST(a_refused_notice_is_kept_and_none_is_sent_twice)
 }
 END_TEST
 
+/* A table that is not named there is not locked before it is read. */
+START_TEST(every_table_of_the_schema_is_among_its_names)
+{
+	static const char create[] = "CREATE TABLE ";
+	char names[400] = "";
+	const char *s;
+	size_t len;
+
+	for (s = sql_schema; (s = strstr(s, create)) != NULL; s += len) {
+		s += strlen(create);
+		len = strcspn(s, "(");
+		snprintf(names + strlen(names), sizeof(names) - strlen(names),
+		    "%s%.*s", *names == '\0' ? "" : ",", (int)len, s);
+	}
+	ck_assert_str_eq(sql_tables, names);
+}
+END_TEST
+
 Suite *
 test_store(void)
 {
@@ -458,6 +477,7 @@ test_store(void)
 	tcase_add_test(t, the_id_of_a_link_is_not_used_twice);
 	tcase_add_test(t, a_pool_at_its_limit_is_busy);
 	tcase_add_test(t, a_refused_notice_is_kept_and_none_is_sent_twice);
+	tcase_add_test(t, every_table_of_the_schema_is_among_its_names);
 	suite_add_tcase(s, t);
 	if (fixture_postgresql() != NULL)
 		return (s);
