@@ -274,6 +274,9 @@ const char *const sql_statements[SQL_COUNT] = {
 	" (u.role = 'subscriber' OR NOT EXISTS"
 	"  (SELECT 1 FROM subscription s JOIN category c ON c.id = s.category"
 	"   WHERE s.user = u.id AND c.telegram = 1)) ORDER BY a.key, u.key",
+    [SQL_ADDRESSES] = "SELECT a.name, u.address, u.key"
+		      " FROM account a JOIN user u ON u.account = a.id"
+		      " ORDER BY a.key, u.key",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
     [SQL_LINK_ADD] = "INSERT INTO link(id, user, chat) VALUES (?1, ?2, ?3)"
 		     " ON CONFLICT (id) DO NOTHING",

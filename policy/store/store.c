@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "store/store_private.h"
+#include "terms/address.h"
 
 #define UNWRITTEN_MAX ((size_t)16 << 20)
 
@@ -419,6 +420,31 @@ read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 	u->link = db_int(stmt, 7);
 	u->chat = db_int(stmt, 8);
 	return (store_read_role(s, stmt, 5, &u->role));
+}
+
+/* Not for keys with letters outside ASCII: their lower case depends on the
+ * version of the library. */
+int
+store_read_address(
+    struct arena *a, const char *text, const char *key, const char **wire)
+{
+	struct address address;
+	bool ascii = true;
+	const char *s;
+	int found;
+
+	for (s = text; *s != '\0'; s++) {
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return (0);
+	}
+	for (s = key; *s != '\0'; s++)
+		ascii = ascii && (unsigned char)*s < 0x80;
+	found = address_read(a, text, &address);
+	if (found == 1 && ascii && strcmp(address.key, key) != 0)
+		found = 0;
+	if (found == 1)
+		*wire = address.wire;
+	return (found);
 }
 
 int

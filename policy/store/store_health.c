@@ -2,8 +2,15 @@
 /*
  * store_health - the state of the database, for `notifyctl check`
  */
+#include "base/arena.h"
+#include "db/db.h"
 #include "store/store_health.h"
 #include "store/store_private.h"
+
+#define ADDRESS_ARENA ((size_t)1 << 20) /* for one address */
+
+static int each_wrong(
+    struct store *, struct arena *, store_address_fn *, void *);
 
 int
 store_check(struct store *s, int seconds)
@@ -59,4 +66,39 @@ store_links_stray(struct store *s, store_user_fn *fn, void *ctx)
 	return (store_each_user(s,
 	    store_bound(s, SQL_LINKS_STRAY, "ii", (int64_t)0, (int64_t)0), fn,
 	    ctx));
+}
+
+static int
+each_wrong(struct store *s, struct arena *a, store_address_fn *fn, void *ctx)
+{
+	struct store_address row;
+	struct db_stmt *stmt;
+	const char *wire;
+	int rc, good;
+
+	stmt = store_bound(s, SQL_ADDRESSES, "");
+	while ((rc = store_row(s, stmt)) == 1) {
+		row.account = db_text(stmt, 0);
+		row.address = db_text(stmt, 1);
+		row.key = db_text(stmt, 2);
+		arena_reset(a);
+		good = store_read_address(a, row.address, row.key, &wire);
+		if (good == -1)
+			failure_memory(&s->failure);
+		if (good == -1 || (good == 0 && fn(ctx, &row) != 0))
+			return (store_stop(stmt));
+	}
+	return (rc);
+}
+
+int
+store_addresses_wrong(struct store *s, store_address_fn *fn, void *ctx)
+{
+	struct arena *a = arena_new(ADDRESS_ARENA);
+	int rc;
+
+	rc =
+	    a == NULL ? failure_memory(&s->failure) : each_wrong(s, a, fn, ctx);
+	arena_free(a);
+	return (rc);
 }

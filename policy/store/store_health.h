@@ -30,6 +30,16 @@ struct store_health {
 int store_health(struct store *, const char *telegram_domain,
     const char *account_domain, struct store_health *) WARN_UNUSED;
 
+/* store_addresses_wrong(s, fn, ctx): users whose address cannot be read, or has
+ * another key than theirs. No command writes such; the milter defers mail to
+ * their accounts. */
+struct store_address {
+	const char *account, *address, *key;
+};
+typedef int store_address_fn(void *, const struct store_address *);
+int store_addresses_wrong(
+    struct store *, store_address_fn *, void *) WARN_UNUSED;
+
 /* store_links_stray(s, fn, ctx): users with a link who are not entitled to any
  * mirrored category. */
 int store_links_stray(struct store *, store_user_fn *, void *) WARN_UNUSED;

@@ -14,7 +14,6 @@
 #include "store/store_lookup.h"
 #include "store/store_private.h"
 #include "terms/account.h"
-#include "terms/address.h"
 
 #define PARAMETERS 3
 
@@ -41,7 +40,7 @@ static int list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
 static int damaged(struct asking *, const char *);
 static int read_account(struct asking *, size_t, struct db_stmt *);
-static int check_address(struct asking *, const struct member *);
+static int read_address(struct asking *, struct member *);
 static int read_member(
     struct asking *, struct store_members *, enum sql, struct db_stmt *);
 static int take_schema(void *, enum db_content, int64_t);
@@ -172,27 +171,17 @@ read_account(struct asking *a, size_t i, struct db_stmt *stmt)
 	return (0);
 }
 
-/* Not for keys with letters outside ASCII: their lower case depends on the
- * version of the library. */
+/* Mail goes to the address as it is read, whoever wrote it. */
 static int
-check_address(struct asking *a, const struct member *m)
+read_address(struct asking *a, struct member *m)
 {
-	struct address address;
-	const char *s;
-	int found;
-
-	if (m->address == m->key)
+	switch (store_read_address(a->arena, m->address, m->key, &m->address)) {
+	case 1:
 		return (0);
-	for (s = m->key; *s != '\0'; s++) {
-		if ((unsigned char)*s >= 0x80)
-			return (0);
+	case 0:
+		return (damaged(a, "a user's address and key do not agree"));
 	}
-	found = address_read(a->arena, m->address, &address);
-	if (found == -1)
-		return (failure_memory(&a->store->failure));
-	if (found == 1 && strcmp(address.key, m->key) == 0)
-		return (0);
-	return (damaged(a, "a user has another's key"));
+	return (failure_memory(&a->store->failure));
 }
 
 /* Add the row, in the order of LOOKUP_COLUMNS, to ${to}. Entitled people count
@@ -213,10 +202,9 @@ read_member(struct asking *a, struct store_members *to, enum sql which,
 	m->account_name = to->n > 0 && m[-1].account == m->account
 	    ? m[-1].account_name
 	    : arena_strdup(a->arena, db_text(stmt, 1));
-	m->address = arena_strdup(a->arena, address);
-	m->key = strcmp(address, key) == 0 ? m->address
-					   : arena_strdup(a->arena, key);
-	if (m->account_name == NULL || m->address == NULL || m->key == NULL)
+	m->key = arena_strdup(a->arena, key);
+	m->address = address; /* of the row, until it is read */
+	if (m->account_name == NULL || m->key == NULL)
 		return (failure_memory(&a->store->failure));
 	m->link = db_int(stmt, 5);
 	m->chat = db_int(stmt, 6);
@@ -225,7 +213,7 @@ read_member(struct asking *a, struct store_members *to, enum sql which,
 	if (store_read_role(a->store, stmt, 4, &m->role) != 0)
 		return (-1);
 	to->n++;
-	return (check_address(a, m));
+	return (read_address(a, m));
 }
 
 static int

@@ -85,4 +85,12 @@ int store_fits(struct store *, enum db_content, int64_t version);
 int store_write_changes(struct store *);
 void store_forget_changes(struct store *);
 
+/*
+ * store_read_address(a, address, key, wire): read the address of a user, which
+ * may have been written by other means than ours. 1 and what to send mail to; 0
+ * if it is no address, or ${key} is not its key; -1 out of memory.
+ */
+int store_read_address(struct arena *, const char *address, const char *key,
+    const char **wire) WARN_UNUSED;
+
 #endif

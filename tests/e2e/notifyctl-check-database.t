@@ -173,6 +173,12 @@ def _(s):
     same(done.returncode, 0, "exit")
 
 
+def rename(s, old, new):
+    """Give a user another address, by SQL."""
+    s.ctl.sql("UPDATE user SET address = ?, key = ? WHERE address = ?", new,
+              new, old)
+
+
 @case("entitled users with undeliverable addresses are found and named")
 def _(s):
     for address, why in (("ann@acme.invalid", "reserved"),
@@ -181,19 +187,31 @@ def _(s):
                          ("ann@-acme.example", ""),
                          ("-ann@acme.example", "allow_min_user"),
                          ("a" * 70 + "@acme.example", "")):
-        s.ctl.sql("UPDATE user SET address = ? WHERE address = ?", address,
-                  OLGA)
-        finding = s.fault("warning", "1 entitled", address, why)
+        rename(s, OLGA, address)
+        find = s.has if " " in address else s.fault
+        finding = find("warning", "1 entitled", address, why)
         contains(finding["fix"], address.split("@")[0])
-        s.ctl.sql("UPDATE user SET address = ? WHERE address = ?", OLGA,
-                  address)
+        rename(s, address, OLGA)
+    s.sound()
+
+
+@case("a user whose address was written past notifyctl is found")
+def _(s):
+    for address, key in (("ann@evil.example", OLGA), (OLGA, BILL + "x"),
+                         ("olga (x)@acme.example", "olga (x)@acme.example"),
+                         ("<olga@acme.example>", "<olga@acme.example>")):
+        s.ctl.sql("UPDATE user SET address = ?, key = ? WHERE address = ?",
+                  address, key, OLGA)
+        finding = s.has("error", "1 users", address, key)
+        contains(finding["why"], "defers")
+        s.ctl.sql("UPDATE user SET address = ?, key = ? WHERE address = ?",
+                  OLGA, OLGA, address)
     s.sound()
 
 
 @case("a non-ASCII address is a finding if smtputf8_enable = no")
 def _(s):
-    s.ctl.sql("UPDATE user SET address = 'ölga@acme.example'"
-              " WHERE address = ?", OLGA)
+    rename(s, OLGA, "ölga@acme.example")
     s.main(smtputf8_enable="yes")
     s.sound()
     s.main(smtputf8_enable="no")
@@ -209,8 +227,7 @@ def _(s):
 
 @case("a user who is not entitled to anything may have any address")
 def _(s):
-    s.ctl.sql("UPDATE user SET address = 'mia@acme.invalid'"
-              " WHERE address = ?", MIA)
+    rename(s, MIA, "mia@acme.invalid")
     s.sound()
 
 

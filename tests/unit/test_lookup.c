@@ -10,6 +10,7 @@
 
 #include "store/sql.h"
 #include "store/store_lookup.h"
+#include "terms/address.h"
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
@@ -192,8 +193,27 @@ static const char *const strange[] = {"\"@x.example", "\\@x.example",
     "m\303\274ller@x.example", "\360\237\216\211@x.example"};
 #define NSTRANGE (sizeof(strange) / sizeof(strange[0]))
 
+/* ${key} as an address, with its local part quoted. */
+static const char *
+quoted(const char *key)
+{
+	char *text = arena_alloc(f.arena, 2 * strlen(key) + 3), *out = text;
+	const char *s, *at = strrchr(key, '@');
+
+	*out++ = '"';
+	for (s = key; s < at; s++) {
+		if (*s == '"' || *s == '\\')
+			*out++ = '\\';
+		*out++ = *s;
+	}
+	sprintf(out, "\"%s", at);
+	return (text);
+}
+
+/* Also if it was not notifyctl that wrote the row. */
 START_TEST(a_strange_key_finds_its_row_and_no_other)
 {
+	struct address address;
 	struct asked asked = {.categories = {"services"},
 	    .users = {
 		"A@x.example", strange[_i], strange[(_i + 1) % NSTRANGE]}};
@@ -203,13 +223,66 @@ START_TEST(a_strange_key_finds_its_row_and_no_other)
 	fixture_begin(&f);
 	ck_assert_int_eq(
 	    store_user_add(f.store, &(struct store_account){.id = 2},
-		strange[_i], strange[_i], ROLE_MEMBER, &id),
+		quoted(strange[_i]), strange[_i], ROLE_MEMBER, &id),
 	    1);
 	fixture_commit(&f);
+	ck_assert_int_eq(
+	    address_read(f.arena, quoted(strange[_i]), &address), 1);
 	snprintf(want, sizeof(want),
-	    "category 0 services, user %s beta member, ", strange[_i]);
+	    "category 0 services, user %s beta member, ", address.wire);
+	if (strpbrk(strange[_i], "\001\177") != NULL) {
+		ck_assert_int_eq(ask(f.store, &asked), -1);
+		return;
+	}
 	ck_assert_int_eq(ask(f.store, &asked), 0);
 	ck_assert_str_eq(got, want);
+}
+END_TEST
+
+/* What SQL wrote into both columns, and how it goes out; NULL: not at all. */
+static const struct {
+	const char *text, *wire;
+} written[] = {
+    {"o'neil@x.example", "o'neil@x.example"},
+    {"two words@x.example", NULL},
+    {"a@x.example,b@y.example", NULL},
+    {"<a@x.example>", NULL},
+    {"Ann@x.example", NULL},
+    {"Ann <a@x.example>", NULL},
+    {"a@x.example (Ann)", NULL},
+    {"a@x.example\r\nRCPT TO:<b@y.example>", NULL},
+    {"@x.example:a@y.example", NULL},
+    {"\"a\"@x.example", NULL},
+    {"a@X.example", NULL},
+};
+
+START_TEST(an_address_is_read_whoever_wrote_it)
+{
+	struct asked asked = {.categories = {"services"},
+	    .accounts = {"beta"},
+	    .people = STORE_ENTITLED};
+	char want[ANSWER_SIZE];
+	int64_t id;
+
+	fixture_begin(&f);
+	ck_assert_int_eq(
+	    store_user_add(f.store, &(struct store_account){.id = 2},
+		written[_i].text, written[_i].text, ROLE_MEMBER, &id),
+	    1);
+	ck_assert_int_eq(
+	    store_subscribe(f.store, &(struct store_account){.id = 2}, 5,
+		&(struct store_user){.id = id}),
+	    1);
+	fixture_commit(&f);
+	if (written[_i].wire == NULL) {
+		ck_assert_int_eq(ask(f.store, &asked), -1);
+		ck_assert_ptr_nonnull(strstr(
+		    failure_text(store_failure(f.store)), "do not agree"));
+		return;
+	}
+	ck_assert_int_eq(ask(f.store, &asked), 0);
+	snprintf(want, sizeof(want), " %s beta member", written[_i].wire);
+	ck_assert_msg(strstr(got, want) != NULL, "got %s, want %s", got, want);
 }
 END_TEST
 
@@ -414,6 +487,8 @@ test_lookup(void)
 	    sizeof(questions) / sizeof(questions[0]));
 	tcase_add_loop_test(
 	    t, a_strange_key_finds_its_row_and_no_other, 0, NSTRANGE);
+	tcase_add_loop_test(t, an_address_is_read_whoever_wrote_it, 0,
+	    sizeof(written) / sizeof(written[0]));
 	tcase_add_test(t, a_user_with_a_chat_is_linked);
 	tcase_add_test(t, a_subscription_to_another_account_lets_nobody_in);
 	tcase_add_loop_test(t, a_question_without_an_answer_is_a_failure, 0,

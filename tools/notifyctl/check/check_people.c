@@ -26,8 +26,8 @@ struct people {
 	bool no_utf8, no_minus, dns;
 	char last[512]; /* the user of the row before */
 	/* Counts, the first of them by name, and the fix for the first. */
-	size_t bad, ownerless, strays;
-	const char *bad_names, *ownerless_names;
+	size_t bad, wrong, ownerless, strays;
+	const char *bad_names, *wrong_names, *ownerless_names;
 	const char *bad_fix, *stray_fix;
 	const char *account, *heir; /* the first without owner, and its next */
 	bool heir_is_admin;
@@ -37,6 +37,8 @@ static const char *undeliverable(struct people *, const char *);
 static void add_name(struct people *, const char **, size_t, const char *);
 static const char *reserved(const struct people *, const char *);
 static int take_row(void *, const struct store_export *);
+static int take_wrong(void *, const struct store_address *);
+static void check_keys(struct people *);
 static int take_account(void *, const struct store_account *);
 static int take_stray(void *, const struct store_user *);
 static int take_heir(void *, const struct store_export *);
@@ -147,6 +149,34 @@ check_addresses(struct people *p)
 }
 
 static int
+take_wrong(void *ctx, const struct store_address *row)
+{
+	struct people *p = ctx;
+
+	add_name(p, &p->wrong_names, p->wrong++,
+	    check_text(p->check, "%s (account %s, key %s)", row->address,
+		row->account, row->key));
+	return (0);
+}
+
+static void
+check_keys(struct people *p)
+{
+	if (store_addresses_wrong(p->check->store, take_wrong, p) == -1 ||
+	    p->wrong == 0)
+		return;
+	check_found(p->check, CHECK_ERROR, CHECK_DO,
+	    check_text(p->check,
+		"%zu users have an address that cannot be read, or the key of "
+		"another: %s",
+		p->wrong, p->wrong_names),
+	    "the milter defers mail to their accounts; no command of notifyctl "
+	    "causes this, so the database was changed by other means",
+	    "remove these rows of the table user with SQL, and add the users "
+	    "again (notifyctl user add ACCOUNT EMAIL)");
+}
+
+static int
 take_account(void *ctx, const struct store_account *account)
 {
 	struct people *p = ctx;
@@ -250,6 +280,7 @@ check_people(struct check *c)
 			0;
 	}
 	check_addresses(&p);
+	check_keys(&p);
 	check_owners(&p);
 	check_strays(&p);
 	arena_free(p.arena);
