@@ -13,11 +13,14 @@
 #include "decision/pool.h"
 #include "settings/settings.h"
 #include "store/store.h"
+#include "store/store_health.h"
 
 /* How long the primary is asked instead of a standby that lagged too much (a
  * mark reaches it sooner), or that could not be asked. */
 #define STALE_MS 500
 #define AWAY_MS 5000
+/* How long what the primary said of itself is good for new connections. */
+#define KNOWN_MS 1000
 
 /* Connections to one server. */
 struct side {
@@ -40,6 +43,11 @@ struct pool {
 	struct store *marker; /* the store that leaves it, */
 	int64_t marking;      /* since when */
 	struct standby health;
+	/* What the primary last said of itself, and when it was last asked,
+	 * which may have failed. */
+	struct db_server primary;
+	bool known, answered;
+	int64_t known_at;
 };
 
 static int side_init(struct side *, const char *, enum db_mode);
@@ -47,6 +55,11 @@ static void side_clear(struct side *);
 static int enter(struct pool *, struct side *, struct store **);
 static void leave(struct pool *, struct side *, struct store *);
 static void close_idle(struct pool *, struct side *);
+static struct store *take(struct pool *, struct side *, struct failure *);
+static void ask_primary(struct pool *);
+static bool primary_known(struct pool *, struct db_server *);
+static int compare(
+    struct pool *, struct side *, struct store *, struct failure *);
 static bool take_mark(struct pool *, struct store *);
 static enum standby_news learn(struct pool *, enum pool_side, struct store *);
 
@@ -227,10 +240,88 @@ learn(struct pool *pool, enum pool_side which, struct store *store)
 	return (news);
 }
 
-struct store *
-pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
+/* Ask the primary what it is. */
+static void
+ask_primary(struct pool *pool)
 {
-	struct side *side = &pool->sides[which];
+	struct side *side = &pool->sides[POOL_PRIMARY];
+	struct failure ignored = FAILURE_INIT;
+	struct db_server server = {.lag = 0};
+	struct store *store;
+	bool answered = false;
+
+	store = take(pool, side, &ignored);
+	if (store != NULL) {
+		answered = store_server(store, &server) == 1;
+		if (!answered) {
+			store_close(store);
+			store = NULL;
+		}
+		leave(pool, side, store);
+	}
+	failure_clear(&ignored);
+	pthread_mutex_lock(&pool->lock);
+	pool->known_at = clock_ms();
+	pool->answered = answered;
+	if (answered) {
+		pool->primary = server;
+		pool->known = true;
+	}
+	pthread_mutex_unlock(&pool->lock);
+}
+
+/* What the primary is. If it is away, another may have taken its place: then
+ * its timeline says nothing. False if it never answered. */
+static bool
+primary_known(struct pool *pool, struct db_server *primary)
+{
+	int64_t good;
+	bool known;
+
+	pthread_mutex_lock(&pool->lock);
+	good = pool->known_at == 0
+	    ? 0
+	    : pool->known_at + (pool->answered ? KNOWN_MS : AWAY_MS);
+	pthread_mutex_unlock(&pool->lock);
+	if (clock_ms() >= good)
+		ask_primary(pool);
+	pthread_mutex_lock(&pool->lock);
+	*primary = pool->primary;
+	if (!pool->answered)
+		primary->timeline = 0;
+	known = pool->known;
+	pthread_mutex_unlock(&pool->lock);
+	return (known);
+}
+
+/* Is the server that is to be asked one of the primary's? 0, or -1. */
+static int
+compare(struct pool *pool, struct side *side, struct store *store,
+    struct failure *failure)
+{
+	struct db_server primary, server;
+	const char *why;
+
+	if (!primary_known(pool, &primary))
+		return (0);
+	switch (store_server(store, &server)) {
+	case -1:
+		return (store_failed(store, failure));
+	case 0:
+		return (0);
+	}
+	why = db_foreign(&primary, &server);
+	if (why == NULL)
+		return (0);
+	return (failure_set(failure, FAILURE_SETTINGS,
+	    "database %s: %s than that of url; it is not asked", side->name,
+	    why));
+}
+
+/* A place, and a store. NULL and ${failure} if there is none. */
+static struct store *
+take(struct pool *pool, struct side *side, struct failure *failure)
+{
 	struct store *store;
 
 	if (enter(pool, side, &store) != 0) {
@@ -246,11 +337,24 @@ pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
 	}
 	if (store == NULL) {
 		store = store_open(side->url, side->mode, pool->wait, failure);
-		if (store == NULL) {
-			leave(pool, side, NULL);
-			return (NULL);
+		if (store != NULL && side == &pool->sides[POOL_ASKED] &&
+		    pool->standby && compare(pool, side, store, failure) != 0) {
+			store_close(store);
+			store = NULL;
 		}
+		if (store == NULL)
+			leave(pool, side, NULL);
 	}
+	return (store);
+}
+
+struct store *
+pool_take(struct pool *pool, enum pool_side which, struct failure *failure)
+{
+	struct store *store = take(pool, &pool->sides[which], failure);
+
+	if (store == NULL)
+		return (NULL);
 	db_bound_lag(store_db(store), pool->max_lag);
 	if (which == POOL_PRIMARY && take_mark(pool, store))
 		db_mark(store_db(store));

@@ -73,6 +73,38 @@ def _(s):
               + "; DROP OWNED BY relay; DROP ROLE relay")
 
 
+@case("row security is found, whether or not it hides anything from this role")
+def _(s):
+    PRIMARY.sql("CREATE ROLE relay LOGIN")
+    PRIMARY.sql(f"GRANT USAGE ON SCHEMA {s.ctl.store.schema} TO relay")
+    PRIMARY.sql("GRANT SELECT ON ALL TABLES IN SCHEMA"
+                f" {s.ctl.store.schema} TO relay")
+    s.settings()
+    s.sound()
+    for table in ("subscription", '"user"', "notify_milter"):
+        s.ctl.sql(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        finding = s.fault("warning", "row security", table.strip('"'))
+        contains(finding["fix"], "DISABLE ROW LEVEL SECURITY")
+        s.settings(url=s.ctl.store.url.replace(postgresql.OWNER + "@",
+                                               "relay@"))
+        finding = s.has("error", "row-level security policy")
+        contains(finding["fix"], "DISABLE ROW LEVEL SECURITY")
+        s.settings()
+        s.ctl.sql(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    s.sound()
+    s.ctl.sql("DROP OWNED BY relay; DROP ROLE relay")
+
+
+@case("a table of the same name before ours changes nothing")
+def _(s):
+    PRIMARY.sql("CREATE SCHEMA earlier; CREATE TABLE earlier.subscription(LIKE"
+                f" {s.ctl.store.schema}.subscription)")
+    s.settings(url=s.ctl.store.url.replace("csearch_path%3D",
+                                           "csearch_path%3Dearlier%2C"))
+    s.sound()
+    PRIMARY.sql("DROP SCHEMA earlier CASCADE")
+
+
 @case("a password in settings that everyone can read is found, and the fix "
       "works")
 def _(s):

@@ -231,7 +231,14 @@ no_rights(struct check *c)
 	const char *text =
 	    check_text(c, "%s", failure_text(store_failure(c->store)));
 
-	if (can_look_up(c))
+	if (strstr(text, "row-level security") != NULL)
+		check_found(c, CHECK_ERROR, CHECK_DO, text,
+		    "rows may be hidden from the role in [database] url, so "
+		    "nothing is read; if that is the milter's role, it defers "
+		    "tagged mail",
+		    "as the owner of the table: ALTER TABLE ... DISABLE ROW "
+		    "LEVEL SECURITY");
+	else if (can_look_up(c))
 		check_found(c, CHECK_NOTE, CHECK_DO, text,
 		    "the role in [database] url may do every lookup of the "
 		    "milter, but not check whether the roster is intact",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_server - a roster in PostgreSQL: the password in the settings, and the
- * standby of read_url
+ * check_server - a roster in PostgreSQL: the password in the settings, row
+ * security, and the standby of read_url
  */
 #include <pwd.h>
 #include <stdlib.h>
@@ -32,6 +32,8 @@ static void leave_mark(struct check *, struct store *);
 static void check_clocks(struct check *, struct store *, struct store *);
 static bool too_late(const struct check *, const struct db_server *);
 static void check_lag(struct check *, struct store *, struct store *);
+static void check_policies(struct check *, struct store *);
+static bool check_kin(struct check *, struct store *, const struct db_server *);
 static void check_standby(struct check *, struct store *, struct store *);
 
 static bool
@@ -174,12 +176,38 @@ check_lag(struct check *c, struct store *primary, struct store *standby)
 	    "show why it stopped");
 }
 
+/* Does read_url name a server of url's cluster? */
+static bool
+check_kin(
+    struct check *c, struct store *primary, const struct db_server *server)
+{
+	struct db_server own;
+	const char *why;
+
+	if (primary == NULL || store_server(primary, &own) != 1)
+		return (true);
+	why = db_foreign(&own, server);
+	if (why == NULL)
+		return (true);
+	unusable(c,
+	    check_text(c,
+		"read_url names no standby of url: %s than that of "
+		"url",
+		why),
+	    *own.system != '\0' && strcmp(own.system, server->system) == 0
+		? "find out which of the servers is the right primary, stop the "
+		  "other one, and make it a standby again"
+		: "name a streaming standby of url's primary in read_url");
+	return (false);
+}
+
 static void
 check_standby(struct check *c, struct store *primary, struct store *standby)
 {
 	struct db_server server;
 
-	if (store_server(standby, &server) != 1)
+	if (store_server(standby, &server) != 1 ||
+	    !check_kin(c, primary, &server))
 		return;
 	if (!server.standby) {
 		check_found(c, CHECK_WARNING, CHECK_DO,
@@ -195,19 +223,43 @@ check_standby(struct check *c, struct store *primary, struct store *standby)
 		check_clocks(c, primary, standby);
 }
 
+/* The owner of the tables and a superuser see all rows, and so find nothing. */
+static void
+check_policies(struct check *c, struct store *primary)
+{
+	struct db_server server;
+	char *url;
+
+	if (primary == NULL || store_server(primary, &server) != 1 ||
+	    *server.row_security == '\0')
+		return;
+	url = db_url_public(c->settings->url);
+	check_found(c, CHECK_WARNING, CHECK_DO,
+	    check_text(c, "row security is on for these tables: %s",
+		server.row_security),
+	    "a policy hides rows from the roles of the programs; so that nobody "
+	    "is taken for no user, each lookup of theirs fails, and tagged mail "
+	    "is deferred",
+	    check_text(c,
+		"for each of them, as its owner: psql %s -c 'ALTER TABLE "
+		"\"%s\".TABLE DISABLE ROW LEVEL SECURITY'",
+		check_quote(c, url == NULL ? "" : url), server.schema));
+	free(url);
+}
+
 void
 check_server(struct check *c)
 {
 	struct store *primary, *standby;
 
 	check_secret(c);
-	if (*c->settings->read_url == '\0')
-		return;
-	standby = opened(c, c->settings->read_url, DB_LOOKUP);
-	if (standby == NULL)
-		return;
 	primary = opened(c, c->settings->url, DB_PRIMARY);
-	check_standby(c, primary, standby);
+	check_policies(c, primary);
+	standby = *c->settings->read_url == '\0'
+	    ? NULL
+	    : opened(c, c->settings->read_url, DB_LOOKUP);
+	if (standby != NULL)
+		check_standby(c, primary, standby);
 	store_close(primary);
 	store_close(standby);
 }
