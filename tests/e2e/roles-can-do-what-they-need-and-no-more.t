@@ -383,6 +383,42 @@ def _(place):
                 true(refused(connection, text), f"{role}: {text} is refused")
 
 
+@case("no role can fill the disk, or take a lock that it does not need")
+def _(place):
+    own = {"pg_advisory_xact_lock(1, 2)": (CTL, TELEGRAM, BOT),
+           "pg_try_advisory_lock(1, 2)": (BOT,)}
+    locks = [f"pg_{try_}advisory_{xact}lock{shared}({args})"
+             for try_ in ("", "try_") for xact in ("", "xact_")
+             for shared in ("", "_shared") for args in ("1", "1, 2")]
+    for role in PROGRAMS:
+        with place.database.connect(role) as connection:
+            for text in ("lo_create(0)", "lo_creat(-1)",
+                         "lo_from_bytea(0, 'x')",
+                         "pg_logical_emit_message(false, 'x', 'y')",
+                         "pg_logical_emit_message(false, 'x', 'y'::bytea)",
+                         "pg_notify('x', 'y')", *locks):
+                same(refused(connection, f"SELECT {text}"),
+                     role not in own.get(text, ()), f"{role}: {text}")
+
+
+@case("what a role sets for itself changes no decision")
+def _(place):
+    for role in PROGRAMS:
+        for setting in ("search_path = pg_catalog, notify",
+                        "default_transaction_isolation = serializable",
+                        "default_transaction_deferrable = on",
+                        "row_security = on"):
+            place.database.run(role, f"ALTER ROLE {role} SET {setting}")
+    try:
+        for role, work in PROGRAMS.items():
+            place.fresh()
+            same(work(place), None, f"what {role} could not do")
+    finally:
+        place.settings.kill()
+        for role in PROGRAMS:
+            place.sql(f"ALTER ROLE {role} RESET ALL")
+
+
 @case("notifyctl in the milter's role reads, and changes nothing")
 def _(place):
     place.fresh()
@@ -394,7 +430,7 @@ def _(place):
                  ("category", "add", "x", "--title", "X")):
         done = place.ctl(*args, role=MILTER, check=False)
         same(done.returncode, 77, f"exit of {done}")
-        contains(done.stderr, "permission denied for table", "what it says")
+        contains(done.stderr, "permission denied for", "what it says")
     same(place.rows(), before, "the database")
 
 
