@@ -13,11 +13,16 @@
 #include "db/db_url.h"
 
 #define HIDDEN "postgresql://..."
+/* What a path is made of that is surely no address of a server. */
+#define PLAIN                                                                  \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+,~"
 
 static const char *authority_of(const char *);
 static const char *user_end(const char *);
 static bool ports_ok(const char *, const char *);
 static const char *host_parameter(const char *);
+static char *path_shown(const char *);
+static bool names_password(const char *);
 static bool secret(const char *);
 
 /* What follows "://"; NULL if ${url} is a path. */
@@ -65,13 +70,22 @@ ports_ok(const char *s, const char *end)
 	return (true);
 }
 
+/* Does ${s} speak of a password, in any case? */
+static bool
+names_password(const char *s)
+{
+	return (strcasestr(s, "password=") != NULL ||
+	    strcasestr(s, "password =") != NULL);
+}
+
 const char *
 db_url_expected(const char *url)
 {
 	const char *s = authority_of(url), *end;
 
-	if (s == NULL && *url != '/')
-		return ("a path that begins with /, or postgresql://...");
+	/* "//USER:PASSWORD@HOST/NAME" would be a path, and errors show it. */
+	if (s == NULL && (*url != '/' || url[1] == '/' || names_password(url)))
+		return ("a path that begins with one /, or postgresql://...");
 	if (s == NULL)
 		return (NULL);
 	if (user_end(s) != NULL)
@@ -96,6 +110,27 @@ host_parameter(const char *s)
 	return (NULL);
 }
 
+/*
+ * What is no url of PostgreSQL may still have been meant as one:
+ * "host=... password=...", another scheme, upper case. Show a path, and of the
+ * rest the scheme at most.
+ */
+static char *
+path_shown(const char *url)
+{
+	const char *end = strstr(url, "://");
+	char *shown;
+
+	if (url[strspn(url, PLAIN)] == '\0' ||
+	    (*url == '/' && db_url_expected(url) == NULL))
+		return (strdup(url));
+	if (end == NULL || strspn(url, PLAIN) != (size_t)(end - url))
+		return (strdup("..."));
+	if (asprintf(&shown, "%.*s://...", (int)(end - url), url) < 0)
+		return (NULL);
+	return (shown);
+}
+
 char *
 db_url_shown(const char *url)
 {
@@ -104,11 +139,13 @@ db_url_shown(const char *url)
 	int n;
 
 	if (s == NULL)
-		return (strdup(url));
+		return (path_shown(url));
 	if (db_url_expected(url) != NULL)
 		return (strdup(HIDDEN));
 	at = user_end(s);
 	rest = at == NULL ? s : at + 1;
+	if (strpbrk(rest, " \t#") != NULL)
+		return (strdup(HIDDEN));
 	n = at == NULL ? 0 : (int)strcspn(s, ":@");
 	host = host_parameter(rest);
 	if (asprintf(&shown, "postgresql://%.*s%s%.*s%s%.*s", n, s,
@@ -120,12 +157,19 @@ db_url_shown(const char *url)
 	return (shown);
 }
 
-/* Is the parameter at ${s} a password? */
+/* Is the parameter at ${s} a secret? libpq decodes "%70assword". */
 static bool
 secret(const char *s)
 {
-	return (strncmp(s, "password=", 9) == 0 ||
-	    strncmp(s, "sslpassword=", 12) == 0);
+	static const char *const names[] = {"password=", "sslpassword=",
+	    "scram_client_key=", "scram_server_key=", "oauth_client_secret="};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(s, names[i], strlen(names[i])) == 0)
+			return (true);
+	}
+	return (memchr(s, '%', strcspn(s, "=&")) != NULL);
 }
 
 char *

@@ -302,10 +302,15 @@ static int
 bad_value(struct reading *r, const struct setting *d, const char *value,
     const char *expected)
 {
+	bool hide;
 	char *shown;
 
-	shown =
-	    d->type == SETTING_DATABASE ? db_url_shown(value) : strdup(value);
+	/* A url may stand behind the wrong key; inet:PORT@HOST is none. */
+	hide = d->type == SETTING_DATABASE ||
+	    strcasestr(value, "passw") != NULL ||
+	    (strchr(value, '@') != NULL && strncmp(value, "inet", 4) != 0 &&
+		value[strcspn(value, ":/")] != '\0');
+	shown = hide ? db_url_shown(value) : strdup(value);
 	fault(r, "bad value \"%s\" for %s; expected %s",
 	    shown == NULL ? "" : shown, d->name, expected);
 	free(shown);

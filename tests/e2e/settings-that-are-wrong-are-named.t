@@ -381,6 +381,50 @@ def _(lab_):
                                             entitled(BALANCE, "acme"))
 
 
+# A url of PostgreSQL that is none: nothing that reads it may show the password.
+MALFORMED = (
+    "host=db password=hunter2", "host=db PASSWORD = hunter2",
+    "POSTGRESQL://me:hunter2@db/r", "mysql://me:hunter2@db/r",
+    "\"postgresql://me:hunter2@db/r\"", "postgresql:/me:hunter2@db/r",
+    "postgresql//me:hunter2@db/r", "me:hunter2@db/r", "//me:hunter2@db/r",
+    "/r password=hunter2", "postgresql://me:hun@ter2@db/r",
+    "postgresql://me:hunter2@db:x/r", "postgresql://me:hunter2%@db/r",
+    "postgresql://db/r?password=hunter2%", "postgresql://db/r?passwd=hunter2",
+    "postgresql://[::1/r?password=hunter2")
+
+
+@case("no password is shown, whatever is wrong with the url")
+def _(lab_):
+    def said(*words, **options):
+        done = subprocess.run(words, capture_output=True, text=True,
+                              timeout=60, **options)
+        true(done.returncode != 0, f"refused: {done}")
+        lacks(done.stdout + done.stderr, "ter2", f"{words}")
+
+    good = lab_.milter.render()
+    for number, url in enumerate(MALFORMED):
+        for key in ("url", "read_url", "socket", "nonsense"):
+            section = "milter" if key == "socket" else "database"
+            path = other(lab_, good.replace(f"[{section}]\n",
+                                            f"[{section}]\n{key} = {url}\n"))
+            said(lab.program("notify-milter"), "-n", "-c", path)
+            if number % 4 == 0 or key == "url":
+                said(lab.program("notifyctl"), "-c", path, "account", "list")
+        path = other(lab_, url=url)
+        said(lab.program("notify-milter"), "-f", "-c", path)
+        said(lab.program("notify-bot"), "-n", "-c", path)
+        for words in (("check",), ("--json", "check"), ("init",),
+                      ("explain", "--recipient", BILL)):
+            said(lab.program("notifyctl"), "-c", path, *words,
+                 input="X-Notify-Category: services\n\n")
+        since = lab_.milter.mark()
+        lab_.milter.write(url=url)
+        line = lab_.milter.reload()
+        contains(line, "the old settings stay", "the line on the reload")
+        lacks("\n".join(lab_.milter.since(since)), "ter2", "the log")
+    lab_.milter.settings()
+
+
 @case("many reloads while mail flows lose nothing")
 def _(lab_):
     with lab_.connect() as client:

@@ -37,6 +37,21 @@ static const char *const bad[] = {
     "roster.db",
     "",
     "mysql://h/secret",
+    "mysql://me:secret@h/r",
+    "POSTGRESQL://me:secret@h/r",
+    "Postgres://me:secret@h/r",
+    " postgresql://me:secret@h/r",
+    "\"postgresql://me:secret@h/r\"",
+    "postgresql:/me:secret@h/r",
+    "postgresql//me:secret@h/r",
+    "postgresql:me:secret@h/r",
+    "me:secret@h/r",
+    "//me:secret@h/r",
+    "host=h password=secret",
+    "host=h PASSWORD = secret",
+    "dbname=r password='secret'",
+    "/r password=secret",
+    "/r?sslmode=require&Password=secret",
     /* libpq's error would show part of the password. */
     "postgresql://me:my@secret@h/r",
     "postgresql://me:my/secret@h/r",
@@ -62,9 +77,32 @@ START_TEST(a_malformed_url_is_refused_and_not_shown)
 	char *shown = db_url_shown(bad[_i]);
 
 	ck_assert_ptr_nonnull(db_url_expected(bad[_i]));
+	ck_assert_ptr_null(strstr(shown, "secret"));
 	if (db_url_remote(bad[_i]))
 		ck_assert_str_eq(shown, "postgresql://...");
 	free(shown);
+}
+END_TEST
+
+/* libpq takes these, or says what is wrong without the url. */
+static const char *const odd[] = {
+    "postgresql://h/r?host=x password=secret",
+    "postgresql://h/r password=secret",
+    "postgresql://me:s ecret@h/r",
+    "postgresql://h/r#secret",
+    "postgresql://h/r?%70assword=secret",
+    "postgresql://h/r?scram_client_key=secret",
+};
+
+START_TEST(no_form_of_a_password_is_shown)
+{
+	char *shown = db_url_shown(odd[_i]), *public = db_url_public(odd[_i]);
+
+	ck_assert_ptr_null(strstr(shown, "ecret"));
+	if (strpbrk(odd[_i], " #") == NULL)
+		ck_assert_ptr_null(strstr(public, "secret"));
+	free(shown);
+	free(public);
 }
 END_TEST
 
@@ -198,6 +236,8 @@ test_db(void)
 	    sizeof(good) / sizeof(good[0]));
 	tcase_add_loop_test(t, a_malformed_url_is_refused_and_not_shown, 0,
 	    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_loop_test(
+	    t, no_form_of_a_password_is_shown, 0, sizeof(odd) / sizeof(odd[0]));
 	tcase_add_loop_test(t, sql_is_translated_for_postgresql, 0,
 	    sizeof(words) / sizeof(words[0]));
 	/* As it was built. */
