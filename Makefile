@@ -98,7 +98,8 @@ CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
 BOT = lib/token $(addprefix telegram/, botapi conversation notify-bot outcome patience \
 	polling update)
 
-DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o
+DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
+	$(BUILD)/tools/lib/logsocket.o
 
 PACKAGES = inih libidn2 sqlite3
 TOOL_PACKAGES = gmime-3.0 jansson libpng libqrencode libsystemd smartcols zlib

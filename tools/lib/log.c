@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/logsocket.h"
 
 static const char *log_name = "notify-milter";
 static bool log_stderr = true;
@@ -55,7 +56,7 @@ log_open(const char *name, bool foreground)
 {
 	log_name = name;
 	log_stderr = foreground && !stderr_is_journal();
-	openlog(name, LOG_PID, LOG_MAIL);
+	logsocket_open(name);
 }
 
 void
@@ -92,22 +93,21 @@ emit(int priority, const char *prefix, const char *fmt, va_list ap)
 	char *text, *line;
 	int len;
 
-	if (*prefix == '\0' && !log_stderr) {
-		vsyslog(priority, fmt, ap);
-		return;
-	}
 	if (vasprintf(&text, fmt, ap) < 0) {
-		syslog(priority, "%sout of memory for a log line", prefix);
+		logsocket_send(priority, "out of memory for a log line");
 		return;
 	}
-	syslog(priority, "%s%s", prefix, text);
-	if (log_stderr) {
-		len = asprintf(&line, "%s[%ld]: %s%s\n", log_name,
-		    (long)getpid(), prefix, text);
-		if (len > 0) {
+	/* "NAME[PID]: TEXT", of which syslog gets the text. */
+	len = asprintf(
+	    &line, "%s[%ld]: %s%s\n", log_name, (long)getpid(), prefix, text);
+	if (len < 0) {
+		logsocket_send(priority, text);
+	} else {
+		if (log_stderr)
 			copy(line, (size_t)len);
-			free(line);
-		}
+		line[len - 1] = '\0';
+		logsocket_send(priority, strstr(line, "]: ") + 3);
+		free(line);
 	}
 	free(text);
 }
