@@ -69,8 +69,8 @@ endif
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq && echo yes || echo no)
 DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
-POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
-	tempfile) \
+POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
+	strmap tempfile) \
 	$(addprefix terms/, account address category netlist rfc2047 role) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
@@ -81,7 +81,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure sorter strmap \
 	$(addprefix roster/, import import_account import_record link \
 	membership notice problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats
-NOTIFYCTL = lib/child lib/daemon lib/mailer lib/shell lib/token \
+NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell lib/token \
 	$(addprefix notifyctl/, cmdline ctl main output \
 	$(addprefix commands/, accounts categories explain import_export init record \
 	rostercsv stats subscriptions telegram users) \
@@ -92,10 +92,10 @@ NOTIFYCTL = lib/child lib/daemon lib/mailer lib/shell lib/token \
 	check_telegram) \
 	$(addprefix requeue/, queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
-AGENT = lib/child lib/mailer lib/token $(addprefix telegram/, botapi $(CHATTEXT) \
+AGENT = lib/child lib/identity lib/mailer lib/token $(addprefix telegram/, botapi $(CHATTEXT) \
 	delivery mailhead notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
-BOT = lib/token $(addprefix telegram/, botapi conversation notify-bot outcome patience \
+BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation notify-bot outcome patience \
 	polling update)
 
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
@@ -129,7 +129,8 @@ ALL_CORES = -s -j$(shell nproc)
 all: $(BUILD)/notify-milter $(BUILD)/notifyctl $(BUILD)/notify-telegram \
 	$(BUILD)/notify-bot $(BUILD)/notifyctl.bash
 
-$(BUILD)/notify-milter: $(milter_o) $(DAEMON) $(BUILD)/libpolicy.a
+$(BUILD)/notify-milter: $(milter_o) $(DAEMON) $(BUILD)/tools/lib/identity.o \
+	$(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter $(DAEMON_LIBS) $(LIBS)
 
 $(BUILD)/notifyctl: $(notifyctl_o) $(BUILD)/libpolicy.a

@@ -4,13 +4,15 @@
  *
  * Options, settings, the socket, privileges, signals; then libmilter runs.
  *
- * The order matters. The socket is made first, as root, so that it can be in
- * Postfix's queue directory and belong to its group. Then root is given up, and
+ * The order matters. The socket is made first, so that it can be in Postfix's
+ * queue directory and belong to its group; as root only where nobody else can
+ * change what its path leads to. Then root is given up for good, and
  * only then does the program go into the background, so that every error is
  * shown at the terminal. Threads start after that, and then the service manager
  * is told that the milter is ready.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -33,6 +35,7 @@
 
 #include "base/failure.h"
 #include "lib/daemon.h"
+#include "lib/identity.h"
 #include "lib/log.h"
 #include "milter/config.h"
 #include "milter/session.h"
@@ -64,7 +67,9 @@ static void fatal(int, const char *, ...) PRINTF_LIKE(2, 3)
     __attribute__((noreturn));
 static const char *socket_path(const char *);
 static bool in_use(const char *);
+static gid_t group_of(const char *, const struct passwd *);
 static void give_socket(const char *, const struct passwd *);
+static int take_socket(const char *, const struct passwd *);
 static void quicken_tcp(void);
 static void make_socket(const struct settings *, const struct passwd *);
 static void raise_descriptors(void);
@@ -118,22 +123,70 @@ in_use(const char *path)
 	return (answered);
 }
 
-/* Let the MTA connect: the socket gets the group of its directory, and our user
- * as the owner. */
-static void
-give_socket(const char *path, const struct passwd *pw)
+/* The group of the socket's directory, if that is ${pw}'s; else the user's. */
+static gid_t
+group_of(const char *path, const struct passwd *pw)
 {
 	struct stat st;
 	char *dir, *slash;
+	gid_t gid = pw->pw_gid;
 
 	dir = strdup(path);
 	if (dir == NULL)
 		fatal(EX_OSERR, "out of memory");
 	slash = strrchr(dir, '/');
 	slash[slash == dir] = '\0';
-	if (stat(dir, &st) != 0 || chown(path, pw->pw_uid, st.st_gid) != 0)
-		fatal(EX_OSERR, "socket %s: %s", path, strerror(errno));
+	if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode) &&
+	    st.st_uid == pw->pw_uid)
+		gid = st.st_gid;
 	free(dir);
+	return (gid);
+}
+
+/*
+ * Let the MTA connect: the socket gets the group of its directory, and our user
+ * as the owner. In a directory that root alone can change: the path leads to
+ * what was made there.
+ */
+static void
+give_socket(const char *path, const struct passwd *pw)
+{
+	struct stat st;
+	char *dir, *slash;
+	int fd;
+
+	dir = strdup(path);
+	if (dir == NULL)
+		fatal(EX_OSERR, "out of memory");
+	slash = strrchr(dir, '/');
+	slash[slash == dir] = '\0';
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || stat(dir, &st) != 0 ||
+	    fchownat(fd, "", pw->pw_uid, st.st_gid, AT_EMPTY_PATH) != 0)
+		fatal(EX_OSERR, "socket %s: %s", path, strerror(errno));
+	close(fd);
+	free(dir);
+}
+
+/*
+ * Before the socket is made: if others than root can change its directory, root
+ * is given up already here, until identity_drop(): the user could have put
+ * anything in the place of the socket or its directory. 1 if it is.
+ */
+static int
+take_socket(const char *path, const struct passwd *pw)
+{
+	struct failure failure = FAILURE_INIT;
+	uid_t uid;
+	gid_t gid;
+
+	if (path == NULL || pw == NULL ||
+	    identity_whose(path, &uid, &gid) == IDENTITY_ROOT)
+		return (0);
+	if (identity_become(
+		pw->pw_name, pw->pw_uid, group_of(path, pw), &failure) != 0)
+		fatal(EX_OSERR, "%s", failure_text(&failure));
+	return (1);
 }
 
 /*
@@ -163,6 +216,7 @@ static void
 make_socket(const struct settings *s, const struct passwd *pw)
 {
 	const char *path = socket_path(s->socket);
+	bool taken = take_socket(path, pw);
 	mode_t mask;
 
 	if (path != NULL && in_use(path))
@@ -185,8 +239,9 @@ make_socket(const struct settings *s, const struct passwd *pw)
 	umask(mask);
 	if (path == NULL)
 		quicken_tcp();
-	else if (pw != NULL)
+	else if (pw != NULL && !taken)
 		give_socket(path, pw);
+	identity_drop();
 }
 
 /* Each connection needs a descriptor: allow as many as the system does. */

@@ -18,9 +18,12 @@
 
 #include "base/counters.h"
 #include "base/failure.h"
+#include "base/regular.h"
 
 #define SERIES_MAX 10000
 #define LABELS_MAX 512
+/* A longer line is none of ours. */
+#define LINE_MAX_LENGTH 1024
 /* Tries to lock, 10 ms apart. */
 #define LOCK_TRIES 100
 
@@ -164,23 +167,25 @@ read_line(struct counters *c, char *line)
 int
 counters_read(struct counters *c, const char *path, struct failure *failure)
 {
-	char *line = NULL;
-	size_t size = 0;
+	char line[LINE_MAX_LENGTH];
 	unsigned number;
-	ssize_t len;
+	size_t len;
 	FILE *file;
 	int rc;
 
-	file = fopen(path, "re");
+	file = regular_stream(path);
 	if (file == NULL && errno == ENOENT)
 		return (0);
 	if (file == NULL)
 		return (failure_set(
 		    failure, FAILURE_IO, "%s: %s", path, strerror(errno)));
 	rc = 1;
-	for (number = 1; (len = getline(&line, &size, file)) > 0; number++) {
-		if (line[len - 1] == '\n')
-			line[len - 1] = '\0';
+	for (number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
+		len = strcspn(line, "\n");
+		/* The last line may lack its end. */
+		if (line[len] == '\0' && !feof(file))
+			*line = ' ';
+		line[len] = '\0';
 		if (read_line(c, line) != 0) {
 			rc = failure_set(failure, FAILURE_DATA,
 			    "%s:%u: expected NAME{LABELS} NUMBER", path,
@@ -191,7 +196,6 @@ counters_read(struct counters *c, const char *path, struct failure *failure)
 	if (rc == 1 && ferror(file))
 		rc = failure_set(
 		    failure, FAILURE_IO, "%s: %s", path, strerror(errno));
-	free(line);
 	fclose(file);
 	return (rc);
 }

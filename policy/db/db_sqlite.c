@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "base/regular.h"
 #include "db/db_sqlite.h"
 
 #define APPLICATION_ID 1313690196 /* "NMRT" */
@@ -42,6 +43,7 @@ static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static int identify(struct sqlite *);
 static bool is_current(const struct db *);
+static int open_file(const char *, int, int);
 static void start(void);
 static int configure(struct sqlite *, enum db_mode, int);
 static void await_files(struct sqlite *);
@@ -159,11 +161,26 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	return (db_current(&db->db) ? 0 : db_sqlite_note(db, SQLITE_CANTOPEN));
 }
 
-/* Memory statistics would make all threads share a lock. */
+static int
+open_file(const char *path, int flags, int mode)
+{
+	return (regular_open(path, flags, (mode_t)mode));
+}
+
+/*
+ * Memory statistics would make all threads share a lock. And SQLite opens what
+ * is at a name beside the database: a FIFO there would stop us.
+ */
 static void
 start(void)
 {
+	sqlite3_vfs *vfs;
+
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	vfs = sqlite3_vfs_find(NULL);
+	if (vfs != NULL && vfs->iVersion >= 3)
+		(void)vfs->xSetSystemCall(
+		    vfs, "open", (sqlite3_syscall_ptr)open_file);
 }
 
 static struct db *

@@ -66,7 +66,7 @@ static const struct {
      "be]\n",
 	1, "[database]"},
     {"url = /x\n", 1, "url"},
-    {"[database]\nurl = x\n", 2, "begins with /"},
+    {"[database]\nurl = x\n", 2, "begins with one /"},
     {"[database]\nurl = postgresql://me:my@s3cret@h/r\n", 2,
 	"\"postgresql://...\" for url"},
     {"[database]\nread_url = /x\n", 2, "postgresql://"},

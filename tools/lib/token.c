@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/regular.h"
+#include "lib/identity.h"
 #include "lib/token.h"
 
 int
@@ -15,13 +17,18 @@ token_read(const char *path, char token[TOKEN_SIZE], struct failure *failure)
 {
 	FILE *stream;
 	size_t len;
+	int reason;
 
-	stream = fopen(path, "re");
+	if (identity_take(path, NULL, failure) != 0)
+		return (-1);
+	stream = regular_stream(path);
+	reason = errno;
+	identity_drop();
 	if (stream == NULL)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "token file %s: %s; expected the bot's token in it, and "
 		    "that this user may read it",
-		    path, strerror(errno)));
+		    path, strerror(reason)));
 	len = fread(token, 1, TOKEN_SIZE - 1, stream);
 	fclose(stream);
 	if (len < TOKEN_SIZE - 1) {

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "db/db_url.h"
+#include "lib/identity.h"
 #include "notifyctl/ctl.h"
+#include "settings/settings.h"
 #include "store/store.h"
 
 const struct ctl_given *
@@ -61,6 +64,16 @@ ctl_exit_code(enum failure_kind kind)
 		return (EX_OSERR);
 	}
 	return (EX_SOFTWARE);
+}
+
+int
+ctl_take_roster(struct ctl *ctl)
+{
+	const struct settings *s = ctl->settings;
+
+	if (db_url_remote(s->url))
+		return (0);
+	return (identity_take(s->url, s->user, &ctl->failure));
 }
 
 int

@@ -109,6 +109,13 @@ bool ctl_flag(const struct arguments *, const char *name);
 int ctl_exit_code(enum failure_kind);
 
 /*
+ * ctl_take_roster(ctl): before an SQLite roster is opened by root: act as the
+ * user who owns its directory, until identity_drop(). What root alone may do is
+ * done between identity_suspend() and identity_resume(). 0 or -1.
+ */
+int ctl_take_roster(struct ctl *) WARN_UNUSED;
+
+/*
  * ctl_begin(ctl, mode): begin a transaction. 0 or -1.
  * ctl_finish(ctl, rc): commit it if ${rc} is 0, roll it back if not. 0 if it
  * was committed, else -1.

@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "lib/daemon.h"
+#include "lib/identity.h"
 #include "lib/mailer.h"
 #include "notifyctl/cmdline.h"
 #include "notifyctl/ctl.h"
@@ -37,6 +38,7 @@ static const char *actor(struct ctl *);
 static int open_all(struct ctl *, enum ctl_needs);
 static int run(
     struct ctl *, const struct ctl_command *, const struct arguments *);
+static int send_notice(void *, const struct store_notice *, struct failure *);
 static void send_notices(struct ctl *);
 
 /* The process ends and its transaction is rolled back. */
@@ -62,7 +64,7 @@ actor(struct ctl *ctl)
 			? as.wire
 			: NULL);
 	name = getenv("SUDO_USER");
-	if (name == NULL || geteuid() != 0) {
+	if (name == NULL || getuid() != 0) {
 		pw = getpwuid(getuid());
 		name = pw == NULL ? "?" : pw->pw_name;
 	}
@@ -86,6 +88,8 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 	if (ctl->settings == NULL)
 		return (-1);
 	if (needs != CTL_SETTINGS) {
+		if (ctl_take_roster(ctl) != 0)
+			return (-1);
 		ctl->store = store_open(ctl->settings->url,
 		    needs == CTL_READ ? DB_READ : DB_WRITE, CTL_WAIT_MS,
 		    &ctl->failure);
@@ -124,6 +128,18 @@ run(struct ctl *ctl, const struct ctl_command *command,
 	return (rc);
 }
 
+static int
+send_notice(
+    void *ctx, const struct store_notice *notice, struct failure *failure)
+{
+	int rc;
+
+	identity_suspend();
+	rc = mailer_notice(ctx, notice, failure);
+	identity_resume();
+	return (rc);
+}
+
 /* Send the notices that wait. A failure is only a warning: the change is made.
  */
 static void
@@ -131,7 +147,7 @@ send_notices(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
 
-	if (notice_flush(ctl->store, ctl->arena, mailer_notice, ctl->settings,
+	if (notice_flush(ctl->store, ctl->arena, send_notice, ctl->settings,
 		&failure) != 0)
 		fprintf(
 		    stderr, "notifyctl: warning: %s\n", failure_text(&failure));
@@ -173,6 +189,7 @@ main(int argc, char **argv)
 	}
 	output_free(ctl.out);
 	store_close(ctl.store);
+	identity_drop();
 	settings_free(ctl.settings);
 	arena_free(ctl.arena);
 	failure_clear(&ctl.failure);

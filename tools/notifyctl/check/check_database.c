@@ -14,9 +14,11 @@
 #include "base/arena.h"
 #include "base/failure.h"
 #include "db/db_url.h"
+#include "lib/identity.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "settings/settings.h"
+#include "store/store.h"
 #include "store/store_health.h"
 #include "store/store_lookup.h"
 
@@ -27,13 +29,14 @@
 
 static const char *set_aside(struct check *);
 static const char *rebuild(struct check *);
-static void check_rights(struct check *);
+static bool check_rights(struct check *);
 static void check_secrecy(struct check *);
 static void check_room(struct check *);
 static bool can_look_up(struct check *);
 static void no_rights(struct check *);
 static void damaged(struct check *, const char *);
 static void check_sound(struct check *);
+static void leave_roster(struct check *);
 static void cannot_use(struct check *, enum failure_kind, const char *);
 static void check_notices(struct check *, const struct store_health *);
 
@@ -78,7 +81,7 @@ rebuild(struct check *c)
 }
 
 /* SQLite writes even for a reader, and creates files beside the database. */
-static void
+static bool
 check_rights(struct check *c)
 {
 	static const char *const ends[] = {"", "-wal", "-shm"};
@@ -88,7 +91,7 @@ check_rights(struct check *c)
 	int rc;
 
 	if (c->user == NULL)
-		return;
+		return (false);
 	user = check_quote(c, c->user->pw_name);
 	directory = check_directory(c, c->settings->url);
 	rc = check_access(c->user, directory, W_OK | X_OK);
@@ -98,7 +101,7 @@ check_rights(struct check *c)
 			c->user->pw_name, rc, directory),
 		    "the milter cannot open it and defers all tagged mail",
 		    check_search(c, directory, rc));
-		return;
+		return (true);
 	}
 	if (rc > 0)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
@@ -120,8 +123,9 @@ check_rights(struct check *c)
 		    "the milter then defers all tagged mail",
 		    check_text(c, "chown %s: %s* && chmod u+rw %s*", user, path,
 			path));
-		return;
+		return (true);
 	}
+	return (rc > 0);
 }
 
 /* The roster is confidential. */
@@ -351,19 +355,32 @@ cannot_use(struct check *c, enum failure_kind kind, const char *text)
 			   "backup");
 }
 
+/* Close an SQLite roster with the rights that it was opened with. */
+static void
+leave_roster(struct check *c)
+{
+	if (!db_url_remote(c->settings->url)) {
+		store_close(c->ctl->store);
+		c->ctl->store = NULL;
+	}
+	identity_drop();
+}
+
 void
 check_database(struct check *c)
 {
 	struct failure failure = FAILURE_INIT;
-	bool remote = db_url_remote(c->settings->url);
+	bool remote = db_url_remote(c->settings->url), barred = false;
 	enum failure_kind kind;
 	const char *text;
 
 	/* First, since opening the database creates files beside it. */
 	if (!remote)
-		check_rights(c);
-	c->ctl->store =
-	    store_open(c->settings->url, DB_READ, WAIT_MS, &failure);
+		barred = check_rights(c);
+	if (remote ||
+	    identity_take(c->settings->url, c->settings->user, &failure) == 0)
+		c->ctl->store =
+		    store_open(c->settings->url, DB_READ, WAIT_MS, &failure);
 	c->store = c->ctl->store;
 	if (c->store == NULL || store_begin(c->store, DB_READ) != 0) {
 		if (c->store != NULL)
@@ -371,15 +388,17 @@ check_database(struct check *c)
 		text = check_text(c, "%s", failure_text(&failure));
 		kind = failure.kind;
 		failure_clear(&failure);
-		if (c->store != NULL && kind == FAILURE_DENIED)
+		leave_roster(c);
+		if (c->ctl->store != NULL && kind == FAILURE_DENIED)
 			no_rights(c);
-		else
+		else if (!barred)
 			cannot_use(c, kind, text);
 		c->store = NULL;
 	} else {
 		check_sound(c);
 		store_end(c->ctl->store);
 		c->store = NULL;
+		leave_roster(c);
 	}
 	if (remote) {
 		check_server(c);

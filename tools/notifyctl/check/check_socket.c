@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/failure.h"
 #include "lib/child.h"
+#include "lib/identity.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
@@ -27,13 +29,13 @@ static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static const char *start_command(struct check *);
 static int connect_to(const struct sockaddr *, socklen_t);
-static int connect_path(const char *);
+static int connect_path(const char *, const char *);
 static int connect_host(const struct addrinfo *);
 static void check_answer(struct check *, int);
 static bool loopback(const struct sockaddr *);
 static void check_tcp(struct check *);
 static void check_path(struct check *);
-static void check_entry(struct check *, const char *);
+static bool check_entry(struct check *, const char *);
 static void check_unit(struct check *, const char *);
 
 /* Does systemctl(1) exit with 0? */
@@ -90,16 +92,28 @@ connect_to(const struct sockaddr *address, socklen_t len)
 }
 
 static int
-connect_path(const char *path)
+connect_path(const char *path, const char *user)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct failure failure = FAILURE_INIT;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(sun.sun_path)) {
 		errno = ENAMETOOLONG;
 		return (-1);
 	}
 	strcpy(sun.sun_path, path);
-	return (connect_to((struct sockaddr *)&sun, sizeof(sun)));
+	/* Not as root: the name may lead to another program's socket. */
+	if (identity_take(path, user, &failure) != 0) {
+		failure_clear(&failure);
+		errno = EACCES;
+		return (-1);
+	}
+	fd = connect_to((struct sockaddr *)&sun, sizeof(sun));
+	error = errno;
+	identity_drop();
+	errno = error;
+	return (fd);
 }
 
 static int
@@ -206,8 +220,9 @@ check_tcp(struct check *c)
 		    "milter", instead);
 }
 
-/* Can Postfix's daemons connect to the socket at ${path}? */
-static void
+/* Can Postfix's daemons connect to the socket at ${path}? True if it found why
+ * not. */
+static bool
 check_entry(struct check *c, const char *path)
 {
 	const char *owner, *group, *directory;
@@ -228,7 +243,7 @@ check_entry(struct check *c, const char *path)
 				   : postconf_value(c->postfix, "mail_owner");
 	pw = check_passwd(c, owner);
 	if (pw == NULL)
-		return;
+		return (false);
 	gr = getgrgid(pw->pw_gid);
 	group = gr == NULL ? owner : check_text(c, "%s", gr->gr_name);
 	rc = check_access(pw, path, R_OK | W_OK);
@@ -239,7 +254,7 @@ check_entry(struct check *c, const char *path)
 		    "only root, or that user, can tell whether Postfix can "
 		    "connect to the milter");
 	if (rc <= 0)
-		return;
+		return (false);
 	if ((size_t)rc < strlen(directory))
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c, "%s cannot search %.*s for the socket", owner,
@@ -258,6 +273,7 @@ check_entry(struct check *c, const char *path)
 			check_quote(c, group), check_quote(c, directory),
 			check_quote(c, path), check_quote(c, directory),
 			check_quote(c, path)));
+	return (true);
 }
 
 static void
@@ -293,10 +309,12 @@ check_path(struct check *c)
 			c, "socket = unix:%s/notify-milter.sock", directory));
 		return;
 	}
-	fd = connect_path(path);
+	fd = connect_path(path, c->settings->user);
 	if (fd != -1) {
 		check_answer(c, fd);
-		check_entry(c, path);
+		(void)check_entry(c, path);
+	} else if (errno == EACCES && getuid() == 0 && check_entry(c, path)) {
+		/* Nor can the user of the directory, as whom root asks. */
 	} else if (errno == EACCES) {
 		check_unseen(c, check_text(c, "%s admits only Postfix", path),
 		    "whether the milter answers there is not checked");

@@ -17,6 +17,7 @@
 #include "decision/facts.h"
 #include "decision/message.h"
 #include "decision/pool.h"
+#include "lib/identity.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "settings/settings.h"
@@ -326,6 +327,10 @@ explain(struct ctl *ctl, const struct arguments *args)
 	pool = pool_new(ctl->settings, POOL_WAIT_MS);
 	if (pool == NULL)
 		return (failure_memory(&ctl->failure));
+	if (ctl_take_roster(ctl) != 0) {
+		pool_free(pool);
+		return (-1);
+	}
 	/* As if a trusted client had sent it. */
 	r.message.trusted = true;
 	r.message.client = "explain";
@@ -335,6 +340,7 @@ explain(struct ctl *ctl, const struct arguments *args)
 	people(ctl, &r.message, &decision);
 	/* The decision refers to nothing in the database. */
 	pool_free(pool);
+	identity_drop();
 	if (decision.undecided)
 		ctl->status = EX_TEMPFAIL;
 	return (0);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "lib/identity.h"
 #include "notifyctl/commands/rostercsv.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
@@ -110,12 +111,16 @@ static int
 read_rows(struct ctl *ctl, const char *name, struct import *im)
 {
 	FILE *stream;
-	int rc;
+	int reason, rc;
 
+	/* What the operator names, not what the roster's owner can read. */
+	identity_suspend();
 	stream = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+	reason = errno;
+	identity_resume();
 	if (stream == NULL)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: %s; expected a CSV file", name, strerror(errno)));
+		    "%s: %s; expected a CSV file", name, strerror(reason)));
 	rc = ctl_begin(ctl, DB_READ);
 	if (rc == 0) {
 		rc =

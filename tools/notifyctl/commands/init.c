@@ -2,22 +2,27 @@
 /*
  * init - notifyctl init
  *
- * If root runs it, the database gets the milter's user as owner: a milter that
- * cannot read the database defers all tagged mail.
+ * The database gets the milter's user as owner: a milter that cannot read the
+ * database defers all tagged mail. Usually that user owns the directory, and
+ * root acts as that user (lib/identity). In a directory that root alone can
+ * change, the file is given away.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/regular.h"
 #include "db/db_url.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "settings/settings.h"
 #include "store/store.h"
 
+static int give_file(const char *, const struct passwd *);
 static int give_away(struct ctl *);
 static int init(struct ctl *, const struct arguments *);
 
@@ -26,6 +31,20 @@ const struct ctl_command init_commands[] = {
 	.run = init},
     {.name = NULL},
 };
+
+/* 0, or -1 with errno. */
+static int
+give_file(const char *path, const struct passwd *pw)
+{
+	int fd, rc;
+
+	fd = regular_open(path, O_RDONLY | O_NOFOLLOW, 0);
+	if (fd == -1)
+		return (-1);
+	rc = fchown(fd, pw->pw_uid, pw->pw_gid);
+	close(fd);
+	return (rc);
+}
 
 static int
 give_away(struct ctl *ctl)
@@ -36,6 +55,7 @@ give_away(struct ctl *ctl)
 	const char *path;
 	size_t i;
 
+	/* Not root either if we act as the owner of the directory. */
 	if (geteuid() != 0 || *s->user == '\0' || db_url_remote(s->url))
 		return (0);
 	pw = getpwnam(s->user);
@@ -46,7 +66,7 @@ give_away(struct ctl *ctl)
 		    s->file, s->user_line, s->user));
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		path = arena_printf(ctl->arena, "%s%s", s->url, suffixes[i]);
-		if (chown(path, pw->pw_uid, pw->pw_gid) != 0 && errno != ENOENT)
+		if (give_file(path, pw) != 0 && errno != ENOENT)
 			return (failure_set(&ctl->failure, FAILURE_IO, "%s: %s",
 			    path, strerror(errno)));
 	}
@@ -60,6 +80,8 @@ init(struct ctl *ctl, const struct arguments *args)
 	int made;
 
 	(void)args;
+	if (ctl_take_roster(ctl) != 0)
+		return (-1);
 	mask = umask(027);
 	ctl->store = store_open(
 	    ctl->settings->url, DB_CREATE, CTL_WAIT_MS, &ctl->failure);

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/counters.h"
+#include "lib/identity.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "settings/settings.h"
@@ -54,19 +55,24 @@ read_file(
 {
 	char when[OUTPUT_WHEN_SIZE];
 	struct stat st;
+	int rc;
 
 	if (*path == '\0')
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
 		    "%s: nothing is counted; expected a line \"stats_file = "
 		    "/var/lib/notify-milter/notify-%s.prom\" in [%s]",
 		    ctl->file, key, key));
+	if (identity_take(path, ctl->settings->user, &ctl->failure) != 0)
+		return (-1);
 	if (stat(path, &st) == 0)
 		output_line(ctl->out, "%s, as of %s", path,
 		    output_when(when, st.st_mtime));
 	else if (errno == ENOENT)
 		output_line(
 		    ctl->out, "%s does not exist yet: nothing counted", path);
-	return (counters_read(c, path, &ctl->failure));
+	rc = counters_read(c, path, &ctl->failure);
+	identity_drop();
+	return (rc);
 }
 
 /* The value of the label ${name}, or "". */

@@ -5,13 +5,17 @@
  * Only for the user that --as names: who opens the link gets the messages.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <png.h>
 #include <qrencode.h>
 
 #include "base/arena.h"
+#include "base/regular.h"
+#include "lib/identity.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "roster/link.h"
@@ -37,6 +41,7 @@ static int refuse(struct ctl *, const struct store_account *,
 static bool dark(const QRcode *, int, int);
 static void print_code(struct ctl *, const QRcode *);
 static unsigned char *draw(struct ctl *, const QRcode *, unsigned);
+static FILE *create(struct ctl *, const char *, int *);
 static int write_png(struct ctl *, const QRcode *, const char *);
 static int make_link(struct ctl *, const struct arguments *);
 static int disable(struct ctl *, const struct arguments *);
@@ -146,6 +151,40 @@ draw(struct ctl *ctl, const QRcode *code, unsigned side)
 	return (pixels);
 }
 
+/*
+ * Root writes with the rights of whoever can change where ${path} leads, and
+ * follows no link there. NULL and ${*reason}, an errno, or ctl->failure.
+ */
+static FILE *
+create(struct ctl *ctl, const char *path, int *reason)
+{
+	uid_t uid;
+	gid_t gid;
+	FILE *out = NULL;
+	int fd = -1;
+
+	identity_drop();
+	*reason = 0;
+	if (identity_whose(path, &uid, &gid) == IDENTITY_ROOT ||
+	    getuid() != 0) {
+		out = fopen(path, "we");
+		*reason = errno;
+	} else if (identity_take(path, ctl->settings->user, &ctl->failure) ==
+	    0) {
+		fd = regular_open(
+		    path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0666);
+		*reason = errno;
+		out = fd == -1 ? NULL : fdopen(fd, "we");
+		identity_drop();
+	}
+	if (ctl_take_roster(ctl) == 0)
+		return (out);
+	if (out != NULL)
+		fclose(out);
+	*reason = 0;
+	return (NULL);
+}
+
 /* Given a name, libpng would remove a file that it fails to write, even a
  * device. */
 static int
@@ -156,13 +195,17 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 	unsigned char *pixels;
 	unsigned side;
 	FILE *out;
-	int rc;
+	int reason, rc;
 
 	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
 	pixels = draw(ctl, code, side);
 	image.width = image.height = side;
-	errno = 0;
-	out = fopen(path, "we");
+	out = create(ctl, path, &reason);
+	if (out == NULL && ctl->failure.kind != FAILURE_NONE)
+		return (-1);
+	errno = reason;
+	if (out != NULL)
+		errno = 0;
 	rc = out != NULL &&
 	    png_image_write_to_stdio(
 		&image, out, 0, pixels, (png_int_32)side, NULL) != 0;

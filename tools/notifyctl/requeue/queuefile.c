@@ -27,7 +27,9 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
+#include "base/regular.h"
 #include "lib/child.h"
+#include "lib/identity.h"
 #include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/queuefile.h"
@@ -60,7 +62,7 @@ static void attribute(struct reading *, const char *);
 static void recipient(struct reading *, const char *);
 static void record(struct reading *, const char *);
 static int parse(struct reading *, char *, struct failure *);
-static int lock(struct queuefile *, struct failure *);
+static int lock(const struct postconf *, struct queuefile *, struct failure *);
 static void read_note(struct arena *, struct queuefile *);
 static void expanded(struct reading *);
 static bool about_settings(const struct postconf *, const char *);
@@ -133,20 +135,31 @@ queuefile_now(struct arena *a, const struct postconf *mta, const char *id)
 	return (found);
 }
 
-/* Lock the file, then check that it is still the one in the queue. */
+/*
+ * Lock the file, then check that it is still the one in the queue. Postfix's
+ * user owns the queue: it is read with that user's rights.
+ */
 static int
-lock(struct queuefile *q, struct failure *failure)
+lock(const struct postconf *mta, struct queuefile *q, struct failure *failure)
 {
-	struct stat ours, there;
+	struct stat ours, there = {0};
 
-	q->fd = open(q->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (identity_take(
+		q->path, postconf_value(mta, "mail_owner"), failure) != 0)
+		return (-1);
+	q->fd = regular_open(q->path, O_RDONLY | O_NOFOLLOW, 0);
+	if (stat(q->path, &there) != 0)
+		there.st_ino = 0;
+	identity_drop();
 	if (q->fd != -1 && flock(q->fd, LOCK_EX | LOCK_NB) != 0)
 		return (failure_set(failure, FAILURE_BUSY,
 		    "another notifyctl is requeueing %s; \"notifyctl trace "
 		    "%s\" shows the result",
 		    q->id, q->id));
+	/* A second name of it is none that Postfix has made. */
 	if (q->fd == -1 || fstat(q->fd, &ours) != 0 ||
-	    stat(q->path, &there) != 0 || ours.st_ino != there.st_ino)
+	    ours.st_ino != there.st_ino || ours.st_dev != there.st_dev ||
+	    ours.st_nlink != 1)
 		return (failure_set(failure, FAILURE_UNKNOWN,
 		    "%s has just left the hold queue", q->id));
 	return (0);
@@ -342,6 +355,7 @@ static void
 expanded(struct reading *r)
 {
 	struct submit_message *m = &r->file->message;
+	struct failure why = FAILURE_INIT;
 	const char *path, *wire = NULL, *value;
 	char *line = NULL;
 	size_t i, size = 0;
@@ -351,7 +365,13 @@ expanded(struct reading *r)
 
 	path = arena_printf(r->arena, "%s/trace/%s",
 	    postconf_value(r->mta, "queue_directory"), r->file->id);
-	in = fopen(path, "re");
+	if (identity_take(path, postconf_value(r->mta, "mail_owner"),
+		&why) != 0) {
+		failure_clear(&why);
+		return;
+	}
+	in = regular_stream(path);
+	identity_drop();
 	if (in == NULL)
 		return;
 	while ((n = getline(&line, &size, in)) > 0) {
@@ -481,7 +501,7 @@ queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
 		    id, (int)strcspn(place, "/"), place));
 	q->path = arena_printf(
 	    a, "%s/%s", postconf_value(mta, "queue_directory"), place);
-	if (lock(q, failure) != 0)
+	if (lock(mta, q, failure) != 0)
 		return (-1);
 	read_note(a, q);
 	found = envelope(a, mta, "-e", q->path, &text, failure);

@@ -30,6 +30,7 @@
 
 #include "base/arena.h"
 #include "lib/child.h"
+#include "lib/logsocket.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/listeners.h"
@@ -279,9 +280,8 @@ record(const struct passage *p)
 	    p->new_id == NULL ? "-" : p->new_id);
 	argv[5] = text;
 	if (child_run(a, &c, &r, &failure) != 0 || r.status != 0) {
-		openlog("notifyctl", LOG_PID, LOG_MAIL);
-		syslog(LOG_INFO, "%s", text);
-		closelog();
+		logsocket_open("notifyctl");
+		logsocket_send(LOG_INFO, text);
 	}
 	failure_clear(&failure);
 }
