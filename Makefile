@@ -171,7 +171,7 @@ $(BUILD)/%.o: %.c
 
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
-	$(patsubst %,$(BUILD)/tools/%.o,lib/token \
+	$(patsubst %,$(BUILD)/tools/%.o,lib/identity lib/token \
 	$(addprefix telegram/, $(CHATTEXT) mailhead patience))
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check)
 
@@ -196,7 +196,7 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats) \
-	tools/lib/token tools/notifyctl/commands/rostercsv \
+	tools/lib/identity tools/lib/token tools/notifyctl/commands/rostercsv \
 	$(addprefix tools/telegram/, botapi $(CHATTEXT) conversation mailhead \
 	outcome patience update)
 

@@ -6,8 +6,9 @@ import shutil
 
 from lib import lab
 from lib.lab import case
+from lib.requeue import requeued
 from lib.roster import ANN, BALANCE, BILL, STRANGER, entitled
-from lib.tap import Skip, lacks, same, true
+from lib.tap import Skip, contains, lacks, same, true
 
 RCPTS = [ANN, BILL, STRANGER, "acme@accounts.example"]
 NOBODY = "192.0.2.1"        # trusted_clients that no client here is among
@@ -195,6 +196,39 @@ def _(lab_):
     for action in ("hold", "reject", "tempfail"):
         lab_.milter.settings(trusted_clients=NOBODY, bad_tag=action)
         lab_.send(RCPTS, "lunch", "nosuch").must("untrusted", RCPTS)
+
+
+def put_on_hold(lab_, **options):
+    """A message that the milter let pass with its tag, held by hand."""
+    lab_.milter.settings(monitor="yes")
+    lab_.receiver.refuse = lambda _: "450 4.2.0 not now"
+    result = lab_.send(RCPTS, BALANCE, "acme",
+                       headers=("x-notify-Other : a\n b", "Subject: x",
+                                "X-Other: y"), **options)
+    lab_.until(lambda: f"{result.qid}: to=" in lab_.postfix.text(), "deferred")
+    lab_.postfix.tool("postsuper", "-h", result.qid)
+    del lab_.receiver.refuse
+    lab_.milter.settings()
+    return result
+
+
+@case("requeue, which submits from this machine, makes no client trusted")
+def _(lab_):
+    for options, counts in (
+            ({"listener": "xclient", "xclient": {"addr": "192.0.2.7"}}, False),
+            ({"listener": "xclient", "xclient": {"addr": "IPV6:2001:db8::1"}},
+             False),
+            ({}, True), ({"listener": "smtp6"}, True)):
+        result = put_on_hold(lab_, **options)
+        requeued(lab_, result)
+        same(result.recipients(),
+             sorted(entitled(BALANCE, "acme") if counts else RCPTS),
+             f"of {options}")
+        if not counts:
+            data = result.data()
+            lacks(data.lower(), b"x-notify-", "data")
+            for part in (b"X-Other: y", b"Subject: x"):
+                contains(data, part, "data")
 
 
 lab.run(users={USER[0]: USER[1]} if shutil.which("saslpasswd2") else None)

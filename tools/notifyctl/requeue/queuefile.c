@@ -28,6 +28,7 @@
 #include "base/arena.h"
 #include "base/failure.h"
 #include "base/regular.h"
+#include "decision/message.h"
 #include "lib/child.h"
 #include "lib/identity.h"
 #include "notifyctl/postfix/postconf.h"
@@ -69,6 +70,7 @@ static bool about_settings(const struct postconf *, const char *);
 static int read_content(struct arena *, const struct postconf *,
     struct queuefile *, struct failure *);
 static int read_header(struct arena *, struct queuefile *);
+static int copy_untagged(FILE *, FILE *);
 
 /* The envelope of a file (${option} "-e") or of a queue id ("-eq"). 1, 0 if
  * there is none, or -1. */
@@ -257,6 +259,11 @@ attribute(struct reading *r, const char *text)
 		m->ret = atoi(value);
 	else if ((value = text_after(text, "encoding=")) != NULL)
 		m->eightbit = strcmp(value, "8bit") == 0;
+	/* Not log_client_address: whoever may use XFORWARD sets that. */
+	else if ((value = text_after(text, "client_address=")) != NULL)
+		r->file->client = value;
+	else if ((value = text_after(text, "sasl_username=")) != NULL)
+		r->file->login = value;
 }
 
 /* A record of a recipient. All records of one recipient become one. */
@@ -365,8 +372,8 @@ expanded(struct reading *r)
 
 	path = arena_printf(r->arena, "%s/trace/%s",
 	    postconf_value(r->mta, "queue_directory"), r->file->id);
-	if (identity_take(path, postconf_value(r->mta, "mail_owner"),
-		&why) != 0) {
+	if (identity_take(path, postconf_value(r->mta, "mail_owner"), &why) !=
+	    0) {
 		failure_clear(&why);
 		return;
 	}
@@ -511,6 +518,61 @@ queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
 	if (found != 1 || parse(&r, text, failure) != 0)
 		return (-1);
 	return (read_content(a, mta, q, failure));
+}
+
+/* Copy the header without X-Notify headers, and the rest as it is. 0 or -1. */
+static int
+copy_untagged(FILE *in, FILE *out)
+{
+	bool header = true, leave = false;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &size, in)) > 0) {
+		/* Behind a line that is none, Postfix sees no header. */
+		if (header && *line != ' ' && *line != '\t') {
+			header = memchr(line, ':', (size_t)n) != NULL;
+			leave = header &&
+			    strncasecmp(line, HEADER_PREFIX,
+				strlen(HEADER_PREFIX)) == 0;
+		}
+		if (!(header && leave) &&
+		    fwrite(line, 1, (size_t)n, out) != (size_t)n)
+			break;
+	}
+	free(line);
+	return (ferror(in) || ferror(out) || fflush(out) != 0 ? -1 : 0);
+}
+
+int
+queuefile_untag(struct queuefile *q, struct failure *failure)
+{
+	int from, to, rc = -1;
+	FILE *in, *out;
+
+	from = q->message.fd;
+	to = memfd_create("untagged", MFD_CLOEXEC);
+	q->message.fd = to;
+	to = to == -1 ? -1 : dup(to);
+	in = fdopen(from, "r");
+	out = to == -1 ? NULL : fdopen(to, "w");
+	if (in != NULL && out != NULL) {
+		rewind(in);
+		rc = copy_untagged(in, out);
+	}
+	if (rc != 0)
+		failure_set(failure, FAILURE_IO, "a copy of %s: %s", q->id,
+		    strerror(errno));
+	if (in != NULL)
+		fclose(in);
+	else
+		close(from);
+	if (out != NULL)
+		fclose(out);
+	else if (to != -1)
+		close(to);
+	return (rc);
 }
 
 void

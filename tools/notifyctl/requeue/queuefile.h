@@ -37,6 +37,9 @@ struct queuefile {
 	enum queuefile_attempt attempt;
 	const char *attempt_id; /* the new queue id, or NULL */
 	struct submit_message message;
+	/* Who submitted it, as the milter saw: NULL if sendmail(1) did, or the
+	 * address; and the name it logged in with, or NULL. */
+	const char *client, *login;
 	size_t done;	    /* recipients that it was delivered to */
 	const char *tag;    /* the X-Notify-Category line, or NULL */
 	const char *msg_id; /* Message-ID, or "" */
@@ -50,6 +53,10 @@ bool queuefile_now(struct arena *, const struct postconf *, const char *id);
 int queuefile_open(struct arena *, const struct postconf *, const char *id,
     struct queuefile *, struct failure *) WARN_UNUSED;
 void queuefile_close(struct queuefile *);
+
+/* queuefile_untag(q, failure): leave every X-Notify header out of what is
+ * submitted. 0 or -1. */
+int queuefile_untag(struct queuefile *, struct failure *) WARN_UNUSED;
 
 /* queuefile_note(q, attempt, id): store the result of an attempt. Does nothing
  * on a file system without extended attributes. */

@@ -19,11 +19,17 @@
  * machine (local_header_rewrite_clients): it adds a missing Date or Message-ID
  * and completes bare addresses; nothing else changes.
  *
+ * The tag counts only if it would have counted before: the queue file says
+ * which client submitted the message. Otherwise the X-Notify headers are left
+ * out, as the milter would have done.
+ *
  * Submitting the new message and deleting the held one is not atomic. So the
  * attempt is noted at the held message before the end of the submission and
  * after the answer: if notifyctl is killed in between, a later requeue does not
  * submit the message twice.
  */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -51,6 +57,7 @@ struct passage {
 	bool again;
 	sigset_t signals; /* those before, if they are blocked now */
 	bool blocked;
+	bool untagged;	    /* the client's tag does not count */
 	const char *new_id; /* or NULL */
 	const char *result; /* a line for people */
 };
@@ -60,6 +67,7 @@ static const char *drop_command(const struct passage *);
 static int in_doubt(struct passage *, enum failure_kind, const char *);
 static int look_back(struct passage *);
 static int look_at(struct passage *);
+static bool entitled_to_tag(const struct settings *, const struct queuefile *);
 static int trusted(
     struct passage *, const struct listener *, const struct submit *);
 static struct submit *begin(struct passage *);
@@ -179,6 +187,27 @@ look_at(struct passage *p)
 		return (failure_set(failure, FAILURE_DATA,
 		    "%s was submitted with no recipient", q->id));
 	return (0);
+}
+
+/*
+ * Would the milter have honoured the tag? It judges the client, and we submit
+ * from this machine. sendmail(1) has no client, and is local.
+ */
+static bool
+entitled_to_tag(const struct settings *s, const struct queuefile *q)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	if (q->client == NULL)
+		return (true);
+	if (s->trust_authenticated && q->login != NULL && *q->login != '\0')
+		return (true);
+	if (inet_pton(AF_INET, q->client, &in.sin_addr) == 1)
+		return (
+		    netlist_has(&s->trusted_clients, (struct sockaddr *)&in));
+	return (inet_pton(AF_INET6, q->client, &in6.sin6_addr) == 1 &&
+	    netlist_has(&s->trusted_clients, (struct sockaddr *)&in6));
 }
 
 /* Is the tag honoured, and the milter asked, on this connection? */
@@ -321,7 +350,10 @@ describe(struct passage *p, bool earlier)
 	held = p->new_id != NULL && queuefile_now(a, p->mta, p->new_id);
 	p->result = arena_printf(a, "%s%s%s%s",
 	    earlier ? "submitted again by an earlier requeue"
-		    : "submitted again",
+		: p->untagged
+		? "submitted again without its X-Notify headers, as a "
+		  "client that is not trusted had sent it,"
+		: "submitted again",
 	    p->new_id == NULL ? ", with a queue id that Postfix did not tell"
 			      : " as ",
 	    p->new_id == NULL ? "" : p->new_id,
@@ -379,6 +411,10 @@ requeue_one(struct passage *p, const char *id)
 		goto out;
 	earlier = look_back(p);
 	if (earlier == -1 || (earlier == 0 && look_at(p) != 0))
+		goto out;
+	p->untagged =
+	    earlier == 0 && !entitled_to_tag(ctl->settings, &p->queued);
+	if (p->untagged && queuefile_untag(&p->queued, &ctl->failure) != 0)
 		goto out;
 	if (earlier == 0 && (s = begin(p)) == NULL)
 		goto out;
