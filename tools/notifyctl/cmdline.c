@@ -28,8 +28,8 @@
 static const struct ctl_command *const families[] = {init_commands,
     accounts_commands, users_commands, categories_commands,
     subscriptions_commands, telegram_commands, import_export_commands,
-    explain_commands, requeue_commands, trace_commands, record_commands,
-    stats_commands, check_commands, NULL};
+    explain_commands, held_commands, requeue_commands, trace_commands,
+    record_commands, stats_commands, check_commands, NULL};
 
 /* Options of no command. The rest of the table are those of commands, each with
  * OPT_COMMAND plus its index as value. */

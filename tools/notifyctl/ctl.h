@@ -88,8 +88,8 @@ struct ctl_command {
 extern const struct ctl_command init_commands[], accounts_commands[],
     users_commands[], categories_commands[], subscriptions_commands[],
     telegram_commands[], import_export_commands[], explain_commands[],
-    requeue_commands[], trace_commands[], record_commands[], stats_commands[],
-    check_commands[];
+    held_commands[], requeue_commands[], trace_commands[], record_commands[],
+    stats_commands[], check_commands[];
 
 /* users_list(ctl, args): "user list", with which "account show" ends. */
 int users_list(struct ctl *, const struct arguments *) WARN_UNUSED;

@@ -41,6 +41,7 @@ static const struct {
     {"settings", check_clients, true},
     {"postfix", check_domains, true},
     {"postfix", check_rewriting, true},
+    {"held", check_held, true},
     {"telegram", check_telegram, false},
 };
 

@@ -135,6 +135,7 @@ void check_database(struct check *);
 void check_people(struct check *);
 void check_server(struct check *);
 void check_socket(struct check *);
+void check_held(struct check *);
 void check_postfix(struct check *);
 void check_services(struct check *);
 void check_domains(struct check *);

@@ -17,6 +17,8 @@
 #include "lib/identity.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
+#include "notifyctl/postfix/holdqueue.h"
+#include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
 /* The percentiles of the time to decide. */
@@ -40,6 +42,7 @@ static void recipients(struct ctl *, const struct counters *);
 static double bound_of(const struct counters *, double);
 static void times(struct ctl *, const struct counters *);
 static void mirrored(struct ctl *, const struct counters *);
+static void on_hold(struct ctl *);
 static int stats(struct ctl *, const struct arguments *);
 
 const struct ctl_command stats_commands[] = {
@@ -209,6 +212,32 @@ mirrored(struct ctl *ctl, const struct counters *c)
 	}
 }
 
+/* How many messages wait in Postfix's hold queue. Not if there is no Postfix,
+ * or it does not tell. */
+static void
+on_hold(struct ctl *ctl)
+{
+	struct failure why = FAILURE_INIT;
+	const struct postconf *mta;
+	char when[OUTPUT_WHEN_SIZE];
+	int64_t n, oldest;
+
+	mta = postconf_read(ctl->arena, &why);
+	if (mta != NULL && holdqueue_count(mta, &n, &oldest, &why) == 0) {
+		output_number(ctl->out, "held", n);
+		output_text(ctl->out, "held_oldest",
+		    n == 0 ? "" : output_when(when, oldest));
+		if (n == 0)
+			output_line(ctl->out, "no message is on hold");
+		else
+			output_line(ctl->out,
+			    "%lld messages are on hold, the oldest since %s "
+			    "(\"notifyctl held\")",
+			    (long long)n, when);
+	}
+	failure_clear(&why);
+}
+
 static int
 stats(struct ctl *ctl, const struct arguments *args)
 {
@@ -233,6 +262,7 @@ stats(struct ctl *ctl, const struct arguments *args)
 		output_text(ctl->out, "started", output_when(when, started));
 		output_line(ctl->out, "the milter was started at %s", when);
 	}
+	on_hold(ctl);
 	output_line(ctl->out, "%s", "");
 	if (*s->telegram_stats_file != '\0') {
 		if (read_file(

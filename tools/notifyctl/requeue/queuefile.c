@@ -12,9 +12,11 @@
  * milter or as a blind copy, and will be added again where it still applies. A
  * "canceled" one was submitted and removed by a milter.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,8 @@
 #include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/queuefile.h"
+#include "settings/settings.h"
+#include "terms/netlist.h"
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
 #define HEADER_MAX 4096
@@ -518,6 +522,26 @@ queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
 	if (found != 1 || parse(&r, text, failure) != 0)
 		return (-1);
 	return (read_content(a, mta, q, failure));
+}
+
+/* The milter judges the client, and requeue submits from this machine.
+ * sendmail(1) has no client, and is local. */
+bool
+queuefile_trusted(
+    const struct settings *s, const char *client, const char *login)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	if (client == NULL)
+		return (true);
+	if (s->trust_authenticated && login != NULL && *login != '\0')
+		return (true);
+	if (inet_pton(AF_INET, client, &in.sin_addr) == 1)
+		return (
+		    netlist_has(&s->trusted_clients, (struct sockaddr *)&in));
+	return (inet_pton(AF_INET6, client, &in6.sin6_addr) == 1 &&
+	    netlist_has(&s->trusted_clients, (struct sockaddr *)&in6));
 }
 
 /* Copy the header without X-Notify headers, and the rest as it is. 0 or -1. */

@@ -22,6 +22,7 @@
 struct arena;
 struct failure;
 struct postconf;
+struct settings;
 
 /* The result of an earlier attempt. */
 enum queuefile_attempt {
@@ -53,6 +54,13 @@ bool queuefile_now(struct arena *, const struct postconf *, const char *id);
 int queuefile_open(struct arena *, const struct postconf *, const char *id,
     struct queuefile *, struct failure *) WARN_UNUSED;
 void queuefile_close(struct queuefile *);
+
+/*
+ * queuefile_trusted(settings, client, login): may whoever submitted the message
+ * tag? ${client} and ${login} are those of a struct queuefile.
+ */
+bool queuefile_trusted(
+    const struct settings *, const char *client, const char *login);
 
 /* queuefile_untag(q, failure): leave every X-Notify header out of what is
  * submitted. 0 or -1. */

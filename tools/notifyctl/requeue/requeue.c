@@ -28,8 +28,6 @@
  * after the answer: if notifyctl is killed in between, a later requeue does not
  * submit the message twice.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -67,7 +65,6 @@ static const char *drop_command(const struct passage *);
 static int in_doubt(struct passage *, enum failure_kind, const char *);
 static int look_back(struct passage *);
 static int look_at(struct passage *);
-static bool entitled_to_tag(const struct settings *, const struct queuefile *);
 static int trusted(
     struct passage *, const struct listener *, const struct submit *);
 static struct submit *begin(struct passage *);
@@ -187,27 +184,6 @@ look_at(struct passage *p)
 		return (failure_set(failure, FAILURE_DATA,
 		    "%s was submitted with no recipient", q->id));
 	return (0);
-}
-
-/*
- * Would the milter have honoured the tag? It judges the client, and we submit
- * from this machine. sendmail(1) has no client, and is local.
- */
-static bool
-entitled_to_tag(const struct settings *s, const struct queuefile *q)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-
-	if (q->client == NULL)
-		return (true);
-	if (s->trust_authenticated && q->login != NULL && *q->login != '\0')
-		return (true);
-	if (inet_pton(AF_INET, q->client, &in.sin_addr) == 1)
-		return (
-		    netlist_has(&s->trusted_clients, (struct sockaddr *)&in));
-	return (inet_pton(AF_INET6, q->client, &in6.sin6_addr) == 1 &&
-	    netlist_has(&s->trusted_clients, (struct sockaddr *)&in6));
 }
 
 /* Is the tag honoured, and the milter asked, on this connection? */
@@ -412,8 +388,9 @@ requeue_one(struct passage *p, const char *id)
 	earlier = look_back(p);
 	if (earlier == -1 || (earlier == 0 && look_at(p) != 0))
 		goto out;
-	p->untagged =
-	    earlier == 0 && !entitled_to_tag(ctl->settings, &p->queued);
+	p->untagged = earlier == 0 &&
+	    !queuefile_trusted(
+		ctl->settings, p->queued.client, p->queued.login);
 	if (p->untagged && queuefile_untag(&p->queued, &ctl->failure) != 0)
 		goto out;
 	if (earlier == 0 && (s = begin(p)) == NULL)

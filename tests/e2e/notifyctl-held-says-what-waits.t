@@ -1,0 +1,173 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+"""notifyctl held: the tagged messages on hold, since when, why they would be
+held now, and the command for each."""
+import json
+import re
+import time
+
+from lib import lab
+from lib.lab import case
+from lib.requeue import hold, requeue, run
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER
+from lib.tap import contains, lacks, same, true
+
+
+def held(lab_, **options):
+    done = run(lab_, "--json", "held", **options)
+    same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
+    return {row["queue_id"]: row for row in done.document["messages"]}
+
+
+def empty(lab_):
+    for name in lab_.postfix.held():
+        lab_.postfix.tool("postsuper", "-d", name)
+
+
+@case("each held message is listed with the reason that the milter logged")
+def _(lab_):
+    began = int(time.time())
+    for rcpts, category, account in (
+            ([ANN], "lunch", None), ([STRANGER], BALANCE, None),
+            ([ANN], SERVICES, "nosuch"), ([f'"a b"@x.example', "bad\\@"],
+                                          BALANCE, "acme")):
+        try:
+            result = hold(lab_, rcpts, category, account)
+        except Exception:
+            if account == "acme":
+                continue        # Postfix refused that address
+            raise
+        row = held(lab_)[result.qid]
+        same(row["reason"], result.summary()["reason"], "reason")
+        same((row["holds"], row["command"]),
+             (True, f"notifyctl requeue {result.qid}"), "of it")
+        same(row["category"], "" if category == "lunch" else category,
+             "category")
+        true(began - 2 <= time.mktime(time.strptime(
+            row["since"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+            <= time.time() + 2, f"since {row['since']}")
+    text = run(lab_, "held").out
+    contains(text, f"notifyctl requeue {result.qid}", "for people")
+    empty(lab_)
+    same(held(lab_), {}, "nothing is held")
+
+
+@case("mail from sendmail(1) is listed likewise")
+def _(lab_):
+    result = lab_.sendmail([ANN], "lunch")
+    lab_.until(lambda: result.held(), "it is held")
+    contains(held(lab_)[result.qid]["reason"], "lunch", "the reason")
+    empty(lab_)
+
+
+@case("what would not be held any more is said to be ready")
+def _(lab_):
+    result = hold(lab_, [ANN], "Alarms")
+    same(held(lab_)[result.qid]["holds"], True, "before")
+    lab_.notifyctl("category", "add", "alarms", "--title", "Alarms")
+    row = held(lab_)[result.qid]
+    same(row["holds"], False, "after")
+    contains(row["reason"], "no longer: it would be ", "the reason")
+    same(requeue(lab_, result.qid).code, 0, "its command")
+    empty(lab_)
+
+
+@case("a message on hold without a tag is counted, and not listed")
+def _(lab_):
+    lab_.receiver.refuse = lambda _: "450 4.2.0 not now"
+    result = lab_.send([ANN])
+    lab_.until(lambda: f"{result.qid}: to=" in lab_.postfix.text(), "deferred")
+    lab_.postfix.tool("postsuper", "-h", result.qid)
+    del lab_.receiver.refuse
+    done = run(lab_, "--json", "held")
+    same((done.document["messages"], done.document["others"]), ([], 1), "held")
+    contains(run(lab_, "held").out, "1 other messages on hold", "for people")
+    empty(lab_)
+
+
+@case("an untrusted client's message is judged as such")
+def _(lab_):
+    lab_.milter.settings(monitor="yes")
+    lab_.receiver.refuse = lambda _: "450 4.2.0 not now"
+    result = lab_.send([BILL], "lunch", listener="xclient",
+                       xclient={"addr": "192.0.2.7"})
+    lab_.until(lambda: f"{result.qid}: to=" in lab_.postfix.text(), "deferred")
+    lab_.postfix.tool("postsuper", "-h", result.qid)
+    del lab_.receiver.refuse
+    lab_.milter.settings()
+    contains(held(lab_)[result.qid]["reason"], "passed on untagged", "reason")
+    empty(lab_)
+
+
+@case("without the roster the reason says so, and nothing is left out")
+def _(lab_):
+    result = hold(lab_, [STRANGER], BALANCE)
+    with lab_.database_away():
+        row = held(lab_)[result.qid]
+        same(row["holds"], False, "not known")
+        contains(row["reason"], "database", "the reason")
+    empty(lab_)
+
+
+@case("a user who may not read the queue is refused in one line")
+def _(lab_):
+    done = run(lab_, "held", user="nobody", path=lab_.copy())
+    same(done.code, 77, f"{done}")
+    contains(done.line, "run it as root", "the line")
+
+
+@case("check warns of what has been held for an hour, and stats counts it")
+def _(lab_):
+    result = hold(lab_, [ANN], "lunch")
+    lacks(run(lab_, "check").out, "held", "check, at first")
+    out = run(lab_, "stats").out
+    contains(out, "1 messages are on hold", "stats")
+    done = run(lab_, "--json", "stats").document
+    same(done["held"], 1, "stats --json")
+    true(re.match(r"\d{4}-", done["held_oldest"]), f"{done}")
+    lab_.age(result.qid, 2 * 3600)
+    out = run(lab_, "check").out
+    contains(out, "1 tagged messages have been held for more than an hour",
+             "check")
+    contains(out, " held", "the command")
+    empty(lab_)
+
+
+@case("with hundreds held, and some that leave meanwhile, none is missed")
+def _(lab_):
+    with lab_.connect() as client:
+        ids = [lab_.send([ANN], "lunch", client=client).qid
+               for _ in range(450)]
+    lab_.postfix.settle()
+    same(set(held(lab_)), set(ids), "held")
+    empty(lab_)
+
+
+class Lab(lab.Lab):
+    def copy(self):
+        """notifyctl where everybody can run it."""
+        import os
+        import shutil
+        path = os.path.join(self.folder, "notifyctl")
+        shutil.copy(lab.program("notifyctl"), path)
+        return path
+
+    def age(self, qid, seconds):
+        """Have the message arrive SECONDS earlier."""
+        import glob
+        import os
+        (path,) = glob.glob(f"{self.postfix.folder}/**/hold/{qid}",
+                            recursive=True)
+        with open(path, "rb") as file:
+            data = file.read()
+        when = re.search(rb"T.(\d{10}) ", data)
+        same(when is not None, True, "the time in the queue file")
+        old = str(int(when[1]) - seconds).encode()
+        with open(path, "r+b") as file:
+            file.write(data.replace(when[1], old, 1))
+        then = os.stat(path).st_mtime - seconds
+        os.utime(path, (then, then))
+
+
+lab.run(lab=Lab)

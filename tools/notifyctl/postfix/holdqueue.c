@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * holdqueue - the messages in Postfix's hold queue
+ *
+ * The output of both commands goes to unnamed files: a queue may hold 100,000
+ * messages, and one of them 10,000 recipients.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "base/tempfile.h"
+#include "lib/child.h"
+#include "notifyctl/postfix/holdqueue.h"
+#include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/text.h"
+
+/* Messages that one postcat(1) reads. */
+#define BATCH 200
+#define TOOL_SECONDS 600
+#define ENVELOPE "*** ENVELOPE RECORDS "
+
+struct batch {
+	const struct postconf *mta;
+	holdqueue_fn *fn;
+	void *ctx;
+	struct failure *failure;
+	size_t n;
+	struct {
+		char id[TEXT_QUEUEID_MAX + 1];
+		int64_t arrived;
+		bool seen;
+	} v[BATCH];
+};
+
+static FILE *run(
+    const struct postconf *, const char *const *, struct failure *);
+static int next_held(FILE *, char **, size_t *, char *, int64_t *);
+static int give(struct batch *, const char *, char *);
+static int take(struct batch *, FILE *);
+static int read_batch(struct batch *);
+
+/* The output of a command, from its beginning; NULL and ${failure}. */
+static FILE *
+run(const struct postconf *mta, const char *const *argv,
+    struct failure *failure)
+{
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
+	FILE *out = NULL;
+
+	c.seconds = TOOL_SECONDS;
+	c.output = tempfile_open();
+	if (c.output == -1) {
+		failure_set(failure, FAILURE_IO, "a temporary file: %s",
+		    strerror(errno));
+		return (NULL);
+	}
+	if (child_run(mta->arena, &c, &r, failure) == 0) {
+		/* postcat(1) stops at one that has left. */
+		if (r.status != 0 &&
+		    strstr(r.message, strerror(ENOENT)) == NULL)
+			failure_set(
+			    failure, FAILURE_IO, "%s: %s", argv[0], r.message);
+		else if (lseek(c.output, 0, SEEK_SET) == 0)
+			out = fdopen(c.output, "re");
+	}
+	if (out == NULL)
+		close(c.output);
+	return (out);
+}
+
+/* The next line of postqueue -j that is about a message on hold. 1 or 0. */
+static int
+next_held(FILE *in, char **line, size_t *size, char *id, int64_t *arrived)
+{
+	const char *queue, *name;
+	json_int_t at;
+	json_t *one;
+	bool held;
+
+	while (getline(line, size, in) > 0) {
+		/* Most of a long queue is not on hold. */
+		if (strstr(*line, "\"hold\"") == NULL)
+			continue;
+		one = json_loads(*line, 0, NULL);
+		held = one != NULL &&
+		    json_unpack(one, "{s:s, s:s, s:I}", "queue_name", &queue,
+			"queue_id", &name, "arrival_time", &at) == 0 &&
+		    strcmp(queue, "hold") == 0 &&
+		    strlen(name) <= TEXT_QUEUEID_MAX &&
+		    text_queueid(name) == strlen(name);
+		if (held) {
+			strcpy(id, name);
+			*arrived = at;
+		}
+		json_decref(one);
+		if (held)
+			return (1);
+	}
+	return (0);
+}
+
+/* ${text} is of the message ${place} is the queue file of. */
+static int
+give(struct batch *b, const char *place, char *text)
+{
+	struct holdqueue_message m = {.text = text};
+	const char *name = strrchr(place, '/');
+	size_t i;
+
+	name = name == NULL ? place : name + 1;
+	for (i = 0; i < b->n; i++) {
+		if (strcmp(b->v[i].id, name) == 0) {
+			m.id = b->v[i].id;
+			m.arrived = b->v[i].arrived;
+			b->v[i].seen = true;
+			return (b->fn(b->ctx, &m, b->failure));
+		}
+	}
+	return (0);
+}
+
+/* Call the function for each message in ${in}. */
+static int
+take(struct batch *b, FILE *in)
+{
+	char *line = NULL, *text = NULL, *place = NULL;
+	size_t size = 0, len = 0;
+	FILE *out = NULL;
+	const char *begin;
+	ssize_t n;
+	int rc = 0;
+
+	while (rc == 0 && (n = getline(&line, &size, in)) > 0) {
+		begin = text_after(line, ENVELOPE);
+		if (begin != NULL) {
+			if (out != NULL && fclose(out) == 0)
+				rc = give(b, place, text);
+			free(text);
+			free(place);
+			text = NULL;
+			place = strndup(begin, strcspn(begin, " \n"));
+			out = open_memstream(&text, &len);
+			if (place == NULL || out == NULL)
+				rc = failure_memory(b->failure);
+		}
+		if (out != NULL)
+			fwrite(line, 1, (size_t)n, out);
+	}
+	if (out != NULL && fclose(out) == 0 && rc == 0)
+		rc = give(b, place, text);
+	free(text);
+	free(place);
+	free(line);
+	return (rc);
+}
+
+/* Have postcat(1) read the messages that were gathered. It stops at one that
+ * has left the queue: go on behind that one. */
+static int
+read_batch(struct batch *b)
+{
+	const char *argv[BATCH + 3] = {
+	    postconf_tool(b->mta, "postcat"), "-ehq"};
+	size_t first = 0, i, n;
+	FILE *in;
+	int rc = 0;
+
+	while (rc == 0 && first < b->n) {
+		n = 2;
+		for (i = first; i < b->n; i++)
+			argv[n++] = b->v[i].id;
+		argv[n] = NULL;
+		in = run(b->mta, argv, b->failure);
+		if (in == NULL)
+			return (-1);
+		rc = take(b, in);
+		fclose(in);
+		while (first < b->n && b->v[first].seen)
+			first++;
+		first++;
+	}
+	memset(b->v, 0, sizeof(b->v));
+	b->n = 0;
+	return (rc);
+}
+
+int
+holdqueue_each(const struct postconf *mta, holdqueue_fn *fn, void *ctx,
+    struct failure *failure)
+{
+	const char *argv[] = {postconf_tool(mta, "postqueue"), "-j", NULL};
+	struct batch *b;
+	char *line = NULL;
+	size_t size = 0;
+	FILE *in;
+	int rc = -1;
+
+	b = calloc(1, sizeof(*b));
+	if (b == NULL)
+		return (failure_memory(failure));
+	b->mta = mta;
+	b->fn = fn;
+	b->ctx = ctx;
+	b->failure = failure;
+	in = run(mta, argv, failure);
+	if (in != NULL) {
+		rc = 0;
+		while (rc == 0 &&
+		    next_held(in, &line, &size, b->v[b->n].id,
+			&b->v[b->n].arrived) == 1) {
+			if (++b->n == BATCH)
+				rc = read_batch(b);
+		}
+		if (rc == 0)
+			rc = read_batch(b);
+		fclose(in);
+	}
+	free(line);
+	free(b);
+	return (rc);
+}
+
+int
+holdqueue_count(const struct postconf *mta, int64_t *n, int64_t *oldest,
+    struct failure *failure)
+{
+	const char *argv[] = {postconf_tool(mta, "postqueue"), "-j", NULL};
+	char id[TEXT_QUEUEID_MAX + 1], *line = NULL;
+	int64_t arrived;
+	size_t size = 0;
+	FILE *in;
+
+	*n = *oldest = 0;
+	in = run(mta, argv, failure);
+	if (in == NULL)
+		return (-1);
+	while (next_held(in, &line, &size, id, &arrived) == 1) {
+		if ((*n)++ == 0 || arrived < *oldest)
+			*oldest = arrived;
+	}
+	free(line);
+	fclose(in);
+	return (0);
+}

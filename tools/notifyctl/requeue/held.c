@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * held - notifyctl held: the tagged messages in Postfix's hold queue
+ *
+ * Why the milter held one is in no queue file. So each is decided again, by the
+ * same evaluate() as the milter's, with the present roster and settings: the
+ * reason is the one why it would be held now, and a message that would not be
+ * held any more is said to be ready to be requeued.
+ *
+ * A message without X-Notify-Category was not held by the milter; those are
+ * counted. One with it may have been held by hand: the command for it is the
+ * same.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "decision/evaluate.h"
+#include "decision/message.h"
+#include "decision/pool.h"
+#include "lib/identity.h"
+#include "notifyctl/ctl.h"
+#include "notifyctl/output.h"
+#include "notifyctl/postfix/holdqueue.h"
+#include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/text.h"
+#include "notifyctl/requeue/queuefile.h"
+#include "settings/settings.h"
+
+/* For one message: its envelope and what the roster says. */
+#define ARENA_MAX ((size_t)256 << 20)
+
+struct listing {
+	struct ctl *ctl;
+	struct pool *pool;
+	struct arena *arena; /* of one message */
+	int64_t n, others, oldest;
+};
+
+/* A message being read. */
+struct text {
+	struct arena *arena;
+	struct message message;
+	size_t cap;
+	const char *original, *orcpt, *client, *login;
+	const char *name; /* of the header that is being read, or NULL */
+	char *value;
+};
+
+static int end_header(struct text *);
+static int envelope_line(struct text *, char *);
+static int header_line(struct text *, char *);
+static int read_text(struct text *, char *);
+static int show(void *, struct holdqueue_message *, struct failure *);
+static int held(struct ctl *, const struct arguments *);
+
+const struct ctl_command held_commands[] = {
+    {"held", "", "the tagged messages on hold: since when, and why", 0, 0,
+	CTL_SETTINGS, .run = held},
+    {.name = NULL},
+};
+
+static int
+end_header(struct text *t)
+{
+	const char *name = t->name;
+
+	t->name = NULL;
+	return (name == NULL
+		? 0
+		: message_header(&t->message, t->arena, name, t->value));
+}
+
+/* A recipient that was submitted has an ORCPT: see queuefile.c. */
+static int
+envelope_line(struct text *t, char *line)
+{
+	struct message *m = &t->message;
+	const char *value, *given;
+
+	if ((value = text_after(line, "named_attribute: client_address=")))
+		t->client = value;
+	else if ((value = text_after(line, "named_attribute: sasl_username=")))
+		t->login = value;
+	else if ((value = text_after(line, "named_attribute: dsn_orig_rcpt=")))
+		t->orcpt = value;
+	else if ((value = text_after(line, "original_recipient: ")))
+		t->original = value;
+	if ((value = text_after(line, "recipient: ")) == NULL &&
+	    (value = text_after(line, "canceled_recipient: ")) == NULL &&
+	    (value = text_after(line, "done_recipient: ")) == NULL)
+		return (0);
+	given = t->original == NULL ? value : t->original;
+	if (t->orcpt != NULL && *t->orcpt != '\0' &&
+	    (m->nrecipients == 0 ||
+		strcmp(m->recipients[m->nrecipients - 1], given) != 0)) {
+		m->recipients = arena_grow(t->arena, m->recipients,
+		    m->nrecipients, &t->cap, sizeof(*m->recipients));
+		if (m->recipients == NULL)
+			return (-1);
+		m->recipients[m->nrecipients++] = given;
+	}
+	t->original = t->orcpt = NULL;
+	return (0);
+}
+
+static int
+header_line(struct text *t, char *line)
+{
+	char *colon;
+
+	if (*line == ' ' || *line == '\t') {
+		if (t->name == NULL)
+			return (0);
+		t->value = arena_concat(t->arena, t->value, "\n", line, NULL);
+		return (t->value == NULL ? -1 : 0);
+	}
+	if (end_header(t) != 0)
+		return (-1);
+	colon = strchr(line, ':');
+	if (colon == NULL)
+		return (0);
+	*colon = '\0';
+	t->name = line;
+	t->value = colon + 1;
+	return (0);
+}
+
+/* 0, or -1 if out of memory. */
+static int
+read_text(struct text *t, char *text)
+{
+	bool header = false;
+	char *line, *next;
+	int rc = 0;
+
+	for (line = text; rc == 0 && line != NULL && *line != '\0';
+	     line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		if (text_after(line, "*** MESSAGE CONTENTS ") != NULL ||
+		    text_after(line, "*** HEADER EXTRACTED ") != NULL)
+			header = text_after(line, "*** M") != NULL;
+		else
+			rc = header ? header_line(t, line)
+				    : envelope_line(t, line);
+	}
+	return (rc == 0 ? end_header(t) : -1);
+}
+
+static int
+show(void *ctx, struct holdqueue_message *m, struct failure *failure)
+{
+	struct listing *l = ctx;
+	struct ctl *ctl = l->ctl;
+	struct text t = {.arena = l->arena};
+	struct decision d;
+	const char *reason, *command;
+	bool holds;
+
+	if (read_text(&t, m->text) != 0)
+		return (failure_memory(failure));
+	if (t.message.nheaders == 0) {
+		l->others++;
+		arena_reset(l->arena);
+		return (0);
+	}
+	t.message.client = t.client == NULL ? "sendmail" : t.client;
+	t.message.trusted = queuefile_trusted(ctl->settings, t.client, t.login);
+	identity_resume();
+	evaluate(ctl->settings, l->pool, &t.message, false, l->arena, &d, NULL);
+	identity_suspend();
+	holds = d.verdict == VERDICT_HOLD;
+	reason = holds || d.verdict == VERDICT_TEMPFAIL ||
+		d.verdict == VERDICT_REJECT
+	    ? d.reason
+	    : arena_printf(l->arena, "no longer: it would be %s now",
+		  d.verdict == VERDICT_DELIVER	     ? "delivered"
+		      : d.verdict == VERDICT_DISCARD ? "discarded"
+						     : "passed on untagged");
+	command = arena_printf(l->arena, "notifyctl requeue %s", m->id);
+	if (reason == NULL || command == NULL)
+		return (failure_memory(failure));
+	output_row(ctl->out);
+	output_cell(ctl->out, m->id);
+	output_cell_when(ctl->out, m->arrived);
+	output_cell(ctl->out, d.category == NULL ? "" : d.category);
+	output_cell(ctl->out, d.accounts == NULL ? "" : d.accounts);
+	output_cell_flag(ctl->out, holds);
+	output_cell(ctl->out, reason);
+	output_cell(ctl->out, command);
+	if (l->n++ == 0 || m->arrived < l->oldest)
+		l->oldest = m->arrived;
+	arena_reset(l->arena);
+	return (0);
+}
+
+static int
+held(struct ctl *ctl, const struct arguments *args)
+{
+	static const char *const columns[] = {"queue_id:QUEUE ID",
+	    "since:SINCE", "category:CATEGORY", "account:ACCOUNT",
+	    "holds:?STILL", "reason:WHY, AS OF NOW", "command:COMMAND", NULL};
+	struct listing l = {.ctl = ctl};
+	char when[OUTPUT_WHEN_SIZE];
+	struct postconf *mta;
+	int rc = -1;
+
+	(void)args;
+	if (geteuid() != 0)
+		return (failure_set(&ctl->failure, FAILURE_DENIED,
+		    "held reads files of Postfix's queue; run it as root"));
+	mta = postconf_read(ctl->arena, &ctl->failure);
+	if (mta == NULL && ctl->failure.kind == FAILURE_UNKNOWN)
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
+		    "postconf(1) not found: held works with Postfix only. With "
+		    "Sendmail, \"mailq -qQ\" lists quarantined mail"));
+	if (mta == NULL)
+		return (-1);
+	l.pool = pool_new(ctl->settings, POOL_WAIT_MS);
+	l.arena = arena_new(ARENA_MAX);
+	if (l.pool == NULL || l.arena == NULL) {
+		failure_memory(&ctl->failure);
+	} else if (ctl_take_roster(ctl) == 0) {
+		identity_suspend();
+		output_table(ctl->out, "messages", columns);
+		rc = holdqueue_each(mta, show, &l, &ctl->failure);
+	}
+	if (rc == 0 && l.others > 0)
+		output_line(ctl->out,
+		    "%lld other messages on hold have no X-Notify-Category: "
+		    "the milter did not hold them",
+		    (long long)l.others);
+	if (rc == 0 && l.n > 0)
+		output_line(ctl->out,
+		    "%lld held, the oldest since %s. Put right what WHY says, "
+		    "then run COMMAND; \"postsuper -d ID hold\" deletes one",
+		    (long long)l.n, output_when(when, l.oldest));
+	output_number(ctl->out, "others", l.others);
+	identity_resume();
+	pool_free(l.pool);
+	identity_drop();
+	arena_free(l.arena);
+	return (rc);
+}
