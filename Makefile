@@ -71,7 +71,8 @@ DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	strmap tempfile) \
-	$(addprefix terms/, account address category netlist rfc2047 role) \
+	$(addprefix terms/, account address category netlist rfc2047 role \
+	stamp) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
 	$(addprefix settings/, settings value) \
@@ -101,7 +102,7 @@ BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation notify-b
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
 	$(BUILD)/tools/lib/logsocket.o
 
-PACKAGES = inih libidn2 sqlite3
+PACKAGES = inih libidn2 nettle sqlite3
 TOOL_PACKAGES = gmime-3.0 jansson libpng libqrencode libsystemd smartcols zlib
 TELEGRAM_PACKAGES = gmime-3.0 jansson libcurl libxml-2.0
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread

@@ -72,6 +72,7 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_plaintext());
 		srunner_add_suite(runner, test_settings());
 		srunner_add_suite(runner, test_sorter());
+		srunner_add_suite(runner, test_stamp());
 		srunner_add_suite(runner, test_standby());
 		srunner_add_suite(runner, test_terms());
 		srunner_add_suite(runner, test_token());

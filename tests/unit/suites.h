@@ -24,6 +24,7 @@ Suite *test_postgres(void);
 Suite *test_roster(void);
 Suite *test_settings(void);
 Suite *test_sorter(void);
+Suite *test_stamp(void);
 Suite *test_standby(void);
 Suite *test_store(void);
 Suite *test_terms(void);
