@@ -15,6 +15,11 @@ REVOKE ALL ON ALL TABLES IN SCHEMA notify
 GRANT SELECT ON notify_milter
 	TO notify_ctl, notify_milter, notify_telegram, notify_bot;
 
+-- Who asks for the whole of a message's decision needs the key by which the
+-- milter knows its own work again; notifyctl, for "explain". Only the owner of
+-- the tables writes it: "notifyctl init" made it.
+GRANT SELECT ON secret TO notify_ctl, notify_milter, notify_telegram;
+
 -- notify-milter looks up entitled users and their chats. It writes nothing, and
 -- reads neither tokens nor the record of changes.
 GRANT SELECT ON category, category_key, account, "user", subscription, link

@@ -337,6 +337,8 @@ take(struct pool *pool, struct side *side, struct failure *failure)
 	}
 	if (store == NULL) {
 		store = store_open(side->url, side->mode, pool->wait, failure);
+		if (store != NULL)
+			store_accept_older(store);
 		if (store != NULL && side == &pool->sides[POOL_ASKED] &&
 		    pool->standby && compare(pool, side, store, failure) != 0) {
 			store_close(store);

@@ -12,6 +12,13 @@
 
 #include "store/sql.h"
 
+/* notify-milter and notify-telegram read it; only the owner of the tables
+ * writes it. */
+#define SECRET                                                                 \
+	"CREATE TABLE secret("                                                 \
+	"  name TEXT NOT NULL PRIMARY KEY,"                                    \
+	"  value TEXT NOT NULL) WITHOUT ROWID;"
+
 const char sql_schema[] =
     "CREATE TABLE category("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -90,10 +97,11 @@ const char sql_schema[] =
     "    CHECK (state IN ('pending', 'handing', 'sent')),"
     "  tries INTEGER NOT NULL DEFAULT 0,"
     "  error TEXT NOT NULL DEFAULT '');"
-    "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';";
+    "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';" SECRET;
 
 const char sql_tables[] = "category,category_key,account,user,subscription,"
-			  "link,token,waiting,state,change,notice";
+			  "link,token,waiting,state,change,notice,"
+			  "secret";
 
 /*
  * A released step never changes. SQLite does not enforce foreign keys during
@@ -101,8 +109,28 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
  * another, copying the rows (and the row in sqlite_sequence, if there is one:
  * no id may be used twice), dropping the old table and renaming the new one.
  * PostgreSQL alters it in place.
+ *
+ * 1 to 2 is not released yet: what 0.2.0 changes in the schema joins it.
+ *
+ * PostgreSQL: whoever may read a message's category and chats, may read the
+ * secret at once: else the programs would lack the right from here until
+ * somebody runs fleet-grants.sql.
  */
-const struct sql_step sql_upgrades[] = {{{NULL}}};
+#define SECRET_GRANTS                                                          \
+	"DO 'DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee"       \
+	" FROM pg_class c, aclexplode(c.relacl) g"                             \
+	" WHERE c.oid = ''link''::regclass AND g.privilege_type = ''SELECT''"  \
+	" AND g.grantee <> c.relowner AND EXISTS (SELECT 1"                    \
+	"  FROM pg_class d, aclexplode(d.relacl) h"                            \
+	"  WHERE d.oid = ''category_key''::regclass"                           \
+	"  AND h.privilege_type = ''SELECT'' AND h.grantee = g.grantee)"       \
+	" LOOP EXECUTE format(''GRANT SELECT ON secret TO %s'',"               \
+	" CASE r.grantee WHEN 0 THEN ''PUBLIC''"                               \
+	" ELSE quote_ident(pg_get_userbyid(r.grantee)) END);"                  \
+	" END LOOP; END';"
+
+const struct sql_step sql_upgrades[] = {
+    {{SECRET, SECRET SECRET_GRANTS}}, {{NULL}}};
 
 #define USER_COLUMNS                                                           \
 	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \
@@ -256,6 +284,8 @@ const char *const sql_statements[SQL_COUNT] = {
 	"UPDATE notice SET state = 'sent', error = '' WHERE id = ?1",
     [SQL_NOTICE_FAILED] =
 	"UPDATE notice SET state = 'pending', error = ?2 WHERE id = ?1",
+    [SQL_SECRET] = "SELECT value FROM secret WHERE name = ?1",
+    [SQL_SECRET_ADD] = "INSERT INTO secret(name, value) VALUES (?1, ?2)",
     [SQL_HEALTH] =
 	"SELECT (SELECT count(*) FROM account a WHERE NOT EXISTS"
 	"  (SELECT 1 FROM user u WHERE u.account = a.id AND u.role = 'owner')),"

@@ -156,6 +156,12 @@ store_close(struct store *s)
 	free(s);
 }
 
+void
+store_accept_older(struct store *s)
+{
+	s->oldest = STORE_OLDEST;
+}
+
 struct db *
 store_db(struct store *s)
 {
@@ -592,6 +598,29 @@ store_unsubscribe(
 	return (store_post(s,
 	    store_bound(s, SQL_UNSUBSCRIBE, "iii", account, category, user),
 	    NULL));
+}
+
+int
+store_secret(struct store *s, const char *name, char secret[STORE_SECRET_SIZE])
+{
+	struct db_stmt *stmt;
+	const char *value;
+	int rc;
+
+	if (s->version < STORE_SECRET_SINCE)
+		return (0);
+	stmt = store_bound(s, SQL_SECRET, "t", name);
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	value = db_text(stmt, 0);
+	if (strlen(value) >= STORE_SECRET_SIZE) {
+		failure_set(&s->failure, FAILURE_IO,
+		    "database %s: a secret is too long", db_name(s->db));
+		return (store_stop(stmt));
+	}
+	strcpy(secret, value);
+	return (store_only(s, stmt));
 }
 
 int

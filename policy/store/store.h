@@ -24,7 +24,8 @@
 struct failure;
 struct store;
 
-#define STORE_SCHEMA 1 /* the version that this program creates and reads */
+#define STORE_SCHEMA 2 /* the version that this program creates and reads */
+#define STORE_OLDEST 1 /* see store_accept_older() */
 
 struct store_account {
 	int64_t id;	 /* 0: pending, see store_bulk() */
@@ -87,6 +88,13 @@ struct store *store_open(
 /* store_close(s): NULL is fine. */
 void store_close(struct store *);
 
+/*
+ * store_accept_older(s): also read a roster of the versions from STORE_OLDEST
+ * on. It lacks what later versions have: no secret is found there. For
+ * notify-milter and notify-telegram, which are upgraded before the roster is.
+ */
+void store_accept_older(struct store *);
+
 /* store_db(s): its database, for db_current(), db_bound_lag(), db_lag() and
  * db_mark(). */
 struct db *store_db(struct store *);
@@ -104,15 +112,16 @@ void store_forgive(struct store *);
 int store_failed(const struct store *, struct failure *);
 
 /*
- * store_upgrade(s): create the schema, or upgrade it to STORE_SCHEMA, in one
- * transaction. 1 created, 2 upgraded, 0 nothing to do.
+ * store_upgrade(s): create the schema, or upgrade it to STORE_SCHEMA, and make
+ * the secrets that it lacks, in one transaction. 1 created, 2 upgraded, 0
+ * nothing to do.
  */
 int store_upgrade(struct store *) WARN_UNUSED;
 
 /*
  * store_begin(s, mode): begin a transaction. 0, or -1 also if the schema is not
- * ours, or not STORE_SCHEMA. store_commit(s): 0 or -1. store_end(s): end a
- * transaction that only read, or roll back.
+ * ours, or not of a version that is read. store_commit(s): 0 or -1.
+ * store_end(s): end a transaction that only read, or roll back.
  */
 int store_begin(struct store *, enum db_mode) WARN_UNUSED;
 int store_commit(struct store *) WARN_UNUSED;
@@ -191,6 +200,15 @@ int store_subscribe(struct store *, const struct store_account *,
     int64_t category, const struct store_user *) WARN_UNUSED;
 int store_unsubscribe(struct store *, int64_t account, int64_t category,
     int64_t user) WARN_UNUSED;
+
+/*
+ * store_secret(s, name, secret): 1; 0 if the roster has none yet.
+ * STORE_STAMP: the key of the stamps (stamp.h).
+ */
+#define STORE_STAMP "stamp"
+#define STORE_SECRET_SIZE 128
+int store_secret(struct store *, const char *name,
+    char secret[STORE_SECRET_SIZE]) WARN_UNUSED;
 
 /* store_link_end(s, user): 1 ended; 0 if there was no link. */
 int store_link_end(struct store *, int64_t user) WARN_UNUSED;

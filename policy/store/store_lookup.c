@@ -6,6 +6,10 @@
  * set of keys is one parameter, a JSON object with these keys, so that ten
  * thousand recipients take one statement. Each row goes straight into the
  * answer.
+ *
+ * A roster of the first version has no secret to ask for, and what is asked is
+ * sent before the version is known. So it is as the last lookup found it; if it
+ * has changed since, everything is asked once more.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +36,8 @@ struct asking {
 	struct store_answer *answer;
 	struct ask *v;
 	size_t n;
+	bool secret; /* is asked for */
+	bool again;  /* the roster's version has changed */
 };
 
 static char *put_key(char *, const char *);
@@ -43,9 +49,13 @@ static int read_account(struct asking *, size_t, struct db_stmt *);
 static int read_address(struct asking *, struct member *);
 static int read_member(
     struct asking *, struct store_members *, enum sql, struct db_stmt *);
+static int read_key(struct asking *, struct db_stmt *);
 static int take_schema(void *, enum db_content, int64_t);
 static struct db_stmt *bind(void *, size_t);
 static int take_row(void *, size_t, struct db_stmt *);
+static int note_schema(void *, enum db_content, int64_t);
+static int learn_version(struct store *);
+static int ask(struct asking *);
 
 /* "key":0, as JSON. */
 static char *
@@ -125,10 +135,12 @@ list(struct asking *a)
 	size_t i;
 
 	a->v = arena_array(
-	    a->arena, q->categories.n + 2 * q->accounts.n + 2, sizeof(*a->v));
+	    a->arena, q->categories.n + 2 * q->accounts.n + 3, sizeof(*a->v));
 	users = key_set(a, &q->users);
 	if (a->v == NULL || users == NULL)
 		return (failure_memory(&a->store->failure));
+	if (a->secret)
+		add(a, SQL_SECRET, 0, STORE_STAMP, NULL, NULL);
 	for (i = 0; i < q->categories.n; i++)
 		a->v[a->n++] =
 		    (struct ask){SQL_CATEGORY, i, {q->categories.v[i]}};
@@ -216,12 +228,27 @@ read_member(struct asking *a, struct store_members *to, enum sql which,
 	return (read_address(a, m));
 }
 
+/* A key that a disk has changed would let every check fail. */
+static int
+read_key(struct asking *a, struct db_stmt *stmt)
+{
+	const char *key = db_text(stmt, 0);
+
+	if (!stamp_is_key(key))
+		return (damaged(a, "the key of the stamps is none"));
+	strcpy(a->answer->key, key);
+	return (0);
+}
+
 static int
 take_schema(void *ctx, enum db_content content, int64_t version)
 {
 	struct asking *a = ctx;
 
-	return (store_fits(a->store, content, version));
+	if (store_fits(a->store, content, version) != 0)
+		return (-1);
+	a->again = a->secret != (version >= STORE_SECRET_SINCE);
+	return (a->again ? -1 : 0);
 }
 
 static struct db_stmt *
@@ -245,6 +272,8 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 	struct store_answer *answer = a->answer;
 	const struct ask *ask = &a->v[i];
 
+	if (ask->which == SQL_SECRET)
+		return (read_key(a, stmt));
 	if (ask->which == SQL_CATEGORY)
 		return (store_read_category(
 		    a->store, stmt, &answer->categories[ask->i]));
@@ -255,16 +284,54 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 	    ask->which, stmt));
 }
 
+static int
+note_schema(void *ctx, enum db_content content, int64_t version)
+{
+	return (store_fits(ctx, content, version));
+}
+
+/* The first lookup does not know what to ask. */
+static int
+learn_version(struct store *s)
+{
+	const struct db_asking asking = {.schema = note_schema, .ctx = s};
+	int rc;
+
+	if (s->version != 0)
+		return (0);
+	rc = db_ask(s->db, &asking);
+	return (rc == -1 ? store_note_failure(s) : -rc);
+}
+
+/* Ask once: 0; 1 if the roster's version has changed; -1. */
+static int
+ask(struct asking *a)
+{
+	struct db_asking asking = {
+	    .schema = take_schema, .question = bind, .row = take_row, .ctx = a};
+
+	a->n = 0;
+	a->secret = a->store->version >= STORE_SECRET_SINCE;
+	a->again = false;
+	if (list(a) != 0)
+		return (-1);
+	asking.n = a->n;
+	switch (db_ask(a->store->db, &asking)) {
+	case 0:
+		return (0);
+	case 1:
+		return (a->again ? 1 : -1);
+	}
+	return (store_note_failure(a->store));
+}
+
 int
 store_lookup(struct store *s, struct arena *arena,
     const struct store_question *question, struct store_answer *answer)
 {
 	struct asking a = {
 	    .store = s, .arena = arena, .question = question, .answer = answer};
-	struct db_asking asking = {.schema = take_schema,
-	    .question = bind,
-	    .row = take_row,
-	    .ctx = &a};
+	int rc;
 
 	memset(answer, 0, sizeof(*answer));
 	answer->categories = arena_array(
@@ -273,14 +340,13 @@ store_lookup(struct store *s, struct arena *arena,
 	    arena_array(arena, question->accounts.n, sizeof(*answer->accounts));
 	if (answer->categories == NULL || answer->accounts == NULL)
 		return (failure_memory(&s->failure));
-	if (list(&a) != 0)
+	if (learn_version(s) != 0)
 		return (-1);
-	asking.n = a.n;
-	switch (db_ask(s->db, &asking)) {
-	case 0:
-		return (0);
-	case 1:
-		return (-1);
-	}
-	return (store_note_failure(s));
+	rc = ask(&a);
+	if (rc == 1)
+		rc = ask(&a);
+	if (rc == 1)
+		return (failure_set(&s->failure, FAILURE_BUSY,
+		    "database %s: its schema version changes", db_name(s->db)));
+	return (rc);
 }

@@ -18,6 +18,7 @@
 #include "base/compiler.h"
 #include "terms/category.h"
 #include "terms/member.h"
+#include "terms/stamp.h"
 
 struct arena;
 struct store;
@@ -53,7 +54,7 @@ struct store_members {
  * The answer, in the arena. categories[i] and accounts[i] belong to key ${i} of
  * the question; their id is 0 if there is none. ${users} have one of the
  * addresses, in any account; ${people} are those to return. Both come in any
- * order.
+ * order. ${key} is that of the stamps, "" if the roster has none yet.
  */
 struct store_answer {
 	struct category *categories;
@@ -62,6 +63,7 @@ struct store_answer {
 		const char *name;
 	} * accounts;
 	struct store_members users, people;
+	char key[STAMP_KEY_SIZE];
 };
 
 /* store_lookup(s, a, question, answer): 0 or -1; outside transactions. */

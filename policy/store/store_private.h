@@ -26,6 +26,8 @@ struct store {
 	/* STORE_SCHEMA and sql_upgrades, unless a test has its own. */
 	int64_t schema;
 	const struct sql_step *steps;
+	int64_t oldest;	 /* the oldest version that is read, or 0: ${schema} */
+	int64_t version; /* of the roster when it was last read, or 0 */
 	struct store_unwritten unwritten;
 };
 
@@ -76,8 +78,11 @@ int store_one_user(
 /* store_each_user(s, stmt, fn, ctx): call ${fn} for each row. 0 or -1. */
 int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 
+/* Versions from this one on have secrets. */
+#define STORE_SECRET_SINCE 2
+
 /* store_fits(s, content, version): 0 if the result of db_schema() is a roster
- * of the version that this program reads, or -1. */
+ * of a version that this program reads, which is noted; or -1. */
 int store_fits(struct store *, enum db_content, int64_t version);
 
 /* store_write_changes(s): write the unwritten changes. 0 or -1.

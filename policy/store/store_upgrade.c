@@ -5,12 +5,17 @@
  * All steps of an upgrade and the new version are one transaction: other
  * programs see the old roster meanwhile, and after a crash or an error.
  */
+#include <errno.h>
+#include <string.h>
+
 #include "store/store_private.h"
+#include "terms/stamp.h"
 
 static int known(struct store *, enum db_content, int64_t);
 static int version_of(struct store *, int64_t *);
 static int make_schema(struct store *);
 static int take_steps(struct store *, int64_t);
+static int make_secrets(struct store *);
 static int share(struct store *);
 static int upgrade(struct store *);
 
@@ -36,8 +41,10 @@ store_fits(struct store *s, enum db_content content, int64_t version)
 {
 	if (known(s, content, version) != 0)
 		return (-1);
-	if (version == s->schema)
+	if (version == s->schema || (s->oldest != 0 && version >= s->oldest)) {
+		s->version = version;
 		return (0);
+	}
 	if (version == 0)
 		return (failure_set(&s->failure, FAILURE_SCHEMA,
 		    "database %s: has no roster (schema version 0); create "
@@ -95,6 +102,24 @@ take_steps(struct store *s, int64_t version)
 	return (db_check_references(s->db, &s->failure));
 }
 
+/* Make the secrets that are missing: 1, or 0 if there is none; -1. */
+static int
+make_secrets(struct store *s)
+{
+	char secret[STORE_SECRET_SIZE], key[STAMP_KEY_SIZE];
+	int rc;
+
+	s->version = s->schema;
+	rc = store_secret(s, STORE_STAMP, secret);
+	if (rc != 0)
+		return (rc == 1 ? 0 : -1);
+	if (stamp_key(key) != 0)
+		return (failure_set(&s->failure, FAILURE_IO,
+		    "the system gave no random bytes: %s", strerror(errno)));
+	return (store_run(
+	    s, store_bound(s, SQL_SECRET_ADD, "tt", STORE_STAMP, key)));
+}
+
 /* First, so that lookups do not wait for the upgrade; a restored copy may have
  * lost it. Not for a database that is not ours. */
 static int
@@ -117,21 +142,27 @@ static int
 upgrade(struct store *s)
 {
 	int64_t from;
+	int made;
 
 	if (db_begin(s->db, DB_WRITE) != 0)
 		return (store_note_failure(s));
 	if (version_of(s, &from) != 0)
 		goto fail;
-	if (from == s->schema) {
+	if (from != s->schema) {
+		if (db_set_schema(s->db, s->schema) != 0) {
+			store_note_failure(s);
+			goto fail;
+		}
+		if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0)
+			goto fail;
+	}
+	made = make_secrets(s);
+	if (made == -1)
+		goto fail;
+	if (from == s->schema && made == 0) {
 		store_end(s);
 		return (0);
 	}
-	if (db_set_schema(s->db, s->schema) != 0) {
-		store_note_failure(s);
-		goto fail;
-	}
-	if ((from == 0 ? make_schema(s) : take_steps(s, from)) != 0)
-		goto fail;
 	if (store_commit(s) != 0)
 		goto fail;
 	return (from == 0 ? 1 : 2);

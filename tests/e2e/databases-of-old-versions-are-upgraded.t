@@ -6,7 +6,7 @@ in it is lost, and the same is decided by it."""
 import contextlib
 import sqlite3
 
-from lib import ctl, versions
+from lib import ctl, stamps, versions
 from lib.ctl import case
 from lib.roster import BALANCE, OLGA
 from lib.tap import contains, same, true
@@ -63,20 +63,24 @@ def within(old, new, what):
         for number, (one, other) in enumerate(zip(old, new)):
             within(one, other, f"{what} {number}")
     else:
-        same(new, old, what)
+        # 0.1.0 had no checks in the addresses of chats.
+        same(stamps.bare(new) if isinstance(new, str) else new, old, what)
 
 
-@case("each schema version up to the present one has a database and its "
-      "recorded output")
+@case("each schema version that was released has a database and its recorded "
+      "output")
 def _(ctl):
     present = ctl.json("init")["schema"]
-    same(versions.released(), list(range(1, present + 1)),
-         "versions in tests/upgrade; its \"record\" makes that of today")
+    # The present one is recorded when it is released.
+    true(versions.released() in (list(range(1, present)),
+                                 list(range(1, present + 1))),
+         "versions in tests/upgrade; its \"record\" makes that of today: "
+         f"got {versions.released()}")
     for version in versions.released():
         true(versions.recorded(version), f"{version}.json")
 
 
-@case("the present version's database has every kind of row")
+@case("the last version's database has every kind of row")
 def _(ctl):
     ctl.reset(None)
     versions.load(ctl.database, versions.released()[-1])
@@ -128,7 +132,8 @@ def cases(version):
 
     @of_version(version)
     def _(ctl, version):
-        """of version {}: before its upgrade it is served, or refused whole"""
+        """of version {}: before its upgrade notifyctl refuses it, and the
+        milter decides by it"""
         message = f"To: {OLGA}\nX-Notify-Category: {BALANCE}\n\nHello.\n"
         with contextlib.closing(sqlite3.connect(
                 ctl.templates["empty"])) as new:
@@ -137,9 +142,10 @@ def cases(version):
                 return
         for words in (["list", "acme"], ["account", "remove", "acme"]):
             contains(ctl.refused(78, *words), "notifyctl init", "line")
+        # As the milter, which is upgraded before the roster is.
         done = ctl("explain", stdin=message)
-        same(done.code, 75, f"exit of {done}")
-        contains(done.out, "notifyctl init", "why")
+        same(done.code, 0, f"exit of {done}")
+        contains(done.out, "2@telegram.invalid", "the chat")
 
 
 for number in versions.released():

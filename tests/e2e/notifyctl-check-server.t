@@ -19,7 +19,7 @@ rosterdb.use_postgresql(PRIMARY)
 
 STANDBY.start()
 LOOKED_UP = ("notify_milter", "category", "category_key", "account",
-             '"user"', "subscription", "link")
+             '"user"', "subscription", "link", "secret")
 
 
 def standby(s, **more):

@@ -256,6 +256,27 @@ def _(machine):
              "status")
 
 
+@case("the roster of the version before is upgraded, one in PostgreSQL never")
+def _(machine):
+    run = machine.box.run
+    roster, conf = "/var/lib/notify-milter/roster.db", \
+        "/etc/notify-milter/notify-milter.conf"
+    postinst = "/var/lib/dpkg/info/notify-milter.postinst configure 0.1.0 2>&1"
+    kept = run("notifyctl export").stdout
+    run(f"sqlite3 {roster} 'DROP TABLE secret; PRAGMA user_version = 1'")
+    run(f"cp {conf} {conf}.kept; sed -i '/^\\[database\\]/a url ="
+        f" postgresql:///nowhere' {conf}")
+    said = run(postinst).stdout
+    contains(said, '"notifyctl init" as the owner of the roster', "what it says")
+    run(f"mv {conf}.kept {conf}")
+    same(run(f"sqlite3 {roster} 'PRAGMA user_version'").stdout, "1\n",
+         "the file that was not named")
+    same(run(postinst).stdout, "", "what it says")
+    same(run(f"sqlite3 {roster} 'PRAGMA user_version'").stdout, "2\n",
+         "the roster's version")
+    same(run("notifyctl export").stdout, kept, "the roster")
+
+
 @case("removed, it leaves settings and roster; purged, nothing but its user")
 def _(machine):
     run = machine.box.run

@@ -2,9 +2,9 @@
 /*
  * test_upgrade - an older schema is upgraded whole, or not at all
  *
- * By steps for the test: to version 2, which replaces a table that others refer
- * to, and to version 3. PostgreSQL rewrites that table itself, for a new column
- * with different values.
+ * By steps for the test: to the version after the present one, which replaces a
+ * table that others refer to, and to the one after that. PostgreSQL rewrites
+ * that table itself, for a new column with different values.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +18,9 @@
 #include "store/sql.h"
 #include "store/store_health.h"
 #include "store/store_link.h"
+#include "store/store_lookup.h"
 #include "store/store_private.h"
+#include "terms/stamp.h"
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
@@ -47,10 +49,21 @@
 #define SLOWLY "SELECT pg_sleep(%s)"
 #define PLANTED "CREATE TABLE planted(x INTEGER);"
 
-static const struct sql_step to_three[] = {{{NEW_USER, NEW_USER_POSTGRESQL}},
+/* Steps that a database of the present version does not take. */
+#define BEFORE                                                                 \
+	{                                                                      \
+		{                                                              \
+			"nonsense", "nonsense"                                 \
+		}                                                              \
+	}
+#define NEXT (STORE_SCHEMA + 1)
+#define AFTER_NEXT (STORE_SCHEMA + 2)
+
+static const struct sql_step to_the_second[] = {BEFORE,
+    {{NEW_USER, NEW_USER_POSTGRESQL}},
     {{PLANTED "INSERT INTO planted VALUES (3)",
 	PLANTED "INSERT INTO planted VALUES (3)"}}};
-static const struct sql_step to_three_in_vain[] = {
+static const struct sql_step to_the_second_in_vain[] = {BEFORE,
     {{NEW_USER, NEW_USER_POSTGRESQL}},
     {{PLANTED "INSERT INTO nowhere VALUES (3)",
 	PLANTED "INSERT INTO nowhere VALUES (3)"}}};
@@ -134,8 +147,8 @@ say_schema(struct db *db, FILE *out)
 	say(db, out, "SELECT version FROM notify_milter");
 }
 
-/* All rows of the tables and columns of version 1, with ${schema} the schema
- * too; yours to free. */
+/* All rows of the tables and columns of the present version, with ${schema} the
+ * schema too; yours to free. */
 static char *
 contents(bool schema)
 {
@@ -155,8 +168,8 @@ contents(bool schema)
 	    "SELECT id || ' ' || at || ' ' || actor || ' ' || account || ' '"
 	    " || action || ' ' || subject || ' ' || detail FROM change"
 	    " ORDER BY id",
-	    "SELECT count(*) FROM waiting", "SELECT count(*) FROM state",
-	    "SELECT count(*) FROM notice"};
+	    "SELECT name || value FROM secret", "SELECT count(*) FROM waiting",
+	    "SELECT count(*) FROM state", "SELECT count(*) FROM notice"};
 	static const char *const numbers[DB_DIALECTS] = {
 	    [DB_SQLITE] = "SELECT name || ' ' || seq FROM sqlite_sequence"
 			  " ORDER BY name",
@@ -222,7 +235,7 @@ upgrading(const struct sql_step *steps)
 	if (s == NULL)
 		_exit(1);
 	s->steps = steps;
-	s->schema = 3;
+	s->schema = AFTER_NEXT;
 	_exit(store_upgrade(s) == 2 ? 0 : 2);
 }
 
@@ -241,7 +254,7 @@ START_TEST(an_upgrade_keeps_every_row_in_every_step)
 	char *before = contents(false), *after;
 	int rows = 0;
 
-	plant(to_three, 3);
+	plant(to_the_second, AFTER_NEXT);
 	ck_assert_int_eq(store_upgrade(f.store), 2);
 	after = contents(false);
 	ck_assert_str_eq(after, before);
@@ -268,11 +281,11 @@ END_TEST
 
 START_TEST(an_older_schema_is_refused_and_init_is_named)
 {
-	plant(to_three, 3);
+	plant(to_the_second, AFTER_NEXT);
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SCHEMA);
 	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(f.store)),
-	    "schema version 1, older than this program's 3; upgrade it with "
+	    "schema version 2, older than this program's 4; upgrade it with "
 	    "\"notifyctl init\""));
 }
 END_TEST
@@ -281,10 +294,10 @@ START_TEST(an_error_in_the_second_step_undoes_the_first)
 {
 	char *before = contents(true);
 
-	plant(to_three_in_vain, 3);
+	plant(to_the_second_in_vain, AFTER_NEXT);
 	ck_assert_int_eq(store_upgrade(f.store), -1);
 	ck_assert_ptr_nonnull(strstr(
-	    failure_text(store_failure(f.store)), "from schema version 2"));
+	    failure_text(store_failure(f.store)), "from schema version 3"));
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	as_before(before);
 }
@@ -292,7 +305,7 @@ END_TEST
 
 START_TEST(steps_that_break_a_reference_are_undone)
 {
-	static const struct sql_step steps[] = {
+	static const struct sql_step steps[] = {BEFORE,
 	    {{"DELETE FROM user WHERE address LIKE 'ann@%'",
 		"ALTER TABLE user DROP CONSTRAINT user_id_account_key CASCADE;"
 		"DELETE FROM user WHERE address LIKE 'ann@%';"
@@ -301,7 +314,7 @@ START_TEST(steps_that_break_a_reference_are_undone)
 		"  REFERENCES user(id, account)"}}};
 	char *before = contents(true);
 
-	plant(steps, 2);
+	plant(steps, NEXT);
 	ck_assert_int_eq(store_upgrade(f.store), -1);
 	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(f.store)),
 	    fixture_postgresql() == NULL ? "refers to" : "foreign key"));
@@ -344,7 +357,7 @@ START_TEST(an_upgrade_that_is_killed_leaves_the_old_database)
 {
 	static char many[400];
 	static const struct sql_step steps[] = {
-	    {{NEW_USER, NEW_USER_POSTGRESQL}}, {{many, many}}};
+	    BEFORE, {{NEW_USER, NEW_USER_POSTGRESQL}}, {{many, many}}};
 	char *before = contents(true);
 	pid_t pid;
 	int status;
@@ -381,7 +394,7 @@ START_TEST(lookups_during_an_upgrade_see_the_old_roster)
 {
 	static char many[400];
 	static const struct sql_step steps[] = {
-	    {{NEW_USER, NEW_USER_POSTGRESQL}}, {{many, many}}};
+	    BEFORE, {{NEW_USER, NEW_USER_POSTGRESQL}}, {{many, many}}};
 	struct failure failure = FAILURE_INIT;
 	struct store *s;
 	pid_t pid;
@@ -400,7 +413,7 @@ START_TEST(lookups_during_an_upgrade_see_the_old_roster)
 	ck_assert_int_eq(status, 0);
 	ck_assert(!sees_the_old_roster(s));
 	ck_assert_ptr_nonnull(strstr(failure_text(store_failure(s)),
-	    "schema version 3, newer than this program's 1"));
+	    "schema version 4, newer than this program's 2"));
 	store_close(s);
 }
 END_TEST
@@ -414,6 +427,127 @@ START_TEST(a_negative_version_is_not_ours)
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	ck_assert_int_eq(store_upgrade(f.store), -1);
 	ck_assert_int_eq(store_failure(f.store)->kind, FAILURE_SETTINGS);
+}
+END_TEST
+
+/* The roster becomes one that 0.1.0 made. */
+static void
+make_old(void)
+{
+	fixture_sql(&f, "DROP TABLE secret");
+	fixture_sql(&f,
+	    fixture_postgresql() == NULL
+		? "PRAGMA user_version = 1"
+		: "UPDATE notify_milter SET version = 1");
+}
+
+/* What a message's lookup finds; the key is "" if there is none. */
+static int
+look_up(struct store *s, struct store_answer *answer)
+{
+	static const char *category[] = {"balance-and-payments"};
+	static const char *account[] = {"acme"};
+	struct store_question question = {.categories = {category, 1},
+	    .accounts = {account, 1},
+	    .people = STORE_ENTITLED};
+
+	return (store_lookup(s, f.arena, &question, answer));
+}
+
+static struct store *
+reader(bool older)
+{
+	struct failure failure = FAILURE_INIT;
+	struct store *s;
+
+	s = store_open(f.url, DB_LOOKUP, 5000, &failure);
+	ck_assert_ptr_nonnull(s);
+	if (older)
+		store_accept_older(s);
+	return (s);
+}
+
+START_TEST(a_new_roster_and_an_upgraded_one_have_a_key_of_their_own)
+{
+	char first[STORE_SECRET_SIZE], second[STORE_SECRET_SIZE];
+
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, first), 1);
+	store_end(f.store);
+	ck_assert(stamp_is_key(first));
+	make_old();
+	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
+	store_forgive(f.store);
+	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, second), 1);
+	store_end(f.store);
+	ck_assert(stamp_is_key(second));
+	ck_assert_str_ne(first, second);
+	/* Again, it stays. */
+	ck_assert_int_eq(store_upgrade(f.store), 0);
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, first), 1);
+	store_end(f.store);
+	ck_assert_str_eq(first, second);
+}
+END_TEST
+
+START_TEST(a_key_that_was_deleted_is_made_anew_by_init)
+{
+	char key[STORE_SECRET_SIZE];
+
+	fixture_sql(&f, "DELETE FROM secret");
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, key), 0);
+	store_end(f.store);
+	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
+	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, key), 1);
+	store_end(f.store);
+}
+END_TEST
+
+START_TEST(lookups_go_on_across_the_upgrade_and_back)
+{
+	struct store *s, *strict;
+	struct store_answer answer;
+
+	make_old();
+	strict = reader(false);
+	s = reader(true);
+	ck_assert_int_eq(look_up(strict, &answer), -1);
+	ck_assert_int_eq(store_failure(strict)->kind, FAILURE_SCHEMA);
+	ck_assert_int_eq(look_up(s, &answer), 0);
+	ck_assert_str_eq(answer.key, "");
+	ck_assert_uint_eq(answer.people.n, 3);
+	ck_assert_int_eq(store_upgrade(f.store), 2);
+	/* The connection that was open all the time. */
+	ck_assert_int_eq(look_up(s, &answer), 0);
+	ck_assert(stamp_is_key(answer.key));
+	ck_assert_uint_eq(answer.people.n, 3);
+	/* An older copy is restored. */
+	make_old();
+	ck_assert_int_eq(look_up(s, &answer), 0);
+	ck_assert_str_eq(answer.key, "");
+	ck_assert_uint_eq(answer.people.n, 3);
+	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_int_eq(look_up(s, &answer), 0);
+	ck_assert(stamp_is_key(answer.key));
+	store_close(s);
+	store_close(strict);
+}
+END_TEST
+
+START_TEST(a_damaged_key_is_an_error_and_not_taken_for_none)
+{
+	struct store *s = reader(true);
+	struct store_answer answer;
+
+	fixture_sql(&f, "UPDATE secret SET value = 'x'");
+	ck_assert_int_eq(look_up(s, &answer), -1);
+	ck_assert_int_eq(store_failure(s)->kind, FAILURE_IO);
+	store_close(s);
 }
 END_TEST
 
@@ -433,6 +567,11 @@ test_upgrade(void)
 	tcase_add_test(t, an_upgrade_that_is_killed_leaves_the_old_database);
 	tcase_add_test(t, lookups_during_an_upgrade_see_the_old_roster);
 	tcase_add_test(t, a_negative_version_is_not_ours);
+	tcase_add_test(
+	    t, a_new_roster_and_an_upgraded_one_have_a_key_of_their_own);
+	tcase_add_test(t, a_key_that_was_deleted_is_made_anew_by_init);
+	tcase_add_test(t, lookups_go_on_across_the_upgrade_and_back);
+	tcase_add_test(t, a_damaged_key_is_an_error_and_not_taken_for_none);
 	suite_add_tcase(s, t);
 	return (s);
 }
