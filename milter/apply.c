@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/strmap.h"
@@ -38,9 +39,11 @@ static int note_kept(
 static int delete_text(SMFICTX *, char *, const struct strmap *);
 static int delete_recipient(SMFICTX *, const char *, const struct strmap *);
 static int add_recipient(SMFICTX *, const char *, char *, struct arena *);
+static sfsistat change_recipients(
+    SMFICTX *, const struct message *, struct decision *, struct arena *);
+static int strip(SMFICTX *, const struct message *, const char *);
 static sfsistat deliver(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
-static sfsistat strip(SMFICTX *, const struct message *, struct decision *);
 
 /* The text as one line of ASCII without ${special}: it may contain what a
  * client sent. */
@@ -79,11 +82,33 @@ failed(SMFICTX *ctx, const struct message *message, struct decision *decision,
 	    "notify-milter could not complete its changes; try again later"));
 }
 
+/* Remove the X-Notify headers, or those with ${name}, the last one first: a
+ * removal renumbers the headers of the same name that follow. 0 or -1. */
+static int
+strip(SMFICTX *ctx, const struct message *message, const char *name)
+{
+	const struct header *h;
+	size_t i;
+
+	for (i = message->nheaders; i > 0; i--) {
+		h = &message->headers[i - 1];
+		if (name != NULL && strcasecmp(h->name, name) != 0)
+			continue;
+		if (smfi_chgheader(ctx, (char *)(uintptr_t)h->name, h->index,
+			NULL) != MI_SUCCESS)
+			return (-1);
+	}
+	return (0);
+}
+
 static sfsistat
 hold(SMFICTX *ctx, const struct message *message, struct decision *decision)
 {
 	char text[REPLY_SIZE];
 
+	if (decision->misdecided && strip(ctx, message, DECIDED_HEADER) != 0)
+		return (failed(ctx, message, decision,
+		    "the MTA refused to remove a header"));
 	plain(decision->reason, '\0', text);
 	if (smfi_quarantine(ctx, text) != MI_SUCCESS)
 		return (failed(ctx, message, decision,
@@ -259,8 +284,8 @@ add_recipient(
 }
 
 static sfsistat
-deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
-    struct arena *a)
+change_recipients(SMFICTX *ctx, const struct message *message,
+    struct decision *decision, struct arena *a)
 {
 	struct strmap kept = {.arena = a};
 	bool deletes;
@@ -292,21 +317,23 @@ deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
 	return (SMFIS_CONTINUE);
 }
 
-/* Remove every X-Notify header, the last one first: a removal renumbers the
- * headers of the same name that follow. */
 static sfsistat
-strip(SMFICTX *ctx, const struct message *message, struct decision *decision)
+deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
+    struct arena *a)
 {
-	const struct header *h;
-	size_t i;
+	sfsistat status;
 
-	for (i = message->nheaders; i > 0; i--) {
-		h = &message->headers[i - 1];
-		if (smfi_chgheader(ctx, (char *)(uintptr_t)h->name, h->index,
-			NULL) != MI_SUCCESS)
-			return (failed(ctx, message, decision,
-			    "the MTA refused to remove a header"));
-	}
+	status = change_recipients(ctx, message, decision, a);
+	if (status != SMFIS_CONTINUE)
+		return (status);
+	if (decision->misdecided && strip(ctx, message, DECIDED_HEADER) != 0)
+		return (failed(ctx, message, decision,
+		    "the MTA refused to remove a header"));
+	if (decision->stamp != NULL &&
+	    smfi_addheader(ctx, (char *)(uintptr_t)DECIDED_HEADER,
+		(char *)(uintptr_t)decision->stamp) != MI_SUCCESS)
+		return (failed(
+		    ctx, message, decision, "the MTA refused to add a header"));
 	return (SMFIS_CONTINUE);
 }
 
@@ -330,7 +357,10 @@ apply(SMFICTX *ctx, const struct message *message, struct decision *decision,
 		return (answer(ctx, SMFIS_TEMPFAIL, "451", "4.3.0",
 		    "notify-milter cannot decide now; try again later"));
 	case VERDICT_UNTRUSTED:
-		return (strip(ctx, message, decision));
+		if (strip(ctx, message, NULL) != 0)
+			return (failed(ctx, message, decision,
+			    "the MTA refused to remove a header"));
+		return (SMFIS_CONTINUE);
 	}
 	return (SMFIS_TEMPFAIL);
 }

@@ -96,11 +96,12 @@ report(const char *queue_id, const struct message *message,
 						      : LOG_LEVEL_INFO;
 	log_message(level,
 	    "%s: category=%s account=%s kept=%zu added=%zu dropped=%zu "
-	    "mirrored=%zu verdict=%s%s%s",
+	    "mirrored=%zu verdict=%s%s%s%s",
 	    queue_id, decision->category == NULL ? "-" : decision->category,
 	    decision->accounts == NULL ? "-" : shown(a, decision->accounts),
 	    decision->kept, decision->nadded, decision->dropped,
 	    decision->nmirrored, decide_verdict_name(decision->verdict),
 	    reason == NULL ? " reason=\"(out of memory)\"" : reason,
+	    decision->decided ? " decided=before" : "",
 	    monitor ? " monitor=yes" : "");
 }

@@ -48,8 +48,8 @@
 #define MESSAGE_MAX ((size_t)512 << 20)
 
 #define WANTED_ACTIONS                                                         \
-	(SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_CHGHDRS |   \
-	    SMFIF_QUARANTINE)
+	(SMFIF_ADDRCPT | SMFIF_ADDRCPT_PAR | SMFIF_DELRCPT | SMFIF_ADDHDRS |   \
+	    SMFIF_CHGHDRS | SMFIF_QUARANTINE)
 #define UNNEEDED_STEPS                                                         \
 	(SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOEOH | SMFIP_NOBODY |            \
 	    SMFIP_NOUNKNOWN)
@@ -64,6 +64,7 @@ static const struct action {
     {SMFIF_ADDRCPT, "add recipients"},
     {SMFIF_ADDRCPT_PAR, "add recipients with parameters"},
     {SMFIF_DELRCPT, "delete recipients"},
+    {SMFIF_ADDHDRS, "add headers"},
     {SMFIF_CHGHDRS, "remove headers"},
     {SMFIF_QUARANTINE, "put messages on hold"},
 };
@@ -324,6 +325,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	const char *queue_id;
 	sfsistat status;
 	double seconds;
+	bool monitor;
 
 	queue_id = smfi_getsymval(ctx, "i");
 	if (queue_id == NULL)
@@ -343,11 +345,11 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 		return (SMFIS_CONTINUE);
 	}
 	seconds = (double)(clock_us() - began) / 1e6;
-	status = settings->monitor ? SMFIS_CONTINUE
-				   : apply(ctx, m, &decision, c->arena);
+	monitor = settings->monitor && !decision.reserved;
+	status = monitor ? SMFIS_CONTINUE : apply(ctx, m, &decision, c->arena);
 	/* Log before answering: then whatever the MTA does has been logged. */
 	report_standby(queue_id, &standby, c->arena);
-	report(queue_id, m, &decision, settings->monitor, c->arena);
+	report(queue_id, m, &decision, monitor, c->arena);
 	stats_count(&decision, seconds);
 	log_debug("%s: decided in %.6f s", queue_id, seconds);
 	return (status);

@@ -2,10 +2,13 @@
 /*
  * decide - who gets a message, and why
  *
- * decide(), at the end, follows policy/README.md: a bad tag, each recipient,
- * the people to add, a message that nobody is to receive, the mirror.
+ * decide(), at the end, follows policy/README.md: a message that was decided
+ * before, a bad tag, each recipient, the people to add, a message that nobody
+ * is to receive, the mirror.
  */
 #include <string.h>
+
+#include <strings.h>
 
 #include "base/arena.h"
 #include "base/strmap.h"
@@ -14,6 +17,7 @@
 #include "decision/message.h"
 #include "settings/settings.h"
 #include "terms/address.h"
+#include "terms/stamp.h"
 
 /* What the steps of one decision share. */
 struct deciding {
@@ -25,6 +29,7 @@ struct deciding {
 	struct strmap final; /* keys of the final recipients */
 	struct strmap gone;  /* keys of the dropped ones */
 	struct strmap chats;
+	struct strmap mirrors; /* recipients that are mirrors */
 	size_t added_cap, passed_cap, mirrored_cap;
 	bool account_found;		  /* by header, address or user */
 	const struct member *unreachable; /* entitled, at a reserved domain */
@@ -56,8 +61,16 @@ static int add_person(struct deciding *, const struct member *);
 static int pass_over(struct deciding *, const struct member *, enum why);
 static void remove_added(struct deciding *);
 static int decide_person(struct deciding *, const struct member *);
+static const char *mirror_address(struct deciding *, const struct member *);
+static int note_chat(struct deciding *, const struct member *);
+static int note_mirrored(struct deciding *, const struct member *);
+static bool has_mirror(struct deciding *, const struct member *);
 static int mirror(struct deciding *, const struct member *);
+static int each_mirrored(
+    struct deciding *, int (*)(struct deciding *, const struct member *));
 static int mirror_all(struct deciding *);
+static bool was_decided(struct deciding *);
+static int leave_decided(struct deciding *);
 static int name_account(struct names *, const char *);
 static int name_accounts(struct deciding *);
 static int nobody_left(struct deciding *);
@@ -94,6 +107,10 @@ decide_why(
 		return ("as addressed");
 	case WHY_ACCOUNT_ADDRESS:
 		return ("the address of an account");
+	case WHY_MIRROR:
+		return ("a chat, added when the message was decided before");
+	case WHY_DECIDED:
+		return ("as decided before");
 	case WHY_UNKNOWN:
 		return ("no user of any account");
 	case WHY_OTHER_ACCOUNT:
@@ -327,6 +344,13 @@ decide_recipient(struct deciding *d, size_t i)
 		dr->why = WHY_ACCOUNT_ADDRESS;
 		return (0);
 	}
+	if (r->link != 0) {
+		dr->why = WHY_MIRROR;
+		d->decision->kept++;
+		return (strmap_add(&d->mirrors, r->address.key, NULL) == -1
+			? -1
+			: 0);
+	}
 	dr->member = weigh(d, r, &dr->why);
 	if (!entitles(dr->why)) {
 		dr->fate = FATE_DROPPED;
@@ -427,22 +451,54 @@ decide_person(struct deciding *d, const struct member *m)
 	return (add_person(d, m));
 }
 
+/* The address of a user's chat for this message, or NULL if out of memory. */
+static const char *
+mirror_address(struct deciding *d, const struct member *m)
+{
+	const char *key = d->facts->key;
+	char check[STAMP_SIZE] = "";
+
+	if (key != NULL)
+		stamp_mirror(key, m->link, d->facts->category.slug,
+		    d->message->id, check);
+	return (arena_printf(d->arena, "%lld%s%s@%s", (long long)m->link,
+	    key == NULL ? "" : "-", check, d->settings->telegram_domain));
+}
+
+/* Note the chat: 1; 0 if it has been noted; -1. */
+static int
+note_chat(struct deciding *d, const struct member *m)
+{
+	char *chat;
+
+	chat = arena_printf(d->arena, "%lld", (long long)m->chat);
+	return (chat == NULL ? -1 : strmap_add(&d->chats, chat, NULL));
+}
+
+/* The chat of a final recipient, if a recipient is its address already. */
+static int
+note_mirrored(struct deciding *d, const struct member *m)
+{
+	const char *address;
+	const void *seen;
+
+	address = mirror_address(d, m);
+	if (address == NULL)
+		return (-1);
+	if (strmap_find(&d->mirrors, address, &seen) == 1)
+		return (note_chat(d, m) == -1 ? -1 : 0);
+	return (0);
+}
+
 /* Add the chat of a final recipient, once for each chat (rule 7). */
 static int
 mirror(struct deciding *d, const struct member *m)
 {
 	struct decision *decision = d->decision;
 	struct decided_mirror *mirrored;
-	char *chat;
 	int rc;
 
-	if (m->link == 0 ||
-	    !role_mirrored(m->role, m->subscribed, &d->facts->category))
-		return (0);
-	chat = arena_printf(d->arena, "%lld", (long long)m->chat);
-	if (chat == NULL)
-		return (-1);
-	rc = strmap_add(&d->chats, chat, NULL);
+	rc = note_chat(d, m);
 	if (rc != 1)
 		return (rc);
 	decision->mirrored = arena_grow(d->arena, decision->mirrored,
@@ -451,20 +507,26 @@ mirror(struct deciding *d, const struct member *m)
 		return (-1);
 	mirrored = &decision->mirrored[decision->nmirrored++];
 	mirrored->member = m;
-	mirrored->address = arena_printf(d->arena, "%lld@%s",
-	    (long long)m->link, d->settings->telegram_domain);
+	mirrored->address = mirror_address(d, m);
 	return (mirrored->address == NULL ? -1 : 0);
 }
 
+static bool
+has_mirror(struct deciding *d, const struct member *m)
+{
+	return (m->link != 0 &&
+	    role_mirrored(m->role, m->subscribed, &d->facts->category));
+}
+
+/* Call ${fn} for each final recipient with a chat that gets the message. */
 static int
-mirror_all(struct deciding *d)
+each_mirrored(
+    struct deciding *d, int (*fn)(struct deciding *, const struct member *))
 {
 	const struct facts *facts = d->facts;
 	const struct fact_recipient *r;
 	size_t i, j;
 
-	if (!facts->category.mirrored)
-		return (0);
 	for (i = 0; i < d->message->nrecipients; i++) {
 		r = &facts->recipients[i];
 		if (d->decision->recipients[i].fate != FATE_KEPT)
@@ -473,16 +535,29 @@ mirror_all(struct deciding *d)
 			if (facts->header != NULL &&
 			    r->members[j].account != facts->header->id)
 				continue;
-			if (mirror(d, &r->members[j]) != 0)
+			if (has_mirror(d, &r->members[j]) &&
+			    fn(d, &r->members[j]) != 0)
 				return (-1);
 		}
 	}
 	for (i = 0; i < facts->npeople && d->decision->expanded; i++) {
 		if (strmap_find(&d->final, facts->people[i].key, NULL) == 1 &&
-		    mirror(d, &facts->people[i]) != 0)
+		    has_mirror(d, &facts->people[i]) &&
+		    fn(d, &facts->people[i]) != 0)
 			return (-1);
 	}
 	return (0);
+}
+
+static int
+mirror_all(struct deciding *d)
+{
+	if (!d->facts->category.mirrored)
+		return (0);
+	/* A chat of two users is the chat of either. */
+	if (d->mirrors.n > 0 && each_mirrored(d, note_mirrored) != 0)
+		return (-1);
+	return (each_mirrored(d, mirror));
 }
 
 /* Add an account's name to a list, once. */
@@ -548,6 +623,48 @@ name_accounts(struct deciding *d)
 	return (0);
 }
 
+/* Does an X-Notify-Decided say what it must (rule 7)? */
+static bool
+was_decided(struct deciding *d)
+{
+	const struct message *message = d->message;
+	const char *stamp = d->facts->stamp;
+	const struct header *h;
+	bool right = false;
+	size_t i;
+
+	for (i = 0; i < message->nheaders; i++) {
+		h = &message->headers[i];
+		if (strcasecmp(h->name, DECIDED_HEADER) != 0)
+			continue;
+		d->decision->misdecided = true;
+		right = right ||
+		    (stamp != NULL && h->value != NULL &&
+			stamp_same(stamp, h->value));
+	}
+	if (right)
+		d->decision->misdecided = false;
+	return (right);
+}
+
+static int
+leave_decided(struct deciding *d)
+{
+	struct decision *decision = d->decision;
+	enum why unused;
+	size_t i;
+
+	decide_leave(decision, d->message, VERDICT_DELIVER, "decided before");
+	decision->reason = NULL;
+	decision->decided = true;
+	for (i = 0; i < d->message->nrecipients; i++) {
+		decision->recipients[i].member =
+		    weigh(d, &d->facts->recipients[i], &unused);
+		decision->recipients[i].why = WHY_DECIDED;
+	}
+	return (name_accounts(d));
+}
+
 /* Rule 6. */
 static int
 nobody_left(struct deciding *d)
@@ -574,7 +691,7 @@ decide(const struct settings *settings, const struct message *message,
 	int rc;
 
 	memset(decision, 0, sizeof(*decision));
-	d.final.arena = d.gone.arena = d.chats.arena = a;
+	d.final.arena = d.gone.arena = d.chats.arena = d.mirrors.arena = a;
 	decision->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
 	if (decision->recipients == NULL ||
@@ -583,6 +700,8 @@ decide(const struct settings *settings, const struct message *message,
 		return (-1);
 	if (facts->category.id != 0)
 		decision->category = facts->category.slug;
+	if (was_decided(&d))
+		return (leave_decided(&d));
 	rc = tag_problem(&d, &problem);
 	if (rc == -1)
 		return (-1);
@@ -622,5 +741,6 @@ decide(const struct settings *settings, const struct message *message,
 			d.unreachable->address)));
 	if (decision->kept + decision->nadded == 0)
 		return (nobody_left(&d));
+	decision->stamp = facts->stamp;
 	return (mirror_all(&d));
 }

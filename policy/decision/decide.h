@@ -45,6 +45,8 @@ enum why {
 	WHY_UNKNOWN_KEPT,
 	WHY_AS_ADDRESSED, /* the verdict leaves the recipients alone */
 	WHY_ACCOUNT_ADDRESS,
+	WHY_MIRROR,  /* the address of a chat, with the right check */
+	WHY_DECIDED, /* the message was decided before */
 	/* From here on, the person does not receive it. */
 	WHY_UNKNOWN,
 	WHY_OTHER_ACCOUNT,
@@ -67,7 +69,7 @@ struct decided_person {
 };
 
 struct decided_mirror {
-	const char *address; /* <link>@<telegram domain> */
+	const char *address; /* <link>-<check>@<telegram domain> */
 	const struct member *member;
 };
 
@@ -92,6 +94,12 @@ struct decision {
 	size_t nmirrored;
 	bool undecided; /* TEMPFAIL because a lookup failed */
 	bool expanded;	/* the people of the accounts were to be added */
+	/* REJECT or TEMPFAIL because of recipients in the Telegram domain: also
+	 * in monitor mode. */
+	bool reserved;
+	bool decided; /* DELIVER: it was decided before, and stays as it is */
+	bool misdecided;   /* its X-Notify-Decided headers are to be removed */
+	const char *stamp; /* DELIVER: the X-Notify-Decided to add, or NULL */
 };
 
 /* decide(settings, message, facts, a, decision): 0, or -1 if out of memory. */

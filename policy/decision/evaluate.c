@@ -13,6 +13,7 @@
 #include "decision/tag.h"
 #include "settings/settings.h"
 #include "terms/address.h"
+#include "terms/stamp.h"
 
 /* A message to look up. */
 struct asking {
@@ -21,10 +22,14 @@ struct asking {
 	const struct message *message;
 	bool everybody;
 	struct arena *arena;
+	const char *chat; /* a recipient in the Telegram domain, or NULL */
 };
 
-static int reserved(const struct settings *, const struct message *,
-    struct arena *, struct decision *);
+static void refuse_recipient(
+    const struct asking *, const char *, struct decision *);
+static bool may_be_mirror(const struct asking *, const struct address *);
+static int reserved(struct asking *, struct decision *);
+static const char *wrong_mirror(const struct asking *, const struct facts *);
 static void refuse_tag(
     struct decision *, const struct message *, struct arena *);
 static int ask(const struct asking *, enum pool_side, struct facts *,
@@ -36,29 +41,88 @@ static int ask_either(const struct asking *, struct facts *, struct failure *,
 static void ask_roster(
     const struct asking *, struct decision *, struct evaluate_standby *);
 
-/* Rule 7: rejects a message to the milter's own domain. 1 rejected, 0 no such
- * recipient, -1 out of memory. */
-static int
-reserved(const struct settings *settings, const struct message *message,
-    struct arena *a, struct decision *decision)
+static void
+refuse_recipient(
+    const struct asking *q, const char *recipient, struct decision *decision)
 {
+	decide_leave(decision, q->message, VERDICT_REJECT,
+	    arena_printf(q->arena, "%.320s lies in the reserved domain %s",
+		recipient, q->settings->telegram_domain));
+	decision->reserved = true;
+}
+
+/* Is it written as the milter writes a mirror? */
+static bool
+may_be_mirror(const struct asking *q, const struct address *address)
+{
+	const char *check;
+	char local[64];
+	int64_t link;
+	size_t len = address_local_length(address->key);
+
+	if (strcmp(address->domain, q->settings->telegram_domain) != 0 ||
+	    len >= sizeof(local))
+		return (false);
+	memcpy(local, address->key, len);
+	local[len] = '\0';
+	return (stamp_chat(local, &link, &check) && check != NULL);
+}
+
+/*
+ * Rule 7: rejects a message to the milter's own domain, unless it may be one to
+ * which the milter has added a mirror: then q->chat. 1 rejected, 0, -1 out of
+ * memory.
+ */
+static int
+reserved(struct asking *q, struct decision *decision)
+{
+	const struct message *message = q->message;
+	bool trusted = message->trusted && tag_present(message);
+	struct address address;
 	size_t i;
 	int found;
 
 	for (i = 0; i < message->nrecipients; i++) {
-		found = address_in_domain(
-		    a, message->recipients[i], settings->telegram_domain);
+		found = address_in_domain(q->arena, message->recipients[i],
+		    q->settings->telegram_domain);
 		if (found == 0)
 			continue;
 		if (found == 1)
-			decide_leave(decision, message, VERDICT_REJECT,
-			    arena_printf(a,
-				"%.320s lies in the reserved domain %s",
-				message->recipients[i],
-				settings->telegram_domain));
-		return (found);
+			found = address_read(
+			    q->arena, message->recipients[i], &address);
+		if (found == -1)
+			return (-1);
+		if (found == 0 || !trusted || !may_be_mirror(q, &address)) {
+			refuse_recipient(q, message->recipients[i], decision);
+			return (1);
+		}
+		q->chat = message->recipients[i];
 	}
 	return (0);
+}
+
+/* A recipient in the Telegram domain whose check is not right for this message;
+ * NULL if there is none. */
+static const char *
+wrong_mirror(const struct asking *q, const struct facts *facts)
+{
+	const struct message *message = q->message;
+	const struct fact_recipient *r;
+	char check[STAMP_SIZE];
+	size_t i;
+
+	if (facts->key == NULL || facts->category.id == 0)
+		return (q->chat);
+	for (i = 0; i < message->nrecipients; i++) {
+		r = &facts->recipients[i];
+		if (r->link == 0)
+			continue;
+		stamp_mirror(facts->key, r->link, facts->category.slug,
+		    message->id, check);
+		if (!stamp_same(check, r->check))
+			return (message->recipients[i]);
+	}
+	return (NULL);
 }
 
 /* Rule 2. Headers beyond MESSAGE_HEADERS were not kept and cannot be removed,
@@ -146,19 +210,25 @@ ask_roster(const struct asking *q, struct decision *decision,
 {
 	struct failure failure = FAILURE_INIT;
 	struct facts *facts;
+	const char *wrong;
 	int rc;
 
 	rc = -1;
 	facts = arena_alloc(q->arena, sizeof(*facts));
 	if (facts != NULL)
 		rc = ask_either(q, facts, &failure, standby);
-	if (rc == 0)
+	wrong = rc == 0 && q->chat != NULL ? wrong_mirror(q, facts) : NULL;
+	if (wrong != NULL)
+		refuse_recipient(q, wrong, decision);
+	else if (rc == 0)
 		rc = decide(q->settings, q->message, facts, q->arena, decision);
-	if (rc != 0)
+	if (rc != 0) {
 		decide_fail(decision, q->message,
 		    failure.kind == FAILURE_NONE
 			? NULL
 			: arena_strdup(q->arena, failure_text(&failure)));
+		decision->reserved = q->chat != NULL;
+	}
 	failure_clear(&failure);
 }
 
@@ -167,7 +237,7 @@ evaluate(const struct settings *settings, struct pool *pool,
     const struct message *message, bool everybody, struct arena *a,
     struct decision *decision, struct evaluate_standby *standby)
 {
-	const struct asking q = {settings, pool, message, everybody, a};
+	struct asking q = {settings, pool, message, everybody, a, NULL};
 	struct evaluate_standby unread;
 
 	if (standby == NULL)
@@ -175,7 +245,7 @@ evaluate(const struct settings *settings, struct pool *pool,
 	memset(decision, 0, sizeof(*decision));
 	memset(standby, 0, sizeof(*standby));
 
-	switch (reserved(settings, message, a, decision)) {
+	switch (reserved(&q, decision)) {
 	case 1:
 		return;
 	case -1:

@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "store/store_lookup.h"
 #include "terms/account.h"
+#include "terms/stamp.h"
 
 /* What the steps of one lookup share. */
 struct gathering {
@@ -34,11 +35,13 @@ struct gathering {
 static int ask_account(
     struct gathering *, const char *, const struct fact_account **);
 static int ask_user(struct gathering *, const char *);
+static int read_chat(struct gathering *, struct fact_recipient *);
 static int read_recipient(struct gathering *, size_t);
 static int ask_category(struct gathering *);
 static void ask_people(struct gathering *);
 static void settle_accounts(struct gathering *);
 static int settle_category(struct gathering *);
+static int settle_stamp(struct gathering *);
 static bool all_known(const struct facts *);
 static int compare_members(const void *, const void *);
 static size_t find_group(
@@ -98,6 +101,21 @@ ask_user(struct gathering *g, const char *key)
 	return (0);
 }
 
+/* A recipient in the Telegram domain: evaluate() checks it. */
+static int
+read_chat(struct gathering *g, struct fact_recipient *r)
+{
+	const char *local;
+
+	local = arena_strndup(
+	    g->arena, r->address.key, address_local_length(r->address.key));
+	if (local == NULL)
+		return (failure_memory(g->failure));
+	if (!stamp_chat(local, &r->link, &r->check) || r->check == NULL)
+		r->link = 0;
+	return (0);
+}
+
 /* Read recipient ${i}: it is an account's address, or perhaps a user's, as a
  * whole or else without its detail part. */
 static int
@@ -114,6 +132,8 @@ read_recipient(struct gathering *g, size_t i)
 	r->readable = found == 1;
 	if (!r->readable)
 		return (0);
+	if (strcmp(r->address.domain, g->settings->telegram_domain) == 0)
+		return (read_chat(g, r));
 	if (*g->settings->account_domain == '\0' ||
 	    strcmp(r->address.domain, g->settings->account_domain) != 0) {
 		if (ask_user(g, r->address.key) != 0)
@@ -192,6 +212,28 @@ settle_category(struct gathering *g)
 		return (failure_memory(g->failure));
 	if (rc == 1)
 		facts->category = g->answer.categories[0];
+	return (0);
+}
+
+static int
+settle_stamp(struct gathering *g)
+{
+	struct facts *facts = g->facts;
+	char *stamp;
+
+	if (g->answer.key[0] == '\0')
+		return (0);
+	facts->key = arena_strdup(g->arena, g->answer.key);
+	if (facts->key == NULL)
+		return (failure_memory(g->failure));
+	if (facts->category.id == 0 || g->message->id == NULL)
+		return (0);
+	stamp = arena_alloc(g->arena, STAMP_SIZE);
+	if (stamp == NULL)
+		return (failure_memory(g->failure));
+	stamp_decided(facts->key, facts->category.slug, facts->tag.account,
+	    g->message->id, stamp);
+	facts->stamp = stamp;
 	return (0);
 }
 
@@ -359,7 +401,7 @@ gather(struct gathering *g)
 	if (store_lookup(g->store, g->arena, &g->question, &g->answer) != 0)
 		return (store_failed(g->store, g->failure));
 	settle_accounts(g);
-	if (settle_category(g) != 0)
+	if (settle_category(g) != 0 || settle_stamp(g) != 0)
 		return (-1);
 	/* A bad tag is decided without the people. */
 	if (!all_known(facts))

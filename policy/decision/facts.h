@@ -41,6 +41,8 @@ struct fact_recipient {
 	const struct fact_account *account; /* whose address it is, or NULL */
 	const struct member *members;	    /* the users with this address */
 	size_t nmembers;
+	int64_t link;	   /* whose chat's address it may be, or 0 */
+	const char *check; /* in that address */
 };
 
 struct facts {
@@ -53,6 +55,9 @@ struct facts {
 	struct fact_recipient *recipients; /* as in the message */
 	struct member *people;		   /* users of the accounts addressed */
 	size_t npeople;
+	const char *key; /* of the stamps; NULL: the roster has none yet */
+	/* What X-Notify-Decided must say; NULL: such a message has none. */
+	const char *stamp;
 };
 
 /*

@@ -10,6 +10,9 @@
 
 static size_t name_length(const char *);
 static bool is(const char *, size_t, const char *);
+static int keep_id(struct message *, struct arena *, const char *);
+static int keep_header(
+    struct message *, struct arena *, const char *, size_t, const char *);
 
 /* "X-Notify-Category : x" is that header too (RFC 5322, 4.5). */
 static size_t
@@ -29,18 +32,27 @@ is(const char *name, size_t len, const char *which)
 	return (len == strlen(which) && strncasecmp(name, which, len) == 0);
 }
 
-int
-message_header(
-    struct message *m, struct arena *a, const char *name, const char *value)
+static int
+keep_id(struct message *m, struct arena *a, const char *value)
 {
-	struct header *h;
-	size_t i, len;
-	bool tag;
-
-	if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
+	if (m->id_seen)
 		return (0);
-	len = name_length(name);
-	tag = is(name, len, TAG_HEADER);
+	m->id_seen = true;
+	if (strlen(value) > MESSAGE_TAG_MAX ||
+	    value[strspn(value, " \t\r\n")] == '\0')
+		return (0);
+	m->id = arena_strdup(a, value);
+	return (m->id == NULL ? -1 : 0);
+}
+
+static int
+keep_header(struct message *m, struct arena *a, const char *name, size_t len,
+    const char *value)
+{
+	bool tag = is(name, len, TAG_HEADER);
+	struct header *h;
+	size_t i;
+
 	if (m->nheaders == MESSAGE_HEADERS) {
 		m->more = true;
 		m->more_tagged = m->more_tagged || tag;
@@ -55,7 +67,8 @@ message_header(
 	h->value = NULL;
 	if (h->name == NULL)
 		return (-1);
-	if ((tag || is(name, len, ACCOUNT_HEADER)) &&
+	if ((tag || is(name, len, ACCOUNT_HEADER) ||
+		is(name, len, DECIDED_HEADER)) &&
 	    strlen(value) <= MESSAGE_TAG_MAX &&
 	    (h->value = arena_strdup(a, value)) == NULL)
 		return (-1);
@@ -64,4 +77,16 @@ message_header(
 		h->index += strcasecmp(m->headers[i].name, h->name) == 0;
 	m->nheaders++;
 	return (0);
+}
+
+int
+message_header(
+    struct message *m, struct arena *a, const char *name, const char *value)
+{
+	size_t len;
+
+	if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) == 0)
+		return (keep_header(m, a, name, name_length(name), value));
+	len = name_length(name);
+	return (is(name, len, MESSAGE_ID_HEADER) ? keep_id(m, a, value) : 0);
 }

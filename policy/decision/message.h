@@ -15,7 +15,9 @@
 
 #define TAG_HEADER "X-Notify-Category"
 #define ACCOUNT_HEADER "X-Notify-Account"
+#define DECIDED_HEADER "X-Notify-Decided"
 #define HEADER_PREFIX "X-Notify-"
+#define MESSAGE_ID_HEADER "Message-ID"
 
 /* Limits on the headers of one message, and on the bytes of a value. No honest
  * message reaches them; a hostile one takes no more memory. */
@@ -36,15 +38,20 @@ struct message {
 	size_t nrecipients;
 	struct header *headers;
 	size_t nheaders, headers_cap;
-	bool more;	    /* there were too many to keep, */
-	bool more_tagged;   /* a TAG_HEADER among those not kept */
+	bool more;	  /* there were too many to keep, */
+	bool more_tagged; /* a TAG_HEADER among those not kept */
+	/* The first Message-ID, which may be folded; NULL if there is none, or
+	 * it is blank or longer than MESSAGE_TAG_MAX. */
+	const char *id;
+	bool id_seen;
 	const char *client; /* its address, for messages */
 	bool trusted;	    /* may this client tag? */
 };
 
 /*
  * message_header(m, a, name, value): the next header of the message. It is
- * kept, as a copy in ${a}, if it is one of ours. 0, or -1 if out of memory.
+ * kept, as a copy in ${a}, if it is one of ours or the Message-ID. 0, or -1 if
+ * out of memory.
  */
 int message_header(struct message *, struct arena *, const char *name,
     const char *value) WARN_UNUSED;

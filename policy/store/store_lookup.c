@@ -140,7 +140,7 @@ list(struct asking *a)
 	if (a->v == NULL || users == NULL)
 		return (failure_memory(&a->store->failure));
 	if (a->secret)
-		add(a, SQL_SECRET, 0, STORE_STAMP, NULL, NULL);
+		a->v[a->n++] = (struct ask){SQL_SECRET, 0, {STORE_STAMP}};
 	for (i = 0; i < q->categories.n; i++)
 		a->v[a->n++] =
 		    (struct ask){SQL_CATEGORY, i, {q->categories.v[i]}};

@@ -132,8 +132,7 @@ def cases(version):
 
     @of_version(version)
     def _(ctl, version):
-        """of version {}: before its upgrade notifyctl refuses it, and the
-        milter decides by it"""
+        """of version {}: notifyctl refuses it as it is, the milter does not"""
         message = f"To: {OLGA}\nX-Notify-Category: {BALANCE}\n\nHello.\n"
         with contextlib.closing(sqlite3.connect(
                 ctl.templates["empty"])) as new:

@@ -77,7 +77,7 @@ def agree(lab_, message):
     data = lab.message(mark, category, account, headers)
     text, document = explain(lab_, data, rcpts)
     result = lab_.send(rcpts, data=data, mark=mark)
-    same(told(document), result.recipients(), f"explained for {message}")
+    same(told(document), result.addresses(), f"explained for {message}")
     first = text.splitlines()[0]
     same(first.split()[:2], ["verdict", document["verdict"]
                              + (":" if document["reason"] else "")],
@@ -152,7 +152,7 @@ def _(lab_):
         b"Bcc: =?utf-8?Q?Mi=C3=A4?= <mia@acme.example>")
     _, document = explain(lab_, data, [])
     result = lab_.sendmail([], data=data, mark=mark, args=["-t"])
-    same(told(document), result.recipients(), "explained")
+    same(told(document), result.addresses(), "explained")
 
 
 @case("the message may come on standard input, with CRLF as well")

@@ -23,9 +23,6 @@ MESSAGES = {
                            {"bad_tag": "tempfail"}),
     "an untrusted client's message": ("untrusted", [ANN, BILL], BALANCE,
                                       "acme", {"trusted_clients": "192.0.2.1"}),
-    "a tagged message to the mirror": ("reject", [ANN, MIRROR], BALANCE,
-                                       "acme", {}),
-    "an untagged message to the mirror": ("reject", [MIRROR], None, None, {}),
 }
 
 
@@ -48,6 +45,16 @@ for name, message in MESSAGES.items():
         for how in ("send", "sendmail"):
             result = getattr(lab_, how)(rcpts, category, account)
             passed(lab_, result, verdict, rcpts, want)
+
+
+@case("mail for a chat is refused nevertheless, and the log says so")
+def _(lab_):
+    lab_.milter.settings(monitor="yes")
+    check = "0" * 32
+    for rcpts, category in (([ANN, MIRROR], BALANCE), ([MIRROR], None), (
+            [f"1-{check}@telegram.invalid"], BALANCE)):
+        result = lab_.send(rcpts, category, "acme").must("reject")
+        same(result.summary().get("monitor"), None, "monitor=")
 
 
 @case("without the database nothing is deferred, and the log says so")

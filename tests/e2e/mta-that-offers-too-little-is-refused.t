@@ -5,7 +5,7 @@
 in one line that names them; one that lacks only optional ones is served."""
 from lib import lab
 from lib.lab import case
-from lib.mta import (ACTIONS, ADDRCPT, ADDRCPT_PAR, CHGHDRS, DELRCPT,
+from lib.mta import (ACTIONS, ADDHDRS, ADDRCPT, ADDRCPT_PAR, CHGHDRS, DELRCPT,
                      QUARANTINE, STEPS, Closed, Mta, tagged)
 from lib.roster import BALANCE, BILL, entitled
 from lib.tap import same, true
@@ -14,7 +14,8 @@ RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))
 NEEDED = {ADDRCPT: "add recipients",
           ADDRCPT_PAR: "add recipients with parameters",
-          DELRCPT: "delete recipients", CHGHDRS: "remove headers",
+          DELRCPT: "delete recipients", ADDHDRS: "add headers",
+          CHGHDRS: "remove headers",
           QUARANTINE: "put messages on hold"}
 
 
@@ -38,7 +39,7 @@ for action, name in NEEDED.items():
 
 @case("an MTA that offers none of the actions is refused")
 def _(lab_):
-    refused(lab_, 1, ", ".join(NEEDED.values()))
+    refused(lab_, 2, ", ".join(NEEDED.values()))
 
 
 def works(lab_, **offers):

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl list, and explain: who gets what, and for each person why."""
-from lib import ctl
+from lib import ctl, stamps
 from lib.ctl import MIRROR, case
 from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, MAINTENANCE,
                         MIA, OLGA, OTTO, ROSTER, SERVICES, STRANGER, SUE,
@@ -217,11 +217,38 @@ def _(ctl):
     ctl.link("acme", ANN)
     link, = ctl.sql("SELECT id FROM link")[0]
     _, found = explain(ctl, message(BALANCE, "acme"))
-    gets, _, why = found[f"{link}@{MIRROR}"]
+    chat, = (address for address in found if MIRROR in address)
+    same(stamps.bare(chat), f"{link}@{MIRROR}", "the chat's address")
+    gets, _, why = found[chat]
     same(gets, True, "the chat gets it")
     contains(why, ANN, "why for the chat")
     _, found = explain(ctl, message(MAINTENANCE, "acme"))
     lacks(str(found), MIRROR, "people for what is not mirrored")
+
+
+@case("explain shows the stamp, and that a message was decided before")
+def _(ctl):
+    ctl.link("acme", ANN)
+    id_ = "<1@acme.example>"
+    head = (f"To: {BILL}\nMessage-ID:\n {id_}\nX-Notify-Category: {BALANCE}\n"
+            "X-Notify-Account: Acme\n")
+    done = ctl.json("explain", stdin=f"{head}\nHello.\n")
+    key = stamps.key(ctl.sql)
+    stamp = stamps.decided(key, BALANCE, "acme", id_)
+    same((done["decided"], done["stamp"]), (False, stamp), "decided, stamp")
+    link, = ctl.sql("SELECT id FROM link")[0]
+    same([p["address"] for p in done["people"] if p["how"] == "mirrored"],
+         [f"{link}-{stamps.mirror(key, link, BALANCE, id_)}@{MIRROR}"], "chat")
+    contains(ctl.ok("explain", stdin=f"{head}\nHello.\n").out,
+             f"X-Notify-Decided: {stamp}", "what a person reads")
+    again = f"{head}X-Notify-Decided: {stamp}\n\nHello.\n"
+    done = ctl.json("explain", stdin=again)
+    same((done["decided"], done["stamp"], done["verdict"], done["kept"]),
+         (True, "", "deliver", 1), "of a message that comes again")
+    contains(ctl.ok("explain", stdin=again).out, "decided   before", "words")
+    done = ctl.json("explain", "--recipient", BILL, "--recipient",
+                    f"{link}-{'0' * 32}@{MIRROR}", stdin=again)
+    same(done["verdict"], "reject", "with a wrong mirror")
 
 
 @case("explain follows the settings expand, unknown_recipients and monitor")

@@ -6,7 +6,7 @@ milter and notify-telegram."""
 import contextlib
 import os
 
-from lib import requeue
+from lib import requeue, stamps
 from lib.botapi import error
 from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA, SERVICES,
                         STRANGER, SUE)
@@ -28,7 +28,7 @@ def told(lab, qid):
     same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
     found = done.document
     return found["messages"], {
-        (row["queue_id"], row["recipient"]):
+        (row["queue_id"], stamps.bare(row["recipient"])):
         (row["decision"], row["outcome"], row["detail"])
         for row in found["recipients"]}
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 
-from lib import botapi, lab, pq, roster, tap
+from lib import botapi, lab, pq, roster, stamps, tap
 from lib.milter import Milter
 from lib.mta import Mta, tagged
 from lib.roles import BOT, CTL, MILTER, OWNER, TELEGRAM, Database, commands
@@ -28,17 +28,19 @@ DOMAIN = "telegram.invalid"
 # and the letters of Select, Insert, Update, Delete.
 MAY = {
     MILTER: {"notify_milter": "S", "category": "S", "category_key": "S",
-             "account": "S", "user": "S", "subscription": "S", "link": "S"},
+             "account": "S", "user": "S", "subscription": "S", "link": "S",
+             "secret": "S"},
     TELEGRAM: {"notify_milter": "S", "category": "S", "category_key": "S",
                "account": "S", "user": "S", "subscription": "S",
                "link": "SUD", "waiting": "SIUD", "change": "I",
-               "notice": "SIU"},
+               "notice": "SIU", "secret": "S"},
     BOT: {"notify_milter": "S", "category": "S", "account": "S", "user": "S",
           "subscription": "S", "link": "SID", "token": "SD", "change": "I",
           "state": "SIUD"},
     CTL: {"notify_milter": "S", "category": "SI", "category_key": "SI",
           "account": "SID", "user": "SIUD", "subscription": "SID",
-          "link": "SD", "token": "SID", "change": "SI", "notice": "SIU"},
+          "link": "SD", "token": "SID", "change": "SI", "notice": "SIU",
+          "secret": "S"},
 }
 VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 
@@ -168,8 +170,10 @@ class Place:
         for answer in answers:
             self.api.fail(answer)
         path = os.path.join(self.folder, "message")
+        data = mail()
+        recipient = stamps.keyed(self.sql, recipient, data)
         with open(path, "wb") as out:
-            out.write(mail())
+            out.write(data)
         with open(path, "rb") as file:
             done = subprocess.run(
                 [local_copy(self.folder, "notify-telegram"), "-c",
@@ -275,7 +279,8 @@ class Place:
                 (("log",), None, None), (("log", "acme"), None, None)):
             done = self.ctl(*args, as_=as_, input=input_, check=False)
             if done.returncode or "denied" in done.stderr:
-                return f"{args}: exit {done.returncode}: {done.stderr}"
+                return (f"{args}: exit {done.returncode}: {done.stderr}"
+                        f"{done.stdout}")
         if self.sql("SELECT count(*) FROM notice WHERE state = 'sent'") == [
                 (0,)]:
             return "no notice was sent"
@@ -443,6 +448,27 @@ def _(place):
         contains(str(why), "does not have CONNECT", "what the server says")
     else:
         raise tap.Failed("somebody was let in")
+
+
+@case("after an upgrade of the tables each program has its rights at once")
+def _(place):
+    place.fresh()
+    before = {role: place.grants(role) for role in PROGRAMS}
+    place.sql("DROP TABLE notify.secret;"
+              "UPDATE notify.notify_milter SET version = 1")
+    # Who was granted something by hand keeps it, and who has no need gets
+    # nothing.
+    place.sql('CREATE ROLE "Odd one"; CREATE ROLE watcher;'
+              'GRANT SELECT ON notify.link, notify.category_key TO "Odd one";'
+              "GRANT SELECT ON notify.account, notify.link TO watcher")
+    place.ctl("init", role=OWNER)
+    same({role: place.grants(role) for role in PROGRAMS}, before, "grants")
+    same([t for t, _, _ in place.grants('"Odd one"')],
+         ["category_key", "link", "secret"], "of a role with other names")
+    same([t for t, _, _ in place.grants("watcher")], ["account", "link"],
+         "of a role that reads no categories")
+    place.sql('DROP OWNED BY "Odd one", watcher;'
+              'DROP ROLE "Odd one"; DROP ROLE watcher')
 
 
 @case("only the owner of the tables can create them again")

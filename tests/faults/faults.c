@@ -26,6 +26,7 @@
 #include "mta/mta.h"
 #include "settings/settings.h"
 
+#define ID "<1@acme.example>"
 #define TAG "HX-Notify-Category: "
 #define LOCAL "O\nI 127.0.0.1\nM\n"
 #define OTHERS "HX-Notify-A: b\nHX-Notify-C: d\nHX-Notify-E: f\n"
@@ -92,6 +93,24 @@ static const struct {
     {"a chat as a recipient",
 	LOCAL "R<ann@acme.example>\nR<7@ｔｅｌｅｇｒａｍ.invalid>\n" TAG
 	      "services\nE\n"},
+    {"a message that was decided before, and its chat",
+	LOCAL "R<x@x.example>\nR<1-6ffa82f2904b1b1a11e209e8b70383a5"
+	      "@telegram.invalid>\nHX-Notify-Account: BETA\n"
+	      "HMessage-Id:\n " ID "\n" TAG "Balance & Payments\n"
+	      "HX-Notify-Decided: 8d3842f22742e81d0ad5e2f5224de708\nE\n"},
+    {"a stamp of another message, and a chat that is there already",
+	LOCAL "R<bill@acme.example>\n"
+	      "R<1-6ffa82f2904b1b1a11e209e8b70383a5@telegram.invalid>\n"
+	      "HX-Notify-Decided: x\nHMessage-ID: " ID "\n" TAG
+	      "balance-and-payments\n"
+	      "HX-NOTIFY-decided : 8d3842f22742e81d0ad5e2f5224de708\nE\n"},
+    {"a chat of another message",
+	LOCAL "R<ann@acme.example>\n"
+	      "R<1-6fe5696596abe70b4523b15166653caf@telegram.invalid>\n"
+	      "HMessage-ID: " ID "\n" TAG "balance-and-payments\nE\n"},
+    {"a wrong stamp on a message that is held",
+	LOCAL "R<x@x.example>\nHX-Notify-Decided: x\nHMessage-ID: " ID "\n" TAG
+	      "services\nHX-Notify-Decided: y\nE\n"},
     {"a decision that is only told",
 	"S m\n" LOCAL "R<acme@accounts.example>\nR<zoe@acme.example>\n" TAG
 	"services\nE\n"},

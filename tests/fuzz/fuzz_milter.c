@@ -52,6 +52,7 @@ struct session {
 	bool local; /* the client is trusted by its address */
 	bool trusted;
 	bool lost;
+	bool id_seen;
 };
 
 static struct fixture fixture;
@@ -196,6 +197,7 @@ mail(struct session *s)
 	if (s->state != CONNECTED)
 		return;
 	MUST(mta_milter.xxfi_envfrom(&s->mta, argv) == SMFIS_NOREPLY, "mail");
+	s->id_seen = false;
 	s->trusted = s->local ||
 	    (s->mta.authenticated && config->settings->trust_authenticated);
 	s->state = MAIL;
@@ -273,6 +275,14 @@ header(struct session *s, char *text)
 	MUST(mta_milter.xxfi_header(&s->mta, text, value) == SMFIS_NOREPLY,
 	    "header");
 	s->state = HEADERS;
+	for (len = strlen(text); len > 0 && strchr(" \t", text[len - 1]);)
+		len--;
+	if (len == 10 && strncasecmp(text, MESSAGE_ID_HEADER, len) == 0 &&
+	    !s->id_seen) {
+		s->id_seen = true;
+		if (value[strspn(value, " \t\r\n")] != '\0')
+			strcpy(s->mta.id, value);
+	}
 	if (strncasecmp(text, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
 		return;
 	h = &s->mta.headers[s->mta.nheaders++];

@@ -70,6 +70,18 @@ add(struct fixture *r, const struct person *u, const char *owner)
 	    "link");
 }
 
+static void
+plant_key(struct fixture *r)
+{
+	struct db *db;
+
+	db = db_open(r->url, DB_WRITE, 100, &r->failure);
+	MUST(db != NULL &&
+		db_exec(db, "UPDATE secret SET value = '" PEOPLE_KEY "'") == 0,
+	    "no key");
+	db_close(db);
+}
+
 void
 people_make(struct fixture *r)
 {
@@ -99,6 +111,7 @@ people_make(struct fixture *r)
 		add(r, u, owner);
 	}
 	MUST(store_commit(r->store) == 0, "no commit");
+	plant_key(r);
 }
 
 void

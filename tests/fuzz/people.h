@@ -27,6 +27,9 @@ extern const struct person people[];
 
 #define PEOPLE_ACCOUNT_DOMAIN "accounts.example"
 #define PEOPLE_TELEGRAM_DOMAIN "telegram.invalid"
+/* Of the stamps. */
+#define PEOPLE_KEY                                                             \
+	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 struct fixture {
 	const char *folder;

@@ -16,6 +16,7 @@
 #include "terms/account.h"
 #include "terms/address.h"
 #include "terms/category.h"
+#include "terms/stamp.h"
 
 #define PEOPLE_MAX 32
 #define SET_MAX 128
@@ -41,6 +42,11 @@ struct verdict {
 };
 
 static bool has(const struct set *, const char *);
+static bool is_stamp(const struct mta_header *);
+static int read_mirror(struct verdict *, const char *, char[STAMP_SIZE]);
+static bool check_reserved(struct verdict *, bool, bool, bool, sfsistat);
+static bool was_decided(struct verdict *);
+static void check_stamps(struct verdict *);
 static void put(struct set *, const char *);
 static const char *person_key(struct verdict *, const struct person *);
 static bool entitled(const struct verdict *, const struct person *);
@@ -55,7 +61,7 @@ static void want_people(struct verdict *);
 static void check_as_it_came(const struct smfi_str *, bool);
 static void check_people(struct verdict *);
 static void check_chats(struct verdict *);
-static bool is_chat(const char *);
+static bool is_chat(struct verdict *, const struct mta_recipient *);
 static void check_tagged(struct verdict *, sfsistat);
 
 static bool
@@ -315,16 +321,134 @@ check_as_it_came(const struct smfi_str *m, bool stripped)
 		MUST(!m->recipients[i].added && !m->recipients[i].gone, "%s",
 		    m->recipients[i].shown);
 	for (i = 0; i < m->nheaders; i++)
-		MUST(m->headers[i].gone == stripped, "%s: %s",
-		    m->headers[i].name, m->headers[i].value);
+		MUST(!m->headers[i].added &&
+			m->headers[i].gone ==
+			    (stripped ||
+				(m->held > 0 && is_stamp(&m->headers[i]))),
+		    "%s: %s", m->headers[i].name, m->headers[i].value);
 }
 
 static bool
-is_chat(const char *kept)
+is_stamp(const struct mta_header *h)
 {
-	const char *at = strrchr(kept, '@');
+	return (strcasecmp(h->name, DECIDED_HEADER) == 0);
+}
 
-	return (at != NULL && strcmp(at + 1, PEOPLE_TELEGRAM_DOMAIN) == 0);
+/*
+ * Rule 7: the recipient is a mirror, with the right check for this message: 1;
+ * or with another one: 0; or is none: -1.
+ */
+static int
+read_mirror(struct verdict *v, const char *text, char right[STAMP_SIZE])
+{
+	struct address address;
+	const char *check;
+	char *local;
+	int64_t link;
+
+	if (address_read(v->arena, text, &address) != 1 ||
+	    strcmp(address.domain, PEOPLE_TELEGRAM_DOMAIN) != 0)
+		return (-1);
+	local = arena_strndup(
+	    v->arena, address.key, address_local_length(address.key));
+	if (!stamp_chat(local, &link, &check) || check == NULL)
+		return (-1);
+	if (v->category == NULL)
+		return (0);
+	stamp_mirror(PEOPLE_KEY, link, v->category->slug,
+	    *v->mta->id == '\0' ? NULL : v->mta->id, right);
+	return (strcmp(right, check) == 0);
+}
+
+/* Is the message refused, or deferred, for its recipients in the Telegram
+ * domain? Even in monitor mode. */
+static bool
+check_reserved(
+    struct verdict *v, bool trusted, bool tagged, bool lost, sfsistat status)
+{
+	struct verdict tag = *v;
+	const struct smfi_str *m = v->mta;
+	char right[STAMP_SIZE];
+	bool some = false, wrong = false, none = false, understood;
+	size_t i;
+	int rc;
+
+	understood = tagged && read_tag(&tag);
+	if (!understood)
+		tag.category = NULL;
+	for (i = 0; i < m->nrecipients; i++) {
+		if (m->recipients[i].added ||
+		    address_in_domain(v->arena, m->recipients[i].shown,
+			PEOPLE_TELEGRAM_DOMAIN) != 1)
+			continue;
+		some = true;
+		rc = read_mirror(&tag, m->recipients[i].shown, right);
+		none = none || rc == -1;
+		wrong = wrong || rc != 1;
+	}
+	if (!some || (trusted && tagged && !lost && !wrong))
+		return (false);
+	check_as_it_came(m, false);
+	/* Whoever cannot be a mirror needs no lookup; a tag without sense
+	 * neither. */
+	if (trusted && tagged && lost && !none && understood)
+		MUST(status == SMFIS_TEMPFAIL, "%d", status);
+	else if (trusted && tagged && lost && !none)
+		MUST(status == SMFIS_TEMPFAIL || status == SMFIS_REJECT, "%d",
+		    status);
+	else
+		MUST(status == SMFIS_REJECT, "%d", status);
+	return (true);
+}
+
+/* Has the message come with its stamp? */
+static bool
+was_decided(struct verdict *v)
+{
+	const struct smfi_str *m = v->mta;
+	char stamp[STAMP_SIZE];
+	size_t i;
+
+	if (*m->id == '\0')
+		return (false);
+	stamp_decided(PEOPLE_KEY, v->category->slug, v->header, m->id, stamp);
+	for (i = 0; i < m->nheaders; i++) {
+		if (!m->headers[i].added && is_stamp(&m->headers[i]) &&
+		    stamp_same(stamp, m->headers[i].value))
+			return (true);
+	}
+	return (false);
+}
+
+/* A message that is delivered has its own stamp, and no other. */
+static void
+check_stamps(struct verdict *v)
+{
+	const struct smfi_str *m = v->mta;
+	const struct mta_header *h;
+	char stamp[STAMP_SIZE];
+	size_t i, added = 0;
+
+	for (i = 0; i < m->nheaders; i++) {
+		h = &m->headers[i];
+		added += h->added;
+		MUST(h->gone == (is_stamp(h) && !h->added), "%s: %s", h->name,
+		    h->value);
+		if (!h->added)
+			continue;
+		stamp_decided(
+		    PEOPLE_KEY, v->category->slug, v->header, m->id, stamp);
+		MUST(is_stamp(h) && strcmp(h->value, stamp) == 0, "%s: %s",
+		    h->name, h->value);
+	}
+	MUST(added == (*m->id != '\0'), "%zu stamps", added);
+}
+
+static bool
+is_chat(struct verdict *v, const struct mta_recipient *r)
+{
+	return (address_in_domain(v->arena, r->added ? r->kept : r->shown,
+		    PEOPLE_TELEGRAM_DOMAIN) == 1);
 }
 
 /* Exactly those who should get it are left, each once. */
@@ -339,7 +463,7 @@ check_people(struct verdict *v)
 
 	for (i = 0; i < m->nrecipients; i++) {
 		keys[i] = NULL;
-		if (m->recipients[i].gone || is_chat(m->recipients[i].kept))
+		if (m->recipients[i].gone || is_chat(v, &m->recipients[i]))
 			continue;
 		keys[i] = m->recipients[i].shown;
 		for (k = 0; people[k].account != NULL; k++) {
@@ -376,14 +500,21 @@ check_chats(struct verdict *v)
 {
 	struct set got = {.n = 0};
 	const struct person *p;
+	char right[STAMP_SIZE];
 	const char *chat;
 	long long link;
 	size_t i;
+	bool again = false;
 
 	for (i = 0; i < v->mta->nrecipients; i++) {
 		if (v->mta->recipients[i].gone ||
-		    !is_chat(v->mta->recipients[i].kept))
+		    !is_chat(v, &v->mta->recipients[i]))
 			continue;
+		/* The milter has added it before. */
+		if (!v->mta->recipients[i].added)
+			continue;
+		MUST(read_mirror(v, v->mta->recipients[i].kept, right) == 1,
+		    "%s", v->mta->recipients[i].shown);
 		MUST(v->category->mirrored && v->mta->recipients[i].quiet, "%s",
 		    v->mta->recipients[i].shown);
 		link = strtoll(v->mta->recipients[i].kept, NULL, 10);
@@ -399,7 +530,11 @@ check_chats(struct verdict *v)
 		    "chat of %s", p->address);
 		put(&got, chat);
 	}
-	MUST(got.n == (v->category->mirrored ? v->chats.n : 0),
+	for (i = 0; i < v->mta->nrecipients; i++)
+		again = again ||
+		    (!v->mta->recipients[i].added &&
+			is_chat(v, &v->mta->recipients[i]));
+	MUST(again || got.n == (v->category->mirrored ? v->chats.n : 0),
 	    "%zu chats of %zu", got.n, v->chats.n);
 }
 
@@ -407,9 +542,16 @@ static void
 check_tagged(struct verdict *v, sfsistat status)
 {
 	const struct smfi_str *m = v->mta;
+	bool mirrors = false, understood;
 	size_t i, n;
 
-	if (!read_tag(v) || !find_accounts(v)) {
+	understood = read_tag(v);
+	if (understood && was_decided(v)) {
+		check_as_it_came(m, false);
+		MUST(status == SMFIS_CONTINUE && m->held == 0, "%d", status);
+		return;
+	}
+	if (!understood || !find_accounts(v)) {
 		check_as_it_came(m, false);
 		switch (v->settings->bad_tag) {
 		case BAD_TAG_HOLD:
@@ -430,11 +572,15 @@ check_tagged(struct verdict *v, sfsistat status)
 		return;
 	}
 	for (i = 0, n = m->nrecipients; i < n; i++) {
-		if (!m->recipients[i].added)
+		if (m->recipients[i].added)
+			continue;
+		if (is_chat(v, &m->recipients[i]))
+			mirrors = true;
+		else
 			want_recipient(v, m->recipients[i].shown);
 	}
 	want_people(v);
-	if (v->want.n == 0) {
+	if (v->want.n == 0 && !mirrors) {
 		check_as_it_came(m, false);
 		MUST(v->account_found
 			? status == SMFIS_DISCARD
@@ -451,6 +597,7 @@ check_tagged(struct verdict *v, sfsistat status)
 	MUST(m->held == 0, "held");
 	check_people(v);
 	check_chats(v);
+	check_stamps(v);
 }
 
 void
@@ -471,22 +618,15 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 	for (i = 0; i < m->nheaders; i++)
 		tagged =
 		    tagged || strcasecmp(m->headers[i].name, TAG_HEADER) == 0;
+	if (check_reserved(&v, trusted, tagged, lost, status))
+		return;
 	if (settings->monitor) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
 		return;
 	}
-	for (i = 0; i < m->nrecipients; i++) {
+	for (i = 0; i < m->nrecipients; i++)
 		v.rewritten = v.rewritten || m->recipients[i].shown[0] != '<';
-		if (m->recipients[i].added ||
-		    address_in_domain(
-			a, m->recipients[i].shown, PEOPLE_TELEGRAM_DOMAIN) != 1)
-			continue;
-		check_as_it_came(m, false);
-		MUST(status == SMFIS_REJECT, "%d for %s", status,
-		    m->recipients[i].shown);
-		return;
-	}
 	if (!tagged) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);

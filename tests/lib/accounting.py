@@ -13,6 +13,7 @@ import re
 import threading
 from collections import Counter
 
+from lib import stamps
 from lib.lab import MIRROR
 from lib.milter import fields
 from lib.smtp import marker, message
@@ -134,7 +135,8 @@ class Account:
 
     def wrong(self, one):
         """What is wrong with what became of a message, or None."""
-        copies = Counter(a for t in self.arrived(one) for a in t.addresses)
+        copies = Counter(stamps.bare(a) for t in self.arrived(one)
+                         for a in t.addresses)
         self.copies.update("chats" if a.endswith("@" + MIRROR) else "people"
                            for a in copies)
         if any(n > 1 for n in copies.values()):

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 
-from lib import roster, rosterdb, tap
+from lib import roster, rosterdb, stamps, tap
 from lib.milter import SUMMARY, Milter, program
 from lib.postfix import Postfix, free_ports
 from lib.receiver import MARKER, Receiver
@@ -98,7 +98,12 @@ class Result:
 
     def recipients(self):
         """The sorted recipients after everything on its way has arrived; a
-        second copy makes one appear twice."""
+        second copy makes one appear twice. Those of chats are without their
+        checks."""
+        return sorted(stamps.bare(a) for a in self.addresses())
+
+    def addresses(self):
+        """The same, with the checks."""
         self.lab.postfix.settle()
         copies = self.lab.receiver.copies(self.mark)
         return sorted(a for a, n in copies.items() for _ in range(n))

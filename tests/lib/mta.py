@@ -10,11 +10,13 @@ also send in another order, in pieces, or not at all.
 import socket
 import struct
 
+from lib import stamps
 from lib.waiting import LIMIT
 
 # What Postfix 3.7 offers.
 ACTIONS, STEPS, VERSION = 0x1ff, 0x1fffff, 6
-ADDRCPT, DELRCPT, CHGHDRS, QUARANTINE, ADDRCPT_PAR = 0x4, 0x8, 0x10, 0x20, 0x80
+ADDHDRS, ADDRCPT, DELRCPT, CHGHDRS, QUARANTINE, ADDRCPT_PAR = (
+    0x1, 0x4, 0x8, 0x10, 0x20, 0x80)
 
 # Steps that the milter may leave out, and those whose answers it may.
 NO = {"C": 0x1, "H": 0x2, "M": 0x4, "R": 0x8, "B": 0x10, "L": 0x20, "N": 0x40,
@@ -49,21 +51,25 @@ class Answer:
         self.verdict = None     # as ANSWERS has them
         self.code = ""
         self.added, self.deleted, self.removed = [], [], []
-        self.held = None
+        self.held = self.stamp = None
 
     def note(self, command, data):
         """Whether that was the end."""
         texts = data.split(b"\0")[:-1]
         if command == "+":
-            self.added.append((texts[0].decode(), None))
+            self.added.append((stamps.bare(texts[0].decode()), None))
         elif command == "2":
-            self.added.append((texts[0].decode(), texts[1].decode()))
+            self.added.append((stamps.bare(texts[0].decode()),
+                               texts[1].decode()))
         elif command == "-":
             self.deleted.append(texts[0].decode())
         elif command == "m":
             name, value = data[4:].split(b"\0")[:2]
             self.removed.append((name.decode(), value.decode(),
                                  struct.unpack("!I", data[:4])[0]))
+        elif command == "h":
+            name, self.stamp = (text.decode() for text in texts)
+            assert name == stamps.HEADER, name
         elif command == "q":
             self.held = texts[0].decode()
         elif command == "y":

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 
-from lib import TREE, ctl, lab, milter, postfix, rosterdb, tap
+from lib import TREE, ctl, lab, milter, postfix, rosterdb, stamps, tap
 from lib.botapi import BotAPI
 from lib.milter import Milter, program
 from lib.roster import BALANCE
@@ -119,7 +119,8 @@ class Delivery:
 
     def __init__(self, code, err, seconds=0.0):
         self.code, self.err, self.seconds = code, err, seconds
-        self.lines = re.findall(r"\S+: to=<.* outcome=.*", err)
+        # The chat's address without its check.
+        self.lines = re.findall(r"\S+: to=<.* outcome=.*", stamps.bare(err))
 
     def __repr__(self):
         return f"notify-telegram: exit {self.code}, stderr {self.err!r}"
@@ -262,13 +263,16 @@ class Site(_Chats, ctl.Ctl):
         return self.ok(*args, **options).out
 
     def agent(self, recipient, data=None, qid="4XQueueId", **options):
-        """Run notify-telegram to its end, as pipe(8) would; a Delivery."""
+        """Run notify-telegram to its end, as pipe(8) would; a Delivery. The
+        address of a chat gets the check for this mail."""
         return self.agent_end(self.agent_start(recipient, data, qid,
                                                **options))
 
     def agent_start(self, recipient, data=None, qid="4XQueueId", args=None,
                     conf=None, env=None, **options):
-        path = self.path("message", mail() if data is None else data)
+        data = mail() if data is None else data
+        recipient = self.keyed(recipient, data)
+        path = self.path("message", data)
         with open(path, "rb") as file:
             os.unlink(path)     # the next one gets a file of its own
             process = subprocess.Popen(
@@ -281,6 +285,13 @@ class Site(_Chats, ctl.Ctl):
         process.began = time.monotonic()
         self.running.add(process)
         return process
+
+    def keyed(self, recipient, data):
+        # A case may have broken the database, and must not find a new one.
+        if rosterdb.remote() or os.path.exists(self.database):
+            with contextlib.suppress(Exception):
+                return stamps.keyed(self.sql, recipient, data)
+        return recipient
 
     def agent_end(self, process, timeout=60):
         out, _ = process.communicate(timeout=timeout)

@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import compare
+import stamps
 from lib import rosterdb
 from programs import BUILD, forced, settings_text
 from reference import Reference
@@ -69,6 +70,7 @@ class Commands:
         self.settings = dict(case["settings"])
         self.configure({})
         self.run("init")
+        self.sql(stamps.PLANT)
 
     def configure(self, settings):
         self.settings.update(settings)
@@ -162,6 +164,8 @@ def explained(step, want, told):
     found += compare.differ("numbers", tuple(
         document[k] for k in ("kept", "added", "dropped", "mirrored")),
         numbers)
+    found += compare.differ("stamp", document["stamp"], want.stamp or "")
+    found += compare.differ("decided", document["decided"], want.decided)
     goes = want.verdict in ("deliver", "untouched", "untrusted")
     for person in people:
         gets = goes and person["how"] in ("stays", "added", "mirrored")

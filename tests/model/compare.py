@@ -8,10 +8,12 @@ import unicodedata
 
 import reading
 import roster
+import stamps
 
 SUMMARY = re.compile(
     r"\w+: category=(\S+) account=(\S+) kept=(\d+) added=(\d+) dropped=(\d+) "
-    r"mirrored=(\d+) verdict=(\S+)( reason=\".+\")?( monitor=yes)?$")
+    r"mirrored=(\d+) verdict=(\S+)( reason=\".+\")?( decided=before)?"
+    r"( monitor=yes)?$")
 PLAIN = re.compile(r"[A-Za-z0-9@.+_-]{1,80}")
 ANSWERS = {"discard": "discard", "reject": "reject", "tempfail": "tempfail"}
 
@@ -115,8 +117,11 @@ def decision(step, want, got, links):
         if (account.lower(), why) not in want.added.get(key_of(address), ()):
             found.append(f"{address} added as {why} of {account}, want one of "
                          f"{sorted(want.added.get(key_of(address), ()))}")
-    chats = [links[a.partition("@")[0]] for a in got["mirrored"]]
+    chats = [chat(reading.address(a).local, want, links)
+             for a in got["mirrored"]]
     found += differ("chats", sorted(chats), sorted(want.chats))
+    found += differ("stamp", got["stamp"], want.stamp)
+    found += differ("decided", got["decided"], want.decided)
     if want.verdict in ("deliver", "discard"):
         found += differ("category", got["category"], want.category)
     if want.accounts is not None:
@@ -128,6 +133,23 @@ def decision(step, want, got, links):
     found += differ("dropped", got["dropped"], sum(
         f == "dropped" for f, _ in want.recipients))
     return found
+
+
+def chat(local, want, links):
+    """The chat of a mirror, if its check is right; else what is wrong."""
+    link, _, check = local.partition("-")
+    if check != stamps.mirror(link, want.category, want.id):
+        return f"check of {local}"
+    return links.get(link, f"link {link}")
+
+
+def goes(name, want, do):
+    """Is a header of that name removed?"""
+    name = name.rstrip(" \t").lower()
+    if do == "untrusted":
+        return name.startswith("x-notify-")
+    return (name == stamps.HEADER.lower() and do in ("deliver", "hold")
+            and not want.decided)
 
 
 def octets(text):
@@ -190,7 +212,9 @@ def summary(told, want, verdict, monitor):
                         [fates.count("kept"), added, fates.count("dropped"),
                          len(want.chats)])
     found += differ("a reason is logged", bool(line[8]), verdict != "deliver")
-    found += differ("monitor is logged", bool(line[9]), monitor)
+    found += differ("decided is logged", bool(line[9]),
+                    want.decided and verdict == "deliver")
+    found += differ("monitor is logged", bool(line[10]), monitor)
     return found + differ("lines of dropped recipients", len(told["log"]) - 1,
                           fates.count("dropped"))
 
@@ -201,15 +225,16 @@ def effects(step, want, told, state, links):
     verdict = want.verdict
     if verdict == "deliver" and unclear(step, want):
         verdict = "hold"
-    found = summary(told, want, verdict, monitor)
-    do = "nothing" if monitor else verdict
+    found = summary(told, want, verdict, monitor and not want.reserved)
+    do = "nothing" if monitor and not want.reserved else verdict
     found += differ("answer", told["answer"], ANSWERS.get(do, "continue"))
     found += differ("held", told["quarantine"] is not None, do == "hold")
     found += differ("reply", (told["reply"] or "")[:1],
                     {"reject": "5", "tempfail": "4"}.get(do, ""))
-    left = [(n, v) for n, v in step["headers"] if do != "untrusted"
-            or not n.lower().startswith("x-notify-")]
+    left = [(n, v) for n, v in step["headers"] if not goes(n, want, do)]
     found += differ("headers", headers_left(step, told), left)
+    found += differ("headers added", told["headers"], [
+        [stamps.HEADER, want.stamp]] if do == "deliver" and want.stamp else [])
     if do != "deliver":
         found += differ("envelope", envelope(step, told), step["recipients"])
         return found + differ("added", told["added"], [])
@@ -222,7 +247,7 @@ def effects(step, want, told, state, links):
     for address, options in told["added"]:
         read = reading.address(address)
         if read and read.domain == domain:
-            chats.append(links[read.local])
+            chats.append(chat(read.local, want, links))
             found += differ("options of a chat", options, "NOTIFY=NEVER")
         else:
             people.append(read.key if read else address)

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <jansson.h>
 
@@ -37,6 +36,10 @@
 
 #define WORDS 256 /* in a step */
 #define QUERIES 8 /* of this file */
+
+/* As stamps.py knows it. */
+#define KEY "00112233445566778899aabbccddeeff"
+#define PLANT_KEY "UPDATE secret SET value = '" KEY KEY "'"
 
 struct driver {
 	char settings[4096], url[4096];
@@ -424,6 +427,8 @@ static const char *const whys[] = {[WHY_OWNER] = "owner",
     [WHY_UNKNOWN_KEPT] = "unknown-kept",
     [WHY_AS_ADDRESSED] = "as-addressed",
     [WHY_ACCOUNT_ADDRESS] = "account-address",
+    [WHY_MIRROR] = "mirror",
+    [WHY_DECIDED] = "decided",
     [WHY_UNKNOWN] = "unknown",
     [WHY_OTHER_ACCOUNT] = "other-account",
     [WHY_NOT_SUBSCRIBED] = "not-subscribed",
@@ -491,15 +496,15 @@ explain(struct driver *d, const struct message *m)
 		json_array_append_new(
 		    all, exchange_text(decision.mirrored[i].address));
 	json_object_set_new(told, "mirrored", all);
+	json_object_set_new(told, "stamp", exchange_text(decision.stamp));
+	json_object_set_new(told, "decided", json_boolean(decision.decided));
 	return (told);
 }
 
 static json_t *
 message(struct driver *d)
 {
-	struct header headers[WORDS];
-	struct message m = {
-	    .headers = headers, .trusted = true, .client = "explain"};
+	struct message m = {.trusted = true, .client = "explain"};
 	const json_t *item;
 	json_t *told;
 	char *name, *value;
@@ -511,12 +516,8 @@ message(struct driver *d)
 	{
 		name = exchange_bytes(json_array_get(item, 0));
 		value = exchange_bytes(json_array_get(item, 1));
-		name[strcspn(name, " \t")] = '\0';
-		if (strncasecmp(name, HEADER_PREFIX, strlen(HEADER_PREFIX)) ==
-		    0)
-			headers[m.nheaders++] =
-			    (struct header){arena_strdup(d->arena, name),
-				arena_strdup(d->arena, value), 1};
+		if (message_header(&m, d->arena, name, value) != 0)
+			die(d, name);
 		free(name);
 		free(value);
 	}
@@ -576,7 +577,8 @@ run(struct driver *d, const json_t *what)
 		"DELETE FROM account; DELETE FROM user;"
 		"DELETE FROM subscription; DELETE FROM link;"
 		"DELETE FROM token; DELETE FROM change; DELETE FROM notice;"
-		"DELETE FROM category WHERE id > 5;") != 0)
+		"DELETE FROM category WHERE id > 5;") != 0 ||
+	    db_exec(d->db, PLANT_KEY) != 0)
 		die(d, "cannot empty the roster");
 	text = exchange_bytes(json_object_get(what, "settings"));
 	take_settings(d, text);

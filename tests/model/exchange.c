@@ -113,6 +113,9 @@ tell(const struct smfi_str *mta, json_t *done)
 		case MTA_REMOVE:
 			pair(done, "removed", c->text, json_integer(c->index));
 			break;
+		case MTA_HEADER:
+			pair(done, "headers", c->text, exchange_text(c->value));
+			break;
 		case MTA_HOLD:
 			json_object_set_new(
 			    done, "quarantine", exchange_text(c->text));
@@ -203,8 +206,9 @@ exchange(const json_t *message)
 	mta.authenticated =
 	    json_is_true(json_object_get(message, "authenticated"));
 	lines = json_array();
-	done = json_pack("{s:[],s:[],s:[],s:n,s:n,s:o}", "added", "deleted",
-	    "removed", "quarantine", "reply", "log", lines);
+	done =
+	    json_pack("{s:[],s:[],s:[],s:[],s:n,s:n,s:o}", "added", "deleted",
+		"removed", "headers", "quarantine", "reply", "log", lines);
 	if (mta_milter.xxfi_negotiate(&mta, ~0UL, ~0UL, 0, 0, &got[0], &got[1],
 		&got[2], &got[3]) != SMFIS_CONTINUE)
 		abort();

@@ -10,6 +10,7 @@ import random
 import unicodedata
 
 import reading
+import stamps
 from reference import Reference
 from roster import DEFAULTS, ROLES
 
@@ -54,6 +55,9 @@ CLIENTS = ("127.0.0.1", "127.0.0.1", "127.0.0.1", "::1", "192.0.2.7",
 TRUSTED = ("127.0.0.0/8, ::1", "127.0.0.0/8 ::1", "192.0.2.0/29,[2001:db8::]/33",
            "10.0.0.0/8", "::/0", "0.0.0.0/0", "::ffff:10.0.0.0/104", "127.0.0.1",
            "[::1]/128 127.0.0.0/31")
+
+# Of no link that a case has.
+NO_LINK = 10 ** 17 + 7
 
 
 class Spelling:
@@ -453,12 +457,57 @@ class Generator:
         if self.chance(0.3):
             headers += [["Subject", "x"], ["x-NOTIFY-Other", "y"],
                         ["X-Notify", "z"]]
+        if self.chance(0.7):
+            headers += self.ids()
+        self.come_again(recipients, headers)
         if self.chance(0.3):
             self.rng.shuffle(headers)
         return {"do": "message", "recipients": recipients, "headers": headers,
                 "client": "127.0.0.1" if self.chance(0.6)
                 else self.rng.choice(CLIENTS),
                 "authenticated": self.chance(0.15)}
+
+    def ids(self):
+        """Message-ID headers."""
+        name = self.rng.choice(("Message-ID", "Message-Id", "MESSAGE-ID"))
+        found = [[name, self.rng.choice((
+            "<1@acme.example>", "<2@acme.example>", "<2@acme.example> ",
+            "\n\t<3@acme.example>", "<4@\n acme.example>", "", " \n\t",
+            "<b\u00fccher@acme.example>"))]]
+        if self.chance(0.1):
+            found.append([name, "<other@acme.example>"])
+        return found
+
+    def come_again(self, recipients, headers):
+        """Perhaps the message was decided before, or looks as if it was."""
+        if self.chance(0.7):
+            return
+        values = {name.rstrip(" \t").lower(): value
+                  for name, value in reversed(headers)}
+        text = reading.header(values.get("x-notify-category", ""))
+        category = text and self.roster.category(text)
+        account = reading.header(values.get("x-notify-account", ""))
+        slug = category.slug if category else "services"
+        id_ = stamps.message_id([values.get("message-id", "")])
+        if self.chance(0.1):
+            id_ = "<other@acme.example>"
+        if self.chance(0.5):
+            link = self.rng.choice((NO_LINK, NO_LINK, 0))
+            check = stamps.mirror(link, slug, id_)
+            if self.chance(0.2):
+                check = self.rng.choice((check[:-1], "0" * 32,
+                                         check[::-1], ""))
+            domain = self.spell.case(self.roster.settings["domain"])
+            recipients.append(f"<{link}-{check}@{domain}>")
+        if self.chance(0.7):
+            stamp = stamps.decided(
+                slug, reading.account_key(account or "") or "", id_ or "x")
+            if self.chance(0.2):
+                stamp = self.rng.choice(("", "x", stamp[:-1], "0" * 32))
+            name = self.spell.case(stamps.HEADER)
+            headers.append([name, self.rng.choice(("", " ", "\n\t")) + stamp])
+            if self.chance(0.1):
+                headers.append([name, "x"])
 
     def recipient(self):
         kind = self.rng.random()

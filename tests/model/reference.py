@@ -5,9 +5,11 @@ Written from policy/README.md (What happens to a message), the README and the
 headers' contracts, slowly and in their order, to be compared with the programs;
 it uses nothing of the C. Changes are in roster.py, spellings in reading.py.
 """
+import re
 from dataclasses import dataclass, field
 
 import reading
+import stamps
 from roster import Roster
 
 AS_IT_CAME = ("kept", {"as-addressed"})
@@ -26,6 +28,10 @@ class Decision:
     others: set = field(default_factory=set)
     added: dict = field(default_factory=dict)
     chats: set = field(default_factory=set)
+    reserved: bool = False      # refused because of the Telegram domain
+    decided: bool = False       # before: it brought its stamp
+    stamp: str = None           # the one that it gets
+    id: str = ""                # its Message-ID
 
 
 class BadTag(Exception):
@@ -39,6 +45,7 @@ class Person:
         self.text = text
         self.address = reading.address(text)
         self.account = None     # the name in an account's address
+        self.mirror = False     # a chat, added by the milter itself
         self.members = []
         a = self.address
         domain = reading.domain_key(roster.settings["account_domain"])
@@ -86,15 +93,31 @@ class Message:
         """EXPLAIN: as if the client were trusted."""
         tags = self.header("X-Notify-Category")
         domain = reading.domain_key(self.settings["domain"])
-        if any(reading.reaches(p.text, domain) for p in self.people):
-            return self.as_it_came("reject")
+        chats = [p for p in self.people if reading.reaches(p.text, domain)]
+        trusted = explain or self.trusted()
+        if chats and not (tags and trusted):
+            return self.refused()
         if not tags:
             return self.as_it_came("untouched")
-        if not explain and not self.trusted():
+        if not trusted:
             return self.as_it_came("untrusted")
         try:
             category = self.category(tags)
-            header, accounts = self.accounts()
+            account = self.account()
+        except BadTag:
+            return self.refused() if chats else \
+                self.as_it_came(self.settings["bad_tag"])
+        for person in chats:
+            person.mirror = self.is_mirror(person, category, domain)
+            if not person.mirror:
+                return self.refused()
+        stamp = stamps.decided(category.slug, account, self.id)
+        if stamp and any(value.strip(" \t\r\n") == stamp
+                         for value in self.header(stamps.HEADER)):
+            return Decision("deliver", [("kept", {"decided"})]
+                            * len(self.people), category.slug, decided=True)
+        try:
+            header, accounts = self.accounts(account)
         except BadTag:
             return self.as_it_came(self.settings["bad_tag"])
         keep = self.settings["unknown_recipients"] == "keep"
@@ -102,7 +125,28 @@ class Message:
                for person in self.people):
             # An MTA may take it for anybody.
             return self.as_it_came("hold")
-        return Delivery(self, category, header, accounts).decide()
+        decision = Delivery(self, category, header, accounts).decide()
+        decision.id = self.id
+        if decision.verdict == "deliver":
+            decision.stamp = stamp
+        return decision
+
+    @property
+    def id(self):
+        return stamps.message_id(self.header("Message-ID"))
+
+    def refused(self):
+        decision = self.as_it_came("reject")
+        decision.reserved = True
+        return decision
+
+    def is_mirror(self, person, category, domain):
+        """Has the milter added this recipient to this message?"""
+        a = person.address
+        found = a and a.domain == domain and re.fullmatch(
+            r"([1-9][0-9]*)-([0-9a-f]{32})", a.key.rpartition("@")[0])
+        return bool(found) and int(found[1]) < 2 ** 63 and found[2] == \
+            stamps.mirror(found[1], category.slug, self.id)
 
     def as_it_came(self, verdict):
         return Decision(verdict, [AS_IT_CAME] * len(self.people))
@@ -126,15 +170,21 @@ class Message:
             raise BadTag(tags)
         return next(iter(found.values()))
 
-    def accounts(self):
-        """The account of the header or None, and all accounts named."""
+    def account(self):
+        """The account that the headers say, or None."""
         header = None
         for value in self.header("X-Notify-Account"):
             text = reading.header(value)
             key = text and reading.account_key(text)
-            if key not in self.roster.accounts or header not in (None, key):
+            if not key or header not in (None, key):
                 raise BadTag(value)
             header = key
+        return header
+
+    def accounts(self, header):
+        """The account of the header or None, and all accounts named."""
+        if header is not None and header not in self.roster.accounts:
+            raise BadTag(header)
         named = {header} - {None}
         for person in self.people:
             if person.account is not None:
@@ -175,6 +225,8 @@ class Delivery:
 
     def judge(self, person):
         """The fate of one recipient, and why."""
+        if person.mirror:
+            return "kept", {"mirror"}
         if person.account is not None:
             return "replaced", {"account-address", "not-expanded"}
         if not person.members:
@@ -194,7 +246,7 @@ class Delivery:
         fates, first = [], {}
         for person in self.people:
             fate, why = self.judge(person)
-            if fate == "kept":
+            if fate == "kept" and not person.mirror:
                 octets = first.setdefault(person.key, person.octets)
                 if octets != person.octets:
                     fate, why = "dropped", {"duplicate"}
@@ -221,7 +273,7 @@ class Delivery:
         if not self.category.mirrored:
             return set()
         users = [user for person, (fate, _) in zip(self.people, fates)
-                 if fate == "kept" for _, user in self.concerned(person)]
+                 if fate == "kept" and not person.mirror for _, user in self.concerned(person)]
         users += [self.roster.accounts[account].users[key]
                   for key, whys in added.items() for account, _ in whys]
         return {user.chat for user in users if user.chat is not None
@@ -238,7 +290,8 @@ class Delivery:
             p.members}
         if any(self.roster.reserved(key.rpartition("@")[2]) for key in added):
             return Decision("hold", as_it_came, slug, self.accounts, others)
-        if not present and not added:
+        if not present and not added and not any(
+                p.mirror for p in self.people):
             if not self.accounts and not others:
                 return Decision("hold", as_it_came, slug, set())
             return Decision("discard", fates, slug, self.accounts, others)

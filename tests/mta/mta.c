@@ -20,6 +20,7 @@ static int add(SMFICTX *, const char *, bool);
 static void add_recipient(struct smfi_str *, const struct mta_call *);
 static void delete_recipient(struct smfi_str *, const char *);
 static void remove_header(struct smfi_str *, const char *, int);
+static void add_header(struct smfi_str *, const struct mta_call *);
 static void say(const char *, va_list) PRINTF_LIKE(1, 0);
 
 void
@@ -37,7 +38,7 @@ mta_forget(struct smfi_str *m)
 	m->nrecipients = m->nheaders = m->ncalls = 0;
 	m->held = 0;
 	m->failed = m->troubled = false;
-	m->reply[0] = '\0';
+	m->reply[0] = m->id[0] = '\0';
 }
 
 /* The functions of libmilter that the milter calls. */
@@ -164,6 +165,20 @@ smfi_chgheader(SMFICTX *m, char *name, int index, char *value)
 }
 
 int
+smfi_addheader(SMFICTX *m, char *name, char *value)
+{
+	struct mta_call *call = change(m, MTA_HEADER, name);
+
+	if (call == NULL)
+		return (MI_FAILURE);
+	MUST(strcmp(name, "X-Notify-Decided") == 0, "%s added", name);
+	MUST(strlen(value) == 32 && strspn(value, "0123456789abcdef") == 32,
+	    "%s", value);
+	snprintf(call->value, sizeof(call->value), "%s", value);
+	return (MI_SUCCESS);
+}
+
+int
 smfi_quarantine(SMFICTX *m, char *reason)
 {
 	if (change(m, MTA_HOLD, reason) == NULL)
@@ -246,6 +261,19 @@ remove_header(struct smfi_str *m, const char *name, int index)
 	}
 }
 
+static void
+add_header(struct smfi_str *m, const struct mta_call *call)
+{
+	struct mta_header *h;
+
+	MUST(m->nheaders <= MTA_HEADERS, "no end of headers");
+	h = &m->headers[m->nheaders++];
+	memset(h, 0, sizeof(*h));
+	memcpy(h->name, call->text, sizeof(h->name));
+	memcpy(h->value, call->value, sizeof(h->value));
+	h->added = true;
+}
+
 void
 mta_apply(struct smfi_str *m)
 {
@@ -261,6 +289,9 @@ mta_apply(struct smfi_str *m)
 			break;
 		case MTA_REMOVE:
 			remove_header(m, call->text, call->index);
+			break;
+		case MTA_HEADER:
+			add_header(m, call);
 			break;
 		case MTA_HOLD:
 			m->held++;

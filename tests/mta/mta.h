@@ -27,14 +27,15 @@
 #define MTA_TEXT 512
 #define MTA_LINE 8192
 
-enum mta_change { MTA_ADD, MTA_DELETE, MTA_REMOVE, MTA_HOLD };
+enum mta_change { MTA_ADD, MTA_DELETE, MTA_REMOVE, MTA_HEADER, MTA_HOLD };
 
 /* A change that the milter asked for. */
 struct mta_call {
 	enum mta_change change;
-	char text[MTA_TEXT]; /* address, header, reason */
-	bool quiet;	     /* MTA_ADD: with NOTIFY=NEVER */
-	int index;	     /* MTA_REMOVE */
+	char text[MTA_TEXT];  /* address, header, reason */
+	char value[MTA_TEXT]; /* MTA_HEADER */
+	bool quiet;	      /* MTA_ADD: with NOTIFY=NEVER */
+	int index;	      /* MTA_REMOVE */
 };
 
 struct mta_recipient {
@@ -49,6 +50,7 @@ struct mta_header {
 	char name[MTA_TEXT];
 	char value[MTA_TEXT];
 	bool gone;
+	bool added;
 };
 
 /* libmilter's context of a connection. */
@@ -65,9 +67,10 @@ struct smfi_str {
 	char reply[16]; /* the codes of the reply set, or "" */
 	struct mta_recipient recipients[MTA_RECIPIENTS];
 	size_t nrecipients;
-	struct mta_header headers[MTA_HEADERS];
+	struct mta_header headers[MTA_HEADERS + 1]; /* one added */
 	size_t nheaders;
-	int held; /* how often: mta_apply() */
+	char id[MTA_TEXT]; /* the first Message-ID, or "": for rules.c */
+	int held;	   /* how often: mta_apply() */
 };
 
 /* The callbacks that the milter has registered. */

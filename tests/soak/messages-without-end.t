@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 
-from lib import lab
+from lib import lab, stamps
 from lib.botapi import units
 from lib.milter import BUILD
 from lib.mta import Mta, tagged
@@ -102,11 +102,13 @@ class Sizes(ChatLab):
     def told(self, blocks, code=0):
         """Run notify-telegram with BLOCKS on its standard input: the text that
         it sent, MB, and seconds."""
-        number = self.mirror.split("@")[0]
+        tagged_ = (b for b in blocks if b"X-Notify-Category" in b)
+        address = stamps.keyed(self.run_sql, self.mirror,
+                               next(tagged_, b"")[:10000])
         before, began = len(self.api.texts(CHAT)), time.monotonic()
         process = subprocess.Popen(
             [local_copy(self.folder, "notify-telegram"), "-c",
-             self.milter.file, "-f", "4XQueueId", f"{number}@{lab.MIRROR}"],
+             self.milter.file, "-f", "4XQueueId", address],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, cwd="/", **unprivileged())
         kept, memory = [0], [0]

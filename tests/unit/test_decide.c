@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "decision/decide.h"
 #include "decision/evaluate.h"
 #include "decision/facts.h"
 #include "decision/message.h"
 #include "decision/pool.h"
 #include "store/store_link.h"
+#include "terms/stamp.h"
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
@@ -207,6 +209,259 @@ START_TEST(slug_and_title_agree_and_two_categories_do_not)
 }
 END_TEST
 
+/* The roster's key: always the same, so that stamps can be made here. */
+#define KEY "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static void
+plant_key(void)
+{
+	fixture_sql(&f, "UPDATE secret SET value = '" KEY "'");
+}
+
+/* The address of the chat of ${link} in a message. */
+static const char *
+chat_address(int64_t link, const char *id, const char *category)
+{
+	char check[STAMP_SIZE];
+
+	stamp_mirror(KEY, link,
+	    category == NULL ? "balance-and-payments" : category, id, check);
+	return (arena_printf(
+	    f.arena, "%lld-%s@telegram.invalid", (long long)link, check));
+}
+
+/* A message from a filter: ${decided} is its X-Notify-Decided, or NULL. */
+struct again {
+	const char *category, *account, *decided, *id;
+	const char *to[4];
+};
+
+static void
+ask_again(const struct again *again, bool trusted, struct decision *d)
+{
+	struct message m = {.trusted = trusted, .client = "192.0.2.1"};
+
+	m.recipients = (const char **)(uintptr_t)again->to;
+	while (m.nrecipients < 4 && again->to[m.nrecipients] != NULL)
+		m.nrecipients++;
+	if (again->category != NULL)
+		ck_assert_int_eq(message_header(&m, f.arena,
+				     "X-Notify-Category", again->category),
+		    0);
+	if (again->account != NULL)
+		ck_assert_int_eq(message_header(&m, f.arena, "X-Notify-Account",
+				     again->account),
+		    0);
+	if (again->decided != NULL)
+		ck_assert_int_eq(message_header(&m, f.arena, "X-NOTIFY-decided",
+				     again->decided),
+		    0);
+	if (again->id != NULL)
+		ck_assert_int_eq(
+		    message_header(&m, f.arena, "Message-Id", again->id), 0);
+	evaluate(&f.settings, pool, &m, false, f.arena, d, NULL);
+}
+
+#define ID "<1@acme.example>"
+
+/* Is the decision that of a message that was never decided? */
+static void
+decided_anew(const struct decision *d, size_t added)
+{
+	ck_assert_int_eq(d->verdict, VERDICT_DELIVER);
+	ck_assert(!d->decided);
+	ck_assert_uint_eq(d->nadded, added);
+}
+
+START_TEST(a_message_is_decided_once)
+{
+	struct again first = {B, "acme", NULL, ID, {BILL, ANN}};
+	struct again again = {
+	    "BALANCE-and-payments", "ACME", NULL, "\r\n\t" ID, {BILL}};
+	struct decision d;
+
+	plant_key();
+	ask_again(&first, true, &d);
+	decided_anew(&d, 2);
+	ck_assert_ptr_nonnull(d.stamp);
+	/* A piece of it, to somebody whom the decision would drop. */
+	again.decided = d.stamp;
+	ask_again(&again, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_DELIVER);
+	ck_assert(d.decided && !d.misdecided);
+	ck_assert_uint_eq(d.kept, 1);
+	ck_assert_uint_eq(d.nadded + d.dropped + d.nmirrored, 0);
+	ck_assert_ptr_null(d.stamp);
+	ck_assert_str_eq(d.accounts, "acme");
+}
+END_TEST
+
+START_TEST(a_stamp_of_another_message_does_not_count_and_goes)
+{
+	struct again first = {B, "acme", NULL, ID, {ANN}};
+	struct again others[] = {
+	    {"services", "acme", NULL, ID, {OLGA}},
+	    {B, NULL, NULL, ID, {ACME}},
+	    {B, "beta", NULL, ID, {OLGA}},
+	    {B, "acme", NULL, "<2@acme.example>", {ANN}},
+	    {B, "acme", NULL, NULL, {ANN}},
+	    {B, "acme", NULL, " \r\n ", {ANN}},
+	};
+	static const size_t added[] = {0, 3, 1, 2, 2, 2};
+	struct decision d;
+
+	plant_key();
+	ask_again(&first, true, &d);
+	others[_i].decided = d.stamp;
+	ask_again(&others[_i], true, &d);
+	decided_anew(&d, added[_i]);
+	ck_assert(d.misdecided);
+}
+END_TEST
+
+START_TEST(a_stamp_among_wrong_ones_counts)
+{
+	struct again first = {B, "acme", NULL, ID, {ANN}};
+	struct message m = {.trusted = true, .client = "192.0.2.1"};
+	const char *to[] = {BILL};
+	struct decision d;
+
+	plant_key();
+	ask_again(&first, true, &d);
+	m.recipients = to;
+	m.nrecipients = 1;
+	ck_assert_int_eq(message_header(&m, f.arena, TAG_HEADER, B), 0);
+	ck_assert_int_eq(
+	    message_header(&m, f.arena, ACCOUNT_HEADER, "acme"), 0);
+	ck_assert_int_eq(message_header(&m, f.arena, DECIDED_HEADER, "x"), 0);
+	ck_assert_int_eq(
+	    message_header(&m, f.arena, DECIDED_HEADER, d.stamp), 0);
+	ck_assert_int_eq(message_header(&m, f.arena, "message-id", ID), 0);
+	/* The first Message-ID counts. */
+	ck_assert_int_eq(message_header(&m, f.arena, "Message-ID", "<x@y>"), 0);
+	evaluate(&f.settings, pool, &m, false, f.arena, &d, NULL);
+	ck_assert(d.decided);
+}
+END_TEST
+
+START_TEST(without_a_message_id_or_a_key_nothing_is_stamped)
+{
+	struct again r = {B, "acme", NULL, NULL, {ANN}};
+	struct decision d;
+
+	ask_again(&r, true, &d);
+	decided_anew(&d, 2);
+	ck_assert_ptr_null(d.stamp);
+	r.id = ID;
+	fixture_sql(&f, "DELETE FROM secret");
+	ask_again(&r, true, &d);
+	decided_anew(&d, 2);
+	ck_assert_ptr_null(d.stamp);
+}
+END_TEST
+
+START_TEST(a_held_message_is_not_stamped)
+{
+	struct again r = {B, NULL, "x", ID, {NOBODY}};
+	struct decision d;
+
+	ask_again(&r, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_HOLD);
+	ck_assert_ptr_null(d.stamp);
+	ck_assert(d.misdecided);
+}
+END_TEST
+
+START_TEST(an_untrusted_stamp_is_worth_nothing)
+{
+	struct again r = {B, "acme", NULL, ID, {ANN}};
+	struct decision d;
+
+	plant_key();
+	ask_again(&r, true, &d);
+	r.decided = d.stamp;
+	ask_again(&r, false, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_UNTRUSTED);
+}
+END_TEST
+
+START_TEST(a_mirror_comes_again_with_its_own_message_only)
+{
+	const char *right, *others[8];
+	struct again r = {B, NULL, NULL, ID, {ANN}};
+	struct decision d;
+	size_t i;
+
+	plant_key();
+	fixture_begin(&f);
+	ck_assert_int_eq(store_link_add(f.store, 9, 3, 500), 1);
+	ck_assert_int_eq(store_link_add(f.store, 10, 1, 500), 1);
+	fixture_commit(&f);
+	right = chat_address(9, ID, NULL);
+	ask_again(&r, true, &d);
+	ck_assert_uint_eq(d.nmirrored, 1);
+	ck_assert_str_eq(d.mirrored[0].address, right);
+	/* Its stamp was lost: it is decided anew, and the chat, which is that
+	 * of two users, gets it once. */
+	r.to[0] = ACME;
+	r.to[1] = arena_concat(f.arena, "<", right, ">", NULL);
+	ask_again(&r, true, &d);
+	decided_anew(&d, 3);
+	ck_assert_uint_eq(d.kept, 1);
+	ck_assert_uint_eq(d.nmirrored, 0);
+	/* The piece for the chat alone. */
+	r.to[0] = r.to[1];
+	r.to[1] = NULL;
+	ask_again(&r, true, &d);
+	decided_anew(&d, 0);
+	ck_assert_uint_eq(d.kept, 1);
+	/* Anything else is refused, also in monitor mode. */
+	ask_again(&r, false, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_REJECT);
+	ck_assert(d.reserved);
+	others[0] = "9@telegram.invalid";
+	others[1] = chat_address(10, ID, NULL);
+	others[1] = arena_concat(f.arena, "9", others[1] + 2, NULL);
+	others[2] = chat_address(9, "<2@acme.example>", NULL);
+	others[3] = chat_address(9, NULL, NULL);
+	others[4] = chat_address(9, ID, "services");
+	others[5] = arena_concat(f.arena, "0", right, NULL);
+	others[6] = arena_concat(f.arena, "@telegram.invalid:", right, NULL);
+	others[7] = "9-@telegram.invalid";
+	for (i = 0; i < 8; i++) {
+		r.to[0] = ANN;
+		r.to[1] = others[i];
+		ask_again(&r, true, &d);
+		if (i == 6 && d.verdict == VERDICT_DELIVER)
+			continue; /* the same address, written differently */
+		ck_assert_msg(
+		    d.verdict == VERDICT_REJECT && d.reserved, "%s", others[i]);
+	}
+	/* A category that is not known has no right check. */
+	r.category = "lunch";
+	r.to[1] = right;
+	ask_again(&r, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_REJECT);
+	r.category = NULL;
+	ask_again(&r, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_REJECT);
+}
+END_TEST
+
+START_TEST(a_mirror_that_cannot_be_checked_is_a_temporary_failure)
+{
+	struct again r = {B, NULL, NULL, ID, {ANN}};
+	struct decision d;
+
+	r.to[1] = chat_address(9, ID, NULL);
+	pool_free(pool);
+	pool = fixture_pool("/tmp/nm-unit-nowhere.db", 50);
+	ask_again(&r, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_TEMPFAIL);
+	ck_assert(d.reserved);
+}
+END_TEST
+
 START_TEST(each_chat_of_the_recipients_gets_one_mirror)
 {
 	struct rule all = {B, NULL, {ACME}, 0, 0, 0, 0, 0, 0};
@@ -214,6 +469,7 @@ START_TEST(each_chat_of_the_recipients_gets_one_mirror)
 	struct rule plain = {"services", NULL, {ACME}, 0, 0, 0, 0, 0, 0};
 	struct decision d;
 
+	plant_key();
 	/* olga and ann share a chat, bill is not subscribed, sue is a
 	 * Subscriber: users 1, 3, 4 and 6. */
 	fixture_begin(&f);
@@ -227,8 +483,8 @@ START_TEST(each_chat_of_the_recipients_gets_one_mirror)
 	ck_assert_uint_eq(d.nmirrored, 1);
 	ask(&filtered, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 1);
-	ck_assert_str_eq(
-	    d.mirrored[0].address, "9223372036854775807@telegram.invalid");
+	ck_assert_str_eq(d.mirrored[0].address,
+	    chat_address(9223372036854775807, NULL, NULL));
 	ask(&plain, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 0);
 }
@@ -324,6 +580,16 @@ test_decide(void)
 	tcase_add_test(
 	    t, a_lookup_that_fails_is_a_temporary_failure_with_its_reason);
 	tcase_add_test(t, slug_and_title_agree_and_two_categories_do_not);
+	tcase_add_test(t, a_message_is_decided_once);
+	tcase_add_test(t, a_stamp_among_wrong_ones_counts);
+	tcase_add_test(t, without_a_message_id_or_a_key_nothing_is_stamped);
+	tcase_add_test(t, a_held_message_is_not_stamped);
+	tcase_add_test(t, an_untrusted_stamp_is_worth_nothing);
+	tcase_add_test(t, a_mirror_comes_again_with_its_own_message_only);
+	tcase_add_test(
+	    t, a_mirror_that_cannot_be_checked_is_a_temporary_failure);
+	tcase_add_loop_test(
+	    t, a_stamp_of_another_message_does_not_count_and_goes, 0, 6);
 	tcase_add_test(t, each_chat_of_the_recipients_gets_one_mirror);
 	tcase_add_test(
 	    t, an_entitled_user_in_a_reserved_domain_holds_the_message);

@@ -53,7 +53,8 @@ delivery_end(
 	va_end(ap);
 	shown = escape_text(d->arena, reason);
 	/* pipe(8) takes the reason for mailq(1) from standard error. */
-	log_message(status == EX_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+	log_message(status == EX_OK && !d->suspicious ? LOG_LEVEL_INFO
+						      : LOG_LEVEL_WARNING,
 	    "%s: to=<%s> account=%s outcome=%s%s%s%s", d->queue_id,
 	    d->recipient,
 	    d->user.account_name == NULL ? "-" : d->user.account_name, outcome,

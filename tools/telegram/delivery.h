@@ -11,6 +11,7 @@
 #ifndef DELIVERY_H
 #define DELIVERY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/compiler.h"
@@ -42,7 +43,9 @@ struct delivery {
 	int fd;		       /* the message */
 	struct mailhead head;
 	struct chattext text;
-	int64_t link; /* the id in the recipient's address; or 0 */
+	bool suspicious;   /* somebody should look at how it ended */
+	int64_t link;	   /* the id in the recipient's address; or 0 */
+	const char *check; /* the check in it, or NULL */
 	int64_t now;
 	struct category category;
 	struct store_user user; /* whose link it is, and to which chat */

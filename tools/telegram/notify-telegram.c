@@ -7,8 +7,6 @@
  * another, or 75, try again later. It is never another, so that the sender of
  * the mail never gets a bounce for the chat.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +31,7 @@
 #include "terms/account.h"
 #include "terms/address.h"
 #include "terms/rfc2047.h"
+#include "terms/stamp.h"
 
 #define WAIT_MS 5000
 #define ARENA_MAX ((size_t)64 << 20)
@@ -54,9 +53,11 @@ static const char usage_text[] =
     "\n"
     "Exit status: 0 done with the message, 75 try again later.\n";
 
-static int64_t link_of(struct delivery *, const char *);
+static int read_recipient(struct delivery *, const char *);
 static int find_category(struct delivery *, const char **);
+static int verify(struct delivery *);
 static int find_user(struct delivery *, const char **);
+static int no_chat(struct delivery *, const char *);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
 static int make_text(struct delivery *);
@@ -66,24 +67,28 @@ static int send_text(struct delivery *);
 static int deliver(struct delivery *, const char *);
 static int check_only(struct delivery *);
 
-/* The number before the @ of ${recipient}, or 0. */
-static int64_t
-link_of(struct delivery *d, const char *recipient)
+/* Find the link and the check in ${recipient}; 0 if it is no chat's address. 0,
+ * or -1 if out of memory. */
+static int
+read_recipient(struct delivery *d, const char *recipient)
 {
 	struct address address;
-	long long id;
-	char *end;
+	const char *local;
+	int found;
 
-	if (address_read(d->arena, recipient, &address) != 1 ||
-	    strcmp(address.domain, d->settings->telegram_domain) != 0 ||
-	    !isdigit((unsigned char)address.key[0]))
+	found = address_read(d->arena, recipient, &address);
+	if (found == -1)
+		return (failure_memory(&d->failure));
+	if (found == 0 ||
+	    strcmp(address.domain, d->settings->telegram_domain) != 0)
 		return (0);
-	errno = 0;
-	id = strtoll(address.key, &end, 10);
-	return (
-	    isdigit((unsigned char)address.key[0]) && *end == '@' && errno == 0
-		? id
-		: 0);
+	local = arena_strndup(
+	    d->arena, address.key, address_local_length(address.key));
+	if (local == NULL)
+		return (failure_memory(&d->failure));
+	if (!stamp_chat(local, &d->link, &d->check))
+		d->link = 0;
+	return (0);
 }
 
 /* The one category that the whole tag names, by the milter's own rule. 0 and
@@ -113,19 +118,63 @@ find_category(struct delivery *d, const char **why)
 	return (rc);
 }
 
+/*
+ * Has the milter added this recipient to this message (rule 7)? 1, 0 or -1. Any
+ * other address of a chat, such as one in an alias or a map of copies, would
+ * show a customer's mail to another. While there is no key the milter adds none
+ * with a check.
+ */
+static int
+verify(struct delivery *d)
+{
+	char key[STORE_SECRET_SIZE], check[STAMP_SIZE];
+	int found;
+
+	found = store_secret(d->store, STORE_STAMP, key);
+	if (found == -1)
+		return (-1);
+	if (found == 0 && d->check == NULL)
+		return (1);
+	if (found == 1 && d->check != NULL) {
+		stamp_mirror(
+		    key, d->link, d->category.slug, d->head.message.id, check);
+		if (stamp_same(check, d->check))
+			return (1);
+	}
+	d->suspicious = true;
+	return (0);
+}
+
 /* The category, and the user whose link it is. 0 and ${*why} if either is not
- * there. */
+ * there, or the check is not right. */
 static int
 find_user(struct delivery *d, const char **why)
 {
 	int found;
 
 	found = find_category(d, why);
+	if (found == 1)
+		found = verify(d);
 	if (found != 1)
 		return (found);
 	*why = "the link has ended";
 	return (
 	    store_link(d->store, d->arena, d->link, d->category.id, &d->user));
+}
+
+/* There is no chat for it. */
+static int
+no_chat(struct delivery *d, const char *why)
+{
+	delivery_forget(d);
+	if (d->suspicious && d->check == NULL)
+		return (delivery_end(d, EX_OK, "no-check",
+		    "the address has no check: the milter added it before the "
+		    "roster had a key, or somebody wrote it"));
+	if (d->suspicious)
+		return (delivery_end(d, EX_OK, "wrong-check",
+		    "the check in the address is not that of this message"));
+	return (delivery_end(d, EX_OK, "no-link", "%s", why));
 }
 
 /* The link may be gone by now, or its user no longer entitled. */
@@ -149,10 +198,8 @@ look_up(struct delivery *d)
 	if (found == -1)
 		return (delivery_store_failed(d));
 	store_end(d->store);
-	if (found == 0) {
-		delivery_forget(d);
-		return (delivery_end(d, EX_OK, "no-link", "%s", why));
-	}
+	if (found == 0)
+		return (no_chat(d, why));
 	if (!role_mirrored(d->user.role, d->user.subscribed, &d->category)) {
 		delivery_forget(d);
 		return (delivery_end(d, EX_OK, "not-entitled",
@@ -272,7 +319,8 @@ deliver(struct delivery *d, const char *recipient)
 		return (delivery_failed(d));
 	if (d->head.arrived == 0)
 		d->head.arrived = d->now;
-	d->link = link_of(d, recipient);
+	if (read_recipient(d, recipient) != 0)
+		return (delivery_failed(d));
 	d->store = store_open(d->settings->url, DB_WRITE, WAIT_MS, &d->failure);
 	if (d->now - d->head.arrived > d->settings->max_age) {
 		if (d->store != NULL)
@@ -284,6 +332,7 @@ deliver(struct delivery *d, const char *recipient)
 	}
 	if (d->store == NULL)
 		return (delivery_failed(d));
+	store_accept_older(d->store);
 	d->changes.store = d->store;
 	status = look_up(d);
 	if (status == GO_ON)

@@ -17,8 +17,11 @@
 #define VERSION_ASKED 6
 #define ALL_ACTIONS 0x1ff
 #define ALL_STEPS 0x1fffff
-/* Add and delete recipients, with parameters; change headers; quarantine. */
-#define ACTIONS_OF_OURS 0xbc
+/* Add and delete recipients, with parameters; add and change headers;
+ * quarantine. */
+#define ACTIONS_OF_OURS 0xbd
+/* Before 0.2.0: it adds no headers. */
+#define ACTIONS_BEFORE 0xbc
 /* Any milter may request a list of macros. */
 #define ACTION_MACROS 0x100
 #define SECONDS 3
@@ -41,6 +44,7 @@ check_milter_talk(int fd)
 	    .actions = htonl(ALL_ACTIONS),
 	    .steps = htonl(ALL_STEPS),
 	};
+	uint32_t actions;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	if (send(fd, &n, sizeof(n), MSG_NOSIGNAL) != sizeof(n) ||
@@ -51,6 +55,6 @@ check_milter_talk(int fd)
 	    ntohl(n.length) < sizeof(n) - sizeof(n.length) ||
 	    ntohl(n.version) > VERSION_ASKED)
 		return (-1);
-	return (
-	    (ntohl(n.actions) & ~(uint32_t)ACTION_MACROS) == ACTIONS_OF_OURS);
+	actions = ntohl(n.actions) & ~(uint32_t)ACTION_MACROS;
+	return (actions == ACTIONS_OF_OURS || actions == ACTIONS_BEFORE);
 }

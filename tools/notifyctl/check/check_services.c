@@ -122,14 +122,15 @@ check_twice(struct check *c, const struct postconf_service *s)
 		postconf_for(pc, s, "smtpd_milters"), &m) == MILTERS_OTHER)
 		return;
 	if (takes_back(pc, s))
-		check_edit(c, CHECK_ERROR,
+		check_edit(c, CHECK_WARNING,
 		    check_text(c,
 			"%s, to which a content filter returns mail, runs "
 			"milters again",
 			s->key),
-		    "the milter decides each message twice; the second time "
-		    "it rejects one with a Telegram chat among its "
-		    "recipients, since that domain is reserved",
+		    "the milter leaves a message alone that it has decided, "
+		    "but by its Message-ID: it decides one without that twice, "
+		    "and rejects one to which the filter has given another, if "
+		    "a Telegram chat is among its recipients",
 		    s, name,
 		    *options == '\0' ? "no_milters"
 				     : check_text(c, "%s,no_milters", options));

@@ -303,7 +303,15 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
 	output_number(out, "added", (int64_t)d->nadded);
 	output_number(out, "dropped", (int64_t)d->dropped);
 	output_number(out, "mirrored", (int64_t)d->nmirrored);
+	output_flag(out, "decided", d->decided);
+	output_text(out, "stamp", d->stamp == NULL ? "" : d->stamp);
 	output_flag(out, "monitor", ctl->settings->monitor);
+	if (d->decided)
+		output_line(out,
+		    "decided   before: its X-Notify-Decided is right, and its "
+		    "recipients stay as they are");
+	if (d->stamp != NULL)
+		output_line(out, "adds      " DECIDED_HEADER ": %s", d->stamp);
 	if (detour != NULL)
 		output_line(
 		    out, "roster    from the primary, since %s", detour);

@@ -73,6 +73,7 @@ static void expanded(struct reading *);
 static bool about_settings(const struct postconf *, const char *);
 static int read_content(struct arena *, const struct postconf *,
     struct queuefile *, struct failure *);
+static int drop_stamps(const struct queuefile *);
 static int read_header(struct arena *, struct queuefile *);
 static int copy_untagged(FILE *, FILE *);
 
@@ -463,6 +464,50 @@ about_settings(const struct postconf *mta, const char *line)
 	return (path != NULL && *path == '/');
 }
 
+/*
+ * Remove X-Notify-Decided: the message goes to its first recipients again, and
+ * the milter must not take that for the envelope it decided on. 0 or -1.
+ */
+static int
+drop_stamps(const struct queuefile *q)
+{
+	static const char name[] = "X-Notify-Decided";
+	char *text, *line, *end, *next, *out, after;
+	struct stat st;
+	bool drop = false;
+	size_t left;
+	int rc;
+
+	if (fstat(q->message.fd, &st) != 0)
+		return (-1);
+	if (st.st_size == 0)
+		return (0);
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, q->message.fd, 0);
+	if (text == MAP_FAILED)
+		return (-1);
+	end = text + st.st_size;
+	for (line = out = text; line < end && *line != '\n'; line = next) {
+		left = (size_t)(end - line);
+		next = memchr(line, '\n', left);
+		next = next == NULL ? end : next + 1;
+		after = left < sizeof(name) ? '\0' : line[sizeof(name) - 1];
+		if (*line != ' ' && *line != '\t')
+			drop =
+			    (after == ':' || after == ' ' || after == '\t') &&
+			    strncasecmp(line, name, sizeof(name) - 1) == 0;
+		if (drop)
+			continue;
+		memmove(out, line, (size_t)(next - line));
+		out += next - line;
+	}
+	memmove(out, line, (size_t)(end - line));
+	out += end - line;
+	rc = ftruncate(q->message.fd, out - text);
+	munmap(text, (size_t)st.st_size);
+	return (rc);
+}
+
 static int
 read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
     struct failure *failure)
@@ -484,6 +529,9 @@ read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
 	    (*r.message != '\0' && !about_settings(mta, r.message)))
 		return (failure_set(
 		    failure, FAILURE_IO, "%s: %s", q->path, r.message));
+	if (drop_stamps(q) != 0)
+		return (failure_set(failure, FAILURE_IO, "a copy of %s: %s",
+		    q->id, strerror(errno)));
 	return (read_header(a, q) != 0 ? failure_memory(failure) : 0);
 }
 
