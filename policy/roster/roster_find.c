@@ -59,6 +59,8 @@ read_address(struct changes *c, const char *text, struct address *address,
 	    strcmp(address->domain, s->account_domain) == 0)
 		*why = arena_printf(c->arena,
 		    "is in %s, the domain of accounts", s->account_domain);
+	else if ((fault = address_hazard(address->key)) != NULL)
+		*why = fault;
 	else
 		return (1);
 	return (*why == NULL ? failure_memory(c->failure) : 0);

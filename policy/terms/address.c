@@ -31,6 +31,8 @@ static int is_ascii(const char *);
 static int is_atext(unsigned char);
 static char *ascii_lower(struct arena *, const char *);
 static int is_plain(char, int);
+static size_t ascii_lookalike(const char *);
+static char *fold(struct arena *, const char *, size_t);
 static int local_lower(struct arena *, const char *, const char **);
 static const char *without_route(const char *, const char *);
 static int split(struct arena *, const char *, struct parts *);
@@ -43,6 +45,8 @@ static int is_noise(char);
 static int domain_follows(const char *, const char *, int);
 static int mentions(const char *, const char *);
 static int mentions_outside_ascii(struct arena *, const char *, const char *);
+static char *without_comments(struct arena *, const char *);
+static int reaches(struct arena *, const char *, const char *);
 
 static int
 is_ascii(const char *s)
@@ -76,26 +80,71 @@ ascii_lower(struct arena *a, const char *s)
 	return (lower);
 }
 
+/* Bytes of the character at ${s} if lower case or NFC would turn it into an
+ * ASCII one: U+212A (Kelvin sign), U+037E and U+1FEF. It names another mailbox.
+ * Else 0. */
+static size_t
+ascii_lookalike(const char *s)
+{
+	static const char *const signs[] = {
+	    "\xe2\x84\xaa", "\xcd\xbe", "\xe1\xbf\xaf"};
+	size_t i, len;
+
+	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		len = strlen(signs[i]);
+		if (strncmp(s, signs[i], len) == 0)
+			return (len);
+	}
+	return (0);
+}
+
+/* ${len} bytes in lower case and NFC; NULL if out of memory. */
+static char *
+fold(struct arena *a, const char *text, size_t len)
+{
+	uint8_t *folded;
+	char *copy;
+	size_t n;
+
+	if (len == 0)
+		return (arena_strdup(a, ""));
+	folded =
+	    u8_tolower((const uint8_t *)text, len, NULL, UNINORM_NFC, NULL, &n);
+	if (folded == NULL)
+		return (NULL);
+	copy = arena_strndup(a, (const char *)folded, n);
+	free(folded);
+	return (copy);
+}
+
 /* The local part in lower case and NFC; 0 if it is not UTF-8. */
 static int
 local_lower(struct arena *a, const char *local, const char **lower)
 {
-	uint8_t *folded;
-	size_t len, folded_len;
+	const char *s, *from;
+	char *part, *sign;
+	size_t n;
 
 	if (is_ascii(local)) {
 		*lower = ascii_lower(a, local);
 		return (*lower == NULL ? -1 : 1);
 	}
-	len = strlen(local);
-	if (u8_check((const uint8_t *)local, len) != NULL)
+	if (u8_check((const uint8_t *)local, strlen(local)) != NULL)
 		return (0);
-	folded = u8_tolower(
-	    (const uint8_t *)local, len, NULL, UNINORM_NFC, NULL, &folded_len);
-	if (folded == NULL)
-		return (-1);
-	*lower = arena_strndup(a, (const char *)folded, folded_len);
-	free(folded);
+	*lower = "";
+	for (s = from = local; *lower != NULL; s += n == 0 ? 1 : n) {
+		n = ascii_lookalike(s);
+		if (n == 0 && *s != '\0')
+			continue;
+		part = fold(a, from, (size_t)(s - from));
+		sign = arena_strndup(a, s, n);
+		if (part == NULL || sign == NULL)
+			return (-1);
+		*lower = arena_concat(a, *lower, part, sign, NULL);
+		if (*s == '\0')
+			break;
+		from = s + n;
+	}
 	return (*lower == NULL ? -1 : 1);
 }
 
@@ -242,6 +291,43 @@ address_local_length(const char *key)
 
 	at = strrchr(key, '@');
 	return ((unsigned)(at == NULL ? strlen(key) : (size_t)(at - key)));
+}
+
+const char *
+address_hazard(const char *key)
+{
+	size_t length = address_local_length(key);
+
+	if (*key == '-')
+		return ("begins with \"-\", and an MTA returns mail to it");
+	if (strcspn(key, "@%!") < length)
+		return ("has \"@\", \"%\" or \"!\" in its local part, and an "
+			"MTA may take it for another address");
+	return (NULL);
+}
+
+bool
+address_wide(const char *key)
+{
+	return (!is_ascii(key));
+}
+
+int
+address_fold(struct arena *a, const char *key, const char **fold)
+{
+	uint8_t *folded;
+	size_t n;
+
+	*fold = key;
+	if (is_ascii(key))
+		return (0);
+	folded = u8_casefold(
+	    (const uint8_t *)key, strlen(key), NULL, UNINORM_NFC, NULL, &n);
+	if (folded == NULL)
+		return (-1);
+	*fold = arena_strndup(a, (const char *)folded, n);
+	free(folded);
+	return (*fold == NULL ? -1 : 0);
 }
 
 /* Make key, base and wire form of the parts. */
@@ -477,6 +563,47 @@ mentions_outside_ascii(struct arena *a, const char *text, const char *domain)
 	}
 }
 
+/* The text as an MTA reads it: comments (RFC 5322, 3.2.2) nest, and are none in
+ * quotes. One without an end goes to the end. NULL if out of memory. */
+static char *
+without_comments(struct arena *a, const char *text)
+{
+	bool in_quotes = false;
+	unsigned depth = 0;
+	char *copy, *out;
+	const char *s;
+
+	copy = out = arena_strdup(a, text);
+	for (s = text; copy != NULL && *s != '\0'; s++) {
+		if (*s == '"' && depth == 0)
+			in_quotes = !in_quotes;
+		if (*s == '(' && !in_quotes)
+			depth++;
+		if (depth == 0)
+			*out++ = *s;
+		if (*s == ')' && depth > 0)
+			depth--;
+		if (*s == '\\' && s[1] != '\0' && *++s != '\0' && depth == 0)
+			*out++ = *s;
+	}
+	if (copy != NULL)
+		*out = '\0';
+	return (copy);
+}
+
+static int
+reaches(struct arena *a, const char *text, const char *domain)
+{
+	int found;
+
+	if (!is_ascii(text)) {
+		found = mentions_outside_ascii(a, text, domain);
+		if (found != 0)
+			return (found);
+	}
+	return (mentions(text, domain));
+}
+
 int
 address_in_domain(struct arena *a, const char *text, const char *domain)
 {
@@ -484,10 +611,9 @@ address_in_domain(struct arena *a, const char *text, const char *domain)
 
 	if (*domain == '\0')
 		return (0);
-	if (!is_ascii(text)) {
-		found = mentions_outside_ascii(a, text, domain);
-		if (found != 0)
-			return (found);
-	}
-	return (mentions(text, domain));
+	found = reaches(a, text, domain);
+	if (found != 0 || strchr(text, '(') == NULL)
+		return (found);
+	text = without_comments(a, text);
+	return (text == NULL ? -1 : reaches(a, text, domain));
 }

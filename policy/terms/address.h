@@ -14,6 +14,8 @@
 #ifndef ADDRESS_H
 #define ADDRESS_H
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 
 struct arena;
@@ -59,10 +61,33 @@ int address_domain_key(
  * Could mail to ${text}, as an MTA gives it, reach ${domain}, as from
  * address_domain_key()? In doubt yes: to some MTAs white space, quotes,
  * comments, "user%domain" and "domain!user" make no difference. Plain ASCII
- * allocates nothing, so that untagged mail costs nothing.
+ * without a comment allocates nothing, so that untagged mail costs nothing.
  */
 int address_in_domain(
     struct arena *, const char *text, const char *domain) WARN_UNUSED;
+
+/*
+ * address_hazard(key):
+ * Why mail to the address with ${key} may go to another address, or to nobody:
+ * an MTA reads a route, "user%domain" and "domain!user" in a local part, quoted
+ * or not, and "-" at its start as an option of a command. Constant text, to
+ * follow the address. NULL: no reason.
+ */
+const char *address_hazard(const char *key) WARN_UNUSED;
+
+/* address_wide(key): has it a byte outside ASCII? */
+bool address_wide(const char *key);
+
+/*
+ * address_fold(a, key, fold):
+ * The form by which an MTA that knows SMTPUTF8 tells one recipient from
+ * another, the case folding of Unicode: to Postfix a Kelvin sign is a k and a
+ * long s an s, and of two such recipients only the first gets the message.
+ * ${*fold} is
+ * ${key} itself if that is ASCII. 0, or -1 if out of memory.
+ */
+int address_fold(
+    struct arena *, const char *key, const char **fold) WARN_UNUSED;
 
 /* address_local_length(key): bytes of ${key} before the last "@". */
 unsigned address_local_length(const char *key);

@@ -13,7 +13,17 @@ SPELLINGS = ("5@telegram.invalid", "5@TELEGRAM.INVALID",
              '"a b"@telegram.invalid', "5+x@telegram.invalid",
              "5@telegram.invalid.", "@relay.example:5@telegram.invalid",
              "@a.example,@b.example:5@telegram.invalid",
-             "telegram.invalid!5")
+             "telegram.invalid!5", "5%telegram.invalid",
+             "5@telegram(x).invalid", "5@(x)telegram.invalid",
+             "5@telegram.(x)invalid", "5@telegram.invalid(x)",
+             "5(x)@telegram.invalid", "5@telegram(a(b)c).invalid",
+             "5@telegram(\\)).invalid",
+             "5@telegram(@a:b,c!d%e).invalid", '"(5"@telegram(x).invalid',
+             "@a.example:5@telegram(x).invalid", "5%telegram(x).invalid",
+             "telegram(x).invalid!5", "x:5@telegram(x).invalid;",
+             '5@"telegram"(x)."invalid"', "5@TELEGRAM(x).invalid.",
+             "5@te\\legram.invalid", "5@telegram . invalid",
+             '"5@telegram.invalid"', "5@telegram.invalid@")
 
 
 def refused(lab_, rcpts, *args, **options):

@@ -58,6 +58,15 @@ static const struct {
     {"<info@XN--BCHER-KVA.example>", "info@xn--bcher-kva.example", NULL,
 	"info@xn--bcher-kva.example"},
     {"postmaster", "postmaster", NULL, "postmaster"},
+    /* The Kelvin sign is no k, the Greek question mark no semicolon, a long s
+     * no s: each is another mailbox. */
+    {"<MAR\u212a@example.com>", "mar\u212a@example.com", NULL,
+	"MAR\u212a@example.com"},
+    {"<\u212aJO\u0308\u037e\u1fefX@example.com>",
+	"\u212aj\u00f6\u037e\u1fefx@example.com", NULL,
+	"\u212aJO\u0308\u037e\u1fefX@example.com"},
+    {"<ma\u017f@example.com>", "ma\u017f@example.com", NULL,
+	"ma\u017f@example.com"},
 };
 
 START_TEST(an_address_has_one_key_in_every_spelling)
@@ -128,6 +137,33 @@ START_TEST(a_typed_address_that_mail_cannot_reach_is_refused_and_says_why)
 END_TEST
 
 static const struct {
+	const char *text, *hazard;
+} hazards[] = {
+    {"ann@example.com", NULL},
+    {"ann-x@example.com", NULL},
+    {"\"john doe\"@example.com", NULL},
+    {"\"@a:b\"@example.com", "\"@\""},
+    {"\"a@b\"@example.com", "\"@\""},
+    {"ann%b.example@example.com", "\"%\""},
+    {"\"b.example!ann\"@example.com", "\"!\""},
+    {"ann+x%y@example.com", "\"%\""},
+    {"-ann@example.com", "begins with"},
+    {"\"-ann\"@example.com", "begins with"},
+};
+
+START_TEST(an_address_that_an_mta_reads_as_another_is_a_hazard)
+{
+	struct address a;
+	const char *got;
+
+	ck_assert_int_eq(address_read(arena, hazards[_i].text, &a), 1);
+	got = address_hazard(a.key);
+	ck_assert_int_eq(got == NULL, hazards[_i].hazard == NULL);
+	ck_assert(got == NULL || strstr(got, hazards[_i].hazard) != NULL);
+}
+END_TEST
+
+static const struct {
 	const char *text;
 	int in;
 } domains[] = {
@@ -138,6 +174,17 @@ static const struct {
     {"<7@\"telegram.invalid\">", 1},
     {"<7@telegram.invalid (a chat)>", 1},
     {"<7%telegram.invalid@example.com>", 1},
+    {"<7@telegram(x).invalid>", 1},
+    {"<7@(x)telegram.invalid>", 1},
+    {"<7@telegram.(x)invalid>", 1},
+    {"<7@telegram(a(b)c).invalid>", 1},
+    {"<7@telegram(\\().invalid>", 1},
+    {"<7@telegram(\").invalid>", 1},
+    {"<\"(\"@telegram(@a:b).invalid>", 1},
+    {"<7%telegram(x).invalid>", 1},
+    {"<telegram(x).invalid!7>", 1},
+    {"<7@\uff54elegram(x).invalid>", 1},
+    {"<7@telegram(x.invalid>", 0},
     {"<7%telegram.invalid>", 1},
     {"<telegram.invalid!7>", 1},
     {"<example.com!telegram.invalid!7>", 1},
@@ -204,6 +251,9 @@ test_address(void)
 	tcase_add_loop_test(t,
 	    a_typed_address_that_mail_cannot_reach_is_refused_and_says_why, 0,
 	    sizeof(strict) / sizeof(strict[0]));
+	tcase_add_loop_test(t,
+	    an_address_that_an_mta_reads_as_another_is_a_hazard, 0,
+	    sizeof(hazards) / sizeof(hazards[0]));
 	tcase_add_loop_test(t,
 	    every_spelling_of_the_reserved_domain_is_seen_and_no_other_domain,
 	    0, sizeof(domains) / sizeof(domains[0]));
