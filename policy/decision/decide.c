@@ -31,8 +31,11 @@ struct deciding {
 	struct strmap chats;
 	struct strmap mirrors; /* recipients that are mirrors */
 	size_t added_cap, passed_cap, mirrored_cap;
-	bool account_found;		  /* by header, address or user */
+	size_t always_kept; /* of those kept, by always_keep alone */
+	bool account_found; /* by header, address or user */
 	const struct member *unreachable; /* entitled, at a reserved domain */
+	/* Stays or joins, and the MTA may send the mail elsewhere. */
+	const char *hazard, *hazard_why;
 };
 
 /* A list of names, each once. */
@@ -47,6 +50,7 @@ static int bad_tag(struct deciding *, const char *);
 static int tag_problem(struct deciding *, const char **);
 static int leave_all(struct deciding *, enum verdict, const char *);
 static bool ambiguous(const struct fact_recipient *);
+static void note_hazard(struct deciding *, const char *, const char *);
 static const char *unreadable(const struct deciding *);
 static enum why why_member(const struct category *, const struct member *);
 static bool entitles(enum why);
@@ -60,6 +64,9 @@ static int append(struct deciding *, struct decided_person **, size_t *,
 static int add_person(struct deciding *, const struct member *);
 static int pass_over(struct deciding *, const struct member *, enum why);
 static void remove_added(struct deciding *);
+static const char *recipient_key(const struct deciding *, size_t);
+static int fuse(struct strmap *, const char *);
+static int fused(struct deciding *, const char **);
 static int decide_person(struct deciding *, const struct member *);
 static const char *mirror_address(struct deciding *, const struct member *);
 static int note_chat(struct deciding *, const struct member *);
@@ -103,6 +110,8 @@ decide_why(
 		    role_name(m->role), m->account_name, category));
 	case WHY_UNKNOWN_KEPT:
 		return ("no user of any account (unknown_recipients = keep)");
+	case WHY_ALWAYS_KEPT:
+		return ("named in always_keep");
 	case WHY_AS_ADDRESSED:
 		return ("as addressed");
 	case WHY_ACCOUNT_ADDRESS:
@@ -214,10 +223,20 @@ leave_all(struct deciding *d, enum verdict verdict, const char *reason)
 static bool
 ambiguous(const struct fact_recipient *r)
 {
-	const char *key = r->address.key;
-
 	return (*r->address.domain == '\0' ||
-	    strcspn(key, "%!") < address_local_length(key));
+	    address_hazard(r->address.key) != NULL);
+}
+
+/* Note that ${shown}, the recipient or user with ${key}, gets the message. */
+static void
+note_hazard(struct deciding *d, const char *key, const char *shown)
+{
+	const char *why = address_hazard(key);
+
+	if (why == NULL || d->hazard != NULL)
+		return;
+	d->hazard = shown;
+	d->hazard_why = why;
 }
 
 /* A recipient whose mailbox is uncertain, or NULL. What we cannot read as an
@@ -234,8 +253,8 @@ unreadable(const struct deciding *d)
 	for (i = 0; i < d->message->nrecipients; i++) {
 		r = &d->facts->recipients[i];
 		if (!r->readable ||
-		    (keep && r->account == NULL && r->nmembers == 0 &&
-			ambiguous(r)))
+		    ((keep || r->always_keep) && r->account == NULL &&
+			r->nmembers == 0 && ambiguous(r)))
 			return (d->message->recipients[i]);
 	}
 	return (NULL);
@@ -268,7 +287,8 @@ why_member(const struct category *category, const struct member *m)
 /*
  * Is this recipient entitled: in the account that the header names or, without
  * a header, in any account whose user it is? Returns the user that decided it;
- * NULL for a recipient who is not a user of any account.
+ * NULL for a recipient who is not a user of any account, or stays without being
+ * entitled.
  */
 static const struct member *
 weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
@@ -299,6 +319,10 @@ weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 			*why = this;
 		}
 	}
+	if (r->always_keep && !entitles(*why)) {
+		*why = WHY_ALWAYS_KEPT;
+		return (NULL);
+	}
 	return (about);
 }
 
@@ -314,6 +338,7 @@ duplicate(struct deciding *d, size_t i, const char *first)
 	if (strcmp(first, spelling(d, i)) == 0) {
 		dr->fate = FATE_KEPT;
 		d->decision->kept++;
+		d->always_kept += dr->why == WHY_ALWAYS_KEPT;
 		return;
 	}
 	dr->fate = FATE_DROPPED;
@@ -360,15 +385,18 @@ decide_recipient(struct deciding *d, size_t i)
 		return (
 		    strmap_add(&d->gone, dr->member->key, NULL) == -1 ? -1 : 0);
 	}
-	key = !r->readable	 ? d->message->recipients[i]
-	    : dr->member != NULL ? dr->member->key
-				 : r->address.key;
+	key = !r->readable    ? d->message->recipients[i]
+	    : r->nmembers > 0 ? r->members[0].key
+			      : r->address.key;
 	if (strmap_find(&d->final, key, &first) == 1) {
 		duplicate(d, i, first);
 		return (0);
 	}
 	dr->fate = FATE_KEPT;
 	d->decision->kept++;
+	d->always_kept += dr->why == WHY_ALWAYS_KEPT;
+	if (r->readable)
+		note_hazard(d, r->address.key, d->message->recipients[i]);
 	return (strmap_add(&d->final, key, spelling(d, i)) == 1 ? 0 : -1);
 }
 
@@ -392,6 +420,7 @@ add_person(struct deciding *d, const struct member *m)
 	rc = strmap_add(&d->final, m->key, NULL);
 	if (rc != 1)
 		return (rc);
+	note_hazard(d, m->key, m->address);
 	return (append(d, &decision->added, &decision->nadded, &d->added_cap, m,
 	    why_member(&d->facts->category, m)));
 }
@@ -424,6 +453,60 @@ remove_added(struct deciding *d)
 			decision->passed[n++] = decision->passed[i];
 	}
 	decision->npassed = n;
+}
+
+/* The key of recipient ${i}, "" for an account's address, which is removed. */
+static const char *
+recipient_key(const struct deciding *d, size_t i)
+{
+	const struct fact_recipient *r = &d->facts->recipients[i];
+
+	return (r->readable && r->account == NULL ? r->address.key : "");
+}
+
+/* Note the address with ${key} among ${folds}: 1 if the MTA takes it for one of
+ * another key, 0 if not, -1 if out of memory. */
+static int
+fuse(struct strmap *folds, const char *key)
+{
+	const char *folded;
+	const void *other;
+
+	if (address_fold(folds->arena, key, &folded) != 0)
+		return (-1);
+	if (strmap_find(folds, folded, &other) == 1)
+		return (strcmp(other, key) != 0);
+	return (strmap_add(folds, folded, key) == -1 ? -1 : 0);
+}
+
+/* ${*text} is a recipient or user whom the MTA would not tell from another one,
+ * so that one of them would not get the message; or NULL. 0, or -1 if out of
+ * memory. */
+static int
+fused(struct deciding *d, const char **text)
+{
+	const struct decision *decision = d->decision;
+	struct strmap folds = {.arena = d->arena};
+	bool wide = false;
+	size_t i;
+	int rc = 0;
+
+	*text = NULL;
+	for (i = 0; i < d->message->nrecipients && !wide; i++)
+		wide = address_wide(recipient_key(d, i));
+	for (i = 0; i < decision->nadded && !wide; i++)
+		wide = address_wide(decision->added[i].member->key);
+	for (i = 0; wide && i < d->message->nrecipients && rc == 0; i++) {
+		rc = fuse(&folds, recipient_key(d, i));
+		*text = d->message->recipients[i];
+	}
+	for (i = 0; wide && i < decision->nadded && rc == 0; i++) {
+		rc = fuse(&folds, decision->added[i].member->key);
+		*text = decision->added[i].member->address;
+	}
+	if (rc == 0)
+		*text = NULL;
+	return (rc == -1 ? -1 : 0);
 }
 
 /* Add one of an account's people, or pass over. */
@@ -739,7 +822,18 @@ decide(const struct settings *settings, const struct message *message,
 			"%s is entitled, but is in the domain of accounts or "
 			"of chats",
 			d.unreachable->address)));
-	if (decision->kept + decision->nadded == 0)
+	if (d.hazard != NULL)
+		return (leave_all(&d, VERDICT_HOLD,
+		    arena_printf(a, "%.320s %s", d.hazard, d.hazard_why)));
+	if (fused(&d, &text) != 0)
+		return (-1);
+	if (text != NULL)
+		return (leave_all(&d, VERDICT_HOLD,
+		    arena_printf(a,
+			"the MTA takes %.320s and another address for one",
+			text)));
+	if (decision->kept - d.always_kept + decision->nadded == 0 &&
+	    (decision->kept == 0 || !d.account_found))
 		return (nobody_left(&d));
 	decision->stamp = facts->stamp;
 	return (mirror_all(&d));

@@ -43,6 +43,7 @@ enum why {
 	WHY_OWNER,
 	WHY_SUBSCRIBED,
 	WHY_UNKNOWN_KEPT,
+	WHY_ALWAYS_KEPT,
 	WHY_AS_ADDRESSED, /* the verdict leaves the recipients alone */
 	WHY_ACCOUNT_ADDRESS,
 	WHY_MIRROR,  /* the address of a chat, with the right check */

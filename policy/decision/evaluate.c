@@ -125,18 +125,18 @@ wrong_mirror(const struct asking *q, const struct facts *facts)
 	return (NULL);
 }
 
-/* Rule 2. Headers beyond MESSAGE_HEADERS were not kept and cannot be removed,
- * so the message is rejected. */
+/* Rule 2. To remove many headers from a long message would take the MTA too
+ * long. */
 static void
 refuse_tag(
     struct decision *decision, const struct message *message, struct arena *a)
 {
-	if (message->more)
+	if (message->nheaders > MESSAGE_REMOVED_HEADERS)
 		decide_leave(decision, message, VERDICT_REJECT,
 		    arena_printf(a,
 			"client %s is not in trusted_clients, and there are "
 			"more than %d X-Notify headers",
-			message->client, MESSAGE_HEADERS));
+			message->client, MESSAGE_REMOVED_HEADERS));
 	else
 		decide_leave(decision, message, VERDICT_UNTRUSTED,
 		    arena_printf(a,

@@ -14,6 +14,7 @@
 #include "store/store.h"
 #include "store/store_lookup.h"
 #include "terms/account.h"
+#include "terms/role.h"
 #include "terms/stamp.h"
 
 /* What the steps of one lookup share. */
@@ -48,6 +49,7 @@ static size_t find_group(
     const struct gathering *, const char *, const struct member **);
 static int settle_members(struct gathering *);
 static int compare_ids(const void *, const void *);
+static bool leads(const struct gathering *, const struct fact_recipient *);
 static int keep_addressed(struct gathering *);
 static int compare_people(const void *, const void *);
 static int settle_people(struct gathering *);
@@ -134,6 +136,7 @@ read_recipient(struct gathering *g, size_t i)
 		return (0);
 	if (strcmp(r->address.domain, g->settings->telegram_domain) == 0)
 		return (read_chat(g, r));
+	r->always_keep = addrlist_has(&g->settings->always_keep, &r->address);
 	if (*g->settings->account_domain == '\0' ||
 	    strcmp(r->address.domain, g->settings->account_domain) != 0) {
 		if (ask_user(g, r->address.key) != 0)
@@ -313,9 +316,26 @@ compare_ids(const void *a, const void *b)
 	return (x < y ? -1 : x > y);
 }
 
+/* May the people of the recipient's accounts join because of it? Who is named
+ * in always_keep leads to nobody, unless entitled. */
+static bool
+leads(const struct gathering *g, const struct fact_recipient *r)
+{
+	const struct member *m;
+	size_t i;
+
+	for (i = 0; r->always_keep && i < r->nmembers; i++) {
+		m = &r->members[i];
+		if (role_entitled(
+			m->role, m->subscribed, g->facts->category.open))
+			return (true);
+	}
+	return (!r->always_keep);
+}
+
 /* People were also found through addresses without their detail part. Remove
  * those whose account no recipient has led to, because a whole address was a
- * user's. */
+ * user's, or named in always_keep. */
 static int
 keep_addressed(struct gathering *g)
 {
@@ -336,7 +356,7 @@ keep_addressed(struct gathering *g)
 		ids[n++] = facts->accounts[i]->id;
 	for (i = 0; i < g->message->nrecipients; i++) {
 		r = &facts->recipients[i];
-		for (j = 0; j < r->nmembers; j++)
+		for (j = 0; j < r->nmembers && leads(g, r); j++)
 			ids[n++] = r->members[j].account;
 	}
 	qsort(ids, n, sizeof(*ids), compare_ids);

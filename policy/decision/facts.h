@@ -38,6 +38,7 @@ struct fact_account {
 struct fact_recipient {
 	bool readable;
 	struct address address;
+	bool always_keep;		    /* named in that setting */
 	const struct fact_account *account; /* whose address it is, or NULL */
 	const struct member *members;	    /* the users with this address */
 	size_t nmembers;

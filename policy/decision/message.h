@@ -23,6 +23,9 @@
  * message reaches them; a hostile one takes no more memory. */
 #define MESSAGE_HEADERS 1000
 #define MESSAGE_TAG_MAX 4096
+/* From a client that is not trusted: each is removed, and the MTA searches all
+ * headers for each. */
+#define MESSAGE_REMOVED_HEADERS 20
 
 struct arena;
 

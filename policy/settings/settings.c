@@ -77,6 +77,8 @@ const struct setting settings_table[] = {
     {"milter", "unknown_recipients", SETTING_CHOICE, AT(unknown_recipients),
 	"drop", unknown_choices,
 	"what happens to a recipient who is not a user of any account", false},
+    {"milter", "always_keep", SETTING_ADDRESSES, AT(always_keep), "", NULL,
+	"addresses and @domains of recipients who always stay", true},
     {"milter", "bad_tag", SETTING_CHOICE, AT(bad_tag), "hold", bad_tag_choices,
 	"what happens to a message whose tag cannot be understood", false},
     {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,
@@ -130,10 +132,12 @@ static int unknown_section(struct reading *, const char *);
 static unsigned line_of(const struct reading *, size_t);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
+static bool is_list(const struct setting *);
 static int bad_value(
     struct reading *, const struct setting *, const char *, const char *);
 static int set_defaults(struct reading *);
 static int read_stream(struct reading *);
+static int check_kept(struct reading *);
 
 /* Note the first fault, with file and line; returns 0, which stops inih. */
 static int
@@ -242,6 +246,13 @@ look_up(const char *section, const char *name)
 	return (NULL);
 }
 
+/* May it continue in the next line? */
+static bool
+is_list(const struct setting *d)
+{
+	return (d->type == SETTING_NETWORKS || d->type == SETTING_ADDRESSES);
+}
+
 /* The names of the settings in a section, for a message; NULL if out of
  * memory. */
 static const char *
@@ -271,7 +282,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 	if (r->failure->kind != FAILURE_NONE)
 		return (0);
 	d = look_up(section, name);
-	r->list = d != NULL && d->type == SETTING_NETWORKS;
+	r->list = d != NULL && is_list(d);
 	if (d == NULL && *section == '\0')
 		return (fault(r,
 		    "\"%s\" is in no section; expected " SECTIONS " above it",
@@ -284,7 +295,7 @@ take(void *arg, const char *section, const char *name, const char *value)
 		    name, section, names == NULL ? "another" : names));
 	}
 	i = (size_t)(d - settings_table);
-	if (r->seen[i] != 0 && d->type != SETTING_NETWORKS)
+	if (r->seen[i] != 0 && !is_list(d))
 		return (fault(r, "\"%s\" is set twice, first in line %u", name,
 		    r->seen[i]));
 	if (*value == '\0' && !d->optional)
@@ -369,6 +380,27 @@ read_stream(struct reading *r)
 	return (0);
 }
 
+/* The milter removes account addresses, and refuses those of chats. */
+static int
+check_kept(struct reading *r)
+{
+	const struct settings *s = r->settings;
+	const char *entry, *domain = s->account_domain;
+
+	entry = addrlist_inside(&s->always_keep, domain);
+	if (entry == NULL) {
+		domain = s->telegram_domain;
+		entry = addrlist_inside(&s->always_keep, domain);
+	}
+	if (entry == NULL)
+		return (0);
+	return (failure_set(r->failure, FAILURE_SETTINGS,
+	    "%s:%u: bad value \"%s\" for always_keep; expected addresses and "
+	    "@domains outside the domain of %s, %s",
+	    s->file, line_of(r, AT(always_keep)), entry,
+	    domain == s->account_domain ? "accounts" : "chats", domain));
+}
+
 struct settings *
 settings_read(const char *file, struct failure *failure)
 {
@@ -400,6 +432,8 @@ settings_read(const char *file, struct failure *failure)
 		    "%s:%u: read_url needs a url that names the standby's "
 		    "primary, not a file",
 		    file, line_of(&r, AT(read_url)));
+	if (rc == 0)
+		rc = check_kept(&r);
 	r.settings->user_line = line_of(&r, AT(user));
 	r.settings->database = db_url_shown(r.settings->url);
 	if (rc == 0 && r.settings->database == NULL)

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "terms/addrlist.h"
 #include "terms/netlist.h"
 
 struct failure;
@@ -44,6 +45,7 @@ struct settings {
 	char *account_domain;
 	enum expand expand;
 	enum unknown unknown_recipients;
+	struct addrlist always_keep;
 	enum bad_tag bad_tag;
 	bool monitor;
 	char *stats_file;
@@ -70,6 +72,7 @@ enum setting_type {
 	SETTING_BOT,	/* a user name at Telegram */
 	SETTING_HTTP,	/* a URL */
 	SETTING_NETWORKS,
+	SETTING_ADDRESSES, /* and "@domain"s */
 	SETTING_BOOLEAN,
 	SETTING_CHOICE,
 	SETTING_SECONDS,

@@ -14,6 +14,7 @@
 #include "settings/settings.h"
 #include "settings/value.h"
 #include "terms/address.h"
+#include "terms/addrlist.h"
 #include "terms/netlist.h"
 
 #define SECONDS_MAX (366L * 24 * 3600)
@@ -44,11 +45,13 @@ static int store_socket(struct value *);
 static int store_bot(struct value *);
 static int store_http(struct value *);
 static int store_networks(struct value *);
+static int store_addresses(struct value *);
 static int store_boolean(struct value *);
 static int store_choice(struct value *);
 static int store_seconds(struct value *);
 static void clear_text(void *);
 static void clear_networks(void *);
+static void clear_addresses(void *);
 
 static const struct {
 	int (*store)(struct value *);
@@ -63,6 +66,7 @@ static const struct {
     [SETTING_BOT] = {store_bot, clear_text},
     [SETTING_HTTP] = {store_http, clear_text},
     [SETTING_NETWORKS] = {store_networks, clear_networks},
+    [SETTING_ADDRESSES] = {store_addresses, clear_addresses},
     [SETTING_BOOLEAN] = {store_boolean, NULL},
     [SETTING_CHOICE] = {store_choice, NULL},
     [SETTING_SECONDS] = {store_seconds, NULL},
@@ -273,6 +277,14 @@ store_networks(struct value *v)
 	return (netlist_add(v->field, v->text, &v->expected));
 }
 
+static int
+store_addresses(struct value *v)
+{
+	if (v->first)
+		addrlist_clear(v->field);
+	return (addrlist_add(v->field, v->arena, v->text, &v->expected));
+}
+
 static void
 clear_text(void *field)
 {
@@ -283,6 +295,12 @@ static void
 clear_networks(void *field)
 {
 	netlist_clear(field);
+}
+
+static void
+clear_addresses(void *field)
+{
+	addrlist_clear(field);
 }
 
 int

@@ -9,16 +9,20 @@ from lib.tap import contains, same, true
 
 # The users of the account `odd`, all subscribed.
 QUOTED = '"john doe"@odd.example'
-AT = '"a@b"@odd.example'
 DOT = "first.last@odd.example"
 QUOTE = "o'brien@odd.example"
-SIGNS = "!#$%&'*/=?^_`{|}~-@odd.example"
+SIGNS = "#$&'*/=?^_`{|}~-@odd.example"
 LOCAL = "j\u00f6rg@odd.example"
 DOMAIN = "info@b\u00fccher.example"
 A_LABEL = "info@xn--bcher-kva.example"
-# Postfix accepts these from no SMTP client: they could route a message.
-ROUTES = (AT, SIGNS)
-ODD = (QUOTED, DOT, QUOTE, LOCAL, DOMAIN, *ROUTES)
+ODD = (QUOTED, DOT, QUOTE, LOCAL, DOMAIN, SIGNS)
+# Postfix delivers to another address, or returns the message: a route, "%" and
+# "!" of a local domain (origin.example), an option.
+HAZARDS = {'"@a:b"@x.example': ["b@x.example"],
+           '"a@else.example"@origin.example': ["a@else.example"],
+           "ann%else.example@origin.example": ["ann@else.example"],
+           "else.example!ann@origin.example": ["ann@else.example"],
+           "-ann@x.example": []}
 BOSS = "boss@odd.example"
 UTF8 = {"options": "SMTPUTF8"}
 
@@ -57,10 +61,9 @@ def _(lab_):
       "again")
 def _(lab_):
     for address in ODD:
-        if address not in ROUTES:
-            result = lab_.send([address], BALANCE, "odd", **UTF8)
-            reached(result, {*ODD, BOSS})
-            same(result.summary()["kept"], "1", f"kept= for {address}")
+        result = lab_.send([address], BALANCE, "odd", **UTF8)
+        reached(result, {*ODD, BOSS})
+        same(result.summary()["kept"], "1", f"kept= for {address}")
         reached(lab_.sendmail([address], BALANCE, "odd"), {*ODD, BOSS})
 
 
@@ -207,6 +210,89 @@ def _(lab_):
     result = lab_.sendmail([SIGNS], BALANCE)
     reached(result, [SIGNS])
     lab_.milter.settings()
+
+
+def quoted(cell):
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def with_user(address, key):
+    """The SQL for a user of acme who gets Services and services."""
+    return (("INSERT INTO user(account, address, key, role) SELECT id, ?, ?,"
+             " 'member' FROM account WHERE name = 'acme'", (address, key)),
+            ("INSERT INTO subscription(account, category, user) SELECT"
+             " u.account, c.id, u.id FROM user u, category c WHERE u.key = ?"
+             " AND c.slug = 'services'", (key,)))
+
+
+def without_user(key):
+    return (("DELETE FROM subscription WHERE user = (SELECT id FROM user"
+             " WHERE key = ?)", (key,)),
+            ("DELETE FROM user WHERE key = ?", (key,)))
+
+
+@case("a user whose address Postfix reads as another's is refused, and holds "
+      "the message where the roster has one")
+def _(lab_):
+    for address in HAZARDS:
+        done = lab_.notifyctl("user", "add", "acme", "--", address,
+                              check=False)
+        same(done.returncode, 65, f"exit status for {address}")
+        contains(done.stderr, "begins with" if address[0] == "-"
+                 else "local part", "why")
+        rows = f"account,email,role,categories\nacme,{quoted(address)},,\n"
+        done = lab_.notifyctl("import", "-", input=rows, check=False)
+        same(done.returncode, 65, f"exit status of import for {address}")
+        key = address.replace('"', "")
+        lab_.sql(*with_user(address, key))
+        for rcpts in (["acme@accounts.example"], [ANN]):
+            result = lab_.send(rcpts, SERVICES, "acme").must("hold")
+            same(result.recipients(), [], f"recipients beside {address}")
+        result = lab_.sendmail([address], SERVICES)
+        if address != "-ann@x.example":
+            same(result.recipients(), [], f"recipients of {address}")
+            same(result.summary()["verdict"], "hold", f"for {address}")
+        # Whoever is not entitled is removed, as anybody is.
+        result = lab_.send([ANN, "acme@accounts.example"], BALANCE)
+        result.must("deliver", entitled(BALANCE, "acme"))
+        lab_.sql(*without_user(key))
+
+
+@case("a detail part cannot route the message of a user")
+def _(lab_):
+    for text in ("ann+x%else.example@acme.example",
+                 '"ann+@else.example"@acme.example'):
+        result = lab_.sendmail([text], BALANCE)
+        same(result.recipients(), [], f"recipients of {text}")
+        same(result.summary()["verdict"], "hold", f"for {text}")
+
+
+@case("a sign that only looks like a letter is another mailbox")
+def _(lab_):
+    for text in ("mar\u212a@acme.example", "ma\u017f@acme.example"):
+        plain = text.replace("\u212a", "k").replace("\u017f", "s")
+        lab_.notifyctl("user", "add", "acme", plain)
+        lab_.notifyctl("subscribe", "acme", BALANCE, plain, as_=OLGA)
+        result = lab_.send([ANN, text], BALANCE, **UTF8)
+        result.must("deliver", [ANN], dropped="1")
+        # Postfix folds both into one; deleting the first would delete both.
+        for rcpts in ([text, plain], [plain, text]):
+            result = lab_.send(rcpts, BALANCE, **UTF8).must("hold")
+            contains(result.summary()["reason"], "for one", "reason")
+        lab_.notifyctl("user", "remove", "acme", plain, as_=OLGA)
+
+
+@case("two spellings that are one text to Postfix stay both or leave both")
+def _(lab_):
+    for rcpts in (['"ann"@acme.example', ANN], [ANN, '"ann"@acme.example']):
+        result = lab_.send(rcpts, BALANCE)
+        same(set(result.recipients()), {ANN}, f"recipients of {rcpts}")
+        same(result.summary()["dropped"], "0", "dropped=")
+    for rcpts in (['"bill"@acme.example', BILL, ANN],
+                  [ANN, BILL, '"bill"@acme.example']):
+        result = lab_.send(rcpts, BALANCE)
+        same(result.recipients(), [ANN], f"recipients of {rcpts}")
+        same(result.summary()["dropped"], "2", "dropped=")
 
 
 @case("a message from the null sender may have a tag")

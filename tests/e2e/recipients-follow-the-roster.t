@@ -19,6 +19,68 @@ def ways(lab_, rcpts, *args, **kwargs):
     yield lab_.sendmail(rcpts, *args, **kwargs)
 
 
+ARCHIVE, BOOKS = "archive@keep.example", "books@office.example"
+
+
+@case("who is named in always_keep stays and makes nobody join")
+def _(lab_):
+    lab_.milter.settings(always_keep=f"{ARCHIVE}, @office.example")
+    for kept in (ARCHIVE, BOOKS, "Archive+2026@Keep.Example",
+                 '"archive"@keep.example'):
+        result = lab_.send([STRANGER, kept, BILL], BALANCE, "acme")
+        same(len(result.recipients()), len(entitled(BALANCE, "acme")) + 1,
+             f"copies with {kept}: {result.recipients()}")
+        same((result.summary()["kept"], result.summary()["dropped"]),
+             ("1", "2"), f"kept= and dropped= with {kept}")
+        result = lab_.send([ANN, kept], BALANCE)
+        same(len(result.recipients()), 2, f"copies with {kept}")
+    for other in ("archive@office.example.org", "books@keep.example",
+                  "archive@sub.office.example"):
+        lab_.send([ANN, other], BALANCE).must("deliver", [ANN])
+    # A hazard is no archive, and a bare name may be anybody's.
+    lab_.send([ANN, "bill%acme.example@office.example"], BALANCE).must("hold")
+    result = lab_.sendmail([ANN, ARCHIVE, STRANGER], BALANCE)
+    same(sorted(result.recipients()), sorted([ANN, ARCHIVE]), "sendmail(1)")
+
+
+@case("a user who is named in always_keep stays, and counts as any user if "
+      "entitled")
+def _(lab_):
+    for expand in ("addressed", "always"):
+        lab_.milter.settings(always_keep=f"{BILL} {OTTO}", expand=expand)
+        # Bill has no Balance and payments: nobody joins because of him.
+        lab_.send([BILL, BEA], BALANCE).must(
+            "deliver", {BILL} | (entitled(BALANCE, "beta") if expand == "always"
+                                 else entitled(BALANCE, "beta") & {BEA}))
+        lab_.send([BILL], BALANCE, "acme").must(
+            "deliver", entitled(BALANCE, "acme") | {BILL})
+        # Otto owns beta.
+        lab_.send([OTTO], BALANCE).must(
+            "deliver", entitled(BALANCE, "beta") if expand == "always"
+            else [OTTO])
+        # In acme's account he is entitled to nothing, and stays.
+        lab_.send([OTTO], BALANCE, "acme").must(
+            "deliver", entitled(BALANCE, "acme") | {OTTO}, kept="1")
+
+
+@case("where nobody else is left, always_keep alone gets it; what is held is "
+      "held for all")
+def _(lab_):
+    lab_.milter.settings(always_keep=f"{ARCHIVE} @office.example")
+    result = lab_.send([BILL, ARCHIVE, BOOKS], BALANCE)
+    result.must("deliver", [ARCHIVE, BOOKS], kept="2", dropped="1",
+                mirrored="0")
+    lab_.send([ARCHIVE], BALANCE).must("hold")
+    same(lab_.send([STRANGER, ARCHIVE], BALANCE).must("hold").recipients(),
+         [], "recipients")
+    lab_.send([ANN, ARCHIVE], "lunch").must("hold")
+    lab_.milter.settings(always_keep=ARCHIVE, expand="never")
+    lab_.send([ACME, ARCHIVE], BALANCE).must("deliver", [ARCHIVE])
+    lab_.milter.settings(always_keep=ARCHIVE, unknown_recipients="keep")
+    lab_.send([STRANGER, ARCHIVE], BALANCE).must(
+        "deliver", [STRANGER, ARCHIVE])
+
+
 @case("an account header adds exactly the entitled users, in each category")
 def _(lab_):
     for category in CATEGORIES:

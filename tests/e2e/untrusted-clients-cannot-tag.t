@@ -37,6 +37,29 @@ def _(lab_):
     untrusted(lab_, listener="xclient", xclient={"addr": "IPV6:2001:db8::1"})
 
 
+@case("twenty X-Notify headers are removed from among many others, and more "
+      "are refused")
+def _(lab_):
+    lab_.milter.settings(trusted_clients=NOBODY)
+    others = [f"X-Other-{i}: x" for i in range(500)]
+    for name in ("X-Notify-Category: x", "X-Notify-{}: x", "x-notify-a : x"):
+        ours = [name.format(i) for i in range(19)]
+        result = lab_.send(RCPTS, BALANCE, headers=others + ours)
+        result.must("untrusted", RCPTS)
+        lacks(result.data().lower(), b"x-notify-", "data")
+        same(result.data().count(b"X-Other-"), 500, "other headers")
+        result = lab_.send(RCPTS, BALANCE, headers=[*others, *ours, ours[0]])
+        result.must("reject")
+        contains(result.reply.text, "20 X-Notify", "reply")
+    # Untagged mail is none of ours.
+    lab_.send(RCPTS, headers=["X-Notify-Other: x"] * 30).untouched(RCPTS)
+    lab_.milter.settings(trusted_clients=NOBODY, monitor="yes")
+    result = lab_.send(RCPTS, BALANCE, headers=["X-Notify-Other: x"] * 30)
+    same(sorted(result.recipients()), sorted(RCPTS), "recipients")
+    same(result.summary()["verdict"], "reject", "verdict")
+    same(result.data().count(b"X-Notify-Other"), 30, "headers")
+
+
 @case("a single address trusts that one alone")
 def _(lab_):
     lab_.milter.settings(trusted_clients="127.0.0.1")
@@ -152,12 +175,12 @@ def _(lab_):
         same(lab.marks_gone(got.data()), lab.marks_gone(want.data()), how)
 
 
-@case("hundreds of forged headers are all removed")
+@case("forged headers among others are all removed")
 def _(lab_):
     lab_.milter.settings(trusted_clients=NOBODY)
-    want = lab_.send([ANN], listener="plain", headers=["X-Keep: 1"] * 50)
-    got = lab_.send([ANN], headers=(["X-Notify-Category: services"] * 18
-                                    + ["X-Keep: 1"]) * 50)
+    want = lab_.send([ANN], listener="plain", headers=["X-Keep: 1"] * 5)
+    got = lab_.send([ANN], headers=(["X-Notify-Category: services"] * 4
+                                    + ["X-Keep: 1"]) * 5)
     got.must("untrusted", [ANN])
     same(lab.marks_gone(got.data()), lab.marks_gone(want.data()), "data")
 

@@ -38,6 +38,7 @@ struct verdict {
 	struct set want;     /* keys of those who get it */
 	struct set chats;    /* that get it too */
 	bool account_found;
+	bool hazard; /* somebody stays whose address the MTA reads as another */
 	bool rewritten; /* the MTA may keep another text than it shows */
 };
 
@@ -62,7 +63,9 @@ static void check_as_it_came(const struct smfi_str *, bool);
 static void check_people(struct verdict *);
 static void check_chats(struct verdict *);
 static bool is_chat(struct verdict *, const struct mta_recipient *);
+static bool fused(struct verdict *);
 static void check_tagged(struct verdict *, sfsistat);
+static bool many(const struct smfi_str *);
 
 static bool
 has(const struct set *set, const char *s)
@@ -254,8 +257,7 @@ all_readable(struct verdict *v)
 			return (false);
 		if (keep && !is_known(v, text) &&
 		    (*address.domain == '\0' ||
-			strcspn(address.key, "%!") <
-			    address_local_length(address.key)))
+			address_hazard(address.key) != NULL))
 			return (false);
 	}
 	return (true);
@@ -268,6 +270,7 @@ want_recipient(struct verdict *v, const char *text)
 	const struct person *p;
 	const char *account, *key = text;
 	bool known = false, stays = false;
+	struct address address;
 	size_t i;
 
 	if (addresses_account(v, text, &account))
@@ -288,6 +291,9 @@ want_recipient(struct verdict *v, const char *text)
 			put(&v->chats,
 			    arena_printf(v->arena, "%lld", (long long)p->chat));
 	}
+	if (stays && address_read(v->arena, text, &address) == 1 &&
+	    address_hazard(address.key) != NULL)
+		v->hazard = true;
 	if (!known)
 		stays = v->settings->unknown_recipients == UNKNOWN_KEEP;
 	if (stays && !known)
@@ -538,6 +544,37 @@ check_chats(struct verdict *v)
 	    "%zu chats of %zu", got.n, v->chats.n);
 }
 
+/* Would the MTA take two addresses for one? */
+static bool
+fused(struct verdict *v)
+{
+	struct address address;
+	const char *keys[MTA_RECIPIENTS + SET_MAX],
+	    *folds[MTA_RECIPIENTS + SET_MAX];
+	const char *account;
+	size_t i, j, n = 0;
+
+	for (i = 0; i < v->mta->nrecipients; i++) {
+		if (!v->mta->recipients[i].added &&
+		    !addresses_account(
+			v, v->mta->recipients[i].shown, &account) &&
+		    address_read(
+			v->arena, v->mta->recipients[i].shown, &address) == 1)
+			keys[n++] = address.key;
+	}
+	for (i = 0; i < v->want.n; i++)
+		keys[n++] = v->want.v[i];
+	for (i = 0; i < n; i++) {
+		MUST(address_fold(v->arena, keys[i], &folds[i]) == 0, "memory");
+		for (j = 0; j < i; j++) {
+			if (strcmp(folds[i], folds[j]) == 0 &&
+			    strcmp(keys[i], keys[j]) != 0)
+				return (true);
+		}
+	}
+	return (false);
+}
+
 static void
 check_tagged(struct verdict *v, sfsistat status)
 {
@@ -580,6 +617,11 @@ check_tagged(struct verdict *v, sfsistat status)
 			want_recipient(v, m->recipients[i].shown);
 	}
 	want_people(v);
+	if (v->hazard || fused(v)) {
+		check_as_it_came(m, false);
+		MUST(status == SMFIS_CONTINUE && m->held == 1, "%d", status);
+		return;
+	}
 	if (v->want.n == 0 && !mirrors) {
 		check_as_it_came(m, false);
 		MUST(v->account_found
@@ -598,6 +640,18 @@ check_tagged(struct verdict *v, sfsistat status)
 	check_people(v);
 	check_chats(v);
 	check_stamps(v);
+}
+
+/* Has an untrusted client sent more of our headers than are removed? */
+static bool
+many(const struct smfi_str *m)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < m->nheaders; i++)
+		n += strncasecmp(m->headers[i].name, HEADER_PREFIX,
+			 strlen(HEADER_PREFIX)) == 0;
+	return (n > MESSAGE_REMOVED_HEADERS);
 }
 
 void
@@ -630,6 +684,9 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 	if (!tagged) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
+	} else if (!trusted && many(m)) {
+		check_as_it_came(m, false);
+		MUST(status == SMFIS_REJECT, "%d", status);
 	} else if (!trusted) {
 		check_as_it_came(m, true);
 		MUST(status == SMFIS_CONTINUE && m->held == 0, "%d", status);

@@ -21,8 +21,8 @@ os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1:"
 SECTIONS = {
     "database": ("url", "read_url", "max_lag"),
     "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
-               "account_domain", "expand", "unknown_recipients", "bad_tag",
-               "monitor", "stats_file"),
+               "account_domain", "expand", "unknown_recipients", "always_keep",
+               "bad_tag", "monitor", "stats_file"),
     "telegram": ("domain", "bot", "token_file", "api", "max_age",
                  "allow_groups", "telegram_stats_file"),
     "mail": ("sendmail", "from"),

@@ -425,6 +425,7 @@ force(struct driver *d)
 static const char *const whys[] = {[WHY_OWNER] = "owner",
     [WHY_SUBSCRIBED] = "subscribed",
     [WHY_UNKNOWN_KEPT] = "unknown-kept",
+    [WHY_ALWAYS_KEPT] = "always-kept",
     [WHY_AS_ADDRESSED] = "as-addressed",
     [WHY_ACCOUNT_ADDRESS] = "account-address",
     [WHY_MIRROR] = "mirror",

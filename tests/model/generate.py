@@ -20,14 +20,17 @@ PEOPLE = (
     "otto@beta.example", "ann@beta.example", "Upper.Case@Acme.Example",
     '"john doe"@odd.example', "j\u00f6rg@odd.example",
     "info@b\u00fccher.example", "ann+private@acme.example",
-    "o'brien@odd.example", "acme@acme.example", '"a@b"@odd.example',
+    "o'brien@odd.example", "acme@acme.example", '"a b"@odd.example',
     "sue@accounts.example", "tim@telegram.example", "mia@acme.example",
 )
 STRANGERS = ("stranger@else.example", "other@else.example",
              "Who+x@else.example", "ann@else.example", "\u00fc@else.example",
              "bob", "a b@else.example", "", "x@[192.0.2.1]", "<oops@x.example",
              "ann%acme.example@else.example", "acme.example!ann", "caf\udce9@x",
-             "postmaster")
+             "postmaster", "archive@office.example", "x%y@office.example",
+             "stra\u00dfe@else.example", "strasse@else.example",
+             "oli\u212a@else.example", "olik@else.example",
+             "otto+a%b.example@beta.example")
 CATEGORIES = (  # that an operator adds
     ("alarms", "Alarms & more", False, True),
     ("trouble", "St\u00f6rungen und W\u00fcnsche", True, True),
@@ -41,7 +44,8 @@ MALFORMED = (
     "ann@acme.example,bill@acme.example", "ann@acme.example\n",
     "ann\x85@acme.example", "ann\udcff@acme.example", '"ann@acme.example',
     '""@acme.example', "x" * 65 + "@acme.example", "ann@" + "x" * 64 + ".de",
-    "ann@acme/example", "ann@[192.0.2.1]", "@x.example:")
+    "ann@acme/example", '"a@b"@odd.example', "ann%x.example@acme.example",
+    "-ann@acme.example", "x.example!ann@acme.example", "ann@[192.0.2.1]", "@x.example:")
 NO_CATEGORY = ("lunch", "", "   ", "-_-", "balance", "balanceandpayments",
                "balance-and-payments, services", "balance-and-payments!",
                "services and services and services", "x" * 3000, "ser\udcffvices",
@@ -221,6 +225,10 @@ class Generator:
                               "caf\u00e9.example")),
             "expand": choice(("addressed", "always", "never")),
             "unknown_recipients": choice(("drop", "keep")),
+            "always_keep": choice((
+                "", "", "@office.example", "archive@office.example @x",
+                "Otto@beta.example, @else.example",
+                '@b\u00fc.example,"John.Doe"@odd.example')),
             "bad_tag": choice(("hold", "reject", "tempfail")),
             "trusted_clients": choice(TRUSTED),
             "trust_authenticated": choice(("yes", "no")),

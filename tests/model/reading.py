@@ -89,7 +89,9 @@ def address(text):
     if parts is None or not parts[0]:
         return None
     local, domain = parts
-    key = unicodedata.normalize("NFC", local.lower())
+    # A Kelvin sign is no k.
+    key = "\u212a".join(unicodedata.normalize("NFC", part.lower())
+                        for part in local.split("\u212a"))
     if domain is None:
         return Address(key, None, local, key, "")
     host = domain_key(domain)
@@ -98,6 +100,27 @@ def address(text):
     plus = key.find("+")
     base = f"{key[:plus]}@{host}" if plus > 0 else None
     return Address(f"{key}@{host}", base, f"{local}@{domain}", key, host)
+
+
+def is_hazard(found):
+    """Could an MTA deliver mail for this Address to another one, or return
+    it?"""
+    return found.local.startswith("-") or any(c in found.local for c in "@%!")
+
+
+def fold(key):
+    """What Postfix compares recipients by."""
+    return unicodedata.normalize("NFC", key.casefold())
+
+
+def kept_always(text, found):
+    """Is the Address in a setting always_keep?"""
+    if not found or not found.domain:
+        return False
+    entries = text.replace(",", " ").split()
+    keys = {"@" + domain_key(e[1:]) if e.startswith("@") else address(e).key
+            for e in entries}
+    return bool({found.key, found.base, "@" + found.domain} & keys)
 
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

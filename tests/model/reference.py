@@ -47,6 +47,8 @@ class Person:
         self.account = None     # the name in an account's address
         self.mirror = False     # a chat, added by the milter itself
         self.members = []
+        self.always = reading.kept_always(roster.settings["always_keep"],
+                                          self.address)
         a = self.address
         domain = reading.domain_key(roster.settings["account_domain"])
         if a and domain and a.domain == domain:
@@ -68,8 +70,7 @@ class Person:
         """Is it unknown here, and could an MTA take it for somebody?"""
         if self.account is not None or self.members:
             return False
-        return (not self.address.domain or "%" in self.address.local
-                or "!" in self.address.local)
+        return (not self.address.domain or reading.is_hazard(self.address))
 
     @property
     def octets(self):
@@ -121,7 +122,8 @@ class Message:
         except BadTag:
             return self.as_it_came(self.settings["bad_tag"])
         keep = self.settings["unknown_recipients"] == "keep"
-        if any(person.address is None or (keep and person.may_be_another())
+        if any(person.address is None or
+               ((keep or person.always) and person.may_be_another())
                for person in self.people):
             # An MTA may take it for anybody.
             return self.as_it_came("hold")
@@ -206,6 +208,7 @@ class Delivery:
         if self.settings["expand"] == "always" and not header:
             self.accounts = accounts | {
                 account.name.lower() for person in self.people
+                if not person.always or self.entitled(person)
                 for account, _ in person.members}
 
     def why(self, user):
@@ -223,10 +226,19 @@ class Delivery:
         return [(account, user) for account, user in person.members
                 if not self.header or account.name.lower() == self.header]
 
+    def entitled(self, person):
+        return any(self.roster.entitled(user, self.category)
+                   for _, user in self.concerned(person))
+
     def judge(self, person):
         """The fate of one recipient, and why."""
         if person.mirror:
             return "kept", {"mirror"}
+        keep = self.settings["unknown_recipients"] == "keep"
+        if (person.account is None and person.always
+                and not self.entitled(person)
+                and (person.members or not keep)):
+            return "kept", {"always-kept"}
         if person.account is not None:
             return "replaced", {"account-address", "not-expanded"}
         if not person.members:
@@ -290,10 +302,23 @@ class Delivery:
             p.members}
         if any(self.roster.reserved(key.rpartition("@")[2]) for key in added):
             return Decision("hold", as_it_came, slug, self.accounts, others)
+        if any(fate == "kept" and reading.is_hazard(person.address)
+               for person, (fate, _) in zip(self.people, fates)):
+            return Decision("hold", as_it_came, slug, self.accounts, others)
+        keys = {p.address.key for p in self.people if p.account is None}
+        keys |= set(added)
+        if len({reading.fold(key) for key in keys}) < len(keys):
+            # Postfix would take two of them for one.
+            return Decision("hold", as_it_came, slug, self.accounts, others)
+        alone = not added and all(
+            why == {"always-kept"} for fate, why in fates if fate == "kept")
+        if alone:
+            known = self.accounts or others or any(
+                p.members or p.account is not None for p in self.people)
+            if not known:
+                return Decision("hold", as_it_came, slug, set())
         if not present and not added and not any(
                 p.mirror for p in self.people):
-            if not self.accounts and not others:
-                return Decision("hold", as_it_came, slug, set())
             return Decision("discard", fates, slug, self.accounts, others)
         return Decision("deliver", fates, slug, self.accounts, others, added,
                         self.chats(fates, added))

@@ -23,6 +23,7 @@ MANAGERS = ("owner", "user-admin")
 DEFAULTS = {
     "account_domain": "accounts.example", "domain": "telegram.invalid",
     "expand": "addressed", "unknown_recipients": "drop", "bad_tag": "hold",
+    "always_keep": "",
     "trusted_clients": "127.0.0.0/8, ::1", "trust_authenticated": "no",
     "monitor": "no",
 }
@@ -154,7 +155,8 @@ class Roster:
 
     def read_address(self, text):
         found = reading.typed(text)
-        if found is None or self.reserved(found.domain):
+        if (found is None or self.reserved(found.domain)
+                or reading.is_hazard(found)):
             raise Refused("data", named=[text])
         return found
 

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/failure.h"
 #include "settings/settings.h"
+#include "terms/address.h"
 #include "unit/suites.h"
 
 static char path[] = "/tmp/nm-unit-conf-XXXXXX";
@@ -46,6 +48,43 @@ START_TEST(an_empty_file_gives_the_defaults)
 	ck_assert_int_eq(s->max_age, 86400);
 	ck_assert_int_eq(s->max_lag, 10);
 	ck_assert_str_eq(s->read_url, "");
+	ck_assert_uint_eq(s->always_keep.n, 0);
+	settings_free(s);
+}
+END_TEST
+
+START_TEST(always_keep_is_a_list_of_addresses_and_domains)
+{
+	static const struct {
+		const char *text;
+		bool in;
+	} addresses[] = {
+	    {"archive@x.example", true},
+	    {"<Archive+2026@X.example>", true},
+	    {"\"j. doe\"@x.example", true},
+	    {"anybody@B\u00dcCHER.example", true},
+	    {"other@x.example", false},
+	    {"archive@sub.x.example", false},
+	    {"anybody@sub.xn--bcher-kva.example", false},
+	    {"archive", false},
+	};
+	struct settings *s =
+	    read_text("[milter]\nalways_keep = "
+		      "Archive@x.example, \"J. Doe\"@x.example\n"
+		      "  @b\u00fccher.example\n");
+	struct arena *a = arena_new(1 << 16);
+	struct address address;
+	size_t i;
+
+	ck_assert_ptr_nonnull(s);
+	ck_assert_uint_eq(s->always_keep.n, 3);
+	for (i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		ck_assert_int_eq(
+		    address_read(a, addresses[i].text, &address), 1);
+		ck_assert_int_eq(
+		    addrlist_has(&s->always_keep, &address), addresses[i].in);
+	}
+	arena_free(a);
 	settings_free(s);
 }
 END_TEST
@@ -77,6 +116,17 @@ static const struct {
     {"[milter]\nsocket = inet:0@localhost\n", 2, "1 to 65535"},
     {"[milter]\nexpand = some\n", 2, "addressed, always or never"},
     {"[milter]\nunknown_recipients = eat\n", 2, "drop or keep"},
+    {"[milter]\nalways_keep = archive\n", 2, "@domains"},
+    {"[milter]\nalways_keep = a@x.example\n @\n", 3, "@domains"},
+    {"[milter]\nalways_keep = \"@a:b\"@x.example\n", 2, "@domains"},
+    {"[milter]\nalways_keep = @accounts.example\n"
+     "account_domain = Accounts.Example\n",
+	2, "the domain of accounts"},
+    {"[milter]\nalways_keep = a@x.example, acme@accounts.example\n"
+     "account_domain = accounts.example\n",
+	2, "the domain of accounts"},
+    {"[milter]\nalways_keep = 7@Telegram.Invalid.\n", 2, "the domain of chats"},
+    {"[milter]\nalways_keep = @telegram.invalid\n", 2, "the domain of chats"},
     {"[milter]\nbad_tag = discard\n", 2, "hold, reject or tempfail"},
     {"[milter]\nmonitor = maybe\n", 2, "yes or no"},
     {"[milter]\nmonitor = yes\n\nmonitor = no\n", 4, "twice"},
@@ -193,6 +243,7 @@ test_settings(void)
 	TCase *t = tcase_create("settings");
 
 	tcase_add_test(t, an_empty_file_gives_the_defaults);
+	tcase_add_test(t, always_keep_is_a_list_of_addresses_and_domains);
 	tcase_add_loop_test(t,
 	    a_bad_setting_is_named_with_file_line_and_what_was_expected, 0,
 	    sizeof(bad) / sizeof(bad[0]));
