@@ -38,7 +38,7 @@ static int note_kept(
     const struct message *, const struct decision *, struct strmap *);
 static int delete_text(SMFICTX *, char *, const struct strmap *);
 static int delete_recipient(SMFICTX *, const char *, const struct strmap *);
-static int add_recipient(SMFICTX *, const char *, char *, struct arena *);
+static int add_recipient(SMFICTX *, const char *, const char *, struct arena *);
 static sfsistat change_recipients(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
 static int strip(SMFICTX *, const struct message *, const char *);
@@ -270,7 +270,7 @@ delete_recipient(SMFICTX *ctx, const char *text, const struct strmap *kept)
 /* ${parameters}: of RCPT (RFC 3461), or NULL. */
 static int
 add_recipient(
-    SMFICTX *ctx, const char *address, char *parameters, struct arena *a)
+    SMFICTX *ctx, const char *address, const char *parameters, struct arena *a)
 {
 	char *text;
 	int rc;
@@ -278,8 +278,9 @@ add_recipient(
 	text = arena_concat(a, "<", address, ">", NULL);
 	if (text == NULL)
 		return (-1);
-	rc = parameters == NULL ? smfi_addrcpt(ctx, text)
-				: smfi_addrcpt_par(ctx, text, parameters);
+	rc = parameters == NULL
+	    ? smfi_addrcpt(ctx, text)
+	    : smfi_addrcpt_par(ctx, text, (char *)(uintptr_t)parameters);
 	return (rc == MI_SUCCESS ? 0 : -1);
 }
 
@@ -302,8 +303,8 @@ change_recipients(SMFICTX *ctx, const struct message *message,
 			    "the MTA refused to delete a recipient"));
 	}
 	for (i = 0; i < decision->nadded; i++) {
-		if (add_recipient(
-			ctx, decision->added[i].member->address, NULL, a) != 0)
+		if (add_recipient(ctx, decision->added[i].member->address,
+			decision->added[i].notify, a) != 0)
 			return (failed(ctx, message, decision,
 			    "the MTA refused to add a recipient"));
 	}

@@ -76,7 +76,7 @@ struct connection {
 	/* The message. */
 	struct arena *arena;
 	struct message message;
-	size_t recipients_cap;
+	size_t recipients_cap, notify_cap;
 	bool authenticated;
 	bool broken; /* collection failed: the message is incomplete */
 };
@@ -104,7 +104,8 @@ static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
 static bool given(SMFICTX *, char *);
 static bool trusted(const struct settings *, const struct connection *);
-static int add_recipient(struct connection *, const char *);
+static int add_recipient(struct connection *, char **);
+static int note_notify(struct connection *, unsigned char);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
 /* Begin a connection; NULL if out of memory. */
@@ -133,7 +134,7 @@ reset(struct connection *c)
 {
 	arena_reset(c->arena);
 	memset(&c->message, 0, sizeof(c->message));
-	c->recipients_cap = 0;
+	c->recipients_cap = c->notify_cap = 0;
 	c->authenticated = false;
 	c->broken = false;
 }
@@ -255,8 +256,27 @@ on_mail(SMFICTX *ctx, char **argv)
 	return (no_reply(c, SMFIP_NR_MAIL));
 }
 
+/* Note the NOTIFY of the last recipient; most messages have none. */
 static int
-add_recipient(struct connection *c, const char *text)
+note_notify(struct connection *c, unsigned char notify)
+{
+	struct message *m = &c->message;
+
+	if (m->notify == NULL && notify == 0)
+		return (0);
+	while (c->notify_cap < m->nrecipients) {
+		m->notify = arena_grow(c->arena, m->notify, c->notify_cap,
+		    &c->notify_cap, sizeof(*m->notify));
+		if (m->notify == NULL)
+			return (-1);
+	}
+	m->notify[m->nrecipients - 1] = notify;
+	return (0);
+}
+
+/* ${argv}: the address, and the parameters of RCPT. */
+static int
+add_recipient(struct connection *c, char **argv)
 {
 	struct message *m = &c->message;
 
@@ -264,11 +284,11 @@ add_recipient(struct connection *c, const char *text)
 	    &c->recipients_cap, sizeof(*m->recipients));
 	if (m->recipients == NULL)
 		return (-1);
-	m->recipients[m->nrecipients] = arena_strdup(c->arena, text);
+	m->recipients[m->nrecipients] = arena_strdup(c->arena, argv[0]);
 	if (m->recipients[m->nrecipients] == NULL)
 		return (-1);
 	m->nrecipients++;
-	return (0);
+	return (note_notify(c, message_notify(argv + 1)));
 }
 
 static sfsistat
@@ -278,7 +298,7 @@ on_rcpt(SMFICTX *ctx, char **argv)
 
 	if (c == NULL)
 		return (SMFIS_TEMPFAIL);
-	if (!c->broken && add_recipient(c, argv[0]) != 0)
+	if (!c->broken && add_recipient(c, argv) != 0)
 		c->broken = true;
 	return (no_reply(c, SMFIP_NR_RCPT));
 }

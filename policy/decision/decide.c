@@ -19,6 +19,9 @@
 #include "terms/address.h"
 #include "terms/stamp.h"
 
+/* Beside the bits of message.h: an address had no NOTIFY. */
+#define NOTIFY_DEFAULT 16
+
 /* What the steps of one decision share. */
 struct deciding {
 	const struct settings *settings;
@@ -80,6 +83,10 @@ static bool was_decided(struct deciding *);
 static int leave_decided(struct deciding *);
 static int name_account(struct names *, const char *);
 static int name_accounts(struct deciding *);
+static const char *notify_text(unsigned);
+static unsigned *notify_of_accounts(struct deciding *);
+static size_t find_named(const struct facts *, int64_t, size_t);
+static int inherit_notify(struct deciding *);
 static int nobody_left(struct deciding *);
 
 static const char *const verdict_names[] = {
@@ -407,7 +414,7 @@ append(struct deciding *d, struct decided_person **v, size_t *n, size_t *cap,
 	*v = arena_grow(d->arena, *v, *n, cap, sizeof(**v));
 	if (*v == NULL)
 		return (-1);
-	(*v)[(*n)++] = (struct decided_person){why, m};
+	(*v)[(*n)++] = (struct decided_person){why, m, NULL};
 	return (0);
 }
 
@@ -748,6 +755,98 @@ leave_decided(struct deciding *d)
 	return (name_accounts(d));
 }
 
+/* The union of the NOTIFY of several addresses as a parameter of RCPT, NULL for
+ * the MTA's default. */
+static const char *
+notify_text(unsigned notify)
+{
+	static const char *const texts[] = {NULL, "NOTIFY=SUCCESS",
+	    "NOTIFY=FAILURE", "NOTIFY=SUCCESS,FAILURE", "NOTIFY=DELAY",
+	    "NOTIFY=SUCCESS,DELAY", "NOTIFY=FAILURE,DELAY",
+	    "NOTIFY=SUCCESS,FAILURE,DELAY"};
+	unsigned wanted = notify >> 1 & 7;
+
+	if (wanted == 0)
+		return (notify == MESSAGE_NOTIFY_NEVER ? "NOTIFY=NEVER" : NULL);
+	/* The default is to hear of failures and delays. */
+	if (notify & NOTIFY_DEFAULT)
+		wanted |= (MESSAGE_NOTIFY_FAILURE | MESSAGE_NOTIFY_DELAY) >> 1;
+	return (texts[wanted]);
+}
+
+/* The union of the NOTIFY of the addresses of each account named; NULL if out
+ * of memory. */
+static unsigned *
+notify_of_accounts(struct deciding *d)
+{
+	const struct fact_account *account;
+	unsigned *notify;
+	size_t i;
+
+	notify = arena_array(d->arena, d->facts->naccounts, sizeof(*notify));
+	for (i = 0; notify != NULL && i < d->message->nrecipients; i++) {
+		account = d->facts->recipients[i].account;
+		if (account != NULL)
+			notify[account->index] |= d->message->notify[i] == 0
+			    ? NOTIFY_DEFAULT
+			    : d->message->notify[i];
+	}
+	return (notify);
+}
+
+/* The account named with this id, as an index; naccounts if it is not named.
+ * ${hint}: an index that is probably right. */
+static size_t
+find_named(const struct facts *facts, int64_t id, size_t hint)
+{
+	size_t i;
+
+	if (hint < facts->naccounts && facts->accounts[hint]->id == id)
+		return (hint);
+	for (i = 0; i < facts->naccounts; i++) {
+		if (facts->accounts[i]->id == id)
+			break;
+	}
+	return (i);
+}
+
+/* Rule 8: who joins for an account's address gets its NOTIFY. */
+static int
+inherit_notify(struct deciding *d)
+{
+	const struct facts *facts = d->facts;
+	const struct decision *decision = d->decision;
+	struct strmap joined = {.arena = d->arena};
+	const struct member *m;
+	const void *found;
+	unsigned *notify, *unions;
+	size_t i, account = 0;
+
+	if (d->message->notify == NULL || decision->nadded == 0)
+		return (0);
+	notify = notify_of_accounts(d);
+	unions = arena_array(d->arena, decision->nadded, sizeof(*unions));
+	if (notify == NULL || unions == NULL)
+		return (-1);
+	for (i = 0; i < decision->nadded; i++) {
+		if (strmap_add(&joined, decision->added[i].member->key,
+			&unions[i]) == -1)
+			return (-1);
+	}
+	for (i = 0; i < facts->npeople; i++) {
+		m = &facts->people[i];
+		account = find_named(facts, m->account, account);
+		if (account == facts->naccounts ||
+		    !entitles(why_member(&facts->category, m)) ||
+		    strmap_find(&joined, m->key, &found) != 1)
+			continue;
+		unions[(const unsigned *)found - unions] |= notify[account];
+	}
+	for (i = 0; i < decision->nadded; i++)
+		decision->added[i].notify = notify_text(unions[i]);
+	return (0);
+}
+
 /* Rule 6. */
 static int
 nobody_left(struct deciding *d)
@@ -836,5 +935,5 @@ decide(const struct settings *settings, const struct message *message,
 	    (decision->kept == 0 || !d.account_found))
 		return (nobody_left(&d));
 	decision->stamp = facts->stamp;
-	return (mirror_all(&d));
+	return (inherit_notify(&d) == 0 ? mirror_all(&d) : -1);
 }

@@ -67,6 +67,7 @@ struct decided_recipient {
 struct decided_person {
 	enum why why;
 	const struct member *member;
+	const char *notify; /* "NOTIFY=..." to join with, or NULL */
 };
 
 struct decided_mirror {

@@ -80,6 +80,7 @@ ask_account(
 		return (failure_memory(g->failure));
 	account->name = account->key;
 	names->v[names->n++] = account->key;
+	account->index = facts->naccounts;
 	facts->accounts[facts->naccounts++] = account;
 	*found = account;
 	return (0);

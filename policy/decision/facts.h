@@ -32,6 +32,7 @@ struct fact_account {
 	const char *key;  /* as named */
 	int64_t id;	  /* 0: there is no such account */
 	const char *name; /* as the roster has it */
+	size_t index;	  /* in facts.accounts */
 };
 
 /* A recipient. */

@@ -32,6 +32,35 @@ is(const char *name, size_t len, const char *which)
 	return (len == strlen(which) && strncasecmp(name, which, len) == 0);
 }
 
+unsigned char
+message_notify(char *const *parameters)
+{
+	static const struct {
+		const char *name;
+		unsigned char bit;
+	} words[] = {{"NEVER", MESSAGE_NOTIFY_NEVER},
+	    {"SUCCESS", MESSAGE_NOTIFY_SUCCESS},
+	    {"FAILURE", MESSAGE_NOTIFY_FAILURE},
+	    {"DELAY", MESSAGE_NOTIFY_DELAY}};
+	unsigned char notify = 0;
+	const char *s;
+	size_t i, len;
+
+	for (; *parameters != NULL; parameters++) {
+		if (strncasecmp(*parameters, "NOTIFY=", 7) != 0)
+			continue;
+		for (s = *parameters + 7; *s != '\0';
+		     s += len + (s[len] == ',')) {
+			len = strcspn(s, ",");
+			for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+				if (is(s, len, words[i].name))
+					notify |= words[i].bit;
+			}
+		}
+	}
+	return (notify);
+}
+
 static int
 keep_id(struct message *m, struct arena *a, const char *value)
 {

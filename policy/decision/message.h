@@ -27,6 +27,12 @@
  * headers for each. */
 #define MESSAGE_REMOVED_HEADERS 20
 
+/* NOTIFY of a recipient (RFC 3461, 4.1), as bits; 0 if it has none. */
+#define MESSAGE_NOTIFY_NEVER 1
+#define MESSAGE_NOTIFY_SUCCESS 2
+#define MESSAGE_NOTIFY_FAILURE 4
+#define MESSAGE_NOTIFY_DELAY 8
+
 struct arena;
 
 /* A header whose name begins with HEADER_PREFIX, in any case. */
@@ -39,6 +45,7 @@ struct header {
 struct message {
 	const char **recipients; /* exactly as the MTA gave them */
 	size_t nrecipients;
+	unsigned char *notify; /* of each, or NULL if none has any */
 	struct header *headers;
 	size_t nheaders, headers_cap;
 	bool more;	  /* there were too many to keep, */
@@ -58,5 +65,9 @@ struct message {
  */
 int message_header(struct message *, struct arena *, const char *name,
     const char *value) WARN_UNUSED;
+
+/* message_notify(parameters): the NOTIFY among the parameters of RCPT, which
+ * end with NULL. */
+unsigned char message_notify(char *const *parameters);
 
 #endif

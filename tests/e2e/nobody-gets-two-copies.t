@@ -132,7 +132,8 @@ def _(lab_):
         same(options_of(result, ANN), want, "options of the one who stays")
 
 
-@case("a recipient who is added gets no DSN option of another")
+@case("a recipient who is added gets the NOTIFY of the account's address, and no "
+      "ORCPT of another")
 def _(lab_):
     result = lab_.send([(BILL, "NOTIFY=SUCCESS ORCPT=rfc822;secret@x.example"),
                         (ACME, "NOTIFY=SUCCESS ORCPT=rfc822;hidden@x.example"),
@@ -140,7 +141,7 @@ def _(lab_):
     result.must("deliver", entitled(BALANCE, "acme"))
     for address in (OLGA, SUE):
         options = options_of(result, address)
-        same(options.get("NOTIFY", ""), "", f"NOTIFY of {address}")
+        same(options.get("NOTIFY"), "SUCCESS", f"NOTIFY of {address}")
         for word in ("secret", "hidden", "ann@"):
             same(word in options.get("ORCPT", ""), False,
                  f"{word} in {options}")

@@ -509,8 +509,8 @@ START_TEST(a_person_added_through_another_account_is_not_passed_over)
 	    {1, "acme", "a@x.example", "a@x.example", ROLE_MEMBER, false, 0, 0},
 	    {2, "beta", "a@x.example", "a@x.example", ROLE_MEMBER, true, 0, 0},
 	};
-	struct fact_account acme = {"acme", 1, "acme"},
-			    beta = {"beta", 2, "beta"};
+	struct fact_account acme = {"acme", 1, "acme", 0},
+			    beta = {"beta", 2, "beta", 0};
 	struct fact_account *accounts[] = {&acme, &beta};
 	struct fact_recipient to = {.readable = true, .account = &acme};
 	struct facts facts = {.category = {.id = 1},
@@ -539,7 +539,7 @@ START_TEST(a_decision_needs_nothing_but_its_facts)
 	    {1, "acme", "b@x.example", "b@x.example", ROLE_MEMBER, true, 0, 0},
 	    {1, "acme", "c@x.example", "c@x.example", ROLE_MEMBER, false, 0, 0},
 	};
-	struct fact_account acme = {"acme", 1, "acme"};
+	struct fact_account acme = {"acme", 1, "acme", 0};
 	struct fact_account *accounts[] = {&acme};
 	struct fact_recipient to = {.readable = true, .account = &acme};
 	struct facts facts = {.category = {.id = 1},
