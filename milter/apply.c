@@ -9,6 +9,13 @@
  * without a domain, "user@domain.", "user%domain" and "domain!user" all show as
  * user@domain. They cannot be told apart, so each of them is deleted; if that
  * could delete a recipient to keep, the message is held.
+ *
+ * Sendmail makes one recipient of those that it resolves to one address: a
+ * trailing dot, "user%domain@relay", local domains, virtusertable and others.
+ * Deleting one deletes all, and no milter can know which they are. So on
+ * Sendmail whoever stays is added again after the deletions, by the text that
+ * the MTA gave. If he is still there Sendmail makes one of the two again; in
+ * both cases he gets one copy, with the DSN options that he had.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +46,8 @@ static int note_kept(
 static int delete_text(SMFICTX *, char *, const struct strmap *);
 static int delete_recipient(SMFICTX *, const char *, const struct strmap *);
 static int add_recipient(SMFICTX *, const char *, const char *, struct arena *);
+static int add_again(
+    SMFICTX *, const struct message *, const struct decision *, struct arena *);
 static sfsistat change_recipients(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
 static int strip(SMFICTX *, const struct message *, const char *);
@@ -284,6 +293,35 @@ add_recipient(
 	return (rc == MI_SUCCESS ? 0 : -1);
 }
 
+/* Add those who stay once more, after the deletions. Sendmail joins the options
+ * of both; without NOTIFY= it would take FAILURE,DELAY. */
+static int
+add_again(SMFICTX *ctx, const struct message *message,
+    const struct decision *decision, struct arena *a)
+{
+	const char *notify;
+	char *text;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < message->nrecipients; i++) {
+		if (decision->recipients[i].fate != FATE_KEPT)
+			continue;
+		text = arena_strdup(a, message->recipients[i]);
+		if (text == NULL)
+			return (-1);
+		notify = message->notify == NULL
+		    ? NULL
+		    : message_notify_text(message->notify[i]);
+		rc = notify == NULL
+		    ? smfi_addrcpt(ctx, text)
+		    : smfi_addrcpt_par(ctx, text, (char *)(uintptr_t)notify);
+		if (rc != MI_SUCCESS)
+			return (-1);
+	}
+	return (0);
+}
+
 static sfsistat
 change_recipients(SMFICTX *ctx, const struct message *message,
     struct decision *decision, struct arena *a)
@@ -302,6 +340,10 @@ change_recipients(SMFICTX *ctx, const struct message *message,
 			return (failed(ctx, message, decision,
 			    "the MTA refused to delete a recipient"));
 	}
+	if (deletes && message->fused &&
+	    add_again(ctx, message, decision, a) != 0)
+		return (failed(ctx, message, decision,
+		    "the MTA refused to add a recipient again"));
 	for (i = 0; i < decision->nadded; i++) {
 		if (add_recipient(ctx, decision->added[i].member->address,
 			decision->added[i].notify, a) != 0)

@@ -16,6 +16,9 @@
  * holds the second packet until the first is acknowledged: 40 ms, unless an
  * answer carries the acknowledgement.
  *
+ * Sendmail and Postfix offer the same in negotiation, and differ in what they
+ * do with recipients (apply.c). A macro tells them apart: is_sendmail().
+ *
  * libmilter calls one connection's callbacks one at a time, but on changing
  * threads. If an MTA never negotiated, or goes on after it closed the
  * connection, there is no context: the answer is a temporary failure.
@@ -26,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -73,6 +77,7 @@ struct connection {
 	unsigned long steps;		 /* as negotiated */
 	struct sockaddr_storage address; /* AF_UNSPEC: not known */
 	char client[INET6_ADDRSTRLEN];
+	bool sendmail; /* the MTA is Sendmail */
 	/* The message. */
 	struct arena *arena;
 	struct message message;
@@ -103,6 +108,7 @@ static void reset(struct connection *);
 static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
 static bool given(SMFICTX *, char *);
+static bool is_sendmail(SMFICTX *);
 static bool trusted(const struct settings *, const struct connection *);
 static int add_recipient(struct connection *, char **);
 static int note_notify(struct connection *, unsigned char);
@@ -184,7 +190,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	*want_actions = WANTED_ACTIONS;
 	if (actions & SMFIF_SETSYMLIST) {
 		*want_actions |= SMFIF_SETSYMLIST;
-		(void)smfi_setsymlist(ctx, SMFIM_CONNECT, "i");
+		(void)smfi_setsymlist(ctx, SMFIM_CONNECT, "v {daemon_flags}");
 		(void)smfi_setsymlist(
 		    ctx, SMFIM_ENVFROM, "i {auth_type} {auth_authen}");
 		(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, "i");
@@ -218,6 +224,18 @@ note_address(struct connection *c, const struct sockaddr *sa)
 		snprintf(c->client, sizeof(c->client), "unknown");
 }
 
+/* Sendmail always sends {daemon_flags} when asked, if only as ""; Postfix has
+ * no such macro, unless milter_macro_defaults gives it one. */
+static bool
+is_sendmail(SMFICTX *ctx)
+{
+	const char *version;
+
+	version = smfi_getsymval(ctx, "v");
+	return (smfi_getsymval(ctx, "{daemon_flags}") != NULL &&
+	    (version == NULL || strncmp(version, "Postfix", 7) != 0));
+}
+
 static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 {
@@ -229,6 +247,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 	if (c == NULL && (c = begin(ctx, UNNEEDED_REPLIES)) == NULL)
 		return (SMFIS_TEMPFAIL);
 	note_address(c, sa);
+	c->sendmail = is_sendmail(ctx);
 	return (no_reply(c, SMFIP_NR_CONN));
 }
 
@@ -351,7 +370,9 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	if (queue_id == NULL)
 		queue_id = "NOQUEUE";
 	m->client = c->client;
+	m->no_client = c->address.ss_family == AF_UNSPEC;
 	m->trusted = trusted(settings, c);
+	m->fused = c->sendmail;
 	/* An incomplete message must not be evaluated. */
 	if (!c->broken)
 		evaluate(settings, config->pool, m, false, c->arena, &decision,

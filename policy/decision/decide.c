@@ -760,18 +760,17 @@ leave_decided(struct deciding *d)
 static const char *
 notify_text(unsigned notify)
 {
-	static const char *const texts[] = {NULL, "NOTIFY=SUCCESS",
-	    "NOTIFY=FAILURE", "NOTIFY=SUCCESS,FAILURE", "NOTIFY=DELAY",
-	    "NOTIFY=SUCCESS,DELAY", "NOTIFY=FAILURE,DELAY",
-	    "NOTIFY=SUCCESS,FAILURE,DELAY"};
-	unsigned wanted = notify >> 1 & 7;
+	unsigned wanted = notify & ~(unsigned)NOTIFY_DEFAULT;
 
-	if (wanted == 0)
-		return (notify == MESSAGE_NOTIFY_NEVER ? "NOTIFY=NEVER" : NULL);
+	if (wanted == 0 || wanted == MESSAGE_NOTIFY_NEVER)
+		return (notify == MESSAGE_NOTIFY_NEVER
+			? message_notify_text(MESSAGE_NOTIFY_NEVER)
+			: NULL);
 	/* The default is to hear of failures and delays. */
 	if (notify & NOTIFY_DEFAULT)
-		wanted |= (MESSAGE_NOTIFY_FAILURE | MESSAGE_NOTIFY_DELAY) >> 1;
-	return (texts[wanted]);
+		wanted |= MESSAGE_NOTIFY_FAILURE | MESSAGE_NOTIFY_DELAY;
+	return (message_notify_text(
+	    (unsigned char)(wanted & ~(unsigned)MESSAGE_NOTIFY_NEVER)));
 }
 
 /* The union of the NOTIFY of the addresses of each account named; NULL if out

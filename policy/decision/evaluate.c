@@ -131,7 +131,12 @@ static void
 refuse_tag(
     struct decision *decision, const struct message *message, struct arena *a)
 {
-	if (message->nheaders > MESSAGE_REMOVED_HEADERS)
+	if (message->no_client)
+		decide_leave(decision, message, VERDICT_REJECT,
+		    "the MTA knows no address of the client (sendmail -bs "
+		    "without submit.cf?), so its X-Notify headers cannot be "
+		    "honoured");
+	else if (message->nheaders > MESSAGE_REMOVED_HEADERS)
 		decide_leave(decision, message, VERDICT_REJECT,
 		    arena_printf(a,
 			"client %s is not in trusted_clients, and there are "

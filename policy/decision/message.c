@@ -61,6 +61,19 @@ message_notify(char *const *parameters)
 	return (notify);
 }
 
+const char *
+message_notify_text(unsigned char notify)
+{
+	static const char *const texts[] = {NULL, "NOTIFY=SUCCESS",
+	    "NOTIFY=FAILURE", "NOTIFY=SUCCESS,FAILURE", "NOTIFY=DELAY",
+	    "NOTIFY=SUCCESS,DELAY", "NOTIFY=FAILURE,DELAY",
+	    "NOTIFY=SUCCESS,FAILURE,DELAY"};
+
+	if (notify == MESSAGE_NOTIFY_NEVER)
+		return ("NOTIFY=NEVER");
+	return (texts[notify >> 1 & 7]);
+}
+
 static int
 keep_id(struct message *m, struct arena *a, const char *value)
 {

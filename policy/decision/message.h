@@ -55,7 +55,11 @@ struct message {
 	const char *id;
 	bool id_seen;
 	const char *client; /* its address, for messages */
+	bool no_client;	    /* the MTA knows no address of the client */
 	bool trusted;	    /* may this client tag? */
+	/* The MTA makes one of the recipients that it resolves to one address,
+	 * and deletes them together. */
+	bool fused;
 };
 
 /*
@@ -69,5 +73,8 @@ int message_header(struct message *, struct arena *, const char *name,
 /* message_notify(parameters): the NOTIFY among the parameters of RCPT, which
  * end with NULL. */
 unsigned char message_notify(char *const *parameters);
+
+/* message_notify_text(notify): that as a parameter of RCPT; NULL for none. */
+const char *message_notify_text(unsigned char notify);
 
 #endif

@@ -196,6 +196,10 @@ def _(lab_):
                 answer = mta.message([f"<{BILL}>"], tagged(BALANCE, "acme"))
             except (Closed, ConnectionError):   # 4xx, to the client
                 answer = None
+            # Without an address it is refused.
+            if client is None:
+                same(answer.verdict, "reject", "without an address")
+                continue
             trusted = answer is not None and not answer.removed
             same(trusted, may, f"{client} is trusted with {networks}")
             if answer is not None and not may:

@@ -214,7 +214,7 @@ def _(lab_):
         same(mta.message(RCPTS, tagged(BALANCE)).to(RCPTS), WANT,
              "the first one's")
         for client, want in (("192.0.2.1", "untrusted"),
-                             ("127.0.0.1", "deliver"), (None, "untrusted")):
+                             ("127.0.0.1", "deliver"), (None, "reject")):
             since = lab_.milter.mark()
             mta.write(packet("K"))
             mta.client = client

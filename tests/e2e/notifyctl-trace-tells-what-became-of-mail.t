@@ -126,7 +126,7 @@ def _(lab):
 def _(lab):
     result = requeue.hold(lab, ["x@delta.example"], SERVICES, "delta")
     lab.notifyctl("account", "add", "delta", "--owner", OLGA)
-    new = requeue.requeued(lab, result)
+    new = requeue.anew(lab, result)
     lab.postfix.settle()
     (old, other), rows = told(lab, result.qid)
     same((old["state"], other["queue_id"], other["relation"], other["of"],

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 
 from lib import lab, sendmail, tap, telegram
 from lib.botapi import BLOCKED, BotAPI
@@ -154,6 +155,30 @@ def _(lab_):
     lab_.until(lambda: len(lab_.receiver.copies(result.mark)) == len(WANT),
                "delivered", 60)
     same(result.recipients(), WANT, "recipients")
+
+
+@case("a tag by sendmail -bs on sendmail.cf is refused: no address of a client is "
+      "known")
+def _(lab_):
+    for tag, want in ((f"X-Notify-Category: {BALANCE}\r\n", b"550 5.7.1 "),
+                      ("", b"250 2.0.0 ")):
+        mark = lab.marker()
+        process = subprocess.Popen(
+            [*sendmail.NAMED, f"{lab_.postfix.programs}/sendmail", "-C",
+             lab_.postfix.config, "-bs"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        with process:
+            for text in ("", "HELO x\r\n", f"MAIL FROM:<{lab.SENDER}>\r\n",
+                         f"RCPT TO:<{BILL}>\r\n", "DATA\r\n",
+                         f"X-Lab-Marker: {mark}\r\n{tag}\r\nHello\r\n.\r\n"):
+                process.stdin.write(text.encode())
+                process.stdin.flush()
+                line = process.stdout.readline()
+            process.stdin.write(b"QUIT\r\n")
+        same(line[:len(want)], want, f"the answer {line}")
+        lab_.postfix.settle()
+        same(dict(lab_.receiver.copies(mark)), {} if tag else {BILL: 1},
+             "copies")
 
 
 @case("without the milter the client keeps its mail, and gets it sent later")

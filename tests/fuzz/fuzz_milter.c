@@ -51,6 +51,7 @@ struct session {
 	enum state state;
 	bool local; /* the client is trusted by its address */
 	bool trusted;
+	bool nowhere; /* the client has no address */
 	bool lost;
 	bool id_seen;
 };
@@ -183,6 +184,7 @@ connect_from(struct session *s, char *text)
 	} else if (*text == '/') {
 		sa = (_SOCK_ADDR *)&un;
 	}
+	s->nowhere = sa == NULL || sa == (_SOCK_ADDR *)&un;
 	MUST(mta_milter.xxfi_connect(&s->mta, text, sa) == SMFIS_NOREPLY,
 	    "connect");
 	s->state = CONNECTED;
@@ -309,8 +311,8 @@ end(struct session *s)
 	mta_apply(&s->mta);
 	if (s->lost)
 		MUST(rename(away, fixture.url) == 0, "%s", away);
-	rules_check(
-	    &s->mta, config->settings, s->trusted, s->lost, status, arena);
+	rules_check(&s->mta, config->settings, s->trusted, s->nowhere, s->lost,
+	    status, arena);
 	mta_forget(&s->mta);
 	s->mta.fail_at = 0;
 	s->lost = false;
@@ -374,7 +376,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_reset(arena);
 	set("");
 	s.state = CLOSED;
-	s.local = s.trusted = s.lost = false;
+	s.local = s.trusted = s.nowhere = s.lost = false;
 	rest = text = fuzz_string(data, size);
 	while ((line = fuzz_line(&rest)) != NULL) {
 		/* A folded header. */

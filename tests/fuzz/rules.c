@@ -656,7 +656,7 @@ many(const struct smfi_str *m)
 
 void
 rules_check(const struct smfi_str *m, const struct settings *settings,
-    bool trusted, bool lost, sfsistat status, struct arena *a)
+    bool trusted, bool nowhere, bool lost, sfsistat status, struct arena *a)
 {
 	struct verdict v = {.mta = m, .settings = settings, .arena = a};
 	bool tagged = false;
@@ -684,7 +684,7 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 	if (!tagged) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
-	} else if (!trusted && many(m)) {
+	} else if (!trusted && (nowhere || many(m))) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_REJECT, "%d", status);
 	} else if (!trusted) {

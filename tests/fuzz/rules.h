@@ -16,11 +16,11 @@ struct arena;
 struct settings;
 
 /*
- * rules_check(mta, settings, trusted, lost, status, a):
+ * rules_check(mta, settings, trusted, nowhere, lost, status, a):
  * The milter has answered the end of the message in ${mta} with ${status};
  * ${lost}: the database was missing. Aborts the program if that breaks a rule.
  */
 void rules_check(const struct smfi_str *, const struct settings *, bool trusted,
-    bool lost, sfsistat, struct arena *);
+    bool nowhere, bool lost, sfsistat, struct arena *);
 
 #endif

@@ -43,6 +43,10 @@ FEATURE(`promiscuous_relay')dnl
 FEATURE(`mailertable', `hash -o FOLDER/mailertable.db')dnl
 define(`SMART_HOST', `relay:[127.0.0.1]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h RECEIVER')dnl
+define(`LOCAL_MAILER_PATH', `[IPC]')dnl
+define(`LOCAL_MAILER_ARGS', `TCP [127.0.0.1] RECEIVER')dnl
+define(`LOCAL_MAILER_DSN_DIAGNOSTIC_CODE', `SMTP')dnl
+MODIFY_MAILER_FLAGS(`LOCAL', `-wfS')dnl
 """
 
 # sendmail(1) for users: it hands mail to the daemon by SMTP, so the milter sees
@@ -81,6 +85,10 @@ class Sendmail(Server):
     """start() and stop() it. MILTER is a socket in the milter's notation."""
 
     queues = ("queue",)
+    # .mc lines before the mailers, and {path below the folder: what makemap
+    # makes a hash of}.
+    more = ""
+    maps = {}
 
     def __init__(self, folder, receiver_port, milter=None, _main=None,
                  _users=None):
@@ -108,13 +116,18 @@ class Sendmail(Server):
                 raise RuntimeError(f"{old} is not in sendmail.mc")
             sample = sample.replace(old, new)
         first, end = re.split(r"(?m)^(?=MAILER_DEFINITIONS)", sample)
-        self._make(self.config, MC + first + "MAILER(`smtp')dnl\n" + end, port)
+        self._make(self.config, MC + self.more + first +
+                   "MAILER(`local')dnl\nMAILER(`smtp')dnl\n" + end, port)
         self._make(self.submit, SUBMIT, port)
-        subprocess.run(
-            [os.path.join(self.programs, "makemap"), "-C", self.config,
-             "hash", os.path.join(self.folder, "mailertable.db")],
-            input=b"telegram.invalid\tnotify-telegram:telegram.invalid\n",
-            check=True, capture_output=True, timeout=30)
+        for name, lines in {
+                "mailertable":
+                    "telegram.invalid\tnotify-telegram:telegram.invalid\n",
+                **self.maps}.items():
+            subprocess.run(
+                [os.path.join(self.programs, "makemap"), "-C", self.config,
+                 "hash", os.path.join(self.folder, f"{name}.db")],
+                input=lines.encode(), check=True, capture_output=True,
+                timeout=30)
 
     def _make(self, path, mc, port):
         """Make PATH from the text MC with m4."""

@@ -101,7 +101,8 @@ class Message:
         if not tags:
             return self.as_it_came("untouched")
         if not trusted:
-            return self.as_it_came("untrusted")
+            return self.as_it_came("reject" if self.message["client"] is None
+                                   else "untrusted")
         try:
             category = self.category(tags)
             account = self.account()
