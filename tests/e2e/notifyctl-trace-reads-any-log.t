@@ -98,6 +98,47 @@ def _(ctl):
     delivered(trace(ctl, path), at)
 
 
+@case("Sendmail's lines tell what became of each copy, and where the message is")
+def _(ctl):
+    qid, at = "6ASHt8QQ022082", int(time.time()) - 3600
+    rest = "delay=00:00:01, xdelay=00:00:00, mailer=relay, pri=30, relay=[192.0.2.9]"
+    begin = [
+        ("sm-mta", f"{qid}: from=<s@x.example>, size=9, class=0, nrcpts=3, "
+         "msgid=<m@x.example>, proto=ESMTP, daemon=MTA, relay=old.example "
+         "[192.0.2.7]"),
+        ("notify-milter", f"{qid}: category=services account=acme kept=3 "
+         "added=0 dropped=0 mirrored=0 verdict=deliver")]
+    sent = f"{rest}, dsn=2.0.0, stat=Sent (250 2.0.0 Ok)"
+    some = begin + [
+        ("sm-mta", f"{qid}: to=<ann@acme.example>,<bob@acme.example>, {sent}"),
+        ("sm-mta", f"{qid}: to=<eve@acme.example>, {rest}, dsn=4.0.0, "
+         "stat=Deferred: Connection refused by [192.0.2.9]")]
+
+    def outcomes(lines):
+        found = trace(ctl, log(ctl, text(lines, at)), qid=qid)
+        return found["messages"][0]["state"], {
+            row["recipient"].split("@")[0]: row["outcome"]
+            for row in found["recipients"]}
+
+    same(outcomes(some), ("queued", {"ann": "sent", "bob": "sent",
+                                     "eve": "deferred"}), "the first attempt")
+    same(outcomes(some + [("sm-mta", f"{qid}: to=<eve@acme.example>, {sent}")]),
+         ("done", {"ann": "sent", "bob": "sent", "eve": "sent"}), "the second")
+    same(outcomes(some + [("sm-mta", f"{qid}: to=<eve@acme.example>, {rest}, "
+                           "dsn=5.1.1, stat=User unknown")]),
+         ("done", {"ann": "sent", "bob": "sent", "eve": "bounced"}), "a bounce")
+    same(outcomes(begin + [("sm-mta", f"{qid}: to=ann, {rest}, stat=queued")]),
+         ("queued", {"ann": "deferred"}), "queued")
+    hold = ("sm-mta", f"{qid}: milter=notify-milter, quarantine=no such "
+            "category")
+    same(outcomes(begin + [hold, (
+        "sm-mta", f"{qid}: to=<ann@acme.example>, delay=00:00:01, pri=30, "
+        "quarantine=no such category, stat=quarantined")]),
+        ("held", {}), "quarantined")
+    same(outcomes(begin + [("sm-mta", f"{qid}: Milter: data, discard")])[0],
+         "discarded", "discarded")
+
+
 @case("standard error of our programs is read, though it has no time")
 def _(ctl):
     at = int(time.time()) - 3600

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix sendmail
 """The milter under a real Sendmail: every verdict, and the mirror by a mailer."""
+import json
 import os
 import re
 import shlex
@@ -281,6 +282,30 @@ def _(lab_):
         result = lab_.send([ANN, text], BALANCE).must("hold")
         same(result.recipients(), [], f"who has got it, for {text}")
     lab_.milter.settings()
+
+
+@case("requeue is for Postfix, and says so in one line")
+def _(lab_):
+    lab_.milter.settings(sendmail=f"{lab_.postfix.programs}/sendmail")
+    done = lab_.notifyctl("requeue", "6ASHt8QQ022082", check=False)
+    same(done.returncode, 78, "status")
+    contains(done.stderr, "requeue works with Postfix only", "what it says")
+    same(done.stderr.count("\n"), 1, "lines")
+
+
+@case("check says that it does not look at Sendmail, and that submit.cf is "
+      "missing")
+def _(lab_):
+    lab_.milter.settings(sendmail=f"{lab_.postfix.programs}/sendmail")
+    found = json.loads(lab_.notifyctl("--json", "check", check=False).stdout)
+    what = {f["what"]: f["severity"] for f in found["findings"]}
+    same([s for w, s in what.items() if "check does not look at" in w],
+         ["note"], "on Sendmail")
+    if not os.path.exists("/etc/mail/submit.cf"):
+        same(what.get("/etc/mail/submit.cf is missing"), "error", "submit.cf")
+    lab_.milter.settings()
+    found = json.loads(lab_.notifyctl("--json", "check", check=False).stdout)
+    lacks(str(found["findings"]), "submit.cf", "with another sendmail(1)")
 
 
 @tap.case("the milter complains of nothing that no case has provoked")

@@ -18,6 +18,7 @@
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/sendmail.h"
 #include "settings/settings.h"
 
 static void read_postfix(struct check *);
@@ -235,6 +236,11 @@ read_postfix(struct check *c)
 		check_looked(c,
 		    check_text(c, "Postfix in %s (%zu services)", pc->config,
 			pc->nservices));
+		return;
+	}
+	/* There check_settings() has said so. */
+	if (sendmail_is(c->settings->sendmail)) {
+		failure_clear(&failure);
 		return;
 	}
 	check_found(c, CHECK_WARNING, CHECK_DO,

@@ -2,6 +2,7 @@
 /*
  * check_settings - are the settings right, and who can change them?
  */
+#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,11 +11,13 @@
 #include "base/failure.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
+#include "notifyctl/postfix/sendmail.h"
 #include "settings/settings.h"
 
 static void check_file(struct check *);
 static void check_user(struct check *);
 static void check_user_reads(struct check *);
+static void check_sendmail(struct check *);
 static void check_mailer(struct check *);
 
 /* The settings name the sendmail(1) program and the clients that may tag. */
@@ -106,6 +109,31 @@ check_user_reads(struct check *c)
 		: check_search(c, file, rc));
 }
 
+/* Sendmail's own settings are not checked, except for what sendmail(1) needs.
+ */
+static void
+check_sendmail(struct check *c)
+{
+	if (!sendmail_is(c->settings->sendmail))
+		return;
+	check_found(c, CHECK_NOTE, CHECK_DO,
+	    check_text(c,
+		"%s is Sendmail's; check does not look at "
+		"sendmail.cf",
+		c->settings->sendmail),
+	    "whether Sendmail asks the milter was not checked",
+	    check_text(c,
+		"compare with postfix-sample/sendmail.mc: %s must name S=%s "
+		"with F=T",
+		SENDMAIL_CF, c->settings->socket));
+	if (access(SUBMIT_CF, F_OK) != 0 && errno == ENOENT)
+		check_found(c, CHECK_ERROR, CHECK_DO, SUBMIT_CF " is missing",
+		    "Sendmail does not ask the milter about mail from "
+		    "sendmail(1), which goes out undecided",
+		    "make it with FEATURE(`msp'), so that sendmail(1) hands "
+		    "its mail to the daemon by SMTP");
+}
+
 static void
 check_mailer(struct check *c)
 {
@@ -147,6 +175,7 @@ check_settings(struct check *c)
 	check_file(c);
 	check_user(c);
 	check_mailer(c);
+	check_sendmail(c);
 	if (c->settings->monitor)
 		check_setting(c, CHECK_NOTE, "monitor = yes",
 		    "the milter only logs its decisions: tagged mail goes to "

@@ -39,6 +39,7 @@
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/listeners.h"
 #include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/sendmail.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/queuefile.h"
 #include "notifyctl/requeue/submit.h"
@@ -99,6 +100,13 @@ ready(struct passage *p)
 		return (failure_set(&ctl->failure, FAILURE_DENIED,
 		    "requeue reads and deletes files of Postfix's queue; run "
 		    "it as root"));
+	if (sendmail_is(ctl->settings->sendmail))
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
+		    "requeue works with Postfix only, and %s is Sendmail's; "
+		    "\"mailq -qQ\" lists quarantined mail; submit it again "
+		    "yourself, since \"sendmail -Q -qQ\" would release it "
+		    "undecided",
+		    ctl->settings->sendmail));
 	p->mta = postconf_read(ctl->arena, &ctl->failure);
 	if (p->mta == NULL && ctl->failure.kind == FAILURE_UNKNOWN)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,

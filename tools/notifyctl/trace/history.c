@@ -20,6 +20,8 @@ static struct history_copy *copy_of(
     struct arena *, struct history *, const char *, const char *);
 static void delivery(
     struct arena *, struct history *, const struct history_line *);
+static void sendmail_delivery(
+    struct arena *, struct history *, const struct history_line *);
 static void chat(struct arena *, struct history *, const struct history_line *);
 static void decision(
     struct arena *, struct history *, const struct history_line *);
@@ -134,6 +136,52 @@ delivery(struct arena *a, struct history *h, const struct history_line *line)
 		c->at = line->at;
 }
 
+/* Sendmail: "to=<a>,<b>, delay=..., stat=Sent (...)". It logs no end of a
+ * message: that is when no copy is waiting any more. */
+static void
+sendmail_delivery(
+    struct arena *a, struct history *h, const struct history_line *line)
+{
+	const char *outcome, *recipient, *rest = line->text + 3, *status;
+	struct history_copy *c;
+	size_t i;
+
+	status = strstr(line->text, ", stat=");
+	if (status == NULL)
+		return;
+	status += 7;
+	if (strstr(line->text, ", quarantine=") != NULL) {
+		settle(h, HISTORY_HELD, line);
+		return;
+	}
+	outcome = text_after(status, "Sent") != NULL ? "sent"
+	    : text_after(status, "Deferred") != NULL ||
+		text_after(status, "queued") != NULL
+	    ? "deferred"
+	    : "bounced";
+	do {
+		if (*rest == '<') {
+			recipient = path(a, rest + 1, &rest);
+		} else {
+			recipient = arena_strndup(a, rest, strcspn(rest, ","));
+			rest += strcspn(rest, ",");
+		}
+		if (recipient == NULL)
+			break;
+		c = copy_of(a, h, recipient, "");
+		if (!c->chat)
+			c->outcome = outcome;
+		if (!c->chat || *c->detail == '\0')
+			c->detail = arena_strdup(a, status);
+		c->at = line->at != 0 ? line->at : c->at;
+	} while (*rest++ == ',' && *rest != ' ');
+	for (i = 0; i < h->ncopies; i++) {
+		if (strcmp(h->copies[i].outcome, "deferred") == 0)
+			break;
+	}
+	settle(h, i < h->ncopies ? HISTORY_QUEUED : HISTORY_DONE, line);
+}
+
 /* "to=<1@telegram.invalid> account=acme outcome=sent reason=\"...\"" */
 static void
 chat(struct arena *a, struct history *h, const struct history_line *line)
@@ -209,6 +257,10 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 	    {"milter-discard: ", HISTORY_DISCARDED},
 	    {"reject: ", HISTORY_REFUSED},
 	    {"milter-reject: ", HISTORY_REFUSED},
+	    /* Sendmail's. */
+	    {"milter=notify-milter, quarantine=", HISTORY_HELD},
+	    {"Milter: data, discard", HISTORY_DISCARDED},
+	    {"Milter: data, reject", HISTORY_REFUSED},
 	};
 	const char *text = line->text, *rest;
 	size_t i;
@@ -258,6 +310,10 @@ history_add(struct arena *a, struct history *h, const struct history_line *line)
 	} else if (strcmp(line->program, "notify-telegram") == 0) {
 		if (recipient)
 			chat(a, h, line);
+	} else if (text_after(line->text, "to=") != NULL &&
+	    strstr(line->text, ", stat=") != NULL &&
+	    strstr(line->text, ", status=") == NULL) {
+		sendmail_delivery(a, h, line);
 	} else if (recipient) {
 		delivery(a, h, line);
 	} else if (strcmp(line->program, "notifyctl") != 0) {
