@@ -135,8 +135,18 @@ def _(ctl):
         "sm-mta", f"{qid}: to=<ann@acme.example>, delay=00:00:01, pri=30, "
         "quarantine=no such category, stat=quarantined")]),
         ("held", {}), "quarantined")
-    same(outcomes(begin + [("sm-mta", f"{qid}: Milter: data, discard")])[0],
+    same(outcomes(begin + [("sm-mta", f"{qid}: Milter: data, discard"),
+                           ("sm-mta", f"{qid}: discarded")])[0],
          "discarded", "discarded")
+    same(outcomes(begin + [
+        ("sm-mta", f"{qid}: Milter: data, reject=550 5.7.1 no such category"),
+        ("sm-mta", f"{qid}: to=<ann@acme.example>, delay=00:00:00, pri=30, "
+         "stat=no such category")]), ("refused", {}), "rejected")
+    message = trace(ctl, log(ctl, text(some, at)), qid=qid)["messages"][0]
+    same((message["message_id"], message["source"], message["sender"],
+          bool(message["arrived"])),
+         ("<m@x.example>", "relay=old.example [192.0.2.7]", "s@x.example",
+          True), "where it came from")
 
 
 @case("standard error of our programs is read, though it has no time")

@@ -22,6 +22,8 @@ static void delivery(
     struct arena *, struct history *, const struct history_line *);
 static void sendmail_delivery(
     struct arena *, struct history *, const struct history_line *);
+static void sendmail_arrival(
+    struct arena *, struct history *, const struct history_line *);
 static void chat(struct arena *, struct history *, const struct history_line *);
 static void decision(
     struct arena *, struct history *, const struct history_line *);
@@ -147,7 +149,8 @@ sendmail_delivery(
 	size_t i;
 
 	status = strstr(line->text, ", stat=");
-	if (status == NULL)
+	/* A message that was refused has such a line, too. */
+	if (status == NULL || h->state == HISTORY_REFUSED)
 		return;
 	status += 7;
 	if (strstr(line->text, ", quarantine=") != NULL) {
@@ -241,6 +244,23 @@ settle(struct history *h, enum history_state state,
 	h->state_at = line->at;
 }
 
+/* Sendmail: "from=<a>, size=..., nrcpts=1, msgid=<b>, ..., relay=c [d]" is the
+ * first line of a message. */
+static void
+sendmail_arrival(
+    struct arena *a, struct history *h, const struct history_line *line)
+{
+	const char *relay;
+
+	if (strstr(line->text, ", nrcpts=") == NULL)
+		return;
+	h->arrived = line->at;
+	h->message_id = value(a, line->text, ", msgid=");
+	relay = strstr(line->text, ", relay=");
+	if (relay != NULL)
+		h->source = arena_strdup(a, relay + 2);
+}
+
 static void
 mail_server(struct arena *a, struct history *h, const struct history_line *line)
 {
@@ -274,6 +294,7 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 			h->arrived = line->at;
 	} else if ((rest = text_after(text, "from=<")) != NULL) {
 		h->sender = path(a, rest, &rest);
+		sendmail_arrival(a, h, line);
 		if (h->state != HISTORY_REQUEUED)
 			settle(h, HISTORY_QUEUED, line);
 	} else if (strcmp(text, "removed") == 0) {
