@@ -371,6 +371,104 @@ def _(s):
     s.fault("error", "header_checks", "HOLD")
 
 
+@case("a cleanup of any name is checked, whatever uses it, and the fix works "
+      "there")
+def _(s):
+    for user in ("smtp/inet", "pickup/unix", "628/inet"):
+        for name, value, severity, word in (
+                ("always_bcc", "archive@b.example", "warning", "archive@"),
+                ("recipient_bcc_maps", "static:a@b.example", "warning", ""),
+                ("sender_bcc_maps", "static:a@b.example", "warning", ""),
+                ("enable_original_recipient", "no", "error", "= no"),
+                ("recipient_delimiter", "-", "warning", "= -"),
+                ("message_drop_headers", "bcc,X-Notify-Account", "error",
+                 "has X-Notify-Account"),
+                ("milter_macro_defaults", "{client_resolve}=OK", "error",
+                 "{client_resolve}=OK")):
+            s.master("second unix n - y - 0 cleanup\n"
+                     f"  -o {name}={value}\n"
+                     "628 inet n - y - - qmqpd\n")
+            s.edit("-P", f"{user}/cleanup_service_name=second")
+            s.fixed(severity, f"{name} of second/unix", word)
+            s.edit("-P", f"cleanup/unix/{name}={value}")
+            s.fixed(severity, f"{name} of cleanup/unix", word)
+
+
+@case("a cleanup that tags pass only after the milter may remove them")
+def _(s):
+    path = s.file("checks", "/^X-Notify/ IGNORE\n")
+    s.main(content_filter="smtp-amavis:[127.0.0.1]:10024")
+    s.master("127.0.0.1:10025 inet n - y - - smtpd\n  -o content_filter=\n"
+             "  -o receive_override_options=no_milters\n"
+             "  -o cleanup_service_name=second\n"
+             "second unix n - y - 0 cleanup\n"
+             f"  -o header_checks=regexp:{path}\n"
+             "  -o message_drop_headers=x-notify-category\n")
+    s.sound()
+    s.edit("-P", "cleanup/unix/mime_header_checks=regexp:" + path)
+    s.edit("-P", "cleanup/unix/nested_header_checks=regexp:" + path)
+    s.sound()
+
+
+@case("a header of the milter's that message_drop_headers removes is found, "
+      "and the fix works")
+def _(s):
+    for value in ("X-Notify-Category", "bcc, x-notify-account:",
+                  "bcc:X-NOTIFY-Category:return-path", "$mine",
+                  "bcc x-notify-decided"):
+        s.main(message_drop_headers=value, mine="X-Notify-Category, bcc")
+        s.fixed("error", "message_drop_headers has ")
+    s.edit("-M", "second/unix=second unix n - y - 0 cleanup -o "
+           "{ message_drop_headers = bcc, X-Notify-Category, content-length }")
+    s.edit("-P", "pickup/unix/cleanup_service_name=second")
+    finding = s.fixed("error", "message_drop_headers of second/unix")
+    contains(finding["fix"], "= bcc,content-length'")
+
+
+@case("header checks of a cleanup of another name are found, and the fix works")
+def _(s):
+    for action in ("IGNORE", "REPLACE X-A: b", "STRIP", "REDIRECT a@b.example"):
+        path = s.file("checks", f"/^X-Notify-Account/ {action}\n")
+        s.master("second unix n - y - 0 cleanup\n"
+                 f"  -o header_checks=pcre:{path}\n"
+                 .replace("pcre", "regexp"))
+        s.edit("-P", "smtp/inet/cleanup_service_name=second")
+        s.fixed("error", "header_checks of second/unix", action)
+    s.file("checks", "/^X-Notify/ IGNORE\n")
+    s.edit("-P", "smtp/inet/receive_override_options=no_header_body_checks")
+    s.sound()
+
+
+@case("milter_macro_defaults for a macro that the milter asks for is found, "
+      "and the fix works")
+def _(s):
+    for value in ("{client_resolve}=OK", "client_resolve=OK", "i=x",
+                  "{ {auth_type} = PLAIN }", "{ auth_type = PLAIN }",
+                  "{daemon_flags}=c, j=host", "j=host {auth_authen}={x}",
+                  "{ i = a, b }"):
+        s.main(milter_macro_defaults=value)
+        finding = s.fixed("error", "milter_macro_defaults has ")
+        same("j=host" in finding["fix"], "j=host" in value, finding["fix"])
+        s.main()
+        if " " not in value:
+            s.edit("-P", f"smtp/inet/milter_macro_defaults={value}")
+            s.fixed("error", "milter_macro_defaults of smtp/inet")
+    s.main(milter_macro_defaults="j=host, {if_name}=i, { v = i }")
+    s.sound()
+
+
+@case("a recipient that Postfix does not tell from another is found, and the "
+      "fix works")
+def _(s):
+    s.main(enable_original_recipient="no")
+    s.fixed("error", "enable_original_recipient = no")
+    for value in ("-", "+-", "-+", "="):
+        s.main(recipient_delimiter=value)
+        s.fixed("warning", f"recipient_delimiter = {value}")
+    s.main(recipient_delimiter="+")
+    s.sound()
+
+
 @case("several faults at once are all found, each once")
 def _(s):
     s.main(**both(""), milter_default_action="accept", always_bcc="x@y.example",

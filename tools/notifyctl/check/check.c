@@ -42,6 +42,7 @@ static const struct {
     {"settings", check_clients, true},
     {"postfix", check_domains, true},
     {"postfix", check_rewriting, true},
+    {"postfix", check_cleanup, true},
     {"held", check_held, true},
     {"telegram", check_telegram, false},
 };

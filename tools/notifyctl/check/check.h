@@ -140,6 +140,7 @@ void check_postfix(struct check *);
 void check_services(struct check *);
 void check_domains(struct check *);
 void check_rewriting(struct check *);
+void check_cleanup(struct check *);
 void check_telegram(struct check *);
 
 #endif
