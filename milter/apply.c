@@ -3,12 +3,10 @@
  * apply - a decision becomes smfi_* calls
  *
  * A recipient is deleted by exactly the bytes that the MTA gave for it: Postfix
- * compares them, and reports success even if it finds none. But it does not
- * always show the text that it compares. It shows a source route and does not
- * keep it. It keeps what sendmail(1) was given and shows it rewritten: a name
- * without a domain, "user@domain.", "user%domain" and "domain!user" all show as
- * user@domain. They cannot be told apart, so each of them is deleted; if that
- * could delete a recipient to keep, the message is held.
+ * compares them, and reports success even if it finds none. Over SMTP it keeps
+ * the text that it shows, but for a source route, which it shows and does not
+ * keep. What non_smtpd_milters see was rewritten before, and cannot be deleted
+ * by what is seen: such a message is held if anybody would have to leave it.
  *
  * Sendmail makes one recipient of those that it resolves to one address: a
  * trailing dot, "user%domain@relay", local domains, virtusertable and others.
@@ -23,7 +21,6 @@
 #include <strings.h>
 
 #include "base/arena.h"
-#include "base/strmap.h"
 #include "decision/decide.h"
 #include "decision/facts.h"
 #include "decision/message.h"
@@ -32,19 +29,13 @@
 
 /* RFC 5321, 4.5.3.1.5: a reply line, less code and line end. */
 #define REPLY_SIZE 400
-#define OTHER_TEXTS 4
 
 static void plain(const char *, char, char[REPLY_SIZE]);
 static sfsistat answer(SMFICTX *, sfsistat, char *, char *, const char *);
 static sfsistat failed(
     SMFICTX *, const struct message *, struct decision *, const char *);
 static sfsistat hold(SMFICTX *, const struct message *, struct decision *);
-static int other_texts(struct arena *, const char *, char *[OTHER_TEXTS]);
-static int match_texts(struct strmap *, const char *, bool);
-static int note_kept(
-    const struct message *, const struct decision *, struct strmap *);
-static int delete_text(SMFICTX *, char *, const struct strmap *);
-static int delete_recipient(SMFICTX *, const char *, const struct strmap *);
+static int delete_recipient(SMFICTX *, const char *, struct arena *);
 static int add_recipient(SMFICTX *, const char *, const char *, struct arena *);
 static int add_again(
     SMFICTX *, const struct message *, const struct decision *, struct arena *);
@@ -125,155 +116,37 @@ hold(SMFICTX *ctx, const struct message *message, struct decision *decision)
 	return (SMFIS_CONTINUE);
 }
 
-/* Texts that the MTA may have for a recipient instead of the one it shows: how
- * many, or -1 if out of memory. Only mail from sendmail(1) has any, and comes
- * without angle brackets. */
-static int
-other_texts(struct arena *a, const char *text, char *v[OTHER_TEXTS])
-{
-	const char *at;
-
-	at = strrchr(text, '@');
-	if (*text == '<' || at == NULL || at == text)
-		return (0);
-	v[0] = arena_strndup(a, text, (size_t)(at - text));
-	if (v[0] == NULL)
-		return (-1);
-	v[1] = arena_concat(a, text, ".", NULL);
-	v[2] = arena_concat(a, v[0], "%", at + 1, NULL);
-	v[3] = arena_concat(a, at + 1, "!", v[0], NULL);
-	return (
-	    v[1] == NULL || v[2] == NULL || v[3] == NULL ? -1 : OTHER_TEXTS);
-}
-
-/* Note the texts that a recipient to keep may have, or tell whether one to
- * delete may have one of them: 1. Else 0, or -1 if out of memory. */
-static int
-match_texts(struct strmap *kept, const char *text, bool stays)
-{
-	char *v[OTHER_TEXTS + 1];
-	int i, n;
-
-	n = other_texts(kept->arena, text, v);
-	if (n == -1)
-		return (-1);
-	v[n] = arena_strdup(kept->arena, text);
-	if (v[n] == NULL)
-		return (-1);
-	for (i = 0; i <= n; i++) {
-		if (stays && strmap_add(kept, v[i], text) == -1)
-			return (-1);
-		if (!stays && strmap_find(kept, v[i], NULL) == 1)
-			return (1);
-	}
-	return (0);
-}
-
-int
+void
 apply_check(
-    const struct message *message, struct decision *decision, struct arena *a)
+    const struct message *message, struct decision *decision, bool removable)
 {
-	struct strmap kept = {.arena = a};
-	const char *text;
-	size_t i;
-	int rc;
-
-	if (decision->verdict != VERDICT_DELIVER)
-		return (0);
-	for (i = 0; i < message->nrecipients; i++) {
-		text = message->recipients[i];
-		if (*text != '<' && decision->recipients[i].fate == FATE_KEPT &&
-		    match_texts(&kept, text, true) == -1)
-			return (-1);
-	}
-	for (i = 0; i < message->nrecipients && kept.n > 0; i++) {
-		text = message->recipients[i];
-		if (*text == '<' || decision->recipients[i].fate == FATE_KEPT)
-			continue;
-		rc = match_texts(&kept, text, false);
-		if (rc == 0)
-			continue;
-		if (rc == -1)
-			return (-1);
-		decision->verdict = VERDICT_HOLD;
-		decision->reason = arena_printf(a,
-		    "deleting %.80s may delete a recipient of the same name "
-		    "who stays",
-		    text);
-		return (decision->reason == NULL ? -1 : 0);
-	}
-	return (0);
+	if (!removable && decision->verdict == VERDICT_DELIVER &&
+	    decision->kept < message->nrecipients)
+		decide_leave(decision, message, VERDICT_HOLD,
+		    "it came by non_smtpd_milters, where a removal cannot be "
+		    "relied on; see postfix-sample/README.md, sendmail(1)");
 }
 
-/* Note the texts by which a recipient to keep would be deleted. */
+/* Delete a recipient by the text that the MTA gave; one with a source route
+ * also without it. */
 static int
-note_kept(const struct message *message, const struct decision *decision,
-    struct strmap *kept)
+delete_recipient(SMFICTX *ctx, const char *text, struct arena *a)
 {
 	struct address address;
-	size_t i;
+	char *copy;
 	int found;
-
-	for (i = 0; i < message->nrecipients; i++) {
-		if (decision->recipients[i].fate != FATE_KEPT)
-			continue;
-		if (strmap_add(kept, message->recipients[i], NULL) == -1)
-			return (-1);
-		found =
-		    address_read(kept->arena, message->recipients[i], &address);
-		if (found == -1 ||
-		    (found == 1 && strmap_add(kept, address.exact, NULL) == -1))
-			return (-1);
-	}
-	return (0);
-}
-
-/* Delete another text that a recipient may have, unless it belongs to a
- * recipient to keep, as it stands or as the MTA reads it. */
-static int
-delete_text(SMFICTX *ctx, char *text, const struct strmap *kept)
-{
-	struct address address;
-	int found;
-
-	if (text == NULL)
-		return (-1);
-	if (strmap_find(kept, text, NULL) == 1)
-		return (0);
-	found = address_read(kept->arena, text, &address);
-	if (found == -1)
-		return (-1);
-	if (found == 1 && strmap_find(kept, address.exact, NULL) == 1)
-		return (0);
-	return (smfi_delrcpt(ctx, text) == MI_SUCCESS ? 0 : -1);
-}
-
-static int
-delete_recipient(SMFICTX *ctx, const char *text, const struct strmap *kept)
-{
-	struct arena *a = kept->arena;
-	struct address address;
-	char *copy, *others[OTHER_TEXTS];
-	int found, i, n;
 
 	/* libmilter does not change it, but does not say const. */
 	copy = arena_strdup(a, text);
 	if (copy == NULL || smfi_delrcpt(ctx, copy) != MI_SUCCESS)
 		return (-1);
-	if (*text == '<' && text[1] != '@')
+	if (text[*text == '<'] != '@')
 		return (0);
 	found = address_read(a, text, &address);
 	if (found != 1)
 		return (found);
-	if (strchr(text, ':') != NULL &&
-	    delete_text(ctx, arena_strdup(a, address.exact), kept) != 0)
-		return (-1);
-	n = other_texts(a, text, others);
-	for (i = 0; i < n; i++) {
-		if (delete_text(ctx, others[i], kept) != 0)
-			return (-1);
-	}
-	return (n == -1 ? -1 : 0);
+	copy = arena_strdup(a, address.exact);
+	return (copy != NULL && smfi_delrcpt(ctx, copy) == MI_SUCCESS ? 0 : -1);
 }
 
 /* ${parameters}: of RCPT (RFC 3461), or NULL. */
@@ -326,21 +199,15 @@ static sfsistat
 change_recipients(SMFICTX *ctx, const struct message *message,
     struct decision *decision, struct arena *a)
 {
-	struct strmap kept = {.arena = a};
-	bool deletes;
 	size_t i;
 
-	deletes = decision->kept < message->nrecipients;
-	if (deletes && note_kept(message, decision, &kept) != 0)
-		return (failed(ctx, message, decision,
-		    "out of memory while deleting a recipient"));
-	for (i = 0; deletes && i < message->nrecipients; i++) {
+	for (i = 0; i < message->nrecipients; i++) {
 		if (decision->recipients[i].fate != FATE_KEPT &&
-		    delete_recipient(ctx, message->recipients[i], &kept) != 0)
+		    delete_recipient(ctx, message->recipients[i], a) != 0)
 			return (failed(ctx, message, decision,
 			    "the MTA refused to delete a recipient"));
 	}
-	if (deletes && message->fused &&
+	if (message->fused && decision->kept < message->nrecipients &&
 	    add_again(ctx, message, decision, a) != 0)
 		return (failed(ctx, message, decision,
 		    "the MTA refused to add a recipient again"));

@@ -9,6 +9,8 @@
 #ifndef APPLY_H
 #define APPLY_H
 
+#include <stdbool.h>
+
 #include <libmilter/mfapi.h>
 
 #include "base/compiler.h"
@@ -18,12 +20,11 @@ struct decision;
 struct message;
 
 /*
- * apply_check(message, decision, a):
- * Can ${decision} be applied without deleting another recipient too? If not, it
- * becomes a hold, with the reason. 0, or -1 if out of memory.
+ * apply_check(message, decision, removable):
+ * If ${decision} would remove a recipient and the MTA cannot be relied on to do
+ * so (not ${removable}), it becomes a hold, with the reason.
  */
-int apply_check(
-    const struct message *, struct decision *, struct arena *) WARN_UNUSED;
+void apply_check(const struct message *, struct decision *, bool removable);
 
 /*
  * apply(ctx, message, decision, a):

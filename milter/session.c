@@ -60,6 +60,9 @@
 #define UNNEEDED_REPLIES                                                       \
 	(SMFIP_NR_CONN | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_HDR)
 
+/* See came_by_smtp(); without "j". */
+#define CONNECT_MACROS "v {client_resolve} {daemon_flags} {daemon_name}"
+
 /* The actions that the MTA must offer. */
 static const struct action {
 	unsigned long flag;
@@ -78,6 +81,7 @@ struct connection {
 	struct sockaddr_storage address; /* AF_UNSPEC: not known */
 	char client[INET6_ADDRSTRLEN];
 	bool sendmail; /* the MTA is Sendmail */
+	bool by_smtp;  /* as far as can be told: see came_by_smtp() */
 	/* The message. */
 	struct arena *arena;
 	struct message message;
@@ -107,6 +111,7 @@ static struct connection *begin(SMFICTX *, unsigned long);
 static void reset(struct connection *);
 static sfsistat no_reply(const struct connection *, unsigned long);
 static void note_address(struct connection *, const struct sockaddr *);
+static bool came_by_smtp(SMFICTX *);
 static bool given(SMFICTX *, char *);
 static bool is_sendmail(SMFICTX *);
 static bool trusted(const struct settings *, const struct connection *);
@@ -190,7 +195,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	*want_actions = WANTED_ACTIONS;
 	if (actions & SMFIF_SETSYMLIST) {
 		*want_actions |= SMFIF_SETSYMLIST;
-		(void)smfi_setsymlist(ctx, SMFIM_CONNECT, "v {daemon_flags}");
+		(void)smfi_setsymlist(ctx, SMFIM_CONNECT, CONNECT_MACROS);
 		(void)smfi_setsymlist(
 		    ctx, SMFIM_ENVFROM, "i {auth_type} {auth_authen}");
 		(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, "i");
@@ -236,6 +241,22 @@ is_sendmail(SMFICTX *ctx)
 	    (version == NULL || strncmp(version, "Postfix", 7) != 0));
 }
 
+/*
+ * Does the mail of this connection come by SMTP, rather than from Postfix's
+ * cleanup(8) by non_smtpd_milters? smtpd(8) always has {client_resolve},
+ * cleanup(8) never. Its absence tells only if the MTA has heeded our list: then
+ * it sends {daemon_name}, and not "j", which every MTA sends by default.
+ * {daemon_flags} is Sendmail's. When in doubt, it is SMTP.
+ */
+static bool
+came_by_smtp(SMFICTX *ctx)
+{
+	return (smfi_getsymval(ctx, "{client_resolve}") != NULL ||
+	    smfi_getsymval(ctx, "{daemon_flags}") != NULL ||
+	    smfi_getsymval(ctx, "{daemon_name}") == NULL ||
+	    smfi_getsymval(ctx, "j") != NULL);
+}
+
 static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 {
@@ -248,6 +269,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 		return (SMFIS_TEMPFAIL);
 	note_address(c, sa);
 	c->sendmail = is_sendmail(ctx);
+	c->by_smtp = came_by_smtp(ctx);
 	return (no_reply(c, SMFIP_NR_CONN));
 }
 
@@ -377,9 +399,10 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	if (!c->broken)
 		evaluate(settings, config->pool, m, false, c->arena, &decision,
 		    &standby);
-	if (c->broken || apply_check(m, &decision, c->arena) != 0)
+	else
 		decide_fail(
 		    &decision, m, "too many recipients, or out of memory");
+	apply_check(m, &decision, c->by_smtp);
 	if (decision.verdict == VERDICT_UNTOUCHED) {
 		stats_untagged();
 		log_debug("%s: untagged, passed unchanged", queue_id);

@@ -7,11 +7,11 @@
  * - S aknrtmu: settings: expand always or never, unknown recipients kept, bad
  *   tags rejected or deferred, monitor, trust authenticated clients
  * - O, O-: a new connection, by an MTA that offers everything, or less
+ * - N: the connection is one of non_smtpd_milters
  * - I ADDRESS: the client's address
  * - U: the client is authenticated, or no longer
  * - M: MAIL
- * - R TEXT: RCPT, by SMTP; digits before the text: by sendmail(1), and how the
- *   MTA keeps it (see kept_as())
+ * - R TEXT: RCPT; digits before the text: how the MTA keeps it (see kept_as())
  * - H NAME:TEXT: a header
  * - E: the end of the message; A: abort; C: the end of the connection
  * - F 3: the third change to the message fails
@@ -255,7 +255,7 @@ recipient(struct session *s, char *text)
 	memset(r, 0, sizeof(*r));
 	snprintf(r->shown, sizeof(r->shown), "%s", text);
 	mta_kept(text, r->kept);
-	if (readable && *address.domain != '\0')
+	if (s->mta.cleanup && readable && *address.domain != '\0')
 		kept_as(how, text, r->kept);
 }
 
@@ -333,6 +333,10 @@ step(struct session *s, char *line)
 		break;
 	case 'O':
 		open_connection(s, rest);
+		break;
+	case 'N':
+		if (s->state == OPEN)
+			s->mta.cleanup = true;
 		break;
 	case 'I':
 		connect_from(s, rest);

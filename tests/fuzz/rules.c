@@ -39,7 +39,6 @@ struct verdict {
 	struct set chats;    /* that get it too */
 	bool account_found;
 	bool hazard; /* somebody stays whose address the MTA reads as another */
-	bool rewritten; /* the MTA may keep another text than it shows */
 };
 
 static bool has(const struct set *, const char *);
@@ -59,6 +58,7 @@ static bool is_known(struct verdict *, const char *);
 static bool all_readable(struct verdict *);
 static void want_recipient(struct verdict *, const char *);
 static void want_people(struct verdict *);
+static bool removes(struct verdict *);
 static void check_as_it_came(const struct smfi_str *, bool);
 static void check_people(struct verdict *);
 static void check_chats(struct verdict *);
@@ -314,6 +314,27 @@ want_people(struct verdict *v)
 			put(&v->chats,
 			    arena_printf(v->arena, "%lld", (long long)p->chat));
 	}
+}
+
+/* Does a recipient not get it? */
+static bool
+removes(struct verdict *v)
+{
+	const char *text, *key;
+	size_t i, k;
+
+	for (i = 0; i < v->mta->nrecipients; i++) {
+		text = key = v->mta->recipients[i].shown;
+		if (v->mta->recipients[i].added)
+			continue;
+		for (k = 0; people[k].account != NULL; k++) {
+			if (matches(v, text, k, &key))
+				break;
+		}
+		if (addresses_account(v, text, &text) || !has(&v->want, key))
+			return (true);
+	}
+	return (false);
 }
 
 /* All recipients are as they came; the X-Notify headers are too, or are
@@ -631,9 +652,9 @@ check_tagged(struct verdict *v, sfsistat status)
 		return;
 	}
 	MUST(status == SMFIS_CONTINUE, "%d", status);
-	/* Held, because the MTA would delete another recipient too. */
-	if (m->held > 0 && v->rewritten) {
+	if (m->cleanup && removes(v)) {
 		check_as_it_came(m, false);
+		MUST(m->held == 1, "a recipient of non_smtpd_milters removed");
 		return;
 	}
 	MUST(m->held == 0, "held");
@@ -679,8 +700,6 @@ rules_check(const struct smfi_str *m, const struct settings *settings,
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);
 		return;
 	}
-	for (i = 0; i < m->nrecipients; i++)
-		v.rewritten = v.rewritten || m->recipients[i].shown[0] != '<';
 	if (!tagged) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->ncalls == 0, "%d", status);

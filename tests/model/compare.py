@@ -177,24 +177,10 @@ def headers_left(step, told):
     return left
 
 
-def given(text):
-    """What sendmail(1) may have been given for what an MTA shows without
-    brackets: it rewrites names without a domain, domains with a dot behind
-    them, user%domain and domain!user."""
-    name, at, domain = text.rpartition("@")
-    if not at or not name:
-        return {text}
-    return {text, name, f"{text}.", f"{name}%{domain}", f"{domain}!{name}"}
-
-
-def unclear(step, want):
-    """May deleting one recipient delete another? The milter cannot see what
-    sendmail(1) was given."""
-    texts = {"kept": set(), "other": set()}
-    for text, (fate, _) in zip(step["recipients"], want.recipients):
-        if not text.startswith("<"):
-            texts["kept" if fate == "kept" else "other"] |= given(text)
-    return bool(texts["kept"] & texts["other"])
+def unreliable(step, want):
+    """Would a recipient have to be removed where that cannot be relied on?"""
+    return step.get("cleanup") and any(
+        fate != "kept" for fate, _ in want.recipients)
 
 
 def summary(told, want, verdict, monitor):
@@ -216,14 +202,15 @@ def summary(told, want, verdict, monitor):
                     want.decided and verdict == "deliver")
     found += differ("monitor is logged", bool(line[10]), monitor)
     return found + differ("lines of dropped recipients", len(told["log"]) - 1,
-                          fates.count("dropped"))
+                          fates.count("dropped") if verdict == want.verdict
+                          else 0)
 
 
 def effects(step, want, told, state, links):
     """What the milter asked the MTA for."""
     monitor = state.settings["monitor"] == "yes"
     verdict = want.verdict
-    if verdict == "deliver" and unclear(step, want):
+    if verdict == "deliver" and unreliable(step, want):
         verdict = "hold"
     found = summary(told, want, verdict, monitor and not want.reserved)
     do = "nothing" if monitor and not want.reserved else verdict

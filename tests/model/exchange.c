@@ -203,6 +203,7 @@ exchange(const json_t *message)
 	sfsistat status;
 
 	mta_open(&mta);
+	mta.cleanup = json_is_true(json_object_get(message, "cleanup"));
 	mta.authenticated =
 	    json_is_true(json_object_get(message, "authenticated"));
 	lines = json_array();

@@ -473,7 +473,8 @@ class Generator:
         return {"do": "message", "recipients": recipients, "headers": headers,
                 "client": "127.0.0.1" if self.chance(0.6)
                 else self.rng.choice(CLIENTS),
-                "authenticated": self.chance(0.15)}
+                "authenticated": self.chance(0.15),
+                "cleanup": not brackets and self.chance(0.7)}
 
     def ids(self):
         """Message-ID headers."""

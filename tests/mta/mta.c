@@ -27,7 +27,7 @@ void
 mta_open(struct smfi_str *m)
 {
 	m->private = NULL;
-	m->authenticated = m->at_end = false;
+	m->authenticated = m->cleanup = m->at_end = false;
 	m->fail_at = 0;
 	mta_forget(m);
 }
@@ -67,11 +67,16 @@ char *
 smfi_getsymval(SMFICTX *m, char *name)
 {
 	static char id[] = "4jYBQh4CRzz1bY2n", plain[] = "PLAIN";
+	static char ok[] = "OK", host[] = "relay.example";
 
 	if (strcmp(name, "i") == 0)
 		return (id);
 	if (strcmp(name, "{auth_type}") == 0 && m->authenticated)
 		return (plain);
+	if (strcmp(name, "{client_resolve}") == 0 && !m->cleanup)
+		return (ok);
+	if (strcmp(name, "{daemon_name}") == 0)
+		return (host);
 	return (NULL);
 }
 

@@ -57,6 +57,7 @@ struct mta_header {
 struct smfi_str {
 	void *private;
 	bool authenticated;
+	bool cleanup; /* its mail is that of non_smtpd_milters */
 	/* The message. */
 	bool at_end;
 	int fail_at; /* the change that must fail, from 1; 0: none */
