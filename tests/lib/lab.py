@@ -88,12 +88,16 @@ class Result:
 
     @property
     def qid(self):
-        """Its queue id. sendmail(1) does not tell, but the mail log does."""
+        """Its queue id. sendmail(1) does not tell, but the mail log does: by
+        the listener, it is the second one."""
         if self.reply is not None:
             return self.reply.qid
+        log = self.lab.postfix.text()
         found = re.findall(r" ([0-9A-Za-z]+): message-id=<"
-                           + re.escape(self.mark) + "@",
-                           self.lab.postfix.text())
+                           + re.escape(self.mark) + "@", log)
+        if self.lab.postfix.by_listener:
+            found = [qid for qid in found
+                     if f": {qid}: uid=" not in log]
         return found[-1] if found else None
 
     def recipients(self):
@@ -178,7 +182,8 @@ class Result:
 
 class Lab:
     """MILTER=False leaves the milter out, POSTFIX=False all but the milter:
-    mta.py plays the MTA. ROSTER makes the shared accounts. MAIN are main.cf
+    mta.py plays the MTA. BY_LISTENER=False: mail from sendmail(1) reaches the
+    milter by non_smtpd_milters. ROSTER makes the shared accounts. MAIN are main.cf
     settings, SETTINGS those of the milter, USERS those who
     may log in at the listener `auth`. TCP: the milter listens on that."""
 
@@ -187,10 +192,11 @@ class Lab:
     before = ()         # a command that starts the milter
 
     def __init__(self, milter=True, roster=True, main=None, settings=None,
-                 tcp=False, users=None, postfix=True):
+                 tcp=False, users=None, postfix=True, by_listener=True):
         self.users = users
         self.with_milter, self.with_roster = milter, roster
         self.with_postfix = postfix
+        self.by_listener = by_listener
         self.main, self.more, self.tcp = main, settings or {}, tcp
         self.folder = self.receiver = self.postfix = self.milter = None
         self.store = None
@@ -236,6 +242,7 @@ class Lab:
                 os.path.join(self.folder, "mta"), self.receiver.port,
                 self.milter.postfix_socket() if self.with_milter else None,
                 self.main, self.users)
+            self.postfix.by_listener &= self.by_listener
             os.mkdir(self.postfix.folder)
             self.postfix.start()
         if self.with_milter:
