@@ -111,6 +111,12 @@ class Site:
                           self.ctl.conf.file)):
             tap.contains(ours, old, "the sample's master.cf")
             ours = ours.replace(old, new)
+        # The options that the sample tells to add to pickup.
+        for option in re.findall(r"postconf -P 'pickup/unix/(.*)'", ours):
+            text, found = re.subn(r"(?m)^pickup .*\n",
+                                  lambda m: m[0] + "  -o "
+                                  + option.replace(" ", "") + "\n", text)
+            tap.same(found, 1, "services called pickup")
         self.file("master.cf", f"{text}\n{ours}\n{more}")
 
     def file(self, name, text):

@@ -128,6 +128,10 @@ int check_milter_talk(int fd);
  * must ask the milter? */
 bool check_front(struct check *, const struct postconf_service *);
 
+/* check_sendmail_listener(pc): the smtpd(8) to which pickup's content_filter
+ * hands mail from sendmail(1); NULL if it is not one on loopback. */
+const struct postconf_service *check_sendmail_listener(const struct postconf *);
+
 /* The parts; check.c has the table. */
 void check_settings(struct check *);
 void check_clients(struct check *);
@@ -138,8 +142,8 @@ void check_socket(struct check *);
 void check_held(struct check *);
 void check_postfix(struct check *);
 void check_services(struct check *);
+void check_sendmail(struct check *);
 void check_domains(struct check *);
-void check_rewriting(struct check *);
 void check_cleanup(struct check *);
 void check_telegram(struct check *);
 

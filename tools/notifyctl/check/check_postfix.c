@@ -3,7 +3,7 @@
  * check_postfix - does Postfix ask the milter, and obey it?
  *
  * smtpd(8) shows mail from the network to smtpd_milters, which master.cf may
- * override; cleanup(8) shows mail from sendmail(1) to non_smtpd_milters.
+ * override. check_sendmail.c has mail from sendmail(1).
  */
 #include <string.h>
 
@@ -89,11 +89,8 @@ add_missing(struct check *c, const struct list *l, bool *missing)
 		*missing = true;
 	edit(c, l->override == NULL ? CHECK_ERROR : CHECK_WARNING, l,
 	    check_text(c, "%s does not name the milter", l->label),
-	    strcmp(l->name, "non_smtpd_milters") == 0
-		? "Postfix does not show mail from sendmail(1) to the milter, "
-		  "so tagged mail goes to its original recipients"
-		: "Postfix does not show such mail to the milter, so tagged "
-		  "mail goes to its original recipients",
+	    "Postfix does not show such mail to the milter, so tagged mail "
+	    "goes to its original recipients",
 	    *given == '\0' ? l->address
 			   : check_text(c, "%s, %s", l->address, given));
 }
@@ -108,7 +105,7 @@ add_meant(struct check *c, const struct list *l)
 		what = check_text(c,
 		    "%s has %s, which leads %s%s to %s; the milter is at %s",
 		    l->label, address, l->reader->chroot ? "a chrooted " : "",
-		    strcmp(l->name, "smtpd_milters") == 0 ? "smtpd" : "cleanup",
+		    "smtpd",
 		    milters_path(
 			c->postfix, l->reader, strchr(address, ':') + 1),
 		    strchr(c->settings->socket, ':') + 1);
@@ -276,8 +273,4 @@ check_postfix(struct check *c)
 	/* A Postfix without any smtpd gets mail only from sendmail(1). */
 	if (!front && some != NULL)
 		check_list(c, "smtpd_milters", some, &missing);
-	s = postconf_service(
-	    pc, postconf_value(pc, "cleanup_service_name"), "unix");
-	if (s != NULL)
-		check_list(c, "non_smtpd_milters", s, &missing);
 }

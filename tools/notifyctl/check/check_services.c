@@ -40,6 +40,9 @@ has_filter(const struct postconf *pc)
 	size_t i;
 
 	for (i = 0; i < pc->nservices; i++) {
+		if (postconf_runs(&pc->services[i], "pickup") &&
+		    check_sendmail_listener(pc) != NULL)
+			continue;
 		if (filters(pc, &pc->services[i]))
 			return (true);
 	}
@@ -75,7 +78,8 @@ public_name(const struct postconf_service *s)
 static bool
 takes_back(const struct postconf *pc, const struct postconf_service *s)
 {
-	if (filters(pc, s) || !has_filter(pc))
+	if (s == check_sendmail_listener(pc) || filters(pc, s) ||
+	    !has_filter(pc))
 		return (false);
 	return (on_loopback(s) ||
 	    (postconf_override(pc, s, "content_filter") != NULL &&
@@ -91,6 +95,8 @@ check_front(struct check *c, const struct postconf_service *s)
 	if (!postconf_runs(s, "smtpd") || takes_back(pc, s) ||
 	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0')
 		return (false);
+	if (s == check_sendmail_listener(pc))
+		return (true);
 	/* On loopback, no milters may be intended, for local programs. */
 	return (!on_loopback(s) ||
 	    ((milters == NULL || *milters != '\0') && !milters_off(pc, s)));
@@ -160,13 +166,16 @@ check_everywhere(struct check *c)
 void
 check_services(struct check *c)
 {
-	const struct postconf_service *s;
+	const struct postconf_service *s, *listener;
 	size_t i;
 
+	listener = check_sendmail_listener(c->postfix);
 	check_everywhere(c);
 	for (i = 0; i < c->postfix->nservices; i++) {
 		s = &c->postfix->services[i];
-		if (check_front(c, s) || postconf_runs(s, "pickup"))
+		if (s == listener)
+			continue; /* check_sendmail.c */
+		if (check_front(c, s))
 			check_on(c, s);
 		else if (postconf_runs(s, "smtpd"))
 			check_twice(c, s);

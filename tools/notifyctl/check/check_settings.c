@@ -17,7 +17,7 @@
 static void check_file(struct check *);
 static void check_user(struct check *);
 static void check_user_reads(struct check *);
-static void check_sendmail(struct check *);
+static void check_other_mta(struct check *);
 static void check_mailer(struct check *);
 
 /* The settings name the sendmail(1) program and the clients that may tag. */
@@ -112,7 +112,7 @@ check_user_reads(struct check *c)
 /* Sendmail's own settings are not checked, except for what sendmail(1) needs.
  */
 static void
-check_sendmail(struct check *c)
+check_other_mta(struct check *c)
 {
 	if (!sendmail_is(c->settings->sendmail))
 		return;
@@ -175,7 +175,7 @@ check_settings(struct check *c)
 	check_file(c);
 	check_user(c);
 	check_mailer(c);
-	check_sendmail(c);
+	check_other_mta(c);
 	if (c->settings->monitor)
 		check_setting(c, CHECK_NOTE, "monitor = yes",
 		    "the milter only logs its decisions: tagged mail goes to "
