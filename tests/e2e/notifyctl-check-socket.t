@@ -142,7 +142,7 @@ def tcp(s, host="127.0.0.1"):
     port, = free_ports([host])
     name = f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"
     s.settings(socket=f"inet{6 if ':' in host else ''}:{port}@{host}")
-    s.main(smtpd_milters=name, non_smtpd_milters=name)
+    s.main(smtpd_milters=name)
     return port
 
 

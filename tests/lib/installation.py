@@ -142,6 +142,14 @@ class Site:
         tap.same(done.returncode, 0, f"exit of postconf {args}: {done.stderr}")
         self.age()
 
+    def options(self, service):
+        """What master.cf overrides for SERVICE: ["name=value"]."""
+        done = subprocess.run(["postconf", "-c", self.config, "-P",
+                               f"{service}/*"], capture_output=True, text=True,
+                              timeout=20)
+        return [line.replace(f"{service}/", "", 1).replace(" = ", "=").replace(
+            " =", "=") for line in done.stdout.splitlines()]
+
     # The milter
 
     def start(self):

@@ -141,6 +141,7 @@ static const char *without_milter(
     struct check *, const struct milters *, const char *);
 static void check_setting_of(struct check *, const struct wanted *,
     const struct postconf_service *, const char *);
+static const char *corrected(struct check *, const char *, bool);
 static void check_options(struct check *, const struct way *);
 static void check_bind(struct check *, const struct way *);
 static void check_loop(struct check *, const struct way *);
@@ -250,6 +251,23 @@ check_setting_of(struct check *c, const struct wanted *s,
 	    s->why, service, name, s->value);
 }
 
+/* The options of pickup, or of the listener, as they are right. */
+static const char *
+corrected(struct check *c, const char *value, bool pickup)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (options[i].pickup != pickup)
+			continue;
+		value = postconf_without(c->postfix, value, options[i].name);
+		if (options[i].given)
+			value = check_text(c, "%s%s%s", value,
+			    *value == '\0' ? "" : ",", options[i].name);
+	}
+	return (value);
+}
+
 static void
 check_options(struct check *c, const struct way *w)
 {
@@ -269,11 +287,7 @@ check_options(struct check *c, const struct way *w)
 		check_edit(c, CHECK_ERROR,
 		    check_text(c, "%s of %s %s %s", name, s->key,
 			o->given ? "lacks" : "has", o->name),
-		    o->why, s, name,
-		    !o->given ? postconf_without(pc, value, o->name)
-			: *value == '\0'
-			? o->name
-			: check_text(c, "%s,%s", value, o->name));
+		    o->why, s, name, corrected(c, value, o->pickup));
 	}
 }
 

@@ -40,8 +40,8 @@ has_filter(const struct postconf *pc)
 	size_t i;
 
 	for (i = 0; i < pc->nservices; i++) {
-		if (postconf_runs(&pc->services[i], "pickup") &&
-		    check_sendmail_listener(pc) != NULL)
+		/* check_sendmail.c has the way of mail from sendmail(1). */
+		if (postconf_runs(&pc->services[i], "pickup"))
 			continue;
 		if (filters(pc, &pc->services[i]))
 			return (true);
