@@ -420,7 +420,8 @@ def _(s):
 
 @case("several faults at once are all found, each once")
 def _(s):
-    s.main(smtpd_milters="", milter_default_action="accept", always_bcc="x@y.example",
+    s.main(smtpd_milters="", milter_default_action="accept", 
+           always_bcc="x@y.example",
            relay_domains="")
     s.master("submission inet n - y - - smtpd\n")
     code, found = s.check()
