@@ -77,8 +77,8 @@ def _(lab_):
     with lab_.locked():
         result = lab_.sendmail([BILL], BALANCE, "acme")
         same(result.summary()["verdict"], "tempfail", "verdict")
-        same([e["queue_name"] for e in lab_.postfix.listing()], ["maildrop"],
-             "where it waits")
+        lab_.until(lambda: [e["queue_name"] for e in lab_.postfix.listing()]
+                   == ["deferred"], "it waits in the deferred queue")
     lab_.postfix.flush()
     same(result.recipients(), sorted(WANT), "recipients")
 

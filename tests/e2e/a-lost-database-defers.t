@@ -316,9 +316,7 @@ def _(lab_):
     with lab_.database_away():
         result = lab_.sendmail([BILL], BALANCE, "acme")
         same(result.summary()["verdict"], "tempfail", "verdict")
-        queues = [entry["queue_name"] for entry in lab_.postfix.listing()
-                  if entry["queue_name"] != "hold"]
-        same(queues, ["maildrop"], "where it waits")
+        lab_.until(lambda: lab_.postfix.files("deferred"), "it waits")
         same(lab_.receiver.copies(result.mark), {}, "delivered meanwhile")
         passes = lab_.sendmail([BILL])
         lab_.receiver.wait(passes.mark)

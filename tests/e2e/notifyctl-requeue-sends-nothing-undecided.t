@@ -227,7 +227,8 @@ def _(lab):
     true(result.held(), "still held")
 
 
-lab.run(main={"smtpd_milters": "$non_smtpd_milters",
+lab.run(by_listener=False,
+        main={"smtpd_milters": "MILTER",
               "smtpd_recipient_restrictions":
               "check_recipient_access inline:{gone@x.example=REJECT}"},
         allow="database")

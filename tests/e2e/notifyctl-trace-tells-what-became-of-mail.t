@@ -5,6 +5,7 @@
 milter and notify-telegram."""
 import contextlib
 import os
+import re
 
 from lib import requeue, stamps
 from lib.botapi import error
@@ -182,9 +183,11 @@ def _(lab):
 def _(lab):
     result = lab.sendmail([ANN])
     lab.postfix.settle()
-    (message,), rows = told(lab, result.qid)
-    contains(message["source"], "uid=0 from=<", "the source")
-    same((message["decision"], rows[result.qid, ANN][0]), ("", "not known"),
+    taken = re.findall(r"pickup\[\d+\]: (\w+): uid=", lab.postfix.text())
+    (first, second), rows = told(lab, taken[-1])
+    contains(first["source"], "uid=0 from=<", "the source")
+    same(second["relation"], "handed on as", "the way to the listener")
+    same((second["decision"], rows[result.qid, ANN][0]), ("", "not known"),
          "the decision")
 
 
@@ -197,9 +200,9 @@ def _(lab):
     lab.postfix.flush()
     lab.flushed()
     messages, rows = told(lab, result.qid)
-    same([m["relation"] for m in messages], ["", "resubmitted as"], "relations")
-    same(rows[messages[1]["queue_id"], ANN][1], "sent", "the copy")
-    true(messages[1]["state"] == "done", "the new one is done")
+    same([m["relation"] for m in messages], ["", "resubmitted as", "handed on as"], "relations")
+    same(rows[messages[2]["queue_id"], ANN][1], "sent", "the copy")
+    true(messages[2]["state"] == "done", "the new one is done")
 
 
 run(ChatLab, main={"virtual_alias_maps": "inline:{ "

@@ -100,7 +100,7 @@ def _(lab_):
     lab_.milter.settings(bad_tag="tempfail")
     result = lab_.sendmail(RCPTS, "supper", "acme")
     same(result.summary()["verdict"], "tempfail", "verdict")
-    true(lab_.postfix.files("maildrop"), "it waits in the maildrop queue")
+    lab_.until(lambda: lab_.postfix.files("deferred"), "it waits")
     same(lab_.receiver.copies(result.mark), {}, "delivered meanwhile")
     lab_.notifyctl("category", "add", "supper", "--title", "Supper")
     lab_.postfix.flush()

@@ -195,6 +195,7 @@ def _(machine):
     run(f"cat {DOC}/main.cf >>/etc/postfix/main.cf; "
         "cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf; "
         f"cat {DOC}/master.cf >>/etc/postfix/master.cf; "
+        f"sed -n 's/^#   postconf -P/postconf -P/p' {DOC}/master.cf | sh -e; "
         "sed -i 's/^#account_domain =$/account_domain = accounts.example.com/'"
         " /etc/notify-milter/notify-milter.conf; newaliases; notifyctl init; "
         "notifyctl account add acme --owner olga@acme.example; "

@@ -45,10 +45,13 @@ class Transaction:
                                                        "surrogateescape")))
 
     def bare(self):
-        """The data without the Received header of the lab's Postfix, which
-        alone differs between two deliveries of one message."""
-        return re.sub(rb"\AReceived:[^\r]*(?:\r\n[ \t][^\r]*)*\r\n", b"",
-                      self.data, count=1)
+        """The data without the Received headers of the lab's Postfix, which
+        alone differ between two deliveries of one message: that of mail from
+        sendmail(1) has two."""
+        field = rb"[^\r]*(?:\r\n[ \t][^\r]*)*\r\n"
+        return re.sub(rb"\AReceived:" + field + rb"(?:Received: by relay\."
+                      rb"example \(Postfix, from userid " + field + rb")?",
+                      b"", self.data, count=1)
 
 
 def _path(text):
