@@ -10,6 +10,7 @@ import signal
 import time
 
 from lib.lab import Lab
+from lib.postfix import Postfix
 from lib.requeue import requeue
 from lib.roster import ANN, BALANCE, BILL, MIA, OLGA, SERVICES, entitled
 from lib.tap import case as alone
@@ -107,6 +108,23 @@ def _answers(address):
         return True
     except OSError:
         return False
+
+
+@alone("requeue takes this listener, if there is no other")
+def _():
+    class Alone(Postfix):
+        listeners = {}
+
+    class AloneLab(Lab):
+        mta = Alone
+
+    with AloneLab() as one:
+        result = one.sendmail([ANN, BILL], "lunch").must("hold")
+        one.notifyctl("category", "add", "lunch", "--title", "Lunch")
+        one.notifyctl("subscribe", "acme", "lunch", ANN, as_=OLGA)
+        done = requeue(one, result.qid)
+        same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
+        same(result.recipients(), [ANN], "recipients")
 
 
 @with_lab("by non_smtpd_milters a message is held if somebody would have to "
