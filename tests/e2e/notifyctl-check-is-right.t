@@ -121,7 +121,7 @@ def _(one):
 
 def commands():
     """The commands in the comments at the end of the sample's main.cf."""
-    text = sample("main.cf").split("chats (jq is a package of its own):\n")[1]
+    text = sample("main.cf").split("chats (they need the package jq):\n")[1]
     lines = [line[4:] for line in text.splitlines()]
     return "\n".join(lines).split("postqueue ")[1:]
 

@@ -70,7 +70,7 @@ def _(lab):
         file.write("message_size_limit = 20480000\n" * 2)
     contains(lab.postfix.tool("postconf", "-h", "queue_directory").stderr,
              "warning: ")
-    anew(lab, result)
+    requeued(lab, result)
     same(result.recipients(), ["otto@delta.example"], "recipients")
     with open(main, "w") as file:
         file.write(text)

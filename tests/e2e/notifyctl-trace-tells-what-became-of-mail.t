@@ -127,7 +127,7 @@ def _(lab):
 def _(lab):
     result = requeue.hold(lab, ["x@delta.example"], SERVICES, "delta")
     lab.notifyctl("account", "add", "delta", "--owner", OLGA)
-    new = requeue.anew(lab, result)
+    new = requeue.requeued(lab, result)
     lab.postfix.settle()
     (old, other), rows = told(lab, result.qid)
     same((old["state"], other["queue_id"], other["relation"], other["of"],

@@ -516,7 +516,7 @@ check_bypass(struct check *c, const char *name)
 	rest = arena_strdup(c->arena, postconf_value(c->postfix, name));
 	while ((word = postconf_word(&rest)) != NULL) {
 		path = strchr(word, ':');
-		if (path == NULL || strncmp(word, "mysql", 5) == 0)
+		if (path == NULL)
 			continue;
 		path++;
 		if (*path == '/' ? file_has_bypass(path) : has_bypass(path))
