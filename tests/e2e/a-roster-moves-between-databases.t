@@ -21,7 +21,7 @@ def fill(ctl_):
             "--subscriber")
     ctl_.ok("account", "add", "Gamma", "--owner", OTTO)
     ctl_.ok("account", "add", "a-b", "--owner", "_x@z.example")
-    ctl_.ok("account", "add", "a_b", "--owner", "-x@z.example")
+    ctl_.ok("account", "add", "a_b", "--owner", "x-y@z.example")
     ctl_.ok("user", "add", "gamma", JÜRGEN, QUOTED, "Z@b.example",
             "a.z@b.example", "a-z@b.example", "az@b.example")
     ctl_.ok("subscribe", "gamma", "outages", JÜRGEN, QUOTED, as_=OTTO)

@@ -112,11 +112,9 @@ def _(one):
 
 @with_main("an address that begins with - bounces")
 def _(one):
-    one.sql("UPDATE user SET address = '-bill@acme.example',"
-            f" key = '-bill@acme.example' WHERE address = '{BILL}'")
-    result = one.send([f"acme@{lab.ACCOUNTS}"], MAINTENANCE)
-    same(result.recipients(), ["ann@acme.example", OLGA], "recipients")
-    contains(one.postfix.text(), "bad address syntax", "Postfix's log")
+    result = one.sendmail(["-bill@acme.example", OLGA])
+    same(result.recipients(), [OLGA], "recipients")
+    contains(one.postfix.text().lower(), "address syntax", "Postfix's log")
 
 
 def commands():

@@ -125,7 +125,7 @@ def _(ctl):
 
 @case("whatever is wrong with the database, its path is named")
 def _(ctl):
-    for text in ("PRAGMA user_version = 2", "PRAGMA user_version = 0"):
+    for text in ("PRAGMA user_version = 9", "PRAGMA user_version = 0"):
         ctl.reset()
         ctl.sql(text)
         for words in (["list", "acme"], ["user", "add", "acme", NEW]):
@@ -137,8 +137,8 @@ def _(ctl):
 
 @case("a newer schema is refused with 78, and init leaves it alone")
 def _(ctl):
-    ctl.sql("PRAGMA user_version = 2")
-    refused(ctl, 78, [*LOOKING, *CHANGING, ["init"]], "version 2", "upgrade")
+    ctl.sql("PRAGMA user_version = 9")
+    refused(ctl, 78, [*LOOKING, *CHANGING, ["init"]], "version 9", "upgrade")
 
 
 @case("a damaged database is an error, not an empty roster")

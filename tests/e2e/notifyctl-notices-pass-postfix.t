@@ -70,10 +70,9 @@ def _(lab_):
 def _(lab_):
     for address, arrives in (
             ('"a b"@acme.example', '"a b"@acme.example'),
-            ("-x@acme.example", "-x@acme.example"),
+            ("x-@acme.example", "x-@acme.example"),
             ("o'neil@acme.example", "o'neil@acme.example"),
             ('"q, ann"@acme.example', '"q, ann"@acme.example'),
-            ("a%b@acme.example", "a%b@acme.example"),
             ("jürgen@exämple.example", "jürgen@xn--exmple-cua.example")):
         subscribed(lab_, address, SERVICES)
         with arrivals(lab_) as mails:

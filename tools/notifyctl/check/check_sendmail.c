@@ -146,7 +146,6 @@ static void check_options(struct check *, const struct way *);
 static void check_bind(struct check *, const struct way *);
 static void check_loop(struct check *, const struct way *);
 static void check_non_smtpd(struct check *, const struct way *, bool);
-static void check_macros(struct check *);
 static bool has_bypass(const char *);
 static bool file_has_bypass(const char *);
 static void check_bypass(struct check *, const char *);
@@ -449,34 +448,6 @@ check_non_smtpd(struct check *c, const struct way *w, bool found)
 		: check_text(c, "%s && %s", new_way(c), fix));
 }
 
-/* By these macros the milter sees what comes by SMTP. */
-static void
-check_macros(struct check *c)
-{
-	static const char name[] = "milter_macro_defaults";
-	const char *kept = "";
-	char *rest, *word;
-	bool found = false;
-
-	rest = arena_strdup(c->arena, postconf_value(c->postfix, name));
-	while ((word = postconf_word(&rest)) != NULL) {
-		if (strstr(word, "client_resolve") != NULL ||
-		    strstr(word, "daemon_flags") != NULL)
-			found = true;
-		else
-			kept = check_text(
-			    c, "%s%s%s", kept, *kept == '\0' ? "" : ", ", word);
-	}
-	if (found)
-		check_edit(c, CHECK_ERROR,
-		    check_text(
-			c, "%s = %s", name, postconf_value(c->postfix, name)),
-		    "the milter tells mail by SMTP from that of "
-		    "non_smtpd_milters by these macros; with a default it "
-		    "removes recipients where that cannot be relied on",
-		    NULL, name, kept);
-}
-
 /* Does a line of header_checks hand the message elsewhere? */
 static bool
 has_bypass(const char *line)
@@ -538,7 +509,6 @@ check_sendmail(struct check *c)
 	bool found;
 	size_t i;
 
-	check_macros(c);
 	found = find_way(c->postfix, &w);
 	check_non_smtpd(c, &w, found);
 	if (!found)
