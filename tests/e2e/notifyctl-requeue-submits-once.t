@@ -59,12 +59,14 @@ def server(lab, ends=b""):
         others = dict(lab.postfix.addresses)
         lab.postfix.addresses.clear()
         lab.postfix.addresses["smtp"] = listening.getsockname()
+        lab.postfix.by_listener = False     # this one alone
         try:
             with settings(lab):
                 yield
         finally:
             lab.postfix.addresses.clear()
             lab.postfix.addresses.update(others)
+            lab.postfix.by_listener = True
             same(lab.postfix.addresses["smtp"], real, "the listener")
             lab.postfix.write_settings()
             listening.shutdown(socket.SHUT_RDWR)
