@@ -5,6 +5,7 @@
  * The output of both commands goes to unnamed files: a queue may hold 100,000
  * messages, and one of them 10,000 recipients.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ struct batch {
 	} v[BATCH];
 };
 
+static bool is_empty(const struct postconf *);
 static FILE *run(
     const struct postconf *, const char *const *, struct failure *);
 static int next_held(FILE *, char **, size_t *, char *, int64_t *);
@@ -193,6 +195,25 @@ read_batch(struct batch *b)
 	return (rc);
 }
 
+/* Is the directory not there, or nothing in it? postqueue(1) waits for
+ * a second if Postfix is not running. */
+static bool
+is_empty(const struct postconf *mta)
+{
+	struct dirent *entry;
+	bool empty = true;
+	DIR *dir;
+
+	dir = opendir(arena_printf(
+	    mta->arena, "%s/hold", postconf_value(mta, "queue_directory")));
+	if (dir == NULL)
+		return (errno == ENOENT);
+	while (empty && (entry = readdir(dir)) != NULL)
+		empty = entry->d_name[0] == '.';
+	closedir(dir);
+	return (empty);
+}
+
 int
 holdqueue_each(const struct postconf *mta, holdqueue_fn *fn, void *ctx,
     struct failure *failure)
@@ -204,6 +225,8 @@ holdqueue_each(const struct postconf *mta, holdqueue_fn *fn, void *ctx,
 	FILE *in;
 	int rc = -1;
 
+	if (is_empty(mta))
+		return (0);
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return (failure_memory(failure));
@@ -240,6 +263,8 @@ holdqueue_count(const struct postconf *mta, int64_t *n, int64_t *oldest,
 	FILE *in;
 
 	*n = *oldest = 0;
+	if (is_empty(mta))
+		return (0);
 	in = run(mta, argv, failure);
 	if (in == NULL)
 		return (-1);
