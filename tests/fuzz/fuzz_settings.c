@@ -60,6 +60,22 @@ write_networks(
 	}
 }
 
+/* A line for each: a value is one address or more. */
+static bool
+write_addresses(
+    GString *out, const struct setting *d, const struct addrlist *list)
+{
+	bool fits = true;
+	size_t i;
+
+	g_string_append_printf(out, "%s=\n", d->name);
+	for (i = 0; i < list->n; i++) {
+		g_string_append_printf(out, "  %s\n", list->v[i]);
+		fits = fits && strpbrk(list->v[i], " \t,;") == NULL;
+	}
+	return (fits);
+}
+
 static bool
 is_text(const struct setting *d)
 {
@@ -74,6 +90,7 @@ is_text(const struct setting *d)
 	case SETTING_HTTP:
 		return (true);
 	case SETTING_NETWORKS:
+	case SETTING_ADDRESSES:
 	case SETTING_BOOLEAN:
 	case SETTING_CHOICE:
 	case SETTING_SECONDS:
@@ -101,6 +118,8 @@ write_value(
 	}
 	if (d->type == SETTING_NETWORKS)
 		write_networks(out, d, field);
+	else if (d->type == SETTING_ADDRESSES)
+		return (write_addresses(out, d, field));
 	else if (d->type == SETTING_BOOLEAN)
 		g_string_append_printf(out, "%s=%s\n", d->name,
 		    *(const bool *)field ? "yes" : "no");
