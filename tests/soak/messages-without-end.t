@@ -310,7 +310,7 @@ def _(site):
     same(summary["verdict"], "deliver", f"verdict in {summary['line']!r}")
     site.api.wait_text(CHAT, timeout=60)
     same(site.reached(result), sorted(entitled(BALANCE, "acme")
-                                      | {site.mirror}), "who got it")
+                | {site.mirror}), "who got it")
     more = site.memory() - before
     true(more < MORE, f"got {more:.0f} MB more, want less than {MORE}")
     print(f"#   {MEGABYTES} MB: {time.monotonic() - began:.1f} s, milter "
