@@ -306,6 +306,9 @@ demo:
 # there are processors.
 TEST_JOBS = 8
 E2E = $(sort $(wildcard tests/e2e/*.t))
+# These start a PostgreSQL server: make check-deep runs them, with the others on
+# one.
+SERVER = $(shell grep -l '^# needs:.* postgresql' $(E2E))
 
 tests: all $(BUILD)/unit $(BUILD)/model $(BUILD)/faults $(PRELOADED)
 
@@ -318,7 +321,7 @@ check:
 	@echo "building the programs and their tests"
 	@$(MAKE) $(ALL_CORES) tests
 	@tests/run -j $(TEST_JOBS) tests/layers build/unit build/faults \
-		tests/model/run tests/soak/conservation.t $(E2E)
+		tests/model/run $(filter-out $(SERVER),$(E2E))
 
 check-deep:
 	@tests/packages deep
@@ -330,9 +333,9 @@ check-deep:
 	@$(MAKE) $(ALL_CORES) SAN=fuzz fuzz_programs
 	@tests/run -j $(TEST_JOBS) tests/fuzz/run tests/valgrind/run \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
-		tests/soak/messages-without-end.t \
+		tests/soak/conservation.t tests/soak/messages-without-end.t \
 		tests/soak/roster-of-millions.t \
-		tests/soak/a-fleet-outlives-its-primary.t \
+		tests/soak/a-fleet-outlives-its-primary.t $(SERVER) \
 		--form sanitizer build/san/unit build/san/faults \
 		tests/model/run $(E2E) \
 		--form postgresql build/unit build/san/unit tests/model/run \
