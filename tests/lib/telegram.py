@@ -288,8 +288,12 @@ class Site(_Chats, ctl.Ctl):
 
     def keyed(self, recipient, data):
         # A case may have broken the database, and must not find a new one.
-        if rosterdb.remote() or os.path.exists(self.database):
-            with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):
+            if rosterdb.remote():   # and may have locked it
+                with self.store.transaction(
+                        "SET LOCAL lock_timeout = '1s'") as sql:
+                    return stamps.keyed(sql, recipient, data)
+            if os.path.exists(self.database):
                 return stamps.keyed(self.sql, recipient, data)
         return recipient
 

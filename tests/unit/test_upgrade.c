@@ -255,7 +255,8 @@ START_TEST(an_upgrade_keeps_every_row_in_every_step)
 	int rows = 0;
 
 	plant(to_the_second, AFTER_NEXT);
-	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_msg(store_upgrade(f.store) == 2, "%s",
+	    failure_text(store_failure(f.store)));
 	after = contents(false);
 	ck_assert_str_eq(after, before);
 	free(before);
@@ -439,6 +440,11 @@ make_old(void)
 	    fixture_postgresql() == NULL
 		? "PRAGMA user_version = 1"
 		: "UPDATE notify_milter SET version = 1");
+	/* notifyctl init opens a connection of its own, which has not seen the
+	 * table. */
+	store_close(f.store);
+	f.store = store_open(f.url, DB_CREATE, 5000, &f.failure);
+	ck_assert_ptr_nonnull(f.store);
 }
 
 /* What a message's lookup finds; the key is "" if there is none. */
@@ -478,7 +484,8 @@ START_TEST(a_new_roster_and_an_upgraded_one_have_a_key_of_their_own)
 	make_old();
 	ck_assert_int_eq(store_begin(f.store, DB_READ), -1);
 	store_forgive(f.store);
-	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_msg(store_upgrade(f.store) == 2, "%s",
+	    failure_text(store_failure(f.store)));
 	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
 	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, second), 1);
 	store_end(f.store);
@@ -501,7 +508,8 @@ START_TEST(a_key_that_was_deleted_is_made_anew_by_init)
 	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
 	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, key), 0);
 	store_end(f.store);
-	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_msg(store_upgrade(f.store) == 2, "%s",
+	    failure_text(store_failure(f.store)));
 	ck_assert_int_eq(store_begin(f.store, DB_READ), 0);
 	ck_assert_int_eq(store_secret(f.store, STORE_STAMP, key), 1);
 	store_end(f.store);
@@ -521,17 +529,26 @@ START_TEST(lookups_go_on_across_the_upgrade_and_back)
 	ck_assert_int_eq(look_up(s, &answer), 0);
 	ck_assert_str_eq(answer.key, "");
 	ck_assert_uint_eq(answer.people.n, 3);
-	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_msg(store_upgrade(f.store) == 2, "%s",
+	    failure_text(store_failure(f.store)));
 	/* The connection that was open all the time. */
 	ck_assert_int_eq(look_up(s, &answer), 0);
 	ck_assert(stamp_is_key(answer.key));
 	ck_assert_uint_eq(answer.people.n, 3);
-	/* An older copy is restored. */
+	/* An older copy is restored. In PostgreSQL the connection locked the
+	 * table that is gone: its next lookup fails, and the pool opens
+	 * another. */
 	make_old();
+	if (fixture_postgresql() != NULL) {
+		ck_assert_int_eq(look_up(s, &answer), -1);
+		store_close(s);
+		s = reader(true);
+	}
 	ck_assert_int_eq(look_up(s, &answer), 0);
 	ck_assert_str_eq(answer.key, "");
 	ck_assert_uint_eq(answer.people.n, 3);
-	ck_assert_int_eq(store_upgrade(f.store), 2);
+	ck_assert_msg(store_upgrade(f.store) == 2, "%s",
+	    failure_text(store_failure(f.store)));
 	ck_assert_int_eq(look_up(s, &answer), 0);
 	ck_assert(stamp_is_key(answer.key));
 	store_close(s);
