@@ -306,9 +306,9 @@ demo:
 # there are processors.
 TEST_JOBS = 8
 E2E = $(sort $(wildcard tests/e2e/*.t))
-# These start a PostgreSQL server: make check-deep runs them, with the others on
-# one.
-SERVER = $(shell grep -l '^# needs:.* postgresql' $(E2E))
+# These start a PostgreSQL server, or say that they take long: make check-deep
+# runs them.
+DEEP = $(shell grep -lE '^\# (needs:.* postgresql|deep: )' $(E2E))
 
 tests: all $(BUILD)/unit $(BUILD)/model $(BUILD)/faults $(PRELOADED)
 
@@ -320,14 +320,13 @@ check:
 	@tests/packages check
 	@echo "building the programs and their tests"
 	@$(MAKE) $(ALL_CORES) tests
-	@tests/run -j $(TEST_JOBS) tests/layers build/unit build/faults \
-		tests/model/run $(filter-out $(SERVER),$(E2E))
+	@tests/run -j $(TEST_JOBS) tests/layers build/unit tests/model/run $(filter-out $(DEEP),$(E2E))
 
 check-deep:
 	@tests/packages deep
 	@echo "building the programs three times: as they are installed, with"
 	@echo "sanitizers, and as fuzz targets"
-	@$(MAKE) $(ALL_CORES) all build/unit build/model build/loadgen $(PRELOADED)
+	@$(MAKE) $(ALL_CORES) tests build/loadgen
 	@$(MAKE) $(ALL_CORES) SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) $(ALL_CORES) SAN=fuzz fuzz_programs
@@ -335,7 +334,7 @@ check-deep:
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		tests/soak/conservation.t tests/soak/messages-without-end.t \
 		tests/soak/roster-of-millions.t \
-		tests/soak/a-fleet-outlives-its-primary.t $(SERVER) \
+		tests/soak/a-fleet-outlives-its-primary.t build/faults $(DEEP) \
 		--form sanitizer build/san/unit build/san/faults \
 		tests/model/run $(E2E) \
 		--form postgresql build/unit build/san/unit tests/model/run \

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it takes long
 # needs: root postfix
 """The relays are upgraded before the roster: a milter of 0.2.0 decides by a
 roster of 0.1.0, and "notifyctl init" is run while mail flows: nothing is

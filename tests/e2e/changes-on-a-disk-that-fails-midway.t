@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it takes long
 # not with sanitizer: it is about size
 # not with postgresql: it is about a disk that fails
 """At whichever write a disk fails or is full: a change is made whole or not

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it takes long
 # needs: root
 # not with postgresql: it is about the files of SQLite
 """Whatever the service user puts where root's programs expect a file: they

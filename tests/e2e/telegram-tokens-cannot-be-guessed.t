@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it takes long
 # needs: root postfix
 # takes: 30 s
 "A chat that guesses connect tokens has to wait, and no other chat does."

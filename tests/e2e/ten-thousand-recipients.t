@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it takes long
 # needs: root postfix
 # not with sanitizer: it is about size and time
 # takes: 30 s

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it takes long
 # needs: root postfix mounts
 # not with sanitizer: a package is made of the ordinary programs
 # not with postgresql: it has no roster

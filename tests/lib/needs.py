@@ -7,6 +7,7 @@ A test program states it in comment lines above its docstring:
     # not with sanitizer: it preloads a library
                                   this form is left out, for this reason
     # takes: 30 s                 about; tests/run starts long ones first
+    # deep: it takes long         make check leaves it to make check-deep
 
 The words after `needs` are the keys of LOOK, the forms are those of FORMS.
 tests/run reads these lines, and so does tap.py in each program: a program that
