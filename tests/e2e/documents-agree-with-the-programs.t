@@ -180,7 +180,7 @@ def _(_ctl):
 @case("README names each verdict, and the rules do")
 def _(_ctl):
     verdicts = re.findall(r'\[VERDICT_\w+\] = "(\w+)"',
-                          read("policy/decision/decide.c"))
+                          read("policy/decision/decide_words.c"))
     for path in ("README.md", "policy/README.md"):
         for verdict in set(verdicts) - {"untouched"}:
             true(f"`{verdict}`" in read(path), f"{verdict} in {path}")
@@ -335,7 +335,7 @@ def _(_ctl):
 def _(_ctl):
     page = read(PAGES["notify-milter"])
     verdicts = re.findall(r'\[VERDICT_\w+\] = "(\w+)"',
-                          read("policy/decision/decide.c"))
+                          read("policy/decision/decide_words.c"))
     true(len(verdicts) == 7, f"verdicts: {verdicts}")
     for verdict in set(verdicts) - {"untouched"}:
         true(f".It Li {verdict}\n" in page, f"{verdict} in the manual")
