@@ -92,7 +92,7 @@ NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell
 	check_domains check_held check_milter_talk check_people check_postfix \
 	check_sendmail check_server check_services check_settings check_socket \
 	check_telegram) \
-	$(addprefix requeue/, held queuefile requeue submit) \
+	$(addprefix requeue/, content held queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
 AGENT = lib/child lib/identity lib/mailer lib/token $(addprefix telegram/, botapi $(CHATTEXT) \
 	delivery mailhead notify-telegram outcome)
@@ -174,6 +174,7 @@ $(BUILD)/%.o: %.c
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
 	$(patsubst %,$(BUILD)/tools/%.o,lib/identity lib/token \
+	notifyctl/requeue/content \
 	$(addprefix telegram/, $(CHATTEXT) mailhead patience))
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check)
 

@@ -75,6 +75,7 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_stamp());
 		srunner_add_suite(runner, test_standby());
 		srunner_add_suite(runner, test_terms());
+		srunner_add_suite(runner, test_content());
 		srunner_add_suite(runner, test_token());
 	}
 	srunner_set_tap(runner, "-");

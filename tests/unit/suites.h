@@ -9,6 +9,7 @@ Suite *test_address(void);
 Suite *test_arena(void);
 Suite *test_bulk(void);
 Suite *test_chattext(void);
+Suite *test_content(void);
 Suite *test_counters(void);
 Suite *test_damage(void);
 Suite *test_db(void);

@@ -35,12 +35,12 @@
 #include "lib/identity.h"
 #include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/text.h"
+#include "notifyctl/requeue/content.h"
 #include "notifyctl/requeue/queuefile.h"
 #include "settings/settings.h"
 #include "terms/netlist.h"
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
-#define HEADER_MAX 4096
 #define NOTE "user.notify-milter.requeue"
 
 /* An envelope being read. */
@@ -73,9 +73,6 @@ static void expanded(struct reading *);
 static bool about_settings(const struct postconf *, const char *);
 static int read_content(struct arena *, const struct postconf *,
     struct queuefile *, struct failure *);
-static int drop_stamps(const struct queuefile *);
-static int read_header(struct arena *, struct queuefile *);
-static int copy_untagged(FILE *, FILE *);
 
 /* The envelope of a file (${option} "-e") or of a queue id ("-eq"). 1, 0 if
  * there is none, or -1. */
@@ -410,44 +407,6 @@ expanded(struct reading *r)
 	fclose(in);
 }
 
-/* Find X-Notify-Category and Message-ID in the header. */
-static int
-read_header(struct arena *a, struct queuefile *q)
-{
-	char text[HEADER_MAX], *value;
-	bool begins = true;
-	size_t len;
-	FILE *in;
-	int fd;
-
-	fd = dup(q->message.fd);
-	in = fd == -1 ? NULL : fdopen(fd, "r");
-	if (in == NULL) {
-		if (fd != -1)
-			close(fd);
-		return (-1);
-	}
-	rewind(in);
-	q->msg_id = "";
-	while (fgets(text, sizeof(text), in) != NULL && *text != '\n') {
-		len = strcspn(text, ": \t\n");
-		value = strchr(text, ':');
-		if (begins && value != NULL && len == 17 &&
-		    strncasecmp(text, "X-Notify-Category", len) == 0) {
-			q->tag = arena_strndup(a, text, strcspn(text, "\n"));
-		}
-		if (begins && value != NULL && len == 10 &&
-		    strncasecmp(text, "Message-ID", len) == 0) {
-			value += 1 + strspn(value + 1, " \t");
-			q->msg_id =
-			    arena_strndup(a, value, strcspn(value, " \n"));
-		}
-		begins = strchr(text, '\n') != NULL;
-	}
-	fclose(in);
-	return (0);
-}
-
 /* Is the last line that postcat(1) printed a warning about main.cf or
  * master.cf? It reads those first: a warning about the queue file would come
  * after. */
@@ -462,50 +421,6 @@ about_settings(const struct postconf *mta, const char *line)
 	path = text_after(path + strlen(": warning: "),
 	    postconf_value(mta, "config_directory"));
 	return (path != NULL && *path == '/');
-}
-
-/*
- * Remove X-Notify-Decided: the message goes to its first recipients again, and
- * the milter must not take that for the envelope it decided on. 0 or -1.
- */
-static int
-drop_stamps(const struct queuefile *q)
-{
-	static const char name[] = "X-Notify-Decided";
-	char *text, *line, *end, *next, *out, after;
-	struct stat st;
-	bool drop = false;
-	size_t left;
-	int rc;
-
-	if (fstat(q->message.fd, &st) != 0)
-		return (-1);
-	if (st.st_size == 0)
-		return (0);
-	text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED, q->message.fd, 0);
-	if (text == MAP_FAILED)
-		return (-1);
-	end = text + st.st_size;
-	for (line = out = text; line < end && *line != '\n'; line = next) {
-		left = (size_t)(end - line);
-		next = memchr(line, '\n', left);
-		next = next == NULL ? end : next + 1;
-		after = left < sizeof(name) ? '\0' : line[sizeof(name) - 1];
-		if (*line != ' ' && *line != '\t')
-			drop =
-			    (after == ':' || after == ' ' || after == '\t') &&
-			    strncasecmp(line, name, sizeof(name) - 1) == 0;
-		if (drop)
-			continue;
-		memmove(out, line, (size_t)(next - line));
-		out += next - line;
-	}
-	memmove(out, line, (size_t)(end - line));
-	out += end - line;
-	rc = ftruncate(q->message.fd, out - text);
-	munmap(text, (size_t)st.st_size);
-	return (rc);
 }
 
 static int
@@ -529,10 +444,13 @@ read_content(struct arena *a, const struct postconf *mta, struct queuefile *q,
 	    (*r.message != '\0' && !about_settings(mta, r.message)))
 		return (failure_set(
 		    failure, FAILURE_IO, "%s: %s", q->path, r.message));
-	if (drop_stamps(q) != 0)
+	/* The message goes to its first recipients again: the milter must not
+	 * take that for the envelope that it decided on. */
+	if (content_strip(q->message.fd, DECIDED_HEADER, true) != 0 ||
+	    content_read(a, q->message.fd, &q->tag, &q->msg_id) != 0)
 		return (failure_set(failure, FAILURE_IO, "a copy of %s: %s",
 		    q->id, strerror(errno)));
-	return (read_header(a, q) != 0 ? failure_memory(failure) : 0);
+	return (0);
 }
 
 int
@@ -592,59 +510,13 @@ queuefile_trusted(
 	    netlist_has(&s->trusted_clients, (struct sockaddr *)&in6));
 }
 
-/* Copy the header without X-Notify headers, and the rest as it is. 0 or -1. */
-static int
-copy_untagged(FILE *in, FILE *out)
-{
-	bool header = true, leave = false;
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
-
-	while ((n = getline(&line, &size, in)) > 0) {
-		/* Behind a line that is none, Postfix sees no header. */
-		if (header && *line != ' ' && *line != '\t') {
-			header = memchr(line, ':', (size_t)n) != NULL;
-			leave = header &&
-			    strncasecmp(line, HEADER_PREFIX,
-				strlen(HEADER_PREFIX)) == 0;
-		}
-		if (!(header && leave) &&
-		    fwrite(line, 1, (size_t)n, out) != (size_t)n)
-			break;
-	}
-	free(line);
-	return (ferror(in) || ferror(out) || fflush(out) != 0 ? -1 : 0);
-}
-
 int
 queuefile_untag(struct queuefile *q, struct failure *failure)
 {
-	int from, to, rc = -1;
-	FILE *in, *out;
-
-	from = q->message.fd;
-	to = memfd_create("untagged", MFD_CLOEXEC);
-	q->message.fd = to;
-	to = to == -1 ? -1 : dup(to);
-	in = fdopen(from, "r");
-	out = to == -1 ? NULL : fdopen(to, "w");
-	if (in != NULL && out != NULL) {
-		rewind(in);
-		rc = copy_untagged(in, out);
-	}
-	if (rc != 0)
-		failure_set(failure, FAILURE_IO, "a copy of %s: %s", q->id,
-		    strerror(errno));
-	if (in != NULL)
-		fclose(in);
-	else
-		close(from);
-	if (out != NULL)
-		fclose(out);
-	else if (to != -1)
-		close(to);
-	return (rc);
+	if (content_strip(q->message.fd, HEADER_PREFIX, false) == 0)
+		return (0);
+	return (failure_set(
+	    failure, FAILURE_IO, "a copy of %s: %s", q->id, strerror(errno)));
 }
 
 void
