@@ -91,7 +91,7 @@ NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell
 	$(addprefix check/, check check_access check_cleanup check_clients check_database \
 	check_domains check_held check_milter_talk check_people check_postfix \
 	check_sendmail check_server check_services check_settings check_socket \
-	check_telegram) \
+	check_tags check_telegram) \
 	$(addprefix requeue/, content held queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
 AGENT = lib/child lib/identity lib/mailer lib/token $(addprefix telegram/, botapi $(CHATTEXT) \

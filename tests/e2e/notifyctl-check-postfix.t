@@ -7,7 +7,7 @@
 import os
 
 from lib.ctl import NOBODY
-from lib.installation import DOMAIN, case, run
+from lib.installation import DOMAIN, SAMPLE, case, run
 from lib.tap import contains, lacks, same
 
 SOCKET = "unix:notify-milter/notify-milter.sock"
@@ -442,5 +442,38 @@ def _(s):
          "the fix")
     lacks(fix, NOBODY)
 
+
+@case("the tags that header_checks and access maps add are compared with the "
+      "roster")
+def _(s):
+    s.main(header_checks="regexp:" + os.path.join(SAMPLE, "header_checks"),
+           smtpd_data_restrictions="check_client_access cidr:"
+           + os.path.join(SAMPLE, "client_access"))
+    s.sound()
+    path = s.file("tags", "# PREPEND X-Notify-Category: no\n"
+                  "/^X-A:/ PREPEND X-Notify-Category: invioces\n"
+                  "/^X-B:/\n  prepend x-notify-account: nobody\n"
+                  "/^X-C:/ PREPEND X-Notify-Account: $1\n"
+                  "/^X-D:/ PREPEND X-Notify-Kategory: services\n"
+                  "/^X-E:/ PREPEND X-Other: services\n")
+    s.main(header_checks=f"regexp:{path}")
+    s.has("error", "X-Notify-Category: invioces", f"regexp:{path}")
+    s.has("error", "x-notify-account: nobody", f"regexp:{path}")
+    s.has("warning", "X-Notify-Kategory", f"regexp:{path}")
+    same(len([f for f in s.check()[1] if "tags" in f["what"]]), 3, "findings")
+
+
+@case("a list of restrictions that adds the tag too late, or too often, is "
+      "found")
+def _(s):
+    table = "check_client_access inline:{ {192.0.2.1=" \
+            "PREPEND X-Notify-Category: services} }"
+    for name, severity, words in (
+            ("smtpd_sender_restrictions", "warning", "for each recipient"),
+            ("smtpd_end_of_data_restrictions", "error", "too late")):
+        s.main(**{name: table})
+        s.has(severity, words, "X-Notify-Category")
+    s.main(smtpd_data_restrictions=table)
+    s.sound()
 
 run()

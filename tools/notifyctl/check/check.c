@@ -35,6 +35,7 @@ static const struct {
 } parts[] = {
     {"settings", check_settings, false},
     {"postfix", read_postfix, false},
+    {"postfix", check_tags_read, true},
     {"database", check_database, false},
     {"socket", check_socket, false},
     {"postfix", check_postfix, true},

@@ -18,6 +18,7 @@
 #include "base/compiler.h"
 
 struct arena;
+struct check_tag;
 struct ctl;
 struct passwd;
 struct postconf;
@@ -59,7 +60,8 @@ struct check {
 	const struct passwd *user;	 /* the milter's, or NULL */
 	bool links;			 /* some user has linked a chat */
 	size_t failed_lookups;
-	const char *part; /* of the findings that are added now */
+	struct check_tag *tags; /* that Postfix adds (check_tags_read) */
+	const char *part;	/* of the findings that are added now */
 	struct check_finding *first, **last;
 	const char *looked_at;
 };
@@ -137,6 +139,8 @@ void check_settings(struct check *);
 void check_clients(struct check *);
 void check_database(struct check *);
 void check_people(struct check *);
+void check_tags_read(struct check *);
+void check_tags(struct check *);
 void check_server(struct check *);
 void check_socket(struct check *);
 void check_held(struct check *);

@@ -320,6 +320,7 @@ check_sound(struct check *c)
 		(long long)h.users, (long long)h.subscriptions,
 		(long long)h.links));
 	check_people(c);
+	check_tags(c);
 	if (h.reserved > 0)
 		check_setting(c, CHECK_ERROR,
 		    check_text(c,
