@@ -376,7 +376,7 @@ def run_lines(ctl_, lines):
     ctl_.path("message.eml", "X-Notify-Category: services\n"
               "X-Notify-Account: acme\n\ntext\n")
     for line in lines:
-        if re.match("notifyctl (check|requeue|trace)", line):
+        if re.match("notifyctl (check|postfix|requeue|trace)", line):
             continue
         if " unsubscribe " in line and "--confirm" not in line:
             line += " --confirm " + line.split()[-1]    # asks at a terminal

@@ -176,4 +176,11 @@ def _(s):
     s.sound()
 
 
+@case("a transport for chats without a rate is found, and the fix works")
+def _(s):
+    s.telegram()
+    for value in ("", "0s"):
+        s.main(**{"notify-telegram_destination_rate_delay": value})
+        s.fixed("warning", "notify-telegram_destination_rate_delay")
+
 run()

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check - notifyctl check
+ * check - notifyctl check, and notifyctl postfix
  *
- * Runs the parts (check_*.c) one after another and shows what they found at the
- * end. A sound installation gets one line.
+ * Both run the parts (check_*.c) one after another. check shows what they found
+ * at the end; a sound installation gets one line. postfix prints the commands
+ * among the cures, as a script: nothing for what is right already.
  */
 #include <libgen.h>
 #include <pwd.h>
@@ -32,20 +33,21 @@ static const struct {
 	const char *part;
 	void (*look)(struct check *);
 	bool postfix; /* needs Postfix's settings */
+	bool setup;   /* sets Postfix up */
 } parts[] = {
-    {"settings", check_settings, false},
-    {"postfix", read_postfix, false},
-    {"postfix", check_tags_read, true},
-    {"database", check_database, false},
-    {"socket", check_socket, false},
-    {"postfix", check_postfix, true},
-    {"postfix", check_services, true},
-    {"postfix", check_sendmail, true},
-    {"settings", check_clients, true},
-    {"postfix", check_domains, true},
-    {"postfix", check_cleanup, true},
-    {"held", check_held, true},
-    {"telegram", check_telegram, false},
+    {"settings", check_settings, false, true},
+    {"postfix", read_postfix, false, true},
+    {"postfix", check_tags_read, true, false},
+    {"database", check_database, false, false},
+    {"socket", check_socket, false, false},
+    {"postfix", check_postfix, true, true},
+    {"postfix", check_services, true, true},
+    {"postfix", check_sendmail, true, true},
+    {"settings", check_clients, true, false},
+    {"postfix", check_domains, true, true},
+    {"postfix", check_cleanup, true, true},
+    {"held", check_held, true, false},
+    {"telegram", check_telegram, false, true},
 };
 
 static const char *const severities[] = {
@@ -67,8 +69,11 @@ static const struct {
 };
 
 static int check(struct ctl *, const struct arguments *);
+static int setup(struct ctl *, const struct arguments *);
 
 const struct ctl_command check_commands[] = {
+    {"postfix", "", "print the commands that set Postfix up", 0, 0, CTL_NOTHING,
+	.run = setup},
     {"check", "", "what is wrong with the installation, and how to fix it", 0,
 	0, CTL_NOTHING, .run = check},
     {.name = NULL},
@@ -322,24 +327,111 @@ show_table(struct check *c)
 	output_text(out, "looked_at", c->looked_at);
 }
 
+/* ${setup}: those alone that set Postfix up. */
+static void
+run_parts(struct check *c, bool setup)
+{
+	size_t i;
+
+	c->last = &c->first;
+	check_looked(c, check_text(c, "settings %s", c->ctl->file));
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (i > 0 && c->settings == NULL)
+			break;
+		c->part = parts[i].part;
+		if ((!parts[i].postfix || c->postfix != NULL) &&
+		    (!setup || parts[i].setup))
+			parts[i].look(c);
+	}
+}
+
 static int
 check(struct ctl *ctl, const struct arguments *args)
 {
 	struct check c = {.ctl = ctl, .arena = ctl->arena};
-	size_t i;
 
 	(void)args;
-	c.last = &c.first;
-	check_looked(&c, check_text(&c, "settings %s", ctl->file));
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (i > 0 && c.settings == NULL)
-			break;
-		c.part = parts[i].part;
-		if (!parts[i].postfix || c.postfix != NULL)
-			parts[i].look(&c);
-	}
+	run_parts(&c, false);
 	show_people(&c);
 	if (ctl->json)
 		show_table(&c);
+	return (0);
+}
+
+/* Does the fix of ${f} belong into the script? */
+static bool
+is_setup(const struct check_finding *f)
+{
+	return (f->severity > CHECK_NOTE && strcmp(f->part, "settings") != 0);
+}
+
+static void
+show_script(struct check *c)
+{
+	const struct check_finding *f;
+	struct output *out = c->ctl->out;
+	bool commands = false;
+
+	for (f = c->first; f != NULL; f = f->next) {
+		if (!is_setup(f) || !fixes[f->how].command)
+			continue;
+		if (!commands)
+			output_line(out, "set -e");
+		commands = true;
+		output_line(out, "# %s", f->what);
+		output_line(out, "%s", f->fix);
+	}
+	if (commands)
+		output_line(out, "postfix%s reload", c->postfix->option);
+	for (f = c->first; f != NULL; f = f->next) {
+		if (is_setup(f) && !fixes[f->how].command)
+			output_line(out, "# not a command: %s: %s %s", f->what,
+			    fixes[f->how].verb, f->fix);
+	}
+}
+
+static void
+show_commands(struct check *c)
+{
+	static const char *const columns[] = {
+	    "what:", "why:", "fix:", "command:", NULL};
+	const struct check_finding *f;
+	struct output *out = c->ctl->out;
+
+	output_table(out, "commands", columns);
+	for (f = c->first; f != NULL; f = f->next) {
+		if (!is_setup(f))
+			continue;
+		output_row(out);
+		output_cell(out, f->what);
+		output_cell(out, f->why);
+		output_cell(out, f->fix);
+		output_cell_flag(out, fixes[f->how].command);
+	}
+}
+
+static int
+setup(struct ctl *ctl, const struct arguments *args)
+{
+	struct check c = {.ctl = ctl, .arena = ctl->arena};
+
+	(void)args;
+	run_parts(&c, true);
+	ctl->status = 0;
+	if (c.settings == NULL)
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS, "%s: %s",
+		    ctl->file, c.first->what));
+	if (c.postfix == NULL)
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
+		    sendmail_is(c.settings->sendmail)
+			? "the MTA here is Sendmail; postfix-sample/sendmail.mc "
+			  "has what to add to its configuration"
+			: "postconf(1) fails: have Postfix installed, and "
+			  "postconf in $PATH; $MAIL_CONFIG may name the "
+			  "directory of its settings"));
+	if (ctl->json)
+		show_commands(&c);
+	else
+		show_script(&c);
 	return (0);
 }

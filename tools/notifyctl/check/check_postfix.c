@@ -184,9 +184,12 @@ check_action(struct check *c, const struct list *l)
 	static const char name[] = "milter_default_action";
 	const struct postconf *pc = c->postfix;
 	const struct postconf_service *where;
-	const char *own = l->milters.v[l->milters.ours].action, *action;
+	const char *own = NULL, *action;
 	size_t i;
 
+	/* The entry that is missing will have none of its own. */
+	if (l->milters.ours < l->milters.n)
+		own = l->milters.v[l->milters.ours].action;
 	where =
 	    postconf_override(pc, l->reader, name) == NULL ? NULL : l->reader;
 	action = own == NULL ? postconf_for(pc, l->reader, name) : own;
@@ -239,16 +242,15 @@ check_list(struct check *c, const char *name,
 	}
 	l.address = milters_address(pc, socket, reader);
 	match = milters_read(pc, socket, reader, l.value, &l.milters);
-	if (match == MILTERS_OTHER) {
-		add_missing(c, &l, missing);
-		return;
-	}
-	if (match == MILTERS_MEANT && l.address == NULL)
+	if (match != MILTERS_OURS &&
+	    (match == MILTERS_OTHER || l.address == NULL))
 		add_missing(c, &l, missing);
 	else if (match == MILTERS_MEANT)
 		add_meant(c, &l);
-	check_order(c, &l);
-	check_action(c, &l);
+	if (match != MILTERS_OTHER)
+		check_order(c, &l);
+	if (match != MILTERS_OTHER || l.address != NULL)
+		check_action(c, &l);
 	check_protocol(c);
 }
 

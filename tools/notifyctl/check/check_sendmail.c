@@ -54,6 +54,11 @@ static const char split[] =
     "itself: who joins its recipients gets it several times";
 static const char slow[] = "mail from sendmail(1) waits";
 
+static const char in_non_smtpd[] =
+    "Postfix shows it mail from sendmail(1) after rewriting, where a removal "
+    "cannot be relied on: such mail is held if anybody would have to be "
+    "removed. Send it by a listener";
+
 /* Of the transport. */
 static const struct wanted of_transport[] = {
     {"smtp_generic_maps", WANT_EQUAL, "", rewritten},
@@ -145,6 +150,7 @@ static const char *corrected(struct check *, const char *, bool);
 static void check_options(struct check *, const struct way *);
 static void check_bind(struct check *, const struct way *);
 static void check_loop(struct check *, const struct way *);
+static void check_follower(struct check *, const struct postconf_service *);
 static void check_non_smtpd(struct check *, const struct way *, bool);
 static bool has_bypass(const char *);
 static bool file_has_bypass(const char *);
@@ -413,6 +419,21 @@ without_milter(struct check *c, const struct milters *m, const char *none)
 	return (list);
 }
 
+/* A list that refers to smtpd_milters names the milter as soon as that does. */
+static void
+check_follower(struct check *c, const struct postconf_service *s)
+{
+	static const char name[] = "non_smtpd_milters";
+	const struct postconf *pc = c->postfix;
+
+	if (postconf_override(pc, s, name) == NULL &&
+	    strstr(postconf_given(pc, name), "smtpd_milters") != NULL)
+		check_edit(c, CHECK_ERROR,
+		    check_text(c, "%s = %s will name the milter", name,
+			postconf_given(pc, name)),
+		    in_non_smtpd, NULL, name, postconf_value(pc, name));
+}
+
 static void
 check_non_smtpd(struct check *c, const struct way *w, bool found)
 {
@@ -433,6 +454,8 @@ check_non_smtpd(struct check *c, const struct way *w, bool found)
 			    "that asks the milter",
 			    "tagged mail goes to its original recipients",
 			    new_way(c));
+		if (s != NULL)
+			check_follower(c, s);
 		return;
 	}
 	where = postconf_override(pc, s, name) == NULL ? NULL : s;
@@ -440,9 +463,7 @@ check_non_smtpd(struct check *c, const struct way *w, bool found)
 	check_found(c, CHECK_ERROR, CHECK_POSTCONF,
 	    check_text(c, "%s%s%s names the milter", name,
 		where == NULL ? "" : " of ", where == NULL ? "" : where->key),
-	    "Postfix shows it mail from sendmail(1) after rewriting, where a "
-	    "removal cannot be relied on: such mail is held if anybody would "
-	    "have to be removed. Send it by a listener",
+	    in_non_smtpd,
 	    found || w->pickup == NULL
 		? fix
 		: check_text(c, "%s && %s", new_way(c), fix));

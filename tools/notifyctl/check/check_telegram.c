@@ -32,6 +32,7 @@ static void check_pipe(struct check *, const struct postconf_service *);
 static void check_program(
     struct check *, const struct postconf_service *, const char *);
 static void check_limit(struct check *, const char *);
+static void check_rate(struct check *, const char *);
 static const char *lookup_chat(
     struct check *, const char *, const char *, const char *);
 static void check_transport(struct check *, const char *);
@@ -281,6 +282,23 @@ check_limit(struct check *c, const char *transport)
 	    NULL, name, "1");
 }
 
+/* Telegram takes about one message a second for a chat. */
+static void
+check_rate(struct check *c, const char *transport)
+{
+	const char *name, *value;
+
+	name = check_text(c, "%s_destination_rate_delay", transport);
+	value = postconf_value(c->postfix, name);
+	if (*value != '\0' && *value != '0')
+		return;
+	check_edit(c, CHECK_WARNING,
+	    check_text(c, "%s is %s", name, *value == '\0' ? "not set" : value),
+	    "Telegram refuses more than about one message a second for a chat; "
+	    "the others are deferred",
+	    NULL, name, "1s");
+}
+
 /* What ${maps} have for a chat: for ${address}, else for ${domain}. */
 static const char *
 lookup_chat(
@@ -334,6 +352,7 @@ check_transport(struct check *c, const char *address)
 		    "messages for chats wait in the queue",
 		    *name == '\0' ? "notify-telegram" : name, NULL);
 	check_limit(c, *name == '\0' ? "notify-telegram" : name);
+	check_rate(c, *name == '\0' ? "notify-telegram" : name);
 }
 
 static void
