@@ -28,27 +28,61 @@
 #define WATCH_EVERY 4096
 
 static int find_category(struct import *, size_t, const char *, uint32_t *);
-static int read_categories(struct import *, size_t, const char *,
-    const struct address *, enum role, uint32_t **, size_t *);
-static int check_row(struct import *, size_t, const char *, const char *,
-    const char *, const char *);
+static int read_categories(
+    struct import *, size_t, const char *, uint32_t **, size_t *);
+static int check_row(struct import *, size_t, const struct import_cells *);
+static int refuse(struct import *);
 static int take_account(void *, const struct store_account *);
 static int next_page(struct import *, const char *);
 static int remove_account(struct import *, const struct store_account *);
+static int skip(struct import *, const char *);
 static int apply_all(struct import *);
+static int check_removed(struct import *, int64_t, int64_t, const char *);
+static int apply_few(struct import *);
 
 int
 import_bad_row(struct import *im, size_t number, const char *fmt, ...)
 {
 	struct failure *failure = im->changes->failure;
+	const char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
 	failure_vset(failure, FAILURE_DATA, fmt, ap);
 	va_end(ap);
-	return (failure_set(failure, FAILURE_DATA,
-	    "%s:%zu: %s; nothing was imported", im->name, number,
-	    failure_text(failure)));
+	text = arena_printf(
+	    im->kept, "%s:%zu: %s", im->name, number, failure_text(failure));
+	if (text == NULL)
+		return (failure_memory(failure));
+	im->bad[im->nbad++] = text;
+	im->bad_row = true;
+	return (-1);
+}
+
+int
+import_bad(struct import *im)
+{
+	if (!im->bad_row)
+		return (-1);
+	im->bad_row = false;
+	return (im->nbad < IMPORT_BAD_MAX ? 0 : refuse(im));
+}
+
+/* Fail with all that is wrong. */
+static int
+refuse(struct import *im)
+{
+	const char *all = "";
+	size_t i;
+
+	for (i = 0; i < im->nbad && all != NULL; i++)
+		all = arena_concat(
+		    im->kept, all, i == 0 ? "" : "; ", im->bad[i], NULL);
+	if (all == NULL)
+		return (failure_memory(im->changes->failure));
+	return (failure_set(im->changes->failure, FAILURE_DATA,
+	    "%s; %snothing was imported", all,
+	    im->nbad < IMPORT_BAD_MAX ? "" : "the rest was not checked; "));
 }
 
 struct import *
@@ -146,8 +180,8 @@ find_category(
 
 /* "a;b;c" */
 static int
-read_categories(struct import *im, size_t number, const char *list,
-    const struct address *address, enum role role, uint32_t **v, size_t *n)
+read_categories(
+    struct import *im, size_t number, const char *list, uint32_t **v, size_t *n)
 {
 	const struct category *category;
 	char *copy, *word, *rest;
@@ -167,11 +201,6 @@ read_categories(struct import *im, size_t number, const char *list,
 		if (find_category(im, number, word, &found) != 0)
 			return (-1);
 		category = im->categories[found];
-		if (!role_may_receive(role, category->open))
-			return (import_bad_row(im, number,
-			    "%s is a subscriber, and %s is not open to "
-			    "subscribers; expected another role or category",
-			    address->wire, category->slug));
 		for (i = 0; i < *n; i++) {
 			if (im->categories[(*v)[i]]->id == category->id)
 				break;
@@ -187,49 +216,55 @@ read_categories(struct import *im, size_t number, const char *list,
 }
 
 static int
-check_row(struct import *im, size_t number, const char *account,
-    const char *text, const char *role_text, const char *list)
+check_row(struct import *im, size_t number, const struct import_cells *cells)
 {
 	struct changes *c = im->changes;
+	struct import_line line = {.rank = IMPORT_OTHER, .number = number};
 	struct address address;
 	char key[ACCOUNT_KEY_SIZE];
-	uint32_t *categories;
-	enum role role;
-	size_t n;
+	uint32_t *categories = NULL;
 
-	if (account_key(account, key) != 1)
+	line.role = ROLE_MEMBER;
+	line.has_role = cells->role != NULL;
+	line.has_categories = cells->categories != NULL;
+	if (account_key(cells->account, key) != 1)
 		return (import_bad_row(im, number,
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
-		    escape_short(im->line, account)));
-	if (roster_address(c, text, &address) != 0 ||
-	    roster_role(c, role_text, &role) != 0) {
+		    escape_short(im->line, cells->account)));
+	if (roster_address(c, cells->address, &address) != 0 ||
+	    (line.has_role && roster_role(c, cells->role, &line.role) != 0)) {
 		if (c->failure->kind != FAILURE_DATA)
 			return (-1);
 		return (
 		    import_bad_row(im, number, "%s", failure_text(c->failure)));
 	}
-	if (read_categories(
-		im, number, list, &address, role, &categories, &n) != 0 ||
-	    import_put_head(im, number, key, account) != 0)
+	line.key = address.key;
+	line.wire = address.wire;
+	if (line.role == ROLE_OWNER)
+		line.rank = IMPORT_OWNER;
+	if ((line.has_categories &&
+		read_categories(im, number, cells->categories, &categories,
+		    &line.ncategories) != 0) ||
+	    import_put_head(im, number, key, cells->account) != 0)
 		return (-1);
-	return (import_put(im, number, key, &address, role, categories, n));
+	return (import_put(im, key, &line, categories));
 }
 
 int
-import_row(struct import *im, size_t number, const char *account,
-    const char *address, const char *role, const char *categories)
+import_row(struct import *im, size_t number, const struct import_cells *cells)
 {
 	struct arena *before = im->changes->arena;
 	int rc;
 
 	arena_reset(im->line);
 	im->changes->arena = im->line;
-	rc = check_row(im, number, account, address, role, categories);
+	rc = check_row(im, number, cells);
 	im->changes->arena = before;
-	if (rc == 0)
-		import_progress(im, ++im->n, 0);
-	return (rc);
+	if (rc != 0)
+		return (import_bad(im));
+	import_progress(im, ++im->n, 0);
+	return (0);
 }
 
 static int
@@ -305,17 +340,34 @@ import_find(struct import *im, const char *key, struct store_account *account)
 	}
 }
 
+/* Past the rows of the account with ${key}. */
+static int
+skip(struct import *im, const char *key)
+{
+	while (im->more && strcmp(im->next.account_key, key) == 0) {
+		if (import_next(im) != 0)
+			return (-1);
+	}
+	return (0);
+}
+
 static int
 apply_all(struct import *im)
 {
+	char key[ACCOUNT_KEY_SIZE];
 	struct store_account none;
 
 	if (sorter_begin(im->sorter) != 0 || import_next(im) != 0)
 		return (-1);
 	while (im->more) {
-		if (import_account(im) != 0)
+		strcpy(key, im->next.account_key);
+		/* After a wrong row the other accounts show theirs. */
+		if (import_account(im) != 0 &&
+		    (import_bad(im) != 0 || skip(im, key) != 0))
 			return (-1);
 	}
+	if (im->nbad > 0)
+		return (refuse(im));
 	/* Remove the accounts after the last one: "~" sorts after every key. */
 	if (im->sync && import_find(im, "~", &none) == -1)
 		return (-1);
@@ -325,20 +377,54 @@ apply_all(struct import *im)
 	return (0);
 }
 
+/* Are ${removed} of ${had} too many? */
+static int
+check_removed(struct import *im, int64_t removed, int64_t had, const char *what)
+{
+	if (removed <= 1 || removed <= had / 10)
+		return (0);
+	return (failure_set(im->changes->failure, FAILURE_DATA,
+	    "%s: --sync would remove %lld of %lld %s; expected at most a "
+	    "tenth, or --remove-many; nothing was imported",
+	    im->name, (long long)removed, (long long)had, what));
+}
+
+static int
+apply_few(struct import *im)
+{
+	struct changes *c = im->changes;
+	const struct store_counts before = c->removed;
+	struct store_counts had;
+
+	if (store_counts(c->store, &had) == -1)
+		return (store_failed(c->store, c->failure));
+	if (apply_all(im) != 0 ||
+	    check_removed(im, c->removed.accounts - before.accounts,
+		had.accounts, "accounts") != 0 ||
+	    check_removed(
+		im, c->removed.users - before.users, had.users, "users") != 0 ||
+	    check_removed(im, c->removed.subscriptions - before.subscriptions,
+		had.subscriptions, "subscriptions") != 0)
+		return (-1);
+	return (0);
+}
+
 int
-import_apply(struct import *im, bool sync)
+import_apply(struct import *im, enum import_removal removal)
 {
 	struct arena *before = im->changes->arena;
 	int rc;
 
-	if (im->n == 0 && sync)
+	if (im->nbad > 0)
+		return (refuse(im));
+	if (im->n == 0 && removal != IMPORT_REMOVE_NOTHING)
 		return (failure_set(im->changes->failure, FAILURE_DATA,
 		    "%s: no rows, so --sync would remove every account; "
 		    "expected at least one row",
 		    im->name));
-	im->sync = sync;
+	im->sync = removal != IMPORT_REMOVE_NOTHING;
 	im->changes->arena = im->line;
-	rc = apply_all(im);
+	rc = removal == IMPORT_REMOVE_FEW ? apply_few(im) : apply_all(im);
 	im->changes->arena = before;
 	return (rc);
 }

@@ -335,16 +335,24 @@ static int
 subscribe(struct group *g, const struct import_line *line,
     const struct store_user *user, const struct subscriptions *held)
 {
+	const struct category *category;
 	size_t i, j;
 
 	for (i = 0; i < line->ncategories; i++) {
+		category = line->categories[i];
 		for (j = 0; j < held->n; j++) {
-			if (held->v[j].id == line->categories[i]->id)
+			if (held->v[j].id == category->id)
 				break;
 		}
-		if (j == held->n &&
-		    membership_subscribe(g->import->changes, &g->account,
-			line->categories[i], user) != 0)
+		if (j < held->n)
+			continue;
+		if (!role_may_receive(user->role, category->open))
+			return (import_bad_row(g->import, line->number,
+			    "%s is a subscriber, and %s is not open to "
+			    "subscribers; expected another role or category",
+			    line->wire, category->slug));
+		if (membership_subscribe(
+			g->import->changes, &g->account, category, user) != 0)
 			return (-1);
 	}
 	return (0);
@@ -377,12 +385,15 @@ set_user(
 	struct changes *c = g->import->changes;
 	struct subscriptions held = g->held[user - g->users];
 
+	/* An owner receives everything, whatever the categories say. */
+	if (user->role == ROLE_OWNER && !line->has_role)
+		return (0);
 	if (user->role == ROLE_OWNER)
 		return (import_bad_row(g->import, line->number,
 		    "%s is the owner of account %s, and no row names another; "
 		    "expected one row with the role owner",
 		    line->wire, g->account.name));
-	if (user->role != line->role) {
+	if (line->has_role && user->role != line->role) {
 		if (membership_set_role(c, &g->account, user, line->role) != 0)
 			return (-1);
 		user->role = line->role;
@@ -392,7 +403,9 @@ set_user(
 	}
 	if (subscribe(g, line, user, &held) != 0)
 		return (-1);
-	return (g->import->sync ? unsubscribe(g, line, user, &held) : 0);
+	return (g->import->sync && line->has_categories
+		? unsubscribe(g, line, user, &held)
+		: 0);
 }
 
 static int

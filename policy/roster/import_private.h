@@ -28,6 +28,7 @@ struct import_line {
 	const char *account; /* as written */
 	const char *key;     /* of the address */
 	const char *wire;
+	bool has_role, has_categories; /* else the list has no such column */
 	enum role role;
 	const struct category **categories;
 	size_t ncategories;
@@ -46,7 +47,11 @@ struct import_accounts {
 struct import {
 	struct changes *changes;
 	const char *name;
-	bool sync;
+	bool sync; /* remove what no row has */
+	/* Wrong rows; the last failure was about one. */
+	const char *bad[IMPORT_BAD_MAX];
+	size_t nbad;
+	bool bad_row;
 	struct arena *kept; /* lives as long as the import */
 	struct arena *line; /* one row */
 	struct arena *page; /* some users of an account */
@@ -67,11 +72,6 @@ struct import {
 	void *watch_ctx;
 };
 
-/* import_bad_row(im, number, fmt, ...): fail, naming the list and the row.
- * Returns -1. */
-int import_bad_row(struct import *, size_t number, const char *, ...)
-    PRINTF_LIKE(3, 4);
-
 /* import_progress(im, done, total): report to the import_watch_fn. */
 void import_progress(struct import *, size_t done, size_t total);
 
@@ -80,11 +80,10 @@ void import_progress(struct import *, size_t done, size_t total);
 int import_put_head(struct import *, size_t number, const char *key,
     const char *account) WARN_UNUSED;
 
-/* import_put(im, number, key, address, role, categories, n): add a row of the
- * account with ${key}; ${categories} are indexes of im->categories. */
-int import_put(struct import *, size_t number, const char *key,
-    const struct address *, enum role, const uint32_t *categories,
-    size_t n) WARN_UNUSED;
+/* import_put(im, key, line, categories): add a row of the account with ${key};
+ * ${categories} are indexes of im->categories, line->ncategories of them. */
+int import_put(struct import *, const char *key, const struct import_line *,
+    const uint32_t *categories) WARN_UNUSED;
 
 /* import_next(im): read the next row in order into im->next; im->more is false
  * after the last. The row before is no longer valid. */

@@ -56,23 +56,25 @@ import_put_head(
 }
 
 int
-import_put(struct import *im, size_t number, const char *key,
-    const struct address *address, enum role role, const uint32_t *categories,
-    size_t n)
+import_put(struct import *im, const char *key, const struct import_line *line,
+    const uint32_t *categories)
 {
+	size_t n = line->ncategories;
 	char *record, *out;
 
 	out = record = arena_alloc(im->line,
-	    strlen(key) + strlen(address->key) + strlen(address->wire) + 5 +
+	    strlen(key) + strlen(line->key) + strlen(line->wire) + 7 +
 		(n + 2) * sizeof(uint64_t));
 	if (record == NULL)
 		return (failure_memory(im->changes->failure));
 	out = put_text(out, key);
-	*out++ = role == ROLE_OWNER ? IMPORT_OWNER : IMPORT_OTHER;
-	out = put_text(out, address->key);
-	out = put_number(out, number);
-	*out++ = (char)role;
-	out = put_text(out, address->wire);
+	*out++ = (char)line->rank;
+	out = put_text(out, line->key);
+	out = put_number(out, line->number);
+	*out++ = (char)line->has_role;
+	*out++ = (char)line->role;
+	*out++ = (char)line->has_categories;
+	out = put_text(out, line->wire);
 	out = put_number(out, n);
 	if (n > 0)
 		out = mempcpy(out, categories, n * sizeof(*categories));
@@ -144,7 +146,9 @@ import_next(struct import *im)
 	import_progress(im, im->done++, im->n);
 	line->key = get_text(&at);
 	line->number = get_number(&at);
+	line->has_role = *at++ != 0;
 	line->role = (enum role)(*at++);
+	line->has_categories = *at++ != 0;
 	line->wire = get_text(&at);
 	return (get_categories(im, &at));
 }

@@ -121,6 +121,7 @@ end_subscription(struct changes *c, const struct store_account *account,
 	if (store_unsubscribe(c->store, account->id, category->id, user->id) ==
 	    -1)
 		return (store_failed(c->store, c->failure));
+	c->removed.subscriptions++;
 	return (
 	    membership_record(c, account->name, "unsubscribe", user->address,
 		arena_printf(c->arena, "%s%s", category->slug, why)));
@@ -263,6 +264,7 @@ membership_remove(struct changes *c, const struct store_account *account,
 		return (-1);
 	if (store_user_remove(c->store, user->id) == -1)
 		return (store_failed(c->store, c->failure));
+	c->removed.users++;
 	return (membership_record(c, account->name, "user-remove",
 	    user->address, role_name(user->role)));
 }

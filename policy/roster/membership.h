@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "store/store.h"
 #include "terms/role.h"
 
 struct address;
@@ -50,7 +51,8 @@ struct changes {
 	void (*changed)(void *, const struct store_change *);
 	void (*remark)(void *, const char *);
 	void *ctx;
-	size_t n; /* changes recorded so far */
+	size_t n;		     /* changes recorded so far */
+	struct store_counts removed; /* so far */
 };
 
 /* membership_record(c, account, action, subject, detail): "" for none;

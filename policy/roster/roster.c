@@ -105,6 +105,7 @@ roster_account_remove(struct changes *c, const char *name)
 		return (-1);
 	if (store_account_remove(c->store, account.id) == -1)
 		return (store_failed(c->store, c->failure));
+	c->removed.accounts++;
 	return (membership_record(
 	    c, account.name, "account-remove", account.name, account.title));
 }

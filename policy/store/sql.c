@@ -267,6 +267,9 @@ const char *const sql_statements[SQL_COUNT] = {
 	"SELECT at, actor, account, action, subject, detail"
 	" FROM change WHERE coalesce(lower(account) = lower(?1), 1 = 1)"
 	" ORDER BY id",
+    [SQL_COUNTS] = "SELECT (SELECT count(*) FROM account),"
+		   " (SELECT count(*) FROM user),"
+		   " (SELECT count(*) FROM subscription)",
     [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
 		   " FROM account a JOIN user u ON u.account = a.id"
 		   " LEFT JOIN subscription s ON s.user = u.id"

@@ -630,6 +630,22 @@ store_link_end(struct store *s, int64_t user)
 }
 
 int
+store_counts(struct store *s, struct store_counts *counts)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_COUNTS, "");
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	counts->accounts = db_int(stmt, 0);
+	counts->users = db_int(stmt, 1);
+	counts->subscriptions = db_int(stmt, 2);
+	return (store_only(s, stmt));
+}
+
+int
 store_export(struct store *s, int64_t account, store_export_fn *fn, void *ctx)
 {
 	struct store_export row;

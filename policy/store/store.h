@@ -58,6 +58,12 @@ struct store_change {
 	const char *detail;
 };
 
+struct store_counts {
+	int64_t accounts;
+	int64_t users;
+	int64_t subscriptions;
+};
+
 struct store_export {
 	const char *account;
 	const char *address;
@@ -219,6 +225,9 @@ int store_link_end(struct store *, int64_t user) WARN_UNUSED;
 int store_record(struct store *, const struct store_change *) WARN_UNUSED;
 int store_changes(
     struct store *, const char *account, store_change_fn *, void *) WARN_UNUSED;
+
+/* store_counts(s, counts): how many there are; 1, or -1. */
+int store_counts(struct store *, struct store_counts *) WARN_UNUSED;
 
 /* store_export(s, account, fn, ctx): all rows of ${account} (its id; 0: all),
  * ordered by account, owner first, address and category. */

@@ -8,7 +8,7 @@ import os
 
 from lib import ctl, rosterdb
 from lib.ctl import case
-from lib.roster import BALANCE, BILL, MIA, OLGA, OTTO, SERVICES
+from lib.roster import BALANCE, BILL, CSV, MIA, OLGA, OTTO, SERVICES
 from lib.tap import same, true
 
 JÜRGEN = "jürgen@xn--exmple-cua.example"
@@ -25,7 +25,7 @@ def fill(ctl_):
     ctl_.ok("user", "add", "gamma", JÜRGEN, QUOTED, "Z@b.example",
             "a.z@b.example", "a-z@b.example", "az@b.example")
     ctl_.ok("subscribe", "gamma", "outages", JÜRGEN, QUOTED, as_=OTTO)
-    rows = "".join(f"n{i},u{i % 7}@{i}.example,owner,\n"
+    rows = CSV + "".join(f"n{i},u{i % 7}@{i}.example,owner,\n"
                    f"n{i},v@{i}.example,member,{SERVICES};{BALANCE}\n"
                    for i in range(300))
     ctl_.ok("import", ctl_.path("many.csv", rows))
@@ -67,7 +67,7 @@ def moved(ctl_, there, back):
     finally:
         ctl_.store = kept
     ctl_.settings()
-    ctl_.ok("import", "--sync", path)
+    ctl_.ok("import", "--sync", "--remove-many", path)
     same(ctl_.roster(), roster, "the first one, made the same")
     same(ctl_.ok("export").out, open(path, encoding="utf-8").read(),
          "its export")

@@ -240,7 +240,7 @@ def _(lab_):
         same(done.returncode, 65, f"exit status for {address}")
         contains(done.stderr, "begins with" if address[0] == "-"
                  else "local part", "why")
-        rows = f"account,email,role,categories\nacme,{quoted(address)},,\n"
+        rows = f"account,email,role,categories\nacme,{quoted(address)},member,\n"
         done = lab_.notifyctl("import", "-", input=rows, check=False)
         same(done.returncode, 65, f"exit status of import for {address}")
         key = address.replace('"', "")

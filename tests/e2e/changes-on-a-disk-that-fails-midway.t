@@ -12,7 +12,7 @@ import os
 from lib import ctl, faults, tap
 from lib.ctl import case
 from lib.milter import BUILD
-from lib.roster import BALANCE, BILL, MAINTENANCE, OLGA, SERVICES
+from lib.roster import BALANCE, BILL, CSV, MAINTENANCE, OLGA, SERVICES
 from lib.tap import contains, lacks, same, true
 
 # Of all writes each third is tried; of programs that watch their own memory,
@@ -96,7 +96,7 @@ def sweep(ctl_, numbers, kind, sendmail="", **options):
 
 def many(ctl_):
     """A roster of many rows, and the export with them."""
-    path = ctl_.path("many.csv", "".join(
+    path = ctl_.path("many.csv", CSV + "".join(
         f"acme,u{number}@acme.example,member,{SERVICES};{BALANCE}\n"
         for number in range(2000)))
     ctl_.ok("import", path)
@@ -213,7 +213,7 @@ def _(ctl):
 def _(ctl):
     if os.path.basename(BUILD) != "build":
         raise tap.Skip("so many rows take a program that is watched too long")
-    path = ctl.path("large.csv", "".join(
+    path = ctl.path("large.csv", CSV + "".join(
         f"acme,{number:064}@{'x' * 63}.{'y' * 63}.example,member,\n"
         for number in range(220000)))
     before = ctl.dump()

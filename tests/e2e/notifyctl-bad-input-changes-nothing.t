@@ -64,7 +64,7 @@ def _(ctl):
     for command in COMMANDS:
         ctl.reset()
         file = ctl.path("message", f"To: {ANN}\n\n" if command[0] == "explain"
-                        else f"acme,{NEW},member,\n")
+                        else f"account,email\nacme,{NEW}\n")
         if command != ["check"]:
             ctl.ok(*[file if word == "FILE" else word for word in command],
                    as_=OLGA)

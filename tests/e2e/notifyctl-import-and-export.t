@@ -17,21 +17,27 @@ from lib.roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,
 from lib.tap import contains, lacks, same, true
 
 HEADER = "account,email,role,categories"
+HEAD = HEADER + "\n"
 NEW = "nina@acme.example"
 MANY = 5000
 
 
 def load(ctl_, text, *options, **more):
-    """Import TEXT, which must succeed; the document of --json."""
-    return ctl_.json("import", *options, ctl_.path("in.csv", text), **more)
+    """Import the rows of TEXT, which must succeed; the document of --json."""
+    return ctl_.json("import", *options, ctl_.path("in.csv", HEAD + text),
+                     **more)
 
 
 def bad(ctl_, text, row, *says, options=()):
-    """TEXT must be refused with its file and ROW, and nothing imported."""
-    path = ctl_.path("in.csv", text)
+    """The rows of TEXT must be refused with the file and the number of the ROW,
+    counted without the header, and nothing imported."""
+    if isinstance(text, str):
+        text = text.encode()
+    path = ctl_.path("in.csv", HEAD.encode() + text)
     line = ctl_.refused(65, "import", *options, path, says=says)
     if row is not None:
-        true(line.startswith(f"{path}:{row}: "), f"row {row} in {line!r}")
+        true(line.startswith(f"{path}:{row + 1}: "),
+             f"row {row} after the header in {line!r}")
     return line
 
 
@@ -70,19 +76,17 @@ def _(ctl):
     true(got["changed"] > len(rows), "changes")
 
 
-@case("the header is optional, and so are a byte order mark, CR and the last "
-      "LF",
-      roster=False)
+@case("a byte order mark, CR and the last LF are optional", roster=False)
 def _(ctl):
     rows = f"acme,{OLGA},owner,\nacme,{ANN},member,{BALANCE};{SERVICES}\n"
     want = {"acme": {OLGA: ("owner", set()),
                      ANN: ("member", {BALANCE, SERVICES})}}
-    for text in (rows, f"{HEADER}\n{rows}", "\ufeff" + rows,
-                 f"\ufeff{HEADER}\n{rows}", rows[:-1], f"\n{rows}\n\n",
-                 f"{HEADER}\n{rows}".replace("\n", "\r\n"),
-                 f"\ufeff{HEADER}\n{rows}"[:-1].replace("\n", "\r\n")):
+    for text in (HEAD + rows, f"\ufeff{HEAD}{rows}", HEAD + rows[:-1],
+                 f"\n{HEAD}\n{rows}\n\n", (HEAD + rows).replace("\n", "\r\n"),
+                 f"\ufeff{HEAD}{rows}"[:-1].replace("\n", "\r\n")):
         ctl.reset("empty")
-        same(load(ctl, text)["rows"], 2, f"rows of {text!r}")
+        got = ctl.json("import", ctl.path("in.csv", text))
+        same(got["rows"], 2, f"rows of {text!r}")
         same(ctl.roster(), want, f"roster after {text!r}")
 
 
@@ -103,7 +107,8 @@ def _(ctl):
 
 @case("nobody waits for the program that writes the rows of an import")
 def _(ctl):
-    process = ctl.start("import", "--sync", "-", stdin=subprocess.PIPE)
+    process = ctl.start("import", "--sync", "--remove-many", "-",
+                        stdin=subprocess.PIPE)
     process.stdin.write(f"{HEADER}\nacme,{OLGA},owner,\n".encode())
     process.stdin.flush()
     time.sleep(0.3)
@@ -127,10 +132,10 @@ def _(ctl):
 
 @case("- reads standard input, also for the name in a message")
 def _(ctl):
-    ctl.ok("import", "-", stdin=f"acme,{NEW},member,\n")
+    ctl.ok("import", "-", stdin=f"{HEAD}acme,{NEW},member,\n")
     true(ctl.user("acme", NEW), "nina")
-    done = ctl("import", "-", stdin="acme,x,member,\n")
-    same((done.code, "input:1: " in done.line), (65, True), f"{done}")
+    done = ctl("import", "-", stdin=f"{HEAD}acme,x,member,\n")
+    same((done.code, "input:2: " in done.line), (65, True), f"{done}")
 
 
 @case("accounts and addresses are found in upper and lower case")
@@ -168,7 +173,8 @@ def _(ctl):
     same(found["remarks"], ended, "what it says has ended")
     ctl.reset()
     ctl.link("acme", ANN)
-    said = ctl.ok("import", ctl.path("in.csv", f"acme,{ANN},subscriber,\n"))
+    said = ctl.ok("import", ctl.path("in.csv", HEAD
+                                       + f"acme,{ANN},subscriber,\n"))
     same(said.out.splitlines(), [*ended, "1 rows, 3 changes"], "to people")
 
 
@@ -218,7 +224,7 @@ def _(ctl):
     for rows in ([owner, again], [again, owner], [owner, member],
                  [member, owner]):
         line = bad(ctl, rows[0] + f"acme,{ANN},member,\n" + rows[1], 3,
-                   "in row 1;")
+                   "in row 2;")
         contains(line, "two owners" if again in rows else "twice", "line")
 
 
@@ -227,7 +233,7 @@ def _(ctl):
     for account, address in (("acme", ANN), ("acme", BILL), ("beta", OTTO)):
         ctl.link(account, address)
     load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,{SERVICES}\n"
-              f"gamma,{NEW},owner,\n", "--sync")
+              f"gamma,{NEW},owner,\n", "--sync", "--remove-many")
     same(ctl.roster(), {"acme": {OLGA: ("owner", set()),
                                  ANN: ("member", {SERVICES})},
                         "gamma": {NEW: ("owner", set())}}, "roster")
@@ -239,7 +245,8 @@ def _(ctl):
 @case("an import mails nobody about removals")
 def _(ctl):
     ctl.ok("subscribe", "acme", SERVICES, ANN, BILL, as_=OLGA)
-    load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,\n", "--sync")
+    load(ctl, f"acme,{OLGA},owner,\nacme,{ANN},member,\n", "--sync",
+         "--remove-many")
     same(ctl.roster(), {"acme": {OLGA: ("owner", set()),
                                  ANN: ("member", set())}}, "roster")
     same((ctl.notices(), ctl.mails()), ([], []), "notices and mails")
@@ -248,20 +255,22 @@ def _(ctl):
 @case("with --sync the old owner may be gone if another is named")
 def _(ctl):
     load(ctl, f"acme,{ANN},owner,\n" + ctl.ok("export", "beta").out
-         .partition("\n")[2], "--sync")
+         .partition("\n")[2], "--sync", "--remove-many")
     same(ctl.roster()["acme"], {ANN: ("owner", set())}, "acme")
     same(len(ctl.roster()["beta"]), 3, "users of beta")
 
 
 @case("--sync with an empty file is refused, without it there is nothing to do")
 def _(ctl):
-    for text in ("", "\n", HEADER, HEADER + "\r\n", "\ufeff", "\ufeff"
-                 + HEADER + "\n\n"):
-        for options in (["--sync"], ["--sync", "--dry-run"]):
-            bad(ctl, text, None, "sync", options=options)
+    for text in (HEADER, HEADER + "\r\n", f"\ufeff{HEADER}\n\n"):
+        path = ctl.path("in.csv", text)
+        for options in ([], ["--dry-run"], ["--remove-many"]):
+            ctl.refused(65, "import", "--sync", *options, path, says="sync")
         before = ctl.dump()
-        same(load(ctl, text)["changed"], 0, f"changes by {text!r}")
+        same(ctl.json("import", path)["changed"], 0, f"changes by {text!r}")
         ctl.unchanged(before)
+    for text in ("", "\n", "\ufeff"):
+        ctl.refused(65, "import", ctl.path("in.csv", text), says="header")
 
 
 @case("a file that leaves an account without its owner is refused")
@@ -280,20 +289,21 @@ def _(ctl):
 def _(ctl):
     text = (f"acme,{ANN},owner,\nacme,{OLGA},member,{SERVICES}\n"
             f"acme,{BILL},subscriber,{BALANCE}\ngamma,{NEW},owner,\n")
-    for options in ([], ["--sync"]):
+    for options in ([], ["--sync", "--remove-many"]):
         true(load(ctl, text, *options)["changed"] > 0, "changes at first")
         before = ctl.dump()
         same(load(ctl, text, *options)["changed"], 0, "changes")
-        contains(ctl.ok("import", *options, ctl.path("in.csv", text)).out,
-                 "0 changes", "what it says")
+        path = ctl.path("in.csv", HEAD + text)
+        contains(ctl.ok("import", *options, path).out, "0 changes",
+                 "what it says")
         ctl.unchanged(before)
 
 
 @case("--dry-run prints what would change, and changes nothing")
 def _(ctl):
-    path = ctl.path("in.csv", f"acme,{ANN},owner,\nacme,{BILL},subscriber,"
-                              f"{BALANCE}\ngamma,{NEW},owner,\n")
-    for options in ([], ["--sync"]):
+    path = ctl.path("in.csv", f"{HEAD}acme,{ANN},owner,\nacme,{BILL},"
+                              f"subscriber,{BALANCE}\ngamma,{NEW},owner,\n")
+    for options in ([], ["--sync", "--remove-many"]):
         ctl.reset()
         before = ctl.dump()
         text = ctl.ok("import", "--dry-run", *options, path).out
@@ -344,7 +354,7 @@ def _(ctl):
            "Upper@acme.example")
     ctl.ok("subscribe", "acme", SERVICES, "jürgen@exämple.example", as_=OLGA)
     before = ctl.dump()
-    text = ctl.ok("export").out
+    text = ctl.ok("export").out.partition("\n")[2]
     for options in ([], ["--sync"], ["--sync", "--dry-run"]):
         same(load(ctl, text, *options)["changed"], 0, f"changes {options}")
         ctl.unchanged(before)
@@ -384,7 +394,7 @@ def _(ctl):
     ctl.unchanged(before)
 
 
-# kind: (the row as it is in the file, words of the message). Row 4321 is of
+# kind: (the row as it is in the file, words of the message). Row 4320 is of
 # account a431, where u0 is the owner.
 WRONG = {
     "a malformed address": ("a431,u0 a431.example,member,", "u0 a431"),
@@ -418,10 +428,9 @@ for kind, (wrong, word) in WRONG.items():
     def _(ctl_, wrong=wrong, word=word):
         before = ctl_.ok("export").out
         rows = [",".join(row).encode() for row in many()]
-        rows.insert(4321 - 2, wrong if isinstance(wrong, bytes)
+        rows.insert(4320 - 1, wrong if isinstance(wrong, bytes)
                     else wrong.encode())
-        text = HEADER.encode() + b"\r\n" + b"\r\n".join(rows) + b"\r\n"
-        bad(ctl_, text, 4321, word)
+        bad(ctl_, b"\r\n".join(rows) + b"\r\n", 4320, word)
         same(ctl_.ok("export").out, before, "export")
 
 
@@ -442,7 +451,7 @@ def _(ctl):
 @case("at a terminal an import shows how far it is, and elsewhere it does not",
       roster=False)
 def _(ctl):
-    path = ctl.path("in.csv", text_of(many()) + "".join(
+    path = ctl.path("in.csv", HEAD + text_of(many()) + "".join(
         f"b{n},u@b{n}.example,owner,\n" for n in range(20000)))
     with ctl.terminal("import", path) as terminal:
         code, shown = terminal.end()
@@ -452,11 +461,11 @@ def _(ctl):
          f"while it writes: {shown!r}")
     true(re.search(r"\r *\r25000 rows, \d+ changes\r\n\Z", shown),
          f"the line is free at the end: {shown!r}")
-    with ctl.terminal("import", ctl.path("in.csv", text_of(many()) +
+    with ctl.terminal("import", ctl.path("in.csv", HEAD + text_of(many()) +
                                          "acme,nobody,member,\n")) as terminal:
         code, shown = terminal.end()
     same(code, 65, "exit")
-    true(re.search(r"\r *\rnotifyctl: [^\r]*:5001: [^\r]*\r\n\Z", shown),
+    true(re.search(r"\r *\rnotifyctl: [^\r]*:5002: [^\r]*\r\n\Z", shown),
          f"the error has a line of its own: {shown!r}")
     lacks(ctl("import", path).err, "\r", "standard error that is no terminal")
 
@@ -483,10 +492,111 @@ def _(ctl):
     bad(ctl, f"gamma,{NEW},owner,{'x' * 2_000_000}\n", 1)
 
 
-@case("a header in other words is no header")
+@case("columns may stand in any order, and what a column would say is left "
+      "alone without it")
 def _(ctl):
-    bad(ctl, f"email,account,role\n{NEW},acme,member\n", 1)
+    before = ctl.roster()
+    path = ctl.path("in.csv", f"Email, ACCOUNT\n{NEW},acme\n{BILL},acme\n"
+                              f"{OLGA},acme\n")
+    for options in ([], ["--sync", "--remove-many"]):
+        ctl.reset()
+        ctl.ok("import", *options, path)
+        now = ctl.roster()["acme"]
+        same(now.pop(NEW), ("member", set()), "who is new")
+        same(now, {address: before["acme"][address]
+                   for address in ([OLGA, BILL] if options else
+                                   before["acme"])}, "the others")
+    ctl.reset()
+    load_columns(ctl, "categories,email,account", f"{SERVICES},{BILL},acme\n",
+                 "--sync", "--remove-many", want=65)     # the owner is missing
+    load_columns(ctl, "categories,email,account", f"{SERVICES},{BILL},acme\n"
+                 f",{OLGA},acme\n,{ANN},acme\n,{ADAM},acme\n,{SUE},acme\n"
+                 f",{MIA},acme\n", "--sync", "--remove-many")
+    same(ctl.roster(), {"acme": {
+        **{a: (role, set()) for a, (role, _) in before["acme"].items()},
+        BILL: ("member", {SERVICES})}}, "the roster")
+    ctl.reset()
+    load_columns(ctl, "role,account,email", f"user-admin,acme,{BILL}\n")
+    same(ctl.roster()["acme"][BILL], ("user-admin",
+                                      before["acme"][BILL][1]), "bill")
+
+
+def load_columns(ctl_, header, rows, *options, want=0):
+    done = ctl_("import", *options, ctl_.path("in.csv", f"{header}\n{rows}"))
+    same(done.code, want, f"exit of {done}")
+
+
+@case("a header that is missing or wrong is refused")
+def _(ctl):
+    for header in ("", f"acme,{NEW},member,", "account,email,role,category",
+                   "account,role,categories", "email,role",
+                   "account,email,email", "account,email,",
+                   HEADER + ",x", "account;email;role;categories",
+                   "accountemail", '"account,email",role'):
+        path = ctl.path("in.csv", f"{header}\nacme,{NEW},member,\n")
+        line = ctl.refused(65, "import", path, says="header")
+        contains(line, path, "line")
     bad(ctl, f"acme,{NEW},member,\n{HEADER}\n", 2)
+    path = ctl.path("in.csv", f"account,email\ngamma,{NEW}\n")
+    ctl.refused(65, "import", path, says=("gamma", "owner"))
+
+
+@case("a row with another number of cells, or an empty role, is refused")
+def _(ctl):
+    for rows in (f"acme,{NEW},member\n", f"acme,{NEW}\n", "acme\n",
+                 f"acme,{NEW},member,,\n", f"acme,{NEW},,{SERVICES}\n"):
+        bad(ctl, rows, 1)
+    ctl.refused(65, "import", ctl.path("in.csv", f"email,account\n{NEW}\n"))
+
+
+@case("up to twenty wrong rows are named at once")
+def _(ctl):
+    rows = [f"acme,u{n}@acme.example,{'boss' if n % 2 else 'member'},\n"
+            for n in range(60)]
+    line = bad(ctl, "".join(rows[:10]), 2, "boss")
+    same(re.findall(r"in\.csv:(\d+): ", line), ["3", "5", "7", "9", "11"],
+         "rows of five")
+    lacks(line, "not checked", "line")
+    line = bad(ctl, "".join(rows), 2, "boss", "not checked")
+    same(len(re.findall(r"in\.csv:\d+: ", line)), 20, "rows of thirty")
+    line = bad(ctl, f"new1,{NEW},member,\nacme,{ANN},member,\nacme,{ANN},"
+               f"member,\nnew2,{NEW},member,\nacme,{OLGA},member,\n"
+               f"acme,x,member\n", 6)
+    line = bad(ctl, f"new1,{NEW},member,\nacme,{ANN},member,\nacme,{ANN},"
+               f"member,\nnew2,{NEW},member,\n", None, "new1", "new2", ANN)
+
+
+# How much --sync removes
+
+@case("--sync refuses to remove more than one and more than a tenth")
+def _(ctl):
+    load(ctl, text_of(many()), "--sync", "--remove-many")
+    rows = many()
+    before = ctl.dump()
+    for what, left in (
+            ("users", [r for r in rows if r[1][:2] not in ("u8", "u9")]),
+            ("accounts", [r for r in rows if int(r[0][1:]) >= 60]),
+            ("subscriptions", [[*r[:3], "" if i % 5 else r[3]]
+                               for i, r in enumerate(rows)])):
+        for options in ([], ["--dry-run"]):
+            line = bad(ctl, text_of(left), None, "--remove-many", what,
+                       options=["--sync", *options])
+        contains(line, "would remove", "line")
+        ctl.unchanged(before)
+    load(ctl, text_of(rows[:-500]), "--sync")           # a tenth
+    same(ctl.json("account", "list")["accounts"][-1]["users"], 10, "users")
+    load(ctl, text_of(rows[:-3000]), "--sync", "--remove-many")
+
+
+@case("--sync may always remove one")
+def _(ctl):
+    text = ctl.ok("export").out
+    for left in (text.replace(f"acme,{MIA},member,\n", ""),
+                 text.replace(f";{MAINTENANCE}", "", 1)):
+        true(left != text, "one less")
+        ctl.ok("import", "--sync", ctl.path("in.csv", left))
+        same(ctl.ok("export").out, left, "what is left")
+        ctl.reset()
 
 
 @case("import needs no --as")

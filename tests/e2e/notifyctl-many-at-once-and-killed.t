@@ -15,7 +15,7 @@ import time
 from lib import ctl, faults, rosterdb
 from lib.changes import CHANGES, INIT, linked
 from lib.ctl import case
-from lib.roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, MIA, OLGA,
+from lib.roster import (ADAM, ANN, BALANCE, BILL, CATEGORIES, CSV, MIA, OLGA,
                         SERVICES)
 from lib.tap import Skip, contains, same, true
 
@@ -96,8 +96,8 @@ def _(ctl):
             ["user", "role", "acme", BILL, "subscriber"],
             ["user", "role", "acme", OLGA, "member"],
             ["user", "remove", "acme", OLGA],
-            ["import", ctl.path("a.csv", f"acme,{MIA},owner,\n")],
-            ["import", ctl.path("b.csv", f"acme,{ADAM},owner,\n")])
+            ["import", ctl.path("a.csv", f"{CSV}acme,{MIA},owner,\n")],
+            ["import", ctl.path("b.csv", f"{CSV}acme,{ADAM},owner,\n")])
         for one in done:
             true(one.code in (0, 67, 77), f"{one}")
         sound(ctl)
@@ -116,8 +116,8 @@ def _(ctl):
 @case("lookups meanwhile see the roster before or after, never half a change")
 def _(ctl):
     old = ctl.ok("export").out
-    rows = "".join(f"acme,u{number:04}@acme.example,member,{SERVICES}\n"
-                   for number in range(3000))
+    rows = CSV + "".join(f"acme,u{number:04}@acme.example,member,{SERVICES}\n"
+                         for number in range(3000))
     path = ctl.path("many.csv", rows)
     seen, stop = set(), threading.Event()
 
@@ -203,7 +203,7 @@ def killed(ctl_, number, *args, half=False, **options):
 @case("a large import killed at any write has done all of it or nothing")
 def _(ctl):
     rosterdb.file_only("its writes to the disk")
-    lines = "".join(f"a{number // 10},u{number}@a.example,"
+    lines = CSV + "".join(f"a{number // 10},u{number}@a.example,"
                     f"{'member' if number % 10 else 'owner'},"
                     f"{SERVICES if number % 10 else ''}\n"
                     for number in range(2000))
@@ -231,7 +231,7 @@ def _(ctl):
 def _(ctl):
     if not rosterdb.remote():
         raise Skip("needs a server")
-    path = ctl.path("many.csv", "".join(
+    path = ctl.path("many.csv", CSV + "".join(
         f"a{number // 10},u{number}@a.example,"
         f"{'member' if number % 10 else 'owner'},\n"
         for number in range(30000)))
@@ -282,7 +282,7 @@ def _(ctl):
 
 @case("an interrupted notifyctl prints no partial output and damages nothing")
 def _(ctl):
-    path = ctl.path("many.csv", "".join(
+    path = ctl.path("many.csv", CSV + "".join(
         f"acme,u{number}@acme.example,member,{SERVICES}\n"
         for number in range(5000)))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -10,8 +10,8 @@ from email.utils import parsedate_to_datetime
 
 from lib import ctl, faults
 from lib.ctl import FROM, case
-from lib.roster import (ADAM, ANN, BALANCE, BILL, DOCUMENTS, MAINTENANCE, MIA,
-                        OLGA, SERVICES, SUE)
+from lib.roster import (ADAM, ANN, BALANCE, BILL, CSV, DOCUMENTS, MAINTENANCE,
+                        MIA, OLGA, SERVICES, SUE)
 from lib.tap import contains, lacks, same, true
 
 
@@ -228,7 +228,7 @@ def _(ctl):
                        (["subscribe", "acme", SERVICES, MIA], OLGA),
                        (["account", "transfer", "acme", ANN], None),
                        (["category", "add", "x", "--title", "X"], None),
-                       (["import", ctl.path("one.csv", "acme,i@x.example,"
+                       (["import", ctl.path("one.csv", CSV + "acme,i@x.example,"
                                             "member,\n")], None),
                        (["user", "remove", "acme", BILL], None),
                        (["account", "remove", "acme"], None)):
@@ -251,7 +251,7 @@ def _(ctl):
     for words in (["account", "list"], ["account", "show", "acme"],
                   ["user", "list", "acme"], ["category", "list"],
                   ["list", "acme"], ["export"], ["log"],
-                  ["import", "--dry-run", ctl.path("one.csv", "acme,"
+                  ["import", "--dry-run", ctl.path("one.csv", CSV + "acme,"
                                                    "i@x.example,member,\n")]):
         ctl.ok(*words)
     ctl("check", env={"PATH": ctl.folder})      # without a look at Postfix

@@ -4,14 +4,14 @@
 """--json: one document for every command, and the same effect as without."""
 from lib import ctl
 from lib.ctl import case
-from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA, SERVICES,
-                        STRANGER, SUE)
+from lib.roster import (ANN, BALANCE, BILL, CSV, MAINTENANCE, MIA, OLGA,
+                        SERVICES, STRANGER, SUE)
 from lib.rosterdb import remote
 from lib.tap import contains, same, true
 
 NEW = "nina@acme.example"
 MESSAGE = f"To: {ANN}\nX-Notify-Category: {BALANCE}\n\nHello.\n"
-ROWS = f"acme,{NEW},member,{SERVICES}\ngamma,{NEW},owner,\n"
+ROWS = CSV + f"acme,{NEW},member,{SERVICES}\ngamma,{NEW},owner,\n"
 
 # The command with standard input, and what its document and its text name.
 COMMANDS = [
@@ -41,7 +41,7 @@ COMMANDS = [
     (["list", "acme", BALANCE], "", [OLGA, ANN, MIA, BALANCE]),
     (["import", "-"], ROWS, ["2"]),
     (["import", "--dry-run", "-"], ROWS, [NEW, "gamma"]),
-    (["import", "-"], "", ["0"]),
+    (["import", "-"], CSV, ["0"]),
     (["export"], "", [OLGA, ANN, MAINTENANCE]),
     (["export", "acme"], "", [OLGA, ANN, MAINTENANCE]),
     (["explain"], MESSAGE, [ANN, BALANCE, "deliver"]),

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from lib import ctl
 from lib.ctl import case, needs_root
-from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, DOCUMENTS, MAINTENANCE,
-                        MIA, OLGA, OTTO, SERVICES, SUE)
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CSV, DOCUMENTS,
+                        MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE)
 from lib.tap import contains, lacks, same, true
 
 ME = "operator " + pwd.getpwuid(os.getuid()).pw_name
@@ -125,7 +125,7 @@ def _(ctl):
 @case("an import is recorded change by change, with account and actor")
 def _(ctl):
     path = ctl.path("roster.csv", f"""\
-acme,{OLGA},member,{DOCUMENTS}
+{CSV}acme,{OLGA},member,{DOCUMENTS}
 acme,{ADAM},owner,
 acme,{NEW},subscriber,{DOCUMENTS};{BALANCE}
 gamma,{NEW},owner,
@@ -137,8 +137,8 @@ gamma,{NEW},owner,
           ("acme", "subscribe", OLGA), ("acme", "user-add", NEW),
           ("acme", "subscribe", NEW), ("gamma", "account-add", "gamma"),
           ("gamma", "user-add", NEW)}, "records")
-    new = ctl.new(lambda: ctl.ok("import", "--sync", ctl.path(
-        "roster.csv", f"acme,{ADAM},owner,\nacme,{SUE},subscriber,{BALANCE}"
+    new = ctl.new(lambda: ctl.ok("import", "--sync", "--remove-many", ctl.path(
+        "roster.csv", f"{CSV}acme,{ADAM},owner,\nacme,{SUE},subscriber,{BALANCE}"
         "\n")))
     found = {entry[1:4] for entry in new}
     for entry in (("acme", "unsubscribe", SUE), ("acme", "user-remove", BILL),
@@ -163,8 +163,8 @@ def _(ctl):
                   ["unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", ""],
                   ["import", ctl.path("a.csv", ctl.ok("export").out)],
                   ["import", "--dry-run", ctl.path("b.csv",
-                                                   f"acme,{NEW},member,\n")],
-                  ["import", ctl.path("c.csv", f"acme,{NEW},x,\n")],
+                                                   f"{CSV}acme,{NEW},member,\n")],
+                  ["import", ctl.path("c.csv", f"{CSV}acme,{NEW},x,\n")],
                   ["init"], ["list", "acme"], ["export"], ["log"]):
         ctl(*words, as_=OLGA)
     same(ctl.log(), before, "log")

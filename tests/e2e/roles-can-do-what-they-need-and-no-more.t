@@ -273,7 +273,7 @@ class Place:
                 (("account", "transfer", "acme", BILL), None, None),
                 (("account", "remove", "delta"), None, None),
                 (("import", "--dry-run", "-"), None, rows),
-                (("import", "--sync", "-"), None, rows),
+                (("import", "--sync", "--remove-many", "-"), None, rows),
                 (("explain", "--recipient", f"acme@{lab.ACCOUNTS}"), None,
                  message),
                 (("log",), None, None), (("log", "acme"), None, None)):

@@ -9,7 +9,7 @@ import subprocess
 
 from lib import lab
 from lib.lab import case
-from lib.roster import ADAM, ANN, BALANCE, BILL, DOCUMENTS, OLGA, STRANGER
+from lib.roster import ADAM, ANN, BALANCE, BILL, CSV, DOCUMENTS, OLGA, STRANGER
 from lib.tap import contains, lacks, same, true
 
 ORDER = re.compile(
@@ -168,6 +168,7 @@ def _(lab_):
 def _(lab_):
     path = os.path.join(lab_.folder, "many.csv")
     with open(path, "w") as out:
+        out.write(CSV)
         for i in range(400):
             out.write(f"some-account-{i},owner{i}@many.example,owner,\n")
     lab_.notifyctl("import", path)

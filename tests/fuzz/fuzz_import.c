@@ -92,7 +92,8 @@ import_text(const char *text, size_t size, bool sync)
 	rc = rostercsv_read(stream, "in.csv", im, &fixture.changes);
 	fclose(stream);
 	if (rc == 0)
-		rc = import_apply(im, sync);
+		rc = import_apply(
+		    im, sync ? IMPORT_REMOVE_MANY : IMPORT_REMOVE_NOTHING);
 	import_free(im);
 	return (rc);
 }

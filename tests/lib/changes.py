@@ -3,10 +3,10 @@
 
 They fit the roster that linked() makes from the shared one.
 """
-from lib.roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
+from lib.roster import ANN, BILL, CSV, MAINTENANCE, MIA, OLGA, SERVICES
 
 NEW = "nina@acme.example"
-ROWS = (f"acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"
+ROWS = (f"{CSV}acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"
         f"acme,{BILL},subscriber,\ngamma,{NEW},owner,\n")
 
 
@@ -36,7 +36,7 @@ CHANGES = [
     Change("telegram", "connect", "acme", as_=ANN),
     Change("telegram", "disable", "acme"),
     Change("import", "-", stdin=ROWS),
-    Change("import", "--sync", "-", stdin=ROWS),
+    Change("import", "--sync", "--remove-many", "-", stdin=ROWS),
 ]
 # It is made where there is none.
 INIT = Change("init")

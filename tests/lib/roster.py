@@ -18,6 +18,7 @@ ACCOUNT, DOCUMENTS, BALANCE, MAINTENANCE, SERVICES = CATEGORIES
 OLGA, ADAM, ANN, BILL, MIA, SUE = (
     f"{name}@acme.example"
     for name in ("olga", "adam", "ann", "bill", "mia", "sue"))
+CSV = "account,email,role,categories\n"    # the header of an import
 OTTO, BEA = "otto@beta.example", "bea@beta.example"
 STRANGER = "stranger@else.example"
 

@@ -11,6 +11,7 @@ from lib import rosterdb
 from programs import BUILD, forced, settings_text
 from reference import Reference
 
+COLUMNS = ["account", "email", "role", "categories"]
 KINDS = {0: "done", 64: "usage", 65: "data", 67: "unknown", 77: "denied"}
 HOW = {"kept": "stays", "dropped": "dropped", "replaced": "replaced"}
 USERS = """\
@@ -57,8 +58,9 @@ def words(step, folder):
     path = os.path.join(folder, "rows.csv")
     with open(path, "w", encoding="utf-8", errors="surrogateescape",
               newline="") as out:
-        csv.writer(out).writerows(step["rows"])
-    return [*(["--sync"] if step["sync"] else []), "--", "import", path]
+        csv.writer(out).writerows([COLUMNS, *step["rows"]])
+    return [*(["--sync", "--remove-many"] if step["sync"] else []), "--",
+            "import", path]
 
 
 class Commands:

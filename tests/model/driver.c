@@ -280,15 +280,18 @@ import(struct driver *d)
 	{
 		for (k = 0; k < 4; k++)
 			v[k] = exchange_bytes(json_array_get(item, k));
-		rc = import_row(i, n + 1, v[0], v[1], v[2], v[3]);
+		rc = import_row(
+		    i, n + 1, &(struct import_cells){v[0], v[1], v[2], v[3]});
 		for (k = 0; k < 4; k++)
 			free(v[k]);
 		if (rc != 0)
 			break;
 	}
 	if (rc == 0)
-		rc = import_apply(
-		    i, json_is_true(json_object_get(d->step, "sync")));
+		rc = import_apply(i,
+		    json_is_true(json_object_get(d->step, "sync"))
+			? IMPORT_REMOVE_MANY
+			: IMPORT_REMOVE_NOTHING);
 	import_free(i);
 	return (rc);
 }

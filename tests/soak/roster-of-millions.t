@@ -184,7 +184,7 @@ def _(big):
         " JOIN account a ON a.id = u.account JOIN category c"
         " ON c.id = s.category AND c.slug = ? WHERE u.role = 'member'",
         DOCUMENTS)), sorted(few), "who has it now")
-    same(changes(big.run("import", "--sync",
+    same(changes(big.run("import", "--sync", "--remove-many",
                          os.path.join(big.folder, "all.csv"))), 12, "changes")
 
 
@@ -192,7 +192,7 @@ def _(big):
 def _(big):
     before = big.state()
     path = big.file("other.csv", rows(large=MAINTENANCE))
-    for options in ([], ["--sync"]):
+    for options in ([], ["--sync", "--remove-many"]):
         want = (BIG - 1) * (2 if options else 1)
         said = big.run("import", "--dry-run", *options, path)
         same(changes(said), want, f"changes with {options}")
@@ -208,14 +208,14 @@ def _(big):
 def _(big):
     half = ACCOUNTS // 2
     path = big.file("half.csv", rows(half, BIG // 2))
-    big.run("import", "--sync", path)
+    big.run("import", "--sync", "--remove-many", path)
     same([big.count(t) for t in ("account", "user", "subscription")],
          [half + 1, half * 8 + BIG // 2, half * 10 + BIG // 2 - 1],
          "what is left")
     same(big.owners(), {**{f"a{n}": 1 for n in range(half)}, "big": 1},
          "owners of each account")
     small = big.file("small.csv", [FIELDS, "a0,new@x.example,owner,\n"])
-    big.run("import", "--sync", small)
+    big.run("import", "--sync", "--remove-many", small)
     same(big.roster(), {"a0": {"new@x.example": ("owner", set())}}, "roster")
 
 

@@ -95,8 +95,9 @@ add_rows(struct import *im, int accounts, int of_each)
 		snprintf(account, sizeof(account), "n%d", i / of_each);
 		snprintf(address, sizeof(address), "u%d@n.example", i);
 		which = i % of_each == 0 ? 0 : 1 + i % 2;
-		rc = import_row(im, (size_t)i + 1, account, address,
-		    roles[which], categories[which]);
+		rc = import_row(im, (size_t)i + 1,
+		    &(struct import_cells){
+			account, address, roles[which], categories[which]});
 	}
 	return (rc);
 }
@@ -113,7 +114,7 @@ apply_accounts(struct store *s, int accounts, int of_each)
 	im = import_new(&c, "list");
 	rc = add_rows(im, accounts, of_each);
 	if (rc == 0)
-		rc = import_apply(im, false);
+		rc = import_apply(im, IMPORT_REMOVE_NOTHING);
 	import_free(im);
 	return (rc);
 }

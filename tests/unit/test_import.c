@@ -43,10 +43,12 @@ import(rows list, bool sync)
 	ck_assert_ptr_nonnull(im);
 	f.changes.n = 0;
 	for (i = 0; i < ROWS && list[i][0] != NULL && rc == 0; i++)
-		rc = import_row(
-		    im, i + 1, list[i][0], list[i][1], list[i][2], list[i][3]);
+		rc = import_row(im, i + 1,
+		    &(struct import_cells){
+			list[i][0], list[i][1], list[i][2], list[i][3]});
 	if (rc == 0)
-		rc = import_apply(im, sync);
+		rc = import_apply(
+		    im, sync ? IMPORT_REMOVE_MANY : IMPORT_REMOVE_NOTHING);
 	import_free(im);
 	return (rc);
 }

@@ -40,13 +40,13 @@ static int apply(struct ctl *, const struct arguments *, struct import *);
 static int import(struct ctl *, const struct arguments *);
 static int export(struct ctl *, const struct arguments *);
 
-static const struct ctl_option import_options[] = {
-    {.name = "sync"}, {.name = "dry-run"}, {.name = NULL}};
+static const struct ctl_option import_options[] = {{.name = "sync"},
+    {.name = "remove-many"}, {.name = "dry-run"}, {.name = NULL}};
 
 const struct ctl_command import_export_commands[] = {
     {"import", "FILE",
-	"CSV: account,email,role,categories (separated by ;); - reads "
-	"standard input",
+	"CSV with a header line: account,email,role,categories (separated by "
+	";); - reads standard input",
 	1, 1, CTL_WRITE, .run = import, .options = import_options,
 	.options_first = true},
     {"export", "[ACCOUNT]", "the roster as CSV", 0, 1, CTL_READ, .run = export},
@@ -141,7 +141,10 @@ apply(struct ctl *ctl, const struct arguments *args, struct import *im)
 	if (ctl_begin(ctl, DB_WRITE) != 0)
 		return (-1);
 	ctl->changes.now = time(NULL);
-	rc = import_apply(im, ctl_flag(args, "sync"));
+	rc = import_apply(im,
+	    !ctl_flag(args, "sync")		? IMPORT_REMOVE_NOTHING
+		: ctl_flag(args, "remove-many") ? IMPORT_REMOVE_MANY
+						: IMPORT_REMOVE_FEW);
 	if (!ctl_flag(args, "dry-run"))
 		return (ctl_finish(ctl, rc));
 	store_end(ctl->store);

@@ -10,17 +10,21 @@
 #include <csv.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
 #include "notifyctl/commands/rostercsv.h"
 #include "roster/import.h"
 #include "roster/membership.h"
 #include "store/store.h"
 
-#define FIELDS 4
+enum column { ACCOUNT, EMAIL, ROLE, CATEGORIES, COLUMNS };
+
 /* The longest line, and the longest row of several lines. */
 #define LINE_MAX_SIZE ((size_t)1 << 20)
 #define ROW_MAX_SIZE ((size_t)16 << 20)
 
+static const char *const columns[COLUMNS] = {
+    "account", "email", "role", "categories"};
 static const char header[] = "account,email,role,categories";
 
 /* A file being read. */
@@ -29,9 +33,13 @@ struct reading {
 	const char *name;
 	struct import *import;
 	struct arena *arena; /* of the row */
-	char *fields[FIELDS];
-	size_t nfields;
-	char *block; /* of the file */
+	/* Which column each field is, and how many the header has; 0 before
+	 * it. */
+	enum column order[COLUMNS];
+	size_t ncolumns;
+	const char *fields[COLUMNS];
+	size_t nfields; /* of the row so far */
+	char *block;	/* of the file */
 	size_t at, len;
 	size_t line;  /* that is being read */
 	size_t start; /* where the current row began; 0 between rows */
@@ -49,7 +57,9 @@ struct writing {
 
 static void on_field(void *, size_t, void *);
 static void on_row(int, void *);
-static bool is_header(const struct reading *);
+static void bad_header(struct reading *, const char *, const char *);
+static void take_header(struct reading *);
+static void take_row(struct reading *);
 static bool is_blank(const char *, size_t);
 static const char *line_end(const char *, size_t, bool);
 static size_t too_long(struct reading *, const char *, size_t);
@@ -72,7 +82,7 @@ on_field(void *text, size_t len, void *ctx)
 		    r->name, r->start);
 		r->failed = true;
 	}
-	if (r->nfields < FIELDS && !r->failed) {
+	if (r->nfields < COLUMNS && !r->failed) {
 		r->fields[r->nfields] = arena_strndup(r->arena, text, len);
 		if (r->fields[r->nfields] == NULL) {
 			failure_memory(r->changes->failure);
@@ -82,12 +92,67 @@ on_field(void *text, size_t len, void *ctx)
 	r->nfields++;
 }
 
-static bool
-is_header(const struct reading *r)
+static void
+bad_header(struct reading *r, const char *what, const char *name)
 {
-	return (r->line == 1 && strcmp(r->fields[0], "account") == 0 &&
-	    strcmp(r->fields[1], "email") == 0 &&
-	    strcmp(r->fields[2], "role") == 0);
+	failure_set(r->changes->failure, FAILURE_DATA,
+	    "%s:%zu: %s%s; expected a header line with columns of %s, account "
+	    "and email among them; nothing was imported",
+	    r->name, r->start, what, escape_short(r->arena, name), header);
+	r->failed = true;
+}
+
+/* The header line says what each field of a row is. */
+static void
+take_header(struct reading *r)
+{
+	bool seen[COLUMNS] = {false};
+	size_t i;
+	int column;
+
+	for (i = 0; i < r->nfields && i < COLUMNS; i++) {
+		for (column = 0; column < COLUMNS; column++) {
+			if (strcasecmp(r->fields[i], columns[column]) == 0)
+				break;
+		}
+		if (column == COLUMNS) {
+			bad_header(r, "no column ", r->fields[i]);
+			return;
+		}
+		if (seen[column]) {
+			bad_header(r, "twice the column ", r->fields[i]);
+			return;
+		}
+		seen[column] = true;
+		r->order[i] = (enum column)column;
+	}
+	if (r->nfields > COLUMNS)
+		bad_header(r, "too many columns", "");
+	else if (!seen[ACCOUNT] || !seen[EMAIL])
+		bad_header(
+		    r, "no column ", columns[seen[ACCOUNT] ? EMAIL : ACCOUNT]);
+	r->ncolumns = r->nfields;
+}
+
+static void
+take_row(struct reading *r)
+{
+	const char *cells[COLUMNS] = {NULL};
+	struct import_cells row;
+	size_t i;
+
+	if (r->nfields != r->ncolumns) {
+		(void)import_bad_row(r->import, r->start,
+		    "the row has %zu columns; expected %zu, as the header",
+		    r->nfields, r->ncolumns);
+		r->failed = import_bad(r->import) != 0;
+		return;
+	}
+	for (i = 0; i < r->nfields; i++)
+		cells[r->order[i]] = r->fields[i];
+	row = (struct import_cells){
+	    cells[ACCOUNT], cells[EMAIL], cells[ROLE], cells[CATEGORIES]};
+	r->failed = import_row(r->import, r->start, &row) != 0;
 }
 
 static void
@@ -98,20 +163,10 @@ on_row(int ended_by, void *ctx)
 	(void)ended_by;
 	if (r->failed)
 		return;
-	/* Without categories their comma may be missing. */
-	if (r->nfields == FIELDS - 1)
-		r->fields[r->nfields++] = "";
-	if (r->nfields != FIELDS) {
-		failure_set(r->changes->failure, FAILURE_DATA,
-		    "%s:%zu: the row has %zu columns; expected %s; nothing "
-		    "was imported",
-		    r->name, r->start, r->nfields, header);
-		r->failed = true;
-	} else if (!is_header(r) &&
-	    import_row(r->import, r->start, r->fields[0], r->fields[1],
-		r->fields[2], r->fields[3]) != 0) {
-		r->failed = true;
-	}
+	if (r->ncolumns == 0)
+		take_header(r);
+	else
+		take_row(r);
 	r->nfields = 0;
 	r->start = 0;
 	arena_reset(r->arena);
@@ -229,6 +284,8 @@ read_rows(struct reading *r, FILE *stream)
 		r->failed = true;
 	}
 	csv_free(&parser);
+	if (!r->failed && r->ncolumns == 0)
+		bad_header(r, "the file is empty", "");
 	return (r->failed ? -1 : 0);
 }
 

@@ -2,9 +2,10 @@
 /*
  * rostercsv - the roster as CSV, read and written
  *
- * CSV of RFC 4180, by libcsv, in four columns: account, email, role and
- * categories, which are separated by semicolons. An exported file that is
- * imported again changes nothing.
+ * CSV of RFC 4180, by libcsv, with a header line that names the columns, in any
+ * order: account and email, and if the file has them role and categories, which
+ * are separated by semicolons. An exported file that is imported again changes
+ * nothing.
  *
  * The caller has begun a transaction. Threads: as struct store.
  * Results: 0 done, -1 failed, with changes->failure.
