@@ -22,35 +22,49 @@ GRANT SELECT ON secret TO notify_ctl, notify_milter, notify_telegram;
 
 -- notify-milter looks up entitled users and their chats. It writes nothing, and
 -- reads neither tokens nor the record of changes.
-GRANT SELECT ON category, category_key, account, "user", subscription, link
-	TO notify_milter;
+GRANT SELECT ON category, category_key, account, account_former, "user",
+	subscription, link TO notify_milter;
 
 -- notify-telegram repeats that lookup. It counts how often a chat was not found,
 -- stores the new id of a chat that has moved and ends the link of one that is
 -- gone, with a record and a notice. It keeps the order of messages to a chat.
-GRANT SELECT ON category, category_key, account, "user", subscription
-	TO notify_telegram;
+GRANT SELECT ON category, category_key, account, account_former, "user",
+	subscription TO notify_telegram;
 GRANT SELECT, UPDATE (chat, strikes), DELETE ON link TO notify_telegram;
 GRANT SELECT, INSERT, UPDATE (chat, tried), DELETE ON waiting
 	TO notify_telegram;
 GRANT INSERT ON change TO notify_telegram;
-GRANT SELECT, INSERT, UPDATE (state, tries, error) ON notice
+GRANT SELECT, INSERT, UPDATE (state, tries, error, sent_at) ON notice
 	TO notify_telegram;
 
 -- notify-bot uses up tokens, makes and ends links, and stores the number of the
--- last update and the chats that must wait.
+-- last update and the chats that must wait. It tells chats that their link has
+-- ended. Whoever asks in a chat for a link by mail is counted, and gets it as a
+-- notice.
 GRANT SELECT ON category, account, "user", subscription TO notify_bot;
 GRANT SELECT, DELETE ON token TO notify_bot;
 GRANT SELECT, INSERT, DELETE ON link TO notify_bot;
 GRANT SELECT, INSERT, UPDATE (value), DELETE ON state TO notify_bot;
-GRANT INSERT ON change TO notify_bot;
+GRANT INSERT ON change, notice TO notify_bot;
+GRANT SELECT, DELETE ON farewell TO notify_bot;
+GRANT SELECT, INSERT, DELETE ON link_request TO notify_bot;
 
--- notifyctl changes the roster. It adds to the record of changes, and can neither
--- change nor remove its rows.
-GRANT SELECT, INSERT ON category, category_key TO notify_ctl;
-GRANT SELECT, INSERT, DELETE ON account, subscription, token TO notify_ctl;
-GRANT SELECT, INSERT, UPDATE (role), DELETE ON "user" TO notify_ctl;
-GRANT SELECT, DELETE ON link TO notify_ctl;
-GRANT SELECT, INSERT ON change TO notify_ctl;
-GRANT SELECT, INSERT, UPDATE (state, tries, error) ON notice TO notify_ctl;
+-- notifyctl changes the roster. It adds to the record of changes; it removes what
+-- is old from it ("log --prune"), and the name of a person who is to be forgotten
+-- or of an account that gets another ("person forget", "account rename").
+GRANT SELECT, INSERT, DELETE ON category, account, account_former, subscription,
+	token TO notify_ctl;
+GRANT UPDATE (title, description, subscriber, telegram) ON category
+	TO notify_ctl;
+GRANT SELECT, INSERT ON category_key TO notify_ctl;
+GRANT UPDATE (name, key, title) ON account TO notify_ctl;
+GRANT SELECT, INSERT, UPDATE (address, key, role, language), DELETE ON "user"
+	TO notify_ctl;
+GRANT SELECT, DELETE ON link, link_request TO notify_ctl;
+GRANT SELECT, INSERT, DELETE ON farewell TO notify_ctl;
+GRANT SELECT, INSERT, UPDATE (actor, account, subject, detail), DELETE ON change
+	TO notify_ctl;
+GRANT SELECT, INSERT, DELETE ON notice TO notify_ctl;
+GRANT UPDATE (state, tries, error, sent_at, account, actor, detail) ON notice
+	TO notify_ctl;
 COMMIT;

@@ -111,8 +111,8 @@ link_token(struct changes *c, const struct store_user *user,
 	if (hash_token(c, token, &hash) != 0)
 		return (-1);
 	if (store_token_expire(c->store, c->now, latest(c), user->id) == -1 ||
-	    store_token_add(
-		c->store, hash, user->id, c->now + LINK_TOKEN_SECONDS) == -1)
+	    store_token_add(c->store, hash, user->id,
+		c->now + LINK_TOKEN_SECONDS, STORE_BY_CONNECT) == -1)
 		return (store_failed(c->store, c->failure));
 	return (1);
 }
@@ -155,7 +155,8 @@ link_lost(struct changes *c, const struct store_user *user, const char *why)
 	    .address = user->address,
 	    .kind = NOTICE_TELEGRAM_END,
 	    .detail = why,
-	    .actor = c->actor};
+	    .actor = c->actor,
+	    .language = user->language};
 	int rc;
 
 	rc = membership_end_link(c, user, why);

@@ -2,6 +2,7 @@
 /*
  * notice - mail that tells a user of a change
  */
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -55,7 +56,7 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 	if (store_begin(s, DB_WRITE) != 0)
 		return (give_up(s, failure));
 	if (error == NULL)
-		rc = store_notice_sent(s, notice->id);
+		rc = store_notice_sent(s, notice->id, (int64_t)time(NULL));
 	else
 		rc = store_notice_failed(s, notice->id, error);
 	if (rc == -1 || store_commit(s) != 0)

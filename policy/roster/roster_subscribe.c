@@ -202,6 +202,7 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 	notice.kind = NOTICE_UNSUBSCRIBED;
 	notice.detail = s.category.title;
 	notice.actor = c->actor;
+	notice.language = s.user.language;
 	if (store_notice_add(c->store, &notice) == -1)
 		return (store_failed(c->store, c->failure));
 	return (0);

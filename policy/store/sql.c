@@ -19,13 +19,74 @@
 	"  name TEXT NOT NULL PRIMARY KEY,"                                    \
 	"  value TEXT NOT NULL) WITHOUT ROWID;"
 
+/* Names that an account had before: nobody else may take them. */
+#define ACCOUNT_FORMER                                                         \
+	"CREATE TABLE account_former("                                         \
+	"  key TEXT NOT NULL PRIMARY KEY,"                                     \
+	"  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE," \
+	"  name TEXT NOT NULL,"                                                \
+	"  at INTEGER NOT NULL) WITHOUT ROWID;"                                \
+	"CREATE INDEX account_former_by_account ON account_former(account);"
+
+/* What the bot says in chats whose link was ended by a command. */
+#define FAREWELL                                                               \
+	"CREATE TABLE farewell("                                               \
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"                              \
+	"  at INTEGER NOT NULL,"                                               \
+	"  chat INTEGER NOT NULL,"                                             \
+	"  topic INTEGER NOT NULL,"                                            \
+	"  language TEXT NOT NULL,"                                            \
+	"  account TEXT NOT NULL,"                                             \
+	"  reason TEXT NOT NULL);"
+
+/* Who asked the bot for a link by mail; address_key as user.key. */
+#define LINK_REQUEST                                                           \
+	"CREATE TABLE link_request("                                           \
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"                              \
+	"  at INTEGER NOT NULL,"                                               \
+	"  chat INTEGER NOT NULL,"                                             \
+	"  address_key TEXT NOT NULL,"                                         \
+	"  sent INTEGER NOT NULL CHECK (sent IN (0, 1)));"                     \
+	"CREATE INDEX link_request_by_address ON"                              \
+	"  link_request(address_key, at);"                                     \
+	"CREATE INDEX link_request_by_chat ON link_request(chat, at);"
+
+/* ${detail} depends on ${kind}: a text, or a JSON object. A notice that was
+ * sent stays for some days. */
+#define NOTICE(name)                                                           \
+	"CREATE TABLE " name "("                                               \
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"                              \
+	"  at INTEGER NOT NULL,"                                               \
+	"  account TEXT NOT NULL,"                                             \
+	"  address TEXT NOT NULL,"                                             \
+	"  kind TEXT NOT NULL,"                                                \
+	"  detail TEXT NOT NULL,"                                              \
+	"  actor TEXT NOT NULL,"                                               \
+	"  state TEXT NOT NULL DEFAULT 'pending'"                              \
+	"    CHECK (state IN ('pending', 'handing', 'sent')),"                 \
+	"  tries INTEGER NOT NULL DEFAULT 0,"                                  \
+	"  error TEXT NOT NULL DEFAULT '',"                                    \
+	"  language TEXT NOT NULL DEFAULT '',"                                 \
+	"  sent_at INTEGER NOT NULL DEFAULT 0);"
+#define NOTICE_WAITING                                                         \
+	"CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';"
+
+/* What 0.2.0 adds to tables of 0.1.0. */
+#define CATEGORY_DESCRIPTION "description TEXT NOT NULL DEFAULT ''"
+#define USER_LANGUAGE "language TEXT NOT NULL DEFAULT ''"
+#define LINK_TOPIC "topic INTEGER NOT NULL DEFAULT 0"
+#define TOKEN_ORIGIN                                                           \
+	"origin TEXT NOT NULL DEFAULT 'connect'"                               \
+	" CHECK (origin IN ('connect', 'mail'))"
+
 const char sql_schema[] =
     "CREATE TABLE category("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  slug TEXT NOT NULL UNIQUE,"
     "  title TEXT NOT NULL,"
     "  subscriber INTEGER NOT NULL CHECK (subscriber IN (0, 1)),"
-    "  telegram INTEGER NOT NULL CHECK (telegram IN (0, 1)));"
+    "  telegram INTEGER NOT NULL CHECK (telegram IN (0, 1)),"
+    "  " CATEGORY_DESCRIPTION ");"
     "CREATE TABLE category_key("
     "  key TEXT NOT NULL PRIMARY KEY,"
     "  category INTEGER NOT NULL REFERENCES category(id)"
@@ -42,6 +103,7 @@ const char sql_schema[] =
     "  key TEXT NOT NULL CHECK (key LIKE '_%@_%'),"
     "  role TEXT NOT NULL CHECK"
     "    (role IN ('owner', 'user-admin', 'member', 'subscriber')),"
+    "  " USER_LANGUAGE ","
     "  UNIQUE (account, key),"
     "  UNIQUE (id, account));"
     "CREATE INDEX user_by_key ON user(key);"
@@ -58,12 +120,14 @@ const char sql_schema[] =
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  user INTEGER NOT NULL UNIQUE REFERENCES user(id) ON DELETE CASCADE,"
     "  chat INTEGER NOT NULL,"
-    "  strikes INTEGER NOT NULL DEFAULT 0);"
+    "  strikes INTEGER NOT NULL DEFAULT 0,"
+    "  " LINK_TOPIC ");"
     "CREATE INDEX link_by_chat ON link(chat);"
     "CREATE TABLE token("
     "  hash TEXT NOT NULL PRIMARY KEY,"
     "  user INTEGER NOT NULL REFERENCES user(id) ON DELETE CASCADE,"
-    "  expires INTEGER NOT NULL) WITHOUT ROWID;"
+    "  expires INTEGER NOT NULL,"
+    "  " TOKEN_ORIGIN ") WITHOUT ROWID;"
     "CREATE INDEX token_by_user ON token(user);"
     "CREATE TABLE waiting("
     "  link INTEGER NOT NULL,"
@@ -84,24 +148,12 @@ const char sql_schema[] =
     "  action TEXT NOT NULL,"
     "  subject TEXT NOT NULL,"
     "  detail TEXT NOT NULL);"
-    "CREATE INDEX change_by_account ON change(account, id);"
-    "CREATE TABLE notice("
-    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    "  at INTEGER NOT NULL,"
-    "  account TEXT NOT NULL,"
-    "  address TEXT NOT NULL,"
-    "  kind TEXT NOT NULL CHECK (kind IN ('unsubscribed', 'telegram-end')),"
-    "  detail TEXT NOT NULL,"
-    "  actor TEXT NOT NULL,"
-    "  state TEXT NOT NULL DEFAULT 'pending'"
-    "    CHECK (state IN ('pending', 'handing', 'sent')),"
-    "  tries INTEGER NOT NULL DEFAULT 0,"
-    "  error TEXT NOT NULL DEFAULT '');"
-    "CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';" SECRET;
+    "CREATE INDEX change_by_account ON change(account, id);" NOTICE("notice")
+	NOTICE_WAITING SECRET ACCOUNT_FORMER FAREWELL LINK_REQUEST;
 
 const char sql_tables[] = "category,category_key,account,user,subscription,"
 			  "link,token,waiting,state,change,notice,"
-			  "secret";
+			  "secret,account_former,farewell,link_request";
 
 /*
  * A released step never changes. SQLite does not enforce foreign keys during
@@ -112,31 +164,95 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
  *
  * 1 to 2 is not released yet: what 0.2.0 changes in the schema joins it.
  *
- * PostgreSQL: whoever may read a message's category and chats, may read the
- * secret at once: else the programs would lack the right from here until
- * somebody runs fleet-grants.sql.
+ * PostgreSQL: who may do what a program of 0.1.0 may do, may at once do what
+ * that program of 0.2.0 does with the new tables and columns: else it would
+ * lack the right from here until somebody runs fleet-grants.sql. A row has two
+ * rights that only that program has, and what it is granted.
  */
-#define SECRET_GRANTS                                                          \
-	"DO 'DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee"       \
-	" FROM pg_class c, aclexplode(c.relacl) g"                             \
-	" WHERE c.oid = ''link''::regclass AND g.privilege_type = ''SELECT''"  \
-	" AND g.grantee <> c.relowner AND EXISTS (SELECT 1"                    \
-	"  FROM pg_class d, aclexplode(d.relacl) h"                            \
-	"  WHERE d.oid = ''category_key''::regclass"                           \
-	"  AND h.privilege_type = ''SELECT'' AND h.grantee = g.grantee)"       \
-	" LOOP EXECUTE format(''GRANT SELECT ON secret TO %s'',"               \
-	" CASE r.grantee WHEN 0 THEN ''PUBLIC''"                               \
-	" ELSE quote_ident(pg_get_userbyid(r.grantee)) END);"                  \
-	" END LOOP; END';"
+#define MAY(one, may, other, also, what)                                       \
+	"(''" one "'', ''" may "'', ''" other "'', ''" also "'', ''" what "'')"
+#define CTL(what) ", " MAY("account", "DELETE", "link", "DELETE", what)
+#define BOT(what) ", " MAY("token", "DELETE", "link", "INSERT", what)
+#define GRANTS                                                                                                        \
+	"DO 'DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee, n.what"                                      \
+	" FROM (VALUES " /* who reads a message's category and chats */                                               \
+	    MAY("category_key", "SELECT", "link", "SELECT",                                                           \
+		"SELECT ON secret") /* who reads accounts and tags */                                                 \
+	    ", " MAY("account", "SELECT", "category_key", "SELECT",                                                   \
+		"SELECT ON account_former") /* who sends notices */                                                   \
+	    ", " MAY("notice", "INSERT", "link", "DELETE",                                                            \
+		"UPDATE (sent_at) ON notice") CTL("INSERT, DELETE ON account_former")                                 \
+		CTL("SELECT, INSERT, DELETE ON farewell") CTL(                                                        \
+		    "SELECT, DELETE ON link_request")                                                                 \
+		    CTL("UPDATE (title, description, subscriber, telegram), DELETE ON category") CTL(                 \
+			"UPDATE (name, key, title) ON account")                                                       \
+			CTL("UPDATE (address, key, language) ON \"user\"") CTL(                                       \
+			    "UPDATE (actor, account, subject, detail), DELETE ON change")                             \
+			    CTL("UPDATE (account, actor, detail), DELETE ON notice") BOT(                             \
+				"SELECT, DELETE ON farewell")                                                         \
+				BOT("SELECT, INSERT, DELETE ON link_request") BOT(                                    \
+				    "INSERT ON notice") " ) AS n(one, may, other, also, what)"                        \
+							" JOIN pg_class c ON c.oid = n.one::regclass"                 \
+							" CROSS JOIN LATERAL aclexplode(c.relacl) g"                  \
+							" WHERE g.privilege_type = n.may AND g.grantee <> c.relowner" \
+							" AND EXISTS (SELECT 1"                                       \
+							"  FROM pg_class d, aclexplode(d.relacl) h"                   \
+							"  WHERE d.oid = n.other::regclass"                           \
+							"  AND h.privilege_type = n.also AND h.grantee = g.grantee)"  \
+							" LOOP EXECUTE format(''GRANT %s TO %s'', r.what,"            \
+							" CASE r.grantee WHEN 0 THEN ''PUBLIC''"                      \
+							" ELSE quote_ident(pg_get_userbyid(r.grantee)) END);"         \
+							" END LOOP; END';"
+
+#define DESCRIBE(slug, text)                                                   \
+	"UPDATE category SET description = '" text "' WHERE slug = '" slug "';"
+#define TO_2                                                                   \
+	SECRET ACCOUNT_FORMER FAREWELL LINK_REQUEST                            \
+	    "ALTER TABLE category ADD COLUMN " CATEGORY_DESCRIPTION ";"        \
+	    "ALTER TABLE user ADD COLUMN " USER_LANGUAGE ";"                   \
+	    "ALTER TABLE link ADD COLUMN " LINK_TOPIC ";"                      \
+	    "ALTER TABLE token ADD COLUMN " TOKEN_ORIGIN                       \
+	    ";" DESCRIBE("account-and-agreement",                              \
+		"profile data changed; agreement changed; partner "            \
+		"program terms changed; terms of service provision "           \
+		"changed; account deleted") DESCRIBE("accounting-documents",   \
+		"invoices for payment; reporting documents; payment "          \
+		"data changed; electronic document interchange; "              \
+		"payment processing changed") DESCRIBE("balance-and-payments", \
+		"debts; refunds; blocking or deletion of a resource "          \
+		"for non-payment postponed; account debited; top-up "          \
+		"problems") DESCRIBE("scheduled-maintenance",                  \
+		"technical work that affects the account''s "                  \
+		"infrastructure; crashes and outages") DESCRIBE("services",    \
+		"status of services in use; new infrastructure "               \
+		"ordered; product updates")
+#define NOTICES_SENT "UPDATE notice SET sent_at = at WHERE state = 'sent';"
+#define TO_2_SQLITE                                                             \
+	NOTICE("notice_2")                                                      \
+	"INSERT INTO sqlite_sequence(name, seq) SELECT 'notice_2', seq"         \
+	"  FROM sqlite_sequence WHERE name = 'notice';"                         \
+	"INSERT INTO notice_2(id, at, account, address, kind, detail, actor,"   \
+	"  state, tries, error) SELECT id, at, account, address, kind, detail," \
+	"  actor, state, tries, error FROM notice;"                             \
+	"DROP TABLE notice;"                                                    \
+	"ALTER TABLE notice_2 RENAME TO notice;" NOTICE_WAITING NOTICES_SENT
+#define TO_2_POSTGRESQL                                                                  \
+	"ALTER TABLE notice DROP CONSTRAINT IF EXISTS notice_kind_check;"                \
+	"ALTER TABLE notice ADD COLUMN language TEXT NOT NULL DEFAULT '';"               \
+	"ALTER TABLE notice ADD COLUMN sent_at INTEGER NOT NULL DEFAULT 0;" NOTICES_SENT \
+	    GRANTS
 
 const struct sql_step sql_upgrades[] = {
-    {{SECRET, SECRET SECRET_GRANTS}}, {{NULL}}};
+    {{TO_2 TO_2_SQLITE, TO_2 TO_2_POSTGRESQL}}, {{NULL}}};
 
-#define USER_COLUMNS                                                           \
+/* Language and topic: version 1 has none. */
+#define USER_COLUMNS_WITH(language, topic)                                     \
 	"u.id, u.account, a.name, u.address, u.key, u.role,"                   \
 	" EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"    \
 	"  AND s.category = ?2 AND s.user = u.id),"                            \
-	" coalesce(l.id, 0), coalesce(l.chat, 0)"
+	" coalesce(l.id, 0), coalesce(l.chat, 0), " language ", " topic
+#define USER_COLUMNS USER_COLUMNS_WITH("u.language", "coalesce(l.topic, 0)")
+#define USER_COLUMNS_1 USER_COLUMNS_WITH("''", "0")
 #define USER_TABLES                                                            \
 	" FROM user u JOIN account a ON a.id = u.account"                      \
 	" LEFT JOIN link l ON l.user = u.id "
@@ -167,12 +283,39 @@ const struct sql_step sql_upgrades[] = {
 	" CROSS JOIN user u" LOOKUP_LINK " WHERE " of                          \
 	" AND s.account = a.id AND s.category = " LOOKUP_CATEGORY              \
 	" AND u.id = s.user AND +u.account = a.id"
-#define LOOKUP_OF                                                              \
+#define LOOKUP_OF_1                                                            \
 	"SELECT n.id FROM json_each(?2) j CROSS JOIN account n"                \
 	" WHERE n.key = j.key UNION "                                          \
 	"SELECT m.account FROM json_each(?3) j CROSS JOIN user m"              \
 	" WHERE m.key = j.key"
-#define CATEGORY_COLUMNS "c.id, c.slug, c.title, c.subscriber, c.telegram"
+#define LOOKUP_OF                                                              \
+	LOOKUP_OF_1                                                            \
+	" UNION SELECT f.account FROM json_each(?2) j"                         \
+	" CROSS JOIN account_former f WHERE f.key = j.key AND " FORMER_ROW     \
+	" AND NOT EXISTS (SELECT 1 FROM account n WHERE n.key = j.key)"
+#define LOOKUP_EVERYBODY(of)                                                   \
+	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED                        \
+	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE a.id IN (" of  \
+	") AND u.account = a.id"                                               \
+	" ORDER BY u.account, u.role <> 'owner', u.key"
+#define CATEGORY_COLUMNS_1 "c.id, c.slug, c.title, c.subscriber, c.telegram, ''"
+#define CATEGORY_COLUMNS                                                       \
+	"c.id, c.slug, c.title, c.subscriber, c.telegram, c.description"
+#define CATEGORY_OF_KEY(columns)                                               \
+	"SELECT " columns                                                      \
+	" FROM category_key k JOIN category c ON c.id = k.category"            \
+	" WHERE k.key = ?1"
+/* An account by a name that it had; version 1 has none. The number is compared
+ * with the index, as above. */
+#define FORMER_ROW                                                             \
+	"EXISTS (SELECT 1 FROM account_former g WHERE g.account = f.account"   \
+	" AND g.key || '' = f.key)"
+#define FORMER(key)                                                            \
+	"(SELECT f.account FROM account_former f WHERE f.key = " key           \
+	" AND " FORMER_ROW ")"
+#define ACCOUNT_NAMED(key)                                                     \
+	"coalesce((SELECT n.id FROM account n WHERE n.key = " key              \
+	"), " FORMER(key) ")"
 #define ACCOUNT_COLUMNS                                                        \
 	"a.id, a.name, a.title, coalesce((SELECT u.address FROM user u"        \
 	" WHERE u.account = a.id AND u.role = 'owner'), ''),"                  \
@@ -188,23 +331,26 @@ const struct sql_step sql_upgrades[] = {
 	" ELSE (SELECT u.id FROM user u JOIN account a ON a.id = u.account"    \
 	" WHERE a.key = ?" #account " AND u.key = ?" #key ") END"
 
+#define NOTICE_TAKE(language)                                                  \
+	"UPDATE notice SET state = 'handing', tries = tries + 1"               \
+	" WHERE id = (SELECT min(id) FROM notice"                              \
+	"  WHERE state = 'pending' AND id > ?1)"                               \
+	" RETURNING id, at, account, address, kind, detail, actor, " language
 #define CHANGE_ADD                                                             \
 	"INSERT INTO change(at, actor, account, action, subject, detail)"      \
 	" VALUES "
 
 const char *const sql_statements[SQL_COUNT] = {
-    [SQL_CATEGORY] = "SELECT " CATEGORY_COLUMNS
-		     " FROM category_key k JOIN category c ON c.id = k.category"
-		     " WHERE k.key = ?1",
+    [SQL_CATEGORY] = CATEGORY_OF_KEY(CATEGORY_COLUMNS),
     [SQL_CATEGORIES] =
 	"SELECT " CATEGORY_COLUMNS " FROM category c ORDER BY c.id",
     [SQL_CATEGORY_ADD] =
-	"INSERT INTO category(slug, title, subscriber, telegram)"
-	" VALUES (?1, ?2, ?3, ?4) RETURNING id",
+	"INSERT INTO category(slug, title, subscriber, telegram, description)"
+	" VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
     [SQL_CATEGORY_KEY_ADD] =
 	"INSERT INTO category_key(key, category) VALUES (?1, ?2)",
-    [SQL_ACCOUNT] =
-	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
+    [SQL_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS " FROM account a"
+		    " WHERE a.id = " ACCOUNT_NAMED("?1"),
     [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
     [SQL_ACCOUNTS_FROM] =
 	"SELECT a.id, a.name, a.title, coalesce((SELECT u.key FROM user u"
@@ -213,18 +359,19 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
-    [SQL_LOOKUP_ACCOUNT] = "SELECT id, name FROM account WHERE key = ?1",
+    [SQL_LOOKUP_ACCOUNT] =
+	"SELECT a.id, a.name, a.name FROM account a WHERE a.key = ?1"
+	" UNION ALL SELECT a.id, a.name, f.name FROM account_former f"
+	" CROSS JOIN account a WHERE f.key = ?1 AND " FORMER_ROW
+	" AND a.id = f.account"
+	" AND NOT EXISTS (SELECT 1 FROM account n WHERE n.key = ?1)",
     [SQL_LOOKUP_USERS] = "SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED
 			 " FROM json_each(?2) j CROSS JOIN user u"
 			 " CROSS JOIN account a" LOOKUP_LINK
 			 " WHERE u.key = j.key AND a.id = u.account",
-    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.key = ?2"),
+    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.id = " ACCOUNT_NAMED("?2")),
     [SQL_LOOKUP_ENTITLED_OF] = LOOKUP_ENTITLED("a.id IN (" LOOKUP_OF ")"),
-    [SQL_LOOKUP_EVERYBODY_OF] =
-	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED
-	" FROM account a CROSS JOIN user u" LOOKUP_LINK
-	" WHERE a.id IN (" LOOKUP_OF ") AND u.account = a.id"
-	" ORDER BY u.account, u.role <> 'owner', u.key",
+    [SQL_LOOKUP_EVERYBODY_OF] = LOOKUP_EVERYBODY(LOOKUP_OF),
     [SQL_USERS] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 ORDER BY u.role <> 'owner', u.key",
     [SQL_MEMBERS] = "SELECT " USER_COLUMNS USER_TABLES
@@ -277,14 +424,13 @@ const char *const sql_statements[SQL_COUNT] = {
 		   " WHERE ?1 = 0 OR a.id = ?1"
 		   " ORDER BY a.key, u.role <> 'owner', u.key, c.id",
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
-		       " detail, actor) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQL_NOTICE_TAKE] =
-	"UPDATE notice SET state = 'handing', tries = tries + 1"
-	" WHERE id = (SELECT min(id) FROM notice"
-	"  WHERE state = 'pending' AND id > ?1)"
-	" RETURNING id, at, account, address, kind, detail, actor",
-    [SQL_NOTICE_SENT] =
-	"UPDATE notice SET state = 'sent', error = '' WHERE id = ?1",
+		       " detail, actor, language)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [SQL_NOTICE_TAKE] = NOTICE_TAKE("language"),
+    [SQL_NOTICE_SENT] = "UPDATE notice SET state = 'sent', error = '',"
+			" sent_at = ?2 WHERE id = ?1",
+    [SQL_NOTICE_EXPIRE] =
+	"DELETE FROM notice WHERE state = 'sent' AND sent_at < ?1",
     [SQL_NOTICE_FAILED] =
 	"UPDATE notice SET state = 'pending', error = ?2 WHERE id = ?1",
     [SQL_SECRET] = "SELECT value FROM secret WHERE name = ?1",
@@ -319,16 +465,16 @@ const char *const sql_statements[SQL_COUNT] = {
 			" WHERE id = ?1 RETURNING strikes",
     [SQL_LINKS_OF_CHAT] = "SELECT " USER_COLUMNS USER_TABLES
 			  "WHERE l.chat = ?1 ORDER BY a.key, u.key",
-    [SQL_TOKEN_ADD] =
-	"INSERT INTO token(hash, user, expires) VALUES (?1, ?2, ?3)",
+    [SQL_TOKEN_ADD] = "INSERT INTO token(hash, user, expires, origin)"
+		      " VALUES (?1, ?2, ?3, ?4)",
     [SQL_TOKEN_FIND] =
 	"SELECT " USER_COLUMNS " FROM token t JOIN user u ON u.id = t.user"
 	" JOIN account a ON a.id = u.account"
 	" LEFT JOIN link l ON l.user = u.id"
 	" WHERE t.hash = ?1 AND t.expires > ?3 AND t.expires <= ?4",
     [SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE hash = ?1",
-    [SQL_TOKEN_EXPIRE] =
-	"DELETE FROM token WHERE expires <= ?1 OR expires > ?2 OR user = ?3",
+    [SQL_TOKEN_EXPIRE] = "DELETE FROM token WHERE expires <= ?1 OR expires > ?2"
+			 " OR (user = ?3 AND origin = 'connect')",
     [SQL_WAITING_ADD] =
 	"INSERT INTO waiting(link, chat, message, arrived, tried)"
 	" VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -352,4 +498,21 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_STATE_SET] =
 	"INSERT INTO state(name, value) VALUES (?1, ?2)"
 	" ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+};
+
+/* Only notify-milter and notify-telegram read a roster of version 1. */
+const char *const sql_statements_1[SQL_COUNT] = {
+    [SQL_CATEGORY] = CATEGORY_OF_KEY(CATEGORY_COLUMNS_1),
+    [SQL_ACCOUNT] =
+	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
+    [SQL_LOOKUP_ACCOUNT] = "SELECT id, name, name FROM account WHERE key = ?1",
+    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.key = ?2"),
+    [SQL_LOOKUP_ENTITLED_OF] = LOOKUP_ENTITLED("a.id IN (" LOOKUP_OF_1 ")"),
+    [SQL_LOOKUP_EVERYBODY_OF] = LOOKUP_EVERYBODY(LOOKUP_OF_1),
+    [SQL_LINK] = "SELECT " USER_COLUMNS_1 USER_TABLES "WHERE l.id = ?1",
+    [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
+		       " detail, actor) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_NOTICE_TAKE] = NOTICE_TAKE("''"),
+    [SQL_NOTICE_SENT] =
+	"UPDATE notice SET state = 'sent', error = '' WHERE id = ?1",
 };

@@ -49,6 +49,7 @@ enum sql {
 	SQL_NOTICE_ADD,
 	SQL_NOTICE_TAKE,
 	SQL_NOTICE_SENT,
+	SQL_NOTICE_EXPIRE,
 	SQL_NOTICE_FAILED,
 	SQL_SECRET,
 	SQL_SECRET_ADD,
@@ -87,5 +88,7 @@ struct sql_step {
 };
 extern const struct sql_step sql_upgrades[];
 extern const char *const sql_statements[SQL_COUNT];
+/* For a roster of version 1, where it differs; else NULL. */
+extern const char *const sql_statements_1[SQL_COUNT];
 
 #endif

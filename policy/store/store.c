@@ -31,23 +31,28 @@ store_note_failure(struct store *s)
 struct db_stmt *
 store_bound(struct store *s, enum sql which, const char *types, ...)
 {
+	struct db_stmt **stmt = &s->stmts[which];
+	const char *sql = sql_statements[which];
 	va_list ap;
 	int i;
 
-	if (s->stmts[which] == NULL)
-		s->stmts[which] = db_prepare(s->db, sql_statements[which]);
-	if (s->stmts[which] == NULL)
+	if (s->version == STORE_OLDEST && sql_statements_1[which] != NULL) {
+		stmt += SQL_COUNT;
+		sql = sql_statements_1[which];
+	}
+	if (*stmt == NULL)
+		*stmt = db_prepare(s->db, sql);
+	if (*stmt == NULL)
 		return (NULL);
 	va_start(ap, types);
 	for (i = 1; *types != '\0'; types++, i++) {
 		if (*types == 'i')
-			db_bind_int(s->stmts[which], i, va_arg(ap, int64_t));
+			db_bind_int(*stmt, i, va_arg(ap, int64_t));
 		else
-			db_bind_text(
-			    s->stmts[which], i, va_arg(ap, const char *));
+			db_bind_text(*stmt, i, va_arg(ap, const char *));
 	}
 	va_end(ap);
-	return (s->stmts[which]);
+	return (*stmt);
 }
 
 int
@@ -127,7 +132,8 @@ store_open(
 
 	s = calloc(1, sizeof(*s));
 	if (s == NULL ||
-	    (s->stmts = calloc(SQL_COUNT, sizeof(*s->stmts))) == NULL ||
+	    (s->stmts = calloc((size_t)2 * SQL_COUNT, sizeof(*s->stmts))) ==
+		NULL ||
 	    (s->unwritten.arena = arena_new(UNWRITTEN_MAX)) == NULL) {
 		failure_memory(failure);
 		store_close(s);
@@ -250,16 +256,19 @@ store_bulk(struct store *s)
 int
 store_read_category(struct store *s, struct db_stmt *stmt, struct category *c)
 {
-	const char *slug = db_text(stmt, 1), *title = db_text(stmt, 2);
+	const char *slug = db_text(stmt, 1), *title = db_text(stmt, 2),
+		   *description = db_text(stmt, 5);
 
 	c->id = db_int(stmt, 0);
 	if (strlen(slug) >= sizeof(c->slug) ||
-	    strlen(title) >= sizeof(c->title))
+	    strlen(title) >= sizeof(c->title) ||
+	    strlen(description) >= sizeof(c->description))
 		return (failure_set(&s->failure, FAILURE_IO,
-		    "database %s: the name of a category is too long",
+		    "database %s: a text of a category is too long",
 		    db_name(s->db)));
 	strcpy(c->slug, slug);
 	strcpy(c->title, title);
+	strcpy(c->description, description);
 	c->open = db_int(stmt, 3) != 0;
 	c->mirrored = db_int(stmt, 4) != 0;
 	return (0);
@@ -307,8 +316,8 @@ store_category_add(struct store *s, const struct category *c,
 	int64_t id;
 
 	if (store_number(s,
-		store_bound(s, SQL_CATEGORY_ADD, "ttii", c->slug, c->title,
-		    (int64_t)c->open, (int64_t)c->mirrored),
+		store_bound(s, SQL_CATEGORY_ADD, "ttiit", c->slug, c->title,
+		    (int64_t)c->open, (int64_t)c->mirrored, c->description),
 		&id) != 1 ||
 	    store_run(s,
 		store_bound(s, SQL_CATEGORY_KEY_ADD, "ti", slug_key, id)) == -1)
@@ -425,6 +434,8 @@ read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 	u->subscribed = db_int(stmt, 6) != 0;
 	u->link = db_int(stmt, 7);
 	u->chat = db_int(stmt, 8);
+	u->language = db_text(stmt, 9);
+	u->topic = db_int(stmt, 10);
 	return (store_read_role(s, stmt, 5, &u->role));
 }
 
@@ -497,7 +508,7 @@ store_members_subscriptions(struct store *s, int64_t account, const char *from,
 	    store_bound(s, SQL_MEMBERS_SUBSCRIPTIONS, "itt", account, from, to);
 	while ((rc = store_row(s, stmt)) == 1) {
 		if (store_read_category(s, stmt, &c) != 0 ||
-		    fn(ctx, db_int(stmt, 5), &c) != 0)
+		    fn(ctx, db_int(stmt, 6), &c) != 0)
 			return (store_stop(stmt));
 	}
 	return (rc);
@@ -526,7 +537,8 @@ store_user_copy(
     struct arena *a, const struct store_user *from, struct store_user *to)
 {
 	*to = *from;
-	return (arena_keep(a, &to->account_name, &to->address, &to->key, NULL));
+	return (arena_keep(
+	    a, &to->account_name, &to->address, &to->key, &to->language, NULL));
 }
 
 int

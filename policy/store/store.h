@@ -46,6 +46,8 @@ struct store_user {
 	bool subscribed; /* to the category in question */
 	int64_t link;	 /* 0: no Telegram chat linked */
 	int64_t chat;
+	int64_t topic;	      /* of the chat, if it is a forum; 0 for none */
+	const char *language; /* "" for none */
 };
 
 /* One change to the roster, as `notifyctl log` shows it. */

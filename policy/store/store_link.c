@@ -46,11 +46,12 @@ store_links_of_chat(struct store *s, int64_t chat, store_user_fn *fn, void *ctx)
 }
 
 int
-store_token_add(
-    struct store *s, const char *hash, int64_t user, int64_t expires)
+store_token_add(struct store *s, const char *hash, int64_t user,
+    int64_t expires, const char *origin)
 {
-	return (store_run(
-	    s, store_bound(s, SQL_TOKEN_ADD, "tii", hash, user, expires)));
+	return (store_run(s,
+	    store_bound(
+		s, SQL_TOKEN_ADD, "tiit", hash, user, expires, origin)));
 }
 
 int

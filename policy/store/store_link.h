@@ -29,10 +29,12 @@ int store_links_of_chat(
  * Connect tokens, by hash. store_token(): the user of one that has not expired
  * at ${now}; one that expires after ${latest} was made when the clock was
  * wrong, and counts as expired. store_token_expire(): remove expired ones, and
- * ${user}'s.
+ * those that connect made for ${user}; others live beside it.
  */
+#define STORE_BY_CONNECT "connect" /* origins of tokens */
+#define STORE_BY_MAIL "mail"
 int store_token_add(struct store *, const char *hash, int64_t user,
-    int64_t expires) WARN_UNUSED;
+    int64_t expires, const char *origin) WARN_UNUSED;
 int store_token(struct store *, struct arena *, const char *hash, int64_t now,
     int64_t latest, struct store_user *) WARN_UNUSED;
 int store_token_remove(struct store *, const char *hash) WARN_UNUSED;

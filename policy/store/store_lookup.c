@@ -7,8 +7,8 @@
  * thousand recipients take one statement. Each row goes straight into the
  * answer.
  *
- * A roster of the first version has no secret to ask for, and what is asked is
- * sent before the version is known. So it is as the last lookup found it; if it
+ * A roster of the first version lacks tables, and what is asked is sent before
+ * the version is known. So it is as the last lookup found it; if it
  * has changed since, everything is asked once more.
  */
 #include <stdio.h>
@@ -36,8 +36,8 @@ struct asking {
 	struct store_answer *answer;
 	struct ask *v;
 	size_t n;
-	bool secret; /* is asked for */
-	bool again;  /* the roster's version has changed */
+	int64_t version; /* is taken for the roster's */
+	bool again;	 /* the roster's version has changed */
 };
 
 static char *put_key(char *, const char *);
@@ -139,7 +139,7 @@ list(struct asking *a)
 	users = key_set(a, &q->users);
 	if (a->v == NULL || users == NULL)
 		return (failure_memory(&a->store->failure));
-	if (a->secret)
+	if (a->version >= STORE_SECRET_SINCE)
 		a->v[a->n++] = (struct ask){SQL_SECRET, 0, {STORE_STAMP}};
 	for (i = 0; i < q->categories.n; i++)
 		a->v[a->n++] =
@@ -170,10 +170,11 @@ damaged(struct asking *a, const char *what)
 static int
 read_account(struct asking *a, size_t i, struct db_stmt *stmt)
 {
-	const char *name = db_text(stmt, 1);
+	const char *name = db_text(stmt, 1), *found = db_text(stmt, 2);
 	char key[ACCOUNT_KEY_SIZE];
 
-	if (account_key(name, key) != 1 ||
+	/* Found by its name, or by a former one. */
+	if (account_key(found, key) != 1 ||
 	    strcmp(key, a->question->accounts.v[i]) != 0)
 		return (damaged(a, "an account has another's key"));
 	a->answer->accounts[i].id = db_int(stmt, 0);
@@ -247,7 +248,7 @@ take_schema(void *ctx, enum db_content content, int64_t version)
 
 	if (store_fits(a->store, content, version) != 0)
 		return (-1);
-	a->again = a->secret != (version >= STORE_SECRET_SINCE);
+	a->again = a->version != version;
 	return (a->again ? -1 : 0);
 }
 
@@ -311,7 +312,7 @@ ask(struct asking *a)
 	    .schema = take_schema, .question = bind, .row = take_row, .ctx = a};
 
 	a->n = 0;
-	a->secret = a->store->version >= STORE_SECRET_SINCE;
+	a->version = a->store->version;
 	a->again = false;
 	if (list(a) != 0)
 		return (-1);

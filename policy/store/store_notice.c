@@ -9,9 +9,12 @@
 int
 store_notice_add(struct store *s, const struct store_notice *n)
 {
+	bool old = s->version < STORE_SECRET_SINCE;
+
 	return (store_run(s,
-	    store_bound(s, SQL_NOTICE_ADD, "ittttt", n->at, n->account,
-		n->address, n->kind, n->detail, n->actor)));
+	    store_bound(s, SQL_NOTICE_ADD, old ? "ittttt" : "itttttt", n->at,
+		n->account, n->address, n->kind, n->detail, n->actor,
+		n->language == NULL ? "" : n->language)));
 }
 
 int
@@ -32,8 +35,9 @@ store_notice_take(
 	n->kind = db_text(stmt, 4);
 	n->detail = db_text(stmt, 5);
 	n->actor = db_text(stmt, 6);
+	n->language = db_text(stmt, 7);
 	if (arena_keep(a, &n->account, &n->address, &n->kind, &n->detail,
-		&n->actor, NULL) != 0) {
+		&n->actor, &n->language, NULL) != 0) {
 		failure_memory(&s->failure);
 		return (store_stop(stmt));
 	}
@@ -41,9 +45,20 @@ store_notice_take(
 }
 
 int
-store_notice_sent(struct store *s, int64_t id)
+store_notice_sent(struct store *s, int64_t id, int64_t now)
 {
-	return (store_run(s, store_bound(s, SQL_NOTICE_SENT, "i", id)));
+	bool old = s->version < STORE_SECRET_SINCE;
+
+	return (store_run(
+	    s, store_bound(s, SQL_NOTICE_SENT, old ? "i" : "ii", id, now)));
+}
+
+int
+store_notice_expire(struct store *s, int64_t before)
+{
+	if (s->version < STORE_SECRET_SINCE)
+		return (0);
+	return (store_run(s, store_bound(s, SQL_NOTICE_EXPIRE, "i", before)));
 }
 
 int

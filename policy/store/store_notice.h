@@ -17,6 +17,7 @@ struct store_notice {
 	const char *kind;   /* NOTICE_UNSUBSCRIBED or NOTICE_TELEGRAM_END */
 	const char *detail; /* a category's title, or why the link ended */
 	const char *actor;
+	const char *language; /* of the user; "" or NULL for none */
 };
 #define NOTICE_UNSUBSCRIBED "unsubscribed"
 #define NOTICE_TELEGRAM_END "telegram-end"
@@ -25,11 +26,14 @@ struct store_notice {
  * A notice is pending until it is taken, and taken until its outcome is noted.
  * store_notice_take(): take the oldest pending one with an id above ${after};
  * its strings are copied into ${a}. store_notice_failed(): it is pending again.
+ * store_notice_expire(): remove those that were sent before ${before}; not in a
+ * roster of version 1.
  */
 int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
 int store_notice_take(struct store *, struct arena *, int64_t after,
     struct store_notice *) WARN_UNUSED;
-int store_notice_sent(struct store *, int64_t id) WARN_UNUSED;
+int store_notice_sent(struct store *, int64_t id, int64_t now) WARN_UNUSED;
+int store_notice_expire(struct store *, int64_t before) WARN_UNUSED;
 int store_notice_failed(
     struct store *, int64_t id, const char *error) WARN_UNUSED;
 

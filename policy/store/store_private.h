@@ -22,7 +22,7 @@ struct store_unwritten {
 struct store {
 	struct db *db;
 	struct failure failure;
-	struct db_stmt **stmts;
+	struct db_stmt **stmts; /* those for version 1 after the others */
 	/* STORE_SCHEMA and sql_upgrades, unless a test has its own. */
 	int64_t schema;
 	const struct sql_step *steps;
@@ -78,7 +78,8 @@ int store_one_user(
 /* store_each_user(s, stmt, fn, ctx): call ${fn} for each row. 0 or -1. */
 int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 
-/* Versions from this one on have secrets. */
+/* Versions from this one on have secrets, and all that is not asked by
+ * sql_statements_1. */
 #define STORE_SECRET_SINCE 2
 
 /* store_fits(s, content, version): 0 if the result of db_schema() is a roster

@@ -11,12 +11,25 @@
 #include "terms/category.h"
 
 const struct category category_builtin[] = {
-    {0, "account-and-agreement", "Account and agreement", false, false},
-    {0, "accounting-documents", "Accounting documents", true, false},
-    {0, "balance-and-payments", "Balance and payments", true, true},
-    {0, "scheduled-maintenance", "Scheduled maintenance", false, false},
-    {0, "services", "Services and services", false, false},
-    {0, "", "", false, false},
+    {0, "account-and-agreement", "Account and agreement", false, false,
+	"profile data changed; agreement changed; partner "
+	"program terms changed; terms of service provision "
+	"changed; account deleted"},
+    {0, "accounting-documents", "Accounting documents", true, false,
+	"invoices for payment; reporting documents; payment "
+	"data changed; electronic document interchange; "
+	"payment processing changed"},
+    {0, "balance-and-payments", "Balance and payments", true, true,
+	"debts; refunds; blocking or deletion of a resource "
+	"for non-payment postponed; account debited; top-up "
+	"problems"},
+    {0, "scheduled-maintenance", "Scheduled maintenance", false, false,
+	"technical work that affects the account's "
+	"infrastructure; crashes and outages"},
+    {0, "services", "Services and services", false, false,
+	"status of services in use; new infrastructure "
+	"ordered; product updates"},
+    {0, "", "", false, false, ""},
 };
 
 /* A key that is being written. */

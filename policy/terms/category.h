@@ -17,13 +17,16 @@
 #define CATEGORY_SLUG_SIZE 65
 #define CATEGORY_TITLE_SIZE 256
 #define CATEGORY_KEY_SIZE 1024
+/* Bytes of a description, with the NUL. */
+#define CATEGORY_DESCRIPTION_SIZE 1024
 
 struct category {
 	int64_t id;
 	char slug[CATEGORY_SLUG_SIZE];
 	char title[CATEGORY_TITLE_SIZE];
-	bool open;     /* to Subscribers */
-	bool mirrored; /* to Telegram */
+	bool open;				     /* to Subscribers */
+	bool mirrored;				     /* to Telegram */
+	char description[CATEGORY_DESCRIPTION_SIZE]; /* what falls in it */
 };
 
 /* The categories of a new database; ends with an empty slug. */

@@ -7,7 +7,7 @@ roster of 0.1.0, and "notifyctl init" is run while mail flows: nothing is
 deferred, and no chat is told twice."""
 import threading
 
-from lib import botapi, rosterdb, stamps
+from lib import botapi, rosterdb, stamps, versions
 from lib.roster import ANN, BALANCE, BILL, OLGA, entitled
 from lib.tap import contains, same, true
 from lib.telegram import ChatLab, case, run
@@ -17,7 +17,7 @@ def make_old(lab_):
     """The roster is one of 0.1.0."""
     version = ("UPDATE notify_milter SET version = 1" if rosterdb.remote()
                else "PRAGMA user_version = 1")
-    lab_.sql("DROP TABLE IF EXISTS secret", version)
+    lab_.sql(*versions.BACK_TO_1, version)
 
 
 def upgraded(lab_):

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 
-from lib import botapi, lab, pq, roster, stamps, tap
+from lib import botapi, lab, pq, roster, stamps, tap, versions
 from lib.milter import Milter
 from lib.mta import Mta, tagged
 from lib.roles import BOT, CTL, MILTER, OWNER, TELEGRAM, Database, commands
@@ -29,20 +29,48 @@ DOMAIN = "telegram.invalid"
 MAY = {
     MILTER: {"notify_milter": "S", "category": "S", "category_key": "S",
              "account": "S", "user": "S", "subscription": "S", "link": "S",
-             "secret": "S"},
+             "secret": "S", "account_former": "S"},
     TELEGRAM: {"notify_milter": "S", "category": "S", "category_key": "S",
                "account": "S", "user": "S", "subscription": "S",
                "link": "SUD", "waiting": "SIUD", "change": "I",
-               "notice": "SIU", "secret": "S"},
+               "notice": "SIU", "secret": "S", "account_former": "S"},
     BOT: {"notify_milter": "S", "category": "S", "account": "S", "user": "S",
           "subscription": "S", "link": "SID", "token": "SD", "change": "I",
-          "state": "SIUD"},
-    CTL: {"notify_milter": "S", "category": "SI", "category_key": "SI",
-          "account": "SID", "user": "SIUD", "subscription": "SID",
-          "link": "SD", "token": "SID", "change": "SI", "notice": "SIU",
-          "secret": "S"},
+          "state": "SIUD", "farewell": "SD",
+          "link_request": "SID", "notice": "I"},
+    CTL: {"notify_milter": "S", "category": "SIUD", "category_key": "SI",
+          "account": "SIUD", "account_former": "SID", "user": "SIUD",
+          "subscription": "SID", "link": "SD", "token": "SID",
+          "change": "SIUD", "notice": "SIUD", "secret": "S",
+          "farewell": "SID", "link_request": "SD"},
 }
 VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
+
+
+# fleet-grants.sql of 0.1.0.
+GRANTS_1 = [
+    f"GRANT SELECT ON notify_milter TO {CTL}, {MILTER}, {TELEGRAM}, {BOT}",
+    'GRANT SELECT ON category, category_key, account, "user", subscription,'
+    f" link TO {MILTER}",
+    'GRANT SELECT ON category, category_key, account, "user", subscription'
+    f" TO {TELEGRAM}",
+    f"GRANT SELECT, UPDATE (chat, strikes), DELETE ON link TO {TELEGRAM}",
+    "GRANT SELECT, INSERT, UPDATE (chat, tried), DELETE ON waiting"
+    f" TO {TELEGRAM}",
+    f"GRANT INSERT ON change TO {TELEGRAM}",
+    "GRANT SELECT, INSERT, UPDATE (state, tries, error) ON notice"
+    f" TO {TELEGRAM}",
+    f'GRANT SELECT ON category, account, "user", subscription TO {BOT}',
+    f"GRANT SELECT, DELETE ON token TO {BOT}",
+    f"GRANT SELECT, INSERT, DELETE ON link TO {BOT}",
+    f"GRANT SELECT, INSERT, UPDATE (value), DELETE ON state TO {BOT}",
+    f"GRANT INSERT ON change TO {BOT}",
+    f"GRANT SELECT, INSERT ON category, category_key TO {CTL}",
+    f"GRANT SELECT, INSERT, DELETE ON account, subscription, token TO {CTL}",
+    f'GRANT SELECT, INSERT, UPDATE (role), DELETE ON "user" TO {CTL}',
+    f"GRANT SELECT, DELETE ON link TO {CTL}",
+    f"GRANT SELECT, INSERT ON change TO {CTL}",
+    f"GRANT SELECT, INSERT, UPDATE (state, tries, error) ON notice TO {CTL}"]
 
 
 class Place:
@@ -454,8 +482,11 @@ def _(place):
 def _(place):
     place.fresh()
     before = {role: place.grants(role) for role in PROGRAMS}
-    place.sql("DROP TABLE notify.secret;"
-              "UPDATE notify.notify_milter SET version = 1")
+    place.sql(f"SET search_path = notify; {'; '.join(versions.BACK_TO_1)};"
+              "UPDATE notify_milter SET version = 1;"
+              f"REVOKE ALL ON ALL TABLES IN SCHEMA notify"
+              f" FROM {', '.join(PROGRAMS)}; {'; '.join(GRANTS_1)};"
+              "RESET search_path")
     # Who was granted something by hand keeps it, and who has no need gets
     # nothing.
     place.sql('CREATE ROLE "Odd one"; CREATE ROLE watcher;'

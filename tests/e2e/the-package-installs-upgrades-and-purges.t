@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 
-from lib import TREE, needs, tap
+from lib import TREE, needs, tap, versions
 from lib.box import Box, Refused
 from lib.milter import BUILD
 from lib.tap import case, contains, lacks, same, true
@@ -265,7 +265,8 @@ def _(machine):
         "/etc/notify-milter/notify-milter.conf"
     postinst = "/var/lib/dpkg/info/notify-milter.postinst configure 0.1.0 2>&1"
     kept = run("notifyctl export").stdout
-    run(f"sqlite3 {roster} 'DROP TABLE secret; PRAGMA user_version = 1'")
+    run(f"sqlite3 {roster} '{'; '.join(versions.BACK_TO_1)};"
+        " PRAGMA user_version = 1'")
     run(f"cp {conf} {conf}.kept; sed -i '/^\\[database\\]/a url ="
         f" postgresql:///nowhere' {conf}")
     said = run(postinst).stdout

@@ -63,7 +63,8 @@ add_token(const char *name, const char *address, const char *token)
 		roster_user(c, &account, address, 0, &user) == 0,
 	    "%s", address);
 	hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, token, -1);
-	MUST(store_token_add(fixture.store, hash, user.id, c->now + 1) != -1,
+	MUST(store_token_add(fixture.store, hash, user.id, c->now + 1,
+		 STORE_BY_CONNECT) != -1,
 	    "no token");
 	g_free(hash);
 }

@@ -32,6 +32,14 @@ MESSAGES = [
     ([OLGA], BALANCE, "gone"),
 ]
 LISTS = [["account", "list"], ["category", "list"], ["log"], ["log", "Gamma"]]
+# Takes from a roster of version 2 what it adds, in SQLite and PostgreSQL.
+BACK_TO_1 = [
+    *(f"DROP TABLE {name}" for name in (
+        "secret", "account_former", "farewell", "link_request")),
+    *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in (
+        ("category", "description"), ('"user"', "language"),
+        ("link", "topic"), ("token", "origin"), ("notice", "language"),
+        ("notice", "sent_at")))]
 PROSE = ("why", "reason")       # may be worded better
 CHATS = [("acme", ANN), ("acme", OLGA), ("acme", MIA), ("acme", SUE),
          ("beta", OTTO), ("Gamma", JÜRGEN)]

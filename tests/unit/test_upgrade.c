@@ -29,9 +29,10 @@
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"                              \
 	"  account INTEGER NOT NULL REFERENCES account(id) ON DELETE CASCADE," \
 	"  address TEXT NOT NULL, key TEXT NOT NULL, role TEXT NOT NULL,"      \
-	"  language TEXT NOT NULL DEFAULT '',"                                 \
+	"  language TEXT NOT NULL DEFAULT '', mark TEXT NOT NULL DEFAULT '',"  \
 	"  UNIQUE (account, key), UNIQUE (id, account));"                      \
-	"INSERT INTO user2 SELECT id, account, address, key, role, 'en'"       \
+	"INSERT INTO user2 SELECT id, account, address, key, role, language,"  \
+	"  'en'"                                                               \
 	"  FROM user;"                                                         \
 	"UPDATE sqlite_sequence SET seq ="                                     \
 	"  (SELECT seq FROM sqlite_sequence WHERE name = 'user')"              \
@@ -40,7 +41,6 @@
 	"ALTER TABLE user2 RENAME TO user;"                                    \
 	"CREATE INDEX user_by_key ON user(key);"
 #define NEW_USER_POSTGRESQL                                                    \
-	"ALTER TABLE user ADD COLUMN language TEXT NOT NULL DEFAULT 'en';"     \
 	"ALTER TABLE user ADD COLUMN mark float8 NOT NULL DEFAULT random();"
 #define MANY                                                                   \
 	"CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"    \
@@ -68,6 +68,17 @@ static const struct sql_step to_the_second_in_vain[] = {BEFORE,
     {{PLANTED "INSERT INTO nowhere VALUES (3)",
 	PLANTED "INSERT INTO nowhere VALUES (3)"}}};
 
+/* Take from a roster of version 2 what it adds. */
+#define BACK_TO_1                                                              \
+	"DROP TABLE secret; DROP TABLE account_former; DROP TABLE farewell;"   \
+	"DROP TABLE link_request;"                                             \
+	"ALTER TABLE category DROP COLUMN description;"                        \
+	"ALTER TABLE user DROP COLUMN language;"                               \
+	"ALTER TABLE link DROP COLUMN topic;"                                  \
+	"ALTER TABLE token DROP COLUMN origin;"                                \
+	"ALTER TABLE notice DROP COLUMN language;"                             \
+	"ALTER TABLE notice DROP COLUMN sent_at;"
+
 static struct fixture f;
 
 static void
@@ -80,7 +91,8 @@ setup(void)
 	 * were given already. */
 	fixture_begin(&f);
 	ck_assert_int_eq(store_link_add(f.store, 9, 3, 70), 1);
-	ck_assert_int_eq(store_token_add(f.store, "hash", 4, 2000), 1);
+	ck_assert_int_eq(
+	    store_token_add(f.store, "hash", 4, 2000, STORE_BY_CONNECT), 1);
 	ck_assert_int_eq(
 	    store_user_add(f.store, &(struct store_account){.id = 1},
 		"gone@acme.example", "gone@acme.example", ROLE_MEMBER, &id),
@@ -169,7 +181,10 @@ contents(bool schema)
 	    " || action || ' ' || subject || ' ' || detail FROM change"
 	    " ORDER BY id",
 	    "SELECT name || value FROM secret", "SELECT count(*) FROM waiting",
-	    "SELECT count(*) FROM state", "SELECT count(*) FROM notice"};
+	    "SELECT count(*) FROM state", "SELECT count(*) FROM notice",
+	    "SELECT count(*) FROM account_former",
+	    "SELECT count(*) FROM farewell",
+	    "SELECT count(*) FROM link_request"};
 	static const char *const numbers[DB_DIALECTS] = {
 	    [DB_SQLITE] = "SELECT name || ' ' || seq FROM sqlite_sequence"
 			  " ORDER BY name",
@@ -435,7 +450,7 @@ END_TEST
 static void
 make_old(void)
 {
-	fixture_sql(&f, "DROP TABLE secret");
+	fixture_sql(&f, BACK_TO_1);
 	fixture_sql(&f,
 	    fixture_postgresql() == NULL
 		? "PRAGMA user_version = 1"
