@@ -81,7 +81,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	$(addprefix decision/, decide decide_ambiguous decide_mirror \
 	decide_notify decide_words evaluate facts message pool standby tag) \
 	$(addprefix roster/, import import_account import_record link \
-	membership notice problems roster roster_find roster_subscribe)
+	membership notice permission problems roster roster_find roster_subscribe)
 MILTER = apply config main report session stats
 NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell lib/token \
 	$(addprefix notifyctl/, cmdline ctl main output \

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/failure.h"
 #include "base/strmap.h"
+#include "roster/permission.h"
 #include "roster/problems.h"
 #include "roster/roster.h"
 #include "roster/roster_private.h"
@@ -23,44 +24,22 @@ struct subscription {
 	struct store_user user;
 };
 
-static int find_manager(
-    struct changes *, const struct store_account *, const char *, const char *);
+static int check_manager(
+    struct changes *, const char *, const char *, const char *);
 static int check_subscriber(struct problems *, const struct store_account *,
     const struct category *, const char *, struct store_user *);
 static int unsubscribable(struct changes *, const char *, const char *,
     const char *, const char *, struct subscription *);
 
-/* Check that ${as} may manage the account; ${what} is for messages. */
+/* May ${as} use the command for the account? */
 static int
-find_manager(struct changes *c, const struct store_account *account,
-    const char *as, const char *what)
+check_manager(
+    struct changes *c, const char *command, const char *account, const char *as)
 {
-	struct store_user user;
-	struct address address;
-	int found;
+	const char *oneself;
 
-	if (as == NULL || *as == '\0')
-		return (failure_set(c->failure, FAILURE_USAGE,
-		    "%s needs --as EMAIL; expected the owner or a user-admin "
-		    "of account %s",
-		    what, account->name));
-	if (roster_address(c, as, &address) != 0)
-		return (-1);
-	found =
-	    store_user(c->store, c->arena, account->id, address.key, 0, &user);
-	if (found == -1)
-		return (store_failed(c->store, c->failure));
-	if (found == 0)
-		return (failure_set(c->failure, FAILURE_DENIED,
-		    "%s is not a user of account %s; expected --as its owner "
-		    "or a user-admin",
-		    address.wire, account->name));
-	if (!role_may_manage(user.role))
-		return (failure_set(c->failure, FAILURE_DENIED,
-		    "%s is a %s of account %s and may not do this; expected "
-		    "--as its owner or a user-admin",
-		    user.address, role_name(user.role), account->name));
-	return (0);
+	return (permission_check(
+	    c, permission_find(command), &account, 1, as, &oneself));
 }
 
 /* Can ${text} be subscribed? A fault is collected, and user->id is 0 then; -1
@@ -109,9 +88,9 @@ roster_subscribe(struct changes *c, const char *name, const char *slug,
 	size_t i;
 	int rc;
 
-	if (roster_account(c, name, &account) != 0 ||
-	    roster_category(c, slug, &category) != 0 ||
-	    find_manager(c, &account, as, "subscribing") != 0)
+	if (check_manager(c, "subscribe", name, as) != 0 ||
+	    roster_account(c, name, &account) != 0 ||
+	    roster_category(c, slug, &category) != 0)
 		return (-1);
 	users = arena_array(c->arena, n, sizeof(*users));
 	if (users == NULL)
@@ -150,9 +129,9 @@ static int
 unsubscribable(struct changes *c, const char *name, const char *slug,
     const char *text, const char *as, struct subscription *s)
 {
-	if (roster_account(c, name, &s->account) != 0 ||
+	if (check_manager(c, "unsubscribe", name, as) != 0 ||
+	    roster_account(c, name, &s->account) != 0 ||
 	    roster_category(c, slug, &s->category) != 0 ||
-	    find_manager(c, &s->account, as, "unsubscribing") != 0 ||
 	    roster_user(c, &s->account, text, s->category.id, &s->user) != 0)
 		return (-1);
 	if (s->user.role == ROLE_OWNER)

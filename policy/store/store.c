@@ -358,6 +358,13 @@ store_account(struct store *s, struct arena *a, const char *key,
 }
 
 int
+store_account_id(struct store *s, const char *key, int64_t *id)
+{
+	return (
+	    store_number(s, store_bound(s, SQL_LOOKUP_ACCOUNT, "t", key), id));
+}
+
+int
 store_account_copy(
     struct arena *a, const struct store_account *from, struct store_account *to)
 {

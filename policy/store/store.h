@@ -156,7 +156,8 @@ int store_category_add(struct store *, const struct category *,
     const char *slug_key, const char *title_key) WARN_UNUSED;
 
 /*
- * Accounts. Strings of ${*account} are copied into ${a}.
+ * Accounts. Strings of ${*account} are copied into ${a}. store_account_id():
+ * its number alone, whose lookup takes as long for any account and for none.
  * store_account_copy(): as store_user_copy(). store_accounts_from(): at most
  * ${limit} accounts in the order of their keys, from ${key} on; ${owner} is the
  * owner's key, and ${users} is 0.
@@ -164,6 +165,7 @@ int store_category_add(struct store *, const struct category *,
 struct arena;
 int store_account(struct store *, struct arena *, const char *key,
     struct store_account *) WARN_UNUSED;
+int store_account_id(struct store *, const char *key, int64_t *id) WARN_UNUSED;
 int store_account_copy(struct arena *, const struct store_account *from,
     struct store_account *to) WARN_UNUSED;
 int store_accounts(struct store *, store_account_fn *, void *) WARN_UNUSED;

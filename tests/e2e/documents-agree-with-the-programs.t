@@ -148,6 +148,19 @@ def _(ctl_):
     same(found, want, "commands of the manual")
 
 
+@case("who may use which command: the manual has the table of --help roles")
+def _(ctl_):
+    want = re.findall(r"(?m)^  ([a-z].*?)  +(\S+) +(\S+) +(\S+) +(\S+)$",
+                      ctl_.ok("--help", "roles").out.partition("\n\n  yes")[0])
+    true(len(want) > 30, f"rows: {want}")
+    text = read(PAGES["notifyctl"]).partition(".Bl -column")[2]
+    found = [tuple(line.replace("\\-", "-").split(" Ta ")) for line in
+             re.findall(r"(?m)^\.It (.*)$", text.partition("\n.El")[0])]
+    same(found[0][1:], tuple(re.search(r"(?m)^ {10,}(.*)$", ctl_.ok(
+        "--help", "roles").out)[1].split()), "the roles")
+    same(found[1:], want, "rows of the manual")
+
+
 @case("the daemons' options are those of their manuals")
 def _(_ctl):
     for name in ("notify-milter", "notify-telegram", "notify-bot"):

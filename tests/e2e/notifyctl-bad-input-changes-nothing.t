@@ -9,7 +9,8 @@ import subprocess
 from lib import ctl
 from lib.ctl import ACCOUNTS, MIRROR, case
 from lib.milter import program
-from lib.roster import ANN, BILL, MAINTENANCE, OLGA, SERVICES, STRANGER
+from lib.roster import ANN, BILL, MAINTENANCE, OLGA, SERVICES, STRANGER, \
+    acting
 from lib.tap import contains, lacks, same, true
 
 NEW = "nina@acme.example"
@@ -67,7 +68,7 @@ def _(ctl):
                         else f"account,email\nacme,{NEW}\n")
         if command != ["check"]:
             ctl.ok(*[file if word == "FILE" else word for word in command],
-                   as_=OLGA)
+                   as_=acting(command, OLGA))
 
 
 @case("an unknown or incomplete command is refused with 64")
@@ -146,14 +147,19 @@ def _(ctl):
 
 # Names
 
-@case("an unknown account is named with 67, by every command")
+@case("an unknown account is named by every command: with 67 to the operator, "
+      "with 77 to a person, who might learn that another one exists")
 def _(ctl):
     for command in COMMANDS:
         for name in ("nosuch", "acme ", "no such", "", "acme\n", "acme@x"):
-            if "acme" in command:
-                words = [name if word == "acme" else word for word in command]
-                ctl.refused(67, *words, as_=OLGA,
-                            says=("account", name.rstrip("\n")))
+            if "acme" not in command:
+                continue
+            words = [name if word == "acme" else word for word in command]
+            says = ("account", name.rstrip("\n"))
+            ctl.refused(64 if "subscribe" in command[0] else 67, *words,
+                        says=() if "subscribe" in command[0] else says)
+            ctl.refused(77, *words, as_=OLGA,
+                        says=says if acting(words, OLGA) else "operator")
     ctl.refused(67, "export", "nosuch", says="nosuch")
     ctl.refused(67, "log", "nosuch", says="nosuch")
 
@@ -164,7 +170,8 @@ def _(ctl):
         for address in (STRANGER, "otto@beta.example"):
             words = [address if word == ANN else word for word in command]
             if words != command:
-                ctl.refused(67, *words, as_=OLGA, says=(address, "acme"))
+                ctl.refused(67, *words, as_=acting(words, OLGA),
+                            says=(address, "acme"))
 
 
 @case("an unknown role is refused with 65, and the known ones are named")
@@ -254,7 +261,8 @@ def _(ctl):
         words = [word.replace(ANN, "ann@@acme").replace(NEW, "ann@@acme")
                  for word in command]
         if words != command:
-            ctl.refused(65, *words, as_=OLGA, says="ann@@acme")
+            ctl.refused(65, *words, as_=acting(words, OLGA),
+                        says="ann@@acme")
 
 
 @case("--as is an address: nothing else gets into the record of a change")
@@ -264,9 +272,11 @@ def _(ctl):
         if words_.split()[-1] in ("add", "transfer", "remove", "role",
                                   "subscribe", "unsubscribe"):
             for actor in ("operator root", "adam", "a\nb@acme.example"):
-                ctl.refused(65, *command, as_=actor, says="expected")
-                ctl.refused(65, *command, env={"NOTIFYCTL_AS": actor},
-                            says="expected")
+                code, says = (65, "expected") if acting(command, actor) else (
+                    77, "operator")
+                ctl.refused(code, *command, as_=actor, says=says)
+                ctl.refused(code, *command, env={"NOTIFYCTL_AS": actor},
+                            says=says)
 
 
 @case("no argument breaks the error line")
@@ -287,9 +297,9 @@ def _(ctl):
                        "WORD"],
                       ["unsubscribe", "acme", SERVICES, "WORD"],
                       ["-c", "WORD", "account", "list"]):
-            done = ctl(*[w.replace("WORD", word) for w in words], as_=OLGA,
-                       json_=True)
-            true(done.code in (64, 65, 67, 78), f"exit: {done}")
+            words_ = [w.replace("WORD", word) for w in words]
+            done = ctl(*words_, as_=acting(words, OLGA), json_=True)
+            true(done.code in (64, 65, 67, 77, 78), f"exit: {done}")
             true(done.document["error"]["message"], f"message of {done}")
             if not (done.err[:-1].isprintable() and done.err[-1] == "\n"):
                 broken.add((" ".join(words), word))
@@ -297,6 +307,13 @@ def _(ctl):
 
 
 # Settings
+
+def run(ctl_, *words):
+    """notifyctl with these words alone."""
+    return subprocess.run([program("notifyctl"), *words], text=True,
+                          capture_output=True, timeout=20, cwd=ctl_.folder,
+                          env=ctl_.environment())
+
 
 SETTINGS = {
     "an unknown key": ("[milter]\nexpnad = never\n", 2, "expnad", "expand"),
@@ -331,17 +348,36 @@ for kind, (text, number, wrong, right) in SETTINGS.items():
 def _(ctl):
     for path in (ctl.path("nosuch.conf"), ctl.folder, "/dev/null/x"):
         for command in (["account", "list"], ["init"]):
-            ctl.refused(78, "-c", path, *command, says=(path, "expected"))
+            done = run(ctl, "-c", path, *command)
+            same(done.returncode, 78, f"exit of {done}")
+            for part in (path, "expected"):
+                contains(done.stderr, part, "the line")
 
 
-@case("the last -c counts, and the settings are not looked for elsewhere")
+@case("-c and --as count once, and are not empty: a second one, or a variable "
+      "that is set and empty, is refused with 64")
 def _(ctl):
-    for words in (["-c", ctl.path("nosuch.conf"), "-c", ctl.conf.file],
-                  ["-c", ctl.conf.file]):
-        done = subprocess.run([program("notifyctl"), *words, "account",
-                               "list"], capture_output=True, text=True,
-                              timeout=20, cwd=ctl.folder)
-        same((done.returncode, done.stderr), (0, ""), f"{words}")
+    conf = ["-c", ctl.conf.file]
+    for words, wrong in ((["-c", ctl.path("nosuch.conf")], "-c"),
+                         (conf, "-c"), (["-c", ""], "-c"),
+                         (["--as", OLGA, "--as", OLGA], "--as"),
+                         (["--as", OLGA, f"--as={ANN}"], "--as"),
+                         (["--as="], "--as"), (["--as", ""], "--as"),
+                         (["--as", "", "--as", OLGA], "--as")):
+        for line in ([*words, "list", "acme"], ["list", "acme", *words],
+                     ["list", *words, "acme"]):
+            ctl.refused(64, *line, says=(wrong, "expected"))
+    same(run(ctl, "-c", "", "list", "acme").returncode, 64, "an empty -c")
+    ctl.refused(64, "list", "acme", env={"NOTIFYCTL_AS": ""},
+                says=("$NOTIFYCTL_AS", "expected"))
+    ctl.refused(64, "list", "acme", as_=OLGA, env={"NOTIFYCTL_AS": ""},
+                says=("$NOTIFYCTL_AS", "expected"))
+
+
+@case("the settings are not looked for elsewhere")
+def _(ctl):
+    done = run(ctl, "-c", ctl.conf.file, "account", "list")
+    same((done.returncode, done.stderr), (0, ""), "account list")
 
 
 # Output

@@ -12,7 +12,7 @@ import time
 from lib import ctl
 from lib.changes import CHANGES, NEW
 from lib.ctl import NOBODY, case, needs_root
-from lib.roster import OLGA
+from lib.roster import OLGA, acting
 from lib.tap import contains, lacks, same, true
 
 LOOKING = [["account", "list"], ["account", "show", "acme"],
@@ -25,7 +25,8 @@ CHANGING = [list(change.args) for change in CHANGES] + [
 def refused(ctl_, code, commands, *says, stdin=f"acme,{NEW},member,\n",
             **options):
     for words in commands:
-        ctl_.refused(code, *words, says=says, as_=OLGA, stdin=stdin, **options)
+        ctl_.refused(code, *words, says=says, as_=acting(words, OLGA),
+                     stdin=stdin, **options)
 
 
 def put(ctl_, data):
@@ -45,7 +46,8 @@ def untouched(ctl_, data, code, commands, *says):
     put(ctl_, data)
     for words in commands:
         for json_ in (False, True):
-            done = ctl_(*words, as_=OLGA, json_=json_, stdin="")
+            done = ctl_(*words, as_=acting(words, OLGA), json_=json_,
+                        stdin="")
             same(done.code, code, f"exit of {done}")
             for part in says:
                 contains(done.line, part, f"line of {done}")
@@ -103,7 +105,7 @@ def foreign(ctl_, text):
         other.executescript(text)
     data = taken(ctl_)
     for words in (*LOOKING, *CHANGING, ["init"]):
-        done = ctl_(*words, as_=OLGA, stdin="")
+        done = ctl_(*words, as_=acting(words, OLGA), stdin="")
         same((done.code, done.out), (78, ""), f"exit and stdout of {done}")
         contains(done.line, "belongs to another program", "line")
         same(taken(ctl_) == data, True, f"the file is the same: {done}")
@@ -147,7 +149,7 @@ def _(ctl):
     for first, last in ((4096, len(data)), (1024, 4096)):
         put(ctl, data[:first] + b"\x5a" * (last - first) + data[last:])
         for words in LOOKING[:5]:
-            done = ctl(*words, as_=OLGA)
+            done = ctl(*words, as_=acting(words, OLGA))
             same((done.code, done.out), (74, ""), f"exit and stdout of {done}")
             contains(done.line, ctl.database, "line")
     put(ctl, data[:len(data) // 2])

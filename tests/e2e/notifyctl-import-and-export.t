@@ -11,7 +11,7 @@ import time
 
 from lib import ctl
 from lib.ctl import ACCOUNTS, MIRROR, case
-from lib.roster import (ACCOUNT, ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES,
+from lib.roster import (ACCOUNT, ADAM, ANN, BALANCE, BILL, CATEGORIES,
                         DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, ROSTER,
                         SERVICES, SUE)
 from lib.tap import contains, lacks, same, true
@@ -599,11 +599,12 @@ def _(ctl):
         ctl.reset()
 
 
-@case("import needs no --as")
+@case("import and export are the operator's")
 def _(ctl):
-    load(ctl, f"acme,{MIA},member,{ACCOUNT}\n", as_=BEA)
-    same(ctl.user("acme", MIA)[1], {ACCOUNT}, "mia")
-    lacks(str(ctl.log()[-1]["actor"]), "operator", "who")
+    for words in (["import", "-"], ["import", "--dry-run", "-"], ["export"],
+                  ["export", "acme"]):
+        ctl.refused(77, *words, as_=OLGA, stdin=f"acme,{MIA},member,\n",
+                    says="operator")
 
 
 ctl.run()

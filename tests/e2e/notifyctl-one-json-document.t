@@ -5,7 +5,7 @@
 from lib import ctl
 from lib.ctl import case
 from lib.roster import (ANN, BALANCE, BILL, CSV, MAINTENANCE, MIA, OLGA,
-                        SERVICES, STRANGER, SUE)
+                        SERVICES, STRANGER, SUE, acting)
 from lib.rosterdb import remote
 from lib.tap import contains, same, true
 
@@ -66,7 +66,8 @@ for command, text, words in COMMANDS:
         after = []
         for json_ in (False, True):
             ctl_.reset()
-            done = ctl_.ok(*command, as_=OLGA, stdin=text, json_=json_)
+            done = ctl_.ok(*command, as_=acting(command, OLGA), stdin=text,
+                           json_=json_)
             after.append(ctl_.dump(times=False))
             said = "\n".join(strings(done.document)) if json_ else done.out
             for word in words:

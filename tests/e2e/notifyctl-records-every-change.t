@@ -11,7 +11,7 @@ from datetime import datetime
 from lib import ctl
 from lib.ctl import case, needs_root
 from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CSV, DOCUMENTS,
-                        MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE)
+                        MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE, acting)
 from lib.tap import contains, lacks, same, true
 
 ME = "operator " + pwd.getpwuid(os.getuid()).pw_name
@@ -130,8 +130,8 @@ acme,{ADAM},owner,
 acme,{NEW},subscriber,{DOCUMENTS};{BALANCE}
 gamma,{NEW},owner,
 """)
-    new = ctl.new(lambda: ctl.ok("import", path, as_="carol@host.example"))
-    same({entry[0] for entry in new}, {"carol@host.example"}, "actors")
+    new = ctl.new(lambda: ctl.ok("import", path))
+    same({entry[0] for entry in new}, {ME}, "actors")
     same({entry[1:4] for entry in new},
          {("acme", "account-transfer", ADAM), ("acme", "user-role", OLGA),
           ("acme", "subscribe", OLGA), ("acme", "user-add", NEW),
@@ -166,7 +166,7 @@ def _(ctl):
                                                    f"{CSV}acme,{NEW},member,\n")],
                   ["import", ctl.path("c.csv", f"{CSV}acme,{NEW},x,\n")],
                   ["init"], ["list", "acme"], ["export"], ["log"]):
-        ctl(*words, as_=OLGA)
+        ctl(*words, as_=acting(words, OLGA))
     same(ctl.log(), before, "log")
 
 

@@ -62,24 +62,24 @@ def _(ctl):
 
 @case("without --as it is refused, and the error names the roles that may")
 def _(ctl):
-    for env in ({}, {"NOTIFYCTL_AS": ""}):
-        for words in (("subscribe", "acme", SERVICES, MIA),
-                      unsubscribe(BILL), unsubscribe(BILL)[:-2]):
-            ctl.refused(64, *words, env=env, says=("--as", "owner"))
-            ctl.refused(64, *words, env=env, as_="", says="--as")
+    for words in (("subscribe", "acme", SERVICES, MIA),
+                  unsubscribe(BILL), unsubscribe(BILL)[:-2]):
+        ctl.refused(64, *words, says=("--as", "owner"))
+        ctl.refused(64, *words, as_="", says="--as")
+        ctl.refused(64, *words, env={"NOTIFYCTL_AS": ""}, says="--as")
 
 
-@case("$NOTIFYCTL_AS replaces --as, and --as overrides it")
+@case("$NOTIFYCTL_AS replaces --as, and --as must name the same person")
 def _(ctl):
     env = {"NOTIFYCTL_AS": ADAM}
     ctl.ok("subscribe", "acme", SERVICES, MIA, env=env)
     same(ctl.user("acme", MIA), ("member", {SERVICES}), "mia")
     same(ctl.log()[-1]["actor"], ADAM, "who did it")
-    ctl.refused(77, "subscribe", "acme", BALANCE, MIA, env=env, as_=BILL,
-                says=BILL)
-    ctl.ok("subscribe", "acme", BALANCE, MIA, as_=OLGA,
-           env={"NOTIFYCTL_AS": BILL})
-    same(ctl.log()[-1]["actor"], OLGA, "who did it")
+    for other in (BILL, OLGA):
+        ctl.refused(77, "subscribe", "acme", BALANCE, MIA, env=env, as_=other,
+                    says=(other, ADAM, "$NOTIFYCTL_AS"))
+    ctl.ok("subscribe", "acme", BALANCE, MIA, as_=ADAM.upper(), env=env)
+    same(ctl.log()[-1]["actor"].lower(), ADAM, "who did it")
 
 
 @case("--as is an address in any spelling, and a malformed one is refused")
@@ -190,11 +190,13 @@ def _(ctl):
     same(ctl.user("acme", MIA)[1], {MAINTENANCE}, "mia, who was not")
 
 
-@case("an unknown account, category or user is named with 67")
+@case("an unknown category or user is named with 67, an unknown account with "
+      "77")
 def _(ctl):
     for command in (["subscribe"], ["unsubscribe", "--confirm", BILL]):
-        for words, wrong in ((("nosuch", SERVICES, BILL), "nosuch"),
-                             (("acme", "lunch", BILL), "lunch"),
+        ctl.refused(77, *command, "nosuch", SERVICES, BILL, as_=OLGA,
+                    says=(OLGA, "nosuch"))
+        for words, wrong in ((("acme", "lunch", BILL), "lunch"),
                              (("acme", SERVICES, STRANGER), STRANGER)):
             ctl.refused(67, *command, *words, as_=OLGA, says=wrong)
 

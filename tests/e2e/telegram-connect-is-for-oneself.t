@@ -180,7 +180,7 @@ def _(site):
 @case("an unknown account, a missing one and a fourth command are errors")
 def _(site):
     for command in ("connect", "disable", "status"):
-        site.refused(67, "telegram", command, "nope", as_=ANN, says="nope")
+        site.refused(77, "telegram", command, "nope", as_=ANN, says="nope")
         done = site("telegram", command, as_=ANN)
         same((done.code, done.out), (64, ""), f"{done}")
         done = site("telegram", command, "acme", "more", as_=ANN)

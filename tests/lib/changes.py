@@ -3,7 +3,7 @@
 
 They fit the roster that linked() makes from the shared one.
 """
-from lib.roster import ANN, BILL, CSV, MAINTENANCE, MIA, OLGA, SERVICES
+from lib.roster import ANN, BILL, CSV, MAINTENANCE, MIA, OLGA, SERVICES, acting
 
 NEW = "nina@acme.example"
 ROWS = (f"{CSV}acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"
@@ -14,7 +14,7 @@ class Change:
     """A command, its --as, and its input."""
 
     def __init__(self, *args, as_=OLGA, stdin=""):
-        self.args, self.as_, self.stdin = args, as_, stdin
+        self.args, self.as_, self.stdin = args, acting(args, as_), stdin
 
     def __str__(self):
         return " ".join(self.args)

@@ -60,3 +60,19 @@ def make(notifyctl):
             these = [a for a, (r, c) in users.items() if category in c]
             if these:
                 notifyctl("subscribe", account, category, *these, as_=owner)
+
+
+# Commands that a person may use, if the role allows it (policy/README.md,
+# Roles, 10); all others are the operator's.
+PERSONS = {"account show", "account transfer", "user add", "user list",
+           "user role", "user address", "user language", "user remove",
+           "person show", "category list", "subscribe", "unsubscribe", "list",
+           "telegram connect", "telegram disable", "telegram status", "log"}
+
+
+def acting(words, who):
+    """WHO, or None if the command with these WORDS is the operator's."""
+    words = [word for word in words if not word.startswith("-")]
+    if len(words) == 1 and words[0] == "log":
+        return None
+    return who if PERSONS & {*words[:1], " ".join(words[:2])} else None

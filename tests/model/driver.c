@@ -27,6 +27,7 @@
 #include "model/exchange.h"
 #include "roster/import.h"
 #include "roster/link.h"
+#include "roster/permission.h"
 #include "roster/roster.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -340,6 +341,25 @@ static const struct {
 };
 
 /* One change, in a transaction of its own, with the actor of the step. */
+/* As notifyctl, whose commands have the names of the steps. */
+static int
+permit(struct driver *d, const char *as)
+{
+	char *command, *s;
+	const char *account = word(d, "account"), *oneself;
+	int rc;
+
+	command = strdup(json_string_value(json_object_get(d->step, "do")));
+	if (command == NULL)
+		die(d, "permit");
+	for (s = command; *s != '\0'; s++)
+		*s = *s == '-' ? ' ' : *s;
+	rc = permission_check(&d->changes, permission_find(command), &account,
+	    account != NULL, as, &oneself);
+	free(command);
+	return (rc);
+}
+
 static int
 perform(struct driver *d, change_fn *fn)
 {
@@ -360,7 +380,9 @@ perform(struct driver *d, change_fn *fn)
 	if (rc == 0 && store_begin(d->store, DB_WRITE) != 0)
 		die(d, "begin");
 	if (rc == 0) {
-		rc = fn(d);
+		rc = permit(d, text);
+		if (rc == 0)
+			rc = fn(d);
 		if (rc != 0)
 			store_end(d->store);
 		else if (store_commit(d->store) != 0)

@@ -284,9 +284,11 @@ class Generator:
                                     self.rng.choice(MALFORMED)))
         return self.typed(self.quoted(self.rng.choice(managers)))
 
-    def operator(self):
+    def operator(self, account=None):
         """The actor of a command that needs no --as."""
-        return self.rng.choice(self.people) if self.chance(0.1) else None
+        if self.chance(0.1):
+            return self.rng.choice(self.people)
+        return self.actor(account) if account and self.chance(0.2) else None
 
     def category(self, wrong=0.05):
         if self.chance(wrong):
@@ -316,7 +318,7 @@ class Generator:
     def transfer(self):
         account = self.account()
         return {"do": "account-transfer", "account": account,
-                "address": self.user(account), "as": self.operator()}
+                "address": self.user(account), "as": self.operator(account)}
 
     def account_remove(self):
         return {"do": "account-remove", "account": self.account(0.4)}
@@ -332,19 +334,19 @@ class Generator:
         role = self.rng.choice(ROLES[1:]) if self.chance(0.93) else \
             self.rng.choice(("owner", "boss", ""))
         return {"do": "user-add", "account": account, "role": role,
-                "addresses": addresses, "as": self.operator()}
+                "addresses": addresses, "as": self.operator(account)}
 
     def user_role(self):
         account = self.account()
         return {"do": "user-role", "account": account,
                 "address": self.user(account), "role":
                 self.rng.choice((*ROLES[1:], *ROLES[1:], "owner", "boss")),
-                "as": self.operator()}
+                "as": self.operator(account)}
 
     def user_remove(self):
         account = self.account()
         return {"do": "user-remove", "account": account,
-                "address": self.user(account), "as": self.operator()}
+                "address": self.user(account), "as": self.operator(account)}
 
     def category_add(self):
         slug, title, is_open, mirrored = self.rng.choice(CATEGORIES)

@@ -89,8 +89,7 @@ class Roster:
         if step["do"] == "import":      # the others look before they change
             before = copy.deepcopy(self.accounts)
         try:
-            if step.get("as"):
-                self.read_address(step["as"])
+            self.check_person(step)
             self.COMMANDS[step["do"]](self, step)
         except Refused as refused:
             if before is not None:
@@ -167,13 +166,25 @@ class Roster:
         self.read_address(text)
         raise Refused("unknown", named=[text])
 
-    def find_manager(self, account, actor):
-        """The actor must be owner or user-admin of the account."""
-        if not actor:
+    def check_person(self, step):
+        """May the person whom --as names do it?"""
+        as_ = step.get("as")
+        if as_ == "" or as_ is None and step["do"].endswith("subscribe"):
             raise Refused("usage")
-        user = account.users.get(self.read_address(actor).key)
-        if user is None or user.role not in MANAGERS:
-            raise Refused("denied")
+        if as_ is None:
+            return
+
+        def permitted():
+            may = {"account-transfer": ("owner",)}.get(
+                step["do"], MANAGERS if step["do"].startswith("user-") or
+                step["do"].endswith("subscribe") else ())
+            account = self.accounts.get(reading.account_key(
+                step.get("account") or ""))
+            found = reading.typed(as_)
+            user = account and found and account.users.get(found.key)
+            if not user or user.role not in may:
+                raise Refused("denied")
+        self.together(lambda: self.read_address(as_), permitted)
 
     @staticmethod
     def together(*checks):
@@ -348,12 +359,9 @@ class Roster:
         self.record("", "category-add", step["slug"], step["title"])
 
     def subscribe(self, step):
-        def managed():
-            account = self.find_account(step["account"])
-            self.find_manager(account, step["as"])
-            return account
         account, category = self.together(
-            managed, lambda: self.find_category(step["category"]))
+            lambda: self.find_account(step["account"]),
+            lambda: self.find_category(step["category"]))
 
         def user_ok(text):
             self.read_address(text)
@@ -368,11 +376,6 @@ class Roster:
                 self.start_subscription(account, user, category.slug)
 
     def unsubscribe(self, step):
-        def managed():
-            account = self.find_account(step["account"])
-            self.find_manager(account, step["as"])
-            return account
-
         def user_ok():
             account = self.find_account(step["account"])
             user = self.find_user(account, step["address"])
@@ -386,8 +389,8 @@ class Roster:
             if one is None or again is None or one.key != again.key:
                 raise Refused("data")
         account, category, user, _ = self.together(
-            managed, lambda: self.find_category(step["category"]), user_ok,
-            confirmed)
+            lambda: self.find_account(step["account"]),
+            lambda: self.find_category(step["category"]), user_ok, confirmed)
         if category.slug not in user.slugs:
             self.named.append(user.address.key)
             return

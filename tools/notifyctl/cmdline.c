@@ -17,6 +17,7 @@
 
 #include "notifyctl/cmdline.h"
 #include "notifyctl/output.h"
+#include "roster/permission.h"
 #include "settings/settings.h"
 
 #ifndef VERSION
@@ -62,12 +63,14 @@ static void fail(const struct ctl *, const char *, ...) PRINTF_LIKE(2, 3)
     __attribute__((noreturn));
 static char *usage(const struct ctl_command *);
 static void help(void);
+static void help_roles(void);
 static void add_options(struct table *, const struct ctl_command *);
 static void make_table(struct table *, const struct ctl_command *);
 static size_t matches(const struct ctl_command *, char **, size_t);
 static const struct ctl_command *find_command(int, char **);
 static void fail_unknown(const struct ctl *, char **, size_t)
     __attribute__((noreturn));
+static const char *once(const struct ctl *, const char *, bool *, const char *);
 static void read_options(
     struct ctl *, struct arguments *, const struct ctl_command *, int, char **);
 static void check_arguments(
@@ -129,9 +132,48 @@ help(void)
 	}
 	printf("\n"
 	       "  -c FILE     the settings (" SETTINGS_FILE ")\n"
-	       "  --as EMAIL  act as this user ($NOTIFYCTL_AS)\n"
+	       "  --as EMAIL  act as this user ($NOTIFYCTL_AS), as \"--help "
+	       "roles\" says\n"
 	       "  --json      one JSON document on standard output\n"
 	       "  --version   print the version\n");
+}
+
+/* The columns are the roles. */
+static void
+help_roles(void)
+{
+	const struct permission *p;
+	size_t n, i, k;
+
+	printf(
+	    "usage: notifyctl --as EMAIL COMMAND\n\n"
+	    "Without --as, and without $NOTIFYCTL_AS, the operator acts, who may "
+	    "use every\ncommand; subscribe, unsubscribe and telegram need --as. "
+	    "With it, the person's\nrole in the command's account decides:\n\n"
+	    "  %-18s",
+	    "");
+	for (k = 0; k < PERMISSION_ROLES; k++)
+		printf(" %s%-*s", k == 0 ? "" : " ",
+		    k == PERMISSION_ROLES - 1 ? 0 : 10,
+		    role_name((enum role)k));
+	p = permission_rows(&n);
+	for (i = 0; i < n; i++) {
+		printf("\n  %-18s", p[i].command);
+		for (k = 0; k < PERMISSION_ROLES; k++)
+			printf(" %s%-*s", k == 0 ? "" : " ",
+			    k == PERMISSION_ROLES - 1 ? 0 : 10,
+			    permission_word(p[i].extent[k]));
+	}
+	printf(
+	    "\n\n"
+	    "  yes         may use it for every user of the account\n"
+	    "  not-owner   for every user but the owner\n"
+	    "  own         sees, or changes, what is the person's own\n"
+	    "  -           may not use it (77)\n"
+	    "\n"
+	    "Where every role has \"-\", the command is the operator's. So is "
+	    "\"log\" without an\naccount. Who is no user of an account may "
+	    "do nothing there.\n");
 }
 
 /* Those of ${c} whose names the table does not have yet. */
@@ -239,13 +281,29 @@ fail_unknown(const struct ctl *ctl, char **words, size_t n)
 	    *halves == '\0' ? "" : " and one of ", halves);
 }
 
+/* The value of an option that must be given once, and not empty: a caller that
+ * puts its own before other words must know that it counts. */
+static const char *
+once(const struct ctl *ctl, const char *option, bool *given, const char *value)
+{
+	if (*given)
+		fail(ctl, "%s is given twice; expected it once", option);
+	if (*value == '\0')
+		fail(ctl, "%s is empty; expected %s after it", option,
+		    strcmp(option, "-c") == 0
+			? "the name of a file"
+			: "the address of the person who acts");
+	*given = true;
+	return (value);
+}
+
 /* getopt_long(3) moves all options to the front of ${argv}. */
 static void
 read_options(struct ctl *ctl, struct arguments *args,
     const struct ctl_command *command, int argc, char **argv)
 {
 	struct table t;
-	bool json = false;
+	bool json = false, as = false, settings = false;
 	size_t n = 0;
 	int c;
 
@@ -257,17 +315,20 @@ read_options(struct ctl *ctl, struct arguments *args,
 	while ((c = getopt_long(argc, argv, ":c:hV", t.rows, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			ctl->file = optarg;
+			ctl->file = once(ctl, "-c", &settings, optarg);
 			break;
 		case OPT_AS:
-			ctl->as = optarg;
+			ctl->as = once(ctl, "--as", &as, optarg);
 			break;
 		case OPT_JSON:
 			json = true;
 			break;
 		case OPT_HELP:
 		case 'h':
-			help();
+			if (optind < argc && strcmp(argv[optind], "roles") == 0)
+				help_roles();
+			else
+				help();
 			exit(EX_OK);
 		case OPT_VERSION:
 		case 'V':

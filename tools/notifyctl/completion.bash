@@ -28,6 +28,7 @@ _notifyctl_values() {
 	CATEGORY) _notifyctl_ask slug category list ;;
 	EMAIL) [[ -n $2 ]] && _notifyctl_ask address user list "$2" ;;
 	ROLE) printf '%s\n' user-admin member subscriber ;;
+	TABLE) echo roles ;;
 	FILE) compgen -f -- "$3" ;;
 	esac
 }
@@ -57,6 +58,7 @@ _notifyctl() {
 	--role) kind=ROLE ;;
 	--as | --owner | --confirm | --recipient | --sender) kind=EMAIL ;;
 	--title) return ;;
+	--help) kind=TABLE ;;
 	esac
 
 	# The longest command that the words begin with.

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/arena.h"
 #include "db/db_url.h"
 #include "lib/identity.h"
 #include "notifyctl/ctl.h"
+#include "roster/permission.h"
 #include "settings/settings.h"
 #include "store/store.h"
 
@@ -36,6 +38,12 @@ bool
 ctl_flag(const struct arguments *args, const char *name)
 {
 	return (ctl_next(args, name, NULL) != NULL);
+}
+
+bool
+ctl_shows(const struct ctl *ctl, const char *address)
+{
+	return (ctl->oneself == NULL || strcmp(ctl->oneself, address) == 0);
 }
 
 int
@@ -77,11 +85,34 @@ ctl_take_roster(struct ctl *ctl)
 }
 
 int
+ctl_permit(struct ctl *ctl)
+{
+	const struct arguments *args = ctl->args;
+	const struct ctl_given *given;
+	const char *command = ctl->command->name, *name;
+	const struct permission *p = permission_find(command), *more;
+
+	/* An option may have a row of its own. */
+	for (given = args->given; given->option != NULL; given++) {
+		name = arena_printf(
+		    ctl->arena, "%s --%s", command, given->option->name);
+		more = permission_find(name);
+		if (strcmp(more->command, name) == 0)
+			p = more;
+	}
+	return (permission_check(&ctl->changes, p, (const char *const *)args->v,
+	    args->n, ctl->as, &ctl->oneself));
+}
+
+int
 ctl_begin(struct ctl *ctl, enum db_mode mode)
 {
-	if (store_begin(ctl->store, mode) == 0)
+	if (store_begin(ctl->store, mode) != 0)
+		return (store_failed(ctl->store, &ctl->failure));
+	if (ctl_permit(ctl) == 0)
 		return (0);
-	return (store_failed(ctl->store, &ctl->failure));
+	store_end(ctl->store);
+	return (-1);
 }
 
 int

@@ -20,13 +20,15 @@
 #include "roster/membership.h"
 
 struct arena;
+struct arguments;
+struct ctl_command;
 struct output;
 struct settings;
 struct store;
 
 struct ctl {
 	const char *file; /* of settings */
-	const char *as;	  /* --as, or $NOTIFYCTL_AS, or NULL */
+	const char *as;	  /* --as or $NOTIFYCTL_AS; NULL: the operator acts */
 	bool json;
 	struct settings *settings;
 	struct store *store;
@@ -34,6 +36,10 @@ struct ctl {
 	struct output *out;
 	struct failure failure;
 	struct changes changes;
+	const struct ctl_command *command;
+	const struct arguments *args;
+	/* The address of the one user whom the command may show, or NULL. */
+	const char *oneself;
 	bool committed; /* changes were: notices may wait */
 	int status;	/* exit code of a command that returned 0 */
 };
@@ -105,6 +111,9 @@ const struct ctl_given *ctl_next(
 const char *ctl_option(const struct arguments *, const char *name);
 bool ctl_flag(const struct arguments *, const char *name);
 
+/* ctl_shows(ctl, address): may the user with that address be shown? */
+bool ctl_shows(const struct ctl *, const char *address);
+
 /* ctl_exit_code(kind): the exit code of notifyctl after such a failure. */
 int ctl_exit_code(enum failure_kind);
 
@@ -116,10 +125,13 @@ int ctl_exit_code(enum failure_kind);
 int ctl_take_roster(struct ctl *) WARN_UNUSED;
 
 /*
- * ctl_begin(ctl, mode): begin a transaction. 0 or -1.
+ * ctl_permit(ctl): may the person whom --as names use the command? 0 or -1.
+ * ctl_begin(ctl, mode): begin a transaction; -1 also if the person may not use
+ * the command as of this transaction.
  * ctl_finish(ctl, rc): commit it if ${rc} is 0, roll it back if not. 0 if it
  * was committed, else -1.
  */
+int ctl_permit(struct ctl *) WARN_UNUSED;
 int ctl_begin(struct ctl *, enum db_mode) WARN_UNUSED;
 int ctl_finish(struct ctl *, int rc) WARN_UNUSED;
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "lib/daemon.h"
 #include "lib/identity.h"
 #include "lib/mailer.h"
@@ -24,6 +25,7 @@
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "roster/notice.h"
+#include "roster/permission.h"
 #include "roster/roster.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -34,6 +36,8 @@
 #define ARENA_MAX ((size_t)16 << 30)
 
 static void out_of_memory(void *);
+static int is_same_person(struct ctl *, const char *, const char *);
+static int find_person(struct ctl *);
 static const char *actor(struct ctl *);
 static int open_all(struct ctl *, enum ctl_needs);
 static int run(
@@ -51,6 +55,49 @@ out_of_memory(void *ctx)
 	exit(EX_OSERR);
 }
 
+/* 1, 0 if they differ or one is no address, or -1. */
+static int
+is_same_person(struct ctl *ctl, const char *one, const char *other)
+{
+	struct address a, b;
+	const char *why;
+	int found;
+
+	found = address_read_strict(ctl->arena, one, &a, &why);
+	if (found == 1)
+		found = address_read_strict(ctl->arena, other, &b, &why);
+	if (found == -1)
+		return (failure_memory(&ctl->failure));
+	return (found == 1 && strcmp(a.key, b.key) == 0);
+}
+
+/* Who acts: whoever set $NOTIFYCTL_AS has said that for every command. */
+static int
+find_person(struct ctl *ctl)
+{
+	const char *set = getenv("NOTIFYCTL_AS");
+	int same;
+
+	if (set == NULL)
+		return (0);
+	if (*set == '\0')
+		return (failure_set(&ctl->failure, FAILURE_USAGE,
+		    "$NOTIFYCTL_AS is empty; expected the address of the "
+		    "person who acts, as with --as, or no such variable"));
+	if (ctl->as == NULL) {
+		ctl->as = set;
+		return (0);
+	}
+	same = is_same_person(ctl, ctl->as, set);
+	if (same == 0)
+		return (failure_set(&ctl->failure, FAILURE_DENIED,
+		    "--as %s is not %s, whom $NOTIFYCTL_AS names; expected the "
+		    "same person, or no --as",
+		    escape_short(ctl->arena, ctl->as),
+		    escape_short(ctl->arena, set)));
+	return (same == 1 ? 0 : -1);
+}
+
 /* Who makes the changes, for the record. NULL if --as is no address. */
 static const char *
 actor(struct ctl *ctl)
@@ -59,7 +106,7 @@ actor(struct ctl *ctl)
 	struct address as;
 	const char *name;
 
-	if (ctl->as != NULL && *ctl->as != '\0')
+	if (ctl->as != NULL)
 		return (roster_address(&ctl->changes, ctl->as, &as) == 0
 			? as.wire
 			: NULL);
@@ -82,6 +129,14 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 		return (failure_memory(&ctl->failure));
 	arena_require(ctl->arena, out_of_memory, ctl);
 	ctl->out = output_new(ctl->json);
+	c->arena = ctl->arena;
+	c->failure = &ctl->failure;
+	if (find_person(ctl) != 0)
+		return (-1);
+	/* Whatever state settings and database are in. */
+	if (permission_is_operators(permission_find(ctl->command->name)) &&
+	    ctl_permit(ctl) != 0)
+		return (-1);
 	if (needs == CTL_NOTHING)
 		return (0);
 	ctl->settings = settings_read(ctl->file, &ctl->failure);
@@ -98,8 +153,6 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 	}
 	c->store = ctl->store;
 	c->settings = ctl->settings;
-	c->arena = ctl->arena;
-	c->failure = &ctl->failure;
 	c->now = time(NULL);
 	c->changed = output_change;
 	c->remark = output_remark;
@@ -166,8 +219,9 @@ main(int argc, char **argv)
 	if (daemon_descriptors() != 0)
 		err(EX_OSERR, "/dev/null");
 	setlocale(LC_CTYPE, "C.UTF-8");
-	ctl.as = getenv("NOTIFYCTL_AS");
 	command = cmdline_read(&ctl, &args, argc, argv);
+	ctl.command = command;
+	ctl.args = &args;
 	rfc2047_start();
 	mailer_start();
 	if (run(&ctl, command, &args) != 0) {

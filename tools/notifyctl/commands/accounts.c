@@ -79,12 +79,16 @@ show(struct ctl *ctl, const struct arguments *args)
 		return (-1);
 	output_line(ctl->out, "account  %s", account.name);
 	output_line(ctl->out, "title    %s", account.title);
-	output_line(ctl->out, "owner    %s", account.owner);
-	output_line(ctl->out, "users    %lld", (long long)account.users);
+	if (ctl->oneself == NULL) {
+		output_line(ctl->out, "owner    %s", account.owner);
+		output_line(
+		    ctl->out, "users    %lld", (long long)account.users);
+	}
 	output_line(ctl->out, "%s", "");
 	output_text(ctl->out, "account", account.name);
 	output_text(ctl->out, "title", account.title);
-	output_text(ctl->out, "owner", account.owner);
+	if (ctl->oneself == NULL)
+		output_text(ctl->out, "owner", account.owner);
 	return (users_list(ctl, args));
 }
 

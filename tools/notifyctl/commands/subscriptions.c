@@ -109,6 +109,8 @@ list_row(void *ctx, const struct store_user *u)
 	const char *why;
 	bool receives;
 
+	if (!ctl_shows(l->ctl, u->address))
+		return (0);
 	receives = role_entitled(u->role, u->subscribed, l->category->open);
 	if (!receives && !l->everybody)
 		return (0);

@@ -66,17 +66,9 @@ static int
 find_self(struct ctl *ctl, const struct arguments *args,
     struct store_account *account, struct store_user *user)
 {
-	if (ctl->as == NULL || *ctl->as == '\0')
-		return (failure_set(&ctl->failure, FAILURE_USAGE,
-		    "a Telegram chat belongs to one user; expected --as EMAIL "
-		    "of the user concerned"));
 	if (roster_account(&ctl->changes, args->v[0], account) != 0)
 		return (-1);
-	if (roster_user(&ctl->changes, account, ctl->as, 0, user) == 0)
-		return (0);
-	if (ctl->failure.kind == FAILURE_UNKNOWN)
-		ctl->failure.kind = FAILURE_DENIED;
-	return (-1);
+	return (roster_user(&ctl->changes, account, ctl->as, 0, user));
 }
 
 static int

@@ -68,6 +68,8 @@ list_row(void *ctx, const struct store_export *row)
 	struct listing *l = ctx;
 	struct arena *a = l->ctl->arena;
 
+	if (!ctl_shows(l->ctl, row->address))
+		return (0);
 	if (l->address == NULL || strcmp(l->address, row->address) != 0) {
 		finish_user(l);
 		l->address = arena_strdup(a, row->address);
