@@ -4,6 +4,7 @@
 """notifyctl telegram connect, disable and status: who may, and what is shown.
 
 What becomes of a link that is opened: telegram-chat-is-linked-by-its-user.t."""
+import base64
 import datetime
 import glob
 import os
@@ -121,6 +122,23 @@ def _(site):
     lacks(str(found), "\u2588", "document")
     (expires,), = site.sql("SELECT expires FROM token")
     true(abs(when(found["expires"]) - expires) < 60, "the time of the token")
+
+
+@case("connect --png - prints the picture alone, and with --json beside the "
+      "link")
+def _(site):
+    process = site.start("telegram", "connect", "acme", "--png", "-", as_=ANN)
+    out, err = process.communicate(timeout=60)
+    same((process.returncode, err), (0, b""), "exit and stderr")
+    same(out[:8], b"\x89PNG\r\n\x1a\n", "how the picture begins")
+    link_in(decoded(site.path("a.png", out)))
+    document = site.json("telegram", "connect", "acme", "--png", "-", as_=ANN)
+    picture_ = base64.b64decode(document["png"], validate=True)
+    same(decoded(site.path("b.png", picture_)), document["link"],
+         "the link in the picture")
+    true(not os.path.exists("-"), "no file is made")
+    lacks(str(site.json("telegram", "connect", "acme", as_=ANN)), "png",
+          "without --png")
 
 
 @case("no two tokens are alike, and each user has one at most")

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include <glib.h>
 #include <jansson.h>
 #include <libsmartcols.h>
 
@@ -574,6 +575,20 @@ output_stream(struct output *out, const char *text)
 	fputs(text, out->lines);
 	if (out->json)
 		put(out->document, "csv", text_of(text));
+}
+
+void
+output_bytes(struct output *out, const char *name, const void *bytes, size_t n)
+{
+	char *text;
+
+	if (!out->json) {
+		fwrite(bytes, 1, n, out->lines);
+		return;
+	}
+	text = g_base64_encode(bytes, n);
+	put(out->document, name, json_string(text));
+	g_free(text);
 }
 
 /* Was everything written to ${stream}? */

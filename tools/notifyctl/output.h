@@ -69,6 +69,11 @@ void output_consequence(struct output *, const struct store_change *);
 /* output_stream(out, text): unescaped text, for export; "csv" in JSON. */
 void output_stream(struct output *, const char *);
 
+/* output_bytes(out, name, bytes, n): bytes as they are; for people they must be
+ * all that is printed. In JSON a member in base64. */
+void output_bytes(
+    struct output *, const char *name, const void *bytes, size_t n);
+
 /* output_print(out, what): print all of it. 0, or -1 with errno if ${*what}
  * failed: the output is then incomplete. */
 int output_print(struct output *, const char **what) WARN_UNUSED;

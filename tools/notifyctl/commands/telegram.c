@@ -40,7 +40,8 @@ static int refuse(struct ctl *, const struct store_account *,
     const struct store_user *, const char *);
 static bool dark(const QRcode *, int, int);
 static void print_code(struct ctl *, const QRcode *);
-static unsigned char *draw(struct ctl *, const QRcode *, unsigned);
+static unsigned char *draw(struct ctl *, const QRcode *, png_image *);
+static int print_png(struct ctl *, const QRcode *);
 static FILE *create(struct ctl *, const char *, int *);
 static int write_png(struct ctl *, const QRcode *, const char *);
 static int make_link(struct ctl *, const struct arguments *);
@@ -48,7 +49,7 @@ static int disable(struct ctl *, const struct arguments *);
 static int status(struct ctl *, const struct arguments *);
 
 static const struct ctl_option connect_options[] = {
-    {.name = "png", .value = "FILE"}, {.name = NULL}};
+    {.name = "png", .value = "FILE|-"}, {.name = NULL}};
 
 const struct ctl_command telegram_commands[] = {
     {"telegram connect", "ACCOUNT",
@@ -126,11 +127,16 @@ print_code(struct ctl *ctl, const QRcode *code)
 }
 
 static unsigned char *
-draw(struct ctl *ctl, const QRcode *code, unsigned side)
+draw(struct ctl *ctl, const QRcode *code, png_image *image)
 {
+	unsigned side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
 	unsigned char *pixels;
 	unsigned x, y;
 
+	memset(image, 0, sizeof(*image));
+	image->version = PNG_IMAGE_VERSION;
+	image->format = PNG_FORMAT_GRAY;
+	image->width = image->height = side;
 	pixels = arena_array(ctl->arena, side, side);
 	for (y = 0; y < side; y++) {
 		for (x = 0; x < side; x++)
@@ -141,6 +147,25 @@ draw(struct ctl *ctl, const QRcode *code, unsigned side)
 			    : 255;
 	}
 	return (pixels);
+}
+
+/* For a program that shows it: no file, and no path that anybody names. */
+static int
+print_png(struct ctl *ctl, const QRcode *code)
+{
+	png_image image;
+	png_alloc_size_t size;
+	unsigned char *pixels, *bytes;
+
+	pixels = draw(ctl, code, &image);
+	size = PNG_IMAGE_PNG_SIZE_MAX(image);
+	bytes = arena_alloc(ctl->arena, size);
+	if (png_image_write_to_memory(&image, bytes, &size, 0, pixels,
+		(png_int_32)image.width, NULL) == 0)
+		return (failure_set(&ctl->failure, FAILURE_IO,
+		    "the QR code as a picture: %s", image.message));
+	output_bytes(ctl->out, "png", bytes, size);
+	return (0);
 }
 
 /*
@@ -182,16 +207,12 @@ create(struct ctl *ctl, const char *path, int *reason)
 static int
 write_png(struct ctl *ctl, const QRcode *code, const char *path)
 {
-	png_image image = {
-	    .version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_GRAY};
+	png_image image;
 	unsigned char *pixels;
-	unsigned side;
 	FILE *out;
 	int reason, rc;
 
-	side = (unsigned)(code->width + 2 * MARGIN) * PIXELS;
-	pixels = draw(ctl, code, side);
-	image.width = image.height = side;
+	pixels = draw(ctl, code, &image);
 	out = create(ctl, path, &reason);
 	if (out == NULL && ctl->failure.kind != FAILURE_NONE)
 		return (-1);
@@ -200,7 +221,7 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 		errno = 0;
 	rc = out != NULL &&
 	    png_image_write_to_stdio(
-		&image, out, 0, pixels, (png_int_32)side, NULL) != 0;
+		&image, out, 0, pixels, (png_int_32)image.width, NULL) != 0;
 	if (out != NULL && fclose(out) != 0)
 		rc = 0;
 	if (rc != 0)
@@ -219,6 +240,7 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	char expires[OUTPUT_WHEN_SIZE];
 	const char *why, *url, *path;
 	QRcode *code;
+	bool printed;
 	int rc;
 
 	if (find_self(ctl, args, &account, &user) != 0)
@@ -238,17 +260,25 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	code = QRcode_encodeString8bit(url, 0, QR_ECLEVEL_M);
 	if (code == NULL)
 		return (failure_memory(&ctl->failure));
-	output_line(ctl->out,
-	    "Open this link on the phone, or scan the code, until %s (UTC):",
-	    output_when(expires, ctl->changes.now + LINK_TOKEN_SECONDS));
-	output_line(ctl->out, "%s", url);
-	print_code(ctl, code);
+	path = ctl_option(args, "png");
+	printed = path != NULL && strcmp(path, "-") == 0;
+	output_when(expires, ctl->changes.now + LINK_TOKEN_SECONDS);
+	if (!printed) {
+		output_line(ctl->out,
+		    "Open this link on the phone, or scan the code, until %s "
+		    "(UTC):",
+		    expires);
+		output_line(ctl->out, "%s", url);
+		print_code(ctl, code);
+	}
 	output_text(ctl->out, "account", account.name);
 	output_text(ctl->out, "address", user.address);
 	output_text(ctl->out, "link", url);
 	output_text(ctl->out, "expires", expires);
-	path = ctl_option(args, "png");
-	rc = path == NULL ? 0 : write_png(ctl, code, path);
+	if (printed)
+		rc = print_png(ctl, code);
+	else
+		rc = path == NULL ? 0 : write_png(ctl, code, path);
 	QRcode_free(code);
 	return (rc);
 }
