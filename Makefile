@@ -354,7 +354,8 @@ MAN8 = milter/notify-milter.8 tools/notifyctl/notifyctl.8 \
 	tools/telegram/notify-bot.8 tools/telegram/notify-telegram.8
 MAN5 = policy/settings/notify-milter.conf.5
 UNITS = notify-milter.service notify-bot.service
-SAMPLES = $(filter-out $(UNITS:%=postfix-sample/%), $(wildcard postfix-sample/*))
+SAMPLES = $(filter-out $(UNITS:%=postfix-sample/%), \
+	$(shell find postfix-sample -type f))
 placed = sed -e 's,/usr/local/sbin,$(PREFIX)/sbin,g' \
 	-e 's,/etc/notify-milter,$(SYSCONFDIR)/notify-milter,g'
 
@@ -368,6 +369,7 @@ install: all
 	install -m 644 README.md $(doc)
 	install -D -m 644 policy/README.md $(doc)/policy/README.md
 	for file in $(SAMPLES); do \
+		mkdir -p $(doc)/$${file%/*} && \
 		$(placed) $$file >$(doc)/$$file && chmod 644 $(doc)/$$file || exit; \
 	done
 	for unit in $(UNITS); do \
