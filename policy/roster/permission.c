@@ -302,7 +302,9 @@ permission_check(struct changes *c, const struct permission *p,
 		    "--as %s",
 		    user.address, role_name(user.role), user.account_name,
 		    p->command, who_may(p, PERMISSION_ONESELF)));
+	if (p->whom != 0 && check_whom(c, p, args[p->whom - 1], &user) != 0)
+		return (-1);
 	if (p->extent[user.role] == PERMISSION_ONESELF)
 		*oneself = user.address;
-	return (p->whom == 0 ? 0 : check_whom(c, p, args[p->whom - 1], &user));
+	return (0);
 }

@@ -51,6 +51,7 @@ main(int argc, char **argv)
 	runner = srunner_create(test_decide());
 	srunner_add_suite(runner, test_import());
 	srunner_add_suite(runner, test_lookup());
+	srunner_add_suite(runner, test_permission());
 	srunner_add_suite(runner, test_roster());
 	srunner_add_suite(runner, test_store());
 	srunner_add_suite(runner, test_upgrade());

@@ -20,6 +20,7 @@ Suite *test_lookup(void);
 Suite *test_mailhead(void);
 Suite *test_mailtext(void);
 Suite *test_patience(void);
+Suite *test_permission(void);
 Suite *test_plaintext(void);
 Suite *test_postgres(void);
 Suite *test_roster(void);
