@@ -21,6 +21,10 @@ static void
 setup(void)
 {
 	fixture_open(&f);
+	fixture_sql(&f,
+	    "INSERT INTO account_former(key, account, name, at)"
+	    " SELECT 'before', id, 'Before', 1 FROM account"
+	    " WHERE key = 'acme'");
 	fixture_begin(&f);
 }
 
@@ -48,6 +52,7 @@ static const struct {
 } matrix[] = {
     {"account show", "acme", NULL, "yy11-"},
     {"account show", "ACME", NULL, "yy11-"},
+    {"account show", "before", NULL, "yy11-"}, /* acme's former name */
     {"account show", "beta", NULL, "--1-y"},
     {"account show", "nosuch", NULL, "-----"},
     {"account show", "no such", NULL, "-----"},
