@@ -8,7 +8,7 @@ from lib import ctl
 from lib.ctl import case
 from lib.roster import (ADAM, ANN, BALANCE, BEA, MAINTENANCE, MIA, OLGA,
                         OTTO, ROSTER, SERVICES, STRANGER, SUE)
-from lib.tap import contains, lacks, same, true
+from lib.tap import Failed, contains, lacks, same, true
 
 NEW = "nina@acme.example"
 ALIKE = {OLGA: "owner", ADAM: "user-admin", MIA: "member", SUE: "subscriber"}
@@ -115,9 +115,12 @@ def _(ctl):
         begin = time.monotonic()
         ctl("user", "list", name, as_=OTTO)
         return time.monotonic() - begin
-    pairs = [(seconds("acme"), seconds("acne")) for _ in range(15)]
-    there, none = (min(column) for column in zip(*pairs))
-    true(abs(there - none) < 0.01, f"{there:.4f} s and {none:.4f} s")
+    there = none = 1000
+    for _ in range(100):        # a busy machine needs more of them
+        there, none = min(there, seconds("acme")), min(none, seconds("acne"))
+        if abs(there - none) < 0.005:
+            return
+    raise Failed(f"{there:.4f} s and {none:.4f} s")
 
 
 @case("nothing that a stranger types beside the account changes the refusal")
