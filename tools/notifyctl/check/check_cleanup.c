@@ -4,8 +4,8 @@
  *
  * master.cf may have several cleanup(8), of any name: cleanup_service_name says
  * which one a service uses. A tag must pass those through which mail comes to
- * the milter. What adds recipients, or drops those whom the milter keeps, is
- * wrong in any of them.
+ * the milter. A setting that adds recipients, or drops some that the milter
+ * keeps, is wrong in any of them.
  *
  * mime_header_checks and nested_header_checks see no tag: they apply to other
  * headers than those of the message itself.
@@ -33,6 +33,7 @@ static void check_originals(struct check *, const struct postconf_service *);
 static void check_delimiter(struct check *, const struct postconf_service *);
 static bool asked_for(char *);
 static void check_macros(struct check *, const struct postconf_service *);
+static bool is_ours(char *);
 static void check_dropped(struct check *, const struct postconf_service *);
 static bool harmless(const char *);
 static bool check_header(struct check *, const struct postconf_service *,
@@ -121,7 +122,7 @@ check_originals(struct check *c, const struct postconf_service *s)
 	if (strcasecmp(postconf_for(c->postfix, s, name), "no") != 0)
 		return;
 	check_edit(c, CHECK_ERROR, check_text(c, "%s = no", label(c, s, name)),
-	    "Postfix then takes an alias and the user to whom it leads for one "
+	    "Postfix then takes an alias and the user that it leads to for one "
 	    "recipient: removing the alias removes the user's copy too, and "
 	    "adding the user has no effect, so nobody gets the message",
 	    setter(c, s, name), name, "yes");
@@ -144,8 +145,8 @@ check_delimiter(struct check *c, const struct postconf_service *s)
 	    setter(c, s, name), name, "+");
 }
 
-/* Does an element of milter_macro_defaults, which is cut, name a macro that the
- * milter asks for? "{name}=value", "name=value", or that in braces. */
+/* Does an element of milter_macro_defaults name a macro that the milter asks
+ * for? "{name}=value", "name=value", or that in braces. Cuts ${element}. */
 static bool
 asked_for(char *element)
 {
@@ -171,18 +172,10 @@ static void
 check_macros(struct check *c, const struct postconf_service *s)
 {
 	static const char name[] = "milter_macro_defaults";
-	const char *found = NULL, *kept = "", *element;
-	char *rest, *word;
+	const char *found, *kept;
 
-	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
-	while ((word = postconf_word(&rest)) != NULL) {
-		element = arena_strdup(c->arena, word);
-		if (asked_for(word))
-			found = element;
-		else
-			kept = check_text(c, "%s%s%s", kept,
-			    *kept == '\0' ? "" : ", ", element);
-	}
+	kept = postconf_filter(
+	    c->postfix, postconf_for(c->postfix, s, name), asked_for, &found);
 	if (found == NULL)
 		return;
 	check_edit(c, CHECK_ERROR,
@@ -193,26 +186,27 @@ check_macros(struct check *c, const struct postconf_service *s)
 	    setter(c, s, name), name, kept);
 }
 
+/* Is it one of the headers that the milter reads? */
+static bool
+is_ours(char *header)
+{
+	return (strncasecmp(header, PREFIX, strlen(PREFIX)) == 0);
+}
+
 static void
 check_dropped(struct check *c, const struct postconf_service *s)
 {
 	static const char name[] = "message_drop_headers";
-	const char *found = NULL, *kept = "";
-	char *rest, *word, *colon;
+	const char *found, *kept;
+	char *list, *colon;
 
-	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
+	list = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
 	/* A colon separates, too. */
-	for (colon = rest; *colon != '\0'; colon++) {
+	for (colon = list; *colon != '\0'; colon++) {
 		if (*colon == ':')
 			*colon = ' ';
 	}
-	while ((word = postconf_word(&rest)) != NULL) {
-		if (strncasecmp(word, PREFIX, strlen(PREFIX)) == 0)
-			found = word;
-		else
-			kept = check_text(
-			    c, "%s%s%s", kept, *kept == '\0' ? "" : ", ", word);
-	}
+	kept = postconf_filter(c->postfix, list, is_ours, &found);
 	if (found == NULL)
 		return;
 	check_edit(c, CHECK_ERROR,

@@ -314,7 +314,8 @@ check_path(struct check *c)
 		check_answer(c, fd);
 		(void)check_entry(c, path);
 	} else if (errno == EACCES && getuid() == 0 && check_entry(c, path)) {
-		/* Nor can the user of the directory, as whom root asks. */
+		/* Root connects with the rights of the directory's owner,
+		 * who cannot connect either. */
 	} else if (errno == EACCES) {
 		check_unseen(c, check_text(c, "%s admits only Postfix", path),
 		    "whether the milter answers there is not checked");

@@ -27,6 +27,7 @@ static const char *find(
     const struct postconf_pairs *, const char *, const char *);
 static void take_field(struct postconf_service *, const char *, const char *);
 static void take_services(struct postconf *, const struct postconf_pairs *);
+static const char *joined(const struct postconf *, const char *, const char *);
 static const char *squeezed(const struct postconf *, const char *);
 
 static void
@@ -271,6 +272,33 @@ postconf_word(char **list)
 	return (start);
 }
 
+/* The list with one element more. */
+static const char *
+joined(const struct postconf *pc, const char *list, const char *element)
+{
+	return (arena_concat(
+	    pc->arena, list, *list == '\0' ? "" : ", ", element, NULL));
+}
+
+const char *
+postconf_filter(const struct postconf *pc, const char *list,
+    bool (*unwanted)(char *), const char **found)
+{
+	const char *kept = "", *element;
+	char *rest, *word;
+
+	*found = NULL;
+	rest = arena_strdup(pc->arena, list);
+	while ((word = postconf_word(&rest)) != NULL) {
+		element = arena_strdup(pc->arena, word);
+		if (unwanted(word))
+			*found = element;
+		else
+			kept = joined(pc, kept, element);
+	}
+	return (kept);
+}
+
 const char *
 postconf_without(const struct postconf *pc, const char *list, const char *word)
 {
@@ -280,8 +308,7 @@ postconf_without(const struct postconf *pc, const char *list, const char *word)
 	rest = arena_strdup(pc->arena, list);
 	while ((element = postconf_word(&rest)) != NULL) {
 		if (strcasecmp(element, word) != 0)
-			kept = arena_concat(pc->arena, kept,
-			    *kept == '\0' ? "" : ", ", element, NULL);
+			kept = joined(pc, kept, element);
 	}
 	return (kept);
 }

@@ -89,6 +89,14 @@ const char *postconf_origin(const struct postconf *);
  * braces. NULL at the end of the list, or of a NULL list. */
 char *postconf_word(char **);
 
+/*
+ * postconf_filter(pc, list, unwanted, found):
+ * The list without the elements for which unwanted() is true; ${*found} is the
+ * last of these, or NULL. unwanted() may change the text that it gets.
+ */
+const char *postconf_filter(const struct postconf *, const char *list,
+    bool (*unwanted)(char *), const char **found);
+
 /* postconf_without(pc, list, word): the list without ${word}. */
 const char *postconf_without(
     const struct postconf *, const char *list, const char *word);
