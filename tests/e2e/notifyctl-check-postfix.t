@@ -209,6 +209,40 @@ def _(s):
     s.has("error", "smtp/inet", "smtpd_proxy_filter")
 
 
+@case("a service that master.cf has twice is found, and the fix keeps the one "
+      "that Postfix uses")
+def _(s):
+    ours = f"smtp inet n - y - - smtpd -o smtpd_milters={SOCKET}"
+    for first, last in (
+            (ours, "smtp inet n - y - - smtpd"),
+            (ours, "smtp inet n - y - - smtpd -o smtpd_milters="),
+            (ours, f"smtp inet n - y - - smtpd -o smtpd_milters={SOCKET}\n"
+             "  -o {receive_override_options = no_milters}")):
+        s.main(smtpd_milters="")
+        s.edit("-MX", "smtp/inet")
+        s.edit("-M", f"smtp/inet={first}")
+        s.edit("-P", f"127.0.0.1:10028/inet/smtpd_milters={SOCKET}")
+        s.sound()
+        with open(s.config + "/master.cf") as file:
+            s.file("master.cf", file.read() + f"\n{last}\n")
+        s.apply(s.has("error", "master.cf has smtp/inet more than once"))
+        s.apply(s.fault(*{
+            "smtpd": ("error", "smtpd_milters does not name"),
+            "smtpd_milters=": ("warning", "smtpd_milters of smtp/inet"),
+            "no_milters}": ("error", "smtp/inet has no_milters"),
+        }[last.split()[-1]]))
+        s.sound()
+        s.master()
+    s.main()
+    s.master("cleanup unix n - y - 0 cleanup\n  -o always_bcc=x@b.example\n"
+             "cleanup unix n - y - 0 cleanup\n"
+             "smtp unix - - y - - smtp -o smtp_helo_name=x.example\n"
+             "discard unix - - y - 1 discard\n  -o x=y\n"
+             "showq unix n - y - - showq\n")
+    s.apply(s.has("error", "master.cf has cleanup/unix"))
+    s.fixed("warning", "master.cf has smtp/unix")
+
+
 # Domains
 
 @case("an account_domain in the wrong address class is found, and the fix "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_services - content filters, and services that run milters twice or
- * never
+ * check_services - content filters, services that run milters twice or never,
+ * and services that master.cf has twice
  *
  * A message that a content filter returns must not be shown to milters again.
  * No setting names the listener that it returns to. It is taken to be, in a
@@ -26,6 +26,9 @@ static bool takes_back(
 static void check_on(struct check *, const struct postconf_service *);
 static void check_twice(struct check *, const struct postconf_service *);
 static void check_everywhere(struct check *);
+static bool receives(const struct postconf_service *);
+static bool matters(const struct postconf_service *);
+static void check_repeated(struct check *, const struct postconf_service *);
 
 static bool
 filters(const struct postconf *pc, const struct postconf_service *s)
@@ -163,6 +166,54 @@ check_everywhere(struct check *c)
 		    NULL, name, "");
 }
 
+static bool
+receives(const struct postconf_service *s)
+{
+	return (postconf_runs(s, "smtpd") || postconf_runs(s, "postscreen") ||
+	    postconf_runs(s, "pickup") || postconf_runs(s, "qmqpd") ||
+	    postconf_runs(s, "cleanup"));
+}
+
+/* Can it change what the milter sees, or what becomes of its decisions? */
+static bool
+matters(const struct postconf_service *s)
+{
+	return (receives(s) || postconf_runs(s, "smtp") ||
+	    postconf_runs(s, "lmtp") || postconf_runs(s, "pipe") ||
+	    postconf_runs(s, "trivial-rewrite"));
+}
+
+/* Has master.cf ${last} before, with another definition? master(8) uses the
+ * last one, but postconf -P shows the options of all. */
+static void
+check_repeated(struct check *c, const struct postconf_service *last)
+{
+	const struct postconf *pc = c->postfix;
+	const struct postconf_service *s;
+
+	for (s = pc->services; s < last; s++) {
+		if (strcmp(s->key, last->key) != 0 ||
+		    (!matters(s) && !matters(last)) ||
+		    (strcmp(s->command, last->command) == 0 &&
+			s->chroot == last->chroot &&
+			s->privileged == last->privileged))
+			continue;
+		check_found(c,
+		    receives(s) || receives(last) ? CHECK_ERROR : CHECK_WARNING,
+		    CHECK_POSTCONF,
+		    check_text(c, "master.cf has %s more than once", last->key),
+		    "Postfix uses the last entry, without the options of the "
+		    "others, such as smtpd_milters; what is said here of that "
+		    "service may be wrong. The command keeps the last entry; "
+		    "check again after it",
+		    check_text(c,
+			"postconf%s -M %s=\"$(postconf%s -M %s | "
+			"tail -n 1)\"",
+			pc->option, check_quote(c, last->key), pc->option,
+			check_quote(c, last->key)));
+	}
+}
+
 void
 check_services(struct check *c)
 {
@@ -173,6 +224,7 @@ check_services(struct check *c)
 	check_everywhere(c);
 	for (i = 0; i < c->postfix->nservices; i++) {
 		s = &c->postfix->services[i];
+		check_repeated(c, s);
 		if (s == listener)
 			continue; /* check_sendmail.c */
 		if (check_front(c, s))

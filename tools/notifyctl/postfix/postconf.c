@@ -135,12 +135,12 @@ postconf_runs(const struct postconf_service *service, const char *program)
 const struct postconf_service *
 postconf_service(const struct postconf *pc, const char *name, const char *type)
 {
-	size_t i;
+	const struct postconf_service *s;
 
-	for (i = 0; i < pc->nservices; i++) {
-		if (strcmp(pc->services[i].name, name) == 0 &&
-		    strcmp(pc->services[i].type, type) == 0)
-			return (&pc->services[i]);
+	/* master(8) uses the last of several. */
+	for (s = pc->services + pc->nservices; s-- > pc->services;) {
+		if (strcmp(s->name, name) == 0 && strcmp(s->type, type) == 0)
+			return (s);
 	}
 	return (NULL);
 }
@@ -160,7 +160,8 @@ take_field(struct postconf_service *s, const char *field, const char *value)
 		s->privileged = *value == 'n';
 }
 
-/* Fields like "smtp/inet/chroot = y", service after service. */
+/* Fields like "smtp/inet/chroot = y", service after service. The first field of
+ * each is its name: two services in a row may have the same. */
 static void
 take_services(struct postconf *pc, const struct postconf_pairs *fields)
 {
@@ -179,8 +180,7 @@ take_services(struct postconf *pc, const struct postconf_pairs *fields)
 		if (slash == NULL)
 			continue;
 		len = (size_t)(slash - fields->v[i].name);
-		if (s == NULL || strlen(s->key) != len ||
-		    strncmp(s->key, fields->v[i].name, len) != 0) {
+		if (s == NULL || strcmp(slash + 1, "service") == 0) {
 			if (pc->nservices == SERVICES_MAX)
 				break;
 			s = &pc->services[pc->nservices++];

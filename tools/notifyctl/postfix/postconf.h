@@ -43,7 +43,8 @@ struct postconf {
 	const char *option; /* of its commands: "" or " -c DIRECTORY", quoted */
 	const char *queue;  /* queue_directory */
 	const char *config; /* config_directory */
-	/* After postconf_read_master(). */
+	/* After postconf_read_master(). If master.cf has a service twice, so
+	 * has this; the overrides are then those of both. */
 	struct postconf_service *services;
 	size_t nservices;
 	/* With $names expanded; as main.cf has them; -o in master.cf. */
@@ -74,7 +75,8 @@ const char *postconf_for(
 /* postconf_runs(service, program): does the service run ${program}? */
 bool postconf_runs(const struct postconf_service *, const char *program);
 
-/* postconf_service(pc, name, type): the service, or NULL. */
+/* postconf_service(pc, name, type): the service, the last of several; or NULL.
+ */
 const struct postconf_service *postconf_service(
     const struct postconf *, const char *name, const char *type);
 
