@@ -117,6 +117,40 @@ def _(one):
     contains(one.postfix.text().lower(), "address syntax", "Postfix's log")
 
 
+UMLAUT = "ölga@acme.example"
+
+for classes, told in (("sendmail, verify", False), ("sendmail, smtpd", True),
+                      ("all", True)):
+    @with_main("a user outside ASCII who is added to a message without SMTPUTF8"
+               f" is sent on {'with' if told else 'without'} it:"
+               f" smtputf8_autodetect_classes = {classes}",
+               smtputf8_autodetect_classes=classes)
+    def _(one, told=told):
+        one.notifyctl("user", "add", "acme", UMLAUT)
+        one.notifyctl("subscribe", "acme", MAINTENANCE, UMLAUT, as_=OLGA)
+        for send in (one.send, one.sendmail):
+            for copy in send([f"acme@{lab.ACCOUNTS}"],
+                             MAINTENANCE).transactions():
+                same((UMLAUT in copy.addresses, "SMTPUTF8" in copy.options),
+                     (True, told), "recipient, and option")
+
+
+for value in ("", "+"):
+    @with_main("where Postfix delivers a user's domain itself, ann+x@ is "
+               f"{'ann@' if value else 'another'} to it with"
+               f" recipient_delimiter = {value}", recipient_delimiter=value,
+               virtual_alias_domains="acme.example", virtual_alias_maps="inline:"
+               "{ {bill@acme.example=bill@b.example},"
+               " {olga@acme.example=olga@b.example} }")
+    def _(one, value=value):
+        to = [BILL.replace("@", "+x@"), OLGA]
+        result = one.sendmail(to, MAINTENANCE)
+        same(result.recipients(), ["bill+x@b.example", "olga@b.example"]
+             if value else ["olga@b.example"], "recipients")
+        same((result.summary()["kept"], result.summary()["dropped"]),
+             ("2", "0"), "decision")
+
+
 def commands():
     """The commands in the comments at the end of the sample's main.cf."""
     text = sample("main.cf").split("chats (they need the package jq):\n")[1]

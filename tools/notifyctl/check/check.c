@@ -14,6 +14,7 @@
 #include <sysexits.h>
 
 #include "base/arena.h"
+#include "lib/identity.h"
 #include "lib/shell.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
@@ -21,6 +22,9 @@
 #include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/sendmail.h"
 #include "settings/settings.h"
+
+/* A finding names at most this many, and counts the others. */
+#define NAMED_MAX 3
 
 static void read_postfix(struct check *);
 static const char *lookup(struct check *, const char *, const char *);
@@ -94,6 +98,21 @@ check_text(struct check *c, const char *fmt, ...)
 			*s = ' ';
 	}
 	return (text);
+}
+
+void
+check_name(struct check *c, const char **names, size_t n, const char *fmt, ...)
+{
+	va_list ap;
+	const char *name;
+
+	if (n > NAMED_MAX)
+		return;
+	va_start(ap, fmt);
+	name = n == NAMED_MAX ? "..." : arena_vprintf(c->arena, fmt, ap);
+	va_end(ap);
+	*names = n == 0 ? check_text(c, "%s", name)
+			: check_text(c, "%s, %s", *names, name);
 }
 
 void
@@ -205,7 +224,11 @@ lookup(struct check *c, const char *map, const char *key)
 
 	if (strchr(map, ':') == NULL)
 		return (NULL);
+	/* With root's real and another effective user, Postfix's commands do
+	 * not heed $MAIL_CONFIG. */
+	identity_suspend();
 	rc = postconf_lookup(c->postfix, map, key, &value, &failure);
+	identity_resume();
 	if (rc == -1) {
 		c->failed_lookups++;
 		check_found(c, CHECK_NOTE, CHECK_RUN,

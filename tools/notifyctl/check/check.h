@@ -59,6 +59,9 @@ struct check {
 	struct postconf *postfix;	 /* NULL: cannot be read */
 	const struct passwd *user;	 /* the milter's, or NULL */
 	bool links;			 /* some user has linked a chat */
+	bool wide;	   /* some user who is entitled has a local
+			      part outside ASCII */
+	const char *final; /* a user's domain that Postfix delivers itself */
 	size_t failed_lookups;
 	struct check_tag *tags; /* that Postfix adds (check_tags_read) */
 	const char *part;	/* of the findings that are added now */
@@ -91,6 +94,14 @@ void check_looked(struct check *, const char *);
 /* check_text(c, fmt, ...): one line. */
 const char *check_text(struct check *, const char *, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * check_name(c, names, n, fmt, ...): add a name to the list ${*names}, which
+ * was given ${n} before. A list shows the first three alone, so it stays short
+ * however many there are.
+ */
+void check_name(struct check *, const char **names, size_t n, const char *, ...)
+    PRINTF_LIKE(4, 5);
+
 /* check_quote(c, text): as one word of a shell command. */
 const char *check_quote(struct check *, const char *);
 
@@ -122,6 +133,14 @@ const char *check_directory(struct check *, const char *);
  * c->failed_lookups. */
 const char *check_lookup(struct check *, const char *maps, const char *key);
 
+/* check_listed(c, list, domain, parents): does a list of domains, maps and
+ * files have ${domain}? ${parents}: or a parent of it? */
+bool check_listed(
+    struct check *, const char *list, const char *domain, bool parents);
+
+/* check_relays(c, domain): is ${domain} in relay_domains? */
+bool check_relays(struct check *, const char *domain);
+
 /* check_milter_talk(fd): negotiate as an MTA does. 1 our milter, 0 another
  * milter, -1 not a milter. */
 int check_milter_talk(int fd);
@@ -141,6 +160,7 @@ void check_database(struct check *);
 void check_people(struct check *);
 void check_tags_read(struct check *);
 void check_tags(struct check *);
+void check_addresses(struct check *);
 void check_server(struct check *);
 void check_socket(struct check *);
 void check_held(struct check *);

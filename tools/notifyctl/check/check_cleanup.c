@@ -31,6 +31,8 @@ static void check_copies(
     struct check *, const struct postconf_service *, const char *);
 static void check_originals(struct check *, const struct postconf_service *);
 static void check_delimiter(struct check *, const struct postconf_service *);
+static bool splits(const struct postconf_service *);
+static void check_wide(struct check *, const struct postconf_service *);
 static bool asked_for(char *);
 static void check_macros(struct check *, const struct postconf_service *);
 static bool is_ours(char *);
@@ -128,21 +130,67 @@ check_originals(struct check *c, const struct postconf_service *s)
 	    setter(c, s, name), name, "yes");
 }
 
+/* Does the milter read detail parts as Postfix does? An empty delimiter matters
+ * only for domains that Postfix delivers itself: elsewhere another MTA splits
+ * the address. */
 static void
 check_delimiter(struct check *c, const struct postconf_service *s)
 {
 	static const char name[] = "recipient_delimiter";
 	const char *value = postconf_for(c->postfix, s, name);
 
-	if (*value == '\0' || strcmp(value, "+") == 0)
+	if (strcmp(value, "+") == 0 || (*value == '\0' && c->final == NULL))
+		return;
+	if (*value == '\0')
+		check_edit(c, CHECK_WARNING,
+		    check_text(c, "%s is empty, and Postfix delivers %s itself",
+			label(c, s, name), c->final),
+		    "the milter takes ann+x@ for the user ann@, and keeps it; "
+		    "to Postfix it is another address: the message is "
+		    "returned, or goes to somebody else",
+		    setter(c, s, name), name, "+");
+	else
+		check_edit(c, CHECK_WARNING,
+		    check_text(c, "%s = %s", label(c, s, name), value),
+		    "the milter knows a user with a detail part by \"+\" "
+		    "alone: it drops an address with another delimiter as an "
+		    "unknown recipient, and takes ann+x@ for ann@ although "
+		    "Postfix may not. If no address has a detail part, keep "
+		    "the setting",
+		    setter(c, s, name), name, "+");
+}
+
+/* Does it look users up, with or without a detail part? */
+static bool
+splits(const struct postconf_service *s)
+{
+	return (postconf_runs(s, "cleanup") || postconf_runs(s, "local") ||
+	    postconf_runs(s, "virtual") || postconf_runs(s, "smtpd") ||
+	    postconf_runs(s, "trivial-rewrite"));
+}
+
+/* An smtpd(8) with which Postfix gets a recipient that is outside ASCII from
+ * the milter, but not from the client. */
+static void
+check_wide(struct check *c, const struct postconf_service *s)
+{
+	static const char name[] = "smtputf8_autodetect_classes";
+	const struct postconf *pc = c->postfix;
+	const char *value = postconf_for(pc, s, name);
+
+	if (!c->wide || !check_front(c, s) || strstr(value, "smtpd") != NULL ||
+	    strstr(value, "all") != NULL ||
+	    strcmp(postconf_for(pc, s, "smtputf8_enable"), "no") == 0)
 		return;
 	check_edit(c, CHECK_WARNING,
-	    check_text(c, "%s = %s", label(c, s, name), value),
-	    "the milter knows a user with a detail part by \"+\" alone: it "
-	    "drops an address with another delimiter as an unknown recipient, "
-	    "and takes ann+x@ for ann@ although Postfix may not. If no address "
-	    "has a detail part, keep the setting",
-	    setter(c, s, name), name, "+");
+	    check_text(c, "%s = %s, and some users' local parts are not ASCII",
+		label(c, s, name), value),
+	    "Postfix sends a message without SMTPUTF8 if it came without, and "
+	    "the next MTA then returns the copy of a user whom the milter has "
+	    "added. With smtpd in that list Postfix looks at recipients and "
+	    "headers; an MTA without SMTPUTF8 still returns such mail",
+	    setter(c, s, name), name,
+	    *value == '\0' ? "smtpd" : check_text(c, "%s, smtpd", value));
 }
 
 /* Does an element of milter_macro_defaults name a macro that the milter asks
@@ -290,8 +338,12 @@ check_cleanup(struct check *c)
 
 	for (i = 0; i < c->postfix->nservices; i++) {
 		s = &c->postfix->services[i];
-		if (postconf_runs(s, "smtpd"))
+		if (splits(s))
+			check_delimiter(c, s);
+		if (postconf_runs(s, "smtpd")) {
 			check_macros(c, s);
+			check_wide(c, s);
+		}
 		if (!postconf_runs(s, "cleanup"))
 			continue;
 		check_macros(c, s);
@@ -299,7 +351,6 @@ check_cleanup(struct check *c)
 		check_copies(c, s, "recipient_bcc_maps");
 		check_copies(c, s, "sender_bcc_maps");
 		check_originals(c, s);
-		check_delimiter(c, s);
 		if (!feeds(c, s, &checks))
 			continue;
 		check_dropped(c, s);

@@ -319,6 +319,7 @@ check_sound(struct check *c)
 		c->settings->database, (long long)h.accounts,
 		(long long)h.users, (long long)h.subscriptions,
 		(long long)h.links));
+	check_addresses(c);
 	check_people(c);
 	check_tags(c);
 	if (h.reserved > 0)

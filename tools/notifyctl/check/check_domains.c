@@ -5,6 +5,7 @@
  * smtpd(8) checks recipients before the milter does: it rejects those of a
  * domain in one of its address classes that are not listed there.
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,7 +14,8 @@
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-static bool listed(struct check *, const char *, const char *, bool);
+static bool is_element(struct check *, const char *, const char *, bool);
+static bool in_file(struct check *, const char *, const char *, bool);
 static bool in_class(struct check *, const char *, const char *);
 static void check_relay(struct check *);
 static void check_recipients(struct check *, const char *, size_t);
@@ -30,23 +32,61 @@ check_inside(const char *domain, const char *other)
 		strcasecmp(domain + len - end, other) == 0));
 }
 
-/* Does a list of domains and maps have ${domain}? */
 static bool
-listed(struct check *c, const char *list, const char *domain, bool parents)
+in_file(struct check *c, const char *path, const char *domain, bool parents)
+{
+	char line[512];
+	bool found = false;
+	FILE *in;
+
+	in = fopen(path, "re");
+	if (in == NULL)
+		return (false);
+	while (!found && fgets(line, sizeof(line), in) != NULL) {
+		if (*line != '#')
+			found = check_listed(c, line, domain, parents);
+	}
+	fclose(in);
+	return (found);
+}
+
+static bool
+is_element(struct check *c, const char *word, const char *domain, bool parents)
+{
+	if (*word == '/')
+		return (in_file(c, word, domain, parents));
+	if (strchr(word, ':') != NULL)
+		return (check_lookup(c, word, domain) != NULL);
+	return (strcasecmp(word, domain) == 0 ||
+	    (parents && check_inside(domain, word)) ||
+	    (*word == '.' && check_inside(domain, word + 1)));
+}
+
+/* The first element that has the domain decides; "!" before it denies. */
+bool
+check_listed(
+    struct check *c, const char *list, const char *domain, bool parents)
 {
 	char *rest, *word;
+	bool no;
 
 	rest = arena_strdup(c->arena, list);
 	while ((word = postconf_word(&rest)) != NULL) {
-		if (strchr(word, ':') != NULL) {
-			if (check_lookup(c, word, domain) != NULL)
-				return (true);
-		} else if (strcasecmp(word, domain) == 0 ||
-		    (parents && check_inside(domain, word)) ||
-		    (*word == '.' && check_inside(domain, word + 1)))
-			return (true);
+		no = *word == '!';
+		if (is_element(c, no ? word + 1 : word, domain, parents))
+			return (!no);
 	}
 	return (false);
+}
+
+bool
+check_relays(struct check *c, const char *domain)
+{
+	const struct postconf *pc = c->postfix;
+
+	return (check_listed(c, postconf_value(pc, "relay_domains"), domain,
+	    strstr(postconf_value(pc, "parent_domain_matches_subdomains"),
+		"relay_domains") != NULL));
 }
 
 /* A class in which Postfix would look for the accounts. */
@@ -56,7 +96,7 @@ in_class(struct check *c, const char *name, const char *kind)
 	const struct postconf *pc = c->postfix;
 	const char *domain = c->settings->account_domain, *list, *what, *why;
 
-	if (!listed(c, postconf_value(pc, name), domain, false))
+	if (!check_listed(c, postconf_value(pc, name), domain, false))
 		return (false);
 	what = check_text(c, "account_domain %s is in %s", domain, name);
 	why = check_text(c,
@@ -64,9 +104,9 @@ in_class(struct check *c, const char *name, const char *kind)
 	    "before the milter sees them",
 	    kind);
 	list = postconf_without(pc, postconf_given(pc, name), domain);
-	if (listed(c, list, domain, false) || strchr(list, '$') != NULL)
+	if (check_listed(c, list, domain, false) || strchr(list, '$') != NULL)
 		list = postconf_without(pc, postconf_value(pc, name), domain);
-	if (listed(c, list, domain, false))
+	if (check_listed(c, list, domain, false))
 		check_found(c, CHECK_ERROR, CHECK_DO, what, why,
 		    check_text(c, "remove %s from %s", domain, name));
 	else
@@ -81,15 +121,11 @@ check_relay(struct check *c)
 	const struct postconf *pc = c->postfix;
 	const char *domain = c->settings->account_domain, *given;
 	size_t failed = c->failed_lookups;
-	bool parents;
 
-	parents = strstr(postconf_value(pc, "parent_domain_matches_subdomains"),
-		      "relay_domains") != NULL;
-	if (listed(c, postconf_value(pc, "virtual_mailbox_domains"), domain,
-		false)) {
+	if (check_listed(c, postconf_value(pc, "virtual_mailbox_domains"),
+		domain, false)) {
 		check_recipients(c, "virtual_mailbox_maps", failed);
-	} else if (listed(c, postconf_value(pc, "relay_domains"), domain,
-		       parents)) {
+	} else if (check_relays(c, domain)) {
 		check_recipients(c, "relay_recipient_maps", failed);
 	} else if (c->failed_lookups == failed) {
 		given = postconf_given(pc, "relay_domains");
