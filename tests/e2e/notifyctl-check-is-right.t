@@ -12,7 +12,7 @@ from lib import lab, stamps
 from lib.installation import sample
 from lib.lab import Lab
 from lib.roster import BALANCE, BILL, MAINTENANCE, MIA, OLGA
-from lib.tap import Skip, case, contains, run, same
+from lib.tap import Skip, case, contains, run, same, true
 
 ARCHIVE = "archive@else.example"
 
@@ -35,6 +35,38 @@ def _(one):
         result = send([BILL, MIA], MAINTENANCE)
         same(result.recipients(), [ARCHIVE, BILL], "recipients")
         same(result.summary()["kept"], "1", "kept")
+
+
+for service in ("main.cf", "one cleanup"):
+    @with_main(f"a copy by always_bcc, in {service}, that the client names too is"
+               " deleted, unless always_keep names it",
+               **{"always_bcc": ARCHIVE} if service == "main.cf" else {})
+    def _(one, service=service):
+        if service != "main.cf":
+            one.postfix.tool("postconf", "-P",
+                             f"cleanup/unix/always_bcc={ARCHIVE}")
+            one.postfix.tool("postfix", "reload")
+        # Postfix makes two copies of it without a milter, too.
+        for kept, want in (("", [BILL]), (ARCHIVE, [ARCHIVE, ARCHIVE, BILL])):
+            one.milter.settings(always_keep=kept)
+            for send in (one.send, one.sendmail):
+                same(send([BILL, ARCHIVE], MAINTENANCE).recipients(), want,
+                     f"recipients with always_keep = {kept}")
+
+
+@with_main("milter_header_checks give a decided message to others",
+           milter_header_checks="regexp:{ {/^X-Notify/ REDIRECT e@e.example} }")
+def _(one):
+    for send in (one.send, one.sendmail):
+        same(send([BILL, MIA], MAINTENANCE).recipients(), ["e@e.example"],
+             "recipients")
+
+
+@with_main("milter_header_checks remove the milter's header",
+           milter_header_checks="regexp:{ {/^X-Notify/ IGNORE} }")
+def _(one):
+    true(b"X-Notify-Decided" not in one.send([BILL], MAINTENANCE).data(),
+         "no header")
 
 
 @with_main("header_checks remove the tag before the milter sees it",

@@ -330,16 +330,6 @@ def _(s):
     s.sound()
 
 
-@case("recipients that Postfix adds after the milter are found, and the fix "
-      "works")
-def _(s):
-    for name, value in (("always_bcc", "archive@b.example"),
-                        ("recipient_bcc_maps", "static:archive@b.example"),
-                        ("sender_bcc_maps", "static:archive@b.example")):
-        s.main(**{name: value})
-        s.fixed("warning", name, value)
-
-
 @case("header checks that remove the tag are found, and the fix works")
 def _(s):
     for line in ("/^X-/ IGNORE", "/^X-Notify-Account:/ REPLACE X-A: b",
@@ -350,8 +340,14 @@ def _(s):
     path = s.file("checks", "/^Received:/ IGNORE\n/^X-Notify/ WARN\n")
     s.main(header_checks=f"regexp:{path}")
     s.sound()
-    s.main(header_checks="static:HOLD")
-    s.fault("error", "header_checks", "HOLD")
+    for value in ("static:HOLD", "regexp:{ {/^X-/ IGNORE} }"):
+        s.main(header_checks=value)
+        s.fixed("error", "header_checks", value.split()[-1].strip("}"))
+        s.master("second unix n - y - 0 cleanup\n"
+                 "  -o header_checks=static:HOLD\n")
+        s.edit("-P", "smtp/inet/cleanup_service_name=second")
+        s.fixed("error", "header_checks of second/unix", "HOLD")
+        s.master()
 
 
 @case("a cleanup of any name is checked, whatever uses it, and the fix works "
@@ -359,9 +355,6 @@ def _(s):
 def _(s):
     for user in ("smtp/inet", "pickup/unix", "628/inet"):
         for name, value, severity, word in (
-                ("always_bcc", "archive@b.example", "warning", "archive@"),
-                ("recipient_bcc_maps", "static:a@b.example", "warning", ""),
-                ("sender_bcc_maps", "static:a@b.example", "warning", ""),
                 ("enable_original_recipient", "no", "error", "= no"),
                 ("recipient_delimiter", "-", "warning", "= -"),
                 ("message_drop_headers", "bcc,X-Notify-Account", "error",

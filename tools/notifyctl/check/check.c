@@ -50,6 +50,8 @@ static const struct {
     {"settings", check_clients, true, false},
     {"postfix", check_domains, true, true},
     {"postfix", check_cleanup, true, true},
+    {"postfix", check_copies, true, false},
+    {"postfix", check_headers, true, true},
     {"held", check_held, true, false},
     {"telegram", check_telegram, false, true},
 };
@@ -147,6 +149,20 @@ check_edit(struct check *c, enum check_severity severity, const char *what,
 {
 	check_found(c, severity, CHECK_POSTCONF, what, why,
 	    postconf_edit(c->postfix, service, name, value));
+}
+
+const struct postconf_service *
+check_setter(
+    struct check *c, const struct postconf_service *s, const char *name)
+{
+	return (postconf_override(c->postfix, s, name) == NULL ? NULL : s);
+}
+
+const char *
+check_label(struct check *c, const struct postconf_service *s, const char *name)
+{
+	s = check_setter(c, s, name);
+	return (s == NULL ? name : check_text(c, "%s of %s", name, s->key));
 }
 
 void

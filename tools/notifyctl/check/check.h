@@ -80,6 +80,14 @@ void check_edit(struct check *, enum check_severity, const char *what,
     const char *why, const struct postconf_service *, const char *name,
     const char *value);
 
+/* check_setter(c, service, name): the service in master.cf whose -o sets
+ * ${name}, for check_edit(); NULL: main.cf has it. check_label(c, service,
+ * name): ${name}, with that service. */
+const struct postconf_service *check_setter(
+    struct check *, const struct postconf_service *, const char *name);
+const char *check_label(
+    struct check *, const struct postconf_service *, const char *name);
+
 /* check_setting(c, severity, what, why, section, line): the fix is ${line} in
  * our settings. */
 void check_setting(struct check *, enum check_severity, const char *what,
@@ -149,6 +157,11 @@ int check_milter_talk(int fd);
  * must ask the milter? */
 bool check_front(struct check *, const struct postconf_service *);
 
+/* check_filter(pc, service): the content_filter of mail that ${service} takes;
+ * "" without one, and if it is the way to check_sendmail_listener(). */
+const char *check_filter(
+    const struct postconf *, const struct postconf_service *);
+
 /* check_sendmail_listener(pc): the smtpd(8) to which pickup's content_filter
  * hands mail from sendmail(1); NULL if it is not one on loopback. */
 const struct postconf_service *check_sendmail_listener(const struct postconf *);
@@ -169,6 +182,8 @@ void check_services(struct check *);
 void check_sendmail(struct check *);
 void check_domains(struct check *);
 void check_cleanup(struct check *);
+void check_copies(struct check *);
+void check_headers(struct check *);
 void check_telegram(struct check *);
 
 #endif

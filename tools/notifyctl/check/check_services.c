@@ -37,6 +37,14 @@ filters(const struct postconf *pc, const struct postconf_service *s)
 	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0');
 }
 
+const char *
+check_filter(const struct postconf *pc, const struct postconf_service *s)
+{
+	if (postconf_runs(s, "pickup") && check_sendmail_listener(pc) != NULL)
+		return ("");
+	return (postconf_for(pc, s, "content_filter"));
+}
+
 static bool
 has_filter(const struct postconf *pc)
 {

@@ -336,6 +336,26 @@ postconf_lookup(const struct postconf *pc, const char *map, const char *key,
 	return (strstr(r.message, "fatal: ") == NULL ? 0 : -1);
 }
 
+int
+postconf_entries(const struct postconf *pc, const char *map, char **entries,
+    struct failure *failure)
+{
+	const char *const argv[] = {
+	    postconf_tool(pc, "postmap"), "-s", map, NULL};
+	struct child c = CHILD_INIT(argv);
+	struct child_result r;
+
+	c.seconds = SECONDS;
+	c.max = OUTPUT_MAX;
+	if (child_run(pc->arena, &c, &r, failure) != 0)
+		return (-1);
+	if (r.status != 0)
+		return (failure_set(failure, FAILURE_SETTINGS, "%s",
+		    *r.message == '\0' ? "postmap failed" : r.message));
+	*entries = r.out;
+	return (0);
+}
+
 /* A list without white space: postconf -P accepts none. */
 static const char *
 squeezed(const struct postconf *pc, const char *value)

@@ -111,6 +111,12 @@ const char *postconf_without(
 int postconf_lookup(const struct postconf *, const char *map, const char *key,
     const char **value, struct failure *) WARN_UNUSED;
 
+/* postconf_entries(pc, map, entries, failure): all entries of a map, a line
+ * each: the key, white space, the value. 0, or -1 if such maps cannot be
+ * listed, or it is too large. */
+int postconf_entries(const struct postconf *, const char *map, char **entries,
+    struct failure *) WARN_UNUSED;
+
 /* postconf_edit(pc, service, name, value): the shell command that sets ${name}
  * for ${service}, or in main.cf if that is NULL. */
 const char *postconf_edit(const struct postconf *,

@@ -1,0 +1,156 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+# needs: root postfix
+# not with sanitizer: it is about Postfix
+# deep: many runs of check
+"""notifyctl check: recipients that Postfix adds after the milter, and headers
+that are removed on the way; and their fixes."""
+from lib.installation import DOMAIN, case, run
+from lib.tap import contains
+
+COPIES = ("always_bcc", "recipient_bcc_maps", "sender_bcc_maps")
+
+
+def copies(s, name, *addresses):
+    """Values of NAME that add ADDRESSES."""
+    if name == "always_bcc":
+        return addresses[:1]
+    pattern = s.file("patterns", "# x\n" + "".join(
+        f"/{i}/  {a}\n" for i, a in enumerate(addresses)))
+    return (f"static:{addresses[0]}", f"regexp:{pattern}", s.table(
+        "copies", "".join(f"u{i}@b.example {a}\n"
+                          for i, a in enumerate(addresses))))
+
+
+@case("recipients that Postfix adds after the milter are found, and the fix is "
+      "to name them in always_keep")
+def _(s):
+    for name in COPIES:
+        for value in copies(s, name, "archive@b.example", "all@c.example"):
+            s.settings()
+            s.main(**{name: value})
+            contains(s.fixed("warning", name, value, "archive@b.example")["fix"],
+                     "always_keep = ")
+    for kept in ("archive@b.example, @c.example", "@b.example all@c.example",
+                 "Archive@B.example all@c.example x@y.example"):
+        s.settings(always_keep=kept)
+        for name in COPIES:
+            for value in copies(s, name, "archive@b.example", "all@c.example"):
+                s.main(**{name: value})
+                s.sound()
+    s.settings(always_keep='"a b"@x.example, @y.example')
+    s.main(always_bcc="archive", myorigin="b.example")
+    contains(s.fixed("warning", "archive@b.example")["fix"],
+             'always_keep = "a b"@x.example, @y.example, archive@b.example')
+
+
+@case("what a map adds is found if it cannot be listed, or if always_keep takes "
+      "no such address; the fix removes it")
+def _(s):
+    pattern = s.file("patterns", "/(.*)@b.example/ $1@archive.example\n")
+    for name, value in (("recipient_bcc_maps", f"regexp:{pattern}"),
+                        ("sender_bcc_maps", "unix:passwd.byname"),
+                        ("always_bcc", f"acme@{DOMAIN}"),
+                        ("always_bcc", "a%b@b.example")):
+        s.main(**{name: value})
+        s.fixed("warning", name, value)
+        s.settings(always_keep="archive@b.example")
+        s.main(**{name: value})
+        s.fixed("note", name, value)
+        s.settings()
+
+
+@case("recipients that one cleanup adds are found, and the fix works there")
+def _(s):
+    for name in COPIES:
+        for value in copies(s, name, "archive@b.example", "all@c.example"):
+            for service in ("cleanup/unix", "second/unix"):
+                s.settings()
+                s.main()
+                s.master("second unix n - y - 0 cleanup\n")
+                s.edit("-P", "pickup/unix/cleanup_service_name=second")
+                s.edit("-P", f"{service}/{name}={value}")
+                s.fixed("warning", f"{name} of {service}", "archive@b.example")
+
+
+@case("checks of the header that the milter adds are found, and the fix works")
+def _(s):
+    path = s.config + "/checks"
+    for action in ("IGNORE", "REPLACE X-A: b", "REDIRECT a@b.example",
+                   "DISCARD", "HOLD"):
+        s.file("checks", f"/^X-Notify-/ {action}\n")
+        s.main(milter_header_checks=f"regexp:{path}")
+        s.fixed("error", "milter_header_checks", action)
+        s.file("checks", f"/^X-Notify-/ {action}\n")
+        s.main()
+        s.master("second unix n - y - 0 cleanup\n"
+                 f"  -o milter_header_checks=regexp:{path}\n")
+        s.edit("-P", "smtp/inet/cleanup_service_name=second")
+        s.fixed("error", "milter_header_checks of second/unix", action)
+        s.master()
+    s.main(milter_header_checks="static:DISCARD")
+    s.fixed("error", "milter_header_checks", "DISCARD")
+    s.file("checks", "/^X-Spam/ IGNORE\n/^X-Notify/ PREPEND X-A: b\n")
+    s.main(milter_header_checks=f"regexp:{path}")
+    s.sound()
+
+
+BACK = ("127.0.0.1:10025 inet n - y - - smtpd\n  -o content_filter=\n"
+        "  -o receive_override_options=no_milters\n")
+
+
+@case("header checks on the way to a content filter are found, and the fix "
+      "works")
+def _(s):
+    path = s.config + "/checks"
+    for program in ("smtp", "lmtp"):
+        master = (f"{BACK}scan unix - - y - - {program}\n"
+                  f"  -o {program}_header_checks=regexp:{path}\n")
+        for line in ("/^X-Notify-/ IGNORE", "/^Message-ID:/ REPLACE X: y",
+                     "/^X-Notify-Category/ IGNORE",
+                     "/^X-Notify-Account/ IGNORE"):
+            s.file("checks", line + "\n")
+            s.main(content_filter="scan:[127.0.0.1]:10024")
+            s.master(master)
+            s.fixed("warning", f"{program}_header_checks of scan/unix",
+                    line.split()[1])
+            s.main()
+            s.file("checks", line + "\n")
+            s.sound()           # there is no filter
+            s.edit("-P", "smtp/inet/content_filter=scan:[127.0.0.1]:10024")
+            s.fixed("warning", f"{program}_header_checks of scan/unix")
+
+
+@case("a Message-ID that is removed before the milter sees it is found if there "
+      "is a content filter, and the fix works")
+def _(s):
+    path = s.config + "/checks"
+    for main in ({"message_drop_headers": "bcc, Message-ID"},
+                 {"header_checks": f"regexp:{path}"},
+                 {"header_checks": "regexp:{ {/^Message-ID/ REPLACE X-A: b} }"}):
+        s.file("checks", "/^message-id:/ IGNORE\n")
+        s.master(BACK)
+        s.main(**main)
+        s.sound()
+        s.main(content_filter="smtp:[127.0.0.1]:10024", **main)
+        s.fixed("warning", list(main)[0], "Message-ID")
+
+
+@case("a cleanup that removes what notify-telegram reads, after the milter, is "
+      "found if Telegram is in use; the fix works")
+def _(s):
+    path = s.config + "/checks"
+    for option, value in (("header_checks", f"regexp:{path}"),
+                          ("message_drop_headers", "x-notify-category"),
+                          ("message_drop_headers", "bcc,message-id")):
+        s.settings()
+        s.file("checks", "/^X-Notify/ IGNORE\n")
+        s.main(content_filter="smtp:[127.0.0.1]:10024")
+        s.master(f"{BACK}  -o cleanup_service_name=second\n"
+                 f"second unix n - y - 0 cleanup\n  -o {option}={value}\n")
+        s.sound()
+        s.telegram()
+        s.fixed("warning", f"{option} of second/unix")
+
+
+run()

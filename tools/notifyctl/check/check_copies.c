@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * check_copies - whom does Postfix add to the recipients after the milter?
+ *
+ * always_bcc, recipient_bcc_maps and sender_bcc_maps are cleanup(8)'s, and
+ * there may be several of that. Postfix makes one recipient of a copy and of an
+ * equal address that a client gave: if the milter removes the one, the copy is
+ * gone. always_keep names those for whom that must not be.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "notifyctl/check/check.h"
+#include "notifyctl/postfix/postconf.h"
+#include "settings/settings.h"
+#include "terms/address.h"
+#include "terms/addrlist.h"
+
+#define ADDRESSES_MAX 50
+
+/* What one setting of one service adds. */
+struct copies {
+	struct check *check;
+	/* Not in always_keep: as entries of it, and by name. */
+	const char *missing[ADDRESSES_MAX];
+	size_t nmissing;
+	const char *names;
+	/* Some cannot be known, or cannot be in always_keep. */
+	const char *unknown;
+};
+
+static void add(struct copies *, const char *);
+static void add_value(struct copies *, char *);
+static void add_pattern(struct copies *, const char *);
+static void add_file(struct copies *, const char *);
+static void add_entries(struct copies *, const char *);
+static void add_map(struct copies *, const char *);
+static bool in_domain(const char *, const char *);
+static const char *entry(struct check *, const char *);
+static void report(
+    struct copies *, const struct postconf_service *, const char *);
+static void check_name_of(
+    struct check *, const struct postconf_service *, const char *);
+
+static bool
+in_domain(const char *domain, const char *other)
+{
+	return (*other != '\0' && strcmp(domain, other) == 0);
+}
+
+/* Take an address that Postfix adds. */
+static void
+add(struct copies *p, const char *text)
+{
+	struct check *c = p->check;
+	const struct settings *s = c->settings;
+	struct address address;
+	const char *why;
+	size_t i;
+
+	if (strchr(text, '@') == NULL)
+		text =
+		    check_text(c, "%s@%s", text, postconf_origin(c->postfix));
+	if (address_read_strict(c->arena, text, &address, &why) != 1 ||
+	    address_hazard(address.key) != NULL ||
+	    in_domain(address.domain, s->account_domain) ||
+	    in_domain(address.domain, s->telegram_domain)) {
+		p->unknown = check_text(c, "%s", text);
+		return;
+	}
+	if (addrlist_has(&s->always_keep, &address))
+		return;
+	for (i = 0; i < p->nmissing; i++) {
+		if (strcmp(p->missing[i], address.wire) == 0)
+			return;
+	}
+	if (i == ADDRESSES_MAX)
+		return;
+	check_name(c, &p->names, i, "%s", address.wire);
+	p->missing[p->nmissing++] = address.wire;
+}
+
+/* A value of a map may have several addresses. */
+static void
+add_value(struct copies *p, char *value)
+{
+	char *word;
+
+	while ((word = postconf_word(&value)) != NULL)
+		add(p, word);
+}
+
+/* "/pattern/ address" */
+static void
+add_pattern(struct copies *p, const char *line)
+{
+	const char *value;
+
+	value = strrchr(line, '/');
+	if (value != NULL)
+		value = strpbrk(value, " \t");
+	if (value == NULL || strchr(value, '$') != NULL)
+		p->unknown = "a pattern's";
+	else
+		add_value(p, arena_strdup(p->check->arena, value));
+}
+
+static void
+add_file(struct copies *p, const char *path)
+{
+	char line[4096];
+	FILE *in;
+
+	in = fopen(path, "re");
+	if (in == NULL) {
+		p->unknown = path;
+		return;
+	}
+	while (fgets(line, sizeof(line), in) != NULL) {
+		line[strcspn(line, "\r\n")] = '\0';
+		if (*line == '/' || *line == '!')
+			add_pattern(p, line);
+		else if (strchr(" \t", *line) != NULL && *line != '\0' &&
+		    line[strspn(line, " \t")] != '\0')
+			p->unknown = "a pattern's";
+	}
+	fclose(in);
+}
+
+/* A table that postmap(1) can list. */
+static void
+add_entries(struct copies *p, const char *map)
+{
+	struct failure failure = FAILURE_INIT;
+	char *out, *line, *rest, *value;
+
+	if (postconf_entries(p->check->postfix, map, &out, &failure) != 0) {
+		p->unknown = map;
+		failure_clear(&failure);
+		return;
+	}
+	for (line = strtok_r(out, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		value = strpbrk(line, " \t");
+		if (value != NULL)
+			add_value(p, value);
+	}
+}
+
+static void
+add_map(struct copies *p, const char *map)
+{
+	if (strncmp(map, "proxy:", 6) == 0)
+		map += 6;
+	if (strncmp(map, "static:", 7) == 0)
+		add_value(p, arena_strdup(p->check->arena, map + 7));
+	else if (strncmp(map, "regexp:/", 8) == 0 ||
+	    strncmp(map, "pcre:/", 6) == 0)
+		add_file(p, strchr(map, ':') + 1);
+	else
+		add_entries(p, map);
+}
+
+/* A key in always_keep, as it is written there. */
+static const char *
+entry(struct check *c, const char *key)
+{
+	size_t length = address_local_length(key);
+	struct address address;
+
+	if (length == 0 ||
+	    address_read(c->arena,
+		check_text(c, "\"%.*s\"%s", (int)length, key, key + length),
+		&address) != 1)
+		return (key);
+	return (address.wire);
+}
+
+static void
+report(struct copies *p, const struct postconf_service *s, const char *name)
+{
+	static const char why[] =
+	    "Postfix adds them after the milter: they get tagged mail, entitled "
+	    "or not. If a client names one too, the milter removes it as an "
+	    "unknown recipient, and Postfix then drops the copy as well. If they "
+	    "are an archive that may have all mail, name them in always_keep; "
+	    "if not, remove them from the setting";
+	struct check *c = p->check;
+	const struct addrlist *keep = &c->settings->always_keep;
+	const char *value = postconf_for(c->postfix, s, name), *line = "";
+	const char *label = check_label(c, s, name);
+	size_t i;
+
+	if (p->nmissing > 0) {
+		for (i = 0; i < keep->n; i++)
+			line =
+			    check_text(c, "%s%s, ", line, entry(c, keep->v[i]));
+		for (i = 0; i < p->nmissing; i++)
+			line = check_text(c, "%s%s%s", line, i == 0 ? "" : ", ",
+			    p->missing[i]);
+		check_setting(c, CHECK_WARNING,
+		    check_text(c,
+			"%s = %s adds %s, and always_keep does not name it",
+			label, value, p->names),
+		    why, "milter", check_text(c, "always_keep = %s", line));
+	} else if (p->unknown != NULL) {
+		check_edit(c, keep->n == 0 ? CHECK_WARNING : CHECK_NOTE,
+		    check_text(c, "%s = %s adds recipients: %s", label, value,
+			p->unknown),
+		    "Postfix adds them after the milter, and whether always_keep "
+		    "names them was not checked. If they are an archive that may "
+		    "have all mail and is named there, keep the setting",
+		    check_setter(c, s, name), name, "");
+	}
+}
+
+static void
+check_name_of(
+    struct check *c, const struct postconf_service *s, const char *name)
+{
+	struct copies p = {.check = c};
+	char *rest, *word;
+
+	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
+	while ((word = postconf_word(&rest)) != NULL) {
+		if (strcmp(name, "always_bcc") == 0)
+			add(&p, word);
+		else
+			add_map(&p, word);
+	}
+	report(&p, s, name);
+}
+
+void
+check_copies(struct check *c)
+{
+	static const char *const names[] = {
+	    "always_bcc", "recipient_bcc_maps", "sender_bcc_maps"};
+	const struct postconf_service *s;
+	size_t i, k;
+
+	for (i = 0; i < c->postfix->nservices; i++) {
+		s = &c->postfix->services[i];
+		if (!postconf_runs(s, "cleanup"))
+			continue;
+		for (k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			check_name_of(c, s, names[k]);
+	}
+}
