@@ -90,7 +90,7 @@ NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell
 	$(addprefix postfix/, holdqueue listeners milters postconf sendmail text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \
 	check_copies check_database check_domains check_headers check_held \
-	check_milter_talk check_people check_postfix \
+	check_milter_talk check_people check_postfix check_redirect \
 	check_sendmail check_server check_services check_settings check_socket \
 	check_tags check_telegram) \
 	$(addprefix requeue/, content held queuefile requeue submit) \

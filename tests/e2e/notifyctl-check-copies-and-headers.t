@@ -153,4 +153,32 @@ def _(s):
         s.fixed("warning", f"{option} of second/unix")
 
 
+@case("header checks, body checks and access maps that give mail to others are "
+      "found")
+def _(s):
+    path = s.file("checks", "# /x/ BCC a@b.example\n/^X-Spam/ redirect a@b.example\n")
+    inline = "inline:{ {x@y.example = BCC a@b.example} }"
+    for name in ("header_checks", "mime_header_checks", "nested_header_checks",
+                 "body_checks"):
+        s.main(**{name: f"regexp:{path}"})
+        s.fault("warning", name, "REDIRECT")
+        s.main(**{name: "regexp:{ {/^X-Spam/ BCC a@b.example} }"})
+        s.fault("warning", name, "BCC")
+        s.main()
+        s.edit("-P", f"cleanup/unix/{name}=regexp:{path}")
+        s.fault("warning", f"{name} of cleanup/unix", "REDIRECT")
+        s.master()
+    for name in ("smtpd_client_restrictions", "smtpd_recipient_restrictions",
+                 "smtpd_end_of_data_restrictions"):
+        s.main(**{name: "permit_mynetworks, check_sender_access " + inline})
+        s.fault("warning", name, "BCC")
+        s.main()
+        s.edit("-P", f"smtp/inet/{name}=check_sender_access,regexp:{path}")
+        s.fault("warning", f"{name} of smtp/inet", "REDIRECT")
+        s.master()
+    path = s.file("checks", "/^Subject: redirect/ WARN\n/x/ FILTER x:y\n")
+    s.main(smtpd_recipient_restrictions=f"check_sender_access regexp:{path}")
+    s.sound()
+
+
 run()

@@ -62,6 +62,22 @@ def _(one):
              "recipients")
 
 
+ACCESS = "check_sender_access inline:{ {billing@example.org = %s e@e.example} }"
+
+for setting, rule, want in (
+        ("body_checks", "regexp:{ {/./ REDIRECT e@e.example} }",
+         ["e@e.example"]),
+        ("header_checks", "regexp:{ {/^Subject/ BCC e@e.example} }",
+         [BILL, "e@e.example"]),
+        ("smtpd_data_restrictions", ACCESS % "REDIRECT", ["e@e.example"]),
+        ("smtpd_data_restrictions", ACCESS % "BCC", [BILL, "e@e.example"])):
+    @with_main(f"{setting} give a decided message to others: {rule}",
+               **{setting: rule})
+    def _(one, want=want):
+        same(one.send([BILL, MIA], MAINTENANCE).recipients(), want,
+             "recipients")
+
+
 @with_main("milter_header_checks remove the milter's header",
            milter_header_checks="regexp:{ {/^X-Notify/ IGNORE} }")
 def _(one):

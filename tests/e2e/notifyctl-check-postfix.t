@@ -155,6 +155,8 @@ def _(s):
     for version in "2346":
         s.main(milter_protocol=version)
         s.sound()
+    s.edit("-P", "smtp/inet/milter_protocol=5")
+    s.fixed("error", "milter_protocol of smtp/inet = 5")
 
 
 # Content filters
@@ -197,8 +199,33 @@ def _(s):
         finding = s.fault("warning", client, entry.split()[1])
         s.file("clients", f"{finding['fix']}\n{entry}\n")
         s.sound()
+        s.main()
+        s.file("clients", f"{entry}\n")
+        s.edit("-P", f"smtp/inet/smtpd_milter_maps=cidr:{path}")
+        finding = s.fault("warning", "smtpd_milter_maps of smtp/inet", client)
+        s.file("clients", f"{finding['fix']}\n{entry}\n")
+        s.sound()
+        s.master()
     s.file("clients", "192.0.2.0/24 DISABLE\n")
+    s.main(smtpd_milter_maps=f"cidr:{path}")
     s.sound()
+
+
+@case("hosts that may say that they are a trusted client are found, and the fix "
+      "works")
+def _(s):
+    for value in ("192.0.2.1", "0.0.0.0/0", "127.0.0.1 192.0.2.0/24",
+                  "static:all", "198.51.100.7 $mynetworks"):
+        s.main(smtpd_authorized_xclient_hosts=value)
+        s.fixed("error", f"smtpd_authorized_xclient_hosts = {value[:5]}")
+        if " " not in value:
+            s.main()
+            s.edit("-P", f"smtp/inet/smtpd_authorized_xclient_hosts={value}")
+            s.fixed("error", "smtpd_authorized_xclient_hosts of smtp/inet")
+            s.master()
+    for value in ("127.0.0.0/8", "127.0.0.1, [::1]"):
+        s.main(smtpd_authorized_xclient_hosts=value)
+        s.sound()
 
 
 @case("a milter in front of smtpd_proxy_filter is found")
@@ -363,7 +390,9 @@ def _(s):
                  "{client_resolve}=OK")):
             s.master("second unix n - y - 0 cleanup\n"
                      f"  -o {name}={value}\n"
-                     "628 inet n - y - - qmqpd\n")
+                     "628 inet n - y - - qmqpd\n"
+                     "  -o content_filter=notify-in:[127.0.0.1]:10028\n"
+                     "  -o receive_override_options=no_address_mappings\n")
             s.edit("-P", f"{user}/cleanup_service_name=second")
             s.fixed(severity, f"{name} of second/unix", word)
             s.edit("-P", f"cleanup/unix/{name}={value}")
@@ -403,7 +432,7 @@ def _(s):
 
 @case("header checks of a cleanup of another name are found, and the fix works")
 def _(s):
-    for action in ("IGNORE", "REPLACE X-A: b", "STRIP", "REDIRECT a@b.example"):
+    for action in ("IGNORE", "REPLACE X-A: b", "STRIP", "HOLD"):
         path = s.file("checks", f"/^X-Notify-Account/ {action}\n")
         s.master("second unix n - y - 0 cleanup\n"
                  f"  -o header_checks=pcre:{path}\n"

@@ -144,9 +144,33 @@ def _(s):
     for name in ("header_checks", "body_checks"):
         s.main(**{name: f"regexp:{path}"})
         s.has("warning", name, "FILTER")
+        s.main()
+        s.edit("-P", f"cleanup/unix/{name}=regexp:{path}")
+        s.has("warning", f"{name} of cleanup/unix", "FILTER")
+        s.master()
     path = s.file("checks", "/^X-Spam:/ PREPEND X-Filter: redirect\n")
     s.main(header_checks=f"regexp:{path}")
     s.sound()
+
+
+@case("mail from a second pickup, or from qmqpd, that does not pass the listener "
+      "is found; the fix works")
+def _(s):
+    for line in ("pickup2 unix n - y 60 1 pickup", "628 inet n - y - - qmqpd",
+                 "628 inet n - y - - qmqpd -o content_filter=x:[127.0.0.1]:9",
+                 "628 inet n - y - - qmqpd -o content_filter=notify-in:"
+                 "[127.0.0.1]:10028 -o receive_override_options=no_milters"):
+        s.master(line + "\n")
+        s.fixed("error", line.split()[0], "does not pass")
+
+
+@case("a cleanup of another name whose non_smtpd_milters names the milter is "
+      "found, and the fix works")
+def _(s):
+    s.master("second unix n - y - 0 cleanup\n  -o non_smtpd_milters=inet:[::1]:9,"
+             "unix:notify-milter/notify-milter.sock\n")
+    s.edit("-P", "pickup/unix/cleanup_service_name=second")
+    s.fixed("error", "non_smtpd_milters of second/unix")
 
 
 run()

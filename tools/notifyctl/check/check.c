@@ -52,6 +52,7 @@ static const struct {
     {"postfix", check_cleanup, true, true},
     {"postfix", check_copies, true, false},
     {"postfix", check_headers, true, true},
+    {"postfix", check_redirect, true, false},
     {"held", check_held, true, false},
     {"telegram", check_telegram, false, true},
 };

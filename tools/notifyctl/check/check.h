@@ -184,6 +184,7 @@ void check_domains(struct check *);
 void check_cleanup(struct check *);
 void check_copies(struct check *);
 void check_headers(struct check *);
+void check_redirect(struct check *);
 void check_telegram(struct check *);
 
 #endif

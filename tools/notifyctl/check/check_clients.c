@@ -23,8 +23,11 @@ static bool covered(const struct netlist *, const struct network *);
 static const char *without(struct check *, const struct network *);
 static void check_networks(struct check *);
 static const char *some_host(struct check *, const struct network *);
-static bool asks_us(struct check *, const char *);
-static void check_maps(struct check *, const char *, const struct network *);
+static bool asks_us(
+    struct check *, const struct postconf_service *, const char *);
+static void check_maps(
+    struct check *, const struct postconf_service *, const struct network *);
+static void check_xclient(struct check *, const struct postconf_service *);
 
 static bool
 is_ipv4(const struct network *net)
@@ -143,48 +146,67 @@ some_host(struct check *c, const struct network *net)
 	return (check_text(c, "%.*s", (int)strcspn(address, "/"), address));
 }
 
-/* Does a list of milters have ours, for each smtpd(8) that new mail comes to?
- */
 static bool
-asks_us(struct check *c, const char *list)
+asks_us(struct check *c, const struct postconf_service *s, const char *list)
 {
-	const struct postconf *pc = c->postfix;
 	struct milters m;
-	size_t i;
 
-	for (i = 0; i < pc->nservices; i++) {
-		if (check_front(c, &pc->services[i]) &&
-		    milters_read(pc, c->settings->socket, &pc->services[i],
-			list, &m) != MILTERS_OURS)
-			return (false);
-	}
-	return (true);
+	return (milters_read(c->postfix, c->settings->socket, s, list, &m) ==
+	    MILTERS_OURS);
 }
 
+/* For an smtpd(8) that new mail comes to. */
 static void
-check_maps(struct check *c, const char *maps, const struct network *net)
+check_maps(struct check *c, const struct postconf_service *s,
+    const struct network *net)
 {
+	static const char name[] = "smtpd_milter_maps";
+	const struct postconf *pc = c->postfix;
 	const char *address = some_host(c, net), *found;
 
-	found = check_lookup(c, maps, address);
-	if (found == NULL || asks_us(c, found))
+	found = check_lookup(c, postconf_for(pc, s, name), address);
+	if (found == NULL || asks_us(c, s, found))
 		return;
 	check_found(c, CHECK_WARNING, CHECK_PUT,
-	    check_text(c,
-		"smtpd_milter_maps has \"%s\" for %s, whose tags are honoured",
-		found, address),
+	    check_text(c, "%s has \"%s\" for %s, whose tags are honoured",
+		check_label(c, s, name), found, address),
 	    "Postfix does not show the mail of that client to the milter, so "
 	    "tagged mail goes to its original recipients",
-	    check_text(c, "%s %s", address,
-		postconf_value(c->postfix, "smtpd_milters")));
+	    check_text(
+		c, "%s %s", address, postconf_for(pc, s, "smtpd_milters")));
+}
+
+/* Who may use XCLIENT may pass for any client, and any login. */
+static void
+check_xclient(struct check *c, const struct postconf_service *s)
+{
+	static const char name[] = "smtpd_authorized_xclient_hosts";
+	const char *value = postconf_for(c->postfix, s, name), *why;
+	struct netlist hosts = {0};
+	bool ours;
+	size_t i;
+
+	if (*value == '\0')
+		return;
+	ours = netlist_add(&hosts, value, &why) == 1;
+	for (i = 0; ours && i < hosts.n; i++)
+		ours = covered(&c->settings->trusted_clients, &hosts.v[i]);
+	netlist_clear(&hosts);
+	if (!ours)
+		check_edit(c, CHECK_ERROR,
+		    check_text(c, "%s = %s has more than trusted_clients",
+			check_label(c, s, name), value),
+		    "these hosts may say that they are any other client "
+		    "(XCLIENT), and so tag mail and reach every customer",
+		    check_setter(c, s, name), name, "");
 }
 
 void
 check_clients(struct check *c)
 {
 	const struct netlist *list = &c->settings->trusted_clients;
-	const char *maps = postconf_value(c->postfix, "smtpd_milter_maps");
-	size_t i;
+	const struct postconf_service *s;
+	size_t i, k;
 
 	if (list->n == 0 && !c->settings->trust_authenticated)
 		check_setting(c, CHECK_WARNING, "trusted_clients is empty",
@@ -192,6 +214,12 @@ check_clients(struct check *c)
 		    "trusted_clients = 127.0.0.0/8, ::1");
 	check_networks(c);
 	c->part = "postfix";
-	for (i = 0; *maps != '\0' && i < list->n; i++)
-		check_maps(c, maps, &list->v[i]);
+	for (i = 0; i < c->postfix->nservices; i++) {
+		s = &c->postfix->services[i];
+		if (!check_front(c, s))
+			continue;
+		check_xclient(c, s);
+		for (k = 0; k < list->n; k++)
+			check_maps(c, s, &list->v[k]);
+	}
 }

@@ -32,7 +32,7 @@ static bool signs(const char *);
 static void check_order(struct check *, const struct list *);
 static const char *with_tempfail(struct check *, const struct list *);
 static void check_action(struct check *, const struct list *);
-static void check_protocol(struct check *);
+static void check_protocol(struct check *, const struct postconf_service *);
 static void check_list(
     struct check *, const char *, const struct postconf_service *, bool *);
 
@@ -213,17 +213,18 @@ check_action(struct check *c, const struct list *l)
 
 /* The milter works with each version that Postfix supports. */
 static void
-check_protocol(struct check *c)
+check_protocol(struct check *c, const struct postconf_service *s)
 {
 	static const char name[] = "milter_protocol";
-	const char *version = postconf_value(c->postfix, name);
+	const char *version = postconf_for(c->postfix, s, name);
 
 	if (strlen(version) == 1 && strchr("2346", *version) != NULL)
 		return;
-	check_edit(c, CHECK_ERROR, check_text(c, "%s = %s", name, version),
+	check_edit(c, CHECK_ERROR,
+	    check_text(c, "%s = %s", check_label(c, s, name), version),
 	    "Postfix does not support that version, and answers all mail with "
 	    "\"451 Server configuration problem\"",
-	    NULL, name, "6");
+	    check_setter(c, s, name), name, "6");
 }
 
 static void
@@ -251,7 +252,7 @@ check_list(struct check *c, const char *name,
 		check_order(c, &l);
 	if (match != MILTERS_OTHER || l.address != NULL)
 		check_action(c, &l);
-	check_protocol(c);
+	check_protocol(c, reader);
 }
 
 void

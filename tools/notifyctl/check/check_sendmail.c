@@ -8,7 +8,6 @@
  * split nothing, whatever main.cf has for other mail. non_smtpd_milters is no
  * substitute: there a removal cannot be relied on.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -151,10 +150,10 @@ static void check_options(struct check *, const struct way *);
 static void check_bind(struct check *, const struct way *);
 static void check_loop(struct check *, const struct way *);
 static void check_follower(struct check *, const struct postconf_service *);
-static void check_non_smtpd(struct check *, const struct way *, bool);
-static bool has_bypass(const char *);
-static bool file_has_bypass(const char *);
-static void check_bypass(struct check *, const char *);
+static bool check_non_smtpd(
+    struct check *, const struct postconf_service *, const struct way *, bool);
+static void check_no_way(struct check *, const struct way *, bool);
+static void check_others(struct check *, const struct way *);
 
 /* pickup's content_filter, "transport:[address]:port", as services; false if it
  * does not lead to a listener of this Postfix on loopback. */
@@ -434,92 +433,82 @@ check_follower(struct check *c, const struct postconf_service *s)
 		    in_non_smtpd, NULL, name, postconf_value(pc, name));
 }
 
-static void
-check_non_smtpd(struct check *c, const struct way *w, bool found)
+/* ${s}: a cleanup(8). Do its non_smtpd_milters name ours? */
+static bool
+check_non_smtpd(struct check *c, const struct postconf_service *s,
+    const struct way *w, bool found)
 {
 	static const char name[] = "non_smtpd_milters";
 	const struct postconf *pc = c->postfix;
-	const struct postconf_service *s, *where;
 	struct milters m;
 	const char *fix;
 
-	s = postconf_service(
-	    pc, postconf_value(pc, "cleanup_service_name"), "unix");
-	if (s == NULL ||
-	    milters_read(pc, c->settings->socket, s, postconf_for(pc, s, name),
+	if (milters_read(pc, c->settings->socket, s, postconf_for(pc, s, name),
 		&m) == MILTERS_OTHER) {
-		if (w->pickup != NULL && !found)
-			check_found(c, CHECK_ERROR, CHECK_POSTCONF,
-			    "mail from sendmail(1) does not pass a listener "
-			    "that asks the milter",
-			    "tagged mail goes to its original recipients",
-			    new_way(c));
-		if (s != NULL)
-			check_follower(c, s);
-		return;
+		check_follower(c, s);
+		return (false);
 	}
-	where = postconf_override(pc, s, name) == NULL ? NULL : s;
-	fix = postconf_edit(pc, where, name, without_milter(c, &m, ""));
+	fix = postconf_edit(
+	    pc, check_setter(c, s, name), name, without_milter(c, &m, ""));
 	check_found(c, CHECK_ERROR, CHECK_POSTCONF,
-	    check_text(c, "%s%s%s names the milter", name,
-		where == NULL ? "" : " of ", where == NULL ? "" : where->key),
+	    check_text(c, "%s names the milter", check_label(c, s, name)),
 	    in_non_smtpd,
 	    found || w->pickup == NULL
 		? fix
 		: check_text(c, "%s && %s", new_way(c), fix));
-}
-
-/* Does a line of header_checks hand the message elsewhere? */
-static bool
-has_bypass(const char *line)
-{
-	const char *s;
-
-	for (s = line; *s != '\0'; s++) {
-		if (strchr(" \t", *s) != NULL &&
-		    (strncasecmp(s + 1, "FILTER ", 7) == 0 ||
-			strncasecmp(s + 1, "REDIRECT ", 9) == 0))
-			return (true);
-	}
-	return (false);
-}
-
-static bool
-file_has_bypass(const char *path)
-{
-	char line[4096];
-	bool found = false;
-	FILE *in;
-
-	in = fopen(path, "re");
-	if (in == NULL)
-		return (false);
-	while (!found && fgets(line, sizeof(line), in) != NULL)
-		found = *line != '#' && has_bypass(line);
-	fclose(in);
-	return (found);
+	return (true);
 }
 
 static void
-check_bypass(struct check *c, const char *name)
+check_no_way(struct check *c, const struct way *w, bool found)
 {
-	char *rest, *word, *path;
+	const struct postconf *pc = c->postfix;
+	bool named = false;
+	size_t i;
 
-	rest = arena_strdup(c->arena, postconf_value(c->postfix, name));
-	while ((word = postconf_word(&rest)) != NULL) {
-		path = strchr(word, ':');
-		if (path == NULL)
+	for (i = 0; i < pc->nservices; i++) {
+		if (postconf_runs(&pc->services[i], "cleanup") &&
+		    check_non_smtpd(c, &pc->services[i], w, found))
+			named = true;
+	}
+	if (!named && w->pickup != NULL && !found)
+		check_found(c, CHECK_ERROR, CHECK_POSTCONF,
+		    "mail from sendmail(1) does not pass a listener "
+		    "that asks the milter",
+		    "tagged mail goes to its original recipients", new_way(c));
+}
+
+/* Do other services that take mail without smtpd(8), a second pickup(8) or
+ * qmqpd(8), hand it to the listener too? */
+static void
+check_others(struct check *c, const struct way *w)
+{
+	static const char filter[] = "content_filter";
+	static const char options_name[] = "receive_override_options";
+	const struct postconf *pc = c->postfix;
+	const struct postconf_service *s;
+	const char *want = postconf_for(pc, w->pickup, filter), *value;
+	size_t i;
+
+	for (i = 0; i < pc->nservices; i++) {
+		s = &pc->services[i];
+		if (s == w->pickup ||
+		    (!postconf_runs(s, "pickup") && !postconf_runs(s, "qmqpd")))
 			continue;
-		path++;
-		if (*path == '/' ? file_has_bypass(path) : has_bypass(path))
-			check_found(c, CHECK_WARNING, CHECK_DO,
-			    check_text(c, "%s of %s has FILTER or REDIRECT",
-				word, name),
-			    "such mail from sendmail(1) bypasses the listener, "
-			    "and goes out undecided",
-			    "set a content_filter for the listener that is to "
-			    "be filtered, or rewrite recipients with "
-			    "virtual_alias_maps");
+		value = postconf_for(pc, s, options_name);
+		if (strcmp(postconf_for(pc, s, filter), want) == 0 &&
+		    strstr(value, "no_address_mappings") != NULL)
+			continue;
+		check_found(c, CHECK_ERROR, CHECK_POSTCONF,
+		    check_text(c,
+			"mail that %s takes does not pass the listener that "
+			"asks the milter",
+			s->key),
+		    "tagged mail goes to its original recipients",
+		    check_text(c, "%s && %s",
+			postconf_edit(pc, s, filter, want),
+			postconf_edit(
+			    pc, s, options_name, corrected(c, value, true))));
 	}
 }
 
@@ -531,7 +520,7 @@ check_sendmail(struct check *c)
 	size_t i;
 
 	found = find_way(c->postfix, &w);
-	check_non_smtpd(c, &w, found);
+	check_no_way(c, &w, found);
 	if (!found)
 		return;
 	for (i = 0; i < sizeof(of_transport) / sizeof(of_transport[0]); i++)
@@ -543,8 +532,5 @@ check_sendmail(struct check *c)
 	check_options(c, &w);
 	check_bind(c, &w);
 	check_loop(c, &w);
-	check_bypass(c, "header_checks");
-	check_bypass(c, "mime_header_checks");
-	check_bypass(c, "nested_header_checks");
-	check_bypass(c, "body_checks");
+	check_others(c, &w);
 }
