@@ -81,12 +81,14 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	$(addprefix decision/, decide decide_ambiguous decide_mirror \
 	decide_notify decide_words evaluate facts message pool standby tag) \
 	$(addprefix roster/, import import_account import_record link \
-	membership notice permission problems roster roster_find roster_subscribe)
+	membership notice permission problems roster roster_find \
+	roster_subscribe tell)
 MILTER = apply config main report session stats
-NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell lib/token \
+NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
+	shell texts token) \
 	$(addprefix notifyctl/, cmdline ctl main output \
-	$(addprefix commands/, accounts categories explain import_export init record \
-	rostercsv stats subscriptions telegram users) \
+	$(addprefix commands/, accounts categories explain import_export init notices \
+	record rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, holdqueue listeners milters postconf sendmail text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \
 	check_copies check_database check_domains check_headers check_held \
@@ -95,8 +97,9 @@ NOTIFYCTL = lib/child lib/daemon lib/identity lib/logsocket lib/mailer lib/shell
 	check_tags check_telegram) \
 	$(addprefix requeue/, content held queuefile requeue submit) \
 	$(addprefix trace/, gather history trace trace_log))
-AGENT = lib/child lib/identity lib/mailer lib/token $(addprefix telegram/, botapi $(CHATTEXT) \
-	delivery mailhead notify-telegram outcome)
+AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
+	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
+	mailhead notify-telegram outcome)
 CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
 BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation notify-bot outcome patience \
 	polling update)
@@ -354,7 +357,8 @@ PROGRAMS = notify-milter notifyctl notify-telegram notify-bot
 MAN8 = milter/notify-milter.8 tools/notifyctl/notifyctl.8 \
 	tools/telegram/notify-bot.8 tools/telegram/notify-telegram.8
 MAN5 = policy/settings/notify-milter.conf.5
-UNITS = notify-milter.service notify-bot.service
+UNITS = notify-milter.service notify-bot.service notify-notices.service \
+	notify-notices.timer
 SAMPLES = $(filter-out $(UNITS:%=postfix-sample/%), \
 	$(shell find postfix-sample -type f))
 placed = sed -e 's,/usr/local/sbin,$(PREFIX)/sbin,g' \

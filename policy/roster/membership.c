@@ -8,6 +8,7 @@
 #include "base/failure.h"
 #include "roster/membership.h"
 #include "store/store.h"
+#include "store/store_link.h"
 #include "terms/address.h"
 #include "terms/category.h"
 
@@ -36,6 +37,8 @@ static int end_subscription(struct changes *, const struct store_account *,
     const struct store_user *, const struct category *, const char *);
 static int look_mirrored(void *, const struct category *);
 static int check_link(struct changes *, const struct store_user *, enum role);
+static int remove_user(struct changes *, const struct store_account *,
+    const struct store_user *, enum tell_kind);
 static int take_user(void *, const struct store_user *);
 static int remove_some(struct changes *, const struct store_account *);
 
@@ -108,6 +111,9 @@ membership_subscribe(struct changes *c, const struct store_account *account,
 {
 	if (store_subscribe(c->store, account, category->id, user) == -1)
 		return (store_failed(c->store, c->failure));
+	if (tell_category(c, account, user, TELL_SUBSCRIBED, false, category) !=
+	    0)
+		return (-1);
 	return (membership_record(
 	    c, account->name, "subscribe", user->address, category->slug));
 }
@@ -122,6 +128,9 @@ end_subscription(struct changes *c, const struct store_account *account,
 	    -1)
 		return (store_failed(c->store, c->failure));
 	c->removed.subscriptions++;
+	if (tell_category(
+		c, account, user, TELL_UNSUBSCRIBED, true, category) != 0)
+		return (-1);
 	return (
 	    membership_record(c, account->name, "unsubscribe", user->address,
 		arena_printf(c->arena, "%s%s", category->slug, why)));
@@ -157,6 +166,9 @@ membership_end_link(
 	int rc;
 
 	rc = store_link_end(c->store, user->id);
+	if (rc == 1 && c->farewells &&
+	    store_farewell_add(c->store, c->now, user, why) == -1)
+		rc = -1;
 	if (rc == -1)
 		return (store_failed(c->store, c->failure));
 	if (rc == 1 &&
@@ -170,6 +182,9 @@ membership_end_link(
 static int
 check_link(struct changes *c, const struct store_user *user, enum role role)
 {
+	static const char why[] = "no longer entitled to a mirrored category";
+	const struct store_account account = {
+	    .id = user->account, .name = user->account_name};
 	int rc;
 
 	if (user->link == 0)
@@ -177,9 +192,11 @@ check_link(struct changes *c, const struct store_user *user, enum role role)
 	rc = membership_may_link(c, user->id, role);
 	if (rc != 0)
 		return (rc == 1 ? 0 : -1);
-	rc = membership_end_link(
-	    c, user, "no longer entitled to a mirrored category");
-	return (rc == -1 ? -1 : 0);
+	rc = membership_end_link(c, user, why);
+	if (rc != 1)
+		return (rc);
+	return (
+	    tell(c, &account, user, TELL_UNSUBSCRIBED, true, TELL_CHAT, why));
 }
 
 int
@@ -203,6 +220,11 @@ membership_set_role(struct changes *c, const struct store_account *account,
 	if (membership_record(c, account->name, "user-role", user->address,
 		arena_printf(c->arena, "%s, was %s", role_name(role),
 		    role_name(user->role))) != 0)
+		return (-1);
+	if (tell(c, account, user, TELL_ROLE, role > user->role, TELL_WAS,
+		role_name(user->role)) != 0 ||
+	    tell(c, account, user, TELL_ROLE, false, TELL_IS,
+		role_name(role)) != 0)
 		return (-1);
 	if (membership_subscriptions(c, user->id, &s) != 0)
 		return (-1);
@@ -243,15 +265,26 @@ membership_transfer(struct changes *c, const struct store_account *account,
 			  "from %s, now user-admin and subscribed to nothing",
 			  old->address)) != 0)
 		return (-1);
-	return (old == NULL ? 0 : check_link(c, old, ROLE_USER_ADMIN));
+	if (tell(c, account, new, TELL_OWNER, true,
+		old == NULL ? NULL : TELL_OTHER,
+		old == NULL ? NULL : old->address) != 0)
+		return (-1);
+	if (old == NULL)
+		return (0);
+	if (tell(c, account, old, TELL_HANDED_OVER, true, TELL_OTHER,
+		new->address) != 0)
+		return (-1);
+	return (check_link(c, old, ROLE_USER_ADMIN));
 }
 
-int
-membership_remove(struct changes *c, const struct store_account *account,
-    const struct store_user *user)
+/* ${kind}: why. */
+static int
+remove_user(struct changes *c, const struct store_account *account,
+    const struct store_user *user, enum tell_kind kind)
 {
 	struct subscriptions s;
 	size_t i;
+	int rc;
 
 	if (membership_subscriptions(c, user->id, &s) != 0)
 		return (-1);
@@ -260,13 +293,23 @@ membership_remove(struct changes *c, const struct store_account *account,
 		    0)
 			return (-1);
 	}
-	if (membership_end_link(c, user, "removed") == -1)
+	rc = membership_end_link(c, user, "removed");
+	if (rc == -1 ||
+	    tell(c, account, user, kind, true, rc == 1 ? TELL_CHAT : NULL,
+		"removed") != 0)
 		return (-1);
 	if (store_user_remove(c->store, user->id) == -1)
 		return (store_failed(c->store, c->failure));
 	c->removed.users++;
 	return (membership_record(c, account->name, "user-remove",
 	    user->address, role_name(user->role)));
+}
+
+int
+membership_remove(struct changes *c, const struct store_account *account,
+    const struct store_user *user)
+{
+	return (remove_user(c, account, user, TELL_REMOVED));
 }
 
 static int
@@ -298,7 +341,8 @@ remove_some(struct changes *c, const struct store_account *account)
 	for (i = 0; i < users.n; i++) {
 		if (users.v[i].role == ROLE_OWNER && users.n > 1)
 			continue;
-		if (membership_remove(c, account, &users.v[i]) != 0)
+		if (remove_user(
+			c, account, &users.v[i], TELL_ACCOUNT_REMOVED) != 0)
 			return (-1);
 	}
 	return (users.n > 0);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "roster/tell.h"
 #include "store/store.h"
 #include "terms/role.h"
 
@@ -53,6 +54,8 @@ struct changes {
 	void *ctx;
 	size_t n;		     /* changes recorded so far */
 	struct store_counts removed; /* so far */
+	struct tell_state tell;
+	bool farewells; /* chats whose link ends are told */
 };
 
 /* membership_record(c, account, action, subject, detail): "" for none;

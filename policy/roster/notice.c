@@ -94,21 +94,28 @@ static void
 waits(struct failure *failure, const struct failure *why)
 {
 	failure_set(failure, why->kind,
-	    "a notice could not be handed over to sendmail (%s); it is kept "
-	    "and retried with the next change",
+	    "a notice could not be handed over to sendmail (%s); it is kept, "
+	    "and retried by \"notifyctl notices send\" and the next change",
 	    failure_text(why));
 }
 
 int
-notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
-    struct failure *failure)
+notice_flush(struct store *s, struct arena *a, size_t limit, notice_fn *fn,
+    void *ctx, size_t *sent, struct failure *failure)
 {
 	struct failure refused = FAILURE_INIT;
 	struct store_notice notice = {0};
+	size_t n = 0, tried;
 	int found, failures, rc;
 
 	failures = 0;
-	while ((found = take(s, a, notice.id, &notice, failure)) != 0) {
+	if (sent == NULL)
+		sent = &n;
+	*sent = 0;
+	for (tried = 0; limit == 0 || tried < limit; tried++) {
+		found = take(s, a, notice.id, &notice, failure);
+		if (found == 0)
+			break;
 		if (found == -1) {
 			waits(failure, failure);
 			return (-1);
@@ -116,6 +123,7 @@ notice_flush(struct store *s, struct arena *a, notice_fn *fn, void *ctx,
 		if (fn(ctx, &notice, &refused) == 0) {
 			if (note_outcome(s, &notice, NULL, failure) != 0)
 				return (-1);
+			(*sent)++;
 			continue;
 		}
 		failures++;

@@ -12,6 +12,8 @@
 #ifndef NOTICE_H
 #define NOTICE_H
 
+#include <stddef.h>
+
 #include "base/compiler.h"
 
 struct arena;
@@ -28,13 +30,14 @@ struct store_notice;
 typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 
 /*
- * notice_flush(store, a, fn, ctx, failure):
- * Hand over the pending notices, outside any transaction. Returns how many
+ * notice_flush(store, a, limit, fn, ctx, sent, failure):
+ * Hand over the pending notices, outside any transaction: at most ${limit}, or
+ * all if that is 0. ${*sent} (or NULL) is how many were. Returns how many
  * could not be handed over, or -1 if the database failed; then ${failure} is
  * about the last one and says whether it is kept. Takes no longer than
  * NOTICE_NOTE_SECONDS and one wait for a lock.
  */
-int notice_flush(struct store *, struct arena *, notice_fn *, void *,
-    struct failure *) WARN_UNUSED;
+int notice_flush(struct store *, struct arena *, size_t limit, notice_fn *,
+    void *, size_t *sent, struct failure *) WARN_UNUSED;
 
 #endif

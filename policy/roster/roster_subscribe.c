@@ -13,7 +13,6 @@
 #include "roster/roster.h"
 #include "roster/roster_private.h"
 #include "store/store.h"
-#include "store/store_notice.h"
 #include "terms/address.h"
 #include "terms/category.h"
 
@@ -157,7 +156,6 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 {
 	struct subscription s;
 	struct address typed;
-	struct store_notice notice;
 	const char *why;
 
 	if (unsubscribable(c, name, slug, text, as, &s) != 0)
@@ -173,16 +171,5 @@ roster_unsubscribe(struct changes *c, const char *name, const char *slug,
 		    s.category.slug);
 		return (0);
 	}
-	if (membership_unsubscribe(c, &s.account, &s.category, &s.user) != 0)
-		return (-1);
-	notice.at = c->now;
-	notice.account = s.account.name;
-	notice.address = s.user.address;
-	notice.kind = NOTICE_UNSUBSCRIBED;
-	notice.detail = s.category.title;
-	notice.actor = c->actor;
-	notice.language = s.user.language;
-	if (store_notice_add(c->store, &notice) == -1)
-		return (store_failed(c->store, c->failure));
-	return (0);
+	return (membership_unsubscribe(c, &s.account, &s.category, &s.user));
 }

@@ -43,6 +43,13 @@ static const char *const bad_tag_choices[] = {
     NULL,
 };
 
+static const char *const tell_choices[] = {
+    [TELL_NOTHING] = "nothing",
+    [TELL_LOSSES] = "losses",
+    [TELL_ALL] = "all",
+    NULL,
+};
+
 const struct setting settings_table[] = {
     {"database", "url", SETTING_DATABASE, AT(url),
 	"/var/lib/notify-milter/roster.db", NULL,
@@ -110,6 +117,10 @@ const struct setting settings_table[] = {
 	"the program that takes mail from notify-milter", false},
     {"mail", "from", SETTING_ADDRESS, AT(from), "", NULL,
 	"the sender of that mail; empty: the MTA's default", true},
+    {"mail", "tell", SETTING_CHOICE, AT(tell), "losses", tell_choices,
+	"which users are told by mail of changes: losses: who loses something; "
+	"all: also who is subscribed; nothing: none",
+	false},
     {NULL, NULL, SETTING_TEXT, 0, NULL, NULL, NULL, false},
 };
 

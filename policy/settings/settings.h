@@ -26,6 +26,9 @@ struct failure;
 
 enum expand { EXPAND_ADDRESSED, EXPAND_ALWAYS, EXPAND_NEVER };
 enum unknown { UNKNOWN_DROP, UNKNOWN_KEEP };
+/* Who is told by mail of changes to the roster: nobody, who loses something,
+ * also who gets something. */
+enum tell { TELL_NOTHING, TELL_LOSSES, TELL_ALL };
 enum bad_tag { BAD_TAG_HOLD, BAD_TAG_REJECT, BAD_TAG_TEMPFAIL };
 
 /* Strings are never NULL. Domains are as from address_domain_key(). */
@@ -60,6 +63,7 @@ struct settings {
 	/* [mail] */
 	char *sendmail;
 	char *from;
+	enum tell tell;
 };
 
 enum setting_type {

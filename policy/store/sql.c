@@ -384,6 +384,10 @@ const char *const sql_statements[SQL_COUNT] = {
 	" AND s.user = u.id AND c.id = s.category ORDER BY u.key, c.id",
     [SQL_OWNER] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 AND u.role = 'owner'",
+    [SQL_MANAGERS] =
+	"SELECT " USER_COLUMNS USER_TABLES
+	"WHERE u.account = ?1 AND u.role IN ('owner', 'user-admin')"
+	" ORDER BY u.role <> 'owner', u.key LIMIT ?3",
     [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES
 		 "WHERE u.account = ?1 AND u.key = ?3",
     [SQL_USER_ADD] = "INSERT INTO user(account, address, key, role)"
@@ -414,6 +418,14 @@ const char *const sql_statements[SQL_COUNT] = {
 	"SELECT at, actor, account, action, subject, detail"
 	" FROM change WHERE coalesce(lower(account) = lower(?1), 1 = 1)"
 	" ORDER BY id",
+    [SQL_FAREWELL_ADD] =
+	"INSERT INTO farewell(at, chat, topic, language, account, reason)"
+	" VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_FAREWELL_NEXT] =
+	"SELECT id, at, chat, topic, language, account, reason FROM farewell"
+	" WHERE id > ?1 ORDER BY id LIMIT 1",
+    [SQL_FAREWELL_REMOVE] = "DELETE FROM farewell WHERE id = ?1",
+    [SQL_FAREWELL_EXPIRE] = "DELETE FROM farewell WHERE at < ?1",
     [SQL_COUNTS] = "SELECT (SELECT count(*) FROM account),"
 		   " (SELECT count(*) FROM user),"
 		   " (SELECT count(*) FROM subscription)",
@@ -423,6 +435,8 @@ const char *const sql_statements[SQL_COUNT] = {
 		   " LEFT JOIN category c ON c.id = s.category"
 		   " WHERE ?1 = 0 OR a.id = ?1"
 		   " ORDER BY a.key, u.role <> 'owner', u.key, c.id",
+    [SQL_NOTICES] = "SELECT id, at, account, address, kind, state, tries, error"
+		    " FROM notice WHERE state <> 'sent' ORDER BY id",
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
 		       " detail, actor, language)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

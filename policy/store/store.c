@@ -565,6 +565,16 @@ store_owner(
 }
 
 int
+store_managers(
+    struct store *s, int64_t account, int limit, store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(s,
+	    store_bound(
+		s, SQL_MANAGERS, "iii", account, (int64_t)0, (int64_t)limit),
+	    fn, ctx));
+}
+
+int
 store_user_add(struct store *s, const struct store_account *account,
     const char *address, const char *key, enum role role, int64_t *id)
 {

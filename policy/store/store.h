@@ -182,6 +182,8 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * in the order of their keys, from ${key} on. store_members_subscriptions():
  * the subscriptions of the users with the keys ${from} to ${to}, in the same
  * order. store_user(), store_owner(): one; its strings are copied into ${a}.
+ * store_managers(): at most ${limit}, the owner first, then User
+ * Administrators.
  * store_user_copy(): set ${*to} to ${*from}, with the strings copied into ${a}.
  * 0, or -1 if out of memory.
  */
@@ -194,6 +196,8 @@ int store_members_subscriptions(struct store *, int64_t account,
     void *) WARN_UNUSED;
 int store_owner(struct store *, struct arena *, int64_t account,
     struct store_user *) WARN_UNUSED;
+int store_managers(struct store *, int64_t account, int limit, store_user_fn *,
+    void *) WARN_UNUSED;
 int store_user(struct store *, struct arena *, int64_t account, const char *key,
     int64_t category, struct store_user *) WARN_UNUSED;
 int store_user_copy(struct arena *, const struct store_user *from,

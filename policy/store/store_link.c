@@ -2,6 +2,7 @@
 /*
  * store_link - rows of Telegram links in and out of the database
  */
+#include "base/arena.h"
 #include "store/store_link.h"
 #include "store/store_private.h"
 
@@ -43,6 +44,53 @@ store_links_of_chat(struct store *s, int64_t chat, store_user_fn *fn, void *ctx)
 	return (store_each_user(s,
 	    store_bound(s, SQL_LINKS_OF_CHAT, "ii", chat, (int64_t)0), fn,
 	    ctx));
+}
+
+int
+store_farewell_add(
+    struct store *s, int64_t at, const struct store_user *u, const char *reason)
+{
+	return (store_run(s,
+	    store_bound(s, SQL_FAREWELL_ADD, "iiittt", at, u->chat, u->topic,
+		u->language == NULL ? "" : u->language, u->account_name,
+		reason)));
+}
+
+int
+store_farewell_next(
+    struct store *s, struct arena *a, int64_t after, struct store_farewell *f)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_FAREWELL_NEXT, "i", after);
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	f->id = db_int(stmt, 0);
+	f->at = db_int(stmt, 1);
+	f->chat = db_int(stmt, 2);
+	f->topic = db_int(stmt, 3);
+	f->language = db_text(stmt, 4);
+	f->account = db_text(stmt, 5);
+	f->reason = db_text(stmt, 6);
+	if (arena_keep(a, &f->language, &f->account, &f->reason, NULL) != 0) {
+		failure_memory(&s->failure);
+		return (store_stop(stmt));
+	}
+	return (store_only(s, stmt));
+}
+
+int
+store_farewell_remove(struct store *s, int64_t id)
+{
+	return (store_run(s, store_bound(s, SQL_FAREWELL_REMOVE, "i", id)));
+}
+
+int
+store_farewell_expire(struct store *s, int64_t before)
+{
+	return (store_run(s, store_bound(s, SQL_FAREWELL_EXPIRE, "i", before)));
 }
 
 int

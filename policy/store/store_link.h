@@ -42,6 +42,28 @@ int store_token_expire(
     struct store *, int64_t now, int64_t latest, int64_t user) WARN_UNUSED;
 
 /*
+ * Farewells: what the bot still says in chats whose link a command has ended;
+ * ${at} is when, and ${reason} why. store_farewell_next(): the first with an id
+ * above ${after}; its strings are copied into ${a}. store_farewell_expire():
+ * remove those from before ${before}.
+ */
+struct store_farewell {
+	int64_t id;
+	int64_t at;
+	int64_t chat;
+	int64_t topic;
+	const char *language;
+	const char *account;
+	const char *reason;
+};
+int store_farewell_add(struct store *, int64_t at, const struct store_user *,
+    const char *reason) WARN_UNUSED;
+int store_farewell_next(struct store *, struct arena *, int64_t after,
+    struct store_farewell *) WARN_UNUSED;
+int store_farewell_remove(struct store *, int64_t id) WARN_UNUSED;
+int store_farewell_expire(struct store *, int64_t before) WARN_UNUSED;
+
+/*
  * Messages that wait for their chat. Those count that were tried after ${from}
  * and not after ${to}: one tried before that has left the queue, and one tried
  * after it met a wrong clock. store_waiting_expire(): remove all others.

@@ -18,6 +18,29 @@ store_notice_add(struct store *s, const struct store_notice *n)
 }
 
 int
+store_notices(struct store *s, store_notice_fn *fn, void *ctx)
+{
+	struct store_notice n = {0};
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_NOTICES, "");
+	while ((rc = store_row(s, stmt)) == 1) {
+		n.id = db_int(stmt, 0);
+		n.at = db_int(stmt, 1);
+		n.account = db_text(stmt, 2);
+		n.address = db_text(stmt, 3);
+		n.kind = db_text(stmt, 4);
+		n.state = db_text(stmt, 5);
+		n.tries = db_int(stmt, 6);
+		n.error = db_text(stmt, 7);
+		if (fn(ctx, &n) != 0)
+			return (store_stop(stmt));
+	}
+	return (rc);
+}
+
+int
 store_notice_take(
     struct store *s, struct arena *a, int64_t after, struct store_notice *n)
 {

@@ -110,11 +110,11 @@ def _(ctl):
     same(other.message["To"].addresses[0].username, 'b, "c', "local part")
 
 
-@case("without [mail] from the MTA's default sender is used")
+@case("without [mail] from the sender of the envelope is null")
 def _(ctl):
     ctl.settings(from_=None)
     unsubscribe(ctl)
-    same(ctl.mails()[0].args, ["-i", "--", BILL], "arguments")
+    same(ctl.mails()[0].args, ["-i", "-f", "<>", "--", BILL], "arguments")
     sent(ctl, BILL)
 
 
@@ -236,7 +236,7 @@ def _(ctl):
         ctl.sendmail("exit 75")
         stands(ctl, unsubscribe(ctl))
         ctl.sendmail()
-        ctl.ok(*words, as_=as_)
+        ctl.ok(*([] if as_ else ["--no-tell"]), *words, as_=as_)
         sent(ctl, BILL)
         ctl.ok("init")
         sent(ctl, BILL)
@@ -308,7 +308,7 @@ def _(ctl):
         ctl.reset()
         ctl.sendmail("exit 75")
         stands(ctl, unsubscribe(ctl))
-        ctl(*words)
+        ctl("--no-tell", *words)
         ctl.sendmail()
         ctl.ok("init")
         sent(ctl, BILL)

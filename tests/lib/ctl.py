@@ -370,8 +370,16 @@ class Ctl:
                             " JOIN account a ON a.id = u.account"))
 
     def log(self, *args):
-        """The changes as `notifyctl log` gives them."""
-        return self.json("log", *args)["log"]
+        """The changes as `notifyctl log` gives them, without who was told."""
+        return [entry for entry in self.json("log", *args)["log"]
+                if entry["action"] != "tell"]
+
+    def told(self):
+        """Who was told what, as `notifyctl log` gives it: (account, address,
+        what)."""
+        return [(entry["account"], entry["subject"], entry["detail"])
+                for entry in self.json("log")["log"]
+                if entry["action"] == "tell"]
 
     def new(self, function):
         """The log entries that FUNCTION() added: (author, account, action,

@@ -25,7 +25,7 @@ SECTIONS = {
                "bad_tag", "monitor", "stats_file"),
     "telegram": ("domain", "bot", "token_file", "api", "max_age",
                  "allow_groups", "telegram_stats_file"),
-    "mail": ("sendmail", "from"),
+    "mail": ("sendmail", "from", "tell"),
 }
 STATS = {"stats_file": "notify-milter.prom",        # beside the roster
          "telegram_stats_file": "notify-telegram.prom"}

@@ -163,7 +163,7 @@ class SQLite:
     def _rows(sql, table, times):
         columns = [row[1] for row in sql(f"PRAGMA table_info({table})")]
         kept = ", ".join(f'"{name}"' for name in columns
-                         if times or name != "at")
+                         if times or name not in ("at", "sent_at"))
         return sorted(sql(f"SELECT {kept} FROM {table}"), key=repr)
 
     def end(self):
@@ -323,7 +323,8 @@ class PostgreSQL:
                               " REPEATABLE READ") as sql:
             tables = sql(
                 "SELECT c.relname, string_agg(quote_ident(a.attname), ', '"
-                "  ORDER BY a.attnum) FILTER (WHERE ? OR a.attname <> 'at')"
+                "  ORDER BY a.attnum) FILTER (WHERE ?"
+                "  OR a.attname NOT IN ('at', 'sent_at'))"
                 " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
                 " WHERE c.relkind = 'r' AND c.relnamespace ="
                 "  to_regnamespace(?) AND a.attnum > 0"

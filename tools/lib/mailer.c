@@ -20,6 +20,7 @@
 #include "base/failure.h"
 #include "lib/child.h"
 #include "lib/mailer.h"
+#include "lib/noticetext.h"
 #include "settings/settings.h"
 #include "store/store.h"
 #include "store/store_notice.h"
@@ -31,9 +32,6 @@
 
 static GMimeMessage *compose(
     const struct settings *, const struct store_notice *);
-static char *notice_text(const struct store_notice *);
-static char *notice_subject(const struct store_notice *);
-static int clean(struct arena *, struct store_notice *);
 static int write_file(GMimeMessage *);
 static int run_sendmail(struct arena *, const struct settings *, const char *,
     int, struct failure *);
@@ -42,49 +40,6 @@ void
 mailer_start(void)
 {
 	g_mime_init();
-}
-
-static char *
-notice_text(const struct store_notice *n)
-{
-	time_t at = (time_t)n->at;
-	struct tm tm;
-	char when[64];
-
-	if (gmtime_r(&at, &tm) == NULL ||
-	    strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		strcpy(when, "now");
-	if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
-		return (g_strdup_printf(
-		    "Hello,\n"
-		    "\n"
-		    "your Telegram chat no longer receives messages for the\n"
-		    "account %s: %s.\n"
-		    "\n"
-		    "This was on %s. You still get them by mail, at %s.\n"
-		    "To link a chat again, ask for a new connect link.\n",
-		    n->account, n->detail, when, n->address));
-	return (g_strdup_printf(
-	    "Hello,\n"
-	    "\n"
-	    "you no longer receive messages of the category \"%s\"\n"
-	    "for the account %s at this address, %s.\n"
-	    "\n"
-	    "You were unsubscribed by %s on %s.\n"
-	    "If this is not what you expected, please ask the owner or an\n"
-	    "administrator of the account.\n",
-	    n->detail, n->account, n->address, n->actor, when));
-}
-
-static char *
-notice_subject(const struct store_notice *n)
-{
-	if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
-		return (g_strdup_printf(
-		    "Your Telegram chat is no longer linked to account %s",
-		    n->account));
-	return (g_strdup_printf("You no longer receive \"%s\" for account %s",
-	    n->detail, n->account));
 }
 
 static GMimeMessage *
@@ -102,7 +57,7 @@ compose(const struct settings *settings, const struct store_notice *n)
 		    message, GMIME_ADDRESS_TYPE_FROM, NULL, settings->from);
 	g_mime_message_add_mailbox(
 	    message, GMIME_ADDRESS_TYPE_TO, NULL, n->address);
-	text = notice_subject(n);
+	text = noticetext_subject(n);
 	g_mime_message_set_subject(message, text, "utf-8");
 	g_free(text);
 	now = g_date_time_new_now_local();
@@ -117,7 +72,7 @@ compose(const struct settings *settings, const struct store_notice *n)
 	    GMIME_OBJECT(message), "Auto-Submitted", "auto-generated", NULL);
 	part = g_mime_text_part_new_with_subtype("plain");
 	g_mime_text_part_set_charset(part, "utf-8");
-	text = notice_text(n);
+	text = noticetext_body(n);
 	g_mime_text_part_set_text(part, text);
 	g_free(text);
 	g_mime_part_set_content_encoding(
@@ -125,19 +80,6 @@ compose(const struct settings *settings, const struct store_notice *n)
 	g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
 	g_object_unref(part);
 	return (message);
-}
-
-/* Escape control characters, which an encoded word would bring to the reader.
- * 0, or -1 if out of memory. */
-static int
-clean(struct arena *a, struct store_notice *n)
-{
-	n->account = escape_controls(a, n->account);
-	n->detail = escape_controls(a, n->detail);
-	n->actor = escape_controls(a, n->actor);
-	return (n->account == NULL || n->detail == NULL || n->actor == NULL
-		? -1
-		: 0);
 }
 
 /* Write the message to a file in memory; -1 with errno. */
@@ -169,12 +111,13 @@ static int
 run_sendmail(struct arena *a, const struct settings *settings, const char *to,
     int fd, struct failure *failure)
 {
+	/* No answer, and no bounce to it. */
+	const char *from = *settings->from == '\0' ? "<>" : settings->from;
 	const char *argv[] = {
-	    settings->sendmail, "-i", "-f", settings->from, "--", to, NULL};
-	const char *argv_default[] = {settings->sendmail, "-i", "--", to, NULL};
+	    settings->sendmail, "-i", "-f", from, "--", to, NULL};
 	/* Its output is dropped: ours is JSON, or one line. */
 	struct child c = {
-	    .argv = *settings->from == '\0' ? argv_default : argv,
+	    .argv = argv,
 	    .seconds = SENDMAIL_SECONDS,
 	    .input = fd,
 	    .output = -1,
@@ -198,18 +141,15 @@ int
 mailer_notice(void *ctx, const struct store_notice *n, struct failure *failure)
 {
 	const struct settings *settings = ctx;
-	struct store_notice shown = *n;
 	struct arena *a;
 	GMimeMessage *message;
 	int fd, rc;
 
 	a = arena_new(NOTICE_MAX);
-	if (a == NULL || clean(a, &shown) != 0) {
-		arena_free(a);
+	if (a == NULL)
 		return (failure_set(
 		    failure, FAILURE_MEMORY, "out of memory for a mail"));
-	}
-	message = compose(settings, &shown);
+	message = compose(settings, n);
 	fd = write_file(message);
 	g_object_unref(message);
 	if (fd == -1) {

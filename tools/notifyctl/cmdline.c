@@ -30,13 +30,14 @@ static const struct ctl_command *const families[] = {init_commands,
     accounts_commands, users_commands, categories_commands,
     subscriptions_commands, telegram_commands, import_export_commands,
     explain_commands, held_commands, requeue_commands, trace_commands,
-    record_commands, stats_commands, check_commands, NULL};
+    record_commands, notices_commands, stats_commands, check_commands, NULL};
 
 /* Options of no command. The rest of the table are those of commands, each with
  * OPT_COMMAND plus its index as value. */
 enum {
 	OPT_AS = 1000,
 	OPT_JSON,
+	OPT_NO_TELL,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_COMMAND,
@@ -44,6 +45,7 @@ enum {
 static const struct option globals[] = {
     {"as", required_argument, NULL, OPT_AS},
     {"json", no_argument, NULL, OPT_JSON},
+    {"no-tell", no_argument, NULL, OPT_NO_TELL},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
 };
@@ -123,7 +125,8 @@ help(void)
 	const struct ctl_command *const *f, *c;
 	char *text;
 
-	printf("usage: notifyctl [-c FILE] [--as EMAIL] [--json] COMMAND\n\n");
+	printf("usage: notifyctl [-c FILE] [--as EMAIL] [--json] [--no-tell] "
+	       "COMMAND\n\n");
 	FOREACH_COMMAND(f, c)
 	{
 		text = usage(c);
@@ -135,6 +138,7 @@ help(void)
 	       "  --as EMAIL  act as this user ($NOTIFYCTL_AS), as \"--help "
 	       "roles\" says\n"
 	       "  --json      one JSON document on standard output\n"
+	       "  --no-tell   mail nobody about the change; without --as\n"
 	       "  --version   print the version\n");
 }
 
@@ -322,6 +326,9 @@ read_options(struct ctl *ctl, struct arguments *args,
 			break;
 		case OPT_JSON:
 			json = true;
+			break;
+		case OPT_NO_TELL:
+			ctl->no_tell = true;
 			break;
 		case OPT_HELP:
 		case 'h':

@@ -8,7 +8,9 @@
 #include "base/arena.h"
 #include "db/db_url.h"
 #include "lib/identity.h"
+#include "lib/mailer.h"
 #include "notifyctl/ctl.h"
+#include "roster/notice.h"
 #include "roster/permission.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -118,6 +120,8 @@ ctl_begin(struct ctl *ctl, enum db_mode mode)
 int
 ctl_finish(struct ctl *ctl, int rc)
 {
+	if (rc == 0)
+		rc = tell_finish(&ctl->changes);
 	if (rc == 0 && store_commit(ctl->store) == 0) {
 		ctl->committed = true;
 		return (0);
@@ -126,4 +130,24 @@ ctl_finish(struct ctl *ctl, int rc)
 		store_failed(ctl->store, &ctl->failure);
 	store_end(ctl->store);
 	return (-1);
+}
+
+static int
+send_notice(
+    void *ctx, const struct store_notice *notice, struct failure *failure)
+{
+	int rc;
+
+	identity_suspend();
+	rc = mailer_notice(ctx, notice, failure);
+	identity_resume();
+	return (rc);
+}
+
+int
+ctl_send_notices(
+    struct ctl *ctl, size_t limit, size_t *sent, struct failure *failure)
+{
+	return (notice_flush(ctl->store, ctl->arena, limit, send_notice,
+	    ctl->settings, sent, failure));
 }

@@ -30,6 +30,7 @@ struct ctl {
 	const char *file; /* of settings */
 	const char *as;	  /* --as or $NOTIFYCTL_AS; NULL: the operator acts */
 	bool json;
+	bool no_tell; /* --no-tell: nobody is mailed */
 	struct settings *settings;
 	struct store *store;
 	struct arena *arena; /* never out of memory: notifyctl ends first */
@@ -95,7 +96,7 @@ extern const struct ctl_command init_commands[], accounts_commands[],
     users_commands[], categories_commands[], subscriptions_commands[],
     telegram_commands[], import_export_commands[], explain_commands[],
     held_commands[], requeue_commands[], trace_commands[], record_commands[],
-    stats_commands[], check_commands[];
+    notices_commands[], stats_commands[], check_commands[];
 
 /* users_list(ctl, args): "user list", with which "account show" ends. */
 int users_list(struct ctl *, const struct arguments *) WARN_UNUSED;
@@ -134,5 +135,10 @@ int ctl_take_roster(struct ctl *) WARN_UNUSED;
 int ctl_permit(struct ctl *) WARN_UNUSED;
 int ctl_begin(struct ctl *, enum db_mode) WARN_UNUSED;
 int ctl_finish(struct ctl *, int rc) WARN_UNUSED;
+
+/* ctl_send_notices(ctl, limit, sent, failure): as notice_flush(), by
+ * sendmail(1). */
+int ctl_send_notices(
+    struct ctl *, size_t limit, size_t *sent, struct failure *) WARN_UNUSED;
 
 #endif

@@ -24,7 +24,6 @@
 #include "notifyctl/cmdline.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "roster/notice.h"
 #include "roster/permission.h"
 #include "roster/roster.h"
 #include "settings/settings.h"
@@ -34,6 +33,8 @@
 
 /* Room for an import of many million rows. */
 #define ARENA_MAX ((size_t)16 << 30)
+/* Notices that a command sends itself. */
+#define NOTICES_AT_ONCE 50
 
 static void out_of_memory(void *);
 static int is_same_person(struct ctl *, const char *, const char *);
@@ -42,7 +43,6 @@ static const char *actor(struct ctl *);
 static int open_all(struct ctl *, enum ctl_needs);
 static int run(
     struct ctl *, const struct ctl_command *, const struct arguments *);
-static int send_notice(void *, const struct store_notice *, struct failure *);
 static void send_notices(struct ctl *);
 
 /* The process ends and its transaction is rolled back. */
@@ -133,6 +133,10 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 	c->failure = &ctl->failure;
 	if (find_person(ctl) != 0)
 		return (-1);
+	if (ctl->no_tell && ctl->as != NULL)
+		return (failure_set(&ctl->failure, FAILURE_DENIED,
+		    "--no-tell is the operator's, who gives no --as: whoever "
+		    "loses something is told"));
 	/* Whatever state settings and database are in. */
 	if (permission_is_operators(permission_find(ctl->command->name)) &&
 	    ctl_permit(ctl) != 0)
@@ -157,6 +161,8 @@ open_all(struct ctl *ctl, enum ctl_needs needs)
 	c->changed = output_change;
 	c->remark = output_remark;
 	c->ctx = ctl->out;
+	c->tell.who = ctl->no_tell ? TELL_NOTHING : ctl->settings->tell;
+	c->farewells = true;
 	c->actor = actor(ctl);
 	return (c->actor == NULL ? -1 : 0);
 }
@@ -181,27 +187,13 @@ run(struct ctl *ctl, const struct ctl_command *command,
 	return (rc);
 }
 
-static int
-send_notice(
-    void *ctx, const struct store_notice *notice, struct failure *failure)
-{
-	int rc;
-
-	identity_suspend();
-	rc = mailer_notice(ctx, notice, failure);
-	identity_resume();
-	return (rc);
-}
-
-/* Send the notices that wait. A failure is only a warning: the change is made.
- */
+/* A failure is only a warning: the change is made. */
 static void
 send_notices(struct ctl *ctl)
 {
 	struct failure failure = FAILURE_INIT;
 
-	if (notice_flush(ctl->store, ctl->arena, send_notice, ctl->settings,
-		&failure) != 0)
+	if (ctl_send_notices(ctl, NOTICES_AT_ONCE, NULL, &failure) != 0)
 		fprintf(
 		    stderr, "notifyctl: warning: %s\n", failure_text(&failure));
 	failure_clear(&failure);

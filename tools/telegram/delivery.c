@@ -164,8 +164,8 @@ end_link(struct delivery *d, const char *why)
 	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0)
 		return (delivery_store_failed(d));
-	if (notice_flush(
-		d->store, d->arena, mailer_notice, d->settings, &failure) != 0)
+	if (notice_flush(d->store, d->arena, 0, mailer_notice, d->settings,
+		NULL, &failure) != 0)
 		log_warning("%s", failure_text(&failure));
 	failure_clear(&failure);
 	return (delivery_end(d, EX_OK, "gone", "%s; the link is ended", why));

@@ -41,7 +41,8 @@ static int import(struct ctl *, const struct arguments *);
 static int export(struct ctl *, const struct arguments *);
 
 static const struct ctl_option import_options[] = {{.name = "sync"},
-    {.name = "remove-many"}, {.name = "dry-run"}, {.name = NULL}};
+    {.name = "remove-many"}, {.name = "dry-run"}, {.name = "tell"},
+    {.name = NULL}};
 
 const struct ctl_command import_export_commands[] = {
     {"import", "FILE",
@@ -161,6 +162,8 @@ import(struct ctl *ctl, const struct arguments *args)
 
 	if (!dry_run)
 		ctl->changes.changed = say_what_ends;
+	if (!ctl_flag(args, "tell"))
+		ctl->changes.tell.who = TELL_NOTHING;
 	if (store_bulk(ctl->store) != 0)
 		return (store_failed(ctl->store, &ctl->failure));
 	im = import_new(&ctl->changes, shown_name(args->v[0]));

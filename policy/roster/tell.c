@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tell - mail to whoever a command took something from, or gave it to
+ *
+ * One person is put together at a time, so that memory is bounded however many
+ * there are. Nothing is kept of the person before.
+ */
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/failure.h"
+#include "roster/membership.h"
+#include "store/store.h"
+#include "store/store_notice.h"
+#include "terms/category.h"
+
+/* Memory for one notice: an account may have thousands of categories. */
+#define TELL_MEMORY ((size_t)16 << 20)
+/* A notice names at most this many whom to ask. */
+#define ASK_MAX 6
+
+const char *const tell_kinds[TELL_KINDS] = {
+    [TELL_SUBSCRIBED] = "subscribed",
+    [TELL_UNSUBSCRIBED] = NOTICE_UNSUBSCRIBED,
+    [TELL_ROLE] = "role",
+    [TELL_OWNER] = "owner",
+    [TELL_HANDED_OVER] = "handed-over",
+    [TELL_ADDRESS] = "address",
+    [TELL_REMOVED] = "removed",
+    [TELL_ACCOUNT_REMOVED] = "account-removed",
+    [TELL_FORGOTTEN] = "forgotten",
+};
+
+/* Whom users of the account may ask. */
+struct managers {
+	struct arena *arena;
+	const char *text;
+};
+
+static int begin(
+    struct changes *, const struct store_account *, const struct store_user *);
+static int take_manager(void *, const struct store_user *);
+static int add_managers(struct changes *);
+static const char *summary(struct changes *);
+static int record(struct changes *);
+
+static int
+begin(struct changes *c, const struct store_account *account,
+    const struct store_user *user)
+{
+	struct tell_state *t = &c->tell;
+
+	if (t->address != NULL && t->account_id == account->id &&
+	    strcmp(t->address, user->address) == 0)
+		return (0);
+	if (tell_finish(c) != 0)
+		return (-1);
+	if (t->arena == NULL)
+		t->arena = arena_new(TELL_MEMORY);
+	if (t->arena == NULL)
+		return (failure_memory(c->failure));
+	t->account_id = account->id;
+	t->account = arena_strdup(t->arena, account->name);
+	t->address = arena_strdup(t->arena, user->address);
+	t->language = arena_strdup(
+	    t->arena, user->language == NULL ? "" : user->language);
+	t->kind = TELL_SUBSCRIBED;
+	t->loss = false;
+	t->detail = "";
+	if (t->account == NULL || t->address == NULL || t->language == NULL)
+		return (failure_memory(c->failure));
+	return (0);
+}
+
+int
+tell(struct changes *c, const struct store_account *account,
+    const struct store_user *user, enum tell_kind kind, bool loss,
+    const char *key, const char *value)
+{
+	struct tell_state *t = &c->tell;
+
+	if (t->who == TELL_NOTHING)
+		return (0);
+	if (begin(c, account, user) != 0)
+		return (-1);
+	if (kind > t->kind)
+		t->kind = kind;
+	t->loss = t->loss || loss;
+	if (key == NULL)
+		return (0);
+	if (value != NULL)
+		t->detail = arena_concat(
+		    t->arena, t->detail, key, " ", value, "\n", NULL);
+	if (value == NULL || t->detail == NULL)
+		return (failure_memory(c->failure));
+	return (0);
+}
+
+int
+tell_category(struct changes *c, const struct store_account *account,
+    const struct store_user *user, enum tell_kind kind, bool loss,
+    const struct category *category)
+{
+	if (c->tell.who == TELL_NOTHING)
+		return (0);
+	return (tell(c, account, user, kind, loss,
+	    loss ? TELL_LOST : TELL_GAINED,
+	    arena_printf(c->arena, "%s %s", category->slug, category->title)));
+}
+
+static int
+take_manager(void *ctx, const struct store_user *user)
+{
+	struct managers *m = ctx;
+
+	m->text = arena_concat(m->arena, m->text, *m->text == '\0' ? "" : ", ",
+	    user->address, NULL);
+	return (m->text == NULL ? -1 : 0);
+}
+
+/* Add the account's owner and administrators, as they are now. */
+static int
+add_managers(struct changes *c)
+{
+	struct tell_state *t = &c->tell;
+	struct managers m = {t->arena, ""};
+
+	if (store_managers(
+		c->store, t->account_id, ASK_MAX, take_manager, &m) == -1)
+		return (m.text == NULL ? failure_memory(c->failure)
+				       : store_failed(c->store, c->failure));
+	t->detail = arena_concat(
+	    t->arena, t->detail, TELL_ASK, " ", m.text, "\n", NULL);
+	return (t->detail == NULL ? failure_memory(c->failure) : 0);
+}
+
+/* For the record: the kind, and the slugs. */
+static const char *
+summary(struct changes *c)
+{
+	const struct tell_state *t = &c->tell;
+	const char *text = tell_kinds[t->kind], *line, *slug;
+
+	for (line = t->detail; *line != '\0' && text != NULL;
+	     line = strchr(line, '\n') + 1) {
+		if (strncmp(line, TELL_LOST " ", sizeof(TELL_LOST)) != 0 &&
+		    strncmp(line, TELL_GAINED " ", sizeof(TELL_GAINED)) != 0)
+			continue;
+		slug = strchr(line, ' ') + 1;
+		text = arena_printf(t->arena, "%s, %.*s", text,
+		    (int)strcspn(slug, " \n"), slug);
+	}
+	return (text);
+}
+
+static int
+record(struct changes *c)
+{
+	struct tell_state *t = &c->tell;
+	struct store_notice notice = {.at = c->now,
+	    .account = t->account,
+	    .address = t->address,
+	    .kind = tell_kinds[t->kind],
+	    .actor = c->actor,
+	    .language = t->language};
+	struct store_change change = {.at = c->now,
+	    .actor = c->actor,
+	    .account = t->account,
+	    .action = "tell",
+	    .subject = t->address};
+
+	change.detail = summary(c);
+	if (change.detail == NULL)
+		return (failure_memory(c->failure));
+	if (t->kind < TELL_ACCOUNT_REMOVED && add_managers(c) != 0)
+		return (-1);
+	/* Never empty: 0.1.0 wrote a title there, without a newline. */
+	notice.detail = *t->detail == '\0' ? "\n" : t->detail;
+	if (store_notice_add(c->store, &notice) == -1 ||
+	    store_record(c->store, &change) == -1)
+		return (store_failed(c->store, c->failure));
+	t->n++;
+	return (0);
+}
+
+int
+tell_finish(struct changes *c)
+{
+	struct tell_state *t = &c->tell;
+	int rc = 0;
+
+	if (t->address != NULL && (t->loss || t->who == TELL_ALL))
+		rc = record(c);
+	t->address = NULL;
+	arena_free(t->arena);
+	t->arena = NULL;
+	return (rc);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tell - mail to whoever a command took something from, or gave it to
+ *
+ * policy/README.md, Roles, 5. The steps of membership say what happens to a
+ * person. What happens to one person in one account, step after step, becomes
+ * one notice, which is recorded in the same transaction.
+ *
+ * Threads: as struct store. Results: 0, or -1 with changes->failure.
+ */
+#ifndef TELL_H
+#define TELL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "settings/settings.h"
+
+struct arena;
+struct category;
+struct changes;
+struct store_account;
+struct store_user;
+
+/* What a notice is about; of several the last of these. */
+enum tell_kind {
+	TELL_SUBSCRIBED,
+	TELL_UNSUBSCRIBED,
+	TELL_ROLE,
+	TELL_OWNER,	  /* is the owner now */
+	TELL_HANDED_OVER, /* was the owner */
+	TELL_ADDRESS, /* gets mail at another address; this is the old one */
+	TELL_REMOVED,
+	TELL_ACCOUNT_REMOVED,
+	TELL_FORGOTTEN,
+	TELL_KINDS,
+};
+
+/* tell_kinds[kind]: its name in the roster. */
+extern const char *const tell_kinds[TELL_KINDS];
+
+/* The keys in the detail of a notice, which has a line "KEY VALUE" for each. */
+#define TELL_LOST "lost"     /* "SLUG TITLE" of a category */
+#define TELL_GAINED "gained" /* likewise */
+#define TELL_CHAT "chat"     /* its link ended; why */
+#define TELL_IS "role"	     /* the role now */
+#define TELL_WAS "was"	     /* the role before */
+#define TELL_OTHER "other"   /* the other owner; the new address */
+#define TELL_ASK "ask"	     /* who may be asked, separated by ", " */
+
+/* The notice that is being put together. Private to tell.c, in struct
+ * changes. */
+struct tell_state {
+	enum tell who; /* set by the program; nobody, to begin with */
+	struct arena *arena;
+	int64_t account_id;
+	const char *account, *address, *language; /* NULL: none begun */
+	enum tell_kind kind;
+	bool loss;
+	const char *detail;
+	size_t n; /* notices recorded */
+};
+
+/*
+ * tell(c, account, user, kind, loss, key, value): this happens to ${user} now;
+ * ${value} NULL: out of memory. tell_category(): likewise, of a subscription.
+ */
+int tell(struct changes *, const struct store_account *,
+    const struct store_user *, enum tell_kind, bool loss, const char *key,
+    const char *value) WARN_UNUSED;
+int tell_category(struct changes *, const struct store_account *,
+    const struct store_user *, enum tell_kind, bool loss,
+    const struct category *) WARN_UNUSED;
+
+/* tell_finish(c): record the last notice. Before the commit. */
+int tell_finish(struct changes *) WARN_UNUSED;
+
+#endif
