@@ -42,6 +42,7 @@ static int add_again(
 static sfsistat change_recipients(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
 static int strip(SMFICTX *, const struct message *, const char *);
+static int stamp(SMFICTX *, const struct message *, struct decision *);
 static sfsistat deliver(
     SMFICTX *, const struct message *, struct decision *, struct arena *);
 
@@ -227,6 +228,23 @@ change_recipients(SMFICTX *ctx, const struct message *message,
 	return (SMFIS_CONTINUE);
 }
 
+/* Add the stamp, and the Message-ID that it is about if the message had none:
+ * 0 or -1. */
+static int
+stamp(SMFICTX *ctx, const struct message *message, struct decision *decision)
+{
+	if (decision->stamp == NULL)
+		return (0);
+	if (message->id_given &&
+	    smfi_addheader(ctx, (char *)(uintptr_t)MESSAGE_ID_HEADER,
+		(char *)(uintptr_t)message->id) != MI_SUCCESS)
+		return (-1);
+	return (smfi_addheader(ctx, (char *)(uintptr_t)DECIDED_HEADER,
+		    (char *)(uintptr_t)decision->stamp) == MI_SUCCESS
+		? 0
+		: -1);
+}
+
 static sfsistat
 deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
     struct arena *a)
@@ -239,9 +257,7 @@ deliver(SMFICTX *ctx, const struct message *message, struct decision *decision,
 	if (decision->misdecided && strip(ctx, message, DECIDED_HEADER) != 0)
 		return (failed(ctx, message, decision,
 		    "the MTA refused to remove a header"));
-	if (decision->stamp != NULL &&
-	    smfi_addheader(ctx, (char *)(uintptr_t)DECIDED_HEADER,
-		(char *)(uintptr_t)decision->stamp) != MI_SUCCESS)
+	if (stamp(ctx, message, decision) != 0)
 		return (failed(
 		    ctx, message, decision, "the MTA refused to add a header"));
 	return (SMFIS_CONTINUE);

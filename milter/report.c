@@ -79,7 +79,7 @@ void
 report(const char *queue_id, const struct message *message,
     const struct decision *decision, bool monitor, struct arena *a)
 {
-	const char *reason;
+	const char *reason, *id;
 	enum log_level level;
 
 	if (decision->verdict == VERDICT_UNTOUCHED)
@@ -90,18 +90,22 @@ report(const char *queue_id, const struct message *message,
 	if (decision->verdict != VERDICT_DELIVER)
 		reason = arena_printf(
 		    a, " reason=\"%s\"", shown(a, decision->reason));
+	id = "";
+	if (decision->stamp != NULL && message->id_given)
+		id = arena_concat(a, " message-id=", message->id, NULL);
 	/* A tempfail delays mail; a hold waits for the postmaster. */
 	level = decision->verdict == VERDICT_TEMPFAIL ? LOG_LEVEL_ERROR
 	    : decision->verdict == VERDICT_HOLD	      ? LOG_LEVEL_WARNING
 						      : LOG_LEVEL_INFO;
 	log_message(level,
 	    "%s: category=%s account=%s kept=%zu added=%zu dropped=%zu "
-	    "mirrored=%zu verdict=%s%s%s%s",
+	    "mirrored=%zu verdict=%s%s%s%s%s",
 	    queue_id, decision->category == NULL ? "-" : decision->category,
 	    decision->accounts == NULL ? "-" : shown(a, decision->accounts),
 	    decision->kept, decision->nadded, decision->dropped,
 	    decision->nmirrored, decide_verdict_name(decision->verdict),
 	    reason == NULL ? " reason=\"(out of memory)\"" : reason,
 	    decision->decided ? " decided=before" : "",
+	    id == NULL ? " message-id=(out of memory)" : id,
 	    monitor ? " monitor=yes" : "");
 }

@@ -199,7 +199,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 		(void)smfi_setsymlist(
 		    ctx, SMFIM_ENVFROM, "i {auth_type} {auth_authen}");
 		(void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, "i");
-		(void)smfi_setsymlist(ctx, SMFIM_EOM, "i");
+		(void)smfi_setsymlist(ctx, SMFIM_EOM, "i j");
 	}
 	*want1 = *want2 = 0;
 	return (SMFIS_CONTINUE);
@@ -395,6 +395,10 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	m->no_client = c->address.ss_family == AF_UNSPEC;
 	m->trusted = trusted(settings, c);
 	m->fused = c->sendmail;
+	if (m->nheaders > 0 && m->id == NULL &&
+	    message_give_id(m, c->arena, queue_id, smfi_getsymval(ctx, "j"),
+		time(NULL)) != 0)
+		c->broken = true;
 	/* An incomplete message must not be evaluated. */
 	if (!c->broken)
 		evaluate(settings, config->pool, m, false, c->arena, &decision,

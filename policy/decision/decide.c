@@ -45,6 +45,7 @@ decide_leave(struct decision *decision, const struct message *message,
 	decision->reason = reason == NULL ? "out of memory" : reason;
 	decision->kept = message->nrecipients;
 	decision->dropped = decision->nadded = decision->nmirrored = 0;
+	decision->stamp = NULL;
 	for (i = 0; decision->recipients != NULL && i < decision->kept; i++) {
 		decision->recipients[i].fate = FATE_KEPT;
 		decision->recipients[i].why = WHY_AS_ADDRESSED;

@@ -119,7 +119,7 @@ wrong_mirror(const struct asking *q, const struct facts *facts)
 			continue;
 		stamp_mirror(facts->key, r->link, facts->category.slug,
 		    message->id, check);
-		if (!stamp_same(check, r->check))
+		if (message->id == NULL || !stamp_same(check, r->check))
 			return (message->recipients[i]);
 	}
 	return (NULL);

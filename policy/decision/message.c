@@ -2,11 +2,15 @@
 /*
  * message - what a decision needs of one message
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/arena.h"
 #include "decision/message.h"
+
+#define HOST_CHARACTERS                                                        \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 
 static size_t name_length(const char *);
 static bool is(const char *, size_t, const char *);
@@ -30,6 +34,25 @@ static bool
 is(const char *name, size_t len, const char *which)
 {
 	return (len == strlen(which) && strncasecmp(name, which, len) == 0);
+}
+
+int
+message_give_id(struct message *m, struct arena *a, const char *queue_id,
+    const char *host, time_t now)
+{
+	char when[16];
+	struct tm tm;
+
+	if (host == NULL || *host == '\0' ||
+	    host[strspn(host, HOST_CHARACTERS)] != '\0')
+		host = "localhost";
+	if (gmtime_r(&now, &tm) == NULL ||
+	    strftime(when, sizeof(when), "%Y%m%d%H%M%S", &tm) == 0)
+		snprintf(when, sizeof(when), "0");
+	m->id =
+	    arena_concat(a, "<", when, ".", queue_id, "@", host, ">", NULL);
+	m->id_given = m->id != NULL;
+	return (m->id_given ? 0 : -1);
 }
 
 unsigned char
@@ -77,11 +100,7 @@ message_notify_text(unsigned char notify)
 static int
 keep_id(struct message *m, struct arena *a, const char *value)
 {
-	if (m->id_seen)
-		return (0);
-	m->id_seen = true;
-	if (strlen(value) > MESSAGE_TAG_MAX ||
-	    value[strspn(value, " \t\r\n")] == '\0')
+	if (m->id != NULL || value[strspn(value, " \t\r\n")] == '\0')
 		return (0);
 	m->id = arena_strdup(a, value);
 	return (m->id == NULL ? -1 : 0);

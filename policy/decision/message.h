@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "base/compiler.h"
 
@@ -50,10 +51,10 @@ struct message {
 	size_t nheaders, headers_cap;
 	bool more;	  /* there were too many to keep, */
 	bool more_tagged; /* a TAG_HEADER among those not kept */
-	/* The first Message-ID, which may be folded; NULL if there is none, or
-	 * it is blank or longer than MESSAGE_TAG_MAX. */
+	/* The first Message-ID that is not blank, which may be folded; NULL if
+	 * there is none. */
 	const char *id;
-	bool id_seen;
+	bool id_given; /* by message_give_id() */
 	const char *client; /* its address, for messages */
 	bool no_client;	    /* the MTA knows no address of the client */
 	bool trusted;	    /* may this client tag? */
@@ -69,6 +70,15 @@ struct message {
  */
 int message_header(struct message *, struct arena *, const char *name,
     const char *value) WARN_UNUSED;
+
+/*
+ * message_give_id(m, a, queue_id, host, now):
+ * Give a message that has no Message-ID one as Postfix makes it, so that it can
+ * be recognized when it comes again: <YYYYMMDDhhmmss.QUEUEID@HOST>. ${host}
+ * NULL, or no host's name: "localhost". 0, or -1 if out of memory.
+ */
+int message_give_id(struct message *, struct arena *, const char *queue_id,
+    const char *host, time_t now) WARN_UNUSED;
 
 /* message_notify(parameters): the NOTIFY among the parameters of RCPT, which
  * end with NULL. */

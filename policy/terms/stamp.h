@@ -10,8 +10,8 @@
  *   HMAC(key, "7:decided" "<n>:category" "<n>:account" "<n>:Message-ID")
  *
  * The Message-ID counts without white space, so that a header that was folded
- * differently is the same. GLib's HMAC is not used: it ends the program where
- * there is no memory.
+ * differently is the same. GLib's HMAC is not used: it ends the program when it
+ * is out of memory.
  *
  * Pure. Threads: any.
  */
@@ -38,8 +38,7 @@ bool stamp_is_key(const char *text) WARN_UNUSED;
 /*
  * stamp_mirror(key, link, category, message_id, stamp):
  * The check in the address <link>-<check>@<telegram domain>. ${category} is a
- * slug. ${message_id} NULL: the message has none, and all such messages of one
- * category have the same check.
+ * slug. ${message_id} NULL counts as "": a check that is right for no message.
  */
 void stamp_mirror(const char *key, int64_t link, const char *category,
     const char *message_id, char stamp[STAMP_SIZE]);
@@ -47,8 +46,7 @@ void stamp_mirror(const char *key, int64_t link, const char *category,
 /*
  * stamp_decided(key, category, account, message_id, stamp):
  * The value of X-Notify-Decided. ${account} is the key of the account that a
- * header names, or NULL. A message without a Message-ID has no such stamp:
- * others would have the same.
+ * header names, or NULL. A message without a Message-ID has no such stamp.
  */
 void stamp_decided(const char *key, const char *category, const char *account,
     const char *message_id, char stamp[STAMP_SIZE]);

@@ -42,7 +42,9 @@ class Postfix(ChatLab.mta):
 
     listeners = {
         **ChatLab.mta.listeners,
-        "back": ("127.0.0.1", "smtpd_milters=MILTER content_filter="),
+        # It adds a Message-ID, as filters do.
+        "back": ("127.0.0.1", "smtpd_milters=MILTER content_filter="
+                 " local_header_rewrite_clients=static:all"),
         **{f"smtp-{n}": ("127.0.0.1", "smtpd_milters=MILTER content_filter="
                          f"scan{n}:[127.0.0.1]:BACK") for n in LIMITS},
         **{f"pipe-{n}": ("127.0.0.1", "smtpd_milters=MILTER content_filter="
@@ -255,17 +257,70 @@ def _(lab_):
     same(b"X-Notify" in result.data(), False, "headers are left")
 
 
-@case("without a Message-ID nothing is stamped, and it is decided each time")
+def without_id(lab_, mark, blank=b"", more=b"", to=(ANN, BILL), **options):
+    """Send a message that has no Message-ID; BLANK: such a header."""
+    data = (f"X-Lab-Marker: {mark}\r\nSubject: {mark}\r\n"
+            f"X-Notify-Category: {BALANCE}\r\nX-Notify-Account: acme\r\n"
+            ).encode() + blank + more + b"\r\nHello.\r\n"
+    return lab_.send(list(to), data=data, mark=mark, **options)
+
+
+def given_id(lab_, result):
+    """The Message-ID that the milter gave, which is logged."""
+    line = lab_.milter.summaries(result.since)[0][1]
+    (given,) = re.findall(r" message-id=(\S+)$", line)
+    true(re.fullmatch(rf"<\d{{14}}\.{result.qid}@[\w.-]+>", given), given)
+    return given
+
+
+for blank in (b"", b"Message-Id: \r\n"):
+    @case(f"a message with {'a blank' if blank else 'no'} Message-ID is given "
+          "one, and decided once, though filters add one")
+    def _(lab_, blank=blank):
+        linked(lab_)
+        want, chats = expected(lab_, ([ANN, BILL], BALANCE, "acme", {}))
+        marks = iter(range(9))
+        for how in ("smtp", "pipe"):
+            for limit in LIMITS:
+                mark = f"mk-{len(blank):x}00d{next(marks):08x}"
+                result = without_id(lab_, mark, blank,
+                                    listener=f"{how}-{limit}")
+                lab_.settle()
+                lab_.told(result, chats)
+                same(result.recipients(), want, f"copies, limit {limit}")
+                given = given_id(lab_, result)
+                for line in pieces(lab_, result.since):
+                    contains(line, AGAIN, "the log of a piece")
+                    lacks(line, "message-id=", "the log of a piece")
+                for t in result.transactions():
+                    found = re.findall(rb"(?im)^Message-ID: *(\S+)", t.head)
+                    same(found, [given.encode()], "Message-ID")
+
+
+@case("a stamp, or a mirror, of a message without a Message-ID serves no other")
 def _(lab_):
     linked(lab_)
-    mark = lab_.tell([ANN], BALANCE, "acme").mark[:-4] + "0000"
-    data = (f"X-Lab-Marker: {mark}\r\nSubject: {mark}\r\n"
-            f"X-Notify-Category: {BALANCE}\r\nX-Notify-Account: acme\r\n\r\n"
-            "Hello.\r\n").encode()
-    result = lab_.send([ANN], data=data, mark=mark)
-    lab_.told(result, [701, 702])
-    true(all(not HEADER.search(t.head) for t in result.transactions()),
-         "a stamp")
+    first = without_id(lab_, "mk-00000000a001")
+    first.recipients()
+    stamp = HEADER.search(first.transactions()[0].head)[1]
+    header = b"X-Notify-Decided: " + stamp + b"\r\n"
+    again = without_id(lab_, "mk-00000000a002", more=header)
+    lacks(again.summary()["line"], AGAIN, "log")
+    (link,), = lab_.run_sql("SELECT id FROM link WHERE chat = 702")
+    for id_ in (stamps.message_id([given_id(lab_, first)]), ""):
+        check = stamps.mirror(stamps.key(lab_.run_sql), link, BALANCE, id_)
+        mirror = f"{link}-{check}@telegram.invalid"
+        other = without_id(lab_, "mk-00000000a003", to=[mirror, ANN])
+        same(other.summary()["verdict"], "reject", "verdict")
+
+
+@case("untagged mail without a Message-ID stays without")
+def _(lab_):
+    result = lab_.send([STRANGER], data=b"X-Lab-Marker: mk-00000000b001\r\n"
+                       b"Subject: x\r\n\r\nHello.\r\n",
+                       mark="mk-00000000b001")
+    result.untouched([STRANGER])
+    lacks(result.data().lower().decode(), "message-id", "data")
 
 
 run(Lab)

@@ -53,7 +53,6 @@ struct session {
 	bool trusted;
 	bool nowhere; /* the client has no address */
 	bool lost;
-	bool id_seen;
 };
 
 static struct fixture fixture;
@@ -199,7 +198,6 @@ mail(struct session *s)
 	if (s->state != CONNECTED)
 		return;
 	MUST(mta_milter.xxfi_envfrom(&s->mta, argv) == SMFIS_NOREPLY, "mail");
-	s->id_seen = false;
 	s->trusted = s->local ||
 	    (s->mta.authenticated && config->settings->trust_authenticated);
 	s->state = MAIL;
@@ -280,11 +278,8 @@ header(struct session *s, char *text)
 	for (len = strlen(text); len > 0 && strchr(" \t", text[len - 1]);)
 		len--;
 	if (len == 10 && strncasecmp(text, MESSAGE_ID_HEADER, len) == 0 &&
-	    !s->id_seen) {
-		s->id_seen = true;
-		if (value[strspn(value, " \t\r\n")] != '\0')
-			strcpy(s->mta.id, value);
-	}
+	    *s->mta.id == '\0' && value[strspn(value, " \t\r\n")] != '\0')
+		strcpy(s->mta.id, value);
 	if (strncasecmp(text, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0)
 		return;
 	h = &s->mta.headers[s->mta.nheaders++];

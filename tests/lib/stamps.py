@@ -32,8 +32,10 @@ def digest(key_, *fields):
 
 
 def message_id(values):
-    """The first Message-ID without white space; "" if there is none."""
-    return re.sub(r"[ \t\r\n]+", "", values[0]) if values else ""
+    """The first Message-ID that is not blank, without white space; "" if there
+    is none."""
+    found = (re.sub(r"[ \t\r\n]+", "", value) for value in values)
+    return next(filter(None, found), "")
 
 
 def mirror(key_, link, category, id_):

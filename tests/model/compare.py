@@ -13,7 +13,8 @@ import stamps
 SUMMARY = re.compile(
     r"\w+: category=(\S+) account=(\S+) kept=(\d+) added=(\d+) dropped=(\d+) "
     r"mirrored=(\d+) verdict=(\S+)( reason=\".+\")?( decided=before)?"
-    r"( monitor=yes)?$")
+    r"( message-id=\S+)?( monitor=yes)?$")
+GIVEN = re.compile(r"Message-ID: <\d{14}\.\w+@relay\.example>")
 PLAIN = re.compile(r"[A-Za-z0-9@.+_-]{1,80}")
 ANSWERS = {"discard": "discard", "reject": "reject", "tempfail": "tempfail"}
 
@@ -177,6 +178,19 @@ def headers_left(step, told):
     return left
 
 
+def headers_added(want, told):
+    """What a message that is delivered gets. One without a Message-ID gets that
+    from the milter: WANT goes by it from now on."""
+    if want.decided:
+        return []
+    given = []
+    if not want.id:
+        given = [h for h in told["headers"] if GIVEN.fullmatch(": ".join(h))]
+        want.id = given[0][1] if len(given) == 1 else "none"
+        want.stamp = stamps.decided(want.category, want.account, want.id)
+    return given + [[stamps.HEADER, want.stamp]]
+
+
 def unreliable(step, want):
     """Would a recipient have to be removed where that cannot be relied on?"""
     return step.get("cleanup") and any(
@@ -200,7 +214,10 @@ def summary(told, want, verdict, monitor):
     found += differ("a reason is logged", bool(line[8]), verdict != "deliver")
     found += differ("decided is logged", bool(line[9]),
                     want.decided and verdict == "deliver")
-    found += differ("monitor is logged", bool(line[10]), monitor)
+    found += differ("the Message-ID is logged", bool(line[10]),
+                    verdict == want.verdict == "deliver" and not want.decided
+                    and not want.id)
+    found += differ("monitor is logged", bool(line[11]), monitor)
     return found + differ("lines of dropped recipients", len(told["log"]) - 1,
                           fates.count("dropped") if verdict == want.verdict
                           else 0)
@@ -220,8 +237,8 @@ def effects(step, want, told, state, links):
                     {"reject": "5", "tempfail": "4"}.get(do, ""))
     left = [(n, v) for n, v in step["headers"] if not goes(n, want, do)]
     found += differ("headers", headers_left(step, told), left)
-    found += differ("headers added", told["headers"], [
-        [stamps.HEADER, want.stamp]] if do == "deliver" and want.stamp else [])
+    found += differ("headers added", told["headers"],
+                    headers_added(want, told) if do == "deliver" else [])
     if do != "deliver":
         found += differ("envelope", envelope(step, told), step["recipients"])
         return found + differ("added", told["added"], [])

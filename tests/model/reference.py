@@ -32,6 +32,7 @@ class Decision:
     decided: bool = False       # before: it brought its stamp
     stamp: str = None           # the one that it gets
     id: str = ""                # its Message-ID
+    account: str = None         # the key of its header
 
 
 class BadTag(Exception):
@@ -129,7 +130,7 @@ class Message:
             # An MTA may take it for anybody.
             return self.as_it_came("hold")
         decision = Delivery(self, category, header, accounts).decide()
-        decision.id = self.id
+        decision.id, decision.account = self.id, account
         if decision.verdict == "deliver":
             decision.stamp = stamp
         return decision
@@ -148,7 +149,7 @@ class Message:
         a = person.address
         found = a and a.domain == domain and re.fullmatch(
             r"([1-9][0-9]*)-([0-9a-f]{32})", a.key.rpartition("@")[0])
-        return bool(found) and int(found[1]) < 2 ** 63 and found[2] == \
+        return bool(found and self.id) and int(found[1]) < 2 ** 63 and found[2] == \
             stamps.mirror(found[1], category.slug, self.id)
 
     def as_it_came(self, verdict):

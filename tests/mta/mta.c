@@ -75,7 +75,8 @@ smfi_getsymval(SMFICTX *m, char *name)
 		return (plain);
 	if (strcmp(name, "{client_resolve}") == 0 && !m->cleanup)
 		return (ok);
-	if (strcmp(name, "{daemon_name}") == 0)
+	if (strcmp(name, "{daemon_name}") == 0 ||
+	    (strcmp(name, "j") == 0 && m->at_end))
 		return (host);
 	return (NULL);
 }
@@ -176,9 +177,17 @@ smfi_addheader(SMFICTX *m, char *name, char *value)
 
 	if (call == NULL)
 		return (MI_FAILURE);
-	MUST(strcmp(name, "X-Notify-Decided") == 0, "%s added", name);
-	MUST(strlen(value) == 32 && strspn(value, "0123456789abcdef") == 32,
-	    "%s", value);
+	if (strcmp(name, "Message-ID") == 0) {
+		MUST(strlen(value) == 47 &&
+			strcmp(value + 15, ".4jYBQh4CRzz1bY2n@relay.example>") ==
+			    0,
+		    "%s", value);
+	} else {
+		MUST(strcmp(name, "X-Notify-Decided") == 0, "%s added", name);
+		MUST(strlen(value) == 32 &&
+			strspn(value, "0123456789abcdef") == 32,
+		    "%s", value);
+	}
 	snprintf(call->value, sizeof(call->value), "%s", value);
 	return (MI_SUCCESS);
 }
@@ -277,6 +286,8 @@ add_header(struct smfi_str *m, const struct mta_call *call)
 	memcpy(h->name, call->text, sizeof(h->name));
 	memcpy(h->value, call->value, sizeof(h->value));
 	h->added = true;
+	if (strcmp(h->name, "Message-ID") == 0)
+		memcpy(m->id, h->value, sizeof(m->id));
 }
 
 void

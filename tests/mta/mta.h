@@ -68,7 +68,7 @@ struct smfi_str {
 	char reply[16]; /* the codes of the reply set, or "" */
 	struct mta_recipient recipients[MTA_RECIPIENTS];
 	size_t nrecipients;
-	struct mta_header headers[MTA_HEADERS + 1]; /* one added */
+	struct mta_header headers[MTA_HEADERS + 2]; /* two added */
 	size_t nheaders;
 	char id[MTA_TEXT]; /* the first Message-ID, or "": for rules.c */
 	int held;	   /* how often: mta_apply() */

@@ -336,11 +336,36 @@ START_TEST(a_stamp_among_wrong_ones_counts)
 	ck_assert_int_eq(message_header(&m, f.arena, DECIDED_HEADER, "x"), 0);
 	ck_assert_int_eq(
 	    message_header(&m, f.arena, DECIDED_HEADER, d.stamp), 0);
+	/* The first Message-ID that is not blank counts. */
+	ck_assert_int_eq(message_header(&m, f.arena, "Message-ID", " \t"), 0);
 	ck_assert_int_eq(message_header(&m, f.arena, "message-id", ID), 0);
-	/* The first Message-ID counts. */
 	ck_assert_int_eq(message_header(&m, f.arena, "Message-ID", "<x@y>"), 0);
 	evaluate(&f.settings, pool, &m, false, f.arena, &d, NULL);
 	ck_assert(d.decided);
+}
+END_TEST
+
+START_TEST(a_message_id_is_given_as_postfix_makes_it)
+{
+	struct {
+		const char *host, *id;
+	} cases[] = {
+	    {"relay.example", "<20010909014640.4jYB@relay.example>"},
+	    {NULL, "<20010909014640.4jYB@localhost>"},
+	    {"", "<20010909014640.4jYB@localhost>"},
+	    {"a>\nb", "<20010909014640.4jYB@localhost>"},
+	};
+	struct message m;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&m, 0, sizeof(m));
+		ck_assert_int_eq(message_give_id(&m, f.arena, "4jYB",
+				     cases[i].host, 1000000000),
+		    0);
+		ck_assert_str_eq(m.id, cases[i].id);
+		ck_assert(m.id_given);
+	}
 }
 END_TEST
 
@@ -582,6 +607,7 @@ test_decide(void)
 	tcase_add_test(t, slug_and_title_agree_and_two_categories_do_not);
 	tcase_add_test(t, a_message_is_decided_once);
 	tcase_add_test(t, a_stamp_among_wrong_ones_counts);
+	tcase_add_test(t, a_message_id_is_given_as_postfix_makes_it);
 	tcase_add_test(t, without_a_message_id_or_a_key_nothing_is_stamped);
 	tcase_add_test(t, a_held_message_is_not_stamped);
 	tcase_add_test(t, an_untrusted_stamp_is_worth_nothing);

@@ -145,9 +145,9 @@ check_twice(struct check *c, const struct postconf_service *s)
 			"milters again",
 			s->key),
 		    "the milter leaves a message alone that it has decided, "
-		    "but by its Message-ID: it decides one without that twice, "
-		    "and rejects one to which the filter has given another, if "
-		    "a Telegram chat is among its recipients",
+		    "but by its Message-ID: if the filter gives it another, it "
+		    "is decided again, and rejected if a Telegram chat is "
+		    "among its recipients",
 		    s, name,
 		    *options == '\0' ? "no_milters"
 				     : check_text(c, "%s,no_milters", options));

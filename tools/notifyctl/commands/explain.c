@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include <gmime/gmime.h>
 
@@ -46,7 +47,7 @@ static void person(
 static void people(
     struct ctl *, const struct message *, const struct decision *);
 static void summary(struct ctl *, const struct arguments *,
-    const struct decision *, const char *);
+    const struct message *, const struct decision *, const char *);
 static int explain(struct ctl *, const struct arguments *);
 
 static const struct ctl_option options[] = {{.name = "sender", .value = "ADDR"},
@@ -275,11 +276,11 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 }
 
 static void
-summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
-    const char *detour)
+summary(struct ctl *ctl, const struct arguments *args, const struct message *m,
+    const struct decision *d, const char *detour)
 {
 	struct output *out = ctl->out;
-	const char *reason, *sender = ctl_option(args, "sender");
+	const char *reason, *stamp, *sender = ctl_option(args, "sender");
 
 	reason = goes_out(d->verdict) && d->verdict != VERDICT_UNTRUSTED &&
 		d->verdict != VERDICT_UNTOUCHED
@@ -304,14 +305,21 @@ summary(struct ctl *ctl, const struct arguments *args, const struct decision *d,
 	output_number(out, "dropped", (int64_t)d->dropped);
 	output_number(out, "mirrored", (int64_t)d->nmirrored);
 	output_flag(out, "decided", d->decided);
-	output_text(out, "stamp", d->stamp == NULL ? "" : d->stamp);
+	stamp = d->stamp == NULL || m->id_given ? "" : d->stamp;
+	output_text(out, "stamp", stamp);
+	output_flag(
+	    out, "message_id_added", d->stamp != NULL && m->id_given);
 	output_flag(out, "monitor", ctl->settings->monitor);
 	if (d->decided)
 		output_line(out,
 		    "decided   before: its X-Notify-Decided is right, and its "
 		    "recipients stay as they are");
-	if (d->stamp != NULL)
-		output_line(out, "adds      " DECIDED_HEADER ": %s", d->stamp);
+	if (*stamp != '\0')
+		output_line(out, "adds      " DECIDED_HEADER ": %s", stamp);
+	else if (d->stamp != NULL)
+		output_line(out,
+		    "adds      " MESSAGE_ID_HEADER
+		    ", which it lacks, and " DECIDED_HEADER);
 	if (detour != NULL)
 		output_line(
 		    out, "roster    from the primary, since %s", detour);
@@ -342,9 +350,12 @@ explain(struct ctl *ctl, const struct arguments *args)
 	/* As if a trusted client had sent it. */
 	r.message.trusted = true;
 	r.message.client = "explain";
+	if (r.message.id == NULL)
+		(void)!message_give_id(
+		    &r.message, ctl->arena, "QUEUEID", NULL, time(NULL));
 	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision,
 	    &standby);
-	summary(ctl, args, &decision, standby.detour);
+	summary(ctl, args, &r.message, &decision, standby.detour);
 	people(ctl, &r.message, &decision);
 	/* The decision refers to nothing in the database. */
 	pool_free(pool);

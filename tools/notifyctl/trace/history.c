@@ -208,7 +208,7 @@ chat(struct arena *a, struct history *h, const struct history_line *line)
 static void
 decision(struct arena *a, struct history *h, const struct history_line *line)
 {
-	const char *recipient, *rest;
+	const char *recipient, *rest, *id;
 	struct history_copy *c;
 
 	if (text_after(line->text, "to=<") != NULL) {
@@ -231,6 +231,10 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 	h->kept = number(line->text, " kept=");
 	h->added = number(line->text, " added=");
 	h->mirrored = number(line->text, " mirrored=");
+	/* The milter gave it one. */
+	id = value(a, line->text, " message-id=");
+	if (*id != '\0')
+		h->message_id = id;
 }
 
 static void
