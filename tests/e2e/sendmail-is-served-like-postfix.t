@@ -217,15 +217,20 @@ def _(lab_):
     same(lab_.api.chats_of(mark), [CHAT], "chats")
 
 
-@case("a message without a Message-ID reaches the chat too")
+@case("a message without a Message-ID is given one, for people and the chat")
 def _(lab_):
     linked(lab_, ANN)
     mark = lab.marker()
     data = (f"X-Lab-Marker: {mark}\nSubject: Notice {mark}\n"
             f"X-Notify-Category: {BALANCE}\nX-Notify-Account: acme\n\nHello.\n")
-    lab_.send([ANN], data=data.encode(), mark=mark)
+    result = lab_.send([ANN], data=data.encode(), mark=mark)
     lab_.api.wait(lambda: lab_.api.chats_of(mark), "the chat is told", 15)
     same(lab_.api.chats_of(mark), [CHAT], "chats")
+    same(result.recipients(), WANT, "recipients")
+    (given,) = re.findall(r" message-id=(<\S+>)", result.summary()["line"])
+    for t in result.transactions():
+        same(re.findall(rb"(?im)^Message-ID: *(\S+)", t.head),
+             [given.encode()], "Message-ID")
 
 
 @case("a message that the API does not accept is queued, retried, and never "
