@@ -49,8 +49,7 @@ message_give_id(struct message *m, struct arena *a, const char *queue_id,
 	if (gmtime_r(&now, &tm) == NULL ||
 	    strftime(when, sizeof(when), "%Y%m%d%H%M%S", &tm) == 0)
 		snprintf(when, sizeof(when), "0");
-	m->id =
-	    arena_concat(a, "<", when, ".", queue_id, "@", host, ">", NULL);
+	m->id = arena_concat(a, "<", when, ".", queue_id, "@", host, ">", NULL);
 	m->id_given = m->id != NULL;
 	return (m->id_given ? 0 : -1);
 }

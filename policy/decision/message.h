@@ -54,7 +54,7 @@ struct message {
 	/* The first Message-ID that is not blank, which may be folded; NULL if
 	 * there is none. */
 	const char *id;
-	bool id_given; /* by message_give_id() */
+	bool id_given;	    /* by message_give_id() */
 	const char *client; /* its address, for messages */
 	bool no_client;	    /* the MTA knows no address of the client */
 	bool trusted;	    /* may this client tag? */

@@ -38,7 +38,7 @@ bool stamp_is_key(const char *text) WARN_UNUSED;
 /*
  * stamp_mirror(key, link, category, message_id, stamp):
  * The check in the address <link>-<check>@<telegram domain>. ${category} is a
- * slug. ${message_id} NULL counts as "": a check that is right for no message.
+ * slug. ${message_id} NULL counts as "": the milter makes no such check.
  */
 void stamp_mirror(const char *key, int64_t link, const char *category,
     const char *message_id, char stamp[STAMP_SIZE]);

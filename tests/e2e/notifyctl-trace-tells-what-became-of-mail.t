@@ -178,6 +178,40 @@ def _(lab):
     contains(rows[result.qid, address][2], "blocked by the user", "the why")
 
 
+def chats(lab, qid):
+    """(whose, the account, as text) of each chat."""
+    found = trace(lab, qid, "--json").document["recipients"]
+    out = trace(lab, qid).out
+    return [(row["chat_of"], row["account"],
+             re.search(r"^.*(?:Telegram chat of|@telegram).*$", out, re.M)[0])
+            for row in found if row["recipient"].endswith(".invalid")]
+
+
+@case("whose chat it was is told: by the log, else by the roster, else not")
+def _(lab):
+    address = lab.link_to("acme", ANN, 111)
+    result = lab.tell([ANN])
+    lab.told(result, [111])
+    ((who, account, line),) = chats(lab, result.qid)
+    same((who, account), (ANN, "acme"), "whose chat")
+    contains(line, f"Telegram chat of {ANN} (acme) ", "for people")
+    log = os.path.join(lab.folder, "agent/log")
+    with open(log) as file:
+        text = file.read()
+    contains(text, f"outcome=sent user=<{ANN}>", "the log")
+    with open(log, "w") as file:
+        file.write(text.replace(f" user=<{ANN}>", ""))
+    ((who, account, line),) = chats(lab, result.qid)
+    same((who, account), (ANN, "acme"), "whose chat, by the roster")
+    with lab.database_away():
+        same([row[:2] for row in chats(lab, result.qid)], [("", "")],
+             "without a roster")
+    lab.run_ctl("--as", ANN, "telegram", "disable", "acme")
+    ((who, account, line),) = chats(lab, result.qid)
+    same((who, account), ("", ""), "the link has ended")
+    contains(line, stamps.bare(address).split("@")[0] + "-", "for people")
+
+
 @case("an untagged message from sendmail(1): its user, and no decision of "
       "the milter")
 def _(lab):

@@ -179,8 +179,8 @@ smfi_addheader(SMFICTX *m, char *name, char *value)
 		return (MI_FAILURE);
 	if (strcmp(name, "Message-ID") == 0) {
 		MUST(strlen(value) == 47 &&
-			strcmp(value + 15, ".4jYBQh4CRzz1bY2n@relay.example>") ==
-			    0,
+			strcmp(value + 15,
+			    ".4jYBQh4CRzz1bY2n@relay.example>") == 0,
 		    "%s", value);
 	} else {
 		MUST(strcmp(name, "X-Notify-Decided") == 0, "%s added", name);

@@ -44,10 +44,12 @@ delivery_end(
     struct delivery *d, int status, const char *outcome, const char *fmt, ...)
 {
 	char reason[1024];
-	const char *shown;
+	const char *shown, *user = NULL;
 	va_list ap;
 
 	count(d, outcome);
+	if (d->user.address != NULL)
+		user = escape_text(d->arena, d->user.address);
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
@@ -55,11 +57,12 @@ delivery_end(
 	/* pipe(8) takes the reason for mailq(1) from standard error. */
 	log_message(status == EX_OK && !d->suspicious ? LOG_LEVEL_INFO
 						      : LOG_LEVEL_WARNING,
-	    "%s: to=<%s> account=%s outcome=%s%s%s%s", d->queue_id,
+	    "%s: to=<%s> account=%s outcome=%s%s%s%s%s%s%s", d->queue_id,
 	    d->recipient,
 	    d->user.account_name == NULL ? "-" : d->user.account_name, outcome,
-	    *reason == '\0' ? "" : " reason=\"", shown == NULL ? "" : shown,
-	    *reason == '\0' ? "" : "\"");
+	    user == NULL ? "" : " user=<", user == NULL ? "" : user,
+	    user == NULL ? "" : ">", *reason == '\0' ? "" : " reason=\"",
+	    shown == NULL ? "" : shown, *reason == '\0' ? "" : "\"");
 	return (status);
 }
 

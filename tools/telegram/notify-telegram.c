@@ -135,7 +135,7 @@ verify(struct delivery *d)
 		return (-1);
 	if (found == 0 && d->check == NULL)
 		return (1);
-	if (found == 1 && d->check != NULL && d->head.message.id != NULL) {
+	if (found == 1 && d->check != NULL) {
 		stamp_mirror(
 		    key, d->link, d->category.slug, d->head.message.id, check);
 		if (stamp_same(check, d->check))

@@ -307,8 +307,7 @@ summary(struct ctl *ctl, const struct arguments *args, const struct message *m,
 	output_flag(out, "decided", d->decided);
 	stamp = d->stamp == NULL || m->id_given ? "" : d->stamp;
 	output_text(out, "stamp", stamp);
-	output_flag(
-	    out, "message_id_added", d->stamp != NULL && m->id_given);
+	output_flag(out, "message_id_added", d->stamp != NULL && m->id_given);
 	output_flag(out, "monitor", ctl->settings->monitor);
 	if (d->decided)
 		output_line(out,

@@ -303,7 +303,7 @@ gather_again(struct gather *g)
 	return (false);
 }
 
-const struct history *
+struct history *
 gather_messages(const struct gather *g, size_t *n)
 {
 	struct history *v;

@@ -38,7 +38,7 @@ void gather_source(struct gather *);
 bool gather_again(struct gather *) WARN_UNUSED;
 
 /* gather_messages(g, n): the message asked for, then those it became. */
-const struct history *gather_messages(const struct gather *, size_t *n);
+struct history *gather_messages(const struct gather *, size_t *n);
 
 /* gather_complete(g): false if it became more messages than are given. */
 bool gather_complete(const struct gather *);

@@ -103,7 +103,7 @@ copy_of(struct arena *a, struct history *h, const char *recipient,
 	memset(c, 0, sizeof(*c));
 	c->recipient = recipient;
 	c->original = original;
-	c->reason = c->outcome = c->detail = "";
+	c->reason = c->outcome = c->detail = c->person = c->account = "";
 	return (c);
 }
 
@@ -185,11 +185,12 @@ sendmail_delivery(
 	settle(h, i < h->ncopies ? HISTORY_QUEUED : HISTORY_DONE, line);
 }
 
-/* "to=<1@telegram.invalid> account=acme outcome=sent reason=\"...\"" */
+/* "to=<1-...@telegram.invalid> account=acme outcome=sent user=<a@b>
+ * reason=\"...\"" */
 static void
 chat(struct arena *a, struct history *h, const struct history_line *line)
 {
-	const char *recipient, *rest;
+	const char *recipient, *rest, *user;
 	struct history_copy *c;
 
 	recipient = path(a, line->text + 4, &rest);
@@ -197,6 +198,11 @@ chat(struct arena *a, struct history *h, const struct history_line *line)
 		return;
 	c = copy_of(a, h, recipient, "");
 	c->chat = true;
+	user = strstr(rest, " user=<");
+	if (user != NULL && (user = path(a, user + 7, &user)) != NULL) {
+		c->person = user;
+		c->account = value(a, rest, " account=");
+	}
 	c->outcome =
 	    arena_concat(a, "chat ", value(a, rest, " outcome="), NULL);
 	c->detail = value(a, rest, " reason=");

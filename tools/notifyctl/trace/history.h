@@ -20,10 +20,12 @@ struct history_copy {
 	const char *original; /* the alias that became it; or "" */
 	bool dropped;	      /* by the milter */
 	bool chat;	      /* notify-telegram logged it */
-	const char *reason;   /* why it was dropped; or "" */
-	const char *outcome;  /* "sent", "deferred", ...; "": unknown */
-	const char *detail;   /* the other side's answer; or "" */
-	int64_t at;	      /* of the outcome; 0: unknown */
+	const char *person;   /* a chat: whose, in which account; or "" */
+	const char *account;
+	const char *reason;  /* why it was dropped; or "" */
+	const char *outcome; /* "sent", "deferred", ...; "": unknown */
+	const char *detail;  /* the other side's answer; or "" */
+	int64_t at;	     /* of the outcome; 0: unknown */
 };
 
 enum history_state {

@@ -18,6 +18,7 @@
 #include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/gather.h"
+#include "notifyctl/trace/trace_chats.h"
 #include "notifyctl/trace/trace_log.h"
 #include "settings/settings.h"
 
@@ -369,10 +370,15 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 		if (!json && *c->original != '\0')
 			shown = arena_printf(t->ctl->arena, "%s (for %s)",
 			    c->recipient, c->original);
+		if (!json && *c->person != '\0')
+			shown = arena_printf(t->ctl->arena,
+			    "Telegram chat of %s (%s)", c->person, c->account);
 		output_row(out);
 		output_cell(out, m->id);
 		output_cell(out, shown);
 		output_cell(out, c->original);
+		output_cell(out, c->person);
+		output_cell(out, c->account);
 		output_cell(out, fate(t, m, c));
 		/* A dropped recipient who got it all the same has one. */
 		output_cell(out,
@@ -395,8 +401,8 @@ show(struct trace *t)
 	    "decided", "decision", "verdict", "reason", "state", "state_at",
 	    "earlier", NULL};
 	static const char *const copies[] = {"queue_id", "recipient:RECIPIENT",
-	    "original", "decision:DECISION", "outcome:BECAME", "at:WHEN",
-	    "detail:WHY", NULL};
+	    "original", "chat_of", "account", "decision:DECISION",
+	    "outcome:BECAME", "at:WHEN", "detail:WHY", NULL};
 	static const char *const sources[] = {"source", NULL};
 	struct output *out = t->ctl->out;
 	const struct history *m;
@@ -443,7 +449,7 @@ static int
 trace(struct ctl *ctl, const struct arguments *args)
 {
 	struct trace *t;
-	const struct history *m;
+	struct history *m;
 	const char *id = args->v[0];
 	size_t n;
 
@@ -458,6 +464,7 @@ trace(struct ctl *ctl, const struct arguments *args)
 	m = gather_messages(t->gather, &n);
 	if (m[0].lines == 0)
 		return (not_found(t, id));
+	trace_chats(ctl, m, n);
 	show(t);
 	return (0);
 }
