@@ -68,8 +68,10 @@ class Answer:
             self.removed.append((name.decode(), value.decode(),
                                  struct.unpack("!I", data[:4])[0]))
         elif command == "h":
-            name, self.stamp = (text.decode() for text in texts)
-            assert name == stamps.HEADER, name
+            name, value = (text.decode() for text in texts)
+            assert name in (stamps.HEADER, "Message-ID"), name
+            if name == stamps.HEADER:
+                self.stamp = value
         elif command == "q":
             self.held = texts[0].decode()
         elif command == "y":
