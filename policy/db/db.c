@@ -294,8 +294,9 @@ db_server(struct db *db, struct db_server *server)
 	    db->driver->server == NULL ? 0 : db->driver->server(db, server));
 }
 
-/* Both count up timelines from 1 with each promotion. What a standby says may
- * be that of a while ago. */
+/* Both count up timelines from 1 with each promotion. A standby on an older one
+ * follows a former primary, or has not noted yet that it follows the new one.
+ */
 const char *
 db_foreign(const struct db_server *primary, const struct db_server *other)
 {
@@ -310,6 +311,8 @@ db_foreign(const struct db_server *primary, const struct db_server *other)
 	if (other->timeline > primary->timeline ||
 	    (!other->standby && other->timeline != primary->timeline))
 		return ("it follows, or is, another primary");
+	if (other->timeline < primary->timeline)
+		return ("it is on an older timeline");
 	return (NULL);
 }
 

@@ -62,12 +62,16 @@ static const char *const own_sql[OWN_COUNT] = {
 	" FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_class m"
 	"  ON m.oid = to_regclass('notify_milter')",
     /* The control file of a standby has the timeline of its last restart
-     * point. */
+     * point. Its receiver knows the present one, and tells roles that may read
+     * all statistics. */
     [OWN_SYSTEM] = "SELECT s.system_identifier::text,"
-		   " CASE WHEN pg_is_in_recovery() THEN c.timeline_id"
+		   " CASE WHEN pg_is_in_recovery() THEN greatest("
+		   "  c.timeline_id, r.min_recovery_end_timeline,"
+		   "  (SELECT max(w.received_tli) FROM pg_stat_wal_receiver w))"
 		   " ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()),"
 		   "  1, 8))::bit(32)::bigint END"
-		   " FROM pg_control_system() s, pg_control_checkpoint() c",
+		   " FROM pg_control_system() s, pg_control_checkpoint() c,"
+		   "  pg_control_recovery() r",
     [OWN_MARK] = "SELECT txid_current()",
     [OWN_BEGIN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [OWN_COMMIT] = "COMMIT",

@@ -21,6 +21,10 @@
 #define AWAY_MS 5000
 /* How long what the primary said of itself is good for new connections. */
 #define KNOWN_MS 1000
+/* How long a connection to a standby may wait for its next question: it is
+ * compared when it is new, and after a failover it may follow another primary.
+ */
+#define RENEW_MS 20000
 
 /* Connections to one server. */
 struct side {
@@ -48,6 +52,7 @@ struct pool {
 	struct db_server primary;
 	bool known, answered;
 	int64_t known_at;
+	int64_t renewed; /* when the connections to the standby were */
 };
 
 static int side_init(struct side *, const char *, enum db_mode);
@@ -58,6 +63,7 @@ static void close_idle(struct pool *, struct side *);
 static struct store *take(struct pool *, struct side *, struct failure *);
 static void ask_primary(struct pool *);
 static bool primary_known(struct pool *, struct db_server *);
+static bool renewal_due(struct pool *);
 static int compare(
     struct pool *, struct side *, struct store *, struct failure *);
 static bool take_mark(struct pool *, struct store *);
@@ -240,7 +246,7 @@ learn(struct pool *pool, enum pool_side which, struct store *store)
 	return (news);
 }
 
-/* Ask the primary what it is. */
+/* Ask the primary what it is: whoever is at its address now. */
 static void
 ask_primary(struct pool *pool)
 {
@@ -250,6 +256,7 @@ ask_primary(struct pool *pool)
 	struct store *store;
 	bool answered = false;
 
+	close_idle(pool, side);
 	store = take(pool, side, &ignored);
 	if (store != NULL) {
 		answered = store_server(store, &server) == 1;
@@ -294,6 +301,20 @@ primary_known(struct pool *pool, struct db_server *primary)
 	return (known);
 }
 
+static bool
+renewal_due(struct pool *pool)
+{
+	int64_t now = clock_ms();
+	bool due;
+
+	pthread_mutex_lock(&pool->lock);
+	due = pool->standby && now - pool->renewed >= RENEW_MS;
+	if (due)
+		pool->renewed = now;
+	pthread_mutex_unlock(&pool->lock);
+	return (due);
+}
+
 /* Is the server that is to be asked one of the primary's? 0, or -1. */
 static int
 compare(struct pool *pool, struct side *side, struct store *store,
@@ -324,6 +345,8 @@ take(struct pool *pool, struct side *side, struct failure *failure)
 {
 	struct store *store;
 
+	if (side == &pool->sides[POOL_ASKED] && renewal_due(pool))
+		close_idle(pool, side);
 	if (enter(pool, side, &store) != 0) {
 		failure_set(failure, FAILURE_BUSY,
 		    "database %s: no connection was free within %d ms",

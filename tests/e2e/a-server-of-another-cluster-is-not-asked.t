@@ -3,22 +3,27 @@
 # needs: root postfix postgresql
 # not with sanitizer: it is about the server
 # not with postgresql: it starts servers of its own
-# takes: 20 s
+# takes: 60 s
 """What stands behind read_url decides only if it is a standby of url's primary:
 not a server of another cluster, not another database, not a second primary. A
 standby is asked whatever the settings of the database and of its roles are."""
 import json
+import os
 
 from lib import lab, postgresql, pq, rosterdb
 from lib.lab import case
 from lib.mta import Mta, tagged
 from lib.roster import BALANCE, BILL, entitled
 from lib.tap import contains, same
+from lib.waiting import until
 
 PRIMARY = postgresql.Server().start()
 STANDBY = postgresql.Server("wal_retrieve_retry_interval = 100\n",
                             primary=PRIMARY)
 OTHER = postgresql.Server()
+NEXT = postgresql.Server("wal_keep_size = '1GB'\n", primary=PRIMARY)
+LATER = postgresql.Server()
+LATEST = postgresql.Server(primary=PRIMARY)
 rosterdb.use_postgresql(PRIMARY)
 
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
@@ -51,19 +56,23 @@ class Lab(lab.Lab):
         same((answer.verdict, answer.to(RCPTS)), ("continue", WANT),
              str(answer))
 
-    def refused(self, url, *words):
-        """Is what is at URL not asked, with WORDS in the log and in what check
+    def refused(self, there, *words, **settings):
+        """Is what is at THERE not asked, with WORDS in the log and in what check
         finds?"""
         since = self.milter.mark()
-        self.milter.settings(read_url=url, max_lag="1h")
+        self.milter.settings(read_url=there, max_lag="1h", **settings)
         for _ in range(3):
             self.right()
         line = self.milter.wait_line("the primary was asked", since)
+        contains(line, words[0], "the log")
+        self.found(*words)
+
+    def found(self, *words):
+        """WORDS are in what check finds."""
         done = self.notifyctl("--json", "check", check=False)
         said = [one["what"] for one in json.loads(done.stdout)["findings"]
                 if "read_url" in one["what"]]
         for word in words:
-            contains(line, word, "the log")
             contains(" ".join(said), word, "what check finds")
 
 
@@ -156,6 +165,69 @@ def _(lab_):
                                                     "/nowhere"),
                          read_url=lab_.at(STANDBY), max_lag="1h")
     lab_.right()
+
+
+@case("a standby that still follows the former primary is not asked, though it "
+      "was before")
+def _(lab_):
+    # What url names moves, as a name or an address does in a failover.
+    moving = os.path.join(lab_.folder, "primary")
+    os.symlink(PRIMARY.folder, moving)
+    url = lab_.store.url.replace(PRIMARY.folder, moving)
+    NEXT.start()
+    NEXT.catch_up()
+    LATEST.start()
+    LATEST.end()
+    lab_.milter.settings(url=url, read_url=lab_.at(STANDBY), max_lag="1h")
+    lab_.right()
+    same(lab_.standby(ASKED), 1, "connections to the standby")
+    NEXT.promote()
+    os.unlink(moving)
+    os.symlink(NEXT.folder, moving)
+    # It is no longer fresh, and nothing else tells.
+    with pq.Connection(lab_.at(PRIMARY)) as connection:
+        connection.run("UPDATE account SET title = 'changed'")
+    STANDBY.catch_up()
+    since = lab_.milter.mark()
+
+    def detour():
+        lab_.right()
+        return [line for line in lab_.milter.since(since)
+                if "is on an older timeline than that of url" in line]
+
+    until(detour, "the failover is noticed", 50)
+    lab_.found("is on an older timeline")
+
+
+@case("a standby that follows the new primary is asked")
+def _(lab_):
+    url = lab_.at(NEXT)
+    LATER.primary = NEXT
+    LATER.start()
+    LATER.catch_up()
+    since = lab_.milter.mark()
+    lab_.milter.settings(url=url, read_url=lab_.at(LATER), max_lag="1h")
+    lab_.right()
+    same([line for line in lab_.milter.since(since)
+          if "the primary was asked" in line], [], "detours")
+    same(LATER.sql(ASKED)[0][0], 1, "connections to the standby")
+    # One that has yet to note it.
+    LATEST.follow(NEXT)
+    role = url.replace(f"{postgresql.OWNER}@", "relay@")
+    NEXT.sql("GRANT USAGE ON SCHEMA"
+             f" {lab_.store.schema} TO relay; GRANT SELECT ON ALL TABLES IN"
+             f" SCHEMA {lab_.store.schema} TO relay")
+    LATEST.catch_up()
+    there = role.replace(NEXT.folder, LATEST.folder)
+    lab_.refused(there, "is on an older timeline", url=role)
+    NEXT.sql("CHECKPOINT")
+    LATEST.catch_up()
+    LATEST.sql("CHECKPOINT")
+    since = lab_.milter.mark()
+    lab_.milter.settings(url=role, read_url=there, max_lag="1h")
+    lab_.right()
+    same([line for line in lab_.milter.since(since)
+          if "the primary was asked" in line], [], "detours")
 
 
 @case("of two primaries the one in url decides")

@@ -250,7 +250,16 @@ class Server:
             "SELECT clock_timestamp()::text, txid_current()")[0]
         until(lambda: self.sql("SELECT pg_last_xact_replay_timestamp() >="
                                " ?::timestamptz", at)[0][0],
-              "the standby catches up")
+              lambda: f"the standby catches up: {self.said()[-700:]}", 20)
+
+    def follow(self, primary):
+        """A standby follows another primary from now on."""
+        self.primary = primary
+        self.end(signal.SIGINT)
+        with open(os.path.join(self.data, "postgresql.auto.conf"), "a") as out:
+            out.write("primary_conninfo ="
+                      f" 'host={primary.folder} user={OWNER}'\n")
+        self.launch()
 
     def promote(self):
         """A standby becomes a primary."""

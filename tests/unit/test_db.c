@@ -209,8 +209,10 @@ static const struct {
     {{.system = ""}, {.system = "2"}, false},
     {{.system = "1", .database = 5}, {.system = "1", .database = 6}, true},
     {{.system = "", .roster = 5}, {.system = "", .roster = 6}, true},
-    /* A standby may not know yet that its primary was promoted. */
-    {{.timeline = 3}, {.standby = true, .timeline = 2}, false},
+    {{.timeline = 3}, {.standby = true, .timeline = 3}, false},
+    /* A standby that was not told yet says so, too. */
+    {{.timeline = 3}, {.standby = true, .timeline = 2}, true},
+    {{.timeline = 3}, {.standby = true, .timeline = 0}, false},
     {{.timeline = 2}, {.standby = true, .timeline = 3}, true},
     {{.timeline = 2}, {.timeline = 3}, true},
     {{.timeline = 3}, {.timeline = 2}, true},

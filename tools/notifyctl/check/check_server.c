@@ -33,6 +33,7 @@ static void check_clocks(struct check *, struct store *, struct store *);
 static bool too_late(const struct check *, const struct db_server *);
 static void check_lag(struct check *, struct store *, struct store *);
 static void check_policies(struct check *, struct store *);
+static const char *kin_cure(const struct db_server *, const struct db_server *);
 static bool check_kin(struct check *, struct store *, const struct db_server *);
 static void check_standby(struct check *, struct store *, struct store *);
 
@@ -176,6 +177,21 @@ check_lag(struct check *c, struct store *primary, struct store *standby)
 	    "show why it stopped");
 }
 
+static const char *
+kin_cure(const struct db_server *own, const struct db_server *server)
+{
+	if (*own->system == '\0' || strcmp(own->system, server->system) != 0)
+		return (
+		    "name a streaming standby of url's primary in read_url");
+	if (server->standby && server->timeline < own->timeline)
+		return ("run CHECKPOINT on the standby: it may only have noted "
+			"no failover yet. If this remains, it follows the "
+			"former primary: stop that, and let the standby follow "
+			"the primary in url (primary_conninfo)");
+	return ("find out which of the servers is the right primary, stop the "
+		"other one, and make it a standby again");
+}
+
 /* Does read_url name a server of url's cluster? */
 static bool
 check_kin(
@@ -194,10 +210,7 @@ check_kin(
 		"read_url names no standby of url: %s than that of "
 		"url",
 		why),
-	    *own.system != '\0' && strcmp(own.system, server->system) == 0
-		? "find out which of the servers is the right primary, stop the "
-		  "other one, and make it a standby again"
-		: "name a streaming standby of url's primary in read_url");
+	    kin_cure(&own, server));
 	return (false);
 }
 
