@@ -56,6 +56,11 @@ static const struct kind kinds[COUNTER_COUNT] = {
 	NULL, NULL},
     [COUNTER_MIRRORED] = {"notify_telegram_messages_total", "counter",
 	"Attempts to send a mirrored message to its chat, by outcome.", NULL},
+    [COUNTER_HELD] = {"notify_milter_held_messages", "gauge",
+	"Tagged messages in Postfix's hold queue.", NULL},
+    [COUNTER_HELD_OLDEST] = {"notify_milter_held_oldest_time_seconds", "gauge",
+	"When the oldest of them arrived, in Unix time; 0 if there is none.",
+	NULL},
 };
 
 static struct counted *find(

@@ -4,6 +4,8 @@
 """notifyctl held: the tagged messages on hold, since when, why they would be
 held now, and the command for each."""
 import json
+import os
+import pwd
 import re
 import time
 
@@ -115,6 +117,28 @@ def _(lab_):
     done = run(lab_, "held", user="nobody", path=lab_.copy())
     same(done.code, 77, f"{done}")
     contains(done.line, "run it as root", "the line")
+
+
+@case("the number and the oldest are left for Prometheus")
+def _(lab_):
+    path = os.path.join(os.path.dirname(lab_.database), "notify-held.prom")
+
+    def read():
+        with open(path) as file:
+            return dict(line.split(" ") for line in file.read().splitlines()
+                        if not line.startswith("#"))
+
+    held(lab_)
+    same(set(read().values()), {"0"}, "nothing held")
+    result = hold(lab_, [ANN], "lunch")
+    lab_.age(result.qid, 7200)
+    held(lab_)
+    got = read()
+    same(got["notify_milter_held_messages"], "1", "held")
+    age = time.time() - int(got["notify_milter_held_oldest_time_seconds"])
+    true(7100 < age < 7400, f"age {age}")
+    same(pwd.getpwuid(os.stat(path).st_uid).pw_name, lab.USER, "whose file")
+    empty(lab_)
 
 
 @case("check warns of what has been held for an hour, and stats counts it")

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/counters.h"
 #include "decision/evaluate.h"
 #include "decision/message.h"
 #include "decision/pool.h"
@@ -27,6 +28,9 @@
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/queuefile.h"
 #include "settings/settings.h"
+
+/* In the directory of stats_file. */
+#define COUNTERS_FILE "notify-held.prom"
 
 /* For one message: its envelope and what the roster says. */
 #define ARENA_MAX ((size_t)256 << 20)
@@ -53,6 +57,7 @@ static int envelope_line(struct text *, char *);
 static int header_line(struct text *, char *);
 static int read_text(struct text *, char *);
 static int show(void *, struct holdqueue_message *, struct failure *);
+static int count(struct listing *);
 static int held(struct ctl *, const struct arguments *);
 
 const struct ctl_command held_commands[] = {
@@ -197,6 +202,34 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	return (0);
 }
 
+/* Leave the number and the oldest beside the milter's counters: the milter may
+ * not look into the queue. */
+static int
+count(struct listing *l)
+{
+	struct ctl *ctl = l->ctl;
+	const char *file = ctl->settings->stats_file, *slash;
+	struct counters c = {0};
+	char *text = NULL;
+	int rc = -1;
+
+	slash = strrchr(file, '/');
+	if (slash == NULL)
+		return (0);
+	file = arena_printf(
+	    ctl->arena, "%.*s/%s", (int)(slash - file), file, COUNTERS_FILE);
+	if (counters_set(&c, COUNTER_HELD, "", (double)l->n) != 0 ||
+	    counters_set(&c, COUNTER_HELD_OLDEST, "", (double)l->oldest) != 0 ||
+	    (text = counters_text(&c)) == NULL)
+		failure_memory(&ctl->failure);
+	else if (identity_take(file, ctl->settings->user, &ctl->failure) == 0)
+		rc = counters_replace(file, text, &ctl->failure);
+	identity_drop();
+	counters_clear(&c);
+	free(text);
+	return (rc);
+}
+
 static int
 held(struct ctl *ctl, const struct arguments *args)
 {
@@ -243,5 +276,11 @@ held(struct ctl *ctl, const struct arguments *args)
 	pool_free(l.pool);
 	identity_drop();
 	arena_free(l.arena);
+	if (rc == 0 && count(&l) != 0) {
+		/* The list is what was asked for. */
+		output_line(ctl->out, "not left for Prometheus: %s",
+		    failure_text(&ctl->failure));
+		failure_clear(&ctl->failure);
+	}
 	return (rc);
 }
