@@ -59,8 +59,8 @@ static const char usage_text[] =
     "  -s SOCKET  where to listen, as libmilter writes it\n"
     "  -n WHICH   the steps that are negotiated away: nothing, unneeded (those\n"
     "             that notify-milter does without), or everything\n"
-    "  -a N       add so many recipients to each message\n"
-    "  -d N       delete so many of its recipients: the first\n"
+    "  -a N       add N recipients to each message\n"
+    "  -d N       delete the first N of its recipients\n"
     "  -l         one line to syslog for each message\n";
 
 /* The answer of a callback: none if the MTA does not wait for one. */

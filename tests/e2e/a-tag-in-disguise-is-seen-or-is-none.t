@@ -8,7 +8,7 @@ from lib.mta import Closed, Mta, tagged
 from lib.roster import ANN, BALANCE, BILL, STRANGER, entitled
 from lib.tap import contains, lacks, same, true
 
-RCPTS = [ANN, BILL]         # of whom Ann alone gets services, in beta
+RCPTS = [ANN, BILL]         # Ann alone gets services, in beta
 TAG = b"X-Notify-Category: services\r\n"
 NOBODY = "192.0.2.1"        # trusted_clients that no client here is among
 FILL = b"".join(b"X-Fill-%d: %s\r\n" % (i, b"f" * 900) for i in range(70))

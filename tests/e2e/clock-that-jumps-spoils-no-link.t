@@ -145,7 +145,7 @@ def _(site):
         made.append(f"u{number}@acme.example")
         site.ok("user", "add", "acme", made[-1], env=clock.env)
     same([entry["subject"] for entry in site.log("acme")[-len(made):]], made,
-         "whom")
+         "who was added")
 
 
 @case("a pending notice is sent once, whatever the clock shows")

@@ -28,7 +28,7 @@ def with_main(title, **main):
     return register
 
 
-@with_main("always_bcc adds a recipient whom the milter does not see",
+@with_main("always_bcc adds a recipient that the milter does not see",
            always_bcc=ARCHIVE)
 def _(one):
     for send in (one.send, one.sendmail):

@@ -46,8 +46,8 @@ def _(one):
     same(result.summary()["kept"], "1500", "kept")
 
 
-@with_lab("whom a canonical map, a missing domain or a source route hides is "
-          "removed",
+@with_lab("a recipient hidden by a canonical map, a missing domain or a source "
+          "route is removed",
           main={"append_dot_mydomain": "yes", "mydomain": "acme.example",
                 "canonical_maps": "inline:{ {" + STRANGER + "=new@else.example}"
                 " {nina@acme.acme.example=" + BILL + "} }"})

@@ -70,7 +70,7 @@ def _(site):
     poison(site)
     site("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL, as_=OLGA)
     notice, = site.mails()
-    same(notice.args[-2:], ["--", BILL], "whom sendmail is told")
+    same(notice.args[-2:], ["--", BILL], "recipients that sendmail gets")
     head, _, text = notice.data.partition(b"\n\n")
     names = re.findall(rb"(?m)^([!-9;-~]+):", head)
     same(sorted(names), sorted(set(names)), "each header is there once")

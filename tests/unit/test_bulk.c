@@ -102,7 +102,7 @@ add_rows(struct import *im, int accounts, int of_each)
 	return (rc);
 }
 
-/* Run import_apply() on so many accounts with so many users each. */
+/* Run import_apply() on ${accounts} accounts with ${of_each} users each. */
 static int
 apply_accounts(struct store *s, int accounts, int of_each)
 {

@@ -266,7 +266,7 @@ ask_again(const struct again *again, bool trusted, struct decision *d)
 
 /* Is the decision that of a message that was never decided? */
 static void
-decided_anew(const struct decision *d, size_t added)
+decided_again(const struct decision *d, size_t added)
 {
 	ck_assert_int_eq(d->verdict, VERDICT_DELIVER);
 	ck_assert(!d->decided);
@@ -282,9 +282,9 @@ START_TEST(a_message_is_decided_once)
 
 	plant_key();
 	ask_again(&first, true, &d);
-	decided_anew(&d, 2);
+	decided_again(&d, 2);
 	ck_assert_ptr_nonnull(d.stamp);
-	/* A piece of it, to somebody whom the decision would drop. */
+	/* A piece of it, to somebody who would be dropped. */
 	again.decided = d.stamp;
 	ask_again(&again, true, &d);
 	ck_assert_int_eq(d.verdict, VERDICT_DELIVER);
@@ -314,7 +314,7 @@ START_TEST(a_stamp_of_another_message_does_not_count_and_goes)
 	ask_again(&first, true, &d);
 	others[_i].decided = d.stamp;
 	ask_again(&others[_i], true, &d);
-	decided_anew(&d, added[_i]);
+	decided_again(&d, added[_i]);
 	ck_assert(d.misdecided);
 }
 END_TEST
@@ -375,12 +375,12 @@ START_TEST(without_a_message_id_or_a_key_nothing_is_stamped)
 	struct decision d;
 
 	ask_again(&r, true, &d);
-	decided_anew(&d, 2);
+	decided_again(&d, 2);
 	ck_assert_ptr_null(d.stamp);
 	r.id = ID;
 	fixture_sql(&f, "DELETE FROM secret");
 	ask_again(&r, true, &d);
-	decided_anew(&d, 2);
+	decided_again(&d, 2);
 	ck_assert_ptr_null(d.stamp);
 }
 END_TEST
@@ -426,19 +426,19 @@ START_TEST(a_mirror_comes_again_with_its_own_message_only)
 	ask_again(&r, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 1);
 	ck_assert_str_eq(d.mirrored[0].address, right);
-	/* Its stamp was lost: it is decided anew, and the chat, which is that
+	/* Its stamp was lost: it is decided again, and the chat, which is that
 	 * of two users, gets it once. */
 	r.to[0] = ACME;
 	r.to[1] = arena_concat(f.arena, "<", right, ">", NULL);
 	ask_again(&r, true, &d);
-	decided_anew(&d, 3);
+	decided_again(&d, 3);
 	ck_assert_uint_eq(d.kept, 1);
 	ck_assert_uint_eq(d.nmirrored, 0);
 	/* The piece for the chat alone. */
 	r.to[0] = r.to[1];
 	r.to[1] = NULL;
 	ask_again(&r, true, &d);
-	decided_anew(&d, 0);
+	decided_again(&d, 0);
 	ck_assert_uint_eq(d.kept, 1);
 	/* Anything else is refused, also in monitor mode. */
 	ask_again(&r, false, &d);

@@ -314,7 +314,7 @@ START_TEST(a_question_that_is_cut_has_no_answer)
 }
 END_TEST
 
-/* What makes a table anew, and leaves its rows as they are. */
+/* What rewrites a table, and leaves its rows as they are. */
 static const struct {
 	const char *sql;
 } rewrites[] = {

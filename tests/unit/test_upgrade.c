@@ -515,7 +515,7 @@ START_TEST(a_new_roster_and_an_upgraded_one_have_a_key_of_their_own)
 }
 END_TEST
 
-START_TEST(a_key_that_was_deleted_is_made_anew_by_init)
+START_TEST(a_key_that_was_deleted_is_made_again_by_init)
 {
 	char key[STORE_SECRET_SIZE];
 
@@ -601,7 +601,7 @@ test_upgrade(void)
 	tcase_add_test(t, a_negative_version_is_not_ours);
 	tcase_add_test(
 	    t, a_new_roster_and_an_upgraded_one_have_a_key_of_their_own);
-	tcase_add_test(t, a_key_that_was_deleted_is_made_anew_by_init);
+	tcase_add_test(t, a_key_that_was_deleted_is_made_again_by_init);
 	tcase_add_test(t, lookups_go_on_across_the_upgrade_and_back);
 	tcase_add_test(t, a_damaged_key_is_an_error_and_not_taken_for_none);
 	suite_add_tcase(s, t);
