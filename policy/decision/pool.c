@@ -395,9 +395,12 @@ pool_put(struct pool *pool, enum pool_side which, struct store *store)
 	if (kind == FAILURE_STALE) {
 		store_forgive(store);
 	} else if (kind != FAILURE_NONE) {
-		/* A new connection is safer. */
+		/* A new connection is safer; and what it met, such as an older
+		 * roster that was put in place, the others would meet, too. */
 		store_close(store);
 		store = NULL;
+		if (kind != FAILURE_BUSY && kind != FAILURE_MEMORY)
+			close_idle(pool, &pool->sides[which]);
 	}
 	leave(pool, &pool->sides[which], store);
 	return (news);

@@ -828,6 +828,37 @@ START_TEST(lookups_use_indexes_without_statistics_too)
 }
 END_TEST
 
+START_TEST(an_older_roster_that_is_put_in_place_fails_one_lookup)
+{
+	const struct store_question nothing = {.people = STORE_NOBODY};
+	struct failure failure = FAILURE_INIT;
+	struct pool *pool = fixture_pool(named_url(), 1000);
+	struct store_answer answer;
+	struct store *s[4];
+	int i, failed = 0;
+
+	for (i = 0; i < 4; i++) {
+		s[i] = pool_take(pool, POOL_ASKED, &failure);
+		ck_assert_msg(s[i] != NULL, "%s", failure_text(&failure));
+	}
+	for (i = 0; i < 4; i++) {
+		ck_assert_int_eq(
+		    store_lookup(s[i], f.arena, &nothing, &answer), 0);
+		pool_put(pool, POOL_ASKED, s[i]);
+	}
+	fixture_sql(&f, "DROP TABLE secret");
+	fixture_sql(&f, "UPDATE notify_milter SET version = 1");
+	for (i = 0; i < 8; i++) {
+		s[0] = pool_take(pool, POOL_ASKED, &failure);
+		ck_assert_msg(s[0] != NULL, "%s", failure_text(&failure));
+		failed += store_lookup(s[0], f.arena, &nothing, &answer) != 0;
+		pool_put(pool, POOL_ASKED, s[0]);
+	}
+	ck_assert_int_le(failed, 1);
+	pool_free(pool);
+}
+END_TEST
+
 START_TEST(a_missing_server_is_a_failure_that_shows_no_password)
 {
 	struct failure failure = FAILURE_INIT;
@@ -881,6 +912,8 @@ test_postgres(void)
 	tcase_add_test(t, a_server_that_reads_nothing_is_given_up);
 	tcase_add_test(t, a_commit_without_an_answer_is_reported_as_not_known);
 	tcase_add_test(t, a_pool_replaces_connections_that_the_server_closed);
+	tcase_add_test(
+	    t, an_older_roster_that_is_put_in_place_fails_one_lookup);
 	tcase_add_test(t, a_missing_server_is_a_failure_that_shows_no_password);
 	tcase_add_test(t, lookups_use_indexes_without_statistics_too);
 	suite_add_tcase(s, t);
