@@ -19,7 +19,7 @@
 
 /* Far more than 100 updates, the most that getUpdates returns. */
 #define ANSWER_MAX ((size_t)8 << 20)
-#define CONNECT_SECONDS 10
+#define CONNECT_SECONDS 10L
 
 struct botapi {
 	CURL *curl;
