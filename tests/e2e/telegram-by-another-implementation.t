@@ -40,9 +40,11 @@ def missing():
         if os.path.isdir(os.path.join(NODE, "node_modules",
                                       "telegram-test-api", "lib")):
             return None
+        # Where the registry cannot be reached npm retries for over a minute.
         done = subprocess.run(
             ["npm", "install", "--prefix", NODE, "--no-audit", "--no-fund",
-             PACKAGE], capture_output=True, text=True, timeout=120)
+             "--fetch-retries=0", "--fetch-timeout=10000", PACKAGE],
+            capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         return f"npm does not install {PACKAGE}: " + " ".join(
             done.stderr.split())[-200:]

@@ -28,6 +28,14 @@ def _():
     for outcome in ("got it", "did not", "mirrored", "on hold", "discarded",
                     "X-Notify headers left in what arrived: 0"):
         contains(done.stdout, outcome)
+    installed = os.path.join(TREE, "build", "installed")
+    if os.path.exists(installed):
+        with open(installed) as file:
+            for package in file.read().split():
+                contains(done.stdout.split("This removes them:")[1].split(),
+                         package, "packages that the last words name")
+    else:
+        contains(done.stdout, "Nothing of this stays but the programs in build/")
 
 
 tap.run()

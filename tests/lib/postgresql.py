@@ -38,9 +38,14 @@ log_min_messages = warning
 """
 
 
+def places(package):
+    """The roots below which the files of PACKAGE-VERSION may lie."""
+    return "/", *glob.glob(os.path.join(UNPACKED, f"{package}-[0-9]*"))
+
+
 def installation():
     """The directory usr/lib/postgresql/VERSION, and the version; or None."""
-    for root in ("/", os.path.join(UNPACKED, "postgresql-15")):
+    for root in places("postgresql"):
         found = glob.glob(os.path.join(
             root, "usr/lib/postgresql/*/bin/postgres"))
         if found:
@@ -51,7 +56,7 @@ def installation():
 
 def client(name):
     """The path of NAME, one of the programs of the client's package."""
-    for root in ("/", os.path.join(UNPACKED, "postgresql-client-15")):
+    for root in places("postgresql-client"):
         found = glob.glob(os.path.join(root, "usr/lib/postgresql/*/bin", name))
         if found:
             return max(found)
