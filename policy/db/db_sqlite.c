@@ -60,6 +60,7 @@ static int64_t column_int(struct db_stmt *, int);
 static const char *column_text(struct db_stmt *, int);
 static void reset(struct db_stmt *);
 static int begin(struct db *, enum db_mode);
+static bool is_complete(int);
 static int withdraw(struct sqlite *);
 static void empty_log(struct sqlite *);
 static int commit(struct db *);
@@ -363,9 +364,19 @@ begin(struct db *base, enum db_mode mode)
 }
 
 /*
- * A commit that failed to sync is complete in the WAL file, and would count
- * after the next recovery, when nobody has the database open any more.
- * Overwrite it with a transaction that changes nothing.
+ * Is a commit that failed with ${code} complete in the WAL file? SQLite writes
+ * all of it there, syncs it, and then extends the index, -shm.
+ */
+static bool
+is_complete(int code)
+{
+	return (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_SHMSIZE ||
+	    code == SQLITE_IOERR_SHMMAP);
+}
+
+/*
+ * Such a commit would count after the next recovery, when nobody has the
+ * database open any more. Overwrite it with a transaction that changes nothing.
  */
 static int
 withdraw(struct sqlite *db)
@@ -417,7 +428,7 @@ commit(struct db *base)
 		empty_log(db);
 		return (0);
 	}
-	if (db->code == SQLITE_IOERR_FSYNC)
+	if (is_complete(db->code))
 		db->doubt = withdraw(db) != 0;
 	return (-1);
 }

@@ -41,7 +41,7 @@ int
 db_sqlite_failure(const struct db *base, struct failure *failure)
 {
 	const struct sqlite *db = (const struct sqlite *)base;
-	const char *name = db->db.name;
+	const char *name = db->db.name, *doubt;
 
 	if (!db_sqlite_is_file(db))
 		return (failure_set(failure, FAILURE_SETTINGS,
@@ -71,17 +71,19 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 		    "user",
 		    name));
 	}
+	doubt = db->doubt
+	    ? "; it is unknown whether the change was made: check "
+	      "before you retry"
+	    : "";
+	/* SQLite 3.40 has no errno of a commit, 3.46 has. */
 	if ((db->code & 0xff) == SQLITE_FULL || db->code_errno == ENOSPC)
 		return (failure_set(failure, FAILURE_IO,
-		    "database %s: the disk is full", name));
+		    "database %s: the disk is full%s", name, doubt));
 	if ((db->code & 0xff) == SQLITE_IOERR)
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: disk I/O error: %s (SQLite code %d)%s", name,
 		    strerror(db->code_errno != 0 ? db->code_errno : EIO),
-		    db->code,
-		    db->doubt ? "; it is unknown whether the change was made: "
-				"check before you retry"
-			      : ""));
+		    db->code, doubt));
 	return (failure_set(failure, FAILURE_IO,
 	    "database %s: %s (SQLite code %d)", name, db->message, db->code));
 }

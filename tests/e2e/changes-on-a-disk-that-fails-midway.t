@@ -142,6 +142,23 @@ def _(ctl):
         same(ends[0][0], 74, "the first exit")
 
 
+@case("nothing can be written from an fsync on: what may have been made is not "
+      "reported as not made")
+def _(ctl):
+    ctl.reset()
+    letters = [letter for letter, _ in faults.changes(
+        ctl, *UNSUBSCRIBE, as_=OLGA)]
+    at = [number for number, letter in enumerate(letters, 1) if letter == "s"]
+    # The second one is that of the commit.
+    for kind in (errno.EIO, errno.ENOSPC):
+        ctl.reset()
+        ctl.sendmail()
+        before = ctl.dump()
+        done = unsubscribe(ctl, env=failing(ctl, at[1], kind))
+        contains(done.line, "it is unknown whether the change was made", "line")
+        true_to_its_word(ctl, before, done)
+
+
 @case("a disk fails while sendmail refuses: no notice is lost without an "
       "error")
 def _(ctl):
@@ -188,6 +205,28 @@ def _(ctl):
         whole(ctl, done, old, new)
         codes.add(done.code)
     same(codes, {0, 74}, "exits")
+
+
+@case("the index of the log cannot grow after a commit: what may have been "
+      "made is not reported as not made")
+def _(ctl):
+    # 4,096 pages, which the first part of the index is for.
+    path = ctl.path("many.csv", "".join(
+        f"acme,{number:064}@{'x' * 63}.{'y' * 63}.example,member,"
+        f"{SERVICES};{BALANCE}\n" for number in range(20000)))
+    old = ctl.ok("export").out
+    ctl.reset()
+    changes = faults.changes(ctl, "import", path)
+    new = ctl.ok("export").out
+    letters = [letter for letter, _ in changes]
+    commit = letters.index("s", letters.index("s") + 1) + 1
+    same(changes[commit], ("w", "-shm"), "what comes after the commit's sync")
+    for once in (False, True):
+        ctl.reset()
+        done = ctl("import", path, env=failing(
+            ctl, commit + 1, errno.ENOSPC, once=once))
+        same("unknown whether" in done.line, not once, f"doubt of {done}")
+        whole(ctl, done, old, new)
 
 
 @case("a disk fills up in the middle of a large import: nothing is applied")
