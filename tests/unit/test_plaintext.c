@@ -85,7 +85,7 @@ START_TEST(necessary_joiners_and_marks_stay)
 }
 END_TEST
 
-START_TEST(invalid_utf8_is_replaced)
+START_TEST(each_octet_of_invalid_utf8_is_replaced)
 {
 	WANT_CLEAN("a\xff"
 		   "b",
@@ -93,8 +93,13 @@ START_TEST(invalid_utf8_is_replaced)
 	    "b");
 	WANT_CLEAN("caf\xc3", "caf\ufffd");
 	/* A surrogate, and a slash in disguise. */
-	WANT_CLEAN("\xed\xa0\x80", "\ufffd");
+	WANT_CLEAN("\xed\xa0\x80", "\ufffd\ufffd\ufffd");
 	WANT_CLEAN("\xc0\xaf", "\ufffd\ufffd");
+	/* Cut off, before another character and at the end; too large. */
+	WANT_CLEAN("\xe2\x82z", "\ufffd\ufffdz");
+	WANT_CLEAN("\xf0\x9f\x98\xc3\xa4", "\ufffd\ufffd\ufffd\u00e4");
+	WANT_CLEAN("\xf0\x9f\x98", "\ufffd\ufffd\ufffd");
+	WANT_CLEAN("\xf4\x90\x80\x80", "\ufffd\ufffd\ufffd\ufffd");
 }
 END_TEST
 
@@ -263,7 +268,7 @@ test_plaintext(void)
 	    sizeof(lengths) / sizeof(lengths[0]));
 	tcase_add_test(c, controls_and_overrides_of_direction_are_left_out);
 	tcase_add_test(c, necessary_joiners_and_marks_stay);
-	tcase_add_test(c, invalid_utf8_is_replaced);
+	tcase_add_test(c, each_octet_of_invalid_utf8_is_replaced);
 	tcase_add_test(
 	    c, every_line_ending_becomes_a_newline_and_every_space_a_blank);
 	tcase_add_test(c, a_line_has_no_newline_and_single_blanks);

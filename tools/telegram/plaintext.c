@@ -10,6 +10,7 @@
 
 #include "telegram/plaintext.h"
 
+static size_t character(ucs4_t *, const uint8_t *, size_t);
 static ucs4_t shown(ucs4_t);
 static size_t fitting(const char *, size_t);
 static size_t last_before(const char *, size_t, char);
@@ -28,6 +29,21 @@ plaintext_units(const char *s)
 			n += (unsigned char)*s >= 0xf0 ? 2 : 1;
 	}
 	return (n);
+}
+
+/* Take a character; U+FFFD for each octet that belongs to none. (How many
+ * octets u8_mbtouc() takes for one U+FFFD depends on the version of the
+ * library.) */
+static size_t
+character(ucs4_t *c, const uint8_t *in, size_t len)
+{
+	int n;
+
+	n = u8_mbtoucr(c, in, len);
+	if (n > 0)
+		return ((size_t)n);
+	*c = 0xfffd;
+	return (1);
 }
 
 /* What to show for a character, or 0. Joiners stay, as emoji and Persian need
@@ -53,11 +69,11 @@ plaintext_clean(const char *s, size_t len)
 	const uint8_t *in = (const uint8_t *)s;
 	GString *out;
 	ucs4_t c;
-	int n;
+	size_t n;
 
 	out = g_string_sized_new(len);
-	for (; len > 0; in += n, len -= (size_t)n) {
-		n = u8_mbtouc(&c, in, len);
+	for (; len > 0; in += n, len -= n) {
+		n = character(&c, in, len);
 		/* A newline of the old Macintosh, or overprinting. */
 		if (c == '\r' && (len == 1 || in[1] != '\n'))
 			c = '\n';

@@ -19,7 +19,7 @@
 size_t plaintext_units(const char *);
 
 /*
- * plaintext_clean(s, len): ${s} as valid UTF-8 (invalid bytes become U+FFFD)
+ * plaintext_clean(s, len): ${s} as valid UTF-8 (each invalid byte becomes U+FFFD)
  * without controls, invisible fillers and overrides of the direction of text;
  * the only white space is blanks and newlines.
  */
