@@ -79,6 +79,40 @@ def delivered(found, at=None):
                    for i in (0, 4)), "when")
 
 
+@case("the sender of a held message is that of its envelope, whatever the "
+      "reason or an address quotes")
+def _(ctl):
+    client = "from unknown[192.0.2.7]"
+    real = "from=<s@x.example> to=<ann@acme.example> proto=ESMTP helo=<old>"
+    forged = "from=<e@evil.example> to=<b@x.example> proto=ESMTP helo=<x>"
+    quoted = "from=<\"a from=<e@evil.example>\"@x.example>"
+    for said, want in (
+            # Postfix 3.7, and 3.10 with the milter's reason
+            (f"milter-hold: END-OF-MESSAGE {client}: milter triggers HOLD "
+             f"action; {real}", "s@x.example"),
+            (f"milter-hold: END-OF-MESSAGE {client}: unknown category 'x'; "
+             f"{real}", "s@x.example"),
+            (f"milter-hold: END-OF-MESSAGE {client}: unknown category 'x; "
+             f"{forged}'; {real}", "s@x.example"),
+            (f"milter-hold: END-OF-MESSAGE {client}: unknown category 'x; "
+             f"{forged}: y'; {real}", "s@x.example"),
+            (f"milter-hold: END-OF-MESSAGE {client}: why; {quoted}",
+             "\"a from=<e@evil.example>\"@x.example"),
+            (f"milter-hold: END-OF-MESSAGE {client}: why; from=<s@x.example> "
+             f"to=<\"a; {forged}\"@x.example> proto=ESMTP helo=<old>",
+             "s@x.example"),
+            (f"milter-hold: END-OF-MESSAGE {client}: why; from=<> proto=SMTP",
+             ""),
+            (f"hold: header Subject: x; {forged}: y {client}; {real}: text",
+             "s@x.example")):
+        path = log(ctl, text([
+            ("postfix/smtpd", f"{QID}: client=old.example[192.0.2.7]"),
+            ("postfix/cleanup", f"{QID}: message-id=<m@x.example>"),
+            ("postfix/cleanup", f"{QID}: {said}")], time.time() - 60))
+        message, = trace(ctl, path)["messages"]
+        same(message["sender"], want, f"sender by {said}")
+
+
 @case("each kind of timestamp is read")
 def _(ctl):
     at = int(time.time()) - 3600

@@ -29,6 +29,8 @@ static void decision(
     struct arena *, struct history *, const struct history_line *);
 static void settle(
     struct history *, enum history_state, const struct history_line *);
+static const char *envelope(struct arena *, const char *, const char **);
+static const char *envelope_sender(struct arena *, const char *);
 static void mail_server(
     struct arena *, struct history *, const struct history_line *);
 
@@ -271,6 +273,53 @@ sendmail_arrival(
 		h->source = arena_strdup(a, relay + 2);
 }
 
+/* The end of "from=<a> to=<b> proto=ESMTP helo=<c>", of which all but the first
+ * may be missing, with its sender; or NULL. */
+static const char *
+envelope(struct arena *a, const char *s, const char **sender)
+{
+	static const char *const names[] = {" to=<", " proto=", " helo=<"};
+	const char *value;
+	size_t i;
+
+	*sender = path(a, s, &s);
+	for (i = 0; *sender != NULL && i < sizeof(names) / sizeof(names[0]);
+	     i++) {
+		value = text_after(s, names[i]);
+		if (value == NULL)
+			continue;
+		if (value[-1] != '<')
+			s = value + strcspn(value, " ");
+		else if (path(a, value, &s) == NULL)
+			return (NULL);
+	}
+	return (*sender != NULL && (*s == '\0' || text_after(s, ": ") != NULL)
+		? s
+		: NULL);
+}
+
+/*
+ * The sender of a message that was held, rejected or discarded: "hold: WHAT
+ * from CLIENT: WHY; from=<a> to=<b> ...[: TEXT]". WHAT and WHY may quote the
+ * message (since Postfix 3.10 WHY is a milter's reason), and an address may
+ * quote anything: the last envelope that is not part of another.
+ */
+static const char *
+envelope_sender(struct arena *a, const char *text)
+{
+	const char *found = NULL, *s = text, *sender, *end;
+
+	while ((s = strstr(s, " from=<")) != NULL) {
+		s += 7;
+		end = envelope(a, s, &sender);
+		if (end != NULL) {
+			found = sender;
+			s = end;
+		}
+	}
+	return (found);
+}
+
 static void
 mail_server(struct arena *a, struct history *h, const struct history_line *line)
 {
@@ -319,9 +368,8 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 	}
 	if (h->sender == NULL &&
 	    (text_after(text, "milter-") != NULL ||
-		text_after(text, "hold: ") != NULL) &&
-	    (rest = strstr(text, " from=<")) != NULL)
-		h->sender = path(a, rest + 7, &rest);
+		text_after(text, "hold: ") != NULL))
+		h->sender = envelope_sender(a, text);
 }
 
 void
