@@ -9,6 +9,7 @@
 #   make check            the tests: within 3 minutes, TEST_JOBS=8 at a time
 #   make check-deep       the same under sanitizers, valgrind and on PostgreSQL,
 #                         the fuzz targets and the soak tests: 15 minutes
+#   make check-debian     demo and check on a bare RELEASE=trixie: 10 minutes
 #   make layers           check each #include against the layers
 #   make soak             the soak tests at length
 #   make valgrind         tests of every program under memcheck: 15 minutes
@@ -349,6 +350,11 @@ check-deep:
 		--form postgresql build/unit build/san/unit tests/model/run \
 		tests/soak/conservation.t tests/soak/roster-of-millions.t $(E2E)
 
+# README's two commands on a Debian that has nothing else: trixie or bookworm.
+RELEASE = trixie
+check-debian:
+	@tests/debian $(RELEASE)
+
 # The directories of Debian; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
 man = $(DESTDIR)$(PREFIX)/share/man
@@ -403,8 +409,8 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all bench bench-quick check check-deep clean deb demo deps fuzz \
-	fuzz_programs install layers model soak tests uninstall valgrind
+.PHONY: all bench bench-quick check check-debian check-deep clean deb demo deps \
+	fuzz fuzz_programs install layers model soak tests uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)
