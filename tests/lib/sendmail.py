@@ -60,6 +60,7 @@ define(`confDOMAIN_NAME', `relay.example')dnl
 define(`confPID_FILE', `FOLDER/msp-pid')dnl
 define(`MSP_QUEUE_DIR', `FOLDER/msp')dnl
 define(`STATUS_FILE', `FOLDER/statistics')dnl
+define(`confQUEUE_LA', `1000')dnl
 define(`confRUN_AS_USER', `nobody:mail')dnl
 define(`confDELIVERY_MODE', `i')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h PORT')dnl
