@@ -4,6 +4,7 @@ by Python's own HMAC.
 
     key(sql)                    that of a roster; SQL runs a query
     mirror(key, link, category, id), decided(key, category, account, id)
+    mirror(key, link, category, id, False)  of a chat that is told no account
     bare("7-0123...@telegram.invalid")      "7@telegram.invalid"
     keyed(sql, "7@telegram.invalid", data)  its address for this mail
 """
@@ -38,9 +39,10 @@ def message_id(values):
     return next(filter(None, found), "")
 
 
-def mirror(key_, link, category, id_):
-    """The check in the address of a chat."""
-    return digest(key_, "mirror", str(link), category, id_)
+def mirror(key_, link, category, id_, names=True):
+    """The check in the address of a chat; NAMES: it is told the account."""
+    return digest(key_, "mirror" if names else "nameless", str(link), category,
+                  id_)
 
 
 def decided(key_, category, account, id_):

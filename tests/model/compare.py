@@ -118,9 +118,8 @@ def decision(step, want, got, links):
         if (account.lower(), why) not in want.added.get(key_of(address), ()):
             found.append(f"{address} added as {why} of {account}, want one of "
                          f"{sorted(want.added.get(key_of(address), ()))}")
-    chats = [chat(reading.address(a).local, want, links)
-             for a in got["mirrored"]]
-    found += differ("chats", sorted(chats), sorted(want.chats))
+    found += chats("chats", [reading.address(a).local
+                             for a in got["mirrored"]], want, links)
     found += differ("stamp", got["stamp"], want.stamp)
     found += differ("decided", got["decided"], want.decided)
     if want.verdict in ("deliver", "discard"):
@@ -137,11 +136,24 @@ def decision(step, want, got, links):
 
 
 def chat(local, want, links):
-    """The chat of a mirror, if its check is right; else what is wrong."""
+    """(the chat of a mirror, whether it is told the account), if its check is
+    right; else what is wrong."""
     link, _, check = local.partition("-")
-    if check != stamps.mirror(link, want.category, want.id):
-        return f"check of {local}"
-    return links.get(link, f"link {link}")
+    for names in (True, False):
+        if check == stamps.mirror(link, want.category, want.id, names):
+            return links.get(link, f"link {link}"), names
+    return f"check of {local}", None
+
+
+def chats(what, locals_, want, links):
+    """Each chat once, told of the account or not as the rules say."""
+    got = [chat(local, want, links) for local in locals_]
+    found = differ(what, sorted(str(c) for c, _ in got),
+                   sorted(map(str, want.chats)))
+    return found or [
+        f"{what}: {c} told the account: got {names}, want one of "
+        f"{sorted(want.chats[c])}" for c, names in got
+        if names not in want.chats[c]]
 
 
 def goes(name, want, do):
@@ -247,17 +259,17 @@ def effects(step, want, told, state, links):
     got = envelope(step, told)
     found += differ("who stays", got[:len(got) - len(told["added"])], kept)
     domain = reading.domain_key(state.settings["domain"])
-    people, chats = [], []
+    people, mirrors = [], []
     for address, options in told["added"]:
         read = reading.address(address)
         if read and read.domain == domain:
-            chats.append(chat(read.local, want, links))
+            mirrors.append(read.local)
             found += differ("options of a chat", options, "NOTIFY=NEVER")
         else:
             people.append(read.key if read else address)
             found += differ("options of who joins", options, None)
     found += differ("who joins", sorted(people), sorted(want.added))
-    return found + differ("chats told", sorted(chats), sorted(want.chats))
+    return found + chats("chats told", mirrors, want, links)
 
 
 def invariants(step, want, told, state):

@@ -187,8 +187,10 @@ class Generator:
 
     def make(self):
         rng = self.rng
-        for _ in range(rng.randint(1, 3)):
+        for _ in range(rng.randint(1, 4)):
             self.take(self.account_add(right=True))
+        while rng.random() < 0.4:
+            self.take(self.join_another())
         for _ in range(rng.randint(6, 22)):
             self.take(self.change())
             if rng.random() < 0.15:
@@ -223,10 +225,11 @@ class Generator:
             "domain": choice(("telegram.invalid", "Telegram.INVALID",
                               "chat.example", "telegram.example",
                               "caf\u00e9.example")),
-            "expand": choice(("addressed", "always", "never")),
+            "expand": choice(("owner", "addressed", "always", "never")),
             "unknown_recipients": choice(("drop", "keep")),
             "always_keep": choice((
                 "", "", "@office.example", "archive@office.example @x",
+                "ann@beta.example", "@odd.example,@beta.example",
                 "Otto@beta.example, @else.example",
                 '@b\u00fc.example,"John.Doe"@odd.example')),
             "bad_tag": choice(("hold", "reject", "tempfail")),
@@ -335,6 +338,14 @@ class Generator:
             self.rng.choice(("owner", "boss", ""))
         return {"do": "user-add", "account": account, "role": role,
                 "addresses": addresses, "as": self.operator(account)}
+
+    def join_another(self):
+        """Somebody who is a user becomes one of another account, too."""
+        everybody = [u.address for a in self.roster.accounts.values()
+                     for u in a.users.values()]
+        return {"do": "user-add", "account": self.account(),
+                "addresses": [self.quoted(self.rng.choice(everybody))],
+                "role": self.rng.choice(ROLES[1:])}
 
     def user_role(self):
         account = self.account()
@@ -504,7 +515,7 @@ class Generator:
             id_ = "<other@acme.example>"
         if self.chance(0.5):
             link = self.rng.choice((NO_LINK, NO_LINK, 0))
-            check = stamps.mirror(link, slug, id_)
+            check = stamps.mirror(link, slug, id_, self.chance(0.7))
             if self.chance(0.2):
                 check = self.rng.choice((check[:-1], "0" * 32,
                                          check[::-1], ""))

@@ -27,7 +27,7 @@ class Decision:
     accounts: set = None
     others: set = field(default_factory=set)
     added: dict = field(default_factory=dict)
-    chats: set = field(default_factory=set)
+    chats: dict = field(default_factory=dict)
     reserved: bool = False      # refused because of the Telegram domain
     decided: bool = False       # before: it brought its stamp
     stamp: str = None           # the one that it gets
@@ -149,8 +149,9 @@ class Message:
         a = person.address
         found = a and a.domain == domain and re.fullmatch(
             r"([1-9][0-9]*)-([0-9a-f]{32})", a.key.rpartition("@")[0])
-        return bool(found and self.id) and int(found[1]) < 2 ** 63 and found[2] == \
-            stamps.mirror(found[1], category.slug, self.id)
+        return bool(found and self.id) and int(found[1]) < 2 ** 63 and any(
+            found[2] == stamps.mirror(found[1], category.slug, self.id, names)
+            for names in (True, False))
 
     def as_it_came(self, verdict):
         return Decision(verdict, [AS_IT_CAME] * len(self.people))
@@ -203,15 +204,21 @@ class Message:
 class Delivery:
     """A message whose tag and accounts are understood."""
 
-    def __init__(self, message, category, header, accounts):
+    def __init__(self, message, category, header, named):
         self.roster, self.settings = message.roster, message.settings
         self.people, self.category = message.people, category
-        self.header, self.accounts = header, accounts
-        if self.settings["expand"] == "always" and not header:
-            self.accounts = accounts | {
-                account.name.lower() for person in self.people
-                if not person.always or self.entitled(person)
-                for account, _ in person.members}
+        self.header, self.named = header, named
+        self.expand = self.settings["expand"]
+        self.found = named | self.of_users()
+
+    def of_users(self):
+        """The accounts of those recipients who are users of exactly one; the
+        header says it alone, and who is only always kept says nothing."""
+        if self.header:
+            return set()
+        return {person.members[0][0].name.lower() for person in self.people
+                if len(person.members) == 1
+                and (not person.always or self.entitled(person))}
 
     def why(self, user):
         """Why a user is, or is not, entitled; all reasons that are right."""
@@ -223,106 +230,142 @@ class Delivery:
             return {"not-open"}
         return {"not-subscribed"}
 
+    # Rule 4: who stays
+
+    @staticmethod
+    def within(members, accounts):
+        return [(account, user) for account, user in members
+                if account.name.lower() in accounts]
+
     def concerned(self, person):
-        """The memberships of a person that count."""
-        return [(account, user) for account, user in person.members
-                if not self.header or account.name.lower() == self.header]
+        """The memberships that count for a recipient: in the header's account;
+        else in the accounts named, if he is a user of one; else all."""
+        if self.header:
+            return self.within(person.members, {self.header})
+        return self.within(person.members, self.named) or person.members
 
     def entitled(self, person):
         return any(self.roster.entitled(user, self.category)
                    for _, user in self.concerned(person))
 
     def judge(self, person):
-        """The fate of one recipient, and why."""
+        """The fate of one recipient, before anybody joins, and why."""
         if person.mirror:
             return "kept", {"mirror"}
-        keep = self.settings["unknown_recipients"] == "keep"
-        if (person.account is None and person.always
-                and not self.entitled(person)
-                and (person.members or not keep)):
-            return "kept", {"always-kept"}
         if person.account is not None:
             return "replaced", {"account-address", "not-expanded"}
-        if not person.members:
-            if self.settings["unknown_recipients"] == "keep":
-                return "kept", {"unknown-kept"}
-            return "dropped", {"unknown"}
         users = [user for _, user in self.concerned(person)]
+        good = [u for u in users if self.roster.entitled(u, self.category)]
+        if good:
+            return "kept", set().union(*map(self.why, good))
+        if not person.members \
+                and self.settings["unknown_recipients"] == "keep":
+            return "kept", {"unknown-kept"}
+        if person.always:
+            return "kept", {"always-kept"}
+        if not person.members:
+            return "dropped", {"unknown"}
         if not users:
             return "dropped", {"other-account"}
-        good = [u for u in users if self.roster.entitled(u, self.category)]
-        return ("kept" if good else "dropped",
-                set().union(*map(self.why, good or users)))
+        return "dropped", set().union(*map(self.why, users))
 
-    def recipients(self):
-        """All fates; of the spellings of one person the first stays, with those
-        that the MTA cannot tell from it."""
+    # Rule 4: who joins
+
+    def joining(self):
+        """For the key of each who joins, the (account, reason) for it."""
+        if self.expand == "never":
+            return {}
+        accounts = self.named if self.expand == "addressed" else self.found
+        joins = {}
+        for name in accounts:
+            everybody = name in self.named or self.expand == "always"
+            for user in self.roster.accounts[name].users.values():
+                if user.role == "owner" or (everybody and self.roster.entitled(
+                        user, self.category)):
+                    joins.setdefault(user.address.key, set()).update(
+                        (name, why) for why in self.why(user))
+        return joins
+
+    def envelope(self):
+        """The fates of all recipients, and who is added. Somebody who joins and
+        is a recipient stays. Of the spellings of one person the first stays,
+        with those that the MTA cannot tell from it."""
+        joins = self.joining()
         fates, first = [], {}
         for person in self.people:
             fate, why = self.judge(person)
+            if person.members and person.key in joins and (
+                    fate == "dropped" or why == {"always-kept"}):
+                fate, why = "kept", {w for _, w in joins[person.key]}
             if fate == "kept" and not person.mirror:
                 octets = first.setdefault(person.key, person.octets)
                 if octets != person.octets:
                     fate, why = "dropped", {"duplicate"}
             fates.append((fate, why))
-        return fates, set(first)
+        return fates, {key: whys for key, whys in joins.items()
+                       if key not in first}
 
-    def joining(self, present):
-        """Entitled users of the named accounts who are not yet recipients."""
-        if self.settings["expand"] == "never":
-            return {}
-        added = {}
-        for key in self.accounts:
-            account = self.roster.accounts[key]
-            for user in account.users.values():
-                if (self.roster.entitled(user, self.category)
-                        and user.address.key not in present):
-                    added.setdefault(user.address.key, set()).update(
-                        (key, why) for why in self.why(user))
-        return added
+    # Rule 7
 
     def chats(self, fates, added):
-        """The chats of all who get the message, in the accounts for which they
-        get it."""
+        """The chats of all who get the message. Memberships in accounts named
+        count alone, if there are any, or if the header names it. Who is a user
+        of several accounts, none of them named, has it in a private chat only,
+        without the account."""
+        chats = {}
         if not self.category.mirrored:
-            return set()
-        users = [user for person, (fate, _) in zip(self.people, fates)
-                 if fate == "kept" and not person.mirror for _, user in self.concerned(person)]
-        users += [self.roster.accounts[account].users[key]
-                  for key, whys in added.items() for account, _ in whys]
-        return {user.chat for user in users if user.chat is not None
-                and user.role != "subscriber"
-                and self.roster.entitled(user, self.category)}
+            return chats
+        keys = {person.key for person, (fate, _) in zip(self.people, fates)
+                if fate == "kept" and person.members} | set(added)
+        for key in keys:
+            members = self.roster.members(key)
+            named = self.within(members, self.named)
+            if self.header:
+                members = named
+            says = bool(named) or len(members) == 1
+            for _, user in named or members:
+                if (user.chat is not None and (says or user.chat > 0)
+                        and user.role != "subscriber"
+                        and self.roster.entitled(user, self.category)):
+                    chats.setdefault(user.chat, set()).add(says)
+        return chats
+
+    # Rule 6
+
+    def is_wrong(self):
+        """Nobody is left: is something wrong, so that nothing may be lost?"""
+        users = [person for person in self.people if person.members]
+        if not users:       # strangers, or accounts that say nobody (never)
+            return True
+        return (self.expand in ("owner", "always") and not self.named
+                and any(len(person.members) > 1 for person in users))
+
+    def is_unsafe(self, fates, added):
+        """Would the MTA send it to another, or nowhere?"""
+        keys = {p.address.key for p in self.people if p.account is None}
+        keys |= set(added)
+        return (any(self.roster.reserved(key.rpartition("@")[2])
+                    for key in added)
+                or any(fate == "kept" and reading.is_hazard(person.address)
+                       for person, (fate, _) in zip(self.people, fates))
+                # Postfix would take two of them for one.
+                or len({reading.fold(key) for key in keys}) < len(keys))
 
     def decide(self):
-        fates, present = self.recipients()
-        added = self.joining(present)
-        slug = self.category.slug
-        as_it_came = [AS_IT_CAME] * len(self.people)
+        fates, added = self.envelope()
+        accounts = self.named if self.expand in ("addressed", "never") \
+            else self.found
         others = set() if self.header else {
             account.name.lower() for p in self.people for account, _ in
             p.members}
-        if any(self.roster.reserved(key.rpartition("@")[2]) for key in added):
-            return Decision("hold", as_it_came, slug, self.accounts, others)
-        if any(fate == "kept" and reading.is_hazard(person.address)
-               for person, (fate, _) in zip(self.people, fates)):
-            return Decision("hold", as_it_came, slug, self.accounts, others)
-        keys = {p.address.key for p in self.people if p.account is None}
-        keys |= set(added)
-        if len({reading.fold(key) for key in keys}) < len(keys):
-            # Postfix would take two of them for one.
-            return Decision("hold", as_it_came, slug, self.accounts, others)
-        alone = not added and all(
-            why == {"always-kept"} for fate, why in fates if fate == "kept")
-        if alone:
-            known = self.accounts or others or any(
-                p.members or p.account is not None for p in self.people)
-            if not known:
-                return Decision("hold", as_it_came, slug, set())
-        if not present and not added and not any(
-                p.mirror for p in self.people):
-            return Decision("discard", fates, slug, self.accounts, others)
-        return Decision("deliver", fates, slug, self.accounts, others, added,
+        about = (self.category.slug, accounts, others)
+        kept = [why for fate, why in fates if fate == "kept"]
+        nobody = not added and all(why == {"always-kept"} for why in kept)
+        if self.is_unsafe(fates, added) or (nobody and self.is_wrong()):
+            return Decision("hold", [AS_IT_CAME] * len(self.people), *about)
+        if nobody and not kept:
+            return Decision("discard", fates, *about)
+        return Decision("deliver", fates, *about, added,
                         self.chats(fates, added))
 
 

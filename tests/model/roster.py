@@ -22,7 +22,7 @@ MANAGERS = ("owner", "user-admin")
 
 DEFAULTS = {
     "account_domain": "accounts.example", "domain": "telegram.invalid",
-    "expand": "addressed", "unknown_recipients": "drop", "bad_tag": "hold",
+    "expand": "owner", "unknown_recipients": "drop", "bad_tag": "hold",
     "always_keep": "",
     "trusted_clients": "127.0.0.0/8, ::1", "trust_authenticated": "no",
     "monitor": "no",

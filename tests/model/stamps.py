@@ -9,8 +9,8 @@ KEY = "00112233445566778899aabbccddeeff" * 2
 PLANT = f"UPDATE secret SET value = '{KEY}'"
 
 
-def mirror(link, category, id_):
-    return stamps.mirror(KEY, link, category, id_)
+def mirror(link, category, id_, names=True):
+    return stamps.mirror(KEY, link, category, id_, names)
 
 
 def decided(category, account, id_):
