@@ -81,8 +81,8 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	$(addprefix settings/, settings value) \
 	$(addprefix store/, sql store store_change store_health store_link \
 	store_lookup store_notice store_upgrade) \
-	$(addprefix decision/, decide decide_ambiguous decide_mirror \
-	decide_notify decide_words evaluate facts message pool standby tag) \
+	$(addprefix decision/, decide decide_ambiguous decide_found \
+	decide_mirror decide_notify decide_words evaluate facts message pool standby tag) \
 	$(addprefix roster/, import import_account import_record link \
 	membership notice permission problems roster roster_find \
 	roster_subscribe tell)

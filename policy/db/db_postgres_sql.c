@@ -21,7 +21,6 @@ static const struct {
     {"COLLATE NOCASE", ""},
     {"WITHOUT ROWID", ""},
     {"json_each(?2)", "json_each($2::json)"},
-    {"json_each(?3)", "json_each($3::json)"},
     {"user", "\"user\""},
 };
 

@@ -12,7 +12,7 @@
  *                                      SQLite does, in any locale
  *   COLLATE NOCASE                     nothing: the statements use lower()
  *   WITHOUT ROWID                      nothing
- *   json_each(?2)                      json_each($2::json), and so for ?3
+ *   json_each(?2)                      json_each($2::json)
  *   user                               "user": a reserved word there
  *
  * Quoted strings and names stay as they are.

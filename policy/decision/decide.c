@@ -25,15 +25,20 @@ static const struct member *weigh(
 static int decide_recipient(struct deciding *, size_t);
 static void duplicate(struct deciding *, size_t, const char *);
 static const char *spelling(struct deciding *, size_t);
+static void join(struct deciding *, const struct fact_recipient *,
+    struct decided_recipient *);
 static int append(struct deciding *, struct decided_person **, size_t *,
-    size_t *, const struct member *, enum why);
+    size_t *, const struct decided_person *);
 static int add_person(struct deciding *, const struct member *);
 static int pass_over(struct deciding *, const struct member *, enum why);
 static void remove_added(struct deciding *);
 static int decide_person(struct deciding *, const struct member *);
+static int decide_people(struct deciding *);
 static bool was_decided(struct deciding *);
 static int leave_decided(struct deciding *);
+static const char *what_is_wrong(const struct deciding *);
 static int nobody_left(struct deciding *);
+static int hold_unsafe(struct deciding *);
 
 void
 decide_leave(struct decision *decision, const struct message *message,
@@ -131,15 +136,42 @@ decide_member(const struct category *category, const struct member *m)
 		: WHY_NOT_SUBSCRIBED);
 }
 
+bool
+decide_concerned(const struct facts *facts, const struct member *v, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && !v[i].named; i++)
+		;
+	return (facts->header != NULL || i < n);
+}
+
+bool
+decide_recipient_entitled(
+    const struct deciding *d, const struct fact_recipient *r)
+{
+	bool concerned = decide_concerned(d->facts, r->members, r->nmembers);
+	size_t i;
+
+	for (i = 0; i < r->nmembers; i++) {
+		if ((!concerned || r->members[i].named) &&
+		    decide_entitles(
+			decide_member(&d->facts->category, &r->members[i])))
+			return (true);
+	}
+	return (false);
+}
+
 /*
- * Is this recipient entitled: in the account that the header names or, without
- * a header, in any account whose user it is? Returns the user that decided it;
- * NULL for a recipient who is not a user of any account, or stays without being
- * entitled.
+ * Is this recipient entitled: in an account that the message names, if it is a
+ * user of one or a header names it; else in any account whose user it is?
+ * Returns the user that decided it; NULL for a recipient who is not a user of
+ * any account, or stays without being entitled.
  */
 static const struct member *
 weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 {
+	bool concerned = decide_concerned(d->facts, r->members, r->nmembers);
 	const struct member *m, *about;
 	enum why this;
 	size_t i;
@@ -150,9 +182,7 @@ weigh(struct deciding *d, const struct fact_recipient *r, enum why *why)
 	    : WHY_UNKNOWN;
 	for (i = 0; i < r->nmembers; i++) {
 		m = &r->members[i];
-		d->account_found = true;
-		if (d->facts->header != NULL &&
-		    m->account != d->facts->header->id)
+		if (concerned && !m->named)
 			this = WHY_OTHER_ACCOUNT;
 		else
 			this = decide_member(&d->facts->category, m);
@@ -202,6 +232,21 @@ spelling(struct deciding *d, size_t i)
 	return (r->readable ? r->address.exact : d->message->recipients[i]);
 }
 
+/* Whoever joins by an account found, and is a recipient, stays. */
+static void
+join(struct deciding *d, const struct fact_recipient *r,
+    struct decided_recipient *dr)
+{
+	const void *found;
+
+	if (r->nmembers > 0 &&
+	    (!decide_entitles(dr->why) || dr->why == WHY_ALWAYS_KEPT) &&
+	    strmap_find(&d->joining, r->members[0].key, &found) == 1) {
+		dr->member = found;
+		dr->why = decide_member(&d->facts->category, dr->member);
+	}
+}
+
 static int
 decide_recipient(struct deciding *d, size_t i)
 {
@@ -211,7 +256,6 @@ decide_recipient(struct deciding *d, size_t i)
 	const void *first;
 
 	if (r->account != NULL) {
-		d->account_found = true;
 		dr->fate = FATE_REPLACED;
 		dr->why = WHY_ACCOUNT_ADDRESS;
 		return (0);
@@ -219,11 +263,10 @@ decide_recipient(struct deciding *d, size_t i)
 	if (r->link != 0) {
 		dr->why = WHY_MIRROR;
 		d->decision->kept++;
-		return (strmap_add(&d->mirrors, r->address.key, NULL) == -1
-			? -1
-			: 0);
+		return (decide_mirror_note(d, r->link));
 	}
 	dr->member = weigh(d, r, &dr->why);
+	join(d, r, dr);
 	if (!decide_entitles(dr->why)) {
 		dr->fate = FATE_DROPPED;
 		d->decision->dropped++;
@@ -250,12 +293,12 @@ decide_recipient(struct deciding *d, size_t i)
 
 static int
 append(struct deciding *d, struct decided_person **v, size_t *n, size_t *cap,
-    const struct member *m, enum why why)
+    const struct decided_person *person)
 {
 	*v = arena_grow(d->arena, *v, *n, cap, sizeof(**v));
 	if (*v == NULL)
 		return (-1);
-	(*v)[(*n)++] = (struct decided_person){why, m, NULL};
+	(*v)[(*n)++] = *person;
 	return (0);
 }
 
@@ -263,20 +306,25 @@ static int
 add_person(struct deciding *d, const struct member *m)
 {
 	struct decision *decision = d->decision;
+	struct decided_person person = {
+	    .why = decide_member(&d->facts->category, m), .member = m};
 	int rc;
 
 	rc = strmap_add(&d->final, m->key, NULL);
 	if (rc != 1)
 		return (rc);
 	decide_ambiguous_note(d, m->key, m->address);
-	return (append(d, &decision->added, &decision->nadded, &d->added_cap, m,
-	    decide_member(&d->facts->category, m)));
+	if (!m->named)
+		person.by = decide_found_by(d, m->account);
+	return (append(
+	    d, &decision->added, &decision->nadded, &d->added_cap, &person));
 }
 
 static int
 pass_over(struct deciding *d, const struct member *m, enum why why)
 {
 	struct decision *decision = d->decision;
+	struct decided_person person = {.why = why, .member = m};
 
 	/* Recipients, and people added through another account, have their
 	 * reason already. */
@@ -284,7 +332,7 @@ pass_over(struct deciding *d, const struct member *m, enum why why)
 	    strmap_find(&d->gone, m->key, NULL) == 1)
 		return (0);
 	return (append(
-	    d, &decision->passed, &decision->npassed, &d->passed_cap, m, why));
+	    d, &decision->passed, &decision->npassed, &d->passed_cap, &person));
 }
 
 /* Remove people who were passed over in one account and added through
@@ -314,7 +362,7 @@ decide_person(struct deciding *d, const struct member *m)
 	domain = domain == NULL ? "" : domain + 1;
 	why = decide_member(&d->facts->category, m);
 	/* Nobody who is entitled may be left out silently. */
-	if (decide_entitles(why) && d->decision->expanded &&
+	if (decide_entitles(why) && d->expands &&
 	    (*m->address == '\0' || *domain == '\0' ||
 		strcmp(domain, d->settings->telegram_domain) == 0 ||
 		strcmp(domain, d->settings->account_domain) == 0)) {
@@ -323,9 +371,33 @@ decide_person(struct deciding *d, const struct member *m)
 	}
 	if (!decide_entitles(why))
 		return (pass_over(d, m, why));
-	if (!d->decision->expanded)
+	if (!d->expands)
 		return (pass_over(d, m, WHY_NOT_EXPANDED));
 	return (add_person(d, m));
+}
+
+/* Rule 4: each recipient, and the people of the accounts. */
+static int
+decide_people(struct deciding *d)
+{
+	size_t i;
+
+	if (decide_found(d) != 0)
+		return (-1);
+	for (i = 0; i < d->message->nrecipients; i++) {
+		if (decide_recipient(d, i) != 0)
+			return (-1);
+	}
+	for (i = 0; i < d->facts->npeople; i++) {
+		if (decide_person(d, &d->facts->people[i]) != 0)
+			return (-1);
+	}
+	for (i = 0; i < d->nothers; i++) {
+		if (decide_person(d, d->others[i]) != 0)
+			return (-1);
+	}
+	remove_added(d);
+	return (0);
 }
 
 /* Does an X-Notify-Decided say what it must (rule 7)? */
@@ -370,16 +442,71 @@ leave_decided(struct deciding *d)
 	return (decide_words_accounts(d));
 }
 
-/* Rule 6. */
+/* Rule 6: why is it likely that something is wrong, if nobody is left? NULL: it
+ * is not. */
+static const char *
+what_is_wrong(const struct deciding *d)
+{
+	const struct facts *facts = d->facts;
+	bool known = false, several = false;
+	size_t i;
+
+	for (i = 0; i < d->message->nrecipients; i++) {
+		known = known || facts->recipients[i].nmembers > 0;
+		several = several || facts->recipients[i].nmembers > 1;
+	}
+	if (!known && facts->naccounts > 0)
+		return ("no recipient is a user of any account, and expand = "
+			"never lets nobody join");
+	if (!known)
+		return ("no account could be found for any recipient");
+	if (several && facts->naccounts == 0 &&
+	    (d->settings->expand == EXPAND_OWNER ||
+		d->settings->expand == EXPAND_ALWAYS))
+		return ("nothing says which account of recipients who are "
+			"users of several is meant");
+	return (NULL);
+}
+
+/* Rule 6; recipients who stay by always_keep alone do not count. */
 static int
 nobody_left(struct deciding *d)
 {
-	if (!d->account_found)
-		return (leave_all(d, VERDICT_HOLD,
-		    "no account could be found for any recipient"));
-	d->decision->verdict = VERDICT_DISCARD;
-	d->decision->reason = "nobody addressed is entitled to the category";
+	const char *wrong = what_is_wrong(d);
+
+	if (wrong != NULL)
+		return (leave_all(d, VERDICT_HOLD, wrong));
+	if (d->decision->kept == 0) {
+		d->decision->verdict = VERDICT_DISCARD;
+		d->decision->reason =
+		    "nobody addressed is entitled to the category";
+	}
 	return (0);
+}
+
+/* Hold a message that the MTA may deliver to another, or to nobody. */
+static int
+hold_unsafe(struct deciding *d)
+{
+	const char *text;
+
+	if (d->unreachable != NULL)
+		return (leave_all(d, VERDICT_HOLD,
+		    arena_printf(d->arena,
+			"%s is entitled, but is in the domain of accounts or "
+			"of chats",
+			d->unreachable->address)));
+	if (d->hazard != NULL)
+		return (leave_all(d, VERDICT_HOLD,
+		    arena_printf(
+			d->arena, "%.320s %s", d->hazard, d->hazard_why)));
+	if (decide_ambiguous_pair(d, &text) != 0)
+		return (-1);
+	if (text == NULL)
+		return (0);
+	return (leave_all(d, VERDICT_HOLD,
+	    arena_printf(d->arena,
+		"the MTA takes %.320s and another address for one", text)));
 }
 
 int
@@ -392,11 +519,11 @@ decide(const struct settings *settings, const struct message *message,
 	    .arena = a,
 	    .decision = decision};
 	const char *problem, *text;
-	size_t i;
 	int rc;
 
 	memset(decision, 0, sizeof(*decision));
 	d.final.arena = d.gone.arena = d.chats.arena = d.mirrors.arena = a;
+	d.joining.arena = a;
 	decision->recipients =
 	    arena_array(a, message->nrecipients, sizeof(*decision->recipients));
 	if (decision->recipients == NULL ||
@@ -425,38 +552,16 @@ decide(const struct settings *settings, const struct message *message,
 			text)));
 	}
 	decision->verdict = VERDICT_DELIVER;
-	decision->expanded = settings->expand != EXPAND_NEVER;
-	d.account_found = facts->header != NULL;
-	for (i = 0; i < message->nrecipients; i++) {
-		if (decide_recipient(&d, i) != 0)
-			return (-1);
-	}
-	for (i = 0; i < facts->npeople; i++) {
-		if (decide_person(&d, &facts->people[i]) != 0)
-			return (-1);
-	}
-	remove_added(&d);
-	if (decide_words_accounts(&d) != 0)
+	d.expands = settings->expand != EXPAND_NEVER;
+	if (decide_people(&d) != 0 || decide_words_accounts(&d) != 0 ||
+	    hold_unsafe(&d) != 0)
 		return (-1);
-	if (d.unreachable != NULL)
-		return (leave_all(&d, VERDICT_HOLD,
-		    arena_printf(a,
-			"%s is entitled, but is in the domain of accounts or "
-			"of chats",
-			d.unreachable->address)));
-	if (d.hazard != NULL)
-		return (leave_all(&d, VERDICT_HOLD,
-		    arena_printf(a, "%.320s %s", d.hazard, d.hazard_why)));
-	if (decide_ambiguous_pair(&d, &text) != 0)
+	if (decision->verdict == VERDICT_DELIVER &&
+	    decision->kept - d.always_kept + decision->nadded == 0 &&
+	    nobody_left(&d) != 0)
 		return (-1);
-	if (text != NULL)
-		return (leave_all(&d, VERDICT_HOLD,
-		    arena_printf(a,
-			"the MTA takes %.320s and another address for one",
-			text)));
-	if (decision->kept - d.always_kept + decision->nadded == 0 &&
-	    (decision->kept == 0 || !d.account_found))
-		return (nobody_left(&d));
+	if (decision->verdict != VERDICT_DELIVER)
+		return (0);
 	decision->stamp = facts->stamp;
 	return (decide_notify(&d) == 0 ? decide_mirror(&d) : -1);
 }

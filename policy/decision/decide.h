@@ -68,6 +68,9 @@ struct decided_person {
 	enum why why;
 	const struct member *member;
 	const char *notify; /* "NOTIFY=..." to join with, or NULL */
+	/* The recipient whose account's people join by "expand"; NULL for who
+	 * joins because an account is named. */
+	const struct member *by;
 };
 
 struct decided_mirror {
@@ -80,7 +83,7 @@ struct decision {
 	const char *reason;   /* NULL for DELIVER and UNTOUCHED */
 	const char *category; /* slug, or NULL */
 	/* The accounts' names as the roster has them, joined by commas, or
-	 * NULL: the accounts addressed and, if no header names one, those whose
+	 * NULL: the accounts named and, if no header names one, those whose
 	 * users the recipients are. */
 	const char *accounts;
 	struct decided_recipient *recipients; /* as in the message, or NULL */
@@ -88,14 +91,13 @@ struct decision {
 	size_t dropped;
 	struct decided_person *added;
 	size_t nadded;
-	/* People of the accounts addressed who are not added and are in no
-	 * other list; for explanations. */
+	/* People of the accounts named, or with "expand = always" found, who
+	 * are not added and are in no other list; for explanations. */
 	struct decided_person *passed;
 	size_t npassed;
 	struct decided_mirror *mirrored;
 	size_t nmirrored;
 	bool undecided; /* TEMPFAIL because a lookup failed */
-	bool expanded;	/* the people of the accounts were to be added */
 	/* REJECT or TEMPFAIL because of recipients in the Telegram domain: also
 	 * in monitor mode. */
 	bool reserved;
@@ -124,6 +126,11 @@ const char *decide_verdict_name(enum verdict);
 /* decide_why(a, why, member, category): the reason in words; ${category} is a
  * slug. NULL if out of memory. */
 const char *decide_why(struct arena *, enum why, const struct member *,
+    const char *category) WARN_UNUSED;
+
+/* decide_why_added(a, person, category): the same of one who is added, with the
+ * recipient who was the reason. */
+const char *decide_why_added(struct arena *, const struct decided_person *,
     const char *category) WARN_UNUSED;
 
 #endif

@@ -83,6 +83,23 @@ decide_why(
 	return (NULL);
 }
 
+const char *
+decide_why_added(
+    struct arena *a, const struct decided_person *p, const char *category)
+{
+	const struct member *m = p->member;
+
+	if (p->by == NULL)
+		return (decide_why(a, p->why, m, category));
+	if (p->why == WHY_OWNER)
+		return (
+		    arena_printf(a, "owner of %s, whose user %s was addressed",
+			m->account_name, p->by->address));
+	return (arena_printf(a,
+	    "%s of %s, whose user %s was addressed, subscribed to %s",
+	    role_name(m->role), m->account_name, p->by->address, category));
+}
+
 /* Add an account's name to a list, once. */
 static int
 name_account(struct names *names, const char *name)
@@ -116,12 +133,6 @@ decide_words_accounts(struct deciding *d)
 		 * has it, this list of names must not. */
 		if (facts->accounts[i]->id != 0 &&
 		    name_account(&names, facts->accounts[i]->name) == -1)
-			return (-1);
-	}
-	for (i = 0; i < facts->npeople; i++) {
-		m = &facts->people[i];
-		if ((i == 0 || m->account != m[-1].account) &&
-		    name_account(&names, m->account_name) == -1)
 			return (-1);
 	}
 	for (i = 0; i < d->message->nrecipients; i++) {

@@ -108,7 +108,7 @@ wrong_mirror(const struct asking *q, const struct facts *facts)
 {
 	const struct message *message = q->message;
 	const struct fact_recipient *r;
-	char check[STAMP_SIZE];
+	bool nameless;
 	size_t i;
 
 	if (facts->key == NULL || facts->category.id == 0)
@@ -117,9 +117,9 @@ wrong_mirror(const struct asking *q, const struct facts *facts)
 		r = &facts->recipients[i];
 		if (r->link == 0)
 			continue;
-		stamp_mirror(facts->key, r->link, facts->category.slug,
-		    message->id, check);
-		if (message->id == NULL || !stamp_same(check, r->check))
+		if (message->id == NULL ||
+		    !stamp_is_mirror(facts->key, r->link, facts->category.slug,
+			message->id, r->check, &nameless))
 			return (message->recipients[i]);
 	}
 	return (NULL);

@@ -49,10 +49,9 @@ static size_t find_group(
     const struct gathering *, const char *, const struct member **);
 static int settle_members(struct gathering *);
 static int compare_ids(const void *, const void *);
-static bool leads(const struct gathering *, const struct fact_recipient *);
-static int keep_addressed(struct gathering *);
+static int settle_named(struct gathering *);
 static int compare_people(const void *, const void *);
-static int settle_people(struct gathering *);
+static void settle_people(struct gathering *);
 static int gather(struct gathering *);
 
 /* Ask about the account with the name ${key}, unless that has been done. */
@@ -168,24 +167,25 @@ ask_category(struct gathering *g)
 	return (0);
 }
 
-/*
- * Ask for the people to add (policy/README.md, What happens to a message, 4).
- * If a header names the account, expand = always adds nobody from other
- * accounts: their people must not read the message.
- */
+/* Ask for those who may join (policy/README.md, What happens to a message, 4).
+ * If a header names the account, it alone is found. */
 static void
 ask_people(struct gathering *g)
 {
+	static const enum store_people others[] = {
+	    [EXPAND_OWNER] = STORE_OWNERS,
+	    [EXPAND_ALWAYS] = STORE_ENTITLED,
+	    [EXPAND_ADDRESSED] = STORE_NOBODY,
+	    [EXPAND_NEVER] = STORE_NOBODY};
 	struct store_question *q = &g->question;
+	enum expand expand = g->settings->expand;
 
+	q->people = expand == EXPAND_NEVER ? STORE_NOBODY : STORE_ENTITLED;
+	q->others = g->facts->header == NULL ? others[expand] : STORE_NOBODY;
 	if (g->everybody)
 		q->people = STORE_EVERYBODY;
-	else if (g->settings->expand != EXPAND_NEVER)
-		q->people = STORE_ENTITLED;
-	else
-		q->people = STORE_NOBODY;
-	q->also_theirs =
-	    g->settings->expand == EXPAND_ALWAYS && g->facts->header == NULL;
+	if (g->everybody && q->others == STORE_ENTITLED)
+		q->others = STORE_EVERYBODY;
 }
 
 /* The accounts, in the order in which they were asked about. */
@@ -317,56 +317,30 @@ compare_ids(const void *a, const void *b)
 	return (x < y ? -1 : x > y);
 }
 
-/* May the people of the recipient's accounts join because of it? Who is named
- * in always_keep leads to nobody, unless entitled. */
-static bool
-leads(const struct gathering *g, const struct fact_recipient *r)
-{
-	const struct member *m;
-	size_t i;
-
-	for (i = 0; r->always_keep && i < r->nmembers; i++) {
-		m = &r->members[i];
-		if (role_entitled(
-			m->role, m->subscribed, g->facts->category.open))
-			return (true);
-	}
-	return (!r->always_keep);
-}
-
-/* People were also found through addresses without their detail part. Remove
- * those whose account no recipient has led to, because a whole address was a
- * user's, or named in always_keep. */
+/* Note whose account is named. */
 static int
-keep_addressed(struct gathering *g)
+settle_named(struct gathering *g)
 {
-	const struct facts *facts = g->facts;
-	const struct fact_recipient *r;
-	struct store_members *people = &g->answer.people;
+	struct store_answer *answer = &g->answer;
+	struct store_members *lists[] = {
+	    &answer->users, &answer->people, &answer->others};
+	size_t i, j, n = g->facts->naccounts;
 	int64_t *ids;
-	size_t i, j, n, kept = 0;
 
-	n = facts->naccounts;
-	for (i = 0; i < g->message->nrecipients; i++)
-		n += facts->recipients[i].nmembers;
+	if (n == 0)
+		return (0);
 	ids = arena_array(g->arena, n, sizeof(*ids));
 	if (ids == NULL)
 		return (failure_memory(g->failure));
-	n = 0;
-	for (i = 0; i < facts->naccounts; i++)
-		ids[n++] = facts->accounts[i]->id;
-	for (i = 0; i < g->message->nrecipients; i++) {
-		r = &facts->recipients[i];
-		for (j = 0; j < r->nmembers && leads(g, r); j++)
-			ids[n++] = r->members[j].account;
-	}
+	for (i = 0; i < n; i++)
+		ids[i] = g->facts->accounts[i]->id;
 	qsort(ids, n, sizeof(*ids), compare_ids);
-	for (i = 0; i < people->n; i++) {
-		if (bsearch(&people->v[i].account, ids, n, sizeof(*ids),
-			compare_ids) != NULL)
-			people->v[kept++] = people->v[i];
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		for (j = 0; j < lists[i]->n; j++)
+			lists[i]->v[j].named =
+			    bsearch(&lists[i]->v[j].account, ids, n,
+				sizeof(*ids), compare_ids) != NULL;
 	}
-	people->n = kept;
 	return (0);
 }
 
@@ -383,14 +357,13 @@ compare_people(const void *a, const void *b)
 	return (strcmp(x->key, y->key));
 }
 
-static int
+static void
 settle_people(struct gathering *g)
 {
-	struct store_members *people = &g->answer.people;
+	struct store_members *people = &g->answer.people,
+			     *others = &g->answer.others;
 	size_t i;
 
-	if (g->question.also_theirs && keep_addressed(g) != 0)
-		return (-1);
 	for (i = 1; i < people->n; i++) {
 		if (people->v[i].account < people->v[i - 1].account) {
 			qsort(people->v, people->n, sizeof(*people->v),
@@ -400,7 +373,11 @@ settle_people(struct gathering *g)
 	}
 	g->facts->people = people->v;
 	g->facts->npeople = people->n;
-	return (0);
+	if (others->n > 0)
+		qsort(
+		    others->v, others->n, sizeof(*others->v), compare_members);
+	g->facts->others = others->v;
+	g->facts->nothers = others->n;
 }
 
 static int
@@ -427,7 +404,10 @@ gather(struct gathering *g)
 	/* A bad tag is decided without the people. */
 	if (!all_known(facts))
 		return (0);
-	return (settle_members(g) == 0 ? settle_people(g) : -1);
+	if (settle_named(g) != 0 || settle_members(g) != 0)
+		return (-1);
+	settle_people(g);
+	return (0);
 }
 
 int

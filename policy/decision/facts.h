@@ -55,8 +55,12 @@ struct facts {
 	struct fact_account **accounts;	   /* named by header or address */
 	size_t naccounts;
 	struct fact_recipient *recipients; /* as in the message */
-	struct member *people;		   /* users of the accounts addressed */
+	struct member *people;		   /* users of the accounts named */
 	size_t npeople;
+	/* Who may join besides (expand), with a row for each account that they
+	 * are users of: by key, then by account. */
+	struct member *others;
+	size_t nothers;
 	const char *key; /* of the stamps; NULL: the roster has none yet */
 	/* What X-Notify-Decided must say; NULL: such a message has none. */
 	const char *stamp;
@@ -65,8 +69,8 @@ struct facts {
 /*
  * facts_gather(settings, store, message, everybody, a, facts, failure):
  * Look up what a decision about the tagged ${message} needs. With ${everybody}
- * the people include users who are not entitled, for an explanation. 0, or -1
- * and ${failure}.
+ * there are also users who are not entitled, for an explanation. 0, or -1 and
+ * ${failure}.
  */
 int facts_gather(const struct settings *, struct store *,
     const struct message *, bool everybody, struct arena *, struct facts *,

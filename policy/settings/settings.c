@@ -26,8 +26,9 @@
 #define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
 
 static const char *const expand_choices[] = {
-    [EXPAND_ADDRESSED] = "addressed",
+    [EXPAND_OWNER] = "owner",
     [EXPAND_ALWAYS] = "always",
+    [EXPAND_ADDRESSED] = "addressed",
     [EXPAND_NEVER] = "never",
     NULL,
 };
@@ -76,10 +77,10 @@ const struct setting settings_table[] = {
     {"milter", "account_domain", SETTING_DOMAIN, AT(account_domain), "", NULL,
 	"the domain in which <account>@ addresses an account; empty: none",
 	true},
-    {"milter", "expand", SETTING_CHOICE, AT(expand), "addressed",
-	expand_choices,
-	"which accounts' entitled users are added: addressed: addressed ones; "
-	"always: also those of addressed users; never: none",
+    {"milter", "expand", SETTING_CHOICE, AT(expand), "owner", expand_choices,
+	"who joins beside the people of accounts named: owner: the owners of "
+	"the recipients' accounts; always: all who are entitled there; "
+	"addressed: nobody; never: not even those people",
 	false},
     {"milter", "unknown_recipients", SETTING_CHOICE, AT(unknown_recipients),
 	"drop", unknown_choices,

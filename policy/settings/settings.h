@@ -24,7 +24,7 @@ struct failure;
 #define SETTINGS_FILE "/etc/notify-milter/notify-milter.conf"
 #endif
 
-enum expand { EXPAND_ADDRESSED, EXPAND_ALWAYS, EXPAND_NEVER };
+enum expand { EXPAND_OWNER, EXPAND_ALWAYS, EXPAND_ADDRESSED, EXPAND_NEVER };
 enum unknown { UNKNOWN_DROP, UNKNOWN_KEEP };
 /* Who is told by mail of changes to the roster: nobody, who loses something,
  * also who gets something. */

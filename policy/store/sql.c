@@ -283,21 +283,28 @@ const struct sql_step sql_upgrades[] = {
 	" CROSS JOIN user u" LOOKUP_LINK " WHERE " of                          \
 	" AND s.account = a.id AND s.category = " LOOKUP_CATEGORY              \
 	" AND u.id = s.user AND +u.account = a.id"
-#define LOOKUP_OF_1                                                            \
-	"SELECT n.id FROM json_each(?2) j CROSS JOIN account n"                \
-	" WHERE n.key = j.key UNION "                                          \
-	"SELECT m.account FROM json_each(?3) j CROSS JOIN user m"              \
-	" WHERE m.key = j.key"
-#define LOOKUP_OF                                                              \
-	LOOKUP_OF_1                                                            \
-	" UNION SELECT f.account FROM json_each(?2) j"                         \
-	" CROSS JOIN account_former f WHERE f.key = j.key AND " FORMER_ROW     \
-	" AND NOT EXISTS (SELECT 1 FROM account n WHERE n.key = j.key)"
 #define LOOKUP_EVERYBODY(of)                                                   \
 	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED                        \
-	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE a.id IN (" of  \
-	") AND u.account = a.id"                                               \
-	" ORDER BY u.account, u.role <> 'owner', u.key"
+	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of           \
+	" AND u.account = a.id ORDER BY u.role <> 'owner', u.key"
+/* The keys of the owners, the subscribed and all users of the accounts that the
+ * users with the keys ?2 belong to; and all rows of those keys. */
+#define LOOKUP_OWNERS                                                          \
+	"SELECT DISTINCT o.key FROM json_each(?2) j CROSS JOIN user m"         \
+	" CROSS JOIN user o WHERE m.key = j.key AND o.account = m.account"     \
+	" AND o.role = 'owner'"
+#define LOOKUP_SUBSCRIBERS                                                     \
+	"SELECT o.key FROM json_each(?2) j CROSS JOIN user m"                  \
+	" CROSS JOIN subscription s CROSS JOIN user o WHERE m.key = j.key"     \
+	" AND s.account = m.account AND s.category = " LOOKUP_CATEGORY         \
+	" AND o.id = s.user AND +o.account = m.account"
+#define LOOKUP_FELLOWS                                                         \
+	"SELECT DISTINCT o.key FROM json_each(?2) j CROSS JOIN user m"         \
+	" CROSS JOIN user o WHERE m.key = j.key AND o.account = m.account"
+#define LOOKUP_ROWS_OF(keys)                                                   \
+	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED " FROM (" keys ") w"   \
+	" CROSS JOIN user u CROSS JOIN account a" LOOKUP_LINK                  \
+	" WHERE u.key = w.key AND a.id = u.account"
 #define CATEGORY_COLUMNS_1 "c.id, c.slug, c.title, c.subscriber, c.telegram, ''"
 #define CATEGORY_COLUMNS                                                       \
 	"c.id, c.slug, c.title, c.subscriber, c.telegram, c.description"
@@ -370,8 +377,11 @@ const char *const sql_statements[SQL_COUNT] = {
 			 " CROSS JOIN account a" LOOKUP_LINK
 			 " WHERE u.key = j.key AND a.id = u.account",
     [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.id = " ACCOUNT_NAMED("?2")),
-    [SQL_LOOKUP_ENTITLED_OF] = LOOKUP_ENTITLED("a.id IN (" LOOKUP_OF ")"),
-    [SQL_LOOKUP_EVERYBODY_OF] = LOOKUP_EVERYBODY(LOOKUP_OF),
+    [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.id = " ACCOUNT_NAMED("?2")),
+    [SQL_LOOKUP_OWNERS_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNERS),
+    [SQL_LOOKUP_ENTITLED_OF] =
+	LOOKUP_ROWS_OF(LOOKUP_OWNERS " UNION " LOOKUP_SUBSCRIBERS),
+    [SQL_LOOKUP_EVERYBODY_OF] = LOOKUP_ROWS_OF(LOOKUP_FELLOWS),
     [SQL_USERS] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 ORDER BY u.role <> 'owner', u.key",
     [SQL_MEMBERS] = "SELECT " USER_COLUMNS USER_TABLES
@@ -521,8 +531,7 @@ const char *const sql_statements_1[SQL_COUNT] = {
 	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
     [SQL_LOOKUP_ACCOUNT] = "SELECT id, name, name FROM account WHERE key = ?1",
     [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.key = ?2"),
-    [SQL_LOOKUP_ENTITLED_OF] = LOOKUP_ENTITLED("a.id IN (" LOOKUP_OF_1 ")"),
-    [SQL_LOOKUP_EVERYBODY_OF] = LOOKUP_EVERYBODY(LOOKUP_OF_1),
+    [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.key = ?2"),
     [SQL_LINK] = "SELECT " USER_COLUMNS_1 USER_TABLES "WHERE l.id = ?1",
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
 		       " detail, actor) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

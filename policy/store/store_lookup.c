@@ -12,6 +12,7 @@
  * has changed since, everything is asked once more.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -19,7 +20,7 @@
 #include "store/store_private.h"
 #include "terms/account.h"
 
-#define PARAMETERS 3
+#define PARAMETERS 2
 
 /* A statement to ask. */
 struct ask {
@@ -42,7 +43,7 @@ struct asking {
 
 static char *put_key(char *, const char *);
 static const char *key_set(struct asking *, const struct store_keys *);
-static int list_people(struct asking *, const char *, const char *);
+static void list_people(struct asking *, const char *, const char *);
 static int list(struct asking *);
 static int damaged(struct asking *, const char *);
 static int read_account(struct asking *, size_t, struct db_stmt *);
@@ -50,6 +51,9 @@ static int read_address(struct asking *, struct member *);
 static int read_member(
     struct asking *, struct store_members *, enum sql, struct db_stmt *);
 static int read_key(struct asking *, struct db_stmt *);
+static int compare_ids(const void *, const void *);
+static bool has_owner(const int64_t *, size_t, int64_t);
+static int check_owners(struct asking *);
 static int take_schema(void *, enum db_content, int64_t);
 static struct db_stmt *bind(void *, size_t);
 static int take_row(void *, size_t, struct db_stmt *);
@@ -99,32 +103,25 @@ key_set(struct asking *a, const struct store_keys *keys)
 	return (set);
 }
 
-/* The people: by one statement for each account, unless only the database knows
- * the accounts. */
-static int
+/* The people: by one statement for each account, and one for those whom the
+ * users' accounts have. */
+static void
 list_people(struct asking *a, const char *category, const char *users)
 {
+	static const enum sql of[] = {[STORE_OWNERS] = SQL_LOOKUP_OWNERS_OF,
+	    [STORE_ENTITLED] = SQL_LOOKUP_ENTITLED_OF,
+	    [STORE_EVERYBODY] = SQL_LOOKUP_EVERYBODY_OF};
 	const struct store_question *q = a->question;
-	const char *accounts;
+	enum sql which = q->people == STORE_EVERYBODY ? SQL_LOOKUP_EVERYBODY
+						      : SQL_LOOKUP_ENTITLED;
 	size_t i;
 
-	if (q->people == STORE_NOBODY ||
-	    (q->accounts.n == 0 && !q->also_theirs))
-		return (0);
-	if (q->people == STORE_ENTITLED && !q->also_theirs) {
-		for (i = 0; i < q->accounts.n; i++)
-			a->v[a->n++] = (struct ask){SQL_LOOKUP_ENTITLED, i,
-			    {category, q->accounts.v[i]}};
-		return (0);
-	}
-	accounts = key_set(a, &q->accounts);
-	if (accounts == NULL)
-		return (-1);
-	a->v[a->n++] =
-	    (struct ask){q->people == STORE_ENTITLED ? SQL_LOOKUP_ENTITLED_OF
-						     : SQL_LOOKUP_EVERYBODY_OF,
-		0, {category, accounts, q->also_theirs ? users : "{}"}};
-	return (0);
+	for (i = 0; q->people != STORE_NOBODY && i < q->accounts.n; i++)
+		a->v[a->n++] =
+		    (struct ask){which, i, {category, q->accounts.v[i]}};
+	if (q->others != STORE_NOBODY && q->users.n > 0)
+		a->v[a->n++] =
+		    (struct ask){of[q->others], 0, {category, users}};
 }
 
 static int
@@ -151,7 +148,8 @@ list(struct asking *a)
 	if (q->users.n > 0)
 		a->v[a->n++] =
 		    (struct ask){SQL_LOOKUP_USERS, 0, {category, users}};
-	return (list_people(a, category, users));
+	list_people(a, category, users);
+	return (0);
 }
 
 /*
@@ -197,8 +195,8 @@ read_address(struct asking *a, struct member *m)
 	return (failure_memory(&a->store->failure));
 }
 
-/* Add the row, in the order of LOOKUP_COLUMNS, to ${to}. Entitled people count
- * as subscribed; for others the row has a column more. */
+/* Add the row, in the order of LOOKUP_COLUMNS, to ${to}. The entitled of an
+ * account count as subscribed; for others the row has a column more. */
 static int
 read_member(struct asking *a, struct store_members *to, enum sql which,
     struct db_stmt *stmt)
@@ -219,10 +217,10 @@ read_member(struct asking *a, struct store_members *to, enum sql which,
 	m->address = address; /* of the row, until it is read */
 	if (m->account_name == NULL || m->key == NULL)
 		return (failure_memory(&a->store->failure));
+	m->named = false;
 	m->link = db_int(stmt, 5);
 	m->chat = db_int(stmt, 6);
-	m->subscribed = which == SQL_LOOKUP_ENTITLED ||
-	    which == SQL_LOOKUP_ENTITLED_OF || db_int(stmt, 7) != 0;
+	m->subscribed = which == SQL_LOOKUP_ENTITLED || db_int(stmt, 7) != 0;
 	if (store_read_role(a->store, stmt, 4, &m->role) != 0)
 		return (-1);
 	to->n++;
@@ -239,6 +237,54 @@ read_key(struct asking *a, struct db_stmt *stmt)
 		return (damaged(a, "the key of the stamps is none"));
 	strcpy(a->answer->key, key);
 	return (0);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x < y ? -1 : x > y);
+}
+
+static bool
+has_owner(const int64_t *owned, size_t n, int64_t account)
+{
+	return (
+	    bsearch(&account, owned, n, sizeof(*owned), compare_ids) != NULL);
+}
+
+/* Every account has an owner, who receives everything. If an index has lost the
+ * row, that must not look as if nobody was to receive the message. */
+static int
+check_owners(struct asking *a)
+{
+	const struct store_question *q = a->question;
+	const struct store_answer *answer = a->answer;
+	const struct store_members *lists[] = {
+	    &answer->people, &answer->others};
+	int64_t *owned;
+	size_t i, j, n = 0;
+	bool all = true;
+
+	owned = arena_array(
+	    a->arena, answer->people.n + answer->others.n, sizeof(*owned));
+	if (owned == NULL)
+		return (failure_memory(&a->store->failure));
+	for (i = 0; i < 2; i++) {
+		for (j = 0; j < lists[i]->n; j++) {
+			if (lists[i]->v[j].role == ROLE_OWNER)
+				owned[n++] = lists[i]->v[j].account;
+		}
+	}
+	qsort(owned, n, sizeof(*owned), compare_ids);
+	for (i = 0; q->people != STORE_NOBODY && i < q->accounts.n; i++)
+		all = all &&
+		    (answer->accounts[i].id == 0 ||
+			has_owner(owned, n, answer->accounts[i].id));
+	for (i = 0; q->others != STORE_NOBODY && i < answer->users.n; i++)
+		all = all && has_owner(owned, n, answer->users.v[i].account);
+	return (all ? 0 : damaged(a, "an account has no owner"));
 }
 
 static int
@@ -280,9 +326,12 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 		    a->store, stmt, &answer->categories[ask->i]));
 	if (ask->which == SQL_LOOKUP_ACCOUNT)
 		return (read_account(a, ask->i, stmt));
-	return (read_member(a,
-	    ask->which == SQL_LOOKUP_USERS ? &answer->users : &answer->people,
-	    ask->which, stmt));
+	if (ask->which == SQL_LOOKUP_USERS)
+		return (read_member(a, &answer->users, ask->which, stmt));
+	if (ask->which == SQL_LOOKUP_ENTITLED ||
+	    ask->which == SQL_LOOKUP_EVERYBODY)
+		return (read_member(a, &answer->people, ask->which, stmt));
+	return (read_member(a, &answer->others, ask->which, stmt));
 }
 
 static int
@@ -349,5 +398,5 @@ store_lookup(struct store *s, struct arena *arena,
 	if (rc == 1)
 		return (failure_set(&s->failure, FAILURE_BUSY,
 		    "database %s: its schema version changes", db_name(s->db)));
-	return (rc);
+	return (rc == 0 ? check_owners(&a) : rc);
 }

@@ -31,6 +31,7 @@ struct store_keys {
 
 enum store_people {
 	STORE_NOBODY,
+	STORE_OWNERS,	/* not for ${people} */
 	STORE_ENTITLED, /* the owners and the subscribed */
 	STORE_EVERYBODY,
 };
@@ -39,10 +40,9 @@ struct store_question {
 	struct store_keys categories; /* the first one is the message's */
 	struct store_keys accounts;
 	struct store_keys users; /* addresses */
-	/* The people to return: those of ${accounts}, and with ${also_theirs}
-	 * those of all accounts of ${users}. */
+	/* Who is wanted of ${accounts}, and of all accounts of ${users}. */
 	enum store_people people;
-	bool also_theirs;
+	enum store_people others;
 };
 
 struct store_members {
@@ -53,8 +53,14 @@ struct store_members {
 /*
  * The answer, in the arena. categories[i] and accounts[i] belong to key ${i} of
  * the question; their id is 0 if there is none. ${users} have one of the
- * addresses, in any account; ${people} are those to return. Both come in any
- * order. ${key} is that of the stamps, "" if the roster has none yet.
+ * addresses, in any account; ${people} are those wanted of the accounts;
+ * ${others} are those wanted of the users' accounts, with a row for each
+ * account that they are users of. All come in any order. ${key} is that of the
+ * stamps,
+ * "" if the roster has none yet.
+ *
+ * Of whose people anybody is wanted, the owner is in the answer: an account
+ * without one is a failure.
  */
 struct store_answer {
 	struct category *categories;
@@ -62,7 +68,7 @@ struct store_answer {
 		int64_t id;
 		const char *name;
 	} * accounts;
-	struct store_members users, people;
+	struct store_members users, people, others;
 	char key[STAMP_KEY_SIZE];
 };
 

@@ -19,6 +19,7 @@ struct member {
 	const char *key;     /* of the address */
 	enum role role;
 	bool subscribed; /* to the category of the message */
+	bool named;	 /* its account is one that the message names */
 	int64_t link;	 /* 0: no Telegram chat */
 	int64_t chat;
 };

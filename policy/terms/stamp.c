@@ -117,17 +117,32 @@ finish(struct hmac_sha256_ctx *hmac, char stamp[STAMP_SIZE])
 
 void
 stamp_mirror(const char *key, int64_t link, const char *category,
-    const char *message_id, char stamp[STAMP_SIZE])
+    const char *message_id, bool nameless, char stamp[STAMP_SIZE])
 {
 	struct hmac_sha256_ctx hmac;
 	char number[32];
 
 	snprintf(number, sizeof(number), "%lld", (long long)link);
-	begin(&hmac, key, "mirror");
+	begin(&hmac, key, nameless ? "nameless" : "mirror");
 	put(&hmac, number);
 	put(&hmac, category);
 	put_printed(&hmac, message_id == NULL ? "" : message_id);
 	finish(&hmac, stamp);
+}
+
+bool
+stamp_is_mirror(const char *key, int64_t link, const char *category,
+    const char *message_id, const char *check, bool *nameless)
+{
+	char right[STAMP_SIZE];
+
+	*nameless = false;
+	stamp_mirror(key, link, category, message_id, false, right);
+	if (stamp_same(right, check))
+		return (true);
+	*nameless = true;
+	stamp_mirror(key, link, category, message_id, true, right);
+	return (stamp_same(right, check));
 }
 
 void

@@ -7,6 +7,7 @@
  * preceded by its length, so that no two lists of fields are the same bytes:
  *
  *   HMAC(key, "6:mirror" "<n>:link" "<n>:category" "<n>:Message-ID")
+ *   HMAC(key, "8:nameless" "<n>:link" "<n>:category" "<n>:Message-ID")
  *   HMAC(key, "7:decided" "<n>:category" "<n>:account" "<n>:Message-ID")
  *
  * The Message-ID counts without white space, so that a header that was folded
@@ -36,12 +37,22 @@ int stamp_key(char key[STAMP_KEY_SIZE]) WARN_UNUSED;
 bool stamp_is_key(const char *text) WARN_UNUSED;
 
 /*
- * stamp_mirror(key, link, category, message_id, stamp):
+ * stamp_mirror(key, link, category, message_id, nameless, stamp):
  * The check in the address <link>-<check>@<telegram domain>. ${category} is a
  * slug. ${message_id} NULL counts as "": the milter makes no such check.
+ * ${nameless}: the chat must be private and is told no account, because nothing
+ * says which one the message is about.
  */
 void stamp_mirror(const char *key, int64_t link, const char *category,
-    const char *message_id, char stamp[STAMP_SIZE]);
+    const char *message_id, bool nameless, char stamp[STAMP_SIZE]);
+
+/*
+ * stamp_is_mirror(key, link, category, message_id, check, nameless):
+ * Is ${check} that of stamp_mirror(), for a chat that is told the account or
+ * for one that is not: ${*nameless}?
+ */
+bool stamp_is_mirror(const char *key, int64_t link, const char *category,
+    const char *message_id, const char *check, bool *nameless) WARN_UNUSED;
 
 /*
  * stamp_decided(key, category, account, message_id, stamp):

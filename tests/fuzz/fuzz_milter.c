@@ -108,6 +108,7 @@ set(const char *letters)
 
 	s->expand = strchr(letters, 'a') ? EXPAND_ALWAYS
 	    : strchr(letters, 'n')	 ? EXPAND_NEVER
+	    : strchr(letters, 'o')	 ? EXPAND_OWNER
 					 : EXPAND_ADDRESSED;
 	s->unknown_recipients =
 	    strchr(letters, 'k') ? UNKNOWN_KEEP : UNKNOWN_DROP;

@@ -34,16 +34,17 @@ struct verdict {
 	struct arena *arena;
 	const struct category *category;
 	const char *header;  /* the account that a header names, or NULL */
-	struct set accounts; /* addressed, by key */
+	struct set accounts; /* named, by key */
+	struct set found;    /* by recipients who are users of one alone */
 	struct set want;     /* keys of those who get it */
 	struct set chats;    /* that get it too */
-	bool account_found;
-	bool hazard; /* somebody stays whose address the MTA reads as another */
+	bool known;	     /* a recipient is a user */
+	bool several;	     /* a recipient is a user of several accounts */
 };
 
 static bool has(const struct set *, const char *);
 static bool is_stamp(const struct mta_header *);
-static int read_mirror(struct verdict *, const char *, char[STAMP_SIZE]);
+static int read_mirror(struct verdict *, const char *, bool *);
 static bool check_reserved(struct verdict *, bool, bool, bool, sfsistat);
 static bool was_decided(struct verdict *);
 static void check_stamps(struct verdict *);
@@ -56,8 +57,13 @@ static bool addresses_account(struct verdict *, const char *, const char **);
 static bool find_accounts(struct verdict *);
 static bool is_known(struct verdict *, const char *);
 static bool all_readable(struct verdict *);
+static bool concerned(struct verdict *, const char *, size_t *);
+static void find_users(struct verdict *, const char *);
 static void want_recipient(struct verdict *, const char *);
 static void want_people(struct verdict *);
+static bool is_nameless(struct verdict *, const char *);
+static void want_chats(struct verdict *);
+static bool has_hazard(struct verdict *);
 static bool removes(struct verdict *);
 static void check_as_it_came(const struct smfi_str *, bool);
 static void check_people(struct verdict *);
@@ -210,7 +216,6 @@ find_accounts(struct verdict *v)
 			continue;
 		put(&v->accounts, account);
 	}
-	v->account_found = v->accounts.n > 0;
 	if (v->header != NULL && v->accounts.n > 1)
 		return (false);
 	for (j = 0; j < v->accounts.n; j++) {
@@ -263,15 +268,55 @@ all_readable(struct verdict *v)
 	return (true);
 }
 
+/* Do only memberships in accounts named count, of the person with this key?
+ * ${*n} is how many it has. */
+static bool
+concerned(struct verdict *v, const char *key, size_t *n)
+{
+	const struct person *p;
+	bool named = v->header != NULL;
+
+	*n = 0;
+	for (p = people; p->account != NULL; p++) {
+		if (strcmp(person_key(v, p), key) != 0)
+			continue;
+		(*n)++;
+		named = named || has(&v->accounts, p->account);
+	}
+	return (named);
+}
+
+/* The account that a recipient leads to: of several, none. */
+static void
+find_users(struct verdict *v, const char *text)
+{
+	const char *key, *account = NULL;
+	size_t i, n = 0;
+
+	if (addresses_account(v, text, &account))
+		return;
+	for (i = 0; people[i].account != NULL; i++) {
+		if (!matches(v, text, i, &key))
+			continue;
+		account = people[i].account;
+		n++;
+	}
+	v->known = v->known || n > 0;
+	v->several = v->several || n > 1;
+	if (n == 1 && v->header == NULL && !has(&v->accounts, account) &&
+	    (v->settings->expand == EXPAND_OWNER ||
+		v->settings->expand == EXPAND_ALWAYS))
+		put(&v->found, account);
+}
+
 /* Rules 4 and 5, for one recipient. */
 static void
 want_recipient(struct verdict *v, const char *text)
 {
 	const struct person *p;
 	const char *account, *key = text;
-	bool known = false, stays = false;
-	struct address address;
-	size_t i;
+	bool known = false;
+	size_t i, n;
 
 	if (addresses_account(v, text, &account))
 		return;
@@ -279,24 +324,12 @@ want_recipient(struct verdict *v, const char *text)
 		p = &people[i];
 		if (!matches(v, text, i, &key))
 			continue;
-		known = v->account_found = true;
-		if (v->settings->expand == EXPAND_ALWAYS && v->header == NULL)
-			put(&v->accounts, p->account);
-		if ((v->header != NULL && strcmp(p->account, v->header) != 0) ||
-		    !entitled(v, p))
-			continue;
-		stays = true;
-		put(&v->want, key);
-		if (p->chat != 0 && p->role != ROLE_SUBSCRIBER)
-			put(&v->chats,
-			    arena_printf(v->arena, "%lld", (long long)p->chat));
+		known = true;
+		if (entitled(v, p) &&
+		    (!concerned(v, key, &n) || has(&v->accounts, p->account)))
+			put(&v->want, key);
 	}
-	if (stays && address_read(v->arena, text, &address) == 1 &&
-	    address_hazard(address.key) != NULL)
-		v->hazard = true;
-	if (!known)
-		stays = v->settings->unknown_recipients == UNKNOWN_KEEP;
-	if (stays && !known)
+	if (!known && v->settings->unknown_recipients == UNKNOWN_KEEP)
 		put(&v->want, key);
 }
 
@@ -306,14 +339,64 @@ want_people(struct verdict *v)
 	const struct person *p;
 
 	for (p = people; p->account != NULL; p++) {
-		if (v->settings->expand == EXPAND_NEVER ||
-		    !has(&v->accounts, p->account) || !entitled(v, p))
+		if (v->settings->expand == EXPAND_NEVER || !entitled(v, p))
 			continue;
-		put(&v->want, person_key(v, p));
-		if (p->chat != 0 && p->role != ROLE_SUBSCRIBER)
-			put(&v->chats,
-			    arena_printf(v->arena, "%lld", (long long)p->chat));
+		if (has(&v->accounts, p->account) ||
+		    (has(&v->found, p->account) &&
+			(p->role == ROLE_OWNER ||
+			    v->settings->expand == EXPAND_ALWAYS)))
+			put(&v->want, person_key(v, p));
 	}
+}
+
+/* Does nothing say which account of this person is meant? */
+static bool
+is_nameless(struct verdict *v, const char *key)
+{
+	size_t n;
+
+	return (!concerned(v, key, &n) && n > 1);
+}
+
+/* Rule 7, of those who get it. All these chats are private. */
+static void
+want_chats(struct verdict *v)
+{
+	const struct person *p;
+	const char *key;
+	size_t n;
+
+	for (p = people; p->account != NULL; p++) {
+		key = person_key(v, p);
+		if (p->chat == 0 || p->role == ROLE_SUBSCRIBER ||
+		    !has(&v->want, key) || !entitled(v, p) ||
+		    (concerned(v, key, &n) && !has(&v->accounts, p->account)))
+			continue;
+		put(&v->chats,
+		    arena_printf(v->arena, "%lld", (long long)p->chat));
+	}
+}
+
+/* Does a user stay whose address the MTA may read as another one? */
+static bool
+has_hazard(struct verdict *v)
+{
+	struct address address;
+	const char *text, *key;
+	size_t i, k;
+
+	for (i = 0; i < v->mta->nrecipients; i++) {
+		text = v->mta->recipients[i].shown;
+		if (v->mta->recipients[i].added)
+			continue;
+		for (k = 0; people[k].account != NULL; k++) {
+			if (matches(v, text, k, &key) && has(&v->want, key) &&
+			    address_read(v->arena, text, &address) == 1 &&
+			    address_hazard(address.key) != NULL)
+				return (true);
+		}
+	}
+	return (false);
 }
 
 /* Does a recipient not get it? */
@@ -366,7 +449,7 @@ is_stamp(const struct mta_header *h)
  * or with another one: 0; or is none: -1.
  */
 static int
-read_mirror(struct verdict *v, const char *text, char right[STAMP_SIZE])
+read_mirror(struct verdict *v, const char *text, bool *nameless)
 {
 	struct address address;
 	const char *check;
@@ -382,8 +465,8 @@ read_mirror(struct verdict *v, const char *text, char right[STAMP_SIZE])
 		return (-1);
 	if (v->category == NULL || *v->mta->id == '\0')
 		return (0);
-	stamp_mirror(PEOPLE_KEY, link, v->category->slug, v->mta->id, right);
-	return (strcmp(right, check) == 0);
+	return (stamp_is_mirror(PEOPLE_KEY, link, v->category->slug, v->mta->id,
+	    check, nameless));
 }
 
 /* Is the message refused, or deferred, for its recipients in the Telegram
@@ -394,8 +477,7 @@ check_reserved(
 {
 	struct verdict tag = *v;
 	const struct smfi_str *m = v->mta;
-	char right[STAMP_SIZE];
-	bool some = false, wrong = false, none = false, understood;
+	bool some = false, wrong = false, none = false, understood, nameless;
 	size_t i;
 	int rc;
 
@@ -408,7 +490,7 @@ check_reserved(
 			PEOPLE_TELEGRAM_DOMAIN) != 1)
 			continue;
 		some = true;
-		rc = read_mirror(&tag, m->recipients[i].shown, right);
+		rc = read_mirror(&tag, m->recipients[i].shown, &nameless);
 		none = none || rc == -1;
 		wrong = wrong || rc != 1;
 	}
@@ -530,11 +612,10 @@ check_chats(struct verdict *v)
 {
 	struct set got = {.n = 0};
 	const struct person *p;
-	char right[STAMP_SIZE];
 	const char *chat;
 	long long link;
 	size_t i;
-	bool again = false;
+	bool again = false, nameless;
 
 	for (i = 0; i < v->mta->nrecipients; i++) {
 		if (v->mta->recipients[i].gone ||
@@ -543,7 +624,7 @@ check_chats(struct verdict *v)
 		/* The milter has added it before. */
 		if (!v->mta->recipients[i].added)
 			continue;
-		MUST(read_mirror(v, v->mta->recipients[i].kept, right) == 1,
+		MUST(read_mirror(v, v->mta->recipients[i].kept, &nameless) == 1,
 		    "%s", v->mta->recipients[i].shown);
 		MUST(v->category->mirrored && v->mta->recipients[i].quiet, "%s",
 		    v->mta->recipients[i].shown);
@@ -558,6 +639,8 @@ check_chats(struct verdict *v)
 		MUST(has(&v->chats, chat), "chat %s", chat);
 		MUST(entitled(v, p) && has(&v->want, person_key(v, p)),
 		    "chat of %s", p->address);
+		MUST(nameless == is_nameless(v, person_key(v, p)),
+		    "chat of %s, told the account: %d", p->address, !nameless);
 		put(&got, chat);
 	}
 	for (i = 0; i < v->mta->nrecipients; i++)
@@ -603,7 +686,7 @@ static void
 check_tagged(struct verdict *v, sfsistat status)
 {
 	const struct smfi_str *m = v->mta;
-	bool mirrors = false, understood;
+	bool mirrors = false, understood, wrong;
 	size_t i, n;
 
 	understood = read_tag(v);
@@ -635,22 +718,28 @@ check_tagged(struct verdict *v, sfsistat status)
 	for (i = 0, n = m->nrecipients; i < n; i++) {
 		if (m->recipients[i].added)
 			continue;
-		if (is_chat(v, &m->recipients[i]))
+		if (is_chat(v, &m->recipients[i])) {
 			mirrors = true;
-		else
-			want_recipient(v, m->recipients[i].shown);
+			continue;
+		}
+		find_users(v, m->recipients[i].shown);
+		want_recipient(v, m->recipients[i].shown);
 	}
 	want_people(v);
-	if (v->hazard || fused(v)) {
+	want_chats(v);
+	if (has_hazard(v) || fused(v)) {
 		check_as_it_came(m, false);
 		MUST(status == SMFIS_CONTINUE && m->held == 1, "%d", status);
 		return;
 	}
 	if (v->want.n == 0 && !mirrors) {
 		check_as_it_came(m, false);
-		MUST(v->account_found
-			? status == SMFIS_DISCARD
-			: status == SMFIS_CONTINUE && m->held == 1,
+		wrong = !v->known ||
+		    (v->several && v->accounts.n == 0 &&
+			(v->settings->expand == EXPAND_OWNER ||
+			    v->settings->expand == EXPAND_ALWAYS));
+		MUST(wrong ? status == SMFIS_CONTINUE && m->held == 1
+			   : status == SMFIS_DISCARD,
 		    "%d", status);
 		return;
 	}

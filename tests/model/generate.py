@@ -189,7 +189,7 @@ class Generator:
         rng = self.rng
         for _ in range(rng.randint(1, 4)):
             self.take(self.account_add(right=True))
-        while rng.random() < 0.4:
+        while self.roster.accounts and rng.random() < 0.4:
             self.take(self.join_another())
         for _ in range(rng.randint(6, 22)):
             self.take(self.change())

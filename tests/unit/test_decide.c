@@ -74,9 +74,16 @@ static const struct rule rules[] = {
     {B, "acme", {ANN}, 0, 0, VERDICT_DELIVER, 1, 2, 0},
     {B, NULL, {ACME}, 0, 0, VERDICT_DELIVER, 0, 3, 0},
     {B, NULL, {"<ACME+x@Accounts.Example>"}, 0, 0, VERDICT_DELIVER, 0, 3, 0},
-    {B, NULL, {ANN, BILL}, 0, 0, VERDICT_DELIVER, 1, 0, 1},
+    {B, NULL, {ANN, BILL}, 0, 0, VERDICT_DELIVER, 1, 1, 1},
+    {B, NULL, {ANN, BILL}, EXPAND_ADDRESSED, 0, VERDICT_DELIVER, 1, 0, 1},
     {B, "acme", {ANN, BILL}, EXPAND_NEVER, 0, VERDICT_DELIVER, 1, 0, 1},
-    {B, NULL, {ANN, BILL}, EXPAND_ALWAYS, 0, VERDICT_DELIVER, 1, 3, 1},
+    /* ann is a user of two accounts: bill leads to one, she to none */
+    {B, NULL, {ANN, BILL}, EXPAND_ALWAYS, 0, VERDICT_DELIVER, 1, 2, 1},
+    {B, NULL, {ANN}, EXPAND_ALWAYS, 0, VERDICT_DELIVER, 1, 0, 0},
+    {B, NULL, {ANN}, 0, 0, VERDICT_DELIVER, 1, 0, 0},
+    /* in the account that is named she is not entitled */
+    {B, NULL, {ANN, BETA}, 0, 0, VERDICT_DELIVER, 0, 1, 1},
+    {B, NULL, {ANN, BETA, BILL}, EXPAND_ALWAYS, 0, VERDICT_DELIVER, 1, 3, 1},
     /* a header beats always: beta's owner must not read it */
     {B, "acme", {ANN}, EXPAND_ALWAYS, 0, VERDICT_DELIVER, 1, 2, 0},
     {B, NULL, {ACME, BETA}, 0, 0, VERDICT_DELIVER, 0, 4, 0},
@@ -89,8 +96,18 @@ static const struct rule rules[] = {
     {B, NULL, {ANN, NOBODY}, 0, UNKNOWN_KEEP, VERDICT_DELIVER, 2, 0, 0},
     /* 6: nobody is left */
     {B, NULL, {NOBODY}, 0, 0, VERDICT_HOLD, 1, 0, 0},
-    {B, NULL, {BILL}, 0, 0, VERDICT_DISCARD, 0, 0, 1},
-    {B, NULL, {ACME}, EXPAND_NEVER, 0, VERDICT_DISCARD, 0, 0, 0},
+    {B, NULL, {BILL}, 0, 0, VERDICT_DELIVER, 0, 1, 1},
+    {B, NULL, {BILL}, EXPAND_ADDRESSED, 0, VERDICT_DISCARD, 0, 0, 1},
+    {B, NULL, {BILL}, EXPAND_NEVER, 0, VERDICT_DISCARD, 0, 0, 1},
+    {B, NULL, {ACME, BILL}, EXPAND_NEVER, 0, VERDICT_DISCARD, 0, 0, 1},
+    {B, NULL, {ACME}, EXPAND_NEVER, 0, VERDICT_HOLD, 1, 0, 0},
+    {B, NULL, {ACME, NOBODY}, EXPAND_NEVER, 0, VERDICT_HOLD, 2, 0, 0},
+    {B, "acme", {NOBODY}, EXPAND_NEVER, 0, VERDICT_HOLD, 1, 0, 0},
+    /* nothing says which of ann's accounts is meant */
+    {"services", NULL, {ANN}, 0, 0, VERDICT_HOLD, 1, 0, 0},
+    {"services", NULL, {ANN}, EXPAND_ALWAYS, 0, VERDICT_HOLD, 1, 0, 0},
+    {"services", NULL, {ANN}, EXPAND_ADDRESSED, 0, VERDICT_DISCARD, 0, 0, 1},
+    {"services", "acme", {ANN}, EXPAND_NEVER, 0, VERDICT_DISCARD, 0, 0, 1},
     /* 7: the reserved domain, tagged or not */
     {B, NULL, {ANN, "<7@telegram.invalid>"}, 0, 0, VERDICT_REJECT, 2, 0, 0},
     {NULL, NULL, {"7@TELEGRAM.INVALID"}, 0, 0, VERDICT_REJECT, 1, 0, 0},
@@ -218,16 +235,24 @@ plant_key(void)
 	fixture_sql(&f, "UPDATE secret SET value = '" KEY "'");
 }
 
-/* The address of the chat of ${link} in a message. */
+/* The address of the chat of ${link} in a message; of a chat that is told no
+ * account. */
 static const char *
-chat_address(int64_t link, const char *id, const char *category)
+address_of(int64_t link, const char *id, const char *category, bool nameless)
 {
 	char check[STAMP_SIZE];
 
 	stamp_mirror(KEY, link,
-	    category == NULL ? "balance-and-payments" : category, id, check);
+	    category == NULL ? "balance-and-payments" : category, id, nameless,
+	    check);
 	return (arena_printf(
 	    f.arena, "%lld-%s@telegram.invalid", (long long)link, check));
+}
+
+static const char *
+chat_address(int64_t link, const char *id, const char *category)
+{
+	return (address_of(link, id, category, false));
 }
 
 /* A message from a filter: ${decided} is its X-Notify-Decided, or NULL. */
@@ -422,7 +447,7 @@ START_TEST(a_mirror_comes_again_with_its_own_message_only)
 	ck_assert_int_eq(store_link_add(f.store, 9, 3, 500), 1);
 	ck_assert_int_eq(store_link_add(f.store, 10, 1, 500), 1);
 	fixture_commit(&f);
-	right = chat_address(9, ID, NULL);
+	right = address_of(9, ID, NULL, true);
 	ask_again(&r, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 1);
 	ck_assert_str_eq(d.mirrored[0].address, right);
@@ -509,9 +534,76 @@ START_TEST(each_chat_of_the_recipients_gets_one_mirror)
 	ask(&filtered, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 1);
 	ck_assert_str_eq(d.mirrored[0].address,
-	    chat_address(9223372036854775807, NULL, NULL));
+	    address_of(9223372036854775807, NULL, NULL, true));
 	ask(&plain, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 0);
+}
+END_TEST
+
+/* ann is a user of acme, entitled there, and of beta, where she is not. */
+START_TEST(a_group_of_one_account_reads_nothing_of_another)
+{
+	static const struct {
+		struct rule rule;
+		int64_t chat;
+		int link; /* of ann's in acme; negative: told no account */
+	} each[] = {
+	    {{B, NULL, {ANN}, 0, 0, 0, 0, 0, 0}, -700, 0},
+	    {{B, NULL, {ANN, BILL}, 0, 0, 0, 0, 0, 0}, -700, 0},
+	    {{B, NULL, {BETA, ANN}, 0, 0, 0, 0, 0, 0}, -700, 0},
+	    {{B, "beta", {ANN}, 0, 0, 0, 0, 0, 0}, -700, 0},
+	    {{B, NULL, {ACME, BETA}, 0, 0, 0, 0, 0, 0}, -700, 8},
+	    {{B, NULL, {ANN, ACME}, 0, 0, 0, 0, 0, 0}, -700, 8},
+	    {{B, "acme", {ANN}, EXPAND_NEVER, 0, 0, 0, 0, 0}, -700, 8},
+	    {{B, NULL, {ANN}, 0, 0, 0, 0, 0, 0}, 700, -8},
+	    {{B, NULL, {BILL}, EXPAND_ALWAYS, 0, 0, 0, 0, 0}, 700, -8},
+	    {{B, NULL, {BILL}, EXPAND_ALWAYS, 0, 0, 0, 0, 0}, -700, 0},
+	    {{B, NULL, {ANN, ACME}, 0, 0, 0, 0, 0, 0}, 700, 8},
+	    {{B, "acme", {ANN}, 0, 0, 0, 0, 0, 0}, 700, 8},
+	};
+	struct decision d;
+	int link = each[_i].link;
+
+	plant_key();
+	fixture_begin(&f);
+	ck_assert_int_eq(store_link_add(f.store, 8, 3, each[_i].chat), 1);
+	fixture_commit(&f);
+	ask(&each[_i].rule, true, &d);
+	ck_assert_uint_eq(d.nmirrored, link != 0);
+	if (link != 0)
+		ck_assert_str_eq(
+		    d.mirrored[0].address, address_of(8, NULL, NULL, link < 0));
+}
+END_TEST
+
+START_TEST(who_joins_says_whose_being_addressed_was_the_reason)
+{
+	static const struct {
+		struct rule rule;
+		const char *first, *second;
+	} each[] = {
+	    {{B, NULL, {BILL}, 0, 0, 0, 0, 0, 0},
+		"owner of acme, whose user bill@acme.example was addressed",
+		NULL},
+	    {{B, NULL, {BILL, ANN}, EXPAND_ALWAYS, 0, 0, 0, 0, 0},
+		"owner of acme, whose user bill@acme.example was addressed",
+		"subscriber of acme, whose user bill@acme.example was "
+		"addressed, subscribed to balance-and-payments"},
+	    {{"services", NULL, {ACME}, 0, 0, 0, 0, 0, 0}, "owner of acme",
+		NULL},
+	    {{"services", NULL, {ACME, BILL}, 0, 0, 0, 0, 0, 0},
+		"owner of acme", NULL},
+	};
+	struct decision d;
+
+	ask(&each[_i].rule, true, &d);
+	ck_assert_uint_eq(d.nadded, each[_i].second == NULL ? 1 : 2);
+	ck_assert_str_eq(
+	    decide_why_added(f.arena, &d.added[0], d.category), each[_i].first);
+	if (each[_i].second != NULL)
+		ck_assert_str_eq(
+		    decide_why_added(f.arena, &d.added[1], d.category),
+		    each[_i].second);
 }
 END_TEST
 
@@ -531,8 +623,10 @@ END_TEST
 START_TEST(a_person_added_through_another_account_is_not_passed_over)
 {
 	struct member people[] = {
-	    {1, "acme", "a@x.example", "a@x.example", ROLE_MEMBER, false, 0, 0},
-	    {2, "beta", "a@x.example", "a@x.example", ROLE_MEMBER, true, 0, 0},
+	    {1, "acme", "a@x.example", "a@x.example", ROLE_MEMBER, false, true,
+		0, 0},
+	    {2, "beta", "a@x.example", "a@x.example", ROLE_MEMBER, true, true,
+		0, 0},
 	};
 	struct fact_account acme = {"acme", 1, "acme", 0},
 			    beta = {"beta", 2, "beta", 0};
@@ -559,10 +653,12 @@ END_TEST
 START_TEST(a_decision_needs_nothing_but_its_facts)
 {
 	struct member people[] = {
-	    {1, "acme", "a@x.example", "a@x.example", ROLE_SUBSCRIBER, true, 0,
-		0},
-	    {1, "acme", "b@x.example", "b@x.example", ROLE_MEMBER, true, 0, 0},
-	    {1, "acme", "c@x.example", "c@x.example", ROLE_MEMBER, false, 0, 0},
+	    {1, "acme", "a@x.example", "a@x.example", ROLE_SUBSCRIBER, true,
+		true, 0, 0},
+	    {1, "acme", "b@x.example", "b@x.example", ROLE_MEMBER, true, true,
+		0, 0},
+	    {1, "acme", "c@x.example", "c@x.example", ROLE_MEMBER, false, true,
+		0, 0},
 	};
 	struct fact_account acme = {"acme", 1, "acme", 0};
 	struct fact_account *accounts[] = {&acme};
@@ -617,6 +713,10 @@ test_decide(void)
 	tcase_add_loop_test(
 	    t, a_stamp_of_another_message_does_not_count_and_goes, 0, 6);
 	tcase_add_test(t, each_chat_of_the_recipients_gets_one_mirror);
+	tcase_add_loop_test(
+	    t, a_group_of_one_account_reads_nothing_of_another, 0, 12);
+	tcase_add_loop_test(
+	    t, who_joins_says_whose_being_addressed_was_the_reason, 0, 4);
 	tcase_add_test(
 	    t, an_entitled_user_in_a_reserved_domain_holds_the_message);
 	tcase_add_test(

@@ -233,7 +233,7 @@ answered(
 {
 	return ((question->categories.n > 0 && answer->categories[0].id != 0) +
 	    (question->accounts.n > 0 && answer->accounts[0].id == 1) +
-	    (int)(answer->users.n + answer->people.n));
+	    (int)(answer->users.n + answer->people.n + answer->others.n));
 }
 
 START_TEST(malformed_text_finds_nobody_and_is_no_error)
@@ -610,15 +610,16 @@ END_TEST
 static const struct {
 	size_t categories, accounts, users;
 	enum store_people people;
-	bool also_theirs;
+	enum store_people others;
 	int rows;
 } questions[] = {
-    {1, 0, 1, STORE_NOBODY, false, 1 + 2},
-    {1, 1, 1, STORE_ENTITLED, false, 1 + 1 + 2 + 3},
-    {2, 2, 3, STORE_ENTITLED, false, 1 + 1 + 2 + 3},
-    {1, 1, 1, STORE_ENTITLED, true, 1 + 1 + 2 + 4},
-    {1, 2, 2, STORE_EVERYBODY, true, 1 + 1 + 2 + 7},
-    {2, 40, MANY, STORE_ENTITLED, true, 1 + 1 + 2 + 4},
+    {1, 0, 1, STORE_NOBODY, STORE_NOBODY, 1 + 2},
+    {1, 1, 1, STORE_ENTITLED, STORE_NOBODY, 1 + 1 + 2 + 3},
+    {2, 2, 3, STORE_ENTITLED, STORE_NOBODY, 1 + 1 + 2 + 3},
+    {1, 1, 1, STORE_ENTITLED, STORE_OWNERS, 1 + 1 + 2 + 3 + 2},
+    {1, 1, 1, STORE_ENTITLED, STORE_ENTITLED, 1 + 1 + 2 + 3 + 5},
+    {1, 2, 2, STORE_EVERYBODY, STORE_EVERYBODY, 1 + 1 + 2 + 5 + 7},
+    {2, 40, MANY, STORE_ENTITLED, STORE_ENTITLED, 1 + 1 + 2 + 3 + 5},
 };
 
 static const char **
@@ -645,7 +646,7 @@ START_TEST(a_lookup_takes_one_round_trip)
 	    .users = {keys(questions[_i].users, "ann@acme.example"),
 		questions[_i].users},
 	    .people = questions[_i].people,
-	    .also_theirs = questions[_i].also_theirs,
+	    .others = questions[_i].others,
 	};
 	struct store_answer answer;
 	struct store *s;

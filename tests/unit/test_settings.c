@@ -40,7 +40,7 @@ START_TEST(an_empty_file_gives_the_defaults)
 
 	ck_assert_ptr_nonnull(s);
 	ck_assert_str_eq(s->telegram_domain, "telegram.invalid");
-	ck_assert_int_eq(s->expand, EXPAND_ADDRESSED);
+	ck_assert_int_eq(s->expand, EXPAND_OWNER);
 	ck_assert_int_eq(s->unknown_recipients, UNKNOWN_DROP);
 	ck_assert_int_eq(s->bad_tag, BAD_TAG_HOLD);
 	ck_assert(!s->monitor && !s->trust_authenticated);
@@ -114,7 +114,7 @@ static const struct {
     {"[database]\nmax_lag = 0\n", 2, "a time"},
     {"[milter]\nsocket = /x\n", 2, "unix:PATH"},
     {"[milter]\nsocket = inet:0@localhost\n", 2, "1 to 65535"},
-    {"[milter]\nexpand = some\n", 2, "addressed, always or never"},
+    {"[milter]\nexpand = some\n", 2, "owner, always, addressed or never"},
     {"[milter]\nunknown_recipients = eat\n", 2, "drop or keep"},
     {"[milter]\nalways_keep = archive\n", 2, "@domains"},
     {"[milter]\nalways_keep = a@x.example\n @\n", 3, "@domains"},

@@ -15,9 +15,9 @@ START_TEST(stamps_are_those_of_another_implementation)
 {
 	char stamp[STAMP_SIZE];
 
-	stamp_mirror(KEY, 7, BALANCE, ID, stamp);
+	stamp_mirror(KEY, 7, BALANCE, ID, false, stamp);
 	ck_assert_str_eq(stamp, "5a0915aab52c9a088cbc0881a8436516");
-	stamp_mirror(KEY, 7, BALANCE, NULL, stamp);
+	stamp_mirror(KEY, 7, BALANCE, NULL, false, stamp);
 	ck_assert_str_eq(stamp, "2c1beac4f3c06d868f11017e4b6460e8");
 	stamp_decided(KEY, BALANCE, "acme", ID, stamp);
 	ck_assert_str_eq(stamp, "0115dbd73b4be16e1fb8175f47637a59");
@@ -32,14 +32,14 @@ START_TEST(a_message_id_that_is_folded_differently_is_the_same)
 	    ID " \t", "<a.b@\r\n c.example>", "\n <a.b\n @c.example>\r\n"};
 	char stamp[STAMP_SIZE];
 
-	stamp_mirror(KEY, 7, BALANCE, ids[_i], stamp);
+	stamp_mirror(KEY, 7, BALANCE, ids[_i], false, stamp);
 	ck_assert_str_eq(stamp, "5a0915aab52c9a088cbc0881a8436516");
 }
 END_TEST
 
 START_TEST(every_field_counts_and_none_runs_into_the_next)
 {
-	char all[8][STAMP_SIZE];
+	char all[9][STAMP_SIZE];
 	size_t i, j;
 
 	stamp_decided(KEY, BALANCE, "acme", ID, all[0]);
@@ -47,12 +47,30 @@ START_TEST(every_field_counts_and_none_runs_into_the_next)
 	stamp_decided(KEY, BALANCE "acme", "", ID, all[2]);
 	stamp_decided(KEY, BALANCE, "acme", "<A.b@c.example>", all[3]);
 	stamp_decided("1" KEY, BALANCE, "acme", ID, all[4]);
-	stamp_mirror(KEY, 7, BALANCE, ID, all[5]);
-	stamp_mirror(KEY, 71, BALANCE, ID, all[6]);
-	stamp_mirror(KEY, 7, "services", ID, all[7]);
-	for (i = 0; i < 8; i++) {
+	stamp_mirror(KEY, 7, BALANCE, ID, false, all[5]);
+	stamp_mirror(KEY, 71, BALANCE, ID, false, all[6]);
+	stamp_mirror(KEY, 7, "services", ID, false, all[7]);
+	stamp_mirror(KEY, 7, BALANCE, ID, true, all[8]);
+	for (i = 0; i < 9; i++) {
 		for (j = 0; j < i; j++)
 			ck_assert_str_ne(all[i], all[j]);
+	}
+}
+END_TEST
+
+START_TEST(the_check_of_a_mirror_says_whether_the_account_is_told)
+{
+	char stamp[STAMP_SIZE];
+	bool nameless = false;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		stamp_mirror(KEY, 7, BALANCE, ID, i == 1, stamp);
+		ck_assert(
+		    stamp_is_mirror(KEY, 7, BALANCE, ID, stamp, &nameless));
+		ck_assert_int_eq(nameless, i == 1);
+		ck_assert(
+		    !stamp_is_mirror(KEY, 8, BALANCE, ID, stamp, &nameless));
 	}
 }
 END_TEST
@@ -140,6 +158,8 @@ test_stamp(void)
 	tcase_add_loop_test(
 	    t, a_message_id_that_is_folded_differently_is_the_same, 0, 5);
 	tcase_add_test(t, every_field_counts_and_none_runs_into_the_next);
+	tcase_add_test(
+	    t, the_check_of_a_mirror_says_whether_the_account_is_told);
 	tcase_add_test(
 	    t, a_stamp_is_compared_as_a_whole_but_for_blanks_around_it);
 	tcase_add_test(t, a_new_key_is_random);

@@ -46,6 +46,7 @@ struct delivery {
 	bool suspicious;   /* somebody should look at how it ended */
 	int64_t link;	   /* the id in the recipient's address; or 0 */
 	const char *check; /* the check in it, or NULL */
+	bool nameless;	   /* the check says: tell no account, and no group */
 	int64_t now;
 	struct category category;
 	struct store_user user; /* whose link it is, and to which chat */

@@ -127,7 +127,7 @@ find_category(struct delivery *d, const char **why)
 static int
 verify(struct delivery *d)
 {
-	char key[STORE_SECRET_SIZE], check[STAMP_SIZE];
+	char key[STORE_SECRET_SIZE];
 	int found;
 
 	found = store_secret(d->store, STORE_STAMP, key);
@@ -135,12 +135,10 @@ verify(struct delivery *d)
 		return (-1);
 	if (found == 0 && d->check == NULL)
 		return (1);
-	if (found == 1 && d->check != NULL) {
-		stamp_mirror(
-		    key, d->link, d->category.slug, d->head.message.id, check);
-		if (stamp_same(check, d->check))
-			return (1);
-	}
+	if (found == 1 && d->check != NULL &&
+	    stamp_is_mirror(key, d->link, d->category.slug, d->head.message.id,
+		d->check, &d->nameless))
+		return (1);
 	d->suspicious = true;
 	return (0);
 }
@@ -206,6 +204,14 @@ look_up(struct delivery *d)
 		    "%s no longer receives %s", d->user.address,
 		    d->category.slug));
 	}
+	/* The user may have linked a group since. */
+	if (d->nameless && d->user.chat <= 0) {
+		delivery_forget(d);
+		return (delivery_end(d, EX_OK, "group",
+		    "%s is a user of several accounts, the message names none, "
+		    "and the chat is a group",
+		    d->user.address));
+	}
 	return (GO_ON);
 }
 
@@ -237,7 +243,8 @@ make_text(struct delivery *d)
 {
 	const char *footer;
 
-	footer = *d->account.title == '\0'
+	footer = d->nameless ? d->category.title
+	    : *d->account.title == '\0'
 	    ? arena_printf(
 		  d->arena, "%s · %s", d->category.title, d->account.name)
 	    : arena_printf(d->arena, "%s · %s (%s)", d->category.title,

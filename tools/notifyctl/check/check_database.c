@@ -221,7 +221,7 @@ can_look_up(struct check *c)
 	    .accounts = {&account, 1},
 	    .users = {&user, 1},
 	    .people = STORE_ENTITLED,
-	    .also_theirs = true};
+	    .others = STORE_ENTITLED};
 	struct store_answer answer;
 
 	store_end(c->store);

@@ -263,8 +263,7 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 	}
 	for (i = 0; i < d->nadded; i++)
 		person(out, d->added[i].member->address, go, "added",
-		    decide_why(
-			a, d->added[i].why, d->added[i].member, d->category));
+		    decide_why_added(a, &d->added[i], d->category));
 	for (i = 0; i < d->npassed; i++)
 		person(out, d->passed[i].member->address, false, "not added",
 		    decide_why(
