@@ -448,18 +448,23 @@ static const char *
 what_is_wrong(const struct deciding *d)
 {
 	const struct facts *facts = d->facts;
-	bool known = false, several = false;
+	const struct fact_recipient *r;
+	bool known = false, several = false, address = false, kept = false;
 	size_t i;
 
 	for (i = 0; i < d->message->nrecipients; i++) {
-		known = known || facts->recipients[i].nmembers > 0;
-		several = several || facts->recipients[i].nmembers > 1;
+		r = &facts->recipients[i];
+		known = known || r->nmembers > 0;
+		several = several || r->nmembers > 1;
+		address = address || r->account != NULL;
+		kept = kept || (r->always_keep && r->account == NULL);
 	}
-	if (!known && facts->naccounts > 0)
-		return ("no recipient is a user of any account, and expand = "
-			"never lets nobody join");
-	if (!known)
+	if (!known && facts->naccounts == 0)
 		return ("no account could be found for any recipient");
+	/* Somebody always joins for an address, but with "never". */
+	if (!known && address && !kept)
+		return ("only addresses of accounts were given, and expand = "
+			"never lets nobody join");
 	if (several && facts->naccounts == 0 &&
 	    (d->settings->expand == EXPAND_OWNER ||
 		d->settings->expand == EXPAND_ALWAYS))

@@ -83,7 +83,9 @@ def _(lab_):
 
 @case("a message that is discarded or held is not mirrored")
 def _(lab_):
-    link(lab_, ("acme", BILL, 101), ("acme", OLGA, 102))
+    _, olga = link(lab_, ("acme", BILL, 101), ("acme", OLGA, 102))
+    lab_.send([BILL], BALANCE).must("deliver", [OLGA, olga], mirrored="1")
+    lab_.milter.settings(expand="addressed")
     lab_.send([BILL], BALANCE).must("discard")
     lab_.send([STRANGER], BALANCE).must("hold")
     lab_.send([BILL], "lunch", "acme").must("hold")
@@ -113,6 +115,42 @@ def _(lab_):
     acme, _ = link(lab_, ("acme", ANN, 101), ("beta", ANN, 102))
     lab_.send([ACME, BETA], BALANCE).must(
         "deliver", entitled(BALANCE, "acme", "beta") | {acme}, mirrored="1")
+
+
+@case("a group of one account reads nothing of another")
+def _(lab_):
+    lab_.notifyctl("subscribe", "beta", BALANCE, ANN, as_=OTTO)
+    beta, = link(lab_, ("beta", ANN, -500))
+    everybody = entitled(BALANCE, "acme")
+    for result in (lab_.send([ACME], BALANCE), lab_.send([ACME, ANN], BALANCE),
+                   lab_.sendmail([ANN, ACME], BALANCE),
+                   lab_.send([ANN], BALANCE, "acme")):
+        result.must("deliver", everybody, mirrored="0")
+    # Nothing says which account is meant.
+    lab_.send([ANN], BALANCE).must("deliver", [ANN], mirrored="0")
+    lab_.send([BEA, ANN], BALANCE).must("deliver", [BEA, ANN, OTTO],
+                                        mirrored="0")
+    for result in (lab_.send([BETA, ANN], BALANCE),
+                   lab_.send([ACME, BETA], BALANCE),
+                   lab_.send([ANN], BALANCE, "beta")):
+        same(beta in result.recipients(), True, "beta's group gets beta's")
+    lab_.notifyctl("unsubscribe", "beta", BALANCE, ANN, "--confirm", ANN,
+                   as_=OTTO)
+
+
+@case("who joins by expand has it in a private chat, if he is a user of several "
+      "accounts")
+def _(lab_):
+    lab_.notifyctl("user", "add", "beta", OLGA)
+    olga, = link(lab_, ("acme", OLGA, 101))
+    lab_.send([BILL], BALANCE).must("deliver", [OLGA, olga], mirrored="1")
+    olga, = link(lab_, ("acme", OLGA, -101))
+    lab_.send([BILL], BALANCE).must("deliver", [OLGA], mirrored="0")
+    lab_.send([ACME], BALANCE).must(
+        "deliver", entitled(BALANCE, "acme") | {olga}, mirrored="1")
+    lab_.notifyctl("user", "remove", "beta", OLGA)
+    olga, = link(lab_, ("acme", OLGA, -101))
+    lab_.send([BILL], BALANCE).must("deliver", [OLGA, olga], mirrored="1")
 
 
 @case("a stranger who is kept has no chat")

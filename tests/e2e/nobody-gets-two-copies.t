@@ -103,8 +103,8 @@ def _(lab_):
     lab_.send([own], SERVICES, "acme").must(
         "deliver", entitled(SERVICES, "acme") | {own}, kept="1")
     lab_.send([ACME], BALANCE).must("deliver", entitled(BALANCE, "acme"))
-    lab_.send([own], BALANCE).must("discard")
-    lab_.send([own, ANN], BALANCE).must("deliver", [ANN])
+    lab_.send([own], BALANCE).must("deliver", [OLGA], dropped="1")
+    lab_.send([own, ANN], BALANCE).must("deliver", [ANN, OLGA], dropped="1")
     lab_.notifyctl("user", "remove", "acme", own, as_=OLGA)
 
 

@@ -3,9 +3,9 @@
 """notifyctl list, and explain: who gets what, and for each person why."""
 from lib import ctl, stamps
 from lib.ctl import MIRROR, case
-from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, MAINTENANCE,
-                        MIA, OLGA, OTTO, ROSTER, SERVICES, STRANGER, SUE,
-                        entitled)
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, DOCUMENTS,
+                        MAINTENANCE, MIA, OLGA, OTTO, ROSTER, SERVICES,
+                        STRANGER, SUE, entitled)
 from lib.tap import contains, lacks, same, true
 
 
@@ -131,7 +131,7 @@ def _(ctl):
     for text, rcpts in ((message(BALANCE, "acme"), (ANN, BILL, STRANGER)),
                         (message(SERVICES), (BILL, MIA, ANN)),
                         (message(BALANCE, "acme"), (ANN, SUE, OLGA))):
-        for expand in ("addressed", "always", "never"):
+        for expand in ("owner", "addressed", "always", "never"):
             ctl.settings(expand=expand)
             found = [person["address"] for person in ctl.json(
                 "explain", "-", *[word for address in rcpts for word in
@@ -206,10 +206,30 @@ def _(ctl):
 @case("a message without recipients left is discarded, one to the milter's "
       "own domain rejected")
 def _(ctl):
+    ctl.settings(expand="addressed")
     verdict, found = explain(ctl, message(SERVICES), BILL)
     same((verdict, found[BILL][0]), ("discard", False), "verdict and bill")
     verdict, found = explain(ctl, message(BALANCE, "acme"), f"7@{MIRROR}")
     same((verdict, found[f"7@{MIRROR}"][0]), ("reject", False), "verdict")
+
+
+@case("who joins because of a recipient is shown with that recipient")
+def _(ctl):
+    verdict, found = explain(ctl, message(SERVICES), BILL)
+    same((verdict, found[BILL][0], found[OLGA]),
+         ("deliver", False, (True, "added", f"owner of acme, whose user {BILL} "
+                             "was addressed")), "verdict, bill, olga")
+    same(set(found), {BILL, OLGA}, "people")
+    ctl.settings(expand="always")
+    verdict, found = explain(ctl, message(BALANCE), BILL)
+    same(found[SUE], (True, "added", f"subscriber of acme, whose user {BILL} "
+                      f"was addressed, subscribed to {BALANCE}"), "sue")
+    same(found[MIA][:2], (False, "not added"), "mia")
+    ctl.settings()
+    verdict, found = explain(ctl, message(SERVICES, "acme"), BILL)
+    same(found[OLGA], (True, "added", "owner of acme"), "olga, account named")
+    verdict, found = explain(ctl, message(DOCUMENTS), ANN)
+    same((verdict, found[ANN][0]), ("hold", False), "a user of two accounts")
 
 
 @case("chats that mirror the message are shown with their users")

@@ -49,12 +49,11 @@ def _(lab_):
 @case("a user who is named in always_keep stays, and counts as any user if "
       "entitled")
 def _(lab_):
-    for expand in ("addressed", "always"):
+    for expand, join in (("addressed", set()), ("owner", {OTTO}),
+                         ("always", entitled(BALANCE, "beta"))):
         lab_.milter.settings(always_keep=f"{BILL} {OTTO}", expand=expand)
         # Bill has no Balance and payments: nobody joins because of him.
-        lab_.send([BILL, BEA], BALANCE).must(
-            "deliver", {BILL} | (entitled(BALANCE, "beta") if expand == "always"
-                                 else entitled(BALANCE, "beta") & {BEA}))
+        lab_.send([BILL, BEA], BALANCE).must("deliver", {BILL, BEA} | join)
         lab_.send([BILL], BALANCE, "acme").must(
             "deliver", entitled(BALANCE, "acme") | {BILL})
         # Otto owns beta.
@@ -69,11 +68,17 @@ def _(lab_):
 @case("where nobody else is left, always_keep alone gets it; what is held is "
       "held for all")
 def _(lab_):
-    lab_.milter.settings(always_keep=f"{ARCHIVE} @office.example")
+    kept = f"{ARCHIVE} @office.example"
+    lab_.milter.settings(always_keep=kept, expand="addressed")
     result = lab_.send([BILL, ARCHIVE, BOOKS], BALANCE)
     result.must("deliver", [ARCHIVE, BOOKS], kept="2", dropped="1",
                 mirrored="0")
+    lab_.milter.settings(always_keep=kept)
+    lab_.send([BILL, ARCHIVE, BOOKS], BALANCE).must(
+        "deliver", [ARCHIVE, BOOKS, OLGA])
     lab_.send([ARCHIVE], BALANCE).must("hold")
+    # Nothing says which of Ann's accounts is meant.
+    lab_.send([ANN, ARCHIVE], DOCUMENTS).must("hold")
     same(lab_.send([STRANGER, ARCHIVE], BALANCE).must("hold").recipients(),
          [], "recipients")
     lab_.send([ANN, ARCHIVE], "lunch").must("hold")
@@ -216,7 +221,74 @@ def _(lab_):
 def _(lab_):
     lab_.send([ANN], SERVICES).must("deliver", [ANN], account="beta")
     lab_.send([ANN], MAINTENANCE).must("deliver", [ANN])
-    lab_.send([ANN, BETA], MAINTENANCE).must("deliver", [ANN, OTTO])
+    lab_.send([ADAM, OTTO], SERVICES).must("deliver", [ADAM, OLGA, OTTO])
+
+
+@case("of a user of an account that an address names, only such accounts count")
+def _(lab_):
+    for expand in ("owner", "always", "addressed"):
+        lab_.milter.settings(expand=expand)
+        # Ann has Maintenance in acme alone, Services in beta alone.
+        lab_.send([ANN, BETA], MAINTENANCE).must("deliver", [OTTO], dropped="1")
+        lab_.send([ANN, ACME], SERVICES).must(
+            "deliver", entitled(SERVICES, "acme"), dropped="1")
+        lab_.send([ANN, ACME, BETA], SERVICES).must(
+            "deliver", entitled(SERVICES, "acme", "beta"), kept="1")
+    # Whoever is no user of the account that is named stays by his own.
+    lab_.milter.settings(expand="addressed")
+    lab_.send([BEA, ACME], BALANCE).must(
+        "deliver", entitled(BALANCE, "acme") | {BEA})
+    lab_.milter.settings(expand="never")
+    lab_.send([ANN, BETA], MAINTENANCE).must("discard", dropped="1")
+
+
+@case("who is dropped by one account and joins by another stays, with his "
+      "options")
+def _(lab_):
+    lab_.notifyctl("user", "add", "acme", OTTO)
+    result = lab_.send([ACME, (OTTO, "NOTIFY=SUCCESS"), BEA], BALANCE)
+    result.must("deliver", entitled(BALANCE, "acme") | {OTTO, BEA},
+                kept="2", dropped="0")
+    same(notified(result)[OTTO], "SUCCESS", "NOTIFY of who stays")
+    lab_.notifyctl("user", "remove", "acme", OTTO)
+
+
+@case("by default the owners of the recipients' accounts join, whether or not "
+      "the recipients stay")
+def _(lab_):
+    for category in CATEGORIES:
+        for result in ways(lab_, [BILL], category):
+            result.must("deliver", (entitled(category, "acme") & {BILL})
+                        | {OLGA}, account="acme", added="1")
+    lab_.send([MIA, BEA, STRANGER], BALANCE).must(
+        "deliver", [OLGA, BEA, OTTO], account="acme,beta", dropped="2")
+    lab_.send([OTTO, MIA], SERVICES).must("deliver", [OTTO, OLGA], added="1")
+
+
+@case("a user of several accounts makes nobody of them join")
+def _(lab_):
+    for expand in ("owner", "always"):
+        lab_.milter.settings(expand=expand)
+        for result in ways(lab_, [ANN], BALANCE):
+            result.must("deliver", [ANN], added="0")
+        lab_.send([ANN, BILL], MAINTENANCE).must(
+            "deliver", [ANN, BILL, OLGA], added="1")
+
+
+@case("nobody left, and nothing says which account of a user of several is "
+      "meant: held")
+def _(lab_):
+    for expand, verdict in (("owner", "hold"), ("always", "hold"),
+                            ("addressed", "discard"), ("never", "discard")):
+        lab_.milter.settings(expand=expand)
+        for result in ways(lab_, [ANN], DOCUMENTS):
+            result.must(verdict)
+    lab_.milter.settings()
+    contains(lab_.send([ANN, STRANGER], DOCUMENTS).must("hold")
+             .summary()["reason"], "which account", "reason")
+    lab_.send([ANN, BILL], DOCUMENTS).must("deliver", [OLGA], dropped="2")
+    lab_.send([ANN], DOCUMENTS, "acme").must(
+        "deliver", entitled(DOCUMENTS, "acme"))
 
 
 @case("being entitled in another account is not enough with a header")
@@ -244,9 +316,6 @@ def _(lab_):
     lab_.milter.settings(expand="always")
     for result in ways(lab_, [BILL], BALANCE):
         result.must("deliver", entitled(BALANCE, "acme"), account="acme")
-    for result in ways(lab_, [ANN], BALANCE):
-        result.must("deliver", entitled(BALANCE, "acme", "beta"),
-                    account="acme,beta", kept="1")
     lab_.send([BEA, BILL], DOCUMENTS).must(
         "deliver", entitled(DOCUMENTS, "acme", "beta"), kept="0")
     lab_.send([BILL, BETA], BALANCE).must(
@@ -268,11 +337,16 @@ def _(lab_):
     lab_.send([ANN, BILL, BEA], BALANCE, "acme").must("deliver", [ANN])
 
 
-@case("expand = never with only an account address is discarded, not held")
+@case("expand = never with nobody but an account's address is held")
 def _(lab_):
     lab_.milter.settings(expand="never")
     for result in ways(lab_, [ACME], BALANCE):
+        result.must("hold", account="acme", added="0")
+    lab_.send([ACME, STRANGER], BALANCE).must("hold")
+    lab_.send([ACME], BALANCE, "acme").must("hold")
+    for result in ways(lab_, [ACME, BILL], BALANCE):
         result.must("discard", account="acme", kept="0", added="0")
+    lab_.send([STRANGER], BALANCE, "acme").must("discard")
 
 
 @case("a stranger is dropped by default and stays with unknown_recipients = "
@@ -282,7 +356,7 @@ def _(lab_):
         result.must("deliver", [ANN], dropped="1")
     lab_.milter.settings(unknown_recipients="keep")
     for result in ways(lab_, [STRANGER, ANN, BILL], BALANCE):
-        result.must("deliver", [ANN, STRANGER], kept="2", dropped="1")
+        result.must("deliver", [ANN, STRANGER, OLGA], kept="2", dropped="1")
     lab_.send([STRANGER], BALANCE, "acme").must(
         "deliver", entitled(BALANCE, "acme") | {STRANGER})
     lab_.send([STRANGER], BALANCE).must("deliver", [STRANGER])
@@ -313,8 +387,10 @@ def _(lab_):
     same(result.recipients(), [STRANGER], "recipients")
 
 
-@case("nobody entitled among an account's users is discarded with a reason")
+@case("expand = addressed: nobody entitled among an account's users is "
+      "discarded with a reason")
 def _(lab_):
+    lab_.milter.settings(expand="addressed")
     for result in ways(lab_, [BILL, MIA], DOCUMENTS):
         result.must("discard", kept="0", added="0", dropped="2")
         same(set(result.dropped()), {BILL, MIA}, "dropped")
@@ -337,7 +413,7 @@ def _(lab_):
               " WHERE u.address = ? AND c.slug = ?", (SUE, MAINTENANCE)))
     lab_.send([SUE], MAINTENANCE, "acme").must(
         "deliver", entitled(MAINTENANCE, "acme"), dropped="1")
-    lab_.send([SUE], MAINTENANCE).must("discard")
+    lab_.send([SUE], MAINTENANCE).must("deliver", [OLGA], dropped="1")
     lab_.sql(("DELETE FROM subscription WHERE user IN (SELECT id FROM user"
               " WHERE address = ?) AND category IN"
               " (SELECT id FROM category WHERE slug = ?)", (SUE, MAINTENANCE)))

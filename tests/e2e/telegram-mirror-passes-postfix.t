@@ -95,6 +95,7 @@ def _(site):
 @case("a message that is discarded or held reaches no chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", BILL))
+    site.milter.settings(expand="addressed")
     for rcpts, category, account, verdict in (
             ([BILL], BALANCE, None, "discard"),
             ([STRANGER], BALANCE, None, "hold"),

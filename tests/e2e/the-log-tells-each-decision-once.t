@@ -80,6 +80,7 @@ def _(lab_):
 
 @case("a message on hold, discarded or refused has one line with the reason")
 def _(lab_):
+    lab_.milter.settings(expand="addressed")
     for rcpts, category, verdict in (([STRANGER], BALANCE, "hold"),
                                      ([BILL], BALANCE, "discard"),
                                      ([ANN], "lunch", "hold")):

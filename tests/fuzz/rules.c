@@ -686,7 +686,8 @@ static void
 check_tagged(struct verdict *v, sfsistat status)
 {
 	const struct smfi_str *m = v->mta;
-	bool mirrors = false, understood, wrong;
+	bool mirrors = false, addressed = false, understood, wrong;
+	const char *unused;
 	size_t i, n;
 
 	understood = read_tag(v);
@@ -722,6 +723,8 @@ check_tagged(struct verdict *v, sfsistat status)
 			mirrors = true;
 			continue;
 		}
+		addressed = addressed ||
+		    addresses_account(v, m->recipients[i].shown, &unused);
 		find_users(v, m->recipients[i].shown);
 		want_recipient(v, m->recipients[i].shown);
 	}
@@ -734,7 +737,7 @@ check_tagged(struct verdict *v, sfsistat status)
 	}
 	if (v->want.n == 0 && !mirrors) {
 		check_as_it_came(m, false);
-		wrong = !v->known ||
+		wrong = (!v->known && (v->header == NULL || addressed)) ||
 		    (v->several && v->accounts.n == 0 &&
 			(v->settings->expand == EXPAND_OWNER ||
 			    v->settings->expand == EXPAND_ALWAYS));

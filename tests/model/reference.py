@@ -335,8 +335,11 @@ class Delivery:
     def is_wrong(self):
         """Nobody is left: is something wrong, so that nothing may be lost?"""
         users = [person for person in self.people if person.members]
-        if not users:       # strangers, or accounts that say nobody (never)
-            return True
+        if not users:       # strangers, or addresses that are nobody's (never)
+            return not self.named or (
+                any(person.account is not None for person in self.people)
+                and not any(person.always and person.account is None
+                            for person in self.people))
         return (self.expand in ("owner", "always") and not self.named
                 and any(len(person.members) > 1 for person in users))
 

@@ -102,7 +102,8 @@ static const struct rule rules[] = {
     {B, NULL, {ACME, BILL}, EXPAND_NEVER, 0, VERDICT_DISCARD, 0, 0, 1},
     {B, NULL, {ACME}, EXPAND_NEVER, 0, VERDICT_HOLD, 1, 0, 0},
     {B, NULL, {ACME, NOBODY}, EXPAND_NEVER, 0, VERDICT_HOLD, 2, 0, 0},
-    {B, "acme", {NOBODY}, EXPAND_NEVER, 0, VERDICT_HOLD, 1, 0, 0},
+    {B, "acme", {NOBODY}, EXPAND_NEVER, 0, VERDICT_DISCARD, 0, 0, 1},
+    {B, "acme", {ACME}, EXPAND_NEVER, 0, VERDICT_HOLD, 1, 0, 0},
     /* nothing says which of ann's accounts is meant */
     {"services", NULL, {ANN}, 0, 0, VERDICT_HOLD, 1, 0, 0},
     {"services", NULL, {ANN}, EXPAND_ALWAYS, 0, VERDICT_HOLD, 1, 0, 0},
