@@ -92,6 +92,45 @@ def _(site):
     site.told(result, [CHATS[OTTO], CHATS[BEA]])
 
 
+@case("a chat is told the account, unless its user has several and the message "
+      "names none")
+def _(site):
+    site.link_to("acme", ANN, CHATS[ANN])
+    for rcpts, account, told in (([ANN], None, False), ([ANN], "acme", True),
+                                 ([ANN, ACME], None, True),
+                                 ([ANN, BILL], None, False)):
+        result = site.tell(rcpts, account=account)
+        site.told(result, [CHATS[ANN]])
+        text = next(t for t in site.api.texts(CHATS[ANN]) if result.mark in t)
+        last = text.rstrip().splitlines()[-1]
+        same(last, "Balance and payments" + " \u00b7 acme" * told,
+             f"last line, {rcpts}, {account}")
+
+
+@case("a group hears of one account alone, whatever it is by the delivery")
+def _(site):
+    group = -100700
+    site.link_to("beta", ANN, group)
+    site.notifyctl("subscribe", "beta", BALANCE, ANN, as_=OTTO)
+    for rcpts, account in (([ACME, ANN], None), ([ANN], None), ([ANN], "acme")):
+        result = site.tell(rcpts, account=account)
+        site.told(result, [])
+    result = site.tell([ANN], account="beta")
+    site.told(result, [group])
+    # Linked to the group when the message is on its way.
+    site.sql(f"UPDATE link SET chat = {CHATS[ANN]}")
+    site.api.person(CHATS[ANN])
+    with site.api.away():
+        result = site.tell([ANN], account=None)
+        site.deferred(result)
+    site.sql(f"UPDATE link SET chat = {group}")
+    site.flushed()
+    same(site.api.chats_of(result.mark), [], "chats told")
+    same(site.deliveries(result)[-1].outcomes, ["group"], "outcome")
+    site.notifyctl("unsubscribe", "beta", BALANCE, ANN, "--confirm", ANN,
+                   as_=OTTO)
+
+
 @case("a message that is discarded or held reaches no chat")
 def _(site):
     link(site, ("acme", OLGA), ("acme", BILL))
