@@ -56,8 +56,7 @@ struct store_members {
  * addresses, in any account; ${people} are those wanted of the accounts;
  * ${others} are those wanted of the users' accounts, with a row for each
  * account that they are users of. All come in any order. ${key} is that of the
- * stamps,
- * "" if the roster has none yet.
+ * stamps, "" if the roster has none yet.
  *
  * Of whose people anybody is wanted, the owner is in the answer: an account
  * without one is a failure.
