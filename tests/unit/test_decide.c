@@ -577,6 +577,35 @@ START_TEST(a_group_of_one_account_reads_nothing_of_another)
 }
 END_TEST
 
+/* Here ann is entitled in beta, too, and has a chat there alone. */
+START_TEST(a_chat_of_one_account_gets_nothing_for_another)
+{
+	static const struct {
+		struct rule rule;
+		size_t mirrored;
+	} each[] = {
+	    {{B, NULL, {ACME}, 0, 0, 0, 0, 0, 0}, 0},
+	    {{B, NULL, {ANN, ACME}, 0, 0, 0, 0, 0, 0}, 0},
+	    {{B, NULL, {ANN, ACME, BILL}, EXPAND_ALWAYS, 0, 0, 0, 0, 0}, 0},
+	    {{B, "acme", {ANN}, 0, 0, 0, 0, 0, 0}, 0},
+	    {{B, NULL, {BETA}, 0, 0, 0, 0, 0, 0}, 1},
+	    {{B, NULL, {ACME, BETA}, 0, 0, 0, 0, 0, 0}, 1},
+	};
+	struct decision d;
+
+	fixture_sql(&f,
+	    "INSERT INTO subscription(account, category, user)"
+	    " SELECT u.account, c.id, u.id FROM user u, category c"
+	    " WHERE u.account = 2 AND u.role <> 'owner'"
+	    " AND c.slug = 'balance-and-payments';"
+	    "INSERT INTO link(user, chat) SELECT id, 700 FROM user"
+	    " WHERE account = 2 AND role <> 'owner'");
+	ask(&each[_i].rule, true, &d);
+	ck_assert_int_eq(d.verdict, VERDICT_DELIVER);
+	ck_assert_uint_eq(d.nmirrored, each[_i].mirrored);
+}
+END_TEST
+
 START_TEST(who_joins_says_whose_being_addressed_was_the_reason)
 {
 	static const struct {
@@ -716,6 +745,8 @@ test_decide(void)
 	tcase_add_test(t, each_chat_of_the_recipients_gets_one_mirror);
 	tcase_add_loop_test(
 	    t, a_group_of_one_account_reads_nothing_of_another, 0, 12);
+	tcase_add_loop_test(
+	    t, a_chat_of_one_account_gets_nothing_for_another, 0, 6);
 	tcase_add_loop_test(
 	    t, who_joins_says_whose_being_addressed_was_the_reason, 0, 4);
 	tcase_add_test(
