@@ -14,7 +14,8 @@ MIRROR = "1@telegram.invalid"
 MESSAGES = {
     "a message for an account": ("deliver", [BILL, ACME, STRANGER], BALANCE,
                                  None, {}),
-    "a message for nobody entitled": ("discard", [BILL], DOCUMENTS, None, {}),
+    "a message for nobody entitled": ("discard", [BILL], DOCUMENTS, None,
+                                     {"expand": "addressed"}),
     "a message without an account": ("hold", [STRANGER], BALANCE, None, {}),
     "a bad tag": ("hold", [ANN, BILL], "lunch", "acme", {}),
     "a bad tag to refuse": ("reject", [ANN], "lunch", None,

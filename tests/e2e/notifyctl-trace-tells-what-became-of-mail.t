@@ -99,6 +99,7 @@ def _(lab):
 
 @case("nobody is entitled: discarded, with the reason")
 def _(lab):
+    lab.milter.settings(expand="addressed")
     result = lab.send([BILL], BALANCE)
     (message,), rows = told(lab, result.qid)
     same((message["verdict"], message["state"], message["reason"]),

@@ -25,7 +25,8 @@ def _():
     same((done.returncode, done.stderr), (0, ""), "exit status, error output")
     same([int(n) for n in re.findall(r"(?m)^(\d+)\. ", done.stdout)],
          list(range(1, 10)), "the messages")
-    for outcome in ("got it", "did not", "mirrored", "on hold", "discarded",
+    for outcome in ("got it", "did not", "mirrored", "on hold",
+                    "owner of acme, whose user bill@acme.example was addressed",
                     "X-Notify headers left in what arrived: 0"):
         contains(done.stdout, outcome)
     installed = os.path.join(TREE, "build", "installed")

@@ -74,7 +74,7 @@ class Troubles(Trial):
     def __init__(self):
         super().__init__(MESSAGES, CLIENTS, PACE)
         self.broken, self.rounds = Counter(), 0
-        self.lab = Lab(roster=False).start()
+        self.lab = Lab(roster=False, settings={"expand": "addressed"}).start()
         self.labs = [self.lab]
         self.fill()
         self.run()
