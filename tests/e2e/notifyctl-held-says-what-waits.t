@@ -65,7 +65,7 @@ def _(lab_):
 
 @case("what would not be held any more is said to be ready")
 def _(lab_):
-    result = hold(lab_, [ANN], "Alarms")
+    result = hold(lab_, [BILL], "Alarms")
     same(held(lab_)[result.qid]["holds"], True, "before")
     lab_.notifyctl("category", "add", "alarms", "--title", "Alarms")
     row = held(lab_)[result.qid]

@@ -116,7 +116,7 @@ def _(lab, bad, fix):
                   submit=lab.sendmail)
     fix()
     requeued(lab, result)
-    same(result.recipients(), [ANN], "recipients")
+    same(result.recipients(), [ANN, OLGA], "recipients")
 
 
 @decided("a quoted name and names in other scripts arrive unchanged")

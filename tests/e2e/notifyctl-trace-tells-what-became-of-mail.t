@@ -48,6 +48,7 @@ def refusing(lab, **replies):
       "and the outcome of each")
 def _(lab):
     address = lab.link_to("acme", ANN, 111)
+    lab.milter.settings(expand="addressed")
     result = lab.tell([ANN, BILL, STRANGER], account=None)
     lab.told(result, [111])
     (message,), rows = told(lab, result.qid)

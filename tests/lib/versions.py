@@ -132,6 +132,7 @@ def readings(ctl):
     for account, address in CHATS:
         found[f"telegram status {account} {address}"] = ctl.json(
             "telegram", "status", account, as_=address)
+    ctl.settings(expand="addressed")    # the default of 0.1.0
     for number, (rcpts, category, account) in enumerate(MESSAGES):
         message = f"To: {rcpts[0]}\nX-Notify-Category: {category}\n" + (
             f"X-Notify-Account: {account}\n" if account else "") + "\nHello.\n"
