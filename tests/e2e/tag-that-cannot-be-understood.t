@@ -135,7 +135,7 @@ def _(lab_):
             "hold")
         with lab_.connect() as client:
             lab_.send([ANN, BILL], BALANCE, sender=someone,
-                      client=client).must("deliver", [ANN])
+                      client=client).must("deliver", [ANN, OLGA])
     same(rows(), before, "the database")
 
 
