@@ -111,7 +111,7 @@ class Commands:
         log = [("operator" if actor.startswith("operator ") else actor, *rest)
                for actor, *rest in self.since(
                    "change", "actor, account, action, subject, detail",
-                   marks[0])]
+                   marks[0]) if rest[1] != "tell"]
         said = [tuple(entry[k] for k in ("account", "action", "subject",
                                          "detail"))
                 for entry in document.get("changes", ())]

@@ -372,6 +372,8 @@ perform(struct driver *d, change_fn *fn)
 	c->settings = config->settings;
 	c->actor = "operator";
 	c->n = 0;
+	c->tell.who =
+	    strcmp(word(d, "do"), "import") == 0 ? TELL_NOTHING : TELL_LOSSES;
 	text = word(d, "as");
 	if (text != NULL && *text != '\0') {
 		rc = roster_address(c, text, &as);
@@ -383,6 +385,8 @@ perform(struct driver *d, change_fn *fn)
 		rc = permit(d, text);
 		if (rc == 0)
 			rc = fn(d);
+		if (rc == 0)
+			rc = tell_finish(c);
 		if (rc != 0)
 			store_end(d->store);
 		else if (store_commit(d->store) != 0)
@@ -417,7 +421,7 @@ change(struct driver *d, change_fn *fn)
 	json_object_set_new(d->told, "log",
 	    rows(d,
 		"SELECT actor, account, action, subject, detail FROM change"
-		" WHERE id > ?1 ORDER BY id",
+		" WHERE id > ?1 AND action <> 'tell' ORDER BY id",
 		5, log));
 	json_object_set_new(d->told, "notices",
 	    rows(d,

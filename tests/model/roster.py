@@ -67,6 +67,12 @@ class Outcome:
     named: list = field(default_factory=list)
 
 
+# What a notice is about: of several things the last of these.
+TOLD = ("unsubscribed", "role", "owner", "handed-over", "removed",
+        "account-removed")
+RIGHTS = ("owner", "user-admin", "member", "subscriber")    # fewer and fewer
+
+
 class Refused(Exception):
     def __init__(self, *kinds, named=()):
         super().__init__(kinds)
@@ -80,11 +86,11 @@ class Roster:
         self.accounts = {}      # by key
         self.categories = [Category(*row) for row in BUILTIN]
         self.settings = dict(DEFAULTS)
-        self.records, self.notices, self.named = [], [], []
+        self.records, self.told, self.named = [], {}, []
 
     def change(self, step):
         """Make the change STEP, whole or not at all; its Outcome."""
-        self.records, self.notices, self.named = [], [], []
+        self.records, self.told, self.named = [], {}, []
         before = None
         if step["do"] == "import":      # the others look before they change
             before = copy.deepcopy(self.accounts)
@@ -95,7 +101,10 @@ class Roster:
             if before is not None:
                 self.accounts = before
             return Outcome(refused.kinds, named=refused.named)
-        return Outcome({"done"}, self.records, self.notices, self.named)
+        # An import tells nobody.
+        notices = [] if step["do"] == "import" else [
+            (*who, kind) for who, kind in self.told.items()]
+        return Outcome({"done"}, self.records, notices, self.named)
 
     def force(self, step):
         """A change that no command would make."""
@@ -223,6 +232,11 @@ class Roster:
     def record(self, account, action, subject, detail=""):
         self.records.append((account, action, subject, detail))
 
+    def tell(self, account, user, kind):
+        """Something is taken from the user."""
+        who = account.name, user.address.key
+        self.told[who] = max(kind, self.told.get(who, kind), key=TOLD.index)
+
     def add_user(self, account, address, role):
         account.users[address.key] = user = User(address, role)
         self.record(account.name, "user-add", address.key, role)
@@ -230,6 +244,7 @@ class Roster:
 
     def end_subscription(self, account, user, slug):
         user.slugs.discard(slug)
+        self.tell(account, user, "unsubscribed")
         self.record(account.name, "unsubscribe", user.address.key, slug)
 
     def start_subscription(self, account, user, slug):
@@ -240,17 +255,22 @@ class Roster:
         """Losing entitlement ends the Telegram link."""
         if user.chat is not None and not self.may_have_chat(user):
             user.chat = None
+            self.tell(account, user, "unsubscribed")
             self.record(account.name, "telegram-end", user.address.key)
 
     def set_role(self, account, user, role):
         """Set the role, and end what it does not allow."""
+        if RIGHTS.index(role) > RIGHTS.index(user.role):
+            self.tell(account, user, "role")
         user.role = role
         self.record(account.name, "user-role", user.address.key, role)
         for slug in sorted(user.slugs):
             if not self.allowed(role, self.by_slug(slug)):
                 self.end_subscription(account, user, slug)
+                self.tell(account, user, "role")
 
-    def remove_user(self, account, user):
+    def remove_user(self, account, user, kind="removed"):
+        self.tell(account, user, kind)
         for slug in sorted(user.slugs):
             self.end_subscription(account, user, slug)
         if user.chat is not None:
@@ -262,13 +282,15 @@ class Roster:
         old = account.owner
         old.role, old.slugs = "user-admin", set()
         new.role, new.slugs = "owner", set()
+        self.tell(account, new, "owner")
+        self.tell(account, old, "handed-over")
         self.record(account.name, "account-transfer", new.address.key,
                     old.address.key)
         return old
 
     def remove_account(self, account):
         for user in list(account.users.values()):
-            self.remove_user(account, user)
+            self.remove_user(account, user, "account-removed")
         self.record(account.name, "account-remove", account.name)
         del self.accounts[account.name.lower()]
 
@@ -396,7 +418,6 @@ class Roster:
             return
         self.end_subscription(account, user, category.slug)
         self.check_chat(account, user)
-        self.notices.append((account.name, user.address.key, "unsubscribed"))
 
     def connect(self, step):
         account = self.find_account(step["account"])
