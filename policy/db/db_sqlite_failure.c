@@ -62,7 +62,7 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 	case SQLITE_CANTOPEN:
 		return (cannot_open(db, failure));
 	case SQLITE_READONLY:
-		if (access(name, W_OK) != 0 && errno == EROFS)
+		if (eaccess(name, W_OK) != 0 && errno == EROFS)
 			return (failure_set(failure, FAILURE_IO,
 			    "database %s: %s", name, strerror(EROFS)));
 		return (failure_set(failure, FAILURE_IO,
@@ -101,7 +101,7 @@ directory_errno(const struct sqlite *db)
 	reason = ENOENT;
 	if (slash != NULL) {
 		slash[slash == dir] = '\0';
-		if (access(dir, W_OK | X_OK) != 0)
+		if (eaccess(dir, W_OK | X_OK) != 0)
 			reason = errno;
 		else if (db->code_errno != 0 && db->code_errno != ENOENT)
 			reason = db->code_errno;
@@ -118,7 +118,7 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 {
 	const char *name = db->db.name;
 
-	if (access(name, F_OK) != 0 && errno == ENOENT) {
+	if (eaccess(name, F_OK) != 0 && errno == ENOENT) {
 		if (db->creating)
 			return (failure_set(failure, FAILURE_IO,
 			    "database %s: cannot create: %s; expected an "
@@ -128,7 +128,7 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 		    "database %s: not found; create it with \"notifyctl init\"",
 		    name));
 	}
-	if (access(name, R_OK) != 0)
+	if (eaccess(name, R_OK) != 0)
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: %s; run as root or as the milter's user",
 		    name, strerror(errno)));

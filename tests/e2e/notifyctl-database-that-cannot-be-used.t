@@ -6,6 +6,7 @@ reported as such, and never reads as one without rows. For commands that change
 something: changes-on-a-database-that-fails.t."""
 import contextlib
 import os
+import shutil
 import sqlite3
 import time
 
@@ -221,6 +222,13 @@ def _(ctl):
     contains(done.line, "ermission denied", "line")
     lacks(done.line, "notifyctl init", "line")
     same(os.listdir(os.path.dirname(ctl.database)), [], "files made")
+    # Root acts as the owner of a directory above, who cannot write here.
+    parent = os.path.join(ctl.folder, "theirs")
+    os.makedirs(os.path.join(parent, "ours"))
+    shutil.chown(parent, NOBODY)
+    ctl.settings(url=os.path.join(parent, "ours", "roster.db"))
+    contains(ctl("init").line, "ermission denied", "line for root")
+    ctl.settings()
 
 
 @case("a user who may not read the settings gets one clear line")
