@@ -5,7 +5,9 @@
 # deep: many runs of check
 """notifyctl check: recipients that Postfix adds after the milter, and headers
 that are removed on the way; and their fixes."""
-from lib.installation import DOMAIN, case, run
+import os
+
+from lib.installation import DOMAIN, SAMPLE, case, run
 from lib.tap import contains
 
 COPIES = ("always_bcc", "recipient_bcc_maps", "sender_bcc_maps")
@@ -97,6 +99,20 @@ def _(s):
 
 BACK = ("127.0.0.1:10025 inet n - y - - smtpd\n  -o content_filter=\n"
         "  -o receive_override_options=no_milters\n")
+
+
+@case("the sample's smtp_header_checks are right at the last hop, and found on "
+      "the way to a content filter")
+def _(s):
+    option = ("-P", "smtp/unix/smtp_header_checks=regexp:"
+              + os.path.join(SAMPLE, "smtp_header_checks"))
+    s.main()
+    s.edit(*option)
+    s.sound()
+    s.main(content_filter="smtp:[127.0.0.1]:10024")
+    s.master(BACK)
+    s.edit(*option)
+    s.has("warning", "smtp_header_checks", "smtp/unix")
 
 
 @case("header checks on the way to a content filter are found, and the fix "
