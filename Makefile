@@ -103,7 +103,8 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
 	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
 	mailhead notify-telegram outcome)
-CHATTEXT = chattext htmltext mailtext mimescan plaintext spool
+CHATTEXT = base64 charset chattext headword htmlbound htmlcells htmlstyle htmltext mailtext \
+	marking mimescan plaintext richtext spool wording
 BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation notify-bot outcome patience \
 	polling update)
 
@@ -112,7 +113,7 @@ DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
 
 PACKAGES = inih libidn2 nettle sqlite3
 TOOL_PACKAGES = gmime-3.0 jansson libpng libqrencode libsystemd smartcols zlib
-TELEGRAM_PACKAGES = gmime-3.0 jansson libcurl libxml-2.0
+TELEGRAM_PACKAGES = gmime-3.0 gumbo jansson libcurl
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lunistring -lpthread
 DAEMON_LIBS = $(shell $(PKG_CONFIG) --libs libsystemd)
 TELEGRAM_LIBS = $(shell $(PKG_CONFIG) --libs $(TELEGRAM_PACKAGES))

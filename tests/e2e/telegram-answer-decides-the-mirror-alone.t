@@ -433,6 +433,29 @@ def _(site):
         unchanged(site, ann)
 
 
+@case("a link and struck words are entities, and written out in the second "
+      "try")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    site.api.fail(botapi.BAD_ENTITY)
+    site.agent(ann, mail(
+        subject="Due", headers=["Content-Type: text/html"],
+        body="<p><s>99</s>49</p><a href='https://pay.example/i/7'>Pay</a>\n",
+    )).must(0, "sent")
+    first, second = site.api.asked()
+    same(first.params["text"].split("\n")[:5],
+         ["Due", "", "99 49", "", "Pay"], "lines of the first")
+    same(first.params["entities"],
+         [{"type": "bold", "offset": 0, "length": 3},
+          {"type": "strikethrough", "offset": 5, "length": 2},
+          {"type": "text_link", "offset": 12, "length": 3,
+           "url": "https://pay.example/i/7"}], "entities")
+    same(second.params["text"].split("\n")[2:5],
+         ["~99~ 49", "", "Pay (https://pay.example/i/7)"],
+         "lines of the second")
+    lacks(second.params, "entities", "the second")
+
+
 @case("the answer to the second try counts")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)

@@ -27,8 +27,8 @@ static struct arena *arena;
 
 static size_t utf16(const char *, size_t);
 static const char *behind(const char *, size_t);
-static void check_text(const struct chattext *, const char *);
-static void check_bold(const struct chattext *);
+static void check_text(const char *, size_t, bool, const char *);
+static void check_entities(const struct chattext *);
 static void check_head(int);
 static int mail_file(const uint8_t *, size_t, size_t);
 
@@ -74,22 +74,22 @@ behind(const char *s, size_t units)
 }
 
 static void
-check_text(const struct chattext *ct, const char *footer)
+check_text(const char *text, size_t units, bool subject, const char *footer)
 {
-	const char *c, *text = ct->text;
+	const char *c;
 	char *line;
 	size_t len;
 
 	len = strlen(text);
-	MUST(ct->units == utf16(text, len), "%zu units", ct->units);
-	MUST(ct->units <= CHATTEXT_UNITS_MAX, "%zu units", ct->units);
+	MUST(units == utf16(text, len), "%zu units", units);
+	MUST(units <= CHATTEXT_UNITS_MAX, "%zu units", units);
 	for (c = text; *c != '\0'; c++)
 		MUST(
 		    *c == '\n' || (unsigned char)*c >= ' ', "control 0x%x", *c);
 	MUST(len > 0, "empty");
-	/* Telegram drops leading blanks, which would shift the entity. */
-	MUST(*text != '\n' && (*text != ' ' || ct->bold_units == 0),
-	    "begins with a blank");
+	/* Telegram drops leading blanks, which would shift the entities. */
+	MUST(
+	    *text != '\n' && (*text != ' ' || !subject), "begins with a blank");
 	MUST(text[len - 1] != ' ' && text[len - 1] != '\n', "ends with one");
 	MUST(strstr(text, "\n\n\n\n") == NULL, "empty lines");
 	/* The footer is the last line, and cut only if it is far too long. */
@@ -98,22 +98,37 @@ check_text(const struct chattext *ct, const char *footer)
 	g_free(line);
 }
 
-/* The entity is inside the text, ends between two characters, and covers one
- * line. */
+/* Entities are inside the text, in order, begin and end between two characters
+ * and with one that is seen. The subject is one line. */
 static void
-check_bold(const struct chattext *ct)
+check_entities(const struct chattext *ct)
 {
-	const char *rest;
+	const struct chattext_entity *e;
+	const char *from, *to;
+	size_t i;
 
-	MUST(ct->bold_units <= ct->units, "%zu of %zu", ct->bold_units,
-	    ct->units);
-	rest = behind(ct->text, ct->bold_units);
-	MUST(rest != NULL, "ends inside of a character");
-	MUST(memchr(ct->text, '\n', (size_t)(rest - ct->text)) == NULL,
-	    "two lines");
-	if (ct->bold_units > 0)
-		MUST(*rest == '\0' || strncmp(rest, "\n\n", 2) == 0, "'%s'",
-		    rest);
+	MUST(ct->nentities <= CHATTEXT_ENTITIES_MAX, "%zu", ct->nentities);
+	for (i = 0; i < ct->nentities; i++) {
+		e = &ct->entities[i];
+		MUST(e->units > 0 && e->from + e->units <= ct->units,
+		    "%zu+%zu of %zu", e->from, e->units, ct->units);
+		MUST(i == 0 || e->from >= e[-1].from, "out of order");
+		from = behind(ct->text, e->from);
+		to = behind(ct->text, e->from + e->units);
+		MUST(from != NULL && to != NULL, "inside of a character");
+		MUST(strchr(" \n", *from) == NULL &&
+			strchr(" \n", to[-1]) == NULL,
+		    "blanks around '%.*s'", (int)(to - from), from);
+		MUST((e->kind == CHATTEXT_LINK) == (e->url != NULL), "url");
+		MUST(e->url == NULL || strncasecmp(e->url, "http", 4) == 0,
+		    "%s", e->url);
+		if (e->kind != CHATTEXT_BOLD)
+			continue;
+		MUST(i == 0 && e->from == 0, "not the subject");
+		MUST(memchr(from, '\n', (size_t)(to - from)) == NULL,
+		    "two lines");
+		MUST(*to == '\0' || strncmp(to, "\n\n", 2) == 0, "'%s'", to);
+	}
 }
 
 /* The delivery agent reads the headers first, and rewinds. */
@@ -169,6 +184,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *mail;
 	char *first, *footer;
 	unsigned long times;
+	bool bold;
 	int fd;
 
 	arena_reset(arena);
@@ -189,13 +205,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_head(fd);
 	MUST(chattext_read(fd, footer, &ct, &failure) == 0, "%s",
 	    failure_text(&failure));
-	check_text(&ct, footer);
-	check_bold(&ct);
+	bold = ct.nentities > 0 && ct.entities[0].kind == CHATTEXT_BOLD;
+	check_text(ct.text, ct.units, bold, footer);
+	check_text(ct.bare, plaintext_units(ct.bare), bold, footer);
+	check_entities(&ct);
 	/* A second try gives the same text. */
 	MUST(chattext_read(fd, footer, &again, &failure) == 0, "%s",
 	    failure_text(&failure));
 	MUST(strcmp(ct.text, again.text) == 0, "'%s', '%s'", ct.text,
 	    again.text);
+	MUST(ct.nentities == again.nentities, "%zu, %zu", ct.nentities,
+	    again.nentities);
 	close(fd);
 	chattext_clear(&ct);
 	chattext_clear(&again);

@@ -555,9 +555,13 @@ class BotAPI:
                 raise bad_request("can't parse MessageEntity: Can't find "
                                   f"field \"{name}\"")
         if entity.get("type") not in ("bold", "italic", "underline", "code",
-                                      "pre", "strikethrough", "spoiler"):
+                                      "pre", "strikethrough", "spoiler",
+                                      "text_link"):
             raise bad_request("can't parse MessageEntity: Unsupported type "
                               "specified")
+        if entity["type"] == "text_link" and not re.match(
+                r"https?://[^/?#]*\.", str(entity.get("url"))):
+            raise bad_request("can't parse MessageEntity: wrong HTTP URL")
         return entity["offset"], entity["length"]
 
     @staticmethod

@@ -62,13 +62,17 @@ static void
 check_sound(void)
 {
 	const char *c;
-	size_t len;
+	size_t i, len;
 
 	len = strlen(ct.text);
 	ck_assert_uint_eq(ct.units, utf16(ct.text, len));
 	ck_assert_uint_eq(plaintext_units(ct.text), ct.units);
 	ck_assert_uint_le(ct.units, CHATTEXT_UNITS_MAX);
-	ck_assert_uint_le(ct.bold_units, ct.units);
+	ck_assert_uint_le(ct.nentities, CHATTEXT_ENTITIES_MAX);
+	for (i = 0; i < ct.nentities; i++)
+		ck_assert_uint_le(
+		    ct.entities[i].from + ct.entities[i].units, ct.units);
+	ck_assert_uint_le(plaintext_units(ct.bare), CHATTEXT_UNITS_MAX);
 	/* One assertion, as each sends a message to the parent process. */
 	c = ct.text;
 	while (*c == '\n' || (unsigned char)*c >= ' ')
@@ -76,6 +80,16 @@ check_sound(void)
 	ck_assert_msg(*c == '\0', "byte %zu is a control", c - ct.text);
 	ck_assert(len > 0 && *ct.text != ' ' && *ct.text != '\n');
 	ck_assert(ct.text[len - 1] != ' ' && ct.text[len - 1] != '\n');
+}
+
+/* The units of the subject, which is bold. */
+static size_t
+bold_units(void)
+{
+	if (ct.nentities == 0 || ct.entities[0].kind != CHATTEXT_BOLD)
+		return (0);
+	ck_assert_uint_eq(ct.entities[0].from, 0);
+	return (ct.entities[0].units);
 }
 
 static void
@@ -95,7 +109,7 @@ want(const char *mail, const char *text, const char *subject)
 {
 	read_mail(mail, strlen(mail), FOOTER);
 	ck_assert_str_eq(ct.text, text);
-	ck_assert_uint_eq(ct.bold_units, utf16(subject, strlen(subject)));
+	ck_assert_uint_eq(bold_units(), utf16(subject, strlen(subject)));
 	ck_assert_int_eq(strncmp(ct.text, subject, strlen(subject)), 0);
 }
 
@@ -124,9 +138,16 @@ START_TEST(a_message_is_subject_text_attachments_and_footer)
 	     "--b\nContent-Type: image/png\n\nx\n--b--\n",
 	    "Invoice 5 😀\n\n"
 	    "Dear Ann,\n\nDisk | 10 €\n\n"
-	    "Pay (https://example.com/pay) & relax\n\n"
+	    "Pay & relax\n\n"
 	    "[invoice.pdf, 6 B]\n[image/png, 1 B]\n\n" FOOTER,
 	    "Invoice 5 😀");
+	ck_assert_uint_eq(ct.nentities, 2);
+	ck_assert_int_eq(ct.entities[1].kind, CHATTEXT_LINK);
+	ck_assert_uint_eq(ct.entities[1].from, 38);
+	ck_assert_uint_eq(ct.entities[1].units, 3);
+	ck_assert_str_eq(ct.entities[1].url, "https://example.com/pay");
+	ck_assert_ptr_nonnull(
+	    strstr(ct.bare, "\n\nPay (https://example.com/pay) & relax\n"));
 }
 END_TEST
 
@@ -171,7 +192,7 @@ START_TEST(bold_is_counted_in_utf16)
 {
 	want("Subject: =?utf-8?Q?=F0=9F=87=A9=F0=9F=87=AA?= e\u0301 Счёт\n\nx",
 	    "🇩🇪 e\u0301 Счёт\n\nx\n\n" FOOTER, "🇩🇪 e\u0301 Счёт");
-	ck_assert_uint_eq(ct.bold_units, 12);
+	ck_assert_uint_eq(bold_units(), 12);
 }
 END_TEST
 
@@ -277,8 +298,8 @@ START_TEST(a_long_subject_leaves_room_for_the_text)
 		g_string_append(subject, "word ");
 	mail = fill(subject->str, "text", 1);
 	read_mail(mail->str, mail->len, FOOTER);
-	ck_assert_uint_le(ct.bold_units, 256);
-	ck_assert_uint_gt(ct.bold_units, 245);
+	ck_assert_uint_le(bold_units(), 256);
+	ck_assert_uint_gt(bold_units(), 245);
 	ck_assert_ptr_nonnull(strstr(ct.text, "word …\n\ntext\n\n" FOOTER));
 	g_string_free(mail, TRUE);
 	g_string_free(subject, TRUE);

@@ -2,16 +2,18 @@
 /*
  * chattext - a mail as the text of a chat message
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <gmime/gmime.h>
-#include <libxml/parser.h>
 
 #include "base/failure.h"
 #include "telegram/chattext.h"
 #include "telegram/mailtext.h"
+#include "telegram/marking.h"
 #include "telegram/plaintext.h"
+#include "telegram/richtext.h"
 
 /* The footer is ours and short; this leaves room for the mail if it is not. */
 #define FOOTER_MAX 1024
@@ -22,6 +24,10 @@ static const char empty_note[] = "(no subject, no text)";
 static void add(GString *, const char *);
 static size_t units_of(const char *);
 static GString *name_attachments(const struct mailtext *);
+static GString *around(
+    const struct mailtext *, const char *, const char *, const char *);
+static int take(struct chattext *, const char *, const struct mailtext *,
+    const struct marking *);
 static int compose(
     struct mailtext *, const char *, struct chattext *, struct failure *);
 
@@ -29,7 +35,6 @@ void
 chattext_start(void)
 {
 	g_mime_init();
-	xmlInitParser();
 }
 
 /* Append a block after an empty line. */
@@ -66,36 +71,89 @@ name_attachments(const struct mailtext *mt)
 	return (lines);
 }
 
+/* The message with this text in it. */
+static GString *
+around(const struct mailtext *mt, const char *body, const char *attachments,
+    const char *last)
+{
+	GString *whole;
+
+	whole = g_string_new(mt->subject);
+	add(whole, body);
+	add(whole, attachments);
+	add(whole, last);
+	return (whole);
+}
+
+/* The entities of the message: its subject, and those of its text. */
+static int
+take(struct chattext *ct, const char *text, const struct mailtext *mt,
+    const struct marking *shown)
+{
+	const struct marking_entity *from;
+	struct chattext_entity *to;
+	size_t i;
+
+	ct->text = strdup(text);
+	ct->entities =
+	    calloc(1 + shown->entities->len, sizeof(struct chattext_entity));
+	if (ct->text == NULL || ct->entities == NULL)
+		return (-1);
+	ct->units = plaintext_units(ct->text);
+	to = ct->entities;
+	if (*mt->subject != '\0') {
+		to->kind = CHATTEXT_BOLD;
+		to->units = plaintext_units(mt->subject);
+		to++;
+	}
+	for (i = 0; i < shown->entities->len; i++, to++) {
+		from =
+		    &g_array_index(shown->entities, struct marking_entity, i);
+		to->kind = from->mark->kind == RICHTEXT_LINK ? CHATTEXT_LINK
+							     : CHATTEXT_STRUCK;
+		to->from = units_of(mt->subject) + from->from;
+		to->units = from->units;
+		ct->nentities = (size_t)(to - ct->entities);
+		if (from->mark->url != NULL &&
+		    (to->url = strdup(from->mark->url)) == NULL)
+			return (-1);
+	}
+	ct->nentities = (size_t)(to - ct->entities);
+	return (0);
+}
+
 /* Put the blocks together; the text gets the room that the others leave. */
 static int
 compose(struct mailtext *mt, const char *footer, struct chattext *ct,
     struct failure *failure)
 {
-	GString *whole, *attachments;
+	GString *whole, *attachments, *bare;
+	struct marking shown, written;
+	size_t room, entities;
 	char *last;
-	size_t used;
+	int rc;
 
 	last = plaintext_line(footer, FOOTER_MAX);
 	attachments = name_attachments(mt);
-	if (*mt->subject == '\0' && mt->text->len == 0 &&
+	if (*mt->subject == '\0' && mt->body->text->len == 0 &&
 	    attachments->len == 0 && !mt->more)
-		g_string_assign(mt->text, empty_note);
-	used =
-	    units_of(mt->subject) + units_of(attachments->str) + units_of(last);
-	plaintext_cut(mt->text, CHATTEXT_UNITS_MAX - used, rest_note, mt->more);
-	whole = g_string_new(mt->subject);
-	add(whole, mt->text->str);
-	add(whole, attachments->str);
-	add(whole, last);
+		g_string_assign(mt->body->text, empty_note);
+	room = CHATTEXT_UNITS_MAX - units_of(mt->subject) -
+	    units_of(attachments->str) - units_of(last);
+	entities = CHATTEXT_ENTITIES_MAX - (*mt->subject != '\0');
+	marking_show(&shown, mt->body, room, entities, rest_note, mt->more);
+	marking_show(&written, mt->body, room, 0, rest_note, mt->more);
+	whole = around(mt, shown.text->str, attachments->str, last);
+	bare = around(mt, written.text->str, attachments->str, last);
+	rc = take(ct, whole->str, mt, &shown);
+	ct->bare = strdup(bare->str);
+	marking_clear(&shown);
+	marking_clear(&written);
+	g_string_free(whole, TRUE);
+	g_string_free(bare, TRUE);
 	g_string_free(attachments, TRUE);
 	g_free(last);
-	ct->text = strdup(whole->str);
-	g_string_free(whole, TRUE);
-	if (ct->text == NULL)
-		return (failure_memory(failure));
-	ct->units = plaintext_units(ct->text);
-	ct->bold_units = plaintext_units(mt->subject);
-	return (0);
+	return (rc == 0 && ct->bare != NULL ? 0 : failure_memory(failure));
 }
 
 int
@@ -116,6 +174,12 @@ chattext_read(
 void
 chattext_clear(struct chattext *ct)
 {
+	size_t i;
+
+	for (i = 0; i < ct->nentities; i++)
+		free(ct->entities[i].url);
+	free(ct->entities);
 	free(ct->text);
+	free(ct->bare);
 	memset(ct, 0, sizeof(*ct));
 }

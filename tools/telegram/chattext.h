@@ -2,10 +2,10 @@
 /*
  * chattext - a mail as the text of a chat message
  *
- * policy/README.md, How a message reaches Telegram: subject in bold, the text
- * part, charset and transfer encoding decoded, HTML reduced to text when there
- * is no text part, attachments named, cut at Telegram's limit of 4096 UTF-16
- * code units without splitting a character. Bold is an entity, counted in
+ * policy/README.md, How a message reaches Telegram: subject in bold, the part
+ * that says most, charset and transfer encoding decoded, HTML reduced to text,
+ * attachments named, cut at Telegram's limit of 4096 UTF-16 code units without
+ * splitting a character. Bold, links and struck words are entities, counted in
  * UTF-16 code units; the text has no markup, so no mail can break it.
  *
  * A damaged mail still becomes a text: what cannot be decoded is replaced or
@@ -25,10 +25,29 @@ struct failure;
 /* Telegram's limit for a message, in UTF-16 code units. */
 #define CHATTEXT_UNITS_MAX 4096
 
+/* More entities are ignored by Telegram. */
+#define CHATTEXT_ENTITIES_MAX 100
+
+enum chattext_kind {
+	CHATTEXT_BOLD,
+	CHATTEXT_LINK,
+	CHATTEXT_STRUCK,
+};
+
+struct chattext_entity {
+	enum chattext_kind kind;
+	size_t from; /* in UTF-16 code units */
+	size_t units;
+	char *url; /* CHATTEXT_LINK */
+};
+
 struct chattext {
-	char *text;	   /* UTF-8 */
-	size_t units;	   /* of the text, in UTF-16 code units */
-	size_t bold_units; /* of the subject at its start; 0 for none */
+	char *text;   /* UTF-8 */
+	size_t units; /* of the text, in UTF-16 code units */
+	struct chattext_entity *entities; /* in reading order */
+	size_t nentities;
+	char *bare; /* the text for a message without entities: addresses are
+		       written out, and struck words are between "~" */
 };
 
 /* chattext_start(): once, while there is one thread. */

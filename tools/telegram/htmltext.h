@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * htmltext - HTML as plain text
+ * htmltext - HTML as the text that a reader sees
  *
- * Threads: any, after xmlInitParser().
+ * Threads: any.
  */
 #ifndef HTMLTEXT_H
 #define HTMLTEXT_H
@@ -10,18 +10,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <glib.h>
-
 #include "base/compiler.h"
 
+struct richtext;
+
+/* What a text lacks. */
+struct htmltext_lack {
+	bool cut;      /* the HTML has more text */
+	bool pictures; /* it has no words but those of pictures */
+};
+
 /*
- * htmltext_read(html, max, cut):
- * The text of ${html}, which is UTF-8: paragraphs and lines as lines, list
- * items with "• ", cells of a table with " | " between them, the address of a
- * link behind its text; nothing that is hidden. A text longer than ${max} bytes
- * ends there, and ${cut} is set. Free it with g_string_free().
+ * htmltext_read(html, max, lack):
+ * The text of ${html}, which is clean UTF-8: paragraphs and lines as lines,
+ * list items with "• " or their number, cells of a table with " | " between
+ * them; nothing that is hidden; links and struck words as marks. It has no
+ * control characters, no blanks at the ends of lines, and no three empty lines.
+ * A text longer than ${max} bytes ends there. Free it with richtext_free().
  */
-GString *htmltext_read(const char *html, size_t max, bool *cut) WARN_UNUSED;
+struct richtext *htmltext_read(
+    const char *html, size_t max, struct htmltext_lack *) WARN_UNUSED;
 
 /* htmltext_charset(html, len): the charset that the HTML itself declares, or
  * NULL. Free it with g_free(). */

@@ -3,22 +3,23 @@
  * mailtext - subject, text and names of attachments of a mail
  *
  * The text is that of all text parts that are not attachments, in their order.
- * Of a multipart/alternative one part is taken: when a part ends, the better of
- * it and the one before is kept, so that only texts are stored.
+ * Of a multipart/alternative one part is taken: when a part ends, the one that
+ * says more, of it and the one before, is kept, so that only texts are stored.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <gmime/gmime.h>
-#include <uniconv.h>
-#include <unistr.h>
 
 #include "base/failure.h"
+#include "telegram/charset.h"
 #include "telegram/htmltext.h"
 #include "telegram/mailtext.h"
 #include "telegram/mimescan.h"
 #include "telegram/plaintext.h"
+#include "telegram/richtext.h"
+#include "telegram/wording.h"
 
 /* Far more than fits into a chat message; HTML adds tags and styles. */
 #define PLAIN_MAX ((size_t)64 << 10)
@@ -26,8 +27,8 @@
 /* Text parts that are read, and parts of any kind. */
 #define TEXTS_MAX 64
 #define PARTS_MAX 10000
-/* For text in an unknown charset. */
-#define FALLBACK "windows-1252"
+/* What about fits beside a subject, in UTF-16 code units. */
+#define ROOM 3600
 /* Multiparts whose kind is stored; a deeper one counts as multipart/mixed. */
 #define DEPTH_MAX 64
 
@@ -47,9 +48,10 @@ struct level {
 
 /* The text of one part. */
 struct found {
-	GString *text;
+	struct richtext *rt;
 	bool html;
-	bool cut; /* the part has more text */
+	bool cut;  /* the part has more text */
+	bool less; /* or says more by pictures, or cannot be decoded */
 };
 
 struct reading {
@@ -71,24 +73,24 @@ static enum kind parent(const struct reading *);
 static size_t kept(const struct reading *);
 static bool is_text(const struct reading *, GMimeObject *);
 static bool is_ornament(const struct reading *, GMimeObject *);
-static bool is_utf8(const GByteArray *, bool);
-static GString *convert(const GByteArray *, const char *, bool);
-static GString *to_utf8(GMimeObject *, const GByteArray *, bool, bool);
-static GString *clean(GString *);
+static GString *to_utf8(
+    GMimeObject *, const GByteArray *, bool, struct found *);
 static bool parameter_is(GMimeObject *, const char *, const char *);
-static GString *decode(GMimeObject *, const GByteArray *, bool *);
+static void decode(GMimeObject *, const GByteArray *, struct found *);
+static void take_files(struct reading *, GString *);
+static void describe_size(int64_t, char *, size_t);
+static int read_attachment(
+    struct reading *, const struct mimescan_part *, struct failure *);
 static int read_text(
     struct reading *, const struct mimescan_part *, struct failure *);
 static int embedded_subject(
     struct reading *, const struct mimescan_part *, char **, struct failure *);
-static void describe_size(int64_t, char *, size_t);
-static int read_attachment(
-    struct reading *, const struct mimescan_part *, struct failure *);
 static int read_leaf(
     struct reading *, const struct mimescan_part *, struct failure *);
 static void enter(struct reading *, GMimeObject *);
 static void leave(struct reading *);
-static int rank(const struct reading *, size_t, size_t);
+static struct richtext *join(const struct reading *, size_t, size_t, bool *);
+static bool is_better(const struct reading *, const struct level *);
 static void drop(struct reading *, size_t, size_t);
 static void settle(struct reading *);
 static int walk(struct reading *, struct failure *);
@@ -138,7 +140,7 @@ kept(const struct reading *r)
 	size_t i, len;
 
 	for (i = len = 0; i < r->ntexts; i++)
-		len += r->texts[i].text->len;
+		len += r->texts[i].rt->text->len;
 	return (len);
 }
 
@@ -146,8 +148,16 @@ kept(const struct reading *r)
 static bool
 is_text(const struct reading *r, GMimeObject *head)
 {
+	static const char *const files[] = {"rtf", "richtext", "calendar",
+	    "vcard", "x-vcard", "directory", "css", "javascript"};
+	size_t i;
+
 	if (attached(head) || !is_type(head, "text", "*"))
 		return (false);
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (is_type(head, "text", files[i]))
+			return (false);
+	}
 	if (!is_type(head, "text", "plain") && !is_type(head, "text", "html"))
 		return (r->depth == 0);
 	return (name_of(head) == NULL || r->ntexts == 0 ||
@@ -176,87 +186,27 @@ is_ornament(const struct reading *r, GMimeObject *head)
 	return (false);
 }
 
-/* Is it UTF-8? The last character may be ${cut}. */
-static bool
-is_utf8(const GByteArray *bytes, bool cut)
-{
-	const uint8_t *bad;
-	ucs4_t c;
-	size_t left;
-
-	bad = u8_check(bytes->data, bytes->len);
-	if (bad == NULL)
-		return (true);
-	left = (size_t)(bytes->data + bytes->len - bad);
-	return (cut && u8_mbtoucr(&c, bad, left) == -2);
-}
-
-/*
- * Text in ${charset}, which may be NULL, as UTF-8 as far as it is valid. NULL
- * if the charset is unknown or not named, and the text is not UTF-8.
- */
+/* The bytes of a text part as UTF-8. If the part names no charset, HTML may
+ * declare one itself. */
 static GString *
-convert(const GByteArray *bytes, const char *charset, bool cut)
+to_utf8(GMimeObject *head, const GByteArray *bytes, bool html, struct found *f)
 {
-	GString *text;
-	uint8_t *utf8;
-	size_t len;
-
-	/* Programs that do not know the charset name these two; and Latin 1 in
-	 * mail is in fact windows-1252. */
-	if (charset != NULL &&
-	    (*charset == '\0' || g_ascii_strcasecmp(charset, "us-ascii") == 0 ||
-		g_ascii_strcasecmp(charset, "iso-8859-1") == 0))
-		charset = NULL;
-	if (charset != NULL &&
-	    (g_ascii_strcasecmp(charset, "utf-8") == 0 ||
-		g_ascii_strcasecmp(charset, "utf8") == 0))
-		return (g_string_new_len((char *)bytes->data, bytes->len));
-	utf8 = NULL;
-	if (charset != NULL)
-		utf8 = u8_conv_from_encoding(g_mime_charset_iconv_name(charset),
-		    iconveh_question_mark, (char *)bytes->data, bytes->len,
-		    NULL, NULL, &len);
-	if (utf8 != NULL) {
-		text = g_string_new_len((char *)utf8, (gssize)len);
-		free(utf8);
-		return (text);
-	}
-	if (is_utf8(bytes, cut))
-		return (g_string_new_len((char *)bytes->data, bytes->len));
-	return (NULL);
-}
-
-/* The bytes of a text part as UTF-8 as far as it is valid. If the part names no
- * charset, HTML may declare one itself. */
-static GString *
-to_utf8(GMimeObject *head, const GByteArray *bytes, bool html, bool cut)
-{
-	const char *charset;
+	const char *data = (const char *)bytes->data, *charset;
 	char *declared;
 	GString *text;
 
 	charset = g_mime_object_get_content_type_parameter(head, "charset");
-	text = convert(bytes, charset, cut);
-	if (text == NULL && html) {
-		declared = htmltext_charset((char *)bytes->data, bytes->len);
-		text = convert(bytes, declared, cut);
-		g_free(declared);
-	}
+	text = charset_convert(data, bytes->len, charset, f->cut, &f->less);
+	if (text != NULL || !html)
+		goto out;
+	declared = htmltext_charset(data, bytes->len);
+	text = charset_convert(data, bytes->len, declared, f->cut, &f->less);
+	g_free(declared);
+out:
 	if (text == NULL)
-		text = convert(bytes, FALLBACK, cut);
-	return (text == NULL ? g_string_new(NULL) : text);
-}
-
-/* ${text} without characters that may not be shown; frees ${text}. */
-static GString *
-clean(GString *text)
-{
-	GString *shown;
-
-	shown = plaintext_clean(text->str, text->len);
-	g_string_free(text, TRUE);
-	return (shown);
+		text = charset_convert_any(
+		    data, bytes->len, charset, f->cut, &f->less);
+	return (text);
 }
 
 static bool
@@ -268,26 +218,55 @@ parameter_is(GMimeObject *head, const char *name, const char *value)
 	return (is != NULL && g_ascii_strcasecmp(is, value) == 0);
 }
 
-/* The bytes of a text part as text to show. ${*cut}: the bytes are cut; set if
- * the text is. */
-static GString *
-decode(GMimeObject *head, const GByteArray *bytes, bool *cut)
+/* The bytes of a text part as text to show. A text that says to be plain, but
+ * is the source of HTML, is read as that. */
+static void
+decode(GMimeObject *head, const GByteArray *bytes, struct found *f)
 {
-	GString *text, *source;
-	bool html, more;
+	struct htmltext_lack lack;
+	GString *raw, *text;
 
-	html = is_type(head, "text", "html");
-	text = clean(to_utf8(head, bytes, html, *cut));
-	if (html) {
-		source = text;
-		text = clean(htmltext_read(source->str, PLAIN_MAX, &more));
-		g_string_free(source, TRUE);
-		*cut = *cut || more;
-	} else if (parameter_is(head, "format", "flowed")) {
-		plaintext_unflow(text, parameter_is(head, "delsp", "yes"));
+	f->html = is_type(head, "text", "html");
+	raw = to_utf8(head, bytes, f->html, f);
+	text = plaintext_clean(raw->str, raw->len);
+	g_string_free(raw, TRUE);
+	f->html = f->html || plaintext_is_html(text->str);
+	if (f->html) {
+		f->rt = htmltext_read(text->str, PLAIN_MAX, &lack);
+		f->cut = f->cut || lack.cut;
+		f->less = f->less || lack.pictures;
+		g_string_free(text, TRUE);
+		return;
 	}
-	plaintext_tidy(text);
-	return (text);
+	if (parameter_is(head, "format", "flowed"))
+		plaintext_unflow(text, parameter_is(head, "delsp", "yes"));
+	plaintext_uncss(text);
+	f->rt = richtext_new();
+	g_string_assign(f->rt->text, text->str);
+	g_string_free(text, TRUE);
+}
+
+/* List the files in uuencode that are in the text, and remove them. */
+static void
+take_files(struct reading *r, GString *text)
+{
+	char size[32], *raw, *name;
+	int64_t octets;
+
+	while (plaintext_uuencoded(text, &raw, &octets)) {
+		name = plaintext_line(raw, MAILTEXT_NAME_MAX);
+		g_free(raw);
+		if (octets == -1)
+			snprintf(size, sizeof(size), "uuencoded");
+		else
+			describe_size(octets, size, sizeof(size));
+		if (r->mt->nattachments < MAILTEXT_NAMED)
+			r->mt->attachments[r->mt->nattachments] =
+			    g_strdup_printf("%s, %s",
+				*name == '\0' ? "uuencode" : name, size);
+		r->mt->nattachments++;
+		g_free(name);
+	}
 }
 
 /* Add the text of a part to those found, if it has any. */
@@ -295,9 +274,10 @@ static int
 read_text(struct reading *r, const struct mimescan_part *part,
     struct failure *failure)
 {
+	struct found found = {0};
+	GMimeContentType *type;
 	GByteArray *bytes;
-	GString *text;
-	bool html, cut;
+	bool html;
 	int rc;
 
 	if (r->tried == TEXTS_MAX || kept(r) > PLAIN_MAX) {
@@ -309,19 +289,28 @@ read_text(struct reading *r, const struct mimescan_part *part,
 	bytes = g_byte_array_new();
 	rc = mimescan_content(
 	    r->scan, part, html ? HTML_MAX : PLAIN_MAX, bytes, NULL, failure);
-	cut = rc == 1;
-	text = rc == -1 ? NULL : decode(part->head, bytes, &cut);
+	found.cut = rc == 1;
+	if (rc != -1)
+		decode(part->head, bytes, &found);
 	g_byte_array_free(bytes, TRUE);
-	if (text == NULL)
+	if (rc == -1)
 		return (-1);
-	if (text->len == 0 && !cut) {
-		g_string_free(text, TRUE);
+	if (g_str_has_prefix(found.rt->text->str, "{\\rtf")) {
+		richtext_free(found.rt);
+		type = g_mime_content_type_new("text", "rtf");
+		g_mime_object_set_content_type(part->head, type);
+		g_object_unref(type);
+		return (read_attachment(r, part, failure));
+	}
+	if (!found.html) {
+		take_files(r, found.rt->text);
+		plaintext_tidy(found.rt->text);
+	}
+	if (found.rt->text->len == 0 && !found.cut && !found.less) {
+		richtext_free(found.rt);
 		return (0);
 	}
-	r->texts[r->ntexts].text = text;
-	r->texts[r->ntexts].html = html;
-	r->texts[r->ntexts].cut = cut;
-	r->ntexts++;
+	r->texts[r->ntexts++] = found;
 	return (0);
 }
 
@@ -451,21 +440,41 @@ leave(struct reading *r)
 	r->depth--;
 }
 
-/* How well these texts suit a reader without HTML. */
-static int
-rank(const struct reading *r, size_t from, size_t to)
+/* The texts as one; ${*html}: is one of them HTML? */
+static struct richtext *
+join(const struct reading *r, size_t from, size_t to, bool *html)
 {
-	size_t plain, html;
+	struct richtext *all;
 
-	for (plain = html = 0; from < to; from++) {
-		if (r->texts[from].html)
-			html++;
-		else
-			plain++;
+	all = richtext_new();
+	for (*html = false; from < to; from++) {
+		richtext_append(all, r->texts[from].rt);
+		*html = *html || r->texts[from].html;
 	}
-	if (plain > 0)
-		return (html > 0 ? 2 : 3);
-	return (html > 0 ? 1 : 0);
+	return (all);
+}
+
+/* Is the alternative that has just been read better than the one before? Plain
+ * text is, if it says what the HTML says. */
+static bool
+is_better(const struct reading *r, const struct level *l)
+{
+	struct richtext *before, *now;
+	bool html_before, html_now, better;
+
+	if (l->split == r->ntexts || l->first == l->split)
+		return (l->first == l->split);
+	before = join(r, l->first, l->split, &html_before);
+	now = join(r, l->split, r->ntexts, &html_now);
+	if (html_before == html_now)
+		better = wording_says_more(now, before);
+	else if (html_now)
+		better = !wording_plain_suffices(before, now, ROOM);
+	else
+		better = wording_plain_suffices(now, before, ROOM);
+	richtext_free(before);
+	richtext_free(now);
+	return (better);
 }
 
 static void
@@ -474,7 +483,7 @@ drop(struct reading *r, size_t from, size_t to)
 	size_t i;
 
 	for (i = from; i < to; i++)
-		g_string_free(r->texts[i].text, TRUE);
+		richtext_free(r->texts[i].rt);
 	memmove(r->texts + from, r->texts + to,
 	    (r->ntexts - to) * sizeof(r->texts[0]));
 	r->ntexts -= to - from;
@@ -491,7 +500,7 @@ settle(struct reading *r)
 	l = &r->levels[r->depth - 1];
 	l->empty = false;
 	if (l->kind == KIND_ALTERNATIVE) {
-		if (rank(r, l->split, r->ntexts) > rank(r, l->first, l->split))
+		if (is_better(r, l))
 			drop(r, l->first, l->split);
 		else
 			drop(r, l->split, r->ntexts);
@@ -543,16 +552,14 @@ mailtext_read(int fd, struct mailtext *mt, struct failure *failure)
 	int rc;
 
 	memset(mt, 0, sizeof(*mt));
-	mt->text = g_string_new(NULL);
+	mt->body = richtext_new();
 	r = g_new0(struct reading, 1);
 	r->mt = mt;
 	r->scan = mimescan_new(fd);
 	rc = walk(r, failure);
 	for (i = 0; i < r->ntexts; i++) {
-		if (mt->text->len > 0)
-			g_string_append(mt->text, "\n\n");
-		g_string_append(mt->text, r->texts[i].text->str);
-		mt->more = mt->more || r->texts[i].cut;
+		richtext_append(mt->body, r->texts[i].rt);
+		mt->more = mt->more || r->texts[i].cut || r->texts[i].less;
 	}
 	drop(r, 0, r->ntexts);
 	subject = r->head == NULL
@@ -573,8 +580,7 @@ mailtext_clear(struct mailtext *mt)
 	size_t i;
 
 	g_free(mt->subject);
-	if (mt->text != NULL)
-		g_string_free(mt->text, TRUE);
+	richtext_free(mt->body);
 	for (i = 0; i < MAILTEXT_NAMED; i++)
 		g_free(mt->attachments[i]);
 	memset(mt, 0, sizeof(*mt));

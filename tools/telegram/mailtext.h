@@ -4,7 +4,7 @@
  *
  * Memory does not grow with the mail. Damaged parts are left out.
  *
- * Threads: any, after g_mime_init() and xmlInitParser().
+ * Threads: any, after g_mime_init().
  */
 #ifndef MAILTEXT_H
 #define MAILTEXT_H
@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 
 struct failure;
+struct richtext;
 
 /* The text names at most this many attachments, and counts the others. */
 #define MAILTEXT_NAMED 10
@@ -26,9 +27,10 @@ struct failure;
 #define MAILTEXT_NAME_MAX 100
 
 struct mailtext {
-	char *subject; /* one line, maybe empty */
-	GString *text; /* clean and tidy */
-	bool more;     /* the mail has text that is not in ${text} */
+	char *subject;	       /* one line, maybe empty */
+	struct richtext *body; /* clean and tidy */
+	bool more; /* the mail has text, or pictures instead of it, that the
+		      body has not */
 	char *attachments[MAILTEXT_NAMED]; /* "name, 12.3 kB" */
 	size_t nattachments;		   /* all of them */
 };

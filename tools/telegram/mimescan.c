@@ -12,17 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/failure.h"
+#include "telegram/base64.h"
+#include "telegram/charset.h"
+#include "telegram/headword.h"
 #include "telegram/mimescan.h"
-#include "terms/rfc2047.h"
 
 /* Nested multiparts; a deeper one is not parsed. */
 #define DEPTH_MAX 1024
 /* Headers of one part; the rest is ignored. */
 #define HEAD_MAX ((size_t)256 << 10)
-/* Memory to decode one header. */
-#define HEADER_MEMORY ((size_t)8 << 20)
 /* A line longer than this comes in pieces. */
 #define PIECE_MAX ((size_t)64 << 10)
 /* Content is decoded in chunks; decoding may add so many bytes. */
@@ -65,6 +64,12 @@ struct mimescan {
 	size_t eol;    /* bytes of the newline of the one before */
 };
 
+struct decoder {
+	GMimeContentEncoding encoding;
+	GMimeEncoding gmime;
+	struct base64 base64;
+};
+
 static ssize_t read_at(
     struct mimescan *, char *, size_t, int64_t, struct failure *);
 static int read_line(struct mimescan *, struct failure *);
@@ -81,7 +86,8 @@ static bool end_of_head(
 static void add_to_head(struct mimescan *);
 static bool step(struct mimescan *, enum state, bool, bool,
     struct mimescan_part *, enum mimescan_event *);
-static void start_decoder(GMimeEncoding *, GMimeObject *);
+static GMimeContentEncoding encoding_of(GMimeObject *);
+static size_t decode(struct decoder *, const char *, size_t, char *);
 
 struct mimescan *
 mimescan_new(int fd)
@@ -268,12 +274,14 @@ static void
 note_charset(struct mimescan *s)
 {
 	const char *charsets[] = {"utf-8", NULL, "windows-1252", NULL};
+	const char *label;
+	char buf[CHARSET_LABEL_MAX + 1];
 
-	charsets[1] =
-	    g_mime_object_get_content_type_parameter(s->head, "charset");
-	if (s->have_charset || charsets[1] == NULL ||
-	    g_ascii_strcasecmp(charsets[1], "us-ascii") == 0)
+	label = g_mime_object_get_content_type_parameter(s->head, "charset");
+	if (s->have_charset || label == NULL ||
+	    g_ascii_strcasecmp(label, "us-ascii") == 0)
 		return;
+	charsets[1] = charset_name(label, buf);
 	g_mime_parser_options_set_fallback_charsets(s->options, charsets);
 	s->have_charset = true;
 }
@@ -309,8 +317,12 @@ mimescan_head(struct mimescan *s, const char *text, size_t len)
 	GMimeStream *stream;
 	GMimeParser *parser;
 	GMimeObject *head;
+	GString *words;
 
-	stream = g_mime_stream_mem_new_with_buffer(text, len);
+	words = g_string_new_len(text, (gssize)len);
+	headword_rewrite(words);
+	stream = g_mime_stream_mem_new_with_buffer(words->str, words->len);
+	g_string_free(words, TRUE);
 	parser = g_mime_parser_new_with_stream(stream);
 	head = g_mime_parser_construct_part(parser, s->options);
 	g_object_unref(parser);
@@ -325,7 +337,6 @@ char *
 mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 {
 	GMimeHeader *header;
-	struct arena *arena;
 	char *line, *text;
 
 	header = g_mime_header_list_get_header(
@@ -333,15 +344,7 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 	if (header == NULL)
 		return (NULL);
 	line = g_mime_utils_header_unfold(g_mime_header_get_raw_value(header));
-	/* GMime guesses at malformed words, but loses words that follow the
-	 * padding of another. */
-	arena = arena_new(HEADER_MEMORY);
-	if (arena != NULL && rfc2047_decode(arena, line, &text) == 1 &&
-	    g_utf8_validate(text, -1, NULL))
-		text = g_strdup(text);
-	else
-		text = g_mime_utils_header_decode_text(s->options, line);
-	arena_free(arena);
+	text = headword_decode(s->options, line);
 	g_free(line);
 	return (text);
 }
@@ -451,21 +454,61 @@ mimescan_next(
 	}
 }
 
-/* A decoder for the encoding that the headers name. Uuencode was never a
- * standard one: it stays encoded. */
-static void
-start_decoder(GMimeEncoding *decoder, GMimeObject *head)
+/* The encoding that the headers name, as people write it: "base64;" or
+ * "\"quoted-printable\"". */
+static GMimeContentEncoding
+encoding_of(GMimeObject *head)
 {
-	GMimeContentEncoding encoding;
-	const char *name;
+	static const struct {
+		const char *name;
+		GMimeContentEncoding encoding;
+	} names[] = {
+	    {"base64", GMIME_CONTENT_ENCODING_BASE64},
+	    {"quotedprintable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
+	};
+	const char *value;
+	char word[16];
+	size_t i, n = 0;
 
-	name = g_mime_object_get_header(head, "Content-Transfer-Encoding");
-	encoding = name == NULL ? GMIME_CONTENT_ENCODING_DEFAULT
-				: g_mime_content_encoding_from_string(name);
-	if (encoding != GMIME_CONTENT_ENCODING_BASE64 &&
-	    encoding != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
-		encoding = GMIME_CONTENT_ENCODING_BINARY;
-	g_mime_encoding_init_decode(decoder, encoding);
+	value = g_mime_object_get_header(head, "Content-Transfer-Encoding");
+	for (; value != NULL && *value != '\0' && n < sizeof(word) - 1;
+	     value++) {
+		if (strchr(";(,", *value) != NULL && n > 0)
+			break;
+		if (g_ascii_isalnum(*value))
+			word[n++] = g_ascii_tolower(*value);
+	}
+	word[n] = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(word, names[i].name) == 0)
+			return (names[i].encoding);
+	}
+	/* Uuencode was never a standard one: it stays encoded. */
+	return (GMIME_CONTENT_ENCODING_BINARY);
+}
+
+/* Decode ${len} bytes, or, without input, the rest. */
+static size_t
+decode(struct decoder *d, const char *in, size_t len, char *out)
+{
+	switch (d->encoding) {
+	case GMIME_CONTENT_ENCODING_BASE64:
+		return (in == NULL ? base64_end(&d->base64, out)
+				   : base64_step(&d->base64, in, len, out));
+	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+		return (in == NULL
+			? 0
+			: g_mime_encoding_step(&d->gmime, in, len, out));
+	case GMIME_CONTENT_ENCODING_DEFAULT:
+	case GMIME_CONTENT_ENCODING_7BIT:
+	case GMIME_CONTENT_ENCODING_8BIT:
+	case GMIME_CONTENT_ENCODING_BINARY:
+	case GMIME_CONTENT_ENCODING_UUENCODE:
+		break;
+	}
+	if (in != NULL)
+		memcpy(out, in, len);
+	return (in == NULL ? 0 : len);
 }
 
 int
@@ -473,30 +516,31 @@ mimescan_content(struct mimescan *s, const struct mimescan_part *part,
     size_t max, GByteArray *content, int64_t *size, struct failure *failure)
 {
 	char in[CHUNK], out[CHUNK + DECODED_MORE];
-	GMimeEncoding decoder;
+	struct decoder decoder = {.encoding = encoding_of(part->head)};
 	int64_t at, total;
 	size_t len;
 	ssize_t n;
 
-	start_decoder(&decoder, part->head);
+	g_mime_encoding_init_decode(&decoder.gmime, decoder.encoding);
 	total = 0;
-	for (at = part->start; at < part->end; at += n) {
+	for (at = part->start; at <= part->end; at += n) {
 		len = part->end - at < CHUNK ? (size_t)(part->end - at) : CHUNK;
-		n = read_at(s, in, len, at, failure);
+		n = len == 0 ? 0 : read_at(s, in, len, at, failure);
 		if (n == -1)
 			return (-1);
+		len = decode(&decoder, n == 0 ? NULL : in, (size_t)n, out);
+		total += (int64_t)len;
+		if (content != NULL) {
+			if (len > max - content->len) {
+				len = max - content->len;
+				g_byte_array_append(
+				    content, (guint8 *)out, (guint)len);
+				return (1);
+			}
+			g_byte_array_append(content, (guint8 *)out, (guint)len);
+		}
 		if (n == 0)
 			break;
-		len = g_mime_encoding_step(&decoder, in, (size_t)n, out);
-		total += (int64_t)len;
-		if (content == NULL)
-			continue;
-		if (len > max - content->len) {
-			len = max - content->len;
-			g_byte_array_append(content, (guint8 *)out, (guint)len);
-			return (1);
-		}
-		g_byte_array_append(content, (guint8 *)out, (guint)len);
 	}
 	if (size != NULL)
 		*size = total;

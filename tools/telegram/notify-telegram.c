@@ -61,6 +61,7 @@ static int no_chat(struct delivery *, const char *);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
 static int make_text(struct delivery *);
+static json_t *entities(const struct chattext *);
 static json_t *params(struct delivery *, bool);
 static enum outcome send_once(struct delivery *, bool, struct botapi_answer *);
 static int send_text(struct delivery *);
@@ -254,30 +255,59 @@ make_text(struct delivery *d)
 	return (chattext_read(d->fd, footer, &d->text, &d->failure));
 }
 
+/* The entities of the text; NULL if out of memory. */
 static json_t *
-params(struct delivery *d, bool bold)
+entities(const struct chattext *text)
+{
+	static const char *const types[] = {
+	    [CHATTEXT_BOLD] = "bold",
+	    [CHATTEXT_LINK] = "text_link",
+	    [CHATTEXT_STRUCK] = "strikethrough",
+	};
+	const struct chattext_entity *e;
+	json_t *list, *entity;
+	size_t i;
+
+	list = json_array();
+	for (i = 0; i < text->nentities; i++) {
+		e = &text->entities[i];
+		entity = json_pack("{s:s, s:I, s:I, s:s*}", "type",
+		    types[e->kind], "offset", (json_int_t)e->from, "length",
+		    (json_int_t)e->units, "url", e->url);
+		if (json_array_append_new(list, entity) != 0) {
+			json_decref(list);
+			return (NULL);
+		}
+	}
+	return (list);
+}
+
+static json_t *
+params(struct delivery *d, bool marked)
 {
 	json_t *p;
 
 	p = json_pack("{s:I, s:s, s:{s:b}}", "chat_id",
-	    (json_int_t)d->user.chat, "text", d->text.text,
-	    "link_preview_options", "is_disabled", 1);
-	if (p != NULL && bold && d->text.bold_units > 0)
-		json_object_set_new(p, "entities",
-		    json_pack("[{s:s, s:i, s:I}]", "type", "bold", "offset", 0,
-			"length", (json_int_t)d->text.bold_units));
+	    (json_int_t)d->user.chat, "text",
+	    marked ? d->text.text : d->text.bare, "link_preview_options",
+	    "is_disabled", 1);
+	if (p != NULL && marked && d->text.nentities > 0 &&
+	    json_object_set_new(p, "entities", entities(&d->text)) != 0) {
+		json_decref(p);
+		return (NULL);
+	}
 	return (p);
 }
 
 /* Send, waiting for a short retry_after. */
 static enum outcome
-send_once(struct delivery *d, bool bold, struct botapi_answer *answer)
+send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
 {
 	enum outcome outcome;
 	int waits;
 
 	for (waits = 0;; waits++) {
-		botapi_call(d->api, "sendMessage", params(d, bold),
+		botapi_call(d->api, "sendMessage", params(d, marked),
 		    SEND_SECONDS, NULL, answer);
 		outcome = outcome_of(answer);
 		if (outcome != OUTCOME_LATER || waits == SHORT_WAITS ||
@@ -298,7 +328,7 @@ send_text(struct delivery *d)
 
 	outcome = send_once(d, true, &answer);
 	if (outcome == OUTCOME_REFUSED) {
-		/* If it was the entity, plain text goes through. */
+		/* If it was an entity, plain text goes through. */
 		botapi_answer_clear(&answer);
 		outcome = send_once(d, false, &answer);
 	}

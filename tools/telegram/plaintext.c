@@ -10,11 +10,18 @@
 
 #include "telegram/plaintext.h"
 
+/* A longer selector is no style rule. */
+#define SELECTOR_MAX 300
+
 static size_t character(ucs4_t *, const uint8_t *, size_t);
+static bool is_invisible(ucs4_t);
+static bool is_joiner(ucs4_t);
 static ucs4_t shown(ucs4_t);
 static size_t fitting(const char *, size_t);
 static size_t last_before(const char *, size_t, char);
 static size_t whole_characters(const char *, size_t);
+static const char *end_of_rule(const char *);
+static int uuencoded_line(const char *, size_t);
 static size_t quote_depth(const char *, size_t);
 static void strip_right(GString *);
 
@@ -46,19 +53,37 @@ character(ucs4_t *c, const uint8_t *in, size_t len)
 	return (1);
 }
 
-/* What to show for a character, or 0. Joiners stay, as emoji and Persian need
- * them; so do marks that only hint at a direction. */
+/* Characters that have no shape: soft hyphens, word joiners, and what else mail
+ * is filled with. */
+static bool
+is_invisible(ucs4_t c)
+{
+	return (c == 0xad || c == 0x34f || c == 0x115f || c == 0x1160 ||
+	    c == 0x17b4 || c == 0x17b5 || (c >= 0x180b && c <= 0x180e) ||
+	    c == 0x200b || (c >= 0x2060 && c <= 0x206f) || c == 0x3164 ||
+	    c == 0xfeff || c == 0xffa0 || (c >= 0xfff9 && c <= 0xfffc));
+}
+
+/* Joiners, as emoji and Persian need them between two letters, and marks that
+ * only hint at a direction. */
+static bool
+is_joiner(ucs4_t c)
+{
+	return (c >= 0x200c && c <= 0x200f);
+}
+
+/* What to show for a character, or 0. */
 static ucs4_t
 shown(ucs4_t c)
 {
-	if (c == '\t' || c == '\v' || c == '\f' || c == 0xa0)
+	if (c == '\t' || c == '\v' || c == '\f' || c == 0xa0 || c == 0x2007 ||
+	    c == 0x2800)
 		return (' ');
 	if (c == '\n' || c == 0x85 || c == 0x2028 || c == 0x2029)
 		return ('\n');
-	if (c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x200b ||
-	    (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-	    c == 0xfeff || (c >= 0xfff9 && c <= 0xfffc) ||
-	    (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe)
+	if (c < 0x20 || (c >= 0x7f && c <= 0x9f) ||
+	    (c >= 0x202a && c <= 0x202e) || (c >= 0xfdd0 && c <= 0xfdef) ||
+	    (c & 0xfffe) == 0xfffe)
 		return (0);
 	return (c);
 }
@@ -68,7 +93,8 @@ plaintext_clean(const char *s, size_t len)
 {
 	const uint8_t *in = (const uint8_t *)s;
 	GString *out;
-	ucs4_t c;
+	ucs4_t c, joiner = 0;
+	bool blank = true, filled = false;
 	size_t n;
 
 	out = g_string_sized_new(len);
@@ -77,9 +103,24 @@ plaintext_clean(const char *s, size_t len)
 		/* A newline of the old Macintosh, or overprinting. */
 		if (c == '\r' && (len == 1 || in[1] != '\n'))
 			c = '\n';
+		filled = filled || is_invisible(c) || c == 0x2007 ||
+		    c == 0x2800 || (is_joiner(c) && blank);
+		if (is_joiner(c))
+			joiner = blank ? 0 : c;
+		if (is_joiner(c) || is_invisible(c))
+			continue;
 		c = shown(c);
-		if (c != 0)
-			g_string_append_unichar(out, c);
+		if (c == 0)
+			continue;
+		/* Of blanks with fillers between them, one is left. */
+		if (c == ' ' && blank && filled)
+			continue;
+		if (joiner != 0 && c != ' ' && c != '\n')
+			g_string_append_unichar(out, joiner);
+		joiner = 0;
+		blank = c == ' ' || c == '\n';
+		filled = filled && blank;
+		g_string_append_unichar(out, c);
 	}
 	return (out);
 }
@@ -144,6 +185,134 @@ plaintext_tidy(GString *text)
 		out += end - line;
 	}
 	g_string_truncate(text, (gsize)(out - text->str));
+}
+
+/* The end of the style rule at ${s}, or NULL if there is none: a selector, and
+ * declarations or rules in brackets. */
+static const char *
+end_of_rule(const char *s)
+{
+	const char *open, *at;
+	int depth = 1;
+
+	if (g_str_has_prefix(s, "/*")) {
+		at = strstr(s, "*/");
+		return (at == NULL ? NULL : at + 2);
+	}
+	if (g_str_has_prefix(s, "@import") || g_str_has_prefix(s, "@charset")) {
+		at = strpbrk(s, ";\n");
+		return (at == NULL || *at == '\n' ? NULL : at + 1);
+	}
+	open = strchr(s, '{');
+	if (open == NULL || open - s > SELECTOR_MAX)
+		return (NULL);
+	/* A sentence, and something in brackets. */
+	if (*s != '@' && g_strstr_len(s, open - s, ". ") != NULL)
+		return (NULL);
+	for (at = open + 1; *at != '\0' && depth > 0; at++)
+		depth += (*at == '{') - (*at == '}');
+	if (depth > 0 ||
+	    (at - open > 2 && g_strstr_len(open, at - open, ":") == NULL))
+		return (NULL);
+	return (at);
+}
+
+void
+plaintext_uncss(GString *text)
+{
+	const char *at = text->str, *end;
+
+	for (;;) {
+		at += strspn(at, " \n");
+		end = end_of_rule(at);
+		if (end == NULL)
+			break;
+		at = end;
+	}
+	if (at != text->str + strspn(text->str, " \n"))
+		g_string_erase(text, 0, at - text->str);
+}
+
+bool
+plaintext_is_html(const char *text)
+{
+	static const char *const names[] = {"!doctype html", "html", "head",
+	    "body", "table", "div", "p", "style", "meta", "center", "span",
+	    "font", "title", "br", "h1", "h2", "h3", "tr", "td", "section"};
+	const char *end;
+	size_t i, len;
+
+	text += strspn(text, " \n");
+	end = strchr(text, '\0');
+	while (end > text && (end[-1] == ' ' || end[-1] == '\n'))
+		end--;
+	if (*text != '<' || end[-1] != '>' || strstr(text, "</") == NULL)
+		return (false);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		len = strlen(names[i]);
+		if (g_ascii_strncasecmp(text + 1, names[i], len) == 0 &&
+		    strchr(" \n/>", text[1 + len]) != NULL)
+			return (true);
+	}
+	return (false);
+}
+
+/* The bytes that a line of uuencode stands for, or -1 if it is none. */
+static int
+uuencoded_line(const char *line, size_t len)
+{
+	size_t bytes, i;
+
+	if (len == 0 || *line < ' ' || *line > '`')
+		return (-1);
+	bytes = (size_t)(*line - ' ') & 63;
+	/* Blanks at its end may be lost. */
+	if (len > 1 + (bytes + 2) / 3 * 4 + 1)
+		return (-1);
+	for (i = 1; i < len; i++) {
+		if (line[i] < ' ' || line[i] > '`')
+			return (-1);
+	}
+	return ((int)bytes);
+}
+
+bool
+plaintext_uuencoded(GString *text, char **name, int64_t *size)
+{
+	const char *begin, *at, *end;
+	size_t len;
+	int n = 0;
+
+	for (begin = text->str;; begin = strchr(begin, '\n') + 1) {
+		if (g_str_has_prefix(begin, "begin ") &&
+		    strspn(begin + 6, "01234567") >= 3) {
+			at = begin + 6 + strspn(begin + 6, "01234567");
+			end = strchr(at, '\n');
+			if (*at == ' ' && end != NULL &&
+			    uuencoded_line(end + 1, strcspn(end + 1, "\n")) > 0)
+				break;
+		}
+		if (strchr(begin, '\n') == NULL)
+			return (false);
+	}
+	*name = g_strndup(at + 1, (gsize)(end - at - 1));
+	*size = 0;
+	for (at = end + 1; *at != '\0' && n >= 0;
+	     at += len + (at[len] != '\0')) {
+		len = strcspn(at, "\n");
+		if (len == 3 && strncmp(at, "end", 3) == 0)
+			n = -1;
+		else
+			n = uuencoded_line(at, len);
+		if (len == 0)
+			n = 0;
+		if (n > 0)
+			*size += n;
+	}
+	if (*at == '\0' && n >= 0)
+		*size = -1;
+	g_string_erase(text, begin - text->str, at - begin);
+	return (true);
 }
 
 /* The depth of quoting of a line. */
@@ -235,7 +404,7 @@ whole_characters(const char *s, size_t end)
 	return (at > 0 ? at : end);
 }
 
-void
+size_t
 plaintext_cut(GString *text, size_t max, const char *note, bool always)
 {
 	const char *joint;
@@ -243,7 +412,7 @@ plaintext_cut(GString *text, size_t max, const char *note, bool always)
 
 	units = plaintext_units(text->str);
 	if (units <= max && !always)
-		return;
+		return (text->len);
 	own = plaintext_units(note) + 1;
 	joint = "\n";
 	if (units + own > max) {
@@ -260,7 +429,9 @@ plaintext_cut(GString *text, size_t max, const char *note, bool always)
 		g_string_truncate(text, at);
 		strip_right(text);
 	}
+	at = text->len;
 	if (text->len > 0)
 		g_string_append(text, joint);
 	g_string_append(text, note);
+	return (at);
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * htmlstyle - what the styles of an element mean for its text
+ *
+ * Only what hides text, keeps it apart, keeps its lines or strikes it. Rules
+ * for one class, id or element are understood; those for other media than a
+ * screen of 600 pixels, and for elements within others, are not.
+ *
+ * Threads: any.
+ */
+#ifndef HTMLSTYLE_H
+#define HTMLSTYLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+enum htmlstyle_display {
+	HTMLSTYLE_DISPLAY_UNSET,
+	HTMLSTYLE_NONE,
+	HTMLSTYLE_INLINE,
+	HTMLSTYLE_BLOCK,
+	HTMLSTYLE_BESIDE, /* inline-block, table-cell: apart from its
+			     neighbours */
+	HTMLSTYLE_FLEX,	  /* its children are apart */
+};
+
+enum htmlstyle_space {
+	HTMLSTYLE_SPACE_UNSET,
+	HTMLSTYLE_NORMAL,
+	HTMLSTYLE_LINES, /* pre-line */
+	HTMLSTYLE_LITERAL,
+};
+
+enum htmlstyle_seen {
+	HTMLSTYLE_SEEN_UNSET,
+	HTMLSTYLE_UNSEEN,
+	HTMLSTYLE_SEEN,
+};
+
+struct htmlstyle {
+	enum htmlstyle_display display;
+	enum htmlstyle_space space;
+	enum htmlstyle_seen visibility; /* its descendants may differ */
+	enum htmlstyle_seen size;	/* of the font; likewise */
+	bool transparent;
+	unsigned flat; /* not 0: no height or no width */
+	bool clipped;  /* what is outside of it is not shown */
+	bool outside;  /* of the window */
+	bool struck;
+	bool raised; /* superscript */
+};
+
+struct htmlsheet;
+
+/* htmlsheet_new(): no rules. */
+struct htmlsheet *htmlsheet_new(void) WARN_UNUSED;
+void htmlsheet_free(struct htmlsheet *);
+
+/* htmlsheet_add(sheet, css): the rules of a style element. */
+void htmlsheet_add(struct htmlsheet *, const char *css);
+
+/* htmlsheet_empty(sheet): does it have no rule? */
+bool htmlsheet_empty(const struct htmlsheet *);
+
+/*
+ * htmlstyle_of(style, sheet, element, id, classes, own):
+ * The style of an element by the sheet, and by its own attribute. All but
+ * ${style} and ${element} may be NULL.
+ */
+void htmlstyle_of(struct htmlstyle *, const struct htmlsheet *,
+    const char *element, const char *id, const char *classes, const char *own);
+
+/* htmlstyle_hides(style): is the element hidden with all that is in it? */
+bool htmlstyle_hides(const struct htmlstyle *);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * wording - which of two forms of a text says more
+ */
+#include <string.h>
+
+#include "telegram/plaintext.h"
+#include "telegram/richtext.h"
+#include "telegram/wording.h"
+
+/* Of so many words of the HTML, the plain text may lack one. */
+#define LACKS_ONE_IN 7
+/* Otherwise it suffices if it has this many times as many words of its own, and
+ * does not only speak of HTML. */
+#define MORE_TIMES 2
+
+static bool is_word(gunichar);
+static const char *end_of_address(const char *);
+static GHashTable *words_of(const struct richtext *);
+static size_t common(GHashTable *, GHashTable *);
+
+static bool
+is_word(gunichar c)
+{
+	return (g_unichar_isalnum(c) || g_unichar_ismark(c));
+}
+
+/* Behind the address at ${s}, whose parts are no words; ${s} if there is
+ * none. */
+static const char *
+end_of_address(const char *s)
+{
+	if (g_ascii_strncasecmp(s, "http://", 7) != 0 &&
+	    g_ascii_strncasecmp(s, "https://", 8) != 0)
+		return (s);
+	return (s + strcspn(s, " \n"));
+}
+
+/* The different words, without regard to case. A Chinese character is one. */
+static GHashTable *
+words_of(const struct richtext *rt)
+{
+	GHashTable *words;
+	const char *s, *from, *end;
+	gunichar c;
+
+	words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (s = rt->text->str; *s != '\0';) {
+		end = end_of_address(s);
+		if (end > s) {
+			s = end;
+			continue;
+		}
+		from = s;
+		for (; *s != '\0'; s = g_utf8_next_char(s)) {
+			c = g_utf8_get_char(s);
+			if (!is_word(c) || (g_unichar_iswide(c) && s > from))
+				break;
+			if (g_unichar_iswide(c)) {
+				s = g_utf8_next_char(s);
+				break;
+			}
+		}
+		if (s > from)
+			g_hash_table_add(
+			    words, g_utf8_casefold(from, s - from));
+		else
+			s = g_utf8_next_char(s);
+	}
+	return (words);
+}
+
+/* The number of words that both have. */
+static size_t
+common(GHashTable *a, GHashTable *b)
+{
+	GHashTableIter iter;
+	void *word;
+	size_t n = 0;
+
+	g_hash_table_iter_init(&iter, a);
+	while (g_hash_table_iter_next(&iter, &word, NULL))
+		n += g_hash_table_contains(b, word);
+	return (n);
+}
+
+bool
+wording_plain_suffices(
+    const struct richtext *plain, const struct richtext *html, size_t room)
+{
+	GHashTable *p, *h;
+	size_t nplain, nhtml, both;
+	bool stub;
+
+	p = words_of(plain);
+	h = words_of(html);
+	nplain = g_hash_table_size(p);
+	nhtml = g_hash_table_size(h);
+	both = common(h, p);
+	stub = g_hash_table_contains(p, "html") &&
+	    !g_hash_table_contains(h, "html");
+	g_hash_table_destroy(p);
+	g_hash_table_destroy(h);
+	if (nplain == 0 || nhtml == 0)
+		return (nhtml == 0);
+	if (nhtml - both > nhtml / LACKS_ONE_IN)
+		return (!stub && nplain - both > (nhtml - both) * MORE_TIMES);
+	if (html->marks->len > 0 && strstr(plain->text->str, "://") == NULL &&
+	    strcasestr(plain->text->str, "www.") == NULL)
+		return (false);
+	return (plaintext_units(plain->text->str) <= room ||
+	    plaintext_units(html->text->str) >= room);
+}
+
+bool
+wording_says_more(const struct richtext *a, const struct richtext *b)
+{
+	GHashTable *words[2];
+	bool more;
+
+	words[0] = words_of(a);
+	words[1] = words_of(b);
+	more = g_hash_table_size(words[0]) > g_hash_table_size(words[1]);
+	g_hash_table_destroy(words[0]);
+	g_hash_table_destroy(words[1]);
+	return (more);
+}
