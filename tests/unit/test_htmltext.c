@@ -2,6 +2,7 @@
 /*
  * test_htmltext - HTML mail reads like plain text
  */
+#include <stdio.h>
 #include <string.h>
 
 #include <glib.h>
@@ -104,8 +105,7 @@ START_TEST(the_address_of_a_link_follows_its_text)
 	    "Pay (https://pay.example.com/?a=1&b=2) now");
 	want("<a href=\" HTTP://x.example/\n\"><div>Pay</div></a>",
 	    "Pay (HTTP://x.example/)");
-	want("<a href='mailto:a@example.com'>us</a>",
-	    "us (a@example.com)");
+	want("<a href='mailto:a@example.com'>us</a>", "us (a@example.com)");
 	want("<table><tr><td>a</td><td><a href=http://b.example>b</a></td></tr>"
 	     "</table><ul><li><a href=http://c.example>c</a></ul>",
 	    "a | b (http://b.example)\n\n• c (http://c.example)");
@@ -189,6 +189,21 @@ START_TEST(damaged_html_is_read_as_far_as_possible)
 }
 END_TEST
 
+/* The text has this part. */
+static void
+want_part(const char *html, const char *part)
+{
+	struct richtext *got;
+	struct marking shown;
+
+	got = htmltext_read(html, ENOUGH, &lack);
+	marking_show(&shown, got, ENOUGH, 0, "", false);
+	ck_assert_msg(strstr(shown.text->str, part) != NULL,
+	    "%s: got %s, want %s", html, shown.text->str, part);
+	marking_clear(&shown);
+	richtext_free(got);
+}
+
 static const struct {
 	const char *html, *charset;
 } charsets[] = {
@@ -257,6 +272,274 @@ START_TEST(endless_nesting_is_not_followed)
 }
 END_TEST
 
+START_TEST(text_is_not_lost_where_the_body_is_not_marked)
+{
+	want("<style>p{color:red}</style>\n<section><p>a</p></section>", "a");
+	want("<html><head><title>x</title><my-body><p>a</p></my-body>", "a");
+	want("<meta charset=utf-8><link rel=x><article>a</article>", "a");
+	want("<script>x</script><tr><td>a<td>12.50</tr>", "a\n\n12.50");
+	want("<title>x</title><td>a</td><td>12.50</td>", "a\n\n12.50");
+}
+END_TEST
+
+START_TEST(references_mean_what_browsers_take_them_for)
+{
+	want("&#128; 5, don&#146;t, &#x96; &#159;", "€ 5, don’t, – Ÿ");
+	want("&nbsp5 &copy2024 &pound5 &AMP;", "5 ©2024 £5 &");
+	want("&rarr; &hellip; &check; &NotEqualTilde;", "→ … ✓ ≂̸");
+}
+END_TEST
+
+START_TEST(what_browsers_take_for_a_comment_is_none_of_the_text)
+{
+	want("<?xml version='1.0'?>a</ 5>b<!x>c<![if !mso]>d<!---->e", "abcde");
+}
+END_TEST
+
+START_TEST(items_of_an_ordered_list_have_their_numbers)
+{
+	want("<ol><li>a<li>b</ol>", "1. a\n2. b");
+	want("<ol start=3><li>a<li value=7>b<li>c</ol>", "3. a\n7. b\n8. c");
+	want("<ol reversed><li>a<li>b</ol>", "2. a\n1. b");
+	want("<ol type=a><li>a<li>b</ol>", "a. a\nb. b");
+	want("<ol type=I start=8><li>a<li>b</ol>", "VIII. a\nIX. b");
+	want("<ol><li>a<li><ul><li>b</ul><li>c</ol>", "1. a\n2. • b\n\n3. c");
+}
+END_TEST
+
+START_TEST(an_empty_cell_keeps_its_column)
+{
+	want("<table><tr><th>Item<th>Qty<th>Price<tr><td>Setup<td><td>5.00"
+	     "<tr><td colspan=2>Total<td>5.00<tr><td><td>2<td>3</table>",
+	    "Item | Qty | Price\nSetup | | 5.00\nTotal | | 5.00\n| 2 | 3");
+	want("<table><tr><td rowspan=2>a<td>b<td>c<tr><td>d<td>e"
+	     "<tr><td>&nbsp;<td><img alt=f><td>g</table>",
+	    "a | b | c\n| d | e\n| f | g");
+}
+END_TEST
+
+START_TEST(an_address_is_apart_from_what_follows)
+{
+	want("<a href='https://a.example/7'>https://a.example/7</a>2 days",
+	    "https://a.example/7 2 days");
+	want("<a href='https://a.example/7'>a.example/7</a>/2.",
+	    "a.example/7 /2.");
+	want("<a href='https://a.example/7'>a.example/7</a>.", "a.example/7.");
+	want("a<a href='https://a.example/7'><img src=x></a>2",
+	    "a https://a.example/7 2");
+}
+END_TEST
+
+START_TEST(blanks_in_an_address_are_escaped)
+{
+	want("<a href=' https://a.example/b c.pdf '>d</a>",
+	    "d (https://a.example/b%20c.pdf)");
+	want("<a href='//a.example/b'>c</a>", "c (https://a.example/b)");
+}
+END_TEST
+
+START_TEST(a_button_keeps_its_address)
+{
+	static const char url[] = "https://a.example/7";
+	static const struct {
+		const char *inside, *words;
+	} buttons[] = {
+	    {"><table><tr><td>Pay</table>", "Pay"},
+	    {"><div><p>Pay</div>", "Pay"},
+	    {"><button>Pay</button>", "Pay"},
+	    {"><img src=x alt=Pay>", "Pay"},
+	    {"><img src=x title=Pay>", "Pay"},
+	    {"><img src=x aria-label=Pay>", "Pay"},
+	    {" title=Pay><img src=x>", "Pay"},
+	    {" aria-label=Pay><img src=x alt=''>", "Pay"},
+	    {" title=Pay>", "Pay"},
+	};
+	char html[200], text[100];
+	size_t i;
+
+	for (i = 0; i < sizeof(buttons) / sizeof(buttons[0]); i++) {
+		snprintf(html, sizeof(html), "a <a href='%s'%s</a> b", url,
+		    buttons[i].inside);
+		snprintf(text, sizeof(text), "%s (%s)", buttons[i].words, url);
+		want_part(html, text);
+	}
+	want("<a href='https://a.example/7'><img src=x></a>", url);
+	want("<map><area href='https://a.example/7' alt=Pay>"
+	     "<area href='https://a.example/8' title=Help>"
+	     "<area href='https://a.example/9'></map>",
+	    "Pay (https://a.example/7)\nHelp (https://a.example/8)\n"
+	    "https://a.example/9");
+}
+END_TEST
+
+START_TEST(a_long_address_without_words_is_shown_by_its_host)
+{
+	struct richtext *got;
+	GString *html;
+
+	html = g_string_new("<a href='https://a.example/");
+	while (html->len < 4000)
+		g_string_append(html, "0123456789");
+	g_string_append(html, "'><img src=x></a>");
+	got = htmltext_read(html->str, ENOUGH, &lack);
+	ck_assert_str_eq(got->text->str, "https://a.example/…");
+	ck_assert_uint_eq(got->marks->len, 1);
+	ck_assert_uint_gt(
+	    strlen(g_array_index(got->marks, struct richtext_mark, 0).url),
+	    3900);
+	richtext_free(got);
+	g_string_free(html, TRUE);
+}
+END_TEST
+
+START_TEST(neighbours_that_are_set_apart_stay_apart)
+{
+	want("<span style='display:block'>a</span>"
+	     "<span style='display:block'>b</span>",
+	    "a\nb");
+	want("<style>.b{display:block}</style><i class=b>a</i><i class='c b'>b",
+	    "a\nb");
+	want("<a style='display:block' href='https://a.example'>a.example</a>"
+	     "<a style='display:block' href='https://b.example'>b.example</a>",
+	    "a.example\nb.example");
+	want("<i style='display:inline-block'>a</i>b<button>c</button>d",
+	    "a b c d");
+	want("<div style='display:flex'><i>a</i><i>b</i></div>", "a b");
+	want("<img alt=a><img alt=b>c", "a b c");
+	want("<a href='https://a.example'>a.example</a>"
+	     "<a href='https://b.example'>b.example</a>",
+	    "a.example b.example");
+}
+END_TEST
+
+START_TEST(raised_digits_are_no_part_of_the_number)
+{
+	want("$12<sup>50</sup> 1", "$12^50 1");
+	want("<sup>$</sup>12<sup>50</sup>, m<sup>2</sup>, 1<sup>st</sup>",
+	    "$12^50, m^2, 1st");
+	want("12<small>50</small>, 12<sub>50</sub>3, H<sub>2</sub>O",
+	    "12 50, 12 50 3, H2O");
+	want("12<i style='vertical-align:super'>50</i>", "12^50");
+}
+END_TEST
+
+START_TEST(struck_words_are_marked_and_apart)
+{
+	want("<s>99</s>49", "~99~ 49");
+	want("a<del>99</del><ins>49</ins>", "a ~99~ 49");
+	want("<strike>9 <b>9</b></strike> 49", "~9 9~ 49");
+	want("<i style='text-decoration: line-through'>99</i>49", "~99~ 49");
+}
+END_TEST
+
+START_TEST(lines_are_kept_where_the_style_keeps_them)
+{
+	want("<p style='white-space:pre-line'>a  b\nc<p>d\ne", "a b\nc\n\nd e");
+	want("<p style='white-space:pre-wrap'>a  b\n  c", "a  b\n  c");
+	want("<pre style='white-space:normal'>a\nb</pre>", "a b");
+}
+END_TEST
+
+static const char *const unseen[] = {
+    "font-size:0",
+    "font-size: 1px; color: #fff",
+    "opacity:0",
+    "height:0;overflow:hidden",
+    "width:0px; overflow : HIDDEN",
+    "position:absolute;left:-9999px",
+    "text-indent:-9999px",
+    "display:block;display:none",
+    "display:none!important;display:block",
+    "visibility:hidden",
+    "background:url(a;b);display:none",
+};
+
+START_TEST(a_style_that_hides_text_is_heeded)
+{
+	char html[200];
+
+	snprintf(html, sizeof(html), "<p style='%s'>a</p>b", unseen[_i]);
+	want(html, "b");
+	snprintf(html, sizeof(html),
+	    "<style>/* c */ .x, p.y { %s }</style><p class='z y'>a</p>b",
+	    unseen[_i]);
+	want(html, "b");
+}
+END_TEST
+
+START_TEST(what_shows_text_again_is_heeded)
+{
+	want("<div style='font-size:0'><p style='font-size:14px'>a</p>b</div>",
+	    "a");
+	want("<div style='font-size:0'><img alt=a></div>", "a");
+	want("<div style='visibility:hidden'><p style='visibility:visible'>a"
+	     "</p>b</div>",
+	    "a");
+	want("<p style='display:none;display:block'>a</p>", "a");
+	want("<p style='height:0;height:auto;overflow:hidden'>a</p>", "a");
+	want("<p style='opacity:0.9'>a</p>", "a");
+}
+END_TEST
+
+START_TEST(rules_for_other_media_and_elements_do_not_count)
+{
+	want("<style>@media (max-width:480px){.a{display:none}}"
+	     "@media print{.a{display:none}} .b .a,.a:hover{display:none}"
+	     "</style><p class=a>a</p>",
+	    "a");
+	want("<style>.a{display:none}@media screen and (min-width:480px)"
+	     "{.a{display:block}}</style><p class=a>a</p>",
+	    "a");
+	want("<style>p{display:none}</style><p>a</p>", "a");
+}
+END_TEST
+
+START_TEST(pictures_without_words_are_noticed)
+{
+	want("<img src=x>", "");
+	ck_assert(lack.pictures);
+	want("<img src=x alt=a>", "a");
+	ck_assert(lack.pictures);
+	want("<img src=x alt=a>b", "a b");
+	ck_assert(!lack.pictures);
+	want("<img src=x width=1 height=1>", "");
+	ck_assert(!lack.pictures);
+}
+END_TEST
+
+/* Repeated until it is 1 MB, with a number for each "#". */
+static const char *const floods[] = {"<b>", "<div>", "<table><tr><td>",
+    "<font color=#>", "<p title=1>", "<p><font color=#>x",
+    "<a href=http://a.example/#>x</a>", "<i a# b#>", " a#", "<table>x",
+    "<style>.a#{x:y}</style>", "<li>", "<!--", "<p class='a b c d e f'>",
+    "</p>", "<svg><a>", "<select><option>", "<s>1</s>2"};
+
+START_TEST(html_of_any_kind_is_read_in_limited_time)
+{
+	struct richtext *got;
+	GString *html;
+	const char *at;
+	gint64 start;
+
+	html = g_string_new("first <x ");
+	g_string_append(html, _i == 8 ? "" : ">");
+	while (html->len < (1 << 20)) {
+		for (at = floods[_i]; *at != '\0'; at++) {
+			if (*at == '#')
+				g_string_append_printf(html, "%zu", html->len);
+			else
+				g_string_append_c(html, *at);
+		}
+	}
+	start = g_get_monotonic_time();
+	got = htmltext_read(html->str, ENOUGH, &lack);
+	ck_assert_int_lt(g_get_monotonic_time() - start, 5000000);
+	ck_assert(g_str_has_prefix(got->text->str, "first"));
+	richtext_free(got);
+	g_string_free(html, TRUE);
+}
+END_TEST
+
 Suite *
 test_htmltext(void)
 {
@@ -287,6 +570,29 @@ test_htmltext(void)
 	tcase_add_test(c, converted_html_is_not_converted_again);
 	tcase_add_test(c, parsing_ends_when_there_is_enough_text);
 	tcase_add_test(c, endless_nesting_is_not_followed);
+	suite_add_tcase(suite, c);
+	c = tcase_create("browsers");
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, text_is_not_lost_where_the_body_is_not_marked);
+	tcase_add_test(c, references_mean_what_browsers_take_them_for);
+	tcase_add_test(c, what_browsers_take_for_a_comment_is_none_of_the_text);
+	tcase_add_test(c, items_of_an_ordered_list_have_their_numbers);
+	tcase_add_test(c, an_empty_cell_keeps_its_column);
+	tcase_add_test(c, an_address_is_apart_from_what_follows);
+	tcase_add_test(c, blanks_in_an_address_are_escaped);
+	tcase_add_test(c, a_button_keeps_its_address);
+	tcase_add_test(c, a_long_address_without_words_is_shown_by_its_host);
+	tcase_add_test(c, neighbours_that_are_set_apart_stay_apart);
+	tcase_add_test(c, raised_digits_are_no_part_of_the_number);
+	tcase_add_test(c, struck_words_are_marked_and_apart);
+	tcase_add_test(c, lines_are_kept_where_the_style_keeps_them);
+	tcase_add_loop_test(c, a_style_that_hides_text_is_heeded, 0,
+	    sizeof(unseen) / sizeof(unseen[0]));
+	tcase_add_test(c, what_shows_text_again_is_heeded);
+	tcase_add_test(c, rules_for_other_media_and_elements_do_not_count);
+	tcase_add_test(c, pictures_without_words_are_noticed);
+	tcase_add_loop_test(c, html_of_any_kind_is_read_in_limited_time, 0,
+	    sizeof(floods) / sizeof(floods[0]));
 	suite_add_tcase(suite, c);
 	return (suite);
 }

@@ -95,6 +95,30 @@ static const struct {
     {"text/plain; charset=shift_jis", "base64", "kL+LgY+R", "請求書"},
     {"text/plain; charset=gb2312", "base64", "1cu1pQ==", "账单"},
     {"text/plain; charset=iso-8859-15", "quoted-printable", "10 =A4", "10 €"},
+    /* What the labels mean to every program that reads mail. */
+    {"text/plain; charset=gb2312", "base64", "6Ua7+Q==", "镕基"},
+    {"text/plain; charset=shift_jis", "base64",
+	"ipSOronvjtCHQIeKkL+LgQ==", "株式会社①㈱請求"},
+    {"text/plain; charset=x-sjis", "base64", "h0A=", "①"},
+    {"text/plain; charset=iso-2022-jp", "7bit", "\x1b$B-!-j\x1b(Bx", "①㈱x"},
+    {"text/plain; charset=euc-jp", "8bit", "\xad\xa1", "①"},
+    {"text/plain; charset=ks_c_5601-1987", "8bit", "\x8c\x63", "똠"},
+    {"text/plain; charset=tis-620", "8bit", "\xa1\x80", "ก€"},
+    {"text/plain; charset=iso-8859-9", "8bit", "\x80 \xfd", "€ ı"},
+    {"text/plain; charset=big5", "8bit", "\xa4\xa4\xf9\xd6", "中碁"},
+    {"text/plain; charset=l1", "quoted-printable", "5 =80", "5 €"},
+    {"text/plain; charset=iso8859-1", "quoted-printable", "5 =80", "5 €"},
+    {"text/plain; charset=iso_8859-1:1987", "quoted-printable", "=80", "€"},
+    {"text/plain; charset=cp-1251", "8bit", "\xd1\xf7", "Сч"},
+    {"text/plain; charset=windows1251", "8bit", "\xd1\xf7", "Сч"},
+    {"text/plain; charset=win1251", "8bit", "\xd1\xf7", "Сч"},
+    {"text/plain; charset=x-cp1251", "8bit", "\xd1\xf7", "Сч"},
+    {"text/plain; charset=dos-866", "8bit", "\x91\xe7", "Сч"},
+    {"text/plain; charset=unicode-1-1-utf-8", "8bit", "Счёт", "Счёт"},
+    {"text/html; charset=iso8859-15", "8bit", "\xa4", "€"},
+    {"text/html", "8bit", "<meta charset=x-cp1251>\xd1\xf7", "Сч"},
+    /* Labelled as something else, but UTF-8. */
+    {"text/plain; charset=gb2312", "8bit", "5 € – é", "5 € – é"},
     /* Declared as Latin 1, but windows-1252. */
     {"text/plain; charset=iso-8859-1", "quoted-printable", "10 =80 =96 caf=E9",
 	"10 € – café"},
@@ -117,6 +141,25 @@ static const struct {
     {"text/plain; charset=utf-8", "base64", "SGVs*bG8g\n\n-- d29y\nbGQ",
 	"Hello world"},
     {"text/plain; charset=utf-8", "base64", "!", ""},
+    {"text/plain", "base64", "RGVidDogMTI1MA\n", "Debt: 1250"},
+    {"text/plain", "base64", "RGVidDo=\nIDEyNQ==\nMA==\n", "Debt: 1250"},
+    {"text/plain", "base64;", "RGVidA==\n", "Debt"},
+    {"text/plain", "\"Base64\"", "RGVidA==\n", "Debt"},
+    {"text/plain", "quoted-printable; x=y", "=44ebt\n", "Debt"},
+    {"text/plain", "Quoted-Printable (text)", "=44ebt\n", "Debt"},
+    /* Not what the type says. */
+    {"text/plain", "7bit",
+	"<!DOCTYPE html>\n<html><body><p>Due: <b>1</b>&nbsp;EUR</body></html>",
+	"Due: 1 EUR"},
+    {"text/plain", "7bit", "<p> is a tag\n", "<p> is a tag"},
+    {"text/plain", "7bit",
+	"@media screen{.a{x:y}}\nbody{margin:0}\n.b, p { x: y }\nDue: 1",
+	"Due: 1"},
+    {"text/plain", "7bit", "Use {x: y} here.", "Use {x: y} here."},
+    {"text/plain; charset=utf-8", "8bit",
+	"a\n\u034f \u200c \u034f \u2007\u2800\u3164\u00ad \ufeff\n\nb",
+	"a\n\n\nb"},
+    {"text/plain; charset=utf-8", "8bit", "می\u200cخواهم", "می\u200cخواهم"},
     /* HTML. */
     {"text/html; charset=koi8-r", "8bit",
 	"<meta charset=utf-8><p>\xf3\xde\xa3\xd4&nbsp;<b>5</b>", "Счёт 5"},
@@ -191,6 +234,19 @@ static const struct {
     /* A character split over two words. */
     {"Subject: =?utf-8?Q?=E2=82?= =?utf-8?Q?=AC?=\n", "€"},
     {"Subject: Счёт\n", "Счёт"},
+    /* As many programs write them, and read them. */
+    {"Subject: =?iso-8859-1?Q?=80_5_due=2C_don=92t?=\n", "€ 5 due, don’t"},
+    {"Subject: =?gb2312?B?6Ua7+Q==?= =?gb2312?B?t6LGsc7l1MI=?=\n",
+	"镕基发票五月"},
+    {"Subject: =?iso-2022-jp?B?GyRCLSEtahsoQg==?=\n", "①㈱"},
+    {"Subject: =?win1251?Q?=D1=F7?= =?dos-866?Q?=91?= =?l1?Q?=80?=\n", "СчС€"},
+    {"Subject: =?utf-8?B?RGVidDogMTI1MA?=\n", "Debt: 1250"},
+    {"Subject: f=?UTF-8?B?w7w?=r Mai\n", "für Mai"},
+    {"Subject: =?utf-8?B?RGVidDogMTI=NTA=?=\n", "Debt: 1250"},
+    {"Subject: =?utf-8?B?0KHRh9GR0YI=?= =?utf-8?B?0KHRh9\n", "СчётСч"},
+    {"Subject: =?utf-8?Q?a_=3?= =?utf-8?Q?b?=\n", "a =3b"},
+    {"Subject: =?x-unknown?Q?a?= =?utf-8?Q?=?=\n", "a="},
+    {"Subject: =?utf-8?X?a?= =?utf-8\n", "=?utf-8?X?a?= =?utf-8"},
     {"Subject: =?utf-8?Q?a=0Abc=E2=80=AEd?=\n", "a bcd"},
     {"Subject: caf\xe9s\n", "cafés"},
     {"Subject: \xd1\xf7\xb8\xf2\n"
@@ -248,6 +304,126 @@ START_TEST(html_is_taken_if_the_plain_text_is_empty)
 	    "--alt\nContent-Type: text/plain\n\n \n\n"
 	    "--alt\nContent-Type: text/html\n\n<p>html\n--alt--\n",
 	    "html");
+}
+END_TEST
+
+static const struct {
+	const char *plain, *html, *want;
+} pairs[] = {
+    /* Stubs. */
+    {"Your mail program does not show HTML.", "<p>Due: 12.50 EUR by 1 May",
+	"Due: 12.50 EUR by 1 May"},
+    {"To view this mail in your browser, go to https://view.example/abc/def",
+	"<p>Due: 12 EUR. <a href='https://pay.example'>pay.example</a>",
+	"Due: 12 EUR. pay.example"},
+    {"Please use another program.", "<p>12.50", "12.50"},
+    /* The address is lost. */
+    {"Pay 12 EUR here.", "<p>Pay 12 EUR <a href='https://p.example'>here</a>",
+	"Pay 12 EUR here"},
+    {"Pay 12 EUR here: https://p.example",
+	"<p>Pay 12 EUR <a href='https://p.example'>here</a>",
+	"Pay 12 EUR here: https://p.example"},
+    /* Source, and style rules. */
+    {"<html><p>Due:&nbsp;<b>1</b></html>", "<p>Due: 1", "Due: 1"},
+    {"p{margin:0} .x { color: red; }\nDue: 12.50 EUR by 1 May!",
+	"<p>Due: 12.50 EUR by 1 May", "Due: 12.50 EUR by 1 May!"},
+    /* The same words, in another order. */
+    {"EUR 12: due!", "<p>due 12 EUR", "EUR 12: due!"},
+    {"请付款！", "<p>请付款", "请付款！"},
+    {"Due 5 (a b c d e f g h).", "", "Due 5 (a b c d e f g h)."},
+};
+
+START_TEST(the_alternative_that_says_more_is_taken)
+{
+	char mail[1000];
+
+	snprintf(mail, sizeof(mail),
+	    ALTERNATIVE "--alt\nContent-Type: text/plain; charset=utf-8\n\n%s\n"
+			"--alt\nContent-Type: text/html; charset=utf-8\n\n%s\n"
+			"--alt--\n",
+	    pairs[_i].plain, pairs[_i].html);
+	want_text(mail, pairs[_i].want);
+	snprintf(mail, sizeof(mail),
+	    ALTERNATIVE "--alt\nContent-Type: text/html; charset=utf-8\n\n%s\n"
+			"--alt\nContent-Type: text/plain; charset=utf-8\n\n%s\n"
+			"--alt--\n",
+	    pairs[_i].html, pairs[_i].plain);
+	want_text(mail, pairs[_i].want);
+}
+END_TEST
+
+START_TEST(a_plain_text_that_addresses_fill_is_not_taken)
+{
+	GString *mail;
+	int i;
+
+	mail = g_string_new(ALTERNATIVE "--alt\n\n");
+	for (i = 0; i < 20; i++)
+		g_string_append_printf(
+		    mail, "Item %d https://track.example/%0200d\n", i, i);
+	g_string_append(mail, "--alt\nContent-Type: text/html\n\n");
+	for (i = 0; i < 20; i++)
+		g_string_append_printf(mail,
+		    "Item %d <a href='https://track.example/%0200d'>more</a>;",
+		    i, i);
+	read_bytes(mail->str, mail->len);
+	ck_assert(g_str_has_prefix(mt.body->text->str, "Item 0 more;Item 1"));
+	ck_assert_uint_eq(mt.body->marks->len, 20);
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(a_file_in_a_text_is_an_attachment)
+{
+	want_text("\nHello\n\nbegin 644 a b.pdf\n#0V%T\n`\nend\n\nBye\n",
+	    "Hello\n\n\nBye");
+	want_attachments("a b.pdf, 3 B\n");
+	want_text("Content-Transfer-Encoding: x-uuencode\n\n"
+		  "begin 644 a.txt\n#0V%T\n`\nend\n",
+	    "");
+	want_attachments("a.txt, 3 B\n");
+	want_text("Content-Type: a/b; name=f\n"
+		  "Content-Transfer-Encoding: uuencode\n\n"
+		  "begin 644 a.txt\n#0V%T\n`\nend\n",
+	    "");
+	want_attachments("f, 3 B\n");
+	want_text("\nbegin 1 at the beginning\n", "begin 1 at the beginning");
+	want_attachments("");
+}
+END_TEST
+
+START_TEST(rtf_is_an_attachment)
+{
+	want_text("Content-Type: text/rtf; name=a.rtf\n\n{\\rtf1 x}", "");
+	want_attachments("a.rtf, 9 B\n");
+	want_text("Content-Type: text/plain\n\n{\\rtf1 x}", "");
+	want_attachments("text/rtf, 9 B\n");
+	want_text(ALTERNATIVE "--alt\n\nplain\n--alt\n"
+			      "Content-Type: text/rtf\n\n{\\rtf1}\n--alt--\n",
+	    "plain");
+	want_attachments("");
+}
+END_TEST
+
+START_TEST(the_size_of_base64_in_pieces_is_that_of_all)
+{
+	want_text("Content-Type: a/b; name=f\n"
+		  "Content-Transfer-Encoding: base64\n\nQQ==\nQUE=\nQUEK\nQQ\n",
+	    "");
+	want_attachments("f, 7 B\n");
+}
+END_TEST
+
+START_TEST(a_mail_of_pictures_has_more)
+{
+	static const char mail[] = RELATED
+	    "--rel\nContent-Type: text/html\n\n<a href='https://a.example'>"
+	    "<img src=cid:1></a>\n--rel\nContent-Type: image/png\n\nx\n"
+	    "--rel--\n";
+
+	read_bytes(mail, sizeof(mail) - 1);
+	ck_assert_str_eq(mt.body->text->str, "https://a.example");
+	ck_assert(mt.more);
 }
 END_TEST
 
@@ -345,6 +521,16 @@ static const struct {
      "Content-Disposition: attachment; filename*=utf-8''a%0D%0A%E2%80%AEb\n",
 	"a b"},
     {"Content-Type: image/png; name=\"\"\n", "image/png"},
+    {"Content-Type: a/b; name=\"=?gb2312?B?6Ua7+Q==?= =?gb2312?B?t6I=?=.c\"\n",
+	"镕基发.c"},
+    {"Content-Type: a/b; name=\"=?iso-8859-1?Q?=80_5?=.c\"\n", "€ 5.c"},
+    {"Content-Type: a/b; name=\"=?utf-8?B?w7w?=.c\"\n", "ü.c"},
+    {"Content-Type: a/b\nContent-Disposition: attachment;\n"
+     " filename*=iso-8859-1''%80.c\n",
+	"€.c"},
+    {"Content-Type: a/b\nContent-Disposition: attachment;\n"
+     " filename*0*=x-sjis''%87%40; filename*1*=%8a%94.c\n",
+	"①株.c"},
     {"Content-Type: message/rfc822\n\nSubject: =?utf-8?Q?=E2=82=AC?= 5\n",
 	"€ 5"},
     {"Content-Type: message/rfc822\n\nTo: a\n\nSubject: b\n", "message/rfc822"},
@@ -621,6 +807,13 @@ add_parts(TCase *c)
 {
 	tcase_add_test(c, plain_text_is_preferred_among_alternatives);
 	tcase_add_test(c, html_is_taken_if_the_plain_text_is_empty);
+	tcase_add_loop_test(c, the_alternative_that_says_more_is_taken, 0,
+	    sizeof(pairs) / sizeof(pairs[0]));
+	tcase_add_test(c, a_plain_text_that_addresses_fill_is_not_taken);
+	tcase_add_test(c, a_file_in_a_text_is_an_attachment);
+	tcase_add_test(c, rtf_is_an_attachment);
+	tcase_add_test(c, the_size_of_base64_in_pieces_is_that_of_all);
+	tcase_add_test(c, a_mail_of_pictures_has_more);
 	tcase_add_test(c, alternatives_may_be_nested);
 	tcase_add_test(c, texts_of_a_mixed_mail_follow_each_other);
 	tcase_add_test(c, a_signature_is_not_an_attachment);

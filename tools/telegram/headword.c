@@ -10,6 +10,8 @@
 #include "telegram/headword.h"
 
 #define BLANKS " \t\r\n"
+/* One that is longer is cut. */
+#define WORD_MAX 2000
 
 struct word {
 	char charset[CHARSET_LABEL_MAX + 1];
@@ -19,24 +21,35 @@ struct word {
 	const char *next; /* behind it */
 };
 
-static const char *end_of_header(const char *);
+static const char *limit_of(const char *);
+static bool is_adjacent(const char *, const char *);
 static bool read_word(const char *, struct word *);
 static void from_q(const struct word *, GString *);
 static void from_base64(const struct word *, GString *);
 static GString *take_words(const char **, const struct word *);
 static size_t label_at(const char *);
 
-/* The newline that ends the header, which may be folded. */
+/* Where a word at ${s} must end: with its header, which may be folded. */
 static const char *
-end_of_header(const char *s)
+limit_of(const char *s)
 {
-	while (*s != '\0') {
-		s += strcspn(s, "\n");
-		if (*s == '\n' && s[1] != ' ' && s[1] != '\t')
-			break;
-		s += *s == '\n';
-	}
+	const char *start = s;
+
+	while (*s != '\0' && s - start < WORD_MAX &&
+	    (*s != '\n' || s[1] == ' ' || s[1] == '\t'))
+		s++;
 	return (s);
+}
+
+/* Is ${at} in the same header as ${s}, with only blanks between them? */
+static bool
+is_adjacent(const char *s, const char *at)
+{
+	for (; s < at; s++) {
+		if (*s == '\n' && s[1] != ' ' && s[1] != '\t')
+			return (false);
+	}
+	return (true);
 }
 
 /* Read the encoded word at ${s}; false if there is none. */
@@ -64,7 +77,7 @@ read_word(const char *s, struct word *w)
 	if (w->encoding != 'B' && w->encoding != 'Q')
 		return (false);
 	w->data = s + 3;
-	limit = end_of_header(s);
+	limit = limit_of(s);
 	end = g_strstr_len(w->data, limit - w->data, "?=");
 	/* One that was cut ends where the next begins, or with its value. */
 	other = g_strstr_len(w->data, limit - w->data, "=?");
@@ -138,7 +151,7 @@ take_words(const char **s, const struct word *first)
 		/* Blanks between two words are not part of the text. */
 		*s = w.next;
 		at = *s + strspn(*s, BLANKS);
-		more = at <= end_of_header(*s) && read_word(at, &next);
+		more = is_adjacent(*s, at) && read_word(at, &next);
 		if (more && g_ascii_strcasecmp(w.charset, next.charset) == 0)
 			continue;
 		one = charset_convert_any(

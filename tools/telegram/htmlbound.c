@@ -12,7 +12,7 @@
 #include "telegram/htmlbound.h"
 
 /* Elements that are open at one time. */
-#define DEPTH_MAX 2000
+#define DEPTH_MAX 1000
 /* Elements and attributes of the tree; each takes up to 300 bytes. */
 #define COST_MAX ((size_t)40000)
 #define ATTRIBUTES_MAX 100
@@ -64,10 +64,15 @@ static const char raw[] =
 static bool
 in_list(const char *list, const char *name)
 {
-	char word[NAME_SIZE + 2];
+	const char *at;
+	size_t len;
 
-	g_snprintf(word, sizeof(word), " %s ", name);
-	return (strstr(list, word) != NULL);
+	len = strlen(name);
+	for (at = list; (at = strstr(at, name)) != NULL; at++) {
+		if (at[-1] == ' ' && at[len] == ' ')
+			return (true);
+	}
+	return (false);
 }
 
 /* Read the name of a tag, in lower case; a long one is cut. */
@@ -238,9 +243,11 @@ htmlbound(GString *html)
 			    : at + 1;
 			continue;
 		}
-		/* The parser drops a tag that does not end. */
-		if (!read_tag(name, &tag))
+		/* The parser drops a tag that does not end, but reads it. */
+		if (!read_tag(name, &tag)) {
+			g_string_truncate(html, (gsize)(at - html->str));
 			break;
+		}
 		if (scan->tables == 0 && in_list(" td th tr ", tag.name))
 			memcpy(html->str + (name - html->str), "p ", 2);
 		if (closes) {

@@ -33,7 +33,8 @@
 #define NEWLINES_MAX 3
 /* Blanks that <pre> may have in a row. */
 #define BLANKS_MAX 200
-#define MARKER_SIZE 24
+#define MARKER_SIZE 48
+#define BULLET "• "
 #define NOWHERE SIZE_MAX
 
 enum kind {
@@ -216,6 +217,7 @@ static void begin_list(struct element *);
 static void number_item(struct reading *, const GumboNode *);
 static char *url_of(const GumboNode *);
 static void put_url(struct reading *, const char *);
+static char *contact_of(const char *);
 static void put_contact(struct reading *, struct element *);
 static void end_link(struct reading *, struct element *);
 static bool is_pixel(const GumboNode *);
@@ -508,13 +510,15 @@ number_item(struct reading *r, const GumboNode *item)
 	    {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}};
 	struct element *list;
 	const char *value;
-	char text[MARKER_SIZE - 3] = "";
+	char text[MARKER_SIZE / 2] = "";
 	int n;
 	size_t i;
 
 	list = above(r, KIND_LIST);
+	/* A list may be all that is in an item. */
 	if (list == NULL || list->type == '\0') {
-		g_strlcpy(r->marker, "• ", sizeof(r->marker));
+		if (!g_str_has_suffix(r->marker, BULLET))
+			g_strlcat(r->marker, BULLET, sizeof(r->marker));
 		return;
 	}
 	value = attribute(item, "value");
@@ -535,7 +539,8 @@ number_item(struct reading *r, const GumboNode *item)
 	}
 	for (i = 0; g_ascii_isupper(list->type) && text[i] != '\0'; i++)
 		text[i] = g_ascii_toupper(text[i]);
-	snprintf(r->marker, sizeof(r->marker), "%s. ", text);
+	g_strlcat(text, ". ", sizeof(text));
+	g_strlcat(r->marker, text, sizeof(r->marker));
 	list->number += list->step;
 }
 
@@ -582,22 +587,42 @@ static void
 put_url(struct reading *r, const char *url)
 {
 	const char *host;
+	char *who;
 	size_t len;
 
 	len = strlen(url);
 	host = strstr(url, "://");
 	r->apart = APART_WORD;
 	if (host == NULL) {
-		url = strchr(url, ':') + 1;
-		len = strcspn(url, "?");
+		who = contact_of(url);
+		put(r, who, strlen(who), HTMLSTYLE_NORMAL);
+		g_free(who);
+		return;
 	}
-	if (len <= URL_SHOWN_MAX || host == NULL) {
+	if (len <= URL_SHOWN_MAX) {
 		put(r, url, len, HTMLSTYLE_NORMAL);
 		return;
 	}
 	len = (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
 	put(r, url, MIN(len, URL_SHOWN_MAX), HTMLSTYLE_NORMAL);
 	put(r, "/…", strlen("/…"), HTMLSTYLE_NORMAL);
+}
+
+/* The mail address, or number, of a link. */
+static char *
+contact_of(const char *url)
+{
+	char *escaped, *plain, *who;
+
+	url = strchr(url, ':') + 1;
+	escaped = g_strndup(url, strcspn(url, "?"));
+	plain = g_uri_unescape_string(escaped, NULL);
+	who = plaintext_line(
+	    plain != NULL && g_utf8_validate(plain, -1, NULL) ? plain : escaped,
+	    URL_SHOWN_MAX);
+	g_free(escaped);
+	g_free(plain);
+	return (who);
 }
 
 /* Telegram makes no link of a mail address or a number behind words: write
@@ -607,8 +632,7 @@ put_contact(struct reading *r, struct element *e)
 {
 	char *who, *words;
 
-	who = g_strndup(
-	    strchr(e->url, ':') + 1, strcspn(strchr(e->url, ':') + 1, "?"));
+	who = contact_of(e->url);
 	words = g_ascii_strdown(
 	    e->from == NOWHERE ? "" : r->out->str + e->from, -1);
 	if (g_ascii_strncasecmp(e->url, "tel:", 4) == 0 &&

@@ -191,10 +191,11 @@ is_ornament(const struct reading *r, GMimeObject *head)
 static GString *
 to_utf8(GMimeObject *head, const GByteArray *bytes, bool html, struct found *f)
 {
-	const char *data = (const char *)bytes->data, *charset;
+	const char *data, *charset;
 	char *declared;
 	GString *text;
 
+	data = bytes->len == 0 ? "" : (const char *)bytes->data;
 	charset = g_mime_object_get_content_type_parameter(head, "charset");
 	text = charset_convert(data, bytes->len, charset, f->cut, &f->less);
 	if (text != NULL || !html)

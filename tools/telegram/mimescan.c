@@ -68,6 +68,7 @@ struct decoder {
 	GMimeContentEncoding encoding;
 	GMimeEncoding gmime;
 	struct base64 base64;
+	bool begun; /* uuencode */
 };
 
 static ssize_t read_at(
@@ -87,6 +88,7 @@ static void add_to_head(struct mimescan *);
 static bool step(struct mimescan *, enum state, bool, bool,
     struct mimescan_part *, enum mimescan_event *);
 static GMimeContentEncoding encoding_of(GMimeObject *);
+static size_t from_uuencode(struct decoder *, const char *, size_t, char *);
 static size_t decode(struct decoder *, const char *, size_t, char *);
 
 struct mimescan *
@@ -465,6 +467,9 @@ encoding_of(GMimeObject *head)
 	} names[] = {
 	    {"base64", GMIME_CONTENT_ENCODING_BASE64},
 	    {"quotedprintable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
+	    {"uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
+	    {"xuuencode", GMIME_CONTENT_ENCODING_UUENCODE},
+	    {"xuue", GMIME_CONTENT_ENCODING_UUENCODE},
 	};
 	const char *value;
 	char word[16];
@@ -483,8 +488,28 @@ encoding_of(GMimeObject *head)
 		if (strcmp(word, names[i].name) == 0)
 			return (names[i].encoding);
 	}
-	/* Uuencode was never a standard one: it stays encoded. */
 	return (GMIME_CONTENT_ENCODING_BINARY);
+}
+
+/* GMime decodes what is behind the line that begins with "begin". */
+static size_t
+from_uuencode(struct decoder *d, const char *in, size_t len, char *out)
+{
+	static const char begin[] = "begin ";
+	const char *at, *end;
+
+	if (!d->begun) {
+		at = g_strstr_len(in, (gssize)len, begin);
+		if (at == NULL)
+			return (0);
+		end = memchr(at, '\n', len - (size_t)(at - in));
+		if (end == NULL)
+			return (0);
+		d->begun = true;
+		len -= (size_t)(end + 1 - in);
+		in = end + 1;
+	}
+	return (g_mime_encoding_step(&d->gmime, in, len, out));
 }
 
 /* Decode ${len} bytes, or, without input, the rest. */
@@ -499,11 +524,12 @@ decode(struct decoder *d, const char *in, size_t len, char *out)
 		return (in == NULL
 			? 0
 			: g_mime_encoding_step(&d->gmime, in, len, out));
+	case GMIME_CONTENT_ENCODING_UUENCODE:
+		return (in == NULL ? 0 : from_uuencode(d, in, len, out));
 	case GMIME_CONTENT_ENCODING_DEFAULT:
 	case GMIME_CONTENT_ENCODING_7BIT:
 	case GMIME_CONTENT_ENCODING_8BIT:
 	case GMIME_CONTENT_ENCODING_BINARY:
-	case GMIME_CONTENT_ENCODING_UUENCODE:
 		break;
 	}
 	if (in != NULL)
@@ -521,6 +547,10 @@ mimescan_content(struct mimescan *s, const struct mimescan_part *part,
 	size_t len;
 	ssize_t n;
 
+	/* A text in uuencode stays: its first line names a file. */
+	if (decoder.encoding == GMIME_CONTENT_ENCODING_UUENCODE &&
+	    content != NULL)
+		decoder.encoding = GMIME_CONTENT_ENCODING_BINARY;
 	g_mime_encoding_init_decode(&decoder.gmime, decoder.encoding);
 	total = 0;
 	for (at = part->start; at <= part->end; at += n) {

@@ -12,6 +12,7 @@
 
 /* A longer selector is no style rule. */
 #define SELECTOR_MAX 300
+#define SELECTOR_WORD 10
 
 static size_t character(ucs4_t *, const uint8_t *, size_t);
 static bool is_invisible(ucs4_t);
@@ -20,6 +21,7 @@ static ucs4_t shown(ucs4_t);
 static size_t fitting(const char *, size_t);
 static size_t last_before(const char *, size_t, char);
 static size_t whole_characters(const char *, size_t);
+static bool is_selector(const char *);
 static const char *end_of_rule(const char *);
 static int uuencoded_line(const char *, size_t);
 static size_t quote_depth(const char *, size_t);
@@ -99,6 +101,13 @@ plaintext_clean(const char *s, size_t len)
 
 	out = g_string_sized_new(len);
 	for (; len > 0; in += n, len -= n) {
+		/* Most characters are these. */
+		if (*in > ' ' && *in < 0x7f && joiner == 0) {
+			g_string_append_c(out, (char)*in);
+			blank = filled = false;
+			n = 1;
+			continue;
+		}
 		n = character(&c, in, len);
 		/* A newline of the old Macintosh, or overprinting. */
 		if (c == '\r' && (len == 1 || in[1] != '\n'))
@@ -187,6 +196,27 @@ plaintext_tidy(GString *text)
 	g_string_truncate(text, (gsize)(out - text->str));
 }
 
+/* Does a selector begin here, rather than a sentence? */
+static bool
+is_selector(const char *s)
+{
+	static const char elements[] =
+	    " a b blockquote body br button center code div em font h1 h2 h3 h4 "
+	    "h5 h6 hr html i img input li ol p pre section span strong sup "
+	    "table tbody td th tr u ul ";
+	char word[SELECTOR_WORD + 3];
+	size_t len;
+
+	if (strchr("@.#*:[", *s) != NULL)
+		return (true);
+	for (len = 0; g_ascii_isalnum(s[len]);)
+		len++;
+	if (len == 0 || len > SELECTOR_WORD)
+		return (false);
+	g_snprintf(word, sizeof(word), " %.*s ", (int)len, s);
+	return (strstr(elements, word) != NULL);
+}
+
 /* The end of the style rule at ${s}, or NULL if there is none: a selector, and
  * declarations or rules in brackets. */
 static const char *
@@ -206,8 +236,7 @@ end_of_rule(const char *s)
 	open = strchr(s, '{');
 	if (open == NULL || open - s > SELECTOR_MAX)
 		return (NULL);
-	/* A sentence, and something in brackets. */
-	if (*s != '@' && g_strstr_len(s, open - s, ". ") != NULL)
+	if (!is_selector(s))
 		return (NULL);
 	for (at = open + 1; *at != '\0' && depth > 0; at++)
 		depth += (*at == '{') - (*at == '}');

@@ -10,8 +10,9 @@
 
 /* Of so many words of the HTML, the plain text may lack one. */
 #define LACKS_ONE_IN 7
-/* Otherwise it suffices if it has this many times as many words of its own, and
- * does not only speak of HTML. */
+/* Otherwise it suffices if it has so many words of its own, and this many times
+ * as many as it lacks. Those that have fewer only say that there is HTML. */
+#define OWN_MIN 40
 #define MORE_TIMES 2
 
 static bool is_word(gunichar);
@@ -89,22 +90,20 @@ wording_plain_suffices(
     const struct richtext *plain, const struct richtext *html, size_t room)
 {
 	GHashTable *p, *h;
-	size_t nplain, nhtml, both;
-	bool stub;
+	size_t nplain, nhtml, both, own;
 
 	p = words_of(plain);
 	h = words_of(html);
 	nplain = g_hash_table_size(p);
 	nhtml = g_hash_table_size(h);
 	both = common(h, p);
-	stub = g_hash_table_contains(p, "html") &&
-	    !g_hash_table_contains(h, "html");
 	g_hash_table_destroy(p);
 	g_hash_table_destroy(h);
 	if (nplain == 0 || nhtml == 0)
 		return (nhtml == 0);
+	own = nplain - both;
 	if (nhtml - both > nhtml / LACKS_ONE_IN)
-		return (!stub && nplain - both > (nhtml - both) * MORE_TIMES);
+		return (own >= OWN_MIN && own > (nhtml - both) * MORE_TIMES);
 	if (html->marks->len > 0 && strstr(plain->text->str, "://") == NULL &&
 	    strcasestr(plain->text->str, "www.") == NULL)
 		return (false);
