@@ -362,6 +362,126 @@ START_TEST(a_mail_is_read_from_the_beginning_of_its_file)
 }
 END_TEST
 
+/* A mail with ${n} links, and something before. */
+static GString *
+link_mail(const char *before, int n)
+{
+	GString *mail;
+	int i;
+
+	mail = g_string_new("Subject: s\nContent-Type: text/html\n\n");
+	g_string_append(mail, before);
+	for (i = 0; i < n; i++)
+		g_string_append_printf(mail,
+		    "<p><a href='https://a.example/%d'>link %d</a>", i, i);
+	return (mail);
+}
+
+START_TEST(the_first_hundred_are_entities_and_others_are_written_out)
+{
+	GString *mail;
+
+	mail = link_mail("<s>9</s>", 110);
+	/* One that an entity has, and one that is written out, again. */
+	g_string_append(mail,
+	    "<p><a href='https://a.example/0'>first</a>"
+	    "<p><a href='https://a.example/109'>last</a>");
+	read_mail(mail->str, mail->len, FOOTER);
+	ck_assert_uint_eq(ct.nentities, CHATTEXT_ENTITIES_MAX);
+	ck_assert_int_eq(ct.entities[0].kind, CHATTEXT_BOLD);
+	ck_assert_int_eq(ct.entities[1].kind, CHATTEXT_STRUCK);
+	ck_assert_str_eq(ct.entities[99].url, "https://a.example/97");
+	ck_assert_ptr_nonnull(strstr(ct.text,
+	    "\nlink 97\n\nlink 98 (https://a.example/98)\n\nlink 99 ("));
+	ck_assert_ptr_nonnull(
+	    strstr(ct.text, "109 (https://a.example/109)\n\nfirst\n\nlast\n"));
+	ck_assert_ptr_null(strstr(ct.text, NOTE));
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(an_address_that_does_not_fit_is_noted)
+{
+	GString *mail;
+
+	mail = link_mail("", 330);
+	read_mail(mail->str, mail->len, FOOTER);
+	ck_assert_ptr_nonnull(strstr(ct.text, "\nlink 329\n" NOTE "\n\n"));
+	ck_assert_ptr_nonnull(strstr(ct.text, "\nlink 99 (https://"));
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(an_address_costs_no_room)
+{
+	GString *mail;
+	int i;
+
+	mail = g_string_new("Subject: s\nContent-Type: text/html\n\n");
+	for (i = 0; i < 12; i++)
+		g_string_append_printf(mail,
+		    "<p>Item %d <a href='https://a.example/%0400d'>more</a>", i,
+		    i);
+	g_string_append(mail, "<p>THE END");
+	read_mail(mail->str, mail->len, FOOTER);
+	ck_assert_uint_eq(ct.nentities, 13);
+	ck_assert_ptr_nonnull(strstr(ct.text, "Item 11 more\n\nTHE END\n"));
+	ck_assert_ptr_null(strstr(ct.text, NOTE));
+	/* What does not fit into the other form is noted there. */
+	ck_assert_ptr_nonnull(strstr(ct.bare, NOTE));
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(an_address_stands_once)
+{
+	static const char mail[] =
+	    "Subject: s\nContent-Type: text/html\n\n"
+	    "<a href='https://a.example/i'><img alt=Shop></a>"
+	    "<p><a href='https://a.example/i'>Invoice</a>"
+	    "<p><a href='https://a.example/i'>https://a.example/i</a>"
+	    "<p><a href='https://a.example/j'>a.example/j</a>";
+
+	read_mail(mail, sizeof(mail) - 1, FOOTER);
+	ck_assert_str_eq(ct.text,
+	    "s\n\nShop\n\nInvoice\n\nhttps://a.example/i\n\na.example/j\n\n" FOOTER);
+	ck_assert_str_eq(ct.bare, ct.text);
+}
+END_TEST
+
+START_TEST(without_entities_the_words_leave_room_for_addresses)
+{
+	GString *mail;
+	char *last;
+	int i;
+
+	mail = link_mail("", 5);
+	for (i = 0; i < 1000; i++)
+		g_string_append(mail, "<p>word word word");
+	read_mail(mail->str, mail->len, FOOTER);
+	last = strstr(ct.bare, "link 4 (https://a.example/4)");
+	ck_assert_ptr_nonnull(last);
+	ck_assert_ptr_nonnull(strstr(ct.bare, "word\n" NOTE "\n\n" FOOTER));
+	ck_assert_uint_gt(plaintext_units(ct.bare), 4000);
+	g_string_free(mail, TRUE);
+}
+END_TEST
+
+START_TEST(what_telegram_takes_for_no_address_is_no_entity)
+{
+	static const char mail[] =
+	    "Content-Type: text/html\n\n<a href='http://localhost/x'>a</a> "
+	    "<a href='mailto:b@a.example?subject=x'>b</a> "
+	    "<a href='tel:+49%2030'>c</a> <a href='https:///x.y'>d</a>";
+
+	read_mail(mail, sizeof(mail) - 1, FOOTER);
+	ck_assert_uint_eq(ct.nentities, 0);
+	ck_assert_str_eq(ct.text,
+	    "a (http://localhost/x) b (b@a.example) c (+49 30) "
+	    "d (https:///x.y)\n\n" FOOTER);
+}
+END_TEST
+
 /* Spool the mail from a pipe that a process writes to. */
 static void
 read_through_pipe(int mail)
@@ -454,6 +574,10 @@ static const struct {
     {"Subject: s\n\n", "0123456789"},
     {"Content-Type: text/html\n\n", "<p title=1>"},
     {"Content-Type: text/html\n\n", "<a href=http:"},
+    {"Content-Type: text/html\n\n", "<a href=http://a.example/>x</a>"},
+    {"Content-Type: text/html\n\n", "<font size=1><p>x"},
+    {"Content-Type: text/html\n\n", "<div>"},
+    {"Content-Type: text/html\n\n", "<s>1</s>2"},
 };
 
 START_TEST(a_million_repetitions_do_not_use_more_memory)
@@ -585,6 +709,13 @@ test_chattext(void)
 	tcase_add_test(c, a_long_subject_leaves_room_for_the_text);
 	tcase_add_test(c, the_longest_of_everything_is_below_the_limit);
 	tcase_add_test(c, a_footer_is_never_cut);
+	tcase_add_test(
+	    c, the_first_hundred_are_entities_and_others_are_written_out);
+	tcase_add_test(c, an_address_that_does_not_fit_is_noted);
+	tcase_add_test(c, an_address_costs_no_room);
+	tcase_add_test(c, an_address_stands_once);
+	tcase_add_test(c, without_entities_the_words_leave_room_for_addresses);
+	tcase_add_test(c, what_telegram_takes_for_no_address_is_no_entity);
 	tcase_add_test(c, a_mail_is_read_from_the_beginning_of_its_file);
 	tcase_add_test(c, an_attachment_of_20_MB_does_not_use_more_memory);
 	tcase_add_loop_test(c, a_million_repetitions_do_not_use_more_memory, 0,

@@ -13,7 +13,7 @@
 
 /* Elements that are open at one time. */
 #define DEPTH_MAX 1000
-/* Elements and attributes of the tree; each takes up to 300 bytes. */
+/* Elements, attributes and texts of the tree; each takes up to 300 bytes. */
 #define COST_MAX ((size_t)40000)
 #define ATTRIBUTES_MAX 100
 #define NAME_SIZE 12
@@ -139,7 +139,8 @@ begin(struct scan *scan, const char *s, const struct tag *t)
 	struct open *open;
 	char *text;
 
-	scan->cost += 1 + t->attributes + scan->formats;
+	/* There may be text in front of it. */
+	scan->cost += 2 + t->attributes + scan->formats;
 	if (scan->cost > COST_MAX || t->attributes > ATTRIBUTES_MAX)
 		return (false);
 	if (in_list(unclosed, t->name))
@@ -251,6 +252,7 @@ htmlbound(GString *html)
 		if (scan->tables == 0 && in_list(" td th tr ", tag.name))
 			memcpy(html->str + (name - html->str), "p ", 2);
 		if (closes) {
+			scan->cost++;
 			end(scan, tag.name);
 		} else if (!begin(scan, at, &tag)) {
 			g_string_truncate(html, (gsize)(at - html->str));

@@ -132,8 +132,6 @@ write_out(struct work *w, const struct richtext_mark *mark, size_t order)
 		write_at(w, mark->to, order, g_strdup("~"));
 		return;
 	}
-	if (mark->said)
-		g_hash_table_add(w->standing, mark->url);
 	if (g_hash_table_contains(w->standing, mark->url))
 		return;
 	text = g_strdup_printf(" (%s)", mark->url);
@@ -171,6 +169,8 @@ choose(struct work *w, const GPtrArray *marks, size_t max)
 
 	for (i = 0; i < marks->len; i++) {
 		mark = marks->pdata[i];
+		if (mark->said)
+			g_hash_table_add(w->standing, mark->url);
 		if (w->m->entities->len >= max || !can_be_entity(mark))
 			continue;
 		entity.mark = mark;

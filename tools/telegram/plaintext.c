@@ -207,7 +207,7 @@ is_selector(const char *s)
 	char word[SELECTOR_WORD + 3];
 	size_t len;
 
-	if (strchr("@.#*:[", *s) != NULL)
+	if (strchr("@.#*:", *s) != NULL)
 		return (true);
 	for (len = 0; g_ascii_isalnum(s[len]);)
 		len++;
@@ -222,12 +222,18 @@ is_selector(const char *s)
 static const char *
 end_of_rule(const char *s)
 {
+	static const struct {
+		const char *begin, *end;
+	} wrapped[] = {{"/*", "*/"}, {"<!--", "-->"}, {"<style", "</style>"}};
 	const char *open, *at;
 	int depth = 1;
+	size_t i;
 
-	if (g_str_has_prefix(s, "/*")) {
-		at = strstr(s, "*/");
-		return (at == NULL ? NULL : at + 2);
+	for (i = 0; i < sizeof(wrapped) / sizeof(wrapped[0]); i++) {
+		if (!g_str_has_prefix(s, wrapped[i].begin))
+			continue;
+		at = strstr(s, wrapped[i].end);
+		return (at == NULL ? NULL : at + strlen(wrapped[i].end));
 	}
 	if (g_str_has_prefix(s, "@import") || g_str_has_prefix(s, "@charset")) {
 		at = strpbrk(s, ";\n");
@@ -275,7 +281,10 @@ plaintext_is_html(const char *text)
 	end = strchr(text, '\0');
 	while (end > text && (end[-1] == ' ' || end[-1] == '\n'))
 		end--;
-	if (*text != '<' || end[-1] != '>' || strstr(text, "</") == NULL)
+	if (*text != '<' || strstr(text, "</") == NULL)
+		return (false);
+	/* A whole page may have a text behind it. */
+	if (end[-1] != '>' && strcasestr(text, "</html>") == NULL)
 		return (false);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		len = strlen(names[i]);
