@@ -320,6 +320,12 @@ static const struct {
 	"<p>Due: 12 EUR. <a href='https://pay.example'>pay.example</a>",
 	"Due: 12 EUR. pay.example"},
     {"Please use another program.", "<p>12.50", "12.50"},
+    {"We wrote to you, but not in a way that can be read here.", "<p>12.50",
+	"12.50"},
+    /* The HTML is one. */
+    {"See you at noon, and bring the papers!", "<p>Ann",
+	"See you at noon, "
+	"and bring the papers!"},
     /* The address is lost. */
     {"Pay 12 EUR here.", "<p>Pay 12 EUR <a href='https://p.example'>here</a>",
 	"Pay 12 EUR here"},

@@ -10,15 +10,19 @@
 
 /* Of so many words of the HTML, the plain text may lack one. */
 #define LACKS_ONE_IN 7
-/* Otherwise it suffices if it has so many words of its own, and this many times
- * as many as it lacks. Those that have fewer only say that there is HTML. */
-#define OWN_MIN 40
+/* Otherwise it suffices if it has this many times as many words of its own as
+ * it lacks, and is not a stub. */
 #define MORE_TIMES 2
+/* A stub, which has no more words, says where to read the HTML, or lacks its
+ * amounts. */
+#define STUB_MAX 60
 
 static bool is_word(gunichar);
 static const char *end_of_address(const char *);
 static GHashTable *words_of(const struct richtext *);
 static size_t common(GHashTable *, GHashTable *);
+static bool lacks_number(GHashTable *, GHashTable *);
+static bool points_to_html(GHashTable *);
 
 static bool
 is_word(gunichar c)
@@ -85,25 +89,61 @@ common(GHashTable *a, GHashTable *b)
 	return (n);
 }
 
+/* Is there a number, such as an amount, in ${words} but not in ${other}? */
+static bool
+lacks_number(GHashTable *words, GHashTable *other)
+{
+	GHashTableIter iter;
+	void *word;
+
+	g_hash_table_iter_init(&iter, words);
+	while (g_hash_table_iter_next(&iter, &word, NULL)) {
+		if (strpbrk(word, "0123456789") != NULL &&
+		    !g_hash_table_contains(other, word))
+			return (true);
+	}
+	return (false);
+}
+
+/* Are there words that tell how to read HTML? */
+static bool
+points_to_html(GHashTable *words)
+{
+	static const char *const hints[] = {"html", "browser", "webmail",
+	    "viewer", "program", "client", "display", "displayed", "view",
+	    "version", "browsers", "mailprogramm", "darstellen", "anzeigen",
+	    "dargestellt", "angezeigt", "браузер", "браузере", "отображения",
+	    "просмотра", "navigateur", "navegador"};
+	size_t i;
+
+	for (i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+		if (g_hash_table_contains(words, hints[i]))
+			return (true);
+	}
+	return (false);
+}
+
 bool
 wording_plain_suffices(
     const struct richtext *plain, const struct richtext *html, size_t room)
 {
 	GHashTable *p, *h;
-	size_t nplain, nhtml, both, own;
+	size_t nplain, nhtml, both;
+	bool lacks, stub;
 
 	p = words_of(plain);
 	h = words_of(html);
 	nplain = g_hash_table_size(p);
 	nhtml = g_hash_table_size(h);
 	both = common(h, p);
+	lacks = nhtml - both > nhtml / LACKS_ONE_IN;
+	stub = nplain < STUB_MAX && (lacks_number(h, p) || points_to_html(p));
 	g_hash_table_destroy(p);
 	g_hash_table_destroy(h);
 	if (nplain == 0 || nhtml == 0)
 		return (nhtml == 0);
-	own = nplain - both;
-	if (nhtml - both > nhtml / LACKS_ONE_IN)
-		return (own >= OWN_MIN && own > (nhtml - both) * MORE_TIMES);
+	if (lacks)
+		return (!stub && nplain - both > (nhtml - both) * MORE_TIMES);
 	if (html->marks->len > 0 && strstr(plain->text->str, "://") == NULL &&
 	    strcasestr(plain->text->str, "www.") == NULL)
 		return (false);
