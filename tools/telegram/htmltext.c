@@ -5,10 +5,6 @@
  * Gumbo makes the tree that every browser makes; htmlbound.c limits it first.
  * The tree is walked without recursion, and no further than there is room for
  * text.
- *
- * White space between two words is only noted, as blanks, lines, empty lines or
- * cells; the strongest of them is written before the next word. So empty
- * elements and spacers, of which HTML mail is full, leave no trace.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -18,8 +14,10 @@
 
 #include "telegram/htmlbound.h"
 #include "telegram/htmlcells.h"
+#include "telegram/htmlkind.h"
 #include "telegram/htmlstyle.h"
 #include "telegram/htmltext.h"
+#include "telegram/htmlwriter.h"
 #include "telegram/plaintext.h"
 #include "telegram/richtext.h"
 
@@ -27,138 +25,14 @@
 #define URL_MAX 8192
 /* An address without words is shown as it is up to this length. */
 #define URL_SHOWN_MAX 200
+#define BULLET "• "
 /* HTML declares its charset within so many bytes, or not at all. */
 #define CHARSET_WITHIN ((size_t)4096)
-/* Empty lines in a row, at most 2, and the end of a line. */
-#define NEWLINES_MAX 3
-/* Blanks that <pre> may have in a row. */
-#define BLANKS_MAX 200
-#define MARKER_SIZE 48
-#define BULLET "• "
-#define NOWHERE SIZE_MAX
-
-enum kind {
-	KIND_INLINE,
-	KIND_BESIDE, /* inline, but apart from its neighbours */
-	KIND_BREAK,  /* <br> */
-	KIND_LINE,   /* begins and ends a line */
-	KIND_PARAGRAPH,
-	KIND_LIST,
-	KIND_ITEM,
-	KIND_TABLE,
-	KIND_ROW,
-	KIND_CELL,
-	KIND_LINK,
-	KIND_AREA, /* a link in a picture */
-	KIND_IMAGE,
-	KIND_INPUT,
-	KIND_LITERAL, /* <pre> */
-	KIND_STRUCK,
-	KIND_SMALL, /* "12" and a small "50" are no 1250 */
-	KIND_RAISED,
-	KIND_STYLE,
-	KIND_HIDDEN,
-};
-
-/* Every other element is inline. */
-static const enum kind kinds[GUMBO_TAG_LAST + 1] = {
-    [GUMBO_TAG_A] = KIND_LINK,
-    [GUMBO_TAG_ADDRESS] = KIND_LINE,
-    [GUMBO_TAG_AREA] = KIND_AREA,
-    [GUMBO_TAG_ARTICLE] = KIND_LINE,
-    [GUMBO_TAG_ASIDE] = KIND_LINE,
-    [GUMBO_TAG_BLOCKQUOTE] = KIND_PARAGRAPH,
-    [GUMBO_TAG_BR] = KIND_BREAK,
-    [GUMBO_TAG_BUTTON] = KIND_BESIDE,
-    [GUMBO_TAG_CAPTION] = KIND_LINE,
-    [GUMBO_TAG_CENTER] = KIND_LINE,
-    [GUMBO_TAG_DATALIST] = KIND_HIDDEN,
-    [GUMBO_TAG_DD] = KIND_LINE,
-    [GUMBO_TAG_DEL] = KIND_STRUCK,
-    [GUMBO_TAG_DETAILS] = KIND_LINE,
-    [GUMBO_TAG_DIR] = KIND_LIST,
-    [GUMBO_TAG_DIV] = KIND_LINE,
-    [GUMBO_TAG_DL] = KIND_PARAGRAPH,
-    [GUMBO_TAG_DT] = KIND_LINE,
-    [GUMBO_TAG_FIELDSET] = KIND_LINE,
-    [GUMBO_TAG_FIGCAPTION] = KIND_LINE,
-    [GUMBO_TAG_FIGURE] = KIND_LINE,
-    [GUMBO_TAG_FOOTER] = KIND_LINE,
-    [GUMBO_TAG_FORM] = KIND_LINE,
-    [GUMBO_TAG_FRAMESET] = KIND_LINE,
-    [GUMBO_TAG_H1] = KIND_PARAGRAPH,
-    [GUMBO_TAG_H2] = KIND_PARAGRAPH,
-    [GUMBO_TAG_H3] = KIND_PARAGRAPH,
-    [GUMBO_TAG_H4] = KIND_PARAGRAPH,
-    [GUMBO_TAG_H5] = KIND_PARAGRAPH,
-    [GUMBO_TAG_H6] = KIND_PARAGRAPH,
-    [GUMBO_TAG_HEADER] = KIND_LINE,
-    [GUMBO_TAG_HGROUP] = KIND_LINE,
-    [GUMBO_TAG_HR] = KIND_PARAGRAPH,
-    [GUMBO_TAG_IFRAME] = KIND_HIDDEN,
-    [GUMBO_TAG_IMG] = KIND_IMAGE,
-    [GUMBO_TAG_INPUT] = KIND_INPUT,
-    [GUMBO_TAG_LEGEND] = KIND_LINE,
-    [GUMBO_TAG_LI] = KIND_ITEM,
-    [GUMBO_TAG_LISTING] = KIND_LITERAL,
-    [GUMBO_TAG_MAIN] = KIND_LINE,
-    [GUMBO_TAG_MENU] = KIND_LIST,
-    [GUMBO_TAG_NAV] = KIND_LINE,
-    [GUMBO_TAG_NOEMBED] = KIND_HIDDEN,
-    [GUMBO_TAG_NOFRAMES] = KIND_HIDDEN,
-    [GUMBO_TAG_OL] = KIND_LIST,
-    [GUMBO_TAG_OPTGROUP] = KIND_LINE,
-    [GUMBO_TAG_OPTION] = KIND_LINE,
-    [GUMBO_TAG_P] = KIND_PARAGRAPH,
-    [GUMBO_TAG_PLAINTEXT] = KIND_LITERAL,
-    [GUMBO_TAG_PRE] = KIND_LITERAL,
-    [GUMBO_TAG_S] = KIND_STRUCK,
-    [GUMBO_TAG_SCRIPT] = KIND_HIDDEN,
-    [GUMBO_TAG_SECTION] = KIND_LINE,
-    [GUMBO_TAG_SELECT] = KIND_BESIDE,
-    [GUMBO_TAG_SMALL] = KIND_SMALL,
-    [GUMBO_TAG_STRIKE] = KIND_STRUCK,
-    [GUMBO_TAG_STYLE] = KIND_STYLE,
-    [GUMBO_TAG_SUB] = KIND_SMALL,
-    [GUMBO_TAG_SUMMARY] = KIND_LINE,
-    [GUMBO_TAG_SUP] = KIND_RAISED,
-    [GUMBO_TAG_TABLE] = KIND_TABLE,
-    [GUMBO_TAG_TD] = KIND_CELL,
-    [GUMBO_TAG_TEMPLATE] = KIND_HIDDEN,
-    [GUMBO_TAG_TEXTAREA] = KIND_BESIDE,
-    [GUMBO_TAG_TH] = KIND_CELL,
-    [GUMBO_TAG_TITLE] = KIND_HIDDEN,
-    [GUMBO_TAG_TR] = KIND_ROW,
-    [GUMBO_TAG_UL] = KIND_LIST,
-    [GUMBO_TAG_XMP] = KIND_LITERAL,
-};
-
-/* Lines that begin before and end after an element; 2 leave an empty one. */
-static const int breaks[KIND_HIDDEN + 1] = {
-    [KIND_LINE] = 1,
-    [KIND_PARAGRAPH] = 2,
-    [KIND_LIST] = 2,
-    [KIND_ITEM] = 1,
-    [KIND_TABLE] = 1,
-    [KIND_ROW] = 1,
-    [KIND_AREA] = 1,
-    [KIND_LITERAL] = 2,
-};
-
-/* What keeps the next word apart from the one before. */
-enum apart {
-	APART_NOT,
-	APART_WORD,    /* two letters or digits */
-	APART_NUMBER,  /* two digits */
-	APART_POWER,   /* a digit from what it stands above of */
-	APART_LINK,    /* two links, as APART_WORD */
-	APART_ADDRESS, /* whatever would become part of an address */
-};
 
 struct element {
 	const GumboNode *node;
 	size_t child; /* the next one to walk */
-	enum kind kind;
+	enum htmlkind kind;
 	enum htmlstyle_space space;
 	enum htmlstyle_seen unseen[2]; /* by visibility, by size */
 	bool invisible;		       /* its text is */
@@ -166,48 +40,33 @@ struct element {
 	bool beside;
 	int breaks;
 	bool struck;  /* it begins the words that are */
-	size_t from;  /* KIND_LINK, struck: its words, or NOWHERE */
-	char *url;    /* KIND_LINK */
-	bool picture; /* KIND_LINK: it has one, without words */
+	char *url;    /* HTMLKIND_LINK */
+	bool picture; /* HTMLKIND_LINK: it has one, without words */
 
-	/* KIND_LIST */
+	/* HTMLKIND_LIST */
 	int number;
 	int step;
 	char type; /* '1', 'a', 'A', 'i', 'I', or '\0' for bullets */
-	/* KIND_TABLE and KIND_ROW */
+	/* HTMLKIND_TABLE and HTMLKIND_ROW */
 	struct htmlcells cells;
 	size_t mark;	  /* offset in the text where it begins */
-	bool beside_each; /* KIND_ROW: one cell beside the other */
+	bool beside_each; /* HTMLKIND_ROW: one cell beside the other */
 };
 
 struct reading {
 	struct richtext *rt;
-	GString *out; /* its text */
+	struct htmlwriter w;
 	size_t max;
 	const struct htmlsheet *sheet;
 	GArray *stack; /* of struct element */
 	bool words;    /* there was text that is no picture's */
 	bool pictures;
 	bool struck;
-	size_t unstarted; /* elements whose words have not begun */
-	/* To be written before the next word. */
-	int newlines;
-	int blanks;
-	int cells;   /* bars */
-	int leading; /* empty cells at the beginning of a row */
-	enum apart apart;
-	bool tight; /* it begins a row: no empty line */
-	char marker[MARKER_SIZE];
 };
 
 static struct element *top(const struct reading *);
-static struct element *above(const struct reading *, enum kind);
+static struct element *above(const struct reading *, enum htmlkind);
 static const char *attribute(const GumboNode *, const char *);
-static void break_line(struct reading *, int);
-static void begin_words(struct reading *);
-static void part(struct reading *, const char *);
-static void flush(struct reading *, const char *);
-static void put(struct reading *, const char *, size_t, enum htmlstyle_space);
 static void put_text(struct reading *, const char *, size_t);
 static bool put_words(struct reading *, const GumboNode *, const char *const *);
 static const char *row_text(const struct reading *, const struct element *);
@@ -218,14 +77,14 @@ static void number_item(struct reading *, const GumboNode *);
 static char *url_of(const GumboNode *);
 static void put_url(struct reading *, const char *);
 static char *contact_of(const char *);
-static void put_contact(struct reading *, struct element *);
+static void put_contact(struct reading *, const char *, size_t);
+static void mark_link(struct reading *, char **, size_t);
 static void end_link(struct reading *, struct element *);
 static bool is_pixel(const GumboNode *);
 static void put_image(struct reading *, const GumboNode *);
 static void put_input(struct reading *, const GumboNode *);
 static void begin_struck(struct reading *, struct element *);
-static void end_struck(struct reading *, struct element *);
-static enum kind kind_of(const GumboNode *, const struct htmlstyle *);
+static void end_struck(struct reading *);
 static void inherit(
     const struct reading *, struct element *, const struct htmlstyle *);
 static void open_element(struct reading *, struct element *);
@@ -246,7 +105,7 @@ top(const struct reading *r)
 
 /* The innermost open element of this kind, or NULL. */
 static struct element *
-above(const struct reading *r, enum kind kind)
+above(const struct reading *r, enum htmlkind kind)
 {
 	struct element *e;
 	size_t i;
@@ -269,125 +128,6 @@ attribute(const GumboNode *node, const char *name)
 	return (a == NULL ? NULL : a->value);
 }
 
-/* Write the next word ${n} lines further down, unless it is the first of a list
- * item or a cell. */
-static void
-break_line(struct reading *r, int n)
-{
-	if (n > 0)
-		r->blanks = 0;
-	if (r->newlines < n && *r->marker == '\0' && r->cells == 0 && !r->tight)
-		r->newlines = n;
-}
-
-/* A word comes: the links around it begin here, if they have none so far. */
-static void
-begin_words(struct reading *r)
-{
-	struct element *e;
-	size_t i;
-
-	for (i = r->stack->len; i > 0 && r->unstarted > 0; i--) {
-		e = &g_array_index(r->stack, struct element, i - 1);
-		if ((e->url != NULL || e->struck) && e->from == NOWHERE) {
-			e->from = r->out->len;
-			r->unstarted--;
-		}
-	}
-}
-
-/* Keep the next word, ${s}, apart from the last one, which it follows without
- * a blank. */
-static void
-part(struct reading *r, const char *s)
-{
-	char before;
-	bool number, word;
-
-	before = r->out->len > 0 ? r->out->str[r->out->len - 1] : ' ';
-	number = g_ascii_isdigit(before) && g_ascii_isdigit(*s);
-	/* Any letter that is not ASCII. */
-	word = (g_ascii_isalnum(before) || (before & 0x80) != 0) &&
-	    (g_ascii_isalnum(*s) || (*s & 0x80) != 0);
-	switch (r->apart) {
-	case APART_NOT:
-	case APART_LINK:
-		break;
-	case APART_WORD:
-		if (word)
-			g_string_append_c(r->out, ' ');
-		break;
-	case APART_NUMBER:
-		if (number)
-			g_string_append_c(r->out, ' ');
-		break;
-	case APART_POWER:
-		if (word && g_ascii_isdigit(*s))
-			g_string_append_c(r->out, '^');
-		break;
-	case APART_ADDRESS:
-		if (strchr(" .,;:!?)]}\"'|", *s) == NULL)
-			g_string_append_c(r->out, ' ');
-		break;
-	}
-}
-
-/* Write what was noted before the next word, ${s}. */
-static void
-flush(struct reading *r, const char *s)
-{
-	int i;
-
-	if (r->out->len > 0) {
-		for (i = 0; i < r->newlines; i++)
-			g_string_append_c(r->out, '\n');
-		if (r->newlines == 0 && r->cells > 0) {
-			for (i = 1; i < r->cells; i++)
-				g_string_append(r->out, " |");
-			g_string_append(r->out, " | ");
-		} else {
-			for (i = 0; i < r->blanks; i++)
-				g_string_append_c(r->out, ' ');
-			if (r->newlines == 0 && r->blanks == 0)
-				part(r, s);
-		}
-	}
-	for (i = 0; i < r->leading; i++)
-		g_string_append(r->out, "| ");
-	g_string_append(r->out, r->marker);
-	r->newlines = r->blanks = r->cells = r->leading = 0;
-	r->apart = APART_NOT;
-	r->tight = false;
-	*r->marker = '\0';
-	if (r->unstarted > 0)
-		begin_words(r);
-}
-
-/* Put clean text. */
-static void
-put(struct reading *r, const char *s, size_t len, enum htmlstyle_space space)
-{
-	bool literal = space == HTMLSTYLE_LITERAL;
-
-	for (; len > 0; s++, len--) {
-		if (*s == '\n' && (literal || space == HTMLSTYLE_LINES)) {
-			if (r->newlines < NEWLINES_MAX)
-				r->newlines++;
-			r->blanks = 0;
-		} else if (*s == '\n' || *s == ' ') {
-			/* Blanks at the beginning of a line are kept only where
-			 * they were written. */
-			if (literal)
-				r->blanks += r->blanks < BLANKS_MAX;
-			else if (r->newlines == 0)
-				r->blanks = 1;
-		} else {
-			flush(r, s);
-			g_string_append_c(r->out, *s);
-		}
-	}
-}
-
 /* Put text of the HTML. */
 static void
 put_text(struct reading *r, const char *s, size_t len)
@@ -395,11 +135,11 @@ put_text(struct reading *r, const char *s, size_t len)
 	GString *clean;
 	size_t before;
 
-	before = r->out->len;
+	before = r->w.out->len;
 	clean = plaintext_clean(s, len);
-	put(r, clean->str, clean->len, top(r)->space);
+	htmlwriter_put(&r->w, clean->str, clean->len, top(r)->space);
 	g_string_free(clean, TRUE);
-	r->words = r->words || r->out->len > before;
+	r->words = r->words || r->w.out->len > before;
 }
 
 /* Put the first of these attributes that has words; false if there is none. */
@@ -410,16 +150,16 @@ put_words(struct reading *r, const GumboNode *node, const char *const *names)
 	const char *value;
 	size_t before;
 
-	before = r->out->len;
-	for (; *names != NULL && r->out->len == before; names++) {
+	before = r->w.out->len;
+	for (; *names != NULL && r->w.out->len == before; names++) {
 		value = attribute(node, *names);
 		if (value == NULL)
 			continue;
 		clean = plaintext_clean(value, strlen(value));
-		put(r, clean->str, clean->len, HTMLSTYLE_NORMAL);
+		htmlwriter_put(&r->w, clean->str, clean->len, HTMLSTYLE_NORMAL);
 		g_string_free(clean, TRUE);
 	}
-	return (r->out->len > before);
+	return (r->w.out->len > before);
 }
 
 /* The text of the row so far. */
@@ -428,7 +168,7 @@ row_text(const struct reading *r, const struct element *row)
 {
 	const char *text;
 
-	text = r->out->str + row->mark;
+	text = r->w.out->str + row->mark;
 	return (text + strspn(text, "\n"));
 }
 
@@ -440,23 +180,23 @@ begin_cell(struct reading *r, const GumboNode *cell)
 	struct element *row, *table;
 	int skipped;
 
-	row = above(r, KIND_ROW);
-	table = above(r, KIND_TABLE);
+	row = above(r, HTMLKIND_ROW);
+	table = above(r, HTMLKIND_TABLE);
 	if (row == NULL || table == NULL)
 		return;
 	skipped = htmlcells_next(&table->cells, cell);
 	if (skipped == -1)
 		return;
 	if (*row_text(r, row) == '\0') {
-		r->tight = true;
-		r->leading = skipped;
+		r->w.tight = true;
+		r->w.leading = skipped;
 		return;
 	}
-	r->newlines = r->blanks = 0;
+	r->w.newlines = r->w.blanks = 0;
 	if (strchr(row_text(r, row), '\n') != NULL) {
-		break_line(r, 1);
+		htmlwriter_break(&r->w, 1);
 	} else {
-		r->cells = 1 + skipped;
+		r->w.cells = 1 + skipped;
 		row->beside_each = true;
 	}
 }
@@ -466,10 +206,10 @@ begin_cell(struct reading *r, const GumboNode *cell)
 static void
 end_row(struct reading *r, const struct element *row)
 {
-	r->cells = r->leading = 0;
-	r->tight = false;
+	r->w.cells = r->w.leading = 0;
+	r->w.tight = false;
 	if (row->beside_each && strchr(row_text(r, row), '\n') == NULL)
-		r->newlines = 0;
+		r->w.newlines = 0;
 }
 
 static void
@@ -510,15 +250,15 @@ number_item(struct reading *r, const GumboNode *item)
 	    {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}};
 	struct element *list;
 	const char *value;
-	char text[MARKER_SIZE / 2] = "";
+	char text[HTMLWRITER_MARKER_SIZE / 2] = "";
 	int n;
 	size_t i;
 
-	list = above(r, KIND_LIST);
+	list = above(r, HTMLKIND_LIST);
 	/* A list may be all that is in an item. */
 	if (list == NULL || list->type == '\0') {
-		if (!g_str_has_suffix(r->marker, BULLET))
-			g_strlcat(r->marker, BULLET, sizeof(r->marker));
+		if (!g_str_has_suffix(r->w.marker, BULLET))
+			g_strlcat(r->w.marker, BULLET, sizeof(r->w.marker));
 		return;
 	}
 	value = attribute(item, "value");
@@ -540,7 +280,7 @@ number_item(struct reading *r, const GumboNode *item)
 	for (i = 0; g_ascii_isupper(list->type) && text[i] != '\0'; i++)
 		text[i] = g_ascii_toupper(text[i]);
 	g_strlcat(text, ". ", sizeof(text));
-	g_strlcat(r->marker, text, sizeof(r->marker));
+	g_strlcat(r->w.marker, text, sizeof(r->w.marker));
 	list->number += list->step;
 }
 
@@ -592,20 +332,20 @@ put_url(struct reading *r, const char *url)
 
 	len = strlen(url);
 	host = strstr(url, "://");
-	r->apart = APART_WORD;
+	r->w.apart = HTMLWRITER_WORD;
 	if (host == NULL) {
 		who = contact_of(url);
-		put(r, who, strlen(who), HTMLSTYLE_NORMAL);
+		htmlwriter_put(&r->w, who, strlen(who), HTMLSTYLE_NORMAL);
 		g_free(who);
 		return;
 	}
 	if (len <= URL_SHOWN_MAX) {
-		put(r, url, len, HTMLSTYLE_NORMAL);
+		htmlwriter_put(&r->w, url, len, HTMLSTYLE_NORMAL);
 		return;
 	}
 	len = (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
-	put(r, url, MIN(len, URL_SHOWN_MAX), HTMLSTYLE_NORMAL);
-	put(r, "/…", strlen("/…"), HTMLSTYLE_NORMAL);
+	htmlwriter_put(&r->w, url, MIN(len, URL_SHOWN_MAX), HTMLSTYLE_NORMAL);
+	htmlwriter_put(&r->w, "/…", strlen("/…"), HTMLSTYLE_NORMAL);
 }
 
 /* The mail address, or number, of a link. */
@@ -628,52 +368,57 @@ contact_of(const char *url)
 /* Telegram makes no link of a mail address or a number behind words: write
  * it, unless the words have it. */
 static void
-put_contact(struct reading *r, struct element *e)
+put_contact(struct reading *r, const char *url, size_t from)
 {
-	char *who, *words;
+	char *who, *lower, *words;
+	bool said;
 
-	who = contact_of(e->url);
-	words = g_ascii_strdown(
-	    e->from == NOWHERE ? "" : r->out->str + e->from, -1);
-	if (g_ascii_strncasecmp(e->url, "tel:", 4) == 0 &&
-	    strpbrk(words, "0123456789") != NULL)
-		*who = '\0';
-	if (*who != '\0') {
-		char *lower = g_ascii_strdown(who, -1);
-
-		if (strstr(words, lower) == NULL && e->from != NOWHERE)
-			g_string_append_printf(r->out, " (%s)", who);
-		g_free(lower);
-	}
-	g_free(who);
+	who = contact_of(url);
+	lower = g_ascii_strdown(who, -1);
+	words = g_ascii_strdown(r->w.out->str + from, -1);
+	said = strstr(words, lower) != NULL ||
+	    (g_ascii_strncasecmp(url, "tel:", 4) == 0 &&
+		strpbrk(words, "0123456789") != NULL);
+	if (!said)
+		g_string_append_printf(r->w.out, " (%s)", who);
 	g_free(words);
+	g_free(lower);
+	g_free(who);
+}
+
+/* Mark the words of a link; ${*url} is taken over. */
+static void
+mark_link(struct reading *r, char **url, size_t from)
+{
+	const struct richtext_mark *mark;
+
+	richtext_mark(r->rt, RICHTEXT_LINK, from, r->w.out->len, *url);
+	*url = NULL;
+	mark = &g_array_index(
+	    r->rt->marks, struct richtext_mark, r->rt->marks->len - 1);
+	r->w.apart = mark->said || strstr(r->w.out->str + from, "://") != NULL
+	    ? HTMLWRITER_ADDRESS
+	    : HTMLWRITER_LINK;
 }
 
 static void
 end_link(struct reading *r, struct element *e)
 {
 	static const char *const names[] = {"title", "aria-label", NULL};
+	size_t from;
 
 	if (e->url == NULL)
 		return;
-	if (e->from == NOWHERE && e->unseen[0] != HTMLSTYLE_UNSEEN &&
-	    !put_words(r, e->node, names) && e->picture)
+	if (htmlwriter_start(&r->w) == HTMLWRITER_NOWHERE &&
+	    e->unseen[0] != HTMLSTYLE_UNSEEN && !put_words(r, e->node, names) &&
+	    e->picture)
 		put_url(r, e->url);
-	if (e->from == NOWHERE)
-		r->unstarted--;
-	if (g_ascii_strncasecmp(e->url, "http", 4) != 0) {
-		put_contact(r, e);
-	} else if (e->from != NOWHERE && e->from < r->out->len) {
-		richtext_mark(
-		    r->rt, RICHTEXT_LINK, e->from, r->out->len, e->url);
-		e->url = NULL;
-		r->apart = APART_LINK;
-		if (strstr(r->out->str + e->from, "://") != NULL ||
-		    g_array_index(r->rt->marks, struct richtext_mark,
-			r->rt->marks->len - 1)
-			.said)
-			r->apart = APART_ADDRESS;
-	}
+	from = htmlwriter_end(&r->w);
+	if (from != HTMLWRITER_NOWHERE &&
+	    g_ascii_strncasecmp(e->url, "http", 4) == 0)
+		mark_link(r, &e->url, from);
+	else if (from != HTMLWRITER_NOWHERE)
+		put_contact(r, e->url, from);
 	g_clear_pointer(&e->url, g_free);
 }
 
@@ -700,20 +445,20 @@ put_image(struct reading *r, const GumboNode *node)
 {
 	static const char *const names[] = {"alt", "title", "aria-label", NULL};
 	struct element *link;
-	enum apart before;
+	enum htmlwriter_apart before;
 
 	if (is_pixel(node))
 		return;
 	r->pictures = true;
-	before = r->apart;
-	if (before == APART_NOT || before == APART_LINK)
-		r->apart = APART_WORD;
+	before = r->w.apart;
+	if (before == HTMLWRITER_NOT || before == HTMLWRITER_LINK)
+		r->w.apart = HTMLWRITER_WORD;
 	if (put_words(r, node, names)) {
-		r->apart = APART_WORD;
+		r->w.apart = HTMLWRITER_WORD;
 		return;
 	}
-	r->apart = before;
-	link = above(r, KIND_LINK);
+	r->w.apart = before;
+	link = above(r, HTMLKIND_LINK);
 	if (link != NULL)
 		link->picture = true;
 }
@@ -737,57 +482,22 @@ begin_struck(struct reading *r, struct element *e)
 {
 	e->struck = true;
 	r->struck = true;
-	if (r->apart == APART_NOT)
-		r->apart = APART_WORD;
-	r->unstarted++;
+	if (r->w.apart == HTMLWRITER_NOT)
+		r->w.apart = HTMLWRITER_WORD;
+	htmlwriter_begin(&r->w);
 }
 
 static void
-end_struck(struct reading *r, struct element *e)
+end_struck(struct reading *r)
 {
+	size_t from;
+
 	r->struck = false;
-	r->apart = APART_WORD;
-	if (e->from == NOWHERE)
-		r->unstarted--;
-	else
+	r->w.apart = HTMLWRITER_WORD;
+	from = htmlwriter_end(&r->w);
+	if (from != HTMLWRITER_NOWHERE)
 		richtext_mark(
-		    r->rt, RICHTEXT_STRUCK, e->from, r->out->len, NULL);
-}
-
-/* What an element does to the text, by its name and style. */
-static enum kind
-kind_of(const GumboNode *node, const struct htmlstyle *style)
-{
-	enum kind kind;
-
-	kind = kinds[node->v.element.tag];
-	if (node->v.element.tag == GUMBO_TAG_HEAD)
-		return (KIND_INLINE);
-	switch (style->display) {
-	case HTMLSTYLE_NONE:
-		return (KIND_HIDDEN);
-	case HTMLSTYLE_INLINE:
-		if (kind == KIND_LINE || kind == KIND_PARAGRAPH ||
-		    kind == KIND_ITEM)
-			return (KIND_BESIDE);
-		break;
-	case HTMLSTYLE_BLOCK:
-		if (kind == KIND_BESIDE || kind == KIND_SMALL ||
-		    kind == KIND_CELL)
-			return (KIND_LINE);
-		break;
-	case HTMLSTYLE_BESIDE:
-	case HTMLSTYLE_FLEX:
-		if (kind == KIND_INLINE || kind == KIND_SMALL ||
-		    (style->display == HTMLSTYLE_BESIDE && kind == KIND_LINE))
-			return (KIND_BESIDE);
-		break;
-	case HTMLSTYLE_DISPLAY_UNSET:
-		break;
-	}
-	if (kind == KIND_INLINE && style->raised)
-		return (KIND_RAISED);
-	return (kind);
+		    r->rt, RICHTEXT_STRUCK, from, r->w.out->len, NULL);
 }
 
 /* What an element has from its parent, unless its style says otherwise. */
@@ -797,7 +507,7 @@ inherit(const struct reading *r, struct element *e, const struct htmlstyle *s)
 	const struct element *parent = r->stack->len > 0 ? top(r) : NULL;
 
 	e->space = s->space;
-	if (e->space == HTMLSTYLE_SPACE_UNSET && e->kind == KIND_LITERAL)
+	if (e->space == HTMLSTYLE_SPACE_UNSET && e->kind == HTMLKIND_LITERAL)
 		e->space = HTMLSTYLE_LITERAL;
 	if (e->space == HTMLSTYLE_SPACE_UNSET)
 		e->space = parent == NULL ? HTMLSTYLE_NORMAL : parent->space;
@@ -809,71 +519,70 @@ inherit(const struct reading *r, struct element *e, const struct htmlstyle *s)
 		e->unseen[1] = parent->unseen[1];
 	e->invisible = e->unseen[0] == HTMLSTYLE_UNSEEN ||
 	    e->unseen[1] == HTMLSTYLE_UNSEEN;
-	e->breaks = breaks[e->kind];
+	e->breaks = htmlkind_breaks(e->kind);
 	if (s->display == HTMLSTYLE_BLOCK && e->breaks == 0 &&
-	    e->kind != KIND_BREAK)
+	    e->kind != HTMLKIND_BREAK)
 		e->breaks = 1;
 	e->flex = s->display == HTMLSTYLE_FLEX;
-	e->beside = e->kind == KIND_BESIDE ||
+	e->beside = e->kind == HTMLKIND_BESIDE ||
 	    (parent != NULL && parent->flex) || s->display == HTMLSTYLE_BESIDE;
 }
 
 static void
 open_element(struct reading *r, struct element *e)
 {
-	if (e->beside && r->newlines == 0 && r->blanks == 0)
-		r->blanks = 1;
-	break_line(r, e->breaks);
+	if (e->beside)
+		htmlwriter_beside(&r->w);
+	htmlwriter_break(&r->w, e->breaks);
 	switch (e->kind) {
-	case KIND_INLINE:
-	case KIND_BESIDE:
-	case KIND_LINE:
-	case KIND_PARAGRAPH:
-	case KIND_ROW:
-	case KIND_LITERAL:
-	case KIND_STYLE:
-	case KIND_HIDDEN:
+	case HTMLKIND_INLINE:
+	case HTMLKIND_BESIDE:
+	case HTMLKIND_LINE:
+	case HTMLKIND_PARAGRAPH:
+	case HTMLKIND_ROW:
+	case HTMLKIND_LITERAL:
+	case HTMLKIND_STYLE:
+	case HTMLKIND_HIDDEN:
 		break;
-	case KIND_BREAK:
-		if (r->newlines < NEWLINES_MAX)
-			r->newlines++;
-		r->blanks = 0;
+	case HTMLKIND_BREAK:
+		htmlwriter_newline(&r->w);
 		break;
-	case KIND_LIST:
+	case HTMLKIND_LIST:
 		begin_list(e);
 		break;
-	case KIND_ITEM:
+	case HTMLKIND_ITEM:
 		number_item(r, e->node);
 		break;
-	case KIND_TABLE:
+	case HTMLKIND_TABLE:
 		htmlcells_begin(&e->cells, e->node);
 		break;
-	case KIND_CELL:
+	case HTMLKIND_CELL:
 		begin_cell(r, e->node);
 		break;
-	case KIND_LINK:
-	case KIND_AREA:
+	case HTMLKIND_LINK:
+	case HTMLKIND_AREA:
 		e->url = url_of(e->node);
-		if (r->apart == APART_LINK)
-			r->apart = APART_WORD;
-		r->unstarted += e->url != NULL;
-		e->picture = e->kind == KIND_AREA;
+		if (r->w.apart == HTMLWRITER_LINK)
+			r->w.apart = HTMLWRITER_WORD;
+		if (e->url != NULL)
+			htmlwriter_begin(&r->w);
+		e->picture = e->kind == HTMLKIND_AREA;
 		break;
-	case KIND_IMAGE:
+	case HTMLKIND_IMAGE:
 		/* A font has no size for it. */
 		if (e->unseen[0] != HTMLSTYLE_UNSEEN)
 			put_image(r, e->node);
 		break;
-	case KIND_INPUT:
+	case HTMLKIND_INPUT:
 		put_input(r, e->node);
 		break;
-	case KIND_STRUCK:
+	case HTMLKIND_STRUCK:
 		break;
-	case KIND_SMALL:
-		r->apart = APART_NUMBER;
+	case HTMLKIND_SMALL:
+		r->w.apart = HTMLWRITER_NUMBER;
 		break;
-	case KIND_RAISED:
-		r->apart = APART_POWER;
+	case HTMLKIND_RAISED:
+		r->w.apart = HTMLWRITER_POWER;
 		break;
 	}
 }
@@ -884,48 +593,48 @@ close_element(struct reading *r, struct element *e)
 	static const char *const alt[] = {"alt", NULL};
 
 	if (e->struck)
-		end_struck(r, e);
-	if (e->kind == KIND_ROW) {
+		end_struck(r);
+	if (e->kind == HTMLKIND_ROW) {
 		end_row(r, e);
-	} else if (e->kind == KIND_ITEM) {
-		*r->marker = '\0';
-	} else if (e->kind == KIND_AREA) {
+	} else if (e->kind == HTMLKIND_ITEM) {
+		*r->w.marker = '\0';
+	} else if (e->kind == HTMLKIND_AREA) {
 		put_words(r, e->node, alt);
 		end_link(r, e);
-	} else if (e->kind == KIND_LINK) {
+	} else if (e->kind == HTMLKIND_LINK) {
 		end_link(r, e);
-	} else if (e->kind == KIND_SMALL || e->kind == KIND_RAISED) {
-		r->apart = APART_NUMBER;
+	} else if (e->kind == HTMLKIND_SMALL || e->kind == HTMLKIND_RAISED) {
+		r->w.apart = HTMLWRITER_NUMBER;
 	}
-	if (e->beside && r->newlines == 0 && r->blanks == 0)
-		r->blanks = 1;
-	break_line(r, e->breaks);
+	if (e->beside)
+		htmlwriter_beside(&r->w);
+	htmlwriter_break(&r->w, e->breaks);
 }
 
 /* Enter an element, unless it is hidden with all that is in it. */
 static void
 enter(struct reading *r, const GumboNode *node)
 {
-	struct element e = {.node = node, .from = NOWHERE};
+	struct element e = {.node = node};
 	struct htmlstyle style;
 
 	htmlstyle_of(&style, r->sheet,
 	    gumbo_normalized_tagname(node->v.element.tag),
 	    attribute(node, "id"), attribute(node, "class"),
 	    attribute(node, "style"));
-	e.kind = kind_of(node, &style);
-	if (e.kind == KIND_HIDDEN || e.kind == KIND_STYLE ||
+	e.kind = htmlkind_of(node, &style);
+	if (e.kind == HTMLKIND_HIDDEN || e.kind == HTMLKIND_STYLE ||
 	    htmlstyle_hides(&style) ||
 	    (attribute(node, "hidden") != NULL &&
 		style.display == HTMLSTYLE_DISPLAY_UNSET))
 		return;
-	e.mark = r->out->len;
+	e.mark = r->w.out->len;
 	inherit(r, &e, &style);
-	if ((e.kind == KIND_STRUCK || style.struck) && !r->struck &&
-	    e.kind != KIND_LINK && e.kind != KIND_AREA)
+	if ((e.kind == HTMLKIND_STRUCK || style.struck) && !r->struck &&
+	    e.kind != HTMLKIND_LINK && e.kind != HTMLKIND_AREA)
 		begin_struck(r, &e);
-	if (e.kind == KIND_ROW && above(r, KIND_TABLE) != NULL)
-		htmlcells_row(&above(r, KIND_TABLE)->cells);
+	if (e.kind == HTMLKIND_ROW && above(r, HTMLKIND_TABLE) != NULL)
+		htmlcells_row(&above(r, HTMLKIND_TABLE)->cells);
 	open_element(r, &e);
 	g_array_append_val(r->stack, e);
 }
@@ -964,7 +673,7 @@ walk(struct reading *r, const GumboNode *root)
 		    !e->invisible)
 			put_text(
 			    r, node->v.text.text, strlen(node->v.text.text));
-		if (r->out->len > r->max)
+		if (r->w.out->len > r->max)
 			return (false);
 	}
 	return (true);
@@ -1011,6 +720,8 @@ read_tree(
 	bool all;
 
 	r->sheet = sheet;
+	r->struck = false;
+	htmlwriter_init(&r->w, r->rt->text);
 	r->stack = g_array_new(FALSE, FALSE, sizeof(struct element));
 	all = walk(r, root);
 	while (r->stack->len > 0) {
@@ -1018,6 +729,7 @@ read_tree(
 		g_array_set_size(r->stack, r->stack->len - 1);
 	}
 	g_array_free(r->stack, TRUE);
+	htmlwriter_clear(&r->w);
 	return (all);
 }
 
@@ -1033,7 +745,7 @@ whole(const char *s, size_t len)
 struct richtext *
 htmltext_read(const char *html, size_t max, struct htmltext_lack *lack)
 {
-	struct reading r = {.max = max}, empty;
+	struct reading r = {.max = max};
 	GumboOptions options = kGumboDefaultOptions;
 	GumboOutput *tree;
 	struct htmlsheet *sheet;
@@ -1046,16 +758,12 @@ htmltext_read(const char *html, size_t max, struct htmltext_lack *lack)
 	sheet = htmlsheet_new();
 	collect_styles(tree->root, sheet);
 	r.rt = richtext_new();
-	r.out = r.rt->text;
-	empty = r;
 	lack->cut = !read_tree(&r, tree->root, sheet) || lack->cut;
 	/* Rules that hide everything are not understood. */
-	if (r.out->len == 0 && !htmlsheet_empty(sheet)) {
-		r = empty;
+	if (r.rt->text->len == 0 && !htmlsheet_empty(sheet))
 		lack->cut = !read_tree(&r, tree->root, NULL) || lack->cut;
-	}
-	if (r.out->len > max)
-		richtext_cut(r.rt, whole(r.out->str, max));
+	if (r.rt->text->len > max)
+		richtext_cut(r.rt, whole(r.rt->text->str, max));
 	lack->pictures = r.pictures && !r.words;
 	htmlsheet_free(sheet);
 	gumbo_destroy_output(&options, tree);
