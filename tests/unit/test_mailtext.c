@@ -117,6 +117,12 @@ static const struct {
     {"text/plain; charset=unicode-1-1-utf-8", "8bit", "Счёт", "Счёт"},
     {"text/html; charset=iso8859-15", "8bit", "\xa4", "€"},
     {"text/html", "8bit", "<meta charset=x-cp1251>\xd1\xf7", "Сч"},
+    {"text/plain; charset=unicode-1-1-utf-7", "7bit", "10 +IKw-", "10 €"},
+    {"text/plain; charset=utf-16", "base64", "rCA1AA==", "€5"},
+    {"text/plain; charset=utf-16", "base64", "/v8grAA1", "€5"},
+    {"text/plain; charset=koi8-r", "base64", "77u/4oKs", "€"},
+    {"text/html; charset=us-ascii", "8bit", "<meta charset=cp1251>\xd1", "С"},
+    {"text/html", "8bit", "<meta charset=utf-16>caf\xe9s", "cafés"},
     /* Labelled as something else, but UTF-8. */
     {"text/plain; charset=gb2312", "8bit", "5 € – é", "5 € – é"},
     /* Declared as Latin 1, but windows-1252. */

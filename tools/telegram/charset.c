@@ -81,6 +81,7 @@ static const struct {
     {"CP949",
 	" 949 cseuckr csksc56011987 euckr isoir149 korean ksc5601 "
 	"ksc56011987 ksc56011989 ksc56011992 ksx1001 uhc "},
+    {"UTF-7", " csutf7 unicode11utf7 utf7 "},
     {"UTF-16BE", " unicodefffe utf16be "},
     {"UTF-16LE",
 	" csunicode iso10646ucs2 ucs2 unicode unicodefeff utf16 "
@@ -90,6 +91,7 @@ static const struct {
 static void squeeze(const char *, char *);
 static bool in_list(const char *, const char *);
 static const char *code_page(const char *, char *);
+static const char *marked(const char *, size_t);
 static bool is_utf8(const char *, size_t, bool);
 static bool is_ascii(const char *, size_t);
 static bool is_much(size_t, size_t);
@@ -176,6 +178,19 @@ charset_name(const char *label, char *buf)
 	g_strlcpy(buf, label, CHARSET_LABEL_MAX + 1);
 	buf[strcspn(buf, "/ \t\r\n")] = '\0';
 	return (buf);
+}
+
+/* The charset that a byte order mark at the beginning tells, or NULL. */
+static const char *
+marked(const char *bytes, size_t len)
+{
+	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
+		return ("UTF-8");
+	if (len >= 2 && memcmp(bytes, "\xfe\xff", 2) == 0)
+		return ("UTF-16BE");
+	if (len >= 2 && memcmp(bytes, "\xff\xfe", 2) == 0)
+		return ("UTF-16LE");
+	return (NULL);
 }
 
 /* Is it UTF-8? The last character may be ${cut}. */
@@ -337,17 +352,12 @@ charset_convert(
 	GString *text;
 	size_t damage;
 
-	name =
-	    label == NULL || *label == '\0' ? NULL : charset_name(label, buf);
+	/* A byte order mark says more than the label. */
+	name = marked(bytes, len);
+	if (name == NULL && label != NULL && *label != '\0')
+		name = charset_name(label, buf);
 	if (name != NULL && strcmp(name, "UTF-8") == 0)
 		return (from_utf8(bytes, len, cut, lossy));
-	if (len >= 2 && name != NULL && g_str_has_prefix(name, "UTF-16")) {
-		/* A byte order mark says more than the label. */
-		if (memcmp(bytes, "\xfe\xff", 2) == 0)
-			name = "UTF-16BE";
-		else if (memcmp(bytes, "\xff\xfe", 2) == 0)
-			name = "UTF-16LE";
-	}
 	/* Programs that do not know the charset name ASCII or Latin 1. */
 	if ((name == NULL || strcmp(name, WINDOWS) == 0) &&
 	    is_utf8(bytes, len, cut))

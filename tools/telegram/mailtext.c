@@ -197,11 +197,19 @@ to_utf8(GMimeObject *head, const GByteArray *bytes, bool html, struct found *f)
 
 	data = bytes->len == 0 ? "" : (const char *)bytes->data;
 	charset = g_mime_object_get_content_type_parameter(head, "charset");
+	/* Programs that do not know the charset say that it is ASCII. */
+	if (charset != NULL &&
+	    (*charset == '\0' || g_ascii_strcasecmp(charset, "us-ascii") == 0))
+		charset = NULL;
 	text = charset_convert(data, bytes->len, charset, f->cut, &f->less);
 	if (text != NULL || !html)
 		goto out;
 	declared = htmltext_charset(data, bytes->len);
-	text = charset_convert(data, bytes->len, declared, f->cut, &f->less);
+	/* This could not be read if it were so. */
+	if (declared != NULL &&
+	    g_ascii_strncasecmp(declared, "utf-16", strlen("utf-16")) != 0)
+		text = charset_convert(
+		    data, bytes->len, declared, f->cut, &f->less);
 	g_free(declared);
 out:
 	if (text == NULL)
