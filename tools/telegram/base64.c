@@ -2,37 +2,52 @@
 /*
  * base64 - base64 as mail has it
  */
+#include <string.h>
+
 #include "telegram/base64.h"
 
-static int value_of(char);
+static void fill(signed char *);
 
-/* The value of a digit, or -1. */
-static int
-value_of(char c)
+/* The value of each digit; -1 for any other character. */
+static void
+fill(signed char *values)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (c - 'A');
-	if (c >= 'a' && c <= 'z')
-		return (c - 'a' + 26);
-	if (c >= '0' && c <= '9')
-		return (c - '0' + 52);
-	if (c == '+')
-		return (62);
-	return (c == '/' ? 63 : -1);
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno"
+				     "pqrstuvwxyz0123456789+/";
+	int i;
+
+	memset(values, -1, 256);
+	for (i = 0; digits[i] != '\0'; i++)
+		values[(unsigned char)digits[i]] = (signed char)i;
 }
 
 size_t
 base64_step(struct base64 *b, const char *in, size_t len, char *out)
 {
+	signed char values[256];
 	char *start = out;
-	int value;
+	int group, value;
 
+	fill(values);
 	for (; len > 0; in++, len--) {
-		if (*in == '=')
-			out += base64_end(b, out);
-		value = value_of(*in);
-		if (value == -1)
+		/* A whole group, as most are. */
+		for (; b->digits == 0 && len > 4; in += 4, len -= 4) {
+			group = values[(unsigned char)in[0]] * (1 << 18) |
+			    values[(unsigned char)in[1]] * (1 << 12) |
+			    values[(unsigned char)in[2]] * (1 << 6) |
+			    values[(unsigned char)in[3]];
+			if (group < 0)
+				break;
+			*out++ = (char)(group >> 16);
+			*out++ = (char)(group >> 8);
+			*out++ = (char)group;
+		}
+		value = values[(unsigned char)*in];
+		if (value == -1) {
+			if (*in == '=')
+				out += base64_end(b, out);
 			continue;
+		}
 		b->bits = b->bits << 6 | (unsigned)value;
 		if (++b->digits < 4)
 			continue;
