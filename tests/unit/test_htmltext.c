@@ -334,6 +334,8 @@ START_TEST(blanks_in_an_address_are_escaped)
 {
 	want("<a href=' https://a.example/b c.pdf '>d</a>",
 	    "d (https://a.example/b%20c.pdf)");
+	want("<a href='https://a.example/b?\n  c=d'>e</a>",
+	    "e (https://a.example/b?c=d)");
 	want("<a href='//a.example/b'>c</a>", "c (https://a.example/b)");
 }
 END_TEST
@@ -353,6 +355,8 @@ START_TEST(a_button_keeps_its_address)
 	    {" title=Pay><img src=x>", "Pay"},
 	    {" aria-label=Pay><img src=x alt=''>", "Pay"},
 	    {" title=Pay>", "Pay"},
+	    {" title=Pay><svg></svg>", "Pay"},
+	    {"><svg aria-label=Pay></svg>", "Pay"},
 	};
 	char html[200], text[100];
 	size_t i;
@@ -364,6 +368,9 @@ START_TEST(a_button_keeps_its_address)
 		want_part(html, text);
 	}
 	want("<a href='https://a.example/7'><img src=x></a>", url);
+	want("<a href='https://a.example/7'><svg><path></svg></a>", url);
+	want("<a href='https://a.example/7' style='background:url(x)'></a>",
+	    url);
 	want("<map><area href='https://a.example/7' alt=Pay>"
 	     "<area href='https://a.example/8' title=Help>"
 	     "<area href='https://a.example/9'></map>",
@@ -420,6 +427,9 @@ START_TEST(raised_digits_are_no_part_of_the_number)
 	want("12<small>50</small>, 12<sub>50</sub>3, H<sub>2</sub>O",
 	    "12 50, 12 50 3, H2O");
 	want("12<i style='vertical-align:super'>50</i>", "12^50");
+	want("12<i style='font-size:50%;vertical-align:top'>50</i>", "12^50");
+	want("12<i style='font-size:60%'>50</i>", "12 50");
+	want("1<i style='font-size:110%'>2</i>", "12");
 }
 END_TEST
 

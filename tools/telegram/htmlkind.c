@@ -67,6 +67,7 @@ static const enum htmlkind kinds[GUMBO_TAG_LAST + 1] = {
     [GUMBO_TAG_SUB] = HTMLKIND_SMALL,
     [GUMBO_TAG_SUMMARY] = HTMLKIND_LINE,
     [GUMBO_TAG_SUP] = HTMLKIND_RAISED,
+    [GUMBO_TAG_SVG] = HTMLKIND_IMAGE,
     [GUMBO_TAG_TABLE] = HTMLKIND_TABLE,
     [GUMBO_TAG_TD] = HTMLKIND_CELL,
     [GUMBO_TAG_TEMPLATE] = HTMLKIND_HIDDEN,
@@ -122,6 +123,8 @@ htmlkind_of(const GumboNode *node, const struct htmlstyle *style)
 	}
 	if (kind == HTMLKIND_INLINE && style->raised)
 		return (HTMLKIND_RAISED);
+	if (kind == HTMLKIND_INLINE && style->small)
+		return (HTMLKIND_SMALL);
 	return (kind);
 }
 

@@ -21,6 +21,8 @@
 #define OUTSIDE (-900)
 /* A font that nobody sees. */
 #define UNSEEN_MAX 1.0
+/* One that makes cents of digits. */
+#define SMALL_MAX 0.85
 
 struct htmlsheet {
 	GHashTable *rules; /* selector: declarations */
@@ -111,6 +113,9 @@ set_size(struct htmlstyle *s, const char *value)
 	char *unit;
 
 	size = g_ascii_strtod(value, &unit);
+	s->small = strstr(value, "smaller") != NULL ||
+	    (*unit == '%' && size < SMALL_MAX * 100) ||
+	    (g_str_has_prefix(unit, "em") && size < SMALL_MAX);
 	if (unit == value)
 		s->size = strstr(value, "inherit") != NULL ||
 			strstr(value, "er") != NULL
@@ -178,7 +183,9 @@ set(struct htmlstyle *s, const char *name, const char *value)
 		s->struck = s->struck || has_word(value, "line-through");
 	else if (strcmp(name, "vertical-align") == 0)
 		s->raised =
-		    has_word(value, "super") || has_word(value, "text-top");
+		    has_word(value, "super") || strstr(value, "top") != NULL;
+	else if (g_str_has_prefix(name, "background"))
+		s->picture = strstr(value, "url(") != NULL;
 	else if (strstr(lengths, word) != NULL)
 		set_length(s, name, value);
 }

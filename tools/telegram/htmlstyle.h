@@ -49,7 +49,9 @@ struct htmlstyle {
 	bool clipped;  /* what is outside of it is not shown */
 	bool outside;  /* of the window */
 	bool struck;
-	bool raised; /* superscript */
+	bool raised;  /* superscript */
+	bool small;   /* its font, against that around it */
+	bool picture; /* in its background */
 };
 
 struct htmlsheet;

@@ -293,6 +293,7 @@ url_of(const GumboNode *node)
 	    "http:", "https:", "mailto:", "tel:"};
 	const char *href;
 	GString *clean, *url;
+	bool folded = false;
 	size_t i;
 
 	href = attribute(node, "href");
@@ -306,9 +307,14 @@ url_of(const GumboNode *node)
 	clean = plaintext_clean(href, strlen(href));
 	g_strchomp(clean->str);
 	for (i = 0; clean->str[i] != '\0'; i++) {
+		/* What a folded line begins with is not written. */
+		folded =
+		    clean->str[i] == '\n' || (folded && clean->str[i] == ' ');
+		if (folded)
+			continue;
 		if (clean->str[i] == ' ')
 			g_string_append(url, "%20");
-		else if (clean->str[i] != '\n')
+		else
 			g_string_append_c(url, clean->str[i]);
 	}
 	g_string_free(clean, TRUE);
@@ -566,7 +572,7 @@ open_element(struct reading *r, struct element *e)
 			r->w.apart = HTMLWRITER_WORD;
 		if (e->url != NULL)
 			htmlwriter_begin(&r->w);
-		e->picture = e->kind == HTMLKIND_AREA;
+		e->picture = e->picture || e->kind == HTMLKIND_AREA;
 		break;
 	case HTMLKIND_IMAGE:
 		/* A font has no size for it. */
@@ -635,6 +641,7 @@ enter(struct reading *r, const GumboNode *node)
 		begin_struck(r, &e);
 	if (e.kind == HTMLKIND_ROW && above(r, HTMLKIND_TABLE) != NULL)
 		htmlcells_row(&above(r, HTMLKIND_TABLE)->cells);
+	e.picture = style.picture;
 	open_element(r, &e);
 	g_array_append_val(r->stack, e);
 }
