@@ -150,6 +150,7 @@ static const struct {
     {"text/plain", "base64", "RGVidDogMTI1MA\n", "Debt: 1250"},
     {"text/plain", "base64", "RGVidDo=\nIDEyNQ==\nMA==\n", "Debt: 1250"},
     {"text/plain", "base64;", "RGVidA==\n", "Debt"},
+    {"text/plain", "base64", "RGVidA==\n\n____\nMailing list\n", "Debt"},
     {"text/plain", "\"Base64\"", "RGVidA==\n", "Debt"},
     {"text/plain", "quoted-printable; x=y", "=44ebt\n", "Debt"},
     {"text/plain", "Quoted-Printable (text)", "=44ebt\n", "Debt"},

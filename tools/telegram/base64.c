@@ -28,6 +28,8 @@ base64_step(struct base64 *b, const char *in, size_t len, char *out)
 	char *start = out;
 	int group, value;
 
+	if (b->ended)
+		return (0);
 	fill(values);
 	for (; len > 0; in++, len--) {
 		/* A whole group, as most are. */
@@ -44,8 +46,14 @@ base64_step(struct base64 *b, const char *in, size_t len, char *out)
 		}
 		value = values[(unsigned char)*in];
 		if (value == -1) {
-			if (*in == '=')
+			if (*in == '=') {
 				out += base64_end(b, out);
+				b->padded = true;
+			} else if (b->padded &&
+			    strchr(" \t\r\n", *in) == NULL) {
+				b->ended = true;
+				break;
+			}
 			continue;
 		}
 		b->bits = b->bits << 6 | (unsigned)value;
