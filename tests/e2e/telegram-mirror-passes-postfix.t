@@ -370,7 +370,7 @@ def _(site):
 
     def notices():
         return [t for t in site.receiver.transactions
-                if t.addresses == [ANN] and b"Telegram" in t.data
+                if t.addresses == [ANN] and b"no longer linked" in t.data
                 and b"auto-generated" in t.head and t.sender != "billing@"
                 "example.org"]
     site.until(notices, "a notice")

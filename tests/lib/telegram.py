@@ -359,11 +359,12 @@ if os.path.exists("FOLDER/refuse-mail"):
     sys.exit(75)
 words = sys.argv[1:]
 assert words[0] == "-i" and words[-2] == "--", words
-sender = words[words.index("-f") + 1] if "-f" in words else ""
+sender = words[words.index("-f") + 1].strip("<>")
 with open("FOLDER/smtp-port") as file:
     port = int(file.read())
 with smtplib.SMTP("127.0.0.1", port) as server:
-    server.sendmail(sender, words[-1:], sys.stdin.buffer.read())
+    server.sendmail(sender, words[-1:], sys.stdin.buffer.read(),
+                    [] if words[-1].isascii() else ["SMTPUTF8"])
 """
 
 
