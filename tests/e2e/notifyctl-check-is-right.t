@@ -22,7 +22,8 @@ def with_main(title, **main):
     def register(function):
         @case(title)
         def _():
-            with Lab(main=main, users={"tim@sasl.example": "pw"}) as one:
+            with Lab(main=main, users={"tim@sasl.example": "pw"},
+                     settings={"expand": "addressed"}) as one:
                 function(one)
         return function
     return register

@@ -96,4 +96,5 @@ def _(one):
     untagged(one, result)
 
 
-lab.run(users=dict([TIM]) if shutil.which("saslpasswd2") else None)
+lab.run(users=dict([TIM]) if shutil.which("saslpasswd2") else None,
+        settings={"expand": "addressed"})

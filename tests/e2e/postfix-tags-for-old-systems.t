@@ -99,5 +99,6 @@ def _(one):
          "tags by another list: check warns of that")
 
 
-lab.run(main={"header_checks": CHECKS, "mime_header_checks": "",
+lab.run(settings={"expand": "addressed"},
+        main={"header_checks": CHECKS, "mime_header_checks": "",
               "nested_header_checks": ""})
