@@ -74,24 +74,24 @@ DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	strmap tempfile) \
-	$(addprefix terms/, account address addrlist category netlist rfc2047 \
+	$(addprefix terms/, account address addrlist category language netlist rfc2047 \
 	role stamp) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
 	$(addprefix settings/, settings value) \
-	$(addprefix store/, sql store store_change store_health store_link \
-	store_lookup store_notice store_upgrade) \
+	$(addprefix store/, sql store store_change store_edit store_health store_link \
+	store_lookup store_notice store_person store_upgrade) \
 	$(addprefix decision/, decide decide_ambiguous decide_found \
 	decide_mirror decide_notify decide_words evaluate facts message pool standby tag) \
 	$(addprefix roster/, import import_account import_record link \
-	membership notice permission problems roster roster_find \
-	roster_subscribe tell)
+	membership notice permission person problems roster roster_category \
+	roster_find roster_names roster_subscribe tell)
 MILTER = apply config main report session stats
 NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
 	shell texts token) \
 	$(addprefix notifyctl/, cmdline ctl main output \
 	$(addprefix commands/, accounts categories explain import_export init notices \
-	record rostercsv stats subscriptions telegram users) \
+	people record rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, holdqueue listeners milters postconf sendmail text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \
 	check_copies check_database check_domains check_headers check_held \

@@ -61,10 +61,10 @@ GRANT UPDATE (name, key, title) ON account TO notify_ctl;
 GRANT SELECT, INSERT, UPDATE (address, key, role, language), DELETE ON "user"
 	TO notify_ctl;
 GRANT SELECT, DELETE ON link, link_request TO notify_ctl;
-GRANT SELECT, INSERT, DELETE ON farewell TO notify_ctl;
+GRANT INSERT ON farewell TO notify_ctl;
 GRANT SELECT, INSERT, UPDATE (actor, account, subject, detail), DELETE ON change
 	TO notify_ctl;
 GRANT SELECT, INSERT, DELETE ON notice TO notify_ctl;
-GRANT UPDATE (state, tries, error, sent_at, account, actor, detail) ON notice
+GRANT UPDATE (state, tries, error, sent_at, actor, detail) ON notice
 	TO notify_ctl;
 COMMIT;

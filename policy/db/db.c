@@ -241,6 +241,12 @@ db_share(struct db *db)
 }
 
 int
+db_scrub(struct db *db)
+{
+	return (exec_any(db, db->driver->scrub));
+}
+
+int
 db_references(struct db *db, bool watched)
 {
 	return (exec_any(db,

@@ -164,6 +164,10 @@ int db_ask(struct db *, const struct db_asking *) WARN_UNUSED;
  */
 int db_share(struct db *) WARN_UNUSED;
 
+/* db_scrub(db): outside transactions: overwrite what was deleted before
+ * (SQLite: VACUUM, and an empty log). 0 or -1. */
+int db_scrub(struct db *) WARN_UNUSED;
+
 /*
  * db_references(db, watched): enforce foreign keys, or not. Outside
  * transactions. 0 or -1. PostgreSQL always enforces them.

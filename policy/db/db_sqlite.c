@@ -110,8 +110,10 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 		return (-1);
 	if (mode <= DB_READ)
 		return (db_exec(&db->db, "PRAGMA query_only=ON"));
-	/* A change is on the disk before it is reported as made. */
-	return (db_exec(&db->db, "PRAGMA synchronous=FULL"));
+	/* A change is on the disk before it is reported as made; what it
+	 * deletes is overwritten. */
+	return (db_exec(
+	    &db->db, "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON"));
 }
 
 /*
@@ -539,6 +541,7 @@ const struct db_driver db_sqlite = {
     .commit = commit,
     .rollback = rollback,
     .share = "PRAGMA journal_mode=WAL",
+    .scrub = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
     .references_on = "PRAGMA foreign_keys=ON",
     .references_off = "PRAGMA foreign_keys=OFF",
     .check_references = db_sqlite_check_references,

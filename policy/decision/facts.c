@@ -40,6 +40,8 @@ static int read_chat(struct gathering *, struct fact_recipient *);
 static int read_recipient(struct gathering *, size_t);
 static int ask_category(struct gathering *);
 static void ask_people(struct gathering *);
+static const struct fact_account *first_name(
+    const struct gathering *, const struct fact_account *);
 static void settle_accounts(struct gathering *);
 static int settle_category(struct gathering *);
 static int settle_stamp(struct gathering *);
@@ -188,19 +190,42 @@ ask_people(struct gathering *g)
 		q->others = STORE_EVERYBODY;
 }
 
-/* The accounts, in the order in which they were asked about. */
+/* The first of the names that the message has for that account. */
+static const struct fact_account *
+first_name(const struct gathering *g, const struct fact_account *account)
+{
+	if (account == NULL || account->id == 0)
+		return (account);
+	return (g->facts->accounts[g->answer.accounts[account->index].first]);
+}
+
+/* The accounts, in the order in which they were asked about, each once: an
+ * account may have been named by a former name too. */
 static void
 settle_accounts(struct gathering *g)
 {
+	struct facts *facts = g->facts;
 	struct fact_account *account;
-	size_t i;
+	size_t i, n = 0;
 
-	for (i = 0; i < g->facts->naccounts; i++) {
-		account = g->facts->accounts[i];
+	for (i = 0; i < facts->naccounts; i++) {
+		account = facts->accounts[i];
 		account->id = g->answer.accounts[i].id;
 		if (account->id != 0)
 			account->name = g->answer.accounts[i].name;
 	}
+	facts->header = first_name(g, facts->header);
+	for (i = 0; i < g->message->nrecipients; i++)
+		facts->recipients[i].account =
+		    first_name(g, facts->recipients[i].account);
+	for (i = 0; i < facts->naccounts; i++) {
+		account = facts->accounts[i];
+		if (account->id == 0 || g->answer.accounts[i].first == i)
+			facts->accounts[n++] = account;
+	}
+	facts->naccounts = n;
+	for (i = 0; i < n; i++)
+		facts->accounts[i]->index = i;
 }
 
 /* The one category that all spellings of the tag mean. */

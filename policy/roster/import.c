@@ -17,6 +17,7 @@
 #include "base/sorter.h"
 #include "roster/import_private.h"
 #include "roster/roster.h"
+#include "store/store_edit.h"
 #include "terms/address.h"
 #include "terms/category.h"
 
@@ -30,6 +31,8 @@
 static int find_category(struct import *, size_t, const char *, uint32_t *);
 static int read_categories(
     struct import *, size_t, const char *, uint32_t **, size_t *);
+static int take_former(void *, const struct store_former *);
+static int present_name(struct import *, char[ACCOUNT_KEY_SIZE], const char **);
 static int check_row(struct import *, size_t, const struct import_cells *);
 static int refuse(struct import *);
 static int take_account(void *, const struct store_account *);
@@ -94,7 +97,8 @@ import_new(struct changes *c, const char *name)
 	if (im != NULL) {
 		im->changes = c;
 		im->name = name;
-		im->kept = im->spellings.arena = arena_new(ARENA_MAX);
+		im->kept = im->spellings.arena = im->formers.arena =
+		    arena_new(ARENA_MAX);
 		im->line = arena_new(ARENA_MAX);
 		im->page = arena_new(ARENA_MAX);
 		im->accounts.arena = arena_new(ARENA_MAX);
@@ -216,10 +220,44 @@ read_categories(
 }
 
 static int
+take_former(void *ctx, const struct store_former *former)
+{
+	struct import *im = ctx;
+	const char *key = former->key, *account = former->account;
+
+	if (arena_keep(im->kept, &key, &account, NULL) != 0)
+		return (-1);
+	return (strmap_add(&im->formers, key, account) == -1 ? -1 : 0);
+}
+
+/* If ${key} is of a name that an account had, it becomes that of the present
+ * one, and ${*name} too. */
+static int
+present_name(struct import *im, char key[ACCOUNT_KEY_SIZE], const char **name)
+{
+	const void *found;
+
+	if (!im->formers_read) {
+		if (store_formers(im->changes->store, 0, take_former, im) == -1)
+			return (store_failed(
+			    im->changes->store, im->changes->failure));
+		im->formers_read = true;
+	}
+	if (strmap_find(&im->formers, key, &found) != 1)
+		return (0);
+	*name = found;
+	if (account_key(*name, key) != 1)
+		return (failure_set(im->changes->failure, FAILURE_IO,
+		    "the roster has an account whose name is none"));
+	return (0);
+}
+
+static int
 check_row(struct import *im, size_t number, const struct import_cells *cells)
 {
 	struct changes *c = im->changes;
 	struct import_line line = {.rank = IMPORT_OTHER, .number = number};
+	const char *account = cells->account;
 	struct address address;
 	char key[ACCOUNT_KEY_SIZE];
 	uint32_t *categories = NULL;
@@ -232,6 +270,8 @@ check_row(struct import *im, size_t number, const struct import_cells *cells)
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
 		    escape_short(im->line, cells->account)));
+	if (present_name(im, key, &account) != 0)
+		return (-1);
 	if (roster_address(c, cells->address, &address) != 0 ||
 	    (line.has_role && roster_role(c, cells->role, &line.role) != 0)) {
 		if (c->failure->kind != FAILURE_DATA)
@@ -246,7 +286,7 @@ check_row(struct import *im, size_t number, const struct import_cells *cells)
 	if ((line.has_categories &&
 		read_categories(im, number, cells->categories, &categories,
 		    &line.ncategories) != 0) ||
-	    import_put_head(im, number, key, cells->account) != 0)
+	    import_put_head(im, number, key, account) != 0)
 		return (-1);
 	return (import_put(im, key, &line, categories));
 }

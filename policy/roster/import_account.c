@@ -370,7 +370,9 @@ unsubscribe(struct group *g, const struct import_line *line,
 			if (held->v[j].id == line->categories[i]->id)
 				break;
 		}
+		/* One that sleeps is in no export. */
 		if (i == line->ncategories &&
+		    role_may_receive(user->role, held->v[j].open) &&
 		    membership_unsubscribe(g->import->changes, &g->account,
 			&held->v[j], user) != 0)
 			return (-1);

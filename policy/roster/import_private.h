@@ -61,6 +61,8 @@ struct import {
 	struct strmap spellings;
 	const struct category **categories;
 	size_t ncategories, categories_cap;
+	struct strmap formers; /* accounts by their former names */
+	bool formers_read;
 	char account_key[ACCOUNT_KEY_SIZE]; /* of the row before */
 	struct import_accounts accounts;
 	/* The next row in order, and room for its categories. */

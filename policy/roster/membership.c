@@ -18,6 +18,7 @@
 
 /* In the detail of a record: membership_unasked() looks for it. */
 #define NOT_OPEN ", not open to subscribers"
+#define NOT_ENTITLED "no longer entitled to a mirrored category"
 
 /* Some of an account's users. */
 struct users {
@@ -36,7 +37,10 @@ static int take_category(void *, const struct category *);
 static int end_subscription(struct changes *, const struct store_account *,
     const struct store_user *, const struct category *, const char *);
 static int look_mirrored(void *, const struct category *);
-static int check_link(struct changes *, const struct store_user *, enum role);
+static int end_lost_link(
+    struct changes *, const struct store_user *, const char *);
+static int subscribe_to_all(
+    struct changes *, const struct store_account *, const struct store_user *);
 static int remove_user(struct changes *, const struct store_account *,
     const struct store_user *, enum tell_kind);
 static int take_user(void *, const struct store_user *);
@@ -178,20 +182,16 @@ membership_end_link(
 	return (rc);
 }
 
-/* End the link of a user who is of ${role} now, unless it may stay. */
+/* End the link, if there is one, of a user who has lost what it needs. */
 static int
-check_link(struct changes *c, const struct store_user *user, enum role role)
+end_lost_link(struct changes *c, const struct store_user *user, const char *why)
 {
-	static const char why[] = "no longer entitled to a mirrored category";
 	const struct store_account account = {
 	    .id = user->account, .name = user->account_name};
 	int rc;
 
 	if (user->link == 0)
 		return (0);
-	rc = membership_may_link(c, user->id, role);
-	if (rc != 0)
-		return (rc == 1 ? 0 : -1);
 	rc = membership_end_link(c, user, why);
 	if (rc != 1)
 		return (rc);
@@ -203,9 +203,18 @@ int
 membership_unsubscribe(struct changes *c, const struct store_account *account,
     const struct category *category, const struct store_user *user)
 {
+	int rc;
+
 	if (end_subscription(c, account, user, category, "") != 0)
 		return (-1);
-	return (check_link(c, user, user->role));
+	/* A link stays while a category is not mirrored for some time, so only
+	 * the end of one that is can end it. */
+	if (!category->mirrored)
+		return (0);
+	rc = membership_may_link(c, user->id, user->role);
+	if (rc != 0)
+		return (rc == 1 ? 0 : -1);
+	return (end_lost_link(c, user, NOT_ENTITLED));
 }
 
 int
@@ -233,7 +242,29 @@ membership_set_role(struct changes *c, const struct store_account *account,
 		    end_subscription(c, account, user, &s.v[i], NOT_OPEN) != 0)
 			return (-1);
 	}
-	return (check_link(c, user, role));
+	return (role_may_link(role) ? 0 : end_lost_link(c, user, NOT_ENTITLED));
+}
+
+/* The user, who was the owner, goes on receiving all that there is. */
+static int
+subscribe_to_all(struct changes *c, const struct store_account *account,
+    const struct store_user *user)
+{
+	struct subscriptions all = {.arena = c->arena}, held;
+	size_t i, j;
+
+	if (store_categories(c->store, take_category, &all) == -1)
+		return (store_failed(c->store, c->failure));
+	if (membership_subscriptions(c, user->id, &held) != 0)
+		return (-1);
+	for (i = 0; i < all.n; i++) {
+		for (j = 0; j < held.n && held.v[j].id != all.v[i].id; j++)
+			;
+		if (j == held.n &&
+		    membership_subscribe(c, account, &all.v[i], user) != 0)
+			return (-1);
+	}
+	return (0);
 }
 
 int
@@ -259,11 +290,11 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	}
 	if (membership_record(c, account->name, "account-transfer",
 		new->address,
-		old == NULL
-		    ? "from nobody"
-		    : arena_printf(c->arena,
-			  "from %s, now user-admin and subscribed to nothing",
-			  old->address)) != 0)
+		old == NULL ? "from nobody"
+			    : arena_printf(c->arena,
+				  "from %s, now user-admin and subscribed to "
+				  "everything",
+				  old->address)) != 0)
 		return (-1);
 	if (tell(c, account, new, TELL_OWNER, true,
 		old == NULL ? NULL : TELL_OTHER,
@@ -274,7 +305,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	if (tell(c, account, old, TELL_HANDED_OVER, true, TELL_OTHER,
 		new->address) != 0)
 		return (-1);
-	return (check_link(c, old, ROLE_USER_ADMIN));
+	return (subscribe_to_all(c, account, old));
 }
 
 /* ${kind}: why. */

@@ -2,6 +2,7 @@
 /*
  * notice - mail that tells a user of a change
  */
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "roster/notice.h"
 #include "store/store.h"
 #include "store/store_notice.h"
+#include "store/store_person.h"
 
 static int give_up(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, struct store_notice *,
@@ -55,7 +57,9 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 
 	if (store_begin(s, DB_WRITE) != 0)
 		return (give_up(s, failure));
-	if (error == NULL)
+	if (error == NULL && strcmp(notice->kind, NOTICE_FORGOTTEN) == 0)
+		rc = store_notice_remove(s, notice->id);
+	else if (error == NULL)
 		rc = store_notice_sent(s, notice->id, (int64_t)time(NULL));
 	else
 		rc = store_notice_failed(s, notice->id, error);

@@ -14,27 +14,9 @@
 #include "store/store.h"
 #include "terms/account.h"
 #include "terms/address.h"
-#include "terms/category.h"
 
-static int check_title(struct changes *, const char *);
 static int check_new_user(struct problems *, const struct store_account *,
     const char *, struct address *);
-
-/* Refuse a title that is not one line of UTF-8, or too long. */
-static int
-check_title(struct changes *c, const char *title)
-{
-	if (strlen(title) >= CATEGORY_TITLE_SIZE)
-		return (failure_set(c->failure, FAILURE_DATA,
-		    "the title is too long; expected at most %d bytes",
-		    CATEGORY_TITLE_SIZE - 1));
-	if (!escape_is_line(title))
-		return (failure_set(c->failure, FAILURE_DATA,
-		    "the title \"%s\" is not one line of text; expected UTF-8 "
-		    "without control characters",
-		    escape_short(c->arena, title)));
-	return (0);
-}
 
 int
 roster_account_add(
@@ -51,17 +33,14 @@ roster_account_add(
 		    "\"%s\" cannot be the name of an account; "
 		    "expected " ACCOUNT_SYNTAX,
 		    escape_short(c->arena, name)));
-	if (check_title(c, title) != 0 ||
+	if (roster_title(c, title) != 0 ||
 	    roster_address(c, owner, &address) != 0)
 		return (-1);
 	found = store_account(c->store, c->arena, key, &account);
 	if (found == -1)
 		return (store_failed(c->store, c->failure));
 	if (found == 1)
-		return (failure_set(c->failure, FAILURE_DATA,
-		    "account %s exists already, its owner is %s; expected a "
-		    "new name",
-		    account.name, account.owner));
+		return (roster_name_taken(c, name, &account));
 	account.name = name;
 	account.title = title;
 	if (store_account_add(c->store, name, key, title, &account.id) == -1)
@@ -222,45 +201,4 @@ roster_user_remove(struct changes *c, const char *name, const char *text)
 		    "expected \"notifyctl account transfer %s EMAIL\" first",
 		    user.address, account.name, account.name));
 	return (membership_remove(c, &account, &user));
-}
-
-int
-roster_category_add(struct changes *c, const char *slug, const char *title,
-    bool open, bool mirrored)
-{
-	struct category category = {.open = open, .mirrored = mirrored};
-	struct category other;
-	char slug_key[CATEGORY_KEY_SIZE], title_key[CATEGORY_KEY_SIZE];
-	int found;
-
-	if (!category_slug_ok(slug))
-		return (failure_set(c->failure, FAILURE_DATA,
-		    "\"%s\" cannot be a slug; expected lower-case letters, "
-		    "digits and single hyphens between them, at most 64",
-		    escape_short(c->arena, slug)));
-	if (check_title(c, title) != 0)
-		return (-1);
-	if (category_key(slug, slug_key) != 1 ||
-	    category_key(title, title_key) != 1)
-		return (failure_set(c->failure, FAILURE_DATA,
-		    "\"%s\" cannot be a title; expected letters",
-		    escape_short(c->arena, title)));
-	found = store_category(c->store, slug_key, &other);
-	if (found == 0)
-		found = store_category(c->store, title_key, &other);
-	if (found == -1)
-		return (store_failed(c->store, c->failure));
-	if (found == 1)
-		return (failure_set(c->failure, FAILURE_DATA,
-		    "category %s (%s) already has that slug or title; expected "
-		    "another one",
-		    other.slug, other.title));
-	strcpy(category.slug, slug);
-	strcpy(category.title, title);
-	if (store_category_add(c->store, &category, slug_key, title_key) == -1)
-		return (store_failed(c->store, c->failure));
-	return (membership_record(c, "", "category-add", slug,
-	    arena_printf(c->arena, "%s%s%s", title,
-		open ? ", open to Subscriber" : "",
-		mirrored ? ", mirrored to Telegram" : "")));
 }

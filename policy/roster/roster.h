@@ -47,8 +47,40 @@ int roster_user_role(struct changes *, const char *account, const char *address,
     const char *role) WARN_UNUSED;
 int roster_user_remove(
     struct changes *, const char *account, const char *address) WARN_UNUSED;
+
+/*
+ * Names. roster_account_rename(): the former name goes on being understood.
+ * roster_account_forget_former(): until it is let go. roster_user_address():
+ * role, subscriptions and chat stay. roster_user_language(): "" for none.
+ */
+int roster_account_rename(
+    struct changes *, const char *account, const char *to) WARN_UNUSED;
+int roster_account_forget_former(
+    struct changes *, const char *account) WARN_UNUSED;
+int roster_account_title(
+    struct changes *, const char *account, const char *title) WARN_UNUSED;
+int roster_user_address(struct changes *, const char *account,
+    const char *address, const char *to) WARN_UNUSED;
+int roster_user_language(struct changes *, const char *account,
+    const char *address, const char *language) WARN_UNUSED;
+
+/*
+ * Categories. What is NULL in ${*edit} stays as it is. Without ${sure} a change
+ * that touches users or chats is refused, and says how many; whoever is to be
+ * told (changes.tell) is told of a subscription that ends, sleeps or wakes up.
+ * No link and no subscription ends by roster_category_set();
+ * roster_category_remove() ends the category's subscriptions.
+ */
+struct category_edit {
+	const char *title, *description;
+	const bool *open, *mirrored;
+};
 int roster_category_add(struct changes *, const char *slug, const char *title,
-    bool open, bool mirrored) WARN_UNUSED;
+    const char *description, bool open, bool mirrored) WARN_UNUSED;
+int roster_category_set(struct changes *, const char *name,
+    const struct category_edit *, bool sure) WARN_UNUSED;
+int roster_category_remove(
+    struct changes *, const char *name, bool sure) WARN_UNUSED;
 
 /*
  * roster_subscribe(c, account, category, addresses, n, as): all or none; ${as}

@@ -182,13 +182,12 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
 		"SELECT ON account_former") /* who sends notices */                                                   \
 	    ", " MAY("notice", "INSERT", "link", "DELETE",                                                            \
 		"UPDATE (sent_at) ON notice") CTL("INSERT, DELETE ON account_former")                                 \
-		CTL("SELECT, INSERT, DELETE ON farewell") CTL(                                                        \
-		    "SELECT, DELETE ON link_request")                                                                 \
-		    CTL("UPDATE (title, description, subscriber, telegram), DELETE ON category") CTL(                 \
-			"UPDATE (name, key, title) ON account")                                                       \
-			CTL("UPDATE (address, key, language) ON \"user\"") CTL(                                       \
-			    "UPDATE (actor, account, subject, detail), DELETE ON change")                             \
-			    CTL("UPDATE (account, actor, detail), DELETE ON notice") BOT(                             \
+		CTL("INSERT ON farewell") CTL("SELECT, DELETE ON link_request") CTL(                                  \
+		    "UPDATE (title, description, subscriber, telegram), DELETE ON category")                          \
+		    CTL("UPDATE (name, key, title) ON account") CTL(                                                  \
+			"UPDATE (address, key, language) ON \"user\"")                                                \
+			CTL("UPDATE (actor, account, subject, detail), DELETE ON change")                             \
+			    CTL("UPDATE (actor, detail), DELETE ON notice") BOT(                                      \
 				"SELECT, DELETE ON farewell")                                                         \
 				BOT("SELECT, INSERT, DELETE ON link_request") BOT(                                    \
 				    "INSERT ON notice") " ) AS n(one, may, other, also, what)"                        \
@@ -356,6 +355,23 @@ const char *const sql_statements[SQL_COUNT] = {
 	" VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
     [SQL_CATEGORY_KEY_ADD] =
 	"INSERT INTO category_key(key, category) VALUES (?1, ?2)",
+    [SQL_CATEGORY_SET] =
+	"UPDATE category SET title = ?2, description = ?3, subscriber = ?4,"
+	" telegram = ?5 WHERE id = ?1",
+    [SQL_CATEGORY_REMOVE] = "DELETE FROM category WHERE id = ?1",
+    [SQL_CATEGORY_USERS] =
+	"SELECT count(*) FROM subscription s JOIN user u ON u.id = s.user"
+	" WHERE s.category = ?1 AND (?2 = 0 OR u.role = 'subscriber')",
+    [SQL_CATEGORY_CHATS] =
+	"SELECT count(*), count(DISTINCT l.chat)"
+	" FROM link l JOIN user u ON u.id = l.user"
+	" WHERE u.role = 'owner' OR (u.role <> 'subscriber'"
+	" AND EXISTS (SELECT 1 FROM subscription s WHERE s.user = u.id"
+	"  AND s.account = u.account AND s.category = ?1))",
+    [SQL_CATEGORY_SUBSCRIBERS] =
+	"SELECT " USER_COLUMNS USER_TABLES "WHERE u.id > ?1 AND EXISTS"
+	" (SELECT 1 FROM subscription t WHERE t.account = u.account"
+	"  AND t.category = ?2 AND t.user = u.id) ORDER BY u.id LIMIT ?3",
     [SQL_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS " FROM account a"
 		    " WHERE a.id = " ACCOUNT_NAMED("?1"),
     [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
@@ -365,6 +381,16 @@ const char *const sql_statements[SQL_COUNT] = {
 	" FROM account a WHERE a.key >= ?1 ORDER BY a.key LIMIT ?2",
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
+    [SQL_ACCOUNT_RENAME] =
+	"UPDATE account SET name = ?2, key = ?3 WHERE id = ?1",
+    [SQL_ACCOUNT_TITLE] = "UPDATE account SET title = ?2 WHERE id = ?1",
+    [SQL_FORMER_ADD] = "INSERT INTO account_former(key, account, name, at)"
+		       " VALUES (?1, ?2, ?3, ?4)",
+    [SQL_FORMER_REMOVE] =
+	"DELETE FROM account_former WHERE account = ?1 AND key = ?2",
+    [SQL_FORMERS] = "SELECT f.key, f.name, a.name FROM account_former f"
+		    " JOIN account a ON a.id = f.account"
+		    " WHERE ?1 = 0 OR f.account = ?1 ORDER BY f.at, f.key",
     [SQL_ACCOUNT_REMOVE] = "DELETE FROM account WHERE id = ?1",
     [SQL_LOOKUP_ACCOUNT] =
 	"SELECT a.id, a.name, a.name FROM account a WHERE a.key = ?1"
@@ -403,6 +429,9 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_USER_ADD] = "INSERT INTO user(account, address, key, role)"
 		     " VALUES (" ACCOUNT_OR(1, 5) ", ?2, ?3, ?4) RETURNING id",
     [SQL_USER_SET_ROLE] = "UPDATE user SET role = ?2 WHERE id = ?1",
+    [SQL_USER_SET_ADDRESS] =
+	"UPDATE user SET address = ?2, key = ?3 WHERE id = ?1",
+    [SQL_USER_SET_LANGUAGE] = "UPDATE user SET language = ?2 WHERE id = ?1",
     [SQL_USER_REMOVE] = "DELETE FROM user WHERE id = ?1",
     [SQL_SUBSCRIPTIONS] =
 	"SELECT " CATEGORY_COLUMNS
@@ -439,9 +468,21 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_COUNTS] = "SELECT (SELECT count(*) FROM account),"
 		   " (SELECT count(*) FROM user),"
 		   " (SELECT count(*) FROM subscription)",
+    [SQL_CHANGES_ALL] = "SELECT at, actor, account, action, subject, detail, id"
+			" FROM change ORDER BY id",
+    [SQL_CHANGE_NEXT] = "SELECT coalesce(max(id), 0) + 1 FROM change",
+    [SQL_CHANGE_REWORD] = "UPDATE change SET actor = ?2, subject = ?3,"
+			  " detail = ?4 WHERE id = ?1",
+    [SQL_CHANGES_RENAME] =
+	"UPDATE change SET account = ?2 WHERE lower(account) = lower(?1)",
+    [SQL_CHANGES_PRUNE] = "DELETE FROM change WHERE at < ?2"
+			  " AND coalesce(lower(account) = lower(?1), 1 = 1)",
     [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
 		   " FROM account a JOIN user u ON u.account = a.id"
 		   " LEFT JOIN subscription s ON s.user = u.id"
+		   " AND (u.role <> 'subscriber' OR EXISTS (SELECT 1"
+		   "  FROM category o WHERE o.id = s.category"
+		   "  AND o.subscriber = 1))"
 		   " LEFT JOIN category c ON c.id = s.category"
 		   " WHERE ?1 = 0 OR a.id = ?1"
 		   " ORDER BY a.key, u.role <> 'owner', u.key, c.id",
@@ -457,6 +498,21 @@ const char *const sql_statements[SQL_COUNT] = {
 	"DELETE FROM notice WHERE state = 'sent' AND sent_at < ?1",
     [SQL_NOTICE_FAILED] =
 	"UPDATE notice SET state = 'pending', error = ?2 WHERE id = ?1",
+    [SQL_NOTICES_ALL] = "SELECT id, at, account, address, kind, detail, actor,"
+			" language, state FROM notice ORDER BY id",
+    [SQL_NOTICE_REWORD] =
+	"UPDATE notice SET detail = ?2, actor = ?3 WHERE id = ?1",
+    [SQL_NOTICE_REMOVE] = "DELETE FROM notice WHERE id = ?1",
+    [SQL_PERSON_USERS] =
+	"SELECT " USER_COLUMNS USER_TABLES "WHERE u.key = ?1 ORDER BY a.key",
+    [SQL_PERSON_TOKENS] =
+	"SELECT t.origin, t.expires, a.name FROM token t"
+	" JOIN user u ON u.id = t.user JOIN account a ON a.id = u.account"
+	" WHERE u.key = ?1 ORDER BY t.expires, a.key",
+    [SQL_PERSON_REQUESTS] = "SELECT at, chat, sent FROM link_request"
+			    " WHERE address_key = ?1 ORDER BY at, id",
+    [SQL_PERSON_REQUESTS_REMOVE] =
+	"DELETE FROM link_request WHERE address_key = ?1",
     [SQL_SECRET] = "SELECT value FROM secret WHERE name = ?1",
     [SQL_SECRET_ADD] = "INSERT INTO secret(name, value) VALUES (?1, ?2)",
     [SQL_HEALTH] =
@@ -497,6 +553,7 @@ const char *const sql_statements[SQL_COUNT] = {
 	" LEFT JOIN link l ON l.user = u.id"
 	" WHERE t.hash = ?1 AND t.expires > ?3 AND t.expires <= ?4",
     [SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE hash = ?1",
+    [SQL_TOKENS_REMOVE] = "DELETE FROM token WHERE user = ?1",
     [SQL_TOKEN_EXPIRE] = "DELETE FROM token WHERE expires <= ?1 OR expires > ?2"
 			 " OR (user = ?3 AND origin = 'connect')",
     [SQL_WAITING_ADD] =

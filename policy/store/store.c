@@ -248,6 +248,12 @@ store_end(struct store *s)
 }
 
 int
+store_scrub(struct store *s)
+{
+	return (db_scrub(s->db) == 0 ? 0 : store_note_failure(s));
+}
+
+int
 store_bulk(struct store *s)
 {
 	return (db_bulk(s->db) == 0 ? 0 : store_note_failure(s));

@@ -135,6 +135,10 @@ int store_begin(struct store *, enum db_mode) WARN_UNUSED;
 int store_commit(struct store *) WARN_UNUSED;
 void store_end(struct store *);
 
+/* store_scrub(s): outside transactions: overwrite what has been deleted in the
+ * database's file. 0 or -1. A server does so in its own time. */
+int store_scrub(struct store *) WARN_UNUSED;
+
 /*
  * store_bulk(s): prepare for very many changes. 0 or -1. From then on additions
  * and removals may be pending: they return success, with the id 0, and a later

@@ -75,6 +75,17 @@ store_record(struct store *s, const struct store_change *c)
 	return (u->n == STORE_UNWRITTEN ? store_write_changes(s) : 0);
 }
 
+void
+store_read_change(struct db_stmt *stmt, struct store_change *c)
+{
+	c->at = db_int(stmt, 0);
+	c->actor = db_text(stmt, 1);
+	c->account = db_text(stmt, 2);
+	c->action = db_text(stmt, 3);
+	c->subject = db_text(stmt, 4);
+	c->detail = db_text(stmt, 5);
+}
+
 int
 store_changes(
     struct store *s, const char *account, store_change_fn *fn, void *ctx)
@@ -87,12 +98,7 @@ store_changes(
 		return (-1);
 	stmt = store_bound(s, SQL_CHANGES, "t", account);
 	while ((rc = store_row(s, stmt)) == 1) {
-		c.at = db_int(stmt, 0);
-		c.actor = db_text(stmt, 1);
-		c.account = db_text(stmt, 2);
-		c.action = db_text(stmt, 3);
-		c.subject = db_text(stmt, 4);
-		c.detail = db_text(stmt, 5);
+		store_read_change(stmt, &c);
 		if (fn(ctx, &c) != 0)
 			return (store_stop(stmt));
 	}

@@ -38,6 +38,7 @@ struct asking {
 	struct ask *v;
 	size_t n;
 	int64_t version; /* is taken for the roster's */
+	bool former;	 /* an account was found by a former name */
 	bool again;	 /* the roster's version has changed */
 };
 
@@ -179,6 +180,13 @@ read_account(struct asking *a, size_t i, struct db_stmt *stmt)
 	a->answer->accounts[i].name = arena_strdup(a->arena, name);
 	if (a->answer->accounts[i].name == NULL)
 		return (failure_memory(&a->store->failure));
+	a->former = a->former || strcmp(name, found) != 0;
+	while (a->former &&
+	    a->answer->accounts[a->answer->accounts[i].first].id !=
+		a->answer->accounts[i].id)
+		a->answer->accounts[i].first++;
+	if (!a->former)
+		a->answer->accounts[i].first = i;
 	return (0);
 }
 
@@ -328,10 +336,13 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 		return (read_account(a, ask->i, stmt));
 	if (ask->which == SQL_LOOKUP_USERS)
 		return (read_member(a, &answer->users, ask->which, stmt));
-	if (ask->which == SQL_LOOKUP_ENTITLED ||
-	    ask->which == SQL_LOOKUP_EVERYBODY)
-		return (read_member(a, &answer->people, ask->which, stmt));
-	return (read_member(a, &answer->others, ask->which, stmt));
+	if (ask->which != SQL_LOOKUP_ENTITLED &&
+	    ask->which != SQL_LOOKUP_EVERYBODY)
+		return (read_member(a, &answer->others, ask->which, stmt));
+	/* The people of an account that has two of the names come once. */
+	if (answer->accounts[ask->i].first != ask->i)
+		return (0);
+	return (read_member(a, &answer->people, ask->which, stmt));
 }
 
 static int
@@ -362,7 +373,7 @@ ask(struct asking *a)
 
 	a->n = 0;
 	a->version = a->store->version;
-	a->again = false;
+	a->again = a->former = false;
 	if (list(a) != 0)
 		return (-1);
 	asking.n = a->n;

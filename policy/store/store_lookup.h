@@ -59,13 +59,16 @@ struct store_members {
  * stamps, "" if the roster has none yet.
  *
  * Of whose people anybody is wanted, the owner is in the answer: an account
- * without one is a failure.
+ * without one is a failure. If former names of an account are
+ * among the keys, ${first} is its first key, and the people are returned for
+ * that one.
  */
 struct store_answer {
 	struct category *categories;
 	struct {
 		int64_t id;
 		const char *name;
+		size_t first;
 	} * accounts;
 	struct store_members users, people, others;
 	char key[STAMP_KEY_SIZE];

@@ -14,7 +14,7 @@ struct store_notice {
 	int64_t at;
 	const char *account;
 	const char *address;
-	const char *kind;   /* NOTICE_UNSUBSCRIBED or NOTICE_TELEGRAM_END */
+	const char *kind;   /* NOTICE_... */
 	const char *detail; /* a category's title, or why the link ended */
 	const char *actor;
 	const char *language; /* of the user; "" or NULL for none */
@@ -25,6 +25,7 @@ struct store_notice {
 };
 #define NOTICE_UNSUBSCRIBED "unsubscribed"
 #define NOTICE_TELEGRAM_END "telegram-end"
+#define NOTICE_FORGOTTEN "forgotten" /* removed as soon as it is sent */
 
 /*
  * A notice is pending until it is taken, and taken until its outcome is noted.

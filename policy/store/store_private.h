@@ -91,6 +91,9 @@ int store_fits(struct store *, enum db_content, int64_t version);
 int store_write_changes(struct store *);
 void store_forget_changes(struct store *);
 
+/* store_read_change(stmt, c): the row, its strings borrowed. */
+void store_read_change(struct db_stmt *, struct store_change *);
+
 /*
  * store_read_address(a, address, key, wire): read the address of a user, which
  * may have been written by other means than ours. 1 and what to send mail to; 0

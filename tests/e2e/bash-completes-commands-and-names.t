@@ -117,7 +117,7 @@ def _(ctl_):
     ctl_.store.remove()
     same(offered(ctl_, "account show "), [], "accounts")
     same(offered(ctl_, "account show ", "/nonexistent"), [], "accounts")
-    same(offered(ctl_, "account re"), ["remove"], "commands")
+    same(offered(ctl_, "account re"), ["remove", "rename"], "commands")
 
 
 ctl.run()

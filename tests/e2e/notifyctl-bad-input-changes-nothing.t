@@ -82,7 +82,7 @@ def _(ctl):
     ctl.refused(64, says=("command", "expected"))
     for words in (["account"], ["account", "frob"]):
         ctl.refused(64, *words, says="expected account and one of add, list, "
-                    "show, transfer, remove")
+                    "show, rename, title, transfer, remove")
 
 
 @case("too few and too many arguments are refused with 64 and the usage")

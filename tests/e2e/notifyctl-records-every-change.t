@@ -10,8 +10,9 @@ from datetime import datetime
 
 from lib import ctl
 from lib.ctl import case, needs_root
-from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CSV, DOCUMENTS,
-                        MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE, acting)
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, CSV,
+                        DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, SERVICES,
+                        SUE, acting)
 from lib.tap import contains, lacks, same, true
 
 ME = "operator " + pwd.getpwuid(os.getuid()).pw_name
@@ -43,7 +44,18 @@ CHANGES = [
       ("acme", "telegram-end", ANN, ""),
       ("acme", "user-remove", ANN, "member")]),
     (["account", "transfer", "acme", MIA], None,
-     [("acme", "account-transfer", MIA, OLGA)]),
+     [("acme", "account-transfer", MIA, OLGA),
+      *(("acme", "subscribe", OLGA, slug) for slug in CATEGORIES)]),
+    (["account", "rename", "acme", "alpha"], None,
+     [("alpha", "account-rename", "alpha", "acme")]),
+    (["account", "title", "acme", "Acme Ltd"], None,
+     [("acme", "account-title", "acme", "Acme Ltd")]),
+    (["user", "address", "acme", ANN, NEW], None,
+     [("acme", "user-address", NEW, ANN)]),
+    (["user", "language", "acme", ANN, "de"], None,
+     [("acme", "user-language", ANN, "de")]),
+    (["category", "set", SERVICES, "--title", "Other"], None,
+     [("", "category-set", SERVICES, "Other")]),
     (["account", "remove", "beta"], None,
      [("beta", "unsubscribe", BEA, BALANCE),
       ("beta", "unsubscribe", BEA, SERVICES),

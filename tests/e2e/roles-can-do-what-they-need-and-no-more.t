@@ -42,7 +42,7 @@ MAY = {
           "account": "SIUD", "account_former": "SID", "user": "SIUD",
           "subscription": "SID", "link": "SD", "token": "SID",
           "change": "SIUD", "notice": "SIUD", "secret": "S",
-          "farewell": "SID", "link_request": "SD"},
+          "farewell": "I", "link_request": "SD"},
 }
 VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 
@@ -286,7 +286,21 @@ class Place:
                 (("account", "show", "acme"), None, None),
                 (("user", "add", "acme", "new@acme.example"), None, None),
                 (("user", "list", "acme"), None, None),
+                (("account", "rename", "acme", "alpha"), None, None),
+                (("account", "rename", "acme", "acme"), None, None),
+                (("account", "rename", "acme", "--forget-former"), None, None),
+                (("account", "title", "acme", "Acme"), None, None),
+                (("user", "address", "acme", BILL, "b2@acme.example"), None,
+                 None),
+                (("user", "address", "acme", "b2@acme.example", BILL), None,
+                 None),
+                (("user", "language", "acme", BILL, "de"), None, None),
                 (("category", "list"), None, None),
+                (("category", "add", "less", "--title", "Less"), None, None),
+                (("category", "set", "less", "--title", "Lesser",
+                  "--description", "x", "--subscriber", "yes", "--telegram",
+                  "yes", "--yes"), None, None),
+                (("category", "remove", "less", "--yes"), None, None),
                 (("category", "add", "more", "--title", "More"), None, None),
                 (("subscribe", "acme", SERVICES, MIA), OLGA, None),
                 (("unsubscribe", "acme", SERVICES, MIA, "--confirm", MIA),
@@ -304,6 +318,13 @@ class Place:
                 (("import", "--sync", "--remove-many", "-"), None, rows),
                 (("explain", "--recipient", f"acme@{lab.ACCOUNTS}"), None,
                  message),
+                (("person", "show", OLGA), None, None),
+                (("account", "transfer", "acme", OLGA), None, None),
+                (("user", "add", "acme", "x@acme.example"), None, None),
+                (("user", "address", "acme", "x@acme.example",
+                  "y@acme.example"), None, None),
+                (("person", "forget", "y@acme.example"), None, None),
+                (("log", "--before", "2026-01-01", "--prune"), None, None),
                 (("log",), None, None), (("log", "acme"), None, None)):
             done = self.ctl(*args, as_=as_, input=input_, check=False)
             if done.returncode or "denied" in done.stderr:
@@ -482,10 +503,11 @@ def _(place):
 def _(place):
     place.fresh()
     before = {role: place.grants(role) for role in PROGRAMS}
-    place.sql(f"SET search_path = notify; {'; '.join(versions.BACK_TO_1)};"
+    place.sql("SET search_path = notify;"
+              "REVOKE ALL ON ALL TABLES IN SCHEMA notify"
+              f" FROM {', '.join(PROGRAMS)};"
+              f"{'; '.join(versions.BACK_TO_1 + GRANTS_1)};"
               "UPDATE notify_milter SET version = 1;"
-              f"REVOKE ALL ON ALL TABLES IN SCHEMA notify"
-              f" FROM {', '.join(PROGRAMS)}; {'; '.join(GRANTS_1)};"
               "RESET search_path")
     # Who was granted something by hand keeps it, and who has no need gets
     # nothing.

@@ -3,7 +3,8 @@
 
 They fit the roster that linked() makes from the shared one.
 """
-from lib.roster import ANN, BILL, CSV, MAINTENANCE, MIA, OLGA, SERVICES, acting
+from lib.roster import (ANN, BALANCE, BILL, CSV, MAINTENANCE, MIA, OLGA,
+                        SERVICES, acting)
 
 NEW = "nina@acme.example"
 ROWS = (f"{CSV}acme,{OLGA},owner,\nacme,{NEW},member,{SERVICES}\n"
@@ -27,6 +28,13 @@ CHANGES = [
     Change("account", "add", "gamma", "--owner", NEW, "--title", "Gamma Ltd"),
     Change("account", "transfer", "acme", ANN),
     Change("account", "remove", "acme"),
+    Change("account", "rename", "acme", "alpha"),
+    Change("account", "title", "acme", "Acme Ltd"),
+    Change("user", "address", "acme", ANN, NEW),
+    Change("user", "language", "acme", ANN, "de"),
+    Change("person", "forget", ANN),
+    Change("category", "set", BALANCE, "--title", "Money", "--telegram", "no",
+           "--yes"),
     Change("user", "add", "acme", NEW, "nick@acme.example"),
     Change("user", "role", "acme", ANN, "subscriber"),
     Change("user", "remove", "acme", ANN),

@@ -243,9 +243,10 @@ user_remove(struct driver *d)
 static int
 category_add(struct driver *d)
 {
-	return (roster_category_add(&d->changes, word(d, "slug"),
-	    word(d, "title"), json_is_true(json_object_get(d->step, "open")),
-	    json_is_true(json_object_get(d->step, "mirrored"))));
+	return (
+	    roster_category_add(&d->changes, word(d, "slug"), word(d, "title"),
+		"", json_is_true(json_object_get(d->step, "open")),
+		json_is_true(json_object_get(d->step, "mirrored"))));
 }
 
 static int

@@ -251,12 +251,17 @@ class Roster:
         user.slugs.add(slug)
         self.record(account.name, "subscribe", user.address.key, slug)
 
-    def check_chat(self, account, user):
-        """Losing entitlement ends the Telegram link."""
+    def lose_chat(self, account, user):
+        """The user has lost what a chat needs: the link ends."""
         if user.chat is not None and not self.may_have_chat(user):
             user.chat = None
             self.tell(account, user, "unsubscribed")
             self.record(account.name, "telegram-end", user.address.key)
+
+    def unsubscribe_user(self, account, user, slug):
+        self.end_subscription(account, user, slug)
+        if self.by_slug(slug).mirrored:
+            self.lose_chat(account, user)
 
     def set_role(self, account, user, role):
         """Set the role, and end what it does not allow."""
@@ -268,6 +273,8 @@ class Roster:
             if not self.allowed(role, self.by_slug(slug)):
                 self.end_subscription(account, user, slug)
                 self.tell(account, user, "role")
+        if role == "subscriber":
+            self.lose_chat(account, user)
 
     def remove_user(self, account, user, kind="removed"):
         self.tell(account, user, kind)
@@ -280,13 +287,15 @@ class Roster:
 
     def transfer(self, account, new):
         old = account.owner
-        old.role, old.slugs = "user-admin", set()
+        old.role = "user-admin"
         new.role, new.slugs = "owner", set()
         self.tell(account, new, "owner")
         self.tell(account, old, "handed-over")
         self.record(account.name, "account-transfer", new.address.key,
                     old.address.key)
-        return old
+        for category in self.categories:
+            if category.slug not in old.slugs:
+                self.start_subscription(account, old, category.slug)
 
     def remove_account(self, account):
         for user in list(account.users.values()):
@@ -317,7 +326,7 @@ class Roster:
         if new.role == "owner":
             self.named.append(new.address.key)
             return
-        self.check_chat(account, self.transfer(account, new))
+        self.transfer(account, new)
 
     def account_remove(self, step):
         self.remove_account(self.find_account(step["account"]))
@@ -359,7 +368,6 @@ class Roster:
             self.named.append(user.address.key)
             return
         self.set_role(account, user, step["role"])
-        self.check_chat(account, user)
 
     def user_remove(self, step):
         account = self.find_account(step["account"])
@@ -416,8 +424,7 @@ class Roster:
         if category.slug not in user.slugs:
             self.named.append(user.address.key)
             return
-        self.end_subscription(account, user, category.slug)
-        self.check_chat(account, user)
+        self.unsubscribe_user(account, user, category.slug)
 
     def connect(self, step):
         account = self.find_account(step["account"])
@@ -465,15 +472,13 @@ class Roster:
             new = account.users.get(owners[0][2].key)
             if new is None:
                 new = self.add_user(account, owners[0][2], "member")
-            self.check_chat(account, self.transfer(account, new))
+            self.transfer(account, new)
         for row in rows:
             self.import_user(account, row, sync)
         if sync:
             for user in list(account.users.values()):
                 if user.address.key not in {row[2].key for row in rows}:
                     self.remove_user(account, user)
-        for user in account.users.values():
-            self.check_chat(account, user)
 
     def import_user(self, account, row, sync):
         _, _, address, role, slugs = row
@@ -488,7 +493,9 @@ class Roster:
             self.start_subscription(account, user, slug)
         if sync:
             for slug in sorted(user.slugs - slugs):
-                self.end_subscription(account, user, slug)
+                # One that sleeps is in no file.
+                if self.allowed(role, self.by_slug(slug)):
+                    self.unsubscribe_user(account, user, slug)
 
     def import_(self, step):
         rows = [self.import_row(row) for row in step["rows"]]

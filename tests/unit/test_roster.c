@@ -166,7 +166,7 @@ START_TEST(becoming_a_subscriber_ends_closed_subscriptions_and_the_chat)
 }
 END_TEST
 
-START_TEST(a_transfer_leaves_the_old_owner_a_user_admin_with_nothing)
+START_TEST(a_transfer_leaves_the_old_owner_a_user_admin_with_everything)
 {
 	struct store_user old, new;
 
@@ -175,7 +175,7 @@ START_TEST(a_transfer_leaves_the_old_owner_a_user_admin_with_nothing)
 	find("olga@acme.example", &old);
 	find("ann@acme.example", &new);
 	ck_assert_int_eq(old.role, ROLE_USER_ADMIN);
-	ck_assert(!old.subscribed);
+	ck_assert(old.subscribed);
 	ck_assert_int_eq(new.role, ROLE_OWNER);
 	ck_assert(!new.subscribed);
 }
@@ -314,7 +314,7 @@ test_roster(void)
 	tcase_add_test(
 	    t, becoming_a_subscriber_ends_closed_subscriptions_and_the_chat);
 	tcase_add_test(
-	    t, a_transfer_leaves_the_old_owner_a_user_admin_with_nothing);
+	    t, a_transfer_leaves_the_old_owner_a_user_admin_with_everything);
 	tcase_add_test(t,
 	    the_number_of_a_link_that_a_restored_database_lacks_is_not_reused);
 	tcase_add_test(t, a_link_gets_a_number_that_no_other_has);

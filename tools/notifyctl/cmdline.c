@@ -27,7 +27,7 @@
 #define OPTIONS_MAX 64
 
 static const struct ctl_command *const families[] = {init_commands,
-    accounts_commands, users_commands, categories_commands,
+    accounts_commands, users_commands, people_commands, categories_commands,
     subscriptions_commands, telegram_commands, import_export_commands,
     explain_commands, held_commands, requeue_commands, trace_commands,
     record_commands, notices_commands, stats_commands, check_commands, NULL};

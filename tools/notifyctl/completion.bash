@@ -10,8 +10,8 @@ _notifyctl_commands='
 '
 
 # The options that take a value.
-_notifyctl_valued=' -c --as --owner --title --role --confirm --sender '
-_notifyctl_valued+='--recipient --png --log --journal '
+_notifyctl_valued=' -c --as --owner --title --description --role --confirm '
+_notifyctl_valued+='--sender --recipient --png --log --journal --before '
 
 # The values of a member in the JSON output of a command.
 _notifyctl_ask() {
@@ -57,7 +57,7 @@ _notifyctl() {
 	-c | --png | --log | --journal) kind=FILE ;;
 	--role) kind=ROLE ;;
 	--as | --owner | --confirm | --recipient | --sender) kind=EMAIL ;;
-	--title) return ;;
+	--title | --description | --before) return ;;
 	--help) kind=TABLE ;;
 	esac
 

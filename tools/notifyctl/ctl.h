@@ -42,6 +42,7 @@ struct ctl {
 	/* The address of the one user whom the command may show, or NULL. */
 	const char *oneself;
 	bool committed; /* changes were: notices may wait */
+	bool scrub;	/* what was deleted must not be readable afterwards */
 	int status;	/* exit code of a command that returned 0 */
 };
 
@@ -87,16 +88,17 @@ struct ctl_command {
 	enum ctl_needs needs;
 	int (*run)(struct ctl *, const struct arguments *);
 	const struct ctl_option
-	    *options;	    /* up to one without a name; or NULL */
-	bool options_first; /* in the usage */
+	    *options;		 /* up to one without a name; or NULL */
+	bool options_first;	 /* in the usage */
+	const char *change_with; /* the option with which it is CTL_CHANGE */
 };
 
 /* The families, one file each, in the order of --help. */
 extern const struct ctl_command init_commands[], accounts_commands[],
-    users_commands[], categories_commands[], subscriptions_commands[],
-    telegram_commands[], import_export_commands[], explain_commands[],
-    held_commands[], requeue_commands[], trace_commands[], record_commands[],
-    notices_commands[], stats_commands[], check_commands[];
+    users_commands[], people_commands[], categories_commands[],
+    subscriptions_commands[], telegram_commands[], import_export_commands[],
+    explain_commands[], held_commands[], requeue_commands[], trace_commands[],
+    record_commands[], notices_commands[], stats_commands[], check_commands[];
 
 /* users_list(ctl, args): "user list", with which "account show" ends. */
 int users_list(struct ctl *, const struct arguments *) WARN_UNUSED;

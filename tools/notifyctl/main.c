@@ -44,6 +44,7 @@ static int open_all(struct ctl *, enum ctl_needs);
 static int run(
     struct ctl *, const struct ctl_command *, const struct arguments *);
 static void send_notices(struct ctl *);
+static void scrub(struct ctl *);
 
 /* The process ends and its transaction is rolled back. */
 static void
@@ -174,6 +175,9 @@ run(struct ctl *ctl, const struct ctl_command *command,
 	enum ctl_needs needs = command->needs;
 	int rc;
 
+	if (command->change_with != NULL &&
+	    ctl_flag(args, command->change_with))
+		needs = CTL_CHANGE;
 	if (open_all(ctl, needs) != 0)
 		return (-1);
 	if (needs != CTL_READ && needs != CTL_CHANGE)
@@ -199,6 +203,17 @@ send_notices(struct ctl *ctl)
 	failure_clear(&failure);
 }
 
+/* Also the free parts of the database forget what was deleted. */
+static void
+scrub(struct ctl *ctl)
+{
+	if (store_scrub(ctl->store) != 0)
+		fprintf(stderr,
+		    "notifyctl: warning: what was deleted may still be read in "
+		    "the database's file (%s); run VACUUM there\n",
+		    failure_text(store_failure(ctl->store)));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -222,6 +237,8 @@ main(int argc, char **argv)
 	} else {
 		if (ctl.committed)
 			send_notices(&ctl);
+		if (ctl.scrub)
+			scrub(&ctl);
 		rc = ctl.status;
 		if (output_print(ctl.out, &what) != 0) {
 			fprintf(stderr, "notifyctl: %s: %s%s\n", what,

@@ -133,9 +133,9 @@ check_strays(struct people *p)
 		"%zu users have linked a Telegram chat, but are not entitled to "
 		"any category that is sent there",
 		p->strays),
-	    "nothing is sent there although the users think they are linked; "
-	    "every command of notifyctl that ends an entitlement ends the "
-	    "link too, so the database was changed by other means",
+	    "nothing is sent there although the users think they are linked: "
+	    "\"category set\" made a category one that is not mirrored, which "
+	    "ends no link, or the database was changed by other means",
 	    p->stray_fix);
 }
 

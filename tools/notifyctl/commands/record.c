@@ -3,11 +3,15 @@
  * record - notifyctl log
  */
 #include <string.h>
+#include <time.h>
 
+#include "base/arena.h"
+#include "base/escape.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "roster/roster.h"
 #include "store/store.h"
+#include "store/store_edit.h"
 
 struct listing {
 	struct output *out;
@@ -17,11 +21,18 @@ struct listing {
 
 static int log_changes(struct ctl *, const struct arguments *);
 static int find_present(void *, const struct store_change *);
+static int read_date(struct ctl *, const char *, int64_t *);
+static int prune(struct ctl *, const struct arguments *);
 static int row(void *, const struct store_change *);
 
+static const struct ctl_option log_options[] = {
+    {.name = "before", .value = "DATE"}, {.name = "prune"}, {.name = NULL}};
+
 const struct ctl_command record_commands[] = {
-    {"log", "[ACCOUNT]", "who changed what", 0, 1, CTL_READ,
-	.run = log_changes},
+    {"log", "[ACCOUNT]",
+	"who changed what; --before DATE --prune removes what is older", 0, 1,
+	CTL_READ, .run = log_changes, .options = log_options,
+	.change_with = "prune"},
     {.name = NULL},
 };
 
@@ -49,6 +60,62 @@ row(void *ctx, const struct store_change *c)
 	return (0);
 }
 
+/* The beginning of a day, local time: as the mail log has it. */
+static int
+read_date(struct ctl *ctl, const char *text, int64_t *at)
+{
+	struct tm tm = {.tm_isdst = -1}, day;
+	const char *end;
+	time_t t;
+
+	end = strptime(text, "%Y-%m-%d", &tm);
+	day = tm;
+	t = end == NULL || *end != '\0' ? -1 : mktime(&tm);
+	if (t == -1 || tm.tm_mday != day.tm_mday)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "\"%s\" is not a day; expected a date like 2026-11-28",
+		    escape_short(ctl->arena, text)));
+	*at = t;
+	return (0);
+}
+
+static int
+prune(struct ctl *ctl, const struct arguments *args)
+{
+	struct changes *c = &ctl->changes;
+	struct store_account account;
+	const char *name = NULL, *before = ctl_option(args, "before");
+	int64_t at = 0, n;
+
+	if (before == NULL)
+		return (failure_set(&ctl->failure, FAILURE_USAGE,
+		    "--prune needs to know what is old; expected --before "
+		    "DATE"));
+	if (read_date(ctl, before, &at) != 0)
+		return (-1);
+	if (at > c->now)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "%s is not over yet; expected a day until today", before));
+	if (args->n == 1) {
+		/* It may be one that was removed. */
+		if (roster_account(c, args->v[0], &account) == 0)
+			name = account.name;
+		else if (ctl->failure.kind != FAILURE_UNKNOWN)
+			return (-1);
+		else
+			name = args->v[0];
+	}
+	if (store_changes_prune(ctl->store, name, at, &n) == -1)
+		return (store_failed(ctl->store, &ctl->failure));
+	if (n == 0 && ctl->failure.kind == FAILURE_UNKNOWN)
+		return (-1);
+	failure_clear(&ctl->failure);
+	return (membership_record(c, name == NULL ? "" : name, "log-prune",
+	    name == NULL ? "all accounts" : name,
+	    arena_printf(
+		ctl->arena, "%lld changes before %s", (long long)n, before)));
+}
+
 /* An unknown account may be a removed one, whose changes are in the log. */
 static int
 log_changes(struct ctl *ctl, const struct arguments *args)
@@ -58,6 +125,11 @@ log_changes(struct ctl *ctl, const struct arguments *args)
 	const char *name = NULL;
 	bool exists = true;
 
+	if (ctl_flag(args, "prune"))
+		return (prune(ctl, args));
+	if (ctl_option(args, "before") != NULL)
+		return (failure_set(&ctl->failure, FAILURE_USAGE,
+		    "--before says what --prune removes; expected both"));
 	if (args->n == 1) {
 		exists =
 		    roster_account(&ctl->changes, args->v[0], &account) == 0;

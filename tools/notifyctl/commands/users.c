@@ -20,6 +20,8 @@ struct listing {
 
 static int add(struct ctl *, const struct arguments *);
 static int set_role(struct ctl *, const struct arguments *);
+static int set_address(struct ctl *, const struct arguments *);
+static int set_language(struct ctl *, const struct arguments *);
 static int remove_user(struct ctl *, const struct arguments *);
 static int list_row(void *, const struct store_export *);
 static void finish_user(struct listing *);
@@ -35,6 +37,11 @@ const struct ctl_command users_commands[] = {
 	.run = users_list},
     {"user role", "ACCOUNT EMAIL ROLE", "change the role of a user", 3, 3,
 	CTL_CHANGE, .run = set_role},
+    {"user address", "ACCOUNT EMAIL NEW", "change the address of a user", 3, 3,
+	CTL_CHANGE, .run = set_address},
+    {"user language", "ACCOUNT EMAIL LANG",
+	"the language of what is sent to a user; \"\" for the usual one", 3, 3,
+	CTL_CHANGE, .run = set_language},
     {"user remove", "ACCOUNT EMAIL", "remove a user", 2, 2, CTL_CHANGE,
 	.run = remove_user},
     {.name = NULL},
@@ -103,6 +110,20 @@ static int
 set_role(struct ctl *ctl, const struct arguments *args)
 {
 	return (roster_user_role(
+	    &ctl->changes, args->v[0], args->v[1], args->v[2]));
+}
+
+static int
+set_address(struct ctl *ctl, const struct arguments *args)
+{
+	return (roster_user_address(
+	    &ctl->changes, args->v[0], args->v[1], args->v[2]));
+}
+
+static int
+set_language(struct ctl *ctl, const struct arguments *args)
+{
+	return (roster_user_language(
 	    &ctl->changes, args->v[0], args->v[1], args->v[2]));
 }
 
