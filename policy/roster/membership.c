@@ -20,11 +20,16 @@
 #define NOT_OPEN ", not open to subscribers"
 #define NOT_ENTITLED "no longer entitled to a mirrored category"
 
+/* Longer than the key of any address that is accepted. */
+#define KEY_SIZE 1024
+
 /* Some of an account's users. */
 struct users {
 	struct arena *arena;
 	struct store_user *v;
-	size_t n, cap;
+	struct subscriptions *held;
+	size_t n;
+	size_t reading; /* whose subscriptions are being read */
 };
 
 /* Is one of a user's subscriptions mirrored to a user of ${role}? */
@@ -41,10 +46,13 @@ static int end_lost_link(
     struct changes *, const struct store_user *, const char *);
 static int subscribe_to_all(
     struct changes *, const struct store_account *, const struct store_user *);
-static int remove_user(struct changes *, const struct store_account *,
-    const struct store_user *, enum tell_kind);
 static int take_user(void *, const struct store_user *);
-static int remove_some(struct changes *, const struct store_account *);
+static int take_subscription(void *, int64_t, const struct category *);
+static int record_leaving(struct changes *, const struct store_account *,
+    const struct store_user *, const struct subscriptions *, enum tell_kind);
+static int read_some(struct changes *, const struct store_account *,
+    const char *, struct users *);
+static int leave_some(struct changes *, const struct store_account *, char *);
 
 int
 membership_record(struct changes *c, const char *account, const char *action,
@@ -308,39 +316,52 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	return (subscribe_to_all(c, account, old));
 }
 
-/* ${kind}: why. */
+/* Record, and tell, that the user is gone, with all that goes with it; ${kind}:
+ * why. */
 static int
-remove_user(struct changes *c, const struct store_account *account,
-    const struct store_user *user, enum tell_kind kind)
+record_leaving(struct changes *c, const struct store_account *account,
+    const struct store_user *user, const struct subscriptions *s,
+    enum tell_kind kind)
 {
-	struct subscriptions s;
 	size_t i;
-	int rc;
 
-	if (membership_subscriptions(c, user->id, &s) != 0)
-		return (-1);
-	for (i = 0; i < s.n; i++) {
-		if (end_subscription(c, account, user, &s.v[i], ", removed") !=
-		    0)
+	for (i = 0; i < s->n; i++) {
+		c->removed.subscriptions++;
+		if (tell_category(c, account, user, TELL_UNSUBSCRIBED, true,
+			&s->v[i]) != 0 ||
+		    membership_record(c, account->name, "unsubscribe",
+			user->address,
+			arena_concat(
+			    c->arena, s->v[i].slug, ", removed", NULL)) != 0)
 			return (-1);
 	}
-	rc = membership_end_link(c, user, "removed");
-	if (rc == -1 ||
-	    tell(c, account, user, kind, true, rc == 1 ? TELL_CHAT : NULL,
+	if (user->link != 0 && c->farewells &&
+	    store_farewell_add(c->store, c->now, user, "removed") == -1)
+		return (store_failed(c->store, c->failure));
+	if (user->link != 0 &&
+	    membership_record(c, account->name, "telegram-end", user->address,
 		"removed") != 0)
 		return (-1);
-	if (store_user_remove(c->store, user->id) == -1)
-		return (store_failed(c->store, c->failure));
 	c->removed.users++;
+	if (tell(c, account, user, kind, true,
+		user->link == 0 ? NULL : TELL_CHAT, "removed") != 0)
+		return (-1);
 	return (membership_record(c, account->name, "user-remove",
 	    user->address, role_name(user->role)));
 }
 
+/* Subscriptions, link and tokens go with the user's row. */
 int
 membership_remove(struct changes *c, const struct store_account *account,
     const struct store_user *user)
 {
-	return (remove_user(c, account, user, TELL_REMOVED));
+	struct subscriptions s;
+
+	if (membership_subscriptions(c, user->id, &s) != 0)
+		return (-1);
+	if (store_user_remove(c->store, user->id) == -1)
+		return (store_failed(c->store, c->failure));
+	return (record_leaving(c, account, user, &s, TELL_REMOVED));
 }
 
 static int
@@ -348,41 +369,76 @@ take_user(void *ctx, const struct store_user *u)
 {
 	struct users *users = ctx;
 
-	users->v = arena_grow(
-	    users->arena, users->v, users->n, &users->cap, sizeof(*users->v));
-	if (users->v == NULL)
+	return (store_user_copy(users->arena, u, &users->v[users->n++]));
+}
+
+/* Subscriptions come in the order of the users. */
+static int
+take_subscription(void *ctx, int64_t user, const struct category *category)
+{
+	struct users *users = ctx;
+	struct subscriptions *s;
+
+	while (users->reading < users->n && users->v[users->reading].id != user)
+		users->reading++;
+	if (users->reading == users->n)
 		return (-1);
-	if (store_user_copy(users->arena, u, &users->v[users->n]) != 0)
-		return (-1);
-	users->n++;
+	s = &users->held[users->reading];
+	s->arena = users->arena;
+	return (take_category(s, category));
+}
+
+/* Read the account's users from ${key} on, with their subscriptions. */
+static int
+read_some(struct changes *c, const struct store_account *account,
+    const char *key, struct users *users)
+{
+	users->v = arena_array(users->arena, USERS_AT_ONCE, sizeof(*users->v));
+	users->held =
+	    arena_array(users->arena, USERS_AT_ONCE, sizeof(*users->held));
+	if (users->v == NULL || users->held == NULL)
+		return (failure_memory(c->failure));
+	if (store_members(c->store, account->id, key, USERS_AT_ONCE, take_user,
+		users) == -1 ||
+	    (users->n > 0 &&
+		store_members_subscriptions(c->store, account->id,
+		    users->v[0].key, users->v[users->n - 1].key,
+		    take_subscription, users) == -1))
+		return (store_failed(c->store, c->failure));
 	return (0);
 }
 
-/* Remove some of the account's users, the owner only when nobody else is left.
- * 1 if there were any. */
+/* Record some of the account's users; ${last} is the key of the last one. 1 if
+ * there may be more. */
 static int
-remove_some(struct changes *c, const struct store_account *account)
+leave_some(struct changes *c, const struct store_account *account, char *last)
 {
 	struct users users = {.arena = c->arena};
 	size_t i;
 
-	if (store_members(c->store, account->id, "", USERS_AT_ONCE, take_user,
-		&users) == -1)
-		return (store_failed(c->store, c->failure));
+	if (read_some(c, account, last, &users) != 0)
+		return (-1);
 	for (i = 0; i < users.n; i++) {
-		if (users.v[i].role == ROLE_OWNER && users.n > 1)
+		if (strcmp(users.v[i].key, last) == 0)
 			continue;
-		if (remove_user(
-			c, account, &users.v[i], TELL_ACCOUNT_REMOVED) != 0)
+		if (record_leaving(c, account, &users.v[i], &users.held[i],
+			TELL_ACCOUNT_REMOVED) != 0)
 			return (-1);
 	}
-	return (users.n > 0);
+	if (users.n < USERS_AT_ONCE)
+		return (0);
+	if (strlen(users.v[users.n - 1].key) >= KEY_SIZE)
+		return (failure_set(c->failure, FAILURE_IO,
+		    "an address of account %s is too long", account->name));
+	strcpy(last, users.v[users.n - 1].key);
+	return (1);
 }
 
 int
 membership_remove_all(struct changes *c, const struct store_account *account)
 {
 	struct arena *before = c->arena;
+	char last[KEY_SIZE] = "";
 	int rc;
 
 	c->arena = arena_new(USERS_MEMORY);
@@ -390,9 +446,11 @@ membership_remove_all(struct changes *c, const struct store_account *account)
 		c->arena = before;
 		return (failure_memory(c->failure));
 	}
-	while ((rc = remove_some(c, account)) == 1)
+	while ((rc = leave_some(c, account, last)) == 1)
 		arena_reset(c->arena);
 	arena_free(c->arena);
 	c->arena = before;
+	if (rc == 0 && store_account_remove(c->store, account->id) == -1)
+		return (store_failed(c->store, c->failure));
 	return (rc);
 }

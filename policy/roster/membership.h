@@ -107,8 +107,8 @@ int membership_transfer(struct changes *, const struct store_account *,
 int membership_remove(struct changes *, const struct store_account *,
     const struct store_user *) WARN_UNUSED;
 
-/* membership_remove_all(c, account): every user, the owner last, in bounded
- * memory. */
+/* membership_remove_all(c, account): the account with every user, in bounded
+ * memory, and by few statements: there may be very many users. */
 int membership_remove_all(
     struct changes *, const struct store_account *) WARN_UNUSED;
 

@@ -82,8 +82,6 @@ roster_account_remove(struct changes *c, const char *name)
 	if (roster_account(c, name, &account) != 0 ||
 	    membership_remove_all(c, &account) != 0)
 		return (-1);
-	if (store_account_remove(c->store, account.id) == -1)
-		return (store_failed(c->store, c->failure));
 	c->removed.accounts++;
 	return (membership_record(
 	    c, account.name, "account-remove", account.name, account.title));

@@ -71,6 +71,11 @@
 #define NOTICE_WAITING                                                         \
 	"CREATE INDEX notice_waiting ON notice(id) WHERE state <> 'sent';"
 
+/* Both columns: else a server that has no statistics yet looks for the
+ * subscriptions of a user who is removed among all of the account's. */
+#define SUBSCRIPTION_BY_USER                                                   \
+	"CREATE INDEX subscription_by_user ON subscription(user, account);"
+
 /* What 0.2.0 adds to tables of 0.1.0. */
 #define CATEGORY_DESCRIPTION "description TEXT NOT NULL DEFAULT ''"
 #define USER_LANGUAGE "language TEXT NOT NULL DEFAULT ''"
@@ -114,8 +119,7 @@ const char sql_schema[] =
     "  user INTEGER NOT NULL,"
     "  PRIMARY KEY (account, category, user),"
     "  FOREIGN KEY (user, account) REFERENCES user(id, account)"
-    "    ON DELETE CASCADE) WITHOUT ROWID;"
-    "CREATE INDEX subscription_by_user ON subscription(user);"
+    "    ON DELETE CASCADE) WITHOUT ROWID;" SUBSCRIPTION_BY_USER
     "CREATE TABLE link("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  user INTEGER NOT NULL UNIQUE REFERENCES user(id) ON DELETE CASCADE,"
@@ -207,6 +211,7 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
 	"UPDATE category SET description = '" text "' WHERE slug = '" slug "';"
 #define TO_2                                                                   \
 	SECRET ACCOUNT_FORMER FAREWELL LINK_REQUEST                            \
+	    "DROP INDEX subscription_by_user;" SUBSCRIPTION_BY_USER            \
 	    "ALTER TABLE category ADD COLUMN " CATEGORY_DESCRIPTION ";"        \
 	    "ALTER TABLE user ADD COLUMN " USER_LANGUAGE ";"                   \
 	    "ALTER TABLE link ADD COLUMN " LINK_TOPIC ";"                      \

@@ -36,6 +36,8 @@ LISTS = [["account", "list"], ["category", "list"], ["log"], ["log", "Gamma"]]
 BACK_TO_1 = [
     *(f"DROP TABLE {name}" for name in (
         "secret", "account_former", "farewell", "link_request")),
+    "DROP INDEX subscription_by_user",
+    'CREATE INDEX subscription_by_user ON subscription("user")',
     *(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in (
         ("category", "description"), ('"user"', "language"),
         ("link", "topic"), ("token", "origin"), ("notice", "language"),

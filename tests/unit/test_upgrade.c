@@ -71,7 +71,8 @@ static const struct sql_step to_the_second_in_vain[] = {BEFORE,
 /* Take from a roster of version 2 what it adds. */
 #define BACK_TO_1                                                              \
 	"DROP TABLE secret; DROP TABLE account_former; DROP TABLE farewell;"   \
-	"DROP TABLE link_request;"                                             \
+	"DROP TABLE link_request; DROP INDEX subscription_by_user;"            \
+	"CREATE INDEX subscription_by_user ON subscription(user);"             \
 	"ALTER TABLE category DROP COLUMN description;"                        \
 	"ALTER TABLE user DROP COLUMN language;"                               \
 	"ALTER TABLE link DROP COLUMN topic;"                                  \
