@@ -20,6 +20,7 @@
 #include "store/store_edit.h"
 #include "terms/address.h"
 #include "terms/category.h"
+#include "terms/language.h"
 
 /* Rows are sorted in this much memory, and in a file beyond that. */
 #define SORTER_MEMORY ((size_t)32 << 20)
@@ -259,10 +260,12 @@ check_row(struct import *im, size_t number, const struct import_cells *cells)
 	struct import_line line = {.rank = IMPORT_OTHER, .number = number};
 	const char *account = cells->account;
 	struct address address;
-	char key[ACCOUNT_KEY_SIZE];
+	char key[ACCOUNT_KEY_SIZE], language[LANGUAGE_SIZE] = "";
 	uint32_t *categories = NULL;
 
 	line.role = ROLE_MEMBER;
+	line.language = language;
+	line.has_language = cells->language != NULL;
 	line.has_role = cells->role != NULL;
 	line.has_categories = cells->categories != NULL;
 	if (account_key(cells->account, key) != 1)
@@ -279,6 +282,10 @@ check_row(struct import *im, size_t number, const struct import_cells *cells)
 		return (
 		    import_bad_row(im, number, "%s", failure_text(c->failure)));
 	}
+	if (line.has_language && language_read(cells->language, language) != 1)
+		return (import_bad_row(im, number,
+		    "\"%s\" is not a language; expected " LANGUAGE_SYNTAX,
+		    escape_short(im->line, cells->language)));
 	line.key = address.key;
 	line.wire = address.wire;
 	if (line.role == ROLE_OWNER)

@@ -53,6 +53,7 @@ struct import_cells {
 	const char *address;
 	const char *role;
 	const char *categories; /* separated by ";" */
+	const char *language;
 };
 
 /* import_row(i, number, cells): check a row and keep it. */

@@ -49,6 +49,9 @@ static int begin(struct group *);
 static int make_account(struct group *);
 static int add_user(
     struct group *, const struct import_line *, enum role, int64_t *);
+static int set_language(
+    struct group *, const struct import_line *, const struct store_user *);
+static int set_owner_language(struct group *);
 static int change_owner(struct group *);
 static int set_owner(struct group *);
 static int two_rows(struct group *, const struct import_line *, size_t);
@@ -125,8 +128,35 @@ add_user(struct group *g, const struct import_line *line, enum role role,
 {
 	struct address address = {.key = line->key, .wire = line->wire};
 
-	return (membership_add(
-	    g->import->changes, &g->account, &address, role, id));
+	return (membership_add(g->import->changes, &g->account, &address, role,
+	    line->language, id));
+}
+
+/* Set the language of a user who is there. */
+static int
+set_language(struct group *g, const struct import_line *line,
+    const struct store_user *user)
+{
+	if (!line->has_language || strcmp(user->language, line->language) == 0)
+		return (0);
+	return (membership_language(
+	    g->import->changes, &g->account, user, line->language));
+}
+
+/* And of the owner, who is there. */
+static int
+set_owner_language(struct group *g)
+{
+	struct changes *c = g->import->changes;
+	struct store_user owner;
+	int found;
+
+	if (!g->import->next.has_language)
+		return (0);
+	found = store_owner(c->store, c->arena, g->account.id, &owner);
+	if (found != 1)
+		return (found == 0 ? 0 : store_failed(c->store, c->failure));
+	return (set_language(g, &g->import->next, &owner));
 }
 
 /* Make the owner of the rows the owner, if it is not. */
@@ -183,11 +213,13 @@ set_owner(struct group *g)
 		    g->name));
 	}
 	note(&g->owner, &im->next);
-	if (g->exists)
+	if (g->exists) {
 		rc = strcmp(g->account.owner, im->next.key) == 0
 		    ? 0
 		    : change_owner(g);
-	else if ((rc = make_account(g)) == 0)
+		if (rc == 0)
+			rc = set_owner_language(g);
+	} else if ((rc = make_account(g)) == 0)
 		rc = add_user(g, &im->next, ROLE_OWNER, &id);
 	return (rc == 0 ? import_next(im) : -1);
 }
@@ -389,7 +421,7 @@ set_user(
 
 	/* An owner receives everything, whatever the categories say. */
 	if (user->role == ROLE_OWNER && !line->has_role)
-		return (0);
+		return (set_language(g, line, user));
 	if (user->role == ROLE_OWNER)
 		return (import_bad_row(g->import, line->number,
 		    "%s is the owner of account %s, and no row names another; "
@@ -403,7 +435,8 @@ set_user(
 		if (membership_subscriptions(c, user->id, &held) != 0)
 			return (-1);
 	}
-	if (subscribe(g, line, user, &held) != 0)
+	if (set_language(g, line, user) != 0 ||
+	    subscribe(g, line, user, &held) != 0)
 		return (-1);
 	return (g->import->sync && line->has_categories
 		? unsubscribe(g, line, user, &held)

@@ -28,8 +28,10 @@ struct import_line {
 	const char *account; /* as written */
 	const char *key;     /* of the address */
 	const char *wire;
-	bool has_role, has_categories; /* else the list has no such column */
+	/* Else the list has no such column. */
+	bool has_role, has_categories, has_language;
 	enum role role;
+	const char *language;
 	const struct category **categories;
 	size_t ncategories;
 };

@@ -63,8 +63,8 @@ import_put(struct import *im, const char *key, const struct import_line *line,
 	char *record, *out;
 
 	out = record = arena_alloc(im->line,
-	    strlen(key) + strlen(line->key) + strlen(line->wire) + 7 +
-		(n + 2) * sizeof(uint64_t));
+	    strlen(key) + strlen(line->key) + strlen(line->wire) +
+		strlen(line->language) + 9 + (n + 2) * sizeof(uint64_t));
 	if (record == NULL)
 		return (failure_memory(im->changes->failure));
 	out = put_text(out, key);
@@ -74,7 +74,9 @@ import_put(struct import *im, const char *key, const struct import_line *line,
 	*out++ = (char)line->has_role;
 	*out++ = (char)line->role;
 	*out++ = (char)line->has_categories;
+	*out++ = (char)line->has_language;
 	out = put_text(out, line->wire);
+	out = put_text(out, line->language);
 	out = put_number(out, n);
 	if (n > 0)
 		out = mempcpy(out, categories, n * sizeof(*categories));
@@ -149,6 +151,8 @@ import_next(struct import *im)
 	line->has_role = *at++ != 0;
 	line->role = (enum role)(*at++);
 	line->has_categories = *at++ != 0;
+	line->has_language = *at++ != 0;
 	line->wire = get_text(&at);
+	line->language = get_text(&at);
 	return (get_categories(im, &at));
 }

@@ -8,6 +8,7 @@
 #include "base/failure.h"
 #include "roster/membership.h"
 #include "store/store.h"
+#include "store/store_edit.h"
 #include "store/store_link.h"
 #include "terms/address.h"
 #include "terms/category.h"
@@ -108,13 +109,29 @@ membership_subscriptions(
 
 int
 membership_add(struct changes *c, const struct store_account *account,
-    const struct address *address, enum role role, int64_t *id)
+    const struct address *address, enum role role, const char *language,
+    int64_t *id)
 {
-	if (store_user_add(
-		c->store, account, address->wire, address->key, role, id) == -1)
+	if (store_user_add(c->store, account, address->wire, address->key, role,
+		language, id) == -1)
+		return (store_failed(c->store, c->failure));
+	if (membership_record(c, account->name, "user-add", address->wire,
+		role_name(role)) != 0)
+		return (-1);
+	return (*language == '\0'
+		? 0
+		: membership_record(c, account->name, "user-language",
+		      address->wire, language));
+}
+
+int
+membership_language(struct changes *c, const struct store_account *account,
+    const struct store_user *user, const char *language)
+{
+	if (store_user_set_language(c->store, user->id, language) == -1)
 		return (store_failed(c->store, c->failure));
 	return (membership_record(
-	    c, account->name, "user-add", address->wire, role_name(role)));
+	    c, account->name, "user-language", user->address, language));
 }
 
 int

@@ -80,9 +80,16 @@ int membership_subscriptions(
 int membership_end_link(
     struct changes *, const struct store_user *, const char *why) WARN_UNUSED;
 
-/* membership_add(c, account, address, role, id): a new user. */
+/* membership_add(c, account, address, role, language, id): a new user;
+ * ${language} as from language_read(). */
 int membership_add(struct changes *, const struct store_account *,
-    const struct address *, enum role, int64_t *id) WARN_UNUSED;
+    const struct address *, enum role, const char *language,
+    int64_t *id) WARN_UNUSED;
+
+/* membership_language(c, account, user, language): set the user's language;
+ * likewise. */
+int membership_language(struct changes *, const struct store_account *,
+    const struct store_user *, const char *language) WARN_UNUSED;
 
 /* membership_subscribe(c, account, category, user): the user's role allows it,
  * and the user is not subscribed yet. */

@@ -47,7 +47,7 @@ roster_account_add(
 		return (store_failed(c->store, c->failure));
 	if (membership_record(c, name, "account-add", name, title) != 0)
 		return (-1);
-	return (membership_add(c, &account, &address, ROLE_OWNER, &id));
+	return (membership_add(c, &account, &address, ROLE_OWNER, "", &id));
 }
 
 int
@@ -153,7 +153,8 @@ roster_user_add(struct changes *c, const char *name, char **texts, size_t n,
 		    "addresses of people who are not users of %s yet",
 		    account.name));
 	for (i = 0; i < unique; i++) {
-		if (membership_add(c, &account, &addresses[i], role, &id) != 0)
+		if (membership_add(c, &account, &addresses[i], role, "", &id) !=
+		    0)
 			return (-1);
 	}
 	return (0);

@@ -223,8 +223,5 @@ roster_user_language(
 		    user.address, account.name);
 		return (0);
 	}
-	if (store_user_set_language(c->store, user.id, language) == -1)
-		return (store_failed(c->store, c->failure));
-	return (membership_record(
-	    c, account.name, "user-language", user.address, language));
+	return (membership_language(c, &account, &user, language));
 }

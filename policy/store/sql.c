@@ -431,8 +431,12 @@ const char *const sql_statements[SQL_COUNT] = {
 	" ORDER BY u.role <> 'owner', u.key LIMIT ?3",
     [SQL_USER] = "SELECT " USER_COLUMNS USER_TABLES
 		 "WHERE u.account = ?1 AND u.key = ?3",
-    [SQL_USER_ADD] = "INSERT INTO user(account, address, key, role)"
-		     " VALUES (" ACCOUNT_OR(1, 5) ", ?2, ?3, ?4) RETURNING id",
+    [SQL_USER_ADD] =
+	"INSERT INTO user(account, address, key, role, language)"
+	" VALUES (" ACCOUNT_OR(1, 5) ", ?2, ?3, ?4, ?6) RETURNING id",
+    [SQL_LANGUAGES] =
+	"SELECT count(*) FROM (SELECT 1 FROM user WHERE language <> ''"
+	" AND (?1 = 0 OR account = ?1) LIMIT 1) some",
     [SQL_USER_SET_ROLE] = "UPDATE user SET role = ?2 WHERE id = ?1",
     [SQL_USER_SET_ADDRESS] =
 	"UPDATE user SET address = ?2, key = ?3 WHERE id = ?1",
@@ -482,7 +486,8 @@ const char *const sql_statements[SQL_COUNT] = {
 	"UPDATE change SET account = ?2 WHERE lower(account) = lower(?1)",
     [SQL_CHANGES_PRUNE] = "DELETE FROM change WHERE at < ?2"
 			  " AND coalesce(lower(account) = lower(?1), 1 = 1)",
-    [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, '')"
+    [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, ''),"
+		   " u.language"
 		   " FROM account a JOIN user u ON u.account = a.id"
 		   " LEFT JOIN subscription s ON s.user = u.id"
 		   " AND (u.role <> 'subscriber' OR EXISTS (SELECT 1"

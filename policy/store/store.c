@@ -582,11 +582,13 @@ store_managers(
 
 int
 store_user_add(struct store *s, const struct store_account *account,
-    const char *address, const char *key, enum role role, int64_t *id)
+    const char *address, const char *key, enum role role, const char *language,
+    int64_t *id)
 {
 	return (store_post(s,
-	    store_bound(s, SQL_USER_ADD, "itttt", account->id, address, key,
-		role_name(role), account->id == 0 ? account->key : NULL),
+	    store_bound(s, SQL_USER_ADD, "ittttt", account->id, address, key,
+		role_name(role), account->id == 0 ? account->key : NULL,
+		language),
 	    id));
 }
 
@@ -681,6 +683,20 @@ store_counts(struct store *s, struct store_counts *counts)
 }
 
 int
+store_languages(struct store *s, int64_t account, bool *some)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_LANGUAGES, "i", account);
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	*some = db_int(stmt, 0) != 0;
+	return (store_only(s, stmt));
+}
+
+int
 store_export(struct store *s, int64_t account, store_export_fn *fn, void *ctx)
 {
 	struct store_export row;
@@ -692,6 +708,7 @@ store_export(struct store *s, int64_t account, store_export_fn *fn, void *ctx)
 		row.account = db_text(stmt, 0);
 		row.address = db_text(stmt, 1);
 		row.category = db_text(stmt, 3);
+		row.language = db_text(stmt, 4);
 		if (store_read_role(s, stmt, 2, &row.role) != 0 ||
 		    fn(ctx, &row) != 0)
 			return (store_stop(stmt));

@@ -71,6 +71,7 @@ struct store_export {
 	const char *address;
 	enum role role;
 	const char *category; /* slug, or ""; one row for each category */
+	const char *language; /* "" for none */
 };
 
 /*
@@ -207,7 +208,8 @@ int store_user(struct store *, struct arena *, int64_t account, const char *key,
 int store_user_copy(struct arena *, const struct store_user *from,
     struct store_user *to) WARN_UNUSED;
 int store_user_add(struct store *, const struct store_account *,
-    const char *address, const char *key, enum role, int64_t *id) WARN_UNUSED;
+    const char *address, const char *key, enum role, const char *language,
+    int64_t *id) WARN_UNUSED;
 int store_user_set_role(struct store *, int64_t user, enum role) WARN_UNUSED;
 int store_user_remove(struct store *, int64_t user) WARN_UNUSED;
 
@@ -240,6 +242,10 @@ int store_changes(
 
 /* store_counts(s, counts): how many there are; 1, or -1. */
 int store_counts(struct store *, struct store_counts *) WARN_UNUSED;
+
+/* store_languages(s, account, some): has a user of ${account} (its id; 0: any)
+ * a language? 1, or -1. */
+int store_languages(struct store *, int64_t account, bool *some) WARN_UNUSED;
 
 /* store_export(s, account, fn, ctx): all rows of ${account} (its id; 0: all),
  * ordered by account, owner first, address and category. */

@@ -529,6 +529,30 @@ def load_columns(ctl_, header, rows, *options, want=0):
     same(done.code, want, f"exit of {done}")
 
 
+@case("languages come in, stay without their column, and go out")
+def _(ctl):
+    def languages():
+        return dict(ctl.sql("SELECT u.address, u.language FROM user u JOIN"
+                            " account a ON a.id = u.account WHERE a.name ="
+                            " 'acme' AND u.language <> ''"))
+    load_columns(ctl, "account,email,language", f"acme,{ANN},de\nacme,{OLGA},"
+                 f"pt_BR\nacme,{NEW},ru\n")
+    same(languages(), {ANN: "de", OLGA: "pt-br", NEW: "ru"}, "languages")
+    text = ctl.ok("export").out
+    true(text.startswith(f"{HEADER},language\n"), f"the header of {text}")
+    contains(text, f"acme,{ANN},member,{BALANCE};{MAINTENANCE},de\n", "export")
+    same(ctl.json("import", "--sync", ctl.path("in.csv", text))["changed"], 0,
+         "changes by the export")
+    load(ctl, f"acme,{ANN},user-admin,\n")
+    same(languages()[ANN], "de", "without the column")
+    load_columns(ctl, "account,email,language", f"acme,{ANN},\nacme,{OLGA},\n")
+    same(languages(), {NEW: "ru"}, "an empty cell means none")
+    ctl.refused(65, "import", ctl.path(
+        "in.csv", f"account,email,language\nacme,{ANN},Deutsch!\n"),
+        says="Deutsch!")
+    same(ctl.ok("export", "beta").out.splitlines()[0], HEADER, "of beta")
+
+
 @case("a header that is missing or wrong is refused")
 def _(ctl):
     for header in ("", f"acme,{NEW},member,", "account,email,role,category",

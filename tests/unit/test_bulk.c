@@ -216,7 +216,7 @@ post(struct store *s, int n)
 	for (i = 0; i < n; i++) {
 		snprintf(address, sizeof(address), "p%d@beta.example", i);
 		ck_assert_int_eq(store_user_add(s, &beta, address, address,
-				     ROLE_MEMBER, &id),
+				     ROLE_MEMBER, "", &id),
 		    1);
 		if (i == n / 2)
 			ck_assert_int_eq(
@@ -300,7 +300,7 @@ START_TEST(a_lookup_sees_pending_changes)
 		ck_assert_int_eq(
 		    store_user(s, f.arena, 2, keys[i], 0, &user), 0);
 		ck_assert_int_eq(store_user_add(s, &beta, keys[i], keys[i],
-				     ROLE_MEMBER, &id),
+				     ROLE_MEMBER, "", &id),
 		    1);
 		ck_assert_int_eq(
 		    store_user(s, f.arena, 2, keys[i], 0, &user), 1);

@@ -243,7 +243,7 @@ START_TEST(a_strange_key_finds_its_row_and_no_other)
 	fixture_begin(&f);
 	ck_assert_int_eq(
 	    store_user_add(f.store, &(struct store_account){.id = 2},
-		quoted(strange[_i]), strange[_i], ROLE_MEMBER, &id),
+		quoted(strange[_i]), strange[_i], ROLE_MEMBER, "", &id),
 	    1);
 	fixture_commit(&f);
 	ck_assert_int_eq(
@@ -287,7 +287,7 @@ START_TEST(an_address_is_read_whoever_wrote_it)
 	fixture_begin(&f);
 	ck_assert_int_eq(
 	    store_user_add(f.store, &(struct store_account){.id = 2},
-		written[_i].text, written[_i].text, ROLE_MEMBER, &id),
+		written[_i].text, written[_i].text, ROLE_MEMBER, "", &id),
 	    1);
 	ck_assert_int_eq(
 	    store_subscribe(f.store, &(struct store_account){.id = 2}, 5,

@@ -201,7 +201,7 @@ START_TEST(an_account_has_never_two_owners)
 	fixture_begin(&f);
 	ck_assert_int_eq(
 	    store_user_add(f.store, &(struct store_account){.id = 1},
-		"x@acme.example", "x@acme.example", ROLE_OWNER, &id),
+		"x@acme.example", "x@acme.example", ROLE_OWNER, "", &id),
 	    -1);
 	store_end(f.store);
 }
@@ -264,7 +264,7 @@ START_TEST(users_come_in_the_byte_order_of_their_keys)
 	for (i = sizeof(keys) / sizeof(keys[0]); i > 0; i--)
 		ck_assert_int_eq(
 		    store_user_add(f.store, &(struct store_account){.id = 2},
-			keys[i - 1], keys[i - 1], ROLE_MEMBER, &id),
+			keys[i - 1], keys[i - 1], ROLE_MEMBER, "", &id),
 		    1);
 	ck_assert_int_eq(store_user_remove(f.store, 7), 1);
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

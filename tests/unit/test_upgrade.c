@@ -96,7 +96,7 @@ setup(void)
 	    store_token_add(f.store, "hash", 4, 2000, STORE_BY_CONNECT), 1);
 	ck_assert_int_eq(
 	    store_user_add(f.store, &(struct store_account){.id = 1},
-		"gone@acme.example", "gone@acme.example", ROLE_MEMBER, &id),
+		"gone@acme.example", "gone@acme.example", ROLE_MEMBER, "", &id),
 	    1);
 	ck_assert_int_eq(store_user_remove(f.store, id), 1);
 	fixture_commit(&f);

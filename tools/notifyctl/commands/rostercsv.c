@@ -17,15 +17,16 @@
 #include "roster/membership.h"
 #include "store/store.h"
 
-enum column { ACCOUNT, EMAIL, ROLE, CATEGORIES, COLUMNS };
+enum column { ACCOUNT, EMAIL, ROLE, CATEGORIES, LANGUAGE, COLUMNS };
 
 /* The longest line, and the longest row of several lines. */
 #define LINE_MAX_SIZE ((size_t)1 << 20)
 #define ROW_MAX_SIZE ((size_t)16 << 20)
 
 static const char *const columns[COLUMNS] = {
-    "account", "email", "role", "categories"};
+    "account", "email", "role", "categories", "language"};
 static const char header[] = "account,email,role,categories";
+#define LANGUAGE_COLUMN ",language"
 
 /* A file being read. */
 struct reading {
@@ -53,6 +54,8 @@ struct writing {
 	FILE *stream;
 	const char *address; /* of the row being written, or NULL */
 	const char *account;
+	const char *language;
+	bool languages; /* there is a column */
 };
 
 static void on_field(void *, size_t, void *);
@@ -66,6 +69,7 @@ static size_t too_long(struct reading *, const char *, size_t);
 static size_t next_line(struct reading *, FILE *, char **);
 static int read_rows(struct reading *, FILE *);
 static void write_field(FILE *, const char *);
+static void end_row(const struct writing *);
 static int export_row(void *, const struct store_export *);
 
 static void
@@ -96,7 +100,8 @@ static void
 bad_header(struct reading *r, const char *what, const char *name)
 {
 	failure_set(r->changes->failure, FAILURE_DATA,
-	    "%s:%zu: %s%s; expected a header line with columns of %s, account "
+	    "%s:%zu: %s%s; expected a header line with columns of %s" LANGUAGE_COLUMN
+	    ", account "
 	    "and email among them; nothing was imported",
 	    r->name, r->start, what, escape_short(r->arena, name), header);
 	r->failed = true;
@@ -150,8 +155,8 @@ take_row(struct reading *r)
 	}
 	for (i = 0; i < r->nfields; i++)
 		cells[r->order[i]] = r->fields[i];
-	row = (struct import_cells){
-	    cells[ACCOUNT], cells[EMAIL], cells[ROLE], cells[CATEGORIES]};
+	row = (struct import_cells){cells[ACCOUNT], cells[EMAIL], cells[ROLE],
+	    cells[CATEGORIES], cells[LANGUAGE]};
 	r->failed = import_row(r->import, r->start, &row) != 0;
 }
 
@@ -299,6 +304,17 @@ write_field(FILE *stream, const char *text)
 		csv_fwrite(stream, text, strlen(text));
 }
 
+/* The end of the row that is being written, if there is one. */
+static void
+end_row(const struct writing *w)
+{
+	if (w->address == NULL)
+		return;
+	if (w->languages)
+		fprintf(w->stream, ",%s", w->language);
+	fputc('\n', w->stream);
+}
+
 static int
 export_row(void *ctx, const struct store_export *row)
 {
@@ -311,11 +327,11 @@ export_row(void *ctx, const struct store_export *row)
 		fprintf(w->stream, ";%s", row->category);
 		return (0);
 	}
-	if (w->address != NULL)
-		fputc('\n', w->stream);
+	end_row(w);
+	w->language = arena_strdup(w->arena, row->language);
 	w->address = arena_strdup(w->arena, row->address);
 	w->account = arena_strdup(w->arena, row->account);
-	if (w->address == NULL || w->account == NULL)
+	if (w->address == NULL || w->account == NULL || w->language == NULL)
 		return (-1);
 	write_field(w->stream, row->account);
 	fputc(',', w->stream);
@@ -346,10 +362,11 @@ rostercsv_write(FILE *stream, int64_t account, struct changes *c)
 	struct writing w = {.arena = c->arena, .stream = stream};
 	int rc;
 
-	fprintf(stream, "%s\n", header);
-	rc = store_export(c->store, account, export_row, &w);
-	if (w.address != NULL)
-		fputc('\n', stream);
+	rc = store_languages(c->store, account, &w.languages);
+	fprintf(stream, "%s%s\n", header, w.languages ? LANGUAGE_COLUMN : "");
+	if (rc == 1)
+		rc = store_export(c->store, account, export_row, &w);
+	end_row(&w);
 	if (rc != -1)
 		return (0);
 	return (store_failed(c->store, c->failure));
