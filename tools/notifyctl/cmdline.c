@@ -332,6 +332,7 @@ read_options(struct ctl *ctl, struct arguments *args,
 			break;
 		case OPT_HELP:
 		case 'h':
+			output_begin();
 			if (optind < argc && strcmp(argv[optind], "roles") == 0)
 				help_roles();
 			else

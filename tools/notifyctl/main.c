@@ -240,7 +240,9 @@ main(int argc, char **argv)
 		if (ctl.scrub)
 			scrub(&ctl);
 		rc = ctl.status;
-		if (output_print(ctl.out, &what) != 0) {
+		/* A reader that has seen enough, such as head(1), closes the
+		 * pipe: that is no fault. */
+		if (output_print(ctl.out, &what) != 0 && errno != EPIPE) {
 			fprintf(stderr, "notifyctl: %s: %s%s\n", what,
 			    strerror(errno),
 			    ctl.committed && ctl.changes.n > 0

@@ -8,12 +8,15 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <glib.h>
 #include <jansson.h>
@@ -23,6 +26,7 @@
 #include "base/escape.h"
 #include "base/tempfile.h"
 #include "notifyctl/output.h"
+#include "notifyctl/wrap.h"
 #include "store/store.h"
 
 #define ESCAPED_MAX ((size_t)64 << 20)
@@ -30,13 +34,16 @@
  * of a JSON array. */
 #define LINES_MAX ((long)8 << 20)
 #define ROWS_MAX 10000
+/* The columns of a terminal that does not tell. */
+#define TERMINAL_COLUMNS 80
 #define TEMPFILE "a temporary file in $TMPDIR or /tmp"
 
-static const char *const change_columns[] = {"at:WHEN", "actor:WHO",
+static const char *const change_columns[] = {"at:@WHEN", "actor:WHO",
     "account:ACCOUNT", "action:WHAT", "subject:WHOM", "detail:DETAIL", NULL};
 
 struct output {
 	bool json;
+	size_t columns_max; /* of the terminal; 0: standard output is none */
 	json_t *document;
 	FILE *lines;
 	char *text; /* of the lines, unless they have moved to a file */
@@ -51,12 +58,14 @@ struct output {
 	struct libscols_line *line;
 	json_t *object;
 	const char *const *columns;
-	int column; /* of the next cell */
-	int shown;  /* the same among the columns for people */
+	unsigned whole; /* columns for people that are not wrapped, as bits */
+	int column;	/* of the next cell */
+	int shown;	/* the same among the columns for people */
 };
 
 static void *must(void *);
 static FILE *file(const struct output *);
+static size_t terminal_width(void);
 static void limit_lines(struct output *);
 static void move_members(struct output *, const char *, json_t *);
 static void add_member(struct output *, const char *, json_t *);
@@ -237,6 +246,19 @@ text_of(const char *text)
 			      : must(json_string(escaped(escape_text, text))));
 }
 
+/* The width of the terminal that standard output is; 0 if it is none. */
+static size_t
+terminal_width(void)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return (0);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+		return (TERMINAL_COLUMNS);
+	return (size.ws_col);
+}
+
 struct output *
 output_new(bool json)
 {
@@ -244,6 +266,7 @@ output_new(bool json)
 
 	out = must(calloc(1, sizeof(*out)));
 	out->json = json;
+	out->columns_max = terminal_width();
 	out->document = must(json_object());
 	out->lines = must(open_memstream(&out->text, &out->len));
 	return (out);
@@ -307,8 +330,8 @@ title_of(const char *column)
 	if (title == NULL)
 		return ("");
 	title++;
-	return (strchr("#?+", *title) != NULL && *title != '\0' ? title + 1
-								: title);
+	return (strchr("#?+@", *title) != NULL && *title != '\0' ? title + 1
+								 : title);
 }
 
 /* Append the rows so far to the lines. */
@@ -317,6 +340,8 @@ print_rows(struct output *out)
 {
 	if (scols_table_get_nlines(out->table) == 0)
 		return;
+	if (out->columns_max > 0)
+		wrap_table(out->table, out->columns_max, out->whole);
 	scols_table_set_stream(out->table, out->lines);
 	scols_print_table(out->table);
 	scols_table_remove_lines(out->table);
@@ -354,11 +379,12 @@ void
 output_table(struct output *out, const char *name, const char *const *columns)
 {
 	const char *kind;
-	int i;
+	int i, shown = 0;
 
 	finish_table(out);
 	out->columns = columns;
 	out->name = name;
+	out->whole = 0;
 	if (out->json) {
 		put(out->document, name, json_array());
 		return;
@@ -366,7 +392,8 @@ output_table(struct output *out, const char *name, const char *const *columns)
 	out->table = must(scols_new_table());
 	/* Cells are escaped already. */
 	scols_table_enable_noencoding(out->table, 1);
-	/* Do not fit tables to the terminal: an address must be whole. */
+	/* Each row is a line, for grep(1); print_rows() breaks those that are
+	 * for a terminal. */
 	scols_table_enable_maxout(out->table, 0);
 	scols_table_set_termwidth(out->table, 1 << 16);
 	scols_table_set_termforce(out->table, SCOLS_TERMFORCE_NEVER);
@@ -376,6 +403,9 @@ output_table(struct output *out, const char *name, const char *const *columns)
 			continue;
 		must(scols_table_new_column(out->table, title_of(columns[i]), 0,
 		    kind[1] == '#' ? SCOLS_FL_RIGHT : 0));
+		if (kind[1] == '@')
+			out->whole |= 1u << shown;
+		shown++;
 	}
 }
 
@@ -610,9 +640,16 @@ whole(FILE *stream)
 	return (fflush(stream) == 0 && !ferror(stream));
 }
 
+void
+output_begin(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
 int
 output_print(struct output *out, const char **what)
 {
+	output_begin();
 	finish_table(out);
 	*what = TEMPFILE;
 	if (!whole(out->lines) || !whole(out->members))
@@ -635,6 +672,7 @@ output_error(bool json, int code, const char *text)
 {
 	json_t *document;
 
+	output_begin();
 	fprintf(stderr, "notifyctl: %s\n", escaped(escape_controls, text));
 	if (!json)
 		return;

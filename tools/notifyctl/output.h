@@ -33,8 +33,9 @@ void output_flag(struct output *, const char *name, bool);
 /*
  * A table for people, an array of objects named ${name} in JSON. ${columns}:
  * "name:TITLE" each, ended by NULL; a title that begins with "#" is a number,
- * with "?" a flag (yes or no), with "+" a list joined by commas. A column
- * without a title is in JSON only.
+ * with "?" a flag (yes or no), with "+" a list joined by commas, with "@" a
+ * time. A column without a title is in JSON only. On a terminal the table is as
+ * wide as that at most: cells wrap, but for times.
  */
 void output_table(
     struct output *, const char *name, const char *const *columns);
@@ -74,8 +75,12 @@ void output_stream(struct output *, const char *);
 void output_bytes(
     struct output *, const char *name, const void *bytes, size_t n);
 
+/* output_begin(): from now on, who closes the pipe to this program does not end
+ * it. Programs that are run do without: nothing is run any more. */
+void output_begin(void);
+
 /* output_print(out, what): print all of it. 0, or -1 with errno if ${*what}
- * failed: the output is then incomplete. */
+ * failed: the output is then incomplete. EPIPE: nobody reads it any more. */
 int output_print(struct output *, const char **what) WARN_UNUSED;
 
 /* output_error(json, code, text): one line on standard error, and with ${json}

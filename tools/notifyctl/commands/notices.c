@@ -49,7 +49,7 @@ row(void *ctx, const struct store_notice *n)
 static int
 list(struct ctl *ctl, const struct arguments *args)
 {
-	static const char *const columns[] = {"id:", "at:SINCE",
+	static const char *const columns[] = {"id:", "at:@SINCE",
 	    "account:ACCOUNT", "address:TO", "kind:ABOUT", "state:STATE",
 	    "tries:#TRIES", "error:ERROR", NULL};
 

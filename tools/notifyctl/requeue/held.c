@@ -234,7 +234,7 @@ static int
 held(struct ctl *ctl, const struct arguments *args)
 {
 	static const char *const columns[] = {"queue_id:QUEUE ID",
-	    "since:SINCE", "category:CATEGORY", "account:ACCOUNT",
+	    "since:@SINCE", "category:CATEGORY", "account:ACCOUNT",
 	    "holds:?STILL", "reason:WHY, AS OF NOW", "command:COMMAND", NULL};
 	struct listing l = {.ctl = ctl};
 	char when[OUTPUT_WHEN_SIZE];

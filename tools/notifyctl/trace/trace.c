@@ -402,7 +402,7 @@ show(struct trace *t)
 	    "earlier", NULL};
 	static const char *const copies[] = {"queue_id", "recipient:RECIPIENT",
 	    "original", "chat_of", "account", "decision:DECISION",
-	    "outcome:BECAME", "at:WHEN", "detail:WHY", NULL};
+	    "outcome:BECAME", "at:@WHEN", "detail:WHY", NULL};
 	static const char *const sources[] = {"source", NULL};
 	struct output *out = t->ctl->out;
 	const struct history *m;
