@@ -89,7 +89,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 MILTER = apply config main report session stats
 NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
 	shell texts token) \
-	$(addprefix notifyctl/, cmdline ctl main output wrap \
+	$(addprefix notifyctl/, cmdline ctl main output when wrap \
 	$(addprefix commands/, accounts categories explain import_export init notices \
 	people record rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, holdqueue listeners milters postconf sendmail text) \

@@ -258,4 +258,70 @@ def _(ctl):
           for i in range(1, 25001)], "the log")
 
 
+def at(text, zone=""):
+    """The Unix time of TEXT, local time, or with an ISO zone."""
+    then = datetime.fromisoformat(text + zone)
+    return int(then.timestamp())
+
+
+@case("--since shows the changes from a local time on, as the mail log has it")
+def _(ctl):
+    now = time.localtime()
+    # So that March is over, less than a year ago.
+    year = now.tm_year - (now.tm_mon < 4)
+    for place in ("Europe/Berlin", "America/New_York", "UTC"):
+        os.environ["TZ"] = place
+        time.tzset()
+        times = {"d1": at(f"{year}-03-01 00:00:00"), "d2": at(f"{year}-03-01 14:05:07"),
+                 "d3": at(f"{year}-03-02 00:00:00"), "n": int(time.time())}
+        ctl.sql("DELETE FROM change")
+        for i, (name, when) in enumerate(times.items()):
+            ctl.sql("INSERT INTO change(at, actor, account, action, subject,"
+                    " detail) VALUES (?, 'x', 'acme', 'user-add', ?, '')",
+                    when, name)
+        printed = {row["subject"]: row["at"] for row in ctl.json("log")["log"]}
+        zone = datetime.fromtimestamp(times["d2"]).astimezone().strftime("%z")
+        for since, first in (
+                (f"{year}-03-01", "d1"), (f"{year}-03-02", "d3"),
+                (f"{year}-02-28", "d1"), (f"{year}-03-03", "n"),
+                (f"{year}-03-01 14:05", "d2"), (f"{year}-03-01 14:05:07", "d2"),
+                (f"{year}-03-01 14:05:08", "d3"), (f"{year}-03-01T14:05:07", "d2"),
+                (f"{year}-03-01T14:05:07.250", "d2"),
+                (f"{year}-03-01T14:05:07" + zone, "d2"),
+                (f"{year}-03-01T14:05:08" + zone[:3] + ":" + zone[3:], "d3"),
+                (printed["d2"], "d2"), (printed["d3"], "d3"),
+                ("00:00", "n"), ("00:00:00", "n"),
+                ("Mar  1 14:05:07", "d2"), ("Mar 2 00:00", "d3")):
+            want = list(times)[list(times).index(first):]
+            for account in ([], ["acme"]):
+                done = ctl.json("log", *account, "--since", since,
+                                env={"TZ": place})
+                same([row["subject"] for row in done["log"]], want,
+                     f"since {since} in {place}")
+    same(ctl.json("log", "--since", "2126-01-01")["log"], [], "the future")
+    del os.environ["TZ"]
+    time.tzset()
+
+
+@case("a time that is none is refused, and one line says what is right")
+def _(ctl):
+    for since in ("", "yesterday", "2026-02-30", "2026-13-01", "2026-3-1",
+                  "26-03-01", "2026-03-01x", "2026-03-01 25:00", "24:61",
+                  "2026-03-01 14:05+1", "2026-03-01 14", "14", "-1",
+                  "2026-02-30T10:00Z", "Feb 30 10:00", "\x1b[2J"):
+        ctl.refused(65, "log", "--since", since, says=("2026-11-28", "14:05"))
+    ctl.refused(64, "user", "list", "acme", "--since", "14:05", says="--since")
+    ctl.refused(67, "log", "nowhere", "--since", "2026-01-01", says="nowhere")
+
+
+@case("who was told what is in the record, also since a time")
+def _(ctl):
+    ctl.ok("user", "remove", "acme", BILL)
+    for words in (["log"], ["log", "acme", "--since", "2026-01-01"]):
+        (row,) = [r for r in ctl.json(*words)["log"] if r["action"] == "tell"]
+        same((row["subject"], row["actor"]), (BILL, ME), "who was told")
+        contains(row["detail"], "removed", "what")
+        contains(ctl.ok(*words).out, " tell ", "for people")
+
+
 ctl.run()

@@ -11,7 +11,8 @@ _notifyctl_commands='
 
 # The options that take a value.
 _notifyctl_valued=' -c --as --owner --title --description --role --confirm '
-_notifyctl_valued+='--sender --recipient --png --log --journal --before '
+_notifyctl_valued+='--sender --recipient --png --log --journal --before --since '
+_notifyctl_valued+='--on '
 
 # The values of a member in the JSON output of a command.
 _notifyctl_ask() {
@@ -57,7 +58,7 @@ _notifyctl() {
 	-c | --png | --log | --journal) kind=FILE ;;
 	--role) kind=ROLE ;;
 	--as | --owner | --confirm | --recipient | --sender) kind=EMAIL ;;
-	--title | --description | --before) return ;;
+	--title | --description | --before | --since | --on) return ;;
 	--help) kind=TABLE ;;
 	esac
 

@@ -3,12 +3,11 @@
  * record - notifyctl log
  */
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
-#include "base/escape.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
+#include "notifyctl/when.h"
 #include "roster/roster.h"
 #include "store/store.h"
 #include "store/store_edit.h"
@@ -17,16 +16,17 @@ struct listing {
 	struct output *out;
 	size_t rows;
 	size_t before; /* so many are of former accounts of that name */
+	int64_t since; /* only these are shown */
 };
 
 static int log_changes(struct ctl *, const struct arguments *);
 static int find_present(void *, const struct store_change *);
-static int read_date(struct ctl *, const char *, int64_t *);
 static int prune(struct ctl *, const struct arguments *);
 static int row(void *, const struct store_change *);
 
 static const struct ctl_option log_options[] = {
-    {.name = "before", .value = "DATE"}, {.name = "prune"}, {.name = NULL}};
+    {.name = "since", .value = "TIME"}, {.name = "before", .value = "DATE"},
+    {.name = "prune"}, {.name = NULL}};
 
 const struct ctl_command record_commands[] = {
     {"log", "[ACCOUNT]",
@@ -55,27 +55,8 @@ row(void *ctx, const struct store_change *c)
 {
 	struct listing *l = ctx;
 
-	if (++l->rows > l->before)
+	if (++l->rows > l->before && c->at >= l->since)
 		output_changes_row(l->out, c);
-	return (0);
-}
-
-/* The beginning of a day, local time: as the mail log has it. */
-static int
-read_date(struct ctl *ctl, const char *text, int64_t *at)
-{
-	struct tm tm = {.tm_isdst = -1}, day;
-	const char *end;
-	time_t t;
-
-	end = strptime(text, "%Y-%m-%d", &tm);
-	day = tm;
-	t = end == NULL || *end != '\0' ? -1 : mktime(&tm);
-	if (t == -1 || tm.tm_mday != day.tm_mday)
-		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "\"%s\" is not a day; expected a date like 2026-11-28",
-		    escape_short(ctl->arena, text)));
-	*at = t;
 	return (0);
 }
 
@@ -85,13 +66,13 @@ prune(struct ctl *ctl, const struct arguments *args)
 	struct changes *c = &ctl->changes;
 	struct store_account account;
 	const char *name = NULL, *before = ctl_option(args, "before");
-	int64_t at = 0, n;
+	int64_t at = 0, end, n;
 
 	if (before == NULL)
 		return (failure_set(&ctl->failure, FAILURE_USAGE,
 		    "--prune needs to know what is old; expected --before "
 		    "DATE"));
-	if (read_date(ctl, before, &at) != 0)
+	if (when_day(ctl->arena, before, &at, &end, &ctl->failure) != 0)
 		return (-1);
 	if (at > c->now)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
@@ -123,8 +104,17 @@ log_changes(struct ctl *ctl, const struct arguments *args)
 	struct listing l = {.out = ctl->out};
 	struct store_account account;
 	const char *name = NULL;
+	const char *since = ctl_option(args, "since");
 	bool exists = true;
 
+	if (since != NULL &&
+	    when_time(ctl->arena, since, ctl->changes.now, &l.since,
+		&ctl->failure) != 0)
+		return (-1);
+	if (ctl_flag(args, "prune") && since != NULL)
+		return (failure_set(&ctl->failure, FAILURE_USAGE,
+		    "--since says what is shown, --before what --prune "
+		    "removes; expected one of them"));
 	if (ctl_flag(args, "prune"))
 		return (prune(ctl, args));
 	if (ctl_option(args, "before") != NULL)
