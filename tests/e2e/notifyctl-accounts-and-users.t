@@ -283,6 +283,33 @@ def _(ctl):
         same(users, want, f"{words} --json")
 
 
+@case("account show and user list say who has linked a chat")
+def _(ctl):
+    def linked(*words, **options):
+        return {user["address"] for user in ctl.json(*words, **options)["users"]
+                if user["telegram"]}
+    shows = (("account", "show", "acme"), ("user", "list", "acme"))
+    for words in shows:
+        same(linked(*words), set(), "no links")
+    ctl.link("acme", ANN, 4711)
+    ctl.link("acme", OLGA, 4712)
+    ctl.link("beta", BEA, 4713)
+    for words in shows:
+        same(linked(*words), {ANN, OLGA}, "two links")
+        same({line.split()[0]: line.split()[-1] for line in
+              ctl.ok(*words).out.splitlines() if "@acme.example " in line
+              and not line.startswith("owner ")},
+             {address: "yes" if address in (ANN, OLGA) else "no"
+              for address in ctl.roster()["acme"]}, "for people")
+        same(linked(*words, as_=ANN), {ANN}, "her own line")
+        same(linked(*words, as_=BILL), set(), "his own line")
+        lacks(ctl.ok(*words).out, "4711", "the number of a chat")
+    # Another account's link is not shown.
+    same(linked("user", "list", "beta"), {BEA}, "beta")
+    ctl.ok("telegram", "disable", "acme", as_=ANN)
+    same(linked("user", "list", "acme"), {OLGA}, "ann has ended hers")
+
+
 @case("a title with any text is shown in one line and stored as it is")
 def _(ctl):
     for number, title in enumerate((

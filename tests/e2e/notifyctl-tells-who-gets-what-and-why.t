@@ -11,7 +11,7 @@ from lib.tap import contains, lacks, same, true
 
 # list
 
-@case("list has for each category exactly those who get it")
+@case("list has for each category who gets it, and who does not")
 def _(ctl):
     for account in ROSTER:
         rows = ctl.json("list", account)["list"]
@@ -19,12 +19,40 @@ def _(ctl):
             same({row["address"] for row in rows if row["receives"]
                   and row["category"] == category},
                  entitled(category, account), f"{category} of {account}")
+            same([row for row in rows if row["category"] == category],
+                 ctl.json("list", account, category)["list"],
+                 f"{category} of {account} alone")
         lines = ctl.ok("list", account).out.splitlines()
         for row in rows:
             true([line for line in lines if all(
                 word in line for word in (row["category"], row["address"],
                                           row["role"], row["why"]))],
                  f"a line for {row}")
+
+
+@case("list of an account says who gets nothing, and who everything")
+def _(ctl):
+    def ends():
+        found = ctl.json("list", "acme")
+        return [[row["address"] for row in found[name]]
+                for name in ("nothing", "everything")]
+    same(ends(), [[MIA], [OLGA]], "nothing and everything")
+    for category in CATEGORIES:
+        ctl.ok("subscribe", "acme", category, ADAM, as_=OLGA)
+    same(ends(), [[MIA], [OLGA, ADAM]], "adam has all")
+    ctl.ok("user", "role", "acme", BILL, "subscriber")      # loses his one
+    same(ends(), [[BILL, MIA], [OLGA, ADAM]], "bill has none")
+    tail = ctl.ok("list", "acme").out.split("who gets nothing:\n")[1]
+    nothing, everything = tail.split("who gets everything:\n")
+    for address in (BILL, MIA):
+        contains(nothing, address, "for people")
+    for address in (OLGA, ADAM):
+        contains(everything, address, "for people")
+    found = ctl.json("list", "acme", as_=MIA)
+    same([{row["address"] for row in found[name]}
+          for name in ("list", "nothing", "everything")],
+         [{MIA}, {MIA}, set()], "a member sees herself")
+    true("nothing" not in ctl.json("list", "acme", SERVICES), "one category")
 
 
 @case("list of a category has every user, with the reason")

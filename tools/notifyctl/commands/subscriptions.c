@@ -13,11 +13,21 @@
 #include "store/store.h"
 #include "terms/category.h"
 
+/* How much of all categories a user gets. */
+struct share {
+	const char *address;
+	enum role role;
+	size_t categories;
+};
+
 /* One category's part of a list. */
 struct listing {
 	struct ctl *ctl;
 	const struct category *category;
-	bool everybody; /* also those who do not receive it */
+	/* In the order of the users, which is the same for each category. */
+	struct share *shares;
+	size_t nshares, shares_cap;
+	size_t user; /* the next row is of this one */
 };
 
 /* The categories of a list. */
@@ -31,6 +41,8 @@ static int subscribe(struct ctl *, const struct arguments *);
 static int ask(struct ctl *, const struct arguments *, char *, size_t);
 static int unsubscribe(struct ctl *, const struct arguments *);
 static int list(struct ctl *, const struct arguments *);
+static struct share *share_of(struct listing *, const struct store_user *);
+static void list_shares(const struct listing *, const char *, size_t);
 static int list_row(void *, const struct store_user *);
 static int take_category(void *, const struct category *);
 
@@ -44,8 +56,8 @@ const struct ctl_command subscriptions_commands[] = {
     {"unsubscribe", "ACCOUNT CATEGORY EMAIL",
 	"needs the same --as; asks at a terminal without --confirm", 3, 3,
 	CTL_WRITE, .run = unsubscribe, .options = unsubscribe_options},
-    {"list", "ACCOUNT [CATEGORY]", "who gets what, and why", 1, 2, CTL_READ,
-	.run = list},
+    {"list", "ACCOUNT [CATEGORY]", "who gets what, who does not, and why", 1, 2,
+	CTL_READ, .run = list},
     {.name = NULL},
 };
 
@@ -101,10 +113,48 @@ unsubscribe(struct ctl *ctl, const struct arguments *args)
 		args->v[2], ctl->as, confirm == NULL ? line : confirm)));
 }
 
+static struct share *
+share_of(struct listing *l, const struct store_user *u)
+{
+	struct arena *a = l->ctl->arena;
+	struct share *share;
+
+	if (l->user == l->nshares) {
+		l->shares = arena_grow(
+		    a, l->shares, l->nshares, &l->shares_cap, sizeof(*share));
+		share = &l->shares[l->nshares++];
+		share->address = arena_strdup(a, u->address);
+		share->role = u->role;
+		share->categories = 0;
+	}
+	return (&l->shares[l->user++]);
+}
+
+/* Who gets so many categories, as a table. */
+static void
+list_shares(const struct listing *l, const char *name, size_t categories)
+{
+	static const char *const columns[] = {
+	    "address:ADDRESS", "role:ROLE", NULL};
+	struct output *out = l->ctl->out;
+	size_t i;
+
+	output_line(out, "%s", "");
+	output_line(out, "who gets %s:", name);
+	output_table(out, name, columns);
+	for (i = 0; i < l->nshares; i++) {
+		if (l->shares[i].categories != categories)
+			continue;
+		output_row(out);
+		output_cell(out, l->shares[i].address);
+		output_cell(out, role_name(l->shares[i].role));
+	}
+}
+
 static int
 list_row(void *ctx, const struct store_user *u)
 {
-	const struct listing *l = ctx;
+	struct listing *l = ctx;
 	struct output *out = l->ctl->out;
 	const char *why;
 	bool receives;
@@ -112,8 +162,7 @@ list_row(void *ctx, const struct store_user *u)
 	if (!ctl_shows(l->ctl, u->address))
 		return (0);
 	receives = role_entitled(u->role, u->subscribed, l->category->open);
-	if (!receives && !l->everybody)
-		return (0);
+	share_of(l, u)->categories += receives;
 	if (u->role == ROLE_OWNER)
 		why = "owner: every category, always";
 	else if (receives)
@@ -148,7 +197,7 @@ list(struct ctl *ctl, const struct arguments *args)
 	static const char *const columns[] = {"category:CATEGORY",
 	    "address:ADDRESS", "role:ROLE", "receives:?RECEIVES", "why:WHY",
 	    NULL};
-	struct listing l = {.ctl = ctl, .everybody = args->n == 2};
+	struct listing l = {.ctl = ctl};
 	struct categories all = {.arena = ctl->arena};
 	struct store_account account;
 	struct category one;
@@ -167,9 +216,14 @@ list(struct ctl *ctl, const struct arguments *args)
 	output_table(ctl->out, "list", columns);
 	for (i = 0; i < all.n; i++) {
 		l.category = &all.v[i];
+		l.user = 0;
 		if (store_users(ctl->store, account.id, all.v[i].id, list_row,
 			&l) == -1)
 			return (store_failed(ctl->store, &ctl->failure));
+	}
+	if (args->n == 1) {
+		list_shares(&l, "nothing", 0);
+		list_shares(&l, "everything", all.n);
 	}
 	return (0);
 }

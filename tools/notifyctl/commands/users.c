@@ -10,12 +10,21 @@
 #include "roster/roster.h"
 #include "store/store.h"
 
+/* Has a user linked a chat? */
+struct chat {
+	const char *address;
+	bool linked;
+};
+
 /* The users of an account, with their categories. */
 struct listing {
 	struct ctl *ctl;
 	const char *address; /* of the user whose rows these are */
 	enum role role;
 	char *categories; /* joined by commas */
+	/* Of all users, in the order of the rows; ${next} is the next one's. */
+	struct chat *chats;
+	size_t nchats, chats_cap, next;
 };
 
 static int add(struct ctl *, const struct arguments *);
@@ -23,6 +32,8 @@ static int set_role(struct ctl *, const struct arguments *);
 static int set_address(struct ctl *, const struct arguments *);
 static int set_language(struct ctl *, const struct arguments *);
 static int remove_user(struct ctl *, const struct arguments *);
+static int take_chat(void *, const struct store_user *);
+static bool has_chat(struct listing *);
 static int list_row(void *, const struct store_export *);
 static void finish_user(struct listing *);
 
@@ -33,8 +44,9 @@ const struct ctl_command users_commands[] = {
     {"user add", "ACCOUNT EMAIL...",
 	"add users: user-admin, member (default) or subscriber", 2, CTL_MANY,
 	CTL_CHANGE, .run = add, .options = add_options},
-    {"user list", "ACCOUNT", "the users, with their categories", 1, 1, CTL_READ,
-	.run = users_list},
+    {"user list", "ACCOUNT",
+	"the users, their categories, and who has linked a chat", 1, 1,
+	CTL_READ, .run = users_list},
     {"user role", "ACCOUNT EMAIL ROLE", "change the role of a user", 3, 3,
 	CTL_CHANGE, .run = set_role},
     {"user address", "ACCOUNT EMAIL NEW", "change the address of a user", 3, 3,
@@ -56,6 +68,30 @@ add(struct ctl *ctl, const struct arguments *args)
 	    args->n - 1, role == NULL ? "member" : role));
 }
 
+static int
+take_chat(void *ctx, const struct store_user *user)
+{
+	struct listing *l = ctx;
+	struct arena *a = l->ctl->arena;
+	struct chat *chat;
+
+	l->chats = arena_grow(
+	    a, l->chats, l->nchats, &l->chats_cap, sizeof(*l->chats));
+	chat = &l->chats[l->nchats++];
+	chat->address = arena_strdup(a, user->address);
+	chat->linked = user->link != 0;
+	return (0);
+}
+
+static bool
+has_chat(struct listing *l)
+{
+	while (l->next < l->nchats &&
+	    strcmp(l->chats[l->next].address, l->address) != 0)
+		l->next++;
+	return (l->next < l->nchats && l->chats[l->next].linked);
+}
+
 static void
 finish_user(struct listing *l)
 {
@@ -67,6 +103,7 @@ finish_user(struct listing *l)
 	output_cell(out, l->address);
 	output_cell(out, role_name(l->role));
 	output_cell(out, l->role == ROLE_OWNER ? "all" : l->categories);
+	output_cell_flag(out, has_chat(l));
 }
 
 static int
@@ -92,15 +129,16 @@ list_row(void *ctx, const struct store_export *row)
 int
 users_list(struct ctl *ctl, const struct arguments *args)
 {
-	static const char *const columns[] = {
-	    "address:ADDRESS", "role:ROLE", "categories:+CATEGORIES", NULL};
+	static const char *const columns[] = {"address:ADDRESS", "role:ROLE",
+	    "categories:+CATEGORIES", "telegram:?TELEGRAM", NULL};
 	struct listing l = {.ctl = ctl};
 	struct store_account account;
 
 	if (roster_account(&ctl->changes, args->v[0], &account) != 0)
 		return (-1);
 	output_table(ctl->out, "users", columns);
-	if (store_export(ctl->store, account.id, list_row, &l) == -1)
+	if (store_users(ctl->store, account.id, 0, take_chat, &l) == -1 ||
+	    store_export(ctl->store, account.id, list_row, &l) == -1)
 		return (store_failed(ctl->store, &ctl->failure));
 	finish_user(&l);
 	return (0);
