@@ -55,7 +55,9 @@ static const struct kind kinds[COUNTER_COUNT] = {
     [COUNTER_DECISION_COUNT] = {"notify_milter_decision_seconds_count", NULL,
 	NULL, NULL},
     [COUNTER_MIRRORED] = {"notify_telegram_messages_total", "counter",
-	"Attempts to send a mirrored message to its chat, by outcome.", NULL},
+	"Attempts to send a mirrored message to its chat, by category and "
+	"outcome.",
+	NULL},
     [COUNTER_HELD] = {"notify_milter_held_messages", "gauge",
 	"Tagged messages in Postfix's hold queue.", NULL},
     [COUNTER_HELD_OLDEST] = {"notify_milter_held_oldest_time_seconds", "gauge",

@@ -676,7 +676,8 @@ def _(site):
     for mark in marks:
         same(len(site.api.chats_of(mark)), 1, "times sent")
     with open(counted(site)) as file:
-        contains(file.read(), '{outcome="sent"} 12\n', "what was counted")
+        contains(file.read(), '{category="balance-and-payments",'
+                 'outcome="sent"} 12\n', "what was counted")
 
 
 def counted(site):
@@ -691,11 +692,22 @@ def _(site):
     site.agent(olga, mail(category="lunch")).must(0, "no-link")
     with open(counted(site)) as file:
         text = file.read()
-    for outcome in ("sent", "no-link"):
-        contains(text, f'notify_telegram_messages_total{{outcome="{outcome}"'
-                 "} 1\n", "what was counted")
-    text = site.ok("stats").out
-    contains(text, "no-link     1", "notifyctl stats")
+    for category, outcome in ((BALANCE, "sent"), ("", "no-link")):
+        contains(text, "notify_telegram_messages_total{"
+                 f'category="{category}",outcome="{outcome}"}} 1\n',
+                 "what was counted")
+    same(site.json("stats")["telegram"], [
+        {"category": BALANCE, "outcome": "sent", "tries": 1},
+        {"category": "-", "outcome": "no-link", "tries": 1}],
+        "notifyctl stats")
+    # What 0.1.0 counted, without a category, goes on counting.
+    with open(counted(site), "a") as file:
+        file.write('notify_telegram_messages_total{outcome="sent"} 7\n')
+    site.agent(olga).must(0, "sent")
+    same({(row["category"], row["outcome"]): row["tries"]
+          for row in site.json("stats")["telegram"]},
+         {(BALANCE, "sent"): 2, ("-", "no-link"): 1, ("-", "sent"): 7},
+         "with the counts of the version before")
     os.unlink(counted(site))
     os.mkdir(counted(site))
     try:

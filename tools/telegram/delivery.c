@@ -27,11 +27,13 @@ static void
 count(const struct delivery *d, const char *outcome)
 {
 	struct failure failure = FAILURE_INIT;
-	char labels[64];
+	char labels[256];
 
 	if (*d->settings->telegram_stats_file == '\0')
 		return;
-	snprintf(labels, sizeof(labels), "outcome=\"%s\"", outcome);
+	/* Bounded: the roster's categories. */
+	snprintf(labels, sizeof(labels), "category=\"%s\",outcome=\"%s\"",
+	    d->category.slug, outcome);
 	/* Not worth a warning: the log has the outcome. */
 	if (counters_bump(d->settings->telegram_stats_file, COUNTER_MIRRORED,
 		labels, &failure) != 0)
@@ -57,12 +59,14 @@ delivery_end(
 	/* pipe(8) takes the reason for mailq(1) from standard error. */
 	log_message(status == EX_OK && !d->suspicious ? LOG_LEVEL_INFO
 						      : LOG_LEVEL_WARNING,
-	    "%s: to=<%s> account=%s outcome=%s%s%s%s%s%s%s", d->queue_id,
+	    "%s: to=<%s> account=%s outcome=%s%s%s%s%s%s%s%s%s", d->queue_id,
 	    d->recipient,
 	    d->user.account_name == NULL ? "-" : d->user.account_name, outcome,
 	    user == NULL ? "" : " user=<", user == NULL ? "" : user,
-	    user == NULL ? "" : ">", *reason == '\0' ? "" : " reason=\"",
-	    shown == NULL ? "" : shown, *reason == '\0' ? "" : "\"");
+	    user == NULL ? "" : ">",
+	    *d->category.slug == '\0' ? "" : " category=", d->category.slug,
+	    *reason == '\0' ? "" : " reason=\"", shown == NULL ? "" : shown,
+	    *reason == '\0' ? "" : "\"");
 	return (status);
 }
 

@@ -199,14 +199,18 @@ static void
 mirrored(struct ctl *ctl, const struct counters *c)
 {
 	static const char *const columns[] = {
-	    "outcome:OUTCOME", "tries:#TRIES", NULL};
+	    "category:CATEGORY", "outcome:OUTCOME", "tries:#TRIES", NULL};
+	const char *category;
 	size_t i;
 
 	output_table(ctl->out, "telegram", columns);
 	for (i = 0; i < c->n; i++) {
 		if (c->v[i].counter != COUNTER_MIRRORED)
 			continue;
+		/* Counted by 0.1.0, or without a category that is known. */
+		category = label(ctl, c->v[i].labels, "category");
 		output_row(ctl->out);
+		output_cell(ctl->out, *category == '\0' ? "-" : category);
 		output_cell(ctl->out, label(ctl, c->v[i].labels, "outcome"));
 		output_cell_number(ctl->out, whole(c->v[i].value));
 	}
