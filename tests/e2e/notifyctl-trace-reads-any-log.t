@@ -9,6 +9,8 @@ import time
 
 from lib import ctl
 from lib.ctl import NOBODY, case, needs_root
+from lib.roster import (ADAM, ANN, BILL, MIA, OLGA, OTTO, SERVICES, STRANGER,
+                        SUE)
 from lib.tap import Skip, contains, lacks, same, true
 
 QID = "4jYGXP5YkLz1d61F"
@@ -459,6 +461,204 @@ def _(ctl):
     os.mkdir(empty)
     ctl.refused(65, "trace", QID, "--journal", empty, says="mail facility")
     ctl.refused(65, "trace", QID, "--journal", empty + "/nosuch")
+
+
+# By Message-ID, or by a person and a day
+
+NOON = int(time.mktime((2026, 3, 5, 12, 0, 0, 0, 0, -1)))
+
+
+def decided(qid, rcpt, at, account="acme", category=SERVICES, dropped=None,
+            verdict="deliver", more="", added=0, message_id=None):
+    """The log of one message; DROPPED is (address, reason)."""
+    lines = life(qid, rcpt)
+    lines[1] = ("postfix/cleanup",
+                f"{qid}: message-id={message_id or f'<{qid}@x.example>'}")
+    lines[2] = ("notify-milter", f"{qid}: category={category} account={account}"
+                f" kept=1 added={added} dropped={int(bool(dropped))} mirrored=0"
+                f" verdict={verdict}{more}")
+    if dropped:
+        lines.insert(2, ("notify-milter", f"{qid}: to=<{dropped[0]}> "
+                         f'status=dropped reason="{dropped[1]}"'))
+    return text(lines, at)
+
+
+def person(ctl, path, email, day="2026-03-05"):
+    return ctl.json("trace", "--recipient", email, "--on", day, "--log", path)
+
+
+def ids(found):
+    return [message["queue_id"] for message in found["messages"]]
+
+
+@case("a message is found by its Message-ID, with brackets or without")
+def _(ctl):
+    path = log(ctl, decided("AAAAAAAAAA", ANN, NOON, message_id="<M$1@x>")
+               + decided("BBBBBBBBBB", ANN, NOON, message_id="<M$1@x.example>")
+               + decided("CCCCCCCCCC", ANN, NOON, message_id="<m$1@x>"))
+    for name in ("<M$1@x>", "M$1@x"):
+        same(ids(trace(ctl, path, qid=name)), ["AAAAAAAAAA"], name)
+    line = ctl.refused(67, "trace", "<M$1@y>", "--log", path,
+                       says=["<M$1@y>", path])
+    lacks(line, "lines of", "line")
+    sendmail = log(ctl, text([("sm-mta", "58TEST00000001: from=<s@x.example>, "
+                               "size=9, class=0, nrcpts=1, msgid=<s@x>, "
+                               "proto=ESMTP, relay=a [192.0.2.7]")], NOON), "sm")
+    same(ids(trace(ctl, sendmail, qid="s@x")), ["58TEST00000001"], "Sendmail")
+
+
+@case("a Message-ID finds each message that had it, in order, and what is "
+      "the other's work")
+def _(ctl):
+    first = life("AAAAAAAAAA")
+    first[1] = ("postfix/cleanup", "AAAAAAAAAA: message-id=<m@x>")
+    first[4] = (first[4][0], first[4][1].replace(
+        "250 2.0.0 Ok", "250 2.0.0 Ok: queued as BBBBBBBBBB"))
+    path = log(ctl, decided("BBBBBBBBBB", ANN, NOON + 4, message_id="<m@x>")
+               + decided("DDDDDDDDDD", ANN, NOON + 90000, message_id="<m@x>")
+               + text(first, NOON))
+    found = trace(ctl, path, qid="<m@x>")
+    same([(m["queue_id"], m["relation"], m["of"]) for m in found["messages"]],
+         [("AAAAAAAAAA", "", ""), ("BBBBBBBBBB", "handed on as", "AAAAAAAAAA"),
+          ("DDDDDDDDDD", "", "")], "messages")
+
+
+@case("a short queue id that was used again is that of the message asked for")
+def _(ctl):
+    path = log(ctl, decided("AAAAAAAAAA", ANN, NOON, message_id="<one@x>")
+               + decided("AAAAAAAAAA", BILL, NOON + 9000, message_id="<two@x>"))
+    for name, rcpt in (("<one@x>", ANN), ("<two@x>", BILL)):
+        found = trace(ctl, path, qid=name)
+        same([r["recipient"] for r in found["recipients"]], [rcpt], name)
+
+
+@case("a person's day has each decision about the person, and no other mail")
+def _(ctl):
+    why = "member of acme, not subscribed to services"
+    path = log(ctl, decided("AAAAAAAAAA", ANN, NOON)
+               + decided("BBBBBBBBBB", OTTO, NOON + 10, "gamma",
+                         dropped=(STRANGER, "no user of any account"))
+               + decided("CCCCCCCCCC", OLGA, NOON + 20, dropped=(ANN, why))
+               + text(life("DDDDDDDDDD", ANN, milter=False), NOON + 30)
+               + decided("EEEEEEEEEE", "Ann+news@ACME.example", NOON + 40)
+               + decided("FFFFFFFFFF", ANN, NOON + 86400)
+               + decided("GGGGGGGGGG", OLGA, NOON + 50, "gamma,acme",
+                         verdict="hold", more=' reason="why"')
+               + decided("HHHHHHHHHH", ANN, NOON - 86400))
+    found = person(ctl, path, ANN)
+    same(ids(found), ["AAAAAAAAAA", "CCCCCCCCCC", "EEEEEEEEEE", "GGGGGGGGGG"],
+         "ann's day")
+    same({(r["queue_id"], r["decision"]) for r in found["recipients"]},
+         {("AAAAAAAAAA", "kept"), ("CCCCCCCCCC", "dropped"),
+          ("EEEEEEEEEE", "kept")}, "her copies alone")
+    same(ids(person(ctl, path, "ANN@acme.example", "2026-03-06")),
+         ["FFFFFFFFFF"], "the day after")
+    same(ids(person(ctl, path, STRANGER)), ["BBBBBBBBBB"], "a stranger")
+    contains(ctl.ok("trace", "--recipient", ANN, "--on", "2026-03-05", "--log",
+                    path).out, why, "for people")
+    ctl.refused(67, "trace", "--recipient", STRANGER, "--on", "2026-03-04",
+                "--log", path, says=[STRANGER, path])
+
+
+@case("a person's day begins and ends at midnight, local time")
+def _(ctl):
+    midnight = NOON - 12 * 3600
+    path = log(ctl, text(life("AAAAAAAAAA"), midnight - 6, "utc")
+               + text(life("BBBBBBBBBB"), midnight, "utc")
+               + text(life("CCCCCCCCCC"), midnight + 86394, "utc")
+               + text(life("DDDDDDDDDD"), midnight + 86400, "utc"))
+    same(ids(person(ctl, path, ANN)), ["BBBBBBBBBB", "CCCCCCCCCC"], "messages")
+
+
+@case("more messages of a day than are shown: the output says so")
+def _(ctl):
+    path = log(ctl, "".join(decided(f"ID{i:06}", ANN, NOON + i)
+                            for i in range(1010)))
+    found = person(ctl, path, ANN)
+    same((len(found["messages"]), found["complete"]), (1000, False), "messages")
+    contains(ctl.ok("trace", "--recipient", ANN, "--on", "2026-03-05", "--log",
+                    path).out, "there are more messages than", "for people")
+
+
+@case("what a trace is about is given once, and is what it is said to be")
+def _(ctl):
+    path = log(ctl, text(life(), NOON))
+    for words in ([], [QID, "--recipient", ANN], [QID, "--on", "2026-03-05"],
+                  ["--recipient", ANN], ["--on", "2026-03-05"],
+                  [QID, "--recipient", ANN, "--on", "2026-03-05"]):
+        ctl.refused(64, "trace", *words, "--log", path,
+                    says=("queue id", "Message-ID", "--on DATE"))
+    for day in ("yesterday", "2026-03-05 12:00", "12:00", "2026-02-30"):
+        ctl.refused(65, "trace", "--recipient", ANN, "--on", day, "--log", path,
+                    says=("not a day", "2026-11-28"))
+    ctl.refused(65, "trace", "--recipient", "ann", "--on", "2026-03-05",
+                "--log", path, says="not a mail address")
+
+
+# Who was passed over
+
+def passed(found):
+    return {row["address"]: (row["why"], row["entitled"], row["changed"])
+            for row in found["passed"]}
+
+
+@case("who of the account did not get it is told, and why, as of now")
+def _(ctl):
+    ctl.sql("DELETE FROM change")
+    lines = decided("AAAAAAAAAA", OLGA, NOON, added=1, dropped=(
+        BILL, "member of acme, not subscribed to services"))
+    path = log(ctl, lines + text([life("AAAAAAAAAA", ADAM)[4]], NOON + 3))
+    found = trace(ctl, path, qid="AAAAAAAAAA")
+    why = "not subscribed to services"
+    same(passed(found), {
+        ANN: (f"member of acme, {why}", False, ""),
+        MIA: (f"member of acme, {why}", False, ""),
+        SUE: ("subscriber of acme, and services is not open to subscribers",
+              False, "")}, "passed over")
+    out = ctl.ok("trace", "AAAAAAAAAA", "--log", path).out
+    contains(out, "WHY (ROSTER AS OF NOW)", "for people")
+    contains(out, f"member of acme, {why}", "for people")
+    # A person's day shows that person.
+    same(list(passed(person(ctl, path, MIA))), [MIA], "mia's day")
+    with_none = log(ctl, lines.replace("account=acme", "account=-"), "plain.log")
+    same(passed(trace(ctl, with_none, qid="AAAAAAAAAA")), {}, "no account")
+    for more in (" decided=before", " monitor=yes"):
+        path = log(ctl, decided("AAAAAAAAAA", OLGA, NOON, more=more))
+        same(passed(trace(ctl, path, qid="AAAAAAAAAA")), {}, more)
+
+
+@case("who is entitled now and has no copy: whether that changed since")
+def _(ctl):
+    ctl.sql("DELETE FROM change")
+    path = log(ctl, decided("AAAAAAAAAA", OLGA, NOON))
+    rows = passed(trace(ctl, path, qid="AAAAAAAAAA"))
+    same(rows[ADAM][1:], (True, ""), "adam, who was subscribed then")
+    contains(rows[ADAM][0], "did not join", "why")
+    ctl.ok("subscribe", "acme", SERVICES, MIA, as_=OLGA)
+    found = trace(ctl, path, qid="AAAAAAAAAA")
+    same([row["address"] for row in found["passed"]],
+         [ADAM, MIA, ANN, BILL, SUE], "the entitled first")
+    contains(passed(found)[MIA][2], f"subscribe services, by {OLGA}", "change")
+    same(passed(found)[ANN][2], "", "ann, who was not changed")
+    # What was changed before the decision is none since then.
+    ctl.sql("UPDATE change SET at = ?", NOON - 10)
+    same(passed(trace(ctl, path, qid="AAAAAAAAAA"))[MIA][2], "", "before")
+    # On its way: not every copy has been tried.
+    path = log(ctl, "".join(decided("AAAAAAAAAA", OLGA, NOON).splitlines(
+        True)[:-1]))
+    contains(passed(trace(ctl, path, qid="AAAAAAAAAA"))[ADAM][0],
+             "no copy is logged yet", "why")
+
+
+@case("without a roster, or without the account, nobody is said to be "
+      "passed over")
+def _(ctl):
+    path = log(ctl, decided("AAAAAAAAAA", OLGA, NOON)
+               + decided("BBBBBBBBBB", OLGA, NOON + 9, account="gone"))
+    same(trace(ctl, path, qid="BBBBBBBBBB")["passed"], [], "no such account")
+    ctl.settings(url=ctl.path("none.db"))
+    same(trace(ctl, path, qid="AAAAAAAAAA")["passed"], [], "no roster")
+    same(ids(person(ctl, path, OLGA)), ["AAAAAAAAAA", "BBBBBBBBBB"], "her day")
 
 
 ctl.run()

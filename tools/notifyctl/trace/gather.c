@@ -6,16 +6,21 @@
  * those that its lines name, those that theirs name. Only the lines of the
  * current generation are kept, so that a log of any size can be read.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/strmap.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/gather.h"
 
 #define GENERATIONS_MAX 8
-#define MESSAGES_MAX 64
-/* Lines of one message: ten thousand recipients, each tried several times. */
+/* Messages that are asked for, and what they became. */
+#define ASKED_MAX 1000
+#define BECAME_MAX 63
+#define MESSAGES_MAX (ASKED_MAX + BECAME_MAX)
+/* Lines of all: ten thousand recipients, each tried several times. */
 #define ENTRIES_MAX 1000000
 /* A message is named within this time of its first line. */
 #define NAMED_SECONDS 600
@@ -31,18 +36,21 @@ struct message {
 	struct history history;
 	struct entry *entries;
 	size_t n, cap;
-	int64_t named; /* when another message named it; 0: asked for */
+	int64_t named; /* when a line named it; 0: unknown */
+	bool asked;    /* by the caller, and not by another message */
 	bool read;
 };
 
 struct gather {
 	struct arena *arena;
 	struct message messages[MESSAGES_MAX];
-	size_t n;
+	size_t n, asked;
+	struct strmap by_id;
+	size_t entries;
 	size_t seq;
 	int source, generation;
 	const char *origin;
-	bool more; /* messages than MESSAGES_MAX */
+	bool more; /* messages than are given */
 };
 
 /* The words before the id of a message that another one became. */
@@ -64,6 +72,7 @@ static const struct {
 
 static const char *component(const char *);
 static int compare(const void *, const void *);
+static struct message *begin(struct gather *, const char *, size_t, int64_t);
 static struct message *find(struct gather *, const char *, size_t);
 static void note_origin(struct gather *, const char *, size_t, const char *);
 static void keep(
@@ -75,17 +84,44 @@ static void find_children(
 static void choose(struct message *);
 
 struct gather *
-gather_new(struct arena *a, const char *id)
+gather_new(struct arena *a)
 {
 	struct gather *g;
 
 	g = arena_alloc(a, sizeof(*g));
-	g->arena = a;
+	g->arena = g->by_id.arena = a;
 	g->origin = "";
-	g->n = 1;
-	g->messages[0].history.id = id;
-	g->messages[0].history.relation = g->messages[0].history.of = "";
 	return (g);
+}
+
+static struct message *
+begin(struct gather *g, const char *id, size_t len, int64_t at)
+{
+	struct message *m;
+
+	if (g->n == MESSAGES_MAX || g->n - g->asked > BECAME_MAX - 1) {
+		g->more = true;
+		return (NULL);
+	}
+	m = &g->messages[g->n++];
+	m->history.id = arena_strndup(g->arena, id, len);
+	m->history.relation = m->history.of = "";
+	m->named = at;
+	return (strmap_add(&g->by_id, m->history.id, m) == -1 ? NULL : m);
+}
+
+void
+gather_ask(struct gather *g, const char *id, int64_t at)
+{
+	struct message *m;
+
+	/* One id for two messages: the later one is not shown. */
+	if (find(g, id, strlen(id)) != NULL)
+		g->more = true;
+	else if ((m = begin(g, id, strlen(id), at)) != NULL) {
+		m->asked = true;
+		g->asked++;
+	}
 }
 
 /* "smtp" of "postfix-out/smtp": the operator sets syslog_name. */
@@ -100,14 +136,16 @@ component(const char *program)
 static struct message *
 find(struct gather *g, const char *id, size_t len)
 {
-	size_t i;
+	char key[TEXT_QUEUEID_MAX + 1];
+	const void *m = NULL;
 
-	for (i = 0; i < g->n; i++) {
-		if (strlen(g->messages[i].history.id) == len &&
-		    memcmp(g->messages[i].history.id, id, len) == 0)
-			return (&g->messages[i]);
-	}
-	return (NULL);
+	if (len > TEXT_QUEUEID_MAX)
+		return (NULL);
+	memcpy(key, id, len);
+	key[len] = '\0';
+	return (strmap_find(&g->by_id, key, &m) == 1
+		? (struct message *)(uintptr_t)m
+		: NULL);
 }
 
 /* Note the origin if this line says that another message became this one. */
@@ -132,8 +170,11 @@ keep(struct gather *g, struct message *m, const struct trace_line *line,
 {
 	struct entry *e;
 
-	if (m->n == ENTRIES_MAX)
+	if (g->entries == ENTRIES_MAX) {
+		g->more = true;
 		return;
+	}
+	g->entries++;
 	m->entries =
 	    arena_grow(g->arena, m->entries, m->n, &m->cap, sizeof(*e));
 	e = &m->entries[m->n++];
@@ -158,7 +199,7 @@ gather_line(void *ctx, const struct trace_line *line)
 	if (len == 0 || strncmp(text + len, ": ", 2) != 0)
 		return;
 	rest = text + len + 2;
-	if (g->generation == 0)
+	if (g->generation == 0 && g->asked == 1)
 		note_origin(g, text, len, rest);
 	m = find(g, text, len);
 	if (m != NULL && !m->read)
@@ -173,8 +214,10 @@ gather_line(void *ctx, const struct trace_line *line)
 }
 
 void
-gather_source(struct gather *g)
+gather_source(void *ctx)
 {
+	struct gather *g = ctx;
+
 	g->source++;
 }
 
@@ -227,7 +270,7 @@ choose(struct message *m)
 	m->n = last - first;
 	m->history.earlier = had - 1;
 	/* Another host may use the same id. */
-	if (m->named != 0 && m->entries[0].line.at != 0 &&
+	if (!m->asked && m->named != 0 && m->entries[0].line.at != 0 &&
 	    llabs(m->entries[0].line.at - m->named) > NAMED_SECONDS)
 		m->n = 0;
 }
@@ -241,18 +284,20 @@ discover(struct gather *g, const struct message *from, const char *relation,
 	size_t len;
 
 	len = text_queueid(id);
-	if (len < 5 || len > TEXT_QUEUEID_MAX || find(g, id, len) != NULL)
+	if (len < 5 || len > TEXT_QUEUEID_MAX)
 		return;
-	if (g->n == MESSAGES_MAX) {
-		g->more = true;
+	m = find(g, id, len);
+	if (m == NULL) {
+		m = begin(g, id, len, at);
+	} else if (m == from || *m->history.relation != '\0' || g->asked == 1 ||
+	    llabs(m->named - at) > NAMED_SECONDS) {
 		return;
 	}
-	m = &g->messages[g->n];
-	m->history.id = arena_strndup(g->arena, id, len);
+	if (m == NULL)
+		return;
+	/* Also one that was asked for itself. */
 	m->history.relation = relation;
 	m->history.of = from->history.id;
-	m->named = at;
-	g->n++;
 }
 
 static void
@@ -313,7 +358,8 @@ gather_messages(const struct gather *g, size_t *n)
 	v = arena_array(g->arena, g->n, sizeof(*v));
 	*n = 0;
 	for (i = 0; i < g->n; i++) {
-		if (i == 0 || g->messages[i].history.lines > 0)
+		if ((i == 0 && g->asked == 1) ||
+		    g->messages[i].history.lines > 0)
 			v[(*n)++] = g->messages[i].history;
 	}
 	return (v);

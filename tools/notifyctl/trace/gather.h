@@ -23,13 +23,17 @@
 struct arena;
 struct gather;
 
-struct gather *gather_new(struct arena *, const char *id) WARN_UNUSED;
+struct gather *gather_new(struct arena *) WARN_UNUSED;
+
+/* gather_ask(g, id, at): collect the message that had this id at ${at}; 0: the
+ * newest. Before the first line. */
+void gather_ask(struct gather *, const char *id, int64_t at);
 
 /* gather_line(g, line): take one line; a trace_line_fn. */
 void gather_line(void *g, const struct trace_line *);
 
 /* gather_source(g): the next lines come from another source. */
-void gather_source(struct gather *);
+void gather_source(void *g);
 
 /*
  * gather_again(g): all sources were read. Must they be read once more, for
@@ -37,7 +41,8 @@ void gather_source(struct gather *);
  */
 bool gather_again(struct gather *) WARN_UNUSED;
 
-/* gather_messages(g, n): the message asked for, then those it became. */
+/* gather_messages(g, n): the messages asked for, then those they became. The
+ * one asked for, if it is one, even without lines. */
 struct history *gather_messages(const struct gather *, size_t *n);
 
 /* gather_complete(g): false if it became more messages than are given. */

@@ -15,6 +15,7 @@
 
 static const char *path(struct arena *, const char *, const char **);
 static const char *value(struct arena *, const char *, const char *);
+static const char *word(struct arena *, const char *, const char *);
 static long number(const char *, const char *);
 static struct history_copy *copy_of(
     struct arena *, struct history *, const char *, const char *);
@@ -77,6 +78,18 @@ value(struct arena *a, const char *text, const char *key)
 	return (arena_strndup(a, s, strcspn(s, " ,")));
 }
 
+/* The value of " key=", up to a space; or "". */
+static const char *
+word(struct arena *a, const char *text, const char *key)
+{
+	const char *s = strstr(text, key);
+
+	if (s == NULL)
+		return ("");
+	s += strlen(key);
+	return (arena_strndup(a, s, strcspn(s, " ")));
+}
+
 /* The number after " key="; -1 if there is none. */
 static long
 number(const char *text, const char *key)
@@ -105,7 +118,8 @@ copy_of(struct arena *a, struct history *h, const char *recipient,
 	memset(c, 0, sizeof(*c));
 	c->recipient = recipient;
 	c->original = original;
-	c->reason = c->outcome = c->detail = c->person = c->account = "";
+	c->reason = c->outcome = c->detail = c->person = c->account =
+	    c->category = "";
 	return (c);
 }
 
@@ -207,6 +221,7 @@ chat(struct arena *a, struct history *h, const struct history_line *line)
 	}
 	c->outcome =
 	    arena_concat(a, "chat ", value(a, rest, " outcome="), NULL);
+	c->category = word(a, rest, " category=");
 	c->detail = value(a, rest, " reason=");
 	if (line->at != 0)
 		c->at = line->at;
@@ -233,6 +248,9 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 		return;
 	h->decision = line->text;
 	h->decided = line->at;
+	h->category = word(a, line->text, "category=");
+	h->accounts = word(a, line->text, " account=");
+	h->decided_before = strstr(line->text, " decided=before") != NULL;
 	h->verdict = value(a, line->text, " verdict=");
 	h->reason = value(a, line->text, " reason=");
 	h->monitor = strstr(line->text, " monitor=yes") != NULL;
@@ -375,7 +393,8 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 void
 history_begin(struct history *h)
 {
-	h->source = h->message_id = h->decision = h->verdict = h->reason = "";
+	h->source = h->message_id = h->decision = h->category = h->accounts =
+	    h->verdict = h->reason = "";
 	h->kept = h->added = h->mirrored = -1;
 }
 

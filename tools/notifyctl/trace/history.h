@@ -22,10 +22,11 @@ struct history_copy {
 	bool chat;	      /* notify-telegram logged it */
 	const char *person;   /* a chat: whose, in which account; or "" */
 	const char *account;
-	const char *reason;  /* why it was dropped; or "" */
-	const char *outcome; /* "sent", "deferred", ...; "": unknown */
-	const char *detail;  /* the other side's answer; or "" */
-	int64_t at;	     /* of the outcome; 0: unknown */
+	const char *category; /* a chat: or "" */
+	const char *reason;   /* why it was dropped; or "" */
+	const char *outcome;  /* "sent", "deferred", ...; "": unknown */
+	const char *detail;   /* the other side's answer; or "" */
+	int64_t at;	      /* of the outcome; 0: unknown */
 };
 
 enum history_state {
@@ -49,11 +50,14 @@ struct history {
 	int64_t arrived;	/* or 0 */
 	/* The milter's line; "" if there is none. */
 	const char *decision; /* as logged */
+	const char *category; /* slug, or "-" */
+	const char *accounts; /* joined by commas, or "-" */
 	const char *verdict;
 	const char *reason;
 	int64_t decided;
 	long kept, added, mirrored; /* -1: unknown */
 	bool monitor;
+	bool decided_before; /* not decided again */
 	enum history_state state;
 	int64_t state_at;
 	struct history_copy *copies;

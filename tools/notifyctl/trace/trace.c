@@ -7,36 +7,42 @@
  * it kept and added only how many: a recipient is shown as kept or as added
  * only if the numbers leave no doubt.
  */
-#include <glob.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
-#include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/gather.h"
+#include "notifyctl/trace/passed.h"
+#include "notifyctl/trace/search.h"
+#include "notifyctl/trace/sources.h"
 #include "notifyctl/trace/trace_chats.h"
 #include "notifyctl/trace/trace_log.h"
+#include "notifyctl/trace/trace_roster.h"
+#include "notifyctl/when.h"
 #include "settings/settings.h"
+#include "terms/address.h"
 
-#define SOURCES_MAX 512
-
-struct source {
-	const char *path;    /* a file, or the directory of a journal */
-	bool journal;	     /* with NULL as path: the system's */
-	bool given;	     /* on the command line: must be readable */
-	const char *trouble; /* why it cannot be read; or NULL */
-};
+/* So many people who were passed over are shown; all of them in JSON. */
+#define PASSED_SHOWN 50
 
 struct trace {
 	struct ctl *ctl;
 	struct gather *gather;
-	struct source sources[SOURCES_MAX];
-	size_t n;
+	struct passed *passed;
+	const char *what; /* is asked for */
+	const char *key;  /* of the person whose messages are; or NULL */
+	bool more;	  /* messages than are shown */
+	struct sources *sources;
 };
+
+/* Who did not get it: the heading says that it is looked up, not logged. */
+static const char *const passed_columns[] = {"queue_id", "account:ACCOUNT",
+    "address:PASSED OVER", "role", "entitled", "why:WHY (ROSTER AS OF NOW)",
+    "changed:CHANGED SINCE", NULL};
 
 /* For JSON, and for people. */
 static const struct {
@@ -52,14 +58,6 @@ static const struct {
     [HISTORY_REQUEUED] = {"requeued", "requeued: replaced by another message"},
 };
 
-static void add(struct trace *, const char *, bool, bool);
-static void add_rotated(struct trace *, const char *);
-static void add_usual(struct trace *);
-static void choose(struct trace *, const struct arguments *);
-static int read_source(struct trace *, struct source *);
-static int read_all(struct trace *);
-static const char *list_sources(struct trace *);
-static int not_found(struct trace *, const char *);
 static bool mirrored(struct trace *, const char *);
 static const char *fate(
     struct trace *, const struct history *, const struct history_copy *);
@@ -68,174 +66,28 @@ static const char *comma_when(struct trace *, int64_t);
 static void message_lines(struct trace *, const struct history *);
 static void message_row(struct trace *, const struct history *);
 static void copy_rows(struct trace *, const struct history *, bool);
-static void show(struct trace *);
+static bool is_person(struct trace *, const char *);
+static bool concerns(struct trace *, const struct history_copy *);
+static void passed_rows(struct trace *, const struct history *, bool);
+static void show(struct trace *, const struct history *, size_t);
+static size_t keep_decided(struct trace *, struct history *, size_t);
+static int ask(struct trace *, struct search *);
+static int ask_message(struct trace *, const char *);
+static int ask_person(struct trace *, const char *, struct search *);
+static int find(struct trace *, const struct arguments *);
 static int trace(struct ctl *, const struct arguments *);
 
 static const struct ctl_option options[] = {
-    {.name = "log", .value = "FILE", .repeated = true},
-    {.name = "journal", .value = "DIRECTORY"}, {.name = NULL}};
+    {.name = "recipient", .value = "EMAIL"}, {.name = "on", .value = "DATE"},
+    SOURCES_OPTIONS, {.name = NULL}};
 
 const struct ctl_command trace_commands[] = {
-    {"trace", "QUEUEID",
-	"the decision about a message, and what became of each copy", 1, 1,
-	CTL_SETTINGS, .run = trace, .options = options},
+    {"trace", "[QUEUEID|MESSAGE-ID]",
+	"the decision about a message, or about a person's of a day, and what "
+	"became of each copy",
+	0, 1, CTL_SETTINGS, .run = trace, .options = options},
     {.name = NULL},
 };
-
-static void
-add(struct trace *t, const char *path, bool journal, bool given)
-{
-	struct source *s;
-	size_t i;
-
-	for (i = 0; i < t->n; i++) {
-		s = &t->sources[i];
-		if (s->journal == journal && path != NULL && s->path != NULL &&
-		    strcmp(s->path, path) == 0)
-			return;
-	}
-	if (t->n == SOURCES_MAX)
-		return;
-	s = &t->sources[t->n++];
-	s->journal = journal;
-	s->given = given;
-	s->trouble = NULL;
-	s->path = path == NULL ? NULL : arena_strdup(t->ctl->arena, path);
-}
-
-/* A log with its rotated files, of logrotate(8) or "postfix logrotate". */
-static void
-add_rotated(struct trace *t, const char *path)
-{
-	glob_t found;
-	size_t i;
-
-	add(t, path, false, false);
-	if (glob(arena_concat(t->ctl->arena, path, "[.-]*", NULL), 0, NULL,
-		&found) != 0)
-		return;
-	for (i = 0; i < found.gl_pathc; i++)
-		add(t, found.gl_pathv[i], false, false);
-	globfree(&found);
-}
-
-/* The usual places of the mail log: Postfix's own file, if it has one; syslog's
- * files, else the journal. */
-static void
-add_usual(struct trace *t)
-{
-	static const char *const files[] = {
-	    "/var/log/mail.log", "/var/log/maillog"};
-	struct failure failure = FAILURE_INIT;
-	const struct postconf *mta;
-	const char *own;
-	bool syslog = false;
-	size_t i;
-
-	mta = postconf_read(t->ctl->arena, &failure);
-	failure_clear(&failure);
-	own = mta == NULL ? "" : postconf_value(mta, "maillog_file");
-	if (*own == '/' && strcmp(own, "/dev/stdout") != 0)
-		add_rotated(t, own);
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (access(files[i], F_OK) != 0)
-			continue;
-		syslog = true;
-		add_rotated(t, files[i]);
-	}
-	if (!syslog)
-		add(t, NULL, true, false);
-}
-
-static void
-choose(struct trace *t, const struct arguments *args)
-{
-	const struct ctl_given *given = NULL;
-	const char *journal = ctl_option(args, "journal");
-
-	while ((given = ctl_next(args, "log", given)) != NULL)
-		add(t, given->value, false, true);
-	if (journal != NULL)
-		add(t, journal, true, true);
-	if (t->n == 0)
-		add_usual(t);
-}
-
-/* Only a source that was given must be readable. */
-static int
-read_source(struct trace *t, struct source *s)
-{
-	struct ctl *ctl = t->ctl;
-	struct failure why = FAILURE_INIT;
-	int rc;
-
-	gather_source(t->gather);
-	rc = s->journal
-	    ? trace_log_journal(s->path, gather_line, t->gather, &why)
-	    : trace_log_file(s->path, gather_line, t->gather, &why);
-	if (rc == 0)
-		return (0);
-	if (s->given)
-		failure_set(&ctl->failure,
-		    why.kind == FAILURE_UNKNOWN ? FAILURE_DATA : why.kind,
-		    "%s; expected a mail log", failure_text(&why));
-	s->trouble = arena_strdup(ctl->arena, failure_text(&why));
-	failure_clear(&why);
-	return (s->given ? -1 : 0);
-}
-
-static int
-read_all(struct trace *t)
-{
-	size_t i;
-
-	do {
-		for (i = 0; i < t->n; i++) {
-			if (t->sources[i].trouble == NULL &&
-			    read_source(t, &t->sources[i]) != 0)
-				return (-1);
-		}
-	} while (gather_again(t->gather));
-	return (0);
-}
-
-/* "a, b (c: Permission denied)" */
-static const char *
-list_sources(struct trace *t)
-{
-	const char *text = "", *name;
-	const struct source *s;
-	size_t i;
-
-	for (i = 0; i < t->n; i++) {
-		s = &t->sources[i];
-		name = s->trouble != NULL ? s->trouble
-		    : s->path == NULL	  ? "the journal"
-					  : s->path;
-		text = arena_printf(t->ctl->arena, "%s%s%s%s%s", text,
-		    *text == '\0' ? "" : ", ", s->trouble == NULL ? "" : "(",
-		    name, s->trouble == NULL ? "" : ")");
-	}
-	return (text);
-}
-
-/* The message is in no log, or no log can be read. */
-static int
-not_found(struct trace *t, const char *id)
-{
-	size_t i, readable = 0;
-
-	for (i = 0; i < t->n; i++)
-		readable += t->sources[i].trouble == NULL;
-	if (readable == 0)
-		return (failure_set(&t->ctl->failure, FAILURE_DENIED,
-		    "no mail log can be read: %s; run as root, or name one with "
-		    "--log or --journal",
-		    list_sources(t)));
-	return (failure_set(&t->ctl->failure, FAILURE_UNKNOWN,
-	    "the mail log has no lines of %s; looked in %s", id,
-	    list_sources(t)));
-}
 
 static bool
 mirrored(struct trace *t, const char *recipient)
@@ -356,6 +208,53 @@ message_row(struct trace *t, const struct history *m)
 	output_cell_number(out, (int64_t)m->earlier);
 }
 
+static bool
+is_person(struct trace *t, const char *text)
+{
+	struct address a;
+
+	return (address_read(t->ctl->arena, text, &a) == 1 &&
+	    (strcmp(a.key, t->key) == 0 ||
+		(a.base != NULL && strcmp(a.base, t->key) == 0)));
+}
+
+/* Is the copy that of the person who is asked for, if one is? */
+static bool
+concerns(struct trace *t, const struct history_copy *c)
+{
+	return (t->key == NULL || is_person(t, c->recipient) ||
+	    (*c->original != '\0' && is_person(t, c->original)) ||
+	    (*c->person != '\0' && is_person(t, c->person)));
+}
+
+/* Those of the message's accounts who are in none of its lines. */
+static void
+passed_rows(struct trace *t, const struct history *m, bool json)
+{
+	struct output *out = t->ctl->out;
+	const struct passed_person *v;
+	size_t n, i;
+
+	v = passed_over(t->passed, m, t->key, &n);
+	if (!json && n > 0)
+		output_table(out, "passed", passed_columns);
+	for (i = 0; i < n && (json || i < PASSED_SHOWN); i++) {
+		output_row(out);
+		output_cell(out, m->id);
+		output_cell(out, v[i].account);
+		output_cell(out, v[i].address);
+		output_cell(out, v[i].role);
+		output_cell_flag(out, v[i].entitled);
+		output_cell(out, v[i].why);
+		output_cell(out, v[i].changed);
+	}
+	if (!json && n > PASSED_SHOWN)
+		output_line(out,
+		    "(and %zu more; --json has all, \"notifyctl list\" says who "
+		    "gets what)",
+		    n - PASSED_SHOWN);
+}
+
 static void
 copy_rows(struct trace *t, const struct history *m, bool json)
 {
@@ -366,6 +265,8 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 
 	for (i = 0; i < m->ncopies; i++) {
 		c = &m->copies[i];
+		if (!concerns(t, c))
+			continue;
 		shown = c->recipient;
 		if (!json && *c->original != '\0')
 			shown = arena_printf(t->ctl->arena, "%s (for %s)",
@@ -394,7 +295,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 }
 
 static void
-show(struct trace *t)
+show(struct trace *t, const struct history *m, size_t n)
 {
 	static const char *const messages[] = {"queue_id", "relation", "of",
 	    "arrived", "source", "sender_known", "sender", "message_id",
@@ -403,30 +304,23 @@ show(struct trace *t)
 	static const char *const copies[] = {"queue_id", "recipient:RECIPIENT",
 	    "original", "chat_of", "account", "decision:DECISION",
 	    "outcome:BECAME", "at:@WHEN", "detail:WHY", NULL};
-	static const char *const sources[] = {"source", NULL};
 	struct output *out = t->ctl->out;
-	const struct history *m;
-	size_t i, n;
+	bool complete = gather_complete(t->gather) && !t->more;
+	size_t i;
 
-	m = gather_messages(t->gather, &n);
 	if (t->ctl->json) {
 		output_text(out, "origin", gather_origin(t->gather));
-		output_flag(out, "complete", gather_complete(t->gather));
+		output_flag(out, "complete", complete);
 		output_table(out, "messages", messages);
 		for (i = 0; i < n; i++)
 			message_row(t, &m[i]);
 		output_table(out, "recipients", copies);
 		for (i = 0; i < n; i++)
 			copy_rows(t, &m[i], true);
-		output_table(out, "sources", sources);
-		for (i = 0; i < t->n; i++) {
-			if (t->sources[i].trouble != NULL)
-				continue;
-			output_row(out);
-			output_cell(out,
-			    t->sources[i].path == NULL ? "journal"
-						       : t->sources[i].path);
-		}
+		output_table(out, "passed", passed_columns);
+		for (i = 0; i < n; i++)
+			passed_rows(t, &m[i], true);
+		sources_list(t->sources);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -435,14 +329,127 @@ show(struct trace *t)
 		message_lines(t, &m[i]);
 		if (i == 0 && *gather_origin(t->gather) != '\0')
 			output_line(out, "  (%s)", gather_origin(t->gather));
-		if (m[i].ncopies == 0)
-			continue;
-		output_table(out, "recipients", copies);
-		copy_rows(t, &m[i], false);
+		if (m[i].ncopies > 0) {
+			output_table(out, "recipients", copies);
+			copy_rows(t, &m[i], false);
+		}
+		passed_rows(t, &m[i], false);
 	}
-	if (!gather_complete(t->gather))
-		output_line(
-		    out, "(it became more messages than are shown here)");
+	if (!complete)
+		output_line(out, "(%s more messages than are shown here)",
+		    t->more ? "there are" : "it became");
+}
+
+/* The mail log has untagged mail to a person, too: keep the messages that were
+ * decided, and those that became one of them, or that one of them became. */
+static size_t
+keep_decided(struct trace *t, struct history *m, size_t n)
+{
+	bool *keep = arena_array(t->ctl->arena, n + 1, sizeof(*keep));
+	size_t i, k, kept = 0;
+	bool again = true;
+
+	for (i = 0; i < n; i++)
+		keep[i] = *m[i].decision != '\0';
+	while (again) {
+		again = false;
+		for (i = 0; i < n; i++) {
+			for (k = 0; *m[i].of != '\0' && k < n; k++) {
+				if (keep[i] == keep[k] ||
+				    strcmp(m[i].of, m[k].id) != 0)
+					continue;
+				keep[i] = keep[k] = again = true;
+			}
+		}
+	}
+	for (i = 0; i < n; i++) {
+		if (keep[i])
+			m[kept++] = m[i];
+	}
+	return (kept);
+}
+
+/* Look for the queue ids that the message, or the person, has in the log. */
+static int
+ask(struct trace *t, struct search *s)
+{
+	size_t i;
+
+	if (sources_read(t->sources, NULL, search_line, s) != 0)
+		return (-1);
+	search_end(s);
+	for (i = 0; i < s->n; i++)
+		gather_ask(t->gather, s->v[i].id, s->v[i].at);
+	t->more = s->more;
+	return (0);
+}
+
+/* "<a@b>", or "a@b" as a mail program may show it. */
+static int
+ask_message(struct trace *t, const char *text)
+{
+	struct search s = {.arena = t->ctl->arena};
+
+	s.message_id = *text == '<'
+	    ? text
+	    : arena_concat(t->ctl->arena, "<", text, ">", NULL);
+	t->what = arena_concat(
+	    t->ctl->arena, "message with the Message-ID ", s.message_id, NULL);
+	return (ask(t, &s));
+}
+
+static int
+ask_person(struct trace *t, const char *email, struct search *s)
+{
+	struct ctl *ctl = t->ctl;
+	struct address address;
+	struct store *roster;
+	const char *why;
+
+	if (address_read_strict(ctl->arena, email, &address, &why) != 1)
+		return (failure_set(&ctl->failure, FAILURE_DATA,
+		    "\"%s\" is not a mail address: %s",
+		    escape_short(ctl->arena, email), why));
+	t->key = address.key;
+	s->arena = ctl->arena;
+	s->typed = email;
+	s->address = address.wire;
+	roster = trace_roster_open(ctl);
+	s->accounts = trace_roster_accounts(ctl, roster, email, &s->naccounts);
+	trace_roster_close(ctl, roster);
+	t->what = arena_concat(
+	    ctl->arena, "decision about ", address.wire, " on that day", NULL);
+	return (ask(t, s));
+}
+
+/* What is asked for: a queue id, a Message-ID, or a person and a day. */
+static int
+find(struct trace *t, const struct arguments *args)
+{
+	const char *email = ctl_option(args, "recipient"),
+		   *day = ctl_option(args, "on");
+	struct failure *failure = &t->ctl->failure;
+	struct search s = {.arena = NULL};
+
+	if (args->n == 1 ? email != NULL || day != NULL
+			 : email == NULL || day == NULL)
+		return (failure_set(failure, FAILURE_USAGE,
+		    "expected a queue id, a Message-ID, or --recipient EMAIL "
+		    "--on DATE"));
+	if (args->n == 0) {
+		if (when_day(t->ctl->arena, day, &s.from, &s.to, failure) != 0)
+			return (-1);
+		t->sources = sources_new(t->ctl, args, s.from);
+		return (ask_person(t, email, &s));
+	}
+	t->sources = sources_new(t->ctl, args, 0);
+	if (strpbrk(args->v[0], "<@") != NULL)
+		return (ask_message(t, args->v[0]));
+	if (text_is_queueid(args->v[0], failure) != 0)
+		return (-1);
+	t->what = arena_concat(t->ctl->arena, "lines of ", args->v[0], NULL);
+	gather_ask(t->gather, args->v[0], 0);
+	return (0);
 }
 
 static int
@@ -450,21 +457,26 @@ trace(struct ctl *ctl, const struct arguments *args)
 {
 	struct trace *t;
 	struct history *m;
-	const char *id = args->v[0];
 	size_t n;
 
-	if (text_is_queueid(id, &ctl->failure) != 0)
-		return (-1);
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	t->ctl = ctl;
-	t->gather = gather_new(ctl->arena, id);
-	choose(t, args);
-	if (read_all(t) != 0)
+	t->gather = gather_new(ctl->arena);
+	t->passed = passed_new(ctl);
+	if (find(t, args) != 0)
 		return (-1);
+	do {
+		if (sources_read(
+			t->sources, gather_source, gather_line, t->gather) != 0)
+			return (-1);
+	} while (gather_again(t->gather));
 	m = gather_messages(t->gather, &n);
-	if (m[0].lines == 0)
-		return (not_found(t, id));
+	if (t->key != NULL)
+		n = keep_decided(t, m, n);
+	if (n == 0 || (n == 1 && m[0].lines == 0))
+		return (sources_lack(t->sources, t->what));
 	trace_chats(ctl, m, n);
-	show(t);
+	show(t, m, n);
+	passed_end(t->passed);
 	return (0);
 }

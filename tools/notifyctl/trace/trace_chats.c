@@ -7,10 +7,10 @@
 #include <strings.h>
 
 #include "base/arena.h"
-#include "lib/identity.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/trace/history.h"
 #include "notifyctl/trace/trace_chats.h"
+#include "notifyctl/trace/trace_roster.h"
 #include "settings/settings.h"
 #include "store/store_link.h"
 #include "terms/stamp.h"
@@ -70,25 +70,17 @@ name_chats(struct ctl *ctl, struct store *s, struct history *m)
 void
 trace_chats(struct ctl *ctl, struct history *messages, size_t n)
 {
-	struct failure ignored = FAILURE_INIT;
-	struct store *s = NULL;
+	struct store *s;
 	int64_t some = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		some += unnamed(ctl, &messages[i]);
-	if (some == 0)
-		return;
-	if (ctl_take_roster(ctl) == 0)
-		s = store_open(
-		    ctl->settings->url, DB_READ, CTL_WAIT_MS, &ignored);
+	s = some == 0 ? NULL : trace_roster_open(ctl);
 	if (s != NULL && store_begin(s, DB_READ) == 0) {
 		for (i = 0; i < n; i++)
 			name_chats(ctl, s, &messages[i]);
 		store_end(s);
 	}
-	store_close(s);
-	identity_drop();
-	failure_clear(&ignored);
-	failure_clear(&ctl->failure);
+	trace_roster_close(ctl, s);
 }
