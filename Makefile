@@ -99,7 +99,7 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	check_sendmail check_server check_services check_settings check_socket \
 	check_tags check_telegram) \
 	$(addprefix requeue/, content held queuefile requeue submit) \
-	$(addprefix trace/, gather history passed search sources trace \
+	$(addprefix trace/, gather history passed search sources tally trace \
 	trace_chats trace_log trace_roster))
 AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
 	$(addprefix telegram/, botapi $(CHATTEXT) delivery \

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
-"""notifyctl trace: the mail log may have any usual form and place, and
-anything may stand in it."""
+"""notifyctl trace, and stats --since: the mail log may have any usual form and
+place, and anything may stand in it."""
 import gzip
 import os
 import subprocess
@@ -659,6 +659,115 @@ def _(ctl):
     ctl.settings(url=ctl.path("none.db"))
     same(trace(ctl, path, qid="AAAAAAAAAA")["passed"], [], "no roster")
     same(ids(person(ctl, path, OLGA)), ["AAAAAAAAAA", "BBBBBBBBBB"], "her day")
+
+
+# stats --since
+
+def since(ctl, when, *paths):
+    return ctl.json("stats", "--since", when,
+                    *(word for path in paths for word in ("--log", path)))
+
+
+def mirror(qid, outcome, at, more=""):
+    return text([("notify-telegram", f"{qid}: to=<1-0a@telegram.invalid> "
+                  f"account=acme outcome={outcome}{more}")], at)
+
+
+@case("stats --since counts messages and chats by category, from that time on")
+def _(ctl):
+    path = log(ctl, decided("AAAAAAAAAA", ANN, NOON - 9)
+               + decided("BBBBBBBBBB", ANN, NOON, added=2)
+               + decided("CCCCCCCCCC", ANN, NOON + 10, dropped=(BILL, "why"))
+               + decided("DDDDDDDDDD", ANN, NOON + 20, category="-",
+                         verdict="reject", more=' reason="bad"')
+               + mirror("BBBBBBBBBB", "sent", NOON - 8, " category=services")
+               + mirror("BBBBBBBBBB", "sent", NOON + 1, " category=services")
+               + mirror("BBBBBBBBBB", "sent", NOON + 2, " category=services")
+               + mirror("CCCCCCCCCC", "gone", NOON + 2, " category=x user=<a>"
+                        ' reason="outcome=sent"')
+               + mirror("CCCCCCCCCC", "sent", NOON + 2))
+    found = since(ctl, "2026-03-05 12:00", path)
+    same({(r["category"], r["verdict"]): r["messages"]
+          for r in found["messages"]},
+         {(SERVICES, "deliver"): 2, ("-", "reject"): 1}, "messages")
+    same({(r["category"], r["outcome"]): r["tries"]
+          for r in found["telegram"]},
+         {(SERVICES, "sent"): 2, ("x", "gone"): 1, ("-", "sent"): 1}, "chats")
+    same((found["recipients_kept"], found["recipients_added"], found["recipients_dropped"], found["stopped"]),
+         (2, 2, 1, []), "recipients")
+    same(since(ctl, "2026-03-05", path)["messages"][0]["messages"], 3, "the day")
+    same(since(ctl, "2026-03-06", path)["messages"], [], "the day after")
+
+
+@case("stats --since lists what was discarded or held, the owner who would "
+      "have had it, and what an operator did")
+def _(ctl):
+    stop = ' reason="nobody addressed is entitled to the category"'
+    early = log(ctl, text(
+        [("notifyctl", "CCCCCCCCCC: requeued as 4jNEW"),
+         ("postfix/postsuper", "CCCCCCCCCC: removed"),
+         ("postfix/postsuper", "DDDDDDDDDD: released from hold"),
+         ("postfix/postsuper", "EEEEEEEEEE: removed"),
+         ("postfix/postsuper", "FFFFFFFFFF: removed")], NOON + 60), "new.log")
+    late = log(ctl, decided("EEEEEEEEEE", ANN, NOON + 8, "-", verdict="hold",
+                            more=' reason="unknown account x"')
+               + decided("AAAAAAAAAA", ANN, NOON - 9, verdict="discard",
+                         more=stop)
+               + decided("BBBBBBBBBB", ANN, NOON, verdict="discard", more=stop)
+               + decided("CCCCCCCCCC", ANN, NOON + 2, "acme,Beta",
+                         verdict="hold", more=stop)
+               + decided("DDDDDDDDDD", ANN, NOON + 4, "gone", verdict="hold",
+                         more=stop)
+               + decided("FFFFFFFFFF", ANN, NOON + 6, verdict="hold",
+                         more=stop + " monitor=yes")
+               + decided("GGGGGGGGGG", ANN, NOON + 9, verdict="tempfail",
+                         more=stop) + decided("HHHHHHHHHH", ANN, NOON + 9))
+    found = since(ctl, "2026-03-05 12:00", early, late)
+    same([(r["queue_id"], r["verdict"], r["account"],
+           sorted(filter(None, r["owner"].split(","))), r["became"])
+          for r in found["stopped"]],
+         [("BBBBBBBBBB", "discard", "acme", [OLGA], ""),
+          ("CCCCCCCCCC", "hold", "acme,Beta", [OLGA, OTTO],
+           "requeued as 4jNEW"),
+          ("DDDDDDDDDD", "hold", "gone", [], "released"),
+          ("FFFFFFFFFF", "hold", "acme", [OLGA], "monitor mode"),
+          ("EEEEEEEEEE", "hold", "-", [], "deleted")], "stopped")
+    contains(found["stopped"][0]["reason"], "nobody addressed", "why")
+    out = ctl.ok("stats", "--since", "2026-03-05 12:00", "--log", late).out
+    for part in ("BBBBBBBBBB", OLGA, "nobody addressed is entitled"):
+        contains(out, part, "for people")
+    ctl.settings(url=ctl.path("none.db"))
+    same({r["owner"] for r in since(ctl, "2026-03-05", late)["stopped"]}, {""},
+         "owners, without a roster")
+
+
+@case("stats --since has few labels, whatever somebody writes into the log")
+def _(ctl):
+    lines = "".join(
+        decided(f"ID{i:06}", ANN, NOON + i, category=category)
+        for i, category in enumerate(('x"y', "x{y", "X", "ä", "x" * 99,
+                                      "a=b", "services")))
+    found = since(ctl, "2026-03-05", log(ctl, lines))
+    same({r["category"]: r["messages"] for r in found["messages"]},
+         {"-": 6, "services": 1}, "categories")
+
+
+@case("many messages that were held are counted, and 10,000 are listed")
+def _(ctl):
+    path = log(ctl, "".join(text([life(f"ID{i:06}")[2]], NOON).replace(
+        "=deliver", '=hold reason="x"') for i in range(10100)))
+    found = since(ctl, "2026-03-05", path)
+    same((len(found["stopped"]), found["complete"],
+          found["messages"][0]["messages"]), (10000, False, 10100), "messages")
+
+
+@case("stats --since needs a time, and a log that can be read")
+def _(ctl):
+    path = log(ctl, text(life(), NOON))
+    ctl.refused(65, "stats", "--since", "soon", "--log", path, says="not a time")
+    ctl.refused(64, "stats", "--log", path, says="--since")
+    ctl.refused(65, "stats", "--since", "2026-03-05", "--log", path + ".none",
+                says="No such file")
 
 
 ctl.run()

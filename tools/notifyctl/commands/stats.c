@@ -19,6 +19,9 @@
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/holdqueue.h"
 #include "notifyctl/postfix/postconf.h"
+#include "notifyctl/trace/sources.h"
+#include "notifyctl/trace/tally.h"
+#include "notifyctl/when.h"
 #include "settings/settings.h"
 
 /* The percentiles of the time to decide. */
@@ -43,11 +46,17 @@ static double bound_of(const struct counters *, double);
 static void times(struct ctl *, const struct counters *);
 static void mirrored(struct ctl *, const struct counters *);
 static void on_hold(struct ctl *);
+static int since(struct ctl *, const struct arguments *, const char *);
 static int stats(struct ctl *, const struct arguments *);
 
+static const struct ctl_option options[] = {
+    {.name = "since", .value = "TIME"}, SOURCES_OPTIONS, {.name = NULL}};
+
 const struct ctl_command stats_commands[] = {
-    {"stats", "", "the counters of the milter and notify-telegram", 0, 0,
-	CTL_SETTINGS, .run = stats},
+    {"stats", "",
+	"the counters of the milter and notify-telegram; --since counts in the "
+	"mail log, and lists what was discarded or held",
+	0, 0, CTL_SETTINGS, .run = stats, .options = options},
     {.name = NULL},
 };
 
@@ -242,16 +251,49 @@ on_hold(struct ctl *ctl)
 	failure_clear(&why);
 }
 
+/* The same from the mail log, as far as that has it, and the messages that a
+ * person may miss. */
+static int
+since(struct ctl *ctl, const struct arguments *args, const char *time)
+{
+	char when[OUTPUT_WHEN_SIZE];
+	struct tally *t;
+	int64_t from;
+
+	if (when_time(
+		ctl->arena, time, ctl->changes.now, &from, &ctl->failure) != 0)
+		return (-1);
+	t = tally_new(ctl, args, from);
+	if (t == NULL)
+		return (-1);
+	output_text(ctl->out, "since", output_when(when, from));
+	output_line(ctl->out, "the mail log since %s", when);
+	messages(ctl, tally_counters(t));
+	recipients(ctl, tally_counters(t));
+	on_hold(ctl);
+	output_line(ctl->out, "%s", "");
+	mirrored(ctl, tally_counters(t));
+	tally_stopped(ctl, t);
+	tally_free(t);
+	return (0);
+}
+
 static int
 stats(struct ctl *ctl, const struct arguments *args)
 {
+	const char *time = ctl_option(args, "since");
 	const struct settings *s = ctl->settings;
 	struct counters milter = {0}, agent = {0};
 	int64_t started;
 	char when[OUTPUT_WHEN_SIZE];
 	int rc;
 
-	(void)args;
+	if (time != NULL)
+		return (since(ctl, args, time));
+	if (args->given->option != NULL)
+		return (failure_set(&ctl->failure, FAILURE_USAGE,
+		    "--log and --journal say where --since counts; expected "
+		    "--since TIME with them"));
 	rc = -1;
 	if (read_file(ctl, "milter", s->stats_file, &milter) == -1)
 		goto out;

@@ -256,6 +256,7 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 	h->monitor = strstr(line->text, " monitor=yes") != NULL;
 	h->kept = number(line->text, " kept=");
 	h->added = number(line->text, " added=");
+	h->dropped = number(line->text, " dropped=");
 	h->mirrored = number(line->text, " mirrored=");
 	/* The milter gave it one. */
 	id = value(a, line->text, " message-id=");
@@ -395,7 +396,7 @@ history_begin(struct history *h)
 {
 	h->source = h->message_id = h->decision = h->category = h->accounts =
 	    h->verdict = h->reason = "";
-	h->kept = h->added = h->mirrored = -1;
+	h->kept = h->added = h->dropped = h->mirrored = -1;
 }
 
 void

@@ -55,7 +55,7 @@ struct history {
 	const char *verdict;
 	const char *reason;
 	int64_t decided;
-	long kept, added, mirrored; /* -1: unknown */
+	long kept, added, dropped, mirrored; /* -1: unknown */
 	bool monitor;
 	bool decided_before; /* not decided again */
 	enum history_state state;

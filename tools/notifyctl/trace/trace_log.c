@@ -28,10 +28,18 @@
 /* syslog(3): LOG_MAIL >> 3. */
 #define MAIL_FACILITY "SYSLOG_FACILITY=2"
 
+/* The last traditional timestamp of a file: most lines repeat it, and mktime(3)
+ * takes longer than the rest of a line. */
+struct last {
+	char text[16]; /* "Nov 23 19:25:49" */
+	int64_t at;
+};
+
 static int64_t traditional(char *, time_t, char **);
 static int64_t rfc3339(char *, char **);
 static bool split(char *, struct trace_line *);
-static void take(char *, time_t, trace_line_fn *, void *);
+static int64_t repeated(char *, time_t, struct last *, char **);
+static void take(char *, time_t, struct last *, trace_line_fn *, void *);
 static int cannot(const char *, int, struct failure *);
 static char *field(sd_journal *, const char *);
 static void entry(sd_journal *, trace_line_fn *, void *);
@@ -62,6 +70,26 @@ traditional(char *line, time_t changed, char **rest)
 			return (at);
 	}
 	return (0);
+}
+
+static int64_t
+repeated(char *line, time_t changed, struct last *last, char **rest)
+{
+	size_t len = sizeof(last->text) - 1;
+	int64_t at;
+
+	if (last->at != 0 && strncmp(line, last->text, len) == 0 &&
+	    line[len] == ' ') {
+		*rest = line + len + 1;
+		return (last->at);
+	}
+	at = traditional(line, changed, rest);
+	if (at != 0 && *rest == line + len + 1) {
+		memcpy(last->text, line, len);
+		last->text[len] = '\0';
+		last->at = at;
+	}
+	return (at);
 }
 
 /* Likewise "2026-11-23T19:25:49.123456+01:00 ". */
@@ -119,7 +147,7 @@ split(char *s, struct trace_line *line)
 }
 
 static void
-take(char *s, time_t changed, trace_line_fn *fn, void *ctx)
+take(char *s, time_t changed, struct last *last, trace_line_fn *fn, void *ctx)
 {
 	struct trace_line line;
 	char *rest = s;
@@ -128,8 +156,9 @@ take(char *s, time_t changed, trace_line_fn *fn, void *ctx)
 	/* An old syslogd writes the priority, as "<22>". */
 	if (*s == '<' && isdigit((unsigned char)s[1]))
 		rest = s += strcspn(s, ">") + (strchr(s, '>') != NULL);
-	line.at = isdigit((unsigned char)*s) ? rfc3339(s, &rest)
-					     : traditional(s, changed, &rest);
+	line.at = isdigit((unsigned char)*s)
+	    ? rfc3339(s, &rest)
+	    : repeated(s, changed, last, &rest);
 	if (line.at != 0) {
 		/* Skip the host. */
 		rest += strcspn(rest, " ");
@@ -153,6 +182,7 @@ int
 trace_log_file(
     const char *path, trace_line_fn *fn, void *ctx, struct failure *failure)
 {
+	struct last last = {.at = 0};
 	struct stat st;
 	bool begins, ends = true;
 	char *line;
@@ -181,7 +211,7 @@ trace_log_file(
 		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
 		    line[LINE_MAX_OCTETS - 2] == '\n';
 		if (begins)
-			take(line, st.st_mtime, fn, ctx);
+			take(line, st.st_mtime, &last, fn, ctx);
 	}
 	(void)gzerror(in, &code);
 	if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
