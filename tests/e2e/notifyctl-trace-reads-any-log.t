@@ -633,7 +633,17 @@ def _(ctl):
     path = log(ctl, decided("AAAAAAAAAA", OLGA, NOON))
     rows = passed(trace(ctl, path, qid="AAAAAAAAAA"))
     same(rows[ADAM][1:], (True, ""), "adam, who was subscribed then")
-    contains(rows[ADAM][0], "did not join", "why")
+    for expand, why in (("owner", "only the owner joins unless"),
+                        ("addressed", "nobody joins unless"),
+                        ("never", "nobody joins (expand = never)"),
+                        ("always", "entitled; no copy is logged")):
+        ctl.settings(expand=expand)
+        rows = passed(trace(ctl, path, qid="AAAAAAAAAA"))
+        contains(rows[ADAM][0], why, f"why, with expand = {expand}")
+    other = log(ctl, decided("BBBBBBBBBB", ANN, NOON), "other.log")
+    ctl.settings()
+    same(passed(trace(ctl, other, qid="BBBBBBBBBB"))[OLGA][0],
+         "entitled; no copy is logged", "the owner")
     ctl.ok("subscribe", "acme", SERVICES, MIA, as_=OLGA)
     found = trace(ctl, path, qid="AAAAAAAAAA")
     same([row["address"] for row in found["passed"]],

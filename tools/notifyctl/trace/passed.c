@@ -54,6 +54,7 @@ static const char *changed(
     struct passed *, const struct member *, const struct history *);
 static const char *reason(struct passed *, const struct member *,
     const struct history *, const struct category *, bool *);
+static const char *not_joined(enum expand, enum role);
 static int by_entitled(const void *, const void *);
 
 struct passed *
@@ -201,10 +202,29 @@ reason(struct passed *p, const struct member *u, const struct history *m,
 		    u, category->slug));
 	if (m->state != HISTORY_DONE)
 		return ("entitled; no copy is logged yet");
-	if (p->ctl->settings->expand == EXPAND_ALWAYS)
-		return ("entitled; no copy is logged");
-	return ("entitled; did not join: the message did not name the account "
-		"(expand)");
+	return (not_joined(p->ctl->settings->expand, u->role));
+}
+
+/* Why somebody who is entitled has no copy, as far as the settings tell: the
+ * log does not say whether the message named the account. */
+static const char *
+not_joined(enum expand expand, enum role role)
+{
+	switch (expand) {
+	case EXPAND_OWNER:
+		if (role != ROLE_OWNER)
+			return ("entitled; only the owner joins unless the "
+				"message names the account (expand = owner)");
+		break;
+	case EXPAND_ADDRESSED:
+		return ("entitled; nobody joins unless the message names the "
+			"account (expand = addressed)");
+	case EXPAND_NEVER:
+		return ("entitled; nobody joins (expand = never)");
+	case EXPAND_ALWAYS:
+		break;
+	}
+	return ("entitled; no copy is logged");
 }
 
 static int
