@@ -83,6 +83,21 @@ def _(ctl):
         true(len(shown(ctl, columns, "log")) > 5, "lines")
 
 
+@case("a long table fits in each of its parts")
+def _(ctl):
+    ctl.sql("INSERT INTO change(at, actor, account, action, subject, detail)"
+            " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+            "  WHERE i < 10450) SELECT i, 'x', 'acme', 'user-add',"
+            " CASE WHEN i < 50 THEN ? ELSE 'u' END,"
+            " CASE WHEN i > 10400 THEN ? ELSE '' END FROM n",
+            LONG, "word " * 20)
+    lines = shown(ctl, 80, "log")
+    true(max(map(len, lines)) <= 80, "the width")
+    same(sum(" user-add " in line for line in lines),
+         sum(row["action"] == "user-add" for row in ctl.json("log")["log"]),
+         "rows")
+
+
 @case("in a file or a pipe each row is one line")
 def _(ctl):
     ctl.ok("user", "add", "acme", LONG, NOBREAK)

@@ -349,7 +349,7 @@ print_rows(struct output *out)
 }
 
 /* Print a part of a long table; in the next part each column is as wide, or
- * wider. */
+ * wider, but for a terminal, which it has to fit. */
 static void
 go_on_below(struct output *out)
 {
@@ -358,7 +358,9 @@ go_on_below(struct output *out)
 
 	print_rows(out);
 	scols_table_enable_noheadings(out->table, 1);
-	for (i = 0; i < scols_table_get_ncols(out->table); i++) {
+	for (i = 0;
+	     out->columns_max == 0 && i < scols_table_get_ncols(out->table);
+	     i++) {
 		column = scols_table_get_column(out->table, i);
 		scols_column_set_whint(
 		    column, (double)scols_column_get_width(column));

@@ -23,6 +23,7 @@
 
 static size_t one(const char *, size_t *);
 static size_t width_of(const char *);
+static struct libscols_iter *iterator(void);
 static void measure(struct libscols_table *, size_t *);
 static size_t total(const size_t *, size_t, size_t, unsigned);
 static const char *line_end(const char *, size_t);
@@ -60,20 +61,30 @@ width_of(const char *s)
 	return (width);
 }
 
+static struct libscols_iter *
+iterator(void)
+{
+	struct libscols_iter *rows = scols_new_iter(SCOLS_ITER_FORWARD);
+
+	if (rows == NULL)
+		errx(EX_OSERR, "out of memory");
+	return (rows);
+}
+
 /* The width of each column, of its heading at least. */
 static void
 measure(struct libscols_table *t, size_t *widths)
 {
-	size_t rows = scols_table_get_nlines(t), i, k, width;
-	struct libscols_column *column;
+	size_t n = scols_table_get_ncols(t), i, width;
+	struct libscols_iter *rows = iterator();
 	struct libscols_line *line;
 	const char *text;
 
-	for (i = 0; i < scols_table_get_ncols(t); i++) {
-		column = scols_table_get_column(t, i);
-		widths[i] = width_of(scols_column_get_name(column));
-		for (k = 0; k < rows; k++) {
-			line = scols_table_get_line(t, k);
+	for (i = 0; i < n; i++)
+		widths[i] = width_of(
+		    scols_column_get_name(scols_table_get_column(t, i)));
+	while (scols_table_next_line(t, rows, &line) == 0) {
+		for (i = 0; i < n; i++) {
 			text =
 			    scols_cell_get_data(scols_line_get_cell(line, i));
 			width = text == NULL ? 0 : width_of(text);
@@ -81,6 +92,7 @@ measure(struct libscols_table *t, size_t *widths)
 				widths[i] = width;
 		}
 	}
+	scols_free_iter(rows);
 }
 
 /* The width of a table whose columns have at most ${most}. */
@@ -144,8 +156,9 @@ broken(const char *text, size_t width)
 static void
 break_column(struct libscols_table *t, size_t i, size_t width)
 {
-	size_t rows = scols_table_get_nlines(t), k;
 	struct libscols_column *column = scols_table_get_column(t, i);
+	struct libscols_iter *rows = iterator();
+	struct libscols_line *line;
 	struct libscols_cell *cell;
 	const char *text;
 
@@ -153,12 +166,13 @@ break_column(struct libscols_table *t, size_t i, size_t width)
 	scols_column_set_wrapfunc(
 	    column, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL);
 	scols_column_set_safechars(column, "\n");
-	for (k = 0; k < rows; k++) {
-		cell = scols_line_get_cell(scols_table_get_line(t, k), i);
+	while (scols_table_next_line(t, rows, &line) == 0) {
+		cell = scols_line_get_cell(line, i);
 		text = scols_cell_get_data(cell);
 		if (text != NULL && width_of(text) > width)
 			scols_cell_refer_data(cell, broken(text, width));
 	}
+	scols_free_iter(rows);
 }
 
 void
