@@ -6,19 +6,21 @@ milter and notify-telegram."""
 import contextlib
 import os
 import re
+import time
 
 from lib import requeue, stamps
 from lib.botapi import error
-from lib.roster import (ANN, BALANCE, BILL, MAINTENANCE, OLGA, SERVICES,
-                        STRANGER, SUE)
+from lib.roster import (ADAM, ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA,
+                        SERVICES, STRANGER, SUE)
 from lib.tap import contains, same, true
 from lib.telegram import ChatLab, case, run
 
 
 def trace(lab, qid, *options):
-    """notifyctl trace of QID in the lab's logs; a ctl.Done."""
+    """notifyctl trace of QID, or of such words, in the lab's logs; a ctl.Done."""
     logs = [lab.postfix.log, lab.milter.log, lab.folder + "/agent/log"]
-    return requeue.run(lab, *options, "trace", qid, *(
+    words = [qid] if isinstance(qid, str) else qid
+    return requeue.run(lab, *options, "trace", *words, *(
         word for path in logs if os.path.exists(path)
         for word in ("--log", path)))
 
@@ -212,6 +214,29 @@ def _(lab):
     ((who, account, line),) = chats(lab, result.qid)
     same((who, account), ("", ""), "the link has ended")
     contains(line, stamps.bare(address).split("@")[0] + "-", "for people")
+
+
+@case("found by its Message-ID, and by a recipient and the day; who was "
+      "passed over is listed")
+def _(lab):
+    result = lab.send([ANN, BILL, "acme@accounts.example"], BALANCE)
+    lab.postfix.settle()
+    today = time.strftime("%Y-%m-%d")
+    for words in ([f"<{result.mark}@example.org>"],
+                  [f"{result.mark}@example.org"],
+                  ["--recipient", BILL, "--on", today]):
+        done = trace(lab, words, "--json")
+        same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
+        true(result.qid in [m["queue_id"] for m in done.document["messages"]],
+             f"the message by {words}")
+    rows = [row for row in done.document["recipients"]
+            if row["queue_id"] == result.qid]
+    same([(row["recipient"], row["decision"]) for row in rows],
+         [(BILL, "dropped")], "bill's day has his line alone")
+    found = trace(lab, result.qid, "--json").document["passed"]
+    same({row["address"]: row["why"] for row in found},
+         {ADAM: f"user-admin of acme, not subscribed to {BALANCE}",
+          MIA: f"member of acme, not subscribed to {BALANCE}"}, "passed over")
 
 
 @case("an untagged message from sendmail(1): its user, and no decision of "
