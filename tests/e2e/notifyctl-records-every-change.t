@@ -312,6 +312,8 @@ def _(ctl):
         ctl.refused(65, "log", "--since", since, says=("2026-11-28", "14:05"))
     ctl.refused(64, "user", "list", "acme", "--since", "14:05", says="--since")
     ctl.refused(67, "log", "nowhere", "--since", "2026-01-01", says="nowhere")
+    ctl.refused(64, "log", "--since", "2026-01-01", "--before", "2026-01-01",
+                "--prune", says=("--since", "--prune"))
 
 
 @case("who was told what is in the record, also since a time")
