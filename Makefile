@@ -261,7 +261,7 @@ $(BUILD)/faults: $(faults_o) $(BUILD)/libpolicy.a
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Libraries that are preloaded into programs under test.
-PRELOADED = $(addprefix $(BUILD)/, clock.so memory.so system.so)
+PRELOADED = $(addprefix $(BUILD)/, clock.so crash.so memory.so system.so)
 $(BUILD)/system.so: SANITIZE =
 $(BUILD)/%.so: INCLUDES += -Itests
 $(BUILD)/%.so: tests/faults/%.c
