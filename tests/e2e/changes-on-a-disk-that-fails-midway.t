@@ -25,7 +25,10 @@ def unsubscribe(ctl_, **options):
     return ctl_(*UNSUBSCRIBE, as_=OLGA, **options)
 
 
-def failing(ctl_, number, kind, only=None, once=False, haste=500):
+def failing(ctl_, number, kind, only=None, once=False):
+    # What passes is soon over, and must be: a busy machine needs its time for
+    # another try, and for sendmail.
+    haste = 20 if once else 500
     return faults.preload(ctl_.database, at=number, errno=kind, haste=haste,
                           clock=haste, only=only,
                           to=number if once else None)
