@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # deep: it takes long
-# needs: root
+# needs: root postfix
 # not with postgresql: it is about the files of SQLite
 """Whatever the service user puts where root's programs expect a file: they
 change no file that this user could not change, make none elsewhere, tell
@@ -71,12 +71,13 @@ class Site:
         return milter.file
 
     def run(self, name, *args, input="X-Notify-Category: services\n\n",
-            conf=None, **changes):
+            conf=None, env=None, **changes):
         conf = conf or self.conf(**changes)
         try:
             done = subprocess.run(
                 [program(name), "-c", conf, *args], input=input,
-                capture_output=True, text=True, timeout=40)
+                capture_output=True, text=True, timeout=40,
+                env={**os.environ, **(env or {})})
         except subprocess.TimeoutExpired:
             true(False, f"{name} {args} ends")
         lacks(done.stdout + done.stderr, SECRET, f"{name} {args}")
@@ -173,6 +174,7 @@ def _(lab_):
             s.run("notifyctl", "account", "add", f"a{number}", "--owner",
                   OLGA, conf=conf)
             s.run("notifyctl", "stats", conf=conf)
+            s.run("notifyctl", "held", conf=conf, env=queue(lab_))
             same(s.state(), before, "root's files")
     finally:
         stop.set()
@@ -212,6 +214,44 @@ def _(lab_):
         if plant is not dangling:
             same(done.returncode in (65, 74), True, f"{plant}: {done}")
             contains(done.stderr, "m.prom", "the error")
+
+
+def queue(lab_):
+    """The environment of who asks a Postfix that holds no mail."""
+    folder = os.path.join(lab_.folder, "postfix")
+    if not os.path.exists(folder):
+        os.makedirs(os.path.join(folder, "queue/hold"))
+        with open(os.path.join(folder, "main.cf"), "w") as out:
+            out.write(f"queue_directory = {folder}/queue\n"
+                      "compatibility_level = 3.6\n")
+        with open(os.path.join(folder, "master.cf"), "w") as out:
+            out.write("cleanup unix n - n - 0 cleanup\n")
+    return {"MAIL_CONFIG": folder}
+
+
+@case("what held leaves for Prometheus is written to no other file")
+def _(lab_):
+    for plant in PLANTS:
+        for suffix in ("", ".new"):
+            s = site(lab_)
+            s.run("notifyctl", "init")
+            path = s.file("notify-held.prom")
+            plant(s, path + suffix)
+            done = attacked(s, "held", env=queue(lab_))
+            same(done.returncode, 0, f"{plant} {suffix}: {done}")
+            if plant is directory:
+                contains(done.stdout, "notify-held.prom", f"{suffix}: {done}")
+                continue
+            st = os.lstat(path)
+            same((stat.S_ISREG(st.st_mode), st.st_nlink, st.st_uid),
+                 (True, 1, UID), f"{plant} {suffix}")
+    # The directory itself leads elsewhere.
+    s = site(lab_)
+    s.run("notifyctl", "init")
+    os.symlink(s.root, s.file("inner"))
+    done = attacked(s, "held", env=queue(lab_),
+                    stats_file=s.file("inner/m.prom"))
+    contains(done.stdout, "not left for Prometheus", f"{done}")
 
 
 @case("--png writes to no file of another")
