@@ -70,7 +70,9 @@ static bool in_use(const char *);
 static gid_t group_of(const char *, const struct passwd *);
 static void give_socket(const char *, const struct passwd *);
 static int take_socket(const char *, const struct passwd *);
-static void quicken_tcp(void);
+static int listening_socket(void);
+static bool on_every_address(int);
+static void prepare_tcp(const char *);
 static void make_socket(const struct settings *, const struct passwd *);
 static void raise_descriptors(void);
 static void reload(const char *);
@@ -189,27 +191,60 @@ take_socket(const char *path, const struct passwd *pw)
 	return (1);
 }
 
-/*
- * libmilter writes each change of a message in its own packet, and Nagle's
- * algorithm waits between them: 44 ms a message. Connections inherit
- * TCP_NODELAY from the listening socket, whose descriptor libmilter does not
- * give.
- */
-static void
-quicken_tcp(void)
+/* The socket that libmilter listens on, whose descriptor it does not give; -1
+ * if it is not found. */
+static int
+listening_socket(void)
 {
-	int fd, one, listening;
+	int fd, listening;
 	socklen_t len;
 
-	one = 1;
 	for (fd = STDERR_FILENO + 1; fd < 64; fd++) {
 		len = sizeof(listening);
 		if (getsockopt(
 			fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 &&
 		    listening)
-			(void)setsockopt(
-			    fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+			return (fd);
 	}
+	return (-1);
+}
+
+/* Does the socket accept connections to every address of this machine? */
+static bool
+on_every_address(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+		return (false);
+	if (ss.ss_family == AF_INET)
+		return (((struct sockaddr_in *)&ss)->sin_addr.s_addr ==
+		    htonl(INADDR_ANY));
+	return (ss.ss_family == AF_INET6 &&
+	    IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)&ss)->sin6_addr));
+}
+
+/*
+ * libmilter writes each change of a message in its own packet, and Nagle's
+ * algorithm waits between them: 44 ms a message. Connections inherit
+ * TCP_NODELAY from the listening socket.
+ */
+static void
+prepare_tcp(const char *name)
+{
+	int fd, one = 1;
+
+	fd = listening_socket();
+	if (fd == -1)
+		return;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (on_every_address(fd))
+		log_warning("socket %s: every network of this machine reaches "
+			    "it, and whoever connects can ask who is entitled "
+			    "to what, or end this program; name the one "
+			    "address that the MTA connects to",
+		    name);
 }
 
 static void
@@ -238,7 +273,7 @@ make_socket(const struct settings *s, const struct passwd *pw)
 		    s->socket, errno != 0 ? strerror(errno) : "cannot be made");
 	umask(mask);
 	if (path == NULL)
-		quicken_tcp();
+		prepare_tcp(s->socket);
 	else if (pw != NULL && !taken)
 		give_socket(path, pw);
 	identity_drop();

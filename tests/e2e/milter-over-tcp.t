@@ -2,20 +2,45 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 """Over inet: the milter does what it does over a UNIX socket."""
+import os
 import threading
 import time
 
 from lib import lab
-from lib.lab import case
+from lib.lab import case, free_ports
+from lib.milter import Milter
 from lib.mta import Mta, tagged
 from lib.roster import BALANCE, BILL, SERVICES, STRANGER, entitled
-from lib.tap import same, true
+from lib.tap import contains, same, true
 
 
 @case("the milter listens on TCP, on the address that the settings name")
 def _(lab_):
     line = lab_.milter.wait_line("ready on")
     true("ready on inet:" in line and "@127.0.0.1" in line, f"line {line!r}")
+
+
+@case("a socket on every address is warned of at the start, one on a named "
+      "address is not")
+def _(lab_):
+    folder = os.path.join(lab_.folder, "other")
+    os.mkdir(folder)
+    (port,) = free_ports(["127.0.0.1"])
+    for kind, host, warned in (("inet", "0.0.0.0", True), ("inet6", "::", True),
+                               ("inet", "127.0.0.1", False),
+                               ("inet6", "::1", False)):
+        other = Milter(folder, **{**lab_.milter.defaults, "stats_file": "",
+                                  "socket": f"{kind}:{port}@{host}"})
+        other.write()
+        since = other.mark()
+        other.start()
+        other.kill()
+        found = other.complaints(since)
+        same(len(found), warned, f"warnings of {host}: {found}")
+        if warned:
+            contains(found[0], f"socket {kind}:{port}@{host}: every network",
+                     "the warning")
+    true(not lab_.milter.complaints(), "none of 127.0.0.1")
 
 
 @case("tagged, untagged, held and refused messages come out the same")
