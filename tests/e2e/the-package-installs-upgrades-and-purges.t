@@ -325,6 +325,7 @@ def _(_machine):
     with open(os.path.join(TREE, "postfix-sample", UNITS[0])) as file:
         text = file.read()
     for line in ("Before=postfix.service postfix@-.service sendmail.service",
+                 "StartLimitIntervalSec=0", "RestartSec=1",
                  "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
                  "InaccessiblePaths=-/etc/notify-milter/bot-token"):
         contains(text, f"\n{line}\n", UNITS[0])
