@@ -23,6 +23,10 @@
 
 #define AT(field) offsetof(struct settings, field)
 #define SECTIONS "[database], [milter], [telegram] or [mail]"
+/* Of the secret of a bot's token, which has 35. */
+#define TOKEN_LEAST 16
+#define TOKEN_CHARACTERS                                                       \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define COUNT (sizeof(settings_table) / sizeof(settings_table[0]) - 1)
 
 static const char *const expand_choices[] = {
@@ -145,6 +149,8 @@ static unsigned line_of(const struct reading *, size_t);
 static int take(void *, const char *, const char *, const char *);
 static const struct setting *look_up(const char *, const char *);
 static bool is_list(const struct setting *);
+static const char *bot_secret(const struct setting *, const char *);
+static char *without_secrets(const struct setting *, const char *);
 static int bad_value(
     struct reading *, const struct setting *, const char *, const char *);
 static int set_defaults(struct reading *);
@@ -241,7 +247,13 @@ check_section(struct reading *r, const char *line)
 static int
 unknown_section(struct reading *r, const char *name)
 {
-	return (fault(r, "unknown section [%s]; expected " SECTIONS, name));
+	char *shown;
+
+	shown = without_secrets(NULL, name);
+	fault(r, "unknown section [%s]; expected " SECTIONS,
+	    shown == NULL ? "" : shown);
+	free(shown);
+	return (0);
 }
 
 /* The setting, or with ${name} NULL the first one of the section. */
@@ -320,20 +332,53 @@ take(void *arg, const char *section, const char *name, const char *value)
 	return (rc == 0 ? bad_value(r, d, value, expected) : rc == 1);
 }
 
-/* Without a password in the value. */
+/* Where the secret of a bot's token, 123456:AAE..., begins in ${value}, or
+ * NULL: somebody may put the token where its file is to be named. */
+static const char *
+bot_secret(const struct setting *d, const char *value)
+{
+	const char *colon;
+
+	for (colon = strchr(value, ':'); colon != NULL;
+	     colon = strchr(colon + 1, ':')) {
+		if (d != NULL && d->offset == AT(token_file))
+			return (colon + 1);
+		if (colon > value && colon[-1] >= '0' && colon[-1] <= '9' &&
+		    strspn(colon + 1, TOKEN_CHARACTERS) >= TOKEN_LEAST)
+			return (colon + 1);
+	}
+	return (NULL);
+}
+
+/* ${value} of the setting ${d}, NULL for any text, without a password or a
+ * token; yours to free, or NULL. */
+static char *
+without_secrets(const struct setting *d, const char *value)
+{
+	const char *secret;
+	char *text;
+
+	/* A url may stand behind the wrong key; inet:PORT@HOST is none. */
+	if ((d != NULL && d->type == SETTING_DATABASE) ||
+	    strcasestr(value, "passw") != NULL ||
+	    (strchr(value, '@') != NULL && strncmp(value, "inet", 4) != 0 &&
+		value[strcspn(value, ":/")] != '\0'))
+		return (db_url_shown(value));
+	secret = bot_secret(d, value);
+	if (secret == NULL)
+		return (strdup(value));
+	return (asprintf(&text, "%.*s...", (int)(secret - value), value) < 0
+		? NULL
+		: text);
+}
+
 static int
 bad_value(struct reading *r, const struct setting *d, const char *value,
     const char *expected)
 {
-	bool hide;
 	char *shown;
 
-	/* A url may stand behind the wrong key; inet:PORT@HOST is none. */
-	hide = d->type == SETTING_DATABASE ||
-	    strcasestr(value, "passw") != NULL ||
-	    (strchr(value, '@') != NULL && strncmp(value, "inet", 4) != 0 &&
-		value[strcspn(value, ":/")] != '\0');
-	shown = hide ? db_url_shown(value) : strdup(value);
+	shown = without_secrets(d, value);
 	fault(r, "bad value \"%s\" for %s; expected %s",
 	    shown == NULL ? "" : shown, d->name, expected);
 	free(shown);

@@ -427,6 +427,29 @@ def _(lab_):
     lab_.milter.settings()
 
 
+@case("no password is shown that stands in the name of a section, and no token "
+      "that stands where its file is to be named, or elsewhere")
+def _(lab_):
+    token = "123456789:AAF-hunter2_Xyhunter2Xyhunter2Xyz12"
+    for text in ("[database postgresql://me:hunter2@db/r]\n",
+                 f"[{token}]\n", "[telegram]\ntoken_file = 12:hunter2\n",
+                 *(f"[telegram]\n{key} = {value}\n" for key in (
+                     "token_file", "bot", "api", "proxy", "max_age", "token",
+                     "domain", "stats_file") for value in (
+                         token, f"https://api.example/bot{token}/getMe x")
+                   if (key, value[:5]) != ("proxy", "https"))):
+        for name in ("notify-milter", "notify-bot"):
+            done = subprocess.run(
+                [lab.program(name), "-n", "-c", other(lab_, text)],
+                capture_output=True, text=True, timeout=20)
+            true(done.returncode != 0, f"{text} is refused: {done}")
+            lacks(done.stdout + done.stderr, "ter2", text)
+    # What is no secret is shown.
+    done = run(lab_, "-n", file=other(
+        lab_, "[milter]\nstats_file = run:10:20-30\n"))
+    one_line(done, '"run:10:20-30"')
+
+
 @case("many reloads while mail flows lose nothing")
 def _(lab_):
     with lab_.connect() as client:
