@@ -120,6 +120,8 @@ reload(struct bot *b)
 		log_error("reload: %s; the old settings stay",
 		    failure_text(&b->polling.failure));
 	b->standing_by = false;
+	/* What the operator may have put right is tried at once. */
+	b->polling.farewells.next = 0;
 	daemon_ready("polling");
 }
 

@@ -15,6 +15,7 @@
 #include "store/store_link.h"
 #include "telegram/botapi.h"
 #include "telegram/conversation.h"
+#include "telegram/farewell.h"
 #include "telegram/outcome.h"
 #include "telegram/patience.h"
 #include "telegram/polling.h"
@@ -38,7 +39,6 @@
 #define OFFSET_AT "bot_offset_at"
 
 static int open_store(struct polling *);
-static int store_trouble(struct polling *);
 static int64_t idle_seconds(const struct polling *, int64_t);
 static int read_offset(struct polling *, int64_t *);
 static int store_number(struct polling *, int64_t);
@@ -46,7 +46,7 @@ static int restore_patience(struct polling *, struct changes *);
 static void warn_of_guesses(struct polling *, int64_t);
 static int handle(
     struct polling *, int64_t, const struct chat_message *, const char **);
-static void reply(struct polling *, int64_t, const char *);
+static void reply(struct polling *, const struct chat_message *, const char *);
 static int take_update(struct polling *, const json_t *);
 static int pass(struct polling *);
 static void get_updates(struct polling *, int64_t, struct botapi_answer *);
@@ -75,7 +75,19 @@ polling_claim(struct polling *p)
 	if (open_store(p) != 0)
 		return (-1);
 	rc = store_claim(p->store);
-	return (rc == -1 ? store_trouble(p) : rc);
+	return (rc == -1 ? polling_store_failed(p) : rc);
+}
+
+int
+polling_own(struct polling *p)
+{
+	int rc;
+
+	rc = polling_claim(p);
+	if (rc == 0)
+		return (failure_set(&p->failure, FAILURE_BUSY,
+		    "another notify-bot has taken over"));
+	return (rc == 1 ? 0 : -1);
 }
 
 void
@@ -87,8 +99,8 @@ polling_close(struct polling *p)
 
 /* A database that was opened read-only, or has read damaged pages, stays in
  * that state: the next try reopens it. */
-static int
-store_trouble(struct polling *p)
+int
+polling_store_failed(struct polling *p)
 {
 	store_end(p->store);
 	if (p->failure.kind == FAILURE_NONE)
@@ -117,7 +129,7 @@ read_offset(struct polling *p, int64_t *offset)
 	if (store_begin(p->store, DB_READ) != 0 ||
 	    store_state_get(p->store, OFFSET, offset) == -1 ||
 	    store_state_get(p->store, OFFSET_AT, &at) == -1)
-		return (store_trouble(p));
+		return (polling_store_failed(p));
 	store_end(p->store);
 	if (idle_seconds(p, at) > IDLE_SECONDS)
 		*offset = 0;
@@ -132,7 +144,7 @@ store_number(struct polling *p, int64_t id)
 	if (store_state_set(p->store, OFFSET, id + 1) == -1 ||
 	    store_state_set(p->store, OFFSET_AT, now) == -1 ||
 	    store_commit(p->store) != 0)
-		return (store_trouble(p));
+		return (polling_store_failed(p));
 	p->handled_at = now;
 	p->handled_ms = clock_boot_ms();
 	p->passed = 0;
@@ -176,22 +188,15 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 
 	*answer = NULL;
 	/* If another notify-bot has taken over, it gets the same update. */
-	switch (polling_claim(p)) {
-	case 1:
-		break;
-	case 0:
-		return (failure_set(&p->failure, FAILURE_BUSY,
-		    "another notify-bot has taken over"));
-	default:
+	if (polling_own(p) != 0)
 		return (-1);
-	}
 	c.store = p->store;
 	if (store_begin(p->store, DB_WRITE) != 0)
-		return (store_trouble(p));
+		return (polling_store_failed(p));
 	if (m != NULL) {
 		if (restore_patience(p, &c) != 0 ||
 		    conversation_answer(&c, p->patience, m, answer) == -1)
-			return (store_trouble(p));
+			return (polling_store_failed(p));
 		log_debug("update %lld of chat %lld: %s", (long long)id,
 		    (long long)m->chat,
 		    *answer == NULL ? "no answer" : "answered");
@@ -200,16 +205,27 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 	return (store_number(p, id));
 }
 
+enum outcome
+polling_send(struct polling *p, int64_t chat, int64_t topic, const char *text,
+    struct botapi_answer *answer)
+{
+	json_t *params;
+
+	(void)topic;
+	params =
+	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text);
+	botapi_call(
+	    p->api, "sendMessage", params, CALL_SECONDS, p->ending, answer);
+	return (outcome_of(answer));
+}
+
 static void
-reply(struct polling *p, int64_t chat, const char *text)
+reply(struct polling *p, const struct chat_message *m, const char *text)
 {
 	struct botapi_answer answer;
 
-	botapi_call(p->api, "sendMessage",
-	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text),
-	    CALL_SECONDS, p->ending, &answer);
 	/* No retry: a user without an answer asks again. */
-	if (outcome_of(&answer) != OUTCOME_SENT)
+	if (polling_send(p, m->chat, 0, text, &answer) != OUTCOME_SENT)
 		log_warning("an answer was not sent: %s", answer.text);
 	botapi_answer_clear(&answer);
 }
@@ -240,7 +256,7 @@ take_update(struct polling *p, const json_t *update)
 		return (-1);
 	}
 	if (answer != NULL)
-		reply(p, u.message.chat, answer);
+		reply(p, &u.message, answer);
 	return (0);
 }
 
@@ -276,12 +292,16 @@ polling_ask(struct polling *p)
 {
 	struct botapi_answer answer;
 	const char *trouble = NULL; /* caused by Telegram */
-	int64_t asked = clock_ms(), offset;
+	int64_t asked, offset;
 	size_t i, n;
 	int rc = 0;
 
+	/* The caller claims the roster again. */
+	if ((p->reachable && farewell_say(p) != 0) || p->interrupted())
+		return (1);
 	if (read_offset(p, &offset) != 0)
 		return (-1);
+	asked = clock_ms();
 	get_updates(p, offset, &answer);
 	n = json_array_size(answer.result);
 	if (p->interrupted()) {
@@ -292,6 +312,7 @@ polling_ask(struct polling *p)
 		trouble =
 		    *answer.text == '\0' ? "an invalid answer" : answer.text;
 	}
+	p->reachable = trouble == NULL;
 	for (i = 0; rc == 0 && trouble == NULL && !p->ending() && i < n; i++) {
 		rc = take_update(p, json_array_get(answer.result, i));
 		if (rc == -2)

@@ -18,6 +18,8 @@
 #include "base/compiler.h"
 #include "base/failure.h"
 #include "telegram/botapi.h"
+#include "telegram/farewell.h"
+#include "telegram/outcome.h"
 
 struct arena;
 struct patience;
@@ -36,6 +38,9 @@ struct polling {
 	const char *failed;
 	struct failure failure;
 	long retry_after; /* seconds that Telegram asks for, or 0 */
+	struct farewells farewells;
+	/* The API has answered the last time. */
+	bool reachable;
 	/* polling.c's own. */
 	bool patience_restored;
 	int64_t passed; /* an update whose number is not stored yet; or 0 */
@@ -52,6 +57,19 @@ int polling_claim(struct polling *) WARN_UNUSED;
 /* polling_ask(p): wait for updates, and handle them. 1, or 0 if there were none
  * and Telegram did not wait for any: pause; -1 failed. */
 int polling_ask(struct polling *) WARN_UNUSED;
+
+/* polling_own(p): 0 if the roster is still ours; -1 failed, or it is not. */
+int polling_own(struct polling *) WARN_UNUSED;
+
+/* polling_store_failed(p): end the transaction and close the roster, after a
+ * failure of it. Returns -1. */
+int polling_store_failed(struct polling *);
+
+/* polling_send(p, chat, topic, text, answer): send one message, to the ${topic}
+ * of the chat unless that is 0. Fills ${answer}, which the caller must clear.
+ */
+enum outcome polling_send(struct polling *, int64_t chat, int64_t topic,
+    const char *text, struct botapi_answer *);
 
 /* polling_close(p): close the roster, and so give it up. */
 void polling_close(struct polling *);
