@@ -107,7 +107,7 @@ AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
 CHATTEXT = base64 charset chattext headword htmlbound htmlcells htmlkind htmlstyle htmltext htmlwriter mailtext \
 	marking mimescan plaintext richtext spool wording
 BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation farewell \
-	notify-bot outcome patience polling update)
+	menu notify-bot outcome patience polling update)
 
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
 	$(BUILD)/tools/lib/logsocket.o

@@ -124,6 +124,7 @@ link_redeem(
 	const char *hash, *why;
 	int found;
 
+	memset(user, 0, sizeof(*user));
 	if (hash_token(c, token, &hash) != 0)
 		return (-1);
 	found = store_token(c->store, c->arena, hash, c->now, latest(c), user);
@@ -133,6 +134,7 @@ link_redeem(
 		return (0);
 	if (store_token_remove(c->store, hash) == -1)
 		return (store_failed(c->store, c->failure));
+	/* ${user} tells the caller who it is. */
 	found = link_may(c, user, &why);
 	if (found != 1)
 		return (found);

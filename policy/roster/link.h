@@ -41,7 +41,7 @@ int link_token(struct changes *, const struct store_user *,
 /*
  * link_redeem(c, token, chat, user): use ${token} up and link its user to
  * ${chat}, instead of an earlier chat. 0 if the token is unknown, used or
- * expired, or its user may no longer have a chat.
+ * expired: then user->id is 0; or if its user may no longer have a chat.
  */
 int link_redeem(struct changes *, const char *token, int64_t chat,
     struct store_user *) WARN_UNUSED;

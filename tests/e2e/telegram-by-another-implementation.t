@@ -110,8 +110,12 @@ class Elsewhere(ChatLab):
     def wait_read(self):
         return self.until(self.read, "a message in the chat")
 
+# It knows no setMyCommands.
+NO_MENU = "list of the bot's commands"
 
-@case("a chat that opens the link from connect is linked, and gets an answer")
+
+@case("a chat that opens the link from connect is linked, and gets an answer",
+      expect=NO_MENU)
 def _(site):
     site.bot.start()
     site.write("/start " + site.connect_token("acme", ANN))
@@ -125,7 +129,8 @@ def _(site):
     same(site.chats(), {}, "links")
 
 
-@case("a message arrives in the chat as text, once")
+@case("a message arrives in the chat as text, once",
+      expect=NO_MENU)
 def _(site):
     site.bot.start()
     site.write("/start " + site.connect_token("acme", ANN))

@@ -7,6 +7,7 @@ import os
 import re
 import time
 
+from lib import botapi
 from lib.botapi import BLOCKED
 from lib.roster import ADAM, ANN, BALANCE, BEA, OLGA, OTTO
 from lib.tap import contains, lacks, same, true
@@ -216,6 +217,102 @@ def _(site):
     contains(site.ask(CHAT, "/status \n"), ANN, "answer")
     contains(site.ask(CHAT, "/stop  now"), ANN, "answer")
     same(site.chats(), {}, "links")
+
+
+@case("a command for another bot ends nothing, links nothing and, in a group, "
+      "gets no answer")
+def _(site):
+    site.settings(allow_groups="yes")
+    two_chats(site)
+    site.api.group(GROUP)
+    site.link_to("beta", BEA, GROUP)
+    site.link_to("beta", OTTO, CHAT)
+    token = site.connect_token("acme", ANN)
+    wanted = site.ask(CHAT, "/help")
+    for name in ("OtherBot", NAME + "x", NAME[:-1], "", NAME + "@x"):
+        for text in (f"/stop@{name}", f"/status@{name} now",
+                     f"/start@{name} {token}", f"/help@{name}"):
+            site.api.say(GROUP, text, person=CHAT)
+        same(site.ask(CHAT, f"/stop@{name}"), wanted, f"/stop@{name} alone")
+    site.ask(OTHER, "/status")
+    same(site.api.texts(GROUP), [], "texts to the group")
+    same(site.chats(), {("beta", BEA): GROUP, ("beta", OTTO): CHAT}, "links")
+    contains(site.ask(GROUP, f"/stop@{NAME.upper()}", person=CHAT), BEA,
+             "answer to ours")
+
+
+@case("/status shows the categories that come, with what falls in them, and "
+      "/stop does not")
+def _(site):
+    site.ok("category", "add", "alerts", "--title", "Alerts", "--telegram")
+    site.sql("UPDATE category SET description = 'what broke'"
+             " WHERE slug = 'alerts'")
+    site.ok("category", "add", "plain", "--title", "Plain", "--telegram")
+    site.link_to("acme", OLGA, CHAT)
+    site.link_to("beta", BEA, CHAT)
+    two_chats(site)
+    status = site.ask(CHAT, "/status")
+    first, second = status.split("account beta")
+    for part in ("Balance and payments: debts;", "Alerts: what broke",
+                 "- Plain\n"):
+        contains(first, part, "status of an owner")
+    contains(second, "- Balance and payments", "status of a member")
+    for part in ("debts", "Alerts", "Plain"):
+        lacks(second, part, "status of a member")
+    lacks(status, "Services", "status")
+    lacks(site.ask(CHAT, "/stop"), "Balance", "answer to /stop")
+
+
+@case("a chat of very many accounts gets an answer that Telegram takes")
+def _(site):
+    for number in range(90):
+        name = f"a-rather-long-account-name-{number}"
+        site.ok("account", "add", name, "--owner", f"o{number}@{name}.example")
+        site.link_to(name, f"o{number}@{name}.example", CHAT)
+    two_chats(site)
+    for command in ("/status", "/stop"):
+        answer = site.ask(CHAT, command)
+        contains(answer, "a-rather-long-account-name-0,", "answer")
+        same(answer[-4:], "\n...", f"end of the answer to {command}")
+    same(site.chats(), {}, "links")
+
+
+@case("who may not have a chat any more is told whom to ask, nobody else is")
+def _(site):
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    other = site.connect_token("beta", BEA)
+    site.ok("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN, as_=OLGA)
+    answer = refuses(site, CHAT, token)
+    for part in ("account acme", ANN, OLGA, ADAM):
+        contains(answer, part, "answer")
+    lacks(answer, OTTO, "answer")
+    for wrong in (token, TOKEN):
+        lacks(refuses(site, CHAT, wrong), "@", f"answer to {wrong}")
+    contains(site.ask(OTHER, f"/start {other}"), BEA, "answer")
+
+
+@case("a phone is given the bot's commands, also once Telegram is back, and "
+      "a refusal is logged once", expect="list of the bot's commands")
+def _(site):
+    def offered():
+        return [c["command"] for c in site.api.commands.get("", ())]
+    since = site.bot.mark()
+    two_chats(site)
+    site.api.wait(offered, "they are set")
+    same(offered(), ["status", "stop"], "commands")
+    same(site.bot.troubles(since), [], "what the bot complains of")
+    site.bot.end()
+    site.api.commands.clear()
+    with site.api.failing(botapi.BAD_GATEWAY, method="setMyCommands"):
+        site.bot.start()
+        for _ in range(3):
+            contains(site.ask(CHAT, "/status"), "not linked", "answer")
+    same(len(site.bot.troubles(since)), 1, "warnings")
+    true(len(site.api.asked("setMyCommands")) <= 3, "they are not tried often")
+    site.bot.reload()
+    site.ask(CHAT, "/status")
+    site.api.wait(offered, "they are set")
 
 
 @case("a picture, a sticker or a voice is answered with help as well")

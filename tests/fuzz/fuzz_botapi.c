@@ -170,7 +170,7 @@ check_message(const struct chat_message *m)
 	before = links(m->chat);
 	others = all_links();
 	waits = patience_waits(patience, m->chat, c->now) > 0;
-	if (!conversation_heard(patience, m, c->now))
+	if (!conversation_heard(patience, c->settings->bot, m, c->now))
 		return;
 	rc = conversation_answer(c, patience, m, &answer);
 	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));

@@ -93,6 +93,7 @@ people_make(struct fixture *r)
 	snprintf(r->url, sizeof(r->url), "%s/roster.db", r->folder);
 	r->settings.telegram_domain = PEOPLE_TELEGRAM_DOMAIN;
 	r->settings.account_domain = PEOPLE_ACCOUNT_DOMAIN;
+	r->settings.bot = "";
 	r->settings.file = "notify-milter.conf";
 	r->arena = arena_new((size_t)64 << 20);
 	r->store = store_open(r->url, DB_CREATE, 100, &r->failure);

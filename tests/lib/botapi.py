@@ -221,6 +221,7 @@ class BotAPI:
         self.sent = []              # (chat, text, params) in order
         self.chats = {}             # id: what updates say of the chat
         self.blocked = {}           # id: the answer to whoever writes there
+        self.commands = {}          # language: what phones offer
         self.updates = []           # not confirmed yet
         self.next_update = random.randrange(10**8, 9 * 10**8)
         self.next_message = 1
@@ -422,7 +423,8 @@ class BotAPI:
             if not fault.truth:
                 return fault
         method = {"getUpdates": self._get_updates, "getMe": self._get_me,
-                  "sendMessage": self._send_message}.get(request.method)
+                  "sendMessage": self._send_message,
+                  "setMyCommands": self._set_my_commands}.get(request.method)
         if method is None:
             raise _Refused(error(404, "Not Found: method not found"))
         return document(200, ok=True, result=method(request.params))
@@ -441,6 +443,20 @@ class BotAPI:
         with self._changed:
             answer.sleep = 0
             self._changed.notify_all()
+
+    def _set_my_commands(self, params):
+        commands = params.get("commands")
+        if not isinstance(commands, list) or len(commands) > 100:
+            raise bad_request("can't parse commands: expected an Array")
+        for command in commands:
+            if not re.fullmatch(r"/?[a-z0-9_]{1,32}",
+                                command.get("command", "")):
+                raise bad_request("BOT_COMMAND_INVALID")
+            if not 1 <= units(command.get("description", "")) <= 256:
+                raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
+        with self._changed:
+            self.commands[params.get("language_code", "")] = commands
+        return True
 
     def _get_me(self, _):
         return {"id": int(self.token.split(":")[0]), "is_bot": True,

@@ -19,6 +19,11 @@
 
 /* A longer token is not ours. */
 #define TOKEN_MAX 64
+/* A list in an answer ends here, in bytes: below the length that Telegram
+ * takes. */
+#define LIST_MAX 3800
+/* How many people a refusal names. */
+#define MANAGERS_MAX 5
 /* A refusal is a number in the database, under this and the chat's id. */
 #define REFUSED "bot_refused:"
 
@@ -30,11 +35,26 @@ struct turn {
 	const char **answer;
 };
 
-/* The users that a chat is linked to. */
-struct linked {
+/* The users that a chat is linked to, or whom to ask. */
+struct people {
 	struct arena *arena;
 	struct store_user *v;
 	size_t n, cap;
+};
+
+/* The mirrored categories that a user receives. */
+struct mirrored {
+	struct arena *arena;
+	enum role role;
+	struct category *v;
+	size_t n, cap;
+};
+
+/* An answer with many lines. NULL text: out of memory. */
+struct list {
+	struct arena *arena;
+	const char *text;
+	bool full;
 };
 
 static const char help[] =
@@ -46,12 +66,19 @@ static const char help[] =
     "/stop ends it";
 
 static int say(const struct turn *, const char *);
-static const char *command(const char *, const char *);
+static bool for_other(const char *, const char *);
+static const char *command(const char *, const char *, const char *);
 static int take_user(void *, const struct store_user *);
 static const char *name_user(struct arena *, const struct store_user *);
-static const char *token_of(const struct chat_message *);
+static void add_line(struct list *, const char *);
+static int take_mirrored(void *, const struct category *);
+static bool is_listed(const struct mirrored *, size_t);
+static int list_categories(const struct turn *, const struct store_user *,
+    struct mirrored *, struct list *);
+static const char *token_of(const char *, const struct chat_message *);
 static int too_many(const struct turn *, int);
 static int wrong(const struct turn *);
+static int refused(const struct turn *, const struct store_user *);
 static int start(const struct turn *, const char *);
 static int list_linked(const struct turn *, const char *, const char *, bool);
 static int restore(void *, const char *, int64_t);
@@ -63,14 +90,28 @@ say(const struct turn *t, const char *text)
 	return (text == NULL ? failure_memory(t->c->failure) : 1);
 }
 
-/* The argument of the command ${name}, or NULL if ${text} is another command.
- * In groups a command may carry the bot's name: "/status@bot". */
+/* Is ${text} a command that names another bot than ${bot}, as "/stop@other"? If
+ * the settings name none it may be ours. */
+static bool
+for_other(const char *bot, const char *text)
+{
+	size_t len = strcspn(text, " \n\t"), at = strcspn(text, "@ \n\t");
+
+	if (*text != '/' || text[at] != '@' || *bot == '\0')
+		return (false);
+	text += at + 1;
+	len -= at + 1;
+	return (strlen(bot) != len || strncasecmp(text, bot, len) != 0);
+}
+
+/* The argument of the command ${name}, or NULL if ${text} is another command,
+ * or one for another bot. */
 static const char *
-command(const char *text, const char *name)
+command(const char *bot, const char *text, const char *name)
 {
 	size_t len = strlen(name);
 
-	if (strncasecmp(text, name, len) != 0)
+	if (strncasecmp(text, name, len) != 0 || for_other(bot, text))
 		return (NULL);
 	text += len;
 	if (*text == '@')
@@ -83,7 +124,7 @@ command(const char *text, const char *name)
 static int
 take_user(void *ctx, const struct store_user *u)
 {
-	struct linked *l = ctx;
+	struct people *l = ctx;
 
 	l->v = arena_grow(l->arena, l->v, l->n, &l->cap, sizeof(*l->v));
 	if (l->v == NULL || store_user_copy(l->arena, u, &l->v[l->n]) != 0)
@@ -102,13 +143,79 @@ name_user(struct arena *a, const struct store_user *u)
 	return (text == NULL ? NULL : escape_controls(a, text));
 }
 
+/* Add ${line}, NULL if out of memory, if there is room. */
+static void
+add_line(struct list *l, const char *line)
+{
+	if (l->text == NULL || l->full)
+		return;
+	l->full = line != NULL && strlen(l->text) + strlen(line) + 1 > LIST_MAX;
+	l->text = line == NULL ? NULL
+			       : arena_concat(l->arena, l->text, "\n",
+				     l->full ? "..." : line, NULL);
+}
+
+static int
+take_mirrored(void *ctx, const struct category *category)
+{
+	struct mirrored *m = ctx;
+
+	if (!role_mirrored(m->role, true, category))
+		return (0);
+	m->v = arena_grow(m->arena, m->v, m->n, &m->cap, sizeof(*m->v));
+	if (m->v == NULL)
+		return (-1);
+	m->v[m->n++] = *category;
+	return (0);
+}
+
+/* Is the category ${i} before ${i} too? */
+static bool
+is_listed(const struct mirrored *m, size_t i)
+{
+	size_t j;
+
+	for (j = 0; j < i && m->v[j].id != m->v[i].id; j++)
+		;
+	return (j < i);
+}
+
+/* What comes to the chat for ${user}. ${m} has what was listed before for
+ * others, with its description, which is not repeated. */
+static int
+list_categories(const struct turn *t, const struct store_user *user,
+    struct mirrored *m, struct list *l)
+{
+	struct store *s = t->c->store;
+	size_t i = m->n;
+	bool described;
+	const char *line;
+	int rc;
+
+	m->role = user->role;
+	rc = user->role == ROLE_OWNER
+	    ? store_categories(s, take_mirrored, m)
+	    : store_subscriptions(s, user->id, take_mirrored, m);
+	if (rc == -1)
+		return (store_failed(s, t->c->failure));
+	for (; i < m->n; i++) {
+		described = *m->v[i].description != '\0' && !is_listed(m, i);
+		line = arena_concat(l->arena, "- ", m->v[i].title,
+		    described ? ": " : "", described ? m->v[i].description : "",
+		    NULL);
+		add_line(
+		    l, line == NULL ? NULL : escape_controls(l->arena, line));
+	}
+	return (0);
+}
+
 /* The argument of /start, or NULL. */
 static const char *
-token_of(const struct chat_message *m)
+token_of(const char *bot, const struct chat_message *m)
 {
 	const char *rest;
 
-	rest = command(m->text, "/start");
+	rest = command(bot, m->text, "/start");
 	return (rest == NULL || *rest == '\0' ? NULL : rest);
 }
 
@@ -157,6 +264,34 @@ wrong(const struct turn *t)
 	    "with \"telegram connect\"."));
 }
 
+/* The token is good, but its user may not have a chat: name who can change
+ * that. Only the user's own token leads here. */
+static int
+refused(const struct turn *t, const struct store_user *user)
+{
+	struct changes *c = t->c;
+	struct people managers = {.arena = c->arena};
+	struct list list = {.arena = c->arena};
+	const char *name;
+	size_t i;
+
+	if (store_managers(c->store, user->account, MANAGERS_MAX, take_user,
+		&managers) == -1)
+		return (store_failed(c->store, c->failure));
+	name = name_user(c->arena, user);
+	if (name != NULL)
+		list.text = arena_printf(c->arena,
+		    "This chat cannot be linked to %s: this user receives "
+		    "nothing that comes to Telegram. The owner or an "
+		    "administrator of the account can change that:",
+		    name);
+	for (i = 0; i < managers.n; i++)
+		add_line(
+		    &list, escape_controls(c->arena, managers.v[i].address));
+	add_line(&list, "Then open a new link.");
+	return (say(t, list.text));
+}
+
 static int
 start(const struct turn *t, const char *rest)
 {
@@ -188,6 +323,8 @@ start(const struct turn *t, const char *rest)
 	}
 	if (rc == -1)
 		return (-1);
+	if (rc == 0 && len <= TOKEN_MAX && user.id != 0)
+		return (refused(t, &user));
 	if (rc == 0)
 		return (wrong(t));
 	patience_right(p, m->chat);
@@ -202,40 +339,39 @@ start(const struct turn *t, const char *rest)
 		      name)));
 }
 
-/* List the users that the chat is linked to, below ${title}, and ${end} their
- * links; ${none} if there are none. */
+/* List the users that the chat is linked to, below ${title}: ${end} their
+ * links, or say what comes here for them. ${none} if there are none. */
 static int
 list_linked(const struct turn *t, const char *title, const char *none, bool end)
 {
-	struct linked l = {.arena = t->c->arena};
-	const char *text = title, *name;
+	struct arena *a = t->c->arena;
+	struct people l = {.arena = a};
+	struct mirrored mirrored = {.arena = a};
+	struct list list = {a, title, false};
 	size_t i;
 
 	if (store_links_of_chat(t->c->store, t->m->chat, take_user, &l) == -1)
 		return (store_failed(t->c->store, t->c->failure));
 	if (l.n == 0)
 		return (say(t, none));
-	for (i = 0; i < l.n && text != NULL; i++) {
-		if (end &&
-		    membership_end_link(
-			t->c, &l.v[i], "by /stop in the chat") == -1)
+	for (i = 0; i < l.n && list.text != NULL; i++) {
+		add_line(&list, name_user(a, &l.v[i]));
+		if (end ? membership_end_link(
+			      t->c, &l.v[i], "by /stop in the chat") == -1
+			: list_categories(t, &l.v[i], &mirrored, &list) == -1)
 			return (-1);
-		name = name_user(t->c->arena, &l.v[i]);
-		text = name == NULL
-		    ? NULL
-		    : arena_printf(t->c->arena, "%s\n%s", text, name);
 	}
-	return (say(t, text));
+	return (say(t, list.text));
 }
 
 bool
-conversation_heard(
-    struct patience *p, const struct chat_message *m, int64_t now)
+conversation_heard(struct patience *p, const char *bot,
+    const struct chat_message *m, int64_t now)
 {
 	/* /stop has no limit. */
-	if (command(m->text, "/stop") != NULL)
+	if (command(bot, m->text, "/stop") != NULL)
 		return (true);
-	if (token_of(m) != NULL && patience_waits(p, m->chat, now) > 0 &&
+	if (token_of(bot, m) != NULL && patience_waits(p, m->chat, now) > 0 &&
 	    patience_told(p, m->chat))
 		return (false);
 	return (patience_answers(p, m->chat, now));
@@ -263,22 +399,22 @@ conversation_answer(struct changes *c, struct patience *p,
     const struct chat_message *m, const char **answer)
 {
 	const struct turn t = {c, p, m, answer};
-	const char *rest;
+	const char *bot = c->settings->bot, *rest;
 
 	*answer = NULL;
-	rest = command(m->text, "/start");
+	rest = command(bot, m->text, "/start");
 	if (rest != NULL)
 		return (start(&t, rest));
-	if (command(m->text, "/stop") != NULL)
+	if (command(bot, m->text, "/stop") != NULL)
 		return (list_linked(&t, "This chat is no longer linked to:",
 		    "This chat is not linked.", true));
-	if (command(m->text, "/status") != NULL)
+	if (command(bot, m->text, "/status") != NULL)
 		return (list_linked(&t, "This chat is linked to:",
 		    "This chat is not linked. Open the link that \"telegram "
 		    "connect\" gives you.",
 		    false));
-	/* In a group people talk to each other. */
-	if (!m->private && *m->text != '/')
+	/* In a group people talk to each other, and to other bots. */
+	if (!m->private && (*m->text != '/' || for_other(bot, m->text)))
 		return (0);
 	return (say(&t, help));
 }

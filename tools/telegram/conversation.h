@@ -3,12 +3,14 @@
  * conversation - what people say to the bot, and what it answers
  *
  * policy/README.md, How a message reaches Telegram: /start <token> links the
- * chat, /stop ends its links, /status lists them, anything else gets help. The
- * answers name the account, since one chat may serve several users and
- * accounts.
+ * chat, /stop ends its links, /status lists them and what comes for them,
+ * anything else gets help. The answers name the account, since one chat may
+ * serve several users and accounts. A command that names another bot, as
+ * "/stop@other" does in a group, is not ours.
  *
  * Every token that does not work gets the same answer, whatever is wrong with
- * it; a chat that tries many must wait (patience.h).
+ * it; a chat that tries many must wait (patience.h). A good one whose user may
+ * not have a chat any more is told whom to ask.
  *
  * Threads: as struct store.
  */
@@ -30,10 +32,11 @@ struct chat_message {
 	const char *text;
 };
 
-/* conversation_heard(p, m, now): false if ${m} gets no attention: too much is
- * said in the chat. Call it once, before conversation_answer(). */
-bool conversation_heard(
-    struct patience *, const struct chat_message *, int64_t now);
+/* conversation_heard(p, bot, m, now): false if ${m} gets no attention: too much
+ * is said in the chat. ${bot} is our name, "" if it is not set. Call it once,
+ * before conversation_answer(). */
+bool conversation_heard(struct patience *, const char *bot,
+    const struct chat_message *, int64_t now);
 
 /*
  * conversation_answer(c, p, m, answer): do what ${m} asks for, inside a

@@ -122,6 +122,7 @@ reload(struct bot *b)
 	b->standing_by = false;
 	/* What the operator may have put right is tried at once. */
 	b->polling.farewells.next = 0;
+	b->polling.menu = (struct menu){0};
 	daemon_ready("polling");
 }
 

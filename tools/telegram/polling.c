@@ -16,6 +16,7 @@
 #include "telegram/botapi.h"
 #include "telegram/conversation.h"
 #include "telegram/farewell.h"
+#include "telegram/menu.h"
 #include "telegram/outcome.h"
 #include "telegram/patience.h"
 #include "telegram/polling.h"
@@ -243,7 +244,8 @@ take_update(struct polling *p, const json_t *update)
 	patience_mark(p->patience, u.message.chat);
 	/* pass() stores its number, or a later update does. */
 	if (found == 0 ||
-	    !conversation_heard(p->patience, &u.message, time(NULL))) {
+	    !conversation_heard(
+		p->patience, p->settings->bot, &u.message, time(NULL))) {
 		p->passed = u.id;
 		return (0);
 	}
@@ -296,6 +298,7 @@ polling_ask(struct polling *p)
 	size_t i, n;
 	int rc = 0;
 
+	menu_offer(p);
 	/* The caller claims the roster again. */
 	if ((p->reachable && farewell_say(p) != 0) || p->interrupted())
 		return (1);

@@ -19,6 +19,7 @@
 #include "base/failure.h"
 #include "telegram/botapi.h"
 #include "telegram/farewell.h"
+#include "telegram/menu.h"
 #include "telegram/outcome.h"
 
 struct arena;
@@ -39,6 +40,7 @@ struct polling {
 	struct failure failure;
 	long retry_after; /* seconds that Telegram asks for, or 0 */
 	struct farewells farewells;
+	struct menu menu;
 	/* The API has answered the last time. */
 	bool reachable;
 	/* polling.c's own. */
