@@ -21,7 +21,7 @@
 static int64_t latest(const struct changes *);
 static int hash_token(struct changes *, const char *, const char **);
 static int random_bytes(struct changes *, void *, size_t);
-static int add(struct changes *, const struct store_user *, int64_t);
+static int add(struct changes *, const struct store_user *, int64_t, int64_t);
 
 /* The latest time at which a token made until now may expire. */
 static int64_t
@@ -71,7 +71,8 @@ random_bytes(struct changes *c, void *bytes, size_t n)
  * to another.
  */
 static int
-add(struct changes *c, const struct store_user *user, int64_t chat)
+add(struct changes *c, const struct store_user *user, int64_t chat,
+    int64_t topic)
 {
 	uint64_t bits;
 	int rc = 0;
@@ -82,7 +83,7 @@ add(struct changes *c, const struct store_user *user, int64_t chat)
 		bits >>= 1;
 		if (bits != 0)
 			rc = store_link_add(
-			    c->store, (int64_t)bits, user->id, chat);
+			    c->store, (int64_t)bits, user->id, chat, topic);
 	}
 	return (rc == 1 ? 0 : store_failed(c->store, c->failure));
 }
@@ -118,8 +119,8 @@ link_token(struct changes *c, const struct store_user *user,
 }
 
 int
-link_redeem(
-    struct changes *c, const char *token, int64_t chat, struct store_user *user)
+link_redeem(struct changes *c, const char *token, int64_t chat, int64_t topic,
+    struct store_user *user)
 {
 	const char *hash, *why;
 	int found;
@@ -140,7 +141,7 @@ link_redeem(
 		return (found);
 	if (store_link_end(c->store, user->id) == -1)
 		return (store_failed(c->store, c->failure));
-	if (add(c, user, chat) != 0)
+	if (add(c, user, chat, topic) != 0)
 		return (-1);
 	if (membership_record(c, user->account_name, "telegram-link",
 		user->address,

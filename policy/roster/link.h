@@ -39,12 +39,14 @@ int link_token(struct changes *, const struct store_user *,
     char token[LINK_TOKEN_SIZE]) WARN_UNUSED;
 
 /*
- * link_redeem(c, token, chat, user): use ${token} up and link its user to
- * ${chat}, instead of an earlier chat. 0 if the token is unknown, used or
- * expired: then user->id is 0; or if its user may no longer have a chat.
+ * link_redeem(c, token, chat, topic, user): use ${token} up and link its user
+ * to
+ * ${chat}, and a ${topic} of it unless that is 0, instead of an earlier chat. 0
+ * if the token is unknown, used or expired: then user->id is 0; or if its user
+ * may no longer have a chat.
  */
 int link_redeem(struct changes *, const char *token, int64_t chat,
-    struct store_user *) WARN_UNUSED;
+    int64_t topic, struct store_user *) WARN_UNUSED;
 
 /* link_lost(c, user, why): as membership_end_link(), and record a notice to the
  * user. */

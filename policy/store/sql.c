@@ -547,8 +547,8 @@ const char *const sql_statements[SQL_COUNT] = {
 		      " FROM account a JOIN user u ON u.account = a.id"
 		      " ORDER BY a.key, u.key",
     [SQL_LINK] = "SELECT " USER_COLUMNS USER_TABLES "WHERE l.id = ?1",
-    [SQL_LINK_ADD] = "INSERT INTO link(id, user, chat) VALUES (?1, ?2, ?3)"
-		     " ON CONFLICT (id) DO NOTHING",
+    [SQL_LINK_ADD] = "INSERT INTO link(id, user, chat, topic)"
+		     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO NOTHING",
     [SQL_LINK_MOVE] = "UPDATE link SET chat = ?2 WHERE chat = ?1",
     [SQL_LINK_STRIKE] = "UPDATE link SET strikes ="
 			" CASE WHEN ?2 = 0 THEN 0 ELSE strikes + 1 END"

@@ -15,10 +15,11 @@ store_link(struct store *s, struct arena *a, int64_t id, int64_t category,
 }
 
 int
-store_link_add(struct store *s, int64_t id, int64_t user, int64_t chat)
+store_link_add(
+    struct store *s, int64_t id, int64_t user, int64_t chat, int64_t topic)
 {
-	return (
-	    store_run(s, store_bound(s, SQL_LINK_ADD, "iii", id, user, chat)));
+	return (store_run(
+	    s, store_bound(s, SQL_LINK_ADD, "iiii", id, user, chat, topic)));
 }
 
 int

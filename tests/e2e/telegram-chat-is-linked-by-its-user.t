@@ -11,7 +11,7 @@ from lib import botapi
 from lib.botapi import BLOCKED
 from lib.roster import ADAM, ANN, BALANCE, BEA, OLGA, OTTO
 from lib.tap import contains, lacks, same, true
-from lib.telegram import NAME, Site, case, expired, run
+from lib.telegram import DOMAIN, NAME, Site, case, expired, run
 
 CHAT, OTHER = 7001, 7002
 GROUP = -1001234567890
@@ -367,6 +367,42 @@ def _(site):
     same(site.chats(), {("acme", ANN): GROUP}, "links")
     contains(site.ask(GROUP, f"/stop@{NAME}", person=CHAT), "acme", "answer")
     same(site.chats(), {}, "links")
+
+
+@case("a group with topics is linked in one: answers, messages and the end "
+      "of the link come there")
+def _(site):
+    site.settings(allow_groups="yes")
+    two_chats(site)
+    site.api.group(GROUP)
+    site.api.topics[GROUP, 5] = "open"
+    token = site.connect_token("acme", ANN)
+    contains(site.ask(GROUP, f"/start {token}", person=CHAT,
+                      message_thread_id=5, is_topic_message=True), ANN,
+             "answer")
+    (number, topic), = site.sql("SELECT id, topic FROM link")
+    same(topic, 5, "topic")
+
+    def sent():
+        return [r.params.get("message_thread_id")
+                for r in site.api.asked(chat=GROUP) if r.status == 200]
+    mirror = f"{number}@{DOMAIN}"
+    site.agent(mirror).must(0, "sent")
+    same(sent(), [5, 5], "topics of answer and message")
+    # A reply in a group without topics has a number, too.
+    contains(site.ask(GROUP, f"/status@{NAME}", person=CHAT,
+                      message_thread_id=77), ANN, "answer")
+    for state in ("closed", "deleted"):
+        site.api.topics[GROUP, 5] = state
+        site.agent(mirror).must(0, "sent")
+    contains(site.ask(GROUP, "/status", person=CHAT, message_thread_id=5,
+                      is_topic_message=True), ANN, "answer")
+    same(sent(), [5, 5, None, None, None, None], "topics")
+    site.api.topics[GROUP, 5] = "open"
+    site.ok("user", "remove", "acme", ANN, as_=OLGA)
+    site.ask(OTHER, "/status")
+    site.ask(OTHER, "/status")
+    same(sent()[-1], 5, "topic of the end of the link")
 
 
 @case("what people say to each other in a group is not answered")

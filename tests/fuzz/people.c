@@ -66,7 +66,7 @@ add(struct fixture *r, const struct person *u, const char *owner)
 		return;
 	must(r, roster_account(c, u->account, &account));
 	must(r, roster_user(c, &account, u->address, 0, &user));
-	MUST(store_link_add(r->store, u - people + 1, user.id, u->chat) == 1,
+	MUST(store_link_add(r->store, u - people + 1, user.id, u->chat, 0) == 1,
 	    "link");
 }
 

@@ -221,6 +221,7 @@ class BotAPI:
         self.sent = []              # (chat, text, params) in order
         self.chats = {}             # id: what updates say of the chat
         self.blocked = {}           # id: the answer to whoever writes there
+        self.topics = {}            # (chat, number): "open" or "closed"
         self.commands = {}          # language: what phones offer
         self.updates = []           # not confirmed yet
         self.next_update = random.randrange(10**8, 9 * 10**8)
@@ -520,6 +521,7 @@ class BotAPI:
             raise _Refused(NOT_FOUND)
         if int(chat) in self.blocked:
             raise _Refused(self.blocked[int(chat)])
+        self._check_topic(int(chat), params.get("message_thread_id"))
         self._check_entities(content, entities)
         if units(content.strip()) > TEXT_MAX:
             raise bad_request("message is too long")
@@ -533,6 +535,12 @@ class BotAPI:
             self.sent.append((int(chat), content, params))
             self._changed.notify_all()
         return message
+
+    def _check_topic(self, chat, topic):
+        state = self.topics.get((chat, topic), "none")
+        if topic is not None and state != "open":
+            raise bad_request("TOPIC_CLOSED" if state == "closed" else
+                              "message thread not found")
 
     @staticmethod
     def _check_text(content, mode):

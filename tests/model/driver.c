@@ -318,7 +318,7 @@ connect_chat(struct driver *d)
 	if (rc == -1 || link_token(c, &user, token) != 1)
 		return (-1);
 	rc = link_redeem(c, token,
-	    json_integer_value(json_object_get(d->step, "chat")), &user);
+	    json_integer_value(json_object_get(d->step, "chat")), 0, &user);
 	if (rc == 0)
 		return (failure_set(&d->failure, FAILURE_IO, "not redeemed"));
 	return (rc == 1 ? 0 : -1);

@@ -445,8 +445,8 @@ START_TEST(a_mirror_comes_again_with_its_own_message_only)
 
 	plant_key();
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 9, 3, 500), 1);
-	ck_assert_int_eq(store_link_add(f.store, 10, 1, 500), 1);
+	ck_assert_int_eq(store_link_add(f.store, 9, 3, 500, 0), 1);
+	ck_assert_int_eq(store_link_add(f.store, 10, 1, 500, 0), 1);
 	fixture_commit(&f);
 	right = address_of(9, ID, NULL, true);
 	ask_again(&r, true, &d);
@@ -524,11 +524,11 @@ START_TEST(each_chat_of_the_recipients_gets_one_mirror)
 	/* olga and ann share a chat, bill is not subscribed, sue is a
 	 * Subscriber: users 1, 3, 4 and 6. */
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 1, 1, 500), 1);
+	ck_assert_int_eq(store_link_add(f.store, 1, 1, 500, 0), 1);
 	ck_assert_int_eq(
-	    store_link_add(f.store, 9223372036854775807, 3, 500), 1);
-	ck_assert_int_eq(store_link_add(f.store, 3, 4, 501), 1);
-	ck_assert_int_eq(store_link_add(f.store, 4, 6, 502), 1);
+	    store_link_add(f.store, 9223372036854775807, 3, 500, 0), 1);
+	ck_assert_int_eq(store_link_add(f.store, 3, 4, 501, 0), 1);
+	ck_assert_int_eq(store_link_add(f.store, 4, 6, 502, 0), 1);
 	fixture_commit(&f);
 	ask(&all, true, &d);
 	ck_assert_uint_eq(d.nmirrored, 1);
@@ -567,7 +567,7 @@ START_TEST(a_group_of_one_account_reads_nothing_of_another)
 
 	plant_key();
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 8, 3, each[_i].chat), 1);
+	ck_assert_int_eq(store_link_add(f.store, 8, 3, each[_i].chat, 0), 1);
 	fixture_commit(&f);
 	ask(&each[_i].rule, true, &d);
 	ck_assert_uint_eq(d.nmirrored, link != 0);

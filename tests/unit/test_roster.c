@@ -131,7 +131,7 @@ START_TEST(losing_the_mirrored_category_ends_the_chat)
 	struct store_user ann;
 
 	find("ann@acme.example", &ann);
-	ck_assert_int_eq(store_link_add(f.store, 1, ann.id, 9), 1);
+	ck_assert_int_eq(store_link_add(f.store, 1, ann.id, 9, 0), 1);
 	ck_assert_int_eq(
 	    roster_unsubscribe(&f.changes, "acme", "balance-and-payments",
 		"ann@acme.example", "olga@acme.example", "ann@acme.example"),
@@ -149,7 +149,7 @@ START_TEST(becoming_a_subscriber_ends_closed_subscriptions_and_the_chat)
 	struct store_user ann;
 
 	find("ann@acme.example", &ann);
-	ck_assert_int_eq(store_link_add(f.store, 1, ann.id, 9), 1);
+	ck_assert_int_eq(store_link_add(f.store, 1, ann.id, 9, 0), 1);
 	ck_assert_int_eq(roster_subscribe(&f.changes, "acme", "services",
 			     ann_only, 1, "olga@acme.example"),
 	    0);
@@ -204,7 +204,7 @@ link_by_token(const char *address, int64_t chat)
 
 	find(address, &user);
 	ck_assert_int_eq(link_token(&f.changes, &user, token), 1);
-	ck_assert_int_eq(link_redeem(&f.changes, token, chat, &user), 1);
+	ck_assert_int_eq(link_redeem(&f.changes, token, chat, 0, &user), 1);
 	find(address, &user);
 	ck_assert_int_eq(user.chat, chat);
 	return (user.link);
@@ -231,7 +231,7 @@ START_TEST(a_link_gets_a_number_that_no_other_has)
 {
 	static const uint64_t numbers[] = {UINT64_MAX, 14, 15, 1};
 
-	ck_assert_int_eq(store_link_add(f.store, 7, 1, 70), 1);
+	ck_assert_int_eq(store_link_add(f.store, 7, 1, 70, 0), 1);
 	memcpy(planted, numbers, sizeof(planted));
 	nplanted = 4;
 	/* 1 would be link 0, 14 and 15 link 7. */
@@ -247,13 +247,13 @@ START_TEST(a_token_links_once_and_not_after_its_time)
 	find("ann@acme.example", &ann);
 	ck_assert_int_eq(link_token(&f.changes, &ann, token), 1);
 	ck_assert_uint_eq(strlen(token), LINK_TOKEN_SIZE - 1);
-	ck_assert_int_eq(link_redeem(&f.changes, "wrong", 5, &linked), 0);
-	ck_assert_int_eq(link_redeem(&f.changes, token, 5, &linked), 1);
+	ck_assert_int_eq(link_redeem(&f.changes, "wrong", 5, 0, &linked), 0);
+	ck_assert_int_eq(link_redeem(&f.changes, token, 5, 0, &linked), 1);
 	ck_assert_int_eq(linked.id, ann.id);
-	ck_assert_int_eq(link_redeem(&f.changes, token, 6, &linked), 0);
+	ck_assert_int_eq(link_redeem(&f.changes, token, 6, 0, &linked), 0);
 	ck_assert_int_eq(link_token(&f.changes, &ann, late), 1);
 	f.changes.now += LINK_TOKEN_SECONDS;
-	ck_assert_int_eq(link_redeem(&f.changes, late, 7, &linked), 0);
+	ck_assert_int_eq(link_redeem(&f.changes, late, 7, 0, &linked), 0);
 	find("ann@acme.example", &ann);
 	ck_assert_int_eq(ann.chat, 5);
 }

@@ -295,12 +295,12 @@ END_TEST
 START_TEST(the_id_of_a_link_is_not_used_twice)
 {
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 1, 70), 1);
-	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 2, 71), 0);
+	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 1, 70, 0), 1);
+	ck_assert_int_eq(store_link_add(f.store, INT64_MAX, 2, 71, 0), 0);
 	/* It is no failure: the transaction goes on. */
-	ck_assert_int_eq(store_link_add(f.store, 1, 2, 71), 1);
+	ck_assert_int_eq(store_link_add(f.store, 1, 2, 71, 0), 1);
 	/* A second link of a user is one. */
-	ck_assert_int_eq(store_link_add(f.store, 3, 2, 72), -1);
+	ck_assert_int_eq(store_link_add(f.store, 3, 2, 72, 0), -1);
 	store_end(f.store);
 }
 END_TEST

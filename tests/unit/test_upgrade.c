@@ -91,7 +91,7 @@ setup(void)
 	/* Something in every table that refers to a user, and numbers that
 	 * were given already. */
 	fixture_begin(&f);
-	ck_assert_int_eq(store_link_add(f.store, 9, 3, 70), 1);
+	ck_assert_int_eq(store_link_add(f.store, 9, 3, 70, 0), 1);
 	ck_assert_int_eq(
 	    store_token_add(f.store, "hash", 4, 2000, STORE_BY_CONNECT), 1);
 	ck_assert_int_eq(

@@ -319,7 +319,7 @@ start(const struct turn *t, const char *rest)
 	if (len <= TOKEN_MAX) {
 		memcpy(token, rest, len);
 		token[len] = '\0';
-		rc = link_redeem(c, token, m->chat, &user);
+		rc = link_redeem(c, token, m->chat, m->topic, &user);
 	}
 	if (rc == -1)
 		return (-1);

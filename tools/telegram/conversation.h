@@ -28,7 +28,8 @@ struct patience;
 /* One message to the bot; "" for one without words. */
 struct chat_message {
 	int64_t chat;
-	bool private; /* a chat with one person */
+	int64_t topic; /* of a chat that has some; 0 for none */
+	bool private;  /* a chat with one person */
 	const char *text;
 };
 

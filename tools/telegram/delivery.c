@@ -223,6 +223,7 @@ delivery_carry_out(struct delivery *d, enum outcome outcome,
 	case OUTCOME_STRIKE:
 		return (strike(d, answer->text));
 	case OUTCOME_REFUSED:
+	case OUTCOME_NO_TOPIC:
 		delivery_forget(d);
 		return (delivery_end(d, EX_OK, "refused", "%s", answer->text));
 	}

@@ -75,7 +75,8 @@ void delivery_forget(struct delivery *);
 int delivery_move(struct delivery *, int64_t to) WARN_UNUSED;
 
 /* delivery_carry_out(d, outcome, answer): apply ${outcome}. A second
- * OUTCOME_MOVED is an error of Telegram: retry. Returns the status. */
+ * OUTCOME_MOVED is an error of Telegram: retry. OUTCOME_NO_TOPIC, without a
+ * topic, refuses the message. Returns the status. */
 int delivery_carry_out(
     struct delivery *, enum outcome, const struct botapi_answer *);
 

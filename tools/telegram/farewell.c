@@ -141,6 +141,7 @@ say(struct polling *p, const struct store_farewell *f)
 	case OUTCOME_GONE:
 	case OUTCOME_STRIKE:
 	case OUTCOME_REFUSED:
+	case OUTCOME_NO_TOPIC:
 		log_info("account=%s: a chat cannot be told that its link has "
 			 "ended: %s",
 		    account, answer.text);

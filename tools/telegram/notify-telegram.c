@@ -291,6 +291,9 @@ params(struct delivery *d, bool marked)
 	    (json_int_t)d->user.chat, "text",
 	    marked ? d->text.text : d->text.bare, "link_preview_options",
 	    "is_disabled", 1);
+	if (d->user.topic != 0)
+		json_object_set_new(
+		    p, "message_thread_id", json_integer(d->user.topic));
 	if (p != NULL && marked && d->text.nentities > 0 &&
 	    json_object_set_new(p, "entities", entities(&d->text)) != 0) {
 		json_decref(p);
@@ -327,6 +330,11 @@ send_text(struct delivery *d)
 	int status;
 
 	outcome = send_once(d, true, &answer);
+	if (outcome == OUTCOME_NO_TOPIC && d->user.topic != 0) {
+		d->user.topic = 0;
+		botapi_answer_clear(&answer);
+		outcome = send_once(d, true, &answer);
+	}
 	if (outcome == OUTCOME_REFUSED) {
 		/* If it was an entity, plain text goes through. */
 		botapi_answer_clear(&answer);

@@ -19,6 +19,8 @@ bad_request(const struct botapi_answer *a)
 {
 	static const char *const not_found[] = {"chat not found",
 	    "PEER_ID_INVALID", "group chat was upgraded", "user not found"};
+	static const char *const no_topic[] = {
+	    "message thread not found", "TOPIC_DELETED", "TOPIC_CLOSED"};
 	size_t i;
 
 	if (a->migrate_to != 0)
@@ -28,6 +30,10 @@ bad_request(const struct botapi_answer *a)
 	for (i = 0; i < sizeof(not_found) / sizeof(not_found[0]); i++) {
 		if (strcasestr(a->text, not_found[i]) != NULL)
 			return (OUTCOME_STRIKE);
+	}
+	for (i = 0; i < sizeof(no_topic) / sizeof(no_topic[0]); i++) {
+		if (strcasestr(a->text, no_topic[i]) != NULL)
+			return (OUTCOME_NO_TOPIC);
 	}
 	return (OUTCOME_REFUSED);
 }

@@ -17,6 +17,7 @@ enum outcome {
 	OUTCOME_GONE,	  /* blocked, kicked, deactivated: the link is dead */
 	OUTCOME_STRIKE,	  /* chat not found: several of these end the link */
 	OUTCOME_MOVED,	  /* the group has a new id, migrate_to */
+	OUTCOME_NO_TOPIC, /* the topic was deleted, or is closed */
 	OUTCOME_REFUSED,  /* this message can never be sent */
 	OUTCOME_CONFLICT, /* getUpdates: a second poller, or a webhook */
 };

@@ -212,12 +212,17 @@ polling_send(struct polling *p, int64_t chat, int64_t topic, const char *text,
 {
 	json_t *params;
 
-	(void)topic;
 	params =
 	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text);
+	if (topic != 0)
+		json_object_set_new(
+		    params, "message_thread_id", json_integer(topic));
 	botapi_call(
 	    p->api, "sendMessage", params, CALL_SECONDS, p->ending, answer);
-	return (outcome_of(answer));
+	if (topic == 0 || outcome_of(answer) != OUTCOME_NO_TOPIC)
+		return (outcome_of(answer));
+	botapi_answer_clear(answer);
+	return (polling_send(p, chat, 0, text, answer));
 }
 
 static void
@@ -226,7 +231,7 @@ reply(struct polling *p, const struct chat_message *m, const char *text)
 	struct botapi_answer answer;
 
 	/* No retry: a user without an answer asks again. */
-	if (polling_send(p, m->chat, 0, text, &answer) != OUTCOME_SENT)
+	if (polling_send(p, m->chat, m->topic, text, &answer) != OUTCOME_SENT)
 		log_warning("an answer was not sent: %s", answer.text);
 	botapi_answer_clear(&answer);
 }

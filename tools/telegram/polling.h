@@ -68,7 +68,8 @@ int polling_own(struct polling *) WARN_UNUSED;
 int polling_store_failed(struct polling *);
 
 /* polling_send(p, chat, topic, text, answer): send one message, to the ${topic}
- * of the chat unless that is 0. Fills ${answer}, which the caller must clear.
+ * of the chat unless that is 0, or was deleted. Fills ${answer}, which the
+ * caller must clear.
  */
 enum outcome polling_send(struct polling *, int64_t chat, int64_t topic,
     const char *text, struct botapi_answer *);

@@ -31,6 +31,12 @@ update_read(const json_t *json, struct update *u)
 	if (u->message.text == NULL)
 		u->message.text = "";
 	u->message.chat = json_integer_value(id);
+	/* Elsewhere a reply has the number of a thread, where the bot cannot
+	 * write. */
+	id = json_object_get(message, "message_thread_id");
+	if (json_is_true(json_object_get(message, "is_topic_message")) &&
+	    json_integer_value(id) > 0)
+		u->message.topic = json_integer_value(id);
 	u->message.private = strcmp(type, "private") == 0;
 	return (1);
 }
