@@ -74,7 +74,8 @@ DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	strmap tempfile) \
-	$(addprefix terms/, account address addrlist category language netlist rfc2047 \
+	$(addprefix terms/, account address addrlist category hours language netlist \
+	rfc2047 \
 	role stamp) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \

@@ -111,6 +111,10 @@ const struct setting settings_table[] = {
 	"how old a message may be when it goes to a chat: a number with s, m, "
 	"h or d",
 	false},
+    {"telegram", "quiet_hours", SETTING_HOURS, AT(quiet_hours), "", NULL,
+	"when messages come to chats without a sound, like 22:00-07:00 in the "
+	"time zone of the system; empty: never",
+	true},
     {"telegram", "allow_groups", SETTING_BOOLEAN, AT(allow_groups), "no", NULL,
 	"allow links to group chats: everybody in the group reads the messages",
 	false},

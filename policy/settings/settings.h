@@ -16,6 +16,7 @@
 
 #include "base/compiler.h"
 #include "terms/addrlist.h"
+#include "terms/hours.h"
 #include "terms/netlist.h"
 
 struct failure;
@@ -58,6 +59,7 @@ struct settings {
 	char *token_file;
 	char *api;
 	long max_age; /* seconds */
+	struct hours quiet_hours;
 	bool allow_groups;
 	char *telegram_stats_file;
 	/* [mail] */
@@ -80,6 +82,7 @@ enum setting_type {
 	SETTING_BOOLEAN,
 	SETTING_CHOICE,
 	SETTING_SECONDS,
+	SETTING_HOURS, /* of the day */
 };
 
 /* A row of the table. */

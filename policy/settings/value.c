@@ -15,6 +15,7 @@
 #include "settings/value.h"
 #include "terms/address.h"
 #include "terms/addrlist.h"
+#include "terms/hours.h"
 #include "terms/netlist.h"
 
 #define SECONDS_MAX (366L * 24 * 3600)
@@ -49,6 +50,7 @@ static int store_addresses(struct value *);
 static int store_boolean(struct value *);
 static int store_choice(struct value *);
 static int store_seconds(struct value *);
+static int store_hours(struct value *);
 static void clear_text(void *);
 static void clear_networks(void *);
 static void clear_addresses(void *);
@@ -70,6 +72,7 @@ static const struct {
     [SETTING_BOOLEAN] = {store_boolean, NULL},
     [SETTING_CHOICE] = {store_choice, NULL},
     [SETTING_SECONDS] = {store_seconds, NULL},
+    [SETTING_HOURS] = {store_hours, NULL},
 };
 
 static int
@@ -240,6 +243,14 @@ store_seconds(struct value *v)
 		return (
 		    bad(v, "a time from 1s to 366d, like 90s, 15m, 12h or 1d"));
 	*seconds = n * factor;
+	return (1);
+}
+
+static int
+store_hours(struct value *v)
+{
+	if (hours_read(v->text, v->field) != 1)
+		return (bad(v, "two times of the day, like 22:00-07:00"));
 	return (1);
 }
 

@@ -470,6 +470,18 @@ def _(site):
 
 # Too old, no link, not entitled
 
+@case("in quiet_hours of the time zone in effect a message comes without a sound")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    now = time.time() + 5 * 3600    # what the clock says 5 hours east
+    site.settings(quiet_hours="-".join(
+        time.strftime("%H:%M", time.gmtime(now + s)) for s in (-3600, 3600)))
+    for zone, quiet in (("UTC", None), ("EAST-5", True), ("WEST5", None)):
+        site.agent(ann, env={"TZ": zone}).must(0, "sent")
+        same(site.api.sent[-1][2].get("disable_notification"), quiet,
+             f"disable_notification in {zone}")
+
+
 @case("a message older than max_age is dropped without a request")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)

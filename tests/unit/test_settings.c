@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -33,6 +34,46 @@ read_text(const char *text)
 	unlink(path);
 	return (s);
 }
+
+/* Central Europe, where summer time begins on 29 March and ends on 25 October
+ * 2026, both at 01:00 UTC. */
+START_TEST(quiet_hours_follow_the_clock_on_the_wall)
+{
+	static const struct {
+		const char *hours;
+		time_t at;
+		bool quiet;
+	} table[] = {
+	    {"", 1796000000, false},
+	    {"22:00-07:00", 1767214799, false}, /* 21:59:59 */
+	    {"22:00-07:00", 1767214800, true},	/* 22:00 */
+	    {"22:00-07:00", 1767222000, true},	/* midnight */
+	    {"22:00-07:00", 1767247199, true},	/* 06:59:59 */
+	    {"22:00 - 7:00", 1767247200, false},
+	    {"12:00-13:00", 1767264000, false}, /* 11:40 */
+	    {"12:00-13:00", 1767265200, true},	/* 12:00 */
+	    {"12:00-13:00", 1767268800, false}, /* 13:00 */
+	    {"22:00-02:30", 1774745999, true},	/* 01:59:59, then 03:00 */
+	    {"22:00-02:30", 1774746000, false},
+	    {"22:00-02:30", 1792888199, true}, /* 02:29:59 in summer time */
+	    {"22:00-02:30", 1792888200, false},
+	    {"22:00-02:30", 1792890000, true}, /* 02:00 again */
+	    {"22:00-02:30", 1792891800, false},
+	};
+	struct hours hours;
+	size_t i;
+
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		ck_assert_int_eq(hours_read(table[i].hours, &hours), 1);
+		ck_assert_msg(hours_has(&hours, table[i].at) == table[i].quiet,
+		    "%s at %lld", table[i].hours, (long long)table[i].at);
+	}
+	unsetenv("TZ");
+	tzset();
+}
+END_TEST
 
 START_TEST(an_empty_file_gives_the_defaults)
 {
@@ -147,6 +188,13 @@ static const struct {
     {"[database]\n\nread_url = postgresql://h/r\n", 3, "primary"},
     {"[telegram]\nmax_age = 0\n", 2, "a time"},
     {"[telegram]\nmax_age = 1w\n", 2, "a time"},
+    {"[telegram]\nquiet_hours = 22-7\n", 2, "like 22:00-07:00"},
+    {"[telegram]\nquiet_hours = 22:00-24:00\n", 2, "like 22:00-07:00"},
+    {"[telegram]\nquiet_hours = 22:60-07:00\n", 2, "like 22:00-07:00"},
+    {"[telegram]\nquiet_hours = 07:00-7:00\n", 2, "like 22:00-07:00"},
+    {"[telegram]\nquiet_hours = 22:00-07:00, 12:00-13:00\n", 2,
+	"like 22:00-07:00"},
+    {"[telegram]\nquiet_hours = -07:00\n", 2, "like 22:00-07:00"},
     {"[mail]\nfrom = nobody\n", 2, "mail address"},
     {"[mail]\nsendmail =\n", 2, "a value"},
     {"[mail]\nhello\n", 2, "key = value"},
@@ -243,6 +291,7 @@ test_settings(void)
 	TCase *t = tcase_create("settings");
 
 	tcase_add_test(t, an_empty_file_gives_the_defaults);
+	tcase_add_test(t, quiet_hours_follow_the_clock_on_the_wall);
 	tcase_add_test(t, always_keep_is_a_list_of_addresses_and_domains);
 	tcase_add_loop_test(t,
 	    a_bad_setting_is_named_with_file_line_and_what_was_expected, 0,

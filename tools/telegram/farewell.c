@@ -122,12 +122,12 @@ say(struct polling *p, const struct store_farewell *f)
 		  account);
 	if (text == NULL)
 		return (false);
-	outcome = polling_send(p, f->chat, f->topic, text, &answer);
+	outcome = polling_send(p, f->chat, f->topic, text, false, &answer);
 	if (outcome == OUTCOME_MOVED) {
 		int64_t to = answer.migrate_to;
 
 		botapi_answer_clear(&answer);
-		outcome = polling_send(p, to, 0, text, &answer);
+		outcome = polling_send(p, to, 0, text, false, &answer);
 	}
 	switch (outcome) {
 	case OUTCOME_SENT:

@@ -294,6 +294,8 @@ params(struct delivery *d, bool marked)
 	if (d->user.topic != 0)
 		json_object_set_new(
 		    p, "message_thread_id", json_integer(d->user.topic));
+	if (hours_has(&d->settings->quiet_hours, time(NULL)))
+		json_object_set_new(p, "disable_notification", json_true());
 	if (p != NULL && marked && d->text.nentities > 0 &&
 	    json_object_set_new(p, "entities", entities(&d->text)) != 0) {
 		json_decref(p);
@@ -335,7 +337,7 @@ send_text(struct delivery *d)
 		botapi_answer_clear(&answer);
 		outcome = send_once(d, true, &answer);
 	}
-	if (outcome == OUTCOME_REFUSED) {
+	if (outcome == OUTCOME_REFUSED || outcome == OUTCOME_NO_TOPIC) {
 		/* If it was an entity, plain text goes through. */
 		botapi_answer_clear(&answer);
 		outcome = send_once(d, false, &answer);

@@ -208,7 +208,7 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 
 enum outcome
 polling_send(struct polling *p, int64_t chat, int64_t topic, const char *text,
-    struct botapi_answer *answer)
+    bool asked, struct botapi_answer *answer)
 {
 	json_t *params;
 
@@ -217,12 +217,15 @@ polling_send(struct polling *p, int64_t chat, int64_t topic, const char *text,
 	if (topic != 0)
 		json_object_set_new(
 		    params, "message_thread_id", json_integer(topic));
+	if (!asked && hours_has(&p->settings->quiet_hours, time(NULL)))
+		json_object_set_new(
+		    params, "disable_notification", json_true());
 	botapi_call(
 	    p->api, "sendMessage", params, CALL_SECONDS, p->ending, answer);
 	if (topic == 0 || outcome_of(answer) != OUTCOME_NO_TOPIC)
 		return (outcome_of(answer));
 	botapi_answer_clear(answer);
-	return (polling_send(p, chat, 0, text, answer));
+	return (polling_send(p, chat, 0, text, asked, answer));
 }
 
 static void
@@ -231,7 +234,8 @@ reply(struct polling *p, const struct chat_message *m, const char *text)
 	struct botapi_answer answer;
 
 	/* No retry: a user without an answer asks again. */
-	if (polling_send(p, m->chat, m->topic, text, &answer) != OUTCOME_SENT)
+	if (polling_send(p, m->chat, m->topic, text, true, &answer) !=
+	    OUTCOME_SENT)
 		log_warning("an answer was not sent: %s", answer.text);
 	botapi_answer_clear(&answer);
 }

@@ -67,12 +67,13 @@ int polling_own(struct polling *) WARN_UNUSED;
  * failure of it. Returns -1. */
 int polling_store_failed(struct polling *);
 
-/* polling_send(p, chat, topic, text, answer): send one message, to the ${topic}
- * of the chat unless that is 0, or was deleted. Fills ${answer}, which the
+/* polling_send(p, chat, topic, text, asked, answer): send one message, to the
+ * ${topic} of the chat unless that is 0, or was deleted; without a sound in
+ * quiet_hours, unless it was ${asked} for. Fills ${answer}, which the
  * caller must clear.
  */
 enum outcome polling_send(struct polling *, int64_t chat, int64_t topic,
-    const char *text, struct botapi_answer *);
+    const char *text, bool asked, struct botapi_answer *);
 
 /* polling_close(p): close the roster, and so give it up. */
 void polling_close(struct polling *);
