@@ -107,6 +107,10 @@ const struct setting settings_table[] = {
 	"the file that holds the bot's token", true},
     {"telegram", "api", SETTING_HTTP, AT(api), "https://api.telegram.org", NULL,
 	"the base URL of the Bot API", false},
+    {"telegram", "proxy", SETTING_PROXY, AT(proxy), "", NULL,
+	"the proxy by which the Bot API is reached: "
+	"[SCHEME://][USER:PASSWORD@]HOST[:PORT]; empty: none",
+	true},
     {"telegram", "max_age", SETTING_SECONDS, AT(max_age), "1d", NULL,
 	"how old a message may be when it goes to a chat: a number with s, m, "
 	"h or d",
@@ -363,7 +367,8 @@ without_secrets(const struct setting *d, const char *value)
 	char *text;
 
 	/* A url may stand behind the wrong key; inet:PORT@HOST is none. */
-	if ((d != NULL && d->type == SETTING_DATABASE) ||
+	if ((d != NULL &&
+		(d->type == SETTING_DATABASE || d->type == SETTING_PROXY)) ||
 	    strcasestr(value, "passw") != NULL ||
 	    (strchr(value, '@') != NULL && strncmp(value, "inet", 4) != 0 &&
 		value[strcspn(value, ":/")] != '\0'))

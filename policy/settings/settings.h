@@ -60,6 +60,7 @@ struct settings {
 	char *api;
 	long max_age; /* seconds */
 	struct hours quiet_hours;
+	char *proxy; /* "" for none; may have a password: never shown */
 	bool allow_groups;
 	char *telegram_stats_file;
 	/* [mail] */
@@ -77,6 +78,7 @@ enum setting_type {
 	SETTING_SOCKET, /* as libmilter takes it */
 	SETTING_BOT,	/* a user name at Telegram */
 	SETTING_HTTP,	/* a URL */
+	SETTING_PROXY,	/* as libcurl takes it */
 	SETTING_NETWORKS,
 	SETTING_ADDRESSES, /* and "@domain"s */
 	SETTING_BOOLEAN,

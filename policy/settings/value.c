@@ -45,6 +45,8 @@ static int store_address(struct value *);
 static int store_socket(struct value *);
 static int store_bot(struct value *);
 static int store_http(struct value *);
+static bool port_ok(const char *);
+static int store_proxy(struct value *);
 static int store_networks(struct value *);
 static int store_addresses(struct value *);
 static int store_boolean(struct value *);
@@ -67,6 +69,7 @@ static const struct {
     [SETTING_SOCKET] = {store_socket, clear_text},
     [SETTING_BOT] = {store_bot, clear_text},
     [SETTING_HTTP] = {store_http, clear_text},
+    [SETTING_PROXY] = {store_proxy, clear_text},
     [SETTING_NETWORKS] = {store_networks, clear_networks},
     [SETTING_ADDRESSES] = {store_addresses, clear_addresses},
     [SETTING_BOOLEAN] = {store_boolean, NULL},
@@ -146,6 +149,55 @@ store_http(struct value *v)
 		strncasecmp(v->text, "http://", 7) != 0) ||
 	    host[3] == '\0' || host[3] == '/')
 		return (bad(v, "https://HOST or http://HOST"));
+	return (keep(v, v->text));
+}
+
+/* "", or ":PORT" and perhaps a slash. */
+static bool
+port_ok(const char *s)
+{
+	size_t digits = *s == ':' ? strspn(s + 1, "0123456789") : 0;
+	long port = *s == ':' ? strtol(s + 1, NULL, 10) : 1;
+
+	if (*s == ':')
+		s += digits + 1;
+	return (port > 0 && port <= 65535 && digits <= 5 &&
+	    strcmp(s + (*s == '/'), "") == 0);
+}
+
+static int
+store_proxy(struct value *v)
+{
+	static const char expected[] =
+	    "[SCHEME://][USER:PASSWORD@]HOST[:PORT] with http, https, socks4, "
+	    "socks4a, socks5 or socks5h, and an @, a : or a / in a password as "
+	    "%40, %3A or %2F";
+	static const char *const schemes[] = {
+	    "http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+	const char *s = v->text, *end = strstr(s, "://"), *at;
+	size_t i, n = sizeof(schemes) / sizeof(schemes[0]);
+
+	if (*s == '\0')
+		return (keep(v, s));
+	if (end != NULL) {
+		for (i = 0; i < n &&
+		     (strlen(schemes[i]) != (size_t)(end - s) ||
+			 strncasecmp(schemes[i], s, strlen(schemes[i])) != 0);
+		     i++)
+			;
+		if (i == n)
+			return (bad(v, expected));
+		s = end + 3;
+	}
+	at = strchr(s, '@');
+	if (at != NULL && memchr(s, '/', (size_t)(at - s)) != NULL)
+		return (bad(v, expected));
+	if (at != NULL)
+		s = at + 1;
+	end = *s == '[' ? strchr(s, ']') : s + strcspn(s, ":/");
+	if (end == NULL || end == s || strpbrk(v->text, " \t?#") != NULL ||
+	    strchr(s, '@') != NULL || !port_ok(end + (*s == '[')))
+		return (bad(v, expected));
 	return (keep(v, v->text));
 }
 

@@ -72,6 +72,26 @@ def _(s):
     s.sound()
 
 
+@case("a proxy that is set in the environment alone is named")
+def _(s):
+    s.telegram()
+    for name in ("https_proxy", "ALL_PROXY"):
+        finding = s.fault("note", name, "[telegram] proxy is not",
+                          **{name: "http://u:s3cret@proxy:3128"})
+        lacks(str(finding), "s3cret", "the finding")
+    os.chmod(s.ctl.conf.file, 0o644)
+    s.telegram(proxy="http://proxy:3128")
+    s.sound(https_proxy="http://proxy:3128")
+
+
+@case("a proxy's password that everyone can read is found, and the fix works")
+def _(s):
+    s.telegram(proxy="http://u:s3cret@proxy:3128")
+    os.chmod(s.ctl.conf.file, 0o644)
+    finding = s.fixed("warning", "a password of the proxy")
+    lacks(str(finding), "s3cret", "the finding")
+
+
 @case("a missing route to Telegram is found, and the fix works")
 def _(s):
     s.telegram()

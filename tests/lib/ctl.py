@@ -200,7 +200,8 @@ class Ctl:
     @staticmethod
     def environment(**more):
         keep = {name: value for name, value in os.environ.items()
-                if name not in ("NOTIFYCTL_AS", "SUDO_USER", "MAIL_CONFIG")}
+                if name not in ("NOTIFYCTL_AS", "SUDO_USER", "MAIL_CONFIG")
+                and not name.lower().endswith("_proxy")}
         return {**keep, **more}
 
     def start(self, *args, as_=None, json_=False, user=None, env=None,

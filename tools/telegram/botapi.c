@@ -4,6 +4,7 @@
  *
  * The only place that includes libcurl's header.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +21,14 @@
 /* Far more than 100 updates, the most that getUpdates returns. */
 #define ANSWER_MAX ((size_t)8 << 20)
 #define CONNECT_SECONDS 10L
+#define ASKS_PASSWORD                                                          \
+	"the proxy asks for a user and a password: see proxy in [telegram]"
 
 struct botapi {
 	CURL *curl;
 	struct curl_slist *headers;
 	char *base;	      /* URL up to the method; has the token */
+	char *proxy;	      /* "" for none; may have a password */
 	botapi_stop_fn *stop; /* of the call */
 };
 
@@ -36,6 +40,8 @@ struct body {
 static char *token_path(const struct settings *);
 static size_t receive(char *, size_t, size_t, void *);
 static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
+static void say_failed(const struct botapi *, CURLcode, struct botapi_answer *);
+static const char *advice_for(long);
 static CURLcode perform(
     struct botapi *, const char *, const char *, long, struct body *, long *);
 
@@ -82,9 +88,11 @@ botapi_open(const struct settings *s, struct failure *failure)
 	while (len > 0 && s->api[len - 1] == '/')
 		len--;
 	api = calloc(1, sizeof(*api));
-	if (api == NULL ||
+	if (api == NULL || (api->proxy = strdup(s->proxy)) == NULL ||
 	    asprintf(&api->base, "%.*s/bot%s/", (int)len, s->api, token) < 0) {
 		failure_memory(failure);
+		if (api != NULL)
+			free(api->proxy);
 		free(api);
 		return (NULL);
 	}
@@ -111,6 +119,8 @@ botapi_close(struct botapi *api)
 	curl_slist_free_all(api->headers);
 	explicit_bzero(api->base, strlen(api->base));
 	free(api->base);
+	explicit_bzero(api->proxy, strlen(api->proxy));
+	free(api->proxy);
 	free(api);
 }
 
@@ -164,6 +174,10 @@ perform(struct botapi *api, const char *method, const char *params,
 	if (code != CURLE_OK)
 		return (code);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	/* The environment does not count: pipe(8) clears it, so the bot would
+	 * reach the API and notify-telegram would not. */
+	curl_easy_setopt(curl, CURLOPT_PROXY, api->proxy);
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, api->headers);
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, params);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
@@ -180,6 +194,52 @@ perform(struct botapi *api, const char *method, const char *params,
 	return (code);
 }
 
+/* Why there is no answer, and what to do; libcurl's descriptions name no
+ * URL. */
+static void
+say_failed(const struct botapi *api, CURLcode code, struct botapi_answer *a)
+{
+	const char *what = curl_easy_strerror(code), *advice = "";
+	bool proxy = *api->proxy != '\0';
+	long status = 0, error = 0;
+
+	curl_easy_getinfo(api->curl, CURLINFO_HTTP_CONNECTCODE, &status);
+	curl_easy_getinfo(api->curl, CURLINFO_OS_ERRNO, &error);
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		advice = "; install the package ca-certificates";
+	else if (code == CURLE_PEER_FAILED_VERIFICATION)
+		advice = "; install the package ca-certificates, and if a "
+			 "proxy opens TLS its certificate authority too";
+	else if (proxy && status == 407)
+		advice = "; " ASKS_PASSWORD;
+	else if (proxy && status >= 300)
+		advice = "; the proxy does not connect to the host of api: "
+			 "allow it there, or see proxy in [telegram]";
+	else if (proxy && code != CURLE_OPERATION_TIMEDOUT)
+		advice = "; see proxy in [telegram]";
+	else if (code == CURLE_COULDNT_RESOLVE_HOST || error == ENETUNREACH ||
+	    error == EADDRNOTAVAIL || error == EHOSTUNREACH)
+		advice = "; without a way to the Internet set proxy in "
+			 "[telegram]";
+	if (code != CURLE_COULDNT_CONNECT || error == 0)
+		snprintf(a->text, sizeof(a->text), "%s%s", what, advice);
+	else
+		snprintf(a->text, sizeof(a->text), "%s (%s)%s", what,
+		    strerror((int)error), advice);
+}
+
+/* What to do if something else than the API answers with HTTP ${status}. */
+static const char *
+advice_for(long status)
+{
+	if (status == 407)
+		return ("; " ASKS_PASSWORD);
+	if (status < 500)
+		return ("; a proxy or another server answers in its place: see "
+			"api and proxy in [telegram]");
+	return ("");
+}
+
 void
 botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 {
@@ -192,7 +252,8 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 	ok = json_object_get(root, "ok");
 	if (!json_is_boolean(ok)) {
 		snprintf(answer->text, sizeof(answer->text),
-		    "HTTP status %ld without a Bot API answer", answer->status);
+		    "HTTP status %ld without a Bot API answer%s",
+		    answer->status, advice_for(answer->status));
 		json_decref(root);
 		return;
 	}
@@ -235,9 +296,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 	code = perform(api, method, text, seconds, &body, &answer->status);
 	if (code != CURLE_OK) {
 		answer->status = 0;
-		/* libcurl's description: it names no URL. */
-		snprintf(answer->text, sizeof(answer->text), "%s",
-		    curl_easy_strerror(code));
+		say_failed(api, code, answer);
 	} else {
 		botapi_answer_read(answer, body.text, body.len);
 	}

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #define LAST_ARGUMENTS "${queue_id} ${recipient}"
 
 static void check_bot(struct check *);
+static void check_proxy(struct check *);
 static void check_token_access(
     struct check *, const char *, const struct stat *);
 static void check_token(struct check *);
@@ -57,6 +59,44 @@ check_bot(struct check *c)
 			c, "[telegram] api = %s is not encrypted", s->api),
 		    "the network can read the bot's token and the messages",
 		    "telegram", "api = https://api.telegram.org");
+}
+
+/* The programs do not read the environment; who sets it may expect that. */
+static void
+check_proxy(struct check *c)
+{
+	static const char *const names[] = {"https_proxy", "HTTPS_PROXY",
+	    "http_proxy", "all_proxy", "ALL_PROXY"};
+	const char *proxy = c->settings->proxy, *file = c->ctl->file;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; *proxy == '\0' && i < sizeof(names) / sizeof(names[0]);
+	     i++) {
+		if (getenv(names[i]) == NULL || *getenv(names[i]) == '\0')
+			continue;
+		check_setting(c, CHECK_NOTE,
+		    check_text(
+			c, "%s is set here, [telegram] proxy is not", names[i]),
+		    "notify-bot and notify-telegram reach Telegram by the "
+		    "proxy of the settings alone; without it messages for "
+		    "chats wait if this machine has no other way",
+		    "telegram", "proxy = http://HOST:PORT");
+		break;
+	}
+	if (strchr(proxy, '@') != NULL && stat(file, &st) == 0 &&
+	    (st.st_mode & S_IROTH) != 0)
+		check_found(c, CHECK_WARNING, CHECK_RUN,
+		    check_text(c,
+			"%s is readable by everyone, and has a password of the "
+			"proxy",
+			file),
+		    "anyone on this machine can use the proxy",
+		    c->user == NULL
+			? check_text(c, "chmod o-r %s", check_quote(c, file))
+			: check_text(c, "chgrp %u %s && chmod g+r,o-r %s",
+			      (unsigned)c->user->pw_gid, check_quote(c, file),
+			      check_quote(c, file)));
 }
 
 /* False if the file can be read, and has none. */
@@ -382,6 +422,7 @@ check_telegram(struct check *c)
 	if (*c->settings->bot == '\0' && !c->links)
 		return;
 	check_token(c);
+	check_proxy(c);
 	if (c->postfix != NULL) {
 		check_transport(c, chat);
 		check_aliases(c, chat);
