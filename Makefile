@@ -75,8 +75,7 @@ DRIVERS_no = db_nopostgres
 POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	strmap tempfile) \
 	$(addprefix terms/, account address addrlist category hours language netlist \
-	rfc2047 \
-	role stamp) \
+	rfc2047 role stamp) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
 	$(addprefix settings/, settings value) \
