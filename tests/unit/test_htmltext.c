@@ -140,7 +140,7 @@ START_TEST(a_picture_becomes_its_alt_text)
 {
 	want("<a href='https://example.com/p'><img alt='Pay now'></a>",
 	    "Pay now (https://example.com/p)");
-	want("a<img src=pixel alt=''>b", "ab");
+	want("a<img src=pixel alt=''>b, 12<img src=x>50", "ab, 12 50");
 }
 END_TEST
 
@@ -327,6 +327,13 @@ START_TEST(an_address_is_apart_from_what_follows)
 	want("<a href='https://a.example/7'>a.example/7</a>.", "a.example/7.");
 	want("a<a href='https://a.example/7'><img src=x></a>2",
 	    "a https://a.example/7 2");
+	want("5<a href='https://a.example/7'>https://a.example/7</a>",
+	    "5 https://a.example/7");
+	want("<a href='https://a.example/7'><img alt='&euro;5'></a>5",
+	    "€5 (https://a.example/7) 5");
+	want("<a href='mailto:a@b.example'>a@b.example</a>com "
+	     "<a href='tel:12'>call</a>4 5<a href='sms:12'>12</a>",
+	    "a@b.example com call (12) 4 5 12");
 }
 END_TEST
 
@@ -337,6 +344,19 @@ START_TEST(blanks_in_an_address_are_escaped)
 	want("<a href='https://a.example/b?\n  c=d'>e</a>",
 	    "e (https://a.example/b?c=d)");
 	want("<a href='//a.example/b'>c</a>", "c (https://a.example/b)");
+}
+END_TEST
+
+START_TEST(an_address_is_completed_as_browsers_do)
+{
+	want("<a href='http:a.example/b'>c</a>", "c (http://a.example/b)");
+	want("<a href='https:\\\\a.example\\b?\\'>c</a>",
+	    "c (https://a.example/b?\\)");
+	want("<a href='www.a.example/b'>c</a>", "c (http://www.a.example/b)");
+	want("<base href='https://a.example/b/'><a href=c>d</a>, "
+	     "<a href='/e?f#g'>h</a>, <a href='#i'>j</a>, <a href=''>k</a>",
+	    "d (https://a.example/b/c), h (https://a.example/e?f#g), j, k");
+	want("<base href='javascript:'><a href=b>c</a>", "c");
 }
 END_TEST
 
@@ -371,6 +391,14 @@ START_TEST(a_button_keeps_its_address)
 	want("<a href='https://a.example/7'><svg><path></svg></a>", url);
 	want("<a href='https://a.example/7' style='background:url(x)'></a>",
 	    url);
+	want("<a href='https://a.example/7'><i style='background:url(x)'></a>",
+	    url);
+	want("<table><tr><td background=x><a href='https://a.example/7'></a>",
+	    url);
+	want("<table><tr><a href='https://a.example/7'><td>Pay</a></table>",
+	    "https://a.example/7\nPay");
+	want("<v:roundrect href='https://a.example/7'><p>Pay</v:roundrect>",
+	    "Pay (https://a.example/7)");
 	want("<map><area href='https://a.example/7' alt=Pay>"
 	     "<area href='https://a.example/8' title=Help>"
 	     "<area href='https://a.example/9'></map>",
@@ -439,6 +467,11 @@ START_TEST(struck_words_are_marked_and_apart)
 	want("a<del>99</del><ins>49</ins>", "a ~99~ 49");
 	want("<strike>9 <b>9</b></strike> 49", "~9 9~ 49");
 	want("<i style='text-decoration: line-through'>99</i>49", "~99~ 49");
+	want("<a href='https://a.example'><s>99</s></a>49",
+	    "~99~ (https://a.example) 49");
+	want("<a style='text-decoration:line-through' href='https://a.example'>"
+	     "99</a>49",
+	    "~99~ (https://a.example) 49");
 }
 END_TEST
 
@@ -590,6 +623,7 @@ test_htmltext(void)
 	tcase_add_test(c, an_empty_cell_keeps_its_column);
 	tcase_add_test(c, an_address_is_apart_from_what_follows);
 	tcase_add_test(c, blanks_in_an_address_are_escaped);
+	tcase_add_test(c, an_address_is_completed_as_browsers_do);
 	tcase_add_test(c, a_button_keeps_its_address);
 	tcase_add_test(c, a_long_address_without_words_is_shown_by_its_host);
 	tcase_add_test(c, neighbours_that_are_set_apart_stay_apart);

@@ -98,6 +98,10 @@ htmlkind_of(const GumboNode *node, const struct htmlstyle *style)
 	kind = kinds[node->v.element.tag];
 	if (node->v.element.tag == GUMBO_TAG_HEAD)
 		return (HTMLKIND_INLINE);
+	/* Such as <v:roundrect>, which is a button. */
+	if (node->v.element.tag == GUMBO_TAG_UNKNOWN &&
+	    gumbo_get_attribute(&node->v.element.attributes, "href") != NULL)
+		kind = HTMLKIND_LINK;
 	switch (style->display) {
 	case HTMLSTYLE_NONE:
 		return (HTMLKIND_HIDDEN);

@@ -41,7 +41,7 @@ struct element {
 	int breaks;
 	bool struck;  /* it begins the words that are */
 	char *url;    /* HTMLKIND_LINK */
-	bool picture; /* HTMLKIND_LINK: it has one, without words */
+	bool picture; /* HTMLKIND_LINK: its address is shown without words */
 
 	/* HTMLKIND_LIST */
 	int number;
@@ -58,8 +58,9 @@ struct reading {
 	struct htmlwriter w;
 	size_t max;
 	const struct htmlsheet *sheet;
-	GArray *stack; /* of struct element */
-	bool words;    /* there was text that is no picture's */
+	const char *base; /* of relative addresses, or NULL */
+	GArray *stack;	  /* of struct element */
+	bool words;	  /* there was text that is no picture's */
 	bool pictures;
 	bool struck;
 };
@@ -74,10 +75,15 @@ static void begin_cell(struct reading *, const GumboNode *);
 static void end_row(struct reading *, const struct element *);
 static void begin_list(struct element *);
 static void number_item(struct reading *, const GumboNode *);
-static char *url_of(const GumboNode *);
+static GString *clean_address(const char *);
+static GString *absolute(const struct reading *, const GString *);
+static char *url_of(const struct reading *, const GumboNode *);
 static void put_url(struct reading *, const char *);
 static char *contact_of(const char *);
 static void put_contact(struct reading *, const char *, size_t);
+static void keep_apart(struct reading *);
+static bool is_before_table(const GumboNode *);
+static void begin_link(struct reading *, struct element *);
 static void mark_link(struct reading *, char **, size_t);
 static void end_link(struct reading *, struct element *);
 static bool is_pixel(const GumboNode *);
@@ -89,10 +95,12 @@ static void inherit(
     const struct reading *, struct element *, const struct htmlstyle *);
 static void open_element(struct reading *, struct element *);
 static void close_element(struct reading *, struct element *);
+static void note_picture(
+    struct reading *, struct element *, const struct htmlstyle *);
 static void enter(struct reading *, const GumboNode *);
 static void leave(struct reading *);
 static bool walk(struct reading *, const GumboNode *);
-static void collect_styles(const GumboNode *, struct htmlsheet *);
+static void look_ahead(struct reading *, const GumboNode *, struct htmlsheet *);
 static size_t whole(const char *, size_t);
 static bool read_tree(
     struct reading *, const GumboNode *, const struct htmlsheet *);
@@ -284,26 +292,17 @@ number_item(struct reading *r, const GumboNode *item)
 	list->number += list->step;
 }
 
-/* The address of a link, or NULL if a reader cannot follow it. Browsers drop
- * newlines, and write blanks as %20. */
-static char *
-url_of(const GumboNode *node)
+/* An address as browsers read it: they drop newlines, and write blanks as
+ * %20. */
+static GString *
+clean_address(const char *href)
 {
-	static const char *const schemes[] = {
-	    "http:", "https:", "mailto:", "tel:"};
-	const char *href;
 	GString *clean, *url;
 	bool folded = false;
 	size_t i;
 
-	href = attribute(node, "href");
-	if (href == NULL)
-		return (NULL);
 	href += strspn(href, " \t\r\n\f");
-	if (g_str_has_prefix(href, "//"))
-		url = g_string_new("https:");
-	else
-		url = g_string_new(NULL);
+	url = g_string_new(NULL);
 	clean = plaintext_clean(href, strlen(href));
 	g_strchomp(clean->str);
 	for (i = 0; clean->str[i] != '\0'; i++) {
@@ -318,10 +317,70 @@ url_of(const GumboNode *node)
 			g_string_append_c(url, clean->str[i]);
 	}
 	g_string_free(clean, TRUE);
+	return (url);
+}
+
+/* The whole address that ${url} stands for, or NULL. Browsers take any number
+ * of slashes behind "https:", backslashes too. */
+static GString *
+absolute(const struct reading *r, const GString *url)
+{
+	GString *whole;
+	const char *at;
+	char *resolved;
+	size_t scheme;
+
+	at = url->str;
+	scheme = strcspn(at, ":/\\?#");
+	if (at[scheme] != ':' && g_ascii_strncasecmp(at, "www.", 4) == 0) {
+		whole = g_string_new("http://");
+	} else if (strspn(at, "/\\") >= 2) {
+		whole = g_string_new("https://");
+	} else if (at[scheme] == ':') {
+		if (scheme != 5 && scheme != 4)
+			return (g_string_new(at));
+		if (g_ascii_strncasecmp(at, "http", 4) != 0)
+			return (g_string_new(at));
+		whole = g_string_new_len(at, (gssize)scheme);
+		g_string_append(whole, "://");
+		at += scheme + 1;
+	} else {
+		resolved = r->base == NULL || *at == '#' || *at == '\0'
+		    ? NULL
+		    : g_uri_resolve_relative(
+			  r->base, at, G_URI_FLAGS_ENCODED, NULL);
+		whole = resolved == NULL ? NULL : g_string_new(resolved);
+		g_free(resolved);
+		return (whole);
+	}
+	at += strspn(at, "/\\");
+	for (; *at != '\0' && strchr("?#", *at) == NULL; at++)
+		g_string_append_c(whole, *at == '\\' ? '/' : *at);
+	return (g_string_append(whole, at));
+}
+
+/* The address of a link, or NULL if a reader cannot follow it. */
+static char *
+url_of(const struct reading *r, const GumboNode *node)
+{
+	static const char *const schemes[] = {
+	    "http://", "https://", "mailto:", "tel:", "sms:"};
+	const char *href;
+	GString *clean, *url;
+	size_t i;
+
+	href = attribute(node, "href");
+	if (href == NULL)
+		return (NULL);
+	clean = clean_address(href);
+	url = absolute(r, clean);
+	g_string_free(clean, TRUE);
+	if (url == NULL)
+		return (NULL);
 	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		if (g_ascii_strncasecmp(
 			url->str, schemes[i], strlen(schemes[i])) == 0 &&
-		    url->len > strlen(schemes[i]) + 2 && url->len <= URL_MAX)
+		    url->len > strlen(schemes[i]) && url->len <= URL_MAX)
 			return (g_string_free(url, FALSE));
 	}
 	g_string_free(url, TRUE);
@@ -383,13 +442,23 @@ put_contact(struct reading *r, const char *url, size_t from)
 	lower = g_ascii_strdown(who, -1);
 	words = g_ascii_strdown(r->w.out->str + from, -1);
 	said = strstr(words, lower) != NULL ||
-	    (g_ascii_strncasecmp(url, "tel:", 4) == 0 &&
+	    (g_ascii_strncasecmp(url, "mailto:", 7) != 0 &&
 		strpbrk(words, "0123456789") != NULL);
 	if (!said)
 		g_string_append_printf(r->w.out, " (%s)", who);
+	r->w.apart = HTMLWRITER_ADDRESS;
 	g_free(words);
 	g_free(lower);
 	g_free(who);
+}
+
+/* Keep the next word apart from the last one. */
+static void
+keep_apart(struct reading *r)
+{
+	if (r->w.apart == HTMLWRITER_NOT || r->w.apart == HTMLWRITER_LINK ||
+	    r->w.apart == HTMLWRITER_SCHEME)
+		r->w.apart = HTMLWRITER_WORD;
 }
 
 /* Mark the words of a link; ${*url} is taken over. */
@@ -402,9 +471,43 @@ mark_link(struct reading *r, char **url, size_t from)
 	*url = NULL;
 	mark = &g_array_index(
 	    r->rt->marks, struct richtext_mark, r->rt->marks->len - 1);
-	r->w.apart = mark->said || strstr(r->w.out->str + from, "://") != NULL
-	    ? HTMLWRITER_ADDRESS
-	    : HTMLWRITER_LINK;
+	if (mark->said || strstr(r->w.out->str + from, "://") != NULL)
+		r->w.apart = HTMLWRITER_ADDRESS;
+	else if (r->w.apart == HTMLWRITER_NOT)
+		r->w.apart = HTMLWRITER_LINK;
+}
+
+/* A parser takes a link around rows out of the table, away from its words. */
+static bool
+is_before_table(const GumboNode *node)
+{
+	const GumboVector *siblings;
+	const GumboNode *next;
+
+	if (node->parent->type != GUMBO_NODE_ELEMENT)
+		return (false);
+	siblings = &node->parent->v.element.children;
+	if (node->index_within_parent + 1 >= siblings->length)
+		return (false);
+	next = siblings->data[node->index_within_parent + 1];
+	return (next->type == GUMBO_NODE_ELEMENT &&
+	    next->v.element.tag == GUMBO_TAG_TABLE);
+}
+
+static void
+begin_link(struct reading *r, struct element *e)
+{
+	e->url = url_of(r, e->node);
+	if (e->url == NULL)
+		return;
+	if (r->w.apart == HTMLWRITER_LINK ||
+	    g_ascii_strncasecmp(e->url, "http", 4) != 0)
+		keep_apart(r);
+	else if (r->w.apart == HTMLWRITER_NOT)
+		r->w.apart = HTMLWRITER_SCHEME;
+	htmlwriter_begin(&r->w);
+	e->picture =
+	    e->picture || e->kind == HTMLKIND_AREA || is_before_table(e->node);
 }
 
 static void
@@ -457,13 +560,12 @@ put_image(struct reading *r, const GumboNode *node)
 		return;
 	r->pictures = true;
 	before = r->w.apart;
-	if (before == HTMLWRITER_NOT || before == HTMLWRITER_LINK)
-		r->w.apart = HTMLWRITER_WORD;
+	keep_apart(r);
 	if (put_words(r, node, names)) {
 		r->w.apart = HTMLWRITER_WORD;
 		return;
 	}
-	r->w.apart = before;
+	r->w.apart = before == HTMLWRITER_NOT ? HTMLWRITER_NUMBER : before;
 	link = above(r, HTMLKIND_LINK);
 	if (link != NULL)
 		link->picture = true;
@@ -488,8 +590,7 @@ begin_struck(struct reading *r, struct element *e)
 {
 	e->struck = true;
 	r->struck = true;
-	if (r->w.apart == HTMLWRITER_NOT)
-		r->w.apart = HTMLWRITER_WORD;
+	keep_apart(r);
 	htmlwriter_begin(&r->w);
 }
 
@@ -567,12 +668,7 @@ open_element(struct reading *r, struct element *e)
 		break;
 	case HTMLKIND_LINK:
 	case HTMLKIND_AREA:
-		e->url = url_of(e->node);
-		if (r->w.apart == HTMLWRITER_LINK)
-			r->w.apart = HTMLWRITER_WORD;
-		if (e->url != NULL)
-			htmlwriter_begin(&r->w);
-		e->picture = e->picture || e->kind == HTMLKIND_AREA;
+		begin_link(r, e);
 		break;
 	case HTMLKIND_IMAGE:
 		/* A font has no size for it. */
@@ -617,6 +713,23 @@ close_element(struct reading *r, struct element *e)
 	htmlwriter_break(&r->w, e->breaks);
 }
 
+/* A picture in the background may be all that a link shows, in it or in the
+ * cell around it. */
+static void
+note_picture(
+    struct reading *r, struct element *e, const struct htmlstyle *style)
+{
+	struct element *link;
+
+	e->picture = style->picture || attribute(e->node, "background") != NULL;
+	link = e->picture ? above(r, HTMLKIND_LINK) : NULL;
+	if (link != NULL)
+		link->picture = true;
+	if (e->kind == HTMLKIND_LINK && r->stack->len > 0 &&
+	    top(r)->kind == HTMLKIND_CELL && top(r)->picture)
+		e->picture = true;
+}
+
 /* Enter an element, unless it is hidden with all that is in it. */
 static void
 enter(struct reading *r, const GumboNode *node)
@@ -636,13 +749,12 @@ enter(struct reading *r, const GumboNode *node)
 		return;
 	e.mark = r->w.out->len;
 	inherit(r, &e, &style);
-	if ((e.kind == HTMLKIND_STRUCK || style.struck) && !r->struck &&
-	    e.kind != HTMLKIND_LINK && e.kind != HTMLKIND_AREA)
-		begin_struck(r, &e);
 	if (e.kind == HTMLKIND_ROW && above(r, HTMLKIND_TABLE) != NULL)
 		htmlcells_row(&above(r, HTMLKIND_TABLE)->cells);
-	e.picture = style.picture;
+	note_picture(r, &e, &style);
 	open_element(r, &e);
+	if ((e.kind == HTMLKIND_STRUCK || style.struck) && !r->struck)
+		begin_struck(r, &e);
 	g_array_append_val(r->stack, e);
 }
 
@@ -686,9 +798,10 @@ walk(struct reading *r, const GumboNode *root)
 	return (true);
 }
 
-/* Read the style elements of the tree. */
+/* Read the style elements of the tree, and the address that others are relative
+ * to. */
 static void
-collect_styles(const GumboNode *root, struct htmlsheet *sheet)
+look_ahead(struct reading *r, const GumboNode *root, struct htmlsheet *sheet)
 {
 	const GumboNode *node = root, *text;
 	const GumboVector *children;
@@ -702,6 +815,10 @@ collect_styles(const GumboNode *root, struct htmlsheet *sheet)
 		if (children != NULL && next < children->length) {
 			node = children->data[next];
 			next = 0;
+			if (node->type == GUMBO_NODE_ELEMENT &&
+			    node->v.element.tag == GUMBO_TAG_BASE &&
+			    r->base == NULL)
+				r->base = attribute(node, "href");
 			if (node->type != GUMBO_NODE_ELEMENT ||
 			    node->v.element.tag != GUMBO_TAG_STYLE ||
 			    node->v.element.children.length == 0)
@@ -763,7 +880,7 @@ htmltext_read(const char *html, size_t max, struct htmltext_lack *lack)
 	options.max_errors = 0;
 	tree = gumbo_parse_with_options(&options, bounded->str, bounded->len);
 	sheet = htmlsheet_new();
-	collect_styles(tree->root, sheet);
+	look_ahead(&r, tree->root, sheet);
 	r.rt = richtext_new();
 	lack->cut = !read_tree(&r, tree->root, sheet) || lack->cut;
 	/* Rules that hide everything are not understood. */

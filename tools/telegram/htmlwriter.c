@@ -114,6 +114,12 @@ part(struct htmlwriter *w, const char *s)
 		if (word)
 			g_string_append_c(w->out, ' ');
 		break;
+	case HTMLWRITER_SCHEME:
+		if (word &&
+		    (g_ascii_strncasecmp(s, "http", 4) == 0 ||
+			g_ascii_strncasecmp(s, "www.", 4) == 0))
+			g_string_append_c(w->out, ' ');
+		break;
 	case HTMLWRITER_NUMBER:
 		if (number)
 			g_string_append_c(w->out, ' ');

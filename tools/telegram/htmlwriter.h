@@ -29,6 +29,7 @@ enum htmlwriter_apart {
 	HTMLWRITER_NUMBER,  /* two digits */
 	HTMLWRITER_POWER,   /* a digit from what it stands above of */
 	HTMLWRITER_LINK,    /* two links, as HTMLWRITER_WORD */
+	HTMLWRITER_SCHEME,  /* an address from the word in front of it */
 	HTMLWRITER_ADDRESS, /* whatever would become part of an address */
 };
 
