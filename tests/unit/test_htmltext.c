@@ -304,6 +304,13 @@ START_TEST(items_of_an_ordered_list_have_their_numbers)
 	want("<ol type=a><li>a<li>b</ol>", "a. a\nb. b");
 	want("<ol type=I start=8><li>a<li>b</ol>", "VIII. a\nIX. b");
 	want("<ol><li>a<li><ul><li>b</ul><li>c</ol>", "1. a\n2. • b\n\n3. c");
+	want("<ol start=x><li>a</ol>", "1. a");
+	want("<ol style='list-style-type:lower-alpha'><li>a<li>b</ol>"
+	     "<ul style='list-style: decimal inside'><li>c</ul>",
+	    "a. a\nb. b\n\n1. c");
+	want("<ol style='list-style:none'><li>a</ol><ol>"
+	     "<li style='list-style:none'>b<li>c</ol>",
+	    "a\n\nb\n2. c");
 }
 END_TEST
 
@@ -315,6 +322,12 @@ START_TEST(an_empty_cell_keeps_its_column)
 	want("<table><tr><td rowspan=2>a<td>b<td>c<tr><td>d<td>e"
 	     "<tr><td>&nbsp;<td><img alt=f><td>g</table>",
 	    "a | b | c\n| d | e\n| f | g");
+	/* Beside lines, beside hidden words, and below a cell that spans. */
+	want("<table><tr><td>a<br>b<td><td>c<tr><td>d<td>e<td>f</table>",
+	    "a\nb\n| c\nd | e | f");
+	want("<table><tr><td>a<td><i style='display:none'>b</i><td>c</table>",
+	    "a | | c");
+	want("<table><tr><td rowspan=0>a<td>b<tr><td>c</table>", "a | b\n| c");
 }
 END_TEST
 
@@ -440,6 +453,11 @@ START_TEST(neighbours_that_are_set_apart_stay_apart)
 	want("<i style='display:inline-block'>a</i>b<button>c</button>d",
 	    "a b c d");
 	want("<div style='display:flex'><i>a</i><i>b</i></div>", "a b");
+	want("<i style='float:left'>a</i><i style='float:right'>b</i>", "a b");
+	want("a<i style='position:absolute'>b</i>c", "a b c");
+	want("a<i style='margin:1px 9px'>b</i>, c<i style='padding-left:1em'>d",
+	    "a b, c d");
+	want("a<i style='margin:9px 0'>b</i>c<i style='padding:1px'>d", "abcd");
 	want("<img alt=a><img alt=b>c", "a b c");
 	want("<a href='https://a.example'>a.example</a>"
 	     "<a href='https://b.example'>b.example</a>",
@@ -458,6 +476,12 @@ START_TEST(raised_digits_are_no_part_of_the_number)
 	want("12<i style='font-size:50%;vertical-align:top'>50</i>", "12^50");
 	want("12<i style='font-size:60%'>50</i>", "12 50");
 	want("1<i style='font-size:110%'>2</i>", "12");
+	want("<b style='font-size:24px'>12</b><i style='font-size:12px'>50</i>",
+	    "12 50");
+	want("<b style='font:700 9pt/1 Arial'>12</b><font size=6>50</font>",
+	    "12 50");
+	want("<b style='font-size:12px'>12</b><i style='font-size:9pt'>50</i>",
+	    "1250");
 }
 END_TEST
 
@@ -495,6 +519,19 @@ static const char *const unseen[] = {
     "display:none!important;display:block",
     "visibility:hidden",
     "background:url(a;b);display:none",
+    "font:0/0 a",
+    "font: bold 0px Arial",
+    "max-height:1px;overflow:auto",
+    "height:0;overflow:clip",
+    "margin-left:-9999px",
+    "position:absolute;right:-9999px",
+    "clip:rect(0,0,0,0)",
+    "clip:rect(1px 1px 1px 1px)",
+    "clip-path:inset(50%)",
+    "transform: scale(0, 1)",
+    "filter:opacity(0)",
+    "color:transparent",
+    "color:rgba(255, 255, 255, 0)",
 };
 
 START_TEST(a_style_that_hides_text_is_heeded)
@@ -521,6 +558,15 @@ START_TEST(what_shows_text_again_is_heeded)
 	want("<p style='display:none;display:block'>a</p>", "a");
 	want("<p style='height:0;height:auto;overflow:hidden'>a</p>", "a");
 	want("<p style='opacity:0.9'>a</p>", "a");
+	want("<p style='font:italic 700 12px/0 Arial'>a</p>", "a");
+	want("<p style='height:0;overflow:visible'>a</p>", "a");
+	want("<p style='clip:rect(auto,auto,auto,auto)'>a</p>", "a");
+	want("<p style='clip-path:inset(60px)'>a</p>", "a");
+	want("<p style='clip:rect(0,9px,9px,0);transform:scale(0.9)'>a</p>",
+	    "a");
+	want("<p style='color:transparent'>a<b style='color:rgba(0,0,0,1)'>b",
+	    "b");
+	want("<p style='background-clip:text;color:transparent'>a</p>", "a");
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 /*
  * htmlcells - the columns of an HTML table
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static bool is_cell(const GumboNode *);
 static const GumboNode *next_node(const GumboNode *, const GumboNode *, bool);
 static bool is_blank(const char *);
 static bool has_content(const GumboNode *, int *);
+static bool has_attribute(const GumboNode *, const char *, const char *);
 static unsigned span(const GumboNode *, const char *);
 static unsigned place(struct htmlcells *, const GumboNode *, unsigned *);
 
@@ -95,6 +97,15 @@ has_content(const GumboNode *cell, int *looks)
 	return (false);
 }
 
+static bool
+has_attribute(const GumboNode *cell, const char *name, const char *value)
+{
+	GumboAttribute *a;
+
+	a = gumbo_get_attribute(&cell->v.element.attributes, name);
+	return (a != NULL && strcmp(a->value, value) == 0);
+}
+
 static unsigned
 span(const GumboNode *cell, const char *name)
 {
@@ -125,6 +136,9 @@ place(struct htmlcells *c, const GumboNode *cell, unsigned *width)
 	if (*width > HTMLCELLS_MAX - first)
 		*width = HTMLCELLS_MAX - first;
 	rows = span(cell, "rowspan");
+	/* rowspan=0: all that follow. */
+	if (has_attribute(cell, "rowspan", "0"))
+		rows = UCHAR_MAX;
 	for (i = first; i < first + *width; i++)
 		c->down[i] = (unsigned char)(rows - 1);
 	c->column += *width;

@@ -23,6 +23,8 @@
 #define UNSEEN_MAX 1.0
 /* One that makes cents of digits. */
 #define SMALL_MAX 0.85
+/* A margin that is seen between two words, in pixels. */
+#define APART_MIN 3
 
 struct htmlsheet {
 	GHashTable *rules; /* selector: declarations */
@@ -33,6 +35,11 @@ static bool has_word(const char *, const char *);
 static void set_display(struct htmlstyle *, const char *);
 static void set_space(struct htmlstyle *, const char *);
 static void set_size(struct htmlstyle *, const char *);
+static void set_font(struct htmlstyle *, const char *);
+static void set_color(struct htmlstyle *, const char *);
+static void set_clip(struct htmlstyle *, const char *, const char *);
+static void set_sides(struct htmlstyle *, const char *);
+static void set_list(struct htmlstyle *, const char *);
 static void set_length(struct htmlstyle *, const char *, const char *);
 static void set(struct htmlstyle *, const char *, const char *);
 static char *next_declaration(char **);
@@ -113,6 +120,11 @@ set_size(struct htmlstyle *s, const char *value)
 	char *unit;
 
 	size = g_ascii_strtod(value, &unit);
+	s->pixels = s->scale = 0;
+	if (g_str_has_prefix(unit, "px") || g_str_has_prefix(unit, "pt"))
+		s->pixels = unit[1] == 't' ? size * 4 / 3 : size;
+	else if (*unit == '%' || g_str_has_prefix(unit, "em"))
+		s->scale = *unit == '%' ? size / 100 : size;
 	s->small = strstr(value, "smaller") != NULL ||
 	    (*unit == '%' && size < SMALL_MAX * 100) ||
 	    (g_str_has_prefix(unit, "em") && size < SMALL_MAX);
@@ -131,6 +143,120 @@ set_size(struct htmlstyle *s, const char *value)
 		s->size = HTMLSTYLE_SEEN;
 }
 
+/* "italic 700 12px/14px Arial": the first number with a unit is the size. */
+static void
+set_font(struct htmlstyle *s, const char *value)
+{
+	double size;
+	char *unit;
+
+	for (; *value != '\0'; value += strspn(value, BLANKS)) {
+		size = g_ascii_strtod(value, &unit);
+		if (unit > value && (size <= 0 || strchr("pe%", *unit) != NULL))
+			break;
+		value += strcspn(value, BLANKS);
+	}
+	if (*value != '\0')
+		set_size(s, value);
+}
+
+static void
+set_color(struct htmlstyle *s, const char *value)
+{
+	const char *alpha;
+	char *end;
+
+	s->ink = HTMLSTYLE_SEEN;
+	if (has_word(value, "inherit") || has_word(value, "currentcolor"))
+		s->ink = HTMLSTYLE_SEEN_UNSET;
+	else if (has_word(value, "transparent"))
+		s->ink = HTMLSTYLE_UNSEEN;
+	if (!g_str_has_prefix(value, "rgba(") &&
+	    !g_str_has_prefix(value, "hsla("))
+		return;
+	alpha = strchr(value, '/');
+	if (alpha == NULL)
+		alpha = strrchr(value, ',');
+	if (alpha != NULL && g_ascii_strtod(alpha + 1, &end) <= 0 &&
+	    end > alpha + 1)
+		s->ink = HTMLSTYLE_UNSEEN;
+}
+
+/* What leaves nothing of an element to see. */
+static void
+set_clip(struct htmlstyle *s, const char *name, const char *value)
+{
+	static const struct {
+		const char *name, *function;
+		double from, to;
+	} nothing[] = {{"clip-path", "inset(", 50, 100},
+	    {"clip-path", "circle(", 0, 0}, {"transform", "scale(", 0, 0},
+	    {"filter", "opacity(", 0, 0}};
+	double n[4] = {0};
+	const char *at;
+	char *end;
+	size_t i;
+
+	for (i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+		at = strstr(value, nothing[i].function);
+		if (strcmp(name, nothing[i].name) != 0 || at == NULL)
+			continue;
+		at += strlen(nothing[i].function);
+		n[0] = g_ascii_strtod(at, &end);
+		if (end > at && (n[0] <= 0 || *end == '%') &&
+		    n[0] >= nothing[i].from && n[0] <= nothing[i].to)
+			s->outside = true;
+	}
+	if (strcmp(name, "clip") != 0 || !g_str_has_prefix(value, "rect("))
+		return;
+	at = value + strlen("rect(");
+	for (i = 0; i < 4; i++) {
+		n[i] = g_ascii_strtod(at, &end);
+		if (end == at)
+			return;
+		at = end + strcspn(end, ", )");
+		at += strspn(at, ", ");
+	}
+	/* No wider, or no higher, than nothing. */
+	if (n[1] <= n[3] || n[2] <= n[0])
+		s->outside = true;
+}
+
+/* A margin: one length for all sides, or the second for the left and right. */
+static void
+set_sides(struct htmlstyle *s, const char *value)
+{
+	const char *second;
+	char *unit;
+
+	second = value + strcspn(value, BLANKS);
+	second += strspn(second, BLANKS);
+	if (*second != '\0' && *second != '!')
+		value = second;
+	if (g_ascii_strtod(value, &unit) >= APART_MIN ||
+	    (g_str_has_prefix(unit, "em") && *value != '0'))
+		s->apart = true;
+}
+
+static void
+set_list(struct htmlstyle *s, const char *value)
+{
+	static const struct {
+		const char *word;
+		char list;
+	} words[] = {{"none", '-'}, {"decimal", '1'},
+	    {"decimal-leading-zero", '1'}, {"lower-alpha", 'a'},
+	    {"lower-latin", 'a'}, {"upper-alpha", 'A'}, {"upper-latin", 'A'},
+	    {"lower-roman", 'i'}, {"upper-roman", 'I'}, {"disc", '*'},
+	    {"circle", '*'}, {"square", '*'}};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (has_word(value, words[i].word))
+			s->list = words[i].list;
+	}
+}
+
 static void
 set_length(struct htmlstyle *s, const char *name, const char *value)
 {
@@ -145,15 +271,18 @@ set_length(struct htmlstyle *s, const char *name, const char *value)
 		if (strcmp(name, sizes[i]) != 0)
 			continue;
 		s->flat &= ~(1U << i);
-		if (unit != value && fabs(length) <= 0)
+		/* A pixel shows no letter. */
+		if (unit != value &&
+		    fabs(length) <= (strstr(name, "height") == NULL ? 0 : 1) &&
+		    (length <= 0 || g_str_has_prefix(unit, "px")))
 			s->flat |= 1U << i;
 	}
 	if (unit == value)
 		return;
 	if (strcmp(name, "opacity") == 0)
 		s->transparent = length <= 0;
-	else if (strcmp(name, "left") == 0 || strcmp(name, "top") == 0 ||
-	    strcmp(name, "text-indent") == 0)
+	else if (strstr(name, "height") == NULL &&
+	    strstr(name, "width") == NULL)
 		s->outside = s->outside || length < OUTSIDE;
 }
 
@@ -162,23 +291,43 @@ static void
 set(struct htmlstyle *s, const char *name, const char *value)
 {
 	static const char lengths[] =
-	    " opacity left top text-indent height max-height width max-width ";
+	    " opacity left top right bottom margin-left margin-right "
+	    "margin-top text-indent height max-height width max-width ";
+	static const char sides[] =
+	    " margin margin-left margin-right padding padding-left "
+	    "padding-right ";
 	char word[20];
 
 	g_snprintf(word, sizeof(word), " %s ", name);
+	if (strstr(sides, word) != NULL)
+		set_sides(s, value);
 	if (strcmp(name, "display") == 0)
 		set_display(s, value);
 	else if (strcmp(name, "white-space") == 0)
 		set_space(s, value);
 	else if (strcmp(name, "font-size") == 0)
 		set_size(s, value);
+	else if (strcmp(name, "font") == 0)
+		set_font(s, value);
+	else if (strcmp(name, "color") == 0)
+		set_color(s, value);
+	else if (strcmp(name, "float") == 0)
+		s->apart = !has_word(value, "none");
+	else if (strcmp(name, "position") == 0)
+		s->apart = s->apart || has_word(value, "absolute");
+	else if (g_str_has_prefix(name, "list-style"))
+		set_list(s, value);
+	else if (g_str_has_suffix(name, "background-clip"))
+		s->painted = has_word(value, "text");
 	else if (strcmp(name, "visibility") == 0)
 		s->visibility =
 		    has_word(value, "hidden") || has_word(value, "collapse")
 		    ? HTMLSTYLE_UNSEEN
 		    : HTMLSTYLE_SEEN;
 	else if (g_str_has_prefix(name, "overflow"))
-		s->clipped = has_word(value, "hidden");
+		s->clipped = has_word(value, "hidden") ||
+		    has_word(value, "clip") || has_word(value, "auto") ||
+		    has_word(value, "scroll");
 	else if (g_str_has_prefix(name, "text-decoration"))
 		s->struck = s->struck || has_word(value, "line-through");
 	else if (strcmp(name, "vertical-align") == 0)
@@ -188,6 +337,8 @@ set(struct htmlstyle *s, const char *name, const char *value)
 		s->picture = strstr(value, "url(") != NULL;
 	else if (strstr(lengths, word) != NULL)
 		set_length(s, name, value);
+	else
+		set_clip(s, name, value);
 }
 
 /* The next declaration of ${*at}, which ends with ";" outside of quotes and

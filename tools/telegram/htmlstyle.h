@@ -44,10 +44,16 @@ struct htmlstyle {
 	enum htmlstyle_space space;
 	enum htmlstyle_seen visibility; /* its descendants may differ */
 	enum htmlstyle_seen size;	/* of the font; likewise */
+	enum htmlstyle_seen ink;	/* likewise */
 	bool transparent;
 	unsigned flat; /* not 0: no height or no width */
 	bool clipped;  /* what is outside of it is not shown */
 	bool outside;  /* of the window */
+	bool painted;  /* its letters show the background */
+	bool apart;    /* white space around it */
+	double pixels; /* of the font, or 0 */
+	double scale;  /* of the font around it, or 0 */
+	char list;     /* '1', 'a', 'A', 'i', 'I', '*', '-' for none, or 0 */
 	bool struck;
 	bool raised;  /* superscript */
 	bool small;   /* its font, against that around it */

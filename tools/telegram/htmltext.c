@@ -26,6 +26,9 @@
 /* An address without words is shown as it is up to this length. */
 #define URL_SHOWN_MAX 200
 #define BULLET "• "
+/* A font that is so much smaller than the other makes cents of digits. */
+#define SMALLER 0.85
+#define FONT 16.0
 /* HTML declares its charset within so many bytes, or not at all. */
 #define CHARSET_WITHIN ((size_t)4096)
 
@@ -34,23 +37,29 @@ struct element {
 	size_t child; /* the next one to walk */
 	enum htmlkind kind;
 	enum htmlstyle_space space;
-	enum htmlstyle_seen unseen[2]; /* by visibility, by size */
+	enum htmlstyle_seen unseen[3]; /* by visibility, size, and color */
+	double pixels;		       /* of the font */
 	bool invisible;		       /* its text is */
 	bool flex;		       /* its children are apart */
 	bool beside;
+	bool apart;
 	int breaks;
 	bool struck;  /* it begins the words that are */
 	char *url;    /* HTMLKIND_LINK */
 	bool picture; /* HTMLKIND_LINK: its address is shown without words */
 
+	char list; /* as in struct htmlstyle */
 	/* HTMLKIND_LIST */
 	int number;
 	int step;
-	char type; /* '1', 'a', 'A', 'i', 'I', or '\0' for bullets */
+	char type; /* as in struct htmlstyle */
 	/* HTMLKIND_TABLE and HTMLKIND_ROW */
 	struct htmlcells cells;
-	size_t mark;	  /* offset in the text where it begins */
-	bool beside_each; /* HTMLKIND_ROW: one cell beside the other */
+	size_t mark; /* offset in the text where it begins */
+	/* HTMLKIND_ROW */
+	bool beside_each; /* one cell beside the other */
+	size_t seen;	  /* offset in the text at the last cell */
+	int unseen_cells; /* cells since then, whose content is hidden */
 };
 
 struct reading {
@@ -63,6 +72,7 @@ struct reading {
 	bool words;	  /* there was text that is no picture's */
 	bool pictures;
 	bool struck;
+	double pixels; /* of the font of the last word */
 };
 
 static struct element *top(const struct reading *);
@@ -73,8 +83,9 @@ static bool put_words(struct reading *, const GumboNode *, const char *const *);
 static const char *row_text(const struct reading *, const struct element *);
 static void begin_cell(struct reading *, const GumboNode *);
 static void end_row(struct reading *, const struct element *);
+static bool has_number(const char *);
 static void begin_list(struct element *);
-static void number_item(struct reading *, const GumboNode *);
+static void number_item(struct reading *, const struct element *);
 static GString *clean_address(const char *);
 static GString *absolute(const struct reading *, const GString *);
 static char *url_of(const struct reading *, const GumboNode *);
@@ -91,6 +102,7 @@ static void put_image(struct reading *, const GumboNode *);
 static void put_input(struct reading *, const GumboNode *);
 static void begin_struck(struct reading *, struct element *);
 static void end_struck(struct reading *);
+static double font_pixels(const GumboNode *, double);
 static void inherit(
     const struct reading *, struct element *, const struct htmlstyle *);
 static void open_element(struct reading *, struct element *);
@@ -145,9 +157,16 @@ put_text(struct reading *r, const char *s, size_t len)
 
 	before = r->w.out->len;
 	clean = plaintext_clean(s, len);
+	if (r->w.apart == HTMLWRITER_NOT &&
+	    MIN(r->pixels, top(r)->pixels) <
+		MAX(r->pixels, top(r)->pixels) * SMALLER)
+		r->w.apart = HTMLWRITER_NUMBER;
 	htmlwriter_put(&r->w, clean->str, clean->len, top(r)->space);
 	g_string_free(clean, TRUE);
-	r->words = r->words || r->w.out->len > before;
+	if (r->w.out->len == before)
+		return;
+	r->words = true;
+	r->pixels = top(r)->pixels;
 }
 
 /* Put the first of these attributes that has words; false if there is none. */
@@ -200,9 +219,15 @@ begin_cell(struct reading *r, const GumboNode *cell)
 		r->w.leading = skipped;
 		return;
 	}
+	if (row->seen != r->w.out->len)
+		row->unseen_cells = 0;
+	skipped += row->unseen_cells;
+	row->seen = r->w.out->len;
+	row->unseen_cells = table->cells.layout ? 0 : skipped + 1;
 	r->w.newlines = r->w.blanks = 0;
 	if (strchr(row_text(r, row), '\n') != NULL) {
 		htmlwriter_break(&r->w, 1);
+		r->w.leading = skipped;
 	} else {
 		r->w.cells = 1 + skipped;
 		row->beside_each = true;
@@ -220,6 +245,13 @@ end_row(struct reading *r, const struct element *row)
 		r->w.newlines = 0;
 }
 
+static bool
+has_number(const char *s)
+{
+	s += strspn(s, " \t\r\n\f");
+	return (g_ascii_isdigit(s[*s == '-' || *s == '+']));
+}
+
 static void
 begin_list(struct element *e)
 {
@@ -227,14 +259,16 @@ begin_list(struct element *e)
 	const char *start, *type;
 	size_t i;
 
-	e->type = '\0';
-	if (e->node->v.element.tag != GUMBO_TAG_OL)
-		return;
 	start = attribute(e->node, "start");
 	type = attribute(e->node, "type");
-	e->type = type != NULL && *type != '\0' && strchr("aAiI", *type) != NULL
-	    ? *type
-	    : '1';
+	if (e->list != '\0')
+		e->type = e->list;
+	else if (e->node->v.element.tag != GUMBO_TAG_OL)
+		e->type = '*';
+	else if (type != NULL && *type != '\0' && strchr("aAiI", *type) != NULL)
+		e->type = *type;
+	else
+		e->type = '1';
 	e->step = attribute(e->node, "reversed") == NULL ? 1 : -1;
 	e->number = e->step == 1;
 	for (i = 0; e->step == -1 && i < children->length; i++) {
@@ -243,13 +277,13 @@ begin_list(struct element *e)
 		e->number += item->type == GUMBO_NODE_ELEMENT &&
 		    item->v.element.tag == GUMBO_TAG_LI;
 	}
-	if (start != NULL)
+	if (start != NULL && has_number(start))
 		e->number = (int)g_ascii_strtoll(start, NULL, 10);
 }
 
 /* Note what stands before an item of a list. */
 static void
-number_item(struct reading *r, const GumboNode *item)
+number_item(struct reading *r, const struct element *item)
 {
 	static const struct {
 		int value;
@@ -258,38 +292,44 @@ number_item(struct reading *r, const GumboNode *item)
 	    {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}};
 	struct element *list;
 	const char *value;
+	char type;
 	char text[HTMLWRITER_MARKER_SIZE / 2] = "";
 	int n;
 	size_t i;
 
 	list = above(r, HTMLKIND_LIST);
+	type = list == NULL ? '*' : list->type;
+	if (item->list != '\0')
+		type = item->list;
 	/* A list may be all that is in an item. */
-	if (list == NULL || list->type == '\0') {
+	if (list == NULL || type == '*') {
 		if (!g_str_has_suffix(r->w.marker, BULLET))
 			g_strlcat(r->w.marker, BULLET, sizeof(r->w.marker));
 		return;
 	}
-	value = attribute(item, "value");
-	if (value != NULL)
+	value = attribute(item->node, "value");
+	if (value != NULL && has_number(value))
 		list->number = (int)g_ascii_strtoll(value, NULL, 10);
 	n = list->number;
-	if (strchr("iI", list->type) != NULL && n > 0 && n < 200) {
+	list->number += list->step;
+	if (type == '-')
+		return;
+	if (strchr("iI", type) != NULL && n > 0 && n < 200) {
 		for (i = 0; n > 0; i += n < romans[i].value) {
 			if (n < romans[i].value)
 				continue;
 			g_strlcat(text, romans[i].digits, sizeof(text));
 			n -= romans[i].value;
 		}
-	} else if (strchr("aA", list->type) != NULL && n > 0 && n <= 26) {
+	} else if (strchr("aA", type) != NULL && n > 0 && n <= 26) {
 		snprintf(text, sizeof(text), "%c", 'a' + n - 1);
 	} else {
 		snprintf(text, sizeof(text), "%d", n);
 	}
-	for (i = 0; g_ascii_isupper(list->type) && text[i] != '\0'; i++)
+	for (i = 0; g_ascii_isupper(type) && text[i] != '\0'; i++)
 		text[i] = g_ascii_toupper(text[i]);
 	g_strlcat(text, ". ", sizeof(text));
 	g_strlcat(r->w.marker, text, sizeof(r->w.marker));
-	list->number += list->step;
 }
 
 /* An address as browsers read it: they drop newlines, and write blanks as
@@ -607,11 +647,29 @@ end_struck(struct reading *r)
 		    r->rt, RICHTEXT_STRUCK, from, r->w.out->len, NULL);
 }
 
+/* The size that <font> sets, or ${pixels}. */
+static double
+font_pixels(const GumboNode *node, double pixels)
+{
+	static const double sizes[] = {10, 13, 16, 18, 24, 32, 48};
+	const char *size;
+
+	if (node->v.element.tag != GUMBO_TAG_FONT)
+		return (pixels);
+	size = attribute(node, "size");
+	if (size == NULL)
+		return (pixels);
+	if (*size == '-' || *size == '+')
+		return (*size == '-' ? pixels * 0.8 : pixels * 1.2);
+	return (*size < '1' || *size > '7' ? pixels : sizes[*size - '1']);
+}
+
 /* What an element has from its parent, unless its style says otherwise. */
 static void
 inherit(const struct reading *r, struct element *e, const struct htmlstyle *s)
 {
 	const struct element *parent = r->stack->len > 0 ? top(r) : NULL;
+	size_t i;
 
 	e->space = s->space;
 	if (e->space == HTMLSTYLE_SPACE_UNSET && e->kind == HTMLKIND_LITERAL)
@@ -620,16 +678,26 @@ inherit(const struct reading *r, struct element *e, const struct htmlstyle *s)
 		e->space = parent == NULL ? HTMLSTYLE_NORMAL : parent->space;
 	e->unseen[0] = s->visibility;
 	e->unseen[1] = s->size;
-	if (parent != NULL && s->visibility == HTMLSTYLE_SEEN_UNSET)
-		e->unseen[0] = parent->unseen[0];
-	if (parent != NULL && s->size == HTMLSTYLE_SEEN_UNSET)
-		e->unseen[1] = parent->unseen[1];
-	e->invisible = e->unseen[0] == HTMLSTYLE_UNSEEN ||
-	    e->unseen[1] == HTMLSTYLE_UNSEEN;
+	e->unseen[2] = s->painted ? HTMLSTYLE_SEEN : s->ink;
+	e->invisible = false;
+	for (i = 0; i < 3; i++) {
+		if (parent != NULL && e->unseen[i] == HTMLSTYLE_SEEN_UNSET)
+			e->unseen[i] = parent->unseen[i];
+		e->invisible = e->invisible || e->unseen[i] == HTMLSTYLE_UNSEEN;
+	}
+	e->pixels = parent == NULL ? FONT : parent->pixels;
+	if (s->pixels > 0)
+		e->pixels = s->pixels;
+	else if (s->scale > 0)
+		e->pixels *= s->scale;
+	else
+		e->pixels = font_pixels(e->node, e->pixels);
 	e->breaks = htmlkind_breaks(e->kind);
 	if (s->display == HTMLSTYLE_BLOCK && e->breaks == 0 &&
 	    e->kind != HTMLKIND_BREAK)
 		e->breaks = 1;
+	e->apart = s->apart && e->breaks == 0 && e->kind != HTMLKIND_CELL;
+	e->list = s->list;
 	e->flex = s->display == HTMLSTYLE_FLEX;
 	e->beside = e->kind == HTMLKIND_BESIDE ||
 	    (parent != NULL && parent->flex) || s->display == HTMLSTYLE_BESIDE;
@@ -640,6 +708,8 @@ open_element(struct reading *r, struct element *e)
 {
 	if (e->beside)
 		htmlwriter_beside(&r->w);
+	if (e->apart)
+		keep_apart(r);
 	htmlwriter_break(&r->w, e->breaks);
 	switch (e->kind) {
 	case HTMLKIND_INLINE:
@@ -658,7 +728,7 @@ open_element(struct reading *r, struct element *e)
 		begin_list(e);
 		break;
 	case HTMLKIND_ITEM:
-		number_item(r, e->node);
+		number_item(r, e);
 		break;
 	case HTMLKIND_TABLE:
 		htmlcells_begin(&e->cells, e->node);
@@ -710,6 +780,8 @@ close_element(struct reading *r, struct element *e)
 	}
 	if (e->beside)
 		htmlwriter_beside(&r->w);
+	if (e->apart)
+		keep_apart(r);
 	htmlwriter_break(&r->w, e->breaks);
 }
 
