@@ -279,6 +279,11 @@ START_TEST(text_is_not_lost_where_the_body_is_not_marked)
 	want("<meta charset=utf-8><link rel=x><article>a</article>", "a");
 	want("<script>x</script><tr><td>a<td>12.50</tr>", "a\n\n12.50");
 	want("<title>x</title><td>a</td><td>12.50</td>", "a\n\n12.50");
+	/* Heads that are not closed. */
+	want("<style>p{color:red}<p>a<p>b", "a\n\nb");
+	want("<style type='text/css'>p{color:red}</head><body>a", "a");
+	want("<title>a<p>b", "a\n\nb");
+	want("<script>x<p>a<script>b<p>c", "a");
 }
 END_TEST
 
@@ -591,6 +596,10 @@ START_TEST(pictures_without_words_are_noticed)
 	ck_assert(lack.pictures);
 	want("<img src=x alt=a>b", "a b");
 	ck_assert(!lack.pictures);
+	want("<iframe src=x></iframe>", "");
+	ck_assert(lack.pictures);
+	want("<frameset><frame src=x></frameset>", "");
+	ck_assert(lack.pictures);
 	want("<img src=x width=1 height=1>", "");
 	ck_assert(!lack.pictures);
 }

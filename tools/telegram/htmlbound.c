@@ -47,6 +47,7 @@ static size_t equals(const struct scan *, guint);
 static bool begin(struct scan *, const char *, const struct tag *);
 static void end(struct scan *, const char *);
 static const char *behind_raw(const char *, const char *);
+static const char *open_up(GString *, gsize, const struct tag *);
 static const char *behind_other(const char *);
 
 /* Elements that are never closed, and those that the next one, or the end of
@@ -206,6 +207,28 @@ behind_raw(const char *s, const char *name)
 	return (s);
 }
 
+/*
+ * An element whose content is no HTML is not closed, and would take all text
+ * that follows. Give it a name of no meaning; its content ends at the next tag.
+ */
+static const char *
+open_up(GString *html, gsize name, const struct tag *t)
+{
+	char *at;
+
+	memset(html->str + name, ' ', strlen(t->name));
+	html->str[name] = 'o';
+	at = html->str + (t->end - html->str);
+	for (; *at != '\0'; at++) {
+		if (*at == '<' && (g_ascii_isalpha(at[1]) || at[1] == '/'))
+			break;
+		if (strcmp(t->name, "style") == 0 ||
+		    strcmp(t->name, "script") == 0)
+			*at = ' ';
+	}
+	return (at);
+}
+
 /* Behind a comment, or what browsers take for one. */
 static const char *
 behind_other(const char *s)
@@ -231,7 +254,7 @@ htmlbound(GString *html)
 	struct scan *scan;
 	struct tag tag;
 	const char *at, *name;
-	bool closes, cut = false;
+	bool closes, cut = false, opened = false;
 
 	scan = g_new(struct scan, 1);
 	scan->depth = scan->tables = scan->formats = scan->cost = 0;
@@ -260,8 +283,13 @@ htmlbound(GString *html)
 			break;
 		}
 		at = tag.end;
-		if (!closes && in_list(raw, tag.name))
-			at = behind_raw(at, tag.name);
+		if (closes || !in_list(raw, tag.name))
+			continue;
+		at = behind_raw(at, tag.name);
+		if (at == NULL && !opened) {
+			at = open_up(html, (gsize)(name - html->str), &tag);
+			opened = true;
+		}
 	}
 	g_free(scan);
 	return (cut);

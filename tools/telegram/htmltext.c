@@ -107,6 +107,7 @@ static void inherit(
     const struct reading *, struct element *, const struct htmlstyle *);
 static void open_element(struct reading *, struct element *);
 static void close_element(struct reading *, struct element *);
+static bool is_embedded(GumboTag);
 static void note_picture(
     struct reading *, struct element *, const struct htmlstyle *);
 static void enter(struct reading *, const GumboNode *);
@@ -785,6 +786,15 @@ close_element(struct reading *r, struct element *e)
 	htmlwriter_break(&r->w, e->breaks);
 }
 
+/* Does another document, which is not in the mail, stand here? */
+static bool
+is_embedded(GumboTag tag)
+{
+	return (tag == GUMBO_TAG_IFRAME || tag == GUMBO_TAG_FRAME ||
+	    tag == GUMBO_TAG_OBJECT || tag == GUMBO_TAG_EMBED ||
+	    tag == GUMBO_TAG_VIDEO);
+}
+
 /* A picture in the background may be all that a link shows, in it or in the
  * cell around it. */
 static void
@@ -814,6 +824,7 @@ enter(struct reading *r, const GumboNode *node)
 	    attribute(node, "id"), attribute(node, "class"),
 	    attribute(node, "style"));
 	e.kind = htmlkind_of(node, &style);
+	r->pictures = r->pictures || is_embedded(node->v.element.tag);
 	if (e.kind == HTMLKIND_HIDDEN || e.kind == HTMLKIND_STYLE ||
 	    htmlstyle_hides(&style) ||
 	    (attribute(node, "hidden") != NULL &&
