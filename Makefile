@@ -105,7 +105,7 @@ AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
 	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
 	mailhead notify-telegram outcome)
 CHATTEXT = base64 charset chattext headword htmlbound htmlcells htmlkind htmlstyle htmltext htmlwriter mailtext \
-	marking mimescan plaintext richtext spool wording
+	marking mimescan plaintext quoted richtext spool wording
 BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation farewell \
 	menu notify-bot outcome patience polling update)
 

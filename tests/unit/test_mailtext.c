@@ -114,6 +114,10 @@ static const struct {
     {"text/plain; charset=win1251", "8bit", "\xd1\xf7", "Сч"},
     {"text/plain; charset=x-cp1251", "8bit", "\xd1\xf7", "Сч"},
     {"text/plain; charset=dos-866", "8bit", "\x91\xe7", "Сч"},
+    {"text/plain; charset=cswindows1251", "8bit", "\xd1\xf7", "Сч"},
+    {"text/plain; charset=windows-cp1251", "8bit", "\xd1\xf7", "Сч"},
+    {"text/plain; charset=x-ms-cp932", "base64", "h0A=", "①"},
+    {"text/plain; charset=dos-850", "8bit", "\x82", "é"},
     {"text/plain; charset=unicode-1-1-utf-8", "8bit", "Счёт", "Счёт"},
     {"text/html; charset=iso8859-15", "8bit", "\xa4", "€"},
     {"text/html", "8bit", "<meta charset=x-cp1251>\xd1\xf7", "Сч"},
@@ -154,7 +158,19 @@ static const struct {
     {"text/plain", "\"Base64\"", "RGVidA==\n", "Debt"},
     {"text/plain", "quoted-printable; x=y", "=44ebt\n", "Debt"},
     {"text/plain", "Quoted-Printable (text)", "=44ebt\n", "Debt"},
+    {"text/plain", "quoted-printable", "12= \t\n50 =\r\n3=2C", "1250 3,"},
+    {"text/plain", "quoted-printable", "==3D=ZZ= x=4", "===ZZ= x=4"},
     /* Not what the type says. */
+    {"text/plain; charset=utf-16", "7bit", "Due: 1", "Due: 1"},
+    {"text/plain", "7bit", "<?xml version='1.0'?>\n<!-- a -->\n<html>\nDue",
+	"Due"},
+    {"text/plain", "7bit", "p{x:y}\n<body>Due<br>1", "Due\n1"},
+    {"text/plain", "7bit", "<b>Due</b> 1<br />", "Due 1"},
+    {"text/plain", "7bit", "<b>Due</b> 1", "<b>Due</b> 1"},
+    {"\"text/html\"; charset=koi8-r", "8bit", "<p>\xf3", "С"},
+    {"html", "7bit", "<p>a", "a"},
+    {"", "7bit", "a", "a"},
+    {"application/xhtml+xml", "7bit", "<p>a</p>", "a"},
     {"text/plain", "7bit",
 	"<!DOCTYPE html>\n<html><body><p>Due: <b>1</b>&nbsp;EUR</body></html>",
 	"Due: 1 EUR"},
@@ -343,6 +359,11 @@ static const struct {
     {"<html><p>Due:&nbsp;<b>1</b></html>", "<p>Due: 1", "Due: 1"},
     {"p{margin:0} .x { color: red; }\nDue: 12.50 EUR by 1 May!",
 	"<p>Due: 12.50 EUR by 1 May", "Due: 12.50 EUR by 1 May!"},
+    {"Due <b>1</b>&nbsp;EUR<br>Bye!", "<p>Due 1 EUR<br>Bye", "Due 1 EUR\nBye"},
+    {"Due\n\np { margin: 0 }\n\n1 EUR!", "<p>Due<p>1 EUR", "Due\n\n1 EUR"},
+    {"Write &nbsp; here!", "<p>Write &amp;nbsp; here", "Write &nbsp; here!"},
+    {"Due 12 EUR, and each item that the HTML does not have!", "<p>See text",
+	"Due 12 EUR, and each item that the HTML does not have!"},
     /* The same words, in another order. */
     {"EUR 12: due!", "<p>due 12 EUR", "EUR 12: due!"},
     {"请付款！", "<p>请付款", "请付款！"},
@@ -403,6 +424,10 @@ START_TEST(a_file_in_a_text_is_an_attachment)
 		  "begin 644 a.txt\n#0V%T\n`\nend\n",
 	    "");
 	want_attachments("f, 3 B\n");
+	want_text("\nHello\n=ybegin line=128 size=3 name=a b.pdf\nx\x01\n"
+		  "=yend size=3\nBye\nbegin-base64 644 c.txt\nQUFB\n====\n",
+	    "Hello\nBye");
+	want_attachments("a b.pdf, 3 B\nc.txt, 3 B\n");
 	want_text("\nbegin 1 at the beginning\n", "begin 1 at the beginning");
 	want_attachments("");
 }
@@ -488,6 +513,17 @@ START_TEST(a_signature_is_not_an_attachment)
 		  "--s--\n",
 	    "text");
 	want_attachments("");
+}
+END_TEST
+
+START_TEST(a_file_beside_a_text_is_no_alternative_to_it)
+{
+	want_text(ALTERNATIVE "--alt\n\ntext\n--alt\n"
+			      "Content-Type: application/pdf; name=a.pdf\n\nx\n"
+			      "--alt\nContent-Type: application/ics\n\nx\n"
+			      "--alt--\n",
+	    "text");
+	want_attachments("a.pdf, 1 B\n");
 }
 END_TEST
 
@@ -833,6 +869,7 @@ add_parts(TCase *c)
 	tcase_add_test(c, alternatives_may_be_nested);
 	tcase_add_test(c, texts_of_a_mixed_mail_follow_each_other);
 	tcase_add_test(c, a_signature_is_not_an_attachment);
+	tcase_add_test(c, a_file_beside_a_text_is_no_alternative_to_it);
 	tcase_add_test(c, an_attachment_is_not_text);
 	tcase_add_test(c, an_inline_text_with_a_name_is_text);
 	tcase_add_loop_test(c, an_attachment_is_listed_by_its_name, 0,

@@ -94,6 +94,7 @@ static const char *code_page(const char *, char *);
 static const char *marked(const char *, size_t);
 static bool is_utf8(const char *, size_t, bool);
 static bool is_ascii(const char *, size_t);
+static bool is_printable(const char *, size_t);
 static bool is_much(size_t, size_t);
 static GString *from_utf8(const char *, size_t, bool, bool *);
 static GString *to_8bit(const char *, size_t);
@@ -130,33 +131,34 @@ in_list(const char *list, const char *word)
 	return (false);
 }
 
-/* The number of a code page behind the names that it goes by, or ${label}. */
+/* The code page behind the names that it goes by, or NULL. */
 static const char *
 code_page(const char *label, char *buf)
 {
-	static const char *const names[] = {
-	    "windows", "win", "cp", "ms", "ibm", "dos", "codepage", "ansi"};
-	const char *number;
-	size_t i;
+	static const char *const names[] = {"cs", "microsoft", "windows", "win",
+	    "cp", "ms", "ibm", "dos", "codepage", "ansi"};
+	const char *number = label;
+	size_t i, digits;
 
-	number = label;
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (g_str_has_prefix(label, names[i])) {
-			number = label + strlen(names[i]);
-			break;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]);) {
+		if (g_str_has_prefix(number, names[i])) {
+			number += strlen(names[i]);
+			i = 0;
+		} else {
+			i++;
 		}
 	}
-	if (strlen(number) == 4 && g_str_has_prefix(number, "125") &&
-	    number[3] >= '0' && number[3] <= '8') {
-		g_snprintf(buf, CHARSET_LABEL_MAX + 1, "CP%s", number);
-		return (buf);
-	}
+	digits = strspn(number, "0123456789");
+	if (digits < 3 || number[digits] != '\0')
+		return (NULL);
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (g_ascii_isdigit(*number) &&
-		    in_list(table[i].labels, number))
+		if (in_list(table[i].labels, number))
 			return (table[i].name);
 	}
-	return (NULL);
+	if (number == label && !g_str_has_prefix(number, "125"))
+		return (NULL);
+	g_snprintf(buf, CHARSET_LABEL_MAX + 1, "CP%s", number);
+	return (buf);
 }
 
 const char *
@@ -216,6 +218,20 @@ is_ascii(const char *bytes, size_t len)
 			return (false);
 	}
 	return (true);
+}
+
+/* Is it a text in ASCII, which is hardly ever UTF-16? */
+static bool
+is_printable(const char *bytes, size_t len)
+{
+	bool blank = false;
+
+	for (; len > 0; bytes++, len--) {
+		if (!g_ascii_isprint(*bytes) && !g_ascii_isspace(*bytes))
+			return (false);
+		blank = blank || g_ascii_isspace(*bytes);
+	}
+	return (blank);
 }
 
 /* Is a text with so many damaged characters no longer readable? */
@@ -364,6 +380,8 @@ charset_convert(
 		return (from_utf8(bytes, len, cut, lossy));
 	if (name == NULL)
 		return (NULL);
+	if (g_str_has_prefix(name, "UTF-16") && is_printable(bytes, len))
+		return (from_utf8(bytes, len, cut, lossy));
 	text = from(bytes, len, name, &damage);
 	/* Text is hardly ever valid UTF-8 by chance. */
 	if (text != NULL && damage > 0 && is_utf8(bytes, len, cut)) {

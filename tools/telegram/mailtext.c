@@ -175,7 +175,8 @@ is_ornament(const struct reading *r, GMimeObject *head)
 	case KIND_MIXED:
 		return (false);
 	case KIND_ALTERNATIVE:
-		return (true);
+		return (is_type(head, "text", "*") ||
+		    is_type(head, "application", "ics"));
 	case KIND_RELATED:
 		return (is_type(head, "image", "*") || name_of(head) == NULL);
 	case KIND_SIGNED:
@@ -240,6 +241,10 @@ decode(GMimeObject *head, const GByteArray *bytes, struct found *f)
 	text = plaintext_clean(raw->str, raw->len);
 	g_string_free(raw, TRUE);
 	f->html = f->html || plaintext_is_html(text->str);
+	if (!f->html) {
+		plaintext_uncss(text);
+		f->html = plaintext_is_html(text->str);
+	}
 	if (f->html) {
 		f->rt = htmltext_read(text->str, PLAIN_MAX, &lack);
 		f->cut = f->cut || lack.cut;
@@ -249,7 +254,6 @@ decode(GMimeObject *head, const GByteArray *bytes, struct found *f)
 	}
 	if (parameter_is(head, "format", "flowed"))
 		plaintext_unflow(text, parameter_is(head, "delsp", "yes"));
-	plaintext_uncss(text);
 	f->rt = richtext_new();
 	g_string_assign(f->rt->text, text->str);
 	g_string_free(text, TRUE);

@@ -17,6 +17,7 @@
 #include "telegram/charset.h"
 #include "telegram/headword.h"
 #include "telegram/mimescan.h"
+#include "telegram/quoted.h"
 
 /* Nested multiparts; a deeper one is not parsed. */
 #define DEPTH_MAX 1024
@@ -27,6 +28,7 @@
 /* Content is decoded in chunks; decoding may add so many bytes. */
 #define CHUNK 16384
 #define DECODED_MORE 16
+_Static_assert(QUOTED_MORE <= DECODED_MORE, "room for quoted-printable");
 
 enum state {
 	STATE_HEAD,    /* in the headers of a part */
@@ -68,6 +70,7 @@ struct decoder {
 	GMimeContentEncoding encoding;
 	GMimeEncoding gmime;
 	struct base64 base64;
+	struct quoted quoted;
 	bool begun; /* uuencode */
 };
 
@@ -81,7 +84,8 @@ static bool close_at(struct mimescan *);
 static void end_all(struct mimescan *);
 static bool push(struct mimescan *);
 static void note_charset(struct mimescan *);
-static void correct_type(GMimeObject *, bool);
+static char *correct_value(const char *);
+static void correct_type(struct mimescan *, GMimeObject *, bool);
 static bool end_of_head(
     struct mimescan *, bool, struct mimescan_part *, enum mimescan_event *);
 static void add_to_head(struct mimescan *);
@@ -288,24 +292,57 @@ note_charset(struct mimescan *s)
 	s->have_charset = true;
 }
 
-/* Correct a type that GMime takes for application/octet-stream though it is
- * text ("text" alone, from before there were subtypes), and the default type in
- * a digest. */
+/* What a damaged Content-Type means: "text" alone, from before there were
+ * subtypes, "\"text/html\"", nothing at all. NULL if it is none. */
+static char *
+correct_value(const char *value)
+{
+	static const struct {
+		const char *word, *type;
+	} types[] = {{"", "text/plain"}, {"text", "text/plain"},
+	    {"plain", "text/plain"}, {"html", "text/html"},
+	    {"multipart", "multipart/mixed"},
+	    {"application/xhtml+xml", "text/html"}};
+	char *word, *fixed = NULL;
+	size_t i, len;
+	bool quoted;
+
+	value += strspn(value, " \t\r\n");
+	quoted = *value == '"' || *value == '\'';
+	value += quoted;
+	len = strcspn(value, "; \t\r\n\"'");
+	word = g_strndup(value, len);
+	value += len;
+	value += quoted && (*value == '"' || *value == '\'');
+	for (i = 0; fixed == NULL && i < sizeof(types) / sizeof(types[0]);
+	     i++) {
+		if (g_ascii_strcasecmp(word, types[i].word) == 0)
+			fixed = g_strconcat(types[i].type, value, NULL);
+	}
+	if (fixed == NULL && quoted)
+		fixed = g_strconcat(word, value, NULL);
+	g_free(word);
+	return (fixed);
+}
+
+/* Correct a type that GMime takes for application/octet-stream, and the default
+ * type in a digest. */
 static void
-correct_type(GMimeObject *head, bool digest)
+correct_type(struct mimescan *s, GMimeObject *head, bool digest)
 {
 	GMimeContentType *type;
 	const char *value;
+	char *fixed;
 
 	value = g_mime_object_get_header(head, "Content-Type");
 	type = NULL;
 	if (value == NULL && digest) {
 		type = g_mime_content_type_new("message", "rfc822");
 	} else if (value != NULL) {
-		value += strspn(value, " \t");
-		if (g_ascii_strncasecmp(value, "text", 4) == 0 &&
-		    strchr("; \t", value[4]) != NULL)
-			type = g_mime_content_type_new("text", "plain");
+		fixed = correct_value(value);
+		if (fixed != NULL)
+			type = g_mime_content_type_parse(s->options, fixed);
+		g_free(fixed);
 	}
 	if (type == NULL)
 		return;
@@ -365,7 +402,7 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 	g_string_append_c(s->text, '\n');
 	g_clear_object(&s->head);
 	s->head = mimescan_head(s, s->text->str, s->text->len);
-	correct_type(s->head, digest);
+	correct_type(s, s->head, digest);
 	note_charset(s);
 	g_string_truncate(s->text, 0);
 	part->head = s->head;
@@ -521,9 +558,8 @@ decode(struct decoder *d, const char *in, size_t len, char *out)
 		return (in == NULL ? base64_end(&d->base64, out)
 				   : base64_step(&d->base64, in, len, out));
 	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
-		return (in == NULL
-			? 0
-			: g_mime_encoding_step(&d->gmime, in, len, out));
+		return (in == NULL ? quoted_end(&d->quoted, out)
+				   : quoted_step(&d->quoted, in, len, out));
 	case GMIME_CONTENT_ENCODING_UUENCODE:
 		return (in == NULL ? 0 : from_uuencode(d, in, len, out));
 	case GMIME_CONTENT_ENCODING_DEFAULT:

@@ -13,6 +13,8 @@
 /* A longer selector is no style rule. */
 #define SELECTOR_MAX 300
 #define SELECTOR_WORD 10
+/* Elements that only a whole page has come first in a list. */
+#define PAGE_NAMES 4
 
 static size_t character(ucs4_t *, const uint8_t *, size_t);
 static bool is_invisible(ucs4_t);
@@ -23,6 +25,10 @@ static size_t last_before(const char *, size_t, char);
 static size_t whole_characters(const char *, size_t);
 static bool is_selector(const char *);
 static const char *end_of_rule(const char *);
+static const char *behind_prolog(const char *);
+static bool is_tag(const char *);
+static int64_t base64_bytes(const char *, const char *);
+static bool take_wrapped(GString *, char **, int64_t *);
 static int uuencoded_line(const char *, size_t);
 static size_t quote_depth(const char *, size_t);
 static void strip_right(GString *);
@@ -268,28 +274,95 @@ plaintext_uncss(GString *text)
 		g_string_erase(text, 0, at - text->str);
 }
 
+/* Behind an XML declaration and comments. */
+static const char *
+behind_prolog(const char *s)
+{
+	const char *end;
+
+	for (;;) {
+		s += strspn(s, " \n");
+		if (g_str_has_prefix(s, "<?xml"))
+			end = strstr(s, "?>");
+		else if (g_str_has_prefix(s, "<!--"))
+			end = strstr(s + strlen("<!-"), "->");
+		else
+			return (s);
+		if (end == NULL)
+			return (s);
+		s = end + 2;
+	}
+}
+
 bool
 plaintext_is_html(const char *text)
 {
 	static const char *const names[] = {"!doctype html", "html", "head",
 	    "body", "table", "div", "p", "style", "meta", "center", "span",
-	    "font", "title", "br", "h1", "h2", "h3", "tr", "td", "section"};
+	    "font", "title", "br", "h1", "h2", "h3", "tr", "td", "section", "a",
+	    "b", "i", "u", "strong", "em", "h4", "ul", "ol", "hr", "img",
+	    "blockquote", "article", "header", "main", "link", "script"};
 	const char *end;
 	size_t i, len;
 
-	text += strspn(text, " \n");
+	text = behind_prolog(text);
 	end = strchr(text, '\0');
 	while (end > text && (end[-1] == ' ' || end[-1] == '\n'))
 		end--;
-	if (*text != '<' || strstr(text, "</") == NULL)
-		return (false);
-	/* A whole page may have a text behind it. */
-	if (end[-1] != '>' && strcasestr(text, "</html>") == NULL)
+	if (*text != '<')
 		return (false);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		len = strlen(names[i]);
 		if (g_ascii_strncasecmp(text + 1, names[i], len) == 0 &&
 		    strchr(" \n/>", text[1 + len]) != NULL)
+			break;
+	}
+	/* A whole page may have a text behind it. */
+	if (i < PAGE_NAMES)
+		return (true);
+	return (i < sizeof(names) / sizeof(names[0]) && end[-1] == '>' &&
+	    (strstr(text, "</") != NULL || strcasestr(text, "<br") != NULL));
+}
+
+/* Is there a tag at ${s} that ends, or stands alone? */
+static bool
+is_tag(const char *s)
+{
+	static const char names[] =
+	    " /a /b /body /center /div /em /font /h1 /h2 /h3 /h4 /html /i /li "
+	    "/ol /p /span /strong /style /table /td /th /tr /u /ul br br/ hr "
+	    "hr/ p ";
+	char word[12];
+	size_t len;
+
+	len = strcspn(s + 1, " >\n");
+	if (len == 0 || len > 8 || strchr(s, '>') == NULL)
+		return (false);
+	g_snprintf(word, sizeof(word), " %.*s ", (int)len, s + 1);
+	for (len = 0; word[len] != '\0'; len++)
+		word[len] = g_ascii_tolower(word[len]);
+	return (strstr(names, word) != NULL);
+}
+
+bool
+plaintext_is_marked_up(const char *text)
+{
+	static const char *const references[] = {"&nbsp;", "&amp;", "&lt;",
+	    "&gt;", "&quot;", "&euro;", "&#39;", "&apos;", "&copy;"};
+	const char *at;
+	size_t i;
+
+	for (at = text; (at = strchr(at, '<')) != NULL; at++) {
+		if (is_tag(at))
+			return (true);
+	}
+	for (i = 0; i < sizeof(references) / sizeof(references[0]); i++) {
+		if (strstr(text, references[i]) != NULL)
+			return (true);
+	}
+	for (at = text; at != NULL; at = strchr(at, '\n')) {
+		at += strspn(at, " \n");
+		if (*at != '\0' && *at != '<' && end_of_rule(at) != NULL)
 			return (true);
 	}
 	return (false);
@@ -314,6 +387,58 @@ uuencoded_line(const char *line, size_t len)
 	return ((int)bytes);
 }
 
+/* The bytes that the digits of base64 between two places stand for. */
+static int64_t
+base64_bytes(const char *from, const char *to)
+{
+	int64_t digits = 0;
+
+	for (; from < to; from++)
+		digits +=
+		    g_ascii_isalnum(*from) || *from == '+' || *from == '/';
+	return (digits * 3 / 4);
+}
+
+/* As plaintext_uuencoded(): a file between two lines of yEnc or base64. */
+static bool
+take_wrapped(GString *text, char **name, int64_t *size)
+{
+	const char *begin, *end, *at, *line;
+	bool yenc;
+
+	for (begin = text->str;; begin = strchr(begin, '\n') + 1) {
+		yenc = g_str_has_prefix(begin, "=ybegin ");
+		end = strchr(begin, '\n');
+		at = begin + strlen("begin-base64 ");
+		if (yenc && end != NULL)
+			at = g_strstr_len(begin, end - begin, " name=");
+		else if (g_str_has_prefix(begin, "begin-base64 ") &&
+		    strspn(at, "01234567") >= 3)
+			at += strspn(at, "01234567");
+		else
+			at = NULL;
+		if (at != NULL && end != NULL)
+			break;
+		if (end == NULL)
+			return (false);
+	}
+	at += yenc ? strlen(" name=") : 0;
+	*name = g_strndup(at, (gsize)(end - at));
+	at = yenc ? g_strstr_len(begin, at - begin, " size=") : NULL;
+	*size = at == NULL ? -1 : g_ascii_strtoll(at + 6, NULL, 10);
+	for (line = end + 1; *line != '\0';) {
+		at = line;
+		line += strcspn(line, "\n");
+		line += *line == '\n';
+		if (g_str_has_prefix(at, yenc ? "=yend" : "===="))
+			break;
+	}
+	if (!yenc)
+		*size = base64_bytes(end, line);
+	g_string_erase(text, begin - text->str, line - begin);
+	return (true);
+}
+
 bool
 plaintext_uuencoded(GString *text, char **name, int64_t *size)
 {
@@ -331,7 +456,7 @@ plaintext_uuencoded(GString *text, char **name, int64_t *size)
 				break;
 		}
 		if (strchr(begin, '\n') == NULL)
-			return (false);
+			return (take_wrapped(text, name, size));
 	}
 	*name = g_strndup(at + 1, (gsize)(end - at - 1));
 	*size = 0;

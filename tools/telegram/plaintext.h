@@ -21,9 +21,9 @@ size_t plaintext_units(const char *);
 
 /*
  * plaintext_clean(s, len): ${s} as valid UTF-8 (each invalid byte becomes
- * U+FFFD) without controls, overrides of the direction of text, and what senders fill
- * lines with to push text out of sight; the only white space is blanks and
- * newlines.
+ * U+FFFD) without controls, overrides of the direction of text, and what
+ * senders fill lines with to push text out of sight; the only white space is
+ * blanks and newlines.
  */
 GString *plaintext_clean(const char *, size_t len) WARN_UNUSED;
 
@@ -42,9 +42,14 @@ void plaintext_uncss(GString *);
 /* plaintext_is_html(text): is it the source of an HTML page? */
 bool plaintext_is_html(const char *) WARN_UNUSED;
 
+/* plaintext_is_marked_up(text): does it have tags, references or style rules of
+ * HTML anywhere? */
+bool plaintext_is_marked_up(const char *) WARN_UNUSED;
+
 /*
  * plaintext_uuencoded(text, name, size):
- * Remove the first file in uuencode from ${text}; false if there is none.
+ * Remove the first file in uuencode, or what replaced it (yEnc, base64), from
+ * ${text}; false if there is none.
  * ${*size} is that of the file, or -1 if the text ends before it does. Free
  * ${*name} with g_free().
  */

@@ -16,6 +16,8 @@
 /* A stub, which has no more words, says where to read the HTML, or lacks its
  * amounts. */
 #define STUB_MAX 60
+/* One that has so many times the words of the HTML is none. */
+#define STUB_TIMES 3
 
 static bool is_word(gunichar);
 static const char *end_of_address(const char *);
@@ -137,11 +139,16 @@ wording_plain_suffices(
 	nhtml = g_hash_table_size(h);
 	both = common(h, p);
 	lacks = nhtml - both > nhtml / LACKS_ONE_IN;
-	stub = nplain < STUB_MAX && (lacks_number(h, p) || points_to_html(p));
+	stub = nplain < STUB_MAX &&
+	    (lacks_number(h, p) ||
+		(points_to_html(p) && nplain < nhtml * STUB_TIMES));
 	g_hash_table_destroy(p);
 	g_hash_table_destroy(h);
 	if (nplain == 0 || nhtml == 0)
 		return (nhtml == 0);
+	if (plaintext_is_marked_up(plain->text->str) &&
+	    !plaintext_is_marked_up(html->text->str))
+		return (false);
 	if (lacks)
 		return (!stub && nplain - both > (nhtml - both) * MORE_TIMES);
 	if (html->marks->len > 0 && strstr(plain->text->str, "://") == NULL &&
