@@ -13,6 +13,7 @@ The words after `needs` are the keys of LOOK, the forms are those of FORMS.
 tests/run reads these lines, and so does tap.py in each program: a program that
 cannot run here says so at once, before it starts anything.
 """
+import glob
 import os
 import pwd
 import re
@@ -20,7 +21,7 @@ import shutil
 import subprocess
 import sys
 
-from lib import TREE, postfix, postgresql, sendmail
+from lib import TREE, UNPACKED, postfix, postgresql, sendmail
 
 # form: the environment of a program that runs in it
 FORMS = {
@@ -59,6 +60,16 @@ def _node():
     return None
 
 
+def promtool():
+    """The path of promtool, or None."""
+    return shutil.which("promtool") or next(iter(glob.glob(
+        os.path.join(UNPACKED, "*", "usr", "bin", "promtool"))), None)
+
+
+def _promtool():
+    return None if promtool() else "needs promtool"
+
+
 def _mounts():
     done = subprocess.run(
         ["unshare", "--mount", "mount", "-t", "tmpfs", "nm", "/mnt"],
@@ -67,7 +78,8 @@ def _mounts():
 
 
 LOOK = {"root": _root, "postfix": _postfix, "postgresql": _postgresql,
-        "sendmail": sendmail.missing, "node": _node, "mounts": _mounts}
+        "sendmail": sendmail.missing, "node": _node, "promtool": _promtool,
+        "mounts": _mounts}
 
 
 class Head:
