@@ -384,6 +384,9 @@ install: all
 	install -m 644 $(BUILD)/notifyctl.bash $(completions)/notifyctl
 	install -m 644 README.md $(doc)
 	install -D -m 644 policy/README.md $(doc)/policy/README.md
+	install -D -m 644 tools/package/README.md $(doc)/tools/package/README.md
+	install -D -m 644 -t $(doc)/tools/package/monitoring \
+		$(wildcard tools/package/monitoring/*)
 	for file in $(SAMPLES); do \
 		mkdir -p $(doc)/$${file%/*} && \
 		$(placed) $$file >$(doc)/$$file && chmod 644 $(doc)/$$file || exit; \

@@ -22,7 +22,8 @@ PAGES = {"notify-milter": "milter/notify-milter.8",
          "notify-milter.conf": "policy/settings/notify-milter.conf.5"}
 READMES = ("README.md", "milter/README.md", "policy/README.md",
            "postfix-sample/README.md", "postfix-sample/control-panel/README.md",
-           "tests/README.md", "tests/bench/README.md", "tools/README.md")
+           "tests/README.md", "tests/bench/README.md", "tools/README.md",
+           "tools/package/README.md")
 # Not in a manual of ours, or not in mandoc's index of this machine.
 PASSED_OVER = re.compile(r"referenced manual not found|outdated mandoc\.db")
 
