@@ -296,12 +296,14 @@ reload(const char *file)
 {
 	struct failure failure = FAILURE_INIT;
 	struct config *old, *new;
+	const char *status = "serving";
 
 	daemon_reloading();
 	old = config_get();
 	if (config_load(file, &failure) != 0) {
 		log_error("reload: %s; the old settings stay",
 		    failure_text(&failure));
+		status = "serving with the old settings: the reload failed";
 	} else {
 		new = config_get();
 		if (strcmp(old->settings->socket, new->settings->socket) != 0 ||
@@ -314,7 +316,7 @@ reload(const char *file)
 	config_put(old);
 	failure_clear(&failure);
 	stats_write();
-	daemon_ready("serving");
+	daemon_ready(status);
 }
 
 /* Block the signals until follow_signals() waits for them: one may come as soon

@@ -154,6 +154,7 @@ def _(machine):
     for path, want in (
             ("/var/lib/notify-milter", "750 notify-milter notify-milter"),
             ("/var/spool/postfix/notify-milter", "2750 notify-milter postfix"),
+            ("/etc/notify-milter/secret", "750 root notify-milter"),
             ("/etc/notify-milter/notify-milter.conf", "644 root root")):
         same(run(f"stat -c '%a %U %G' {path}").stdout.strip(), want, path)
     same(run("find /etc/systemd -name 'notify-*'").stdout, "", "enabled")
@@ -318,8 +319,14 @@ def _(_machine):
     for unit in UNITS:
         with open(os.path.join(TREE, "postfix-sample", unit)) as file:
             text = file.read()
-        for line in ("Type=notify", "ExecReload=/bin/kill -USR1 $MAINPID",
-                     "Restart=on-failure", "NoNewPrivileges=yes",
+        daemon = unit.removesuffix(".service")
+        for line in ("Type=notify",
+                     f"ExecReload=/usr/local/sbin/{daemon} -n -c "
+                     "/etc/notify-milter/notify-milter.conf\n"
+                     "ExecReload=/bin/kill -USR1 $MAINPID",
+                     "Restart=on-failure", "RestartPreventExitStatus=78",
+                     "LogRateLimitIntervalSec=1s\nLogRateLimitBurst=1000000",
+                     "NoNewPrivileges=yes",
                      "ProtectSystem=strict", "User=notify-milter"):
             contains(text, f"\n{line}\n", unit)
     with open(os.path.join(TREE, "postfix-sample", UNITS[0])) as file:
@@ -327,7 +334,8 @@ def _(_machine):
     for line in ("Before=postfix.service postfix@-.service sendmail.service",
                  "StartLimitIntervalSec=0", "RestartSec=1",
                  "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
-                 "InaccessiblePaths=-/etc/notify-milter/bot-token"):
+                 "InaccessiblePaths=-/etc/notify-milter/secret "
+                 "-/run/credentials"):
         contains(text, f"\n{line}\n", UNITS[0])
     lacks(text, "LoadCredential", UNITS[0])
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from lib import lab, telegram
+from lib import botapi, lab, telegram
 from lib.lab import case
 from lib.milter import program
 from lib.roster import ANN, BALANCE, MAINTENANCE
@@ -34,6 +34,12 @@ class Manager:
         """The next message, as {name: value}."""
         return dict(line.split("=", 1)
                     for line in self.socket.recv(4096).decode().splitlines())
+
+    def until(self, name, part=""):
+        """The next message that has NAME with PART in its value."""
+        while part not in (told := self.next()).get(name, "\0"):
+            pass
+        return told
 
 
 @contextlib.contextmanager
@@ -87,7 +93,7 @@ def _(lab_):
         lab_.milter.write("[milter]\nnonsense = 1\n")
         process.send_signal(signal.SIGUSR1)
         same(manager.next()["RELOADING"], "1", "RELOADING")
-        same(manager.next()["READY"], "1", "READY")
+        contains(manager.next()["STATUS"], "old settings", "status")
         contains(text(process), "the old settings stay", "log")
     lab_.milter.write()
 
@@ -107,23 +113,50 @@ def _(lab_):
     lab_.milter.write()
 
 
-@case("notify-bot is ready, reloads and ends likewise")
-def _(lab_):
+@contextlib.contextmanager
+def bot(lab_, **settings):
+    """notify-bot, and what tells about it."""
     manager = Manager(lab_.folder)
     token = os.path.join(lab_.folder, "token")
     with open(token, "w") as file:
         file.write("1:none\n")
-    lab_.milter.write(lab_.milter.render(
-        token_file=token, bot="b", api="http://127.0.0.1:1"))
-    with daemon(lab_, "notify-bot", NOTIFY_SOCKET=manager.path) as process:
-        same(manager.next()["READY"], "1", "READY")
+    lab_.milter.write(lab_.milter.render(token_file=token, bot="b", **settings))
+    try:
+        with daemon(lab_, "notify-bot", NOTIFY_SOCKET=manager.path) as process:
+            same(manager.next()["STATUS"], "polling", "status at the start")
+            yield process, manager
+    finally:
+        lab_.milter.write()
+
+
+@case("notify-bot is ready, reloads and ends likewise")
+def _(lab_):
+    with bot(lab_, api="http://127.0.0.1:1") as (process, manager):
         process.send_signal(signal.SIGUSR1)
-        same(manager.next()["RELOADING"], "1", "RELOADING")
+        manager.until("RELOADING")
         same(manager.next()["READY"], "1", "READY")
         process.send_signal(signal.SIGTERM)
-        same(manager.next(), {"STOPPING": "1"}, "at the end")
+        manager.until("STOPPING")
         same(process.wait(LIMIT), 0, "exit status")
-    lab_.milter.write()
+
+
+@case("the status of notify-bot says what fails, on one line, until it works")
+def _(lab_):
+    api = botapi.BotAPI()
+    api.token = "1:none"
+    api.start()
+    strange = botapi.error(401, "Unauthorized\nMAINPID=1\nSTATUS=all is well")
+    try:
+        api.fail(strange, method="getUpdates", times=2)
+        api.say(api.person(7), "what a poll finds at once")
+        with bot(lab_, api=api.url) as (process, manager):
+            told = manager.until("STATUS", "Unauthorized")
+            contains(told["STATUS"], "retrying", "status")
+            same(told["MAINPID"], str(process.pid), "MAINPID")
+            manager.until("STATUS", "polling")
+            contains(text(process), "it works again", "log")
+    finally:
+        api.stop()
 
 
 @case("if standard error is the journal a line is not written twice")

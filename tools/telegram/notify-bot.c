@@ -29,6 +29,9 @@
 #define ASKED_PAUSE_MAX 3600
 /* The number of different failures to remember. */
 #define TROUBLES_MAX 16
+/* For the service manager. */
+#define POLLING "polling"
+#define STANDING_BY "standing by: another notify-bot polls"
 
 struct bot {
 	const char *file;
@@ -123,7 +126,7 @@ reload(struct bot *b)
 	/* What the operator may have put right is tried at once. */
 	b->polling.farewells.next = 0;
 	b->polling.menu = (struct menu){0};
-	daemon_ready("polling");
+	daemon_ready(POLLING);
 }
 
 /* Pause, and let the next pause be longer. A signal ends it. */
@@ -140,7 +143,8 @@ rest(struct bot *b)
 		nanosleep(&tick, NULL);
 }
 
-/* Log each failure once until the next success, and pause. */
+/* Log each failure once until the next success, tell the service manager of the
+ * last one, and pause. */
 static void
 in_trouble(struct bot *b)
 {
@@ -148,14 +152,16 @@ in_trouble(struct bot *b)
 	char *line;
 	size_t i;
 
-	if (asprintf(&line, "%s: %s", p->failed, failure_text(&p->failure)) < 0)
+	if (asprintf(&line, "%s: %s; retrying", p->failed,
+		failure_text(&p->failure)) < 0)
 		line = NULL;
+	daemon_ready(line == NULL ? "out of memory; retrying" : line);
 	for (i = 0; i < b->ntroubles && line != NULL; i++) {
 		if (strcmp(line, b->troubles[i]) == 0)
 			break;
 	}
 	if (line != NULL && i == b->ntroubles && i < TROUBLES_MAX) {
-		log_error("%s; retrying", line);
+		log_error("%s", line);
 		b->troubles[b->ntroubles++] = line;
 		line = NULL;
 	}
@@ -170,8 +176,10 @@ in_trouble(struct bot *b)
 static void
 all_well(struct bot *b)
 {
-	if (b->ntroubles > 0)
+	if (b->ntroubles > 0) {
 		log_info("it works again");
+		daemon_ready(b->standing_by ? STANDING_BY : POLLING);
+	}
 	while (b->ntroubles > 0)
 		free(b->troubles[--b->ntroubles]);
 	b->pause = 0;
@@ -182,7 +190,7 @@ stand_by(struct bot *b)
 {
 	if (!b->standing_by) {
 		log_info("another notify-bot polls; standing by");
-		daemon_ready("standing by: another notify-bot polls");
+		daemon_ready(STANDING_BY);
 	}
 	b->standing_by = true;
 	b->pause = 1;
@@ -196,7 +204,7 @@ take_over(struct bot *b)
 	if (!b->standing_by)
 		return;
 	log_info("polling: the other notify-bot has ended");
-	daemon_ready("polling");
+	daemon_ready(POLLING);
 	b->standing_by = false;
 }
 
@@ -274,7 +282,7 @@ main(int argc, char **argv)
 	b.file = options.file;
 	log_open("notify-bot", options.foreground);
 	log_info("ready, database %s", p->settings->database);
-	daemon_ready("polling");
+	daemon_ready(POLLING);
 	run(&b);
 	daemon_ending();
 	log_info("ended");

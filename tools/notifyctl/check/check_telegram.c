@@ -158,7 +158,7 @@ check_token(struct check *c)
 		if (*c->settings->bot != '\0')
 			check_setting(c, CHECK_ERROR, "token_file is not set",
 			    waits, "telegram",
-			    "token_file = /etc/notify-milter/token");
+			    "token_file = /etc/notify-milter/secret/bot-token");
 		return;
 	}
 	line = check_text(c, "the token that BotFather gave you, in %s", file);
