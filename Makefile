@@ -401,6 +401,7 @@ install: all
 # Keeps settings and roster.
 uninstall:
 	rm -f $(PROGRAMS:%=$(sbin)/%) $(UNITS:%=$(units)/%) \
+		$(UNITS:%=$(DESTDIR)/etc/systemd/system/*.wants/%) \
 		$(patsubst %,$(man)/man8/%,$(notdir $(MAN8))) \
 		$(patsubst %,$(man)/man5/%,$(notdir $(MAN5))) \
 		$(completions)/notifyctl

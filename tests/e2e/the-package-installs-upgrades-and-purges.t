@@ -90,7 +90,7 @@ class Machine:
         found = self.box.run(
             "find /etc /usr /var /root -xdev -path /var/lib/dpkg -prune -o "
             "-path /var/cache -prune -o -path /var/spool/postfix -prune -o "
-            "-path /var/log -prune -o -print; "
+            "-path /var/log -prune -o -path /var/tmp -prune -o -print; "
             "find /var/spool/postfix -name 'notify-milter*'"
         ).stdout.splitlines()
         return {path for path in found
@@ -281,6 +281,46 @@ def _(machine):
     same(run("notifyctl export").stdout, kept, "the roster")
 
 
+@case("a bot's token of 0.1.0 is moved to where the milter cannot read it")
+def _(machine):
+    run, folder = machine.box.run, "/etc/notify-milter"
+    machine.box.put(f"{folder}/bot-token", b"1:x\n")
+    run(f"chgrp notify-milter {folder}/bot-token; "
+        f"chmod 640 {folder}/bot-token")
+    for _ in range(2):
+        machine.install(HIGHER)
+        same(run(f"stat -c '%a %U %G' {folder}/secret/bot-token; "
+                 f"readlink {folder}/bot-token; cat {folder}/bot-token").stdout,
+             "640 root notify-milter\nsecret/bot-token\n1:x\n", "the token")
+
+
+@case("a removal is refused while an MTA names it, with the commands")
+def _(machine):
+    run = machine.box.run
+    run("systemctl -q enable notify-milter notify-bot notify-notices.timer; "
+        "postconf -e 'smtpd_milters = inet:127.0.0.1:8891, "
+        "{ unix:notify-milter/notify-milter.sock, connect_timeout=9s } "
+        "unix:opendkim/opendkim.sock'; "
+        "postconf -P smtp/inet/smtpd_milters="
+        "unix:notify-milter/notify-milter.sock")
+    for want in ("  postconf -e 'smtpd_milters = inet:127.0.0.1:8891, "
+                 "unix:opendkim/opendkim.sock'\n",
+                 "  postconf -P 'smtp/inet/smtpd_milters ='\n"):
+        done = run("dpkg --remove notify-milter 2>&1", check=False)
+        true(done.returncode != 0, "it is refused")
+        contains(done.stdout, want, "what it says")
+        contains(done.stdout, "postfix reload", "what it says")
+        contains(run("dpkg -s notify-milter").stdout, "install ok installed",
+                 "status")
+        command = want.strip()
+        run(command)
+    run("mkdir -p /etc/mail; echo 'Xnotify-milter, S=unix:/run/notify-milter/"
+        "notify-milter.sock, F=T' >/etc/mail/sendmail.cf")
+    done = run("dpkg --remove notify-milter 2>&1", check=False)
+    contains(done.stdout, "sendmail.mc", "what it says of Sendmail")
+    run("rm -r /etc/mail")
+
+
 @case("removed, it leaves settings and roster; purged, nothing but its user")
 def _(machine):
     run = machine.box.run
@@ -291,7 +331,7 @@ def _(machine):
     same(run("ls /usr/sbin/notify*", check=False).stdout, "", "programs")
     true("roster.db" in run("ls /var/lib/notify-milter").stdout, "the roster")
     run("test -e /etc/notify-milter/notify-milter.conf")
-    machine.box.put("/etc/notify-milter/bot-token", b"1:x\n")
+    same(run("find /etc/systemd -name 'notify-*'").stdout, "", "links to units")
     run("dpkg --purge notify-milter")
     same(sorted(machine.files() - machine.before), [], "left behind")
     same(sorted(machine.before - machine.files()
@@ -299,6 +339,25 @@ def _(machine):
     contains(run("getent passwd notify-milter").stdout, "notify-milter",
              "user")
     lacks(run("dpkg -l notify-milter", check=False).stdout, "\nrc", "dpkg")
+
+
+@case("make uninstall leaves the settings alone, and no link to a unit")
+def _(machine):
+    machine.package(VERSION)
+    root = os.path.join(machine.folder, "root")
+    wants = os.path.join(root, "etc/systemd/system/multi-user.target.wants")
+    os.makedirs(wants)
+    for target in "install", "uninstall":
+        subprocess.run(["make", "-s", target, f"DESTDIR={root}",
+                        "SYSCONFDIR=/etc"], check=True, timeout=60,
+                       cwd=os.path.join(machine.folder, "tree"))
+        for unit in UNITS if target == "install" else ():
+            path = f"/usr/local/lib/systemd/system/{unit}"
+            true(os.path.exists(root + path), f"{path} is installed")
+            os.symlink(path, os.path.join(wants, unit))
+    same([os.path.join(where, name)[len(root):]
+          for where, _, names in os.walk(root) for name in names],
+         ["/etc/notify-milter/notify-milter.conf"], "what is left")
 
 
 @case("the exposure that systemd-analyze finds is at most 2.0 for each unit")
