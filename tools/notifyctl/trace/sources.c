@@ -199,8 +199,8 @@ sources_readable(struct sources *s)
 			return (0);
 	}
 	return (failure_set(&s->ctl->failure, FAILURE_DENIED,
-	    "no mail log can be read: %s; run as root, or name one with "
-	    "--log or --journal",
+	    "no mail log can be read: %s; run as root or as a member of the "
+	    "group adm or systemd-journal, or name one with --log or --journal",
 	    in_words(s)));
 }
 

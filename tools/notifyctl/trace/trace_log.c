@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 #include <zlib.h>
 
@@ -43,6 +44,7 @@ static void take(char *, time_t, struct last *, trace_line_fn *, void *);
 static int cannot(const char *, int, struct failure *);
 static char *field(sd_journal *, const char *);
 static void entry(sd_journal *, trace_line_fn *, void *);
+static bool closed_to_us(void);
 
 /* "Nov 23 19:25:49 ", and the rest of the line. 0 if it is no timestamp. */
 static int64_t
@@ -261,6 +263,32 @@ entry(sd_journal *j, trace_line_fn *fn, void *ctx)
 	free(text);
 }
 
+/*
+ * Is there a system journal that this user may not read? The library would only
+ * leave it out, and the user's own entries would pass for the mail log.
+ */
+static bool
+closed_to_us(void)
+{
+	static const char *const folders[] = {
+	    "/var/log/journal", "/run/log/journal"};
+	char path[sizeof("/var/log/journal//system.journal") +
+	    SD_ID128_STRING_MAX];
+	sd_id128_t id;
+	size_t i;
+
+	if (sd_id128_get_machine(&id) < 0)
+		return (false);
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path),
+		    "%s/" SD_ID128_FORMAT_STR "/system.journal", folders[i],
+		    SD_ID128_FORMAT_VAL(id));
+		if (access(path, R_OK) != 0 && errno == EACCES)
+			return (true);
+	}
+	return (false);
+}
+
 int
 trace_log_journal(const char *directory, trace_line_fn *fn, void *ctx,
     struct failure *failure)
@@ -270,6 +298,8 @@ trace_log_journal(const char *directory, trace_line_fn *fn, void *ctx,
 	size_t entries = 0;
 	int rc;
 
+	if (directory == NULL && closed_to_us())
+		return (cannot(name, EACCES, failure));
 	rc = directory == NULL ? sd_journal_open(&j, SD_JOURNAL_LOCAL_ONLY)
 			       : sd_journal_open_directory(&j, directory, 0);
 	if (rc >= 0)
