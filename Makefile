@@ -10,6 +10,8 @@
 #   make check-deep       the same under sanitizers, valgrind and on PostgreSQL,
 #                         the fuzz targets and the soak tests: 15 minutes
 #   make check-debian     demo and check on a bare RELEASE=trixie: 10 minutes
+#   make check-boot       RELEASE=bookworm or trixie: that Debian, booted in qemu
+#                         with its own Postfix and the package: half an hour
 #   make layers           check each #include against the layers
 #   make soak             the soak tests at length
 #   make valgrind         tests of every program under memcheck: 15 minutes
@@ -357,6 +359,11 @@ RELEASE = trixie
 check-debian:
 	@tests/debian $(RELEASE)
 
+# The same releases, booted. Not in CI: qemu emulates the processor.
+check-boot:
+	@tests/packages boot
+	@tests/boot/machine $(RELEASE)
+
 # The directories of Debian; the paths in units and samples follow PREFIX.
 sbin = $(DESTDIR)$(PREFIX)/sbin
 man = $(DESTDIR)$(PREFIX)/share/man
@@ -415,8 +422,9 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all bench bench-quick check check-debian check-deep clean deb demo deps \
-	fuzz fuzz_programs install layers model soak tests uninstall valgrind
+.PHONY: all bench bench-quick check check-boot check-debian check-deep clean \
+	deb demo deps fuzz fuzz_programs install layers model soak tests \
+	uninstall valgrind
 
 -include $(shell find build -path build/unpacked -prune -o -name '*.d' \
 	-type f -print 2>/dev/null)

@@ -409,9 +409,9 @@ def _(ctl_):
     run_lines(ctl_, lines)
 
 
-@case("the command lines for the first account run as they stand")
+@case("the command lines for the first account and message run as they stand")
 def _(ctl_):
-    lines = command_lines("postfix-sample/README.md", "The first account")
+    lines = command_lines("postfix-sample/README.md", "The first account and a first message")
     true(len(lines) >= 6, f"command lines: {lines}")
     run_lines(ctl_, lines)
 
