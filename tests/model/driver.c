@@ -282,8 +282,8 @@ import(struct driver *d)
 	{
 		for (k = 0; k < 4; k++)
 			v[k] = exchange_bytes(json_array_get(item, k));
-		rc = import_row(
-		    i, n + 1, &(struct import_cells){v[0], v[1], v[2], v[3]});
+		rc = import_row(i, n + 1,
+		    &(struct import_cells){v[0], v[1], v[2], v[3], NULL});
 		for (k = 0; k < 4; k++)
 			free(v[k]);
 		if (rc != 0)

@@ -96,8 +96,8 @@ add_rows(struct import *im, int accounts, int of_each)
 		snprintf(address, sizeof(address), "u%d@n.example", i);
 		which = i % of_each == 0 ? 0 : 1 + i % 2;
 		rc = import_row(im, (size_t)i + 1,
-		    &(struct import_cells){
-			account, address, roles[which], categories[which]});
+		    &(struct import_cells){account, address, roles[which],
+			categories[which], NULL});
 	}
 	return (rc);
 }

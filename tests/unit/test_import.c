@@ -45,7 +45,7 @@ import(rows list, bool sync)
 	for (i = 0; i < ROWS && list[i][0] != NULL && rc == 0; i++)
 		rc = import_row(im, i + 1,
 		    &(struct import_cells){
-			list[i][0], list[i][1], list[i][2], list[i][3]});
+			list[i][0], list[i][1], list[i][2], list[i][3], NULL});
 	if (rc == 0)
 		rc = import_apply(
 		    im, sync ? IMPORT_REMOVE_MANY : IMPORT_REMOVE_NOTHING);
