@@ -106,7 +106,7 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
 	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
 	mailhead notify-telegram outcome)
-CHATTEXT = base64 charset chattext headword htmlbound htmlcells htmlkind htmlstyle htmltext htmlwriter mailtext \
+CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells htmlkind htmlstyle htmltext htmlwriter mailtext \
 	marking mimescan plaintext quoted richtext spool wording
 BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation farewell \
 	menu notify-bot outcome patience polling update)

@@ -186,6 +186,8 @@ START_TEST(damaged_html_is_read_as_far_as_possible)
 	want("", "");
 	want("<", "<");
 	want("plain & simple", "plain & simple");
+	want("Ann <ann@a.example>, <https://a.example/1> <x y='://'>b",
+	    "Ann <ann@a.example>, <https://a.example/1> b");
 }
 END_TEST
 
@@ -298,6 +300,8 @@ END_TEST
 START_TEST(what_browsers_take_for_a_comment_is_none_of_the_text)
 {
 	want("<?xml version='1.0'?>a</ 5>b<!x>c<![if !mso]>d<!---->e", "abcde");
+	/* One that is not closed hides no text. */
+	want("a<!-- b <i>c<!--d><p>e", "ac\n\ne");
 }
 END_TEST
 
@@ -585,6 +589,11 @@ START_TEST(rules_for_other_media_and_elements_do_not_count)
 	     "{.a{display:block}}</style><p class=a>a</p>",
 	    "a");
 	want("<style>p{display:none}</style><p>a</p>", "a");
+	want("<style media=print>p{display:none}</style>"
+	     "<style media='only screen and (max-width:480px)'>"
+	     ".a{display:none}</style><style media=screen>.b{display:none}"
+	     "</style><p class=a>a<p class=b>b",
+	    "a");
 }
 END_TEST
 

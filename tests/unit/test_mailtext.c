@@ -185,6 +185,8 @@ static const struct {
     {"text/plain; charset=utf-8", "8bit",
 	"a\n\u034f \u200c \u034f \u2007\u2800\u3164\u00ad \ufeff\n\nb",
 	"a\n\n\nb"},
+    {"text/plain; charset=utf-8", "8bit", "a\u2003\u3000\u2002\u2003b\u2009c",
+	"a b c"},
     {"text/plain; charset=utf-8", "8bit", "می\u200cخواهم", "می\u200cخواهم"},
     /* HTML. */
     {"text/html; charset=koi8-r", "8bit",

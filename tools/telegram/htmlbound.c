@@ -253,8 +253,8 @@ htmlbound(GString *html)
 {
 	struct scan *scan;
 	struct tag tag;
-	const char *at, *name;
-	bool closes, cut = false, opened = false;
+	const char *at, *name, *next;
+	bool closes, comment, cut = false, opened = false, unclosed = false;
 
 	scan = g_new(struct scan, 1);
 	scan->depth = scan->tables = scan->formats = scan->cost = 0;
@@ -262,9 +262,19 @@ htmlbound(GString *html)
 		closes = at[1] == '/';
 		name = at + 1 + closes;
 		if (!g_ascii_isalpha(*name)) {
-			at = *name == '!' || *name == '?' || closes
-			    ? behind_other(at)
-			    : at + 1;
+			if (*name != '!' && *name != '?' && !closes) {
+				at++;
+				continue;
+			}
+			comment = g_str_has_prefix(name, "!--");
+			next = comment && unclosed ? NULL : behind_other(at);
+			/* It ends at ">" then, as in old browsers. */
+			if (next == NULL && comment) {
+				unclosed = true;
+				html->str[name + 1 - html->str] = 'x';
+				next = behind_other(at);
+			}
+			at = next;
 			continue;
 		}
 		/* The parser drops a tag that does not end, but reads it. */

@@ -508,10 +508,16 @@ htmlsheet_free(struct htmlsheet *sheet)
 }
 
 void
-htmlsheet_add(struct htmlsheet *sheet, const char *css)
+htmlsheet_add(struct htmlsheet *sheet, const char *css, const char *media)
 {
-	char *copy;
+	char *copy, *query;
+	bool other;
 
+	query = g_strconcat("@media ", media, NULL);
+	other = media != NULL && !applies(query);
+	g_free(query);
+	if (other)
+		return;
 	copy = uncomment(css);
 	add_rules(sheet, copy, false);
 	g_free(copy);

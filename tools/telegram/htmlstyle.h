@@ -66,8 +66,9 @@ struct htmlsheet;
 struct htmlsheet *htmlsheet_new(void) WARN_UNUSED;
 void htmlsheet_free(struct htmlsheet *);
 
-/* htmlsheet_add(sheet, css): the rules of a style element. */
-void htmlsheet_add(struct htmlsheet *, const char *css);
+/* htmlsheet_add(sheet, css, media): the rules of a style element, unless they
+ * are for other ${media} (NULL: all). */
+void htmlsheet_add(struct htmlsheet *, const char *css, const char *media);
 
 /* htmlsheet_empty(sheet): does it have no rule? */
 bool htmlsheet_empty(const struct htmlsheet *);

@@ -12,6 +12,7 @@
 
 #include <gumbo.h>
 
+#include "telegram/htmladdress.h"
 #include "telegram/htmlbound.h"
 #include "telegram/htmlcells.h"
 #include "telegram/htmlkind.h"
@@ -21,10 +22,6 @@
 #include "telegram/plaintext.h"
 #include "telegram/richtext.h"
 
-/* A longer address helps no reader. */
-#define URL_MAX 8192
-/* An address without words is shown as it is up to this length. */
-#define URL_SHOWN_MAX 200
 #define BULLET "• "
 /* A font that is so much smaller than the other makes cents of digits. */
 #define SMALLER 0.85
@@ -86,11 +83,7 @@ static void end_row(struct reading *, const struct element *);
 static bool has_number(const char *);
 static void begin_list(struct element *);
 static void number_item(struct reading *, const struct element *);
-static GString *clean_address(const char *);
-static GString *absolute(const struct reading *, const GString *);
-static char *url_of(const struct reading *, const GumboNode *);
 static void put_url(struct reading *, const char *);
-static char *contact_of(const char *);
 static void put_contact(struct reading *, const char *, size_t);
 static void keep_apart(struct reading *);
 static bool is_before_table(const GumboNode *);
@@ -108,11 +101,13 @@ static void inherit(
 static void open_element(struct reading *, struct element *);
 static void close_element(struct reading *, struct element *);
 static bool is_embedded(GumboTag);
+static void put_bracketed(struct reading *, const GumboStringPiece *);
 static void note_picture(
     struct reading *, struct element *, const struct htmlstyle *);
 static void enter(struct reading *, const GumboNode *);
 static void leave(struct reading *);
 static bool walk(struct reading *, const GumboNode *);
+static void take_head(struct reading *, const GumboNode *, struct htmlsheet *);
 static void look_ahead(struct reading *, const GumboNode *, struct htmlsheet *);
 static size_t whole(const char *, size_t);
 static bool read_tree(
@@ -333,101 +328,6 @@ number_item(struct reading *r, const struct element *item)
 	g_strlcat(r->w.marker, text, sizeof(r->w.marker));
 }
 
-/* An address as browsers read it: they drop newlines, and write blanks as
- * %20. */
-static GString *
-clean_address(const char *href)
-{
-	GString *clean, *url;
-	bool folded = false;
-	size_t i;
-
-	href += strspn(href, " \t\r\n\f");
-	url = g_string_new(NULL);
-	clean = plaintext_clean(href, strlen(href));
-	g_strchomp(clean->str);
-	for (i = 0; clean->str[i] != '\0'; i++) {
-		/* What a folded line begins with is not written. */
-		folded =
-		    clean->str[i] == '\n' || (folded && clean->str[i] == ' ');
-		if (folded)
-			continue;
-		if (clean->str[i] == ' ')
-			g_string_append(url, "%20");
-		else
-			g_string_append_c(url, clean->str[i]);
-	}
-	g_string_free(clean, TRUE);
-	return (url);
-}
-
-/* The whole address that ${url} stands for, or NULL. Browsers take any number
- * of slashes behind "https:", backslashes too. */
-static GString *
-absolute(const struct reading *r, const GString *url)
-{
-	GString *whole;
-	const char *at;
-	char *resolved;
-	size_t scheme;
-
-	at = url->str;
-	scheme = strcspn(at, ":/\\?#");
-	if (at[scheme] != ':' && g_ascii_strncasecmp(at, "www.", 4) == 0) {
-		whole = g_string_new("http://");
-	} else if (strspn(at, "/\\") >= 2) {
-		whole = g_string_new("https://");
-	} else if (at[scheme] == ':') {
-		if (scheme != 5 && scheme != 4)
-			return (g_string_new(at));
-		if (g_ascii_strncasecmp(at, "http", 4) != 0)
-			return (g_string_new(at));
-		whole = g_string_new_len(at, (gssize)scheme);
-		g_string_append(whole, "://");
-		at += scheme + 1;
-	} else {
-		resolved = r->base == NULL || *at == '#' || *at == '\0'
-		    ? NULL
-		    : g_uri_resolve_relative(
-			  r->base, at, G_URI_FLAGS_ENCODED, NULL);
-		whole = resolved == NULL ? NULL : g_string_new(resolved);
-		g_free(resolved);
-		return (whole);
-	}
-	at += strspn(at, "/\\");
-	for (; *at != '\0' && strchr("?#", *at) == NULL; at++)
-		g_string_append_c(whole, *at == '\\' ? '/' : *at);
-	return (g_string_append(whole, at));
-}
-
-/* The address of a link, or NULL if a reader cannot follow it. */
-static char *
-url_of(const struct reading *r, const GumboNode *node)
-{
-	static const char *const schemes[] = {
-	    "http://", "https://", "mailto:", "tel:", "sms:"};
-	const char *href;
-	GString *clean, *url;
-	size_t i;
-
-	href = attribute(node, "href");
-	if (href == NULL)
-		return (NULL);
-	clean = clean_address(href);
-	url = absolute(r, clean);
-	g_string_free(clean, TRUE);
-	if (url == NULL)
-		return (NULL);
-	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		if (g_ascii_strncasecmp(
-			url->str, schemes[i], strlen(schemes[i])) == 0 &&
-		    url->len > strlen(schemes[i]) && url->len <= URL_MAX)
-			return (g_string_free(url, FALSE));
-	}
-	g_string_free(url, TRUE);
-	return (NULL);
-}
-
 /* Put the address of a link that has no words. */
 static void
 put_url(struct reading *r, const char *url)
@@ -440,35 +340,19 @@ put_url(struct reading *r, const char *url)
 	host = strstr(url, "://");
 	r->w.apart = HTMLWRITER_WORD;
 	if (host == NULL) {
-		who = contact_of(url);
+		who = htmladdress_contact(url);
 		htmlwriter_put(&r->w, who, strlen(who), HTMLSTYLE_NORMAL);
 		g_free(who);
 		return;
 	}
-	if (len <= URL_SHOWN_MAX) {
+	if (len <= HTMLADDRESS_SHOWN_MAX) {
 		htmlwriter_put(&r->w, url, len, HTMLSTYLE_NORMAL);
 		return;
 	}
 	len = (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
-	htmlwriter_put(&r->w, url, MIN(len, URL_SHOWN_MAX), HTMLSTYLE_NORMAL);
+	htmlwriter_put(
+	    &r->w, url, MIN(len, HTMLADDRESS_SHOWN_MAX), HTMLSTYLE_NORMAL);
 	htmlwriter_put(&r->w, "/…", strlen("/…"), HTMLSTYLE_NORMAL);
-}
-
-/* The mail address, or number, of a link. */
-static char *
-contact_of(const char *url)
-{
-	char *escaped, *plain, *who;
-
-	url = strchr(url, ':') + 1;
-	escaped = g_strndup(url, strcspn(url, "?"));
-	plain = g_uri_unescape_string(escaped, NULL);
-	who = plaintext_line(
-	    plain != NULL && g_utf8_validate(plain, -1, NULL) ? plain : escaped,
-	    URL_SHOWN_MAX);
-	g_free(escaped);
-	g_free(plain);
-	return (who);
 }
 
 /* Telegram makes no link of a mail address or a number behind words: write
@@ -479,7 +363,7 @@ put_contact(struct reading *r, const char *url, size_t from)
 	char *who, *lower, *words;
 	bool said;
 
-	who = contact_of(url);
+	who = htmladdress_contact(url);
 	lower = g_ascii_strdown(who, -1);
 	words = g_ascii_strdown(r->w.out->str + from, -1);
 	said = strstr(words, lower) != NULL ||
@@ -538,7 +422,7 @@ is_before_table(const GumboNode *node)
 static void
 begin_link(struct reading *r, struct element *e)
 {
-	e->url = url_of(r, e->node);
+	e->url = htmladdress_of(attribute(e->node, "href"), r->base);
 	if (e->url == NULL)
 		return;
 	if (r->w.apart == HTMLWRITER_LINK ||
@@ -795,6 +679,22 @@ is_embedded(GumboTag tag)
 	    tag == GUMBO_TAG_VIDEO);
 }
 
+/* An address in angle brackets is no element, though it reads like one. */
+static void
+put_bracketed(struct reading *r, const GumboStringPiece *tag)
+{
+	GString *clean;
+
+	if (tag->length < 3 ||
+	    (g_strstr_len(tag->data, (gssize)tag->length, "://") == NULL &&
+		memchr(tag->data, '@', tag->length) == NULL) ||
+	    strcspn(tag->data, " \t\r\n\f=\"'") < tag->length)
+		return;
+	clean = plaintext_clean(tag->data, tag->length);
+	htmlwriter_put(&r->w, clean->str, clean->len, HTMLSTYLE_NORMAL);
+	g_string_free(clean, TRUE);
+}
+
 /* A picture in the background may be all that a link shows, in it or in the
  * cell around it. */
 static void
@@ -835,6 +735,8 @@ enter(struct reading *r, const GumboNode *node)
 	if (e.kind == HTMLKIND_ROW && above(r, HTMLKIND_TABLE) != NULL)
 		htmlcells_row(&above(r, HTMLKIND_TABLE)->cells);
 	note_picture(r, &e, &style);
+	if (node->v.element.tag == GUMBO_TAG_UNKNOWN && !e.invisible)
+		put_bracketed(r, &node->v.element.original_tag);
 	open_element(r, &e);
 	if ((e.kind == HTMLKIND_STRUCK || style.struck) && !r->struck)
 		begin_struck(r, &e);
@@ -881,12 +783,33 @@ walk(struct reading *r, const GumboNode *root)
 	return (true);
 }
 
+/* Note what a style or base element says. */
+static void
+take_head(struct reading *r, const GumboNode *node, struct htmlsheet *sheet)
+{
+	const GumboVector *children = &node->v.element.children;
+	const GumboNode *text;
+	const char *base;
+
+	if (node->v.element.tag == GUMBO_TAG_BASE && r->base == NULL) {
+		base = attribute(node, "href");
+		if (base != NULL && strlen(base) <= HTMLADDRESS_MAX)
+			r->base = base;
+	}
+	if (node->v.element.tag != GUMBO_TAG_STYLE || children->length == 0)
+		return;
+	text = children->data[0];
+	if (text->type == GUMBO_NODE_TEXT)
+		htmlsheet_add(
+		    sheet, text->v.text.text, attribute(node, "media"));
+}
+
 /* Read the style elements of the tree, and the address that others are relative
  * to. */
 static void
 look_ahead(struct reading *r, const GumboNode *root, struct htmlsheet *sheet)
 {
-	const GumboNode *node = root, *text;
+	const GumboNode *node = root;
 	const GumboVector *children;
 	size_t next = 0;
 
@@ -898,17 +821,8 @@ look_ahead(struct reading *r, const GumboNode *root, struct htmlsheet *sheet)
 		if (children != NULL && next < children->length) {
 			node = children->data[next];
 			next = 0;
-			if (node->type == GUMBO_NODE_ELEMENT &&
-			    node->v.element.tag == GUMBO_TAG_BASE &&
-			    r->base == NULL)
-				r->base = attribute(node, "href");
-			if (node->type != GUMBO_NODE_ELEMENT ||
-			    node->v.element.tag != GUMBO_TAG_STYLE ||
-			    node->v.element.children.length == 0)
-				continue;
-			text = node->v.element.children.data[0];
-			if (text->type == GUMBO_NODE_TEXT)
-				htmlsheet_add(sheet, text->v.text.text);
+			if (node->type == GUMBO_NODE_ELEMENT)
+				take_head(r, node, sheet);
 			continue;
 		}
 		if (node == root)

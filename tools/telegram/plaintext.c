@@ -19,6 +19,7 @@
 static size_t character(ucs4_t *, const uint8_t *, size_t);
 static bool is_invisible(ucs4_t);
 static bool is_joiner(ucs4_t);
+static bool is_wide_blank(ucs4_t);
 static ucs4_t shown(ucs4_t);
 static size_t fitting(const char *, size_t);
 static size_t last_before(const char *, size_t, char);
@@ -66,10 +67,11 @@ character(ucs4_t *c, const uint8_t *in, size_t len)
 static bool
 is_invisible(ucs4_t c)
 {
-	return (c == 0xad || c == 0x34f || c == 0x115f || c == 0x1160 ||
-	    c == 0x17b4 || c == 0x17b5 || (c >= 0x180b && c <= 0x180e) ||
-	    c == 0x200b || (c >= 0x2060 && c <= 0x206f) || c == 0x3164 ||
-	    c == 0xfeff || c == 0xffa0 || (c >= 0xfff9 && c <= 0xfffc));
+	return (c == 0xad || c == 0x34f || c == 0x61c || c == 0x115f ||
+	    c == 0x1160 || c == 0x17b4 || c == 0x17b5 ||
+	    (c >= 0x180b && c <= 0x180e) || c == 0x200b ||
+	    (c >= 0x2060 && c <= 0x206f) || c == 0x3164 || c == 0xfeff ||
+	    c == 0xffa0 || (c >= 0xfff9 && c <= 0xfffc));
 }
 
 /* Joiners, as emoji and Persian need them between two letters, and marks that
@@ -80,12 +82,20 @@ is_joiner(ucs4_t c)
 	return (c >= 0x200c && c <= 0x200f);
 }
 
+/* Blanks of other widths, and an empty letter of Braille. */
+static bool
+is_wide_blank(ucs4_t c)
+{
+	return ((c >= 0x2000 && c <= 0x200a) || c == 0x1680 || c == 0x205f ||
+	    c == 0x2800 || c == 0x3000);
+}
+
 /* What to show for a character, or 0. */
 static ucs4_t
 shown(ucs4_t c)
 {
-	if (c == '\t' || c == '\v' || c == '\f' || c == 0xa0 || c == 0x2007 ||
-	    c == 0x2800)
+	if (c == '\t' || c == '\v' || c == '\f' || c == 0xa0 ||
+	    is_wide_blank(c))
 		return (' ');
 	if (c == '\n' || c == 0x85 || c == 0x2028 || c == 0x2029)
 		return ('\n');
@@ -118,8 +128,8 @@ plaintext_clean(const char *s, size_t len)
 		/* A newline of the old Macintosh, or overprinting. */
 		if (c == '\r' && (len == 1 || in[1] != '\n'))
 			c = '\n';
-		filled = filled || is_invisible(c) || c == 0x2007 ||
-		    c == 0x2800 || (is_joiner(c) && blank);
+		filled = filled || is_invisible(c) || is_wide_blank(c) ||
+		    (is_joiner(c) && blank);
 		if (is_joiner(c))
 			joiner = blank ? 0 : c;
 		if (is_joiner(c) || is_invisible(c))
