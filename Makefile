@@ -90,7 +90,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	roster_find roster_names roster_subscribe tell)
 MILTER = apply config main report session stats
 NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
-	shell texts token) \
+	shell textfile texts texttable token) \
 	$(addprefix notifyctl/, cmdline ctl main output when wrap \
 	$(addprefix commands/, accounts categories explain import_export init notices \
 	people record rostercsv stats subscriptions telegram users) \
@@ -99,17 +99,19 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	check_copies check_database check_domains check_headers check_held \
 	check_milter_talk check_people check_postfix check_redirect \
 	check_sendmail check_server check_services check_settings check_socket \
-	check_tags check_telegram) \
+	check_tags check_telegram check_texts) \
 	$(addprefix requeue/, content held queuefile requeue submit) \
 	$(addprefix trace/, gather history passed search sources tally trace \
 	trace_chats trace_log trace_roster))
-AGENT = $(addprefix lib/, child identity mailer noticetext texts token) \
+AGENT = $(addprefix lib/, child identity mailer noticetext textfile texts \
+	texttable token) \
 	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
 	mailhead notify-telegram outcome)
 CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells htmlkind htmlstyle htmltext htmlwriter mailtext \
 	marking mimescan plaintext quoted richtext spool wording
-BOT = lib/identity lib/token $(addprefix telegram/, botapi conversation farewell \
-	menu notify-bot outcome patience polling update)
+BOT = $(addprefix lib/, identity textfile texts texttable token) \
+	$(addprefix telegram/, botapi conversation farewell menu notify-bot outcome \
+	patience polling update)
 
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
 	$(BUILD)/tools/lib/logsocket.o
@@ -127,6 +129,7 @@ INCLUDES = $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(TOOL_PACKAGES) \
 COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(HARDEN) \
 	$(SANITIZE) -DVERSION='"$(VERSION)"' \
 	-DSETTINGS_FILE='"$(SYSCONFDIR)/notify-milter/notify-milter.conf"' \
+	-DTEXTS_FOLDER='"$(SYSCONFDIR)/notify-milter/texts"' \
 	-I. -Ipolicy -Itools $(INCLUDES) -MMD -MP
 
 policy_o = $(POLICY:%=$(BUILD)/policy/%.o)
@@ -185,8 +188,8 @@ $(BUILD)/%.o: %.c
 
 unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
-	$(patsubst %,$(BUILD)/tools/%.o,lib/identity lib/token \
-	notifyctl/requeue/content \
+	$(patsubst %,$(BUILD)/tools/%.o,$(addprefix lib/, identity textfile texts \
+	texttable token) notifyctl/requeue/content \
 	$(addprefix telegram/, $(CHATTEXT) mailhead patience))
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check)
 
@@ -211,7 +214,8 @@ $(BUILD)/model: $(model_o) $(BUILD)/libpolicy.a
 FUZZ = address botapi chattext import milter settings tag
 FUZZED = $(addprefix tests/fuzz/, fuzz people rules) tests/mta/mta \
 	$(addprefix milter/, apply config report session stats) \
-	tools/lib/identity tools/lib/token tools/notifyctl/commands/rostercsv \
+	$(addprefix tools/lib/, identity textfile texts texttable token) \
+	tools/notifyctl/commands/rostercsv \
 	$(addprefix tools/telegram/, botapi $(CHATTEXT) conversation mailhead \
 	outcome patience update)
 
@@ -377,6 +381,7 @@ MAN8 = milter/notify-milter.8 tools/notifyctl/notifyctl.8 \
 MAN5 = policy/settings/notify-milter.conf.5
 UNITS = notify-milter.service notify-bot.service notify-notices.service \
 	notify-notices.timer
+TEXTS = $(wildcard postfix-sample/texts/*.conf)
 SAMPLES = $(filter-out $(UNITS:%=postfix-sample/%), \
 	$(shell find postfix-sample -type f))
 placed = sed -e 's,/usr/local/sbin,$(PREFIX)/sbin,g' \
@@ -384,7 +389,7 @@ placed = sed -e 's,/usr/local/sbin,$(PREFIX)/sbin,g' \
 
 install: all
 	install -d $(sbin) $(man)/man5 $(man)/man8 $(doc)/postfix-sample \
-		$(units) $(completions) $(etc)
+		$(units) $(completions) $(etc)/texts
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(sbin)
 	install -m 644 $(MAN5) $(man)/man5
 	install -m 644 $(MAN8) $(man)/man8
@@ -404,6 +409,10 @@ install: all
 	done
 	test -e $(etc)/notify-milter.conf || \
 		install -m 644 $(doc)/postfix-sample/notify-milter.conf $(etc)
+	for file in $(TEXTS); do \
+		test -e $(etc)/texts/$${file##*/} || \
+		install -m 644 $$file $(etc)/texts || exit; \
+	done
 
 # Keeps settings and roster.
 uninstall:

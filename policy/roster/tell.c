@@ -103,9 +103,14 @@ tell_category(struct changes *c, const struct store_account *account,
 {
 	if (c->tell.who == TELL_NOTHING)
 		return (0);
-	return (tell(c, account, user, kind, loss,
-	    loss ? TELL_LOST : TELL_GAINED,
-	    arena_printf(c->arena, "%s %s", category->slug, category->title)));
+	if (tell(c, account, user, kind, loss, loss ? TELL_LOST : TELL_GAINED,
+		arena_printf(
+		    c->arena, "%s %s", category->slug, category->title)) != 0)
+		return (-1);
+	if (*category->description == '\0')
+		return (0);
+	return (tell(
+	    c, account, user, kind, loss, TELL_ABOUT, category->description));
 }
 
 static int

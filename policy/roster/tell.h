@@ -44,6 +44,7 @@ extern const char *const tell_kinds[TELL_KINDS];
 /* The keys in the detail of a notice, which has a line "KEY VALUE" for each. */
 #define TELL_LOST "lost"     /* "SLUG TITLE" of a category */
 #define TELL_GAINED "gained" /* likewise */
+#define TELL_ABOUT "about"   /* the description of the one before, if any */
 #define TELL_CHAT "chat"     /* its link ended; why */
 #define TELL_IS "role"	     /* the role now */
 #define TELL_WAS "was"	     /* the role before */

@@ -22,7 +22,7 @@
 #include "settings/value.h"
 
 #define AT(field) offsetof(struct settings, field)
-#define SECTIONS "[database], [milter], [telegram] or [mail]"
+#define SECTIONS "[database], [milter], [telegram], [mail] or [texts]"
 /* Of the secret of a bot's token, which has 35. */
 #define TOKEN_LEAST 16
 #define TOKEN_CHARACTERS                                                       \
@@ -134,6 +134,12 @@ const struct setting settings_table[] = {
 	"which users are told by mail of changes: losses: who loses something; "
 	"all: also who is subscribed; nothing: none",
 	false},
+    {"texts", "folder", SETTING_PATH, AT(texts_folder), TEXTS_FOLDER, NULL,
+	"the directory with the texts that users read, a file for each "
+	"language; empty: the built-in texts",
+	true},
+    {"texts", "language", SETTING_LANGUAGE, AT(texts_language), "en", NULL,
+	"the language of those who have none, or one that has no file", false},
     {NULL, NULL, SETTING_TEXT, 0, NULL, NULL, NULL, false},
 };
 

@@ -25,6 +25,11 @@ struct failure;
 #define SETTINGS_FILE "/etc/notify-milter/notify-milter.conf"
 #endif
 
+/* Beside the settings. */
+#ifndef TEXTS_FOLDER
+#define TEXTS_FOLDER "/etc/notify-milter/texts"
+#endif
+
 enum expand { EXPAND_OWNER, EXPAND_ALWAYS, EXPAND_ADDRESSED, EXPAND_NEVER };
 enum unknown { UNKNOWN_DROP, UNKNOWN_KEEP };
 /* Who is told by mail of changes to the roster: nobody, who loses something,
@@ -67,6 +72,9 @@ struct settings {
 	char *sendmail;
 	char *from;
 	enum tell tell;
+	/* [texts] */
+	char *texts_folder;
+	char *texts_language;
 };
 
 enum setting_type {
@@ -79,6 +87,7 @@ enum setting_type {
 	SETTING_BOT,	/* a user name at Telegram */
 	SETTING_HTTP,	/* a URL */
 	SETTING_PROXY,	/* as libcurl takes it */
+	SETTING_LANGUAGE,
 	SETTING_NETWORKS,
 	SETTING_ADDRESSES, /* and "@domain"s */
 	SETTING_BOOLEAN,

@@ -16,6 +16,7 @@
 #include "terms/address.h"
 #include "terms/addrlist.h"
 #include "terms/hours.h"
+#include "terms/language.h"
 #include "terms/netlist.h"
 
 #define SECONDS_MAX (366L * 24 * 3600)
@@ -47,6 +48,7 @@ static int store_bot(struct value *);
 static int store_http(struct value *);
 static bool port_ok(const char *);
 static int store_proxy(struct value *);
+static int store_language(struct value *);
 static int store_networks(struct value *);
 static int store_addresses(struct value *);
 static int store_boolean(struct value *);
@@ -70,6 +72,7 @@ static const struct {
     [SETTING_BOT] = {store_bot, clear_text},
     [SETTING_HTTP] = {store_http, clear_text},
     [SETTING_PROXY] = {store_proxy, clear_text},
+    [SETTING_LANGUAGE] = {store_language, clear_text},
     [SETTING_NETWORKS] = {store_networks, clear_networks},
     [SETTING_ADDRESSES] = {store_addresses, clear_addresses},
     [SETTING_BOOLEAN] = {store_boolean, NULL},
@@ -199,6 +202,16 @@ store_proxy(struct value *v)
 	    strchr(s, '@') != NULL || !port_ok(end + (*s == '[')))
 		return (bad(v, expected));
 	return (keep(v, v->text));
+}
+
+static int
+store_language(struct value *v)
+{
+	char language[LANGUAGE_SIZE];
+
+	if (language_read(v->text, language) != 1 || *language == '\0')
+		return (bad(v, "the name of a language, like en or pt-br"));
+	return (keep(v, language));
 }
 
 /* Keep an address, or only the domain after ${local}. */

@@ -172,7 +172,7 @@ check_message(const struct chat_message *m)
 	waits = patience_waits(patience, m->chat, c->now) > 0;
 	if (!conversation_heard(patience, c->settings->bot, m, c->now))
 		return;
-	rc = conversation_answer(c, patience, m, &answer);
+	rc = conversation_answer(c, patience, NULL, m, &answer);
 	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));
 	MUST((rc == 1) == (answer != NULL), "%d", rc);
 	MUST(rc == 1 || !m->private, "no answer");
@@ -195,8 +195,8 @@ check_message(const struct chat_message *m)
 		    "%zu, %zu", others, others_after);
 	/* A token is valid once: somebody who saw it uses it elsewhere. */
 	again.chat = INT64_MIN;
-	MUST(conversation_answer(c, patience, &again, &answer) != -1, "%s",
-	    failure_text(&fixture.failure));
+	MUST(conversation_answer(c, patience, NULL, &again, &answer) != -1,
+	    "%s", failure_text(&fixture.failure));
 	MUST(links(again.chat) == 0 || m->chat == again.chat || after <= before,
 	    "%s again", m->text);
 }

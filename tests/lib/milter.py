@@ -26,6 +26,7 @@ SECTIONS = {
     "telegram": ("domain", "bot", "token_file", "api", "max_age",
                  "quiet_hours", "proxy", "allow_groups", "telegram_stats_file"),
     "mail": ("sendmail", "from", "tell"),
+    "texts": ("folder", "language"),
 }
 STATS = {"stats_file": "notify-milter.prom",        # beside the roster
          "telegram_stats_file": "notify-telegram.prom"}

@@ -3,19 +3,65 @@
  * main - run all unit tests, with output in TAP; on PostgreSQL those that use a
  * roster
  *
- * With the argument "settings", print the table of settings instead, for a test
- * that compares the documents with it.
+ * With the argument "settings", print the table of settings instead, and with
+ * "texts" that of texts, for tests that compare the documents with them.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/texttable.h"
 #include "settings/settings.h"
 #include "terms/rfc2047.h"
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
+static void print_texts(void);
 static void print_settings(void);
+
+/* The built-in texts as a file of texts, which postfix-sample/texts/en.conf is.
+ */
+static void
+print_texts(void)
+{
+	const struct text_entry *t;
+	const char *section = "", *s;
+
+	puts("# The texts that customers read, in English, as they are built "
+	     "in. A text that\n"
+	     "# is not here, or has a fault, is the built-in one. To change "
+	     "one, edit it and\n"
+	     "# run \"notifyctl check\". An indented line continues a text. "
+	     "notify-milter.conf(5),\n"
+	     "# TEXTS. Above each text are the places that it may have.\n"
+	     "#\n"
+	     "# Words for a category, in place of those that the roster "
+	     "has:\n"
+	     "#\n"
+	     "#[category balance-and-payments]\n"
+	     "#title = Balance and payments\n"
+	     "#description = debts; refunds; debits; top-up problems");
+	for (t = text_table; t < text_table + TEXT_COUNT; t++) {
+		if (strcmp(t->section, section) != 0)
+			printf("\n[%s]\n", t->section);
+		section = t->section;
+		printf("\n");
+		if (*t->places != '\0') {
+			printf("# {");
+			for (s = t->places; *s != '\0'; s++)
+				*s == ' ' ? fputs("} {", stdout) : putchar(*s);
+			printf("}\n");
+		}
+		printf("%s =%s", t->key,
+		    t->line || strlen(t->text) < 60 ? " " : "\n  ");
+		for (s = t->text; *s != '\0'; s++) {
+			putchar(*s);
+			if (*s == '\n' && s[1] != '\n')
+				fputs("  ", stdout);
+		}
+		printf("\n");
+	}
+}
 
 /* Section, name, default and choices, with tabs between them. */
 static void
@@ -43,6 +89,10 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "settings") == 0) {
 		print_settings();
+		return (EXIT_SUCCESS);
+	}
+	if (argc == 2 && strcmp(argv[1], "texts") == 0) {
+		print_texts();
 		return (EXIT_SUCCESS);
 	}
 	/* Those with sanitizers, or on a busy machine, take their time. */

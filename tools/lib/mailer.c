@@ -30,8 +30,9 @@
 /* Enough for the texts of a notice, escaped. */
 #define NOTICE_MAX ((size_t)64 << 10)
 
+static GMimePart *text_part(const char *);
 static GMimeMessage *compose(
-    const struct settings *, const struct store_notice *);
+    const struct mailer *, const struct store_notice *);
 static int write_file(GMimeMessage *);
 static int run_sendmail(struct arena *, const struct settings *, const char *,
     int, struct failure *);
@@ -42,11 +43,33 @@ mailer_start(void)
 	g_mime_init();
 }
 
-static GMimeMessage *
-compose(const struct settings *settings, const struct store_notice *n)
+/* In UTF-8: g_mime_text_part_set_text() would choose another charset by the
+ * letters. */
+static GMimePart *
+text_part(const char *text)
 {
+	GMimePart *part = g_mime_part_new_with_type("text", "plain");
+	GMimeStream *stream =
+	    g_mime_stream_mem_new_with_buffer(text, strlen(text));
+	GMimeDataWrapper *content = g_mime_data_wrapper_new_with_stream(
+	    stream, GMIME_CONTENT_ENCODING_DEFAULT);
+
+	g_mime_object_set_content_type_parameter(
+	    GMIME_OBJECT(part), "charset", "utf-8");
+	g_mime_part_set_content(part, content);
+	g_mime_part_set_content_encoding(
+	    part, GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
+	g_object_unref(content);
+	g_object_unref(stream);
+	return (part);
+}
+
+static GMimeMessage *
+compose(const struct mailer *m, const struct store_notice *n)
+{
+	const struct settings *settings = m->settings;
 	GMimeMessage *message;
-	GMimeTextPart *part;
+	GMimePart *part;
 	GDateTime *now;
 	const char *domain;
 	char *text, *id;
@@ -57,7 +80,7 @@ compose(const struct settings *settings, const struct store_notice *n)
 		    message, GMIME_ADDRESS_TYPE_FROM, NULL, settings->from);
 	g_mime_message_add_mailbox(
 	    message, GMIME_ADDRESS_TYPE_TO, NULL, n->address);
-	text = noticetext_subject(n);
+	text = noticetext_subject(m->texts, n);
 	g_mime_message_set_subject(message, text, "utf-8");
 	g_free(text);
 	now = g_date_time_new_now_local();
@@ -70,13 +93,9 @@ compose(const struct settings *settings, const struct store_notice *n)
 	g_free(id);
 	g_mime_object_set_header(
 	    GMIME_OBJECT(message), "Auto-Submitted", "auto-generated", NULL);
-	part = g_mime_text_part_new_with_subtype("plain");
-	g_mime_text_part_set_charset(part, "utf-8");
-	text = noticetext_body(n);
-	g_mime_text_part_set_text(part, text);
+	text = noticetext_body(m->texts, n);
+	part = text_part(text);
 	g_free(text);
-	g_mime_part_set_content_encoding(
-	    GMIME_PART(part), GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE);
 	g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
 	g_object_unref(part);
 	return (message);
@@ -140,7 +159,7 @@ run_sendmail(struct arena *a, const struct settings *settings, const char *to,
 int
 mailer_notice(void *ctx, const struct store_notice *n, struct failure *failure)
 {
-	const struct settings *settings = ctx;
+	const struct mailer *m = ctx;
 	struct arena *a;
 	GMimeMessage *message;
 	int fd, rc;
@@ -149,14 +168,14 @@ mailer_notice(void *ctx, const struct store_notice *n, struct failure *failure)
 	if (a == NULL)
 		return (failure_set(
 		    failure, FAILURE_MEMORY, "out of memory for a mail"));
-	message = compose(settings, n);
+	message = compose(m, n);
 	fd = write_file(message);
 	g_object_unref(message);
 	if (fd == -1) {
 		rc = failure_set(failure, FAILURE_IO, "cannot write a mail: %s",
 		    strerror(errno));
 	} else {
-		rc = run_sendmail(a, settings, n->address, fd, failure);
+		rc = run_sendmail(a, m->settings, n->address, fd, failure);
 		close(fd);
 	}
 	arena_free(a);

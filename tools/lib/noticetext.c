@@ -36,11 +36,32 @@ static const struct {
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+/* Why a link has ended: of what is recorded, words, and ours for them. */
+static const struct {
+	const char *words;
+	enum text text;
+} reasons[] = {
+    {"blocked", TEXT_REASON_BLOCKED},
+    {"kicked", TEXT_REASON_BLOCKED},
+    {"deactivated", TEXT_REASON_DEACTIVATED},
+    {"does not find", TEXT_REASON_NOT_FOUND},
+    {"not found", TEXT_REASON_NOT_FOUND},
+};
+
+/* A category, as the user's language has it. */
+struct named {
+	char *title;
+	char *slug; /* NULL: not known */
+	char *description;
+};
+
 /* What is in a notice. */
 struct content {
+	const struct texts *texts;
 	const struct store_notice *notice;
 	size_t kind;
-	GPtrArray *lost, *gained; /* titles */
+	GPtrArray *lost, *gained; /* struct named */
+	struct named *last;	  /* the one that was read last, or NULL */
 	GPtrArray *ask;		  /* whom */
 	char *was, *role, *other, *reason, *count;
 	bool chat;
@@ -48,19 +69,36 @@ struct content {
 	struct text_place places[12];
 };
 
-static char *role_text(const char *);
+static char *text_of(const struct content *, enum text);
+static char *role_text(const struct content *, const char *);
+static char *reason_text(const struct content *, const char *);
+static void free_named(gpointer);
+static void add_named(struct content *, GPtrArray *, const char *);
 static void set(char **, char *);
 static void take_people(struct content *, const char *);
 static void take_line(struct content *, const char *, const char *);
+static void add_title(struct content *, const char *);
 static void read_detail(struct content *);
 static void set_places(struct content *);
-static void content_read(struct content *, const struct store_notice *);
+static void content_read(
+    struct content *, const struct texts *, const struct store_notice *);
 static void content_clear(struct content *);
 static void append(struct content *, GString *, enum text);
+static void append_item(GString *, const char *, const char *, bool);
 static void append_list(struct content *, GString *, enum text, GPtrArray *);
+static void append_people(struct content *, GString *);
+
+/* A text without places. */
+static char *
+text_of(const struct content *c, enum text text)
+{
+	static const struct text_place none = {NULL, NULL};
+
+	return (texts_fill(c->texts, c->notice->language, text, &none));
+}
 
 static char *
-role_text(const char *name)
+role_text(const struct content *c, const char *name)
 {
 	static const struct {
 		const char *name;
@@ -71,14 +109,57 @@ role_text(const char *name)
 	    {"member", TEXT_ROLE_MEMBER},
 	    {"subscriber", TEXT_ROLE_SUBSCRIBER},
 	};
-	static const struct text_place none = {NULL, NULL};
 	size_t i;
 
 	for (i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (strcmp(roles[i].name, name) == 0)
-			return (texts_fill(roles[i].text, &none));
+			return (text_of(c, roles[i].text));
 	}
 	return (g_strdup(name));
+}
+
+static char *
+reason_text(const struct content *c, const char *why)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		if (strstr(why, reasons[i].words) != NULL)
+			return (text_of(c, reasons[i].text));
+	}
+	return (g_strdup(why));
+}
+
+static void
+free_named(gpointer data)
+{
+	struct named *n = data;
+
+	g_free(n->title);
+	g_free(n->slug);
+	g_free(n->description);
+	g_free(n);
+}
+
+/* Add a category: "SLUG TITLE". Its description may follow. */
+static void
+add_named(struct content *c, GPtrArray *list, const char *value)
+{
+	const char *title = strchr(value, ' '), *language, *words;
+	struct named *n = g_new0(struct named, 1);
+
+	language = c->notice->language;
+	if (title == NULL) {
+		n->title = g_strdup(value);
+	} else {
+		n->slug = g_strndup(value, (gsize)(title - value));
+		n->title = g_strdup(
+		    texts_title(c->texts, language, n->slug, title + 1));
+		words = texts_description(c->texts, language, n->slug, NULL);
+		n->description = g_strdup(words);
+	}
+	g_ptr_array_add(list, n);
+	c->last = n;
 }
 
 static void
@@ -103,23 +184,33 @@ take_people(struct content *c, const char *list)
 static void
 take_line(struct content *c, const char *key, const char *value)
 {
-	const char *title = strchr(value, ' ');
-
-	title = title == NULL ? value : title + 1;
 	if (strcmp(key, TELL_LOST) == 0)
-		g_ptr_array_add(c->lost, g_strdup(title));
+		add_named(c, c->lost, value);
 	else if (strcmp(key, TELL_GAINED) == 0)
-		g_ptr_array_add(c->gained, g_strdup(title));
+		add_named(c, c->gained, value);
+	else if (strcmp(key, TELL_ABOUT) == 0 && c->last != NULL &&
+	    c->last->description == NULL)
+		c->last->description = g_strdup(value);
 	else if (strcmp(key, TELL_CHAT) == 0)
 		c->chat = true;
 	else if (strcmp(key, TELL_WAS) == 0)
-		set(&c->was, role_text(value));
+		set(&c->was, role_text(c, value));
 	else if (strcmp(key, TELL_IS) == 0)
-		set(&c->role, role_text(value));
+		set(&c->role, role_text(c, value));
 	else if (strcmp(key, TELL_OTHER) == 0)
 		set(&c->other, g_strdup(value));
 	else if (strcmp(key, TELL_ASK) == 0)
 		take_people(c, value);
+}
+
+/* A category by its title alone, as 0.1.0 has it. */
+static void
+add_title(struct content *c, const char *title)
+{
+	struct named *n = g_new0(struct named, 1);
+
+	n->title = g_strdup(title);
+	g_ptr_array_add(c->lost, n);
 }
 
 /* The lines of tell.h, or a text: what the program of a chat has recorded, and
@@ -132,9 +223,9 @@ read_detail(struct content *c)
 
 	if (strchr(n->detail, '\n') == NULL) {
 		if (strcmp(n->kind, NOTICE_TELEGRAM_END) == 0)
-			set(&c->reason, g_strdup(n->detail));
+			set(&c->reason, reason_text(c, n->detail));
 		else
-			g_ptr_array_add(c->lost, g_strdup(n->detail));
+			add_title(c, n->detail);
 		return;
 	}
 	lines = g_strsplit(n->detail, "\n", -1);
@@ -153,6 +244,8 @@ set_places(struct content *c)
 {
 	const struct store_notice *n = c->notice;
 	GPtrArray *titles = c->lost->len > 0 ? c->lost : c->gained;
+	const char *title =
+	    titles->len > 0 ? ((struct named *)titles->pdata[0])->title : "";
 	time_t at = (time_t)n->at;
 	struct tm tm;
 
@@ -166,8 +259,7 @@ set_places(struct content *c)
 		{"address", n->address},
 		{"actor", n->actor},
 		{"date", c->date},
-		{"category",
-		    titles->len > 0 ? titles->pdata[0] : (gpointer) ""},
+		{"category", title},
 		{"count", c->count},
 		{"was", c->was},
 		{"role", c->role},
@@ -179,9 +271,11 @@ set_places(struct content *c)
 }
 
 static void
-content_read(struct content *c, const struct store_notice *n)
+content_read(
+    struct content *c, const struct texts *texts, const struct store_notice *n)
 {
 	memset(c, 0, sizeof(*c));
+	c->texts = texts;
 	c->notice = n;
 	while (c->kind < KINDS && strcmp(kinds[c->kind].kind, n->kind) != 0)
 		c->kind++;
@@ -189,8 +283,8 @@ content_read(struct content *c, const struct store_notice *n)
 	 */
 	if (c->kind == KINDS)
 		c->kind = 2;
-	c->lost = g_ptr_array_new_with_free_func(g_free);
-	c->gained = g_ptr_array_new_with_free_func(g_free);
+	c->lost = g_ptr_array_new_with_free_func(free_named);
+	c->gained = g_ptr_array_new_with_free_func(free_named);
 	c->ask = g_ptr_array_new_with_free_func(g_free);
 	c->was = g_strdup("?");
 	c->role = g_strdup("?");
@@ -214,15 +308,15 @@ content_clear(struct content *c)
 }
 
 char *
-noticetext_subject(const struct store_notice *n)
+noticetext_subject(const struct texts *texts, const struct store_notice *n)
 {
 	struct content c;
 	bool many;
 	char *text;
 
-	content_read(&c, n);
+	content_read(&c, texts, n);
 	many = c.lost->len + c.gained->len != 1;
-	text = texts_fill(
+	text = texts_fill(texts, n->language,
 	    many ? kinds[c.kind].many : kinds[c.kind].subject, c.places);
 	content_clear(&c);
 	return (text);
@@ -232,36 +326,60 @@ noticetext_subject(const struct store_notice *n)
 static void
 append(struct content *c, GString *out, enum text text)
 {
-	char *filled = texts_fill(text, c->places);
+	char *filled =
+	    texts_fill(c->texts, c->notice->language, text, c->places);
 
 	g_string_append_printf(out, "%s%s\n", out->len > 0 ? "\n" : "", filled);
 	g_free(filled);
 }
 
-/* A list under ${text}, if there is anything in it. */
 static void
-append_list(struct content *c, GString *out, enum text text, GPtrArray *values)
+append_item(GString *out, const char *bullet, const char *value, bool name)
 {
-	char *value;
+	char *shown = texts_value(value, name);
+
+	g_string_append_printf(out, "  %s %s\n", bullet, shown);
+	g_free(shown);
+}
+
+/* A list of categories under ${text}, if there is anything in it. */
+static void
+append_list(struct content *c, GString *out, enum text text, GPtrArray *list)
+{
+	const struct named *n;
 	guint i;
 
-	if (values->len == 0)
+	if (list->len == 0)
 		return;
 	append(c, out, text);
-	for (i = 0; i < values->len; i++) {
-		value = texts_value(values->pdata[i]);
-		g_string_append_printf(out, "  - %s\n", value);
-		g_free(value);
+	for (i = 0; i < list->len; i++) {
+		n = list->pdata[i];
+		append_item(out, "-", n->title, false);
+		if (n->description != NULL && *n->description != '\0')
+			append_item(out, " ", n->description, false);
 	}
 }
 
+/* Whom to ask. */
+static void
+append_people(struct content *c, GString *out)
+{
+	guint i;
+
+	if (c->ask->len == 0)
+		return;
+	append(c, out, TEXT_ASK);
+	for (i = 0; i < c->ask->len; i++)
+		append_item(out, "-", c->ask->pdata[i], true);
+}
+
 char *
-noticetext_body(const struct store_notice *n)
+noticetext_body(const struct texts *texts, const struct store_notice *n)
 {
 	GString *out = g_string_new(NULL);
 	struct content c;
 
-	content_read(&c, n);
+	content_read(&c, texts, n);
 	append(&c, out, TEXT_HELLO);
 	append(&c, out, kinds[c.kind].body);
 	append_list(&c, out, TEXT_LOST, c.lost);
@@ -270,7 +388,7 @@ noticetext_body(const struct store_notice *n)
 		append(&c, out, TEXT_CHAT);
 	append(&c, out,
 	    strchr(n->actor, '@') == NULL ? TEXT_BY_OPERATOR : TEXT_BY);
-	append_list(&c, out, TEXT_ASK, c.ask);
+	append_people(&c, out);
 	content_clear(&c);
 	return (g_string_free(out, FALSE));
 }

@@ -11,10 +11,14 @@
 #include "base/compiler.h"
 
 struct store_notice;
+struct texts;
 
-/* noticetext_subject(notice), noticetext_body(notice): UTF-8, to be freed with
- * g_free(). The subject is one line; the body ends with a newline. */
-char *noticetext_subject(const struct store_notice *) WARN_UNUSED;
-char *noticetext_body(const struct store_notice *) WARN_UNUSED;
+/* noticetext_subject(texts, notice), noticetext_body(texts, notice): in the
+ * user's language, UTF-8, to be freed with g_free(). The subject is one line;
+ * the body ends with a newline. */
+char *noticetext_subject(
+    const struct texts *, const struct store_notice *) WARN_UNUSED;
+char *noticetext_body(
+    const struct texts *, const struct store_notice *) WARN_UNUSED;
 
 #endif

@@ -2,6 +2,7 @@
 /*
  * ctl - what the commands of notifyctl share
  */
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -9,11 +10,25 @@
 #include "db/db_url.h"
 #include "lib/identity.h"
 #include "lib/mailer.h"
+#include "lib/texts.h"
 #include "notifyctl/ctl.h"
 #include "roster/notice.h"
 #include "roster/permission.h"
 #include "settings/settings.h"
 #include "store/store.h"
+
+/* The sending of notices. */
+struct sending {
+	struct ctl *ctl;
+	struct mailer mailer;
+	struct texts *texts; /* NULL: not opened, for want of a notice */
+	const char *fault;   /* the first one in the texts */
+	size_t faults;
+};
+
+static void take_fault(void *, const char *);
+static void open_texts(struct sending *);
+static int send_notice(void *, const struct store_notice *, struct failure *);
 
 const struct ctl_given *
 ctl_next(const struct arguments *args, const char *name,
@@ -132,14 +147,45 @@ ctl_finish(struct ctl *ctl, int rc)
 	return (-1);
 }
 
+/* Keep the first fault in the texts, and count them. */
+static void
+take_fault(void *ctx, const char *text)
+{
+	struct sending *s = ctx;
+
+	if (s->faults++ == 0)
+		s->fault = arena_strdup(s->ctl->arena, text);
+}
+
+/* A text that is wrong stops nothing. */
+static void
+open_texts(struct sending *s)
+{
+	s->texts = texts_open(s->ctl->settings, take_fault, s);
+	s->mailer.texts = s->texts;
+	if (s->faults == 0)
+		return;
+	fprintf(stderr, "notifyctl: warning: %s", s->fault);
+	if (s->faults > 1)
+		fprintf(stderr,
+		    " (and %zu more faults in the texts: see \"notifyctl "
+		    "check\")",
+		    s->faults - 1);
+	fputc('\n', stderr);
+}
+
 static int
 send_notice(
     void *ctx, const struct store_notice *notice, struct failure *failure)
 {
+	struct sending *s = ctx;
 	int rc;
 
+	/* With the rights of the roster's owner, still. */
+	if (s->texts == NULL)
+		open_texts(s);
 	identity_suspend();
-	rc = mailer_notice(ctx, notice, failure);
+	rc = mailer_notice(&s->mailer, notice, failure);
 	identity_resume();
 	return (rc);
 }
@@ -148,6 +194,11 @@ int
 ctl_send_notices(
     struct ctl *ctl, size_t limit, size_t *sent, struct failure *failure)
 {
-	return (notice_flush(ctl->store, ctl->arena, limit, send_notice,
-	    ctl->settings, sent, failure));
+	struct sending s = {.ctl = ctl, .mailer.settings = ctl->settings};
+	int rc;
+
+	rc = notice_flush(
+	    ctl->store, ctl->arena, limit, send_notice, &s, sent, failure);
+	texts_close(s.texts);
+	return (rc);
 }

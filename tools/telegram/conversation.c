@@ -7,9 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include <glib.h>
+
 #include "base/arena.h"
 #include "base/escape.h"
 #include "base/failure.h"
+#include "lib/texts.h"
 #include "roster/link.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -33,6 +36,8 @@ struct turn {
 	struct patience *p;
 	const struct chat_message *m;
 	const char **answer;
+	const struct texts *texts;
+	const char *language; /* of the answer */
 };
 
 /* The users that a chat is linked to, or whom to ask. */
@@ -57,19 +62,15 @@ struct list {
 	bool full;
 };
 
-static const char help[] =
-    "This bot brings you the messages about balance and payments that your "
-    "account also gets by mail.\n"
-    "\n"
-    "To link this chat, open the link that \"telegram connect\" gives you.\n"
-    "/status says what is linked\n"
-    "/stop ends it";
-
 static int say(const struct turn *, const char *);
+static const char *words(
+    const struct turn *, enum text, const struct store_user *);
+static int say_text(const struct turn *, enum text);
 static bool for_other(const char *, const char *);
 static const char *command(const char *, const char *, const char *);
 static int take_user(void *, const struct store_user *);
-static const char *name_user(struct arena *, const struct store_user *);
+static int take_language(void *, const struct store_user *);
+static int find_language(struct turn *);
 static void add_line(struct list *, const char *);
 static int take_mirrored(void *, const struct category *);
 static bool is_listed(const struct mirrored *, size_t);
@@ -79,8 +80,8 @@ static const char *token_of(const char *, const struct chat_message *);
 static int too_many(const struct turn *, int);
 static int wrong(const struct turn *);
 static int refused(const struct turn *, const struct store_user *);
-static int start(const struct turn *, const char *);
-static int list_linked(const struct turn *, const char *, const char *, bool);
+static int start(struct turn *, const char *);
+static int list_linked(const struct turn *, enum text, enum text, bool);
 static int restore(void *, const char *, int64_t);
 
 static int
@@ -88,6 +89,29 @@ say(const struct turn *t, const char *text)
 {
 	*t->answer = text;
 	return (text == NULL ? failure_memory(t->c->failure) : 1);
+}
+
+/* A text, about ${user} or NULL; NULL if out of memory. */
+static const char *
+words(const struct turn *t, enum text text, const struct store_user *user)
+{
+	const struct text_place places[] = {
+	    {user == NULL ? NULL : "account",
+		user == NULL ? NULL : user->account_name},
+	    {"address", user == NULL ? NULL : user->address},
+	    {NULL, NULL},
+	};
+	char *filled = texts_fill(t->texts, t->language, text, places);
+	const char *kept = arena_strdup(t->c->arena, filled);
+
+	g_free(filled);
+	return (kept);
+}
+
+static int
+say_text(const struct turn *t, enum text text)
+{
+	return (say(t, words(t, text, NULL)));
 }
 
 /* Is ${text} a command that names another bot than ${bot}, as "/stop@other"? If
@@ -133,14 +157,30 @@ take_user(void *ctx, const struct store_user *u)
 	return (0);
 }
 
-/* Whose mail a chat gets, in words; NULL if out of memory. */
-static const char *
-name_user(struct arena *a, const struct store_user *u)
+/* The first user with a language that there is. */
+static int
+take_language(void *ctx, const struct store_user *u)
 {
-	const char *text =
-	    arena_printf(a, "account %s, as %s", u->account_name, u->address);
+	struct turn *t = ctx;
 
-	return (text == NULL ? NULL : escape_controls(a, text));
+	if (t->language != NULL || u->language == NULL ||
+	    !texts_speaks(t->texts, u->language))
+		return (0);
+	t->language = arena_strdup(t->c->arena, u->language);
+	return (t->language == NULL ? -1 : 0);
+}
+
+/* The language of the answer. */
+static int
+find_language(struct turn *t)
+{
+	t->language = NULL;
+	if (store_links_of_chat(t->c->store, t->m->chat, take_language, t) ==
+	    -1)
+		return (store_failed(t->c->store, t->c->failure));
+	if (t->language == NULL)
+		t->language = t->m->language;
+	return (0);
 }
 
 /* Add ${line}, NULL if out of memory, if there is room. */
@@ -188,8 +228,8 @@ list_categories(const struct turn *t, const struct store_user *user,
 {
 	struct store *s = t->c->store;
 	size_t i = m->n;
-	bool described;
-	const char *line;
+	const char *line, *about;
+	const struct category *category;
 	int rc;
 
 	m->role = user->role;
@@ -199,10 +239,15 @@ list_categories(const struct turn *t, const struct store_user *user,
 	if (rc == -1)
 		return (store_failed(s, t->c->failure));
 	for (; i < m->n; i++) {
-		described = *m->v[i].description != '\0' && !is_listed(m, i);
-		line = arena_concat(l->arena, "- ", m->v[i].title,
-		    described ? ": " : "", described ? m->v[i].description : "",
-		    NULL);
+		category = &m->v[i];
+		about = is_listed(m, i)
+		    ? ""
+		    : texts_description(t->texts, t->language, category->slug,
+			  category->description);
+		line = arena_concat(l->arena, "- ",
+		    texts_title(
+			t->texts, t->language, category->slug, category->title),
+		    *about == '\0' ? "" : ": ", about, NULL);
 		add_line(
 		    l, line == NULL ? NULL : escape_controls(l->arena, line));
 	}
@@ -224,14 +269,17 @@ static int
 too_many(const struct turn *t, int seconds)
 {
 	int minutes = (seconds + 59) / 60;
+	char count[16], *filled;
+	const struct text_place places[] = {{"count", count}, {NULL, NULL}};
+	const char *answer;
 
 	(void)patience_told(t->p, t->m->chat);
-	return (say(t,
-	    arena_printf(t->c->arena,
-		"Too many links that do not work were opened in this chat. "
-		"Wait for %d minute%s, and then open the link again, or ask "
-		"for a new one with \"telegram connect\".",
-		minutes, minutes == 1 ? "" : "s")));
+	snprintf(count, sizeof(count), "%d", minutes);
+	filled = texts_fill(t->texts, t->language,
+	    minutes == 1 ? TEXT_BOT_WAIT : TEXT_BOT_WAIT_MANY, places);
+	answer = arena_strdup(t->c->arena, filled);
+	g_free(filled);
+	return (say(t, answer));
 }
 
 /* The token was wrong. While very many are wrong, nobody gets an answer. */
@@ -258,10 +306,7 @@ wrong(const struct turn *t)
 		return (0);
 	if (wait > 0)
 		return (too_many(t, wait));
-	return (say(t,
-	    "This link does not work: it was used already, or is older than 15 "
-	    "minutes, or you may not link a chat any more. Ask for a new one "
-	    "with \"telegram connect\"."));
+	return (say_text(t, TEXT_BOT_REFUSED));
 }
 
 /* The token is good, but its user may not have a chat: name who can change
@@ -271,47 +316,35 @@ refused(const struct turn *t, const struct store_user *user)
 {
 	struct changes *c = t->c;
 	struct people managers = {.arena = c->arena};
-	struct list list = {.arena = c->arena};
-	const char *name;
+	struct list list = {c->arena, words(t, TEXT_BOT_ASK, user), false};
 	size_t i;
 
 	if (store_managers(c->store, user->account, MANAGERS_MAX, take_user,
 		&managers) == -1)
 		return (store_failed(c->store, c->failure));
-	name = name_user(c->arena, user);
-	if (name != NULL)
-		list.text = arena_printf(c->arena,
-		    "This chat cannot be linked to %s: this user receives "
-		    "nothing that comes to Telegram. The owner or an "
-		    "administrator of the account can change that:",
-		    name);
 	for (i = 0; i < managers.n; i++)
 		add_line(
 		    &list, escape_controls(c->arena, managers.v[i].address));
-	add_line(&list, "Then open a new link.");
+	add_line(&list, words(t, TEXT_BOT_ASK_THEN, NULL));
 	return (say(t, list.text));
 }
 
 static int
-start(const struct turn *t, const char *rest)
+start(struct turn *t, const char *rest)
 {
 	const struct chat_message *m = t->m;
 	struct patience *p = t->p;
 	struct changes *c = t->c;
 	struct store_user user;
-	const char *name;
 	char token[TOKEN_MAX + 1];
 	size_t len;
 	int rc, wait;
 
 	len = strcspn(rest, " \n\t");
 	if (len == 0)
-		return (say(t, help));
+		return (say_text(t, TEXT_BOT_HELP));
 	if (!m->private && !c->settings->allow_groups)
-		return (say(t,
-		    "A group cannot be linked: everybody in it would read the "
-		    "messages. Open the link in a private chat with this "
-		    "bot."));
+		return (say_text(t, TEXT_BOT_GROUP));
 	wait = patience_waits(p, m->chat, c->now);
 	if (wait > 0)
 		return (too_many(t, wait));
@@ -328,34 +361,28 @@ start(const struct turn *t, const char *rest)
 	if (rc == 0)
 		return (wrong(t));
 	patience_right(p, m->chat);
-	name = name_user(t->c->arena, &user);
-	return (say(t,
-	    name == NULL
-		? NULL
-		: arena_printf(t->c->arena,
-		      "This chat is now linked to %s. Messages about "
-		      "balance and payments come here too; the mail still does.\n"
-		      "/stop ends it.",
-		      name)));
+	if (user.language != NULL && texts_speaks(t->texts, user.language))
+		t->language = user.language;
+	return (say(t, words(t, TEXT_BOT_LINKED, &user)));
 }
 
 /* List the users that the chat is linked to, below ${title}: ${end} their
  * links, or say what comes here for them. ${none} if there are none. */
 static int
-list_linked(const struct turn *t, const char *title, const char *none, bool end)
+list_linked(const struct turn *t, enum text title, enum text none, bool end)
 {
 	struct arena *a = t->c->arena;
 	struct people l = {.arena = a};
 	struct mirrored mirrored = {.arena = a};
-	struct list list = {a, title, false};
+	struct list list = {a, words(t, title, NULL), false};
 	size_t i;
 
 	if (store_links_of_chat(t->c->store, t->m->chat, take_user, &l) == -1)
 		return (store_failed(t->c->store, t->c->failure));
 	if (l.n == 0)
-		return (say(t, none));
+		return (say_text(t, none));
 	for (i = 0; i < l.n && list.text != NULL; i++) {
-		add_line(&list, name_user(a, &l.v[i]));
+		add_line(&list, words(t, TEXT_BOT_USER, &l.v[i]));
 		if (end ? membership_end_link(
 			      t->c, &l.v[i], "by /stop in the chat") == -1
 			: list_categories(t, &l.v[i], &mirrored, &list) == -1)
@@ -396,25 +423,26 @@ conversation_restore(struct changes *c, struct patience *p)
 
 int
 conversation_answer(struct changes *c, struct patience *p,
-    const struct chat_message *m, const char **answer)
+    const struct texts *texts, const struct chat_message *m,
+    const char **answer)
 {
-	const struct turn t = {c, p, m, answer};
+	struct turn t = {c, p, m, answer, texts, NULL};
 	const char *bot = c->settings->bot, *rest;
 
 	*answer = NULL;
+	if (find_language(&t) != 0)
+		return (-1);
 	rest = command(bot, m->text, "/start");
 	if (rest != NULL)
 		return (start(&t, rest));
 	if (command(bot, m->text, "/stop") != NULL)
-		return (list_linked(&t, "This chat is no longer linked to:",
-		    "This chat is not linked.", true));
+		return (list_linked(
+		    &t, TEXT_BOT_STOPPED, TEXT_BOT_STOPPED_NONE, true));
 	if (command(bot, m->text, "/status") != NULL)
-		return (list_linked(&t, "This chat is linked to:",
-		    "This chat is not linked. Open the link that \"telegram "
-		    "connect\" gives you.",
-		    false));
+		return (list_linked(
+		    &t, TEXT_BOT_STATUS, TEXT_BOT_STATUS_NONE, false));
 	/* In a group people talk to each other, and to other bots. */
 	if (!m->private && (*m->text != '/' || for_other(bot, m->text)))
 		return (0);
-	return (say(&t, help));
+	return (say_text(&t, TEXT_BOT_HELP));
 }

@@ -5,8 +5,9 @@
  * policy/README.md, How a message reaches Telegram: /start <token> links the
  * chat, /stop ends its links, /status lists them and what comes for them,
  * anything else gets help. The answers name the account, since one chat may
- * serve several users and accounts. A command that names another bot, as
- * "/stop@other" does in a group, is not ours.
+ * serve several users and accounts. Their language is that of the user whom the
+ * chat is linked to, else of whoever speaks. A command that names another bot,
+ * as "/stop@other" does in a group, is not ours.
  *
  * Every token that does not work gets the same answer, whatever is wrong with
  * it; a chat that tries many must wait (patience.h). A good one whose user may
@@ -24,6 +25,7 @@
 
 struct changes;
 struct patience;
+struct texts;
 
 /* One message to the bot; "" for one without words. */
 struct chat_message {
@@ -31,6 +33,7 @@ struct chat_message {
 	int64_t topic; /* of a chat that has some; 0 for none */
 	bool private;  /* a chat with one person */
 	const char *text;
+	const char *language; /* of whoever says it, by Telegram; or NULL */
 };
 
 /* conversation_heard(p, bot, m, now): false if ${m} gets no attention: too much
@@ -40,12 +43,13 @@ bool conversation_heard(struct patience *, const char *bot,
     const struct chat_message *, int64_t now);
 
 /*
- * conversation_answer(c, p, m, answer): do what ${m} asks for, inside a
+ * conversation_answer(c, p, texts, m, answer): do what ${m} asks for, inside a
  * transaction that the caller has begun. 1 with ${*answer}, cut from the arena;
  * 0 if there is nothing to answer; -1 failed, with changes->failure.
  */
 int conversation_answer(struct changes *, struct patience *,
-    const struct chat_message *, const char **answer) WARN_UNUSED;
+    const struct texts *, const struct chat_message *,
+    const char **answer) WARN_UNUSED;
 
 /* conversation_restore(c, p): a chat that had to wait before a restart still
  * has to. Inside a transaction too; 0 or -1. */

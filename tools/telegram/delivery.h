@@ -25,6 +25,7 @@
 
 struct botapi;
 struct botapi_answer;
+struct texts;
 
 /* A message whose last try is longer ago has left the queue. */
 #define DELIVERY_FORGET_SECONDS (3 * 3600)
@@ -36,6 +37,7 @@ struct delivery {
 	struct arena *arena;
 	struct store *store;
 	struct botapi *api;
+	struct texts *texts;
 	struct failure failure;
 	struct changes changes;
 	const char *queue_id;  /* escaped */

@@ -8,10 +8,13 @@
 #include <string.h>
 #include <time.h>
 
+#include <glib.h>
+
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/escape.h"
 #include "lib/log.h"
+#include "lib/texts.h"
 #include "store/store.h"
 #include "store/store_link.h"
 #include "telegram/botapi.h"
@@ -111,15 +114,16 @@ say(struct polling *p, const struct store_farewell *f)
 {
 	struct botapi_answer answer;
 	enum outcome outcome;
-	const char *account, *text;
+	const struct text_place places[] = {
+	    {"account", f->account}, {NULL, NULL}};
+	const char *account = escape_controls(p->arena, f->account), *text;
+	char *filled;
 
-	account = escape_controls(p->arena, f->account);
-	text = account == NULL
-	    ? NULL
-	    : arena_printf(p->arena,
-		  "This chat is no longer linked to account %s. Its messages "
-		  "do not come here any more.",
-		  account);
+	if (account == NULL)
+		return (false);
+	filled = texts_fill(p->texts, f->language, TEXT_BOT_FAREWELL, places);
+	text = arena_strdup(p->arena, filled);
+	g_free(filled);
 	if (text == NULL)
 		return (false);
 	outcome = polling_send(p, f->chat, f->topic, text, false, &answer);

@@ -2,10 +2,14 @@
 /*
  * menu - the commands that a phone offers in a chat with the bot
  */
+#include <string.h>
+
+#include <glib.h>
 #include <jansson.h>
 
 #include "base/clock.h"
 #include "lib/log.h"
+#include "lib/texts.h"
 #include "telegram/botapi.h"
 #include "telegram/menu.h"
 #include "telegram/outcome.h"
@@ -15,52 +19,96 @@
 #define CALL_SECONDS 10
 #define PAUSE_SECONDS 600
 
-static json_t *commands(void);
+/* What it takes to offer them in one language after the other. */
+struct offering {
+	struct polling *polling;
+	struct botapi_answer answer; /* of the last call */
+	bool called, failed;
+};
 
-/* As setMyCommands takes them: without the slash. */
+static json_t *commands(const struct texts *, const char *);
+static void offer(struct offering *, const char *);
+static void offer_in(void *, const char *, const struct textfile *);
+
+/* As setMyCommands takes them: without the slash. ${language} NULL: for whoever
+ * has none of the others. */
 static json_t *
-commands(void)
+commands(const struct texts *texts, const char *language)
 {
 	static const struct {
-		const char *name, *description;
+		const char *name;
+		enum text text;
 	} table[] = {
-	    {"status", "what this chat is linked to"},
-	    {"stop", "end the links of this chat"},
+	    {"status", TEXT_BOT_MENU_STATUS},
+	    {"stop", TEXT_BOT_MENU_STOP},
 	};
-	json_t *list = json_array();
+	static const struct text_place none = {NULL, NULL};
+	json_t *list = json_array(), *arguments;
+	char *description;
 	size_t i;
 
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		description = texts_fill(texts, language, table[i].text, &none);
 		json_array_append_new(list,
 		    json_pack("{s:s, s:s}", "command", table[i].name,
-			"description", table[i].description));
-	return (json_pack("{s:o}", "commands", list));
+			"description", description));
+		g_free(description);
+	}
+	arguments = json_pack("{s:o}", "commands", list);
+	if (language != NULL)
+		json_object_set_new(
+		    arguments, "language_code", json_string(language));
+	return (arguments);
+}
+
+static void
+offer(struct offering *o, const char *language)
+{
+	struct polling *p = o->polling;
+
+	if (o->failed)
+		return;
+	if (o->called)
+		botapi_answer_clear(&o->answer);
+	botapi_call(p->api, "setMyCommands", commands(p->texts, language),
+	    CALL_SECONDS, p->interrupted, &o->answer);
+	o->called = true;
+	o->failed = outcome_of(&o->answer) != OUTCOME_SENT;
+}
+
+/* Telegram knows languages of two letters. */
+static void
+offer_in(void *ctx, const char *language, const struct textfile *file)
+{
+	(void)file;
+	if (strlen(language) == 2)
+		offer(ctx, language);
 }
 
 void
 menu_offer(struct polling *p)
 {
 	struct menu *m = &p->menu;
-	struct botapi_answer answer;
+	struct offering o = {.polling = p};
 
 	if (m->set || (m->tried && !p->reachable) || clock_boot_ms() < m->next)
 		return;
-	botapi_call(p->api, "setMyCommands", commands(), CALL_SECONDS,
-	    p->interrupted, &answer);
+	offer(&o, NULL);
+	texts_each(p->texts, offer_in, &o);
 	m->tried = true;
-	m->set = outcome_of(&answer) == OUTCOME_SENT;
+	m->set = !o.failed;
 	if (m->set) {
 		p->reachable = true;
 	} else if (p->reachable && !p->interrupted()) {
 		m->next = clock_boot_ms() +
-		    (answer.retry_after > PAUSE_SECONDS ? answer.retry_after
-							: PAUSE_SECONDS) *
+		    (o.answer.retry_after > PAUSE_SECONDS ? o.answer.retry_after
+							  : PAUSE_SECONDS) *
 			1000;
 		if (!m->warned)
 			log_warning("Telegram did not take the list of the "
 				    "bot's commands: %s; retrying later",
-			    answer.text);
+			    o.answer.text);
 		m->warned = true;
 	}
-	botapi_answer_clear(&answer);
+	botapi_answer_clear(&o.answer);
 }

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "lib/daemon.h"
 #include "lib/log.h"
+#include "lib/texts.h"
 #include "settings/settings.h"
 #include "telegram/botapi.h"
 #include "telegram/patience.h"
@@ -39,6 +40,7 @@ struct bot {
 	char *troubles[TROUBLES_MAX]; /* logged since the last success */
 	size_t ntroubles;
 	unsigned pause; /* seconds, before the next try */
+	bool check_only, bad_texts;
 	bool standing_by;
 };
 
@@ -47,7 +49,7 @@ static const char usage_text[] =
     "\n"
     "  -c FILE  the settings (" SETTINGS_FILE ")\n"
     "  -f       stay in the foreground, log to standard error too\n"
-    "  -n       check the settings and the token file, and exit\n"
+    "  -n       check the settings, the token file and the texts, and exit\n"
     "  -v       log what is asked and answered too\n"
     "  -V       print the version and exit\n"
     "\n"
@@ -58,6 +60,7 @@ static volatile sig_atomic_t ending, reloading;
 static void on_signal(int);
 static bool is_ending(void);
 static bool interrupted(void);
+static void bad_text(void *, const char *);
 static int load(struct bot *);
 static void reload(struct bot *);
 static void rest(struct bot *);
@@ -89,7 +92,20 @@ interrupted(void)
 	return (ending || reloading);
 }
 
-/* Read settings and token; if they cannot be read the old ones stay. */
+/* A text that is wrong is not used; it stops nothing. */
+static void
+bad_text(void *ctx, const char *what)
+{
+	struct bot *b = ctx;
+
+	b->bad_texts = true;
+	if (b->check_only)
+		log_error("%s", what);
+	else
+		log_warning("%s; the built-in text is used", what);
+}
+
+/* Read settings, token and texts; if they cannot be read the old ones stay. */
 static int
 load(struct bot *b)
 {
@@ -107,9 +123,11 @@ load(struct bot *b)
 	}
 	polling_close(p);
 	botapi_close(p->api);
+	texts_close(p->texts);
 	settings_free(p->settings);
 	p->settings = settings;
 	p->api = api;
+	p->texts = texts_open(settings, bad_text, b);
 	return (0);
 }
 
@@ -255,6 +273,7 @@ main(int argc, char **argv)
 	log_open("notify-bot", true);
 	log_verbose(options.verbose);
 	b.file = options.file;
+	b.check_only = options.check_only;
 	p->arena = arena_new(ARENA_MAX);
 	status = EX_CONFIG;
 	p->patience = patience_new();
@@ -265,6 +284,8 @@ main(int argc, char **argv)
 	if (daemon_user(&options, p->settings, &pw, &p->failure) == -1)
 		goto out;
 	if (options.check_only) {
+		if (b.bad_texts)
+			goto out;
 		printf("%s: the settings are good\n", b.file);
 		status = EX_OK;
 		goto out;
@@ -289,10 +310,11 @@ main(int argc, char **argv)
 	status = EX_OK;
 	failure_clear(&p->failure);
 out:
-	if (status != EX_OK)
+	if (status != EX_OK && !(b.check_only && b.bad_texts))
 		log_error("%s", failure_text(&p->failure));
 	polling_close(p);
 	botapi_close(p->api);
+	texts_close(p->texts);
 	settings_free(p->settings);
 	arena_free(p->arena);
 	patience_free(p->patience);

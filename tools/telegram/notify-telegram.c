@@ -22,6 +22,7 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/mailer.h"
+#include "lib/texts.h"
 #include "settings/settings.h"
 #include "store/store_link.h"
 #include "telegram/botapi.h"
@@ -42,12 +43,18 @@
 /* look_up() and wait_turn(): no status yet. */
 #define GO_ON -1
 
+/* In the texts. */
+struct faults {
+	bool check_only;
+	size_t n;
+};
+
 static const char usage_text[] =
     "usage: notify-telegram [-fnvV] [-c FILE] QUEUEID RECIPIENT < MESSAGE\n"
     "\n"
     "  -c FILE  the settings (" SETTINGS_FILE ")\n"
     "  -f       accepted for symmetry: it always runs in the foreground\n"
-    "  -n       check the settings and the token file, and exit\n"
+    "  -n       check the settings, the token file and the texts, and exit\n"
     "  -v       log each step too\n"
     "  -V       print the version and exit\n"
     "\n"
@@ -60,6 +67,8 @@ static int find_user(struct delivery *, const char **);
 static int no_chat(struct delivery *, const char *);
 static int look_up(struct delivery *);
 static int wait_turn(struct delivery *);
+static void bad_text(void *, const char *);
+static char *last_line(const struct delivery *);
 static int make_text(struct delivery *);
 static json_t *entities(const struct chattext *);
 static json_t *params(struct delivery *, bool);
@@ -239,20 +248,52 @@ wait_turn(struct delivery *d)
 	    "%lld earlier messages wait for this chat", (long long)before));
 }
 
+/* Name the first fault in the texts, and count them. */
+static void
+bad_text(void *ctx, const char *what)
+{
+	struct faults *f = ctx;
+
+	if (f->check_only)
+		log_error("%s", what);
+	else if (f->n == 0)
+		log_warning("%s; the built-in text is used", what);
+	f->n++;
+}
+
+/* The last line: what the message is about. */
+static char *
+last_line(const struct delivery *d)
+{
+	const char *language = d->user.language;
+	const struct text_place places[] = {
+	    {"category",
+		texts_title(
+		    d->texts, language, d->category.slug, d->category.title)},
+	    {d->nameless ? NULL : "account", d->account.name},
+	    {"title", d->account.title},
+	    {NULL, NULL},
+	};
+
+	return (texts_fill(d->texts, language,
+	    d->nameless			    ? TEXT_LAST_LINE_NAMELESS
+		: *d->account.title == '\0' ? TEXT_LAST_LINE
+					    : TEXT_LAST_LINE_TITLE,
+	    places));
+}
+
 static int
 make_text(struct delivery *d)
 {
-	const char *footer;
+	struct faults faults = {0};
+	char *footer;
+	int rc;
 
-	footer = d->nameless ? d->category.title
-	    : *d->account.title == '\0'
-	    ? arena_printf(
-		  d->arena, "%s · %s", d->category.title, d->account.name)
-	    : arena_printf(d->arena, "%s · %s (%s)", d->category.title,
-		  d->account.title, d->account.name);
-	if (footer == NULL)
-		return (failure_memory(&d->failure));
-	return (chattext_read(d->fd, footer, &d->text, &d->failure));
+	d->texts = texts_open(d->settings, bad_text, &faults);
+	footer = last_line(d);
+	rc = chattext_read(d->fd, footer, &d->text, &d->failure);
+	g_free(footer);
+	return (rc);
 }
 
 /* The entities of the text; NULL if out of memory. */
@@ -395,11 +436,16 @@ deliver(struct delivery *d, const char *recipient)
 static int
 check_only(struct delivery *d)
 {
+	struct faults faults = {.check_only = true};
+
 	d->api = botapi_open(d->settings, &d->failure);
 	if (d->api == NULL) {
 		log_error("%s", failure_text(&d->failure));
 		return (EX_CONFIG);
 	}
+	d->texts = texts_open(d->settings, bad_text, &faults);
+	if (faults.n > 0)
+		return (EX_CONFIG);
 	printf("%s: the settings are good\n", d->settings->file);
 	return (EX_OK);
 }
@@ -449,6 +495,7 @@ main(int argc, char **argv)
 	status = check ? check_only(&d) : deliver(&d, argv[first + 1]);
 out:
 	chattext_clear(&d.text);
+	texts_close(d.texts);
 	botapi_close(d.api);
 	store_close(d.store);
 	settings_free(d.settings);

@@ -196,7 +196,8 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 		return (polling_store_failed(p));
 	if (m != NULL) {
 		if (restore_patience(p, &c) != 0 ||
-		    conversation_answer(&c, p->patience, m, answer) == -1)
+		    conversation_answer(&c, p->patience, p->texts, m, answer) ==
+			-1)
 			return (polling_store_failed(p));
 		log_debug("update %lld of chat %lld: %s", (long long)id,
 		    (long long)m->chat,

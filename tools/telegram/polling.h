@@ -26,9 +26,11 @@ struct arena;
 struct patience;
 struct settings;
 struct store;
+struct texts;
 
 struct polling {
 	struct settings *settings;
+	struct texts *texts;
 	struct botapi *api;
 	struct store *store; /* open when needed; polling_close() */
 	struct arena *arena;

@@ -37,6 +37,8 @@ update_read(const json_t *json, struct update *u)
 	if (json_is_true(json_object_get(message, "is_topic_message")) &&
 	    json_integer_value(id) > 0)
 		u->message.topic = json_integer_value(id);
+	u->message.language = json_string_value(
+	    json_object_get(json_object_get(message, "from"), "language_code"));
 	u->message.private = strcmp(type, "private") == 0;
 	return (1);
 }

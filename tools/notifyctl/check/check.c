@@ -55,6 +55,7 @@ static const struct {
     {"postfix", check_redirect, true, false},
     {"held", check_held, true, false},
     {"telegram", check_telegram, false, true},
+    {"texts", check_texts, false, false},
 };
 
 static const char *const severities[] = {

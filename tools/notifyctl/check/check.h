@@ -29,7 +29,8 @@ struct store;
 enum check_severity {
 	CHECK_NOTE,    /* good to know */
 	CHECK_WARNING, /* some mail, or some day, goes wrong */
-	CHECK_ERROR,   /* tagged mail is not decided, or decided wrongly */
+	CHECK_ERROR,   /* tagged mail is not decided, or decided wrongly; or a
+			  text cannot be used */
 };
 
 enum check_fix {
@@ -186,5 +187,7 @@ void check_copies(struct check *);
 void check_headers(struct check *);
 void check_redirect(struct check *);
 void check_telegram(struct check *);
+void check_texts(struct check *);
+void check_texts_categories(struct check *);
 
 #endif

@@ -321,6 +321,7 @@ check_sound(struct check *c)
 		(long long)h.links));
 	check_addresses(c);
 	check_people(c);
+	check_texts_categories(c);
 	check_tags(c);
 	if (h.reserved > 0)
 		check_setting(c, CHECK_ERROR,

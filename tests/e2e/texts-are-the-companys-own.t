@@ -1,0 +1,427 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-2-Clause
+# takes: 15 s
+"What users read is in their language and in the company's words, and no text "
+"that is wrong stops a program."
+import configparser
+import email
+import os
+import re
+import shutil
+import subprocess
+
+from lib import TREE
+from lib.milter import BUILD, program
+from lib.roster import (ANN, BALANCE, BILL, DOCUMENTS, MAINTENANCE, OLGA, SUE)
+from lib.tap import contains, lacks, same, true
+from lib.telegram import Site, case, run
+
+CHAT, OTHER = 7001, 7002
+SHIPPED = os.path.join(TREE, "postfix-sample", "texts")
+DOT = "\u2024"
+REFUSED = "This link does not work"
+
+
+def texts(site, language="en", **files):
+    """Have FILES, by language, as the texts; True: the one that is shipped."""
+    folder = site.path("texts")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    for name, text in files.items():
+        path = os.path.join(folder, name.replace("_", "-") + ".conf")
+        if text is True:
+            shutil.copy(os.path.join(SHIPPED, f"{name}.conf"), path)
+        else:
+            with open(path, "wb") as out:
+                out.write(text if isinstance(text, bytes) else text.encode())
+    site.settings(folder=folder, language=language)
+    return folder
+
+
+def speaks(site, address, language, account="acme"):
+    site.sql('UPDATE "user" SET language = ? WHERE address = ? AND account ='
+             " (SELECT id FROM account WHERE name = ?)", language, address,
+             account)
+
+
+def unsubscribed(site, address=BILL, *categories):
+    """The mail about it."""
+    before = len(site.mails())
+    for category in categories or (MAINTENANCE,):
+        site.ok("unsubscribe", "acme", category, address, "--confirm", address,
+                as_=OLGA)
+    return site.mails()[before]
+
+
+def verdict(site, name="notify-bot"):
+    """Exit status and the lines on standard error of NAME -n."""
+    done = subprocess.run([program(name), "-c", site.conf.file, "-n"],
+                          capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stderr.splitlines()
+
+
+def findings(site):
+    document = site("check", json_=True).document
+    return [(f["severity"], f["what"]) for f in document["findings"]
+            if f["part"] == "texts"]
+
+
+def parse(path):
+    """{(section, key): text} by another parser."""
+    parser = configparser.ConfigParser(
+        interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"),
+        empty_lines_in_values=True)
+    parser.read(path, encoding="utf-8")
+    return {(section, key): text.strip() for section in parser.sections()
+            for key, text in parser[section].items()}
+
+
+def places(text):
+    return set(re.findall(r"{(\w+)}", text))
+
+
+@case("the English file is the built-in texts, word for word")
+def _(_site):
+    done = subprocess.run([os.path.join(BUILD, "unit"), "texts"], check=True,
+                          capture_output=True, text=True, timeout=30)
+    with open(os.path.join(SHIPPED, "en.conf"), encoding="utf-8") as file:
+        same(file.read(), done.stdout, "en.conf")
+
+
+@case("each language that is shipped has each text, with the same places, and "
+      "the five categories")
+def _(site):
+    english = parse(os.path.join(SHIPPED, "en.conf"))
+    true(len(english) > 45, f"texts: {len(english)}")
+    slugs = {f"category {c['slug']}" for c in
+             site.json("category", "list")["categories"]}
+    for language in ("de", "ru"):
+        got = parse(os.path.join(SHIPPED, f"{language}.conf"))
+        own = {key for key in got if key[0].startswith("category ")}
+        same(own, {(slug, word) for slug in slugs
+                   for word in ("title", "description")}, "categories")
+        same({key: places(text) for key, text in got.items()
+              if key not in own},
+             {key: places(text) for key, text in english.items()},
+             f"places of {language}")
+        for key, text in got.items():
+            true(text != english.get(key) or key[0] == "chat" or
+                 text == "Administrator", f"{key} of {language}: {text}")
+    texts(site, en=True, de=True, ru=True)
+    same(verdict(site), (0, []), "notify-bot -n")
+    same(verdict(site, "notify-telegram"), (0, []), "notify-telegram -n")
+    same(findings(site), [], "findings")
+
+
+@case("a notice is in the user's language: subject and text come back whole "
+      "by two parsers")
+def _(site):
+    texts(site, en=True, de=True, ru=True)
+    site.link_to("acme", ANN, CHAT)
+    for language, subject, words in (
+            ("de", "Sie erhalten „Geplante Wartung“ für das Konto acme nicht "
+             "mehr", ("Guten Tag,", "Sie erhalten nicht mehr:\n\n  - "
+                      "Geplante Wartung\n", "Störungen und Ausfälle", OLGA)),
+            ("ru", "Вы больше не получаете сообщения «Плановые работы» по "
+             "аккаунту acme", ("Здравствуйте!", "Плановые работы\n", OLGA)),
+            ("", "You no longer receive \"Scheduled maintenance\" for account "
+             "acme", ("Hello,", "Scheduled maintenance\n",
+                      "crashes and outages"))):
+        site.ok("subscribe", "acme", MAINTENANCE, BILL, as_=OLGA)
+        speaks(site, BILL, language)
+        mail = unsubscribed(site)
+        true(mail.data.isascii(), "the mail is ASCII")
+        same(mail.message["Subject"], subject, "Subject by Python")
+        same((mail.message.get_content_charset(),
+              mail.message["Content-Transfer-Encoding"]),
+             ("utf-8", "quoted-printable"), "the form of the text")
+        text = mail.text.replace("\n\n  -", "\n  -")
+        for part in words:
+            contains(text, part.replace("\n\n  -", "\n  -"), "text by Python")
+        head, _, body = mail.data.partition(b"\n\n")
+        true(max(map(len, head.split(b"\n"))) < 999, "length of lines")
+        # notify-telegram reads mail with GMime.
+        tagged = (b"X-Notify-Category: balance-and-payments\n"
+                  b"X-Notify-Account: acme\n" + mail.data)
+        sent = len(site.api.texts(CHAT))
+        (link,), = site.sql("SELECT id FROM link")
+        site.agent(f"{link}@telegram.invalid", tagged).must(0, "sent")
+        shown = site.api.texts(CHAT)[sent]
+        contains(shown, subject, "Subject by GMime")
+        for part in words:
+            contains(shown.replace("\n\n", "\n"),
+                     part.strip().replace("\n\n", "\n").split("\n")[0],
+                     "text by GMime")
+
+
+@case("one category has a text of its own, and many another")
+def _(site):
+    texts(site, de="[notice]\nunsubscribed_subject = eine: {category}\n"
+          "unsubscribed_subject_many = viele: {count}\n")
+    speaks(site, BILL, "de")
+    same(unsubscribed(site).message["Subject"], "eine: Scheduled maintenance",
+         "Subject")
+    speaks(site, ANN, "de")
+    site.ok("subscribe", "acme", DOCUMENTS, ANN, as_=OLGA)
+    site.ok("subscribe", "acme", MAINTENANCE, ANN, as_=OLGA)
+    site.ok("user", "role", "acme", ANN, "subscriber", as_=OLGA)
+    before = len(site.mails())
+    site.ok("user", "remove", "acme", ANN, as_=OLGA)
+    true(len(site.mails()) > before, "a mail")
+
+
+@case("the last line of a chat message is in the user's language")
+def _(site):
+    texts(site, de=True)
+    to = site.link_to("acme", ANN, CHAT)
+    for language, want in (("de", "Guthaben und Zahlungen"),
+                           ("de-AT", "Guthaben und Zahlungen"),
+                           ("fr", "Balance and payments"),
+                           ("", "Balance and payments")):
+        speaks(site, ANN, language)
+        before = len(site.api.texts(CHAT))
+        site.agent(to).must(0, "sent")
+        last = site.api.texts(CHAT)[before].split("\n")[-1]
+        true(last.startswith(f"{want} · ") and "acme" in last,
+             f"last line in {language!r}: {last}")
+
+
+@case("the bot answers in the user's language, else in that of whoever writes, "
+      "else in [texts] language")
+def _(site):
+    texts(site, "ru", de=True, ru=True)
+    site.api.person(CHAT)
+    site.api.person(OTHER)
+    site.bot.start()
+
+    def asked(code, text="/status", chat=CHAT):
+        person = {"id": chat, "is_bot": False, "first_name": "A"}
+        if code is not None:
+            person["language_code"] = code
+        before = len(site.api.texts(chat))
+        site.api.say(chat, text, **{"from": person})
+        return site.api.wait_text(chat, before + 1)[before]
+    for code, want in (("de", "nicht verknüpft"), ("de-AT", "nicht verknüpft"),
+                       ("en", "not linked"), ("en-GB", "not linked"),
+                       ("fr", "не привязан"), (None, "не привязан"),
+                       ("x" * 300, "не привязан")):
+        contains(asked(code), want, f"answer to {code}")
+    speaks(site, ANN, "de")
+    answer = asked("en", "/start " + site.connect_token("acme", ANN))
+    contains(answer, "jetzt mit dem Konto acme verknüpft", "answer to /start")
+    contains(answer, ANN, "answer to /start")
+    contains(asked("en"), "verknüpft mit:\nKonto acme", "answer to /status")
+    speaks(site, ANN, "fr")
+    contains(asked("en"), "is linked to:", "answer, the user speaks French")
+    speaks(site, ANN, "de")
+    contains(asked("en", "/stop"), "nicht mehr verknüpft", "answer to /stop")
+    contains(asked("de", "hello", OTHER), "Dieser Bot", "help")
+
+
+FAULTS = [
+    # a file, the line of the fault, words of the fault
+    ("[bot]\nhlp = x\n", 2, ['unknown key "hlp" in [bot]', "expected help"]),
+    ("[bto]\nhelp = x\n", 1, ["unknown section [bto]", "[notice]"]),
+    ("[bot\n", 1, ["unknown section"]),
+    ("help = x\n", 1, ['"help" is in no section']),
+    ("[bot]\n\nuser =\n\n  {account}\n", None, []),
+    ("[bot]\nuser = {acount} {address}\n", 2,
+     ['unknown place "{acount}"', "account address"]),
+    ("[bot]\nhelp =\n  one\n\n  two {account}\n", 5,
+     ['unknown place "{account}"', "none in this text"]),
+    ("[bot]\nhelp = {\n", 2, ['a "{" alone']),
+    ("[bot]\nhelp = }\n", 2, ['a "}" alone']),
+    ("[bot]\nuser = {account {address}\n", 2, ["{account"]),
+    ("[notice]\nhello =\n", 2, ["no text"]),
+    ("[notice]\nhello = a\n  b\n", 2, ["several lines; expected one"]),
+    ("[bot]\nhelp = a\nhelp = b\n", 3, ["set twice, first in line 2"]),
+    ("[bot]\nhelp: a\n", 2, ["not a text"]),
+    ("  help = a\n", 1, ["an indented line without a text"]),
+    ("[bot]\nhelp = " + "x" * 2001, 2, ["at most 2000"]),
+    ("[bot]\nhelp = a\x1b[31mb\n", 2, ["a control character"]),
+    (b"[bot]\nhelp = a\0b\n", 2, ["NUL"]),
+    (b"[bot]\nhelp = gr\xfc\xdfe\n", 2, ["not UTF-8"]),
+    ("[category]\ntitle = x\n", 1, ["unknown section"]),
+    ("[category --]\ntitle = x\n", 1, ["no slug"]),
+    (f"[category {BALANCE}]\nname = x\n", 2, ['unknown key "name"',
+                                              "title or description"]),
+    (f"[category {BALANCE}]\ntitle = {{account}}\n", 2, ["unknown place"]),
+    (f"[category {BALANCE}]\ntitle = {'x' * 201}\n", 2, ["at most 200"]),
+    (f"[category {BALANCE}]\ntitle = a\n  b\n", 2, ["expected one"]),
+]
+
+
+@case("each fault is named with file and line by -n and check, and stops "
+      "nothing")
+def _(site):
+    for text, line, words in FAULTS:
+        folder = texts(site, de=text)
+        code, lines = verdict(site)
+        if line is None:
+            same((code, lines), (0, []), f"-n of {text!r}")
+            continue
+        same((code, len(lines)), (78, 1), f"-n of {text!r}: {lines}")
+        found = [what for severity, what in findings(site)
+                 if severity == "error"]
+        same(len(found), 1, f"errors of {text!r}")
+        for part in [f"{folder}/de.conf:{line}: ", *words]:
+            contains(lines[0], part, "-n")
+            contains(found[0], part, "check")
+        true(lines[0].isprintable(), f"a line of text: {lines[0]!r}")
+        same(site("check").code, 78, "exit of check")
+        same(verdict(site, "notify-telegram")[0], 78, "notify-telegram -n")
+
+
+@case("at a start a fault is a warning, and that one text is the built-in one",
+      expect=r"de\.conf:[25]: unknown place")
+def _(site):
+    texts(site, "de", de="[bot]\nhelp = Hallo {name}\nstatus_none = Nein.\n"
+          "[notice]\nhello = Hallo {name}\n"
+          "unsubscribed_subject = Weniger: {category}\n")
+    site.api.person(CHAT)
+    site.bot.start()
+    warnings = site.bot.troubles()
+    same([re.findall(r"de\.conf:(\d+): .*built-in", line)
+          for line in warnings], [["2"], ["5"]], f"warnings {warnings}")
+    contains(site.ask(CHAT, "hello"), "This bot brings you", "help")
+    same(site.ask(CHAT, "/status"), "Nein.", "a good text of the same file")
+    done = site("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,
+                as_=OLGA)
+    same(done.code, 0, f"exit of {done}")
+    for part in ("warning", "de.conf:2: ", "1 more"):
+        contains(done.line, part, "the line")
+    mail, = site.mails()
+    same(mail.message["Subject"], "Weniger: Scheduled maintenance", "Subject")
+    contains(mail.text, "Hello,", "text")
+    to = site.link_to("acme", ANN, OTHER)
+    got = site.agent(to).must(0, "sent")
+    contains(got.err, "de.conf:2: ", "the log of notify-telegram")
+    # Corrected, and reloaded.
+    texts(site, "de", de="[bot]\nhelp = Hallo!\n")
+    site.bot.reload()
+    same(site.ask(CHAT, "hello"), "Hallo!", "help after a reload")
+
+
+@case("a FIFO, a directory or a file without rights among the texts hangs and "
+      "stops nothing")
+def _(site):
+    folder = texts(site, de=True)
+    path = os.path.join(folder, "fr.conf")
+    os.mkfifo(path)
+    code, lines = verdict(site)
+    same((code, len(lines)), (78, 1), f"{lines}")
+    contains(lines[0], "fr.conf: not a regular file", "the line")
+    os.unlink(path)
+    os.mkdir(path)
+    same(verdict(site)[0], 78, "a directory")
+    os.rmdir(path)
+    os.symlink("/nonexistent", path)
+    same(verdict(site)[0], 78, "a link to nothing")
+    os.unlink(path)
+    for name in ("README", ".de.conf.swp", "de.conf.dpkg-dist", "de.conf~"):
+        with open(os.path.join(folder, name), "w") as out:
+            out.write("[?\n")
+    same(verdict(site), (0, []), "files that are no texts")
+    with open(os.path.join(folder, "german text.conf"), "w"):
+        contains(verdict(site)[1][0], "the name of no language", "the line")
+    os.unlink(os.path.join(folder, "german text.conf"))
+    os.chmod(os.path.join(folder, "de.conf"), 0o600)
+    contains([what for severity, what in findings(site)
+              if severity == "warning"][0], "cannot read", "check")
+    site.settings(folder=site.path("roster-of-nobody"))
+    same(verdict(site), (0, []), "a folder that is not there")
+    site.settings(folder=site.conf.file)
+    contains(verdict(site)[1][0], "expected a directory", "a file as folder")
+
+
+@case("a text that is missing is that of [texts] language, then the built-in "
+      "one, and check notes it")
+def _(site):
+    texts(site, "de", de="[notice]\nhello = Tag!\n", ru="[notice]\n"
+          "unsubscribed_subject = Меньше\n", en="[notice]\nhello = Hi!\n")
+    for language, subject, hello in (
+            ("ru", "Меньше", "Tag!"), ("de", "You no longer", "Tag!"),
+            ("fr", "You no longer", "Tag!"), ("en", "You no longer", "Hi!")):
+        site.ok("subscribe", "acme", MAINTENANCE, BILL, as_=OLGA)
+        speaks(site, BILL, language)
+        mail = unsubscribed(site)
+        contains(mail.message["Subject"], subject, f"Subject, {language}")
+        contains(mail.text, hello, f"text, {language}")
+    found = findings(site)
+    same([severity for severity, _ in found], ["note", "note"], f"{found}")
+    true(all("lacks" in what for _, what in found), f"{found}")
+    site.settings(language="fr")
+    contains(str(findings(site)), "there is no", "a language without a file")
+
+
+@case("a category has the words of the file for users, and the roster's in "
+      "category list")
+def _(site):
+    site.ok("category", "add", "incidents", "--title", "Incidents")
+    texts(site, de="[category Scheduled_Maintenance]\ntitle = Wartung; # 1\n"
+          "description =\n  Arbeiten\n[category incidents]\n"
+          "title = Störungen\n[category nowhere]\ntitle = x\n")
+    speaks(site, BILL, "de")
+    site.ok("subscribe", "acme", "incidents", BILL, as_=OLGA)
+    mail = unsubscribed(site)
+    contains(mail.message["Subject"], '"Wartung; # 1"', "Subject")
+    contains(mail.text, "  - Wartung; # 1\n    Arbeiten\n", "text")
+    contains(unsubscribed(site, BILL, "incidents").message["Subject"],
+             "Störungen", "Subject")
+    lacks(site.ok("category", "list").out, "Wartung", "category list")
+    contains(str(findings(site)), "[category nowhere]", "check")
+
+
+@case("a text of several lines keeps its empty lines, and ; and # in it")
+def _(site):
+    texts(site, en="\ufeff[bot]\r\n# a comment\r\nhelp = one ; two # three\r\n"
+          "; a comment\r\n\tfour\r\n\r\n\r\n  # five = six\r\n\r\n"
+          "status_none = =x\r\n")
+    same(verdict(site), (0, []), "-n")
+    site.api.person(CHAT)
+    site.bot.start()
+    same(site.ask(CHAT, "hello"),
+         "one ; two # three\nfour\n\n\n# five = six", "help")
+    same(site.ask(CHAT, "/status"), "=x", "status")
+
+
+@case("what is put into a place stays one line, and makes no header and no "
+      "link")
+def _(site):
+    texts(site)
+    title = ("Acme\r\nBcc: eve@evil.example\u202e https://evil.example/x "
+             "www.evil.example @eve ")
+    site.sql("UPDATE account SET title = ? WHERE name = 'acme'",
+             title + "x" * 300)
+    site.sql("UPDATE category SET title = ? WHERE slug = ?",
+             title + "x" * 150, MAINTENANCE)
+    to = site.link_to("acme", ANN, CHAT)
+    site.agent(to).must(0, "sent")
+    last = site.api.texts(CHAT)[-1].split("\n")[-1]
+    contains(last, "Acme", "last line")
+    mail = unsubscribed(site)
+    same([name for name in mail.message.keys() if name.lower() == "bcc"], [],
+         "headers")
+    for text in (last, mail.text, mail.message["Subject"]):
+        for part in ("://evil", "evil.example", "@eve", "\u202e", "\r",
+                     "x" * 200):
+            lacks(text, part, "what is read")
+    contains(last, f"evil{DOT}example", "last line")
+    contains(mail.text, BILL, "text")
+    # What is no link stays as it is written.
+    title = "Störung e.V. & Co. KG, Version 2.0: und/oder 50 % (a@)"
+    site.sql("UPDATE account SET title = ? WHERE name = 'acme'", title)
+    site.agent(to).must(0, "sent")
+    contains(site.api.texts(CHAT)[-1], f" · {title} (acme)", "last line")
+
+
+@case("[texts] language must be a language")
+def _(site):
+    for value in ("german", "d", "de;", "", "../de"):
+        site.settings(language=value)
+        code, lines = verdict(site)
+        same(code, 78, f"exit with language = {value!r}")
+        contains(lines[0], "language", "the line")
+
+
+run(Site)
