@@ -27,7 +27,8 @@ def _():
          list(range(1, 10)), "the messages")
     for outcome in ("got it", "did not", "mirrored", "on hold",
                     "owner of acme, whose user bill@acme.example was addressed",
-                    "X-Notify headers left in what arrived: 0"):
+                    "X-Notify headers left in what arrived: 0",
+                    "This chat is linked to:", "Dieser Chat ist verknüpft"):
         contains(done.stdout, outcome)
     installed = os.path.join(TREE, "build", "installed")
     if os.path.exists(installed):
