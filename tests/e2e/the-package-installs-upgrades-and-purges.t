@@ -155,8 +155,12 @@ def _(machine):
             ("/var/lib/notify-milter", "750 notify-milter notify-milter"),
             ("/var/spool/postfix/notify-milter", "2750 notify-milter postfix"),
             ("/etc/notify-milter/secret", "750 root notify-milter"),
-            ("/etc/notify-milter/notify-milter.conf", "644 root root")):
+            ("/etc/notify-milter/notify-milter.conf", "644 root root"),
+            *((f"/etc/notify-milter/texts/{name}.conf", "644 root root")
+              for name in ("de", "en", "ru"))):
         same(run(f"stat -c '%a %U %G' {path}").stdout.strip(), want, path)
+    same(run("dpkg-query -W -f '${Conffiles}' notify-milter"
+             " | grep -c texts/").stdout, "3\n", "texts that stay")
     same(run("find /etc/systemd -name 'notify-*'").stdout, "", "enabled")
     same(run("pgrep -l notify-", check=False).stdout, "", "running")
     for unit in UNITS:
