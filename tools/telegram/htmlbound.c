@@ -254,7 +254,7 @@ htmlbound(GString *html)
 	struct scan *scan;
 	struct tag tag;
 	const char *at, *name, *next;
-	bool closes, comment, cut = false, opened = false, unclosed = false;
+	bool closes, comment, cut = false, opened = false, endless = false;
 
 	scan = g_new(struct scan, 1);
 	scan->depth = scan->tables = scan->formats = scan->cost = 0;
@@ -267,10 +267,10 @@ htmlbound(GString *html)
 				continue;
 			}
 			comment = g_str_has_prefix(name, "!--");
-			next = comment && unclosed ? NULL : behind_other(at);
+			next = comment && endless ? NULL : behind_other(at);
 			/* It ends at ">" then, as in old browsers. */
 			if (next == NULL && comment) {
-				unclosed = true;
+				endless = true;
 				html->str[name + 1 - html->str] = 'x';
 				next = behind_other(at);
 			}
