@@ -9,8 +9,10 @@
 
 #include "base/compiler.h"
 
-/* A longer address, or base of others, helps no reader. */
+/* A longer address helps no reader; nor does a longer base, which each relative
+ * address costs again. */
 #define HTMLADDRESS_MAX 8192
+#define HTMLADDRESS_BASE_MAX 300
 /* An address without words is shown as it is up to this length. */
 #define HTMLADDRESS_SHOWN_MAX 200
 

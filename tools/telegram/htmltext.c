@@ -793,7 +793,7 @@ take_head(struct reading *r, const GumboNode *node, struct htmlsheet *sheet)
 
 	if (node->v.element.tag == GUMBO_TAG_BASE && r->base == NULL) {
 		base = attribute(node, "href");
-		if (base != NULL && strlen(base) <= HTMLADDRESS_MAX)
+		if (base != NULL && strlen(base) <= HTMLADDRESS_BASE_MAX)
 			r->base = base;
 	}
 	if (node->v.element.tag != GUMBO_TAG_STYLE || children->length == 0)

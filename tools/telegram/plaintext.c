@@ -13,6 +13,8 @@
 /* A longer selector is no style rule. */
 #define SELECTOR_MAX 300
 #define SELECTOR_WORD 10
+/* Lines that are looked at as the beginning of a rule. */
+#define RULES_TRIED 100
 /* Elements that only a whole page has come first in a list. */
 #define PAGE_NAMES 4
 
@@ -360,7 +362,7 @@ plaintext_is_marked_up(const char *text)
 	static const char *const references[] = {"&nbsp;", "&amp;", "&lt;",
 	    "&gt;", "&quot;", "&euro;", "&#39;", "&apos;", "&copy;"};
 	const char *at;
-	size_t i;
+	size_t i, tries = RULES_TRIED;
 
 	for (at = text; (at = strchr(at, '<')) != NULL; at++) {
 		if (is_tag(at))
@@ -372,7 +374,11 @@ plaintext_is_marked_up(const char *text)
 	}
 	for (at = text; at != NULL; at = strchr(at, '\n')) {
 		at += strspn(at, " \n");
-		if (*at != '\0' && *at != '<' && end_of_rule(at) != NULL)
+		if (at[strcspn(at, "{\n")] != '{' || !is_selector(at))
+			continue;
+		if (tries-- == 0)
+			break;
+		if (end_of_rule(at) != NULL)
 			return (true);
 	}
 	return (false);
