@@ -26,7 +26,9 @@ CHANGES = [
     (("user", "add", "acme", NEW), START - {ANN} | {MIA, ADAM}),
     (("subscribe", "acme", BALANCE, NEW), START - {ANN} | {MIA, ADAM, NEW}),
     (("user", "remove", "acme", MIA), START - {ANN} | {ADAM, NEW}),
-    (("account", "transfer", "acme", ADAM), {ADAM, SUE, NEW}),
+    (("account", "transfer", "acme", ADAM), {ADAM, SUE, NEW, OLGA}),
+    (("unsubscribe", "acme", BALANCE, OLGA, "--confirm", OLGA),
+     {ADAM, SUE, NEW}),
     (("subscribe", "acme", BALANCE, OLGA, ANN), {ADAM, SUE, NEW, OLGA, ANN}),
 ]
 
