@@ -86,14 +86,14 @@ def _(one):
     one.postfix.tool("postconf", "-e", "header_checks =",
                      "smtpd_data_restrictions = "
                      f"check_client_access cidr:{path}")
-    one.postfix.tool("postfix", "reload")
+    one.postfix.reload()
     result = one.send([ACME, ANN, BILL, STRANGER])
     result.must("deliver", entitled(DOCUMENTS, "acme"), category=DOCUMENTS)
     same(result.data().lower().count(b"x-notify-category:"), 1, "tags")
     one.postfix.tool("postconf", "-e", "smtpd_data_restrictions =",
                      "smtpd_sender_restrictions = "
                      f"check_client_access cidr:{path}")
-    one.postfix.tool("postfix", "reload")
+    one.postfix.reload()
     result = one.send([ACME, ANN, BILL, STRANGER])
     same(result.data().lower().count(b"x-notify-category:"), 4,
          "tags by another list: check warns of that")

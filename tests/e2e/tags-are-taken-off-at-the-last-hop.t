@@ -17,7 +17,7 @@ CHECKS = "regexp:" + os.path.join(TREE, "postfix-sample/smtp_header_checks")
 @case("mail by SMTP and by sendmail(1) is decided, and arrives without tags")
 def _(one):
     one.postfix.tool("postconf", "-P", f"smtp/unix/smtp_header_checks={CHECKS}")
-    one.postfix.tool("postfix", "reload")
+    one.postfix.reload()
     for send in (one.send, one.sendmail):
         result = send([f"acme@{ACCOUNTS}", BILL], BALANCE, "acme",
                       headers=["X-Notifying: x"])
@@ -30,7 +30,7 @@ def _(one):
 @case("without it they arrive")
 def _(one):
     one.postfix.tool("postconf", "-PX", "smtp/unix/smtp_header_checks")
-    one.postfix.tool("postfix", "reload")
+    one.postfix.reload()
     result = one.send([ANN], BALANCE)
     result.must("deliver", [ANN])
     contains(result.data().lower(), b"x-notify-category:", "the tag")

@@ -96,6 +96,7 @@ check_outcome(const struct botapi_answer *a)
 		MUST(!a->ok && a->migrate_to != 0, "nowhere");
 		break;
 	case OUTCOME_STRIKE:
+	case OUTCOME_NO_TOPIC:
 	case OUTCOME_REFUSED:
 		MUST(!a->ok && a->error_code == 400, "%ld", a->error_code);
 		break;

@@ -15,6 +15,7 @@
 #include "base/failure.h"
 #include "fuzz/fuzz.h"
 #include "settings/settings.h"
+#include "terms/hours.h"
 
 /* inih's lines are shorter than this, and an A-label may be longer than its
  * input. */
@@ -88,15 +89,29 @@ is_text(const struct setting *d)
 	case SETTING_SOCKET:
 	case SETTING_BOT:
 	case SETTING_HTTP:
+	case SETTING_PROXY:
+	case SETTING_LANGUAGE:
 		return (true);
 	case SETTING_NETWORKS:
 	case SETTING_ADDRESSES:
 	case SETTING_BOOLEAN:
 	case SETTING_CHOICE:
 	case SETTING_SECONDS:
+	case SETTING_HOURS:
 		return (false);
 	}
 	return (false);
+}
+
+static void
+write_hours(GString *out, const struct setting *d, const struct hours *hours)
+{
+	g_string_append_printf(out, "%s=", d->name);
+	if (hours->from != 0 || hours->to != 0)
+		g_string_append_printf(out, "%02d:%02d-%02d:%02d",
+		    hours->from / 60, hours->from % 60, hours->to / 60,
+		    hours->to % 60);
+	g_string_append_c(out, '\n');
 }
 
 /* False if the value cannot be written as one line. */
@@ -118,6 +133,8 @@ write_value(
 	}
 	if (d->type == SETTING_NETWORKS)
 		write_networks(out, d, field);
+	else if (d->type == SETTING_HOURS)
+		write_hours(out, d, field);
 	else if (d->type == SETTING_ADDRESSES)
 		return (write_addresses(out, d, field));
 	else if (d->type == SETTING_BOOLEAN)

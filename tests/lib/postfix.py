@@ -341,6 +341,15 @@ class Postfix(Server):
         return subprocess.run([name, "-c", self.config, *args], text=True,
                               capture_output=True, timeout=60, **options)
 
+    def reload(self):
+        """postfix reload, and wait until the services that run have ended:
+        one that takes a connection meanwhile has the old settings."""
+        before = self.text().count("reload -- version")
+        self.tool("postfix", "reload")
+        until(lambda: self.text().count("reload -- version") > before,
+              "Postfix reloads")
+        time.sleep(1)
+
     def flush(self):
         """Retry all mail in the queue, that of sendmail(1) too."""
         self.tool("postqueue", "-f")
