@@ -436,7 +436,7 @@ const char *const sql_statements[SQL_COUNT] = {
 	" VALUES (" ACCOUNT_OR(1, 5) ", ?2, ?3, ?4, ?6) RETURNING id",
     [SQL_LANGUAGES] =
 	"SELECT count(*) FROM (SELECT 1 FROM user WHERE language <> ''"
-	" AND (?1 = 0 OR account = ?1) LIMIT 1) some",
+	" AND (?1 = 0 OR account = ?1) LIMIT 1) t",
     [SQL_USER_SET_ROLE] = "UPDATE user SET role = ?2 WHERE id = ?1",
     [SQL_USER_SET_ADDRESS] =
 	"UPDATE user SET address = ?2, key = ?3 WHERE id = ?1",
