@@ -157,8 +157,8 @@ def _(site):
       expect="cannot be told yet")
 def _(site):
     ends(site)
-    site.bot.start()
     site.api.fail(botapi.too_many(2), chat=CHAT)
+    site.bot.start()
     round_of(site)
     site.api.wait(lambda: site.api.asked(chat=CHAT), "a try")
     first = site.api.asked(chat=CHAT)[0].at
@@ -176,8 +176,8 @@ def _(site):
 def _(site):
     ends(site)
     since = site.bot.mark()
-    site.bot.start()
     with site.api.failing(botapi.INTERNAL, chat=CHAT):
+        site.bot.start()
         round_of(site)
         site.bot.end()
         site.bot.start()
