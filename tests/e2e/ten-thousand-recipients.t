@@ -69,4 +69,4 @@ def _(lab_):
           added=str(COUNT // 2 - 500 + 1), dropped="500")
 
 
-lab.run(roster=False)
+lab.run(roster=False, settings={"expand": "addressed"})

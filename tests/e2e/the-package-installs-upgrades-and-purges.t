@@ -359,9 +359,11 @@ def _(machine):
             path = f"/usr/local/lib/systemd/system/{unit}"
             true(os.path.exists(root + path), f"{path} is installed")
             os.symlink(path, os.path.join(wants, unit))
-    same([os.path.join(where, name)[len(root):]
-          for where, _, names in os.walk(root) for name in names],
-         ["/etc/notify-milter/notify-milter.conf"], "what is left")
+    same(sorted(os.path.join(where, name)[len(root):]
+                for where, _, names in os.walk(root) for name in names),
+         ["/etc/notify-milter/notify-milter.conf",
+          *(f"/etc/notify-milter/texts/{name}.conf"
+            for name in ("de", "en", "ru"))], "what is left")
 
 
 @case("the exposure that systemd-analyze finds is at most 2.0 for each unit")
