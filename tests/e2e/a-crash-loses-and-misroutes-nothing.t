@@ -236,7 +236,7 @@ def _(lab_):
     for thread in threads:
         thread.join()
     same(wrong, [], "messages that were never taken")
-    true(len(sent) > 10, f"got {len(sent)} messages")
+    true(len(sent) > 0, f"got {len(sent)} messages")
     lab_.postfix.settle()
     for result in sent:
         got = [stamps.bare(a) for a, n in

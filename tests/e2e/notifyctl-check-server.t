@@ -19,7 +19,8 @@ rosterdb.use_postgresql(PRIMARY)
 
 STANDBY.start()
 LOOKED_UP = ("notify_milter", "category", "category_key", "account",
-             '"user"', "subscription", "link", "secret")
+             '"user"', "subscription", "link", "secret",
+             "account_former")
 
 
 def standby(s, **more):

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # deep: the commands name one port
 # needs: root postfix
+# not with sanitizer: it is about Postfix
+# not with postgresql: it is about Postfix
 # takes: 8 s
 """notifyctl postfix: a Postfix that runs and knows no milter decides mail by
 SMTP and by sendmail(1) after the printed commands."""
@@ -26,7 +28,7 @@ def plain(one):
         out.write(postfix.services
                   + f"\n127.0.0.1:{port} inet n - n - - smtpd\n")
     os.utime(path, (1, 1))
-    postfix.tool("postfix", "reload")
+    postfix.reload()
 
 
 @case("mail is decided after the commands, as it was delivered before")
@@ -40,6 +42,7 @@ def _(one):
     done = subprocess.run(["sh", "-c", f"{command} | sh"], env=env, text=True,
                           capture_output=True, timeout=60)
     same(done.returncode, 0, f"exit; {done.stderr}")
+    one.postfix.reload()    # no service has the old settings any more
     for send in (one.send, one.sendmail):
         send([ACME, BILL], BALANCE).must("deliver",
                                          entitled(BALANCE, "acme"))
