@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# not with sanitizer: it goes by time
 # needs: root postfix
 """notify-telegram and notify-bot reach the API by the proxy of the settings
 alone; whatever stands between, the log says what to do, and nothing is lost."""

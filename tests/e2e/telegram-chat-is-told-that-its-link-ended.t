@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# not with sanitizer: it goes by time
 # needs: root postfix
 """A chat whose link a command has ended is told so, once, by the bot."""
 import time
