@@ -24,7 +24,7 @@ static int take_user(void *, const struct store_user *);
 static int take_token(void *, const struct store_token *);
 static int take_request(void *, const struct store_request *);
 static int take_record(void *, int64_t, const struct store_change *);
-static int take_notice(void *, const struct store_notice *, const char *);
+static int take_notice(void *, const struct store_notice *);
 static int check_no_owner(struct person *);
 static int remove_users(struct person *, const char *);
 static int reword_records(struct person *, const char *);
@@ -175,7 +175,7 @@ take_record(void *ctx, int64_t id, const struct store_change *c)
 }
 
 static int
-take_notice(void *ctx, const struct store_notice *n, const char *state)
+take_notice(void *ctx, const struct store_notice *n)
 {
 	struct person *p = ctx;
 	struct person_notice *copy;
@@ -189,11 +189,11 @@ take_notice(void *ctx, const struct store_notice *n, const char *state)
 		return (-1);
 	copy = &p->notices[p->nnotices++];
 	copy->notice = *n;
-	copy->state = state;
 	copy->own = own;
 	return (arena_keep(p->changes->arena, &copy->notice.account,
 	    &copy->notice.address, &copy->notice.kind, &copy->notice.detail,
-	    &copy->notice.actor, &copy->notice.language, &copy->state, NULL));
+	    &copy->notice.actor, &copy->notice.language, &copy->notice.state,
+	    &copy->notice.error, NULL));
 }
 
 int

@@ -27,7 +27,6 @@ struct person_change {
 
 struct person_notice {
 	struct store_notice notice;
-	const char *state;
 	bool own; /* it is addressed to the person, and does not only name it */
 };
 

@@ -204,6 +204,7 @@ touch_some(struct changes *c, const struct category *old,
 	struct subscribers s = {.arena = c->arena};
 	struct store_account account = {.id = 0};
 	const struct store_user *u;
+	bool wakes;
 
 	if (store_category_subscribers(c->store, old->id, *last, USERS_AT_ONCE,
 		take_subscriber, &s) == -1)
@@ -220,11 +221,10 @@ touch_some(struct changes *c, const struct category *old,
 			return (-1);
 		if (new != NULL && u->role != ROLE_SUBSCRIBER)
 			continue;
-		if (new != NULL &&new->open
-			? tell_category(
-			      c, &account, u, TELL_SUBSCRIBED, false, new) != 0
-			: tell_category(c, &account, u, TELL_UNSUBSCRIBED, true,
-			      old) != 0)
+		wakes = new != NULL &&new->open;
+		if (tell_category(c, &account, u,
+			wakes ? TELL_SUBSCRIBED : TELL_UNSUBSCRIBED, !wakes,
+			wakes ? new : old) != 0)
 			return (-1);
 	}
 	return (s.n > 0);

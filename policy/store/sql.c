@@ -351,6 +351,10 @@ const struct sql_step sql_upgrades[] = {
 	"INSERT INTO change(at, actor, account, action, subject, detail)"      \
 	" VALUES "
 
+#define NOTICES                                                                \
+	"SELECT id, at, account, address, kind, detail, actor, language,"      \
+	" state, tries, error FROM notice"
+
 const char *const sql_statements[SQL_COUNT] = {
     [SQL_CATEGORY] = CATEGORY_OF_KEY(CATEGORY_COLUMNS),
     [SQL_CATEGORIES] =
@@ -496,8 +500,7 @@ const char *const sql_statements[SQL_COUNT] = {
 		   " LEFT JOIN category c ON c.id = s.category"
 		   " WHERE ?1 = 0 OR a.id = ?1"
 		   " ORDER BY a.key, u.role <> 'owner', u.key, c.id",
-    [SQL_NOTICES] = "SELECT id, at, account, address, kind, state, tries, error"
-		    " FROM notice WHERE state <> 'sent' ORDER BY id",
+    [SQL_NOTICES] = NOTICES " WHERE state <> 'sent' ORDER BY id",
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
 		       " detail, actor, language)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -508,8 +511,7 @@ const char *const sql_statements[SQL_COUNT] = {
 	"DELETE FROM notice WHERE state = 'sent' AND sent_at < ?1",
     [SQL_NOTICE_FAILED] =
 	"UPDATE notice SET state = 'pending', error = ?2 WHERE id = ?1",
-    [SQL_NOTICES_ALL] = "SELECT id, at, account, address, kind, detail, actor,"
-			" language, state FROM notice ORDER BY id",
+    [SQL_NOTICES_ALL] = NOTICES " ORDER BY id",
     [SQL_NOTICE_REWORD] =
 	"UPDATE notice SET detail = ?2, actor = ?3 WHERE id = ?1",
     [SQL_NOTICE_REMOVE] = "DELETE FROM notice WHERE id = ?1",

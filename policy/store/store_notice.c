@@ -6,6 +6,8 @@
 #include "store/store_notice.h"
 #include "store/store_private.h"
 
+static int each(struct store *, struct db_stmt *, store_notice_fn *, void *);
+
 int
 store_notice_add(struct store *s, const struct store_notice *n)
 {
@@ -17,27 +19,42 @@ store_notice_add(struct store *s, const struct store_notice *n)
 		n->language == NULL ? "" : n->language)));
 }
 
-int
-store_notices(struct store *s, store_notice_fn *fn, void *ctx)
+static int
+each(struct store *s, struct db_stmt *stmt, store_notice_fn *fn, void *ctx)
 {
-	struct store_notice n = {0};
-	struct db_stmt *stmt;
+	struct store_notice n;
 	int rc;
 
-	stmt = store_bound(s, SQL_NOTICES, "");
 	while ((rc = store_row(s, stmt)) == 1) {
-		n.id = db_int(stmt, 0);
-		n.at = db_int(stmt, 1);
-		n.account = db_text(stmt, 2);
-		n.address = db_text(stmt, 3);
-		n.kind = db_text(stmt, 4);
-		n.state = db_text(stmt, 5);
-		n.tries = db_int(stmt, 6);
-		n.error = db_text(stmt, 7);
+		n = (struct store_notice){
+		    .id = db_int(stmt, 0),
+		    .at = db_int(stmt, 1),
+		    .account = db_text(stmt, 2),
+		    .address = db_text(stmt, 3),
+		    .kind = db_text(stmt, 4),
+		    .detail = db_text(stmt, 5),
+		    .actor = db_text(stmt, 6),
+		    .language = db_text(stmt, 7),
+		    .state = db_text(stmt, 8),
+		    .tries = db_int(stmt, 9),
+		    .error = db_text(stmt, 10),
+		};
 		if (fn(ctx, &n) != 0)
 			return (store_stop(stmt));
 	}
 	return (rc);
+}
+
+int
+store_notices(struct store *s, store_notice_fn *fn, void *ctx)
+{
+	return (each(s, store_bound(s, SQL_NOTICES, ""), fn, ctx));
+}
+
+int
+store_notices_all(struct store *s, store_notice_fn *fn, void *ctx)
+{
+	return (each(s, store_bound(s, SQL_NOTICES_ALL, ""), fn, ctx));
 }
 
 int

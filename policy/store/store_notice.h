@@ -18,7 +18,7 @@ struct store_notice {
 	const char *detail; /* a category's title, or why the link ended */
 	const char *actor;
 	const char *language; /* of the user; "" or NULL for none */
-	/* Of one that waits: "pending" or "handing", and why it waits. */
+	/* "pending", "handing" or "sent"; and why it waits. */
 	const char *state;
 	int64_t tries;
 	const char *error;
@@ -29,7 +29,8 @@ struct store_notice {
 
 /*
  * A notice is pending until it is taken, and taken until its outcome is noted.
- * store_notices(): those that were not sent. store_notice_take(): take the
+ * store_notices(): those that were not sent; store_notices_all(): also the
+ * others that are kept. store_notice_take(): take the
  * oldest pending one with an id above ${after};
  * its strings are copied into ${a}. store_notice_failed(): it is pending again.
  * store_notice_expire(): remove those that were sent before ${before}; not in a
@@ -37,6 +38,7 @@ struct store_notice {
  */
 typedef int store_notice_fn(void *, const struct store_notice *);
 int store_notices(struct store *, store_notice_fn *, void *) WARN_UNUSED;
+int store_notices_all(struct store *, store_notice_fn *, void *) WARN_UNUSED;
 int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
 int store_notice_take(struct store *, struct arena *, int64_t after,
     struct store_notice *) WARN_UNUSED;

@@ -94,29 +94,6 @@ store_change_reword(struct store *s, int64_t id, const char *actor,
 }
 
 int
-store_notices_all(struct store *s, store_any_notice_fn *fn, void *ctx)
-{
-	struct store_notice n = {0};
-	struct db_stmt *stmt;
-	int rc;
-
-	stmt = store_bound(s, SQL_NOTICES_ALL, "");
-	while ((rc = store_row(s, stmt)) == 1) {
-		n.id = db_int(stmt, 0);
-		n.at = db_int(stmt, 1);
-		n.account = db_text(stmt, 2);
-		n.address = db_text(stmt, 3);
-		n.kind = db_text(stmt, 4);
-		n.detail = db_text(stmt, 5);
-		n.actor = db_text(stmt, 6);
-		n.language = db_text(stmt, 7);
-		if (fn(ctx, &n, db_text(stmt, 8)) != 0)
-			return (store_stop(stmt));
-	}
-	return (rc);
-}
-
-int
 store_notice_reword(
     struct store *s, int64_t id, const char *detail, const char *actor)
 {

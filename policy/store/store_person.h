@@ -37,17 +37,13 @@ int store_person_requests_remove(struct store *, const char *key) WARN_UNUSED;
 /*
  * Texts that may name a person. store_changes_all(): every change with its id.
  * store_change_next(): a number that no change has had. store_change_reword(),
- * store_notice_reword(): give the row these texts. store_notices_all(): every
- * notice, and its state.
+ * store_notice_reword(): give the row these texts.
  */
 typedef int store_change_id_fn(void *, int64_t id, const struct store_change *);
-typedef int store_any_notice_fn(
-    void *, const struct store_notice *, const char *state);
 int store_changes_all(struct store *, store_change_id_fn *, void *) WARN_UNUSED;
 int store_change_next(struct store *, int64_t *id) WARN_UNUSED;
 int store_change_reword(struct store *, int64_t id, const char *actor,
     const char *subject, const char *detail) WARN_UNUSED;
-int store_notices_all(struct store *, store_any_notice_fn *, void *) WARN_UNUSED;
 int store_notice_reword(struct store *, int64_t id, const char *detail,
     const char *actor) WARN_UNUSED;
 int store_notice_remove(struct store *, int64_t id) WARN_UNUSED;

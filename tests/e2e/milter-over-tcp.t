@@ -30,6 +30,7 @@ def _(lab_):
                                ("inet", "127.0.0.1", False),
                                ("inet6", "::1", False)):
         other = Milter(folder, **{**lab_.milter.defaults, "stats_file": "",
+                                  "telegram_stats_file": "",
                                   "socket": f"{kind}:{port}@{host}"})
         other.write()
         since = other.mark()

@@ -5,7 +5,6 @@
  * A command that changes the roster sends the first of what it recorded. A
  * timer sends the rest, and retries.
  */
-#include <sysexits.h>
 #include <time.h>
 
 #include "notifyctl/ctl.h"
@@ -63,18 +62,16 @@ list(struct ctl *ctl, const struct arguments *args)
 static int
 expire(struct ctl *ctl)
 {
+	int rc;
+
 	if (ctl_begin(ctl, DB_WRITE) != 0)
 		return (-1);
-	if (store_notice_expire(ctl->store, time(NULL) - KEEP_SECONDS) == -1) {
-		store_failed(ctl->store, &ctl->failure);
-		store_end(ctl->store);
-		return (-1);
-	}
-	if (store_commit(ctl->store) == 0)
-		return (0);
-	store_failed(ctl->store, &ctl->failure);
-	store_end(ctl->store);
-	return (-1);
+	rc = store_notice_expire(ctl->store, time(NULL) - KEEP_SECONDS);
+	rc = ctl_finish(
+	    ctl, rc == -1 ? store_failed(ctl->store, &ctl->failure) : 0);
+	/* No change after which notices are sent: that is what follows. */
+	ctl->committed = false;
+	return (rc);
 }
 
 static int

@@ -103,7 +103,7 @@ show_texts(struct ctl *ctl, const struct person *p)
 		output_cell(ctl->out, n->kind);
 		output_cell(ctl->out, n->detail);
 		output_cell(ctl->out, n->actor);
-		output_cell(ctl->out, p->notices[i].state);
+		output_cell(ctl->out, p->notices[i].notice.state);
 	}
 	output_changes(ctl->out, "log");
 	for (i = 0; i < p->nrecords; i++)
