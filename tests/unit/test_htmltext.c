@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <glib.h>
 
@@ -626,7 +627,7 @@ START_TEST(html_of_any_kind_is_read_in_limited_time)
 	struct richtext *got;
 	GString *html;
 	const char *at;
-	gint64 start;
+	clock_t start;
 
 	html = g_string_new("first <x ");
 	g_string_append(html, _i == 8 ? "" : ">");
@@ -638,9 +639,9 @@ START_TEST(html_of_any_kind_is_read_in_limited_time)
 				g_string_append_c(html, *at);
 		}
 	}
-	start = g_get_monotonic_time();
+	start = clock();
 	got = htmltext_read(html->str, ENOUGH, &lack);
-	ck_assert_int_lt(g_get_monotonic_time() - start, 5000000);
+	ck_assert_int_lt(clock() - start, 5 * CLOCKS_PER_SEC);
 	ck_assert(g_str_has_prefix(got->text->str, "first"));
 	richtext_free(got);
 	g_string_free(html, TRUE);

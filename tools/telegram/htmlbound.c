@@ -233,7 +233,7 @@ open_up(GString *html, gsize name, const struct tag *t)
 static const char *
 behind_other(const char *s)
 {
-	const char *end;
+	const char *dashes, *end;
 
 	if (!g_str_has_prefix(s, "<!--")) {
 		s = strchr(s, '>');
@@ -242,10 +242,12 @@ behind_other(const char *s)
 	s += strlen("<!--");
 	if (*s == '>' || g_str_has_prefix(s, "->"))
 		return (strchr(s, '>') + 1);
-	end = strstr(s, "--");
-	while (end != NULL && end[2] != '>' && !g_str_has_prefix(end, "--!>"))
-		end = strstr(end + 1, "--");
-	return (end == NULL ? NULL : strchr(end, '>') + 1);
+	for (end = strchr(s, '>'); end != NULL; end = strchr(end + 1, '>')) {
+		dashes = end[-1] == '!' ? end - 3 : end - 2;
+		if (dashes >= s && dashes[0] == '-' && dashes[1] == '-')
+			break;
+	}
+	return (end == NULL ? NULL : end + 1);
 }
 
 bool
