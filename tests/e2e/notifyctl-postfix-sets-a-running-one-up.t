@@ -43,6 +43,7 @@ def _(one):
                           capture_output=True, timeout=60)
     same(done.returncode, 0, f"exit; {done.stderr}")
     one.postfix.reload()    # no service has the old settings any more
+    one.postfix.by_listener = True
     for send in (one.send, one.sendmail):
         send([ACME, BILL], BALANCE).must("deliver",
                                          entitled(BALANCE, "acme"))

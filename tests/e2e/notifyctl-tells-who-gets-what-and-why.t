@@ -102,6 +102,8 @@ def message(category=BALANCE, account=None, to=(STRANGER,), more=""):
     tags = f"X-Notify-Category: {category}\n" if category is not None else ""
     if account:
         tags += f"X-Notify-Account: {account}\n"
+    if "Message-ID:" not in more:       # a chat's address depends on it
+        more += "Message-ID: <1@example.org>\n"
     return (f"From: billing@example.org\nTo: {', '.join(to)}\n"
             f"Subject: Notice\n{more}{tags}\nHello.\n")
 

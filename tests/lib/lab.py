@@ -349,7 +349,9 @@ class Lab:
     @staticmethod
     def empty(folder):
         for name in os.listdir(folder):
-            os.unlink(os.path.join(folder, name))
+            # The milter may write its counters at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
 
     def own(self, path):
         """Make PATH the milter's."""

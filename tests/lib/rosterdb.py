@@ -26,6 +26,7 @@ from lib.postgresql import Server
 __all__ = ["at", "file_only", "place", "remote", "shown", "use_postgresql"]
 
 LOCK_CLASS = 1313690196     # of those who change something
+ENDS = ("", "-wal", "-shm")  # of SQLite's files
 _numbers = itertools.count()
 
 
@@ -75,11 +76,11 @@ class SQLite:
     def clear(self):
         """Take it away: nothing is there for init to find."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        os.mkdir(self.folder)
+        os.makedirs(self.folder, exist_ok=True)
 
     def remove(self):
         """Take it away, and leave what lies beside it."""
-        for end in ("", "-wal", "-shm"):
+        for end in ENDS:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + end)
 
@@ -99,21 +100,24 @@ class SQLite:
 
     @contextlib.contextmanager
     def away(self):
-        """It is missing during the block, with the files beside it."""
+        """It is missing during the block. What the milter writes beside it
+        stays, as it may do so at any moment."""
         kept = self.folder + ".away"
         os.mkdir(kept)
-        for name in os.listdir(self.folder):
-            os.rename(os.path.join(self.folder, name),
-                      os.path.join(kept, name))
+        self._move(self.folder, kept)
         try:
             yield
         finally:
-            for name in os.listdir(self.folder):
-                os.unlink(os.path.join(self.folder, name))
-            for name in os.listdir(kept):
-                os.rename(os.path.join(kept, name),
-                          os.path.join(self.folder, name))
+            self.remove()
+            self._move(kept, self.folder)
             os.rmdir(kept)
+
+    def _move(self, source, target):
+        name = os.path.basename(self.path)
+        for end in ENDS:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(os.path.join(source, name + end),
+                          os.path.join(target, name + end))
 
     @contextlib.contextmanager
     def transaction(self, begin="BEGIN"):
@@ -257,7 +261,7 @@ class PostgreSQL:
 
     def clear(self):
         shutil.rmtree(self.folder, ignore_errors=True)
-        os.mkdir(self.folder)
+        os.makedirs(self.folder, exist_ok=True)
         self._drop(self.schema)
         self.schema = self._make()
 
