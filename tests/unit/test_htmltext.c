@@ -315,6 +315,8 @@ START_TEST(items_of_an_ordered_list_have_their_numbers)
 	want("<ol type=I start=8><li>a<li>b</ol>", "VIII. a\nIX. b");
 	want("<ol><li>a<li><ul><li>b</ul><li>c</ol>", "1. a\n2. • b\n\n3. c");
 	want("<ol start=x><li>a</ol>", "1. a");
+	want("<ol start=99999999999><li>a<li>b</ol>",
+	    "2147483647. a\n2147483648. b");
 	want("<ol style='list-style-type:lower-alpha'><li>a<li>b</ol>"
 	     "<ul style='list-style: decimal inside'><li>c</ul>",
 	    "a. a\nb. b\n\n1. c");

@@ -6,7 +6,7 @@
  * The tree is walked without recursion, and no further than there is room for
  * text.
  */
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ struct element {
 
 	char list; /* as in struct htmlstyle */
 	/* HTMLKIND_LIST */
-	int number;
+	int64_t number;
 	int step;
 	char type; /* as in struct htmlstyle */
 	/* HTMLKIND_TABLE and HTMLKIND_ROW */
@@ -81,6 +81,7 @@ static const char *row_text(const struct reading *, const struct element *);
 static void begin_cell(struct reading *, const GumboNode *);
 static void end_row(struct reading *, const struct element *);
 static bool has_number(const char *);
+static int64_t number_of(const char *);
 static void begin_list(struct element *);
 static void number_item(struct reading *, const struct element *);
 static void put_url(struct reading *, const char *);
@@ -248,6 +249,13 @@ has_number(const char *s)
 	return (g_ascii_isdigit(s[*s == '-' || *s == '+']));
 }
 
+/* The number that an attribute says; browsers have 32 bits for it. */
+static int64_t
+number_of(const char *s)
+{
+	return (CLAMP(g_ascii_strtoll(s, NULL, 10), INT32_MIN, INT32_MAX));
+}
+
 static void
 begin_list(struct element *e)
 {
@@ -274,7 +282,7 @@ begin_list(struct element *e)
 		    item->v.element.tag == GUMBO_TAG_LI;
 	}
 	if (start != NULL && has_number(start))
-		e->number = (int)g_ascii_strtoll(start, NULL, 10);
+		e->number = number_of(start);
 }
 
 /* Note what stands before an item of a list. */
@@ -290,7 +298,7 @@ number_item(struct reading *r, const struct element *item)
 	const char *value;
 	char type;
 	char text[HTMLWRITER_MARKER_SIZE / 2] = "";
-	int n;
+	int64_t n;
 	size_t i;
 
 	list = above(r, HTMLKIND_LIST);
@@ -305,7 +313,7 @@ number_item(struct reading *r, const struct element *item)
 	}
 	value = attribute(item->node, "value");
 	if (value != NULL && has_number(value))
-		list->number = (int)g_ascii_strtoll(value, NULL, 10);
+		list->number = number_of(value);
 	n = list->number;
 	list->number += list->step;
 	if (type == '-')
@@ -318,9 +326,9 @@ number_item(struct reading *r, const struct element *item)
 			n -= romans[i].value;
 		}
 	} else if (strchr("aA", type) != NULL && n > 0 && n <= 26) {
-		snprintf(text, sizeof(text), "%c", 'a' + n - 1);
+		snprintf(text, sizeof(text), "%c", (char)('a' + n - 1));
 	} else {
-		snprintf(text, sizeof(text), "%d", n);
+		snprintf(text, sizeof(text), "%" PRId64, n);
 	}
 	for (i = 0; g_ascii_isupper(type) && text[i] != '\0'; i++)
 		text[i] = g_ascii_toupper(text[i]);
