@@ -107,8 +107,9 @@ AGENT = $(addprefix lib/, child identity mailer noticetext textfile texts \
 	texttable token) \
 	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
 	mailhead notify-telegram outcome)
-CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells htmlkind htmlstyle htmltext htmlwriter mailtext \
-	marking mimescan plaintext quoted richtext spool wording
+CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells \
+	htmlkind htmllist htmlstyle htmltext htmlwriter mailtext marking \
+	mimescan plaintext quoted richtext spool wording
 BOT = $(addprefix lib/, identity textfile texts texttable token) \
 	$(addprefix telegram/, botapi conversation farewell menu notify-bot outcome \
 	patience polling update)

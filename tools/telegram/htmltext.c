@@ -6,8 +6,7 @@
  * The tree is walked without recursion, and no further than there is room for
  * text.
  */
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <gumbo.h>
@@ -16,6 +15,7 @@
 #include "telegram/htmlbound.h"
 #include "telegram/htmlcells.h"
 #include "telegram/htmlkind.h"
+#include "telegram/htmllist.h"
 #include "telegram/htmlstyle.h"
 #include "telegram/htmltext.h"
 #include "telegram/htmlwriter.h"
@@ -45,11 +45,8 @@ struct element {
 	char *url;    /* HTMLKIND_LINK */
 	bool picture; /* HTMLKIND_LINK: its address is shown without words */
 
-	char list; /* as in struct htmlstyle */
-	/* HTMLKIND_LIST */
-	int64_t number;
-	int step;
-	char type; /* as in struct htmlstyle */
+	char list;	       /* as in struct htmlstyle */
+	struct htmllist items; /* HTMLKIND_LIST */
 	/* HTMLKIND_TABLE and HTMLKIND_ROW */
 	struct htmlcells cells;
 	size_t mark; /* offset in the text where it begins */
@@ -80,10 +77,7 @@ static bool put_words(struct reading *, const GumboNode *, const char *const *);
 static const char *row_text(const struct reading *, const struct element *);
 static void begin_cell(struct reading *, const GumboNode *);
 static void end_row(struct reading *, const struct element *);
-static bool has_number(const char *);
-static int64_t number_of(const char *);
-static void begin_list(struct element *);
-static void number_item(struct reading *, const struct element *);
+static void begin_item(struct reading *, const struct element *);
 static void put_url(struct reading *, const char *);
 static void put_contact(struct reading *, const char *, size_t);
 static void keep_apart(struct reading *);
@@ -242,98 +236,25 @@ end_row(struct reading *r, const struct element *row)
 		r->w.newlines = 0;
 }
 
-static bool
-has_number(const char *s)
-{
-	s += strspn(s, " \t\r\n\f");
-	return (g_ascii_isdigit(s[*s == '-' || *s == '+']));
-}
-
-/* The number that an attribute says; browsers have 32 bits for it. */
-static int64_t
-number_of(const char *s)
-{
-	return (CLAMP(g_ascii_strtoll(s, NULL, 10), INT32_MIN, INT32_MAX));
-}
-
-static void
-begin_list(struct element *e)
-{
-	const GumboVector *children = &e->node->v.element.children;
-	const char *start, *type;
-	size_t i;
-
-	start = attribute(e->node, "start");
-	type = attribute(e->node, "type");
-	if (e->list != '\0')
-		e->type = e->list;
-	else if (e->node->v.element.tag != GUMBO_TAG_OL)
-		e->type = '*';
-	else if (type != NULL && *type != '\0' && strchr("aAiI", *type) != NULL)
-		e->type = *type;
-	else
-		e->type = '1';
-	e->step = attribute(e->node, "reversed") == NULL ? 1 : -1;
-	e->number = e->step == 1;
-	for (i = 0; e->step == -1 && i < children->length; i++) {
-		const GumboNode *item = children->data[i];
-
-		e->number += item->type == GUMBO_NODE_ELEMENT &&
-		    item->v.element.tag == GUMBO_TAG_LI;
-	}
-	if (start != NULL && has_number(start))
-		e->number = number_of(start);
-}
-
 /* Note what stands before an item of a list. */
 static void
-number_item(struct reading *r, const struct element *item)
+begin_item(struct reading *r, const struct element *item)
 {
-	static const struct {
-		int value;
-		const char *digits;
-	} romans[] = {{100, "c"}, {90, "xc"}, {50, "l"}, {40, "xl"}, {10, "x"},
-	    {9, "ix"}, {5, "v"}, {4, "iv"}, {1, "i"}};
 	struct element *list;
-	const char *value;
-	char type;
-	char text[HTMLWRITER_MARKER_SIZE / 2] = "";
-	int64_t n;
-	size_t i;
+	char number[HTMLLIST_SIZE];
+	char kind;
 
 	list = above(r, HTMLKIND_LIST);
-	type = list == NULL ? '*' : list->type;
+	kind = list == NULL ? HTMLLIST_BULLET : list->items.kind;
 	if (item->list != '\0')
-		type = item->list;
-	/* A list may be all that is in an item. */
-	if (list == NULL || type == '*') {
-		if (!g_str_has_suffix(r->w.marker, BULLET))
-			g_strlcat(r->w.marker, BULLET, sizeof(r->w.marker));
-		return;
+		kind = item->list;
+	if (list != NULL && kind != HTMLLIST_BULLET) {
+		htmllist_next(&list->items, item->node, kind, number);
+		g_strlcat(r->w.marker, number, sizeof(r->w.marker));
+	} else if (!g_str_has_suffix(r->w.marker, BULLET)) {
+		/* Once, where a list is all that is in an item. */
+		g_strlcat(r->w.marker, BULLET, sizeof(r->w.marker));
 	}
-	value = attribute(item->node, "value");
-	if (value != NULL && has_number(value))
-		list->number = number_of(value);
-	n = list->number;
-	list->number += list->step;
-	if (type == '-')
-		return;
-	if (strchr("iI", type) != NULL && n > 0 && n < 200) {
-		for (i = 0; n > 0; i += n < romans[i].value) {
-			if (n < romans[i].value)
-				continue;
-			g_strlcat(text, romans[i].digits, sizeof(text));
-			n -= romans[i].value;
-		}
-	} else if (strchr("aA", type) != NULL && n > 0 && n <= 26) {
-		snprintf(text, sizeof(text), "%c", (char)('a' + n - 1));
-	} else {
-		snprintf(text, sizeof(text), "%" PRId64, n);
-	}
-	for (i = 0; g_ascii_isupper(type) && text[i] != '\0'; i++)
-		text[i] = g_ascii_toupper(text[i]);
-	g_strlcat(text, ". ", sizeof(text));
-	g_strlcat(r->w.marker, text, sizeof(r->w.marker));
 }
 
 /* Put the address of a link that has no words. */
@@ -618,10 +539,10 @@ open_element(struct reading *r, struct element *e)
 		htmlwriter_newline(&r->w);
 		break;
 	case HTMLKIND_LIST:
-		begin_list(e);
+		htmllist_begin(&e->items, e->node, e->list);
 		break;
 	case HTMLKIND_ITEM:
-		number_item(r, e);
+		begin_item(r, e);
 		break;
 	case HTMLKIND_TABLE:
 		htmlcells_begin(&e->cells, e->node);
