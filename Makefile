@@ -112,7 +112,7 @@ CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells \
 	mimescan plaintext quoted richtext spool wording
 BOT = $(addprefix lib/, identity textfile texts texttable token) \
 	$(addprefix telegram/, botapi conversation farewell menu notify-bot outcome \
-	patience polling update)
+	patience plaintext polling update)
 
 DAEMON = $(BUILD)/tools/lib/daemon.o $(BUILD)/tools/lib/log.o \
 	$(BUILD)/tools/lib/logsocket.o

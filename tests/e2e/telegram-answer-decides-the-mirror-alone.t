@@ -252,8 +252,11 @@ def told(site, address, account="acme"):
 
 @case("blocked, kicked or deactivated: the link ends, the user gets a mail")
 def _(site):
-    for answer in (botapi.BLOCKED, botapi.KICKED, botapi.DEACTIVATED,
-                   botapi.NOT_MEMBER):
+    for answer, why in (
+            (botapi.BLOCKED, "was blocked"), (botapi.KICKED, "no longer write"),
+            (botapi.DEACTIVATED, "no longer exists"),
+            (botapi.NOT_MEMBER, "no longer write"),
+            (botapi.error(403, "Forbidden: bot can't talk"), "no longer write")):
         site.reset()
         ann = site.link_to("acme", ANN, CHAT)
         site.link_to("acme", OLGA, OTHER)
@@ -265,6 +268,8 @@ def _(site):
              "changes")
         told(site, ANN)
         same(len(site.mails()), 1, "mails")
+        contains(site.mails()[0].text, why, "the reason")
+        lacks(site.mails()[0].text, "Forbidden", "the reason")
         site.agent(ann).must(0, "no-link")
 
 

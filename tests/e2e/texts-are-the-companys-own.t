@@ -14,7 +14,8 @@ from lib import TREE
 from lib.milter import BUILD, program
 from lib.roster import (ANN, BALANCE, BILL, DOCUMENTS, MAINTENANCE, OLGA, SUE)
 from lib.tap import contains, lacks, same, true
-from lib.telegram import Site, case, run
+from lib.telegram import Site, case, mail, run
+from lib.waiting import until
 
 CHAT, OTHER = 7001, 7002
 SHIPPED = os.path.join(TREE, "postfix-sample", "texts")
@@ -186,6 +187,82 @@ def _(site):
              f"last line in {language!r}: {last}")
 
 
+def attached(n, text="Text.\n"):
+    """The parts of a mail with N attachments."""
+    parts = [f"--b\nContent-Type: text/plain\n\n{text}"] + [
+        f"--b\nContent-Type: a/b; name=f{i}\n\nx" for i in range(n)]
+    return {"headers": ["Content-Type: multipart/mixed; boundary=b"],
+            "body": "\n".join(parts) + "\n--b--\n"}
+
+
+@case("what is said about a mail in the chat is in the user's language, with "
+      "one text for one and one for many")
+def _(site):
+    texts(site, en=True, de=True, ru=True)
+    to = site.link_to("acme", ANN, CHAT)
+    for language, want in (
+            ("de", ("… (der Rest steht in der E-Mail)",
+                    "(kein Betreff, kein Text)", "und 1 weiterer Anhang",
+                    "und 2 weitere Anhänge")),
+            ("ru", ("… (остальное — в письме)", "(нет ни темы, ни текста)",
+                    "и ещё 1 вложение", "и ещё вложений: 2")),
+            ("", ("… (the mail has the rest)", "(no subject, no text)",
+                  "and 1 more attachment", "and 2 more attachments"))):
+        speaks(site, ANN, language)
+        for part, data in zip(want, (
+                {"body": "word " * 2000}, {"subject": "", "body": ""},
+                attached(11), attached(12))):
+            sent = len(site.api.texts(CHAT))
+            site.agent(to, mail(**data)).must(0, "sent")
+            contains(site.api.texts(CHAT)[sent] + "\n", part + "\n",
+                     f"text in {language!r}")
+
+
+@case("no text is so long that Telegram refuses a message or the commands")
+def _(site):
+    long, emoji = "ё" * 256, "😀" * 128
+    texts(site, de="[chat]\n" + "".join(
+        f"{key} = {emoji}\n" for key in ("rest", "files", "files_many")) +
+        "last_line_title = " + "{title}{category}" * 100 +
+        f"\n[bot]\nmenu_status = {emoji}\nmenu_stop = {long}\n"
+        "status_none = " + "😀" * 2000 + "\nlinked = " + "{account}" * 200 +
+        "\nstatus = " + "😀" * 2000 + "\nask = " + "{account} 😀" * 150 +
+        f"\n[category {BALANCE}]\ntitle = {'Ж' * 200}\n"
+        f"description = {'😀' * 1000}\n")
+    same(verdict(site), (0, []), "-n")
+    site.sql("UPDATE account SET title = ?", "Ж" * 100)
+    site.api.person(CHAT)
+    for user in (ANN, OLGA, BILL):
+        speaks(site, user, "de")
+    site.bot.start()
+    until(lambda: "de" in site.api.commands, "the commands in German")
+    same([c["description"] for c in site.api.commands["de"]], [emoji, long],
+         "descriptions")
+
+    def asked(what):
+        sent = len(site.api.texts(CHAT))
+        site.api.say(CHAT, what, **{"from": {
+            "id": CHAT, "is_bot": False, "first_name": "A",
+            "language_code": "de"}})
+        return site.api.wait_text(CHAT, sent + 1)[sent]
+    true(asked("/status").startswith("😀😀"), "status_none")
+    site.ok("account", "rename", "acme", "a" * 60)
+    answer = asked("/start " + site.connect_token("acme", ANN))
+    true(answer.startswith("aaaa") and len(answer) > 4000, "linked")
+    true(asked("/status").startswith("😀😀"), "status")
+    token = site.connect_token("acme", OLGA)
+    site.sql('UPDATE "user" SET role = ? WHERE address = ?', "member", OLGA)
+    contains(asked("/start " + token), "aaa 😀", "ask")
+    (link,), = site.sql("SELECT id FROM link")
+    sent = len(site.api.texts(CHAT))
+    site.agent(f"{link}@telegram.invalid", mail(
+        subject="Ж" * 300, **attached(12, "word " * 2000))).must(0, "sent")
+    lines = site.api.texts(CHAT)[sent].split("\n")
+    same("\n".join(lines).count(emoji), 2, "the notes")
+    true(lines[2].startswith("word word"), "the text has room")
+    true(lines[-1].startswith("Ж" * 200), "last line")
+
+
 @case("the bot answers in the user's language, else in that of whoever writes, "
       "else in [texts] language")
 def _(site):
@@ -238,6 +315,12 @@ FAULTS = [
     ("[bot]\nhelp: a\n", 2, ["not a text"]),
     ("  help = a\n", 1, ["an indented line without a text"]),
     ("[bot]\nhelp = " + "x" * 2001, 2, ["at most 2000"]),
+    ("[bot]\nmenu_stop = " + "ё" * 256 + "\n", None, []),
+    ("[bot]\nmenu_stop = " + "ё" * 257 + "\n", 2, ["at most 256"]),
+    ("[bot]\nmenu_stop = a\n  b\n", 2, ["several lines; expected one"]),
+    ("[chat]\nrest = " + "😀" * 129 + "\n", 2, ["at most 256"]),
+    ("[chat]\nempty = {count}\n", 2, ["unknown place", "none in this text"]),
+    ("[chat]\nfiles_many = {number}\n", 2, ["unknown place", "count"]),
     ("[bot]\nhelp = a\x1b[31mb\n", 2, ["a control character"]),
     (b"[bot]\nhelp = a\0b\n", 2, ["NUL"]),
     (b"[bot]\nhelp = gr\xfc\xdfe\n", 2, ["not UTF-8"]),

@@ -180,6 +180,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct failure failure = FAILURE_INIT;
+	struct chattext_words words = {.texts = NULL};
 	struct chattext ct, again;
 	const uint8_t *mail;
 	char *first, *footer;
@@ -201,16 +202,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* The agent's footer is UTF-8. */
 	if (u8_check((uint8_t *)footer, strlen(footer)) != NULL)
 		*footer = '\0';
+	words.footer = footer;
 	fd = mail_file(mail, size - (size_t)(mail - data), times);
 	check_head(fd);
-	MUST(chattext_read(fd, footer, &ct, &failure) == 0, "%s",
+	MUST(chattext_read(fd, &words, &ct, &failure) == 0, "%s",
 	    failure_text(&failure));
 	bold = ct.nentities > 0 && ct.entities[0].kind == CHATTEXT_BOLD;
 	check_text(ct.text, ct.units, bold, footer);
 	check_text(ct.bare, plaintext_units(ct.bare), bold, footer);
 	check_entities(&ct);
 	/* A second try gives the same text. */
-	MUST(chattext_read(fd, footer, &again, &failure) == 0, "%s",
+	MUST(chattext_read(fd, &words, &again, &failure) == 0, "%s",
 	    failure_text(&failure));
 	MUST(strcmp(ct.text, again.text) == 0, "'%s', '%s'", ct.text,
 	    again.text);

@@ -53,7 +53,8 @@ print_texts(void)
 			printf("}\n");
 		}
 		printf("%s =%s", t->key,
-		    t->line || strlen(t->text) < 60 ? " " : "\n  ");
+		    t->form != FORM_LINES || strlen(t->text) < 60 ? " "
+								  : "\n  ");
 		for (s = t->text; *s != '\0'; s++) {
 			putchar(*s);
 			if (*s == '\n' && s[1] != '\n')

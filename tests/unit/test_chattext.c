@@ -92,6 +92,16 @@ bold_units(void)
 	return (ct.entities[0].units);
 }
 
+/* The built-in texts, and this footer. */
+static const struct chattext_words *
+words(const char *footer)
+{
+	static struct chattext_words w;
+
+	w.footer = footer;
+	return (&w);
+}
+
 static void
 read_mail(const char *mail, size_t len, const char *footer)
 {
@@ -99,7 +109,7 @@ read_mail(const char *mail, size_t len, const char *footer)
 
 	chattext_clear(&ct);
 	fd = mailfile_open(mail, len);
-	ck_assert_int_eq(chattext_read(fd, footer, &ct, &failure), 0);
+	ck_assert_int_eq(chattext_read(fd, words(footer), &ct, &failure), 0);
 	check_sound();
 	close(fd);
 }
@@ -214,8 +224,8 @@ START_TEST(ten_attachments_are_named_and_the_rest_counted)
 		    mail, "--b\nContent-Type: a/b; name=f%d\n\n\n", i);
 	read_mail(mail->str, mail->len, FOOTER);
 	ck_assert(g_str_has_prefix(ct.text, "[f0, 0 B]\n[f1, 0 B]\n"));
-	ck_assert(g_str_has_suffix(
-	    ct.text, "[f8, 0 B]\n[f9, 0 B]\nand 3 more\n\n" FOOTER));
+	ck_assert(g_str_has_suffix(ct.text,
+	    "[f8, 0 B]\n[f9, 0 B]\nand 3 more attachments\n\n" FOOTER));
 	g_string_free(mail, TRUE);
 }
 END_TEST
@@ -329,7 +339,8 @@ START_TEST(the_longest_of_everything_is_below_the_limit)
 	read_mail(mail->str, mail->len, footer);
 	ck_assert_ptr_nonnull(strstr(ct.text, "\n\nttttt"));
 	ck_assert_ptr_nonnull(strstr(ct.text, "tttt" NOTE "\n\n[nnnn"));
-	ck_assert_ptr_nonnull(strstr(ct.text, "\nand 10 more\n\nffff"));
+	ck_assert_ptr_nonnull(
+	    strstr(ct.text, "\nand 10 more attachments\n\nffff"));
 	g_string_free(mail, TRUE);
 }
 END_TEST
@@ -356,7 +367,7 @@ START_TEST(a_mail_is_read_from_the_beginning_of_its_file)
 
 	fd = mailfile_open(mail, sizeof(mail) - 1);
 	ck_assert_int_ne(lseek(fd, 7, SEEK_SET), -1);
-	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
+	ck_assert_int_eq(chattext_read(fd, words(FOOTER), &ct, &failure), 0);
 	ck_assert_str_eq(ct.text, "yes\n\ntext\n\n" FOOTER);
 	close(fd);
 }
@@ -506,7 +517,7 @@ read_through_pipe(int mail)
 	fd = spool(fds[0], &failure);
 	close(fds[0]);
 	ck_assert_int_ne(fd, -1);
-	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
+	ck_assert_int_eq(chattext_read(fd, words(FOOTER), &ct, &failure), 0);
 	close(fd);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);
@@ -534,12 +545,12 @@ START_TEST(an_attachment_of_20_MB_does_not_use_more_memory)
 	int fd;
 
 	fd = mailfile_open(big_head, sizeof(big_head) - 1);
-	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
+	ck_assert_int_eq(chattext_read(fd, words(FOOTER), &ct, &failure), 0);
 	mailfile_add_lines(fd, 350878);
 	mailfile_add(fd, "--b\nContent-Type: a/b; name=last\n\nx\n--b--\n");
 	chattext_clear(&ct);
 	before = memory();
-	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
+	ck_assert_int_eq(chattext_read(fd, words(FOOTER), &ct, &failure), 0);
 	ck_assert_int_lt(memory() - before, FLAT);
 	ck_assert_str_eq(ct.text,
 	    "big\n\ntext\n\n[a.zip, 20.0 MB]\n"
@@ -593,7 +604,7 @@ START_TEST(a_million_repetitions_do_not_use_more_memory)
 	for (i = 0; i < 500; i++)
 		mailfile_add(fd, block->str);
 	before = memory();
-	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), 0);
+	ck_assert_int_eq(chattext_read(fd, words(FOOTER), &ct, &failure), 0);
 	ck_assert_int_lt(memory() - before, 4 * FLAT);
 	check_sound();
 	g_string_free(block, TRUE);
@@ -623,7 +634,7 @@ START_TEST(a_read_error_is_a_failure_and_not_an_empty_mail)
 
 	fd = open("/", O_RDONLY | O_DIRECTORY);
 	ck_assert_int_ne(fd, -1);
-	ck_assert_int_eq(chattext_read(fd, FOOTER, &ct, &failure), -1);
+	ck_assert_int_eq(chattext_read(fd, words(FOOTER), &ct, &failure), -1);
 	ck_assert_int_eq(failure.kind, FAILURE_IO);
 	ck_assert_str_eq(failure_text(&failure),
 	    "the message cannot be read: Is a directory");

@@ -430,6 +430,9 @@ START_TEST(a_file_in_a_text_is_an_attachment)
 		  "=yend size=3\nBye\nbegin-base64 644 c.txt\nQUFB\n====\n",
 	    "Hello\nBye");
 	want_attachments("a b.pdf, 3 B\nc.txt, 3 B\n");
+	/* Without a name, and without its end: no word of ours. */
+	want_text("\nHello\nbegin 644  \n#0V%T\n", "Hello");
+	want_attachments("application/octet-stream\n");
 	want_text("\nbegin 1 at the beginning\n", "begin 1 at the beginning");
 	want_attachments("");
 }

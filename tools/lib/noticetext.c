@@ -42,7 +42,6 @@ static const struct {
 	enum text text;
 } reasons[] = {
     {"blocked", TEXT_REASON_BLOCKED},
-    {"kicked", TEXT_REASON_BLOCKED},
     {"deactivated", TEXT_REASON_DEACTIVATED},
     {"does not find", TEXT_REASON_NOT_FOUND},
     {"not found", TEXT_REASON_NOT_FOUND},
@@ -127,7 +126,8 @@ reason_text(const struct content *c, const char *why)
 		if (strstr(why, reasons[i].words) != NULL)
 			return (text_of(c, reasons[i].text));
 	}
-	return (g_strdup(why));
+	/* Telegram's own words are English. */
+	return (text_of(c, TEXT_REASON_OTHER));
 }
 
 static void

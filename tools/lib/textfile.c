@@ -49,6 +49,8 @@ static bool is_blank(char);
 static bool has_place(const char *, const char *, size_t);
 static void check_places(struct reading *, const char *);
 static void check_line(struct reading *, const char *);
+static glong units_of(const char *);
+static void check_whole(struct reading *, const char *);
 static void finish_category(struct reading *, const char *);
 static void finish(struct reading *);
 static void take_section(struct reading *, char *);
@@ -154,6 +156,35 @@ check_line(struct reading *r, const char *line)
 	check_places(r, line);
 }
 
+/* UTF-16 code units, as Telegram counts. */
+static glong
+units_of(const char *text)
+{
+	glong n = 0;
+
+	for (; *text != '\0'; text = g_utf8_next_char(text))
+		n += g_utf8_get_char(text) > 0xffff ? 2 : 1;
+	return (n);
+}
+
+/* The text that is complete, without bytes that are no UTF-8. */
+static void
+check_whole(struct reading *r, const char *text)
+{
+	enum text_form form = text_table[r->text].form;
+
+	if (form != FORM_LINES && strchr(text, '\n') != NULL)
+		fault(r, r->first, "a text of several lines; expected one");
+	else if (form == FORM_SHORT && units_of(text) > TEXTFILE_SHORT_MAX)
+		fault(r, r->first,
+		    "too long; expected at most %d characters, of which an "
+		    "emoji is two",
+		    TEXTFILE_SHORT_MAX);
+	else if (g_utf8_strlen(text, -1) > TEXTFILE_TEXT_MAX)
+		fault(r, r->first, "too long; expected at most %d characters",
+		    TEXTFILE_TEXT_MAX);
+}
+
 static void
 finish_category(struct reading *r, const char *text)
 {
@@ -189,14 +220,8 @@ finish(struct reading *r)
 		    "no text; expected one, or not this line, for the text of "
 		    "another language");
 	if (r->target == TARGET_TEXT) {
-		if (text_table[r->text].line && strchr(v->str, '\n') != NULL)
-			fault(r, r->first,
-			    "a text of several lines; expected one");
-		/* Without bytes that are no UTF-8, since those are a fault. */
-		if (!r->faulty && g_utf8_strlen(v->str, -1) > TEXTFILE_TEXT_MAX)
-			fault(r, r->first,
-			    "too long; expected at most %d characters",
-			    TEXTFILE_TEXT_MAX);
+		if (!r->faulty)
+			check_whole(r, v->str);
 		f->faulty[r->text] |= r->faulty;
 		g_free(f->texts[r->text]);
 		f->texts[r->text] =

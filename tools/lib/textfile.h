@@ -19,8 +19,10 @@
 #include "lib/texttable.h"
 
 /* The longest text, and the longest title and description of a category, in
- * characters. */
+ * characters. A short text is limited as Telegram limits the description of a
+ * command, in UTF-16 code units. */
 #define TEXTFILE_TEXT_MAX 2000
+#define TEXTFILE_SHORT_MAX 256
 #define TEXTFILE_TITLE_MAX 200
 #define TEXTFILE_DESCRIPTION_MAX 1000
 /* The largest file, in bytes. */

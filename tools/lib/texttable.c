@@ -10,173 +10,190 @@
 #define USER "account address"
 
 const struct text_entry text_table[TEXT_COUNT] = {
-    [TEXT_HELLO] = {"notice", "hello", USER, "Hello,", true},
+    [TEXT_HELLO] = {"notice", "hello", USER, "Hello,", FORM_LINE},
     [TEXT_SUBSCRIBED_SUBJECT] = {"notice", "subscribed_subject",
 	USER " category",
-	"You now receive \"{category}\" for account {account}", true},
+	"You now receive \"{category}\" for account {account}", FORM_LINE},
     [TEXT_SUBSCRIBED_SUBJECT_MANY] = {"notice", "subscribed_subject_many",
 	USER " count",
 	"You now receive {count} more categories for account "
 	"{account}",
-	true},
+	FORM_LINE},
     [TEXT_SUBSCRIBED] = {"notice", "subscribed", USER,
-	"you are subscribed to more messages for the account\n"
+	"You now receive more messages for the account\n"
 	"{account}, at this address, {address}.",
-	false},
+	FORM_LINES},
     [TEXT_UNSUBSCRIBED_SUBJECT] = {"notice", "unsubscribed_subject",
 	USER " category",
-	"You no longer receive \"{category}\" for account {account}", true},
+	"You no longer receive \"{category}\" for account {account}",
+	FORM_LINE},
     [TEXT_UNSUBSCRIBED_SUBJECT_MANY] = {"notice", "unsubscribed_subject_many",
 	USER " count",
 	"You no longer receive {count} categories for account "
 	"{account}",
-	true},
+	FORM_LINE},
     [TEXT_UNSUBSCRIBED] = {"notice", "unsubscribed", USER,
-	"you no longer receive some messages for the account\n"
+	"You no longer receive some messages for the account\n"
 	"{account}, at this address, {address}.",
-	false},
+	FORM_LINES},
     [TEXT_ROLE_SUBJECT] = {"notice", "role_subject", USER,
-	"Your role in account {account} has changed", true},
+	"Your role in account {account} has changed", FORM_LINE},
     [TEXT_ROLE] = {"notice", "role", USER " was role",
-	"your role in the account {account}\n"
-	"was: {was}, and is now: {role}. Your address there is\n"
+	"Your role in the account {account} was: {was}.\n"
+	"It is now: {role}. Your address there is\n"
 	"{address}.",
-	false},
+	FORM_LINES},
     [TEXT_OWNER_SUBJECT] = {"notice", "owner_subject", USER,
-	"You are the owner of account {account}", true},
+	"You are the owner of account {account}", FORM_LINE},
     [TEXT_OWNER] = {"notice", "owner", USER,
-	"you are the owner of the account {account} now,\n"
+	"You are now the owner of the account {account},\n"
 	"and receive all its messages at this address, {address}.",
-	false},
+	FORM_LINES},
     [TEXT_HANDED_OVER_SUBJECT] = {"notice", "handed_over_subject", USER,
-	"You are no longer the owner of account {account}", true},
+	"You are no longer the owner of account {account}", FORM_LINE},
     [TEXT_HANDED_OVER] = {"notice", "handed_over", USER " other",
-	"the owner of the account {account} is now\n"
-	"{other}. You are an administrator of it, at this\n"
-	"address, {address}.",
-	false},
+	"The owner of the account {account} is now\n"
+	"{other}. You are one of its administrators, at\n"
+	"this address, {address}.",
+	FORM_LINES},
     [TEXT_ADDRESS_SUBJECT] = {"notice", "address_subject", USER,
-	"Your address in account {account} has changed", true},
+	"Your address in account {account} has changed", FORM_LINE},
     [TEXT_ADDRESS] = {"notice", "address", USER " other",
-	"messages for the account {account} go to\n"
-	"{other} now, and no longer to this address,\n"
+	"Messages for the account {account} now go to\n"
+	"{other}, and no longer to this address,\n"
 	"{address}.",
-	false},
+	FORM_LINES},
     [TEXT_REMOVED_SUBJECT] = {"notice", "removed_subject", USER,
-	"You are no longer a user of account {account}", true},
+	"You are no longer a user of account {account}", FORM_LINE},
     [TEXT_REMOVED] = {"notice", "removed", USER,
-	"you are no longer a user of the account {account},\n"
+	"You are no longer a user of the account {account},\n"
 	"and receive none of its messages at this address,\n"
 	"{address}.",
-	false},
+	FORM_LINES},
     [TEXT_ACCOUNT_REMOVED_SUBJECT] = {"notice", "account_removed_subject", USER,
-	"Account {account} was removed", true},
+	"Account {account} was removed", FORM_LINE},
     [TEXT_ACCOUNT_REMOVED] = {"notice", "account_removed", USER,
-	"the account {account} was removed. Nothing is\n"
-	"sent for it to this address any more, {address}.",
-	false},
+	"The account {account} was removed. Nothing more is\n"
+	"sent for it to this address, {address}.",
+	FORM_LINES},
     [TEXT_FORGOTTEN_SUBJECT] = {"notice", "forgotten_subject", "address",
-	"Your data was removed", true},
+	"Your data was removed", FORM_LINE},
     [TEXT_FORGOTTEN] = {"notice", "forgotten", "address",
-	"what was stored here about your address, {address},\n"
-	"was removed. You receive no messages from here any more.",
-	false},
+	"What was stored here about your address, {address},\n"
+	"was removed. You receive no more messages from here.",
+	FORM_LINES},
     [TEXT_TELEGRAM_END_SUBJECT] = {"notice", "telegram_end_subject", USER,
-	"Your Telegram chat is no longer linked to account {account}", true},
+	"Your Telegram chat is no longer linked to account {account}",
+	FORM_LINE},
     [TEXT_TELEGRAM_END] = {"notice", "telegram_end", USER " reason",
-	"your Telegram chat no longer receives messages for the "
+	"Your Telegram chat no longer receives messages for the "
 	"account\n"
 	"{account}: {reason}.\n"
 	"You still get them by mail, at {address}.\n"
 	"To link a chat again, ask for a new connect link.",
-	false},
+	FORM_LINES},
     [TEXT_REASON_BLOCKED] = {"notice", "reason_blocked", "",
-	"the bot was blocked there", true},
+	"the bot was blocked there", FORM_LINE},
     [TEXT_REASON_DEACTIVATED] = {"notice", "reason_deactivated", "",
-	"the user's account at Telegram does not exist any more", true},
+	"the user at Telegram no longer exists", FORM_LINE},
     [TEXT_REASON_NOT_FOUND] = {"notice", "reason_not_found", "",
-	"Telegram does not find the chat", true},
-    [TEXT_LOST] = {"notice", "lost", USER, "You no longer receive:", false},
-    [TEXT_GAINED] = {"notice", "gained", USER, "You now receive:", false},
+	"Telegram does not find the chat", FORM_LINE},
+    [TEXT_REASON_OTHER] = {"notice", "reason_other", "",
+	"the bot may no longer write there", FORM_LINE},
+    [TEXT_LOST] = {"notice", "lost", USER,
+	"You no longer receive:", FORM_LINES},
+    [TEXT_GAINED] = {"notice", "gained", USER, "You now receive:", FORM_LINES},
     [TEXT_CHAT] = {"notice", "chat", USER,
-	"Your Telegram chat was unlinked with this change.", false},
+	"Your Telegram chat was unlinked with this change.", FORM_LINES},
     [TEXT_BY] = {"notice", "by", USER " actor date",
-	"This was done by {actor} on {date}.", false},
+	"This was done by {actor} on {date}.", FORM_LINES},
     [TEXT_BY_OPERATOR] = {"notice", "by_operator", USER " date",
-	"This was done on {date}.", false},
+	"This was done on {date}.", FORM_LINES},
     [TEXT_ASK] = {"notice", "ask", USER,
-	"If it is not what you expected, please ask the owner or an\n"
+	"If you did not expect this, please ask the owner or an\n"
 	"administrator of the account:",
-	false},
-    [TEXT_ROLE_OWNER] = {"role", "owner", "", "owner", true},
+	FORM_LINES},
+    [TEXT_ROLE_OWNER] = {"role", "owner", "", "owner", FORM_LINE},
     [TEXT_ROLE_USER_ADMIN] = {"role", "user_admin", "", "user administrator",
-	true},
-    [TEXT_ROLE_MEMBER] = {"role", "member", "", "user", true},
-    [TEXT_ROLE_SUBSCRIBER] = {"role", "subscriber", "", "subscriber", true},
+	FORM_LINE},
+    [TEXT_ROLE_MEMBER] = {"role", "member", "", "user", FORM_LINE},
+    [TEXT_ROLE_SUBSCRIBER] = {"role", "subscriber", "", "subscriber",
+	FORM_LINE},
     [TEXT_BOT_HELP] = {"bot", "help", "",
-	"This bot brings you the messages about balance and payments "
-	"that your account also gets by mail.\n"
+	"This bot brings you messages of your account, such as those about "
+	"balance and payments. You also get them by mail.\n"
 	"\n"
 	"To link this chat, open the connect link that you were "
 	"given for your account.\n"
 	"/status says what is linked\n"
 	"/stop ends it",
-	false},
+	FORM_LINES},
     [TEXT_BOT_LINKED] = {"bot", "linked", USER,
 	"This chat is now linked to account {account}, as {address}. "
-	"Messages about balance and payments come here too; the mail "
-	"still does.\n"
-	"/stop ends it.",
-	false},
+	"Its messages, such as those about balance and payments, now come here "
+	"too. You still get them by mail.\n"
+	"/status says what comes here\n"
+	"/stop ends it",
+	FORM_LINES},
     [TEXT_BOT_USER] = {"bot", "user", USER, "account {account}, as {address}",
-	true},
+	FORM_LINE},
     [TEXT_BOT_STOPPED] = {"bot", "stopped", "",
-	"This chat is no longer linked to:", false},
-    [TEXT_BOT_STATUS] = {"bot", "status", "", "This chat is linked to:", false},
+	"This chat is no longer linked to:", FORM_LINES},
+    [TEXT_BOT_STATUS] = {"bot", "status", "",
+	"This chat is linked to:", FORM_LINES},
     [TEXT_BOT_STATUS_NONE] = {"bot", "status_none", "",
 	"This chat is not linked. To link it, open the connect link "
 	"that you were given for your account.",
-	false},
+	FORM_LINES},
     [TEXT_BOT_STOPPED_NONE] = {"bot", "stopped_none", "",
-	"This chat is not linked.", false},
+	"This chat is not linked.", FORM_LINES},
     [TEXT_BOT_GROUP] = {"bot", "group", "",
 	"A group cannot be linked: everybody in it would read the "
 	"messages. Open the link in a private chat with this bot.",
-	false},
+	FORM_LINES},
     [TEXT_BOT_REFUSED] = {"bot", "refused", "",
 	"This link does not work: it was used already, or is older "
 	"than 15 minutes, or you may not link a chat any more. "
 	"Please ask for a new one where you got it.",
-	false},
+	FORM_LINES},
     [TEXT_BOT_WAIT] = {"bot", "wait", "count",
 	"Too many links that do not work were opened in this chat. "
-	"Wait for {count} minute, and then open the link again, or ask for "
-	"a new one.",
-	false},
+	"Wait for {count} minute, then open the link again or ask for a new "
+	"one.",
+	FORM_LINES},
     [TEXT_BOT_WAIT_MANY] = {"bot", "wait_many", "count",
 	"Too many links that do not work were opened in this chat. "
-	"Wait for {count} minutes, and then open the link again, or "
-	"ask for a new one.",
-	false},
+	"Wait for {count} minutes, then open the link again or ask for a new "
+	"one.",
+	FORM_LINES},
     [TEXT_BOT_ASK] = {"bot", "ask", USER,
 	"This chat cannot be linked to account {account}, as {address}: this "
 	"user receives nothing that comes to Telegram. The owner or an "
 	"administrator of the account can change that:",
-	false},
+	FORM_LINES},
     [TEXT_BOT_ASK_THEN] = {"bot", "ask_then", "", "Then open a new link.",
-	false},
+	FORM_LINES},
     [TEXT_BOT_FAREWELL] = {"bot", "farewell", "account",
 	"This chat is no longer linked to account {account}. Its messages do "
 	"not come here any more.",
-	false},
+	FORM_LINES},
     [TEXT_BOT_MENU_STATUS] = {"bot", "menu_status", "",
-	"what this chat is linked to", true},
-    [TEXT_BOT_MENU_STOP] = {"bot", "menu_stop", "",
-	"end the links of this chat", true},
+	"what this chat is linked to", FORM_SHORT},
+    [TEXT_BOT_MENU_STOP] = {"bot", "menu_stop", "", "unlink this chat",
+	FORM_SHORT},
     [TEXT_LAST_LINE] = {"chat", "last_line", "category account",
-	"{category} · {account}", true},
+	"{category} · {account}", FORM_LINE},
     [TEXT_LAST_LINE_TITLE] = {"chat", "last_line_title",
-	"category account title", "{category} · {title} ({account})", true},
+	"category account title", "{category} · {title} ({account})",
+	FORM_LINE},
     [TEXT_LAST_LINE_NAMELESS] = {"chat", "last_line_nameless", "category",
-	"{category}", true},
+	"{category}", FORM_LINE},
+    [TEXT_CHAT_REST] = {"chat", "rest", "", "… (the mail has the rest)",
+	FORM_SHORT},
+    [TEXT_CHAT_EMPTY] = {"chat", "empty", "", "(no subject, no text)",
+	FORM_SHORT},
+    [TEXT_CHAT_FILES] = {"chat", "files", "count",
+	"and {count} more attachment", FORM_SHORT},
+    [TEXT_CHAT_FILES_MANY] = {"chat", "files_many", "count",
+	"and {count} more attachments", FORM_SHORT},
 };

@@ -7,8 +7,6 @@
 #ifndef TEXTTABLE_H
 #define TEXTTABLE_H
 
-#include <stdbool.h>
-
 enum text {
 	TEXT_HELLO,
 	TEXT_SUBSCRIBED_SUBJECT,
@@ -36,6 +34,7 @@ enum text {
 	TEXT_REASON_BLOCKED,
 	TEXT_REASON_DEACTIVATED,
 	TEXT_REASON_NOT_FOUND,
+	TEXT_REASON_OTHER,
 	TEXT_LOST,
 	TEXT_GAINED,
 	TEXT_CHAT,
@@ -65,7 +64,18 @@ enum text {
 	TEXT_LAST_LINE,
 	TEXT_LAST_LINE_TITLE,
 	TEXT_LAST_LINE_NAMELESS,
+	TEXT_CHAT_REST,
+	TEXT_CHAT_EMPTY,
+	TEXT_CHAT_FILES,
+	TEXT_CHAT_FILES_MANY,
 	TEXT_COUNT,
+};
+
+/* What a text may be. */
+enum text_form {
+	FORM_LINES,
+	FORM_LINE,
+	FORM_SHORT, /* one line, of few characters */
 };
 
 struct text_entry {
@@ -73,7 +83,7 @@ struct text_entry {
 	const char *key;
 	const char *places; /* names with blanks between them */
 	const char *text;   /* in English */
-	bool line;	    /* it is one line */
+	enum text_form form;
 };
 
 /* text_table[text] */

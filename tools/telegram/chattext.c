@@ -3,33 +3,35 @@
  * chattext - a mail as the text of a chat message
  */
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <gmime/gmime.h>
 
 #include "base/failure.h"
+#include "lib/texts.h"
 #include "telegram/chattext.h"
 #include "telegram/mailtext.h"
 #include "telegram/marking.h"
 #include "telegram/plaintext.h"
 #include "telegram/richtext.h"
 
-/* The footer is ours and short; this leaves room for the mail if it is not. */
+/* The footer is short, as are the texts of [chat]; this leaves room for the
+ * mail if it is not. */
 #define FOOTER_MAX 1024
-
-static const char rest_note[] = "… (the mail has the rest)";
-static const char empty_note[] = "(no subject, no text)";
 
 static void add(GString *, const char *);
 static size_t units_of(const char *);
-static GString *name_attachments(const struct mailtext *);
+static char *say(const struct chattext_words *, enum text, size_t);
+static GString *name_attachments(
+    const struct mailtext *, const struct chattext_words *);
 static GString *around(
     const struct mailtext *, const char *, const char *, const char *);
 static int take(struct chattext *, const char *, const struct mailtext *,
     const struct marking *);
-static int compose(
-    struct mailtext *, const char *, struct chattext *, struct failure *);
+static int compose(struct mailtext *, const struct chattext_words *,
+    struct chattext *, struct failure *);
 
 void
 chattext_start(void)
@@ -55,19 +57,35 @@ units_of(const char *block)
 	return (*block == '\0' ? 0 : plaintext_units(block) + strlen("\n\n"));
 }
 
+/* A text about ${count} things. */
+static char *
+say(const struct chattext_words *w, enum text text, size_t count)
+{
+	char number[32];
+	const struct text_place places[] = {{"count", number}, {NULL, NULL}};
+
+	snprintf(number, sizeof(number), "%zu", count);
+	return (texts_fill(w->texts, w->language, text, places));
+}
+
 static GString *
-name_attachments(const struct mailtext *mt)
+name_attachments(const struct mailtext *mt, const struct chattext_words *w)
 {
 	GString *lines;
-	size_t i;
+	size_t i, more;
+	char *others;
 
 	lines = g_string_new(NULL);
 	for (i = 0; i < mt->nattachments && i < MAILTEXT_NAMED; i++)
 		g_string_append_printf(
 		    lines, "%s[%s]", i == 0 ? "" : "\n", mt->attachments[i]);
-	if (mt->nattachments > MAILTEXT_NAMED)
-		g_string_append_printf(
-		    lines, "\nand %zu more", mt->nattachments - MAILTEXT_NAMED);
+	if (mt->nattachments <= MAILTEXT_NAMED)
+		return (lines);
+	more = mt->nattachments - MAILTEXT_NAMED;
+	others =
+	    say(w, more == 1 ? TEXT_CHAT_FILES : TEXT_CHAT_FILES_MANY, more);
+	g_string_append_printf(lines, "\n%s", others);
+	g_free(others);
 	return (lines);
 }
 
@@ -124,25 +142,30 @@ take(struct chattext *ct, const char *text, const struct mailtext *mt,
 
 /* Put the blocks together; the text gets the room that the others leave. */
 static int
-compose(struct mailtext *mt, const char *footer, struct chattext *ct,
-    struct failure *failure)
+compose(struct mailtext *mt, const struct chattext_words *w,
+    struct chattext *ct, struct failure *failure)
 {
 	GString *whole, *attachments, *bare;
 	struct marking shown, written;
 	size_t room, entities;
-	char *last;
+	char *last, *note;
 	int rc;
 
-	last = plaintext_line(footer, FOOTER_MAX);
-	attachments = name_attachments(mt);
+	last = plaintext_line(w->footer, FOOTER_MAX);
+	attachments = name_attachments(mt, w);
 	if (*mt->subject == '\0' && mt->body->text->len == 0 &&
-	    attachments->len == 0 && !mt->more)
-		g_string_assign(mt->body->text, empty_note);
+	    attachments->len == 0 && !mt->more) {
+		note = say(w, TEXT_CHAT_EMPTY, 0);
+		g_string_assign(mt->body->text, note);
+		g_free(note);
+	}
 	room = CHATTEXT_UNITS_MAX - units_of(mt->subject) -
 	    units_of(attachments->str) - units_of(last);
 	entities = CHATTEXT_ENTITIES_MAX - (*mt->subject != '\0');
-	marking_show(&shown, mt->body, room, entities, rest_note, mt->more);
-	marking_show(&written, mt->body, room, 0, rest_note, mt->more);
+	note = say(w, TEXT_CHAT_REST, 0);
+	marking_show(&shown, mt->body, room, entities, note, mt->more);
+	marking_show(&written, mt->body, room, 0, note, mt->more);
+	g_free(note);
 	whole = around(mt, shown.text->str, attachments->str, last);
 	bare = around(mt, written.text->str, attachments->str, last);
 	rc = take(ct, whole->str, mt, &shown);
@@ -157,8 +180,8 @@ compose(struct mailtext *mt, const char *footer, struct chattext *ct,
 }
 
 int
-chattext_read(
-    int fd, const char *footer, struct chattext *ct, struct failure *failure)
+chattext_read(int fd, const struct chattext_words *w, struct chattext *ct,
+    struct failure *failure)
 {
 	struct mailtext mt;
 	int rc;
@@ -166,7 +189,7 @@ chattext_read(
 	memset(ct, 0, sizeof(*ct));
 	rc = mailtext_read(fd, &mt, failure);
 	if (rc == 0)
-		rc = compose(&mt, footer, ct, failure);
+		rc = compose(&mt, w, ct, failure);
 	mailtext_clear(&mt);
 	return (rc);
 }

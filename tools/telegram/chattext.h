@@ -21,6 +21,7 @@
 #include "base/compiler.h"
 
 struct failure;
+struct texts;
 
 /* Telegram's limit for a message, in UTF-16 code units. */
 #define CHATTEXT_UNITS_MAX 4096
@@ -50,17 +51,24 @@ struct chattext {
 		       written out, and struck words are between "~" */
 };
 
+/* What the program says in it, in the language of the chat's user. */
+struct chattext_words {
+	const struct texts *texts; /* NULL: the built-in ones */
+	const char *language;
+	const char *footer; /* the last line: UTF-8, no newline */
+};
+
 /* chattext_start(): once, while there is one thread. */
 void chattext_start(void);
 
 /*
- * chattext_read(fd, footer, ct, failure):
- * Make the text of the mail that is the file ${fd}. ${footer} (UTF-8, no
- * newline) is its last line, and is never cut. Memory does not grow with the
- * size of attachments. 0, or -1 and ${failure} for a read error or out of
- * memory; chattext_clear() after both.
+ * chattext_read(fd, words, ct, failure):
+ * Make the text of the mail that is the file ${fd}. The footer is its last
+ * line; it is cut only if it has more than 1024 code units. Memory does not
+ * grow with the size of attachments. 0, or -1 and ${failure} for a read error
+ * or out of memory; chattext_clear() after both.
  */
-int chattext_read(int fd, const char *footer, struct chattext *,
+int chattext_read(int fd, const struct chattext_words *, struct chattext *,
     struct failure *) WARN_UNUSED;
 
 void chattext_clear(struct chattext *);

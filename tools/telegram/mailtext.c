@@ -259,7 +259,8 @@ decode(GMimeObject *head, const GByteArray *bytes, struct found *f)
 	g_string_free(text, TRUE);
 }
 
-/* List the files in uuencode that are in the text, and remove them. */
+/* List the files in uuencode that are in the text, and remove them. They have
+ * no type, and a damaged one has no size. */
 static void
 take_files(struct reading *r, GString *text)
 {
@@ -269,14 +270,14 @@ take_files(struct reading *r, GString *text)
 	while (plaintext_uuencoded(text, &raw, &octets)) {
 		name = plaintext_line(raw, MAILTEXT_NAME_MAX);
 		g_free(raw);
-		if (octets == -1)
-			snprintf(size, sizeof(size), "uuencoded");
-		else
-			describe_size(octets, size, sizeof(size));
+		describe_size(octets, size, sizeof(size));
 		if (r->mt->nattachments < MAILTEXT_NAMED)
 			r->mt->attachments[r->mt->nattachments] =
-			    g_strdup_printf("%s, %s",
-				*name == '\0' ? "uuencode" : name, size);
+			    g_strdup_printf("%s%s%s",
+				*name == '\0' ? "application/octet-stream"
+					      : name,
+				octets == -1 ? "" : ", ",
+				octets == -1 ? "" : size);
 		r->mt->nattachments++;
 		g_free(name);
 	}

@@ -286,12 +286,15 @@ static int
 make_text(struct delivery *d)
 {
 	struct faults faults = {0};
+	struct chattext_words words = {.language = d->user.language};
 	char *footer;
 	int rc;
 
 	d->texts = texts_open(d->settings, bad_text, &faults);
 	footer = last_line(d);
-	rc = chattext_read(d->fd, footer, &d->text, &d->failure);
+	words.texts = d->texts;
+	words.footer = footer;
+	rc = chattext_read(d->fd, &words, &d->text, &d->failure);
 	g_free(footer);
 	return (rc);
 }

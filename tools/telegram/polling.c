@@ -4,6 +4,7 @@
  */
 #include <time.h>
 
+#include <glib.h>
 #include <jansson.h>
 
 #include "base/arena.h"
@@ -14,11 +15,13 @@
 #include "store/store.h"
 #include "store/store_link.h"
 #include "telegram/botapi.h"
+#include "telegram/chattext.h"
 #include "telegram/conversation.h"
 #include "telegram/farewell.h"
 #include "telegram/menu.h"
 #include "telegram/outcome.h"
 #include "telegram/patience.h"
+#include "telegram/plaintext.h"
 #include "telegram/polling.h"
 #include "telegram/update.h"
 
@@ -47,6 +50,7 @@ static int restore_patience(struct polling *, struct changes *);
 static void warn_of_guesses(struct polling *, int64_t);
 static int handle(
     struct polling *, int64_t, const struct chat_message *, const char **);
+static json_t *message(int64_t, const char *);
 static void reply(struct polling *, const struct chat_message *, const char *);
 static int take_update(struct polling *, const json_t *);
 static int pass(struct polling *);
@@ -207,14 +211,27 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 	return (store_number(p, id));
 }
 
+/* What sendMessage takes. A text of the operator's, with its places filled in,
+ * may be longer than Telegram takes. */
+static json_t *
+message(int64_t chat, const char *text)
+{
+	GString *fits = g_string_new(text);
+	json_t *params;
+
+	plaintext_cut(fits, CHATTEXT_UNITS_MAX, "…", false);
+	params = json_pack(
+	    "{s:I, s:s}", "chat_id", (json_int_t)chat, "text", fits->str);
+	g_string_free(fits, TRUE);
+	return (params);
+}
+
 enum outcome
 polling_send(struct polling *p, int64_t chat, int64_t topic, const char *text,
     bool asked, struct botapi_answer *answer)
 {
-	json_t *params;
+	json_t *params = message(chat, text);
 
-	params =
-	    json_pack("{s:I, s:s}", "chat_id", (json_int_t)chat, "text", text);
 	if (topic != 0)
 		json_object_set_new(
 		    params, "message_thread_id", json_integer(topic));
