@@ -455,6 +455,34 @@ def _(site):
     contains(str(findings(site)), "[category nowhere]", "check")
 
 
+@case("a category's title and description are shown whole, as long as they may "
+      "be, in a notice and by the bot")
+def _(site):
+    about = "Долги; возвраты; " * 40
+    about = about.encode()[:1022].decode(errors="ignore") + "!"
+    title, emoji = "Т" + "t" * 252 + "!", "😀" * 999 + "!"
+    site.ok("category", "add", "long", "--title", title, "--telegram",
+            "--description", about)
+    site.ok("subscribe", "acme", "long", BILL, ANN, as_=OLGA)
+    texts(site, de=f"[category long]\ndescription = {emoji}\n")
+    to = site.link_to("acme", ANN, CHAT)
+    for language, want in (("", about), ("de", emoji)):
+        site.ok("subscribe", "acme", "long", BILL, as_=OLGA)
+        speaks(site, BILL, language)
+        told = unsubscribed(site, BILL, "long")
+        contains(told.text, f"  - {title}\n    {want}\n", "text by Python")
+        true(max(map(len, told.data.split(b"\n"))) < 999, "length of lines")
+        tagged = (b"X-Notify-Category: balance-and-payments\n"
+                  b"X-Notify-Account: acme\n" + told.data)
+        sent = len(site.api.texts(CHAT))
+        site.agent(to, tagged).must(0, "sent")
+        contains(site.api.texts(CHAT)[sent], want, "text by GMime")
+        speaks(site, ANN, language)
+        site.bot.start()
+        contains(site.ask(CHAT, "/status"), f"{title}: {want}", "/status")
+        site.bot.end()
+
+
 @case("a text of several lines keeps its empty lines, and ; and # in it")
 def _(site):
     texts(site, en="\ufeff[bot]\r\n# a comment\r\nhelp = one ; two # three\r\n"
@@ -485,7 +513,12 @@ def _(site):
     mail = unsubscribed(site)
     same([name for name in mail.message.keys() if name.lower() == "bcc"], [],
          "headers")
-    for text in (last, mail.text, mail.message["Subject"]):
+    site.sql("UPDATE category SET title = ?, description = ? WHERE slug = ?",
+             title, title, BALANCE)
+    site.bot.start()
+    status = site.ask(CHAT, "/status")
+    contains(status, f"- Acme  Bcc: eve@ evil{DOT}example", "/status")
+    for text in (last, mail.text, mail.message["Subject"], status):
         for part in ("://evil", "evil.example", "@eve", "\u202e", "\r",
                      "x" * 200):
             lacks(text, part, "what is read")

@@ -336,7 +336,7 @@ append(struct content *c, GString *out, enum text text)
 static void
 append_item(GString *out, const char *bullet, const char *value, bool name)
 {
-	char *shown = texts_value(value, name);
+	char *shown = texts_line(value, name);
 
 	g_string_append_printf(out, "  %s %s\n", bullet, shown);
 	g_free(shown);

@@ -13,6 +13,10 @@
 #include "terms/category.h"
 #include "terms/language.h"
 
+_Static_assert(TEXTS_LINE_MAX >= CATEGORY_DESCRIPTION_SIZE &&
+	TEXTS_LINE_MAX >= TEXTFILE_DESCRIPTION_MAX,
+    "a description is shown whole");
+
 #define SUFFIX ".conf"
 #define ENGLISH "en"
 /* ONE DOT LEADER: looks like a dot, and ends an address on the web. */
@@ -36,7 +40,7 @@ static const char *find_words(
     const struct texts *, const char *, const char *, bool);
 static bool is_harmful(gunichar);
 static void append_unlinked(GString *, const char *, const char *);
-static void append_value(GString *, const char *, bool);
+static void append_value(GString *, const char *, bool, int);
 static bool is_name(const char *);
 static const struct text_place *find_place(
     const struct text_place *, const char *, size_t);
@@ -277,7 +281,7 @@ append_unlinked(GString *out, const char *value, const char *s)
 }
 
 static void
-append_value(GString *out, const char *value, bool name)
+append_value(GString *out, const char *value, bool name, int most)
 {
 	char *valid = g_utf8_make_valid(value, -1);
 	const char *s;
@@ -286,7 +290,7 @@ append_value(GString *out, const char *value, bool name)
 
 	for (s = valid; *s != '\0'; s = g_utf8_next_char(s)) {
 		c = g_utf8_get_char(s);
-		if (n++ == TEXTS_VALUE_MAX) {
+		if (n++ == most) {
 			g_string_append(out, "\xe2\x80\xa6");
 			break;
 		}
@@ -301,11 +305,11 @@ append_value(GString *out, const char *value, bool name)
 }
 
 char *
-texts_value(const char *value, bool name)
+texts_line(const char *value, bool name)
 {
 	GString *out = g_string_new(NULL);
 
-	append_value(out, value, name);
+	append_value(out, value, name, TEXTS_LINE_MAX);
 	return (g_string_free(out, FALSE));
 }
 
@@ -348,7 +352,8 @@ texts_fill(const struct texts *t, const char *language, enum text text,
 			g_string_append_c(out, *s++);
 			continue;
 		}
-		append_value(out, place->value, is_name(place->name));
+		append_value(
+		    out, place->value, is_name(place->name), TEXTS_VALUE_MAX);
 		s = end + 1;
 	}
 	return (g_string_free(out, FALSE));

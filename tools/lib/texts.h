@@ -63,9 +63,11 @@ const char *texts_title(const struct texts *, const char *language,
 const char *texts_description(const struct texts *, const char *language,
     const char *slug, const char *description);
 
-/* texts_value(value, name): as it is shown in a place, or in that of a ${name};
- * to be freed with g_free(). */
-char *texts_value(const char *, bool name) WARN_UNUSED;
+/* texts_line(value, name): as it is shown in a place, or in that of a ${name},
+ * for a line of its own in a list. It is cut after TEXTS_LINE_MAX characters,
+ * which no name, title or description has. To be freed with g_free(). */
+char *texts_line(const char *, bool name) WARN_UNUSED;
+#define TEXTS_LINE_MAX 1024
 
 /* texts_each(t, fn, ctx): each file, with its language. */
 typedef void texts_fn(void *, const char *language, const struct textfile *);

@@ -10,7 +10,6 @@
 #include <glib.h>
 
 #include "base/arena.h"
-#include "base/escape.h"
 #include "base/failure.h"
 #include "lib/texts.h"
 #include "roster/link.h"
@@ -19,12 +18,13 @@
 #include "store/store_link.h"
 #include "telegram/conversation.h"
 #include "telegram/patience.h"
+#include "telegram/plaintext.h"
 
 /* A longer token is not ours. */
 #define TOKEN_MAX 64
-/* A list in an answer ends here, in bytes: below the length that Telegram
- * takes. */
-#define LIST_MAX 3800
+/* A list in an answer ends here, in UTF-16 code units: below the length that
+ * Telegram takes. */
+#define LIST_MAX 4000
 /* How many people a refusal names. */
 #define MANAGERS_MAX 5
 /* A refusal is a number in the database, under this and the chat's id. */
@@ -72,6 +72,8 @@ static int take_user(void *, const struct store_user *);
 static int take_language(void *, const struct store_user *);
 static int find_language(struct turn *);
 static void add_line(struct list *, const char *);
+static void add_name(struct list *, const char *);
+static void add_category(struct list *, const char *, const char *);
 static int take_mirrored(void *, const struct category *);
 static bool is_listed(const struct mirrored *, size_t);
 static int list_categories(const struct turn *, const struct store_user *,
@@ -189,10 +191,33 @@ add_line(struct list *l, const char *line)
 {
 	if (l->text == NULL || l->full)
 		return;
-	l->full = line != NULL && strlen(l->text) + strlen(line) + 1 > LIST_MAX;
+	l->full = line != NULL &&
+	    plaintext_units(l->text) + plaintext_units(line) >= LIST_MAX;
 	l->text = line == NULL ? NULL
 			       : arena_concat(l->arena, l->text, "\n",
 				     l->full ? "..." : line, NULL);
+}
+
+static void
+add_name(struct list *l, const char *name)
+{
+	char *shown = texts_line(name, true);
+
+	add_line(l, arena_strdup(l->arena, shown));
+	g_free(shown);
+}
+
+static void
+add_category(struct list *l, const char *title, const char *about)
+{
+	char *shown = texts_line(title, false);
+	char *more = texts_line(about, false);
+
+	add_line(l,
+	    arena_concat(
+		l->arena, "- ", shown, *more == '\0' ? "" : ": ", more, NULL));
+	g_free(shown);
+	g_free(more);
 }
 
 static int
@@ -228,7 +253,7 @@ list_categories(const struct turn *t, const struct store_user *user,
 {
 	struct store *s = t->c->store;
 	size_t i = m->n;
-	const char *line, *about;
+	const char *about;
 	const struct category *category;
 	int rc;
 
@@ -244,12 +269,10 @@ list_categories(const struct turn *t, const struct store_user *user,
 		    ? ""
 		    : texts_description(t->texts, t->language, category->slug,
 			  category->description);
-		line = arena_concat(l->arena, "- ",
+		add_category(l,
 		    texts_title(
 			t->texts, t->language, category->slug, category->title),
-		    *about == '\0' ? "" : ": ", about, NULL);
-		add_line(
-		    l, line == NULL ? NULL : escape_controls(l->arena, line));
+		    about);
 	}
 	return (0);
 }
@@ -323,8 +346,7 @@ refused(const struct turn *t, const struct store_user *user)
 		&managers) == -1)
 		return (store_failed(c->store, c->failure));
 	for (i = 0; i < managers.n; i++)
-		add_line(
-		    &list, escape_controls(c->arena, managers.v[i].address));
+		add_name(&list, managers.v[i].address);
 	add_line(&list, words(t, TEXT_BOT_ASK_THEN, NULL));
 	return (say(t, list.text));
 }
