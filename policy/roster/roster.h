@@ -67,7 +67,8 @@ int roster_user_language(struct changes *, const char *account,
 /*
  * Categories. What is NULL in ${*edit} stays as it is. Without ${sure} a change
  * that touches users or chats is refused, and says how many; whoever is to be
- * told (changes.tell) is told of a subscription that ends, sleeps or wakes up.
+ * told (changes.tell) is told of a subscription that ends, sleeps or wakes up,
+ * and of a category that comes to the chat, or no longer does.
  * No link and no subscription ends by roster_category_set();
  * roster_category_remove() ends the category's subscriptions.
  */

@@ -21,8 +21,8 @@ struct touched {
 	int64_t users, chats;
 };
 
-/* Some of a category's subscribers. */
-struct subscribers {
+/* Some of those whom a change of a category may touch. */
+struct people {
 	struct arena *arena;
 	struct store_user v[USERS_AT_ONCE];
 	size_t n;
@@ -38,10 +38,13 @@ static int check_sure(
     struct changes *, const char *, const struct touched *, bool);
 static const char *what_changes(
     struct arena *, const struct category *, const struct category *);
-static int take_subscriber(void *, const struct store_user *);
+static int take_user(void *, const struct store_user *);
+static int tell_user(struct changes *, const struct store_account *,
+    const struct store_user *, const struct category *,
+    const struct category *);
 static int touch_some(struct changes *, const struct category *,
     const struct category *, int64_t *);
-static int touch_subscribers(
+static int touch_people(
     struct changes *, const struct category *, const struct category *);
 static bool is_builtin(const struct category *);
 
@@ -188,51 +191,70 @@ what_changes(
 }
 
 static int
-take_subscriber(void *ctx, const struct store_user *u)
+take_user(void *ctx, const struct store_user *u)
 {
-	struct subscribers *s = ctx;
+	struct people *p = ctx;
 
-	return (store_user_copy(s->arena, u, &s->v[s->n++]));
+	return (store_user_copy(p->arena, u, &p->v[p->n++]));
 }
 
-/* What ${old} becoming ${new} (NULL: it is removed) does to some subscribers,
- * with an id above ${*last}. 1 if there were any. */
+/* Tell ${u} what ${old} becoming ${new} does to him, if it does anything. What
+ * is mirrored reaches no chat of a Subscriber. */
+static int
+tell_user(struct changes *c, const struct store_account *account,
+    const struct store_user *u, const struct category *old,
+    const struct category *new)
+{
+	bool chat = u->link != 0 && u->role != ROLE_SUBSCRIBER;
+
+	if (new == NULL && (u->subscribed || (chat && old->mirrored)))
+		return (
+		    tell_category(c, account, u, TELL_UNSUBSCRIBED, true, old));
+	if (new == NULL)
+		return (0);
+	if (new->open != old->open && u->role == ROLE_SUBSCRIBER)
+		return (tell_category(c, account, u,
+		    new->open ? TELL_SUBSCRIBED : TELL_UNSUBSCRIBED, !new->open,
+		    new->open ? new : old));
+	if (new->mirrored != old->mirrored && chat)
+		return (tell_category(c, account, u,
+		    new->mirrored ? TELL_MIRRORED : TELL_UNMIRRORED,
+		    !new->mirrored, new));
+	return (0);
+}
+
+/* What ${old} becoming ${new} (NULL: it is removed) does to some users, with an
+ * id above ${*last}. 1 if there were any. */
 static int
 touch_some(struct changes *c, const struct category *old,
     const struct category *new, int64_t *last)
 {
-	struct subscribers s = {.arena = c->arena};
+	struct people p = {.arena = c->arena};
 	struct store_account account = {.id = 0};
 	const struct store_user *u;
-	bool wakes;
 
-	if (store_category_subscribers(c->store, old->id, *last, USERS_AT_ONCE,
-		take_subscriber, &s) == -1)
+	if (store_category_people(
+		c->store, old->id, *last, USERS_AT_ONCE, take_user, &p) == -1)
 		return (store_failed(c->store, c->failure));
-	for (u = s.v; u < s.v + s.n; u++) {
+	for (u = p.v; u < p.v + p.n; u++) {
 		*last = u->id;
 		account.id = u->account;
 		account.name = u->account_name;
 		if (new == NULL &&
-		    membership_record(c, account.name, "unsubscribe",
-			u->address,
+		    u->subscribed &&membership_record(c, account.name,
+			"unsubscribe", u->address,
 			arena_printf(
 			    c->arena, "%s, category removed", old->slug)) != 0)
 			return (-1);
-		if (new != NULL && u->role != ROLE_SUBSCRIBER)
-			continue;
-		wakes = new != NULL &&new->open;
-		if (tell_category(c, &account, u,
-			wakes ? TELL_SUBSCRIBED : TELL_UNSUBSCRIBED, !wakes,
-			wakes ? new : old) != 0)
+		if (tell_user(c, &account, u, old, new) != 0)
 			return (-1);
 	}
-	return (s.n > 0);
+	return (p.n > 0);
 }
 
 /* Likewise all. */
 static int
-touch_subscribers(
+touch_people(
     struct changes *c, const struct category *old, const struct category *new)
 {
 	struct arena *before = c->arena;
@@ -287,7 +309,8 @@ roster_category_set(struct changes *c, const char *name,
 		return (-1);
 	if (store_category_set(c->store, &new, has ? NULL : key) == -1)
 		return (store_failed(c->store, c->failure));
-	if (new.open != old.open && touch_subscribers(c, &old, &new) != 0)
+	if ((new.open != old.open || new.mirrored != old.mirrored) &&
+	    touch_people(c, &old, &new) != 0)
 		return (-1);
 	return (membership_record(c, "", "category-set", old.slug, what));
 }
@@ -319,7 +342,7 @@ roster_category_remove(struct changes *c, const char *name, bool sure)
 		    category.slug));
 	if (count_touched(c, &category, NULL, &touched) != 0 ||
 	    check_sure(c, category.slug, &touched, sure) != 0 ||
-	    touch_subscribers(c, &category, NULL) != 0)
+	    touch_people(c, &category, NULL) != 0)
 		return (-1);
 	if (store_category_remove(c->store, category.id) == -1)
 		return (store_failed(c->store, c->failure));

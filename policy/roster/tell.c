@@ -22,6 +22,8 @@
 const char *const tell_kinds[TELL_KINDS] = {
     [TELL_SUBSCRIBED] = "subscribed",
     [TELL_UNSUBSCRIBED] = NOTICE_UNSUBSCRIBED,
+    [TELL_MIRRORED] = NOTICE_MIRRORED,
+    [TELL_UNMIRRORED] = NOTICE_UNMIRRORED,
     [TELL_ROLE] = "role",
     [TELL_OWNER] = "owner",
     [TELL_HANDED_OVER] = "handed-over",

@@ -28,6 +28,8 @@ struct store_user;
 enum tell_kind {
 	TELL_SUBSCRIBED,
 	TELL_UNSUBSCRIBED,
+	TELL_MIRRORED, /* a category comes to the chat, too */
+	TELL_UNMIRRORED,
 	TELL_ROLE,
 	TELL_OWNER,	  /* is the owner now */
 	TELL_HANDED_OVER, /* was the owner */

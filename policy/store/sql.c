@@ -377,10 +377,11 @@ const char *const sql_statements[SQL_COUNT] = {
 	" WHERE u.role = 'owner' OR (u.role <> 'subscriber'"
 	" AND EXISTS (SELECT 1 FROM subscription s WHERE s.user = u.id"
 	"  AND s.account = u.account AND s.category = ?1))",
-    [SQL_CATEGORY_SUBSCRIBERS] =
-	"SELECT " USER_COLUMNS USER_TABLES "WHERE u.id > ?1 AND EXISTS"
+    [SQL_CATEGORY_PEOPLE] =
+	"SELECT " USER_COLUMNS USER_TABLES "WHERE u.id > ?1 AND (EXISTS"
 	" (SELECT 1 FROM subscription t WHERE t.account = u.account"
-	"  AND t.category = ?2 AND t.user = u.id) ORDER BY u.id LIMIT ?3",
+	"  AND t.category = ?2 AND t.user = u.id)"
+	" OR (u.role = 'owner' AND l.id IS NOT NULL)) ORDER BY u.id LIMIT ?3",
     [SQL_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS " FROM account a"
 		    " WHERE a.id = " ACCOUNT_NAMED("?1"),
     [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",

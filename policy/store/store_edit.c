@@ -118,12 +118,12 @@ store_category_chats(
 }
 
 int
-store_category_subscribers(struct store *s, int64_t id, int64_t after,
+store_category_people(struct store *s, int64_t id, int64_t after,
     int limit, store_user_fn *fn, void *ctx)
 {
 	return (store_each_user(s,
 	    store_bound(
-		s, SQL_CATEGORY_SUBSCRIBERS, "iii", after, id, (int64_t)limit),
+		s, SQL_CATEGORY_PEOPLE, "iii", after, id, (int64_t)limit),
 	    fn, ctx));
 }
 

@@ -47,8 +47,9 @@ int store_user_set_language(
  * store_category_users(): how many users are subscribed, sleeping or not; with
  * ${subscribers} only users of that role. store_category_chats(): how many of
  * the users whom a mirrored category like this reaches have a chat, and how
- * many chats those are. store_category_subscribers(): at most ${limit} of the
- * subscribed with an id above ${after}, in that order.
+ * many chats those are. store_category_people(): at most ${limit} of the
+ * subscribed, and of the owners with a chat, with an id above ${after}, in that
+ * order.
  */
 int store_category_set(
     struct store *, const struct category *, const char *key) WARN_UNUSED;
@@ -57,7 +58,7 @@ int store_category_users(
     struct store *, int64_t id, bool subscribers, int64_t *users) WARN_UNUSED;
 int store_category_chats(
     struct store *, int64_t id, int64_t *users, int64_t *chats) WARN_UNUSED;
-int store_category_subscribers(struct store *, int64_t id, int64_t after,
+int store_category_people(struct store *, int64_t id, int64_t after,
     int limit, store_user_fn *, void *) WARN_UNUSED;
 
 /* store_changes_prune(s, account, before): remove the changes to ${account}

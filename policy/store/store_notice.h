@@ -24,6 +24,8 @@ struct store_notice {
 	const char *error;
 };
 #define NOTICE_UNSUBSCRIBED "unsubscribed"
+#define NOTICE_MIRRORED "mirrored"     /* a category comes to the chat, too */
+#define NOTICE_UNMIRRORED "unmirrored" /* or no longer */
 #define NOTICE_TELEGRAM_END "telegram-end"
 #define NOTICE_FORGOTTEN "forgotten" /* removed as soon as it is sent */
 

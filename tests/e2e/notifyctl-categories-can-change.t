@@ -148,6 +148,69 @@ def _(ctl):
     same(sorted(m.to for m in ctl.mails()), [ANN, BILL, SUE], "who is told")
 
 
+def told(ctl, *words):
+    """{address: mail} of the mails that the command sends."""
+    before = len(ctl.mails())
+    ctl.ok(*words, "--yes", "--tell")
+    mails = ctl.mails()[before:]
+    same(len({m.to for m in mails}), len(mails), "one mail for a person")
+    return {m.to: m for m in mails}
+
+
+@case("with --tell whose chat no longer gets a category is told, by mail, and "
+      "who gets it too with tell = all")
+def _(ctl):
+    ctl.link("acme", ANN, 4711)
+    ctl.link("acme", BILL, 4712)    # gets nothing of it
+    ctl.link("acme", OLGA, 4711)
+    ctl.link("beta", BEA, 4713)
+    links = ctl.links()
+    ctl.ok("category", "set", BALANCE, "--telegram", "no", "--yes")
+    ctl.ok("category", "set", BALANCE, "--telegram", "yes", "--yes", "--tell")
+    same(ctl.mails(), [], "mails without --tell, and of what is no loss")
+    mails = told(ctl, "category", "set", BALANCE, "--telegram", "no",
+                 "--title", "Money", "--subscriber", "no")
+    same(set(mails), {ANN, OLGA, BEA, SUE}, "who is told")
+    for address, account in ((ANN, "acme"), (OLGA, "acme"), (BEA, "beta")):
+        same(mails[address].message["Subject"], "Your Telegram chat no longer "
+             f'receives "Money" for account {account}', "Subject")
+        for part in ("No longer in the chat:", "  - Money\n    debts; refunds",
+                     "still get them by mail", "ask the owner"):
+            contains(mails[address].text, part, "the text")
+        lacks(mails[address].text, "unlinked", "the text")
+        lacks(mails[address].text, "You no longer receive", "the text")
+    contains(mails[SUE].message["Subject"], "You no longer receive", "Subject")
+    same([entry[2] for entry in sorted(ctl.told())],
+         ["unmirrored, balance-and-payments",
+          "unmirrored, balance-and-payments",
+          "unsubscribed, balance-and-payments",
+          "unmirrored, balance-and-payments"], "the record")
+    same((ctl.links(), ctl.sql("SELECT id FROM farewell")), (links, []),
+         "links, and what chats are told")
+    ctl.settings(tell="all")
+    mails = told(ctl, "category", "set", BALANCE, "--telegram", "yes")
+    same(set(mails), {ANN, OLGA, BEA}, "who is told")
+    contains(mails[ANN].message["Subject"], "chat now receives", "Subject")
+    contains(mails[ANN].text, "Now in the chat, too:\n  - Money", "the text")
+    ctl.settings(tell="nothing")
+    same(told(ctl, "category", "set", BALANCE, "--telegram", "no"), {},
+         "mails with tell = nothing")
+    ctl.settings()
+
+
+@case("with --tell a mirrored category that is removed is told to whom it was "
+      "subscribed, and to owners whose chat got it")
+def _(ctl):
+    ctl.ok("category", "add", "alarms", "--title", "Alarms", "--telegram")
+    ctl.ok("subscribe", "acme", "alarms", BILL, as_=OLGA)
+    ctl.link("acme", OLGA, 4711)
+    ctl.link("acme", ANN, 4712)
+    mails = told(ctl, "category", "remove", "alarms")
+    same(set(mails), {BILL, OLGA}, "who is told")
+    same([(r["subject"]) for r in ctl.log() if r["action"] == "unsubscribe"],
+         [BILL], "the record")
+
+
 @case("remove ends the subscriptions, records each, and frees the spellings")
 def _(ctl):
     ctl.ok("category", "add", "alarms", "--title", "The alarms", "--telegram")

@@ -33,6 +33,10 @@ static const struct {
 	TEXT_FORGOTTEN},
     {NOTICE_TELEGRAM_END, TEXT_TELEGRAM_END_SUBJECT, TEXT_TELEGRAM_END_SUBJECT,
 	TEXT_TELEGRAM_END},
+    {NOTICE_MIRRORED, TEXT_MIRRORED_SUBJECT, TEXT_MIRRORED_SUBJECT,
+	TEXT_MIRRORED},
+    {NOTICE_UNMIRRORED, TEXT_UNMIRRORED_SUBJECT, TEXT_UNMIRRORED_SUBJECT,
+	TEXT_UNMIRRORED},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -378,12 +382,15 @@ noticetext_body(const struct texts *texts, const struct store_notice *n)
 {
 	GString *out = g_string_new(NULL);
 	struct content c;
+	bool chat; /* it is about the chat alone */
 
 	content_read(&c, texts, n);
+	chat = strcmp(n->kind, NOTICE_MIRRORED) == 0 ||
+	    strcmp(n->kind, NOTICE_UNMIRRORED) == 0;
 	append(&c, out, TEXT_HELLO);
 	append(&c, out, kinds[c.kind].body);
-	append_list(&c, out, TEXT_LOST, c.lost);
-	append_list(&c, out, TEXT_GAINED, c.gained);
+	append_list(&c, out, chat ? TEXT_LOST_CHAT : TEXT_LOST, c.lost);
+	append_list(&c, out, chat ? TEXT_GAINED_CHAT : TEXT_GAINED, c.gained);
 	if (c.chat)
 		append(&c, out, TEXT_CHAT);
 	append(&c, out,

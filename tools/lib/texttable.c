@@ -36,6 +36,24 @@ const struct text_entry text_table[TEXT_COUNT] = {
 	"You no longer receive some messages for the account\n"
 	"{account}, at this address, {address}.",
 	FORM_LINES},
+    [TEXT_MIRRORED_SUBJECT] = {"notice", "mirrored_subject", USER " category",
+	"Your Telegram chat now receives \"{category}\" for account {account}",
+	FORM_LINE},
+    [TEXT_MIRRORED] = {"notice", "mirrored", USER,
+	"More messages for the account {account} now come\n"
+	"to your Telegram chat. You still get them by mail, at\n"
+	"{address}.",
+	FORM_LINES},
+    [TEXT_UNMIRRORED_SUBJECT] = {"notice", "unmirrored_subject",
+	USER " category",
+	"Your Telegram chat no longer receives \"{category}\" for account "
+	"{account}",
+	FORM_LINE},
+    [TEXT_UNMIRRORED] = {"notice", "unmirrored", USER,
+	"Some messages for the account {account} no longer\n"
+	"come to your Telegram chat. You still get them by mail, at\n"
+	"{address}.",
+	FORM_LINES},
     [TEXT_ROLE_SUBJECT] = {"notice", "role_subject", USER,
 	"Your role in account {account} has changed", FORM_LINE},
     [TEXT_ROLE] = {"notice", "role", USER " was role",
@@ -103,6 +121,10 @@ const struct text_entry text_table[TEXT_COUNT] = {
     [TEXT_LOST] = {"notice", "lost", USER,
 	"You no longer receive:", FORM_LINES},
     [TEXT_GAINED] = {"notice", "gained", USER, "You now receive:", FORM_LINES},
+    [TEXT_LOST_CHAT] = {"notice", "lost_chat", USER,
+	"No longer in the chat:", FORM_LINES},
+    [TEXT_GAINED_CHAT] = {"notice", "gained_chat", USER,
+	"Now in the chat, too:", FORM_LINES},
     [TEXT_CHAT] = {"notice", "chat", USER,
 	"Your Telegram chat was unlinked with this change.", FORM_LINES},
     [TEXT_BY] = {"notice", "by", USER " actor date",
