@@ -28,7 +28,11 @@ def _():
     for outcome in ("got it", "did not", "mirrored", "on hold",
                     "owner of acme, whose user bill@acme.example was addressed",
                     "X-Notify headers left in what arrived: 0",
-                    "This chat is linked to:", "Dieser Chat ist verknüpft"):
+                    "This chat is linked to:", "Dieser Chat ist verknüpft",
+                    "Subject: Sie erhalten „Guthaben und Zahlungen“ für das "
+                    "Konto acme\n", "  - Guthaben und Zahlungen\n",
+                    'Subject: You no longer receive "Balance and payments" for '
+                    "account acme\n", "  - Balance and payments\n"):
         contains(done.stdout, outcome)
     installed = os.path.join(TREE, "build", "installed")
     if os.path.exists(installed):
