@@ -112,7 +112,7 @@ def _(site):
     site.sql("UPDATE user SET address = ? || address", HARM.replace("\0", ""))
     site.bot.start()
     # /status has a line for the category, too.
-    for text, ends in ((f"/start {token}", 1), ("/status", 2), ("/stop", 1)):
+    for text, ends in ((f"/start {token}", 2), ("/status", 2), ("/stop", 1)):
         answer = site.ask(CHAT, text)
         contains(answer, ANN, f"answer to {text[:7]}")
         clean(answer, f"answer to {text[:7]}")

@@ -155,6 +155,32 @@ def _(site):
                      "text by GMime")
 
 
+@case("a subject in any script, of any length, is encoded words as RFC 2047 "
+      "has them, and comes back whole by two parsers")
+def _(site):
+    to = site.link_to("acme", ANN, CHAT)
+    for subject in (
+            "您在账户中不再收到余额和付款类别的消息请联系账户所有者或管理员" * 3,
+            "אתה לא מקבל עוד הודעות " * 20 + ".", "ё" * 2000, "😀" * 1000,
+            "x" * 2000, "word " * 390 + "x", "=?utf-8?q?Bcc?= {category}",
+            "tschüß =?utf-8?B?", '"q" <a@b> (c); é', "x" * 990 + " ü"):
+        texts(site, fr=f"[notice]\nunsubscribed_subject = {subject}\n")
+        site.ok("subscribe", "acme", MAINTENANCE, BILL, as_=OLGA)
+        speaks(site, BILL, "fr")
+        told = unsubscribed(site)
+        want = subject.replace("{category}", "Scheduled maintenance")
+        same(told.message["Subject"], want, "Subject by Python")
+        head = told.data.partition(b"\n\n")[0]
+        true(head.isascii(), "the header is ASCII")
+        for line in head.split(b"\n"):
+            true(len(line) <= (76 if b"=?" in line else 78), f"line {line}")
+        sent = len(site.api.texts(CHAT))
+        site.agent(to, b"X-Notify-Category: balance-and-payments\n"
+                   b"X-Notify-Account: acme\n" + told.data).must(0, "sent")
+        same(site.api.texts(CHAT)[sent].split("\n")[0].rstrip("…")[:99],
+             want[:99], "Subject by GMime")
+
+
 @case("one category has a text of its own, and many another")
 def _(site):
     texts(site, de="[notice]\nunsubscribed_subject = eine: {category}\n"

@@ -7,6 +7,7 @@
  * has not been started.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,6 +31,13 @@
 /* Enough for the texts of a notice, escaped. */
 #define NOTICE_MAX ((size_t)64 << 10)
 
+/* "Subject:" and an encoded word of so many bytes fit into 76 characters, and
+ * so does a word of so many characters (RFC 2047, 2). */
+#define WORD_BYTES 39
+#define WORD_MAX 60
+
+static bool is_plain(const char *);
+static void set_subject(GMimeMessage *, const char *);
 static GMimePart *text_part(const char *);
 static GMimeMessage *compose(
     const struct mailer *, const struct store_notice *);
@@ -41,6 +49,53 @@ void
 mailer_start(void)
 {
 	g_mime_init();
+}
+
+/* Can it stand in a header as it is? */
+static bool
+is_plain(const char *text)
+{
+	size_t run = 0;
+
+	if (strstr(text, "=?") != NULL)
+		return (false);
+	for (; *text != '\0'; text++) {
+		run = *text == ' ' ? 0 : run + 1;
+		if (*text < ' ' || *text > '~' || run > WORD_MAX)
+			return (false);
+	}
+	return (true);
+}
+
+/* GMime makes words that are longer than RFC 2047 allows of a text without
+ * blanks, such as in Chinese, and leaves what looks like a word as it is. */
+static void
+set_subject(GMimeMessage *message, const char *text)
+{
+	GMimeHeaderList *headers;
+	GString *raw;
+	char *word;
+	const char *end;
+
+	g_mime_message_set_subject(message, text, "utf-8");
+	if (is_plain(text))
+		return;
+	raw = g_string_new(NULL);
+	for (; *text != '\0'; text = end) {
+		end = text;
+		do {
+			end = g_utf8_next_char(end);
+		} while (
+		    *end != '\0' && g_utf8_next_char(end) <= text + WORD_BYTES);
+		word =
+		    g_base64_encode((const guchar *)text, (gsize)(end - text));
+		g_string_append_printf(raw, " =?UTF-8?B?%s?=\n", word);
+		g_free(word);
+	}
+	headers = g_mime_object_get_header_list(GMIME_OBJECT(message));
+	g_mime_header_set_raw_value(
+	    g_mime_header_list_get_header(headers, "Subject"), raw->str);
+	g_string_free(raw, TRUE);
 }
 
 /* In UTF-8: g_mime_text_part_set_text() would choose another charset by the
@@ -81,7 +136,7 @@ compose(const struct mailer *m, const struct store_notice *n)
 	g_mime_message_add_mailbox(
 	    message, GMIME_ADDRESS_TYPE_TO, NULL, n->address);
 	text = noticetext_subject(m->texts, n);
-	g_mime_message_set_subject(message, text, "utf-8");
+	set_subject(message, text);
 	g_free(text);
 	now = g_date_time_new_now_local();
 	g_mime_message_set_date(message, now);
