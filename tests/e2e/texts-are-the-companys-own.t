@@ -319,6 +319,11 @@ def _(site):
     speaks(site, ANN, "de")
     contains(asked("en", "/stop"), "nicht mehr verknüpft", "answer to /stop")
     contains(asked("de", "hello", OTHER), "Dieser Bot", "help")
+    # Whoever has a token that may not be used is that user, too.
+    token = site.connect_token("acme", ANN)
+    site.ok("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN, as_=OLGA)
+    contains(asked("en", "/start " + token), "kann nicht mit dem Konto acme",
+             "a refusal")
 
 
 FAULTS = [
@@ -424,9 +429,13 @@ def _(site):
     os.mkdir(path)
     same(verdict(site)[0], 78, "a directory")
     os.rmdir(path)
-    os.symlink("/nonexistent", path)
-    same(verdict(site)[0], 78, "a link to nothing")
-    os.unlink(path)
+    for to, what in (("/nonexistent", "No such file"),
+                     ("fr.conf", "Too many levels")):
+        os.symlink(to, path)
+        code, lines = verdict(site)
+        same((code, len(lines)), (78, 1), f"a link to {to}: {lines}")
+        contains(lines[0], f"fr.conf: {what}", "the line")
+        os.unlink(path)
     for name in ("README", ".de.conf.swp", "de.conf.dpkg-dist", "de.conf~"):
         with open(os.path.join(folder, name), "w") as out:
             out.write("[?\n")
@@ -441,6 +450,31 @@ def _(site):
     same(verdict(site), (0, []), "a folder that is not there")
     site.settings(folder=site.conf.file)
     contains(verdict(site)[1][0], "expected a directory", "a file as folder")
+
+
+@case("a file of a megabyte is read, a larger one is not, and of a fault in "
+      "each line twenty are named")
+def _(site):
+    most = 1 << 20
+    good = b"[bot]\nhelp = Hallo!\n"
+    texts(site, de=good + b"#" * (most - len(good)))
+    same(verdict(site), (0, []), "-n of the largest")
+    folder = texts(site, de=good + b"#" * (most - len(good) + 1))
+    code, lines = verdict(site)
+    same((code, len(lines)), (78, 1), f"one that is too large: {lines}")
+    contains(lines[0], f"{folder}/de.conf: too large", "the line")
+    for junk in (b"x\n" * (most // 2), b"\xff\n" * (most // 2),
+                 b"[bot]\nhelp = {\n" * (most // 16), b"\0\n" * (most // 2)):
+        texts(site, "de", de=good + junk[len(good):])
+        code, lines = verdict(site)
+        same((code, len(lines)), (78, 21), f"of {junk[:9]}: {lines[:3]}")
+        contains(lines[-1], "more faults", "the last line")
+        same(len([what for severity, what in findings(site)
+                  if severity == "error"]), 21, "errors of check")
+    words = "".join(f"[category no-{n}]\ntitle = x\n" for n in range(9999))
+    texts(site, de=words)
+    found = [what for _, what in findings(site) if "[category" in what]
+    same(len(found), 1, f"notes on categories: {found[:3]}")
 
 
 @case("a text that is missing is that of [texts] language, then the built-in "

@@ -23,6 +23,8 @@
 #define CATEGORY "category "
 /* Of a name that a fault shows. */
 #define SHOWN 100
+/* Faults that are named; the others are counted. */
+#define FAULTS_MAX 20
 
 /* Where a value goes. */
 enum target { TARGET_NONE, TARGET_TEXT, TARGET_TITLE, TARGET_DESCRIPTION };
@@ -40,6 +42,7 @@ struct reading {
 	unsigned first;	 /* its first line */
 	unsigned blanks; /* empty lines, which belong to it if it goes on */
 	bool faulty;
+	unsigned nfaults;
 	unsigned seen[TEXT_COUNT]; /* the line of each text; 0 for none */
 };
 
@@ -63,7 +66,8 @@ static void take_line(struct reading *, char *, size_t);
 static GString *read_all(struct reading *);
 static void read_lines(struct reading *, GString *);
 
-/* In ${line}; 0: in the whole file. */
+/* In ${line}; 0: in the whole file. The first ones are named: a file that is
+ * none may have a fault in each line. */
 static void
 fault(struct reading *r, unsigned line, const char *fmt, ...)
 {
@@ -71,6 +75,9 @@ fault(struct reading *r, unsigned line, const char *fmt, ...)
 	char *text, *whole, *shown;
 	size_t size;
 
+	r->faulty = true;
+	if (++r->nfaults > FAULTS_MAX)
+		return;
 	va_start(ap, fmt);
 	text = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
@@ -81,7 +88,6 @@ fault(struct reading *r, unsigned line, const char *fmt, ...)
 	size = strlen(whole) + 1;
 	shown = g_malloc(size);
 	escape_line(shown, size, whole);
-	r->faulty = true;
 	r->fault(r->ctx, shown);
 	g_free(shown);
 	g_free(whole);
@@ -456,6 +462,7 @@ struct textfile *
 textfile_read(const char *path, textfile_fault_fn *fn, void *ctx)
 {
 	struct reading r = {.fault = fn, .ctx = ctx};
+	unsigned others;
 	GString *all;
 
 	r.file = g_new0(struct textfile, 1);
@@ -468,6 +475,12 @@ textfile_read(const char *path, textfile_fault_fn *fn, void *ctx)
 	if (all != NULL) {
 		read_lines(&r, all);
 		g_string_free(all, TRUE);
+	}
+	if (r.nfaults > FAULTS_MAX) {
+		others = r.nfaults - FAULTS_MAX;
+		r.nfaults = 0;
+		fault(&r, 0, "%u more faults; expected a file like en.conf",
+		    others);
 	}
 	return (r.file);
 }

@@ -40,7 +40,8 @@ struct textfile {
 typedef void textfile_fault_fn(void *, const char *);
 
 /* textfile_read(path, fault, ctx): what is good in the file, maybe nothing, for
- * the caller to textfile_free(); ${fault} gets each fault. */
+ * the caller to textfile_free(); ${fault} gets the first twenty faults, and how
+ * many more there are. */
 struct textfile *textfile_read(
     const char *path, textfile_fault_fn *, void *) WARN_UNUSED;
 

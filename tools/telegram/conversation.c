@@ -378,13 +378,13 @@ start(struct turn *t, const char *rest)
 	}
 	if (rc == -1)
 		return (-1);
-	if (rc == 0 && len <= TOKEN_MAX && user.id != 0)
-		return (refused(t, &user));
-	if (rc == 0)
+	if (rc == 0 && (len > TOKEN_MAX || user.id == 0))
 		return (wrong(t));
-	patience_right(p, m->chat);
 	if (user.language != NULL && texts_speaks(t->texts, user.language))
 		t->language = user.language;
+	if (rc == 0)
+		return (refused(t, &user));
+	patience_right(p, m->chat);
 	return (say(t, words(t, TEXT_BOT_LINKED, &user)));
 }
 

@@ -100,22 +100,25 @@ check_category(
     struct category_check *cc, const struct textfile *file, GHashTable *words)
 {
 	struct check *c = cc->check;
+	const char *names = NULL;
 	GHashTableIter iter;
 	gpointer slug;
+	size_t n = 0;
 
 	g_hash_table_iter_init(&iter, words);
 	while (g_hash_table_iter_next(&iter, &slug, NULL)) {
-		if (g_hash_table_contains(cc->known, slug))
-			continue;
-		check_found(c, CHECK_NOTE, CHECK_DO,
-		    check_text(c,
-			"%s has [category %s], which the roster has "
-			"not",
-			file->path, (const char *)slug),
-		    "nobody reads these words",
-		    "remove them, or correct the slug: see \"notifyctl "
-		    "category list\"");
+		if (!g_hash_table_contains(cc->known, slug))
+			check_name(c, &names, n++, "[category %s]",
+			    (const char *)slug);
 	}
+	if (n == 0)
+		return;
+	check_found(c, CHECK_NOTE, CHECK_DO,
+	    check_text(
+		c, "%s has %s, which the roster has not", file->path, names),
+	    "nobody reads these words",
+	    "remove them, or correct the slug: see \"notifyctl category "
+	    "list\"");
 }
 
 static void
