@@ -326,6 +326,29 @@ def _(site):
              "a refusal")
 
 
+@case("a phone is offered the commands in its language: each that has a file, "
+      "one of a region if it is alone, and English")
+def _(site):
+    site.api.person(CHAT)
+    for default, files, want in (
+            ("ru", {"ru": True, "pt_br": "[bot]\nmenu_stop = parar\n"},
+             {"": "отвязать этот чат", "ru": "отвязать этот чат",
+              "pt": "parar", "en": "unlink this chat"}),
+            ("en", {"de": True, "de_at": "[bot]\nmenu_stop = aus\n",
+                    "en": "[bot]\nmenu_stop = off\n",
+                    "yue": "[bot]\nmenu_stop = x\n"},
+             {"": "off", "en": "off",
+              "de": "die Verknüpfung dieses Chats beenden"})):
+        texts(site, default, **files)
+        site.api.commands.clear()
+        site.bot.start()
+        site.ask(CHAT, "/status")
+        same({code: commands[1]["description"]
+              for code, commands in site.api.commands.items()}, want,
+             f"descriptions of /stop, {default}")
+        site.bot.end()
+
+
 FAULTS = [
     # a file, the line of the fault, words of the fault
     ("[bot]\nhlp = x\n", 2, ['unknown key "hlp" in [bot]', "expected help"]),

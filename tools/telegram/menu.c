@@ -24,16 +24,19 @@ struct offering {
 	struct polling *polling;
 	struct botapi_answer answer; /* of the last call */
 	bool called, failed;
+	GHashTable *files; /* languages that have one */
 };
 
-static json_t *commands(const struct texts *, const char *);
-static void offer(struct offering *, const char *);
+static json_t *commands(const struct texts *, const char *, const char *);
+static void offer(struct offering *, const char *, const char *);
+static void note(void *, const char *, const struct textfile *);
 static void offer_in(void *, const char *, const struct textfile *);
+static void offer_all(struct offering *);
 
-/* As setMyCommands takes them: without the slash. ${language} NULL: for whoever
- * has none of the others. */
+/* As setMyCommands takes them: without the slash. ${code} is Telegram's for the
+ * language; NULL: for whoever has none of the others. */
 static json_t *
-commands(const struct texts *texts, const char *language)
+commands(const struct texts *texts, const char *language, const char *code)
 {
 	static const struct {
 		const char *name;
@@ -55,14 +58,14 @@ commands(const struct texts *texts, const char *language)
 		g_free(description);
 	}
 	arguments = json_pack("{s:o}", "commands", list);
-	if (language != NULL)
+	if (code != NULL)
 		json_object_set_new(
-		    arguments, "language_code", json_string(language));
+		    arguments, "language_code", json_string(code));
 	return (arguments);
 }
 
 static void
-offer(struct offering *o, const char *language)
+offer(struct offering *o, const char *language, const char *code)
 {
 	struct polling *p = o->polling;
 
@@ -70,19 +73,51 @@ offer(struct offering *o, const char *language)
 		return;
 	if (o->called)
 		botapi_answer_clear(&o->answer);
-	botapi_call(p->api, "setMyCommands", commands(p->texts, language),
+	botapi_call(p->api, "setMyCommands", commands(p->texts, language, code),
 	    CALL_SECONDS, p->interrupted, &o->answer);
 	o->called = true;
 	o->failed = outcome_of(&o->answer) != OUTCOME_SENT;
 }
 
-/* Telegram knows languages of two letters. */
+static void
+note(void *ctx, const char *language, const struct textfile *file)
+{
+	struct offering *o = ctx;
+
+	(void)file;
+	g_hash_table_add(o->files, g_strdup(language));
+}
+
+/* Telegram knows languages of two letters. One like pt-br stands for them if it
+ * is alone. */
 static void
 offer_in(void *ctx, const char *language, const struct textfile *file)
 {
+	struct offering *o = ctx;
+	size_t len = strcspn(language, "-");
+	char code[3] = {0};
+
 	(void)file;
-	if (strlen(language) == 2)
-		offer(ctx, language);
+	if (len != 2)
+		return;
+	memcpy(code, language, len);
+	if (language[len] == '\0' || g_hash_table_add(o->files, g_strdup(code)))
+		offer(o, language, code);
+}
+
+/* English needs no file. */
+static void
+offer_all(struct offering *o)
+{
+	const struct texts *texts = o->polling->texts;
+
+	o->files = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	offer(o, NULL, NULL);
+	texts_each(texts, note, o);
+	if (g_hash_table_add(o->files, g_strdup("en")))
+		offer(o, "en", "en");
+	texts_each(texts, offer_in, o);
+	g_hash_table_destroy(o->files);
 }
 
 void
@@ -93,8 +128,7 @@ menu_offer(struct polling *p)
 
 	if (m->set || (m->tried && !p->reachable) || clock_boot_ms() < m->next)
 		return;
-	offer(&o, NULL);
-	texts_each(p->texts, offer_in, &o);
+	offer_all(&o);
 	m->tried = true;
 	m->set = !o.failed;
 	if (m->set) {
