@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(self.server.status, PAGE)
             return
         request = urllib.request.Request(
-            self.path, body, {"Content-Type": self.headers["Content-Type"]})
+            self.server.api + self.path, body, {"Content-Type": self.headers["Content-Type"]})
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=60) as answer:
             self.answer(answer.status, answer.read(), "application/json")
@@ -58,6 +58,7 @@ class _Proxy(ThreadingHTTPServer):
         self.address_family = (socket.AF_INET6 if ":" in host
                                else socket.AF_INET)
         self.seen, self.status = [], status
+        self.api = ""       # in front of a path, where it is no proxy
         super().__init__((host, 0), _Handler)
 
     def handle_error(self, *_):
@@ -159,7 +160,7 @@ def _(site):
     same(len(site.bot.troubles(since)), 1, "lines")
 
 
-@case("a proxy with an IPv6 address alone is used")
+@case("a proxy, or an API, with an IPv6 address alone is used")
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     try:
@@ -167,6 +168,12 @@ def _(site):
             site.settings(proxy=f"http://{p.place}/")
             site.agent(ann).must(0, "sent")
             same(len(p.seen), 1, "requests by the proxy")
+            p.api = site.api.url
+            site.settings(api=f"http://{p.place}")
+            site.agent(ann).must(0, "sent")
+            site.bot.start()
+            contains(site.ask(CHAT, "/status"), ANN, "answer")
+            site.bot.end()
     except OSError as why:
         raise Skip(f"no IPv6: {why}") from why
 
