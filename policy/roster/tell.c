@@ -5,6 +5,7 @@
  * One person is put together at a time, so that memory is bounded however many
  * there are. Nothing is kept of the person before.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -14,8 +15,9 @@
 #include "store/store_notice.h"
 #include "terms/category.h"
 
-/* Memory for one notice: an account may have thousands of categories. */
-#define TELL_MEMORY ((size_t)16 << 20)
+/* Memory for one notice: a user may lose thousands of categories, each with its
+ * description. */
+#define TELL_MEMORY ((size_t)64 << 20)
 /* A notice names at most this many whom to ask. */
 #define ASK_MAX 6
 
@@ -39,12 +41,42 @@ struct managers {
 	const char *text;
 };
 
+static int append(struct arena *, struct tell_text *, const char *);
+static int add_line(struct changes *, const char *, const char *);
 static int begin(
     struct changes *, const struct store_account *, const struct store_user *);
 static int take_manager(void *, const struct store_user *);
 static int add_managers(struct changes *);
 static const char *summary(struct changes *);
 static int record(struct changes *);
+
+/* 0, or -1 if out of memory. Its room doubles: a copy for each line would take
+ * memory by the square of their number. */
+static int
+append(struct arena *a, struct tell_text *t, const char *s)
+{
+	do {
+		t->v = arena_grow(a, t->v, t->n, &t->cap, 1);
+		if (t->v == NULL)
+			return (-1);
+		t->v[t->n++] = *s;
+	} while (*s++ != '\0');
+	t->n--; /* the NUL */
+	return (0);
+}
+
+static int
+add_line(struct changes *c, const char *key, const char *value)
+{
+	struct tell_state *t = &c->tell;
+
+	if (value == NULL || append(t->arena, &t->detail, key) != 0 ||
+	    append(t->arena, &t->detail, " ") != 0 ||
+	    append(t->arena, &t->detail, value) != 0 ||
+	    append(t->arena, &t->detail, "\n") != 0)
+		return (failure_memory(c->failure));
+	return (0);
+}
 
 static int
 begin(struct changes *c, const struct store_account *account,
@@ -68,7 +100,7 @@ begin(struct changes *c, const struct store_account *account,
 	    t->arena, user->language == NULL ? "" : user->language);
 	t->kind = TELL_SUBSCRIBED;
 	t->loss = false;
-	t->detail = "";
+	memset(&t->detail, 0, sizeof(t->detail));
 	if (t->account == NULL || t->address == NULL || t->language == NULL)
 		return (failure_memory(c->failure));
 	return (0);
@@ -88,14 +120,7 @@ tell(struct changes *c, const struct store_account *account,
 	if (kind > t->kind)
 		t->kind = kind;
 	t->loss = t->loss || loss;
-	if (key == NULL)
-		return (0);
-	if (value != NULL)
-		t->detail = arena_concat(
-		    t->arena, t->detail, key, " ", value, "\n", NULL);
-	if (value == NULL || t->detail == NULL)
-		return (failure_memory(c->failure));
-	return (0);
+	return (key == NULL ? 0 : add_line(c, key, value));
 }
 
 int
@@ -136,28 +161,32 @@ add_managers(struct changes *c)
 		c->store, t->account_id, ASK_MAX, take_manager, &m) == -1)
 		return (m.text == NULL ? failure_memory(c->failure)
 				       : store_failed(c->store, c->failure));
-	t->detail = arena_concat(
-	    t->arena, t->detail, TELL_ASK, " ", m.text, "\n", NULL);
-	return (t->detail == NULL ? failure_memory(c->failure) : 0);
+	return (add_line(c, TELL_ASK, m.text));
 }
 
-/* For the record: the kind, and the slugs. */
+/* For the record: the kind, and the slugs. NULL if out of memory. */
 static const char *
 summary(struct changes *c)
 {
 	const struct tell_state *t = &c->tell;
-	const char *text = tell_kinds[t->kind], *line, *slug;
+	const char *line = t->detail.n == 0 ? "" : t->detail.v, *slug;
+	char shown[CATEGORY_SLUG_SIZE];
+	struct tell_text text = {NULL, 0, 0};
 
-	for (line = t->detail; *line != '\0' && text != NULL;
-	     line = strchr(line, '\n') + 1) {
+	if (append(t->arena, &text, tell_kinds[t->kind]) != 0)
+		return (NULL);
+	for (; *line != '\0'; line = strchr(line, '\n') + 1) {
 		if (strncmp(line, TELL_LOST " ", sizeof(TELL_LOST)) != 0 &&
 		    strncmp(line, TELL_GAINED " ", sizeof(TELL_GAINED)) != 0)
 			continue;
 		slug = strchr(line, ' ') + 1;
-		text = arena_printf(t->arena, "%s, %.*s", text,
+		snprintf(shown, sizeof(shown), "%.*s",
 		    (int)strcspn(slug, " \n"), slug);
+		if (append(t->arena, &text, ", ") != 0 ||
+		    append(t->arena, &text, shown) != 0)
+			return (NULL);
 	}
-	return (text);
+	return (text.v);
 }
 
 static int
@@ -182,7 +211,7 @@ record(struct changes *c)
 	if (t->kind < TELL_ACCOUNT_REMOVED && add_managers(c) != 0)
 		return (-1);
 	/* Never empty: 0.1.0 wrote a title there, without a newline. */
-	notice.detail = *t->detail == '\0' ? "\n" : t->detail;
+	notice.detail = t->detail.n == 0 ? "\n" : t->detail.v;
 	if (store_notice_add(c->store, &notice) == -1 ||
 	    store_record(c->store, &change) == -1)
 		return (store_failed(c->store, c->failure));

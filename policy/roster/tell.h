@@ -53,6 +53,12 @@ extern const char *const tell_kinds[TELL_KINDS];
 #define TELL_OTHER "other"   /* the other owner; the new address */
 #define TELL_ASK "ask"	     /* who may be asked, separated by ", " */
 
+/* A text that grows. */
+struct tell_text {
+	char *v; /* NULL: empty */
+	size_t n, cap;
+};
+
 /* The notice that is being put together. Private to tell.c, in struct
  * changes. */
 struct tell_state {
@@ -62,7 +68,7 @@ struct tell_state {
 	const char *account, *address, *language; /* NULL: none begun */
 	enum tell_kind kind;
 	bool loss;
-	const char *detail;
+	struct tell_text detail;
 	size_t n; /* notices recorded */
 };
 

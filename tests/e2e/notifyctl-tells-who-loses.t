@@ -150,6 +150,24 @@ def _(ctl):
     ctl.refused(77, "notices", "list", as_=OLGA)
 
 
+@case("whoever loses a thousand categories with long descriptions is told each")
+def _(ctl):
+    about = "ж" * 500
+    ctl.sql("INSERT INTO category(slug, title, subscriber, telegram,"
+            " description) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+            " SELECT i + 1 FROM n WHERE i < 1000) SELECT 'c-' || i,"
+            f" 'C ' || i, 0, 0, '{about}' FROM n")
+    ctl.sql("INSERT INTO subscription(account, category, \"user\") SELECT"
+            " u.account, c.id, u.id FROM \"user\" u, category c WHERE"
+            f" u.address = '{BILL}' AND c.title LIKE 'C %'")
+    ctl.ok("user", "remove", "acme", BILL)
+    mail, = ctl.mails()
+    same((mail.text.count("  - C "), mail.text.count(about)), (1000, 1000),
+         "categories and descriptions in the mail")
+    (_, _, what), = ctl.told()
+    same(len(what.split(", ")), 1002, "what the record has")
+
+
 @case("what was sent is kept for thirty days")
 def _(ctl):
     for words in (["user", "remove", "acme", MIA],
