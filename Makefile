@@ -85,7 +85,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	store_lookup store_notice store_person store_upgrade) \
 	$(addprefix decision/, decide decide_ambiguous decide_found \
 	decide_mirror decide_notify decide_words evaluate facts message pool standby tag) \
-	$(addprefix roster/, import import_account import_record link \
+	$(addprefix roster/, import import_account import_record link linkmail \
 	membership notice permission person problems roster roster_category \
 	roster_find roster_names roster_subscribe tell)
 MILTER = apply config main report session stats

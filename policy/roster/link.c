@@ -90,7 +90,7 @@ add(struct changes *c, const struct store_user *user, int64_t chat,
 
 int
 link_token(struct changes *c, const struct store_user *user,
-    char token[LINK_TOKEN_SIZE])
+    const char *origin, char token[LINK_TOKEN_SIZE])
 {
 	unsigned char bits[16];
 	const char *hash;
@@ -111,9 +111,10 @@ link_token(struct changes *c, const struct store_user *user,
 	g_free(text);
 	if (hash_token(c, token, &hash) != 0)
 		return (-1);
-	if (store_token_expire(c->store, c->now, latest(c), user->id) == -1 ||
+	if (store_token_expire(
+		c->store, c->now, latest(c), user->id, origin) == -1 ||
 	    store_token_add(c->store, hash, user->id,
-		c->now + LINK_TOKEN_SECONDS, STORE_BY_CONNECT) == -1)
+		c->now + LINK_TOKEN_SECONDS, origin) == -1)
 		return (store_failed(c->store, c->failure));
 	return (1);
 }

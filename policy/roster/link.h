@@ -32,10 +32,10 @@ int link_may(
     struct changes *, const struct store_user *, const char **why) WARN_UNUSED;
 
 /*
- * link_token(c, user, token): a new token for ${user}; the one before ends.
- * Show it to the user alone.
+ * link_token(c, user, origin, token): a new token for ${user}; the one before
+ * that has the same ${origin} (store_link.h) ends. Show it to the user alone.
  */
-int link_token(struct changes *, const struct store_user *,
+int link_token(struct changes *, const struct store_user *, const char *origin,
     char token[LINK_TOKEN_SIZE]) WARN_UNUSED;
 
 /*

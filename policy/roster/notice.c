@@ -14,11 +14,11 @@
 #include "store/store_person.h"
 
 static int give_up(struct store *, struct failure *);
-static int take(struct store *, struct arena *, int64_t, struct store_notice *,
+static int take(struct store *, struct arena *, int64_t, bool,
+    struct store_notice *, struct failure *);
+static int note(struct store *, const struct store_notice *, bool, const char *,
     struct failure *);
-static int note(struct store *, const struct store_notice *, const char *,
-    struct failure *);
-static int note_outcome(struct store *, const struct store_notice *,
+static int note_outcome(struct store *, const struct store_notice *, bool,
     const char *, struct failure *);
 static void waits(struct failure *, const struct failure *);
 
@@ -31,14 +31,14 @@ give_up(struct store *s, struct failure *failure)
 }
 
 static int
-take(struct store *s, struct arena *a, int64_t after,
+take(struct store *s, struct arena *a, int64_t after, bool links,
     struct store_notice *notice, struct failure *failure)
 {
 	int found;
 
 	if (store_begin(s, DB_WRITE) != 0)
 		return (give_up(s, failure));
-	found = store_notice_take(s, a, after, notice);
+	found = store_notice_take(s, a, after, links, notice);
 	if (found == 0) {
 		store_end(s);
 		return (0);
@@ -48,16 +48,17 @@ take(struct store *s, struct arena *a, int64_t after,
 	return (1);
 }
 
-/* Store the outcome; ${error} NULL: handed over. */
+/* Store the outcome; ${error} NULL: handed over, or ${dropped}. */
 static int
-note(struct store *s, const struct store_notice *notice, const char *error,
-    struct failure *failure)
+note(struct store *s, const struct store_notice *notice, bool dropped,
+    const char *error, struct failure *failure)
 {
 	int rc;
 
 	if (store_begin(s, DB_WRITE) != 0)
 		return (give_up(s, failure));
-	if (error == NULL && strcmp(notice->kind, NOTICE_FORGOTTEN) == 0)
+	if (error == NULL &&
+	    (dropped || strcmp(notice->kind, NOTICE_FORGOTTEN) == 0))
 		rc = store_notice_remove(s, notice->id);
 	else if (error == NULL)
 		rc = store_notice_sent(s, notice->id, (int64_t)time(NULL));
@@ -70,14 +71,14 @@ note(struct store *s, const struct store_notice *notice, const char *error,
 
 /* Only this process knows the outcome: retry storing it for some time. */
 static int
-note_outcome(struct store *s, const struct store_notice *notice,
+note_outcome(struct store *s, const struct store_notice *notice, bool dropped,
     const char *error, struct failure *failure)
 {
 	struct failure why = FAILURE_INIT;
 	int64_t until = clock_ms() + NOTICE_NOTE_SECONDS * 1000;
 	int rc;
 
-	while ((rc = note(s, notice, error, &why)) != 0 &&
+	while ((rc = note(s, notice, dropped, error, &why)) != 0 &&
 	    clock_ms() + 1000 < until)
 		sleep(1);
 	if (rc != 0)
@@ -104,8 +105,8 @@ waits(struct failure *failure, const struct failure *why)
 }
 
 int
-notice_flush(struct store *s, struct arena *a, size_t limit, notice_fn *fn,
-    void *ctx, size_t *sent, struct failure *failure)
+notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
+    notice_fn *fn, void *ctx, size_t *sent, struct failure *failure)
 {
 	struct failure refused = FAILURE_INIT;
 	struct store_notice notice = {0};
@@ -115,23 +116,25 @@ notice_flush(struct store *s, struct arena *a, size_t limit, notice_fn *fn,
 	failures = 0;
 	if (sent == NULL)
 		sent = &n;
-	*sent = 0;
 	for (tried = 0; limit == 0 || tried < limit; tried++) {
-		found = take(s, a, notice.id, &notice, failure);
+		found = take(s, a, notice.id, links, &notice, failure);
 		if (found == 0)
 			break;
 		if (found == -1) {
 			waits(failure, failure);
 			return (-1);
 		}
-		if (fn(ctx, &notice, &refused) == 0) {
-			if (note_outcome(s, &notice, NULL, failure) != 0)
+		rc = fn(ctx, &notice, &refused);
+		if (rc != -1) {
+			if (note_outcome(s, &notice, rc == 1, NULL, failure) !=
+			    0)
 				return (-1);
-			(*sent)++;
+			*sent += rc == 0;
 			continue;
 		}
 		failures++;
-		rc = note_outcome(s, &notice, failure_text(&refused), failure);
+		rc = note_outcome(
+		    s, &notice, false, failure_text(&refused), failure);
 		if (rc == 0)
 			waits(failure, &refused);
 		/* Go on only if the fault is this notice's. */

@@ -12,6 +12,7 @@
 #ifndef NOTICE_H
 #define NOTICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -25,19 +26,22 @@ struct store_notice;
  * be written; the last try may also wait for a lock. */
 #define NOTICE_NOTE_SECONDS 10
 
-/* Hand a notice over to sendmail: 0, or -1 and ${failure}: FAILURE_DATA if only
- * this one was refused, another kind if none can be handed over now. */
+/* Hand a notice over to sendmail: 0; 1 if there is nothing to say any more; -1
+ * and ${failure}: FAILURE_DATA if only this one was refused, another kind if
+ * none can be handed over now. */
 typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 
 /*
- * notice_flush(store, a, limit, fn, ctx, sent, failure):
- * Hand over the pending notices, outside any transaction: at most ${limit}, or
- * all if that is 0. ${*sent} (or NULL) is how many were. Returns how many
+ * notice_flush(store, a, links, limit, fn, ctx, sent, failure):
+ * Hand over the pending notices, outside any transaction: those with ${links}
+ * (linkmail.h), or the others, which so never wait for what strangers ask for.
+ * At most ${limit}, or all if that is 0. ${*sent} (or NULL) grows by how many
+ * were. Returns how many
  * could not be handed over, or -1 if the database failed; then ${failure} is
  * about the last one and says whether it is kept. Takes no longer than
  * NOTICE_NOTE_SECONDS and one wait for a lock.
  */
-int notice_flush(struct store *, struct arena *, size_t limit, notice_fn *,
-    void *, size_t *sent, struct failure *) WARN_UNUSED;
+int notice_flush(struct store *, struct arena *, bool links, size_t limit,
+    notice_fn *, void *, size_t *sent, struct failure *) WARN_UNUSED;
 
 #endif

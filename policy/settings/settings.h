@@ -67,6 +67,7 @@ struct settings {
 	struct hours quiet_hours;
 	char *proxy; /* "" for none; may have a password: never shown */
 	bool allow_groups;
+	bool link_by_mail;
 	char *telegram_stats_file;
 	/* [mail] */
 	char *sendmail;

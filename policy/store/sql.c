@@ -342,10 +342,20 @@ const struct sql_step sql_upgrades[] = {
 	" ELSE (SELECT u.id FROM user u JOIN account a ON a.id = u.account"    \
 	" WHERE a.key = ?" #account " AND u.key = ?" #key ") END"
 
+/* membership_may_link() */
+#define MAY_LINK                                                               \
+	"(u.role = 'owner' OR (u.role <> 'subscriber' AND"                     \
+	" EXISTS (SELECT 1 FROM subscription s JOIN category c"                \
+	"  ON c.id = s.category WHERE s.user = u.id AND c.telegram = 1)))"
+
+/* Only the timer sends links: they are waited for if they are older. */
+#define WAITS(since) "state = 'pending' AND (kind <> 'link' OR at <= " since ")"
+
 #define NOTICE_TAKE(language)                                                  \
 	"UPDATE notice SET state = 'handing', tries = tries + 1"               \
 	" WHERE id = (SELECT min(id) FROM notice"                              \
-	"  WHERE state = 'pending' AND id > ?1)"                               \
+	"  WHERE state = 'pending' AND id > ?1"                                \
+	"  AND CASE WHEN kind = 'link' THEN 1 ELSE 0 END = ?2)"                \
 	" RETURNING id, at, account, address, kind, detail, actor, " language
 #define CHANGE_ADD                                                             \
 	"INSERT INTO change(at, actor, account, action, subject, detail)"      \
@@ -505,6 +515,10 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"
 		       " detail, actor, language)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    /* The same work whether or not there is one to add. */
+    [SQL_NOTICE_ADD_IF] = "INSERT INTO notice(at, account, address, kind,"
+			  " detail, actor, language)"
+			  " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?8 = 1",
     [SQL_NOTICE_TAKE] = NOTICE_TAKE("language"),
     [SQL_NOTICE_SENT] = "UPDATE notice SET state = 'sent', error = '',"
 			" sent_at = ?2 WHERE id = ?1",
@@ -516,6 +530,8 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_NOTICE_REWORD] =
 	"UPDATE notice SET detail = ?2, actor = ?3 WHERE id = ?1",
     [SQL_NOTICE_REMOVE] = "DELETE FROM notice WHERE id = ?1",
+    [SQL_NOTICE_LATER] = "SELECT count(*) FROM notice WHERE state <> 'sent'"
+			 " AND id > ?1 AND kind = ?2 AND address = ?3",
     [SQL_PERSON_USERS] =
 	"SELECT " USER_COLUMNS USER_TABLES "WHERE u.key = ?1 ORDER BY a.key",
     [SQL_PERSON_TOKENS] =
@@ -531,15 +547,16 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_HEALTH] =
 	"SELECT (SELECT count(*) FROM account a WHERE NOT EXISTS"
 	"  (SELECT 1 FROM user u WHERE u.account = a.id AND u.role = 'owner')),"
-	" (SELECT count(*) FROM notice WHERE state = 'pending'),"
-	" (SELECT count(*) FROM notice WHERE state = 'handing'),"
-	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
-	" (SELECT count(*) FROM subscription),"
-	" (SELECT count(*) FROM user WHERE"
-	"  substr(key, length(key) - length(?1)) = '@' || ?1 OR (?2 <> '' AND"
-	"   substr(key, length(key) - length(?2)) = '@' || ?2)),"
-	" (SELECT count(*) FROM link),"
-	" (SELECT min(at) FROM notice WHERE state = 'pending')",
+	" (SELECT count(*) FROM notice WHERE " WAITS(
+	    "?3") "),"
+		  " (SELECT count(*) FROM notice WHERE state = 'handing'),"
+		  " (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
+		  " (SELECT count(*) FROM subscription),"
+		  " (SELECT count(*) FROM user WHERE"
+		  "  substr(key, length(key) - length(?1)) = '@' || ?1 OR (?2 <> '' AND"
+		  "   substr(key, length(key) - length(?2)) = '@' || ?2)),"
+		  " (SELECT count(*) FROM link),"
+		  " (SELECT min(at) FROM notice WHERE " WAITS("?3") ")",
     [SQL_LINKS_STRAY] =
 	"SELECT " USER_COLUMNS USER_TABLES
 	"WHERE l.id > ?1 AND u.role <> 'owner' AND"
@@ -558,6 +575,10 @@ const char *const sql_statements[SQL_COUNT] = {
 			" WHERE id = ?1 RETURNING strikes",
     [SQL_LINKS_OF_CHAT] = "SELECT " USER_COLUMNS USER_TABLES
 			  "WHERE l.chat = ?1 ORDER BY a.key, u.key",
+    [SQL_LINKABLE] = "SELECT " USER_COLUMNS USER_TABLES
+		     "WHERE u.key = ?1 AND " MAY_LINK " ORDER BY a.key",
+    [SQL_LINKABLE_ANY] = "SELECT count(*) FROM (SELECT 1 FROM user u"
+			 " WHERE u.key = ?1 AND " MAY_LINK " LIMIT 1) t",
     [SQL_TOKEN_ADD] = "INSERT INTO token(hash, user, expires, origin)"
 		      " VALUES (?1, ?2, ?3, ?4)",
     [SQL_TOKEN_FIND] =
@@ -568,7 +589,23 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE hash = ?1",
     [SQL_TOKENS_REMOVE] = "DELETE FROM token WHERE user = ?1",
     [SQL_TOKEN_EXPIRE] = "DELETE FROM token WHERE expires <= ?1 OR expires > ?2"
-			 " OR (user = ?3 AND origin = 'connect')",
+			 " OR (user = ?3 AND origin = ?4)",
+    [SQL_REQUESTS] =
+	"SELECT (SELECT count(*) FROM link_request"
+	"  WHERE chat = ?1 AND at > ?3 AND at <= ?6),"
+	" (SELECT coalesce(min(at), 0) FROM link_request"
+	"  WHERE chat = ?1 AND at > ?3 AND at <= ?6),"
+	" (SELECT count(*) FROM link_request"
+	"  WHERE address_key = ?2 AND sent = 1 AND at > ?4 AND at <= ?6),"
+	" (SELECT count(*) FROM link_request"
+	"  WHERE address_key = ?2 AND sent = 1 AND at > ?5 AND at <= ?6)",
+    [SQL_REQUEST_ADD] = "INSERT INTO link_request(at, chat, address_key, sent)"
+			" VALUES (?1, ?2, ?3, ?4)",
+    /* The oldest of them, few at a time: whoever asks does not wait. */
+    [SQL_REQUEST_EXPIRE] =
+	"DELETE FROM link_request WHERE id IN"
+	" (SELECT r.id FROM link_request r ORDER BY r.id LIMIT 20)"
+	" AND (at <= ?1 OR at > ?2)",
     [SQL_WAITING_ADD] =
 	"INSERT INTO waiting(link, chat, message, arrived, tried)"
 	" VALUES (?1, ?2, ?3, ?4, ?5)"

@@ -2,11 +2,15 @@
 /*
  * store_health - the state of the database, for `notifyctl check`
  */
+#include <time.h>
+
 #include "base/arena.h"
 #include "db/db.h"
 #include "store/store_health.h"
 #include "store/store_private.h"
 
+/* Links wait for a timer that runs each minute. */
+#define LINKS_SECONDS 120
 #define ADDRESS_ARENA ((size_t)1 << 20) /* for one address */
 
 static int each_wrong(
@@ -43,8 +47,8 @@ store_health(struct store *s, const char *telegram_domain,
 	struct db_stmt *stmt;
 	int rc;
 
-	stmt =
-	    store_bound(s, SQL_HEALTH, "tt", telegram_domain, account_domain);
+	stmt = store_bound(s, SQL_HEALTH, "tti", telegram_domain,
+	    account_domain, (int64_t)time(NULL) - LINKS_SECONDS);
 	rc = store_row(s, stmt);
 	if (rc != 1)
 		return (rc);

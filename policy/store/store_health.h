@@ -21,7 +21,7 @@ int store_server(struct store *, struct db_server *) WARN_UNUSED;
 
 struct store_health {
 	int64_t accounts_without_owner;
-	int64_t notices_pending;
+	int64_t notices_pending;  /* of links, those that are two minutes old */
 	int64_t notice_oldest;	  /* Unix seconds; 0: none is pending */
 	int64_t notices_in_doubt; /* taken, outcome unknown */
 	int64_t accounts, users, subscriptions, links;

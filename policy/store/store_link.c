@@ -120,10 +120,65 @@ store_token_remove(struct store *s, const char *hash)
 }
 
 int
-store_token_expire(struct store *s, int64_t now, int64_t latest, int64_t user)
+store_token_expire(struct store *s, int64_t now, int64_t latest, int64_t user,
+    const char *origin)
+{
+	return (store_run(s,
+	    store_bound(
+		s, SQL_TOKEN_EXPIRE, "iiit", now, latest, user, origin)));
+}
+
+int
+store_linkable(struct store *s, const char *key, store_user_fn *fn, void *ctx)
+{
+	return (store_each_user(
+	    s, store_bound(s, SQL_LINKABLE, "ti", key, (int64_t)0), fn, ctx));
+}
+
+int
+store_linkable_any(struct store *s, const char *key, bool *any)
+{
+	int64_t n = 0;
+	int rc;
+
+	rc = store_number(s, store_bound(s, SQL_LINKABLE_ANY, "t", key), &n);
+	*any = n > 0;
+	return (rc);
+}
+
+int
+store_requests(
+    struct store *s, int64_t chat, const char *key, struct store_requests *r)
+{
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_REQUESTS, "itiiii", chat, key, r->since_chat,
+	    r->since_address, r->since_recent, r->latest);
+	rc = store_row(s, stmt);
+	if (rc != 1)
+		return (rc);
+	r->of_chat = db_int(stmt, 0);
+	r->oldest = db_int(stmt, 1);
+	r->to_address = db_int(stmt, 2);
+	r->recent = db_int(stmt, 3);
+	return (store_only(s, stmt));
+}
+
+int
+store_request_add(
+    struct store *s, int64_t at, int64_t chat, const char *key, bool sent)
+{
+	return (store_run(s,
+	    store_bound(
+		s, SQL_REQUEST_ADD, "iiti", at, chat, key, (int64_t)sent)));
+}
+
+int
+store_request_expire(struct store *s, int64_t before, int64_t latest)
 {
 	return (store_run(
-	    s, store_bound(s, SQL_TOKEN_EXPIRE, "iii", now, latest, user)));
+	    s, store_bound(s, SQL_REQUEST_EXPIRE, "ii", before, latest)));
 }
 
 int

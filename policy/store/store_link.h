@@ -30,7 +30,7 @@ int store_links_of_chat(
  * Connect tokens, by hash. store_token(): the user of one that has not expired
  * at ${now}; one that expires after ${latest} was made when the clock was
  * wrong, and counts as expired. store_token_expire(): remove expired ones, and
- * those that connect made for ${user}; others live beside it.
+ * those of ${origin} for ${user}; others live beside it.
  */
 #define STORE_BY_CONNECT "connect" /* origins of tokens */
 #define STORE_BY_MAIL "mail"
@@ -39,8 +39,33 @@ int store_token_add(struct store *, const char *hash, int64_t user,
 int store_token(struct store *, struct arena *, const char *hash, int64_t now,
     int64_t latest, struct store_user *) WARN_UNUSED;
 int store_token_remove(struct store *, const char *hash) WARN_UNUSED;
-int store_token_expire(
-    struct store *, int64_t now, int64_t latest, int64_t user) WARN_UNUSED;
+int store_token_expire(struct store *, int64_t now, int64_t latest,
+    int64_t user, const char *origin) WARN_UNUSED;
+
+/*
+ * Requests for a link by mail. store_linkable(): the users with the address
+ * ${key} who may have a chat, in the order of their accounts.
+ * store_linkable_any(): is there ${*any}? It takes as long if there is none.
+ * store_requests(): what was asked until ${latest}. store_request_expire():
+ * remove some of those from before ${before} or after ${latest}, a few at a
+ * time.
+ */
+struct store_requests {
+	int64_t of_chat;    /* after since_chat */
+	int64_t oldest;	    /* of these; 0 for none */
+	int64_t to_address; /* that sent a mail, after since_address */
+	int64_t recent;	    /* likewise, after since_recent */
+	int64_t since_chat, since_address, since_recent, latest;
+};
+int store_linkable(
+    struct store *, const char *key, store_user_fn *, void *) WARN_UNUSED;
+int store_linkable_any(struct store *, const char *key, bool *any) WARN_UNUSED;
+int store_requests(struct store *, int64_t chat, const char *key,
+    struct store_requests *) WARN_UNUSED;
+int store_request_add(struct store *, int64_t at, int64_t chat, const char *key,
+    bool sent) WARN_UNUSED;
+int store_request_expire(
+    struct store *, int64_t before, int64_t latest) WARN_UNUSED;
 
 /*
  * Farewells: what the bot still says in chats whose link a command has ended;

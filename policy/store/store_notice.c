@@ -19,6 +19,15 @@ store_notice_add(struct store *s, const struct store_notice *n)
 		n->language == NULL ? "" : n->language)));
 }
 
+int
+store_notice_add_if(struct store *s, const struct store_notice *n, bool wanted)
+{
+	return (store_run(s,
+	    store_bound(s, SQL_NOTICE_ADD_IF, "itttttti", n->at, n->account,
+		n->address, n->kind, n->detail, n->actor, n->language,
+		(int64_t)wanted)));
+}
+
 static int
 each(struct store *s, struct db_stmt *stmt, store_notice_fn *fn, void *ctx)
 {
@@ -58,13 +67,13 @@ store_notices_all(struct store *s, store_notice_fn *fn, void *ctx)
 }
 
 int
-store_notice_take(
-    struct store *s, struct arena *a, int64_t after, struct store_notice *n)
+store_notice_take(struct store *s, struct arena *a, int64_t after, bool links,
+    struct store_notice *n)
 {
 	struct db_stmt *stmt;
 	int rc;
 
-	stmt = store_bound(s, SQL_NOTICE_TAKE, "i", after);
+	stmt = store_bound(s, SQL_NOTICE_TAKE, "ii", after, (int64_t)links);
 	rc = store_row(s, stmt);
 	if (rc != 1)
 		return (rc);
@@ -99,6 +108,15 @@ store_notice_expire(struct store *s, int64_t before)
 	if (s->version < STORE_SECRET_SINCE)
 		return (0);
 	return (store_run(s, store_bound(s, SQL_NOTICE_EXPIRE, "i", before)));
+}
+
+int
+store_notice_later(
+    struct store *s, const struct store_notice *n, int64_t *later)
+{
+	return (store_number(s,
+	    store_bound(s, SQL_NOTICE_LATER, "itt", n->id, n->kind, n->address),
+	    later));
 }
 
 int

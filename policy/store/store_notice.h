@@ -28,13 +28,16 @@ struct store_notice {
 #define NOTICE_UNMIRRORED "unmirrored" /* or no longer */
 #define NOTICE_TELEGRAM_END "telegram-end"
 #define NOTICE_FORGOTTEN "forgotten" /* removed as soon as it is sent */
+#define NOTICE_LINK "link"	     /* connect links; ${address} is a key */
 
 /*
  * A notice is pending until it is taken, and taken until its outcome is noted.
  * store_notices(): those that were not sent; store_notices_all(): also the
- * others that are kept. store_notice_take(): take the
- * oldest pending one with an id above ${after};
+ * others that are kept. store_notice_add_if(): add it if ${wanted}, with the
+ * same statement if not. store_notice_take(): take the oldest pending one with
+ * an id above ${after}: of those with ${links} (NOTICE_LINK), or of the others;
  * its strings are copied into ${a}. store_notice_failed(): it is pending again.
+ * store_notice_later(): ${*n} later ones of that kind to that address wait.
  * store_notice_expire(): remove those that were sent before ${before}; not in a
  * roster of version 1.
  */
@@ -42,8 +45,12 @@ typedef int store_notice_fn(void *, const struct store_notice *);
 int store_notices(struct store *, store_notice_fn *, void *) WARN_UNUSED;
 int store_notices_all(struct store *, store_notice_fn *, void *) WARN_UNUSED;
 int store_notice_add(struct store *, const struct store_notice *) WARN_UNUSED;
-int store_notice_take(struct store *, struct arena *, int64_t after,
+int store_notice_add_if(
+    struct store *, const struct store_notice *, bool wanted) WARN_UNUSED;
+int store_notice_take(struct store *, struct arena *, int64_t after, bool links,
     struct store_notice *) WARN_UNUSED;
+int store_notice_later(
+    struct store *, const struct store_notice *, int64_t *n) WARN_UNUSED;
 int store_notice_sent(struct store *, int64_t id, int64_t now) WARN_UNUSED;
 int store_notice_expire(struct store *, int64_t before) WARN_UNUSED;
 int store_notice_failed(

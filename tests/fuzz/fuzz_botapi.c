@@ -19,6 +19,7 @@
 #include "fuzz/people.h"
 #include "roster/roster.h"
 #include "store/store_link.h"
+#include "store/store_notice.h"
 #include "telegram/botapi.h"
 #include "telegram/conversation.h"
 #include "telegram/outcome.h"
@@ -39,6 +40,7 @@ static size_t links(int64_t);
 static size_t all_links(void);
 static bool starts_with_token(const char *);
 static void check_words(const char *);
+static int check_notice(void *, const struct store_notice *);
 static void check_message(const struct chat_message *);
 static void check_updates(const json_t *);
 
@@ -48,6 +50,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	people_make(&fixture);
+	fixture.settings.bot = "acme_bot";
+	fixture.settings.link_by_mail = true;
 	return (0);
 }
 
@@ -157,6 +161,19 @@ check_words(const char *text)
 	free(units);
 }
 
+/* Links are mailed to users who may have a chat. */
+static int
+check_notice(void *ctx, const struct store_notice *n)
+{
+	bool any;
+
+	(void)ctx;
+	MUST(strcmp(n->kind, NOTICE_LINK) == 0, "%s", n->kind);
+	MUST(store_linkable_any(fixture.store, n->address, &any) == 1 && any,
+	    "%s", n->address);
+	return (0);
+}
+
 /* Only a token links a chat, once, and never a group; no other link ends. */
 static void
 check_message(const struct chat_message *m)
@@ -164,7 +181,7 @@ check_message(const struct chat_message *m)
 	struct changes *c = &fixture.changes;
 	struct chat_message again = *m;
 	size_t before, after, others, others_after;
-	const char *answer;
+	struct chat_answer answer;
 	bool waits;
 	int rc;
 
@@ -175,10 +192,13 @@ check_message(const struct chat_message *m)
 		return;
 	rc = conversation_answer(c, patience, NULL, m, &answer);
 	MUST(rc == 0 || rc == 1, "%s", failure_text(&fixture.failure));
-	MUST((rc == 1) == (answer != NULL), "%d", rc);
+	MUST((rc == 1) == (answer.text != NULL), "%d", rc);
 	MUST(rc == 1 || !m->private, "no answer");
-	if (answer != NULL)
-		check_words(answer);
+	if (answer.text != NULL)
+		check_words(answer.text);
+	if (answer.log != NULL)
+		MUST(escape_is_line(answer.log), "%s", answer.log);
+	MUST(store_notices(fixture.store, check_notice, NULL) != -1, "notices");
 	after = links(m->chat);
 	others_after = all_links();
 	if (after > before) {

@@ -24,7 +24,8 @@ SECTIONS = {
                "account_domain", "expand", "unknown_recipients", "always_keep",
                "bad_tag", "monitor", "stats_file"),
     "telegram": ("domain", "bot", "token_file", "api", "max_age",
-                 "quiet_hours", "proxy", "allow_groups", "telegram_stats_file"),
+                 "quiet_hours", "proxy", "allow_groups", "link_by_mail",
+                 "telegram_stats_file"),
     "mail": ("sendmail", "from", "tell"),
     "texts": ("folder", "language"),
 }

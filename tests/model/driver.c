@@ -31,6 +31,7 @@
 #include "roster/roster.h"
 #include "settings/settings.h"
 #include "store/store.h"
+#include "store/store_link.h"
 #include "terms/address.h"
 #include "terms/netlist.h"
 #include "terms/rfc2047.h"
@@ -315,7 +316,7 @@ connect_chat(struct driver *d)
 	rc = link_may(c, &user, &why);
 	if (rc == 0)
 		return (failure_set(&d->failure, FAILURE_DENIED, "%s", why));
-	if (rc == -1 || link_token(c, &user, token) != 1)
+	if (rc == -1 || link_token(c, &user, STORE_BY_CONNECT, token) != 1)
 		return (-1);
 	rc = link_redeem(c, token,
 	    json_integer_value(json_object_get(d->step, "chat")), 0, &user);

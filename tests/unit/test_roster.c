@@ -9,8 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "roster/link.h"
+#include "roster/linkmail.h"
 #include "store/store_link.h"
+#include "store/store_person.h"
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
@@ -203,7 +206,8 @@ link_by_token(const char *address, int64_t chat)
 	char token[LINK_TOKEN_SIZE];
 
 	find(address, &user);
-	ck_assert_int_eq(link_token(&f.changes, &user, token), 1);
+	ck_assert_int_eq(
+	    link_token(&f.changes, &user, STORE_BY_CONNECT, token), 1);
 	ck_assert_int_eq(link_redeem(&f.changes, token, chat, 0, &user), 1);
 	find(address, &user);
 	ck_assert_int_eq(user.chat, chat);
@@ -245,17 +249,102 @@ START_TEST(a_token_links_once_and_not_after_its_time)
 	char token[LINK_TOKEN_SIZE], late[LINK_TOKEN_SIZE];
 
 	find("ann@acme.example", &ann);
-	ck_assert_int_eq(link_token(&f.changes, &ann, token), 1);
+	ck_assert_int_eq(
+	    link_token(&f.changes, &ann, STORE_BY_CONNECT, token), 1);
 	ck_assert_uint_eq(strlen(token), LINK_TOKEN_SIZE - 1);
 	ck_assert_int_eq(link_redeem(&f.changes, "wrong", 5, 0, &linked), 0);
 	ck_assert_int_eq(link_redeem(&f.changes, token, 5, 0, &linked), 1);
 	ck_assert_int_eq(linked.id, ann.id);
 	ck_assert_int_eq(link_redeem(&f.changes, token, 6, 0, &linked), 0);
-	ck_assert_int_eq(link_token(&f.changes, &ann, late), 1);
+	ck_assert_int_eq(
+	    link_token(&f.changes, &ann, STORE_BY_CONNECT, late), 1);
 	f.changes.now += LINK_TOKEN_SECONDS;
 	ck_assert_int_eq(link_redeem(&f.changes, late, 7, 0, &linked), 0);
 	find("ann@acme.example", &ann);
 	ck_assert_int_eq(ann.chat, 5);
+}
+END_TEST
+
+/* Whoever asks in ${chat} for a link for ${key}: 1 if a mail is recorded. */
+static int
+ask(int64_t chat, const char *key)
+{
+	struct linkmail_request r = {.chat = chat, .asker = 9, .key = key};
+	int rc;
+
+	rc = linkmail_ask(&f.changes, &r);
+	ck_assert_int_ne(rc, -1);
+	if (rc == 0)
+		return (-r.wait);
+	return (strcmp(r.done, "links go out by mail") == 0);
+}
+
+START_TEST(links_by_mail_are_limited_to_the_second)
+{
+	static const char key[] = "ann@acme.example";
+	int i;
+
+	/* An address: a mail in 15 minutes, five in a day. */
+	ck_assert_int_eq(ask(1, key), 1);
+	f.changes.now += LINKMAIL_SECONDS - 1;
+	ck_assert_int_eq(ask(2, key), 0);
+	f.changes.now++;
+	for (i = 0; i < 4; i++) {
+		ck_assert_int_eq(ask(2, key), 1);
+		f.changes.now += LINKMAIL_SECONDS;
+	}
+	ck_assert_int_eq(ask(3, key), 0);
+	f.changes.now += LINKMAIL_DAY - 5 * LINKMAIL_SECONDS - 1;
+	ck_assert_int_eq(ask(3, key), 0);
+	f.changes.now++;
+	ck_assert_int_eq(ask(3, key), 1);
+	/* A chat: ten in an hour, whatever they are for. */
+	for (i = 0; i < LINKMAIL_HOUR_MAX; i++)
+		ck_assert_int_eq(ask(4, "x@else.example"), 0);
+	f.changes.now += 10;
+	ck_assert_int_eq(ask(4, "olga@acme.example"), 10 - LINKMAIL_HOUR);
+	ck_assert_int_eq(ask(5, "olga@acme.example"), 1);
+	f.changes.now += LINKMAIL_HOUR - 11;
+	ck_assert_int_eq(ask(4, "x@else.example"), -1);
+	f.changes.now++;
+	ck_assert_int_eq(ask(4, "x@else.example"), 0);
+}
+END_TEST
+
+static int
+compare(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x < *y ? -1 : *x > *y);
+}
+
+/* The medians of many rounds, each of which asks for both. */
+START_TEST(asking_for_a_link_takes_as_long_whether_or_not_the_address_may)
+{
+	static const char *const keys[] = {
+	    "ann@acme.example", "nobody@else.example"};
+	int64_t times[2][201], began;
+	int i, k, which;
+
+	for (i = 0; i < 201; i++) {
+		for (k = 0; k < 2; k++) {
+			which = (i + k) % 2;
+			began = clock_us();
+			ck_assert_int_eq(
+			    ask(100 + 2 * i + which, keys[which]), which == 0);
+			times[which][i] = clock_us() - began;
+		}
+		for (k = 0; k < 2; k++)
+			ck_assert_int_eq(
+			    store_person_requests_remove(f.store, keys[k]), 1);
+	}
+	for (k = 0; k < 2; k++)
+		qsort(times[k], 201, sizeof(times[k][0]), compare);
+	/* By less than an answer takes to travel. */
+	ck_assert_msg(llabs(times[0][100] - times[1][100]) < 500,
+	    "got %lld us if it may, %lld us if not", (long long)times[0][100],
+	    (long long)times[1][100]);
 }
 END_TEST
 
@@ -319,6 +408,9 @@ test_roster(void)
 	    the_number_of_a_link_that_a_restored_database_lacks_is_not_reused);
 	tcase_add_test(t, a_link_gets_a_number_that_no_other_has);
 	tcase_add_test(t, a_token_links_once_and_not_after_its_time);
+	tcase_add_test(t, links_by_mail_are_limited_to_the_second);
+	tcase_add_test(
+	    t, asking_for_a_link_takes_as_long_whether_or_not_the_address_may);
 	tcase_add_loop_test(
 	    t, a_chat_needs_the_role_and_a_mirrored_category, 0, 4);
 	tcase_add_test(

@@ -427,16 +427,16 @@ START_TEST(a_refused_notice_is_kept_and_none_is_sent_twice)
 	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
 	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
 	fixture_commit(&f);
-	ck_assert_int_eq(notice_flush(f.store, f.arena, 0, hand_over, &refusals,
-			     NULL, &f.failure),
+	ck_assert_int_eq(notice_flush(f.store, f.arena, false, 0, hand_over,
+			     &refusals, NULL, &f.failure),
 	    1);
 	ck_assert_int_eq(handed, 1);
-	ck_assert_int_eq(notice_flush(f.store, f.arena, 0, hand_over, &refusals,
-			     NULL, &f.failure),
+	ck_assert_int_eq(notice_flush(f.store, f.arena, false, 0, hand_over,
+			     &refusals, NULL, &f.failure),
 	    0);
 	ck_assert_int_eq(handed, 2);
-	ck_assert_int_eq(notice_flush(f.store, f.arena, 0, hand_over, &refusals,
-			     NULL, &f.failure),
+	ck_assert_int_eq(notice_flush(f.store, f.arena, false, 0, hand_over,
+			     &refusals, NULL, &f.failure),
 	    0);
 	ck_assert_int_eq(handed, 2);
 }

@@ -9,6 +9,7 @@
 
 #include "lib/noticetext.h"
 #include "lib/texts.h"
+#include "roster/linkmail.h"
 #include "roster/tell.h"
 #include "store/store.h"
 #include "store/store_notice.h"
@@ -37,6 +38,7 @@ static const struct {
 	TEXT_MIRRORED},
     {NOTICE_UNMIRRORED, TEXT_UNMIRRORED_SUBJECT, TEXT_UNMIRRORED_SUBJECT,
 	TEXT_UNMIRRORED},
+    {NOTICE_LINK, TEXT_LINK_SUBJECT, TEXT_LINK_SUBJECT, TEXT_LINK},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -66,6 +68,7 @@ struct content {
 	GPtrArray *lost, *gained; /* struct named */
 	struct named *last;	  /* the one that was read last, or NULL */
 	GPtrArray *ask;		  /* whom */
+	GPtrArray *links;	  /* "ACCOUNT URL" */
 	char *was, *role, *other, *reason, *count;
 	bool chat;
 	char date[64];
@@ -90,6 +93,8 @@ static void append(struct content *, GString *, enum text);
 static void append_item(GString *, const char *, const char *, bool);
 static void append_list(struct content *, GString *, enum text, GPtrArray *);
 static void append_people(struct content *, GString *);
+static void append_links(struct content *, GString *);
+static void append_author(struct content *, GString *);
 
 /* A text without places. */
 static char *
@@ -205,6 +210,8 @@ take_line(struct content *c, const char *key, const char *value)
 		set(&c->other, g_strdup(value));
 	else if (strcmp(key, TELL_ASK) == 0)
 		take_people(c, value);
+	else if (strcmp(key, LINKMAIL_LINE) == 0)
+		g_ptr_array_add(c->links, g_strdup(value));
 }
 
 /* A category by its title alone, as 0.1.0 has it. */
@@ -290,6 +297,7 @@ content_read(
 	c->lost = g_ptr_array_new_with_free_func(free_named);
 	c->gained = g_ptr_array_new_with_free_func(free_named);
 	c->ask = g_ptr_array_new_with_free_func(g_free);
+	c->links = g_ptr_array_new_with_free_func(g_free);
 	c->was = g_strdup("?");
 	c->role = g_strdup("?");
 	c->other = g_strdup("?");
@@ -304,6 +312,7 @@ content_clear(struct content *c)
 	g_ptr_array_free(c->lost, TRUE);
 	g_ptr_array_free(c->gained, TRUE);
 	g_ptr_array_free(c->ask, TRUE);
+	g_ptr_array_free(c->links, TRUE);
 	g_free(c->was);
 	g_free(c->role);
 	g_free(c->other);
@@ -377,6 +386,36 @@ append_people(struct content *c, GString *out)
 		append_item(out, "-", c->ask->pdata[i], true);
 }
 
+static void
+append_links(struct content *c, GString *out)
+{
+	struct text_place places[] = {{"account", NULL},
+	    {"address", c->notice->address}, {"link", NULL}, {NULL, NULL}};
+	char **words, *filled;
+	guint i;
+
+	for (i = 0; i < c->links->len; i++) {
+		words = g_strsplit(c->links->pdata[i], " ", 2);
+		places[0].value = words[0];
+		places[2].value = words[1] == NULL ? "" : words[1];
+		filled = texts_fill(
+		    c->texts, c->notice->language, TEXT_LINK_ACCOUNT, places);
+		g_string_append_printf(out, "\n%s\n", filled);
+		g_free(filled);
+		g_strfreev(words);
+	}
+	append(c, out, TEXT_LINK_IGNORE);
+}
+
+/* Who did it, and whom to ask. */
+static void
+append_author(struct content *c, GString *out)
+{
+	append(c, out,
+	    strchr(c->notice->actor, '@') == NULL ? TEXT_BY_OPERATOR : TEXT_BY);
+	append_people(c, out);
+}
+
 char *
 noticetext_body(const struct texts *texts, const struct store_notice *n)
 {
@@ -393,9 +432,11 @@ noticetext_body(const struct texts *texts, const struct store_notice *n)
 	append_list(&c, out, chat ? TEXT_GAINED_CHAT : TEXT_GAINED, c.gained);
 	if (c.chat)
 		append(&c, out, TEXT_CHAT);
-	append(&c, out,
-	    strchr(n->actor, '@') == NULL ? TEXT_BY_OPERATOR : TEXT_BY);
-	append_people(&c, out);
+	/* Nothing shows who asked for a link. */
+	if (strcmp(n->kind, NOTICE_LINK) == 0)
+		append_links(&c, out);
+	else
+		append_author(&c, out);
 	content_clear(&c);
 	return (g_string_free(out, FALSE));
 }

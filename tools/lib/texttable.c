@@ -110,6 +110,22 @@ const struct text_entry text_table[TEXT_COUNT] = {
 	"You still get them by mail, at {address}.\n"
 	"To link a chat again, ask for a new connect link.",
 	FORM_LINES},
+    [TEXT_LINK_SUBJECT] = {"notice", "link_subject", "address",
+	"Link a Telegram chat", FORM_LINE},
+    [TEXT_LINK] = {"notice", "link", "address date",
+	"in Telegram somebody asked on {date} for a link\n"
+	"for this address, {address}. Whoever opens it gets your\n"
+	"messages in that Telegram chat too. If it was you, open it on your\n"
+	"phone within 15 minutes:",
+	FORM_LINES},
+    [TEXT_LINK_ACCOUNT] = {"notice", "link_account", "account address link",
+	"Account {account}:\n"
+	"{link}",
+	FORM_LINES},
+    [TEXT_LINK_IGNORE] = {"notice", "link_ignore", "address",
+	"If it was not you, ignore this mail: nothing happens. Give the link\n"
+	"to nobody.",
+	FORM_LINES},
     [TEXT_REASON_BLOCKED] = {"notice", "reason_blocked", "",
 	"the bot was blocked there", FORM_LINE},
     [TEXT_REASON_DEACTIVATED] = {"notice", "reason_deactivated", "",
@@ -150,6 +166,10 @@ const struct text_entry text_table[TEXT_COUNT] = {
 	"/status says what is linked\n"
 	"/stop ends it",
 	FORM_LINES},
+    [TEXT_BOT_HELP_LINK] = {"bot", "help_link", "",
+	"/link and your mail address, as in /link ann@acme.example: you get a "
+	"connect link by mail",
+	FORM_LINE},
     [TEXT_BOT_LINKED] = {"bot", "linked", USER,
 	"This chat is now linked to account {account}, as {address}. "
 	"Its messages, such as those about balance and payments, now come here "
@@ -195,12 +215,32 @@ const struct text_entry text_table[TEXT_COUNT] = {
 	FORM_LINES},
     [TEXT_BOT_ASK_THEN] = {"bot", "ask_then", "", "Then open a new link.",
 	FORM_LINES},
+    [TEXT_BOT_LINK_WHAT] = {"bot", "link_what", "",
+	"Write your mail address after /link, as in:\n"
+	"/link ann@acme.example",
+	FORM_LINES},
+    [TEXT_BOT_LINK_ASKED] = {"bot", "link_asked", "",
+	"If a chat may be linked for this address, a mail with a connect link "
+	"arrives there in a few minutes. Open the link in it within 15 "
+	"minutes. If no mail comes, ask again after 15 minutes, or ask the "
+	"owner or an administrator of your account.",
+	FORM_LINES},
+    [TEXT_BOT_LINK_WAIT] = {"bot", "link_wait", "count",
+	"Too many links were asked for in this chat. Wait for {count} minute, "
+	"and then ask again.",
+	FORM_LINES},
+    [TEXT_BOT_LINK_WAIT_MANY] = {"bot", "link_wait_many", "count",
+	"Too many links were asked for in this chat. Wait for {count} minutes, "
+	"and then ask again.",
+	FORM_LINES},
     [TEXT_BOT_FAREWELL] = {"bot", "farewell", "account",
 	"This chat is no longer linked to account {account}. Its messages do "
 	"not come here any more.",
 	FORM_LINES},
     [TEXT_BOT_MENU_STATUS] = {"bot", "menu_status", "",
 	"what this chat is linked to", FORM_SHORT},
+    [TEXT_BOT_MENU_LINK] = {"bot", "menu_link", "",
+	"get a link for a chat by mail", FORM_SHORT},
     [TEXT_BOT_MENU_STOP] = {"bot", "menu_stop", "", "unlink this chat",
 	FORM_SHORT},
     [TEXT_LAST_LINE] = {"chat", "last_line", "category account",

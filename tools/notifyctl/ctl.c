@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "db/db_url.h"
@@ -12,10 +13,15 @@
 #include "lib/mailer.h"
 #include "lib/texts.h"
 #include "notifyctl/ctl.h"
+#include "roster/linkmail.h"
 #include "roster/notice.h"
 #include "roster/permission.h"
 #include "settings/settings.h"
 #include "store/store.h"
+#include "store/store_notice.h"
+
+/* Memory for a mail with links: a person may be in many accounts. */
+#define LINKS_MEMORY ((size_t)16 << 20)
 
 /* The sending of notices. */
 struct sending {
@@ -29,6 +35,7 @@ struct sending {
 static void take_fault(void *, const char *);
 static void open_texts(struct sending *);
 static int send_notice(void *, const struct store_notice *, struct failure *);
+static int send_links(void *, const struct store_notice *, struct failure *);
 
 const struct ctl_given *
 ctl_next(const struct arguments *args, const char *name,
@@ -190,15 +197,46 @@ send_notice(
 	return (rc);
 }
 
+static int
+send_links(
+    void *ctx, const struct store_notice *notice, struct failure *failure)
+{
+	struct sending *s = ctx;
+	struct arena *a = arena_new(LINKS_MEMORY);
+	struct changes c = {.store = s->ctl->store,
+	    .settings = s->ctl->settings,
+	    .arena = a,
+	    .failure = failure,
+	    .actor = "telegram chat",
+	    .now = time(NULL)};
+	struct store_notice mail;
+	int rc;
+
+	if (a == NULL)
+		return (failure_memory(failure));
+	rc = linkmail_prepare(&c, notice, &mail);
+	if (rc == 1)
+		rc = send_notice(ctx, &mail, failure);
+	else if (rc == 0)
+		rc = 1;
+	arena_free(a);
+	return (rc);
+}
+
 int
 ctl_send_notices(
     struct ctl *ctl, size_t limit, size_t *sent, struct failure *failure)
 {
 	struct sending s = {.ctl = ctl, .mailer.settings = ctl->settings};
-	int rc;
+	int failed, rc;
 
-	rc = notice_flush(
-	    ctl->store, ctl->arena, limit, send_notice, &s, sent, failure);
+	failed = notice_flush(ctl->store, ctl->arena, false, limit, send_notice,
+	    &s, sent, failure);
+	if (failed != -1 && limit == 0) {
+		rc = notice_flush(ctl->store, ctl->arena, true, limit,
+		    send_links, &s, sent, failure);
+		failed = rc == -1 ? -1 : failed + rc;
+	}
 	texts_close(s.texts);
-	return (rc);
+	return (failed);
 }

@@ -139,7 +139,7 @@ int ctl_begin(struct ctl *, enum db_mode) WARN_UNUSED;
 int ctl_finish(struct ctl *, int rc) WARN_UNUSED;
 
 /* ctl_send_notices(ctl, limit, sent, failure): as notice_flush(), by
- * sendmail(1). */
+ * sendmail(1); without a ${limit} those with links follow the others. */
 int ctl_send_notices(
     struct ctl *, size_t limit, size_t *sent, struct failure *) WARN_UNUSED;
 

@@ -531,6 +531,7 @@ verb(const char *action)
 	    {"subscribe", "subscribed"},
 	    {"unsubscribe", "unsubscribed"},
 	    {"telegram-link", "linked a Telegram chat to"},
+	    {"telegram-mail", "mailed a connect link to"},
 	    {"telegram-end", "ended the Telegram link of"},
 	};
 	size_t i;

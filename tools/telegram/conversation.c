@@ -10,12 +10,15 @@
 #include <glib.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/failure.h"
 #include "lib/texts.h"
 #include "roster/link.h"
+#include "roster/linkmail.h"
 #include "settings/settings.h"
 #include "store/store.h"
 #include "store/store_link.h"
+#include "terms/address.h"
 #include "telegram/conversation.h"
 #include "telegram/patience.h"
 #include "telegram/plaintext.h"
@@ -35,7 +38,7 @@ struct turn {
 	struct changes *c;
 	struct patience *p;
 	const struct chat_message *m;
-	const char **answer;
+	struct chat_answer *answer;
 	const struct texts *texts;
 	const char *language; /* of the answer */
 };
@@ -79,17 +82,21 @@ static bool is_listed(const struct mirrored *, size_t);
 static int list_categories(const struct turn *, const struct store_user *,
     struct mirrored *, struct list *);
 static const char *token_of(const char *, const struct chat_message *);
+static int say_count(const struct turn *, int, enum text, enum text);
 static int too_many(const struct turn *, int);
 static int wrong(const struct turn *);
 static int refused(const struct turn *, const struct store_user *);
 static int start(struct turn *, const char *);
+static int say_help(const struct turn *, enum text);
+static int note(const struct turn *, const struct linkmail_request *);
+static int mail_links(const struct turn *, const char *);
 static int list_linked(const struct turn *, enum text, enum text, bool);
 static int restore(void *, const char *, int64_t);
 
 static int
 say(const struct turn *t, const char *text)
 {
-	*t->answer = text;
+	t->answer->text = text;
 	return (text == NULL ? failure_memory(t->c->failure) : 1);
 }
 
@@ -287,22 +294,30 @@ token_of(const char *bot, const struct chat_message *m)
 	return (rest == NULL || *rest == '\0' ? NULL : rest);
 }
 
-/* Tell the chat, once, that it must wait. */
+/* Tell the chat to wait for so long, by the text for ${one} minute or ${many}.
+ */
 static int
-too_many(const struct turn *t, int seconds)
+say_count(const struct turn *t, int seconds, enum text one, enum text many)
 {
 	int minutes = (seconds + 59) / 60;
 	char count[16], *filled;
 	const struct text_place places[] = {{"count", count}, {NULL, NULL}};
 	const char *answer;
 
-	(void)patience_told(t->p, t->m->chat);
 	snprintf(count, sizeof(count), "%d", minutes);
-	filled = texts_fill(t->texts, t->language,
-	    minutes == 1 ? TEXT_BOT_WAIT : TEXT_BOT_WAIT_MANY, places);
+	filled = texts_fill(
+	    t->texts, t->language, minutes == 1 ? one : many, places);
 	answer = arena_strdup(t->c->arena, filled);
 	g_free(filled);
 	return (say(t, answer));
+}
+
+/* Tell the chat, once, that it must wait. */
+static int
+too_many(const struct turn *t, int seconds)
+{
+	(void)patience_told(t->p, t->m->chat);
+	return (say_count(t, seconds, TEXT_BOT_WAIT, TEXT_BOT_WAIT_MANY));
 }
 
 /* The token was wrong. While very many are wrong, nobody gets an answer. */
@@ -364,7 +379,7 @@ start(struct turn *t, const char *rest)
 
 	len = strcspn(rest, " \n\t");
 	if (len == 0)
-		return (say_text(t, TEXT_BOT_HELP));
+		return (say_help(t, TEXT_BOT_HELP));
 	if (!m->private && !c->settings->allow_groups)
 		return (say_text(t, TEXT_BOT_GROUP));
 	wait = patience_waits(p, m->chat, c->now);
@@ -388,6 +403,63 @@ start(struct turn *t, const char *rest)
 	return (say(t, words(t, TEXT_BOT_LINKED, &user)));
 }
 
+/* A text that says how to link the chat. */
+static int
+say_help(const struct turn *t, enum text text)
+{
+	struct list list = {t->c->arena, words(t, text, NULL), false};
+
+	if (conversation_mails(t->c->settings))
+		add_line(&list, words(t, TEXT_BOT_HELP_LINK, NULL));
+	return (say(t, list.text));
+}
+
+/* For the log. What the answer hides may stand there. */
+static int
+note(const struct turn *t, const struct linkmail_request *r)
+{
+	struct arena *a = t->c->arena;
+	const char *address = escape_controls(a, r->key);
+
+	if (address != NULL)
+		t->answer->log = arena_printf(a,
+		    "link by mail: asker=%lld chat=%lld address=%s: %s",
+		    (long long)r->asker, (long long)r->chat, address, r->done);
+	return (t->answer->log == NULL ? failure_memory(t->c->failure) : 0);
+}
+
+/* /link. The answer does not depend on what the roster has. */
+static int
+mail_links(const struct turn *t, const char *rest)
+{
+	const struct chat_message *m = t->m;
+	struct changes *c = t->c;
+	struct linkmail_request r = {.chat = m->chat, .asker = m->from};
+	struct address address;
+	const char *why;
+	char *text;
+	int rc;
+
+	if (!m->private && !c->settings->allow_groups)
+		return (say_text(t, TEXT_BOT_GROUP));
+	text = g_strchomp(g_strdup(rest));
+	rc = address_read_strict(c->arena, text, &address, &why);
+	g_free(text);
+	if (rc == -1)
+		return (failure_memory(c->failure));
+	if (rc == 0)
+		return (say_text(t, TEXT_BOT_LINK_WHAT));
+	r.key = address.key;
+	rc = linkmail_ask(c, &r);
+	if (rc == -1 || note(t, &r) != 0)
+		return (-1);
+	if (rc == 1)
+		return (say_text(t, TEXT_BOT_LINK_ASKED));
+	patience_links(t->p, m->chat, c->now + r.wait);
+	return (
+	    say_count(t, r.wait, TEXT_BOT_LINK_WAIT, TEXT_BOT_LINK_WAIT_MANY));
+}
+
 /* List the users that the chat is linked to, below ${title}: ${end} their
  * links, or say what comes here for them. ${none} if there are none. */
 static int
@@ -402,7 +474,7 @@ list_linked(const struct turn *t, enum text title, enum text none, bool end)
 	if (store_links_of_chat(t->c->store, t->m->chat, take_user, &l) == -1)
 		return (store_failed(t->c->store, t->c->failure));
 	if (l.n == 0)
-		return (say_text(t, none));
+		return (end ? say_text(t, none) : say_help(t, none));
 	for (i = 0; i < l.n && list.text != NULL; i++) {
 		add_line(&list, words(t, TEXT_BOT_USER, &l.v[i]));
 		if (end ? membership_end_link(
@@ -414,6 +486,13 @@ list_linked(const struct turn *t, enum text title, enum text none, bool end)
 }
 
 bool
+conversation_mails(const struct settings *settings)
+{
+	/* Without the bot's name no link can be made. */
+	return (settings->link_by_mail && *settings->bot != '\0');
+}
+
+bool
 conversation_heard(struct patience *p, const char *bot,
     const struct chat_message *m, int64_t now)
 {
@@ -422,6 +501,10 @@ conversation_heard(struct patience *p, const char *bot,
 		return (true);
 	if (token_of(bot, m) != NULL && patience_waits(p, m->chat, now) > 0 &&
 	    patience_told(p, m->chat))
+		return (false);
+	/* It was told when it became too much. */
+	if (command(bot, m->text, "/link") != NULL &&
+	    patience_links_wait(p, m->chat, now))
 		return (false);
 	return (patience_answers(p, m->chat, now));
 }
@@ -446,12 +529,12 @@ conversation_restore(struct changes *c, struct patience *p)
 int
 conversation_answer(struct changes *c, struct patience *p,
     const struct texts *texts, const struct chat_message *m,
-    const char **answer)
+    struct chat_answer *answer)
 {
 	struct turn t = {c, p, m, answer, texts, NULL};
 	const char *bot = c->settings->bot, *rest;
 
-	*answer = NULL;
+	*answer = (struct chat_answer){NULL, NULL};
 	if (find_language(&t) != 0)
 		return (-1);
 	rest = command(bot, m->text, "/start");
@@ -463,8 +546,11 @@ conversation_answer(struct changes *c, struct patience *p,
 	if (command(bot, m->text, "/status") != NULL)
 		return (list_linked(
 		    &t, TEXT_BOT_STATUS, TEXT_BOT_STATUS_NONE, false));
+	rest = command(bot, m->text, "/link");
+	if (rest != NULL && conversation_mails(c->settings))
+		return (mail_links(&t, rest));
 	/* In a group people talk to each other, and to other bots. */
 	if (!m->private && (*m->text != '/' || for_other(bot, m->text)))
 		return (0);
-	return (say_text(&t, TEXT_BOT_HELP));
+	return (say_help(&t, TEXT_BOT_HELP));
 }

@@ -4,7 +4,8 @@
  *
  * policy/README.md, How a message reaches Telegram: /start <token> links the
  * chat, /stop ends its links, /status lists them and what comes for them,
- * anything else gets help. The answers name the account, since one chat may
+ * with link_by_mail /link ADDRESS has connect links mailed there; anything else
+ * gets help. The answers name the account, since one chat may
  * serve several users and accounts. Their language is that of the user whom the
  * chat is linked to, else of whoever speaks. A command that names another bot,
  * as "/stop@other" does in a group, is not ours.
@@ -25,6 +26,7 @@
 
 struct changes;
 struct patience;
+struct settings;
 struct texts;
 
 /* One message to the bot; "" for one without words. */
@@ -32,6 +34,7 @@ struct chat_message {
 	int64_t chat;
 	int64_t topic; /* of a chat that has some; 0 for none */
 	bool private;  /* a chat with one person */
+	int64_t from;  /* who says it; 0: not known */
 	const char *text;
 	const char *language; /* of whoever says it, by Telegram; or NULL */
 };
@@ -42,14 +45,23 @@ struct chat_message {
 bool conversation_heard(struct patience *, const char *bot,
     const struct chat_message *, int64_t now);
 
+/* Cut from the arena, or NULL. */
+struct chat_answer {
+	const char *text;
+	const char *log; /* a line for the log, once the change is made */
+};
+
 /*
  * conversation_answer(c, p, texts, m, answer): do what ${m} asks for, inside a
- * transaction that the caller has begun. 1 with ${*answer}, cut from the arena;
- * 0 if there is nothing to answer; -1 failed, with changes->failure.
+ * transaction that the caller has begun. 1 with a text; 0 if there is nothing
+ * to answer; -1 failed, with changes->failure.
  */
 int conversation_answer(struct changes *, struct patience *,
     const struct texts *, const struct chat_message *,
-    const char **answer) WARN_UNUSED;
+    struct chat_answer *) WARN_UNUSED;
+
+/* conversation_mails(settings): is /link understood? */
+bool conversation_mails(const struct settings *);
 
 /* conversation_restore(c, p): a chat that had to wait before a restart still
  * has to. Inside a transaction too; 0 or -1. */

@@ -172,7 +172,7 @@ end_link(struct delivery *d, const char *why)
 	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0)
 		return (delivery_store_failed(d));
-	if (notice_flush(d->store, d->arena, 0, mailer_notice, &mailer, NULL,
+	if (notice_flush(d->store, d->arena, false, 0, mailer_notice, &mailer, NULL,
 		&failure) != 0)
 		log_warning("%s", failure_text(&failure));
 	failure_clear(&failure);

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/texts.h"
 #include "telegram/botapi.h"
+#include "telegram/conversation.h"
 #include "telegram/menu.h"
 #include "telegram/outcome.h"
 #include "telegram/polling.h"
@@ -27,7 +28,8 @@ struct offering {
 	GHashTable *files; /* languages that have one */
 };
 
-static json_t *commands(const struct texts *, const char *, const char *);
+static json_t *commands(
+    const struct settings *, const struct texts *, const char *, const char *);
 static void offer(struct offering *, const char *, const char *);
 static void note(void *, const char *, const struct textfile *);
 static void offer_in(void *, const char *, const struct textfile *);
@@ -36,13 +38,15 @@ static void offer_all(struct offering *);
 /* As setMyCommands takes them: without the slash. ${code} is Telegram's for the
  * language; NULL: for whoever has none of the others. */
 static json_t *
-commands(const struct texts *texts, const char *language, const char *code)
+commands(const struct settings *settings, const struct texts *texts,
+    const char *language, const char *code)
 {
 	static const struct {
 		const char *name;
 		enum text text;
 	} table[] = {
 	    {"status", TEXT_BOT_MENU_STATUS},
+	    {"link", TEXT_BOT_MENU_LINK},
 	    {"stop", TEXT_BOT_MENU_STOP},
 	};
 	static const struct text_place none = {NULL, NULL};
@@ -51,6 +55,9 @@ commands(const struct texts *texts, const char *language, const char *code)
 	size_t i;
 
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].text == TEXT_BOT_MENU_LINK &&
+		    !conversation_mails(settings))
+			continue;
 		description = texts_fill(texts, language, table[i].text, &none);
 		json_array_append_new(list,
 		    json_pack("{s:s, s:s}", "command", table[i].name,
@@ -73,8 +80,9 @@ offer(struct offering *o, const char *language, const char *code)
 		return;
 	if (o->called)
 		botapi_answer_clear(&o->answer);
-	botapi_call(p->api, "setMyCommands", commands(p->texts, language, code),
-	    CALL_SECONDS, p->interrupted, &o->answer);
+	botapi_call(p->api, "setMyCommands",
+	    commands(p->settings, p->texts, language, code), CALL_SECONDS,
+	    p->interrupted, &o->answer);
 	o->called = true;
 	o->failed = outcome_of(&o->answer) != OUTCOME_SENT;
 }

@@ -26,6 +26,7 @@ struct chat {
 	int answers; /* it may still get */
 	int64_t answers_at;
 	bool told;
+	int64_t links_until;
 };
 
 struct patience {
@@ -204,6 +205,24 @@ patience_right(struct patience *p, int64_t chat)
 
 	if (c != NULL)
 		c->wrong = 0;
+}
+
+void
+patience_links(struct patience *p, int64_t chat, int64_t until)
+{
+	struct chat *c = find(p, chat);
+
+	if (c != NULL)
+		c->links_until = until;
+}
+
+bool
+patience_links_wait(struct patience *p, int64_t chat, int64_t now)
+{
+	struct chat *c = find(p, chat);
+
+	return (c != NULL && c->links_until > now &&
+	    c->links_until - now <= 2 * HOUR);
 }
 
 void

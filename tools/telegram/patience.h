@@ -59,6 +59,14 @@ int patience_wrong(struct patience *, int64_t chat, int64_t now);
 void patience_right(struct patience *, int64_t chat);
 
 /*
+ * patience_links(p, chat, until): the chat has asked for too many links by
+ * mail. patience_links_wait(p, chat, now): must it still wait? Only with these
+ * requests: whoever has a token need not.
+ */
+void patience_links(struct patience *, int64_t chat, int64_t until);
+bool patience_links_wait(struct patience *, int64_t chat, int64_t now);
+
+/*
  * patience_mark(p, chat), patience_back(p): go back to the mark, as if the chat
  * had said nothing since.
  */

@@ -48,8 +48,8 @@ static int read_offset(struct polling *, int64_t *);
 static int store_number(struct polling *, int64_t);
 static int restore_patience(struct polling *, struct changes *);
 static void warn_of_guesses(struct polling *, int64_t);
-static int handle(
-    struct polling *, int64_t, const struct chat_message *, const char **);
+static int handle(struct polling *, int64_t, const struct chat_message *,
+    struct chat_answer *);
 static json_t *message(int64_t, const char *);
 static void reply(struct polling *, const struct chat_message *, const char *);
 static int take_update(struct polling *, const json_t *);
@@ -183,7 +183,7 @@ warn_of_guesses(struct polling *p, int64_t now)
 /* Handle an update, and store its number in the same transaction. */
 static int
 handle(struct polling *p, int64_t id, const struct chat_message *m,
-    const char **answer)
+    struct chat_answer *answer)
 {
 	struct changes c = {.settings = p->settings,
 	    .arena = p->arena,
@@ -191,7 +191,7 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 	    .actor = "telegram chat",
 	    .now = time(NULL)};
 
-	*answer = NULL;
+	*answer = (struct chat_answer){NULL, NULL};
 	/* If another notify-bot has taken over, it gets the same update. */
 	if (polling_own(p) != 0)
 		return (-1);
@@ -205,10 +205,14 @@ handle(struct polling *p, int64_t id, const struct chat_message *m,
 			return (polling_store_failed(p));
 		log_debug("update %lld of chat %lld: %s", (long long)id,
 		    (long long)m->chat,
-		    *answer == NULL ? "no answer" : "answered");
+		    answer->text == NULL ? "no answer" : "answered");
 		warn_of_guesses(p, c.now);
 	}
-	return (store_number(p, id));
+	if (store_number(p, id) != 0)
+		return (-1);
+	if (answer->log != NULL)
+		log_info("%s", answer->log);
+	return (0);
 }
 
 /* What sendMessage takes. A text of the operator's, with its places filled in,
@@ -262,7 +266,7 @@ static int
 take_update(struct polling *p, const json_t *update)
 {
 	struct update u;
-	const char *answer;
+	struct chat_answer answer;
 	int found;
 
 	found = update_read(update, &u);
@@ -284,8 +288,8 @@ take_update(struct polling *p, const json_t *update)
 		p->patience_restored = false;
 		return (-1);
 	}
-	if (answer != NULL)
-		reply(p, &u.message, answer);
+	if (answer.text != NULL)
+		reply(p, &u.message, answer.text);
 	return (0);
 }
 
@@ -293,7 +297,7 @@ take_update(struct polling *p, const json_t *update)
 static int
 pass(struct polling *p)
 {
-	const char *none;
+	struct chat_answer none;
 
 	if (p->passed == 0)
 		return (0);

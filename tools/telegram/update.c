@@ -39,6 +39,8 @@ update_read(const json_t *json, struct update *u)
 		u->message.topic = json_integer_value(id);
 	u->message.language = json_string_value(
 	    json_object_get(json_object_get(message, "from"), "language_code"));
+	u->message.from = json_integer_value(
+	    json_object_get(json_object_get(message, "from"), "id"));
 	u->message.private = strcmp(type, "private") == 0;
 	return (1);
 }

@@ -22,6 +22,7 @@
 #include "roster/roster.h"
 #include "settings/settings.h"
 #include "store/store.h"
+#include "store/store_link.h"
 
 /* Light modules around the code; pixels of a module in a PNG. */
 #define MARGIN 4
@@ -253,7 +254,8 @@ make_link(struct ctl *ctl, const struct arguments *args)
 	rc = link_may(&ctl->changes, &user, &why);
 	if (rc == 0)
 		return (refuse(ctl, &account, &user, why));
-	if (rc == -1 || link_token(&ctl->changes, &user, token) == -1)
+	if (rc == -1 ||
+	    link_token(&ctl->changes, &user, STORE_BY_CONNECT, token) == -1)
 		return (-1);
 	url = arena_printf(
 	    ctl->arena, "https://t.me/%s?start=%s", ctl->settings->bot, token);
