@@ -3,6 +3,7 @@
 # needs: root postfix
 """notifyctl check: faults of the route to the chats, and their fixes."""
 import os
+import time
 
 from lib.ctl import MIRROR, NOBODY
 from lib.installation import TOKEN, case, chown, run
@@ -62,6 +63,52 @@ def _(s):
 def _(s):
     s.settings(token_file=s.token)
     s.fault("warning", "bot is not")
+
+
+@case("links by mail without the bot's name, a sender or the timer are found, and "
+      "the fixes work")
+def _(s):
+    folder = s.ctl.path("systemctl")
+    os.mkdir(folder)
+    path = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    log = os.path.join(folder, "log")
+    for status, state in ((3, "inactive"), (4, "inactive"), (0, "active"),
+                          (1, "Failed to connect to bus")):
+        with open(os.path.join(folder, "systemctl"), "w") as out:
+            out.write(f"#!/bin/sh\necho \"$@\" >>{log}\necho {state}\n"
+                      f"exit {status}\n")
+        os.chmod(out.name, 0o755)
+        s.telegram(link_by_mail="yes")
+        if status in (3, 4):
+            finding = s.fault("warning", "notify-notices.timer is not active",
+                              **path)
+            same(finding["fix"],
+                 "systemctl enable --now notify-notices.timer", "the fix")
+        else:
+            s.sound(**path)
+        s.telegram(link_by_mail="no")
+        s.sound(**path)
+    with open(log) as file:
+        same(set(file.read().splitlines()),
+             {"is-active notify-notices.timer"}, "what systemctl is asked")
+    s.settings(link_by_mail="yes", bot="")
+    s.fault("error", "link_by_mail is yes, bot is not set")
+    s.telegram(link_by_mail="yes", from_="")
+    s.fault("note", "[mail] from is not set")
+    s.ctl.path("nosuch")
+    s.telegram(link_by_mail="yes", sendmail=s.ctl.path("nosuch"))
+    s.fault("warning", "not an executable file")
+
+
+@case("a link that waits is a finding after two minutes, and the fix sends it")
+def _(s):
+    s.telegram(link_by_mail="yes")
+    s.ctl.sql("INSERT INTO notice(at, account, address, kind, detail, actor)"
+              " VALUES (?, '', ?, 'link', 'by 1 in chat 1', '')",
+              int(time.time()), OLGA)
+    s.sound()
+    s.ctl.sql("UPDATE notice SET at = at - 180")
+    s.fixed("warning", "1 notices", "3 minutes")
 
 
 @case("an API without encryption is found, and the fix works")

@@ -197,9 +197,10 @@ check_notices(struct check *c, const struct store_health *h)
 			"%lld notices to users are pending, the oldest for "
 			"%lld minutes",
 			(long long)h->notices_pending, minutes),
-		    "users do not know yet that they were unsubscribed; "
-		    "[mail] sendmail must name a program that accepts mail",
-		    check_notifyctl(c, "init"));
+		    "users do not know yet that they were unsubscribed, or "
+		    "wait for a link; [mail] sendmail must name a program that "
+		    "accepts mail",
+		    check_notifyctl(c, "notices send"));
 	if (h->notices_in_doubt > 0)
 		check_found(c, CHECK_WARNING, CHECK_DO,
 		    check_text(c,

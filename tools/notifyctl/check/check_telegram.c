@@ -11,16 +11,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/child.h"
 #include "lib/token.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
+#define TIMER "notify-notices.timer"
 /* As master.cf has them; pipe(8) expands them. */
 #define LAST_ARGUMENTS "${queue_id} ${recipient}"
 
 static void check_bot(struct check *);
+static void check_mailed_links(struct check *);
 static void check_proxy(struct check *);
 static void check_token_access(
     struct check *, const char *, const struct stat *);
@@ -59,6 +62,40 @@ check_bot(struct check *c)
 			c, "[telegram] api = %s is not encrypted", s->api),
 		    "the network can read the bot's token and the messages",
 		    "telegram", "api = https://api.telegram.org");
+}
+
+/* What mails the links that people ask for in a chat. */
+static void
+check_mailed_links(struct check *c)
+{
+	static const char *const argv[] = {
+	    "systemctl", "is-active", TIMER, NULL};
+	struct failure failure = FAILURE_INIT;
+	struct child child = CHILD_INIT(argv);
+	struct child_result r = {0};
+
+	if (!c->settings->link_by_mail)
+		return;
+	if (*c->settings->bot == '\0')
+		check_setting(c, CHECK_ERROR,
+		    "link_by_mail is yes, bot is not set",
+		    "no link can be made: the bot does not answer /link",
+		    "telegram", "bot = the bot's user name");
+	if (*c->settings->from == '\0')
+		check_setting(c, CHECK_NOTE,
+		    "link_by_mail is yes, [mail] from is not set",
+		    "the mail with a link has no sender that its reader knows",
+		    "mail", "from = an address of yours");
+	/* Elsewhere cron may run it. 3 and 4: it is not started, or unknown. */
+	if (child_run(c->ctl->arena, &child, &r, &failure) == 0 &&
+	    (r.status == 3 || r.status == 4))
+		check_found(c, CHECK_WARNING, CHECK_RUN,
+		    "link_by_mail is yes, " TIMER " is not active",
+		    "whoever asks the bot for a link by mail gets none, unless "
+		    "something else runs \"notifyctl notices send\" each "
+		    "minute",
+		    "systemctl enable --now " TIMER);
+	failure_clear(&failure);
 }
 
 /* The programs do not read the environment; who sets it may expect that. */
@@ -418,6 +455,7 @@ check_telegram(struct check *c)
 	const char *chat = check_text(c, "1@%s", c->settings->telegram_domain);
 
 	check_bot(c);
+	check_mailed_links(c);
 	/* Without a bot and links nothing is mirrored. */
 	if (*c->settings->bot == '\0' && !c->links)
 		return;
