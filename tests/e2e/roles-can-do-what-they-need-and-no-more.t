@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 
 from lib import botapi, lab, pq, roster, stamps, tap, versions
 from lib.milter import Milter
@@ -88,7 +89,7 @@ class Place:
         self.settings = Milter(
             self.folder, url="/", user=USER, account_domain=lab.ACCOUNTS,
             socket=f"unix:{self.folder}/run/milter.sock", domain=DOMAIN,
-            bot=NAME, token_file=self.token,
+            bot=NAME, token_file=self.token, link_by_mail="yes",
             sendmail=shutil.which("true"), from_="notify@relay.example")
         self.settings.beside = os.path.join(self.folder, "state")
         self.database = Database(self.settings).make()
@@ -247,26 +248,35 @@ class Place:
         return next(iter(self.bot.troubles(self.told)), None)
 
     def bots(self):
-        """Links, shows and ends links, and continues after a restart."""
+        """Links, shows and ends links, has one mailed, tells a chat that its
+        link has ended, and continues after a restart."""
         self.api.person(601)
         self.told = self.bot.mark()
         token = re.search("start=(\\S+)", self.ctl(
             "telegram", "connect", "acme", as_=ANN).stdout)[1]
         self.api.person(603)
         self.link("acme", ANN, 603)     # in place of that
+        self.sql("INSERT INTO farewell(at, chat, topic, language, account,"
+                 " reason) VALUES (?, 603, 0, '', 'acme', '')", time.time())
         with self.as_role(BOT):
             self.bot.start(wait=False)
         try:
             found = None
             for count, text in enumerate(
-                    (f"/start {token}", "/status", "/stop"), 1):
+                    (f"/start {token}", "/status", "/stop", f"/link {ANN}"),
+                    1):
                 found = found or self.say(text, count)
             # "Further than" is only stored once it has been answered.
             if not found:
                 lab.Lab.until(lambda: self.bot.troubles(self.told)
                               or self.sql("SELECT count(*) FROM state")
                               [0][0] == 2, "how far it has read")
+                lab.Lab.until(lambda: self.bot.troubles(self.told)
+                              or not self.sql("SELECT 1 FROM farewell"),
+                              "the chat is told")
                 found = next(iter(self.bot.troubles(self.told)), None)
+            if not found and not self.sql("SELECT 1 FROM notice"):
+                found = "no notice"
         finally:
             self.bot.kill()
         return found
@@ -274,6 +284,9 @@ class Place:
     def commands(self):
         """Every command of notifyctl that asks the database."""
         self.link("acme", ANN, 501)
+        self.sql("INSERT INTO notice(at, account, address, kind, detail,"
+                 " actor) VALUES (?, '', ?, 'link', 'by 1 in chat 1', '')",
+                 time.time(), ANN)
         message = mail().decode()
         export = self.ctl("export", check=False)
         if export.returncode:
@@ -283,6 +296,7 @@ class Place:
                 (("account", "add", "delta", "--owner", "d@delta.example"),
                  None, None),
                 (("account", "list"), None, None),
+                (("notices", "send"), None, None),
                 (("account", "show", "acme"), None, None),
                 (("user", "add", "acme", "new@acme.example"), None, None),
                 (("user", "list", "acme"), None, None),
@@ -410,12 +424,6 @@ for one in PROGRAMS:
         for table, verb, column in grants:
             if (table, column) == ("notice", "(error)"):
                 continue    # what became of a mail is noted for ten seconds
-            # The bot ends a farewell that it has told, and will ask for links
-            # by mail.
-            if role == "notify_bot" and (table in ("farewell", "link_request")
-                                         or (table, verb) == ("notice",
-                                                              "INSERT")):
-                continue
             place.fresh()
             right = f'{verb} {column} ON notify."{table}"'
             place.sql(f"REVOKE {right} FROM {role}")
