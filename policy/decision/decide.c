@@ -39,6 +39,7 @@ static int leave_decided(struct deciding *);
 static const char *what_is_wrong(const struct deciding *);
 static int nobody_left(struct deciding *);
 static int hold_unsafe(struct deciding *);
+static int hold_crowded(struct deciding *);
 
 void
 decide_leave(struct decision *decision, const struct message *message,
@@ -514,6 +515,22 @@ hold_unsafe(struct deciding *d)
 		"the MTA takes %.320s and another address for one", text)));
 }
 
+/* Rule 10: hold a message of which the MTA would have to remove too many. */
+static int
+hold_crowded(struct deciding *d)
+{
+	size_t removed = d->message->nrecipients - d->decision->kept;
+	size_t most = (size_t)d->settings->max_removed;
+
+	if (most == 0 || removed <= most)
+		return (0);
+	return (leave_all(d, VERDICT_HOLD,
+	    arena_printf(d->arena,
+		"%zu of %zu recipients would have to be removed, more than "
+		"max_removed = %zu; address the account instead",
+		removed, d->message->nrecipients, most)));
+}
+
 int
 decide(const struct settings *settings, const struct message *message,
     const struct facts *facts, struct arena *a, struct decision *decision)
@@ -564,6 +581,8 @@ decide(const struct settings *settings, const struct message *message,
 	if (decision->verdict == VERDICT_DELIVER &&
 	    decision->kept - d.always_kept + decision->nadded == 0 &&
 	    nobody_left(&d) != 0)
+		return (-1);
+	if (decision->verdict == VERDICT_DELIVER && hold_crowded(&d) != 0)
 		return (-1);
 	if (decision->verdict != VERDICT_DELIVER)
 		return (0);

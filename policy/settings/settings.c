@@ -93,6 +93,10 @@ const struct setting settings_table[] = {
 	"addresses and @domains of recipients who always stay", true},
     {"milter", "bad_tag", SETTING_CHOICE, AT(bad_tag), "hold", bad_tag_choices,
 	"what happens to a message whose tag cannot be understood", false},
+    {"milter", "max_removed", SETTING_COUNT, AT(max_removed), "2000", NULL,
+	"a message of which more recipients would have to be removed is held; "
+	"0: no limit",
+	false},
     {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,
 	"decide and log, but change no message", false},
     {"milter", "stats_file", SETTING_PATH, AT(stats_file),

@@ -56,6 +56,7 @@ struct settings {
 	enum unknown unknown_recipients;
 	struct addrlist always_keep;
 	enum bad_tag bad_tag;
+	long max_removed; /* recipients of one message; 0 for no limit */
 	bool monitor;
 	char *stats_file;
 	/* [telegram] */
@@ -94,6 +95,7 @@ enum setting_type {
 	SETTING_BOOLEAN,
 	SETTING_CHOICE,
 	SETTING_SECONDS,
+	SETTING_COUNT,
 	SETTING_HOURS, /* of the day */
 };
 

@@ -20,6 +20,7 @@
 #include "terms/netlist.h"
 
 #define SECONDS_MAX (366L * 24 * 3600)
+#define COUNT_MAX 1000000L
 /* Telegram's longest user name. */
 #define BOT_MAX 32
 /* sun_path of sockaddr_un has 108, with the NUL. */
@@ -54,6 +55,7 @@ static int store_addresses(struct value *);
 static int store_boolean(struct value *);
 static int store_choice(struct value *);
 static int store_seconds(struct value *);
+static int store_count(struct value *);
 static int store_hours(struct value *);
 static void clear_text(void *);
 static void clear_networks(void *);
@@ -78,6 +80,7 @@ static const struct {
     [SETTING_BOOLEAN] = {store_boolean, NULL},
     [SETTING_CHOICE] = {store_choice, NULL},
     [SETTING_SECONDS] = {store_seconds, NULL},
+    [SETTING_COUNT] = {store_count, NULL},
     [SETTING_HOURS] = {store_hours, NULL},
 };
 
@@ -308,6 +311,21 @@ store_seconds(struct value *v)
 		return (
 		    bad(v, "a time from 1s to 366d, like 90s, 15m, 12h or 1d"));
 	*seconds = n * factor;
+	return (1);
+}
+
+static int
+store_count(struct value *v)
+{
+	long *count = v->field, n;
+	char *end;
+
+	errno = 0;
+	n = strtol(v->text, &end, 10);
+	if (v->text[strspn(v->text, "0123456789")] != '\0' || errno != 0 ||
+	    n > COUNT_MAX)
+		return (bad(v, "a whole number from 0 to 1000000, like 2000"));
+	*count = n;
 	return (1);
 }
 

@@ -47,6 +47,8 @@ SETTINGS = [
     {"expand": "always"},
     {"expand": "never"},
     {"unknown_recipients": "keep"},
+    {"max_removed": "1"},
+    {"max_removed": "0"},
     {"bad_tag": "reject"},
     {"bad_tag": "tempfail"},
     {"account_domain": ""},

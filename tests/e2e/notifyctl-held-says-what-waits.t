@@ -12,7 +12,7 @@ import time
 from lib import lab
 from lib.lab import case
 from lib.requeue import hold, requeue, run
-from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER
+from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, SUE
 from lib.tap import contains, lacks, same, true
 
 
@@ -61,6 +61,24 @@ def _(lab_):
     lab_.until(lambda: result.held(), "it is held")
     contains(held(lab_)[result.qid]["reason"], "lunch", "the reason")
     empty(lab_)
+
+
+@case("a message with too many to remove is listed with their number")
+def _(lab_):
+    lab_.milter.settings(max_removed="1")
+    result = hold(lab_, [ANN, BILL, STRANGER], BALANCE, "acme")
+    reason = ("2 of 3 recipients would have to be removed, more than "
+              "max_removed = 1; address the account instead")
+    same(result.summary()["reason"], reason, "the reason in the log")
+    row = held(lab_)[result.qid]
+    same((row["holds"], row["reason"]), (True, reason), "of it")
+    contains(requeue(lab_, result.qid).out, "which is on hold again",
+             "requeue with the same limit")
+    (new,) = lab_.postfix.held()
+    lab_.milter.settings(max_removed="2")
+    same(held(lab_)[new]["holds"], False, "with a higher limit")
+    same(requeue(lab_, new).code, 0, "requeue with a higher limit")
+    same(result.recipients(), [ANN, OLGA, SUE], "who has got it")
 
 
 @case("what would not be held any more is said to be ready")

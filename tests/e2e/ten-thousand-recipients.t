@@ -11,7 +11,7 @@ import time
 from lib import lab
 from lib.lab import case
 from lib.roster import BALANCE, MAINTENANCE, SERVICES
-from lib.tap import same, true
+from lib.tap import contains, same, true
 
 COUNT = 10000
 OWNER = "owner@big.example"
@@ -59,6 +59,23 @@ def _(lab_):
     check(result, MOST, verdict="deliver", kept=str(len(MOST)), added="0",
           dropped=str(COUNT - len(MOST)))
     same(sorted(result.dropped()), USERS[::20], "lines on the dropped")
+
+
+@case("a message from which more than 2,000 would be removed is held before "
+      "Postfix begins to remove them")
+def _(lab_):
+    result = lab_.send(USERS[:2000], "account-and-agreement", "big")
+    check(result, [OWNER], verdict="deliver", kept="0", added="1",
+          dropped="2000")
+    start = time.monotonic()
+    result = lab_.send(USERS, "account-and-agreement", "big")
+    true(time.monotonic() - start < 30, "the client waits less than 30 s")
+    summary = result.summary()
+    same((summary["verdict"], summary["dropped"]), ("hold", "0"), summary)
+    contains(summary["reason"], "10000 of 10000 recipients would have to be "
+             "removed, more than max_removed = 2000", "the reason")
+    same(result.held(), True, "on hold")
+    same(result.recipients(), [], "who has got it")
 
 
 @case("of 1,000 recipients from sendmail(1) half stay, and thousands are "

@@ -4,8 +4,9 @@
  *
  * The input is a session, one step per line, named by its first letter:
  *
- * - S aknrtmu: settings: expand always or never, unknown recipients kept, bad
- *   tags rejected or deferred, monitor, trust authenticated clients
+ * - S aknrtmux: settings: expand always or never, unknown recipients kept, bad
+ *   tags rejected or deferred, monitor, trust authenticated clients, at most
+ * one recipient removed
  * - O, O-: a new connection, by an MTA that offers everything, or less
  * - N: the connection is one of non_smtpd_milters
  * - I ADDRESS: the client's address
@@ -115,6 +116,7 @@ set(const char *letters)
 	s->bad_tag = strchr(letters, 'r') ? BAD_TAG_REJECT
 	    : strchr(letters, 't')	  ? BAD_TAG_TEMPFAIL
 					  : BAD_TAG_HOLD;
+	s->max_removed = strchr(letters, 'x') ? 1 : 2000;
 	s->monitor = strchr(letters, 'm') != NULL;
 	s->trust_authenticated = strchr(letters, 'u') != NULL;
 }

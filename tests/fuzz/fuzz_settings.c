@@ -97,6 +97,7 @@ is_text(const struct setting *d)
 	case SETTING_BOOLEAN:
 	case SETTING_CHOICE:
 	case SETTING_SECONDS:
+	case SETTING_COUNT:
 	case SETTING_HOURS:
 		return (false);
 	}
@@ -143,7 +144,13 @@ write_value(
 	else if (d->type == SETTING_CHOICE)
 		g_string_append_printf(out, "%s=%s\n", d->name,
 		    d->choices[*(const unsigned *)field]);
-	else {
+	else if (d->type == SETTING_COUNT) {
+		MUST(*(const long *)field >= 0 &&
+			*(const long *)field <= 1000000,
+		    "a count of %ld", *(const long *)field);
+		g_string_append_printf(
+		    out, "%s=%ld\n", d->name, *(const long *)field);
+	} else {
 		MUST(*(const long *)field >= 1 &&
 			*(const long *)field <= 366L * 24 * 3600,
 		    "%ld seconds", *(const long *)field);

@@ -65,6 +65,7 @@ static bool is_nameless(struct verdict *, const char *);
 static void want_chats(struct verdict *);
 static bool has_hazard(struct verdict *);
 static bool removes(struct verdict *);
+static bool crowded(const struct verdict *);
 static void check_as_it_came(const struct smfi_str *, bool);
 static void check_people(struct verdict *);
 static void check_chats(struct verdict *);
@@ -420,6 +421,25 @@ removes(struct verdict *v)
 	return (false);
 }
 
+/* May it be held since too many would be removed? If it was not, at most so
+ * many were. */
+static bool
+crowded(const struct verdict *v)
+{
+	const struct smfi_str *m = v->mta;
+	size_t i, came = 0, gone = 0, most = (size_t)v->settings->max_removed;
+
+	for (i = 0; i < m->nrecipients; i++)
+		came += !m->recipients[i].added;
+	if (m->held == 1)
+		return (came > most);
+	for (i = 0; i < m->ncalls; i++)
+		gone += m->calls[i].change == MTA_DELETE &&
+		    m->calls[i].text[*m->calls[i].text == '<'] != '@';
+	MUST(gone <= most, "%zu removed, at most %zu may be", gone, most);
+	return (false);
+}
+
 /* All recipients are as they came; the X-Notify headers are too, or are
  * ${stripped}. */
 static void
@@ -465,8 +485,8 @@ read_mirror(struct verdict *v, const char *text, bool *nameless)
 		return (-1);
 	if (v->category == NULL || *v->mta->id == '\0')
 		return (0);
-	return (stamp_is_mirror(PEOPLE_KEY, link, v->category->slug, v->mta->id,
-	    check, nameless));
+	return (stamp_is_mirror(
+	    PEOPLE_KEY, link, v->category->slug, v->mta->id, check, nameless));
 }
 
 /* Is the message refused, or deferred, for its recipients in the Telegram
@@ -750,6 +770,10 @@ check_tagged(struct verdict *v, sfsistat status)
 	if (m->cleanup && removes(v)) {
 		check_as_it_came(m, false);
 		MUST(m->held == 1, "a recipient of non_smtpd_milters removed");
+		return;
+	}
+	if (crowded(v)) {
+		check_as_it_came(m, false);
 		return;
 	}
 	MUST(m->held == 0, "held");

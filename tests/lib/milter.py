@@ -22,7 +22,7 @@ SECTIONS = {
     "database": ("url", "read_url", "max_lag"),
     "milter": ("socket", "user", "trusted_clients", "trust_authenticated",
                "account_domain", "expand", "unknown_recipients", "always_keep",
-               "bad_tag", "monitor", "stats_file"),
+               "bad_tag", "max_removed", "monitor", "stats_file"),
     "telegram": ("domain", "bot", "token_file", "api", "max_age",
                  "quiet_hours", "proxy", "allow_groups", "link_by_mail",
                  "telegram_stats_file"),

@@ -233,13 +233,14 @@ class Generator:
                 "Otto@beta.example, @else.example",
                 '@b\u00fc.example,"John.Doe"@odd.example')),
             "bad_tag": choice(("hold", "reject", "tempfail")),
+            "max_removed": choice(("0", "1", "2", "3")),
             "trusted_clients": choice(TRUSTED),
             "trust_authenticated": choice(("yes", "no")),
             "monitor": choice(("no", "no", "no", "no", "yes")),
         }
         if values["account_domain"].lower() == values["domain"].lower():
             del values["domain"]
-        rare = {"trusted_clients": 0.3, "monitor": 0.3, "domain": 0.4,
+        rare = {"trusted_clients": 0.3, "max_removed": 0.3, "monitor": 0.3, "domain": 0.4,
                 "account_domain": 0.4}
         return {name: value for name, value in values.items()
                 if self.chance(share * rare.get(name, 1))}

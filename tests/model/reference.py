@@ -354,6 +354,13 @@ class Delivery:
                 # Postfix would take two of them for one.
                 or len({reading.fold(key) for key in keys}) < len(keys))
 
+    # Rule 10
+
+    def is_crowded(self, fates):
+        """Would the MTA have to remove too many?"""
+        most = int(self.settings["max_removed"])
+        return 0 < most < sum(fate != "kept" for fate, _ in fates)
+
     def decide(self):
         fates, added = self.envelope()
         accounts = self.named if self.expand in ("addressed", "never") \
@@ -368,6 +375,8 @@ class Delivery:
             return Decision("hold", [AS_IT_CAME] * len(self.people), *about)
         if nobody and not kept:
             return Decision("discard", fates, *about)
+        if self.is_crowded(fates):
+            return Decision("hold", [AS_IT_CAME] * len(self.people), *about)
         return Decision("deliver", fates, *about, added,
                         self.chats(fates, added))
 

@@ -23,7 +23,7 @@ MANAGERS = ("owner", "user-admin")
 DEFAULTS = {
     "account_domain": "accounts.example", "domain": "telegram.invalid",
     "expand": "owner", "unknown_recipients": "drop", "bad_tag": "hold",
-    "always_keep": "",
+    "always_keep": "", "max_removed": "2000",
     "trusted_clients": "127.0.0.0/8, ::1", "trust_authenticated": "no",
     "monitor": "no",
 }

@@ -180,6 +180,59 @@ START_TEST(a_bad_tag_has_the_verdict_of_the_setting)
 }
 END_TEST
 
+static const struct {
+	const char *to[4];
+	const char *always_keep;
+	enum expand expand;
+	enum unknown unknown;
+	long most;
+	enum verdict verdict;
+	const char *reason;
+} crowds[] = {
+    {{ANN, BILL, NOBODY}, NULL, 0, 0, 2, VERDICT_DELIVER, NULL},
+    {{ANN, BILL, NOBODY}, NULL, 0, 0, 1, VERDICT_HOLD,
+	"2 of 3 recipients would have to be removed, more than max_removed = "
+	"1; address the account instead"},
+    {{ANN, BILL, NOBODY}, NULL, 0, 0, 0, VERDICT_DELIVER, NULL},
+    /* who stays does not count, for whatever reason */
+    {{ANN, BILL, NOBODY}, NULL, 0, UNKNOWN_KEEP, 1, VERDICT_DELIVER, NULL},
+    {{ANN, BILL, NOBODY}, "@else.example", 0, 0, 1, VERDICT_DELIVER, NULL},
+    {{ANN, ANN}, NULL, 0, 0, 1, VERDICT_DELIVER, NULL},
+    /* another spelling does, and so does the address of an account */
+    {{ANN, "<ann+x@acme.example>", BILL}, NULL, 0, 0, 1, VERDICT_HOLD,
+	"2 of 3 recipients"},
+    {{ACME, BETA}, NULL, 0, 0, 1, VERDICT_HOLD, "2 of 2 recipients"},
+    /* a message that goes to nobody loses nobody */
+    {{BILL, NOBODY}, NULL, EXPAND_NEVER, 0, 1, VERDICT_DISCARD, "nobody"},
+    {{NOBODY, "<x@else.example>"}, NULL, 0, 0, 1, VERDICT_HOLD, "no account"},
+};
+
+START_TEST(a_message_of_which_too_many_would_be_removed_is_held)
+{
+	struct rule rule = {.category = B,
+	    .expand = crowds[_i].expand,
+	    .unknown = crowds[_i].unknown};
+	const char *why;
+	struct decision d;
+
+	memcpy(rule.to, crowds[_i].to, sizeof(rule.to));
+	f.settings.max_removed = crowds[_i].most;
+	if (crowds[_i].always_keep != NULL)
+		ck_assert_int_eq(addrlist_add(&f.settings.always_keep, f.arena,
+				     crowds[_i].always_keep, &why),
+		    1);
+	ask(&rule, true, &d);
+	addrlist_clear(&f.settings.always_keep);
+	ck_assert_int_eq(d.verdict, crowds[_i].verdict);
+	if (crowds[_i].reason == NULL)
+		return;
+	ck_assert_msg(strncmp(d.reason, crowds[_i].reason,
+			  strlen(crowds[_i].reason)) == 0,
+	    "%s", d.reason);
+	ck_assert_uint_eq(d.nadded + d.nmirrored, 0);
+}
+END_TEST
+
 START_TEST(an_unknown_account_is_not_listed_among_the_accounts)
 {
 	struct rule r = {
@@ -727,6 +780,9 @@ test_decide(void)
 	    sizeof(rules) / sizeof(rules[0]));
 	tcase_add_test(t, a_tag_of_an_untrusted_client_is_not_honoured);
 	tcase_add_loop_test(t, a_bad_tag_has_the_verdict_of_the_setting, 0, 3);
+	tcase_add_loop_test(t,
+	    a_message_of_which_too_many_would_be_removed_is_held, 0,
+	    sizeof(crowds) / sizeof(crowds[0]));
 	tcase_add_test(t, an_unknown_account_is_not_listed_among_the_accounts);
 	tcase_add_test(
 	    t, a_lookup_that_fails_is_a_temporary_failure_with_its_reason);

@@ -88,6 +88,7 @@ START_TEST(an_empty_file_gives_the_defaults)
 	ck_assert_uint_eq(s->trusted_clients.n, 2);
 	ck_assert_int_eq(s->max_age, 86400);
 	ck_assert_int_eq(s->max_lag, 10);
+	ck_assert_int_eq(s->max_removed, 2000);
 	ck_assert_str_eq(s->read_url, "");
 	ck_assert_uint_eq(s->always_keep.n, 0);
 	settings_free(s);
@@ -169,6 +170,12 @@ static const struct {
     {"[milter]\nalways_keep = 7@Telegram.Invalid.\n", 2, "the domain of chats"},
     {"[milter]\nalways_keep = @telegram.invalid\n", 2, "the domain of chats"},
     {"[milter]\nbad_tag = discard\n", 2, "hold, reject or tempfail"},
+    {"[milter]\nmax_removed = -1\n", 2, "a whole number from 0"},
+    {"[milter]\nmax_removed = 2,000\n", 2, "a whole number from 0"},
+    {"[milter]\nmax_removed = 2k\n", 2, "a whole number from 0"},
+    {"[milter]\nmax_removed = 1000001\n", 2, "from 0 to 1000000"},
+    {"[milter]\nmax_removed = 99999999999999999999\n", 2, "to 1000000"},
+    {"[milter]\nmax_removed =\n", 2, "a value"},
     {"[milter]\nmonitor = maybe\n", 2, "yes or no"},
     {"[milter]\nmonitor = yes\n\nmonitor = no\n", 4, "twice"},
     {"[milter]\ntrusted_clients = 10.0.0.0/8,\n  example.com\n", 3,
