@@ -18,6 +18,7 @@
 #include "base/failure.h"
 #include "db/db_postgres.h"
 #include "db/db_postgres_sql.h"
+#include "db/pgmany.h"
 #include "db/db_url.h"
 
 #define LOCK_CLASS 1313690196	 /* "NMRT" */
@@ -190,7 +191,7 @@ prepare(struct db *base, const char *sql)
 	struct postgres *db = (struct postgres *)base;
 	struct pgstmt *stmt;
 
-	stmt = pgstmt_new(&db_postgres, &db->conn, sql, db->nstmts++);
+	stmt = pgstmt_new(&db_postgres, &db->conn, sql, db->nstmts++, "s");
 	if (stmt == NULL) {
 		pgconn_memory(&db->conn);
 		return (NULL);
@@ -347,7 +348,8 @@ rollback(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
 
-	/* The results of pending changes do not matter any more. */
+	/* Neither pending changes nor their results matter any more. */
+	pgmany_forget(&db->conn);
 	(void)!pgconn_ready(&db->conn);
 	if (libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE)
 		return (0);

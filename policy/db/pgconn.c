@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "db/pgconn.h"
+#include "db/pgmany.h"
 
 /* For each host, unless the url says otherwise. */
 #define CONNECT_SECONDS "3"
@@ -395,7 +396,7 @@ pgconn_leave(struct pgconn *c)
 int
 pgconn_post(struct pgconn *c)
 {
-	if (c->posted == POSTED_MAX && pgconn_ready(c) != 0)
+	if (c->posted == POSTED_MAX && pgconn_drain(c) != 0)
 		return (-1);
 	if (c->posted == 0 && pgconn_enter(c) != 0)
 		return (-1);
@@ -403,9 +404,15 @@ pgconn_post(struct pgconn *c)
 	return (0);
 }
 
-/* Notes the first failure; after it the server skips the rest. */
 int
 pgconn_ready(struct pgconn *c)
+{
+	return (pgmany_send(c) == 0 ? pgconn_drain(c) : -1);
+}
+
+/* Notes the first failure; after it the server skips the rest. */
+int
+pgconn_drain(struct pgconn *c)
 {
 	int rc = 0;
 

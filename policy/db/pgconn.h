@@ -27,12 +27,13 @@ struct pgconn_failure {
 struct pgconn {
 	PGconn *handle;
 	bool broken;
-	bool bulk;	 /* do not wait for changes */
-	bool single;	 /* the last statement was in single-row mode */
-	int posted;	 /* changes whose answers are pending */
-	int wait;	 /* milliseconds, for a lock */
-	int silence;	 /* milliseconds, for the server to say anything */
-	int64_t changes; /* rows that the last statement changed */
+	bool bulk;	     /* do not wait for changes */
+	bool single;	     /* the last statement was in single-row mode */
+	struct pgmany *many; /* what was collected, in pgmany.c */
+	int posted;	     /* changes whose answers are pending */
+	int wait;	     /* milliseconds, for a lock */
+	int silence;	     /* milliseconds, for the server to say anything */
+	int64_t changes;     /* rows that the last statement changed */
 	struct pgconn_failure why; /* the last failure */
 };
 
@@ -53,9 +54,11 @@ bool pgconn_quiet(const struct pgconn *) WARN_UNUSED;
  * The connection is in pipeline mode until pgconn_ready(). */
 int pgconn_post(struct pgconn *) WARN_UNUSED;
 
-/* pgconn_ready(c): read the answers to those. Call it before sending anything
- * that is waited for. */
+/* pgconn_ready(c): send what was collected, and read the answers to what was
+ * posted. Call it before sending anything that is waited for.
+ * pgconn_drain(c): only the latter. */
 int pgconn_ready(struct pgconn *) WARN_UNUSED;
+int pgconn_drain(struct pgconn *) WARN_UNUSED;
 
 /* pgconn_note(c, kind, fmt, ...): note a failure; pgconn_memory(c): note out of
  * memory. Both return -1. */

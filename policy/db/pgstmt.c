@@ -9,6 +9,7 @@
 #include <unistr.h>
 
 #include "db/db_postgres_sql.h"
+#include "db/pgmany.h"
 #include "db/pgstmt.h"
 
 /* Fixed in the server's catalog. */
@@ -30,7 +31,7 @@ static const char *value(const struct pgstmt *, int);
 
 struct pgstmt *
 pgstmt_new(const struct db_driver *driver, struct pgconn *conn, const char *sql,
-    unsigned number)
+    unsigned number, const char *letter)
 {
 	struct pgstmt *stmt;
 
@@ -42,7 +43,8 @@ pgstmt_new(const struct db_driver *driver, struct pgconn *conn, const char *sql,
 	stmt->stmt.driver = driver;
 	stmt->conn = conn;
 	stmt->columns = db_postgres_columns(stmt->sql);
-	snprintf(stmt->name, sizeof(stmt->name), "s%u", number);
+	stmt->number = number;
+	snprintf(stmt->name, sizeof(stmt->name), "%s%u", letter, number);
 	return (stmt);
 }
 
@@ -51,6 +53,7 @@ pgstmt_free(struct pgstmt *stmt)
 {
 	stmt->progress = READY;
 	pgstmt_reset(&stmt->stmt);
+	pgmany_free(stmt);
 	free(stmt->sql);
 	free(stmt);
 }
@@ -337,10 +340,31 @@ pgstmt_post(struct db_stmt *base)
 
 	if (!stmt->conn->bulk)
 		return (1);
-	if (prepare(stmt) != 0 || pgconn_post(stmt->conn) != 0)
-		return (-1);
+	if (stmt->unbound)
+		return (pgconn_memory(stmt->conn));
 	stmt->conn->changes = 1;
-	return (send_question(stmt));
+	if (pgmany_takes(stmt))
+		return (pgmany_add(stmt));
+	return (pgmany_send(stmt->conn) == 0 ? pgstmt_post_now(stmt) : -1);
+}
+
+int
+pgstmt_post_now(struct pgstmt *stmt)
+{
+	if (stmt->unbound)
+		return (pgconn_memory(stmt->conn));
+	if (stmt->state != PREPARED) {
+		if (pgconn_post(stmt->conn) != 0 || send_prepare(stmt) != 0)
+			return (-1);
+		stmt->state = PREPARED;
+	}
+	return (pgconn_post(stmt->conn) == 0 ? send_question(stmt) : -1);
+}
+
+bool
+pgstmt_is_text(const struct pgstmt *stmt, int i)
+{
+	return (stmt->types[i] == OID_TEXT);
 }
 
 int

@@ -24,7 +24,9 @@ struct pgstmt {
 	struct pgstmt *next;
 	struct pgconn *conn;
 	char *sql;
+	unsigned number;
 	char name[16];
+	struct pgmany *many; /* rows that are collected, or NULL */
 	enum { UNPREPARED, PREPARING, PREPARED } state;
 	enum { READY, RUNNING, ENDED } progress;
 	PGresult *rows;
@@ -40,11 +42,12 @@ struct pgstmt {
 };
 
 /*
- * pgstmt_new(driver, conn, sql, number): ${number} must be unique on the
- * connection. NULL if out of memory. pgstmt_free(): does not wait for answers.
+ * pgstmt_new(driver, conn, sql, number, letter): ${number} must be unique on
+ * the connection among those with the ${letter}, and grow. NULL if out of
+ * memory. pgstmt_free(): does not wait for answers.
  */
 struct pgstmt *pgstmt_new(const struct db_driver *, struct pgconn *,
-    const char *sql, unsigned number) WARN_UNUSED;
+    const char *sql, unsigned number, const char *letter) WARN_UNUSED;
 void pgstmt_free(struct pgstmt *);
 
 void pgstmt_bind_int(struct db_stmt *, int, int64_t);
@@ -54,6 +57,11 @@ int64_t pgstmt_int(struct db_stmt *, int);
 const char *pgstmt_text(struct db_stmt *, int);
 void pgstmt_reset(struct db_stmt *);
 int pgstmt_post(struct db_stmt *);
+
+/* pgstmt_post_now(stmt): send it, and do not wait, as pgconn_post(); prepare it
+ * likewise. pgstmt_is_text(stmt, i): of parameter ${i}, from 0. */
+int pgstmt_post_now(struct pgstmt *) WARN_UNUSED;
+bool pgstmt_is_text(const struct pgstmt *, int i);
 
 /* pgstmt_understands(stmt): as db_understands(): the server parses it. */
 int pgstmt_understands(struct db_stmt *);

@@ -147,6 +147,9 @@ int store_scrub(struct store *) WARN_UNUSED;
  * store_user_add() and store_subscribe() take an account or a user with the id
  * 0, by key.
  *
+ * In PostgreSQL additions are collected, too, and sent table by table, before
+ * any other statement.
+ *
  * store_settle(s): wait for pending changes, without a commit: 0 if all
  * succeeded, or -1.
  */

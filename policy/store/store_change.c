@@ -46,9 +46,11 @@ store_write_changes(struct store *s)
 	size_t i;
 	int rc = 0;
 
-	if (u->n == STORE_UNWRITTEN)
+	bool together = u->n == STORE_UNWRITTEN && !u->singly;
+
+	if (together)
 		rc = write_some(s, SQL_RECORDS, 0, u->n);
-	for (i = 0; u->n < STORE_UNWRITTEN && i < u->n && rc == 0; i++)
+	for (i = 0; !together && i < u->n && rc == 0; i++)
 		rc = write_some(s, SQL_RECORD, i, 1);
 	store_forget_changes(s);
 	return (rc);

@@ -17,6 +17,7 @@ struct store_unwritten {
 	struct arena *arena;
 	struct store_change v[STORE_UNWRITTEN];
 	size_t n;
+	bool singly; /* the driver collects rows itself */
 };
 
 struct store {

@@ -437,6 +437,31 @@ for kind, (wrong, word) in WRONG.items():
         same(ctl_.ok("export").out, before, "export")
 
 
+@case("users of accounts that are there and of new ones, in any order, and "
+      "whatever their addresses have in them")
+def _(ctl):
+    odd = [r'"a\\b"@odd.example', r'"a\"b"@odd.example', '"{a,b}"@odd.example',
+           '"null"@odd.example', "n'ull@odd.example",
+           '"a b"@odd.example', "{}@odd.example", "$1@odd.example"]
+    rows = [["acme", a, "member", SERVICES] for a in odd]
+    rows += [["aaaa", "o@aaaa.example", "owner", ""],
+             ["aaaa", odd[0], "member", f"{BALANCE};{SERVICES}"],
+             ["zeta", "o@zeta.example", "owner", ""],
+             ["zeta", odd[1], "subscriber", BALANCE]]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    load(ctl, out.getvalue())
+    found = ctl.roster()
+    same({a: found["acme"][a] for a in found["acme"] if "odd.example" in a},
+         {a.replace('"null"', "null"): ("member", {SERVICES}) for a in odd},
+         "users of the account that was there")
+    same(found["aaaa"], {"o@aaaa.example": ("owner", set()),
+                         odd[0]: ("member", {BALANCE, SERVICES})}, "of a new")
+    same(found["zeta"], {"o@zeta.example": ("owner", set()),
+                         odd[1]: ("subscriber", {BALANCE})}, "of the last")
+    same(load(ctl, out.getvalue())["changed"], 0, "changes the second time")
+
+
 @case("a quote that never ends is an error, not the rest of the file")
 def _(ctl):
     rows = [",".join(row) for row in many()]
