@@ -24,6 +24,11 @@
 #define LOCK_CLASS 1313690196	 /* "NMRT" */
 #define CLAIM_CLASS "1313686093" /* "NMBM" */
 
+#define NOT_OURS                                                               \
+	"the connection pooler gives the session to others in between, and "   \
+	"notify-bot holds a lock in it; expected pool_mode = session for its " \
+	"user, or a url that names the server"
+
 static const char *const own_sql[OWN_COUNT] = {
     [OWN_TABLES] =
 	"SELECT CASE WHEN o.path IS NOT NULL THEN -1 ELSE (SELECT count(*)"
@@ -31,7 +36,7 @@ static const char *const own_sql[OWN_COUNT] = {
 	"  ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
 	"  AND n.nspname = current_schema()) END, coalesce(o.tables, ''),"
 	" set_config('search_path',"
-	"  coalesce(o.path, current_setting('search_path')), false)"
+	"  coalesce(o.path, current_setting('search_path')), $2 <> 0)"
 	" FROM (SELECT 1) one LEFT JOIN ("
 	"SELECT quote_ident(n.nspname) || ', pg_temp' AS path,"
 	" (SELECT string_agg(', ' || quote_ident(t.relname), ''"
@@ -45,6 +50,7 @@ static const char *const own_sql[OWN_COUNT] = {
     [OWN_VERSION] = "SELECT version FROM notify_milter",
     [OWN_CLAIM] = "SELECT pg_try_advisory_lock(" CLAIM_CLASS
 		  ", hashtext(coalesce(current_schema(), '')))",
+    [OWN_PID] = "SELECT pg_backend_pid()",
     [OWN_LAG] = "SELECT CASE WHEN pg_is_in_recovery() THEN coalesce("
 		"greatest(extract(epoch FROM clock_timestamp() -"
 		" pg_last_xact_replay_timestamp()) * 1000, 0), -1)::bigint"
@@ -86,10 +92,14 @@ static int exec_sql(struct db *, const char *);
 static struct db_stmt *prepare(struct db *, const char *);
 static int number(struct postgres *, enum own, int64_t *);
 static int set_lock(struct postgres *, const char *);
+static int set_path(struct postgres *, const char *);
+static int set_local(struct postgres *);
 static int begin_reading(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
 static int rollback(struct db *);
+static int same_session(struct postgres *);
+static int own_session(struct postgres *);
 static int claim(struct db *);
 static int bulk(struct db *);
 static int settle(struct db *);
@@ -139,6 +149,12 @@ open_db(const char *url, enum db_mode mode, int wait, struct failure *failure)
 		return (NULL);
 	}
 	db->db.driver = &db_postgres;
+	db->url = strdup(url);
+	if (db->url == NULL) {
+		failure_memory(failure);
+		db_close(&db->db);
+		return (NULL);
+	}
 	if (pgconn_open(&db->conn, url, mode, wait) == 0)
 		return (&db->db);
 	db_failure(&db->db, failure);
@@ -158,6 +174,8 @@ close_db(struct db *base)
 	}
 	pgconn_close(&db->conn);
 	free(db->lock);
+	free(db->path);
+	free(db->url);
 	free(db->db.name);
 	free(db);
 }
@@ -205,8 +223,10 @@ struct pgstmt *
 db_postgres_own(struct postgres *db, enum own which)
 {
 	if (db->own[which] == NULL)
-		db->own[which] = db_prepare(
-		    &db->db, which == OWN_LOCK ? db->lock : own_sql[which]);
+		db->own[which] = db_prepare(&db->db,
+		    which == OWN_LOCK	    ? db->lock
+			: which == OWN_PATH ? db->path
+					    : own_sql[which]);
 	return ((struct pgstmt *)db->own[which]);
 }
 
@@ -232,6 +252,38 @@ set_lock(struct postgres *db, const char *others)
 	return (0);
 }
 
+/* The statement that each transaction of a pooled connection begins with. */
+static int
+set_path(struct postgres *db, const char *path)
+{
+	free(db->path);
+	db->path = NULL;
+	db->own[OWN_PATH] = NULL;
+	if (asprintf(&db->path, "SET LOCAL search_path = %s",
+		db->content == DB_OURS ? path : "DEFAULT") >= 0)
+		return (0);
+	db->path = NULL;
+	return (pgconn_memory(&db->conn));
+}
+
+/* Set for the transaction what a session of our own has from its beginning. */
+static int
+set_local(struct postgres *db)
+{
+	char text[PGCONN_SETTING];
+	const char *sql;
+	size_t i;
+
+	if (!db->conn.pooled)
+		return (0);
+	for (i = 0; (sql = pgconn_setting(&db->conn, i, text)) != NULL; i++) {
+		if (pgconn_exec(&db->conn, sql, "SET") != 0)
+			return (-1);
+	}
+	return (db->content == DB_OURS ? pgconn_exec(&db->conn, db->path, "SET")
+				       : 0);
+}
+
 /*
  * The search_path that is set in a transaction is lost with a rollback: then
  * look again. Looks no more once our tables were found: if they are gone then,
@@ -253,12 +305,14 @@ db_postgres_look_whose(struct postgres *db)
 	if (stmt == NULL)
 		return (-1);
 	db_bind_text(&stmt->stmt, 1, db->db.tables);
+	db_bind_int(&stmt->stmt, 2, db->conn.pooled);
 	rc = db_step(&stmt->stmt);
 	if (rc == 1) {
 		db->content = db_int(&stmt->stmt, 0) == -1 ? DB_OURS
 		    : db_int(&stmt->stmt, 0) > 0	   ? DB_FOREIGN
 							   : DB_EMPTY;
 		if (set_lock(db, db_text(&stmt->stmt, 1)) == 0 &&
+		    set_path(db, db_text(&stmt->stmt, 2)) == 0 &&
 		    db_step(&stmt->stmt) == 0)
 			rc = 0;
 	}
@@ -289,7 +343,8 @@ static int
 begin_reading(struct postgres *db)
 {
 	if (db_postgres_look_whose(db) != 0 ||
-	    pgconn_exec(&db->conn, own_sql[OWN_BEGIN], "BEGIN") != 0)
+	    pgconn_exec(&db->conn, own_sql[OWN_BEGIN], "BEGIN") != 0 ||
+	    set_local(db) != 0)
 		return (-1);
 	return (db->content == DB_OURS
 		? pgconn_exec(&db->conn, db->lock, "LOCK TABLE")
@@ -304,13 +359,16 @@ begin(struct db *base, enum db_mode mode)
 	int rc;
 
 	snprintf(sql, sizeof(sql),
-	    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
 	    "SELECT pg_advisory_xact_lock(%d,"
 	    " hashtext(coalesce(current_schema(), '')))",
 	    LOCK_CLASS);
 	if (mode <= DB_READ)
 		rc = begin_reading(db);
-	else if ((rc = db_postgres_look_whose(db)) == 0)
+	else if ((rc = db_postgres_look_whose(db)) == 0 &&
+	    (rc = pgconn_exec(&db->conn,
+		 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "BEGIN")) ==
+		0 &&
+	    (rc = set_local(db)) == 0)
 		rc = pgconn_exec(&db->conn, sql, "SELECT 1");
 	if (rc == 0 &&
 	    libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_INTRANS)
@@ -359,6 +417,45 @@ rollback(struct db *base)
 	return (-1);
 }
 
+/* Does a pooler still give us the session that has the claim? */
+static int
+same_session(struct postgres *db)
+{
+	int64_t pid;
+
+	if (!db->conn.pooled)
+		return (0);
+	if (number(db, OWN_PID, &pid) != 0)
+		return (-1);
+	if (pid == db->conn.pid)
+		return (0);
+	db->conn.broken = true;
+	return (pgconn_note(&db->conn, FAILURE_SETTINGS, NOT_OURS));
+}
+
+/* The claim is the session's. If a second connection gets the same session
+ * while this one is idle, the pooler gives it to anybody. */
+static int
+own_session(struct postgres *db)
+{
+	struct pgconn other = {.handle = NULL};
+	bool ours;
+	int rc;
+
+	if (!db->conn.pooled)
+		return (0);
+	if (number(db, OWN_PID, &db->conn.pid) != 0)
+		return (-1);
+	rc = pgconn_open(&other, db->url, db->conn.mode, db->conn.wait);
+	ours = rc == 0 && other.pid != db->conn.pid;
+	if (rc != 0)
+		db->conn.why = other.why;
+	pgconn_close(&other);
+	if (rc == 0 && !ours)
+		rc = pgconn_note(&db->conn, FAILURE_SETTINGS, NOT_OURS);
+	return (rc);
+}
+
 /* The server drops the claim when it notices that the connection is gone. */
 static int
 claim(struct db *base)
@@ -366,9 +463,12 @@ claim(struct db *base)
 	struct postgres *db = (struct postgres *)base;
 	int64_t got;
 
+	if (db->claimed && (db->conn.broken || same_session(db) != 0))
+		return (-1);
 	if (db->claimed)
-		return (db->conn.broken ? -1 : 1);
-	if (db_postgres_look_whose(db) != 0 || number(db, OWN_CLAIM, &got) != 0)
+		return (1);
+	if (db_postgres_look_whose(db) != 0 || own_session(db) != 0 ||
+	    number(db, OWN_CLAIM, &got) != 0)
 		return (-1);
 	db->claimed = got != 0;
 	return (db->claimed);

@@ -14,12 +14,14 @@ enum own {
 	OWN_TABLES,
 	OWN_VERSION,
 	OWN_CLAIM,
+	OWN_PID,
 	OWN_LAG,
 	OWN_SERVER,
 	OWN_SYSTEM,
 	OWN_MARK,
 	OWN_BEGIN,
 	OWN_LOCK,
+	OWN_PATH,
 	OWN_COMMIT,
 	OWN_COUNT
 };
@@ -33,7 +35,9 @@ struct postgres {
 	bool claimed;
 	enum db_content content; /* when it was last looked up */
 	bool found;		 /* our tables, and search_path is theirs */
-	char *lock;		 /* the text of OWN_LOCK */
+	char *lock, *path;	 /* the text of OWN_LOCK, of OWN_PATH */
+	char *url;		 /* has the password */
+	struct pgstmt *settings[PGCONN_SETTINGS]; /* of a pooled one */
 	int64_t version; /* of the schema, that it is for; 0: not read */
 };
 

@@ -36,11 +36,13 @@ static bool may_lag(const struct postgres *);
 static struct pgstmt *what_before(struct postgres *);
 static int send_nothing(struct asked *);
 static int send_own(struct postgres *, enum own);
+static int send_settings(struct postgres *);
 static int send_question(struct asked *, size_t);
 static int send_all(struct asked *);
 static void fail(struct asked *, int);
 static int take(struct asked *, struct pgstmt *);
 static void take_own(struct asked *, enum own, const char *);
+static void take_settings(struct asked *);
 static void take_sync(struct asked *);
 static void take_before(struct asked *);
 static void take_schema(struct asked *);
@@ -53,10 +55,18 @@ static int ask_once(struct postgres *, const struct db_asking *);
 static int
 own_all(struct postgres *db)
 {
-	int i;
+	char text[PGCONN_SETTING];
+	size_t i;
 
 	for (i = 0; i < OWN_COUNT; i++) {
 		if (db_postgres_own(db, (enum own)i) == NULL)
+			return (-1);
+	}
+	for (i = 0; db->conn.pooled && i < PGCONN_SETTINGS; i++) {
+		if (db->settings[i] == NULL)
+			db->settings[i] = (struct pgstmt *)db_prepare(
+			    &db->db, pgconn_setting(&db->conn, i, text));
+		if (db->settings[i] == NULL)
 			return (-1);
 	}
 	return (0);
@@ -114,6 +124,19 @@ send_own(struct postgres *db, enum own which)
 	return (pgstmt_send(db_postgres_own(db, which)));
 }
 
+/* SET takes no snapshot either. */
+static int
+send_settings(struct postgres *db)
+{
+	size_t i;
+
+	for (i = 0; db->conn.pooled && i < PGCONN_SETTINGS; i++) {
+		if (pgstmt_send(db->settings[i]) != 0)
+			return (-1);
+	}
+	return (db->conn.pooled ? send_own(db, OWN_PATH) : 0);
+}
+
 static int
 send_question(struct asked *a, size_t i)
 {
@@ -132,8 +155,8 @@ send_all(struct asked *a)
 	if (a->before != NULL &&
 	    (pgstmt_send(a->before) != 0 || pgconn_sync(&db->conn) != 0))
 		return (-1);
-	if (send_own(db, OWN_BEGIN) != 0 || send_own(db, OWN_LOCK) != 0 ||
-	    send_own(db, OWN_VERSION) != 0)
+	if (send_own(db, OWN_BEGIN) != 0 || send_settings(db) != 0 ||
+	    send_own(db, OWN_LOCK) != 0 || send_own(db, OWN_VERSION) != 0)
 		return (-1);
 	for (i = 0; i < a->asking->n; i++) {
 		if (send_question(a, i) != 0)
@@ -173,6 +196,17 @@ take_own(struct asked *a, enum own which, const char *tag)
 		    pgconn_note(&a->db->conn, FAILURE_IO,
 			"unexpected answer from the server"));
 	}
+}
+
+static void
+take_settings(struct asked *a)
+{
+	size_t i;
+
+	for (i = 0; a->db->conn.pooled && i < PGCONN_SETTINGS; i++)
+		take(a, a->db->settings[i]);
+	if (a->db->conn.pooled)
+		take_own(a, OWN_PATH, "SET");
 }
 
 static void
@@ -244,6 +278,7 @@ take_all(struct asked *a)
 	if (a->before != NULL)
 		take_before(a);
 	take_own(a, OWN_BEGIN, "BEGIN");
+	take_settings(a);
 	take_own(a, OWN_LOCK, "LOCK TABLE");
 	take_schema(a);
 	for (i = 0; i < a->asking->n; i++)

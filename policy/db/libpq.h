@@ -19,6 +19,7 @@
 
 #define LIBPQ_FILE "libpq.so.5"
 #define LIBPQ_FUNCTIONS(F)                                                     \
+	F(PQbackendPID)                                                        \
 	F(PQclear)                                                             \
 	F(PQcmdStatus)                                                         \
 	F(PQcmdTuples)                                                         \
@@ -44,6 +45,7 @@
 	F(PQresultStatus)                                                      \
 	F(PQsendPrepare)                                                       \
 	F(PQsendQuery)                                                         \
+	F(PQsendQueryParams)                                                   \
 	F(PQsendQueryPrepared)                                                 \
 	F(PQserverVersion)                                                     \
 	F(PQsetNoticeProcessor)                                                \

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -24,6 +25,7 @@ static void one_line(char *);
 static void ignore_notice(void *, const char *);
 static const char *wanted_server(enum db_mode);
 static void connect_to(struct pgconn *, const char *, enum db_mode);
+static int look_for_pooler(struct pgconn *);
 static int configure(struct pgconn *, enum db_mode);
 static enum failure_kind kind_of(const char *);
 static int wait_for(struct pgconn *, int64_t);
@@ -115,6 +117,47 @@ connect_to(struct pgconn *c, const char *url, enum db_mode mode)
 	c->handle = libpq.PQconnectdbParams(names, values, 1);
 }
 
+/* A pooler cancels queries itself, so it tells another process id than the
+ * server's. */
+static int
+look_for_pooler(struct pgconn *c)
+{
+	PGresult *result;
+	const char *text;
+
+	if (libpq.PQsendQuery(c->handle, "SELECT pg_backend_pid()") != 1)
+		return (pgconn_lost(c));
+	if (pgconn_answer(c, &result) != 0)
+		return (-1);
+	text = libpq.PQgetvalue(result, 0, 0);
+	c->pid = text == NULL ? 0 : strtoll(text, NULL, 10);
+	libpq.PQclear(result);
+	c->pooled = c->pid != libpq.PQbackendPID(c->handle);
+	return (0);
+}
+
+const char *
+pgconn_setting(const struct pgconn *c, size_t i, char text[PGCONN_SETTING])
+{
+	/* As configure() has them for a session. */
+	static const char *const fixed[] = {"SET LOCAL row_security = off",
+	    "SET LOCAL enable_hashjoin = off",
+	    "SET LOCAL enable_mergejoin = off",
+	    "SET LOCAL max_parallel_workers_per_gather = 0"};
+	size_t n = sizeof(fixed) / sizeof(fixed[0]);
+
+	if (i < n)
+		return (fixed[i]);
+	if (i == n)
+		snprintf(text, PGCONN_SETTING, "SET LOCAL lock_timeout = %d",
+		    c->wait);
+	else if (i == n + 1)
+		snprintf(text, PGCONN_SETTING,
+		    "SET LOCAL statement_timeout = %d",
+		    c->mode <= DB_PRIMARY ? c->wait + 500 : 0);
+	return (i <= n + 1 ? text : NULL);
+}
+
 static int
 configure(struct pgconn *c, enum db_mode mode)
 {
@@ -130,6 +173,10 @@ configure(struct pgconn *c, enum db_mode mode)
 		    "encoding is %s; expected a database created with "
 		    "ENCODING 'UTF8'",
 		    encoding == NULL ? "unknown" : encoding));
+	if (look_for_pooler(c) != 0)
+		return (-1);
+	if (c->pooled)
+		return (0);
 	snprintf(sql, sizeof(sql),
 	    "SET lock_timeout = %d; SET statement_timeout = %d;"
 	    "SET default_transaction_read_only = %s;"
@@ -160,6 +207,7 @@ int
 pgconn_open(struct pgconn *c, const char *url, enum db_mode mode, int wait)
 {
 	c->wait = wait;
+	c->mode = mode;
 	c->silence = mode <= DB_PRIMARY ? wait + 1000 : SILENCE_MS;
 	connect_to(c, url, mode);
 	if (c->handle == NULL)

@@ -27,6 +27,12 @@ struct pgconn_failure {
 struct pgconn {
 	PGconn *handle;
 	bool broken;
+	/* A pooler stands between: the session may be another one with each
+	 * transaction, and others use it in between. So nothing is left in it,
+	 * neither settings nor prepared statements. */
+	bool pooled;
+	int64_t pid; /* of the server's process, when it was connected */
+	enum db_mode mode;
 	bool bulk;	     /* do not wait for changes */
 	bool single;	     /* the last statement was in single-row mode */
 	struct pgmany *many; /* what was collected, in pgmany.c */
@@ -45,6 +51,14 @@ struct pgconn {
 int pgconn_open(
     struct pgconn *, const char *url, enum db_mode, int wait) WARN_UNUSED;
 void pgconn_close(struct pgconn *);
+
+/* pgconn_setting(c, i): "SET LOCAL ..." number ${i} of those that a transaction
+ * of a pooled connection begins with, before anything that reads; NULL after
+ * the last one. */
+#define PGCONN_SETTING 64
+#define PGCONN_SETTINGS 6
+const char *pgconn_setting(
+    const struct pgconn *, size_t i, char text[PGCONN_SETTING]);
 
 /* pgconn_quiet(c): is the idle connection alive? A server sends something on an
  * idle connection only to close it. */

@@ -19,6 +19,7 @@
 
 static int parameter(struct pgstmt *, int, Oid);
 static char *well_formed(const char *);
+static bool is_prepared(const struct pgstmt *);
 static int send_prepare(struct pgstmt *);
 static int send_question(struct pgstmt *);
 static int prepare(struct pgstmt *);
@@ -131,6 +132,13 @@ pgstmt_bind_text(struct db_stmt *base, int i, const char *value)
 	stmt->values[i - 1] = value;
 }
 
+/* Or is it sent as it is? */
+static bool
+is_prepared(const struct pgstmt *stmt)
+{
+	return (stmt->state == PREPARED || stmt->conn->pooled);
+}
+
 static int
 send_prepare(struct pgstmt *stmt)
 {
@@ -144,10 +152,15 @@ send_prepare(struct pgstmt *stmt)
 static int
 send_question(struct pgstmt *stmt)
 {
-	if (libpq.PQsendQueryPrepared(stmt->conn->handle, stmt->name, stmt->n,
-		stmt->values, NULL, NULL, 0) != 1)
-		return (pgconn_lost(stmt->conn));
-	return (0);
+	int sent;
+
+	if (stmt->conn->pooled)
+		sent = libpq.PQsendQueryParams(stmt->conn->handle, stmt->sql,
+		    stmt->n, stmt->types, stmt->values, NULL, NULL, 0);
+	else
+		sent = libpq.PQsendQueryPrepared(stmt->conn->handle, stmt->name,
+		    stmt->n, stmt->values, NULL, NULL, 0);
+	return (sent == 1 ? 0 : pgconn_lost(stmt->conn));
 }
 
 static int
@@ -165,7 +178,7 @@ prepare(struct pgstmt *stmt)
 {
 	if (stmt->unbound)
 		return (pgconn_memory(stmt->conn));
-	if (stmt->state == PREPARED)
+	if (is_prepared(stmt))
 		return (0);
 	if (pgconn_ready(stmt->conn) != 0 || send_prepare(stmt) != 0)
 		return (-1);
@@ -353,7 +366,7 @@ pgstmt_post_now(struct pgstmt *stmt)
 {
 	if (stmt->unbound)
 		return (pgconn_memory(stmt->conn));
-	if (stmt->state != PREPARED) {
+	if (!is_prepared(stmt)) {
 		if (pgconn_post(stmt->conn) != 0 || send_prepare(stmt) != 0)
 			return (-1);
 		stmt->state = PREPARED;
@@ -374,7 +387,8 @@ pgstmt_send(struct pgstmt *stmt)
 
 	if (stmt->unbound)
 		rc = pgconn_memory(stmt->conn);
-	if (rc == 0 && stmt->state == UNPREPARED)
+	/* One statement may be several questions. */
+	if (rc == 0 && stmt->state == UNPREPARED && !is_prepared(stmt))
 		rc = send_prepare(stmt);
 	if (rc == 0)
 		rc = send_question(stmt);

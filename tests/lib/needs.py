@@ -21,7 +21,8 @@ import shutil
 import subprocess
 import sys
 
-from lib import TREE, UNPACKED, postfix, postgresql, sendmail
+from lib import (TREE, UNPACKED, pgbouncer, postfix, postgresql,
+                 sendmail)
 
 # form: the environment of a program that runs in it
 FORMS = {
@@ -70,6 +71,10 @@ def _promtool():
     return None if promtool() else "needs promtool"
 
 
+def _pgbouncer():
+    return None if pgbouncer.program() else "needs PgBouncer"
+
+
 def _mounts():
     done = subprocess.run(
         ["unshare", "--mount", "mount", "-t", "tmpfs", "nm", "/mnt"],
@@ -79,7 +84,7 @@ def _mounts():
 
 LOOK = {"root": _root, "postfix": _postfix, "postgresql": _postgresql,
         "sendmail": sendmail.missing, "node": _node, "promtool": _promtool,
-        "mounts": _mounts}
+        "mounts": _mounts, "pgbouncer": _pgbouncer}
 
 
 class Head:
