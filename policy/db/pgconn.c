@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "db/pgconn.h"
@@ -21,11 +22,15 @@
  * must fit into the socket buffers. */
 #define POSTED_MAX 1024
 
+#define LOOKING "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+
 static void one_line(char *);
 static void ignore_notice(void *, const char *);
 static const char *wanted_server(enum db_mode);
 static void connect_to(struct pgconn *, const char *, enum db_mode);
+static int ask_number(struct pgconn *, const char *, int64_t *);
 static int look_for_pooler(struct pgconn *);
+static int look_for_names(struct pgconn *);
 static int configure(struct pgconn *, enum db_mode);
 static enum failure_kind kind_of(const char *);
 static int wait_for(struct pgconn *, int64_t);
@@ -117,23 +122,72 @@ connect_to(struct pgconn *c, const char *url, enum db_mode mode)
 	c->handle = libpq.PQconnectdbParams(names, values, 1);
 }
 
-/* A pooler cancels queries itself, so it tells another process id than the
- * server's. */
+/* The number in the answer to ${sql}, of several statements. */
 static int
-look_for_pooler(struct pgconn *c)
+ask_number(struct pgconn *c, const char *sql, int64_t *n)
 {
 	PGresult *result;
 	const char *text;
+	int rc = 0;
 
-	if (libpq.PQsendQuery(c->handle, "SELECT pg_backend_pid()") != 1)
+	*n = -1;
+	if (libpq.PQsendQuery(c->handle, sql) != 1)
 		return (pgconn_lost(c));
-	if (pgconn_answer(c, &result) != 0)
+	while (pgconn_next(c, &result) == 0 && result != NULL) {
+		text = libpq.PQgetvalue(result, 0, 0);
+		if (libpq.PQresultStatus(result) == PGRES_TUPLES_OK &&
+		    text != NULL)
+			*n = strtoll(text, NULL, 10);
+		else if (libpq.PQresultStatus(result) != PGRES_COMMAND_OK &&
+		    rc == 0)
+			rc = pgconn_refused(c, result);
+		libpq.PQclear(result);
+	}
+	return (c->broken ? -1 : rc);
+}
+
+/* A pooler cancels queries itself, so it tells another process id than the
+ * server's. A standby answers nothing that is serializable, by default. */
+static int
+look_for_pooler(struct pgconn *c)
+{
+	if (ask_number(
+		c, LOOKING "; SELECT pg_backend_pid(); COMMIT", &c->pid) != 0)
 		return (-1);
-	text = libpq.PQgetvalue(result, 0, 0);
-	c->pid = text == NULL ? 0 : strtoll(text, NULL, 10);
-	libpq.PQclear(result);
 	c->pooled = c->pid != libpq.PQbackendPID(c->handle);
 	return (0);
+}
+
+/*
+ * Does it keep prepared statements? Then it gives them names of its own, so
+ * that those of its clients differ. Without, the server would plan each
+ * statement of each message again, which takes it several times as long as to
+ * answer.
+ */
+static int
+look_for_names(struct pgconn *c)
+{
+	char name[64], sql[200];
+	int64_t same;
+
+	/* Nobody else's, also if it is left behind. */
+	snprintf(name, sizeof(name), "notify_%ld_%lld", (long)getpid(),
+	    (long long)clock_us());
+	if (pgconn_exec(c, LOOKING, "BEGIN") != 0)
+		return (-1);
+	if (libpq.PQsendPrepare(c->handle, name, "SELECT 1", 0, NULL) != 1)
+		return (pgconn_lost(c));
+	snprintf(sql, sizeof(sql),
+	    "SELECT count(*) FROM pg_catalog.pg_prepared_statements"
+	    " WHERE name = '%s'",
+	    name);
+	if (pgconn_done(c, NULL) != 0 || ask_number(c, sql, &same) != 0)
+		return (-1);
+	c->named = same == 0;
+	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
+	if (!c->named && pgconn_exec(c, sql, "DEALLOCATE") != 0)
+		return (-1);
+	return (pgconn_exec(c, "COMMIT", "COMMIT"));
 }
 
 const char *
@@ -175,8 +229,9 @@ configure(struct pgconn *c, enum db_mode mode)
 		    encoding == NULL ? "unknown" : encoding));
 	if (look_for_pooler(c) != 0)
 		return (-1);
+	/* The others ask once, and end. */
 	if (c->pooled)
-		return (0);
+		return (mode <= DB_PRIMARY ? look_for_names(c) : 0);
 	snprintf(sql, sizeof(sql),
 	    "SET lock_timeout = %d; SET statement_timeout = %d;"
 	    "SET default_transaction_read_only = %s;"

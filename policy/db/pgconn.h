@@ -31,6 +31,9 @@ struct pgconn {
 	 * transaction, and others use it in between. So nothing is left in it,
 	 * neither settings nor prepared statements. */
 	bool pooled;
+	/* But it keeps prepared statements, and prepares them again in each
+	 * session where they are used (PgBouncer 1.21 and later). */
+	bool named;
 	int64_t pid; /* of the server's process, when it was connected */
 	enum db_mode mode;
 	bool bulk;	     /* do not wait for changes */

@@ -19,6 +19,7 @@
 
 static int parameter(struct pgstmt *, int, Oid);
 static char *well_formed(const char *);
+static bool is_nameless(const struct pgstmt *);
 static bool is_prepared(const struct pgstmt *);
 static int send_prepare(struct pgstmt *);
 static int send_question(struct pgstmt *);
@@ -132,11 +133,17 @@ pgstmt_bind_text(struct db_stmt *base, int i, const char *value)
 	stmt->values[i - 1] = value;
 }
 
+static bool
+is_nameless(const struct pgstmt *stmt)
+{
+	return (stmt->conn->pooled && !stmt->conn->named);
+}
+
 /* Or is it sent as it is? */
 static bool
 is_prepared(const struct pgstmt *stmt)
 {
-	return (stmt->state == PREPARED || stmt->conn->pooled);
+	return (stmt->state == PREPARED || is_nameless(stmt));
 }
 
 static int
@@ -154,7 +161,7 @@ send_question(struct pgstmt *stmt)
 {
 	int sent;
 
-	if (stmt->conn->pooled)
+	if (is_nameless(stmt))
 		sent = libpq.PQsendQueryParams(stmt->conn->handle, stmt->sql,
 		    stmt->n, stmt->types, stmt->values, NULL, NULL, 0);
 	else
@@ -170,6 +177,9 @@ take_prepare(struct pgstmt *stmt)
 
 	rc = pgconn_done(stmt->conn, NULL);
 	stmt->state = rc == 0 ? PREPARED : UNPREPARED;
+	/* A pooler has noted the name, and would refuse it the next time. */
+	if (rc != 0 && stmt->conn->named)
+		stmt->conn->broken = true;
 	return (rc);
 }
 
