@@ -26,10 +26,14 @@ static void hexadecimal(const uint8_t *, size_t, char *);
 static void
 hexadecimal(const uint8_t *bytes, size_t n, char *out)
 {
+	static const char digits[] = "0123456789abcdef";
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		sprintf(out + 2 * i, "%02x", bytes[i]);
+	for (i = 0; i < n; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 0xf];
+	}
+	*out = '\0';
 }
 
 int

@@ -17,6 +17,8 @@
 #include "lib/log.h"
 #include "lib/logsocket.h"
 
+#define SHORT 512 /* bytes of a line, without a call of malloc(3) */
+
 static const char *log_name = "notify-milter";
 static bool log_stderr = true;
 static atomic_bool log_all;
@@ -32,7 +34,7 @@ static const struct {
 };
 
 static bool stderr_is_journal(void);
-static void copy(const char *, size_t);
+static void copy(const char *);
 static void emit(int, const char *, const char *, va_list)
     __attribute__((format(printf, 3, 0)));
 
@@ -66,51 +68,62 @@ log_verbose(bool verbose)
 	atomic_store(&log_all, verbose);
 }
 
-/* Write to standard error as far as that does not block: a pager that waits for
- * a key must not hold up mail, and syslog has the line. */
+/*
+ * Write the line to standard error as far as that does not block: a pager that
+ * waits for a key must not hold up mail, and syslog has the line. With one
+ * write, so that lines of threads do not mix.
+ */
 static void
-copy(const char *line, size_t len)
+copy(const char *text)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+	char *line, *rest;
 	ssize_t n;
+	int len;
 
+	len = asprintf(&line, "%s[%ld]: %s\n", log_name, (long)getpid(), text);
+	if (len < 0)
+		return;
 	pthread_mutex_lock(&lock);
-	while (len > 0 && poll(&reader, 1, 0) == 1 &&
-	    (reader.revents & POLLOUT) != 0) {
-		n = write(STDERR_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
+	for (rest = line; len > 0 && poll(&reader, 1, 0) == 1 &&
+	     (reader.revents & POLLOUT) != 0;
+	     rest += n) {
+		n = write(STDERR_FILENO, rest,
+		    (size_t)(len < PIPE_BUF ? len : PIPE_BUF));
 		if (n <= 0)
 			break;
-		line += n;
-		len -= (size_t)n;
+		len -= (int)n;
 	}
 	pthread_mutex_unlock(&lock);
+	free(line);
 }
 
-/* Log one line with one write, so that lines of threads do not mix. */
+/* Nearly all lines fit into ${shortly}. */
 static void
 emit(int priority, const char *prefix, const char *fmt, va_list ap)
 {
-	char *text, *line;
+	char shortly[SHORT], *text = shortly, *all = NULL;
+	size_t before = strlen(prefix);
+	va_list again;
 	int len;
 
-	if (vasprintf(&text, fmt, ap) < 0) {
-		logsocket_send(priority, "out of memory for a log line");
-		return;
-	}
-	/* "NAME[PID]: TEXT", of which syslog gets the text. */
-	len = asprintf(
-	    &line, "%s[%ld]: %s%s\n", log_name, (long)getpid(), prefix, text);
-	if (len < 0) {
-		logsocket_send(priority, text);
+	va_copy(again, ap);
+	len = vsnprintf(shortly + before, sizeof(shortly) - before, fmt, ap);
+	if (len >= 0 && (size_t)len >= sizeof(shortly) - before)
+		text = all = malloc(before + (size_t)len + 1);
+	if (len < 0 || text == NULL) {
+		text = strcpy(shortly, "out of memory for a log line");
 	} else {
-		if (log_stderr)
-			copy(line, (size_t)len);
-		line[len - 1] = '\0';
-		logsocket_send(priority, strstr(line, "]: ") + 3);
-		free(line);
+		memcpy(text, prefix, before);
+		if (all != NULL)
+			vsnprintf(all + before, (size_t)len + 1, fmt, again);
 	}
-	free(text);
+	va_end(again);
+	if (log_stderr)
+		copy(text);
+	logsocket_send(priority, text);
+	free(all);
 }
 
 void

@@ -12,10 +12,12 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -32,8 +34,8 @@
 #define TRIES 100
 /* A longer line is cut if the socket does not take it. */
 #define CUT 8192
-/* "<22>Nov 28 12:00:00 " */
-#define STAMP_SIZE 32
+/* "<22>Nov 28 12:00:00 notify-telegram[4194304]: " */
+#define HEADER_SIZE 96
 
 static struct {
 	pthread_mutex_t lock;
@@ -51,8 +53,9 @@ static void disconnect(void);
 static int connect_as(int);
 static int reconnect(void);
 static bool await(void);
-static int try_once(const char *, size_t);
-static int deliver(const char *, size_t);
+static int try_once(struct iovec *);
+static int deliver(const char *, const char *);
+static int put_header(int, char[HEADER_SIZE]);
 static int send_line(int, const char *);
 static void send_format(int, const char *, va_list)
     __attribute__((format(printf, 2, 0)));
@@ -118,14 +121,15 @@ await(void)
 	return (rc == 1);
 }
 
-/* 0, or an errno. */
+/* ${line}: its header and its text. 0, or an errno. */
 static int
-try_once(const char *data, size_t len)
+try_once(struct iovec *line)
 {
+	struct msghdr message = {.msg_iov = line, .msg_iovlen = 2};
 	ssize_t n;
 
-	n = send(ls.fd, data, len, MSG_NOSIGNAL);
-	if (n == (ssize_t)len)
+	n = sendmsg(ls.fd, &message, MSG_NOSIGNAL);
+	if (n == (ssize_t)(line[0].iov_len + line[1].iov_len))
 		return (0);
 	/* Part of a line in a stream: the rest would begin a new one. */
 	return (n == -1 ? errno : EPIPE);
@@ -133,22 +137,26 @@ try_once(const char *data, size_t len)
 
 /* 0, or -1 if it is lost. */
 static int
-deliver(const char *data, size_t len)
+deliver(const char *header, const char *text)
 {
-	bool again = ls.fd == -1;
+	struct iovec line[] = {{(void *)(uintptr_t)header, strlen(header)},
+	    {(void *)(uintptr_t)text, strlen(text)}};
+	bool again = ls.fd == -1, cut = false;
 	int reason, tries;
 
 	if (again && reconnect() != 0)
 		return (-1);
 	for (tries = 0; tries < TRIES; tries++) {
-		reason = try_once(data, len);
+		/* In a stream a NUL ends each line. */
+		line[1].iov_len = cut ? CUT : strlen(text) + ls.stream;
+		reason = try_once(line);
 		if (reason == 0)
 			return (0);
 		if (reason == EAGAIN || reason == ENOBUFS) {
 			if (!await())
 				return (-1);
-		} else if (reason == EMSGSIZE && len > CUT) {
-			len = CUT;
+		} else if (reason == EMSGSIZE && !cut && strlen(text) > CUT) {
+			cut = true;
 		} else if (reason != EINTR && (again || reconnect() != 0)) {
 			/* The daemon is gone. */
 			disconnect();
@@ -160,26 +168,31 @@ deliver(const char *data, size_t len)
 	return (-1);
 }
 
-/* With the lock. */
+/* What is before the text of each line: 0 or -1. */
 static int
-send_line(int priority, const char *text)
+put_header(int priority, char header[HEADER_SIZE])
 {
-	char stamp[STAMP_SIZE], *line;
+	char stamp[HEADER_SIZE / 2];
 	time_t now = time(NULL);
 	struct tm tm;
-	int len, rc;
 
 	if (localtime_r(&now, &tm) == NULL ||
 	    strftime(stamp, sizeof(stamp), "%h %e %T", &tm) == 0)
 		return (-1);
-	len = asprintf(&line, "<%d>%s %s[%ld]: %s", priority | LOG_MAIL, stamp,
-	    ls.name, (long)getpid(), text);
-	if (len < 0)
+	snprintf(header, HEADER_SIZE, "<%d>%s %s[%ld]: ", priority | LOG_MAIL,
+	    stamp, ls.name, (long)getpid());
+	return (0);
+}
+
+/* With the lock. */
+static int
+send_line(int priority, const char *text)
+{
+	char header[HEADER_SIZE];
+
+	if (put_header(priority, header) != 0)
 		return (-1);
-	/* In a stream a NUL ends each line. */
-	rc = deliver(line, (size_t)len + (ls.fd != -1 && ls.stream));
-	free(line);
-	return (rc);
+	return (deliver(header, text));
 }
 
 void
