@@ -41,6 +41,8 @@ static const char *domain_fault(const char *);
 static bool has_control(const char *);
 static const char *local_fault(const char *);
 static int assemble(struct arena *, const struct parts *, struct address *);
+static size_t plain_length(const char *);
+static int read_plain(struct arena *, const char *, struct address *);
 static int is_noise(char);
 static int domain_follows(const char *, const char *, int);
 static int mentions(const char *, const char *);
@@ -61,7 +63,8 @@ is_ascii(const char *s)
 static int
 is_atext(unsigned char c)
 {
-	return (c >= 0x80 || isalnum(c) ||
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c >= 0x80 ||
 	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL));
 }
 
@@ -375,12 +378,64 @@ assemble(struct arena *a, const struct parts *parts, struct address *address)
 	return (1);
 }
 
+/* The length of the dot-atom without capital letters at ${s}, as it is in a
+ * key; 0 if there is none. */
+static size_t
+plain_length(const char *s)
+{
+	size_t n;
+
+	for (n = 0;; n++) {
+		if (s[n] == '.' && n > 0 && s[n - 1] != '.')
+			continue;
+		if ((unsigned char)s[n] >= 0x80 || !is_atext(s[n]) ||
+		    (s[n] >= 'A' && s[n] <= 'Z'))
+			break;
+	}
+	return (n > 0 && s[n - 1] == '.' ? 0 : n);
+}
+
+/* Read an address that is written as its key is, as nearly all are, at the
+ * price of a copy. 0 if it is none. */
+static int
+read_plain(struct arena *a, const char *text, struct address *address)
+{
+	const char *s = text + (*text == '<');
+	size_t local = plain_length(s), domain;
+	const char *plus;
+	char *key;
+
+	if (local == 0 || s[local] != '@')
+		return (0);
+	domain = plain_length(s + local + 1);
+	if (domain == 0 ||
+	    strcmp(s + local + 1 + domain, s == text ? "" : ">") != 0)
+		return (0);
+	key = arena_strndup(a, s, local + 1 + domain);
+	if (key == NULL)
+		return (-1);
+	address->key = address->wire = address->exact = key;
+	address->domain = key + local + 1;
+	address->base = NULL;
+	plus = memchr(key, '+', local);
+	if (plus == NULL || plus == key)
+		return (1);
+	key = arena_strndup(a, key, (size_t)(plus - key));
+	if (key == NULL)
+		return (-1);
+	address->base = arena_concat(a, key, "@", address->domain, NULL);
+	return (address->base == NULL ? -1 : 1);
+}
+
 int
 address_read(struct arena *a, const char *text, struct address *address)
 {
 	struct parts parts;
 	int found;
 
+	found = read_plain(a, text, address);
+	if (found != 0)
+		return (found);
 	found = split(a, text, &parts);
 	if (found != 1)
 		return (found);

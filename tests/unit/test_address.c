@@ -80,6 +80,46 @@ START_TEST(an_address_has_one_key_in_every_spelling)
 }
 END_TEST
 
+/* The next of all texts of these letters, the longest last; false after it. */
+static bool
+next_text(char *text, size_t longest)
+{
+	static const char letters[] = "aA.+@<>\"";
+	const char *letter;
+	size_t i;
+
+	for (i = 0; i < longest; i++) {
+		letter =
+		    text[i] == '\0' ? letters : strchr(letters, text[i]) + 1;
+		text[i] = *letter == '\0' ? letters[0] : *letter;
+		if (*letter != '\0')
+			return (true);
+	}
+	return (false);
+}
+
+/* What is written as its key is has a way of its own, which a blank bars. */
+START_TEST(a_plain_address_is_read_as_any_other)
+{
+	char text[16] = " ";
+	struct address a, b;
+	int found;
+
+	while (next_text(text + 1, 6)) {
+		arena_reset(arena);
+		found = address_read(arena, text, &b);
+		ck_assert_int_eq(address_read(arena, text + 1, &a), found);
+		if (found != 1)
+			continue;
+		ck_assert_str_eq(a.key, b.key);
+		ck_assert_pstr_eq(a.base, b.base);
+		ck_assert_str_eq(a.domain, b.domain);
+		ck_assert_str_eq(a.wire, b.wire);
+		ck_assert_str_eq(a.exact, b.exact);
+	}
+}
+END_TEST
+
 static const char *const unreadable[] = {"", "<>", "<ann@example.com",
     "ann b@example.com", "<\"ann@example.com>", "<@example.com>",
     "<a\xff@example.com>", "<a@\xff.example>",
@@ -244,6 +284,7 @@ test_address(void)
 	TCase *t = tcase_create("address");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_plain_address_is_read_as_any_other);
 	tcase_add_loop_test(t, an_address_has_one_key_in_every_spelling, 0,
 	    sizeof(readable) / sizeof(readable[0]));
 	tcase_add_loop_test(t, a_malformed_address_is_refused, 0,
