@@ -170,6 +170,9 @@ ask_one(const struct db_asking *asking, size_t i)
 	struct db_stmt *stmt;
 	int rc;
 
+	rc = asking->needed == NULL ? 1 : asking->needed(asking->ctx, i);
+	if (rc != 1)
+		return (rc == 0 ? 0 : 1);
 	stmt = asking->question(asking->ctx, i);
 	if (stmt == NULL)
 		return (-1);

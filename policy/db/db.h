@@ -146,14 +146,18 @@ int db_rollback(struct db *) WARN_UNUSED;
  * question(i): returns a statement with its parameters, or NULL for an error of
  * the database. One statement may be several questions.
  * row(i, stmt): for each row of the answer to question i, in order.
+ * needed(i): only where the questions before i have been answered: 1 to ask
+ * question i, 0 not to.
  *
- * 0; -1; or 1 if schema() or row() stopped it by not returning 0.
+ * 0; -1; or 1 if schema() or row() stopped it by not returning 0, or needed()
+ * by returning -1. needed may be NULL.
  */
 struct db_asking {
 	size_t n;
 	int (*schema)(void *, enum db_content, int64_t version);
 	struct db_stmt *(*question)(void *, size_t i);
 	int (*row)(void *, size_t i, struct db_stmt *);
+	int (*needed)(void *, size_t i);
 	void *ctx;
 };
 int db_ask(struct db *, const struct db_asking *) WARN_UNUSED;

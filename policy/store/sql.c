@@ -278,15 +278,15 @@ const struct sql_step sql_upgrades[] = {
 #define LOOKUP_SUBSCRIBED                                                      \
 	"EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"     \
 	" AND s.category = " LOOKUP_CATEGORY " AND s.user = u.id)"
-#define LOOKUP_ENTITLED(of)                                                    \
-	"SELECT " LOOKUP_COLUMNS                                               \
-	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of           \
-	" AND u.account = a.id AND u.role = 'owner' AND a.id ="                \
-	" (SELECT v.account FROM user v WHERE v.id = u.id) UNION ALL "         \
-	"SELECT " LOOKUP_COLUMNS " FROM account a CROSS JOIN subscription s"   \
-	" CROSS JOIN user u" LOOKUP_LINK " WHERE " of                          \
-	" AND s.account = a.id AND s.category = " LOOKUP_CATEGORY              \
-	" AND u.id = s.user AND +u.account = a.id"
+/* The name of the account is in another answer, and the reader compares the
+ * account of each row. A subscription without its user is a row of NULL. */
+#define LOOKUP_PERSON "u.account, '', u.address, u.key, u.role, l.id, l.chat"
+#define LOOKUP_ENTITLED(account)                                               \
+	"SELECT " LOOKUP_PERSON " FROM user o CROSS JOIN user u" LOOKUP_LINK   \
+	" WHERE o.account = " account " AND o.role = 'owner' AND u.id = o.id"  \
+	" UNION ALL SELECT " LOOKUP_PERSON " FROM subscription s"              \
+	" LEFT JOIN user u ON u.id = s.user" LOOKUP_LINK                       \
+	" WHERE s.account = " account " AND s.category = " LOOKUP_CATEGORY
 #define LOOKUP_EVERYBODY(of)                                                   \
 	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED                        \
 	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of           \
@@ -297,6 +297,9 @@ const struct sql_step sql_upgrades[] = {
 	"SELECT DISTINCT o.key FROM json_each(?2) j CROSS JOIN user m"         \
 	" CROSS JOIN user o WHERE m.key = j.key AND o.account = m.account"     \
 	" AND o.role = 'owner'"
+/* The owner of one account, by its id. */
+#define LOOKUP_OWNER                                                           \
+	"SELECT o.key FROM user o WHERE o.account = ?2 AND o.role = 'owner'"
 #define LOOKUP_SUBSCRIBERS                                                     \
 	"SELECT o.key FROM json_each(?2) j CROSS JOIN user m"                  \
 	" CROSS JOIN subscription s CROSS JOIN user o WHERE m.key = j.key"     \
@@ -422,8 +425,9 @@ const char *const sql_statements[SQL_COUNT] = {
 			 " FROM json_each(?2) j CROSS JOIN user u"
 			 " CROSS JOIN account a" LOOKUP_LINK
 			 " WHERE u.key = j.key AND a.id = u.account",
-    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.id = " ACCOUNT_NAMED("?2")),
+    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED(ACCOUNT_NAMED("?2")),
     [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.id = " ACCOUNT_NAMED("?2")),
+    [SQL_LOOKUP_OWNER_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNER),
     [SQL_LOOKUP_OWNERS_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNERS),
     [SQL_LOOKUP_ENTITLED_OF] =
 	LOOKUP_ROWS_OF(LOOKUP_OWNERS " UNION " LOOKUP_SUBSCRIBERS),
@@ -637,7 +641,8 @@ const char *const sql_statements_1[SQL_COUNT] = {
     [SQL_ACCOUNT] =
 	"SELECT " ACCOUNT_COLUMNS " FROM account a WHERE a.key = ?1",
     [SQL_LOOKUP_ACCOUNT] = "SELECT id, name, name FROM account WHERE key = ?1",
-    [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED("a.key = ?2"),
+    [SQL_LOOKUP_ENTITLED] =
+	LOOKUP_ENTITLED("(SELECT n.id FROM account n WHERE n.key = ?2)"),
     [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.key = ?2"),
     [SQL_LINK] = "SELECT " USER_COLUMNS_1 USER_TABLES "WHERE l.id = ?1",
     [SQL_NOTICE_ADD] = "INSERT INTO notice(at, account, address, kind,"

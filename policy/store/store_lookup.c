@@ -21,6 +21,8 @@
 #include "terms/account.h"
 
 #define PARAMETERS 2
+/* So few users are compared with each other. */
+#define FEW 32
 
 /* A statement to ask. */
 struct ask {
@@ -49,12 +51,18 @@ static int list(struct asking *);
 static int damaged(struct asking *, const char *);
 static int read_account(struct asking *, size_t, struct db_stmt *);
 static int read_address(struct asking *, struct member *);
-static int read_member(
-    struct asking *, struct store_members *, enum sql, struct db_stmt *);
+static int read_account_name(struct asking *, struct store_members *,
+    const struct ask *, struct db_stmt *);
+static int read_member(struct asking *, struct store_members *,
+    const struct ask *, struct db_stmt *);
 static int read_key(struct asking *, struct db_stmt *);
 static int compare_ids(const void *, const void *);
 static bool has_owner(const int64_t *, size_t, int64_t);
 static int check_owners(struct asking *);
+static bool has_owner_among(const struct store_members *, int64_t);
+static bool owns_any(const struct store_members *, const struct member *);
+static int add_owners(struct asking *);
+static int needed(void *, size_t);
 static int take_schema(void *, enum db_content, int64_t);
 static struct db_stmt *bind(void *, size_t);
 static int take_row(void *, size_t, struct db_stmt *);
@@ -203,32 +211,54 @@ read_address(struct asking *a, struct member *m)
 	return (failure_memory(&a->store->failure));
 }
 
+/* The account of the row, and its name. */
+static int
+read_account_name(struct asking *a, struct store_members *to,
+    const struct ask *ask, struct db_stmt *stmt)
+{
+	struct member *m = &to->v[to->n];
+
+	m->account = db_int(stmt, 0);
+	if (ask->which == SQL_LOOKUP_ENTITLED) {
+		m->account_name = a->answer->accounts[ask->i].name;
+		if (m->account == a->answer->accounts[ask->i].id)
+			return (0);
+		return (damaged(a,
+		    "an index leads to a user of another "
+		    "account, or to none"));
+	}
+	/* Consecutive rows of one account share its name. */
+	m->account_name = to->n > 0 && m[-1].account == m->account
+	    ? m[-1].account_name
+	    : arena_strdup(a->arena, db_text(stmt, 1));
+	if (m->account_name == NULL)
+		return (failure_memory(&a->store->failure));
+	return (0);
+}
+
 /* Add the row, in the order of LOOKUP_COLUMNS, to ${to}. The entitled of an
  * account count as subscribed; for others the row has a column more. */
 static int
-read_member(struct asking *a, struct store_members *to, enum sql which,
+read_member(struct asking *a, struct store_members *to, const struct ask *ask,
     struct db_stmt *stmt)
 {
-	const char *address = db_text(stmt, 2), *key = db_text(stmt, 3);
 	struct member *m;
 
 	to->v = arena_grow(a->arena, to->v, to->n, &to->cap, sizeof(*to->v));
 	if (to->v == NULL)
 		return (failure_memory(&a->store->failure));
 	m = &to->v[to->n];
-	m->account = db_int(stmt, 0);
-	/* Consecutive rows of one account share its name. */
-	m->account_name = to->n > 0 && m[-1].account == m->account
-	    ? m[-1].account_name
-	    : arena_strdup(a->arena, db_text(stmt, 1));
-	m->key = arena_strdup(a->arena, key);
-	m->address = address; /* of the row, until it is read */
-	if (m->account_name == NULL || m->key == NULL)
+	if (read_account_name(a, to, ask, stmt) != 0)
+		return (-1);
+	m->address = db_text(stmt, 2); /* of the row, until it is read */
+	m->key = arena_strdup(a->arena, db_text(stmt, 3));
+	if (m->key == NULL)
 		return (failure_memory(&a->store->failure));
 	m->named = false;
 	m->link = db_int(stmt, 5);
 	m->chat = db_int(stmt, 6);
-	m->subscribed = which == SQL_LOOKUP_ENTITLED || db_int(stmt, 7) != 0;
+	m->subscribed =
+	    ask->which == SQL_LOOKUP_ENTITLED || db_int(stmt, 7) != 0;
 	if (store_read_role(a->store, stmt, 4, &m->role) != 0)
 		return (-1);
 	to->n++;
@@ -295,6 +325,87 @@ check_owners(struct asking *a)
 	return (all ? 0 : damaged(a, "an account has no owner"));
 }
 
+/* Is the account's owner among these? */
+static bool
+has_owner_among(const struct store_members *users, int64_t account)
+{
+	size_t i;
+
+	for (i = 0; i < users->n; i++) {
+		if (users->v[i].account == account &&
+		    users->v[i].role == ROLE_OWNER)
+			return (true);
+	}
+	return (false);
+}
+
+/* Is the person of ${m} an owner in one of his accounts? */
+static bool
+owns_any(const struct store_members *users, const struct member *m)
+{
+	size_t i;
+
+	for (i = 0; i < users->n; i++) {
+		if (users->v[i].role == ROLE_OWNER &&
+		    strcmp(users->v[i].key, m->key) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+/* Add the users who are owners to the others. 0 or -1. */
+static int
+add_owners(struct asking *a)
+{
+	const struct store_members *users = &a->answer->users;
+	struct store_members *others = &a->answer->others;
+	size_t i;
+
+	for (i = 0; i < users->n; i++) {
+		if (!owns_any(users, &users->v[i]))
+			continue;
+		others->v = arena_grow(a->arena, others->v, others->n,
+		    &others->cap, sizeof(*others->v));
+		if (others->v == NULL)
+			return (failure_memory(&a->store->failure));
+		others->v[others->n++] = users->v[i];
+	}
+	return (0);
+}
+
+/*
+ * Where the users are known before their owners are asked for: an owner who is
+ * a user himself is known with all of his accounts. If then one account is left
+ * without, its owner is asked for by its id. Else everything stands as listed.
+ */
+static int
+needed(void *ctx, size_t i)
+{
+	struct asking *a = ctx;
+	const struct store_members *users = &a->answer->users;
+	int64_t account = 0;
+	size_t j;
+
+	if (a->v[i].which != SQL_LOOKUP_OWNERS_OF || users->n > FEW)
+		return (1);
+	for (j = 0; j < users->n; j++) {
+		if (has_owner_among(users, users->v[j].account))
+			continue;
+		if (account != 0 && users->v[j].account != account)
+			return (1);
+		account = users->v[j].account;
+	}
+	if (add_owners(a) != 0)
+		return (-1);
+	if (account == 0)
+		return (0);
+	a->v[i].which = SQL_LOOKUP_OWNER_OF;
+	a->v[i].text[1] = arena_printf(a->arena, "%lld", (long long)account);
+	if (a->v[i].text[1] == NULL)
+		return (failure_memory(&a->store->failure));
+	return (1);
+}
+
 static int
 take_schema(void *ctx, enum db_content content, int64_t version)
 {
@@ -335,14 +446,14 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 	if (ask->which == SQL_LOOKUP_ACCOUNT)
 		return (read_account(a, ask->i, stmt));
 	if (ask->which == SQL_LOOKUP_USERS)
-		return (read_member(a, &answer->users, ask->which, stmt));
+		return (read_member(a, &answer->users, ask, stmt));
 	if (ask->which != SQL_LOOKUP_ENTITLED &&
 	    ask->which != SQL_LOOKUP_EVERYBODY)
-		return (read_member(a, &answer->others, ask->which, stmt));
+		return (read_member(a, &answer->others, ask, stmt));
 	/* The people of an account that has two of the names come once. */
 	if (answer->accounts[ask->i].first != ask->i)
 		return (0);
-	return (read_member(a, &answer->people, ask->which, stmt));
+	return (read_member(a, &answer->people, ask, stmt));
 }
 
 static int
@@ -368,8 +479,11 @@ learn_version(struct store *s)
 static int
 ask(struct asking *a)
 {
-	struct db_asking asking = {
-	    .schema = take_schema, .question = bind, .row = take_row, .ctx = a};
+	struct db_asking asking = {.schema = take_schema,
+	    .question = bind,
+	    .row = take_row,
+	    .needed = needed,
+	    .ctx = a};
 
 	a->n = 0;
 	a->version = a->store->version;
