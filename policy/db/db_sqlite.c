@@ -106,7 +106,7 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 	/* The file may be damaged, or made by somebody else. */
 	if (db_exec(&db->db,
 		"PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-		"PRAGMA cache_size=-1024; PRAGMA foreign_keys=ON") != 0)
+		"PRAGMA cache_size=-2048; PRAGMA foreign_keys=ON") != 0)
 		return (-1);
 	if (mode <= DB_READ)
 		return (db_exec(&db->db, "PRAGMA query_only=ON"));
