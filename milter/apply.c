@@ -155,12 +155,16 @@ static int
 add_recipient(
     SMFICTX *ctx, const char *address, const char *parameters, struct arena *a)
 {
+	size_t len = strlen(address);
 	char *text;
 	int rc;
 
-	text = arena_concat(a, "<", address, ">", NULL);
+	text = arena_alloc(a, len + sizeof("<>"));
 	if (text == NULL)
 		return (-1);
+	text[0] = '<';
+	memcpy(text + 1, address, len);
+	text[len + 1] = '>';
 	rc = parameters == NULL
 	    ? smfi_addrcpt(ctx, text)
 	    : smfi_addrcpt_par(ctx, text, (char *)(uintptr_t)parameters);

@@ -462,14 +462,13 @@ read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 	return (store_read_role(s, stmt, 5, &u->role));
 }
 
-/* Not for keys with letters outside ASCII: their lower case depends on the
+/* A key with letters outside ASCII may differ: their lower case depends on the
  * version of the library. */
 int
 store_read_address(
     struct arena *a, const char *text, const char *key, const char **wire)
 {
 	struct address address;
-	bool ascii = true;
 	const char *s;
 	int found;
 
@@ -477,10 +476,8 @@ store_read_address(
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			return (0);
 	}
-	for (s = key; *s != '\0'; s++)
-		ascii = ascii && (unsigned char)*s < 0x80;
 	found = address_read(a, text, &address);
-	if (found == 1 && ascii && strcmp(address.key, key) != 0)
+	if (found == 1 && strcmp(address.key, key) != 0 && !address_wide(key))
 		found = 0;
 	if (found == 1)
 		*wire = address.wire;
