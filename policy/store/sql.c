@@ -271,13 +271,17 @@ const struct sql_step sql_upgrades[] = {
  */
 #define LOOKUP_COLUMNS                                                         \
 	"u.account, a.name, u.address, u.key, u.role, l.id, l.chat"
-#define LOOKUP_LINK                                                            \
-	" LEFT JOIN link l ON l.user = u.id AND u.id ="                        \
-	" (SELECT m.user FROM link m WHERE m.id = l.id)"
+#define LOOKUP_LINK " LEFT JOIN link l ON " LOOKUP_LINK_OF_USER
+#define LOOKUP_LINK_OF_USER                                                    \
+	"l.user = u.id AND u.id = (SELECT m.user FROM link m WHERE m.id = l.id)"
 #define LOOKUP_CATEGORY "(SELECT category FROM category_key WHERE key = ?1)"
 #define LOOKUP_SUBSCRIBED                                                      \
 	"EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"     \
 	" AND s.category = " LOOKUP_CATEGORY " AND s.user = u.id)"
+/* For thousands of people: chats only if the category is mirrored. */
+#define LOOKUP_LINK_IF_MIRRORED                                                \
+	" LEFT JOIN link l ON (SELECT c.telegram FROM category c"              \
+	"  WHERE c.id = " LOOKUP_CATEGORY ") = 1 AND " LOOKUP_LINK_OF_USER
 /* The name of the account is in another answer, and the reader compares the
  * account of each row. A subscription without its user is a row of NULL. */
 #define LOOKUP_PERSON "u.account, '', u.address, u.key, u.role, l.id, l.chat"
@@ -285,7 +289,7 @@ const struct sql_step sql_upgrades[] = {
 	"SELECT " LOOKUP_PERSON " FROM user o CROSS JOIN user u" LOOKUP_LINK   \
 	" WHERE o.account = " account " AND o.role = 'owner' AND u.id = o.id"  \
 	" UNION ALL SELECT " LOOKUP_PERSON " FROM subscription s"              \
-	" LEFT JOIN user u ON u.id = s.user" LOOKUP_LINK                       \
+	" LEFT JOIN user u ON u.id = s.user" LOOKUP_LINK_IF_MIRRORED           \
 	" WHERE s.account = " account " AND s.category = " LOOKUP_CATEGORY
 #define LOOKUP_EVERYBODY(of)                                                   \
 	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED                        \
