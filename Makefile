@@ -235,7 +235,7 @@ fuzz_programs: $(FUZZ:%=$(BUILD)/fuzz_%)
 LOADGEN = dial histogram loadgen options script smtp
 BENCH = $(BUILD)/loadgen $(BUILD)/rival $(BUILD)/logsink
 $(BUILD)/loadgen: $(LOADGEN:%=$(BUILD)/tests/bench/%.o)
-	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lpthread
 
 $(BUILD)/rival: $(BUILD)/tests/bench/rival.o
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ -lmilter -lpthread

@@ -7,11 +7,13 @@
  * message is the time from its first step to its final answer. One thread
  * serves all connections, to leave the processor to the milter.
  *
- * Or it is a client of the MTA, to measure the cost of a milter there.
+ * Or it is a client of the MTA, with a thread for each session, to measure the
+ * cost of a milter there.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +36,7 @@
 #include "bench/smtp.h"
 
 #define PACKET_MAX ((size_t)1 << 20) /* that a milter may send */
+#define SESSIONS_MAX 1000
 
 /* Bytes received. */
 struct buffer {
@@ -75,6 +78,7 @@ static unsigned long added, deleted, headers_changed, quarantined;
 static int64_t deadline;
 static int epoll_fd;
 static volatile sig_atomic_t interrupted;
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER; /* SMTP */
 
 static bool flush(struct connection *);
 
@@ -438,24 +442,59 @@ run(void)
 	}
 }
 
+/* Begin a message of an SMTP session; false if there is none to send. */
+static bool
+smtp_begin(unsigned long *variant)
+{
+	bool more;
+
+	pthread_mutex_lock(&counting);
+	more = go_on();
+	if (more)
+		*variant = choose(started++);
+	pthread_mutex_unlock(&counting);
+	return (more);
+}
+
 /* One session with an MTA. */
-static void
-run_smtp(const char *where)
+static void *
+smtp_session(void *unused)
 {
 	struct smtp *smtp;
+	unsigned long variant;
 	int64_t began;
 
-	smtp = smtp_open(where);
-	opened++;
-	while (go_on()) {
+	(void)unused;
+	smtp = smtp_open(options.socket + 5);
+	while (smtp_begin(&variant)) {
 		began = now();
 		smtp_send(smtp, options.sender, &options.recipients,
-		    &options.headers, choose(started++));
+		    &options.headers, variant);
+		pthread_mutex_lock(&counting);
 		histogram_add(&latency, (uint64_t)(now() - began));
 		answers[ACCEPT]++;
 		finished++;
+		pthread_mutex_unlock(&counting);
 	}
 	smtp_close(smtp);
+	return (NULL);
+}
+
+static void
+run_smtp(void)
+{
+	pthread_t threads[SESSIONS_MAX];
+	size_t i, n = options.connections;
+
+	if (n > SESSIONS_MAX)
+		errx(EX_USAGE, "more than %d sessions", SESSIONS_MAX);
+	for (i = 0; i < n; i++) {
+		if (pthread_create(&threads[i], NULL, smtp_session, NULL) != 0)
+			errx(EX_OSERR, "no thread for a session");
+	}
+	for (i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	opened = n;
 }
 
 static void
@@ -510,7 +549,7 @@ main(int argc, char **argv)
 	if (options.seconds > 0)
 		deadline = began + (int64_t)(options.seconds * 1e9);
 	if (strncmp(options.socket, "smtp:", 5) == 0)
-		run_smtp(options.socket + 5);
+		run_smtp();
 	else
 		run();
 	print_result((double)(now() - began) / 1e9);

@@ -147,6 +147,7 @@ class Relay:
         letter, _, tagged = FAN_OUTS[fan_out]
         host, port = self.postfix.addresses[self._listener(*cell)]
         words = [program("loadgen"), "-s", f"smtp:inet:{port}@{host}",
+                 "-c", "1",
                  "-v", str(rosters.accounts(self.users)[letter]),
                  "-r", f"{letter}%@{rosters.ACCOUNTS}", *more]
         for header in HEADERS + ((TAG,) if tagged else ()):
