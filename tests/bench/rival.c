@@ -17,18 +17,17 @@
 
 #include <libmilter/mfapi.h>
 
-#define EDITS_MAX 100000
-#define DELETES_MAX 100
+#define EDITS_MAX 1000000
 #define ADDRESS_SIZE 64
 #define BACKLOG 512 /* as notify-milter */
 
 /* Steps that the MTA should skip. */
 enum away { NOTHING, UNNEEDED, EVERYTHING, NAWAYS };
 
-/* The recipients to delete, as they were given. */
+/* The recipients to delete, as they were given: up to ${ndeletes}. */
 struct connection {
-	char *given[DELETES_MAX];
 	size_t n;
+	char *given[];
 };
 
 static const char *const away_names[NAWAYS] = {
@@ -49,9 +48,12 @@ static const unsigned long away_steps[NAWAYS] = {
 
 static enum away away = UNNEEDED;
 static size_t nadds, ndeletes;
-static bool logging;
+static bool logging, marking;
 static char (*adds)[ADDRESS_SIZE];
 static char constant[] = "<a@accounts.example>";
+/* As long as that of notify-milter. */
+static char mark_name[] = "X-Notify-Decided";
+static char mark[] = "0123456789abcdef0123456789abcdef";
 
 static const char usage_text[] =
     "usage: rival -s SOCKET [options]\n"
@@ -61,6 +63,7 @@ static const char usage_text[] =
     "             that notify-milter does without), or everything\n"
     "  -a N       add N recipients to each message\n"
     "  -d N       delete the first N of its recipients\n"
+    "  -m         add a header to each message\n"
     "  -l         one line to syslog for each message\n";
 
 /* The answer of a callback: none if the MTA does not wait for one. */
@@ -85,7 +88,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	(void)ctx;
 	(void)unused1;
 	(void)unused2;
-	*want_actions = actions & (SMFIF_ADDRCPT | SMFIF_DELRCPT);
+	*want_actions =
+	    actions & (SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_ADDHDRS);
 	*want_steps = steps & away_steps[away];
 	*want1 = *want2 = 0;
 	return (SMFIS_CONTINUE);
@@ -96,7 +100,8 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 {
 	(void)name;
 	(void)sa;
-	(void)smfi_setpriv(ctx, calloc(1, sizeof(struct connection)));
+	(void)smfi_setpriv(ctx,
+	    calloc(1, sizeof(struct connection) + ndeletes * sizeof(char *)));
 	return (no_reply());
 }
 
@@ -173,6 +178,8 @@ on_end(SMFICTX *ctx)
 	}
 	for (i = 0; i < nadds && rc == MI_SUCCESS; i++)
 		rc = smfi_addrcpt(ctx, adds[i]);
+	if (marking && rc == MI_SUCCESS)
+		rc = smfi_addheader(ctx, mark_name, mark);
 	if (c != NULL)
 		forget(c);
 	if (logging)
@@ -212,7 +219,7 @@ serve(char *where)
 	struct smfiDesc desc = {
 	    .xxfi_name = "rival",
 	    .xxfi_version = SMFI_VERSION,
-	    .xxfi_flags = SMFIF_ADDRCPT | SMFIF_DELRCPT,
+	    .xxfi_flags = SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_ADDHDRS,
 	    .xxfi_eom = on_end,
 	    .xxfi_abort = on_abort,
 	    .xxfi_close = on_close,
@@ -279,7 +286,7 @@ main(int argc, char **argv)
 	size_t i;
 	int option;
 
-	while ((option = getopt(argc, argv, "s:n:a:d:l")) != -1) {
+	while ((option = getopt(argc, argv, "s:n:a:d:lm")) != -1) {
 		switch (option) {
 		case 's':
 			where = optarg;
@@ -291,10 +298,13 @@ main(int argc, char **argv)
 			nadds = number(optarg, EDITS_MAX);
 			break;
 		case 'd':
-			ndeletes = number(optarg, DELETES_MAX);
+			ndeletes = number(optarg, EDITS_MAX);
 			break;
 		case 'l':
 			logging = true;
+			break;
+		case 'm':
+			marking = true;
 			break;
 		default:
 			usage();
