@@ -6,20 +6,21 @@ import sys
 import time
 
 import chart
+import crowd
+import disk
 import figures
 import machine
-import report
+import removal
 import rosters
 import scenarios
 import shared
 import subjects
 from machine import BUILD, say
 from relay import Relay
+from results import Results
 from protocol import Protocol
-from report import Spread, ratio, spread
-from scenarios import FAN_OUTS, MTA_SUBJECTS, SCENARIOS, SUBJECTS
-
-CALLS = 2500    # changes of the messages whose system calls are counted
+from scenarios import PLACES, SCENARIOS
+from tables import Tables
 
 
 class Plan:
@@ -29,56 +30,109 @@ class Plan:
         self.quick = quick
         self.command = "make bench-quick" if quick else "make bench"
         self.users = scenarios.QUICK if quick else scenarios.FULL
-        self.seconds, self.rounds = (0.25, 7) if quick else (0.5, 15)
-        self.mta_seconds, self.mta_rounds = 0.7, 9
-        self.mta_messages = {"1000": 5, "10000": 1}
+        self.seconds, self.rounds = (0.2, 5) if quick else (0.5, 9)
+        self.disk_seconds, self.disk_rounds = (0.4, 5) if quick else (1, 9)
+        self.mta_seconds, self.mta_rounds = (0.4, 3) if quick else (0.7, 7)
         self.idle = (0, 200) if quick else (0, 200, 1000)
         self.times = 5 if quick else 20
+        self.crowd_rounds = 1 if quick else 3
+        self.removed = (0, 100) if quick else removal.REMOVED
 
 
 class Bench:
-    def __init__(self, work, apart, quick):
+    def __init__(self, work, apart, quick, resume):
         self.plan = Plan(quick)
         self.machine = machine.Machine(work, apart)
-        self.began = time.monotonic()
-        self.rounds = {}        # {cell: [{measure: figure}]}
-        self.calls = {}         # {cell: system calls a message}
-        self.shares = {}        # the same, of a roster in PostgreSQL
-        self.excuse = None
-        self.singles = {}       # {what: (Spread, unit, remark)}
+        self.results = Results([machine.version(), self.plan.command])
+        if resume and self.results.resume():
+            say("going on after " + ", ".join(self.results.parts))
+        self.folders = {}
 
-    def run(self):
-        self.rosters()
-        self.memory_and_start()
-        self.protocol()
-        if not self.plan.quick:
-            self.shared()
-            self.through_postfix()
-            self.tools()
-        if self.machine.stop() == 0:
+    def run(self, parts):
+        """PARTS, or else those that are usual."""
+        usual = QUICK if self.plan.quick else tuple(PARTS)
+        for number, name in enumerate(parts or usual):
+            if name in self.results.parts:
+                continue
+            say(f"part {number + 1} of {len(parts or usual)}: {name}")
+            began = time.monotonic()
+            PARTS[name](self)
+            self.results.parts[name] = time.monotonic() - began
+            self.results.save()
+        lines = self.machine.stop()
+        if lines == 0 and "protocol" in (parts or usual):
             raise RuntimeError("nothing was logged")
         self.tell()
 
+    def roster(self, name):
+        """Directory and number of users of a roster. The main one is made in
+        this run, to measure the import."""
+        if name in self.folders:
+            return self.folders[name]
+        users = self.plan.users[name]
+        what = f"import of {users:,} users"
+        fresh = (name == "main" and not self.plan.quick
+                 and what not in self.results.figures)
+        folder, made = rosters.have(self.machine.rosters, users, fresh)
+        self.folders[name] = folder, users
+        if users >= 1000000 and what not in self.results.figures:
+            remark = "" if fresh else f"of {made['when']}, "
+            self.results.single(what, [made["import_s"]], "s", f"{remark}"
+                                f"{made['import_mb']:.0f} MB of memory, "
+                                f"{made['file_mb']:.0f} MB of file")
+        return self.folders[name]
+
     # Parts
 
-    def rosters(self):
-        self.folders = {}
-        for name, users in self.plan.users.items():
-            fresh = name == "main" and not self.plan.quick
-            folder, made = rosters.have(self.machine.rosters, users, fresh)
-            self.folders[name] = (folder, users)
-            if users >= 1000000:
-                remark = "" if fresh else f"of {made['when']}, "
-                self.single(f"import of {users:,} users", [made["import_s"]],
-                            "s", f"{remark}{made['import_mb']:.0f} MB "
-                            f"of memory, {made['file_mb']:.0f} MB of file")
+    def disk(self):
+        """Through Postfix, as a relay has it."""
+        self.results.notes["disk"] = disk.describe(self.machine.disk,
+                                                   PLACES["disk"].sessions)
+        say(self.results.notes["disk"])
+        self._relay("disk", self.machine.disk, self.plan.disk_rounds,
+                    self.plan.disk_seconds)
 
-    def single(self, what, values, unit, remark=""):
-        self.singles[what] = (Spread(values), unit, remark)
+    def mta(self):
+        """Through Postfix, where no disk hides the cost of a milter."""
+        self.results.notes["memory"] = self.machine.memory_place()
+        self._relay("memory", self.machine.memory, self.plan.mta_rounds,
+                    self.plan.mta_seconds)
 
-    def memory_and_start(self):
-        say("memory and start")
-        folder, users = self.folders["main"]
+    def _relay(self, place, folder, rounds, seconds):
+        one = Relay(self.machine, scenarios.mta_cells(place, self.plan.quick),
+                    self.roster("main"), folder)
+        try:
+            one.start()
+            one.verify()
+            one.measure(rounds, seconds)
+        finally:
+            one.stop()
+        self.results.rounds.update(one.rounds)
+
+    def protocol(self):
+        one = Protocol(self.machine, scenarios.cells(self.plan.quick),
+                       {name: self.roster(name) for name in self.plan.users})
+        try:
+            one.start()
+            one.verify()
+            one.measure(self.plan.seconds, self.plan.rounds)
+        finally:
+            one.stop()
+        self.results.rounds.update(one.rounds)
+
+    def counts(self):
+        """Instructions and system calls."""
+        cells = filter(scenarios.counted, scenarios.cells(self.plan.quick))
+        one = Protocol(self.machine, cells, {"main": self.roster("main")})
+        try:
+            one.start()
+            self.results.counts.update(one.count())
+        finally:
+            one.stop()
+
+    def start(self):
+        """Memory, and the time to start."""
+        folder, users = self.roster("main")
         database = f"{folder}/roster.db"
         load = ["-v", str(rosters.accounts(users)["a"]), "-x", "1"]
         for word in SCENARIOS["5"].recipients:
@@ -90,66 +144,51 @@ class Bench:
                 (" (c)", lambda *a: subjects.rival(*a, adds=5, deletes=1))):
             for count, size in figures.resident(self.machine, make, load,
                                                 self.plan.idle).items():
-                self.single(f"resident, {count:,} idle connections, "
-                            f"main roster{who}", [size], "MB")
-        self.single("start, until ready",
-                    figures.ready(self.machine, database, 10).values, "ms")
+                self.results.single(f"resident, {count:,} idle connections, "
+                                    f"main roster{who}", [size], "MB")
+        self.results.single("start, until ready", figures.ready(
+            self.machine, database, 10).values, "ms")
 
-    def protocol(self):
-        one = Protocol(self.machine, scenarios.cells(self.plan.quick),
-                       self.folders)
-        try:
-            one.start()
-            one.verify()
-            one.measure(self.plan.seconds, self.plan.rounds)
-            if not self.plan.quick:
-                say("system calls")
-                for cell in one.rounds:
-                    if cell[3:] == ("unix", 8):
-                        count = CALLS // max(SCENARIOS[cell[0]].adds, 5)
-                        self.calls[cell] = figures.system_calls(
-                            one.milter(cell), one.command(
-                                cell, "-n", str(count), "-x", "1",
-                                connections=1), count)
-        finally:
-            one.stop()
-        self.rounds.update(one.rounds)
+    def crowd(self):
+        """Large accounts."""
+        one = crowd.Crowd(self.machine, self.roster(
+            "main" if self.plan.quick else "big"))
+        one.measure(self.plan.crowd_rounds)
+        self.results.crowds.update(one.rounds)
 
-    def shared(self):
-        self.excuse = shared.missing()
-        if self.excuse:
+    def removal(self):
+        """What removing recipients costs Postfix."""
+        self.results.notes["recipients"] = f"{removal.RECIPIENTS:,}"
+        self.results.curve = list(removal.curve(self.machine,
+                                                self.plan.removed))
+
+    def postgresql(self):
+        missing = shared.missing()
+        if missing:
+            self.results.notes["postgresql"] = (
+                f"PostgreSQL was not measured: {missing}.")
             return
-        one = shared.Shared(self.machine, self.folders["medium"])
+        one = shared.Shared(self.machine, self.roster(
+            "main" if self.plan.quick else "medium"))
         try:
             one.start()
-            self.single(f"import of {one.users:,} users, PostgreSQL",
-                        [one.imported], "s")
+            self.results.single(f"import of {one.users:,} users, PostgreSQL",
+                                [one.imported], "s")
             one.verify()
             one.measure(self.plan.seconds, self.plan.rounds)
         finally:
             one.stop()
-        self.shares = one.rounds
-
-    def through_postfix(self):
-        one = Relay(self.machine, scenarios.mta_cells(), self.folders["main"])
-        try:
-            one.start()
-            one.verify()
-            one.measure(self.plan.mta_rounds, self.plan.mta_seconds,
-                        self.plan.mta_messages)
-        finally:
-            one.stop()
-        self.rounds.update(one.rounds)
+        self.results.shares.update(one.rounds)
 
     def tools(self):
-        say("notifyctl and notify-telegram")
-        folder, users = self.folders["big"]
+        """notifyctl and notify-telegram."""
+        folder, users = self.roster("main" if self.plan.quick else "big")
         for what, got in figures.ask(folder, users, self.plan.times).items():
-            self.single(f"{what}, big roster", got.values, "ms")
+            self.results.single(f"{what}, big roster", got.values, "ms")
         for kind in ("attachment", "html"):
             got, memory = figures.chat_text(
-                self.machine, self.folders["small"][0], kind, self.plan.times)
-            self.single("notify-telegram, a message of 20 MB: " + (
+                self.machine, self.roster("small")[0], kind, self.plan.times)
+            self.results.single("notify-telegram, a message of 20 MB: " + (
                 "a text and an attachment" if kind == "attachment"
                 else "one long HTML"), got.values, "ms",
                 f"{memory:.0f} MB of memory")
@@ -157,110 +196,33 @@ class Bench:
     # Report
 
     def tell(self):
-        plan, out = self.plan, report.Report()
-        out.text(f"`{plan.command}`, {time.strftime('%Y-%m-%d')}, "
-                 f"{machine.version()}, on {machine.describe()}. It took "
-                 f"{time.monotonic() - self.began:.0f} s.")
-        out.text(
+        plan, parts = self.plan, self.results.parts
+        introduction = [
+            f"`{plan.command}`, {time.strftime('%Y-%m-%d')}, "
+            f"{machine.version()}, on {machine.describe()}. It took "
+            f"{sum(parts.values()):.0f} s: " + ", ".join(
+                f"{name} {seconds:.0f}" for name, seconds in parts.items())
+            + ".",
             f"A figure is the median of {plan.rounds} rounds of {plan.seconds} "
-            "s each, with the least and the most; a ratio is formed within "
-            "each round. The milters take turns within a round. Rosters: "
+            f"s each ({plan.disk_rounds} on the disk), with the least and the "
+            "most; a ratio is formed within each round. The milters take turns "
+            "within a round. Rosters: "
             + ", ".join(f"{name} {users:,} users"
                         for name, users in plan.users.items())
-            + f". Lines to syslog: {self.machine.syslog()}"
-            + ("." if plan.quick else
-               f"; Postfix's queue: {self.machine.queue()}, "
-               f"{plan.mta_rounds} rounds."))
-        out.title("What it must reach")
-        out.table(["", "wanted", "got", "met"], self.wanted())
-        out.title("At the milter protocol")
-        out.table(["message", "over", "milter", "messages/s", "p50, ms",
-                   "p99, ms", "CPU, µs", "system calls"],
-                  [self.protocol_row(cell) for cell in self.rounds
-                   if len(cell) == 5])
-        if self.excuse:
-            out.text(f"PostgreSQL was not measured: {self.excuse}.")
-        if self.shares:
-            out.title("A roster in PostgreSQL, medium, and "
-                      f"{scenarios.SHARED_CONNECTIONS} connections of the MTA")
-            out.table(["message", "roster in", "milters", "messages/s",
-                       "p50, ms", "p99, ms", "milters' CPU, µs",
-                       "server's CPU, µs"],
-                      [self.shared_row(cell) for cell in self.shares])
-        if not plan.quick:
-            out.title("Through Postfix, one session")
-            out.table(["message", "", "ms a message", "p50, ms", "p99, ms"],
-                      [self.mta_row(cell) for cell in self.rounds
-                       if len(cell) == 2])
-        out.title("Memory, start and tools")
-        out.table(["", "got", "", ""], [
-            [what, f"{got:.1f}", unit, remark]
-            for what, (got, unit, remark) in self.singles.items()])
-        print(out.write(os.path.join(BUILD, "bench.md")), end="")
-        report.write_figures({
-            "rounds": [{"cell": cell, "rounds": values}
-                       for cell, values in (*self.rounds.items(),
-                                            *self.shares.items())],
-            "system_calls": [{"cell": cell, "calls": calls}
-                             for cell, calls in self.calls.items()],
-            "singles": {what: got.values
-                        for what, (got, _, _) in self.singles.items()}})
-        if not plan.quick:
+            + f". Lines to syslog: {self.machine.syslog()}."]
+        print(Tables(self.results, plan.users).write(
+            os.path.join(BUILD, "bench.md"), introduction), end="")
+        if not plan.quick and "protocol" in parts and "disk" in parts:
             chart.draw(os.path.join(BUILD, "bench.svg"), self.machine.work,
-                       self.rounds)
+                       self.results.rounds)
 
-    def wanted(self):
-        rows = []
-        for what, sign, limit, measure, one, other in scenarios.WANTED:
-            if one in self.rounds and other in self.rounds:
-                got = ratio(self.rounds, measure, one, other)
-                met = (got.median >= limit if sign == ">="
-                       else got.median <= limit)
-                rows.append([what, {">=": "at least", "<=": "at most"}[sign]
-                             + f" {limit}", f"{got:.3f}",
-                             "yes" if met else "**no**"])
-        for what, limit, unit in scenarios.LIMITS:
-            if what in self.singles:
-                got = self.singles[what][0]
-                rows.append([what, f"at most {limit} {unit}", f"{got:.1f}",
-                             "yes" if got.median <= limit else "**no**"])
-        for table, rounds in ((scenarios.TOLD, self.rounds),
-                              (scenarios.SHARED_TOLD, self.shares)):
-            for what, measure, one, other in table:
-                if one in rounds and other in rounds:
-                    got = ratio(rounds, measure, one, other)
-                    rows.append([what, "", f"{got:.3f}", ""])
-        return rows
 
-    def protocol_row(self, cell):
-        scenario, subject, roster, transport, connections = cell
-        rounds, calls = self.rounds[cell], self.calls.get(cell)
-        title = SUBJECTS[subject][0]
-        if roster:
-            title += f", {self.plan.users[roster]:,} users"
-        return [SCENARIOS[scenario].title,
-                f"{'UNIX' if transport == 'unix' else 'TCP'}, {connections}",
-                title, f"{spread(rounds, 'per_second'):.0f}",
-                f"{spread(rounds, 'p50'):.3f}", f"{spread(rounds, 'p99'):.3f}",
-                f"{spread(rounds, 'cpu_us'):.0f}",
-                "" if calls is None else f"{calls:.0f}"]
-
-    def shared_row(self, cell):
-        scenario, way, milters = cell
-        rounds = self.shares[cell]
-        return [SCENARIOS[scenario].title, scenarios.WAYS[way], milters,
-                f"{spread(rounds, 'per_second'):.0f}",
-                f"{spread(rounds, 'p50'):.3f}", f"{spread(rounds, 'p99'):.3f}",
-                f"{spread(rounds, 'cpu_us'):.0f}",
-                "" if way == "sqlite" else f"{spread(rounds, 'server_us'):.0f}"]
-
-    def mta_row(self, cell):
-        fan_out, subject = cell
-        _, count, tagged = FAN_OUTS[fan_out]
-        rounds = self.rounds[cell]
-        return [f"expanding to {count:,}" if tagged else fan_out,
-                MTA_SUBJECTS[subject][0], f"{spread(rounds, 'ms'):.2f}",
-                f"{spread(rounds, 'p50'):.2f}", f"{spread(rounds, 'p99'):.2f}"]
+# In this order, what a user wants first.
+PARTS = {"disk": Bench.disk, "protocol": Bench.protocol, "start": Bench.start,
+         "counts": Bench.counts, "crowd": Bench.crowd,
+         "removal": Bench.removal, "mta": Bench.mta,
+         "postgresql": Bench.postgresql, "tools": Bench.tools}
+QUICK = ("disk", "protocol", "start")
 
 
 def stop(number, _):
@@ -268,14 +230,17 @@ def stop(number, _):
 
 
 def main(arguments):
-    how, work, *quick = arguments
+    how, work, *more = arguments
+    parts = [word for word in more if not word.startswith("--")]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    bench = Bench(work, how == "--private", bool(quick))
+    bench = Bench(work, how == "--private", "--quick" in more,
+                  "--resume" in more)
     try:
-        bench.run()
+        bench.run(parts)
     except RuntimeError as error:
-        print(f"bench: could not measure: {error}", file=sys.stderr)
+        print(f"bench: could not measure: {error}; after that, "
+              "tests/bench/run --resume goes on", file=sys.stderr)
         return 1
     finally:
         bench.machine.stop()

@@ -8,7 +8,6 @@ import os
 import pwd
 import random
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -212,33 +211,3 @@ def chat_text(machine, folder, kind, times):
     finally:
         api.stop()
         shutil.rmtree(work)
-
-
-# System calls
-
-def system_calls(milter, command, messages):
-    """System calls per message of a running milter; None if strace(1) is
-    missing or not permitted. COMMAND sends it MESSAGES messages."""
-    if not shutil.which("strace"):
-        return None
-    pids = milter.pids()
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-c", "-o", f"{milter.log}.calls",
-         *(word for pid in pids for word in ("-p", str(pid)))],
-        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        for line in tracer.stderr:
-            if "attached" not in line:
-                return None
-            pids.pop()
-            if not pids:
-                break
-        subprocess.run(command, stdin=subprocess.DEVNULL, check=True,
-                       stdout=subprocess.DEVNULL, timeout=120)
-    finally:
-        tracer.send_signal(signal.SIGINT)
-        tracer.communicate(timeout=60)
-    with open(f"{milter.log}.calls") as file:
-        total = [line.split() for line in file if line.endswith("total\n")]
-    return int(total[-1][3]) / messages
-

@@ -15,9 +15,10 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.join(ROOT, "build")
 KEPT = os.path.join(BUILD, "bench")     # between runs
+QUEUE = os.path.join(KEPT, "queue")     # Postfix's, on the disk
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-QUEUE = 512     # datagrams; what systemd sets, the kernel's own is 10
+DATAGRAMS = 512     # in a queue; what systemd sets, the kernel's own is 10
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
@@ -40,12 +41,16 @@ class Machine:
         self.rosters = os.path.join(work, "rosters")
         self.mimedefang = os.path.join(work, "mimedefang")
         self.memory = os.path.join(work, "memory")
+        self.disk = os.path.join(work, "disk")
         kept = os.path.join(KEPT, "rosters")
         unpacked = os.path.join(BUILD, "unpacked", "mimedefang")
         os.makedirs(kept, exist_ok=True)
+        shutil.rmtree(QUEUE, ignore_errors=True)
+        os.makedirs(QUEUE)
         if apart:
             # The milter's user may not be able to read the build directory.
             self._mount("--bind", kept, self.rosters)
+            self._mount("--bind", QUEUE, self.disk)
             if os.path.exists(unpacked):
                 self._mount("--bind", unpacked, self.mimedefang)
             self._mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", self.memory)
@@ -55,6 +60,7 @@ class Machine:
                                          stdout=subprocess.PIPE, text=True)
         else:
             os.symlink(kept, self.rosters)
+            os.symlink(QUEUE, self.disk)
             os.symlink(unpacked, self.mimedefang)
             os.mkdir(self.memory)
 
@@ -66,7 +72,7 @@ class Machine:
     def _devices(self):
         """A private /dev, for a private /dev/log."""
         with open("/proc/sys/net/unix/max_dgram_qlen", "w") as out:
-            out.write(str(QUEUE))
+            out.write(str(DATAGRAMS))
         folder = os.path.join(self.work, "dev")
         self._mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", folder)
         for name in DEVICES:
@@ -109,9 +115,16 @@ class Machine:
             return "the machine's own /dev/log"
         return "no /dev/log: each line is an attempt in vain"
 
-    def queue(self):
-        """The place of Postfix's queue, in words."""
-        return "in memory" if self.apart else "on the disk"
+    def memory_place(self):
+        """Where the queue is that is not to be slowed down by a disk."""
+        return "in memory" if self.apart else f"on {filesystem(self.memory)}"
+
+
+def filesystem(path):
+    """The kind of file system that PATH is on."""
+    done = subprocess.run(["findmnt", "-n", "-o", "FSTYPE", "-T", path],
+                          text=True, capture_output=True)
+    return done.stdout.split("\n")[0] or "an unknown file system"
 
 
 def _loopback_up():

@@ -1,36 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """pgserver - a private PostgreSQL server, and the processor time it takes"""
-import contextlib
-import glob
-
+import usage
 from lib import postgresql, pq
 from lib.postfix import free_ports
 
 # The roster fits into memory, as in production.
 MEMORY = "shared_buffers = 512MB\n"
-
-
-def processes(parent):
-    """The server's processes: {process id: title}."""
-    found = {}
-    for path in glob.glob("/proc/[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            with open(path) as file:
-                number, _, rest = file.read().partition(" ")
-            if int(rest.rpartition(")")[2].split()[1]) == parent:
-                with open(f"/proc/{number}/cmdline") as file:
-                    found[int(number)] = file.read()
-    return found
-
-
-def spent(parent):
-    """Seconds of processor time of the server's processes."""
-    total = 0
-    for number in [parent, *processes(parent)]:
-        with contextlib.suppress(OSError), \
-                open(f"/proc/{number}/schedstat") as file:
-            total += int(file.read().split()[0])
-    return total / 1e9
 
 
 class Server(postgresql.Server):
@@ -53,4 +28,4 @@ class Server(postgresql.Server):
             connection.run("CHECKPOINT")
 
     def spent(self):
-        return spent(self.process.pid)
+        return usage.spent(self.process.pid)

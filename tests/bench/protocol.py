@@ -6,11 +6,13 @@ import subprocess
 
 import rosters
 import subjects
+from counting import instructions, system_calls
 from machine import program, say
-from scenarios import SCENARIOS, SUBJECTS
+from scenarios import SCENARIOS, SUBJECTS, TAG
 
 SAMPLE = 40         # messages that are verified before anything is timed
 SEED = 2025
+CHANGES = 10000     # of the messages whose work is counted
 
 
 class Protocol:
@@ -36,24 +38,25 @@ class Protocol:
     def _key(cell):
         """The milter of a cell: c is another one in each scenario."""
         scenario, subject, roster, transport, _ = cell
-        constant = scenario if subject in ("c", "clog") else None
+        constant = scenario if subject in ("c", "equal") else None
         return subject, roster, transport, constant
 
     def milter(self, cell):
         return self.milters[self._key(cell)]
 
-    def _milter(self, cell):
+    def _milter(self, cell, role=None):
+        """A milter of its own if it has a ROLE besides."""
         scenario, subject, roster, transport, _ = cell
         one = SCENARIOS[scenario]
-        name = "-".join(part for part in self._key(cell) if part)
+        name = "-".join(part for part in (*self._key(cell), role) if part)
         folder = self.machine.milters()
         where = (f"unix:{folder}/{name}.sock" if transport == "unix"
                  else f"inet:{subjects.free_port()}@127.0.0.1")
         arguments = {"a": {"away": "nothing"}, "b": {},
                      "b0": {"away": "everything"},
                      "c": {"adds": one.adds, "deletes": one.deletes},
-                     "clog": {"adds": one.adds, "deletes": one.deletes,
-                              "log": True}}
+                     "equal": {"adds": one.adds, "deletes": one.deletes,
+                               "equal": True}}
         if subject in arguments:
             return subjects.rival(name, folder, where, **arguments[subject])
         database = f"{self.folders[roster][0]}/roster.db"
@@ -72,9 +75,9 @@ class Protocol:
         users = self.folders[roster or "main"][1]
         return rosters.accounts(users)[SCENARIOS[scenario].letter]
 
-    def command(self, cell, *more, connections=None):
+    def command(self, cell, *more, connections=None, milter=None):
         one = SCENARIOS[cell[0]]
-        words = [program("loadgen"), "-s", self.milter(cell).where,
+        words = [program("loadgen"), "-s", (milter or self.milter(cell)).where,
                  "-c", str(connections or cell[4]),
                  "-v", str(self._numbers(cell)), *more]
         for recipient in one.recipients:
@@ -107,8 +110,9 @@ class Protocol:
         say(f"do {len(self.milters)} milters make the same changes?")
         record = os.path.join(self.machine.work, "changes")
         for cell in self.rounds:
-            self.load(cell, "-n", str(SAMPLE), "-x", str(SEED), "-o", record,
-                      connections=1)
+            said = self.load(cell, "-n", str(SAMPLE), "-x", str(SEED), "-o",
+                             record, connections=1)
+            self._verify_header(cell, said["changes"]["headers"])
             with open(record) as file:
                 lines = [line.split() for line in file]
             if len(lines) != SAMPLE:
@@ -116,11 +120,18 @@ class Protocol:
             for line in lines:
                 self._verify(cell, *line[1:3], line[3:])
 
+    def _verify_header(self, cell, headers):
+        """c' adds a header whenever notify-milter does."""
+        tagged = TAG in SCENARIOS[cell[0]].headers
+        if cell[1] in ("nm", "equal") and headers != (SAMPLE if tagged else 0):
+            raise RuntimeError(f"{self.name(cell)}: {headers} headers in "
+                               f"{SAMPLE} messages")
+
     def _verify(self, cell, number, answer, changes):
         want = SCENARIOS[cell[0]].changes(int(number))
         if SUBJECTS[cell[1]][1]:
             good = sorted(changes) == sorted(want)
-        elif cell[1] in ("c", "clog"):
+        elif cell[1] in ("c", "equal"):
             good = (sorted(change[0] for change in changes)
                     == sorted(change[0] for change in want))
         else:
@@ -152,3 +163,24 @@ class Protocol:
                 "p50": result["latency_ms"]["p50"],
                 "p99": result["latency_ms"]["p99"],
                 "cpu_us": (milter.cpu() - before) * 1e6 / messages}
+
+    # Counts, which hold on any machine
+
+    def count(self):
+        """{cell: (instructions, system calls) a message}, from one connection;
+        None for what cannot be counted here."""
+        found = {}
+        for cell in self.rounds:
+            say(f"counting: {self.name(cell)}")
+            messages = CHANGES // max(SCENARIOS[cell[0]].adds, 10)
+            milter = self._milter(cell, "counted")
+            found[cell] = (
+                instructions(milter, lambda n: self._counted(cell, n, milter),
+                             messages),
+                system_calls(self.milter(cell), self._counted(cell, messages),
+                             messages))
+        return found
+
+    def _counted(self, cell, messages, milter=None):
+        return self.command(cell, "-n", str(messages), "-x", str(SEED),
+                            connections=1, milter=milter)

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""report - the results: tables, and every figure"""
-import json
-import os
+"""report - figures of several rounds, and Markdown with tables"""
 import statistics
-
-from machine import BUILD
 
 
 class Spread:
@@ -72,9 +68,3 @@ class Report:
         with open(path, "w") as out:
             out.write(text)
         return text
-
-
-def write_figures(figures):
-    with open(os.path.join(BUILD, "bench.json"), "w") as out:
-        json.dump(figures, out, indent=1)
-        out.write("\n")

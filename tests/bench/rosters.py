@@ -3,8 +3,10 @@
 
 An account has eight users, five of whom are entitled to the category of the
 messages. A roster of 100,000 users or more also has a few accounts with 100,
-1,000 and 10,000 users, all entitled. Accounts are numbered, and messages are
-spread over them at random.
+1,000 and 10,000 users, one of 10 million also an account with 100,000 and one
+with a million, all entitled. Accounts are numbered, and messages are spread
+over them at random. A roster is made by `notifyctl import`, and made again when
+what it depends on has changed: this recipe, or the schema.
 """
 import hashlib
 import json
@@ -32,20 +34,20 @@ EIGHT = (
     ("member", "scheduled-maintenance"),
     ("subscriber", "accounting-documents;balance-and-payments"),
 )
-# The other accounts of a roster that is large enough:
-# {letter: (users, how many such accounts)}.
-LARGE = {"h": (100, 10), "k": (1000, 10), "x": (10000, 1)}
-LARGE_FROM = 100000
+# The other accounts: {letter: (users, how many such accounts, in rosters of at
+# least so many users)}.
+LARGE = {"h": (100, 10, 10 ** 5), "k": (1000, 10, 10 ** 5),
+         "x": (10000, 1, 10 ** 5), "y": (10 ** 5, 1, 10 ** 7),
+         "z": (10 ** 6, 1, 10 ** 7)}
 FIELDS = "account,email,role,categories\n"
 ROOM = 1200     # bytes per user on disk while it is made, about half later
 
 
 def accounts(users):
     """{letter: how many accounts} of a roster of USERS."""
-    found = dict.fromkeys(LARGE, 0)
-    if users >= LARGE_FROM:
-        found = {letter: count for letter, (_, count) in LARGE.items()}
-        users -= sum(size * count for size, count in LARGE.values())
+    found = {letter: count if users >= least else 0
+             for letter, (_, count, least) in LARGE.items()}
+    users -= sum(size(letter) * count for letter, count in found.items())
     return {"a": users // len(EIGHT), **found}
 
 
@@ -78,7 +80,7 @@ def write(path, users):
     with open(path, "w") as out:
         out.write(FIELDS)
         for letter, count in accounts(users).items():
-            rows = "".join(_rows(letter))
+            rows = "".join(_rows(letter)) if count else ""
             for start in range(0, count, 1000):
                 out.write("".join(
                     rows.replace("~", f"{letter}{number}")
@@ -108,7 +110,7 @@ def _recipe():
     with open(os.path.join(ROOT, "policy", "store", "sql.c")) as file:
         schema = file.read().partition("sql_statements")[0]
     return hashlib.sha256(
-        repr((EIGHT, LARGE, LARGE_FROM, CATEGORY, schema)).encode()).hexdigest()
+        repr((EIGHT, LARGE, CATEGORY, schema)).encode()).hexdigest()
 
 
 def run(command):

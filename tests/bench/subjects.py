@@ -84,6 +84,12 @@ class Subject:
         """MB in memory."""
         return sum(resident(pid) for pid in self.pids())
 
+    def peak(self):
+        """The most MB that its first process ever had in memory."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            return next(int(line.split()[1]) / 1024 for line in file
+                        if line.startswith("VmHWM:"))
+
     def stop(self):
         if self.process is None:
             return
@@ -125,11 +131,12 @@ def dial(where):
     return socket.create_connection((host, int(port)), 5)
 
 
-def rival(name, folder, where, away="unneeded", adds=0, deletes=0, log=False):
-    """tests/bench/rival.c"""
+def rival(name, folder, where, away="unneeded", adds=0, deletes=0,
+          equal=False):
+    """tests/bench/rival.c; EQUAL: with a header and a line to syslog."""
     return Subject(name, folder, where, [
         program("rival"), "-s", where, "-n", away, "-a", str(adds),
-        "-d", str(deletes), *(["-l"] if log else [])])
+        "-d", str(deletes), *(["-m", "-l"] if equal else [])])
 
 
 def notify_milter(name, folder, where, database, more=""):
