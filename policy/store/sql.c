@@ -275,9 +275,11 @@ const struct sql_step sql_upgrades[] = {
 #define LOOKUP_LINK_OF_USER                                                    \
 	"l.user = u.id AND u.id = (SELECT m.user FROM link m WHERE m.id = l.id)"
 #define LOOKUP_CATEGORY "(SELECT category FROM category_key WHERE key = ?1)"
+/* Not EXISTS: PostgreSQL would read all subscriptions to the category, once for
+ * each message, rather than look for one of each person. */
 #define LOOKUP_SUBSCRIBED                                                      \
-	"EXISTS (SELECT 1 FROM subscription s WHERE s.account = u.account"     \
-	" AND s.category = " LOOKUP_CATEGORY " AND s.user = u.id)"
+	"(SELECT 1 FROM subscription s WHERE s.account = u.account"            \
+	" AND s.category = " LOOKUP_CATEGORY " AND s.user = u.id) IS NOT NULL"
 /* For thousands of people: chats only if the category is mirrored. */
 #define LOOKUP_LINK_IF_MIRRORED                                                \
 	" LEFT JOIN link l ON (SELECT c.telegram FROM category c"              \
