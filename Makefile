@@ -17,7 +17,8 @@
 #   make valgrind         tests of every program under memcheck: 15 minutes
 #   make model            the model test at length: MODEL_CASES=20000 MODEL_SEED=
 #   make fuzz             the fuzz targets, for FUZZ_TIME=600 seconds each
-#   make bench            compare its speed with other milters: build/bench.md, .svg
+#   make bench            what a message costs, beside other milters: build/bench.md
+#                         and .svg, 20 minutes
 #   make bench-quick      the main figures of that, within a minute
 #   make install          PREFIX=/usr/local SYSCONFDIR=/etc DESTDIR=
 #   make uninstall        remove what install has installed, but not the settings

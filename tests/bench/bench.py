@@ -44,8 +44,10 @@ class Bench:
         self.plan = Plan(quick)
         self.machine = machine.Machine(work, apart)
         self.results = Results([machine.version(), self.plan.command])
-        if resume and self.results.resume():
-            say("going on after " + ", ".join(self.results.parts))
+        if resume:
+            say("going on after " + ", ".join(self.results.parts)
+                if self.results.resume() else
+                "nothing of these programs was measured: from the beginning")
         self.folders = {}
 
     def run(self, parts):
