@@ -106,8 +106,8 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	trace_chats trace_log trace_roster))
 AGENT = $(addprefix lib/, child identity mailer noticetext textfile texts \
 	texttable token) \
-	$(addprefix telegram/, botapi $(CHATTEXT) delivery \
-	mailhead notify-telegram outcome)
+	$(addprefix telegram/, agents botapi $(CHATTEXT) delivery \
+	mailhead notify-telegram outcome turn)
 CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells \
 	htmlkind htmllist htmlstyle htmltext htmlwriter mailtext marking \
 	mimescan plaintext quoted richtext spool wording

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
-# takes: 30 s
+# takes: 60 s
 """What notify-telegram makes of each answer: sent, again later, or given up.
 
 It is run here as pipe(8) runs it, with the message on standard input; with

@@ -15,6 +15,7 @@ texts and entities are refused and with which words.
 """
 import contextlib
 import json
+import math
 import random
 import re
 import secrets
@@ -30,6 +31,8 @@ from lib.waiting import LIMIT
 TEXT_MAX = 4096             # UTF-16 code units, after entities
 TEXT_BYTES_MAX = 1 << 15
 AHEAD = 10                  # an offset further ahead is taken for a mistake
+# Telegram's limits: so many messages in so many seconds.
+ALL, CHAT, GROUP = (30, 1), (1, 1), (20, 60)
 
 CONFLICT = ("Conflict: terminated by other getUpdates request; make sure that "
             "only one bot instance is running")
@@ -228,6 +231,9 @@ class BotAPI:
         self.next_message = 1
         self.webhook = False
         self.on_request = None      # called with each request
+        self.limits = False         # is what exceeds them answered with 429?
+        self.latency = 0            # of each sendMessage
+        self._accepted = {}         # who: when
         self._faults = []           # [method, chat, answer, how many times]
         self._poller = None         # who waits in getUpdates
         self._changed = threading.Condition()
@@ -521,6 +527,10 @@ class BotAPI:
             raise _Refused(NOT_FOUND)
         if int(chat) in self.blocked:
             raise _Refused(self.blocked[int(chat)])
+        if self.latency:
+            time.sleep(self.latency)
+        if self.limits:
+            self._limit(int(chat))
         self._check_topic(int(chat), params.get("message_thread_id"))
         self._check_entities(content, entities)
         if units(content.strip()) > TEXT_MAX:
@@ -535,6 +545,22 @@ class BotAPI:
             self.sent.append((int(chat), content, params))
             self._changed.notify_all()
         return message
+
+    def _limit(self, chat):
+        """Refuse what Telegram's limits do not allow now."""
+        limits = [("all", *ALL), (chat, *CHAT)]
+        if chat < 0:
+            limits.append((("group", chat), *GROUP))
+        with self._changed:
+            now = time.monotonic()
+            for who, count, seconds in limits:
+                times = self._accepted.setdefault(who, [])
+                del times[:-count]
+                if len(times) == count and now - times[0] < seconds:
+                    raise _Refused(too_many(
+                        math.ceil(seconds - (now - times[0]))))
+            for who, _, _ in limits:
+                self._accepted[who].append(now)
 
     def _check_topic(self, chat, topic):
         state = self.topics.get((chat, topic), "none")

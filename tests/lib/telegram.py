@@ -38,6 +38,8 @@ NAME = "acme_notify_bot"
 DOMAIN = "telegram.invalid"
 USER = "nobody"
 SAMPLE = os.path.join(TREE, "postfix-sample")
+AGENTS = "notify-telegram.agents"   # the file of the runs there are
+AGENTS_SIZE = 4096 + 256 * 64       # of that of them which says what they do
 
 
 def unprivileged():
@@ -232,6 +234,8 @@ class _Chats:
 class Site(_Chats, ctl.Ctl):
     """A database, settings, sendmail(1) and the API, without Postfix."""
 
+    paced = False       # does a run know when the last one sent?
+
     def __init__(self):
         super().__init__()
         self.set_up(self.folder, self.conf)
@@ -245,9 +249,17 @@ class Site(_Chats, ctl.Ctl):
         self.tear_down()
         super().stop()
 
+    def forget_pace(self):
+        """When each chat got a message is at the end of the file."""
+        path = os.path.join(os.path.dirname(self.database), AGENTS)
+        with contextlib.suppress(OSError):
+            if os.path.getsize(path) > AGENTS_SIZE:
+                os.truncate(path, AGENTS_SIZE)
+
     def reset(self, name="roster"):
         """Everything as at the beginning."""
         self.tear_down()
+        self.paced = False
         super().reset(name)
         self.set_up(self.folder, self.conf)
         self.settings()
@@ -272,6 +284,8 @@ class Site(_Chats, ctl.Ctl):
                     conf=None, env=None, **options):
         data = mail() if data is None else data
         recipient = self.keyed(recipient, data)
+        if not self.paced:
+            self.forget_pace()
         path = self.path("message", data)
         with open(path, "rb") as file:
             os.unlink(path)     # the next one gets a file of its own

@@ -23,6 +23,7 @@
 #include "telegram/outcome.h"
 #include "terms/category.h"
 
+struct agents;
 struct botapi;
 struct botapi_answer;
 struct texts;
@@ -37,6 +38,7 @@ struct delivery {
 	struct arena *arena;
 	struct store *store;
 	struct botapi *api;
+	struct agents *agents; /* NULL: nobody is waited for */
 	struct texts *texts;
 	struct failure failure;
 	struct changes changes;

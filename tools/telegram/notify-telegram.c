@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/escape.h"
 #include "decision/message.h"
 #include "decision/tag.h"
@@ -25,10 +26,12 @@
 #include "lib/texts.h"
 #include "settings/settings.h"
 #include "store/store_link.h"
+#include "telegram/agents.h"
 #include "telegram/botapi.h"
 #include "telegram/chattext.h"
 #include "telegram/delivery.h"
 #include "telegram/spool.h"
+#include "telegram/turn.h"
 #include "terms/account.h"
 #include "terms/address.h"
 #include "terms/rfc2047.h"
@@ -40,7 +43,12 @@
 /* The longest retry_after to wait for here, and how many times. */
 #define SHORT_SECONDS 10
 #define SHORT_WAITS 3
-/* look_up() and wait_turn(): no status yet. */
+/* A message that was last tried so long ago may be retried now: the others wait
+ * for it, if it is there within the grace. */
+#define DUE_SECONDS 60
+#define GRACE_MS 2000
+#define GRACE_STEP_MS 250
+/* look_up(), wait_turn() and keep_order(): no status yet. */
 #define GO_ON -1
 
 /* In the texts. */
@@ -66,12 +74,20 @@ static int verify(struct delivery *);
 static int find_user(struct delivery *, const char **);
 static int no_chat(struct delivery *, const char *);
 static int look_up(struct delivery *);
+static int open_store(struct delivery *);
+static int join(struct delivery *, bool);
+static int not_its_turn(struct delivery *, size_t);
+static int look_again(struct delivery *, int64_t);
+static int wait_longer(struct delivery *, size_t *);
 static int wait_turn(struct delivery *);
+static int count_earlier(struct delivery *, int64_t *, int64_t *);
+static int keep_order(struct delivery *);
 static void bad_text(void *, const char *);
 static char *last_line(const struct delivery *);
 static int make_text(struct delivery *);
 static json_t *entities(const struct chattext *);
 static json_t *params(struct delivery *, bool);
+static void answered(struct delivery *, enum outcome, long);
 static enum outcome send_once(struct delivery *, bool, struct botapi_answer *);
 static int send_text(struct delivery *);
 static int deliver(struct delivery *, const char *);
@@ -225,23 +241,154 @@ look_up(struct delivery *d)
 	return (GO_ON);
 }
 
-/* Messages reach a chat in the order in which they arrived. */
+static int
+open_store(struct delivery *d)
+{
+	d->store = store_open(d->settings->url, DB_WRITE, WAIT_MS, &d->failure);
+	d->changes.store = d->store;
+	if (d->store == NULL)
+		return (-1);
+	store_accept_older(d->store);
+	return (0);
+}
+
+/* Be one of the runs on this machine. If their file cannot be used, the order
+ * is that in which the MTA starts them. 0, or -1 if it must be retried. */
+static int
+join(struct delivery *d, bool make)
+{
+	char *path;
+
+	if (d->agents != NULL)
+		return (0);
+	path = agents_path(d->settings);
+	if (path == NULL)
+		return (failure_memory(&d->failure));
+	d->agents = agents_open(path, make, &d->failure);
+	free(path);
+	if (d->failure.kind == FAILURE_NONE)
+		return (0);
+	if (d->failure.kind != FAILURE_IO)
+		return (-1);
+	log_warning("%s: %s; other messages to the chat are not waited for",
+	    d->queue_id, failure_text(&d->failure));
+	failure_clear(&d->failure);
+	return (0);
+}
+
+static int
+not_its_turn(struct delivery *d, size_t before)
+{
+	if (delivery_hold(d) != 0)
+		return (delivery_store_failed(d));
+	return (delivery_end(d, EX_TEMPFAIL, "waiting",
+	    "%zu earlier messages are on their way to this chat", before));
+}
+
+/* What was looked up before a wait may have changed. */
+static int
+look_again(struct delivery *d, int64_t chat)
+{
+	int status;
+
+	status = look_up(d);
+	if (status == GO_ON && d->user.chat != chat)
+		return (delivery_end(d, EX_TEMPFAIL, "again", "%s",
+		    "the user has linked another chat meanwhile"));
+	return (status);
+}
+
+/* Without a connection to the database, which others may need. */
+static int
+wait_longer(struct delivery *d, size_t *before)
+{
+	int64_t chat = d->user.chat;
+	enum turn turn;
+	int status;
+
+	store_close(d->store);
+	d->store = NULL;
+	turn = turn_wait(d->agents, TURN_WAIT_MS, before);
+	d->now = time(NULL);
+	if (open_store(d) != 0)
+		return (delivery_failed(d));
+	status = look_again(d, chat);
+	if (status == GO_ON && (turn == TURN_CROWDED || turn == TURN_NOT_YET))
+		return (not_its_turn(d, *before));
+	return (status);
+}
+
+/* Messages that are on their way to a chat at the same time go one after the
+ * other, in the order in which they arrived. */
 static int
 wait_turn(struct delivery *d)
 {
-	int64_t before;
-	int found;
+	size_t before = 0;
+
+	if (d->agents == NULL ||
+	    agents_name(
+		d->agents, d->user.chat, d->head.arrived, d->queue_id) != 0)
+		return (GO_ON);
+	turn_settle(d->agents);
+	switch (turn_wait(d->agents, 0, &before)) {
+	case TURN_COME:
+	case TURN_FAILED:
+		return (look_again(d, d->user.chat));
+	case TURN_CROWDED:
+		return (not_its_turn(d, before));
+	case TURN_NOT_YET:
+		return (wait_longer(d, &before));
+	}
+	return (EX_TEMPFAIL);
+}
+
+/* Of the earlier messages that wait for the chat, ${*due} were last tried some
+ * time ago. */
+static int
+count_earlier(struct delivery *d, int64_t *before, int64_t *due)
+{
+	int64_t from = d->now - DELIVERY_FORGET_SECONDS;
+	int rc;
 
 	if (store_begin(d->store, DB_READ) != 0)
-		return (delivery_store_failed(d));
-	found = store_waiting_before(d->store, d->user.chat, d->queue_id,
-	    d->head.arrived, d->now - DELIVERY_FORGET_SECONDS,
-	    d->now + DELIVERY_CLOCK_SECONDS, &before);
-	if (found == -1)
-		return (delivery_store_failed(d));
+		return (-1);
+	rc = store_waiting_before(d->store, d->user.chat, d->queue_id,
+	    d->head.arrived, from, d->now + DELIVERY_CLOCK_SECONDS, before);
+	if (rc != -1)
+		rc = store_waiting_before(d->store, d->user.chat, d->queue_id,
+		    d->head.arrived, from, d->now - DUE_SECONDS, due);
+	if (rc == -1)
+		return (-1);
 	store_end(d->store);
-	if (before == 0)
-		return (GO_ON);
+	return (0);
+}
+
+/* No message passes an earlier one that waits in the queue. When the MTA
+ * retries all of them, in any order, each gives the earlier ones time to come.
+ */
+static int
+keep_order(struct delivery *d)
+{
+	int64_t before, due, last = 0, until = 0;
+	size_t ahead = 0;
+	int status;
+
+	for (;;) {
+		if (count_earlier(d, &before, &due) != 0)
+			return (delivery_store_failed(d));
+		if (before == 0)
+			return (GO_ON);
+		if (before != last)
+			until = clock_ms() + GRACE_MS;
+		last = before;
+		if (due < before || before > TURN_QUEUE || d->agents == NULL ||
+		    clock_ms() > until)
+			break;
+		turn_nap(GRACE_STEP_MS);
+		status = wait_longer(d, &ahead);
+		if (status != GO_ON)
+			return (status);
+	}
 	if (delivery_hold(d) != 0)
 		return (delivery_store_failed(d));
 	return (delivery_end(d, EX_TEMPFAIL, "waiting",
@@ -348,6 +495,18 @@ params(struct delivery *d, bool marked)
 	return (p);
 }
 
+static void
+answered(struct delivery *d, enum outcome outcome, long retry_after)
+{
+	if (d->agents == NULL)
+		return;
+	if (outcome == OUTCOME_LATER && retry_after < 1)
+		retry_after = 1;
+	agents_answered(d->agents,
+	    outcome == OUTCOME_SENT || outcome == OUTCOME_AGAIN,
+	    outcome == OUTCOME_LATER ? retry_after : 0);
+}
+
 /* Send, waiting for a short retry_after. */
 static enum outcome
 send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
@@ -356,9 +515,16 @@ send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
 	int waits;
 
 	for (waits = 0;; waits++) {
+		if (d->agents != NULL && !turn_request(d->agents)) {
+			memset(answer, 0, sizeof(*answer));
+			snprintf(answer->text, sizeof(answer->text),
+			    "Telegram refuses the bot's messages");
+			return (OUTCOME_LATER);
+		}
 		botapi_call(d->api, "sendMessage", params(d, marked),
 		    SEND_SECONDS, NULL, answer);
 		outcome = outcome_of(answer);
+		answered(d, outcome, answer->retry_after);
 		if (outcome != OUTCOME_LATER || waits == SHORT_WAITS ||
 		    answer->retry_after < 1 ||
 		    answer->retry_after > SHORT_SECONDS)
@@ -392,6 +558,11 @@ send_text(struct delivery *d)
 			return (delivery_store_failed(d));
 		}
 		botapi_answer_clear(&answer);
+		/* The new chat has a pace of its own. */
+		if (d->agents != NULL &&
+		    agents_name(d->agents, d->user.chat, d->head.arrived,
+			d->queue_id) == 0)
+			(void)!agents_take(d->agents);
 		outcome = send_once(d, true, &answer);
 	}
 	status = delivery_carry_out(d, outcome, &answer);
@@ -404,6 +575,9 @@ deliver(struct delivery *d, const char *recipient)
 {
 	int status;
 
+	/* The file is made beside a roster that is there. */
+	if (join(d, false) != 0)
+		return (delivery_failed(d));
 	d->fd = spool(STDIN_FILENO, &d->failure);
 	if (d->fd == -1 ||
 	    mailhead_read(d->fd, d->arena, &d->head, &d->failure) != 0)
@@ -412,7 +586,7 @@ deliver(struct delivery *d, const char *recipient)
 		d->head.arrived = d->now;
 	if (read_recipient(d, recipient) != 0)
 		return (delivery_failed(d));
-	d->store = store_open(d->settings->url, DB_WRITE, WAIT_MS, &d->failure);
+	(void)open_store(d);
 	if (d->now - d->head.arrived > d->settings->max_age) {
 		if (d->store != NULL)
 			delivery_forget(d);
@@ -421,13 +595,13 @@ deliver(struct delivery *d, const char *recipient)
 		    (long long)(d->now - d->head.arrived),
 		    d->settings->max_age));
 	}
-	if (d->store == NULL)
+	if (d->store == NULL || join(d, true) != 0)
 		return (delivery_failed(d));
-	store_accept_older(d->store);
-	d->changes.store = d->store;
 	status = look_up(d);
 	if (status == GO_ON)
 		status = wait_turn(d);
+	if (status == GO_ON)
+		status = keep_order(d);
 	if (status != GO_ON)
 		return (status);
 	d->api = botapi_open(d->settings, &d->failure);
@@ -500,6 +674,7 @@ out:
 	chattext_clear(&d.text);
 	texts_close(d.texts);
 	botapi_close(d.api);
+	agents_close(d.agents);
 	store_close(d.store);
 	settings_free(d.settings);
 	arena_free(d.arena);
