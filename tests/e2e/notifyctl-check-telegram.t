@@ -11,7 +11,7 @@ from lib.roster import OLGA
 from lib.tap import contains, lacks, same
 
 KEY = "notify-telegram/unix"
-MASTER = (f"{KEY} = notify-telegram unix - n n - 1 pipe -o soft_bounce=yes"
+MASTER = (f"{KEY} = notify-telegram unix - n n - 100 pipe -o soft_bounce=yes"
           f" user={NOBODY} argv=PROGRAM -c FILE ${{queue_id}} ${{recipient}}")
 
 
@@ -184,7 +184,7 @@ def _(s):
             ("n n -", "n y -", "unix cannot run"),
             ("- n n", "- y n", "unix cannot run"),
             (f"user={NOBODY} ", "", "unix cannot run"),
-            ("1 pipe", "1 lmtp", "smtp"),
+            ("100 pipe", "1 lmtp", "smtp"),
             (f"user={NOBODY}", "user=daemon", "runs as daemon"),
             (f"user={NOBODY}", "user=nob", "runs as nob"),
             ("/notify-telegram", "/nosuch", "cannot run"),
@@ -243,11 +243,20 @@ def _(s):
     s.sound()
 
 
-@case("a transport for chats without a rate is found, and the fix works")
+@case("a transport that runs one process, or too many, is named, and the fix "
+      "works")
 def _(s):
     s.telegram()
-    for value in ("", "0s"):
-        s.main(**{"notify-telegram_destination_rate_delay": value})
-        s.fixed("warning", "notify-telegram_destination_rate_delay")
+    for value, default, severity in (("1", "100", "note"), ("-", "1", "note"),
+                                     ("0", "100", "warning"),
+                                     ("257", "100", "warning")):
+        s.main(default_process_limit=default)
+        entry(s, "- 100 pipe", f"- {value} pipe")
+        s.fixed(severity, "process limit")
+    for value in ("2", "256", "-"):
+        s.main(default_process_limit="100")
+        entry(s, "- 100 pipe", f"- {value} pipe")
+        s.sound()
+
 
 run()

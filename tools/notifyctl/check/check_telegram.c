@@ -21,6 +21,9 @@
 #define TIMER "notify-notices.timer"
 /* As master.cf has them; pipe(8) expands them. */
 #define LAST_ARGUMENTS "${queue_id} ${recipient}"
+/* So many runs of notify-telegram at once; it has room for PROCESSES_MAX. */
+#define PROCESSES "100"
+#define PROCESSES_MAX 256
 
 static void check_bot(struct check *);
 static void check_mailed_links(struct check *);
@@ -37,7 +40,7 @@ static void check_pipe(struct check *, const struct postconf_service *);
 static void check_program(
     struct check *, const struct postconf_service *, const char *);
 static void check_limit(struct check *, const char *);
-static void check_rate(struct check *, const char *);
+static void check_processes(struct check *, const struct postconf_service *);
 static const char *lookup_chat(
     struct check *, const char *, const char *, const char *);
 static void check_transport(struct check *, const char *);
@@ -256,7 +259,8 @@ add_entry(struct check *c, const char *what, const char *why, const char *name,
 	    check_text(c, "postconf%s -M %s", c->postfix->option,
 		check_quote(c,
 		    check_text(c,
-			"%s/unix = %s unix - n n - 1 pipe -o soft_bounce=yes "
+			"%s/unix = %s unix - n n - " PROCESSES
+			" pipe -o soft_bounce=yes "
 			"user=%s argv=%s -c %s " LAST_ARGUMENTS,
 			name, name, *user == '\0' ? "notify-milter" : user,
 			program == NULL ? installed(c) : program,
@@ -339,6 +343,7 @@ check_pipe(struct check *c, const struct postconf_service *s)
 		    "if pipe(8) cannot run the program one day, messages for "
 		    "chats are discarded instead of deferred",
 		    s, "soft_bounce", "yes");
+	check_processes(c, s);
 }
 
 /* notify-telegram takes one recipient. */
@@ -359,21 +364,29 @@ check_limit(struct check *c, const char *transport)
 	    NULL, name, "1");
 }
 
-/* Telegram takes about one message a second for a chat. */
+/* How many chats get their messages at the same time? */
 static void
-check_rate(struct check *c, const char *transport)
+check_processes(struct check *c, const struct postconf_service *s)
 {
-	const char *name, *value;
+	const char *limit = s->limit;
+	long n;
 
-	name = check_text(c, "%s_destination_rate_delay", transport);
-	value = postconf_value(c->postfix, name);
-	if (*value != '\0' && *value != '0')
+	if (strcmp(limit, "-") == 0)
+		limit = postconf_value(c->postfix, "default_process_limit");
+	n = strtol(limit, NULL, 10);
+	if (n > 1 && n <= PROCESSES_MAX)
 		return;
-	check_edit(c, CHECK_WARNING,
-	    check_text(c, "%s is %s", name, *value == '\0' ? "not set" : value),
-	    "Telegram refuses more than about one message a second for a chat; "
-	    "the others are deferred",
-	    NULL, name, "1s");
+	check_found(c, n == 1 ? CHECK_NOTE : CHECK_WARNING, CHECK_POSTCONF,
+	    check_text(c, "the process limit of %s is %s", s->key, limit),
+	    n == 1 ? "chats get their messages one after the other: a request "
+		     "that hangs delays those to all other chats for 30 s"
+		   : check_text(c,
+			 "no more than %d notify-telegram run at once, further "
+			 "messages for chats are deferred",
+			 PROCESSES_MAX),
+	    check_text(c, "postconf%s -F %s", c->postfix->option,
+		check_quote(c,
+		    check_text(c, "%s/process_limit = " PROCESSES, s->key))));
 }
 
 /* What ${maps} have for a chat: for ${address}, else for ${domain}. */
@@ -429,7 +442,6 @@ check_transport(struct check *c, const char *address)
 		    "messages for chats wait in the queue",
 		    *name == '\0' ? "notify-telegram" : name, NULL);
 	check_limit(c, *name == '\0' ? "notify-telegram" : name);
-	check_rate(c, *name == '\0' ? "notify-telegram" : name);
 }
 
 static void

@@ -154,6 +154,8 @@ take_field(struct postconf_service *s, const char *field, const char *value)
 		s->type = value;
 	else if (strcmp(field, "command") == 0)
 		s->command = value;
+	else if (strcmp(field, "process_limit") == 0)
+		s->limit = value;
 	else if (strcmp(field, "chroot") == 0)
 		s->chroot = *value == 'y' || (*value == '-' && s->chroot);
 	else if (strcmp(field, "unprivileged") == 0)

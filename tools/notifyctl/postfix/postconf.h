@@ -25,6 +25,7 @@ struct postconf_service {
 	const char *name;    /* "smtp", "127.0.0.1:10025" */
 	const char *type;    /* "inet", "unix", "pass" */
 	const char *command; /* the program and its arguments */
+	const char *limit;   /* of processes: a number, or "-" */
 	bool chroot;
 	bool privileged;
 };
