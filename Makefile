@@ -11,7 +11,7 @@
 #                         the fuzz targets and the soak tests: 15 minutes
 #   make check-debian     demo and check on a bare RELEASE=trixie: 10 minutes
 #   make check-boot       RELEASE=bookworm or trixie: that Debian, booted in qemu
-#                         with its own Postfix and the package: half an hour
+#                         with Postfix, then with Sendmail: 45 minutes
 #   make layers           check each #include against the layers
 #   make soak             the soak tests at length
 #   make valgrind         tests of every program under memcheck: 15 minutes
