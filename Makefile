@@ -97,10 +97,10 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	people record rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, holdqueue listeners milters postconf sendmail text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \
-	check_copies check_database check_domains check_headers check_held \
+	check_copies check_database check_domains check_filters check_headers check_held \
 	check_milter_talk check_people check_postfix check_redirect \
 	check_sendmail check_server check_services check_settings check_socket \
-	check_tags check_telegram check_texts) \
+	check_tables check_tags check_telegram check_texts) \
 	$(addprefix requeue/, content held queuefile requeue submit) \
 	$(addprefix trace/, gather history passed search sources tally trace \
 	trace_chats trace_log trace_roster))

@@ -8,7 +8,7 @@ that are removed on the way; and their fixes."""
 import os
 
 from lib.installation import DOMAIN, SAMPLE, case, run
-from lib.tap import contains
+from lib.tap import contains, same
 
 COPIES = ("always_bcc", "recipient_bcc_maps", "sender_bcc_maps")
 
@@ -101,18 +101,84 @@ BACK = ("127.0.0.1:10025 inet n - y - - smtpd\n  -o content_filter=\n"
         "  -o receive_override_options=no_milters\n")
 
 
+FILTER = "[127.0.0.1]:10024"
+
+
+def ways(s, transport):
+    """Ways to name a filter of TRANSPORT: (for main.cf, for an edit)."""
+    to = f"{transport}:{FILTER}"
+    inline = f"inline:{{ {{192.0.2.1 = filter {to}}} }}"
+    access = "check_client_access "
+    yield {"content_filter": to}, ()
+    yield {"content_filter": "$scanner", "scanner": to}, ()
+    yield {}, ("-P", f"smtp/inet/content_filter={to}")
+    yield {"smtpd_client_restrictions": access + inline}, ()
+    yield {}, ("-M", "smtp/inet=smtp inet n - y - - smtpd -o "
+               f"{{ smtpd_data_restrictions = {access}{inline} }}")
+    for kind, text in (("texthash", f"192.0.2.1 FILTER {to}\n"),
+                       ("hash", f"192.0.2.1 FILTER {to}\n"),
+                       ("regexp", f"/^192/ FILTER  {to}\n")):
+        path = s.file("clients", text)
+        if kind == "hash":
+            s.postmap(f"hash:{path}")
+        yield {"smtpd_client_restrictions": f"{access}{kind}:{path}"}, ()
+
+
 @case("the sample's smtp_header_checks are right at the last hop, and found on "
-      "the way to a content filter")
+      "the way to a content filter; the fix leaves them at the last hop")
 def _(s):
-    option = ("-P", "smtp/unix/smtp_header_checks=regexp:"
-              + os.path.join(SAMPLE, "smtp_header_checks"))
-    s.main()
-    s.edit(*option)
+    checks = "regexp:" + os.path.join(SAMPLE, "smtp_header_checks")
+    s.edit("-P", f"smtp/unix/smtp_header_checks={checks}")
     s.sound()
-    s.main(content_filter="smtp:[127.0.0.1]:10024")
-    s.master(BACK)
-    s.edit(*option)
-    s.has("warning", "smtp_header_checks", "smtp/unix")
+    for transport in ("smtp", "scan"):
+        for here in ("main.cf", "master.cf"):
+            own = here == "master.cf"
+            for main, edit in ways(s, transport):
+                s.master(f"{BACK}scan unix - - y - - smtp\n")
+                s.main(**main, **({} if own else {
+                    "smtp_header_checks": checks}))
+                for name in {"smtp", transport} if own else ():
+                    s.edit("-P", f"{name}/unix/smtp_header_checks={checks}")
+                if edit:
+                    s.edit(*edit)
+                what = f"{transport} with checks in {here}, {main} {edit}"
+                s.fixed("warning", "smtp_header_checks", "X-Notify-Decided")
+                same(s.value("smtp/unix", "smtp_header_checks"), checks,
+                     f"the last hop; {what}")
+
+
+@case("a transport that other mail may take, too, is copied for the filter, with "
+      "its options and limits")
+def _(s):
+    checks = "regexp:" + os.path.join(SAMPLE, "smtp_header_checks")
+    for route in ({"default_transport": "scan"},
+                  {"relay_transport": "scan:[192.0.2.1]"},
+                  {"transport_maps": s.table("routes", "b.example scan:\n")},
+                  {"sender_dependent_default_transport_maps":
+                   "static:scan:[192.0.2.1]"},
+                  {"transport_maps": "inline:{ {b.example = scan:} }"},
+                  {"sender_dependent_default_transport_maps":
+                   f"regexp:{s.file('senders', '/x/  scan:')}"}):
+        s.main(content_filter=f"scan:{FILTER}", smtp_header_checks=checks,
+               scan_destination_recipient_limit="7", **route)
+        s.master(f"{BACK}scan unix - - n - 3 smtp -o smtp_helo_name=x.example\n")
+        s.fixed("warning", "smtp_header_checks")
+        same(s.value("scan/unix", "smtp_header_checks"), checks, f"{route}")
+        same(s.value("notify-filter-scan/unix", "smtp_helo_name"), "x.example",
+             "an option of the copy")
+        same(s.postconf("-h", "notify-filter-scan_destination_recipient_limit",
+                        "content_filter").split(),
+             ["7", f"notify-filter-scan:{FILTER}"], "the copy's limit, its use")
+
+
+@case("a file with checks that another setting names too stays as it is")
+def _(s):
+    path = s.file("checks", "/^X-Notify/ IGNORE\n")
+    s.main(header_checks=f"regexp:{path}")
+    s.edit("-P", f"smtp/unix/smtp_header_checks=regexp:{path}")
+    s.fixed("error", "header_checks")
+    with open(path) as file:
+        same(file.read(), "/^X-Notify/ IGNORE\n", "the file")
 
 
 @case("header checks on the way to a content filter are found, and the fix "

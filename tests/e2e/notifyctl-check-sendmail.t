@@ -114,6 +114,21 @@ def _(s):
         contains(text, name + "=", "options of the listener")
 
 
+@case("a transport to the listener that other mail takes too is found, and the "
+      "fix leaves that as it is")
+def _(s):
+    option = "smtp_header_checks=static:IGNORE"
+    for route in ({}, {"transport_maps": s.table("routes", "b.example x:\n")}):
+        name = "x" if route else "smtp"
+        s.main(**route)
+        s.master("x unix - - y - - smtp\n")
+        s.edit("-P", f"{name}/unix/{option}")
+        s.edit("-P", f"pickup/unix/content_filter={name}:[127.0.0.1]:10028")
+        before = s.options(f"{name}/unix")
+        s.fixed("error", f"by {name}, which other mail takes too")
+        same(s.options(f"{name}/unix"), before, "the transport")
+
+
 @case("a milter in non_smtpd_milters is found, and taken out by the fix")
 def _(s):
     for value, left in ((SOCKET, ""), (f"{SOCKET}, inet:127.0.0.1:9",

@@ -135,12 +135,29 @@ class Site:
     def table(self, name, text):
         return f"texthash:{self.file(name, text)}"
 
-    def edit(self, *args):
-        """postconf -e or the like."""
+    def postconf(self, *args):
+        """What postconf prints."""
         done = subprocess.run(["postconf", "-c", self.config, *args],
                               capture_output=True, text=True, timeout=20)
         tap.same(done.returncode, 0, f"exit of postconf {args}: {done.stderr}")
+        return done.stdout
+
+    def edit(self, *args):
+        """postconf -e or the like."""
+        self.postconf(*args)
         self.age()
+
+    def value(self, service, name):
+        """The setting in effect for SERVICE."""
+        own = self.postconf("-P", f"{service}/{name}") if any(
+            option.startswith(f"{name}=")
+            for option in self.options(service)) else None
+        return (own.split(" = ", 1)[1] if own else
+                self.postconf("-h", name)).strip()
+
+    def postmap(self, table):
+        subprocess.run(["postmap", "-c", self.config, table], check=True,
+                       timeout=20)
 
     def options(self, service):
         """What master.cf overrides for SERVICE: ["name=value"]."""

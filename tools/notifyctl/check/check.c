@@ -42,6 +42,7 @@ static const struct {
     {"settings", check_settings, false, true},
     {"postfix", read_postfix, false, true},
     {"postfix", check_tags_read, true, false},
+    {"postfix", check_filters_read, true, true},
     {"database", check_database, false, false},
     {"socket", check_socket, false, false},
     {"postfix", check_postfix, true, true},

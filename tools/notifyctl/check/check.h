@@ -18,6 +18,7 @@
 #include "base/compiler.h"
 
 struct arena;
+struct check_filter;
 struct check_tag;
 struct ctl;
 struct passwd;
@@ -65,6 +66,7 @@ struct check {
 	const char *final; /* a user's domain that Postfix delivers itself */
 	size_t failed_lookups;
 	struct check_tag *tags; /* that Postfix adds (check_tags_read) */
+	struct check_filter *filters; /* (check_filters_read) */
 	const char *part;	/* of the findings that are added now */
 	struct check_finding *first, **last;
 	const char *looked_at;
@@ -173,6 +175,7 @@ void check_clients(struct check *);
 void check_database(struct check *);
 void check_people(struct check *);
 void check_tags_read(struct check *);
+void check_filters_read(struct check *);
 void check_tags(struct check *);
 void check_addresses(struct check *);
 void check_server(struct check *);

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "notifyctl/check/check.h"
+#include "notifyctl/check/check_filters.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
@@ -76,14 +77,15 @@ static const struct header to_chats[] = {
 
 static bool comes_to_milter(struct check *, const struct postconf_service *);
 static bool feeds(struct check *, const struct postconf_service *, bool *);
-static bool is_filtered(const struct postconf *);
 static bool is_ours(char *);
 static bool is_message_id(char *);
 static void check_dropped(struct check *, const struct postconf_service *,
     bool (*)(char *), enum check_severity, const char *);
 static bool harmless(const char *);
 static const char *let_pass(struct check *, const struct postconf_service *,
-    const char *, const char *);
+    const char *, const struct header *);
+static const char *cure(struct check *, const struct postconf_service *,
+    const char *, const struct header *);
 static bool check_header(struct check *, const struct postconf_service *,
     const char *, const struct header *);
 static void check_list(struct check *, const struct postconf_service *,
@@ -130,19 +132,6 @@ feeds(struct check *c, const struct postconf_service *cleanup, bool *checks)
 			*checks = true;
 	}
 	return (found);
-}
-
-/* May a content filter return mail? */
-static bool
-is_filtered(const struct postconf *pc)
-{
-	size_t i;
-
-	for (i = 0; i < pc->nservices; i++) {
-		if (*check_filter(pc, &pc->services[i]) != '\0')
-			return (true);
-	}
-	return (false);
 }
 
 /* Is it one of the headers that the milter reads? */
@@ -195,21 +184,41 @@ harmless(const char *action)
 	return (false);
 }
 
-/* The command with which the first map of ${name} passes the headers: a table
- * of main.cf, since postconf -P accepts no value with white space. */
+/* The command with which the first map of ${name} passes the header: a table of
+ * main.cf, since postconf -P accepts no value with white space. A file stays as
+ * it is: another setting may name it, as that of the last hop. */
 static const char *
 let_pass(struct check *c, const struct postconf_service *s, const char *name,
-    const char *maps)
+    const struct header *h)
 {
 	const struct postconf *pc = c->postfix;
 	const struct postconf_service *where = check_setter(c, s, name);
+	bool tag = strncmp(h->text, PREFIX, strlen(PREFIX)) == 0;
+	const char *table = tag ? "notify_pass_tags" : "notify_pass_message_id";
 
 	return (check_text(c, "%s && %s",
-	    postconf_edit(pc, NULL, "notify_pass_headers",
-		"regexp:{ {/^(X-Notify-|Message-ID:)/ DUNNO} }"),
+	    postconf_edit(pc, NULL, table,
+		check_text(
+		    c, "regexp:{ {/^%s/ DUNNO} }", tag ? PREFIX : MESSAGE_ID)),
 	    postconf_edit(pc, where, name,
-		check_text(c, "$notify_pass_headers, %s",
-		    where == NULL ? postconf_given(pc, name) : maps))));
+		check_text(c, "$%s, %s", table,
+		    where == NULL ? postconf_given(pc, name)
+				  : postconf_for(pc, s, name)))));
+}
+
+/* The fix for ${s}. If it is the transport to a content filter, other mail
+ * keeps its checks. */
+static const char *
+cure(struct check *c, const struct postconf_service *s, const char *name,
+    const struct header *h)
+{
+	if (postconf_runs(s, "cleanup"))
+		return (let_pass(c, s, name, h));
+	if (check_filters_shared(c, s->name) != 0)
+		return (check_filters_own(c, s, name));
+	if (check_setter(c, s, name) == NULL)
+		return (postconf_edit(c->postfix, s, name, ""));
+	return (let_pass(c, s, name, h));
 }
 
 /* What do the maps in ${name} of ${s} do to the header? */
@@ -217,13 +226,10 @@ static bool
 check_header(struct check *c, const struct postconf_service *s,
     const char *name, const struct header *h)
 {
-	const char *maps = postconf_for(c->postfix, s, name), *found, *what;
-	size_t len =
-	    strlen(strncmp(h->text, PREFIX, strlen(PREFIX)) == 0 ? PREFIX
-								 : MESSAGE_ID);
+	const char *found;
 	char *rest, *word;
 
-	rest = arena_strdup(c->arena, maps);
+	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
 	while ((word = postconf_word(&rest)) != NULL) {
 		found = check_lookup(c, word, h->text);
 		/* The first map that has the header decides. */
@@ -231,19 +237,10 @@ check_header(struct check *c, const struct postconf_service *s,
 			return (false);
 		if (found == NULL)
 			continue;
-		what = check_text(c, "%s of %s has \"%s\" for %s", word,
-		    check_label(c, s, name), found, h->text);
-		if (strncmp(word, "regexp:/", 8) == 0 ||
-		    strncmp(word, "pcre:/", 6) == 0)
-			check_found(c, h->severity, CHECK_RUN, what, h->why,
-			    check_text(c, "sed -i %s %s",
-				check_quote(c,
-				    check_text(c, "1i /^%.*s/ DUNNO", (int)len,
-					h->text)),
-				check_quote(c, strchr(word, ':') + 1)));
-		else
-			check_found(c, h->severity, CHECK_POSTCONF, what,
-			    h->why, let_pass(c, s, name, maps));
+		check_found(c, h->severity, CHECK_POSTCONF,
+		    check_text(c, "%s of %s has \"%s\" for %s", word,
+			check_label(c, s, name), found, h->text),
+		    h->why, cure(c, s, name, h));
 		return (true);
 	}
 	return (false);
@@ -287,14 +284,13 @@ check_one(struct check *c, const struct postconf_service *s, bool filtered)
 	}
 }
 
-/* The transport of a content filter, "transport:nexthop". */
+/* The transport of a content filter. */
 static void
-check_transport(struct check *c, const char *filter)
+check_transport(struct check *c, const char *name)
 {
 	const struct postconf_service *s;
 
-	s = postconf_service(c->postfix,
-	    arena_strndup(c->arena, filter, strcspn(filter, ":")), "unix");
+	s = postconf_service(c->postfix, name, "unix");
 	if (s != NULL && postconf_runs(s, "smtp"))
 		check_list(c, s, "smtp_header_checks", to_filter);
 	else if (s != NULL && postconf_runs(s, "lmtp"))
@@ -306,15 +302,15 @@ check_headers(struct check *c)
 {
 	const struct postconf *pc = c->postfix;
 	const struct postconf_service *s;
-	bool filtered = is_filtered(pc);
+	const struct check_filter *f;
+	bool filtered = c->filters != NULL;
 	size_t i;
 
 	for (i = 0; i < pc->nservices; i++) {
 		s = &pc->services[i];
 		if (postconf_runs(s, "cleanup"))
 			check_one(c, s, filtered);
-		else if (postconf_runs(s, "smtpd") ||
-		    postconf_runs(s, "pickup") || postconf_runs(s, "qmqpd"))
-			check_transport(c, check_filter(pc, s));
 	}
+	for (f = c->filters; f != NULL; f = f->next)
+		check_transport(c, f->transport);
 }

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "notifyctl/check/check.h"
+#include "notifyctl/check/check_filters.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
@@ -523,6 +524,17 @@ check_sendmail(struct check *c)
 	check_no_way(c, &w, found);
 	if (!found)
 		return;
+	if (check_filters_shared(c, w.name) == 1) {
+		check_found(c, CHECK_ERROR, CHECK_POSTCONF,
+		    check_text(c,
+			"mail from sendmail(1) goes to its listener by %s, "
+			"which other mail takes too",
+			w.name),
+		    "its transport must change and split nothing, and other "
+		    "mail needs what is set for it",
+		    new_way(c));
+		return;
+	}
 	for (i = 0; i < sizeof(of_transport) / sizeof(of_transport[0]); i++)
 		check_setting_of(c, &of_transport[i], w.transport, "");
 	for (i = 0; i < sizeof(of_listener) / sizeof(of_listener[0]); i++)

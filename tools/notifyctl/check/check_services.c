@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "notifyctl/check/check.h"
+#include "notifyctl/check/check_filters.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
@@ -18,11 +19,10 @@
 static const char name[] = "receive_override_options";
 
 static bool filters(const struct postconf *, const struct postconf_service *);
-static bool has_filter(const struct postconf *);
+static bool has_filter(const struct check *);
 static bool on_loopback(const struct postconf_service *);
 static bool public_name(const struct postconf_service *);
-static bool takes_back(
-    const struct postconf *, const struct postconf_service *);
+static bool takes_back(const struct check *, const struct postconf_service *);
 static void check_on(struct check *, const struct postconf_service *);
 static void check_twice(struct check *, const struct postconf_service *);
 static void check_everywhere(struct check *);
@@ -46,9 +46,16 @@ check_filter(const struct postconf *pc, const struct postconf_service *s)
 }
 
 static bool
-has_filter(const struct postconf *pc)
+has_filter(const struct check *c)
 {
+	const struct postconf *pc = c->postfix;
+	const struct check_filter *f;
 	size_t i;
+
+	for (f = c->filters; f != NULL; f = f->next) {
+		if (f->at.map != NULL)
+			return (true);
+	}
 
 	for (i = 0; i < pc->nservices; i++) {
 		/* check_sendmail.c has the way of mail from sendmail(1). */
@@ -87,10 +94,12 @@ public_name(const struct postconf_service *s)
 }
 
 static bool
-takes_back(const struct postconf *pc, const struct postconf_service *s)
+takes_back(const struct check *c, const struct postconf_service *s)
 {
+	const struct postconf *pc = c->postfix;
+
 	if (s == check_sendmail_listener(pc) || filters(pc, s) ||
-	    !has_filter(pc))
+	    !has_filter(c))
 		return (false);
 	return (on_loopback(s) ||
 	    (postconf_override(pc, s, "content_filter") != NULL &&
@@ -103,7 +112,7 @@ check_front(struct check *c, const struct postconf_service *s)
 	const struct postconf *pc = c->postfix;
 	const char *milters = postconf_override(pc, s, "smtpd_milters");
 
-	if (!postconf_runs(s, "smtpd") || takes_back(pc, s) ||
+	if (!postconf_runs(s, "smtpd") || takes_back(c, s) ||
 	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0')
 		return (false);
 	if (s == check_sendmail_listener(pc))
@@ -138,7 +147,7 @@ check_twice(struct check *c, const struct postconf_service *s)
 	    milters_read(pc, c->settings->socket, s,
 		postconf_for(pc, s, "smtpd_milters"), &m) == MILTERS_OTHER)
 		return;
-	if (takes_back(pc, s))
+	if (takes_back(c, s))
 		check_edit(c, CHECK_WARNING,
 		    check_text(c,
 			"%s, to which a content filter returns mail, runs "

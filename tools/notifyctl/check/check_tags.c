@@ -3,17 +3,14 @@
  * check_tags - the tags that Postfix adds itself
  *
  * header_checks and access maps add X-Notify headers with PREPEND for systems
- * that cannot (postfix-sample/header_checks). Their text is read as it is:
- * whatever a table matches, it can only add what stands in it. A table in
- * another program (LDAP, SQL, tcp) is not read.
+ * that cannot (postfix-sample/header_checks).
  */
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/regular.h"
 #include "notifyctl/check/check.h"
+#include "notifyctl/check/check_tables.h"
 #include "notifyctl/postfix/postconf.h"
 #include "store/store.h"
 #include "terms/account.h"
@@ -36,15 +33,17 @@ is_known(const struct check_tag *tag)
 	    strcasecmp(tag->name, PREFIX "Account") == 0);
 }
 
-/* The header in the action PREPEND, if ${line} has one of ours. */
+/* The headers in the action PREPEND, if ${line} has some of ours. */
 static void
-read_line(
-    struct check *c, const char *setting, const char *map, const char *line)
+read_line(struct check *c, const struct check_table *t, const char *line)
 {
 	static const char action[] = "PREPEND";
 	struct check_tag *tag;
 	const char *s, *colon, *end;
 
+	if (postconf_runs(t->service, "cleanup") &&
+	    strcmp(t->name, "header_checks") != 0)
+		return;
 	for (s = line; (s = strcasestr(s, action)) != NULL;) {
 		s += sizeof(action) - 1;
 		s += strspn(s, " \t");
@@ -53,8 +52,8 @@ read_line(
 		    colon == NULL)
 			continue;
 		tag = arena_alloc(c->arena, sizeof(*tag));
-		tag->setting = setting;
-		tag->map = map;
+		tag->setting = t->name;
+		tag->map = t->map;
 		tag->name = arena_strndup(c->arena, s, (size_t)(colon - s));
 		s = colon + 1;
 		s += strspn(s, " \t");
@@ -67,61 +66,10 @@ read_line(
 	}
 }
 
-static void
-read_file(
-    struct check *c, const char *setting, const char *map, const char *path)
-{
-	char line[4096];
-	FILE *in;
-
-	in = regular_stream(path);
-	if (in == NULL)
-		return;
-	while (fgets(line, sizeof(line), in) != NULL) {
-		if (*line != '#')
-			read_line(c, setting, map, line);
-	}
-	fclose(in);
-}
-
-/* The tables that ${value} of ${setting} names. */
-static void
-read_tables(struct check *c, const char *setting, const char *value)
-{
-	const char *path;
-	char *rest, *word;
-
-	rest = arena_strdup(c->arena, value);
-	while ((word = postconf_word(&rest)) != NULL) {
-		path = strchr(word, '{') == NULL ? strstr(word, ":/") : NULL;
-		if (path != NULL)
-			read_file(c, setting, word, path + 1);
-		else
-			read_line(c, setting, word, word);
-	}
-}
-
 void
 check_tags_read(struct check *c)
 {
-	static const char *const lists[] = {"smtpd_client_restrictions",
-	    "smtpd_helo_restrictions", "smtpd_sender_restrictions",
-	    "smtpd_relay_restrictions", "smtpd_recipient_restrictions", ONCE,
-	    TOO_LATE};
-	const struct postconf_service *s;
-	size_t i, j;
-
-	for (i = 0; i < c->postfix->nservices; i++) {
-		s = &c->postfix->services[i];
-		if (postconf_runs(s, "cleanup"))
-			read_tables(c, "header_checks",
-			    postconf_for(c->postfix, s, "header_checks"));
-		if (!postconf_runs(s, "smtpd"))
-			continue;
-		for (j = 0; j < sizeof(lists) / sizeof(lists[0]); j++)
-			read_tables(
-			    c, lists[j], postconf_for(c->postfix, s, lists[j]));
-	}
+	check_tables(c, read_line);
 }
 
 /* Is there what the tag names? 1, 0, or -1 if the lookup failed. */
