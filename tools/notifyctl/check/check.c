@@ -27,6 +27,8 @@
 #define NAMED_MAX 3
 
 static void read_postfix(struct check *);
+static bool has_failed(struct check *, const char *);
+static void note_failed(struct check *, const char *);
 static const char *lookup(struct check *, const char *, const char *);
 static void show_finding(struct output *, const struct check_finding *);
 static void show_people(struct check *);
@@ -234,6 +236,32 @@ check_passwd(struct check *c, const char *name)
 	return (pw);
 }
 
+/* Has a lookup in ${map} failed? Another one might take as long to fail. */
+static bool
+has_failed(struct check *c, const char *map)
+{
+	const struct check_map *f;
+
+	for (f = c->failed; f != NULL; f = f->next) {
+		if (strcmp(f->map, map) == 0) {
+			c->failed_lookups++;
+			return (true);
+		}
+	}
+	return (false);
+}
+
+static void
+note_failed(struct check *c, const char *map)
+{
+	struct check_map *f = arena_alloc(c->arena, sizeof(*f));
+
+	f->map = arena_strdup(c->arena, map);
+	f->next = c->failed;
+	c->failed = f;
+	c->failed_lookups++;
+}
+
 static const char *
 lookup(struct check *c, const char *map, const char *key)
 {
@@ -241,7 +269,7 @@ lookup(struct check *c, const char *map, const char *key)
 	const char *value;
 	int rc;
 
-	if (strchr(map, ':') == NULL)
+	if (strchr(map, ':') == NULL || has_failed(c, map))
 		return (NULL);
 	/* With root's real and another effective user, Postfix's commands do
 	 * not heed $MAIL_CONFIG. */
@@ -249,7 +277,7 @@ lookup(struct check *c, const char *map, const char *key)
 	rc = postconf_lookup(c->postfix, map, key, &value, &failure);
 	identity_resume();
 	if (rc == -1) {
-		c->failed_lookups++;
+		note_failed(c, map);
 		check_found(c, CHECK_NOTE, CHECK_RUN,
 		    check_text(c, "lookup in %s fails: %s", map,
 			failure_text(&failure)),

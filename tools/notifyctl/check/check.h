@@ -65,9 +65,13 @@ struct check {
 			      part outside ASCII */
 	const char *final; /* a user's domain that Postfix delivers itself */
 	size_t failed_lookups;
-	struct check_tag *tags; /* that Postfix adds (check_tags_read) */
+	struct check_map {
+		struct check_map *next;
+		const char *map;
+	} * failed;		      /* maps in which a lookup has failed */
+	struct check_tag *tags;	      /* that Postfix adds (check_tags_read) */
 	struct check_filter *filters; /* (check_filters_read) */
-	const char *part;	/* of the findings that are added now */
+	const char *part;	      /* of the findings that are added now */
 	struct check_finding *first, **last;
 	const char *looked_at;
 };
@@ -141,7 +145,7 @@ const char *check_directory(struct check *, const char *);
 
 /* check_lookup(c, maps, key): the value of ${key} in the first of Postfix's
  * ${maps} that has it, or NULL. A lookup that fails adds a finding, and 1 to
- * c->failed_lookups. */
+ * c->failed_lookups; the map is not asked again. */
 const char *check_lookup(struct check *, const char *maps, const char *key);
 
 /* check_listed(c, list, domain, parents): does a list of domains, maps and
