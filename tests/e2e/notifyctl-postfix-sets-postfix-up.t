@@ -109,6 +109,35 @@ def _(s):
          "the commands")
 
 
+@case("beside another instance of Postfix, whose chroot has the socket, it takes "
+      "another port, and smtpd out of its own chroot")
+def _(s):
+    first = os.path.join(s.config, "first")
+    os.makedirs(first, exist_ok=True)
+    more = (f"multi_instance_directories = {first}\n"
+            f"queue_directory = {s.queue}-2\n")
+    os.makedirs(f"{s.queue}-2", exist_ok=True)
+    for listener in ("127.0.0.1:10028", "10028", "[::1]:10028"):
+        with open(os.path.join(first, "main.cf"), "w") as file:
+            file.write(f"queue_directory = {s.queue}\n")
+        with open(os.path.join(first, "master.cf"), "w") as file:
+            file.write(f"{listener}  inet n - y - - smtpd\n")
+        plain(s, BARE + more)
+        text = script(s)
+        contains(text, "/chroot = n", "the commands")
+        contains(text, "127.0.0.1:10029", "the commands")
+        lacks(text, "10028", "the commands")
+        apply(s, text)
+        same(script(s), "", "a second run")
+        s.sound()
+    # The other instance gets its listener later.
+    with open(os.path.join(first, "master.cf"), "w") as file:
+        file.write("127.0.0.1:10029 inet n - y - - smtpd\n")
+    s.fixed("error", f"the Postfix in {first} listens on the port of "
+            "127.0.0.1:10029/inet, too")
+    lacks(s.postconf("-M"), "10029", "master.cf")
+
+
 @case("what no command can mend is a comment, and stays one")
 def _(s):
     s.main(transport_maps=f"inline:{{ {DOMAIN}=error:no }}")

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "notifyctl/check/check.h"
+#include "notifyctl/postfix/instances.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
@@ -33,6 +34,8 @@ static void check_order(struct check *, const struct list *);
 static const char *with_tempfail(struct check *, const struct list *);
 static void check_action(struct check *, const struct list *);
 static void check_protocol(struct check *, const struct postconf_service *);
+static void leave_chroot(
+    struct check *, const struct postconf_service *, const char *);
 static void check_list(
     struct check *, const char *, const struct postconf_service *, bool *);
 
@@ -227,11 +230,31 @@ check_protocol(struct check *c, const struct postconf_service *s)
 	    check_setter(c, s, name), name, "6");
 }
 
+/* The socket is in the queue directory of another instance, ${other}, which
+ * needs it there. From here on ${s} counts as what the fix makes of it. */
+static void
+leave_chroot(
+    struct check *c, const struct postconf_service *s, const char *other)
+{
+	check_found(c, CHECK_ERROR, CHECK_POSTCONF,
+	    check_text(c, "%s is chrooted, and %s is outside %s", s->key,
+		c->settings->socket, c->postfix->queue),
+	    check_text(c,
+		"Postfix does not show such mail to the milter, so tagged mail "
+		"goes to its original recipients; the Postfix in %s has that "
+		"socket in its chroot",
+		other),
+	    check_text(c, "postconf%s -F %s", c->postfix->option,
+		check_quote(c, check_text(c, "%s/chroot = n", s->key))));
+	c->postfix->services[s - c->postfix->services].chroot = false;
+}
+
 static void
 check_list(struct check *c, const char *name,
     const struct postconf_service *reader, bool *missing)
 {
 	const struct postconf *pc = c->postfix;
+	const char *other;
 	const char *socket = c->settings->socket;
 	struct list l = {.name = name, .reader = reader, .label = name};
 	enum milters_match match;
@@ -242,6 +265,11 @@ check_list(struct check *c, const char *name,
 		l.label = check_text(c, "%s of %s", name, reader->key);
 	}
 	l.address = milters_address(pc, socket, reader);
+	if (l.address == NULL &&
+	    (other = instances_owner(pc, strchr(socket, ':') + 1)) != NULL) {
+		leave_chroot(c, reader, other);
+		l.address = milters_address(pc, socket, reader);
+	}
 	match = milters_read(pc, socket, reader, l.value, &l.milters);
 	if (match != MILTERS_OURS &&
 	    (match == MILTERS_OTHER || l.address == NULL))

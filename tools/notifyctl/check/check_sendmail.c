@@ -15,11 +15,13 @@
 #include "base/arena.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/check/check_filters.h"
+#include "notifyctl/postfix/instances.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-#define PORT "10028"
+/* The first port for the listener; that of another instance is not taken. */
+#define PORT 10028
 #define TRANSPORT "notify-in"
 #define RECIPIENTS_MIN 100000
 
@@ -141,7 +143,9 @@ struct way {
 static bool find_way(const struct postconf *, struct way *);
 static bool is_number(const char *, long);
 static bool right(const struct wanted *, const char *);
+static const char *free_port(struct check *);
 static const char *new_way(struct check *);
+static bool check_port(struct check *, const struct way *);
 static const char *without_milter(
     struct check *, const struct milters *, const char *);
 static void check_setting_of(struct check *, const struct wanted *,
@@ -335,6 +339,19 @@ check_loop(struct check *c, const struct way *w)
 			: postconf_value(c->postfix, name));
 }
 
+/* A port that no other instance of Postfix listens on. */
+static const char *
+free_port(struct check *c)
+{
+	const char *port;
+	int n = PORT;
+
+	do
+		port = check_text(c, "%d", n++);
+	while (instances_listening(c->postfix, port) != NULL);
+	return (port);
+}
+
 /* The commands that make the way, as the sample has it. */
 static const char *
 new_way(struct check *c)
@@ -362,7 +379,9 @@ new_way(struct check *c)
 	const char *protocols = postconf_value(pc, "inet_protocols");
 	bool six = strstr(protocols, "ipv4") == NULL &&
 	    strstr(protocols, "all") == NULL;
-	const char *at = six ? "[::1]:" PORT : "127.0.0.1:" PORT;
+	const char *port = free_port(c);
+	const char *at =
+	    check_text(c, "%s:%s", six ? "[::1]" : "127.0.0.1", port);
 	const char *transport, *listener, *text;
 	struct postconf_service pickup = {.key = "pickup/unix"};
 	const char *chroot = "n";
@@ -398,8 +417,8 @@ new_way(struct check *c)
 			of_queue[i].value));
 	text = check_text(c, "%s && %s", text,
 	    postconf_edit(pc, &pickup, "content_filter",
-		six ? TRANSPORT ":[::1]:" PORT
-		    : TRANSPORT ":[127.0.0.1]:" PORT));
+		check_text(
+		    c, TRANSPORT ":[%s]:%s", six ? "::1" : "127.0.0.1", port)));
 	return (check_text(c, "%s && %s", text,
 	    postconf_edit(pc, &pickup, "receive_override_options",
 		"no_milters,no_address_mappings")));
@@ -513,6 +532,27 @@ check_others(struct check *c, const struct way *w)
 	}
 }
 
+/* Does another instance of Postfix listen on the listener's port? */
+static bool
+check_port(struct check *c, const struct way *w)
+{
+	const struct postconf *pc = c->postfix;
+	const char *colon = strrchr(w->listener->name, ':'), *other;
+
+	other = instances_listening(
+	    pc, colon == NULL ? w->listener->name : colon + 1);
+	if (other == NULL)
+		return (false);
+	check_found(c, CHECK_ERROR, CHECK_POSTCONF,
+	    check_text(c, "the Postfix in %s listens on the port of %s, too",
+		other, w->listener->key),
+	    "mail from sendmail(1) goes to either of them, and is perhaps not "
+	    "decided",
+	    check_text(c, "%s && postconf%s -MX %s", new_way(c), pc->option,
+		check_quote(c, w->listener->key)));
+	return (true);
+}
+
 void
 check_sendmail(struct check *c)
 {
@@ -522,7 +562,7 @@ check_sendmail(struct check *c)
 
 	found = find_way(c->postfix, &w);
 	check_no_way(c, &w, found);
-	if (!found)
+	if (!found || check_port(c, &w))
 		return;
 	if (check_filters_shared(c, w.name) == 1) {
 		check_found(c, CHECK_ERROR, CHECK_POSTCONF,
