@@ -109,6 +109,43 @@ def _(s):
          "the commands")
 
 
+@case("the listener behind a content filter is left out at once")
+def _(s):
+    plain(s, BARE + "content_filter = scan:[127.0.0.1]:10024\n")
+    s.edit("-M", "127.0.0.1:10025/inet=127.0.0.1:10025 inet n - y - - "
+           "smtpd -o content_filter=")
+    s.edit("-M", "scan/unix=scan unix - - y - - smtp")
+    text = script(s)
+    contains(text, "no_milters", "the commands")
+    apply(s, text)
+    same(script(s), "", "a second run")
+
+
+@case("behind a filter before the queue the second listener asks the milter, and "
+      "the first does not")
+def _(s):
+    for main, own in ((True, ""), (False, ""), (True, " -o smtpd_milters="),
+                      (False, " -o smtpd_milters=")):
+        plain(s, BARE + ("smtpd_proxy_filter = 127.0.0.1:10024\n"
+                         if main else ""))
+        if not main:
+            s.edit("-P", "smtp/inet/smtpd_proxy_filter=127.0.0.1:10024")
+        s.edit("-M", "127.0.0.1:10025/inet=127.0.0.1:10025 inet n - y - - "
+               f"smtpd -o smtpd_proxy_filter={own}")
+        contains(script(s), "XCLIENT", "the comment")
+        s.edit("-P", "127.0.0.1:10025/inet/smtpd_authorized_xclient_hosts="
+               "127.0.0.0/8")
+        apply(s, script(s))
+        what = f"{main} {own}"
+        same(script(s), "", f"a second run, {what}")
+        contains(s.value("127.0.0.1:10025/inet", "smtpd_milters"),
+                 "notify-milter.sock", f"behind the filter, {what}")
+        lacks(s.value("smtp/inet", "smtpd_milters"), "notify-milter",
+              f"before it, {what}")
+        lacks(s.value("127.0.0.1:10025/inet", "receive_override_options"),
+              "no_milters", what)
+
+
 @case("beside another instance of Postfix, whose chroot has the socket, it takes "
       "another port, and smtpd out of its own chroot")
 def _(s):

@@ -152,7 +152,7 @@ class Site:
         own = self.postconf("-P", f"{service}/{name}") if any(
             option.startswith(f"{name}=")
             for option in self.options(service)) else None
-        return (own.split(" = ", 1)[1] if own else
+        return (own.split("=", 1)[1] if own else
                 self.postconf("-h", name)).strip()
 
     def postmap(self, table):

@@ -60,6 +60,8 @@ struct check {
 	struct store *store;		 /* NULL: cannot be read */
 	struct postconf *postfix;	 /* NULL: cannot be read */
 	const struct passwd *user;	 /* the milter's, or NULL */
+	bool joins;			 /* the milter, main.cf's smtpd_milters:
+					    by a fix that was found */
 	bool links;			 /* some user has linked a chat */
 	bool wide;	   /* some user who is entitled has a local
 			      part outside ASCII */

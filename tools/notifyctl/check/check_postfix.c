@@ -89,7 +89,7 @@ add_missing(struct check *c, const struct list *l, bool *missing)
 	if (*missing && strcmp(given, "$smtpd_milters") == 0)
 		return;
 	if (l->override == NULL && strcmp(l->name, "smtpd_milters") == 0)
-		*missing = true;
+		*missing = c->joins = true;
 	edit(c, l->override == NULL ? CHECK_ERROR : CHECK_WARNING, l,
 	    check_text(c, "%s does not name the milter", l->label),
 	    "Postfix does not show such mail to the milter, so tagged mail "

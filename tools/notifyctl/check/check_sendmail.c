@@ -144,6 +144,7 @@ static bool find_way(const struct postconf *, struct way *);
 static bool is_number(const char *, long);
 static bool right(const struct wanted *, const char *);
 static const char *free_port(struct check *);
+static const char *own_milter(struct check *, const char *, char);
 static const char *new_way(struct check *);
 static bool check_port(struct check *, const struct way *);
 static const char *without_milter(
@@ -352,6 +353,29 @@ free_port(struct check *c)
 	return (port);
 }
 
+/* The option by which a new listener asks the milter, if smtpd_milters of
+ * main.cf will not name it: each smtpd(8) has a list of its own there. */
+static const char *
+own_milter(struct check *c, const char *at, char chroot)
+{
+	static const char list[] = "smtpd_milters";
+	const struct postconf *pc = c->postfix;
+	const char *socket = c->settings->socket, *address;
+	struct postconf_service s = {.key = check_text(c, "%s/inet", at),
+	    .name = at,
+	    .type = "inet",
+	    .command = "smtpd",
+	    .chroot = chroot == 'y'};
+	struct milters m;
+
+	address = milters_address(pc, socket, &s);
+	if (c->joins || address == NULL ||
+	    milters_read(pc, socket, &s, postconf_value(pc, list), &m) !=
+		MILTERS_OTHER)
+		return ("");
+	return (check_text(c, " -o %s=%s", list, address));
+}
+
 /* The commands that make the way, as the sample has it. */
 static const char *
 new_way(struct check *c)
@@ -406,6 +430,7 @@ new_way(struct check *c)
 		listener = check_text(c, "%s -o %s=%s%s", listener,
 		    of_listener[i].name, of_listener[i].value,
 		    of_listener[i].want == WANT_LOCAL && six ? ",[::1]" : "");
+	listener = check_text(c, "%s%s", listener, own_milter(c, at, *chroot));
 	text = check_text(c, "postconf%s -M %s && postconf%s -M %s", pc->option,
 	    check_quote(c, check_text(c, TRANSPORT "/unix=%s", transport)),
 	    pc->option,

@@ -22,8 +22,11 @@ static bool filters(const struct postconf *, const struct postconf_service *);
 static bool has_filter(const struct check *);
 static bool on_loopback(const struct postconf_service *);
 static bool public_name(const struct postconf_service *);
+static bool behind_proxy(const struct check *, const struct postconf_service *);
 static bool takes_back(const struct check *, const struct postconf_service *);
+static void check_proxied(struct check *, const struct postconf_service *);
 static void check_on(struct check *, const struct postconf_service *);
+static bool asks(struct check *, const struct postconf_service *);
 static void check_twice(struct check *, const struct postconf_service *);
 static void check_everywhere(struct check *);
 static bool receives(const struct postconf_service *);
@@ -93,13 +96,35 @@ public_name(const struct postconf_service *s)
 	return (false);
 }
 
+/* Does a filter before the queue (smtpd_proxy_filter) hand it all mail? No
+ * setting says so; it is taken to, where there is no other kind of filter. */
+static bool
+behind_proxy(const struct check *c, const struct postconf_service *s)
+{
+	static const char proxy[] = "smtpd_proxy_filter";
+	const struct postconf *pc = c->postfix;
+	size_t i;
+
+	if (!postconf_runs(s, "smtpd") || filters(pc, s) ||
+	    s == check_sendmail_listener(pc) || c->filters != NULL ||
+	    (!on_loopback(s) &&
+		(postconf_override(pc, s, proxy) == NULL || public_name(s))))
+		return (false);
+	for (i = 0; i < pc->nservices; i++) {
+		if (postconf_runs(&pc->services[i], "smtpd") &&
+		    *postconf_for(pc, &pc->services[i], proxy) != '\0')
+			return (true);
+	}
+	return (false);
+}
+
 static bool
 takes_back(const struct check *c, const struct postconf_service *s)
 {
 	const struct postconf *pc = c->postfix;
 
 	if (s == check_sendmail_listener(pc) || filters(pc, s) ||
-	    !has_filter(c))
+	    behind_proxy(c, s) || !has_filter(c))
 		return (false);
 	return (on_loopback(s) ||
 	    (postconf_override(pc, s, "content_filter") != NULL &&
@@ -115,11 +140,31 @@ check_front(struct check *c, const struct postconf_service *s)
 	if (!postconf_runs(s, "smtpd") || takes_back(c, s) ||
 	    *postconf_for(pc, s, "smtpd_proxy_filter") != '\0')
 		return (false);
-	if (s == check_sendmail_listener(pc))
+	if (s == check_sendmail_listener(pc) || behind_proxy(c, s))
 		return (true);
 	/* On loopback, no milters may be intended, for local programs. */
 	return (!on_loopback(s) ||
 	    ((milters == NULL || *milters != '\0') && !milters_off(pc, s)));
+}
+
+/* All mail comes to it from this machine, unless the filter says from where. */
+static void
+check_proxied(struct check *c, const struct postconf_service *s)
+{
+	static const char hosts[] = "smtpd_authorized_xclient_hosts";
+
+	if (behind_proxy(c, s) && *postconf_for(c->postfix, s, hosts) == '\0')
+		check_found(c, CHECK_WARNING, CHECK_DO,
+		    check_text(c,
+			"%s, behind smtpd_proxy_filter, knows no client's "
+			"address",
+			s->key),
+		    "all mail comes to it from the filter's address: if that "
+		    "is in trusted_clients, everybody's tags count",
+		    check_text(c,
+			"let the filter pass on the client's address by "
+			"XCLIENT, and name the filter in %s of that service",
+			hosts));
 }
 
 /* For a service that receives new mail. */
@@ -135,17 +180,29 @@ check_on(struct check *c, const struct postconf_service *s)
 		    s, name, "");
 }
 
+/* Does it ask the milter, or will it with the fixes? */
+static bool
+asks(struct check *c, const struct postconf_service *s)
+{
+	static const char list[] = "smtpd_milters";
+	const struct postconf *pc = c->postfix;
+	struct milters m;
+
+	if (milters_off(pc, s))
+		return (false);
+	return ((c->joins && postconf_override(pc, s, list) == NULL) ||
+	    milters_read(pc, c->settings->socket, s, postconf_for(pc, s, list),
+		&m) != MILTERS_OTHER);
+}
+
 /* For an smtpd(8) that must not ask the milter. */
 static void
 check_twice(struct check *c, const struct postconf_service *s)
 {
 	const struct postconf *pc = c->postfix;
 	const char *options = postconf_for(pc, s, name);
-	struct milters m;
 
-	if (milters_off(pc, s) ||
-	    milters_read(pc, c->settings->socket, s,
-		postconf_for(pc, s, "smtpd_milters"), &m) == MILTERS_OTHER)
+	if (!asks(c, s))
 		return;
 	if (takes_back(c, s))
 		check_edit(c, CHECK_WARNING,
@@ -244,6 +301,7 @@ check_services(struct check *c)
 		check_repeated(c, s);
 		if (s == listener)
 			continue; /* check_sendmail.c */
+		check_proxied(c, s);
 		if (check_front(c, s))
 			check_on(c, s);
 		else if (postconf_runs(s, "smtpd"))
