@@ -77,7 +77,7 @@ def run(allow=None, lab=None, **options):
             tap.same(found, [], "complaints")
 
     tap.run(setup=lambda: (lab or Lab)(**options).start(),
-            teardown=Lab.stop)
+            teardown=lambda one: one.stop())
 
 
 class Result:
