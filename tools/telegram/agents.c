@@ -65,6 +65,7 @@ static off_t chat_lock(int64_t);
 static off_t cell_of(int64_t);
 static bool put(int, const void *, size_t, off_t);
 static bool get(int, void *, size_t, off_t);
+static bool put_place(const struct agents *, struct place);
 static int cannot(const char *, struct failure *);
 static int open_file(const char *, bool, struct failure *);
 static int take_place(struct agents *);
@@ -151,6 +152,12 @@ get(int fd, void *data, size_t len, off_t at)
 	return (pread(fd, data, len, at) >= 0);
 }
 
+static bool
+put_place(const struct agents *a, struct place place)
+{
+	return (put(a->fd, &place, sizeof(place), place_at(a->at)));
+}
+
 static int
 cannot(const char *path, struct failure *failure)
 {
@@ -223,8 +230,7 @@ agents_open(const char *path, bool make, struct failure *failure)
 	}
 	a->place.began = clock_boot_ms();
 	rc = take_place(a);
-	if (rc == 1 &&
-	    !put(a->fd, &a->place, sizeof(a->place), place_at(a->at)))
+	if (rc == 1 && !put_place(a, a->place))
 		rc = -1;
 	if (rc == 1)
 		return (a);
@@ -241,12 +247,10 @@ agents_open(const char *path, bool make, struct failure *failure)
 void
 agents_close(struct agents *a)
 {
-	static const struct place none;
-
 	if (a == NULL)
 		return;
 	/* Whoever looks next asks the kernel about fewer places. */
-	(void)put(a->fd, &none, sizeof(none), place_at(a->at));
+	(void)put_place(a, (struct place){0});
 	close(a->fd);
 	free(a);
 }
@@ -258,8 +262,7 @@ agents_name(
 	a->place.chat = chat;
 	a->place.arrived = arrived;
 	snprintf(a->place.message, sizeof(a->place.message), "%s", message);
-	return (
-	    put(a->fd, &a->place, sizeof(a->place), place_at(a->at)) ? 0 : -1);
+	return (put_place(a, a->place) ? 0 : -1);
 }
 
 /* Does somebody have the place? */
