@@ -3,6 +3,8 @@
 # needs: root postfix
 # takes: 300 s
 # deep: it sends 1,000 messages at the pace that Telegram allows
+# not with sanitizer: it is about the pace
+# not with postgresql: it is about the pace
 """Many messages to many chats at once: as fast as Telegram's limits allow, and
 in each chat in the order in which they came.
 

@@ -26,7 +26,7 @@ struct agents;
 #define TURN_SETTLE_MS 50
 #define TURN_SETTLE_EACH_MS 10
 #define TURN_SETTLE_TIMES 10
-#define TURN_SETTLE_MAX_MS 1000
+#define TURN_SETTLE_MAX_MS 5000
 /* So many earlier messages are waited for, and so long. */
 #define TURN_QUEUE 20
 #define TURN_WAIT_MS 90000
