@@ -3,6 +3,7 @@
 # needs: root postfix
 # takes: 25 s
 # deep: it waits as long as Telegram's limits ask for
+# not with sanitizer: it is about the pace
 """All notify-telegram together keep Telegram's limits."""
 import signal
 import time

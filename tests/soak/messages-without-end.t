@@ -447,7 +447,7 @@ def _(site):
     for settings, left in (({}, [f"<{ANN}>"]),
                            ({"unknown_recipients": "keep"},
                             everybody[:-1])):
-        site.milter.settings(expand="addressed", **settings)
+        site.milter.settings(expand="addressed", max_removed="0", **settings)
         before, began = site.peak(), time.monotonic()
         with Mta(site.milter, timeout=120) as mta:
             answer = mta.message(everybody, tagged(SERVICES))
