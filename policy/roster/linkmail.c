@@ -170,9 +170,7 @@ fill(struct changes *c, const struct store_notice *notice,
     struct store_notice *mail)
 {
 	struct linkable l;
-	const char *asked;
 	int64_t later;
-	size_t i;
 
 	if (store_notice_later(c->store, notice, &later) != 1)
 		return (store_failed(c->store, c->failure));
@@ -185,13 +183,6 @@ fill(struct changes *c, const struct store_notice *notice,
 	*mail = *notice;
 	mail->address = l.v[0].address;
 	mail->language = "";
-	asked = arena_printf(c->arena, "by mail, asked for %.*s",
-	    (int)strcspn(notice->detail, "\n"), notice->detail);
-	for (i = 0; i < l.n; i++) {
-		if (membership_record(c, l.v[i].account_name, "telegram-mail",
-			l.v[i].address, asked) != 0)
-			return (-1);
-	}
 	return (add_lines(c, &l, mail) == 0 ? 1 : -1);
 }
 
@@ -210,6 +201,36 @@ linkmail_prepare(struct changes *c, const struct store_notice *notice,
 		return (store_failed(c->store, c->failure));
 	rc = fill(c, notice, mail);
 	if (rc == 1 && store_commit(c->store) != 0)
+		rc = store_failed(c->store, c->failure);
+	store_end(c->store);
+	return (rc);
+}
+
+int
+linkmail_mailed(struct changes *c, const struct store_notice *notice,
+    const struct store_notice *mail)
+{
+	const char *asked, *line, *account;
+	size_t skip = strlen(LINKMAIL_LINE " "), len;
+	int rc = 0;
+
+	asked = arena_printf(c->arena, "by mail, asked for %.*s",
+	    (int)strcspn(notice->detail, "\n"), notice->detail);
+	if (asked == NULL)
+		return (failure_memory(c->failure));
+	if (store_begin(c->store, DB_WRITE) != 0)
+		return (store_failed(c->store, c->failure));
+	for (line = mail->detail; rc == 0 && *line != '\0';
+	     line += line[len] == '\n' ? len + 1 : len) {
+		len = strcspn(line, "\n");
+		account = arena_printf(c->arena, "%.*s",
+		    (int)strcspn(line + skip, " "), line + skip);
+		rc = account == NULL
+		    ? failure_memory(c->failure)
+		    : membership_record(
+			  c, account, "telegram-mail", mail->address, asked);
+	}
+	if (rc == 0 && store_commit(c->store) != 0)
 		rc = store_failed(c->store, c->failure);
 	store_end(c->store);
 	return (rc);

@@ -53,8 +53,8 @@ int linkmail_ask(struct changes *, struct linkmail_request *) WARN_UNUSED;
 
 /*
  * linkmail_prepare(c, notice, mail):
- * Make the tokens for a notice of kind NOTICE_LINK, record that, and fill
- * ${*mail}: the notice, with the user's own address and language, and a line
+ * Make the tokens for a notice of kind NOTICE_LINK, and fill ${*mail}: the
+ * notice, with the user's own address and language, and a line
  * for each account as its detail. Strings are in c->arena. A transaction of its
  * own. 1; 0 if there is nothing to mail any more: nobody with that address may
  * have a chat, a later notice waits for it, or it is a day old; -1 failed, with
@@ -62,5 +62,14 @@ int linkmail_ask(struct changes *, struct linkmail_request *) WARN_UNUSED;
  */
 int linkmail_prepare(struct changes *, const struct store_notice *,
     struct store_notice *mail) WARN_UNUSED;
+
+/*
+ * linkmail_mailed(c, notice, mail):
+ * Record each link in ${mail}, which linkmail_prepare() has made of ${notice}
+ * and which was handed over: the record has no mail that never went out. A
+ * transaction of its own. 0; -1 failed, with changes->failure: mail it again.
+ */
+int linkmail_mailed(struct changes *, const struct store_notice *,
+    const struct store_notice *mail) WARN_UNUSED;
 
 #endif

@@ -20,7 +20,7 @@ static int note(struct store *, const struct store_notice *, bool, const char *,
     struct failure *);
 static int note_outcome(struct store *, const struct store_notice *, bool,
     const char *, struct failure *);
-static void waits(struct failure *, const struct failure *);
+static void waits(struct failure *, const struct failure *, bool);
 
 static int
 give_up(struct store *s, struct failure *failure)
@@ -94,14 +94,14 @@ note_outcome(struct store *s, const struct store_notice *notice, bool dropped,
 	return (rc);
 }
 
-/* Report that the notice is not lost. */
+/* Report that the notice is not lost. No change sends one with ${links}. */
 static void
-waits(struct failure *failure, const struct failure *why)
+waits(struct failure *failure, const struct failure *why, bool links)
 {
 	failure_set(failure, why->kind,
 	    "a notice could not be handed over to sendmail (%s); it is kept, "
-	    "and retried by \"notifyctl notices send\" and the next change",
-	    failure_text(why));
+	    "and retried by \"notifyctl notices send\"%s",
+	    failure_text(why), links ? "" : " and the next change");
 }
 
 int
@@ -121,7 +121,7 @@ notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
 		if (found == 0)
 			break;
 		if (found == -1) {
-			waits(failure, failure);
+			waits(failure, failure, links);
 			return (-1);
 		}
 		rc = fn(ctx, &notice, &refused);
@@ -136,7 +136,7 @@ notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
 		rc = note_outcome(
 		    s, &notice, false, failure_text(&refused), failure);
 		if (rc == 0)
-			waits(failure, &refused);
+			waits(failure, &refused, links);
 		/* Go on only if the fault is this notice's. */
 		found = refused.kind == FAILURE_DATA;
 		failure_clear(&refused);

@@ -54,6 +54,11 @@ def forget(site):
     site.sql("DELETE FROM notice")
 
 
+def recorded(site):
+    """Whom the record says a link was mailed to."""
+    return [r["subject"] for r in site.log() if r["action"] == "telegram-mail"]
+
+
 def done(site, since=0):
     """What the log says was done, (asker, chat, address, what)."""
     return [(int(asker), int(chat), address, what) for asker, chat, address,
@@ -335,8 +340,11 @@ def _(site):
     site.sendmail("exit 75")
     for _ in range(3):
         site.ask(CHAT, f"/link {ANN}")
-        same(site("notices", "send").code, 75, "exit while mail fails")
+        done_ = site("notices", "send")
+        same(done_.code, 75, "exit while mail fails")
+        lacks(done_.line, "next change", "what is said of a retry")
         later(site, QUARTER)
+    same(recorded(site), [], "the record while nothing was mailed")
     site.ask(CHAT, f"/link {BEA}")
     site.sql("UPDATE notice SET at = at - ? WHERE address = ?", DAY + 9, BEA)
     site.sendmail()
@@ -344,6 +352,7 @@ def _(site):
     same(mail.to, ANN, "recipient")
     same(site.sql("SELECT state, kind FROM notice"), [("sent", "link")],
          "notices")
+    same(recorded(site), [ANN], "the record")
     (count,), = site.sql("SELECT count(*) FROM token WHERE origin = 'mail'")
     same(count, 1, "tokens")
     contains(site.ask(CHAT, "/start " + tokens(mail)["acme"]), "now linked",

@@ -216,7 +216,9 @@ send_links(
 		return (failure_memory(failure));
 	rc = linkmail_prepare(&c, notice, &mail);
 	if (rc == 1)
-		rc = send_notice(ctx, &mail, failure);
+		rc = send_notice(ctx, &mail, failure) == 0
+		    ? linkmail_mailed(&c, notice, &mail)
+		    : -1;
 	else if (rc == 0)
 		rc = 1;
 	arena_free(a);
