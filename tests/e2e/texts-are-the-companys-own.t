@@ -20,6 +20,7 @@ from lib.waiting import until
 CHAT, OTHER = 7001, 7002
 SHIPPED = os.path.join(TREE, "postfix-sample", "texts")
 DOT = "\u2024"
+TRANSLATOR = 54321      # a user and a group without a name
 REFUSED = "This link does not work"
 
 
@@ -52,6 +53,13 @@ def unsubscribed(site, address=BILL, *categories):
         site.ok("unsubscribe", "acme", category, address, "--confirm", address,
                 as_=OLGA)
     return site.mails()[before]
+
+
+def unsubscribed_says(site):
+    """What notifyctl says when it mails BILL."""
+    site("subscribe", "acme", MAINTENANCE, BILL, as_=OLGA)
+    return site("unsubscribe", "acme", MAINTENANCE, BILL, "--confirm", BILL,
+                as_=OLGA).err
 
 
 def verdict(site, name="notify-bot"):
@@ -473,6 +481,30 @@ def _(site):
     same(verdict(site), (0, []), "a folder that is not there")
     site.settings(folder=site.conf.file)
     contains(verdict(site)[1][0], "expected a directory", "a file as folder")
+
+
+@case("a file of texts leads root to no other file, and check gives nobody "
+      "rights to one")
+def _(site):
+    secret = site.path("secret", b"[notice]\nhunter2 = x\n")
+    os.chmod(secret, 0o600)
+    folder = texts(site)
+    for owner, group, mode in ((TRANSLATOR, -1, 0o755), (0, TRANSLATOR, 0o775),
+                               (TRANSLATOR, TRANSLATOR, 0o2775)):
+        os.chown(folder, owner, group)
+        os.chmod(folder, mode)
+        path = os.path.join(folder, "de.conf")
+        os.symlink(secret, path)
+        for document in (site("check", json_=True).out,
+                         unsubscribed_says(site)):
+            lacks(document, "hunter2", "what is said of the file")
+            contains(document, "Permission denied", "what is said of the file")
+            lacks(document, "chmod", "what is said of the file")
+        os.unlink(path)
+        shutil.copy(os.path.join(SHIPPED, "de.conf"), path)
+        os.chmod(path, 0o644)
+        same(findings(site), [], f"a good file, owner {owner}, mode {mode:o}")
+        os.unlink(path)
 
 
 @case("a file of a megabyte is read, a larger one is not, and of a fault in "

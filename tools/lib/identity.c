@@ -187,6 +187,12 @@ identity_take(const char *path, const char *user, struct failure *failure)
 	return (identity_become(pw->pw_name, pw->pw_uid, pw->pw_gid, failure));
 }
 
+bool
+identity_taken(void)
+{
+	return (was.taken);
+}
+
 void
 identity_suspend(void)
 {

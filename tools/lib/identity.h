@@ -17,6 +17,7 @@
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/compiler.h"
@@ -49,6 +50,9 @@ int identity_take(
  * of ${name} unless that is NULL. 0, or -1 and ${failure}. */
 int identity_become(
     const char *name, uid_t, gid_t, struct failure *) WARN_UNUSED;
+
+/* identity_taken(): have we become somebody else? */
+bool identity_taken(void);
 
 /* identity_drop(): be who we were. Ends the program if that fails. */
 void identity_drop(void);

@@ -15,7 +15,9 @@
 
 #include "base/compiler.h"
 #include "base/escape.h"
+#include "base/failure.h"
 #include "base/regular.h"
+#include "lib/identity.h"
 #include "lib/textfile.h"
 #include "terms/category.h"
 
@@ -31,6 +33,7 @@ enum target { TARGET_NONE, TARGET_TEXT, TARGET_TITLE, TARGET_DESCRIPTION };
 
 struct reading {
 	struct textfile *file;
+	const char *user; /* who reads it, if many can change where it leads */
 	textfile_fault_fn *fault;
 	void *ctx;
 	unsigned line;
@@ -63,6 +66,7 @@ static void find_category_text(struct reading *, const char *);
 static void take_key(struct reading *, char *);
 static void take_more(struct reading *, const char *);
 static void take_line(struct reading *, char *, size_t);
+static FILE *open_file(struct reading *, const char *);
 static GString *read_all(struct reading *);
 static void read_lines(struct reading *, GString *);
 
@@ -405,24 +409,45 @@ take_line(struct reading *r, char *line, size_t len)
 	}
 }
 
+/* NULL: a fault. A directory that is not root's may lead root to any file; the
+ * caller may be somebody else already. */
+static FILE *
+open_file(struct reading *r, const char *expected)
+{
+	struct failure failure = FAILURE_INIT;
+	bool taken = identity_taken();
+	FILE *stream;
+	int error;
+
+	if (identity_take(r->file->path, r->user, &failure) != 0) {
+		fault(r, 0, "%s", failure_text(&failure));
+		failure_clear(&failure);
+		return (NULL);
+	}
+	stream = regular_stream(r->file->path);
+	error = errno;
+	if (!taken)
+		identity_drop();
+	if (stream == NULL && error == EMEDIUMTYPE)
+		fault(r, 0, "not a regular file; %s", expected);
+	else if (stream == NULL)
+		fault(r, 0, "%s; %s", g_strerror(error), expected);
+	return (stream);
+}
+
 /* The file, or NULL. */
 static GString *
 read_all(struct reading *r)
 {
 	static const char expected[] = "expected a readable file of texts";
-	FILE *stream = regular_stream(r->file->path);
+	FILE *stream = open_file(r, expected);
 	GString *all;
 	char buf[8192];
 	size_t n;
 	int error;
 
-	if (stream == NULL) {
-		if (errno == EMEDIUMTYPE)
-			fault(r, 0, "not a regular file; %s", expected);
-		else
-			fault(r, 0, "%s; %s", g_strerror(errno), expected);
+	if (stream == NULL)
 		return (NULL);
-	}
 	all = g_string_new(NULL);
 	while (all->len <= TEXTFILE_SIZE_MAX &&
 	    (n = fread(buf, 1, sizeof(buf), stream)) > 0)
@@ -459,9 +484,10 @@ read_lines(struct reading *r, GString *all)
 }
 
 struct textfile *
-textfile_read(const char *path, textfile_fault_fn *fn, void *ctx)
+textfile_read(
+    const char *path, const char *user, textfile_fault_fn *fn, void *ctx)
 {
-	struct reading r = {.fault = fn, .ctx = ctx};
+	struct reading r = {.user = user, .fault = fn, .ctx = ctx};
 	unsigned others;
 	GString *all;
 

@@ -39,11 +39,12 @@ struct textfile {
 /* Gets one line: "FILE:LINE: what is wrong; expected what is right". */
 typedef void textfile_fault_fn(void *, const char *);
 
-/* textfile_read(path, fault, ctx): what is good in the file, maybe nothing, for
- * the caller to textfile_free(); ${fault} gets the first twenty faults, and how
- * many more there are. */
-struct textfile *textfile_read(
-    const char *path, textfile_fault_fn *, void *) WARN_UNUSED;
+/* textfile_read(path, user, fault, ctx): what is good in the file, maybe
+ * nothing, for the caller to textfile_free(); ${fault} gets the first twenty
+ * faults, and how many more there are. Root opens it with the rights of whoever
+ * can change where ${path} leads; with those of ${user} if many can. */
+struct textfile *textfile_read(const char *path, const char *user,
+    textfile_fault_fn *, void *) WARN_UNUSED;
 
 /* textfile_free(f): NULL is fine. */
 void textfile_free(struct textfile *);

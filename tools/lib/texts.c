@@ -29,8 +29,8 @@ struct texts {
 
 static void free_file(gpointer);
 static bool read_name(const char *, char *);
-static void add_file(
-    struct texts *, const char *, const char *, textfile_fault_fn *, void *);
+static void add_file(struct texts *, const struct settings *, const char *,
+    textfile_fault_fn *, void *);
 static gint compare(gconstpointer, gconstpointer);
 static GPtrArray *list_names(const char *);
 static const struct textfile *find_file(
@@ -69,7 +69,7 @@ read_name(const char *name, char *language)
 }
 
 static void
-add_file(struct texts *t, const char *folder, const char *name,
+add_file(struct texts *t, const struct settings *settings, const char *name,
     textfile_fault_fn *fault, void *ctx)
 {
 	char language[LANGUAGE_SIZE];
@@ -77,7 +77,7 @@ add_file(struct texts *t, const char *folder, const char *name,
 
 	if (!read_name(name, language))
 		return;
-	path = g_build_filename(folder, name, NULL);
+	path = g_build_filename(settings->texts_folder, name, NULL);
 	if (*language == '\0' || g_hash_table_contains(t->files, language)) {
 		shown = g_strdup_printf("%s: %s", path,
 		    *language == '\0'
@@ -88,7 +88,7 @@ add_file(struct texts *t, const char *folder, const char *name,
 		g_free(shown);
 	} else {
 		g_hash_table_insert(t->files, g_strdup(language),
-		    textfile_read(path, fault, ctx));
+		    textfile_read(path, settings->user, fault, ctx));
 	}
 	g_free(path);
 }
@@ -141,7 +141,7 @@ texts_open(const struct settings *settings, textfile_fault_fn *fault, void *ctx)
 		g_free(line);
 	}
 	for (i = 0; names != NULL && i < names->len; i++)
-		add_file(t, folder, names->pdata[i], fault, ctx);
+		add_file(t, settings, names->pdata[i], fault, ctx);
 	if (names != NULL)
 		g_ptr_array_free(names, TRUE);
 	return (t);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "lib/identity.h"
 #include "lib/texts.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
@@ -49,9 +50,19 @@ static void
 check_reader(struct check *c, const char *path)
 {
 	int rc = c->user == NULL ? 0 : check_access(c->user, path, R_OK);
+	uid_t uid;
+	gid_t gid;
 
 	if (rc <= 0)
 		return;
+	/* Somebody else may have made it a link to what nobody may read. */
+	if (identity_whose(path, &uid, &gid) != IDENTITY_ROOT) {
+		check_found(c, CHECK_WARNING, CHECK_DO,
+		    check_text(c, "%s cannot read %s", c->user->pw_name, path),
+		    "notify-bot and notify-telegram use the built-in texts",
+		    "have the owner of its directory make it readable");
+		return;
+	}
 	check_found(c, CHECK_WARNING, CHECK_RUN,
 	    check_text(c, "%s cannot read %s", c->user->pw_name, path),
 	    "notify-bot and notify-telegram use the built-in texts",
