@@ -393,6 +393,8 @@ FAULTS = [
     (f"[category {BALANCE}]\ntitle = {{account}}\n", 2, ["unknown place"]),
     (f"[category {BALANCE}]\ntitle = {'x' * 201}\n", 2, ["at most 200"]),
     (f"[category {BALANCE}]\ntitle = a\n  b\n", 2, ["expected one"]),
+    ("[notice]\nlink_account =\n  Konto {account}\n", 2, ["no {link}"]),
+    ("[notice]\nlink_account = {account}: {link}\n", None, []),
 ]
 
 
@@ -474,6 +476,12 @@ def _(site):
     with open(os.path.join(folder, "german text.conf"), "w"):
         contains(verdict(site)[1][0], "the name of no language", "the line")
     os.unlink(os.path.join(folder, "german text.conf"))
+    with open(os.path.join(folder, "\x1b[2J\nerror: x.conf"), "w"):
+        _code, lines = verdict(site)
+        same([line.isprintable() for line in lines], [True], f"{lines}")
+        same([what.isprintable() for _, what in findings(site)], [True],
+             "check")
+    os.unlink(os.path.join(folder, "\x1b[2J\nerror: x.conf"))
     os.chmod(os.path.join(folder, "de.conf"), 0o600)
     contains([what for severity, what in findings(site)
               if severity == "warning"][0], "cannot read", "check")

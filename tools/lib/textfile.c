@@ -23,6 +23,8 @@
 
 #define SECTIONS "[notice], [role], [bot], [chat] or [category SLUG]"
 #define CATEGORY "category "
+/* The one place that a text must have. */
+#define LINK "{link}"
 /* Of a name that a fault shows. */
 #define SHOWN 100
 /* Faults that are named; the others are counted. */
@@ -193,6 +195,9 @@ check_whole(struct reading *r, const char *text)
 	else if (g_utf8_strlen(text, -1) > TEXTFILE_TEXT_MAX)
 		fault(r, r->first, "too long; expected at most %d characters",
 		    TEXTFILE_TEXT_MAX);
+	else if (r->text == TEXT_LINK_ACCOUNT && strstr(text, LINK) == NULL)
+		fault(r, r->first,
+		    "no " LINK "; expected it, or the mail has no link");
 }
 
 static void

@@ -8,6 +8,7 @@
 
 #include <glib.h>
 
+#include "base/escape.h"
 #include "lib/texts.h"
 #include "settings/settings.h"
 #include "terms/category.h"
@@ -73,7 +74,7 @@ add_file(struct texts *t, const struct settings *settings, const char *name,
     textfile_fault_fn *fault, void *ctx)
 {
 	char language[LANGUAGE_SIZE];
-	char *path, *shown;
+	char *path, *shown, *line;
 
 	if (!read_name(name, language))
 		return;
@@ -84,7 +85,11 @@ add_file(struct texts *t, const struct settings *settings, const char *name,
 			? "the name of no language; expected a file like "
 			  "de.conf or pt-br.conf"
 			: "a second file of one language; expected one");
-		fault(ctx, shown);
+		/* A terminal shows it. */
+		line = g_malloc(strlen(shown) + 1);
+		escape_line(line, strlen(shown) + 1, shown);
+		fault(ctx, line);
+		g_free(line);
 		g_free(shown);
 	} else {
 		g_hash_table_insert(t->files, g_strdup(language),
