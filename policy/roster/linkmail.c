@@ -117,12 +117,18 @@ linkmail_ask(struct changes *c, struct linkmail_request *request)
 		request->done == NULL) == -1 ||
 	    store_notice_add_if(c->store, &notice, request->done == NULL) ==
 		-1 ||
-	    store_request_expire(c->store, c->now - LINKMAIL_DAY, r.latest) ==
-		-1)
+	    linkmail_expire(c->store, c->now) == -1)
 		return (store_failed(c->store, c->failure));
 	if (request->done == NULL)
 		request->done = "links go out by mail";
 	return (1);
+}
+
+int
+linkmail_expire(struct store *s, time_t now)
+{
+	return (
+	    store_request_expire(s, now - LINKMAIL_DAY, now + CLOCK_SECONDS));
 }
 
 /* Make a token for ${user}, and write its line. */

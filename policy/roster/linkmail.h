@@ -17,11 +17,13 @@
 #define LINKMAIL_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "base/compiler.h"
 
 struct arena;
 struct changes;
+struct store;
 struct store_notice;
 
 /* A mail for an address, at most; and in a day. */
@@ -50,6 +52,12 @@ struct linkmail_request {
  * wait; -1 failed, with changes->failure. The caller has begun a transaction.
  */
 int linkmail_ask(struct changes *, struct linkmail_request *) WARN_UNUSED;
+
+/*
+ * linkmail_expire(store, now): within a transaction: remove requests that count
+ * no more, up to twenty. At least 0, or -1 failed.
+ */
+int linkmail_expire(struct store *, time_t now) WARN_UNUSED;
 
 /*
  * linkmail_prepare(c, notice, mail):

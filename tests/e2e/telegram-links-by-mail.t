@@ -241,6 +241,10 @@ def _(site):
     site.ask(CHAT, f"/link {OLGA}")
     same(site.sql("SELECT address_key FROM link_request"), [(OLGA,)], "rows")
     same({mail.to for mail in send(site)}, {ANN, BEA, OLGA}, "mails")
+    later(site, DAY)
+    send(site, 0)
+    same(site.sql("SELECT count(*) FROM link_request"), [(0,)],
+         "rows when nobody asks any more")
 
 
 @case("a flood of requests is ignored after ten of each chat, and no notice to "

@@ -9,6 +9,7 @@
 
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
+#include "roster/linkmail.h"
 #include "store/store.h"
 #include "store/store_notice.h"
 
@@ -62,11 +63,15 @@ list(struct ctl *ctl, const struct arguments *args)
 static int
 expire(struct ctl *ctl)
 {
+	time_t now = time(NULL);
 	int rc;
 
 	if (ctl_begin(ctl, DB_WRITE) != 0)
 		return (-1);
-	rc = store_notice_expire(ctl->store, time(NULL) - KEEP_SECONDS);
+	rc = store_notice_expire(ctl->store, now - KEEP_SECONDS);
+	/* Also where nobody asks any more: they name people. */
+	if (rc != -1)
+		rc = linkmail_expire(ctl->store, now);
 	rc = ctl_finish(
 	    ctl, rc == -1 ? store_failed(ctl->store, &ctl->failure) : 0);
 	/* No change after which notices are sent: that is what follows. */
