@@ -46,7 +46,7 @@ GRANT SELECT, DELETE ON token TO notify_bot;
 GRANT SELECT, INSERT, DELETE ON link TO notify_bot;
 GRANT SELECT, INSERT, UPDATE (value), DELETE ON state TO notify_bot;
 GRANT INSERT ON change, notice TO notify_bot;
-GRANT SELECT, DELETE ON farewell TO notify_bot;
+GRANT SELECT, INSERT, DELETE ON farewell TO notify_bot;
 GRANT SELECT, INSERT, DELETE ON link_request TO notify_bot;
 
 -- notifyctl changes the roster. It adds to the record of changes; it removes what

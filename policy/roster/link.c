@@ -22,12 +22,27 @@ static int64_t latest(const struct changes *);
 static int hash_token(struct changes *, const char *, const char **);
 static int random_bytes(struct changes *, void *, size_t);
 static int add(struct changes *, const struct store_user *, int64_t, int64_t);
+static int end_former(struct changes *, const struct store_user *, int64_t);
 
 /* The latest time at which a token made until now may expire. */
 static int64_t
 latest(const struct changes *c)
 {
 	return (c->now + LINK_TOKEN_SECONDS + CLOCK_SECONDS);
+}
+
+/* End the link that ${user} has, for one to ${chat}. Whoever opens the link in
+ * a user's mail or control panel takes the messages from the chat before, which
+ * is told. */
+static int
+end_former(struct changes *c, const struct store_user *user, int64_t chat)
+{
+	if (store_link_end(c->store, user->id) == -1)
+		return (store_failed(c->store, c->failure));
+	if (user->link != 0 && user->chat != chat &&
+	    store_farewell_add(c->store, c->now, user, "another chat") == -1)
+		return (store_failed(c->store, c->failure));
+	return (0);
 }
 
 int
@@ -89,8 +104,8 @@ add(struct changes *c, const struct store_user *user, int64_t chat,
 }
 
 int
-link_token(struct changes *c, const struct store_user *user,
-    const char *origin, char token[LINK_TOKEN_SIZE])
+link_token(struct changes *c, const struct store_user *user, const char *origin,
+    char token[LINK_TOKEN_SIZE])
 {
 	unsigned char bits[16];
 	const char *hash;
@@ -111,8 +126,8 @@ link_token(struct changes *c, const struct store_user *user,
 	g_free(text);
 	if (hash_token(c, token, &hash) != 0)
 		return (-1);
-	if (store_token_expire(
-		c->store, c->now, latest(c), user->id, origin) == -1 ||
+	if (store_token_expire(c->store, c->now, latest(c), user->id, origin) ==
+		-1 ||
 	    store_token_add(c->store, hash, user->id,
 		c->now + LINK_TOKEN_SECONDS, origin) == -1)
 		return (store_failed(c->store, c->failure));
@@ -140,9 +155,7 @@ link_redeem(struct changes *c, const char *token, int64_t chat, int64_t topic,
 	found = link_may(c, user, &why);
 	if (found != 1)
 		return (found);
-	if (store_link_end(c->store, user->id) == -1)
-		return (store_failed(c->store, c->failure));
-	if (add(c, user, chat, topic) != 0)
+	if (end_former(c, user, chat) != 0 || add(c, user, chat, topic) != 0)
 		return (-1);
 	if (membership_record(c, user->account_name, "telegram-link",
 		user->address,

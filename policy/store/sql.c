@@ -192,7 +192,7 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
 			"UPDATE (address, key, language) ON \"user\"")                                                \
 			CTL("UPDATE (actor, account, subject, detail), DELETE ON change")                             \
 			    CTL("UPDATE (actor, detail), DELETE ON notice") BOT(                                      \
-				"SELECT, DELETE ON farewell")                                                         \
+				"SELECT, INSERT, DELETE ON farewell")                                                 \
 				BOT("SELECT, INSERT, DELETE ON link_request") BOT(                                    \
 				    "INSERT ON notice") " ) AS n(one, may, other, also, what)"                        \
 							" JOIN pg_class c ON c.oid = n.one::regclass"                 \

@@ -68,7 +68,7 @@ int store_request_expire(
     struct store *, int64_t before, int64_t latest) WARN_UNUSED;
 
 /*
- * Farewells: what the bot still says in chats whose link a command has ended;
+ * Farewells: what the bot still says in chats whose link ended elsewhere;
  * ${at} is when, and ${reason} why. store_farewell_next(): the first with an id
  * above ${after}; its strings are copied into ${a}. store_farewell_expire():
  * remove those from before ${before}.

@@ -37,7 +37,7 @@ MAY = {
                "notice": "SIU", "secret": "S", "account_former": "S"},
     BOT: {"notify_milter": "S", "category": "S", "account": "S", "user": "S",
           "subscription": "S", "link": "SID", "token": "SD", "change": "I",
-          "state": "SIUD", "farewell": "SD",
+          "state": "SIUD", "farewell": "SID",
           "link_request": "SID", "notice": "I"},
     CTL: {"notify_milter": "S", "category": "SIUD", "category_key": "SI",
           "account": "SIUD", "account_former": "SID", "user": "SIUD",
@@ -255,9 +255,7 @@ class Place:
         token = re.search("start=(\\S+)", self.ctl(
             "telegram", "connect", "acme", as_=ANN).stdout)[1]
         self.api.person(603)
-        self.link("acme", ANN, 603)     # in place of that
-        self.sql("INSERT INTO farewell(at, chat, topic, language, account,"
-                 " reason) VALUES (?, 603, 0, '', 'acme', '')", time.time())
+        self.link("acme", ANN, 603)     # which is told of the other chat
         with self.as_role(BOT):
             self.bot.start(wait=False)
         try:

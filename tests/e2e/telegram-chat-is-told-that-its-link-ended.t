@@ -71,6 +71,20 @@ def _(site):
     same(len([t for t in site.api.texts() if ENDED in t]), 5, "texts")
 
 
+@case("a chat is told when its user has linked another one, and not when the "
+      "same one")
+def _(site):
+    site.bot.start()
+    for chat in (CHAT, OTHER):
+        site.api.person(chat)
+    for chat, counts in ((CHAT, (0, 0)), (CHAT, (0, 0)), (OTHER, (1, 0)),
+                         (CHAT, (1, 1))):
+        site.ask(chat, "/start " + site.connect_token("acme", ANN))
+        round_of(site)
+        all_said(site)
+        same((len(told(site, CHAT)), len(told(site, OTHER))), counts, "texts")
+
+
 @case("what was recorded while no bot ran is said when one starts")
 def _(site):
     ends(site)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * farewell - tells chats that a command has ended their link
+ * farewell - tells chats that their link has ended by a command, or for another
  *
  * A row is removed when Telegram has taken its message, so a crash in between
  * repeats the message and loses none.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * farewell - tells chats that a command has ended their link
+ * farewell - tells chats that their link has ended by a command, or for another
  *
- * policy/README.md, How a message reaches Telegram, 9. The command has recorded
- * what is to be said; only the notify-bot that has claimed the roster says it.
+ * policy/README.md, How a message reaches Telegram, 9. It is recorded what
+ * is to be said; only the notify-bot that has claimed the roster says it.
  *
  * Threads: one.
  */
