@@ -261,11 +261,12 @@ store_bulk(struct store *s)
 	    SQL_ACCOUNT_ADD, SQL_USER_ADD, SQL_SUBSCRIBE, SQL_RECORD};
 	size_t i;
 
-	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+	s->unwritten.singly = db_dialect(s->db) == DB_POSTGRESQL;
+	for (i = 0; s->unwritten.singly && i < sizeof(order) / sizeof(order[0]);
+	     i++) {
 		if (store_bound(s, order[i], "") == NULL)
 			return (store_note_failure(s));
 	}
-	s->unwritten.singly = db_dialect(s->db) == DB_POSTGRESQL;
 	return (db_bulk(s->db) == 0 ? 0 : store_note_failure(s));
 }
 
