@@ -254,10 +254,14 @@ static void
 reply(struct polling *p, const struct chat_message *m, const char *text)
 {
 	struct botapi_answer answer;
+	bool sent;
 
 	/* No retry: a user without an answer asks again. */
-	if (polling_send(p, m->chat, m->topic, text, true, &answer) !=
-	    OUTCOME_SENT)
+	sent = polling_send(p, m->chat, m->topic, text, true, &answer) ==
+	    OUTCOME_SENT;
+	if (!sent && p->interrupted())
+		log_info("stopped before Telegram had confirmed an answer");
+	else if (!sent)
 		log_warning("an answer was not sent: %s", answer.text);
 	botapi_answer_clear(&answer);
 }
