@@ -6,6 +6,7 @@
 nothing, and costs nobody else anything."""
 import os
 import re
+import shutil
 import time
 
 from lib import TREE
@@ -26,6 +27,14 @@ def begin(site, **settings):
     for chat in (CHAT, OTHER, THIRD):
         site.api.person(chat, "Eve")
     site.bot.start()
+
+
+def texts(site):
+    """The shipped texts, where every user may read them."""
+    folder = os.path.join(site.folder, "texts")
+    shutil.copytree(os.path.join(TREE, "postfix-sample", "texts"), folder,
+                    dirs_exist_ok=True)
+    return folder
 
 
 def send(site, count=None):
@@ -432,7 +441,7 @@ def _(site):
 def _(site):
     site.ok("subscribe", "beta", BALANCE, ANN, as_=OTTO)
     site.ok("user", "language", "beta", ANN, "de")
-    begin(site, folder=os.path.join(TREE, "postfix-sample", "texts"))
+    begin(site, folder=texts(site))
     before = len(site.api.texts(CHAT))
     site.api.say(CHAT, f"/link {ANN}", **{"from": {
         "id": CHAT, "is_bot": False, "first_name": "A",
@@ -451,7 +460,7 @@ def _(site):
 def _(site):
     def offered(language=""):
         return [c["command"] for c in site.api.commands.get(language, ())]
-    begin(site, folder=os.path.join(TREE, "postfix-sample", "texts"))
+    begin(site, folder=texts(site))
     contains(site.ask(CHAT, "hello"), "/link and your mail address", "help")
     contains(site.ask(CHAT, "/status"), "/link and your mail", "status")
     for language in ("", "de", "ru", "en"):
