@@ -24,6 +24,9 @@
 #define LOCK_CLASS 1313690196	 /* "NMRT" */
 #define CLAIM_CLASS "1313686093" /* "NMBM" */
 
+/* Where tables are looked for: what another client has set does not count. */
+#define ANY_PATH "SET LOCAL search_path = DEFAULT"
+
 #define NOT_OURS                                                               \
 	"the connection pooler gives the session to others in between, and "   \
 	"notify-bot holds a lock in it; expected pool_mode = session for its " \
@@ -94,6 +97,9 @@ static int number(struct postgres *, enum own, int64_t *);
 static int set_lock(struct postgres *, const char *);
 static int set_path(struct postgres *, const char *);
 static int set_local(struct postgres *);
+static int enter(struct postgres *, bool *);
+static int leave(struct postgres *, bool, int);
+static int look_whose(struct postgres *, bool);
 static int begin_reading(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
@@ -106,6 +112,7 @@ static int settle(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int ask_system(struct postgres *, struct db_server *);
+static int ask_server(struct postgres *, struct db_server *);
 static int server(struct db *, struct db_server *);
 static int64_t changes(const struct db *);
 static int fill_failure(const struct db *, struct failure *);
@@ -280,27 +287,47 @@ set_local(struct postgres *db)
 		if (pgconn_exec(&db->conn, sql, "SET") != 0)
 			return (-1);
 	}
-	return (db->content == DB_OURS ? pgconn_exec(&db->conn, db->path, "SET")
-				       : 0);
+	return (pgconn_exec(
+	    &db->conn, db->path == NULL ? ANY_PATH : db->path, "SET"));
 }
 
-/*
- * The search_path that is set in a transaction is lost with a rollback: then
- * look again. Looks no more once our tables were found: if they are gone then,
- * statements fail.
- */
-int
-db_postgres_look_whose(struct postgres *db)
+/* What is asked outside of a transaction is asked in one of its own where a
+ * pooler gives the session to others: begin it, if ${*own}. */
+static int
+enter(struct postgres *db, bool *own)
+{
+	*own = false;
+	if (!db->conn.pooled || pgconn_ready(&db->conn) != 0 ||
+	    libpq.PQtransactionStatus(db->conn.handle) != PQTRANS_IDLE)
+		return (db->conn.broken ? -1 : 0);
+	if (pgconn_exec(&db->conn, own_sql[OWN_BEGIN], "BEGIN") != 0)
+		return (-1);
+	*own = true;
+	return (set_local(db));
+}
+
+/* End it. ${rc} is that of what was asked, and of the whole if that is 0. */
+static int
+leave(struct postgres *db, bool own, int rc)
+{
+	struct pgconn_failure why = db->conn.why;
+
+	if (!own)
+		return (rc);
+	if (rc != -1)
+		return (
+		    pgconn_exec(&db->conn, "COMMIT", "COMMIT") == 0 ? rc : -1);
+	if (db_rollback(&db->db) == 0)
+		db->conn.why = why;
+	return (-1);
+}
+
+static int
+look_whose(struct postgres *db, bool idle)
 {
 	struct pgstmt *stmt;
-	bool idle;
 	int rc;
 
-	if (db->found)
-		return (0);
-	if (pgconn_ready(&db->conn) != 0)
-		return (-1);
-	idle = libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE;
 	stmt = db_postgres_own(db, OWN_TABLES);
 	if (stmt == NULL)
 		return (-1);
@@ -322,6 +349,30 @@ db_postgres_look_whose(struct postgres *db)
 	db->found = idle && db->content == DB_OURS;
 	db->version = 0;
 	return (0);
+}
+
+/*
+ * The search_path that is set in a transaction is lost with a rollback: then
+ * look again. Looks no more once our tables were found: if they are gone then,
+ * statements fail.
+ */
+int
+db_postgres_look_whose(struct postgres *db)
+{
+	bool idle, own;
+	int rc;
+
+	if (db->found)
+		return (0);
+	if (pgconn_ready(&db->conn) != 0)
+		return (-1);
+	idle = libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE;
+	rc = enter(db, &own);
+	if (rc == 0 && own)
+		rc = pgconn_exec(&db->conn, ANY_PATH, "SET");
+	if (rc == 0)
+		rc = look_whose(db, idle);
+	return (leave(db, own, rc));
 }
 
 bool
@@ -461,14 +512,20 @@ static int
 claim(struct db *base)
 {
 	struct postgres *db = (struct postgres *)base;
-	int64_t got;
+	int64_t got = 0;
+	bool own;
+	int rc;
 
 	if (db->claimed && (db->conn.broken || same_session(db) != 0))
 		return (-1);
 	if (db->claimed)
 		return (1);
-	if (db_postgres_look_whose(db) != 0 || own_session(db) != 0 ||
-	    number(db, OWN_CLAIM, &got) != 0)
+	if (db_postgres_look_whose(db) != 0 || own_session(db) != 0)
+		return (-1);
+	rc = enter(db, &own);
+	if (rc == 0)
+		rc = number(db, OWN_CLAIM, &got);
+	if (leave(db, own, rc) != 0)
 		return (-1);
 	db->claimed = got != 0;
 	return (db->claimed);
@@ -496,6 +553,8 @@ static int
 schema(struct db *base, enum db_content *content, int64_t *version)
 {
 	struct postgres *db = (struct postgres *)base;
+	bool own;
+	int rc;
 
 	if (db_postgres_look_whose(db) != 0)
 		return (-1);
@@ -503,7 +562,10 @@ schema(struct db *base, enum db_content *content, int64_t *version)
 	*version = 0;
 	if (db->content != DB_OURS)
 		return (0);
-	if (number(db, OWN_VERSION, version) != 0)
+	rc = enter(db, &own);
+	if (rc == 0)
+		rc = number(db, OWN_VERSION, version);
+	if (leave(db, own, rc) != 0)
 		return (-1);
 	db_postgres_read_version(db, *version);
 	return (0);
@@ -546,18 +608,15 @@ ask_system(struct postgres *db, struct db_server *server)
 }
 
 static int
-server(struct db *base, struct db_server *server)
+ask_server(struct postgres *db, struct db_server *server)
 {
-	struct postgres *db = (struct postgres *)base;
 	struct pgstmt *stmt;
 	int rc;
 
-	if (db_postgres_look_whose(db) != 0)
-		return (-1);
 	stmt = db_postgres_own(db, OWN_SERVER);
 	if (stmt == NULL)
 		return (-1);
-	db_bind_text(&stmt->stmt, 1, base->tables);
+	db_bind_text(&stmt->stmt, 1, db->db.tables);
 	rc = db_step(&stmt->stmt);
 	if (rc == 1) {
 		server->standby = db_int(&stmt->stmt, 0) != 0;
@@ -570,7 +629,22 @@ server(struct db *base, struct db_server *server)
 		    "%s", db_text(&stmt->stmt, 5));
 	}
 	db_reset(&stmt->stmt);
-	if (rc != 1 || number(db, OWN_LAG, &server->lag) != 0)
+	return (rc == 1 ? 0 : -1);
+}
+
+static int
+server(struct db *base, struct db_server *server)
+{
+	struct postgres *db = (struct postgres *)base;
+	bool own;
+	int rc;
+
+	if (db_postgres_look_whose(db) != 0)
+		return (-1);
+	rc = enter(db, &own);
+	if (rc == 0)
+		rc = ask_server(db, server);
+	if (leave(db, own, rc) != 0 || number(db, OWN_LAG, &server->lag) != 0)
 		return (-1);
 	return (ask_system(db, server) == 0 ? 1 : -1);
 }

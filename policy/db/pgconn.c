@@ -193,9 +193,10 @@ look_for_names(struct pgconn *c)
 const char *
 pgconn_setting(const struct pgconn *c, size_t i, char text[PGCONN_SETTING])
 {
-	/* As configure() has them for a session. */
-	static const char *const fixed[] = {"SET LOCAL row_security = off",
-	    "SET LOCAL enable_hashjoin = off",
+	/* As configure() has them for a session, which begins as its own role.
+	 */
+	static const char *const fixed[] = {"SET LOCAL role = DEFAULT",
+	    "SET LOCAL row_security = off", "SET LOCAL enable_hashjoin = off",
 	    "SET LOCAL enable_mergejoin = off",
 	    "SET LOCAL max_parallel_workers_per_gather = 0"};
 	size_t n = sizeof(fixed) / sizeof(fixed[0]);

@@ -59,7 +59,7 @@ void pgconn_close(struct pgconn *);
  * of a pooled connection begins with, before anything that reads; NULL after
  * the last one. */
 #define PGCONN_SETTING 64
-#define PGCONN_SETTINGS 6
+#define PGCONN_SETTINGS 7
 const char *pgconn_setting(
     const struct pgconn *, size_t i, char text[PGCONN_SETTING]);
 

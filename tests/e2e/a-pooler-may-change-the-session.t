@@ -132,4 +132,31 @@ def _(lab_):
                         " WHERE locktype = 'advisory'"), "0", "locks")
 
 
+@case("what others have left in a session is not ours")
+def _(lab_):
+    schema = lab_.store.schema
+    PRIMARY.sql("CREATE SCHEMA staging")
+    for (table,) in PRIMARY.sql(
+            f"SELECT tablename FROM pg_tables WHERE schemaname = '{schema}'"):
+        PRIMARY.sql(f"CREATE TABLE staging.{table} AS TABLE {schema}.{table}")
+    PRIMARY.sql("DELETE FROM staging.subscription")
+    PRIMARY.sql("CREATE ROLE nobody_there; CREATE SCHEMA nothing")
+    for left in ("search_path = staging", "search_path = nothing",
+                 "role = nobody_there", "row_security = on",
+                 "default_transaction_read_only = on",
+                 "default_transaction_isolation = serializable",
+                 "session_replication_role = replica"):
+        with Pooler(PRIMARY, "transaction", size=1) as pooler:
+            pooler.ask(f"SET {left}; SELECT 1")
+            lab_.milter.settings(url=pooler.url())
+            same(lab_.send([ACME], BALANCE).recipients(),
+                 sorted(entitled(BALANCE, "acme")), f"recipients, {left}")
+            pooler.ask(f"SET {left}; SELECT 1")
+            same(lab_.send([ACME], BALANCE).recipients(),
+                 sorted(entitled(BALANCE, "acme")), f"recipients, {left} later")
+            lab_.notifyctl("user", "language", "acme", ANN, "de")
+            same(pooler.ask(f"SHOW {left.split()[0]}"), left.split()[-1],
+                 "it is left there")
+
+
 lab.run(allow="database", lab=Lab)
