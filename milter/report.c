@@ -57,7 +57,7 @@ report_dropped(const char *queue_id, const struct message *message,
 		log_message(LOG_LEVEL_INFO,
 		    "%s: to=%s status=dropped reason=\"%s\"", queue_id,
 		    address(a, message->recipients[i]),
-		    why == NULL ? "(out of memory)" : why);
+		    why == NULL ? "(out of memory)" : shown(a, why));
 	}
 }
 
@@ -100,7 +100,8 @@ report(const char *queue_id, const struct message *message,
 	log_message(level,
 	    "%s: category=%s account=%s kept=%zu added=%zu dropped=%zu "
 	    "mirrored=%zu verdict=%s%s%s%s%s",
-	    queue_id, decision->category == NULL ? "-" : decision->category,
+	    queue_id,
+	    decision->category == NULL ? "-" : shown(a, decision->category),
 	    decision->accounts == NULL ? "-" : shown(a, decision->accounts),
 	    decision->kept, decision->nadded, decision->dropped,
 	    decision->nmirrored, decide_verdict_name(decision->verdict),

@@ -66,6 +66,18 @@ def _(lab_):
     same(len(set(reasons.values())), 3, f"different reasons: {reasons}")
 
 
+@case("a name that SQL wrote or a disk changed stays on its line")
+def _(lab_):
+    lab_.store.sql("UPDATE account SET name = ? WHERE key = 'acme'",
+                   'a\n"c" me')
+    result = lab_.send([BILL], BALANCE)
+    contains(result.dropped()[BILL], r"of a\x0a\x22c\x22 me, not",
+             "the reason")
+    contains(result.summary()["line"], r"account=a\x0a\x22c\x22 me kept",
+             "the line")
+    lab_.store.sql("UPDATE account SET name = 'acme' WHERE key = 'acme'")
+
+
 @case("untagged mail leaves no line")
 def _(lab_):
     since = lab_.milter.mark()
