@@ -271,6 +271,11 @@ const struct sql_step sql_upgrades[] = {
  */
 #define LOOKUP_COLUMNS                                                         \
 	"u.account, a.name, u.address, u.key, u.role, l.id, l.chat"
+/* From the users to their accounts. An account that is not there is NULL: a
+ * user of several must not look like a user of one. */
+#define LOOKUP_COLUMNS_BY_USER                                                 \
+	"a.id, a.name, u.address, u.key, u.role, l.id, l.chat"
+#define LOOKUP_ACCOUNT_OF_USER " LEFT JOIN account a ON a.id = u.account"
 #define LOOKUP_LINK " LEFT JOIN link l ON " LOOKUP_LINK_OF_USER
 #define LOOKUP_LINK_OF_USER                                                    \
 	"l.user = u.id AND u.id = (SELECT m.user FROM link m WHERE m.id = l.id)"
@@ -315,9 +320,9 @@ const struct sql_step sql_upgrades[] = {
 	"SELECT DISTINCT o.key FROM json_each(?2) j CROSS JOIN user m"         \
 	" CROSS JOIN user o WHERE m.key = j.key AND o.account = m.account"
 #define LOOKUP_ROWS_OF(keys)                                                   \
-	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED " FROM (" keys ") w"   \
-	" CROSS JOIN user u CROSS JOIN account a" LOOKUP_LINK                  \
-	" WHERE u.key = w.key AND a.id = u.account"
+	"SELECT " LOOKUP_COLUMNS_BY_USER ", " LOOKUP_SUBSCRIBED " FROM (" keys \
+	") w CROSS JOIN user u" LOOKUP_ACCOUNT_OF_USER LOOKUP_LINK             \
+	" WHERE u.key = w.key"
 #define CATEGORY_COLUMNS_1 "c.id, c.slug, c.title, c.subscriber, c.telegram, ''"
 #define CATEGORY_COLUMNS                                                       \
 	"c.id, c.slug, c.title, c.subscriber, c.telegram, c.description"
@@ -427,10 +432,10 @@ const char *const sql_statements[SQL_COUNT] = {
 	" CROSS JOIN account a WHERE f.key = ?1 AND " FORMER_ROW
 	" AND a.id = f.account"
 	" AND NOT EXISTS (SELECT 1 FROM account n WHERE n.key = ?1)",
-    [SQL_LOOKUP_USERS] = "SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED
-			 " FROM json_each(?2) j CROSS JOIN user u"
-			 " CROSS JOIN account a" LOOKUP_LINK
-			 " WHERE u.key = j.key AND a.id = u.account",
+    [SQL_LOOKUP_USERS] =
+	"SELECT " LOOKUP_COLUMNS_BY_USER ", " LOOKUP_SUBSCRIBED
+	" FROM json_each(?2) j CROSS JOIN user u" LOOKUP_ACCOUNT_OF_USER
+	    LOOKUP_LINK " WHERE u.key = j.key",
     [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED(ACCOUNT_NAMED("?2")),
     [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.id = " ACCOUNT_NAMED("?2")),
     [SQL_LOOKUP_OWNER_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNER),

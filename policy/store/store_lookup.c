@@ -227,6 +227,8 @@ read_account_name(struct asking *a, struct store_members *to,
 		    "an index leads to a user of another "
 		    "account, or to none"));
 	}
+	if (m->account == 0)
+		return (damaged(a, "the account of a user is not there"));
 	/* Consecutive rows of one account share its name. */
 	m->account_name = to->n > 0 && m[-1].account == m->account
 	    ? m[-1].account_name

@@ -471,6 +471,34 @@ START_TEST(an_account_without_an_owner_is_a_failure)
 }
 END_TEST
 
+/* Else a user of several accounts would be a user of one to the rules. */
+START_TEST(a_user_whose_account_is_not_there_is_a_failure)
+{
+	static const struct asked each[] = {
+	    {.categories = {BALANCE}, .users = {"ann@acme.example"}},
+	    {.categories = {BALANCE},
+		.users = {"ann@acme.example"},
+		.others = STORE_OWNERS},
+	    {.categories = {BALANCE},
+		.users = {"ann@acme.example"},
+		.others = STORE_EVERYBODY},
+	};
+	size_t i;
+
+	if (fixture_postgresql() != NULL)
+		return; /* it does not let the row go */
+	fixture_sql(&f,
+	    "PRAGMA foreign_keys=OFF; DELETE FROM account WHERE id = 1;"
+	    "PRAGMA foreign_keys=ON");
+	for (i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		ck_assert_int_eq(ask(f.store, &each[i]), -1);
+		ck_assert_ptr_nonnull(
+		    strstr(failure_text(store_failure(f.store)),
+			"the account of a user is not there"));
+	}
+}
+END_TEST
+
 static const struct {
 	const char *break_it, *on_postgresql;
 	enum failure_kind kind;
@@ -576,6 +604,7 @@ test_lookup(void)
 	tcase_add_test(t, a_subscription_to_another_account_lets_nobody_in);
 	tcase_add_test(t, an_owner_is_known_with_all_of_his_accounts);
 	tcase_add_test(t, an_account_without_an_owner_is_a_failure);
+	tcase_add_test(t, a_user_whose_account_is_not_there_is_a_failure);
 	tcase_add_loop_test(t, a_question_without_an_answer_is_a_failure, 0,
 	    sizeof(broken) / sizeof(broken[0]));
 	/* What PostgreSQL does depends on how many rows there are. */
