@@ -21,7 +21,7 @@
 #include "db/pgmany.h"
 #include "db/db_url.h"
 
-#define LOCK_CLASS 1313690196	 /* "NMRT" */
+#define LOCK_CLASS "1313690196"	 /* "NMRT" */
 #define CLAIM_CLASS "1313686093" /* "NMBM" */
 
 /* Where tables are looked for: what another client has set does not count. */
@@ -101,6 +101,7 @@ static int enter(struct postgres *, bool *);
 static int leave(struct postgres *, bool, int);
 static int look_whose(struct postgres *, bool);
 static int begin_reading(struct postgres *);
+static int begin_writing(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
 static int rollback(struct db *);
@@ -388,7 +389,8 @@ db_postgres_read_version(struct postgres *db, int64_t version)
 /*
  * All lookups see the roster as it was at the first one, and a table that was
  * made or rewritten since then looks empty. So the locks that keep upgrades and
- * the like out come before the first lookup; LOCK TABLE is none.
+ * the like out come before the first lookup. LOCK TABLE itself takes no
+ * snapshot.
  */
 static int
 begin_reading(struct postgres *db)
@@ -402,25 +404,30 @@ begin_reading(struct postgres *db)
 		: 0);
 }
 
+/* One change at a time: wait for the lock of the roster's schema. */
+static int
+begin_writing(struct postgres *db)
+{
+	static const char lock[] =
+	    "SELECT pg_advisory_xact_lock(" LOCK_CLASS
+	    ", hashtext(coalesce(current_schema(), '')))";
+
+	if (db_postgres_look_whose(db) != 0 ||
+	    pgconn_exec(&db->conn,
+		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+		"BEGIN") != 0 ||
+	    set_local(db) != 0)
+		return (-1);
+	return (pgconn_exec(&db->conn, lock, "SELECT 1"));
+}
+
 static int
 begin(struct db *base, enum db_mode mode)
 {
 	struct postgres *db = (struct postgres *)base;
-	char sql[160];
 	int rc;
 
-	snprintf(sql, sizeof(sql),
-	    "SELECT pg_advisory_xact_lock(%d,"
-	    " hashtext(coalesce(current_schema(), '')))",
-	    LOCK_CLASS);
-	if (mode <= DB_READ)
-		rc = begin_reading(db);
-	else if ((rc = db_postgres_look_whose(db)) == 0 &&
-	    (rc = pgconn_exec(&db->conn,
-		 "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "BEGIN")) ==
-		0 &&
-	    (rc = set_local(db)) == 0)
-		rc = pgconn_exec(&db->conn, sql, "SELECT 1");
+	rc = mode <= DB_READ ? begin_reading(db) : begin_writing(db);
 	if (rc == 0 &&
 	    libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_INTRANS)
 		return (0);

@@ -7,7 +7,7 @@
  * each statement: there is one for everything that was sent, in that order.
  *
  * What is read is locked first (db_tables()): the snapshot is that of the first
- * lookup, and LOCK TABLE is none.
+ * lookup, and LOCK TABLE takes no snapshot.
  *
  * The lag of a standby is asked before the transaction: the first lookup fixes
  * the state of the roster, which then is the newer of the two.
