@@ -362,8 +362,8 @@ const struct sql_step sql_upgrades[] = {
 	" EXISTS (SELECT 1 FROM subscription s JOIN category c"                \
 	"  ON c.id = s.category WHERE s.user = u.id AND c.telegram = 1)))"
 
-/* Only the timer sends links: they are waited for if they are older. */
-#define WAITS(since) "state = 'pending' AND (kind <> 'link' OR at <= " since ")"
+/* Only the timer sends links: one counts as waiting if it is older than ?3. */
+#define WAITS "state = 'pending' AND (kind <> 'link' OR at <= ?3)"
 
 #define NOTICE_TAKE(language)                                                  \
 	"UPDATE notice SET state = 'handing', tries = tries + 1"               \
@@ -562,16 +562,15 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_HEALTH] =
 	"SELECT (SELECT count(*) FROM account a WHERE NOT EXISTS"
 	"  (SELECT 1 FROM user u WHERE u.account = a.id AND u.role = 'owner')),"
-	" (SELECT count(*) FROM notice WHERE " WAITS(
-	    "?3") "),"
-		  " (SELECT count(*) FROM notice WHERE state = 'handing'),"
-		  " (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
-		  " (SELECT count(*) FROM subscription),"
-		  " (SELECT count(*) FROM user WHERE"
-		  "  substr(key, length(key) - length(?1)) = '@' || ?1 OR (?2 <> '' AND"
-		  "   substr(key, length(key) - length(?2)) = '@' || ?2)),"
-		  " (SELECT count(*) FROM link),"
-		  " (SELECT min(at) FROM notice WHERE " WAITS("?3") ")",
+	" (SELECT count(*) FROM notice WHERE " WAITS "),"
+	" (SELECT count(*) FROM notice WHERE state = 'handing'),"
+	" (SELECT count(*) FROM account), (SELECT count(*) FROM user),"
+	" (SELECT count(*) FROM subscription),"
+	" (SELECT count(*) FROM user WHERE"
+	"  substr(key, length(key) - length(?1)) = '@' || ?1 OR (?2 <> '' AND"
+	"   substr(key, length(key) - length(?2)) = '@' || ?2)),"
+	" (SELECT count(*) FROM link),"
+	" (SELECT min(at) FROM notice WHERE " WAITS ")",
     [SQL_LINKS_STRAY] =
 	"SELECT " USER_COLUMNS USER_TABLES
 	"WHERE l.id > ?1 AND u.role <> 'owner' AND"

@@ -8,7 +8,7 @@
  * answer.
  *
  * A roster of the first version lacks tables, and what is asked is sent before
- * the version is known. So it is as the last lookup found it; if it
+ * the version is known. So it is taken to be what the last lookup found; if it
  * has changed since, everything is asked once more.
  */
 #include <stdio.h>
@@ -21,7 +21,8 @@
 #include "terms/account.h"
 
 #define PARAMETERS 2
-/* So few users are compared with each other. */
+/* Among so few users the owners of all accounts are looked for. The time grows
+ * with the square of their number. */
 #define FEW 32
 
 /* A statement to ask. */
@@ -274,7 +275,7 @@ read_key(struct asking *a, struct db_stmt *stmt)
 	const char *key = db_text(stmt, 0);
 
 	if (!stamp_is_key(key))
-		return (damaged(a, "the key of the stamps is none"));
+		return (damaged(a, "the key of the stamps is not a key"));
 	strcpy(a->answer->key, key);
 	return (0);
 }
@@ -341,7 +342,7 @@ has_owner_among(const struct store_members *users, int64_t account)
 	return (false);
 }
 
-/* Is the person of ${m} an owner in one of his accounts? */
+/* Is the person of ${m}, by the key, the owner of any account? */
 static bool
 owns_any(const struct store_members *users, const struct member *m)
 {
@@ -355,7 +356,8 @@ owns_any(const struct store_members *users, const struct member *m)
 	return (false);
 }
 
-/* Add the users who are owners to the others. 0 or -1. */
+/* Add the people who own an account to the others, as users of each of their
+ * accounts. 0 or -1. */
 static int
 add_owners(struct asking *a)
 {
@@ -376,9 +378,10 @@ add_owners(struct asking *a)
 }
 
 /*
- * Where the users are known before their owners are asked for: an owner who is
- * a user himself is known with all of his accounts. If then one account is left
- * without, its owner is asked for by its id. Else everything stands as listed.
+ * Where the users are known before the owners of their accounts are asked for,
+ * an owner who is one of them is known with all of his accounts. If the owner
+ * of one account is not, that one is asked for by the account's id; if those of
+ * several are not, all owners are asked for as listed.
  */
 static int
 needed(void *ctx, size_t i)
