@@ -26,11 +26,11 @@ struct changes;
 struct store;
 struct store_notice;
 
-/* A mail for an address, at most; and in a day. */
+/* An address gets one mail in so many seconds, and so many in a day. */
 #define LINKMAIL_SECONDS (15 * 60)
 #define LINKMAIL_DAY (24 * 3600)
 #define LINKMAIL_DAY_MAX 5
-/* Requests of a chat in an hour. */
+/* A chat may make so many requests in an hour. */
 #define LINKMAIL_HOUR 3600
 #define LINKMAIL_HOUR_MAX 10
 
@@ -48,8 +48,9 @@ struct linkmail_request {
 };
 
 /*
- * linkmail_ask(c, request): 1 taken, and mail recorded or not; 0, the chat must
- * wait; -1 failed, with changes->failure. The caller has begun a transaction.
+ * linkmail_ask(c, request): 1 if the request was taken, whether or not a notice
+ * was recorded; 0 if the chat must wait; -1 failed, with changes->failure. The
+ * caller has begun a transaction.
  */
 int linkmail_ask(struct changes *, struct linkmail_request *) WARN_UNUSED;
 

@@ -34,12 +34,11 @@ typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 /*
  * notice_flush(store, a, links, limit, fn, ctx, sent, failure):
  * Hand over the pending notices, outside any transaction: those with ${links}
- * (linkmail.h), or the others, which so never wait for what strangers ask for.
- * At most ${limit}, or all if that is 0. ${*sent} (or NULL) grows by how many
- * were. Returns how many
- * could not be handed over, or -1 if the database failed; then ${failure} is
- * about the last one and says whether it is kept. Takes no longer than
- * NOTICE_NOTE_SECONDS and one wait for a lock.
+ * (linkmail.h), or the others, which therefore never wait for what strangers
+ * ask for. At most ${limit}, or all if that is 0. ${*sent} (or NULL) grows by
+ * how many were handed over. Returns how many could not be, or -1 if the
+ * database failed; then ${failure} is about the last one and says whether it is
+ * kept. Takes no longer than NOTICE_NOTE_SECONDS and one wait for a lock.
  */
 int notice_flush(struct store *, struct arena *, bool links, size_t limit,
     notice_fn *, void *, size_t *sent, struct failure *) WARN_UNUSED;

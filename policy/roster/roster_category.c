@@ -232,6 +232,7 @@ touch_some(struct changes *c, const struct category *old,
 	struct people p = {.arena = c->arena};
 	struct store_account account = {.id = 0};
 	const struct store_user *u;
+	bool ended;
 
 	if (store_category_people(
 		c->store, old->id, *last, USERS_AT_ONCE, take_user, &p) == -1)
@@ -240,9 +241,10 @@ touch_some(struct changes *c, const struct category *old,
 		*last = u->id;
 		account.id = u->account;
 		account.name = u->account_name;
-		if (new == NULL &&
-		    u->subscribed &&membership_record(c, account.name,
-			"unsubscribe", u->address,
+		ended = new == NULL && u->subscribed;
+		if (ended &&
+		    membership_record(c, account.name, "unsubscribe",
+			u->address,
 			arena_printf(
 			    c->arena, "%s, category removed", old->slug)) != 0)
 			return (-1);

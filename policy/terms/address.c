@@ -396,7 +396,7 @@ plain_length(const char *s)
 }
 
 /* Read an address that is written as its key is, as nearly all are, at the
- * price of a copy. 0 if it is none. */
+ * price of a copy. 0 if it is written otherwise. */
 static int
 read_plain(struct arena *a, const char *text, struct address *address)
 {

@@ -72,8 +72,8 @@ static FILE *open_file(struct reading *, const char *);
 static GString *read_all(struct reading *);
 static void read_lines(struct reading *, GString *);
 
-/* In ${line}; 0: in the whole file. The first ones are named: a file that is
- * none may have a fault in each line. */
+/* In ${line}; 0: in the whole file. The first ones are named: a file of
+ * something else may have a fault in each line. */
 static void
 fault(struct reading *r, unsigned line, const char *fmt, ...)
 {
