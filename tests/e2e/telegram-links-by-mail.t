@@ -88,7 +88,7 @@ def _(site):
     for name, want in (("Auto-Submitted", "auto-generated"), ("To", ANN),
                        ("Subject", "Link a Telegram chat")):
         same(mail.message[name], want, name)
-    for part in ("in Telegram somebody asked on ", "nothing happens", ANN):
+    for part in ("Somebody asked in Telegram on ", "nothing happens", ANN):
         contains(mail.text, part, "text")
     for part in (str(CHAT), "Eve", "@acme_notify_bot", BALANCE):
         lacks(mail.data.decode(), part, "the mail")

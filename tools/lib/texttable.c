@@ -113,18 +113,18 @@ const struct text_entry text_table[TEXT_COUNT] = {
     [TEXT_LINK_SUBJECT] = {"notice", "link_subject", "address",
 	"Link a Telegram chat", FORM_LINE},
     [TEXT_LINK] = {"notice", "link", "address date",
-	"in Telegram somebody asked on {date} for a link\n"
-	"for this address, {address}. Whoever opens it gets your\n"
-	"messages in that Telegram chat too. If it was you, open it on your\n"
-	"phone within 15 minutes:",
+	"Somebody asked in Telegram on {date} for a link\n"
+	"for this address, {address}. Whoever opens it also gets\n"
+	"your messages, in the Telegram chat in which it is opened. If it\n"
+	"was you, open it on your phone within 15 minutes:",
 	FORM_LINES},
     [TEXT_LINK_ACCOUNT] = {"notice", "link_account", "account address link",
 	"Account {account}:\n"
 	"{link}",
 	FORM_LINES},
     [TEXT_LINK_IGNORE] = {"notice", "link_ignore", "address",
-	"If it was not you, ignore this mail: nothing happens. Give the link\n"
-	"to nobody.",
+	"If it was not you, ignore this mail: nothing happens. Do not give\n"
+	"the link to anybody.",
 	FORM_LINES},
     [TEXT_REASON_BLOCKED] = {"notice", "reason_blocked", "",
 	"the bot was blocked there", FORM_LINE},
@@ -227,11 +227,11 @@ const struct text_entry text_table[TEXT_COUNT] = {
 	FORM_LINES},
     [TEXT_BOT_LINK_WAIT] = {"bot", "link_wait", "count",
 	"Too many links were asked for in this chat. Wait for {count} minute, "
-	"and then ask again.",
+	"then ask again.",
 	FORM_LINES},
     [TEXT_BOT_LINK_WAIT_MANY] = {"bot", "link_wait_many", "count",
 	"Too many links were asked for in this chat. Wait for {count} minutes, "
-	"and then ask again.",
+	"then ask again.",
 	FORM_LINES},
     [TEXT_BOT_FAREWELL] = {"bot", "farewell", "account",
 	"This chat is no longer linked to account {account}. Its messages do "
@@ -240,7 +240,7 @@ const struct text_entry text_table[TEXT_COUNT] = {
     [TEXT_BOT_MENU_STATUS] = {"bot", "menu_status", "",
 	"what this chat is linked to", FORM_SHORT},
     [TEXT_BOT_MENU_LINK] = {"bot", "menu_link", "",
-	"get a link for a chat by mail", FORM_SHORT},
+	"get a connect link by mail", FORM_SHORT},
     [TEXT_BOT_MENU_STOP] = {"bot", "menu_stop", "", "unlink this chat",
 	FORM_SHORT},
     [TEXT_LAST_LINE] = {"chat", "last_line", "category account",
