@@ -94,7 +94,7 @@ const struct setting settings_table[] = {
     {"milter", "bad_tag", SETTING_CHOICE, AT(bad_tag), "hold", bad_tag_choices,
 	"what happens to a message whose tag cannot be understood", false},
     {"milter", "max_removed", SETTING_COUNT, AT(max_removed), "2000", NULL,
-	"a message of which more recipients would have to be removed is held; "
+	"a message from which more recipients would have to be removed is held; "
 	"0: no limit",
 	false},
     {"milter", "monitor", SETTING_BOOLEAN, AT(monitor), "no", NULL,
@@ -127,7 +127,7 @@ const struct setting settings_table[] = {
 	"allow links to group chats: everybody in the group reads the messages",
 	false},
     {"telegram", "link_by_mail", SETTING_BOOLEAN, AT(link_by_mail), "no", NULL,
-	"the bot answers /link ADDRESS: who may link a chat gets links by mail",
+	"the bot answers /link ADDRESS: whoever may link a chat gets links",
 	false},
     {"telegram", "stats_file", SETTING_PATH, AT(telegram_stats_file),
 	"/var/lib/notify-milter/notify-telegram.prom", NULL,
