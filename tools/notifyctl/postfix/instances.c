@@ -22,7 +22,7 @@
 
 static const char *ask(
     const struct postconf *, const char *, const char *, const char *);
-static const char *others(const struct postconf *);
+static const char *directories(const struct postconf *);
 static bool has_port(const char *, const char *);
 
 /* What postconf(1) prints of the instance in ${config}; "" if it fails.
@@ -46,9 +46,9 @@ ask(const struct postconf *pc, const char *config, const char *option,
 	return (out);
 }
 
-/* The directories of all instances. */
+/* The directories of the settings of all instances, with blanks between. */
 static const char *
-others(const struct postconf *pc)
+directories(const struct postconf *pc)
 {
 	static const char name[] = "multi_instance_directories";
 	const char *more = "";
@@ -83,7 +83,7 @@ instances_listening(const struct postconf *pc, const char *port)
 {
 	char *rest, *dir;
 
-	rest = arena_strdup(pc->arena, others(pc));
+	rest = arena_strdup(pc->arena, directories(pc));
 	while ((dir = postconf_word(&rest)) != NULL) {
 		if (strcmp(dir, pc->config) != 0 &&
 		    has_port(ask(pc, dir, "-M", NULL), port))
@@ -99,7 +99,7 @@ instances_owner(const struct postconf *pc, const char *path)
 	const char *queue;
 	size_t len;
 
-	rest = arena_strdup(pc->arena, others(pc));
+	rest = arena_strdup(pc->arena, directories(pc));
 	while ((dir = postconf_word(&rest)) != NULL) {
 		queue = ask(pc, dir, "-hx", "queue_directory");
 		len = strcspn(queue, "\n");
