@@ -4,11 +4,12 @@
 # takes: 15 s
 """Several notify-telegram run at once: each chat in its order, and none waits for
 another."""
+import errno
 import os
 import signal
 import time
 
-from lib import botapi
+from lib import botapi, faults
 from lib.roster import ANN, BALANCE, OLGA, OTTO
 from lib.tap import contains, same, true
 from lib.telegram import AGENTS, Site, case, mail, run
@@ -84,6 +85,22 @@ def _(site):
     for process in (first, second):
         site.agent_end(process).must(0, "sent")
     same(subjects(site, CHAT), notices(1, 2), "order")
+
+
+@case("a run that cannot read the file of runs delays no other chat")
+def _(site):
+    ann, olga = (site.link_to("acme", ANN, CHAT),
+                 site.link_to("acme", OLGA, OTHER))
+    site.agent_end(start(site, olga, 0)).must(0, "sent")
+    hung = botapi.slow(60)
+    site.api.fail(hung, chat=CHAT)
+    first = start(site, ann, 1, env=faults.preload(
+        file_of(site), site.folder, at=1, only="r", errno=errno.EIO))
+    site.api.wait(lambda: site.api.asked(chat=CHAT), "it hangs")
+    done = site.agent_end(start(site, olga, 1)).must(0, "sent")
+    true(done.seconds < 5, f"{done.seconds} s")
+    site.api.give(hung)
+    site.agent_end(first).must(0, "sent")
 
 
 @case("if the first fails, those that wait for it leave at once, and wait in "

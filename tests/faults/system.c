@@ -222,6 +222,24 @@ open64(const char *path, int flags, ...)
 	return (fd);
 }
 
+/* SQLite calls open64() and pread64(), our programs these: open() is not
+ * counted, but what is read is. */
+int
+open(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+	int fd;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	fd = REAL(open)(path, flags, mode);
+	if (fd >= 0 && fd < FDS)
+		atomic_store(&names[fd], rest(path));
+	return (fd);
+}
+
 int
 close(int fd)
 {
@@ -242,6 +260,13 @@ pread64(int fd, void *data, size_t len, off64_t offset)
 {
 	CHANGE('r', name_of(fd), fd, NULL, 0, 0);
 	return (REAL(pread64)(fd, data, len, offset));
+}
+
+ssize_t
+pread(int fd, void *data, size_t len, off_t offset)
+{
+	CHANGE('r', name_of(fd), fd, NULL, 0, 0);
+	return (REAL(pread)(fd, data, len, offset));
 }
 
 ssize_t

@@ -73,6 +73,7 @@ static bool lives(const struct agents *, size_t);
 static bool goes_before(const struct place *, const struct place *);
 static int64_t sane(int64_t, int64_t);
 static int64_t interval(const struct agents *);
+static void count_refusal(struct moments *, int64_t, int64_t, int64_t);
 
 char *
 agents_path(const struct settings *s)
@@ -374,8 +375,12 @@ agents_ask(struct agents *a, int64_t *wait)
 	int64_t now, chat;
 
 	*wait = interval(a);
-	if (lock_moments(a, F_WRLCK) != 0 || !get(a->fd, &m, sizeof(m), 0))
+	if (lock_moments(a, F_WRLCK) != 0)
 		return (true);
+	if (!get(a->fd, &m, sizeof(m), 0)) {
+		lock_moments(a, F_UNLCK);
+		return (true);
+	}
 	now = clock_boot_ms();
 	*wait = agents_chat_wait(a);
 	if (*wait > 0) {
@@ -402,11 +407,27 @@ agents_paused(const struct agents *a)
 	return (get(a->fd, &m, sizeof(m), 0) && sane(m.pause, now) > now);
 }
 
+/* Note an answer: ${retry_after} of a 429, or 0. Once enough chats in a row
+ * were refused, all pause. */
+static void
+count_refusal(struct moments *m, int64_t chat, int64_t retry_after, int64_t now)
+{
+	if (retry_after == 0)
+		m->refusals = 0;
+	else if (m->refused != chat)
+		m->refusals++;
+	m->refused = retry_after == 0 ? 0 : chat;
+	if (m->refusals < AGENTS_REFUSALS)
+		return;
+	m->pause = now +
+	    (retry_after > AGENTS_PAUSE_MAX_MS / 1000 ? AGENTS_PAUSE_MAX_MS
+						      : retry_after * 1000);
+}
+
 void
 agents_answered(struct agents *a, bool sent, int64_t retry_after)
 {
-	off_t cell = cell_of(a->place.chat);
-	int64_t now, chat, pause;
+	int64_t now, chat;
 	struct moments m;
 
 	if (lock_moments(a, F_WRLCK) != 0)
@@ -414,20 +435,10 @@ agents_answered(struct agents *a, bool sent, int64_t retry_after)
 	now = clock_boot_ms();
 	/* The request counts when it arrives, which was before now. */
 	chat = sent ? now + interval(a) : 0;
-	(void)put(a->fd, &chat, sizeof(chat), cell);
+	(void)put(a->fd, &chat, sizeof(chat), cell_of(a->place.chat));
 	if (get(a->fd, &m, sizeof(m), 0) &&
 	    (retry_after != 0 || m.refusals != 0)) {
-		if (retry_after == 0)
-			m.refusals = 0;
-		else if (m.refused != a->place.chat)
-			m.refusals++;
-		m.refused = retry_after == 0 ? 0 : a->place.chat;
-		if (m.refusals >= AGENTS_REFUSALS) {
-			pause = retry_after > AGENTS_PAUSE_MAX_MS / 1000
-			    ? AGENTS_PAUSE_MAX_MS
-			    : retry_after * 1000;
-			m.pause = now + pause;
-		}
+		count_refusal(&m, a->place.chat, retry_after, now);
 		(void)put(a->fd, &m, sizeof(m), 0);
 	}
 	lock_moments(a, F_UNLCK);

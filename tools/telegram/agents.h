@@ -31,13 +31,13 @@ struct settings;
 #define AGENTS_REQUEST_MS 45
 #define AGENTS_CHAT_MS 1000
 #define AGENTS_GROUP_MS 3050
-/* Refusals (429) of so many chats in a row are meant for the bot: then all wait
- * as long as Telegram says, but no longer than that. */
+/* If so many chats in a row are refused (429), that is meant for the bot: then
+ * all wait as long as Telegram says, but no longer than the maximum. */
 #define AGENTS_REFUSALS 3
 #define AGENTS_PAUSE_MAX_MS 10000
-/* Who does not know the message for so long is stuck. */
+/* A run that has not read its message after so long is stuck. */
 #define AGENTS_STARTING_MS 10000
-/* A moment further ahead is nonsense: the machine was started since. */
+/* A moment further ahead is nonsense: the machine was booted since. */
 #define AGENTS_WAIT_MAX_MS 20000
 
 /* agents_path(settings): the file: beside the roster, or else beside the
@@ -66,32 +66,34 @@ size_t agents_others(const struct agents *);
 
 /* agents_ahead(a, ahead): count the other runs that go first. 0 or -1. */
 struct agents_ahead {
-	size_t before; /* with an earlier message to this chat */
-	size_t
-	    starting; /* that began shortly before, and know no message yet */
+	size_t before;	 /* with an earlier message to this chat */
+	size_t starting; /* that began before, and know no message yet */
 };
 int agents_ahead(const struct agents *, struct agents_ahead *) WARN_UNUSED;
 
 /* agents_take(a): have the chat for this run alone. 1, 0 if another run has
- * it, or -1. agents_give(a): no longer. */
+ * it, or -1. agents_give(a): give it back. */
 int agents_take(struct agents *) WARN_UNUSED;
 void agents_give(struct agents *);
 
 /*
  * agents_chat_wait(a): the milliseconds until the chat may have its next
- * message, or the bot's pause is over. 0 if that is not known.
+ * message and the bot's pause is over. 0 if that is not known.
  *
  * agents_ask(a, wait): this run has the chat: may it make a request? True:
- * after
- * ${*wait} milliseconds, unless agents_paused() by then. False: ask again after
- * them. If the file cannot be written, ${*wait} is what is right for the chat.
+ * after ${*wait} milliseconds, unless agents_paused() by then. False: ask again
+ * after them. If the file cannot be read or written, ${*wait} is the interval
+ * of the chat.
+ *
+ * agents_paused(a): has the bot's pause not ended?
  */
 int64_t agents_chat_wait(const struct agents *);
 bool agents_ask(struct agents *, int64_t *wait);
 bool agents_paused(const struct agents *);
 
 /* agents_answered(a, sent, retry_after): the request is over. ${sent}: there
- * may be a message in the chat now. ${retry_after} of a 429, or 0. */
+ * may be a message in the chat now. ${retry_after}: the seconds of a 429, or 0.
+ */
 void agents_answered(struct agents *, bool sent, int64_t retry_after);
 
 #endif

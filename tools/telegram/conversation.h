@@ -3,12 +3,12 @@
  * conversation - what people say to the bot, and what it answers
  *
  * policy/README.md, How a message reaches Telegram: /start <token> links the
- * chat, /stop ends its links, /status lists them and what comes for them,
- * with link_by_mail /link ADDRESS has connect links mailed there; anything else
- * gets help. The answers name the account, since one chat may
- * serve several users and accounts. Their language is that of the user whom the
- * chat is linked to, else of whoever speaks. A command that names another bot,
- * as "/stop@other" does in a group, is not ours.
+ * chat, /stop ends its links, /status lists them and what comes for them, /link
+ * ADDRESS has connect links mailed there (with link_by_mail); anything else
+ * gets help. The answers name the account, since one chat may serve several
+ * users and accounts. Their language is that of the user whom the chat is
+ * linked to, else of whoever speaks. A command that names another bot, as
+ * "/stop@other" does in a group, is not ours.
  *
  * Every token that does not work gets the same answer, whatever is wrong with
  * it; a chat that tries many must wait (patience.h). A good one whose user may

@@ -76,7 +76,7 @@ htmllist_begin(struct htmllist *list, const GumboNode *node, char style)
 		list->number = list->step == 1 ? 1 : count_items(node);
 }
 
-/* Append the Roman numeral of 1 to 199. */
+/* Write the Roman numeral of 1 to 199. */
 static void
 put_roman(char *text, int64_t n)
 {

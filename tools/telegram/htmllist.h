@@ -29,7 +29,7 @@ struct htmllist {
 void htmllist_begin(struct htmllist *, const GumboNode *, char style);
 
 /* htmllist_next(list, item, kind, number): the number of the next item, such as
- * "7. ", as this item has its own kind; "" if it shows none. */
+ * "7. ", in the kind of this item; "" if it shows none. Not for a bullet. */
 void htmllist_next(struct htmllist *, const GumboNode *item, char kind,
     char number[HTMLLIST_SIZE]);
 

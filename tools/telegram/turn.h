@@ -19,21 +19,21 @@
 
 struct agents;
 
-/* The MTA starts the run of an earlier message first, but that may be slower:
- * before a message goes, so long others may still come. If there are others, it
- * is longer, the more there are, and the longer it took this one to come so
- * far: the machine is busy. */
+/* The MTA starts the run of an earlier message first, but that run may be
+ * slower. So a run gives others this time to come. If there are others, it is
+ * longer: some for each of them, and some times as long as this run has taken
+ * so far, since the machine is busy. */
 #define TURN_SETTLE_MS 50
 #define TURN_SETTLE_EACH_MS 10
 #define TURN_SETTLE_TIMES 10
 #define TURN_SETTLE_MAX_MS 5000
-/* So many earlier messages are waited for, and so long. */
+/* A run waits for so many earlier messages at most, and so long. */
 #define TURN_QUEUE 20
 #define TURN_WAIT_MS 90000
 
 enum turn {
 	TURN_COME,
-	TURN_NOT_YET, /* it is not that of this message by then */
+	TURN_NOT_YET, /* others are still to go before, or the chat must wait */
 	TURN_CROWDED, /* more than TURN_QUEUE are to go before */
 	TURN_FAILED,  /* the file cannot be read or locked: errno */
 };
