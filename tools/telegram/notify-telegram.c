@@ -30,6 +30,7 @@
 #include "telegram/botapi.h"
 #include "telegram/chattext.h"
 #include "telegram/delivery.h"
+#include "telegram/sending.h"
 #include "telegram/spool.h"
 #include "telegram/turn.h"
 #include "terms/account.h"
@@ -39,10 +40,6 @@
 
 #define WAIT_MS 5000
 #define ARENA_MAX ((size_t)64 << 20)
-#define SEND_SECONDS 30
-/* The longest retry_after to wait for here, and how many times. */
-#define SHORT_SECONDS 10
-#define SHORT_WAITS 3
 /* A message that was last tried so long ago may be retried now: the others wait
  * for it, if it is there within the grace. */
 #define DUE_SECONDS 60
@@ -85,11 +82,6 @@ static int keep_order(struct delivery *);
 static void bad_text(void *, const char *);
 static char *last_line(const struct delivery *);
 static int make_text(struct delivery *);
-static json_t *entities(const struct chattext *);
-static json_t *params(struct delivery *, bool);
-static void answered(struct delivery *, enum outcome, long);
-static enum outcome send_once(struct delivery *, bool, struct botapi_answer *);
-static int send_text(struct delivery *);
 static int deliver(struct delivery *, const char *);
 static int check_only(struct delivery *);
 
@@ -446,130 +438,6 @@ make_text(struct delivery *d)
 	return (rc);
 }
 
-/* The entities of the text; NULL if out of memory. */
-static json_t *
-entities(const struct chattext *text)
-{
-	static const char *const types[] = {
-	    [CHATTEXT_BOLD] = "bold",
-	    [CHATTEXT_LINK] = "text_link",
-	    [CHATTEXT_STRUCK] = "strikethrough",
-	};
-	const struct chattext_entity *e;
-	json_t *list, *entity;
-	size_t i;
-
-	list = json_array();
-	for (i = 0; i < text->nentities; i++) {
-		e = &text->entities[i];
-		entity = json_pack("{s:s, s:I, s:I, s:s*}", "type",
-		    types[e->kind], "offset", (json_int_t)e->from, "length",
-		    (json_int_t)e->units, "url", e->url);
-		if (json_array_append_new(list, entity) != 0) {
-			json_decref(list);
-			return (NULL);
-		}
-	}
-	return (list);
-}
-
-static json_t *
-params(struct delivery *d, bool marked)
-{
-	json_t *p;
-
-	p = json_pack("{s:I, s:s, s:{s:b}}", "chat_id",
-	    (json_int_t)d->user.chat, "text",
-	    marked ? d->text.text : d->text.bare, "link_preview_options",
-	    "is_disabled", 1);
-	if (d->user.topic != 0)
-		json_object_set_new(
-		    p, "message_thread_id", json_integer(d->user.topic));
-	if (hours_has(&d->settings->quiet_hours, time(NULL)))
-		json_object_set_new(p, "disable_notification", json_true());
-	if (p != NULL && marked && d->text.nentities > 0 &&
-	    json_object_set_new(p, "entities", entities(&d->text)) != 0) {
-		json_decref(p);
-		return (NULL);
-	}
-	return (p);
-}
-
-static void
-answered(struct delivery *d, enum outcome outcome, long retry_after)
-{
-	if (d->agents == NULL)
-		return;
-	if (outcome == OUTCOME_LATER && retry_after < 1)
-		retry_after = 1;
-	agents_answered(d->agents,
-	    outcome == OUTCOME_SENT || outcome == OUTCOME_AGAIN,
-	    outcome == OUTCOME_LATER ? retry_after : 0);
-}
-
-/* Send, waiting for a short retry_after. */
-static enum outcome
-send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
-{
-	enum outcome outcome;
-	int waits;
-
-	for (waits = 0;; waits++) {
-		if (d->agents != NULL && !turn_request(d->agents)) {
-			memset(answer, 0, sizeof(*answer));
-			snprintf(answer->text, sizeof(answer->text),
-			    "Telegram refuses the bot's messages");
-			return (OUTCOME_LATER);
-		}
-		botapi_call(d->api, "sendMessage", params(d, marked),
-		    SEND_SECONDS, NULL, answer);
-		outcome = outcome_of(answer);
-		answered(d, outcome, answer->retry_after);
-		if (outcome != OUTCOME_LATER || waits == SHORT_WAITS ||
-		    answer->retry_after < 1 ||
-		    answer->retry_after > SHORT_SECONDS)
-			return (outcome);
-		sleep((unsigned)answer->retry_after);
-		botapi_answer_clear(answer);
-	}
-}
-
-static int
-send_text(struct delivery *d)
-{
-	struct botapi_answer answer;
-	enum outcome outcome;
-	int status;
-
-	outcome = send_once(d, true, &answer);
-	if (outcome == OUTCOME_NO_TOPIC && d->user.topic != 0) {
-		d->user.topic = 0;
-		botapi_answer_clear(&answer);
-		outcome = send_once(d, true, &answer);
-	}
-	if (outcome == OUTCOME_REFUSED || outcome == OUTCOME_NO_TOPIC) {
-		/* If it was an entity, plain text goes through. */
-		botapi_answer_clear(&answer);
-		outcome = send_once(d, false, &answer);
-	}
-	if (outcome == OUTCOME_MOVED) {
-		if (delivery_move(d, answer.migrate_to) != 0) {
-			botapi_answer_clear(&answer);
-			return (delivery_store_failed(d));
-		}
-		botapi_answer_clear(&answer);
-		/* The new chat has a pace of its own. */
-		if (d->agents != NULL &&
-		    agents_name(d->agents, d->user.chat, d->head.arrived,
-			d->queue_id) == 0)
-			(void)!agents_take(d->agents);
-		outcome = send_once(d, true, &answer);
-	}
-	status = delivery_carry_out(d, outcome, &answer);
-	botapi_answer_clear(&answer);
-	return (status);
-}
-
 static int
 deliver(struct delivery *d, const char *recipient)
 {
@@ -607,7 +475,7 @@ deliver(struct delivery *d, const char *recipient)
 	d->api = botapi_open(d->settings, &d->failure);
 	if (d->api == NULL || make_text(d) != 0)
 		return (delivery_failed(d));
-	return (send_text(d));
+	return (sending_text(d));
 }
 
 static int
