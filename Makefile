@@ -108,7 +108,7 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 AGENT = $(addprefix lib/, child identity mailer noticetext textfile texts \
 	texttable token) \
 	$(addprefix telegram/, agents botapi $(CHATTEXT) delivery \
-	mailhead notify-telegram outcome sending turn)
+	lookup mailhead notify-telegram order outcome sending turn)
 CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells \
 	htmlkind htmllist htmlstyle htmltext htmlwriter mailtext marking \
 	mimescan plaintext quoted richtext spool wording

@@ -353,8 +353,8 @@ def _(_ctl):
     true(len(verdicts) == 7, f"verdicts: {verdicts}")
     for verdict in set(verdicts) - {"untouched"}:
         true(f".It Li {verdict}\n" in page, f"{verdict} in the manual")
-    code = read("tools/telegram/notify-telegram.c") + \
-        read("tools/telegram/delivery.c")
+    code = "".join(read(f"tools/telegram/{name}.c") for name in (
+        "notify-telegram", "lookup", "order", "delivery"))
     outcomes = set(re.findall(
         r'delivery_end\(\s*d, EX_\w+, "([\w-]+)"', code))
     true(len(outcomes) >= 10, f"outcomes: {outcomes}")

@@ -32,6 +32,8 @@ struct texts;
 #define DELIVERY_FORGET_SECONDS (3 * 3600)
 /* So has one with a last try further in the future: the clock was wrong. */
 #define DELIVERY_CLOCK_SECONDS 300
+/* No status yet. */
+#define DELIVERY_GO_ON -1
 
 struct delivery {
 	struct settings *settings;
