@@ -237,6 +237,20 @@ def _(site):
     unchanged(site, ann)
 
 
+@case("a chat that is unlinked while a message waits for Telegram does not get "
+      "it")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    site.api.fail(botapi.too_many(3))
+    waiting = site.agent_start(ann)
+    site.api.wait(lambda: site.api.asked(), "it is refused")
+    site.ok("telegram", "disable", "acme", as_=ANN)
+    done = site.agent_end(waiting).must(75, "later")
+    contains(done.err, "has changed meanwhile", "why")
+    same(len(site.api.asked()), 1, "requests")
+    site.agent(ann).must(0, "no-link")
+
+
 # The chat is gone
 
 def told(site, address, account="acme"):

@@ -171,6 +171,24 @@ lookup_user(struct delivery *d)
 }
 
 int
+lookup_again(struct delivery *d)
+{
+	struct store_user now;
+	int found;
+
+	if (store_begin(d->store, DB_READ) != 0)
+		return (store_failed(d->store, &d->failure));
+	found = store_link(d->store, d->arena, d->link, d->category.id, &now);
+	if (found == -1)
+		store_failed(d->store, &d->failure);
+	store_end(d->store);
+	if (found != 1)
+		return (found);
+	return (now.chat == d->user.chat &&
+	    role_mirrored(now.role, now.subscribed, &d->category));
+}
+
+int
 lookup_open(struct delivery *d)
 {
 	d->store = store_open(d->settings->url, DB_WRITE, WAIT_MS, &d->failure);

@@ -26,4 +26,8 @@ int lookup_open(struct delivery *) WARN_UNUSED;
  * the user may have the message. DELIVERY_GO_ON, or the exit status. */
 int lookup_user(struct delivery *) WARN_UNUSED;
 
+/* lookup_again(d): after a wait: does the chat still belong to the user, who
+ * may still have the message? 1, 0, or -1 and d->failure. */
+int lookup_again(struct delivery *) WARN_UNUSED;
+
 #endif

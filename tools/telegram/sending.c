@@ -13,10 +13,12 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "settings/settings.h"
 #include "telegram/agents.h"
 #include "telegram/botapi.h"
 #include "telegram/delivery.h"
+#include "telegram/lookup.h"
 #include "telegram/sending.h"
 #include "telegram/turn.h"
 
@@ -24,10 +26,13 @@
 /* The longest retry_after to wait for here, and how many times. */
 #define SHORT_SECONDS 10
 #define SHORT_WAITS 3
+/* After a longer wait the user is looked up again. */
+#define LOOK_MS 1000
 
 static json_t *entities(const struct chattext *);
 static json_t *params(struct delivery *, bool);
 static void answered(struct delivery *, enum outcome, long);
+static bool may_send(struct delivery *, int64_t *, const char **);
 static enum outcome send_once(struct delivery *, bool, struct botapi_answer *);
 static int follow(struct delivery *, struct botapi_answer *);
 
@@ -92,18 +97,34 @@ answered(struct delivery *d, enum outcome outcome, long retry_after)
 	    outcome == OUTCOME_LATER ? retry_after : 0);
 }
 
+/* Wait until the request may be made. ${*looked}: when the user was looked up.
+ * If false, ${*why}, and the message must be retried. */
+static bool
+may_send(struct delivery *d, int64_t *looked, const char **why)
+{
+	*why = "Telegram refuses the bot's messages";
+	if (d->agents != NULL && !turn_request(d->agents))
+		return (false);
+	if (clock_ms() - *looked <= LOOK_MS)
+		return (true);
+	*looked = clock_ms();
+	*why = "the user, or the link, has changed meanwhile";
+	return (lookup_again(d) == 1);
+}
+
 /* Send, waiting for a short retry_after. */
 static enum outcome
 send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
 {
+	int64_t looked = clock_ms();
 	enum outcome outcome;
+	const char *why;
 	int waits;
 
 	for (waits = 0;; waits++) {
-		if (d->agents != NULL && !turn_request(d->agents)) {
+		if (!may_send(d, &looked, &why)) {
 			memset(answer, 0, sizeof(*answer));
-			snprintf(answer->text, sizeof(answer->text),
-			    "Telegram refuses the bot's messages");
+			snprintf(answer->text, sizeof(answer->text), "%s", why);
 			return (OUTCOME_LATER);
 		}
 		botapi_call(d->api, "sendMessage", params(d, marked),
