@@ -9,7 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "roster/link.h"
 #include "roster/linkmail.h"
 #include "store/store_link.h"
@@ -311,43 +310,6 @@ START_TEST(links_by_mail_are_limited_to_the_second)
 }
 END_TEST
 
-static int
-compare(const void *a, const void *b)
-{
-	const int64_t *x = a, *y = b;
-
-	return (*x < *y ? -1 : *x > *y);
-}
-
-/* The medians of many rounds, each of which asks for both. */
-START_TEST(asking_for_a_link_takes_as_long_whether_or_not_the_address_may)
-{
-	static const char *const keys[] = {
-	    "ann@acme.example", "nobody@else.example"};
-	int64_t times[2][201], began;
-	int i, k, which;
-
-	for (i = 0; i < 201; i++) {
-		for (k = 0; k < 2; k++) {
-			which = (i + k) % 2;
-			began = clock_us();
-			ck_assert_int_eq(
-			    ask(100 + 2 * i + which, keys[which]), which == 0);
-			times[which][i] = clock_us() - began;
-		}
-		for (k = 0; k < 2; k++)
-			ck_assert_int_eq(
-			    store_person_requests_remove(f.store, keys[k]), 1);
-	}
-	for (k = 0; k < 2; k++)
-		qsort(times[k], 201, sizeof(times[k][0]), compare);
-	/* By less than an answer takes to travel. */
-	ck_assert_msg(llabs(times[0][100] - times[1][100]) < 500,
-	    "got %lld us if it may, %lld us if not", (long long)times[0][100],
-	    (long long)times[1][100]);
-}
-END_TEST
-
 static const struct {
 	const char *name;
 	bool may;
@@ -409,8 +371,6 @@ test_roster(void)
 	tcase_add_test(t, a_link_gets_a_number_that_no_other_has);
 	tcase_add_test(t, a_token_links_once_and_not_after_its_time);
 	tcase_add_test(t, links_by_mail_are_limited_to_the_second);
-	tcase_add_test(
-	    t, asking_for_a_link_takes_as_long_whether_or_not_the_address_may);
 	tcase_add_loop_test(
 	    t, a_chat_needs_the_role_and_a_mirrored_category, 0, 4);
 	tcase_add_test(
