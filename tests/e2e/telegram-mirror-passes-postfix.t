@@ -402,7 +402,8 @@ def _(site):
     site.told(site.tell([ACME]), [])
 
 
-@case("a waiting message is not sent to a chat whose link has ended meanwhile")
+@case("a waiting message is not sent to a chat whose link has ended meanwhile",
+      expect="cannot be told yet")
 def _(site):
     site.api.person(8001)
     site.api.person(8002)
