@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: it kills one command after the other
 # not with sanitizer: it is about time
 # takes: 20 s
 """Several notifyctl at once lose nothing; one that is killed breaks nothing."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-2-Clause
+# deep: there are many ways to fail
 # needs: root postfix
 # not with postgresql: it is about a file that fails
 # takes: 30 s
