@@ -33,7 +33,9 @@ turn_settle(struct agents *a)
 	do {
 		turn_nap(TURN_SETTLE_MS);
 		others = (int64_t)agents_others(a);
-		ms = others == 0 ? 0 : busy + others * TURN_SETTLE_EACH_MS;
+		ms = others == 0 && busy < TURN_SETTLE_BUSY_MS
+		    ? 0
+		    : busy + others * TURN_SETTLE_EACH_MS;
 		if (ms > TURN_SETTLE_MAX_MS)
 			ms = TURN_SETTLE_MAX_MS;
 	} while (clock_ms() < began + ms);

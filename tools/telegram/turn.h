@@ -19,13 +19,14 @@
 
 struct agents;
 
-/* The MTA starts the run of an earlier message first, but that run may be
- * slower. So a run gives others this time to come. If there are others, it is
- * longer: some for each of them, and some times as long as this run has taken
- * so far, since the machine is busy. */
+/* The MTA starts the run of an earlier message first, but that may be slower:
+ * before a message goes, so long others may still come. If there are others, or
+ * the machine is busy, it is longer: the more there are, and the longer it took
+ * this run to come so far. */
 #define TURN_SETTLE_MS 50
 #define TURN_SETTLE_EACH_MS 10
 #define TURN_SETTLE_TIMES 10
+#define TURN_SETTLE_BUSY_MS 300
 #define TURN_SETTLE_MAX_MS 5000
 /* A run waits for so many earlier messages at most, and so long. */
 #define TURN_QUEUE 20
