@@ -26,11 +26,11 @@ struct changes;
 struct store;
 struct store_notice;
 
-/* An address gets one mail in so many seconds, and so many in a day. */
+/* The seconds between two mails to an address, and the most in a day. */
 #define LINKMAIL_SECONDS (15 * 60)
 #define LINKMAIL_DAY (24 * 3600)
 #define LINKMAIL_DAY_MAX 5
-/* A chat may make so many requests in an hour. */
+/* The most requests of a chat in an hour. */
 #define LINKMAIL_HOUR 3600
 #define LINKMAIL_HOUR_MAX 10
 
@@ -63,10 +63,10 @@ int linkmail_expire(struct store *, time_t now) WARN_UNUSED;
 /*
  * linkmail_prepare(c, notice, mail):
  * Make the tokens for a notice of kind NOTICE_LINK, and fill ${*mail}: the
- * notice, with the user's own address and language, and a line
- * for each account as its detail. Strings are in c->arena. A transaction of its
- * own. 1; 0 if there is nothing to mail any more: nobody with that address may
- * have a chat, a later notice waits for it, or it is a day old; -1 failed, with
+ * notice, with the user's own address and language, and a line for each account
+ * as its detail. Strings are in c->arena. A transaction of its own. 1; 0 if
+ * there is nothing to mail any more: nobody with that address may have a chat,
+ * a later notice waits for it, or it is a day old; -1 failed, with
  * changes->failure.
  */
 int linkmail_prepare(struct changes *, const struct store_notice *,

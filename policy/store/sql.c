@@ -177,35 +177,45 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
 	"(''" one "'', ''" may "'', ''" other "'', ''" also "'', ''" what "'')"
 #define CTL(what) ", " MAY("account", "DELETE", "link", "DELETE", what)
 #define BOT(what) ", " MAY("token", "DELETE", "link", "INSERT", what)
-#define GRANTS                                                                                                        \
-	"DO 'DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee, n.what"                                      \
-	" FROM (VALUES " /* who reads a message's category and chats */                                               \
-	    MAY("category_key", "SELECT", "link", "SELECT",                                                           \
-		"SELECT ON secret") /* who reads accounts and tags */                                                 \
-	    ", " MAY("account", "SELECT", "category_key", "SELECT",                                                   \
-		"SELECT ON account_former") /* who sends notices */                                                   \
-	    ", " MAY("notice", "INSERT", "link", "DELETE",                                                            \
-		"UPDATE (sent_at) ON notice") CTL("INSERT, DELETE ON account_former")                                 \
-		CTL("INSERT ON farewell") CTL("SELECT, DELETE ON link_request") CTL(                                  \
-		    "UPDATE (title, description, subscriber, telegram), DELETE ON category")                          \
-		    CTL("UPDATE (name, key, title) ON account") CTL(                                                  \
-			"UPDATE (address, key, language) ON \"user\"")                                                \
-			CTL("UPDATE (actor, account, subject, detail), DELETE ON change")                             \
-			    CTL("UPDATE (actor, detail), DELETE ON notice") BOT(                                      \
-				"SELECT, INSERT, DELETE ON farewell")                                                 \
-				BOT("SELECT, INSERT, DELETE ON link_request") BOT(                                    \
-				    "INSERT ON notice") " ) AS n(one, may, other, also, what)"                        \
-							" JOIN pg_class c ON c.oid = n.one::regclass"                 \
-							" CROSS JOIN LATERAL aclexplode(c.relacl) g"                  \
-							" WHERE g.privilege_type = n.may AND g.grantee <> c.relowner" \
-							" AND EXISTS (SELECT 1"                                       \
-							"  FROM pg_class d, aclexplode(d.relacl) h"                   \
-							"  WHERE d.oid = n.other::regclass"                           \
-							"  AND h.privilege_type = n.also AND h.grantee = g.grantee)"  \
-							" LOOP EXECUTE format(''GRANT %s TO %s'', r.what,"            \
-							" CASE r.grantee WHEN 0 THEN ''PUBLIC''"                      \
-							" ELSE quote_ident(pg_get_userbyid(r.grantee)) END);"         \
-							" END LOOP; END';"
+/* clang-format off */
+#define MILTER_GRANTS                                                          \
+	MAY("category_key", "SELECT", "link", "SELECT", "SELECT ON secret")    \
+	", " MAY("account", "SELECT", "category_key", "SELECT",                \
+	    "SELECT ON account_former")
+#define AGENT_GRANTS                                                           \
+	", " MAY("notice", "INSERT", "link", "DELETE",                         \
+	    "UPDATE (sent_at) ON notice")
+#define CTL_GRANTS                                                             \
+	CTL("INSERT, DELETE ON account_former")                                \
+	CTL("INSERT ON farewell")                                              \
+	CTL("SELECT, DELETE ON link_request")                                  \
+	CTL("UPDATE (title, description, subscriber, telegram), DELETE"        \
+	    " ON category")                                                    \
+	CTL("UPDATE (name, key, title) ON account")                            \
+	CTL("UPDATE (address, key, language) ON \"user\"")                     \
+	CTL("UPDATE (actor, account, subject, detail), DELETE ON change")      \
+	CTL("UPDATE (actor, detail), DELETE ON notice")
+#define BOT_GRANTS                                                             \
+	BOT("SELECT, INSERT, DELETE ON farewell")                              \
+	BOT("SELECT, INSERT, DELETE ON link_request")                          \
+	BOT("INSERT ON notice")
+#define GRANTS                                                                 \
+	"DO 'DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee,"      \
+	" n.what FROM (VALUES "                                                \
+	MILTER_GRANTS AGENT_GRANTS CTL_GRANTS BOT_GRANTS                       \
+	" ) AS n(one, may, other, also, what)"                                 \
+	" JOIN pg_class c ON c.oid = n.one::regclass"                          \
+	" CROSS JOIN LATERAL aclexplode(c.relacl) g"                           \
+	" WHERE g.privilege_type = n.may AND g.grantee <> c.relowner"          \
+	" AND EXISTS (SELECT 1"                                                \
+	"  FROM pg_class d, aclexplode(d.relacl) h"                            \
+	"  WHERE d.oid = n.other::regclass"                                    \
+	"  AND h.privilege_type = n.also AND h.grantee = g.grantee)"           \
+	" LOOP EXECUTE format(''GRANT %s TO %s'', r.what,"                     \
+	" CASE r.grantee WHEN 0 THEN ''PUBLIC''"                               \
+	" ELSE quote_ident(pg_get_userbyid(r.grantee)) END);"                  \
+	" END LOOP; END';"
+/* clang-format on */
 
 #define DESCRIBE(slug, text)                                                   \
 	"UPDATE category SET description = '" text "' WHERE slug = '" slug "';"

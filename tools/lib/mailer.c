@@ -31,8 +31,8 @@
 /* Enough for the texts of a notice, escaped. */
 #define NOTICE_MAX ((size_t)64 << 10)
 
-/* "Subject:" and an encoded word of so many bytes fit into 76 characters, and
- * so does a word of so many characters (RFC 2047, 2). */
+/* The longest encoded word, in bytes, and the longest plain one, in characters,
+ * that fit beside "Subject:" into a line of 76 characters (RFC 2047, 2). */
 #define WORD_BYTES 39
 #define WORD_MAX 60
 

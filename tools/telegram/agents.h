@@ -31,11 +31,11 @@ struct settings;
 #define AGENTS_REQUEST_MS 45
 #define AGENTS_CHAT_MS 1000
 #define AGENTS_GROUP_MS 3050
-/* If so many chats in a row are refused (429), that is meant for the bot: then
- * all wait as long as Telegram says, but no longer than the maximum. */
+/* The bot itself is refused (429) if AGENTS_REFUSALS chats in a row are: then
+ * all runs wait as long as Telegram says, AGENTS_PAUSE_MAX_MS at most. */
 #define AGENTS_REFUSALS 3
 #define AGENTS_PAUSE_MAX_MS 10000
-/* A run that has not read its message after so long is stuck. */
+/* A run that takes longer to read its message is stuck. */
 #define AGENTS_STARTING_MS 10000
 /* A moment further ahead is nonsense: the machine was booted since. */
 #define AGENTS_WAIT_MAX_MS 20000

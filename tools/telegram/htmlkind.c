@@ -132,6 +132,15 @@ htmlkind_of(const GumboNode *node, const struct htmlstyle *style)
 	return (kind);
 }
 
+const char *
+htmlkind_attribute(const GumboNode *node, const char *name)
+{
+	GumboAttribute *a;
+
+	a = gumbo_get_attribute(&node->v.element.attributes, name);
+	return (a == NULL ? NULL : a->value);
+}
+
 int
 htmlkind_breaks(enum htmlkind kind)
 {

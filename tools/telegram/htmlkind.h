@@ -37,6 +37,10 @@ enum htmlkind {
 /* htmlkind_of(node, style): by the name of an element and by its style. */
 enum htmlkind htmlkind_of(const GumboNode *, const struct htmlstyle *);
 
+/* htmlkind_attribute(node, name): the value of an attribute, "" if it has none;
+ * NULL if it is missing. */
+const char *htmlkind_attribute(const GumboNode *, const char *);
+
 /* htmlkind_breaks(kind): lines that begin before and end after the element; 2
  * leave an empty one. */
 int htmlkind_breaks(enum htmlkind);

@@ -7,22 +7,12 @@
 
 #include <glib.h>
 
+#include "telegram/htmlkind.h"
 #include "telegram/htmllist.h"
 
-static const char *attribute(const GumboNode *, const char *);
 static bool read_number(const GumboNode *, const char *, int64_t *);
 static int count_items(const GumboNode *);
 static void put_roman(char *, int64_t);
-
-/* NULL if it is missing, "" if it has no value. */
-static const char *
-attribute(const GumboNode *node, const char *name)
-{
-	GumboAttribute *a;
-
-	a = gumbo_get_attribute(&node->v.element.attributes, name);
-	return (a == NULL ? NULL : a->value);
-}
 
 /* The number that an attribute says, if it says one; browsers have 32 bits for
  * it. */
@@ -31,7 +21,7 @@ read_number(const GumboNode *node, const char *name, int64_t *number)
 {
 	const char *s;
 
-	s = attribute(node, name);
+	s = htmlkind_attribute(node, name);
 	if (s == NULL)
 		return (false);
 	s += strspn(s, " \t\r\n\f");
@@ -62,7 +52,7 @@ htmllist_begin(struct htmllist *list, const GumboNode *node, char style)
 {
 	const char *type;
 
-	type = attribute(node, "type");
+	type = htmlkind_attribute(node, "type");
 	if (style != '\0')
 		list->kind = style;
 	else if (node->v.element.tag != GUMBO_TAG_OL)
@@ -71,7 +61,7 @@ htmllist_begin(struct htmllist *list, const GumboNode *node, char style)
 		list->kind = *type;
 	else
 		list->kind = '1';
-	list->step = attribute(node, "reversed") == NULL ? 1 : -1;
+	list->step = htmlkind_attribute(node, "reversed") == NULL ? 1 : -1;
 	if (!read_number(node, "start", &list->number))
 		list->number = list->step == 1 ? 1 : count_items(node);
 }

@@ -71,7 +71,6 @@ struct reading {
 
 static struct element *top(const struct reading *);
 static struct element *above(const struct reading *, enum htmlkind);
-static const char *attribute(const GumboNode *, const char *);
 static void put_text(struct reading *, const char *, size_t);
 static bool put_words(struct reading *, const GumboNode *, const char *const *);
 static const char *row_text(const struct reading *, const struct element *);
@@ -129,16 +128,6 @@ above(const struct reading *r, enum htmlkind kind)
 	return (NULL);
 }
 
-/* NULL if it is missing, "" if it has no value. */
-static const char *
-attribute(const GumboNode *node, const char *name)
-{
-	GumboAttribute *a;
-
-	a = gumbo_get_attribute(&node->v.element.attributes, name);
-	return (a == NULL ? NULL : a->value);
-}
-
 /* Put text of the HTML. */
 static void
 put_text(struct reading *r, const char *s, size_t len)
@@ -170,7 +159,7 @@ put_words(struct reading *r, const GumboNode *node, const char *const *names)
 
 	before = r->w.out->len;
 	for (; *names != NULL && r->w.out->len == before; names++) {
-		value = attribute(node, *names);
+		value = htmlkind_attribute(node, *names);
 		if (value == NULL)
 			continue;
 		clean = plaintext_clean(value, strlen(value));
@@ -351,7 +340,7 @@ is_before_table(const GumboNode *node)
 static void
 begin_link(struct reading *r, struct element *e)
 {
-	e->url = htmladdress_of(attribute(e->node, "href"), r->base);
+	e->url = htmladdress_of(htmlkind_attribute(e->node, "href"), r->base);
 	if (e->url == NULL)
 		return;
 	if (r->w.apart == HTMLWRITER_LINK ||
@@ -394,7 +383,7 @@ is_pixel(const GumboNode *node)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		value = attribute(node, names[i]);
+		value = htmlkind_attribute(node, names[i]);
 		if (value != NULL && g_ascii_isdigit(*value) &&
 		    strchr(value, '%') == NULL &&
 		    g_ascii_strtoll(value, NULL, 10) <= 2)
@@ -431,7 +420,7 @@ put_input(struct reading *r, const GumboNode *node)
 	static const char *const names[] = {"value", "alt", NULL};
 	const char *type;
 
-	type = attribute(node, "type");
+	type = htmlkind_attribute(node, "type");
 	if (type == NULL || g_ascii_strcasecmp(type, "hidden") == 0 ||
 	    g_ascii_strcasecmp(type, "checkbox") == 0 ||
 	    g_ascii_strcasecmp(type, "radio") == 0)
@@ -470,7 +459,7 @@ font_pixels(const GumboNode *node, double pixels)
 
 	if (node->v.element.tag != GUMBO_TAG_FONT)
 		return (pixels);
-	size = attribute(node, "size");
+	size = htmlkind_attribute(node, "size");
 	if (size == NULL)
 		return (pixels);
 	if (*size == '-' || *size == '+')
@@ -632,7 +621,8 @@ note_picture(
 {
 	struct element *link;
 
-	e->picture = style->picture || attribute(e->node, "background") != NULL;
+	e->picture =
+	    style->picture || htmlkind_attribute(e->node, "background") != NULL;
 	link = e->picture ? above(r, HTMLKIND_LINK) : NULL;
 	if (link != NULL)
 		link->picture = true;
@@ -650,13 +640,13 @@ enter(struct reading *r, const GumboNode *node)
 
 	htmlstyle_of(&style, r->sheet,
 	    gumbo_normalized_tagname(node->v.element.tag),
-	    attribute(node, "id"), attribute(node, "class"),
-	    attribute(node, "style"));
+	    htmlkind_attribute(node, "id"), htmlkind_attribute(node, "class"),
+	    htmlkind_attribute(node, "style"));
 	e.kind = htmlkind_of(node, &style);
 	r->pictures = r->pictures || is_embedded(node->v.element.tag);
 	if (e.kind == HTMLKIND_HIDDEN || e.kind == HTMLKIND_STYLE ||
 	    htmlstyle_hides(&style) ||
-	    (attribute(node, "hidden") != NULL &&
+	    (htmlkind_attribute(node, "hidden") != NULL &&
 		style.display == HTMLSTYLE_DISPLAY_UNSET))
 		return;
 	e.mark = r->w.out->len;
@@ -721,7 +711,7 @@ take_head(struct reading *r, const GumboNode *node, struct htmlsheet *sheet)
 	const char *base;
 
 	if (node->v.element.tag == GUMBO_TAG_BASE && r->base == NULL) {
-		base = attribute(node, "href");
+		base = htmlkind_attribute(node, "href");
 		if (base != NULL && strlen(base) <= HTMLADDRESS_BASE_MAX)
 			r->base = base;
 	}
@@ -729,8 +719,8 @@ take_head(struct reading *r, const GumboNode *node, struct htmlsheet *sheet)
 		return;
 	text = children->data[0];
 	if (text->type == GUMBO_NODE_TEXT)
-		htmlsheet_add(
-		    sheet, text->v.text.text, attribute(node, "media"));
+		htmlsheet_add(sheet, text->v.text.text,
+		    htmlkind_attribute(node, "media"));
 }
 
 /* Read the style elements of the tree, and the address that others are relative

@@ -4,7 +4,7 @@
  *
  * Several run at once. To one chat they send one after the other, in the order
  * in which their messages arrived, and all keep Telegram's limits (agents.h).
- * Only so many wait for one chat, so that the others find room.
+ * At most TURN_QUEUE wait for one chat, so that the others find room.
  *
  * Threads: one.
  */
@@ -28,7 +28,7 @@ struct agents;
 #define TURN_SETTLE_TIMES 10
 #define TURN_SETTLE_BUSY_MS 300
 #define TURN_SETTLE_MAX_MS 5000
-/* A run waits for so many earlier messages at most, and so long. */
+/* The most earlier messages that a run waits for, and the longest wait. */
 #define TURN_QUEUE 20
 #define TURN_WAIT_MS 90000
 
