@@ -366,7 +366,7 @@ pgstmt_post(struct db_stmt *base)
 	if (stmt->unbound)
 		return (pgconn_memory(stmt->conn));
 	stmt->conn->changes = 1;
-	if (pgmany_takes(stmt))
+	if (stmt->many != NULL || pgmany_takes(stmt))
 		return (pgmany_add(stmt));
 	return (pgmany_send(stmt->conn) == 0 ? pgstmt_post_now(stmt) : -1);
 }

@@ -21,7 +21,8 @@
 #define TIMER "notify-notices.timer"
 /* As master.cf has them; pipe(8) expands them. */
 #define LAST_ARGUMENTS "${queue_id} ${recipient}"
-/* So many runs of notify-telegram at once; it has room for PROCESSES_MAX. */
+/* The runs of notify-telegram at once that are recommended, and the most that
+ * it has room for: AGENTS_MAX. */
 #define PROCESSES "100"
 #define PROCESSES_MAX 256
 
