@@ -86,9 +86,9 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	store_lookup store_notice store_person store_upgrade) \
 	$(addprefix decision/, decide decide_ambiguous decide_found \
 	decide_mirror decide_notify decide_words evaluate facts message pool standby tag) \
-	$(addprefix roster/, import import_account import_record link linkmail \
-	membership notice permission person problems roster roster_category \
-	roster_find roster_names roster_subscribe tell)
+	$(addprefix roster/, import import_account import_record import_roster \
+	link linkmail membership notice permission person problems roster \
+	roster_category roster_find roster_names roster_subscribe tell)
 MILTER = apply config main report session stats
 NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
 	shell textfile texts texttable token) \

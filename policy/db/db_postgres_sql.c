@@ -20,6 +20,7 @@ static const struct {
     {"TEXT", "text COLLATE \"C\""},
     {"COLLATE NOCASE", ""},
     {"WITHOUT ROWID", ""},
+    {"json_each(?1)", "json_each($1::json)"},
     {"json_each(?2)", "json_each($2::json)"},
     {"user", "\"user\""},
 };

@@ -3,8 +3,8 @@
  * import - bring the roster into line with a list of rows
  *
  * Each row is checked and kept as a record that sorts (import_record.c).
- * Sorted, the rows are merged with the roster: its accounts here, the users of
- * one account in import_account.c.
+ * Sorted, the rows are merged with the roster (import_roster.c): its accounts
+ * here, the users of one account in import_account.c.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,8 +25,6 @@
 /* Rows are sorted in this much memory, and in a file beyond that. */
 #define SORTER_MEMORY ((size_t)32 << 20)
 #define ARENA_MAX ((size_t)256 << 20)
-/* How many accounts of the roster are read at a time. */
-#define PAGE 256
 #define WATCH_EVERY 4096
 
 static int find_category(struct import *, size_t, const char *, uint32_t *);
@@ -36,9 +34,6 @@ static int take_former(void *, const struct store_former *);
 static int present_name(struct import *, char[ACCOUNT_KEY_SIZE], const char **);
 static int check_row(struct import *, size_t, const struct import_cells *);
 static int refuse(struct import *);
-static int take_account(void *, const struct store_account *);
-static int next_page(struct import *, const char *);
-static int remove_account(struct import *, const struct store_account *);
 static int skip(struct import *, const char *);
 static int apply_all(struct import *);
 static int check_removed(struct import *, int64_t, int64_t, const char *);
@@ -314,79 +309,6 @@ import_row(struct import *im, size_t number, const struct import_cells *cells)
 	return (0);
 }
 
-static int
-take_account(void *ctx, const struct store_account *account)
-{
-	struct import_accounts *page = ctx;
-	struct store_account *copy = &page->v[page->n];
-	char *key;
-
-	key = arena_alloc(page->arena, ACCOUNT_KEY_SIZE);
-	if (key == NULL || store_account_copy(page->arena, account, copy) != 0)
-		return (-1);
-	page->seen++;
-	/* No row can name an account that has no key. */
-	if (account_key(account->name, key) == 1)
-		page->keys[page->n++] = key;
-	return (0);
-}
-
-/* The accounts of the roster from ${key} on. */
-static int
-next_page(struct import *im, const char *key)
-{
-	struct import_accounts *page = &im->accounts;
-
-	arena_reset(page->arena);
-	page->n = page->next = page->seen = 0;
-	page->v = arena_array(page->arena, PAGE, sizeof(*page->v));
-	page->keys = arena_array(page->arena, PAGE, sizeof(*page->keys));
-	if (page->v == NULL || page->keys == NULL)
-		return (failure_memory(im->changes->failure));
-	if (store_accounts_from(
-		im->changes->store, key, PAGE, take_account, page) == -1)
-		return (store_failed(im->changes->store, im->changes->failure));
-	page->last = page->seen < PAGE;
-	return (0);
-}
-
-static int
-remove_account(struct import *im, const struct store_account *account)
-{
-	arena_reset(im->line);
-	return (roster_account_remove(im->changes, account->name));
-}
-
-int
-import_find(struct import *im, const char *key, struct store_account *account)
-{
-	struct import_accounts *page = &im->accounts;
-	const struct store_account *found;
-	int order;
-
-	for (;;) {
-		while (page->next < page->n) {
-			order = strcmp(page->keys[page->next], key);
-			if (order > 0)
-				return (0);
-			found = &page->v[page->next];
-			strcpy(page->passed, page->keys[page->next++]);
-			if (order == 0) {
-				*account = *found;
-				return (1);
-			}
-			if (im->sync && remove_account(im, found) != 0)
-				return (-1);
-		}
-		if (page->last)
-			return (0);
-		if (next_page(im, im->sync ? page->passed : key) != 0)
-			return (-1);
-		if (page->n > 0 && strcmp(page->keys[0], page->passed) == 0)
-			page->next = 1;
-	}
-}
-
 /* Past the rows of the account with ${key}. */
 static int
 skip(struct import *im, const char *key)
@@ -403,8 +325,10 @@ apply_all(struct import *im)
 {
 	char key[ACCOUNT_KEY_SIZE];
 	struct store_account none;
+	struct import_users nobody;
 
-	if (sorter_begin(im->sorter) != 0 || import_next(im) != 0)
+	if (import_begin(im) != 0 || sorter_begin(im->sorter) != 0 ||
+	    import_next(im) != 0)
 		return (-1);
 	while (im->more) {
 		strcpy(key, im->next.account_key);
@@ -416,7 +340,7 @@ apply_all(struct import *im)
 	if (im->nbad > 0)
 		return (refuse(im));
 	/* Remove the accounts after the last one: "~" sorts after every key. */
-	if (im->sync && import_find(im, "~", &none) == -1)
+	if (im->sync && import_find(im, "~", &none, &nobody) == -1)
 		return (-1);
 	/* A dry run must not succeed where the import would fail. */
 	if (store_settle(im->changes->store) != 0)

@@ -3,8 +3,7 @@
  * import_account - bring one account into line with its rows
  *
  * The owner comes first. Then the account's rows and its users in the roster,
- * both in the order of their addresses' keys, are merged. Users are read in
- * pages, with their subscriptions.
+ * both in the order of their addresses' keys, are merged.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include "terms/address.h"
 #include "terms/category.h"
 
-#define PAGE 256
 /* Longer than the key of any address that address_read_strict() accepts. */
 #define KEY_SIZE 1024
 
@@ -33,13 +31,9 @@ struct group {
 	size_t number; /* of its first row */
 	struct store_account account;
 	bool exists;
-	struct seen owner, other; /* number 0: nobody */
-	/* Users of the roster, from a page. */
-	struct store_user *users;
-	struct subscriptions *held;
-	size_t nusers, next;
-	size_t reading; /* whose subscriptions are being read */
-	bool last;
+	struct seen owner, other;  /* number 0: nobody */
+	struct import_users users; /* some of the roster */
+	size_t next;
 	char passed[KEY_SIZE];
 };
 
@@ -56,15 +50,13 @@ static int change_owner(struct group *);
 static int set_owner(struct group *);
 static int two_rows(struct group *, const struct import_line *, size_t);
 static int check(struct group *);
-static int take_user(void *, const struct store_user *);
-static int take_subscription(void *, int64_t, const struct category *);
-static int next_page(struct group *, const char *);
 static int find_user(struct group *, const char *, struct store_user **);
 static int pass(struct group *, struct store_user *);
 static int subscribe(struct group *, const struct import_line *,
-    const struct store_user *, const struct subscriptions *);
+    const struct store_user *, const struct import_held *);
 static int unsubscribe(struct group *, const struct import_line *,
-    const struct store_user *, const struct subscriptions *);
+    const struct store_user *, const struct import_held *);
+static void forget_ended(struct import_held *, enum role);
 static int set_user(
     struct group *, const struct import_line *, struct store_user *);
 static int new_user(struct group *, const struct import_line *);
@@ -95,7 +87,7 @@ begin(struct group *g)
 	strcpy(g->key, im->next.account_key);
 	strcpy(g->name, im->next.account);
 	g->number = im->next.number;
-	found = import_find(im, g->key, &g->account);
+	found = import_find(im, g->key, &g->account, &g->users);
 	if (found == -1)
 		return (-1);
 	g->exists = found == 1;
@@ -149,10 +141,16 @@ set_owner_language(struct group *g)
 {
 	struct changes *c = g->import->changes;
 	struct store_user owner;
+	size_t i;
 	int found;
 
 	if (!g->import->next.has_language)
 		return (0);
+	for (i = 0; i < g->users.n; i++) {
+		if (g->users.v[i].role == ROLE_OWNER)
+			return (
+			    set_language(g, &g->import->next, &g->users.v[i]));
+	}
 	found = store_owner(c->store, c->arena, g->account.id, &owner);
 	if (found != 1)
 		return (found == 0 ? 0 : store_failed(c->store, c->failure));
@@ -175,6 +173,8 @@ change_owner(struct group *g)
 		return (store_failed(c->store, c->failure));
 	if (had == 1 && strcmp(old.key, line->key) == 0)
 		return (0);
+	/* Read them again: the roles of two change. */
+	memset(&g->users, 0, sizeof(g->users));
 	found =
 	    store_user(c->store, c->arena, g->account.id, line->key, 0, &new);
 	if (found == -1)
@@ -257,60 +257,6 @@ check(struct group *g)
 		g->account.name, later ? g->owner.number : line->number));
 }
 
-static int
-take_user(void *ctx, const struct store_user *u)
-{
-	struct group *g = ctx;
-
-	if (store_user_copy(g->import->page, u, &g->users[g->nusers]) != 0)
-		return (-1);
-	g->nusers++;
-	return (0);
-}
-
-/* Subscriptions come in the order of the users. */
-static int
-take_subscription(void *ctx, int64_t user, const struct category *category)
-{
-	struct group *g = ctx;
-	struct subscriptions *s;
-
-	while (g->reading < g->nusers && g->users[g->reading].id != user)
-		g->reading++;
-	if (g->reading == g->nusers)
-		return (-1);
-	s = &g->held[g->reading];
-	s->v = arena_grow(g->import->page, s->v, s->n, &s->cap, sizeof(*s->v));
-	if (s->v == NULL)
-		return (-1);
-	s->v[s->n++] = *category;
-	return (0);
-}
-
-/* The users of the account from ${key} on. */
-static int
-next_page(struct group *g, const char *key)
-{
-	struct import *im = g->import;
-
-	arena_reset(im->page);
-	g->nusers = g->next = g->reading = 0;
-	g->users = arena_array(im->page, PAGE, sizeof(*g->users));
-	g->held = arena_array(im->page, PAGE, sizeof(*g->held));
-	if (g->users == NULL || g->held == NULL)
-		return (failure_memory(im->changes->failure));
-	if (store_members(im->changes->store, g->account.id, key, PAGE,
-		take_user, g) == -1)
-		return (store_failed(im->changes->store, im->changes->failure));
-	if (g->nusers > 0 &&
-	    store_members_subscriptions(im->changes->store, g->account.id,
-		g->users[0].key, g->users[g->nusers - 1].key, take_subscription,
-		g) == -1)
-		return (store_failed(im->changes->store, im->changes->failure));
-	g->last = g->nusers < PAGE;
-	return (0);
-}
-
 /*
  * Find the account's user with ${key}; NULL: go past the last. No row names the
  * users in between. 1, 0, -1.
@@ -322,8 +268,8 @@ find_user(struct group *g, const char *key, struct store_user **user)
 	int order;
 
 	for (;;) {
-		while (g->next < g->nusers) {
-			u = &g->users[g->next];
+		while (g->next < g->users.n) {
+			u = &g->users.v[g->next];
 			order = key == NULL ? -1 : strcmp(u->key, key);
 			if (order > 0)
 				return (0);
@@ -336,12 +282,13 @@ find_user(struct group *g, const char *key, struct store_user **user)
 			if (pass(g, u) != 0)
 				return (-1);
 		}
-		if (g->last)
+		if (g->users.last)
 			return (0);
-		if (next_page(g, g->import->sync ? g->passed : key) != 0)
+		if (import_users_from(g->import, g->account.id,
+			g->import->sync ? g->passed : key, &g->users) != 0)
 			return (-1);
-		if (g->nusers > 0 && strcmp(g->users[0].key, g->passed) == 0)
-			g->next = 1;
+		g->next =
+		    g->users.n > 0 && strcmp(g->users.v[0].key, g->passed) == 0;
 	}
 }
 
@@ -365,7 +312,7 @@ pass(struct group *g, struct store_user *user)
 /* Subscribe the user to what only the row has. */
 static int
 subscribe(struct group *g, const struct import_line *line,
-    const struct store_user *user, const struct subscriptions *held)
+    const struct store_user *user, const struct import_held *held)
 {
 	const struct category *category;
 	size_t i, j;
@@ -373,7 +320,7 @@ subscribe(struct group *g, const struct import_line *line,
 	for (i = 0; i < line->ncategories; i++) {
 		category = line->categories[i];
 		for (j = 0; j < held->n; j++) {
-			if (held->v[j].id == category->id)
+			if (held->v[j]->id == category->id)
 				break;
 		}
 		if (j < held->n)
@@ -393,23 +340,36 @@ subscribe(struct group *g, const struct import_line *line,
 /* Unsubscribe the user from what the row lacks. */
 static int
 unsubscribe(struct group *g, const struct import_line *line,
-    const struct store_user *user, const struct subscriptions *held)
+    const struct store_user *user, const struct import_held *held)
 {
 	size_t i, j;
 
 	for (j = 0; j < held->n; j++) {
 		for (i = 0; i < line->ncategories; i++) {
-			if (held->v[j].id == line->categories[i]->id)
+			if (held->v[j]->id == line->categories[i]->id)
 				break;
 		}
 		/* One that sleeps is in no export. */
 		if (i == line->ncategories &&
-		    role_may_receive(user->role, held->v[j].open) &&
-		    membership_unsubscribe(g->import->changes, &g->account,
-			&held->v[j], user) != 0)
+		    role_may_receive(user->role, held->v[j]->open) &&
+		    membership_unsubscribe(
+			g->import->changes, &g->account, held->v[j], user) != 0)
 			return (-1);
 	}
 	return (0);
+}
+
+/* A new role has ended those that it may not receive. */
+static void
+forget_ended(struct import_held *held, enum role role)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < held->n; i++) {
+		if (role_may_receive(role, held->v[i]->open))
+			held->v[n++] = held->v[i];
+	}
+	held->n = n;
 }
 
 static int
@@ -417,7 +377,7 @@ set_user(
     struct group *g, const struct import_line *line, struct store_user *user)
 {
 	struct changes *c = g->import->changes;
-	struct subscriptions held = g->held[user - g->users];
+	struct import_held *held = &g->users.held[user - g->users.v];
 
 	/* An owner receives everything, whatever the categories say. */
 	if (user->role == ROLE_OWNER && !line->has_role)
@@ -431,22 +391,20 @@ set_user(
 		if (membership_set_role(c, &g->account, user, line->role) != 0)
 			return (-1);
 		user->role = line->role;
-		/* The new role may have ended some. */
-		if (membership_subscriptions(c, user->id, &held) != 0)
-			return (-1);
+		forget_ended(held, line->role);
 	}
 	if (set_language(g, line, user) != 0 ||
-	    subscribe(g, line, user, &held) != 0)
+	    subscribe(g, line, user, held) != 0)
 		return (-1);
 	return (g->import->sync && line->has_categories
-		? unsubscribe(g, line, user, &held)
+		? unsubscribe(g, line, user, held)
 		: 0);
 }
 
 static int
 new_user(struct group *g, const struct import_line *line)
 {
-	struct subscriptions none = {.n = 0};
+	const struct import_held none = {.n = 0};
 	struct store_user user = {
 	    .address = line->wire, .key = line->key, .role = line->role};
 

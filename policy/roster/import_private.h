@@ -36,13 +36,30 @@ struct import_line {
 	size_t ncategories;
 };
 
+/* Categories to which a user of the roster is subscribed, by their ids. */
+struct import_held {
+	const struct category **v;
+	size_t n, cap;
+};
+
+/* Users of an account of the roster in the order of their keys, with their
+ * subscriptions. */
+struct import_users {
+	struct store_user *v;
+	struct import_held *held; /* of each */
+	size_t n, cap;
+	bool last; /* no others follow */
+};
+
 /* A page of the roster's accounts, in the order of their keys. */
 struct import_accounts {
 	struct arena *arena;
 	struct store_account *v;
 	const char **keys;
-	size_t n, next, seen;
-	bool last; /* no page follows */
+	struct import_users *users; /* of the small ones */
+	size_t n, next, seen, limit;
+	size_t found; /* so many of them have rows */
+	bool last;    /* no page follows */
 	char passed[ACCOUNT_KEY_SIZE];
 };
 
@@ -56,13 +73,16 @@ struct import {
 	bool bad_row;
 	struct arena *kept; /* lives as long as the import */
 	struct arena *line; /* one row */
-	struct arena *page; /* some users of an account */
+	struct arena *page; /* some users of a large account */
 	struct sorter *sorter;
 	size_t n, done; /* rows, and rows applied */
 	/* Categories of the rows: by spelling, and by number. */
 	struct strmap spellings;
 	const struct category **categories;
 	size_t ncategories, categories_cap;
+	struct category *all; /* of the roster */
+	size_t nall, all_cap;
+	bool damaged;	       /* the roster contradicts itself */
 	struct strmap formers; /* accounts by their former names */
 	bool formers_read;
 	char account_key[ACCOUNT_KEY_SIZE]; /* of the row before */
@@ -93,13 +113,22 @@ int import_put(struct import *, const char *key, const struct import_line *,
  * after the last. The row before is no longer valid. */
 int import_next(struct import *) WARN_UNUSED;
 
+/* import_begin(im): before the next two: read the roster's categories. */
+int import_begin(struct import *) WARN_UNUSED;
+
 /*
- * import_find(im, key, account): look up the roster's account. Calls are in the
- * order of keys; with im->sync the accounts in between are removed. 1, 0, -1.
- * The strings are valid until the next call.
+ * import_find(im, key, account, users): look up the roster's account; its users
+ * too, if they are few, else ${*users} is empty, and not the last. Calls are in
+ * the order of keys; with im->sync the accounts in between are removed. 1, 0,
+ * -1. All is valid until the next call.
  */
-int import_find(
-    struct import *, const char *key, struct store_account *) WARN_UNUSED;
+int import_find(struct import *, const char *key, struct store_account *,
+    struct import_users *) WARN_UNUSED;
+
+/* import_users_from(im, account, key, users): some users of an account, from
+ * ${key} on. Valid until the next call. */
+int import_users_from(struct import *, int64_t account, const char *key,
+    struct import_users *) WARN_UNUSED;
 
 /* import_account(im): bring the account of the next rows into line. */
 int import_account(struct import *) WARN_UNUSED;

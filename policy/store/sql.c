@@ -421,7 +421,9 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_ACCOUNTS] = "SELECT " ACCOUNT_COLUMNS " FROM account a ORDER BY a.key",
     [SQL_ACCOUNTS_FROM] =
 	"SELECT a.id, a.name, a.title, coalesce((SELECT u.key FROM user u"
-	"  WHERE u.account = a.id AND u.role = 'owner'), ''), 0"
+	"  WHERE u.account = a.id AND u.role = 'owner'), ''),"
+	" (SELECT count(*) FROM (SELECT 1 FROM user u WHERE u.account = a.id"
+	"  LIMIT ?3) t)"
 	" FROM account a WHERE a.key >= ?1 ORDER BY a.key LIMIT ?2",
     [SQL_ACCOUNT_ADD] = "INSERT INTO account(name, key, title)"
 			" VALUES (?1, ?2, ?3) RETURNING id",
@@ -463,6 +465,18 @@ const char *const sql_statements[SQL_COUNT] = {
 	" CROSS JOIN subscription s CROSS JOIN category c"
 	" WHERE u.account = ?1 AND u.key >= ?2 AND u.key <= ?3"
 	" AND s.user = u.id AND c.id = s.category ORDER BY u.key, c.id",
+    [SQL_USERS_OF_ACCOUNTS] =
+	"SELECT u.id, u.account, '', u.address, u.key, u.role, 0,"
+	" coalesce(l.id, 0), coalesce(l.chat, 0), u.language,"
+	" coalesce(l.topic, 0) FROM json_each(?1) j CROSS JOIN user u"
+	" LEFT JOIN link l ON l.user = u.id"
+	" WHERE u.account = CAST(j.key AS INTEGER)"
+	" ORDER BY u.account, u.key",
+    [SQL_SUBSCRIPTIONS_OF_ACCOUNTS] =
+	"SELECT s.account, s.user, s.category"
+	" FROM json_each(?1) j CROSS JOIN subscription s"
+	" WHERE s.account = CAST(j.key AS INTEGER)"
+	" ORDER BY s.account, s.category",
     [SQL_OWNER] = "SELECT " USER_COLUMNS USER_TABLES
 		  "WHERE u.account = ?1 AND u.role = 'owner'",
     [SQL_MANAGERS] =

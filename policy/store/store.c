@@ -6,6 +6,7 @@
  * store.
  */
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #include "terms/address.h"
 
 #define UNWRITTEN_MAX ((size_t)16 << 20)
+/* "{}", and of each account 19 digits, a sign and "":0, around them. */
+#define ID_SET_SIZE (STORE_ACCOUNTS_MAX * 25 + 3)
 
 static int each_category(
     struct store *, struct db_stmt *, store_category_fn *, void *);
@@ -21,6 +24,7 @@ static void read_account(struct db_stmt *, struct store_account *);
 static int read_user(struct store *, struct db_stmt *, struct store_user *);
 static int each_account(
     struct store *, struct db_stmt *, store_account_fn *, void *);
+static const char *id_set(const int64_t *, size_t, char *);
 
 int
 store_note_failure(struct store *s)
@@ -411,12 +415,13 @@ store_accounts(struct store *s, store_account_fn *fn, void *ctx)
 }
 
 int
-store_accounts_from(struct store *s, const char *key, int limit,
+store_accounts_from(struct store *s, const char *key, int limit, int count,
     store_account_fn *fn, void *ctx)
 {
 	return (each_account(s,
-	    store_bound(s, SQL_ACCOUNTS_FROM, "ti", key, (int64_t)limit), fn,
-	    ctx));
+	    store_bound(s, SQL_ACCOUNTS_FROM, "tii", key, (int64_t)limit,
+		(int64_t)count),
+	    fn, ctx));
 }
 
 int
@@ -530,6 +535,51 @@ store_members_subscriptions(struct store *s, int64_t account, const char *from,
 	while ((rc = store_row(s, stmt)) == 1) {
 		if (store_read_category(s, stmt, &c) != 0 ||
 		    fn(ctx, db_int(stmt, 6), &c) != 0)
+			return (store_stop(stmt));
+	}
+	return (rc);
+}
+
+/* The ids as keys of a JSON object, in ID_SET_SIZE bytes. */
+static const char *
+id_set(const int64_t *ids, size_t n, char *set)
+{
+	char *out = set;
+	size_t i;
+
+	*out++ = '{';
+	for (i = 0; i < n; i++)
+		out += sprintf(
+		    out, "%s\"%lld\":0", i == 0 ? "" : ",", (long long)ids[i]);
+	strcpy(out, "}");
+	return (set);
+}
+
+int
+store_users_of(struct store *s, const int64_t *accounts, size_t n,
+    store_user_fn *fn, void *ctx)
+{
+	char set[ID_SET_SIZE];
+
+	return (store_each_user(s,
+	    store_bound(
+		s, SQL_USERS_OF_ACCOUNTS, "t", id_set(accounts, n, set)),
+	    fn, ctx));
+}
+
+int
+store_subscriptions_of(struct store *s, const int64_t *accounts, size_t n,
+    store_ids_fn *fn, void *ctx)
+{
+	char set[ID_SET_SIZE];
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(
+	    s, SQL_SUBSCRIPTIONS_OF_ACCOUNTS, "t", id_set(accounts, n, set));
+	while ((rc = store_row(s, stmt)) == 1) {
+		if (fn(ctx, db_int(stmt, 0), db_int(stmt, 1),
+			db_int(stmt, 2)) != 0)
 			return (store_stop(stmt));
 	}
 	return (rc);

@@ -84,6 +84,8 @@ typedef int store_account_fn(void *, const struct store_account *);
 typedef int store_category_fn(void *, const struct category *);
 typedef int store_subscription_fn(
     void *, int64_t user, const struct category *);
+typedef int store_ids_fn(
+    void *, int64_t account, int64_t user, int64_t category);
 typedef int store_change_fn(void *, const struct store_change *);
 typedef int store_export_fn(void *, const struct store_export *);
 
@@ -168,7 +170,7 @@ int store_category_add(struct store *, const struct category *,
  * its number alone, whose lookup takes as long for any account and for none.
  * store_account_copy(): as store_user_copy(). store_accounts_from(): at most
  * ${limit} accounts in the order of their keys, from ${key} on; ${owner} is the
- * owner's key, and ${users} is 0.
+ * owner's key, and ${users} is at most ${count}.
  */
 struct arena;
 int store_account(struct store *, struct arena *, const char *key,
@@ -177,7 +179,7 @@ int store_account_id(struct store *, const char *key, int64_t *id) WARN_UNUSED;
 int store_account_copy(struct arena *, const struct store_account *from,
     struct store_account *to) WARN_UNUSED;
 int store_accounts(struct store *, store_account_fn *, void *) WARN_UNUSED;
-int store_accounts_from(struct store *, const char *key, int limit,
+int store_accounts_from(struct store *, const char *key, int limit, int count,
     store_account_fn *, void *) WARN_UNUSED;
 int store_account_add(struct store *, const char *name, const char *key,
     const char *title, int64_t *id) WARN_UNUSED;
@@ -189,7 +191,11 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * first, then by address. store_members(): at most ${limit} users of ${account}
  * in the order of their keys, from ${key} on. store_members_subscriptions():
  * the subscriptions of the users with the keys ${from} to ${to}, in the same
- * order. store_user(), store_owner(): one; its strings are copied into ${a}.
+ * order. store_users_of(), store_subscriptions_of(): all users, and all
+ * subscriptions, of the ${n} accounts with the ids ${accounts}, of each account
+ * at a time; the users in the order of their keys, the subscriptions in that of
+ * the categories' ids; ${account_name} of these users is "".
+ * store_user(), store_owner(): one; its strings are copied into ${a}.
  * store_managers(): at most ${limit}, the owner first, then User
  * Administrators.
  * store_user_copy(): set ${*to} to ${*from}, with the strings copied into ${a}.
@@ -202,6 +208,12 @@ int store_members(struct store *, int64_t account, const char *key, int limit,
 int store_members_subscriptions(struct store *, int64_t account,
     const char *from, const char *to, store_subscription_fn *,
     void *) WARN_UNUSED;
+/* The most accounts of a call. */
+#define STORE_ACCOUNTS_MAX 256
+int store_users_of(struct store *, const int64_t *accounts, size_t n,
+    store_user_fn *, void *) WARN_UNUSED;
+int store_subscriptions_of(struct store *, const int64_t *accounts, size_t n,
+    store_ids_fn *, void *) WARN_UNUSED;
 int store_owner(struct store *, struct arena *, int64_t account,
     struct store_user *) WARN_UNUSED;
 int store_managers(struct store *, int64_t account, int limit, store_user_fn *,

@@ -3,6 +3,7 @@
  * test_import - the roster is brought into line with rows, or left alone
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "roster/import.h"
@@ -213,6 +214,20 @@ START_TEST(what_another_role_ends_is_not_ended_once_more)
 }
 END_TEST
 
+START_TEST(what_another_role_ends_cannot_be_kept)
+{
+	static rows member = {{"acme", "ann@acme.example", "member",
+			"services"}},
+		    subscriber = {
+			{"acme", "ann@acme.example", "subscriber", "services"}};
+
+	import_good(member, false);
+	ck_assert_int_eq(import(subscriber, false), -1);
+	ck_assert_ptr_nonnull(
+	    strstr(failure_text(&f.failure), "not open to subscribers"));
+}
+END_TEST
+
 START_TEST(a_sync_removes_what_no_row_names)
 {
 	static rows list = {
@@ -265,6 +280,148 @@ START_TEST(a_sync_that_would_leave_no_owner_is_refused)
 }
 END_TEST
 
+/* Rosters with accounts around the sizes in which they, and their users, are
+ * read. */
+#define ACCOUNTS 600
+
+enum shape { AS_MADE, CHANGED, SPARSE };
+
+static int
+size_of(int account, enum shape shape)
+{
+	static const int large[] = {63, 64, 65, 66, 255, 256, 257, 600};
+	int n = 1 + account % 3;
+
+	if (account % 75 == 0)
+		n = large[account / 75];
+	if (shape == CHANGED && account % 7 == 0)
+		return (0);
+	return (shape == CHANGED && n > 2 ? n - account % 2 : n);
+}
+
+/* Who owns the account, and what the others are subscribed to. */
+static int
+owner_of(int account, enum shape shape)
+{
+	return (shape == CHANGED && account % 11 == 0
+		? size_of(account, shape) - 1
+		: 0);
+}
+
+static const char *
+category_of(int account, int user, enum shape shape)
+{
+	if ((account + user) % 3 == 0)
+		return ("");
+	return (shape == CHANGED && user % 2 == 1 ? "accounting-documents"
+						  : "services");
+}
+
+static int
+row_of(
+    struct import *im, size_t number, int account, int user, enum shape shape)
+{
+	char name[16], address[32];
+	bool owner = user == owner_of(account, shape);
+
+	snprintf(name, sizeof(name), "a%04d", account);
+	snprintf(address, sizeof(address), "u%04d@x.example", user);
+	return (import_row(im, number,
+	    &(struct import_cells){name, address, owner ? "owner" : "member",
+		owner ? "" : category_of(account, user, shape), NULL}));
+}
+
+/* Import the shape; of ${SPARSE} few accounts, each with a user more. */
+static void
+import_shape(enum shape shape)
+{
+	struct import *im = import_new(&f.changes, "list");
+	size_t number = 0;
+	int i, user;
+
+	ck_assert_ptr_nonnull(im);
+	f.changes.n = 0;
+	for (i = ACCOUNTS - 1; i >= 0; i--) {
+		if (shape == SPARSE && i % 60 == 1)
+			ck_assert_int_eq(
+			    row_of(im, ++number, i, 9000, shape), 0);
+		for (user = size_of(i, shape) - 1; user >= 0 && shape != SPARSE;
+		     user--)
+			ck_assert_int_eq(
+			    row_of(im, ++number, i, user, shape), 0);
+	}
+	ck_assert_msg(import_apply(im,
+			  shape == SPARSE ? IMPORT_REMOVE_NOTHING
+					  : IMPORT_REMOVE_MANY) == 0,
+	    "%s", failure_text(&f.failure));
+	import_free(im);
+}
+
+static int
+put_line(void *ctx, const struct store_export *e)
+{
+	fprintf(ctx, "%s %s %s %s\n", e->account, e->address,
+	    role_name(e->role), e->category);
+	return (0);
+}
+
+static void
+expect_user(FILE *out, int account, int user, enum shape shape)
+{
+	bool owner = user == owner_of(account, shape);
+
+	fprintf(out, "a%04d u%04d@x.example %s %s\n", account, user,
+	    owner ? "owner" : "member",
+	    owner ? "" : category_of(account, user, shape));
+}
+
+/* The roster is as made or changed, with what the sparse rows added. */
+static void
+expect_shape(enum shape shape, bool sparse)
+{
+	char *got, *wanted;
+	size_t size;
+	FILE *out;
+	int i, user;
+
+	out = open_memstream(&got, &size);
+	ck_assert_int_eq(store_export(f.store, 0, put_line, out), 0);
+	fclose(out);
+	out = open_memstream(&wanted, &size);
+	for (i = 0; i < ACCOUNTS; i++) {
+		if (size_of(i, shape) > 0)
+			expect_user(out, i, owner_of(i, shape), shape);
+		for (user = 0; user < size_of(i, shape); user++) {
+			if (user != owner_of(i, shape))
+				expect_user(out, i, user, shape);
+		}
+		if (sparse && i % 60 == 1)
+			expect_user(out, i, 9000, SPARSE);
+	}
+	fclose(out);
+	ck_assert_msg(strcmp(got, wanted) == 0, "another roster than wanted");
+	free(got);
+	free(wanted);
+}
+
+START_TEST(accounts_of_any_size_are_brought_into_line)
+{
+	import_shape(AS_MADE);
+	expect_shape(AS_MADE, false);
+	import_shape(AS_MADE);
+	ck_assert_uint_eq(f.changes.n, 0);
+	import_shape(SPARSE);
+	ck_assert_uint_gt(f.changes.n, 0);
+	expect_shape(AS_MADE, true);
+	import_shape(CHANGED);
+	expect_shape(CHANGED, false);
+	import_shape(CHANGED);
+	ck_assert_uint_eq(f.changes.n, 0);
+	import_shape(AS_MADE);
+	expect_shape(AS_MADE, false);
+}
+END_TEST
+
 Suite *
 test_import(void)
 {
@@ -279,10 +436,12 @@ test_import(void)
 	tcase_add_test(t, another_owner_is_a_transfer);
 	tcase_add_test(t, a_new_user_can_be_the_new_owner);
 	tcase_add_test(t, what_another_role_ends_is_not_ended_once_more);
+	tcase_add_test(t, what_another_role_ends_cannot_be_kept);
 	tcase_add_test(t, a_sync_removes_what_no_row_names);
 	tcase_add_test(t, without_sync_what_no_row_names_stays);
 	tcase_add_test(t, a_sync_with_no_row_is_refused);
 	tcase_add_test(t, a_sync_that_would_leave_no_owner_is_refused);
+	tcase_add_test(t, accounts_of_any_size_are_brought_into_line);
 	suite_add_tcase(s, t);
 	return (s);
 }
