@@ -245,9 +245,6 @@ int store_unsubscribe(struct store *, int64_t account, int64_t category,
 int store_secret(struct store *, const char *name,
     char secret[STORE_SECRET_SIZE]) WARN_UNUSED;
 
-/* store_link_end(s, user): 1 ended; 0 if there was no link. */
-int store_link_end(struct store *, int64_t user) WARN_UNUSED;
-
 /* The record of changes. store_record(): 0 or -1; a failure may also come
  * later, at the latest from store_commit(). store_changes(): the changes to
  * ${account} (its name; NULL: all), oldest first. */

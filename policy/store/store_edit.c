@@ -118,8 +118,8 @@ store_category_chats(
 }
 
 int
-store_category_people(struct store *s, int64_t id, int64_t after,
-    int limit, store_user_fn *fn, void *ctx)
+store_category_people(struct store *s, int64_t id, int64_t after, int limit,
+    store_user_fn *fn, void *ctx)
 {
 	return (store_each_user(s,
 	    store_bound(

@@ -58,8 +58,8 @@ int store_category_users(
     struct store *, int64_t id, bool subscribers, int64_t *users) WARN_UNUSED;
 int store_category_chats(
     struct store *, int64_t id, int64_t *users, int64_t *chats) WARN_UNUSED;
-int store_category_people(struct store *, int64_t id, int64_t after,
-    int limit, store_user_fn *, void *) WARN_UNUSED;
+int store_category_people(struct store *, int64_t id, int64_t after, int limit,
+    store_user_fn *, void *) WARN_UNUSED;
 
 /* store_changes_prune(s, account, before): remove the changes to ${account}
  * (its name; NULL: all) that are older than ${before}; ${*n} is how many. */

@@ -23,6 +23,12 @@ store_link_add(
 }
 
 int
+store_link_end(struct store *s, int64_t user)
+{
+	return (store_run(s, store_bound(s, SQL_LINK_END, "i", user)));
+}
+
+int
 store_link_move(struct store *s, int64_t from, int64_t to)
 {
 	if (store_run(s, store_bound(s, SQL_WAITING_MOVE, "ii", from, to)) ==

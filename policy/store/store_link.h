@@ -11,8 +11,8 @@
 
 /*
  * Links. store_link(): the user who has the link ${id}; ${category} as in
- * store.h. store_link_add(): 0 if the link ${id} exists; ${topic} is 0
- * for none. store_link_move():
+ * store.h. store_link_add(): 0 if the link ${id} exists; ${topic} is 0 for
+ * none. store_link_end(): 1 ended; 0 if the user had none. store_link_move():
  * with the messages that wait for the chat. store_link_strike(): add a strike,
  * or ${reset} them to 0; ${*strikes} is their number after that.
  */
@@ -20,6 +20,7 @@ int store_link(struct store *, struct arena *, int64_t id, int64_t category,
     struct store_user *) WARN_UNUSED;
 int store_link_add(struct store *, int64_t id, int64_t user, int64_t chat,
     int64_t topic) WARN_UNUSED;
+int store_link_end(struct store *, int64_t user) WARN_UNUSED;
 int store_link_move(struct store *, int64_t from, int64_t to) WARN_UNUSED;
 int store_link_strike(
     struct store *, int64_t id, bool reset, int64_t *strikes) WARN_UNUSED;

@@ -76,7 +76,10 @@ int store_read_role(struct store *, struct db_stmt *, int column, enum role *);
 int store_one_user(
     struct store *, struct arena *, struct db_stmt *, struct store_user *);
 
-/* store_each_user(s, stmt, fn, ctx): call ${fn} for each row. 0 or -1. */
+/* store_each_category(), store_each_user(s, stmt, fn, ctx): call ${fn} for each
+ * row. 0 or -1. */
+int store_each_category(
+    struct store *, struct db_stmt *, store_category_fn *, void *);
 int store_each_user(struct store *, struct db_stmt *, store_user_fn *, void *);
 
 /* Versions from this one on have secrets, and all that is not asked by
