@@ -82,8 +82,8 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
 	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
 	$(addprefix settings/, settings value) \
-	$(addprefix store/, sql store store_account store_change store_edit \
-	store_health store_link store_lookup store_notice store_person \
+	$(addprefix store/, sql sql_schema store store_account store_change \
+	store_edit store_health store_link store_lookup store_notice store_person \
 	store_upgrade store_user) \
 	$(addprefix decision/, decide decide_ambiguous decide_found \
 	decide_mirror decide_notify decide_words evaluate facts message pool standby tag) \

@@ -85,8 +85,8 @@ fuse(struct strmap *folds, const char *key)
 	return (strmap_add(folds, folded, key) == -1 ? -1 : 0);
 }
 
-/* ${*text} is a recipient or user that the MTA takes for the same as another, so
- * that one of them would not get the message; or NULL. 0, or -1 if out of
+/* ${*text} is a recipient or user that the MTA takes for the same as another,
+ * so that one of them would not get the message; or NULL. 0, or -1 if out of
  * memory. */
 int
 decide_ambiguous_pair(struct deciding *d, const char **text)

@@ -10,9 +10,9 @@
  * If a standby is asked and it is gone, fails or lags too much, the primary is
  * asked instead, for this message and for some time on. So it is if what is
  * there is no standby of that primary (db_foreign()): each new connection to it
- * is compared with the primary, or with what that was when it last answered, and
- * connections to it are renewed every 20 seconds. A primary that never answered
- * says nothing.
+ * is compared with the primary, or with what that was when it last answered,
+ * and connections to it are renewed every 20 seconds. A primary that never
+ * answered says nothing.
  *
  * Threads: any.
  */

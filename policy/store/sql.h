@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sql - the schema and every statement
+ * sql - every statement (sql.c), and the schema (sql_schema.c)
  *
  * For store.c and store_*.c only. Parameters are ?1, ?2 ... in the order in
  * which those bind them.

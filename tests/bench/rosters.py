@@ -107,8 +107,8 @@ from = notify@relay.example
 
 def _recipe():
     """What a roster depends on besides its size."""
-    with open(os.path.join(ROOT, "policy", "store", "sql.c")) as file:
-        schema = file.read().partition("sql_statements")[0]
+    with open(os.path.join(ROOT, "policy", "store", "sql_schema.c")) as file:
+        schema = file.read()
     return hashlib.sha256(
         repr((EIGHT, LARGE, CATEGORY, schema)).encode()).hexdigest()
 

@@ -61,7 +61,8 @@ int daemon_become(const struct passwd *, struct failure *) WARN_UNUSED;
 int daemon_background(struct daemon_options *, struct failure *) WARN_UNUSED;
 
 /* Tell the service manager, if there is one (sd_notify(3)). daemon_ready() may
- * be called again, with another ${status}: one line, which systemctl(1) shows. */
+ * be called again, with another ${status}: one line, which systemctl(1) shows.
+ */
 void daemon_ready(const char *status);
 void daemon_reloading(void);
 void daemon_ending(void);
