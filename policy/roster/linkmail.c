@@ -25,10 +25,8 @@
 
 /* The users with one address who may have a chat; the address is ${key}. */
 struct linkable {
-	struct arena *arena;
 	const char *key;
-	struct store_user *v;
-	size_t n, cap;
+	struct store_user_list users;
 };
 
 static int take_user(void *, const struct store_user *);
@@ -49,22 +47,18 @@ take_user(void *ctx, const struct store_user *u)
 	int rc;
 
 	/* Whoever wrote the row: what is mailed is only for this address. */
-	rc = address_read_strict(l->arena, u->address, &address, &why);
+	rc = address_read_strict(l->users.arena, u->address, &address, &why);
 	if (rc == -1)
 		return (-1);
 	if (rc == 0 || strcmp(address.key, l->key) != 0)
 		return (0);
-	l->v = arena_grow(l->arena, l->v, l->n, &l->cap, sizeof(*l->v));
-	if (l->v == NULL || store_user_copy(l->arena, u, &l->v[l->n]) != 0)
-		return (-1);
-	l->n++;
-	return (0);
+	return (store_user_keep(&l->users, u));
 }
 
 static int
 find(struct changes *c, const char *key, struct linkable *l)
 {
-	*l = (struct linkable){.arena = c->arena, .key = key};
+	*l = (struct linkable){.key = key, .users = {.arena = c->arena}};
 	if (store_linkable(c->store, key, take_user, l) == -1)
 		return (store_failed(c->store, c->failure));
 	return (0);
@@ -156,10 +150,10 @@ add_lines(
 	out = open_memstream(&lines, &size);
 	if (out == NULL)
 		return (failure_memory(c->failure));
-	for (i = 0; rc == 0 && i < l->n; i++) {
-		rc = add_line(c, &l->v[i], out);
-		if (*mail->language == '\0' && l->v[i].language != NULL)
-			mail->language = l->v[i].language;
+	for (i = 0; rc == 0 && i < l->users.n; i++) {
+		rc = add_line(c, &l->users.v[i], out);
+		if (*mail->language == '\0' && l->users.v[i].language != NULL)
+			mail->language = l->users.v[i].language;
 	}
 	if (fclose(out) != 0 && rc == 0)
 		rc = failure_memory(c->failure);
@@ -184,10 +178,10 @@ fill(struct changes *c, const struct store_notice *notice,
 		return (0);
 	if (find(c, notice->address, &l) != 0)
 		return (-1);
-	if (l.n == 0)
+	if (l.users.n == 0)
 		return (0);
 	*mail = *notice;
-	mail->address = l.v[0].address;
+	mail->address = l.users.v[0].address;
 	mail->language = "";
 	return (add_lines(c, &l, mail) == 0 ? 1 : -1);
 }

@@ -199,8 +199,14 @@ int store_account_remove(struct store *, int64_t id) WARN_UNUSED;
  * store_managers(): at most ${limit}, the owner first, then User
  * Administrators.
  * store_user_copy(): set ${*to} to ${*from}, with the strings copied into ${a}.
- * 0, or -1 if out of memory.
+ * store_user_keep(list, user): add a copy to a struct store_user_list; it can
+ * be the store_user_fn of the others. 0, or -1 if out of memory.
  */
+struct store_user_list {
+	struct arena *arena;
+	struct store_user *v;
+	size_t n, cap;
+};
 int store_users(struct store *, int64_t account, int64_t category,
     store_user_fn *, void *) WARN_UNUSED;
 int store_members(struct store *, int64_t account, const char *key, int limit,
@@ -222,6 +228,7 @@ int store_user(struct store *, struct arena *, int64_t account, const char *key,
     int64_t category, struct store_user *) WARN_UNUSED;
 int store_user_copy(struct arena *, const struct store_user *from,
     struct store_user *to) WARN_UNUSED;
+int store_user_keep(void *list, const struct store_user *) WARN_UNUSED;
 int store_user_add(struct store *, const struct store_account *,
     const char *address, const char *key, enum role, const char *language,
     int64_t *id) WARN_UNUSED;

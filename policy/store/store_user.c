@@ -189,6 +189,18 @@ store_user_copy(
 }
 
 int
+store_user_keep(void *list, const struct store_user *user)
+{
+	struct store_user_list *l = list;
+
+	l->v = arena_grow(l->arena, l->v, l->n, &l->cap, sizeof(*l->v));
+	if (l->v == NULL || store_user_copy(l->arena, user, &l->v[l->n]) != 0)
+		return (-1);
+	l->n++;
+	return (0);
+}
+
+int
 store_user(struct store *s, struct arena *a, int64_t account, const char *key,
     int64_t category, struct store_user *u)
 {

@@ -43,13 +43,6 @@ struct turn {
 	const char *language; /* of the answer */
 };
 
-/* The users that a chat is linked to, or whom to ask. */
-struct people {
-	struct arena *arena;
-	struct store_user *v;
-	size_t n, cap;
-};
-
 /* The mirrored categories that a user receives. */
 struct mirrored {
 	struct arena *arena;
@@ -71,7 +64,6 @@ static const char *words(
 static int say_text(const struct turn *, enum text);
 static bool for_other(const char *, const char *);
 static const char *command(const char *, const char *, const char *);
-static int take_user(void *, const struct store_user *);
 static int take_language(void *, const struct store_user *);
 static int find_language(struct turn *);
 static void add_line(struct list *, const char *);
@@ -152,18 +144,6 @@ command(const char *bot, const char *text, const char *name)
 	if (*text != '\0' && strchr(" \n\t", *text) == NULL)
 		return (NULL);
 	return (text + strspn(text, " \n\t"));
-}
-
-static int
-take_user(void *ctx, const struct store_user *u)
-{
-	struct people *l = ctx;
-
-	l->v = arena_grow(l->arena, l->v, l->n, &l->cap, sizeof(*l->v));
-	if (l->v == NULL || store_user_copy(l->arena, u, &l->v[l->n]) != 0)
-		return (-1);
-	l->n++;
-	return (0);
 }
 
 /* The first user with a language that there is. */
@@ -353,12 +333,12 @@ static int
 refused(const struct turn *t, const struct store_user *user)
 {
 	struct changes *c = t->c;
-	struct people managers = {.arena = c->arena};
+	struct store_user_list managers = {.arena = c->arena};
 	struct list list = {c->arena, words(t, TEXT_BOT_ASK, user), false};
 	size_t i;
 
-	if (store_managers(c->store, user->account, MANAGERS_MAX, take_user,
-		&managers) == -1)
+	if (store_managers(c->store, user->account, MANAGERS_MAX,
+		store_user_keep, &managers) == -1)
 		return (store_failed(c->store, c->failure));
 	for (i = 0; i < managers.n; i++)
 		add_name(&list, managers.v[i].address);
@@ -466,12 +446,13 @@ static int
 list_linked(const struct turn *t, enum text title, enum text none, bool end)
 {
 	struct arena *a = t->c->arena;
-	struct people l = {.arena = a};
+	struct store_user_list l = {.arena = a};
 	struct mirrored mirrored = {.arena = a};
 	struct list list = {a, words(t, title, NULL), false};
 	size_t i;
 
-	if (store_links_of_chat(t->c->store, t->m->chat, take_user, &l) == -1)
+	if (store_links_of_chat(t->c->store, t->m->chat, store_user_keep, &l) ==
+	    -1)
 		return (store_failed(t->c->store, t->c->failure));
 	if (l.n == 0)
 		return (end ? say_text(t, none) : say_help(t, none));
