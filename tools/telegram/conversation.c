@@ -34,7 +34,7 @@
 #define REFUSED "bot_refused:"
 
 /* A message, and what it takes to answer it. */
-struct turn {
+struct talk {
 	struct changes *c;
 	struct patience *p;
 	const struct chat_message *m;
@@ -58,35 +58,35 @@ struct list {
 	bool full;
 };
 
-static int say(const struct turn *, const char *);
+static int say(const struct talk *, const char *);
 static const char *words(
-    const struct turn *, enum text, const struct store_user *);
-static int say_text(const struct turn *, enum text);
+    const struct talk *, enum text, const struct store_user *);
+static int say_text(const struct talk *, enum text);
 static bool for_other(const char *, const char *);
 static const char *command(const char *, const char *, const char *);
 static int take_language(void *, const struct store_user *);
-static int find_language(struct turn *);
+static int find_language(struct talk *);
 static void add_line(struct list *, const char *);
 static void add_name(struct list *, const char *);
 static void add_category(struct list *, const char *, const char *);
 static int take_mirrored(void *, const struct category *);
 static bool is_listed(const struct mirrored *, size_t);
-static int list_categories(const struct turn *, const struct store_user *,
+static int list_categories(const struct talk *, const struct store_user *,
     struct mirrored *, struct list *);
 static const char *token_of(const char *, const struct chat_message *);
-static int say_count(const struct turn *, int, enum text, enum text);
-static int too_many(const struct turn *, int);
-static int wrong(const struct turn *);
-static int refused(const struct turn *, const struct store_user *);
-static int start(struct turn *, const char *);
-static int say_help(const struct turn *, enum text);
-static int note(const struct turn *, const struct linkmail_request *);
-static int mail_links(const struct turn *, const char *);
-static int list_linked(const struct turn *, enum text, enum text, bool);
+static int say_count(const struct talk *, int, enum text, enum text);
+static int too_many(const struct talk *, int);
+static int wrong(const struct talk *);
+static int refused(const struct talk *, const struct store_user *);
+static int start(struct talk *, const char *);
+static int say_help(const struct talk *, enum text);
+static int note(const struct talk *, const struct linkmail_request *);
+static int mail_links(const struct talk *, const char *);
+static int list_linked(const struct talk *, enum text, enum text, bool);
 static int restore(void *, const char *, int64_t);
 
 static int
-say(const struct turn *t, const char *text)
+say(const struct talk *t, const char *text)
 {
 	t->answer->text = text;
 	return (text == NULL ? failure_memory(t->c->failure) : 1);
@@ -94,7 +94,7 @@ say(const struct turn *t, const char *text)
 
 /* A text, about ${user} or NULL; NULL if out of memory. */
 static const char *
-words(const struct turn *t, enum text text, const struct store_user *user)
+words(const struct talk *t, enum text text, const struct store_user *user)
 {
 	const struct text_place places[] = {
 	    {user == NULL ? NULL : "account",
@@ -110,7 +110,7 @@ words(const struct turn *t, enum text text, const struct store_user *user)
 }
 
 static int
-say_text(const struct turn *t, enum text text)
+say_text(const struct talk *t, enum text text)
 {
 	return (say(t, words(t, text, NULL)));
 }
@@ -150,7 +150,7 @@ command(const char *bot, const char *text, const char *name)
 static int
 take_language(void *ctx, const struct store_user *u)
 {
-	struct turn *t = ctx;
+	struct talk *t = ctx;
 
 	if (t->language != NULL || u->language == NULL ||
 	    !texts_speaks(t->texts, u->language))
@@ -161,7 +161,7 @@ take_language(void *ctx, const struct store_user *u)
 
 /* The language of the answer. */
 static int
-find_language(struct turn *t)
+find_language(struct talk *t)
 {
 	t->language = NULL;
 	if (store_links_of_chat(t->c->store, t->m->chat, take_language, t) ==
@@ -235,7 +235,7 @@ is_listed(const struct mirrored *m, size_t i)
 /* What comes to the chat for ${user}. ${m} has what was listed before for
  * others, with its description, which is not repeated. */
 static int
-list_categories(const struct turn *t, const struct store_user *user,
+list_categories(const struct talk *t, const struct store_user *user,
     struct mirrored *m, struct list *l)
 {
 	struct store *s = t->c->store;
@@ -277,7 +277,7 @@ token_of(const char *bot, const struct chat_message *m)
 /* Tell the chat to wait for so long, by the text for ${one} minute or ${many}.
  */
 static int
-say_count(const struct turn *t, int seconds, enum text one, enum text many)
+say_count(const struct talk *t, int seconds, enum text one, enum text many)
 {
 	int minutes = (seconds + 59) / 60;
 	char count[16], *filled;
@@ -294,7 +294,7 @@ say_count(const struct turn *t, int seconds, enum text one, enum text many)
 
 /* Tell the chat, once, that it must wait. */
 static int
-too_many(const struct turn *t, int seconds)
+too_many(const struct talk *t, int seconds)
 {
 	(void)patience_told(t->p, t->m->chat);
 	return (say_count(t, seconds, TEXT_BOT_WAIT, TEXT_BOT_WAIT_MANY));
@@ -302,7 +302,7 @@ too_many(const struct turn *t, int seconds)
 
 /* The token was wrong. While very many are wrong, nobody gets an answer. */
 static int
-wrong(const struct turn *t)
+wrong(const struct talk *t)
 {
 	const struct chat_message *m = t->m;
 	struct patience *p = t->p;
@@ -330,7 +330,7 @@ wrong(const struct turn *t)
 /* The token is good, but its user may not have a chat: name who can change
  * that. Only the user's own token leads here. */
 static int
-refused(const struct turn *t, const struct store_user *user)
+refused(const struct talk *t, const struct store_user *user)
 {
 	struct changes *c = t->c;
 	struct store_user_list managers = {.arena = c->arena};
@@ -347,7 +347,7 @@ refused(const struct turn *t, const struct store_user *user)
 }
 
 static int
-start(struct turn *t, const char *rest)
+start(struct talk *t, const char *rest)
 {
 	const struct chat_message *m = t->m;
 	struct patience *p = t->p;
@@ -385,7 +385,7 @@ start(struct turn *t, const char *rest)
 
 /* A text that says how to link the chat. */
 static int
-say_help(const struct turn *t, enum text text)
+say_help(const struct talk *t, enum text text)
 {
 	struct list list = {t->c->arena, words(t, text, NULL), false};
 
@@ -396,7 +396,7 @@ say_help(const struct turn *t, enum text text)
 
 /* For the log. What the answer hides may stand there. */
 static int
-note(const struct turn *t, const struct linkmail_request *r)
+note(const struct talk *t, const struct linkmail_request *r)
 {
 	struct arena *a = t->c->arena;
 	const char *address = escape_controls(a, r->key);
@@ -410,7 +410,7 @@ note(const struct turn *t, const struct linkmail_request *r)
 
 /* /link. The answer does not depend on what the roster has. */
 static int
-mail_links(const struct turn *t, const char *rest)
+mail_links(const struct talk *t, const char *rest)
 {
 	const struct chat_message *m = t->m;
 	struct changes *c = t->c;
@@ -443,7 +443,7 @@ mail_links(const struct turn *t, const char *rest)
 /* List the users that the chat is linked to, below ${title}: ${end} their
  * links, or say what comes here for them. ${none} if there are none. */
 static int
-list_linked(const struct turn *t, enum text title, enum text none, bool end)
+list_linked(const struct talk *t, enum text title, enum text none, bool end)
 {
 	struct arena *a = t->c->arena;
 	struct store_user_list l = {.arena = a};
@@ -512,7 +512,7 @@ conversation_answer(struct changes *c, struct patience *p,
     const struct texts *texts, const struct chat_message *m,
     struct chat_answer *answer)
 {
-	struct turn t = {c, p, m, answer, texts, NULL};
+	struct talk t = {c, p, m, answer, texts, NULL};
 	const char *bot = c->settings->bot, *rest;
 
 	*answer = (struct chat_answer){NULL, NULL};
