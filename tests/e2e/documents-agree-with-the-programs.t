@@ -368,6 +368,18 @@ def _(_ctl):
         true(name in pages, f"the counter {name} in a manual")
 
 
+@case("the most runs of notify-telegram are the same number for it, for check and "
+      "in the sample")
+def _(_ctl):
+    for path, pattern in (
+            ("tools/telegram/agents.h", r"#define AGENTS_MAX (\d+)"),
+            ("tools/notifyctl/check/check_telegram.c",
+             r"#define PROCESSES_MAX (\d+)"),
+            ("postfix-sample/master.cf", r"With more than (\d+) the others"),
+            ("tests/lib/telegram.py", r"AGENTS_SIZE = 4096 \+ (\d+) \* 64")):
+        same(re.findall(pattern, read(path)), ["256"], path)
+
+
 @case("the examples of notifyctl(8) run as they stand, one after the other")
 def _(ctl_):
     os.unlink(ctl_.database)

@@ -22,7 +22,8 @@
 /* As master.cf has them; pipe(8) expands them. */
 #define LAST_ARGUMENTS "${queue_id} ${recipient}"
 /* The runs of notify-telegram at once that are recommended, and the most that
- * it has room for: AGENTS_MAX. */
+ * it has room for. That is AGENTS_MAX, which the layers keep apart from here: a
+ * test compares them. */
 #define PROCESSES "100"
 #define PROCESSES_MAX 256
 
