@@ -194,7 +194,7 @@ unit_c = $(wildcard tests/unit/*.c)
 unit_o = $(unit_c:%.c=$(BUILD)/%.o) \
 	$(patsubst %,$(BUILD)/tools/%.o,$(addprefix lib/, identity textfile texts \
 	texttable token) notifyctl/requeue/content \
-	$(addprefix telegram/, $(CHATTEXT) mailhead patience))
+	$(addprefix telegram/, $(CHATTEXT) agents mailhead patience turn))
 $(BUILD)/tests/unit/%.o: INCLUDES += $(shell $(PKG_CONFIG) --cflags check)
 
 $(BUILD)/unit: $(unit_o) $(BUILD)/libpolicy.a

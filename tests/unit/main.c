@@ -112,6 +112,7 @@ main(int argc, char **argv)
 	} else {
 		/* These do not use PostgreSQL. */
 		srunner_add_suite(runner, test_address());
+		srunner_add_suite(runner, test_agents());
 		srunner_add_suite(runner, test_arena());
 		srunner_add_suite(runner, test_chattext());
 		srunner_add_suite(runner, test_counters());
@@ -129,6 +130,7 @@ main(int argc, char **argv)
 		srunner_add_suite(runner, test_terms());
 		srunner_add_suite(runner, test_content());
 		srunner_add_suite(runner, test_token());
+		srunner_add_suite(runner, test_turn());
 	}
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);

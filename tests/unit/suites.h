@@ -6,6 +6,7 @@
 #include <check.h>
 
 Suite *test_address(void);
+Suite *test_agents(void);
 Suite *test_arena(void);
 Suite *test_bulk(void);
 Suite *test_chattext(void);
@@ -31,6 +32,7 @@ Suite *test_standby(void);
 Suite *test_store(void);
 Suite *test_terms(void);
 Suite *test_token(void);
+Suite *test_turn(void);
 Suite *test_upgrade(void);
 
 #endif
