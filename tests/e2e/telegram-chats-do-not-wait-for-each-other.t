@@ -15,6 +15,7 @@ from lib.tap import contains, same, true
 from lib.telegram import AGENTS, Site, case, mail, run
 
 CHAT, OTHER = 7001, 7002
+GROUP, SUPERGROUP = -4001, -1001234567890
 BEGAN = int(time.time()) - 60
 
 
@@ -100,7 +101,9 @@ def _(site):
     done = site.agent_end(start(site, olga, 1)).must(0, "sent")
     true(done.seconds < 5, f"{done.seconds} s")
     site.api.give(hung)
-    site.agent_end(first).must(0, "sent")
+    done = site.agent_end(first).must(0, "sent")
+    contains(done.err, "the file of the runs: Input/output error",
+             "what is said")
 
 
 @case("if the first fails, those that wait for it leave at once, and wait in "
@@ -124,6 +127,29 @@ def _(site):
     for process in runs:
         site.agent_end(process).must(0, "sent")
     same(subjects(site, CHAT), notices(1, 2, 3), "order")
+
+
+@case("when a group gets a new id, all that wait for it follow, in their order")
+def _(site):
+    site.api.group(GROUP, "group")
+    site.api.group(SUPERGROUP)
+    ann = site.link_to("acme", ANN, GROUP)
+    moved = botapi.migrated(SUPERGROUP)
+    moved.sleep = 60
+    site.api.fail(moved, chat=GROUP)
+    runs = [start(site, ann, 1)]
+    site.api.wait(lambda: site.api.asked(), "it hangs")
+    runs += [start(site, ann, number) for number in (3, 2)]
+    time.sleep(0.5)
+    site.api.blocked[GROUP] = botapi.migrated(SUPERGROUP)
+    site.api.give(moved)
+    site.api.wait(lambda: site.api.asked(chat=SUPERGROUP), "it moves")
+    runs.append(start(site, ann, 4))
+    same([site.agent_end(process).must(0, *outcomes).code for process, outcomes
+          in zip(runs, (("moved", "sent"), ("sent",), ("sent",), ("sent",)))],
+         [0] * 4, "exits")
+    same(subjects(site, SUPERGROUP), notices(1, 2, 3, 4), "order")
+    same(len(site.api.asked(chat=GROUP)), 1, "requests for the old id")
 
 
 @case("a run that is killed frees its chat")
@@ -182,7 +208,7 @@ def _(site):
         make()
         number += 1
         done = site.agent_end(start(site, ann, number)).must(0, "sent")
-        contains(done.err, file_of(site), "what is said")
+        same(done.err.count(file_of(site)), 1, "how often it is said")
     os.unlink(file_of(site))
 
 

@@ -378,6 +378,26 @@ START_TEST(a_chat_is_one_run_s_at_a_time)
 }
 END_TEST
 
+START_TEST(a_run_that_goes_to_another_chat_gives_the_former_back)
+{
+	struct agents *a = run_for(CHAT, 0, "A0"), *b = run_for(CHAT, 1, "A1");
+
+	ck_assert_int_eq(agents_take(a), 1);
+	ck_assert_int_eq(agents_name(a, CHAT, ARRIVED, "A0"), 0);
+	ck_assert_int_eq(agents_take(b), 0);
+	ck_assert_int_eq(agents_name(a, GROUP, ARRIVED, "A0"), 0);
+	ck_assert_uint_eq(before(b), 0);
+	ck_assert_int_eq(agents_take(b), 1);
+	ck_assert_int_eq(agents_take(a), 1);
+	ck_assert_int_eq(agents_name(b, GROUP, ARRIVED + 1, "A1"), 0);
+	ck_assert_uint_eq(before(b), 1);
+	ck_assert_int_eq(agents_take(b), 0);
+	agents_close(a);
+	ck_assert_int_eq(agents_take(b), 1);
+	agents_close(b);
+}
+END_TEST
+
 START_TEST(each_number_of_a_chat_has_a_lock_of_its_own)
 {
 	static const int64_t chats[] = {1, -1, 2, -2, CHAT, 65536 + CHAT,
@@ -675,6 +695,8 @@ test_agents(void)
 	tcase_add_test(
 	    t, a_run_that_is_stuck_at_its_beginning_is_not_waited_for);
 	tcase_add_test(t, a_chat_is_one_run_s_at_a_time);
+	tcase_add_test(
+	    t, a_run_that_goes_to_another_chat_gives_the_former_back);
 	tcase_add_test(t, each_number_of_a_chat_has_a_lock_of_its_own);
 	tcase_add_test(t, a_run_that_is_killed_is_gone_at_once);
 	tcase_add_test(t, places_of_runs_that_were_killed_are_used_again);

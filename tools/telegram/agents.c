@@ -66,6 +66,7 @@ static off_t cell_of(int64_t);
 static bool put(int, const void *, size_t, off_t);
 static bool get(int, void *, size_t, off_t);
 static bool put_place(const struct agents *, struct place);
+static void give(struct agents *, int64_t);
 static int cannot(const char *, struct failure *);
 static int open_file(const char *, bool, struct failure *);
 static int take_place(struct agents *);
@@ -157,6 +158,15 @@ static bool
 put_place(const struct agents *a, struct place place)
 {
 	return (put(a->fd, &place, sizeof(place), place_at(a->at)));
+}
+
+static void
+give(struct agents *a, int64_t chat)
+{
+	int error = errno;
+
+	(void)lock(a->fd, F_OFD_SETLK, F_UNLCK, chat_lock(chat));
+	errno = error;
 }
 
 static int
@@ -260,10 +270,17 @@ int
 agents_name(
     struct agents *a, int64_t chat, int64_t arrived, const char *message)
 {
+	int64_t former = a->place.chat;
+	bool done;
+
 	a->place.chat = chat;
 	a->place.arrived = arrived;
 	snprintf(a->place.message, sizeof(a->place.message), "%s", message);
-	return (put_place(a, a->place) ? 0 : -1);
+	done = put_place(a, a->place);
+	/* Whoever takes the former chat must see where this run has gone. */
+	if (former != 0 && former != chat)
+		give(a, former);
+	return (done ? 0 : -1);
 }
 
 /* Does somebody have the place? */
@@ -337,7 +354,7 @@ agents_take(struct agents *a)
 void
 agents_give(struct agents *a)
 {
-	(void)lock(a->fd, F_OFD_SETLK, F_UNLCK, chat_lock(a->place.chat));
+	give(a, a->place.chat);
 }
 
 static int64_t

@@ -54,7 +54,8 @@ struct agents *agents_open(
     const char *path, bool make, struct failure *) WARN_UNUSED;
 void agents_close(struct agents *);
 
-/* agents_name(a, chat, arrived, message): what this run is about. 0 or -1. */
+/* agents_name(a, chat, arrived, message): what this run is about. It gives
+ * another chat that it has back. 0, or -1 if that cannot be written: errno. */
 int agents_name(struct agents *, int64_t chat, int64_t arrived,
     const char *message) WARN_UNUSED;
 

@@ -40,7 +40,8 @@ struct delivery {
 	struct arena *arena;
 	struct store *store;
 	struct botapi *api;
-	struct agents *agents; /* NULL: nobody is waited for */
+	struct agents *agents; /* NULL: nobody is waited for, */
+	bool unordered;	       /* because the file cannot be used */
 	struct texts *texts;
 	struct failure failure;
 	struct changes changes;

@@ -173,6 +173,7 @@ lookup_user(struct delivery *d)
 int
 lookup_again(struct delivery *d)
 {
+	int64_t chat = d->user.chat;
 	struct store_user now;
 	int found;
 
@@ -184,7 +185,8 @@ lookup_again(struct delivery *d)
 	store_end(d->store);
 	if (found != 1)
 		return (found);
-	return (now.chat == d->user.chat &&
+	d->user.chat = now.chat;
+	return (now.chat == chat &&
 	    role_mirrored(now.role, now.subscribed, &d->category));
 }
 

@@ -27,7 +27,8 @@ int lookup_open(struct delivery *) WARN_UNUSED;
 int lookup_user(struct delivery *) WARN_UNUSED;
 
 /* lookup_again(d): after a wait: does the chat still belong to the user, who
- * may still have the message? 1, 0, or -1 and d->failure. */
+ * may still have the message? 1; 0, and d->user.chat is the chat now; or -1 and
+ * d->failure. */
 int lookup_again(struct delivery *) WARN_UNUSED;
 
 #endif

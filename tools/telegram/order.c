@@ -5,7 +5,10 @@
  * Those that are on their way now are known by the file of the runs (turn.h),
  * those that wait in the queue by the roster (store_link.h).
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -19,14 +22,15 @@
 #include "telegram/order.h"
 #include "telegram/turn.h"
 
-/* The MTA may be about to retry a message that was last tried so long ago: later
- * ones give it this time to come. */
+/* The MTA may be about to retry a message that was last tried so long ago:
+ * later ones give it this time to come. */
 #define DUE_SECONDS 60
 #define GRACE_MS 2000
 #define GRACE_STEP_MS 250
 
+static void warn(const struct delivery *, const char *);
 static int not_its_turn(struct delivery *, size_t);
-static int look_again(struct delivery *, int64_t);
+static enum turn wait_at(struct delivery *, int64_t, size_t *);
 static int wait_longer(struct delivery *, size_t *);
 static int count_earlier(struct delivery *, int64_t *, int64_t *);
 
@@ -35,21 +39,27 @@ order_join(struct delivery *d, bool make)
 {
 	char *path;
 
-	if (d->agents != NULL)
+	if (d->agents != NULL || d->unordered)
 		return (0);
 	path = agents_path(d->settings);
 	if (path == NULL)
 		return (failure_memory(&d->failure));
 	d->agents = agents_open(path, make, &d->failure);
 	free(path);
-	if (d->failure.kind == FAILURE_NONE)
-		return (0);
-	if (d->failure.kind != FAILURE_IO)
+	d->unordered = d->failure.kind == FAILURE_IO;
+	if (d->failure.kind != FAILURE_NONE && !d->unordered)
 		return (-1);
-	log_warning("%s: %s; other messages to the chat are not waited for",
-	    d->queue_id, failure_text(&d->failure));
+	if (d->unordered)
+		warn(d, failure_text(&d->failure));
 	failure_clear(&d->failure);
 	return (0);
+}
+
+static void
+warn(const struct delivery *d, const char *what)
+{
+	log_warning("%s: %s; other messages to the chat are not waited for",
+	    d->queue_id, what);
 }
 
 static int
@@ -61,34 +71,47 @@ not_its_turn(struct delivery *d, size_t before)
 	    "%zu earlier messages are on their way to this chat", before));
 }
 
-/* What was looked up before a wait may have changed. */
-static int
-look_again(struct delivery *d, int64_t chat)
+/* Wait for the turn at the chat that the user has now. */
+static enum turn
+wait_at(struct delivery *d, int64_t ms, size_t *before)
 {
-	int status;
+	char text[128];
+	enum turn turn = TURN_FAILED;
 
-	status = lookup_user(d);
-	if (status == DELIVERY_GO_ON && d->user.chat != chat)
-		return (delivery_end(d, EX_TEMPFAIL, "again", "%s",
-		    "the user has linked another chat meanwhile"));
-	return (status);
+	if (agents_name(
+		d->agents, d->user.chat, d->head.arrived, d->queue_id) == 0) {
+		if (ms == 0)
+			turn_settle(d->agents);
+		turn = turn_wait(d->agents, ms, before);
+	}
+	if (turn == TURN_FAILED) {
+		snprintf(text, sizeof(text), "the file of the runs: %s",
+		    strerror(errno));
+		warn(d, text);
+	}
+	return (turn);
 }
 
-/* Without a connection to the database, which others may need. */
+/* Without a connection to the database, which others may need. If the chat has
+ * a new id by then, the message waits there, behind those that it was behind.
+ */
 static int
 wait_longer(struct delivery *d, size_t *before)
 {
-	int64_t chat = d->user.chat;
 	enum turn turn;
+	int64_t chat;
 	int status;
 
-	store_close(d->store);
-	d->store = NULL;
-	turn = turn_wait(d->agents, TURN_WAIT_MS, before);
-	d->now = time(NULL);
-	if (lookup_open(d) != 0)
-		return (delivery_failed(d));
-	status = look_again(d, chat);
+	do {
+		chat = d->user.chat;
+		store_close(d->store);
+		d->store = NULL;
+		turn = wait_at(d, TURN_WAIT_MS, before);
+		d->now = time(NULL);
+		if (lookup_open(d) != 0)
+			return (delivery_failed(d));
+		status = lookup_user(d);
+	} while (status == DELIVERY_GO_ON && d->user.chat != chat);
 	if (status == DELIVERY_GO_ON &&
 	    (turn == TURN_CROWDED || turn == TURN_NOT_YET))
 		return (not_its_turn(d, *before));
@@ -98,23 +121,25 @@ wait_longer(struct delivery *d, size_t *before)
 int
 order_wait(struct delivery *d)
 {
+	int64_t chat = d->user.chat;
 	size_t before = 0;
+	int status;
 
-	if (d->agents == NULL ||
-	    agents_name(
-		d->agents, d->user.chat, d->head.arrived, d->queue_id) != 0)
+	if (d->agents == NULL)
 		return (DELIVERY_GO_ON);
-	turn_settle(d->agents);
-	switch (turn_wait(d->agents, 0, &before)) {
+	switch (wait_at(d, 0, &before)) {
 	case TURN_COME:
 	case TURN_FAILED:
-		return (look_again(d, d->user.chat));
+		status = lookup_user(d);
+		if (status == DELIVERY_GO_ON && d->user.chat != chat)
+			break;
+		return (status);
 	case TURN_CROWDED:
 		return (not_its_turn(d, before));
 	case TURN_NOT_YET:
-		return (wait_longer(d, &before));
+		break;
 	}
-	return (EX_TEMPFAIL);
+	return (wait_longer(d, &before));
 }
 
 /* Of the earlier messages that wait for the chat, ${*due} were last tried some

@@ -26,7 +26,8 @@ int order_join(struct delivery *, bool make) WARN_UNUSED;
 
 /*
  * After lookup_user(). order_wait(d): messages that are on their way to a chat
- * at the same time go one after the other, in the order in which they arrived.
+ * at the same time go one after the other, in the order in which they arrived,
+ * also if the chat gets a new id meanwhile.
  * order_keep(d): no message passes an earlier one that waits in the queue. When
  * the MTA retries all of them, in any order, each gives the earlier ones time
  * to come. DELIVERY_GO_ON, or the exit status.

@@ -19,6 +19,7 @@
 #include "telegram/botapi.h"
 #include "telegram/delivery.h"
 #include "telegram/lookup.h"
+#include "telegram/order.h"
 #include "telegram/sending.h"
 #include "telegram/turn.h"
 
@@ -140,21 +141,19 @@ send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
 	}
 }
 
-/* The group has a new id: go there. Clears ${answer}; 0 or -1. */
+/* The group has a new id: wait for the turn there. Clears ${answer};
+ * DELIVERY_GO_ON, or the exit status. */
 static int
 follow(struct delivery *d, struct botapi_answer *answer)
 {
 	int64_t to = answer->migrate_to;
+	int status;
 
 	botapi_answer_clear(answer);
 	if (delivery_move(d, to) != 0)
-		return (-1);
-	/* The new chat has a pace of its own. */
-	if (d->agents != NULL &&
-	    agents_name(
-		d->agents, d->user.chat, d->head.arrived, d->queue_id) == 0)
-		(void)!agents_take(d->agents);
-	return (0);
+		return (delivery_store_failed(d));
+	status = order_wait(d);
+	return (status == DELIVERY_GO_ON ? order_keep(d) : status);
 }
 
 int
@@ -176,8 +175,9 @@ sending_text(struct delivery *d)
 		outcome = send_once(d, false, &answer);
 	}
 	if (outcome == OUTCOME_MOVED) {
-		if (follow(d, &answer) != 0)
-			return (delivery_store_failed(d));
+		status = follow(d, &answer);
+		if (status != DELIVERY_GO_ON)
+			return (status);
 		outcome = send_once(d, true, &answer);
 	}
 	status = delivery_carry_out(d, outcome, &answer);
