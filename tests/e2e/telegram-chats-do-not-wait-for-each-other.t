@@ -5,8 +5,10 @@
 """Several notify-telegram run at once: each chat in its order, and none waits for
 another."""
 import errno
+import fcntl
 import os
 import signal
+import struct
 import time
 
 from lib import botapi, faults
@@ -104,6 +106,21 @@ def _(site):
     done = site.agent_end(first).must(0, "sent")
     contains(done.err, "the file of the runs: Input/output error",
              "what is said")
+
+
+@case("if there is no room for a run, its message waits in the queue, and no "
+      "later one passes it")
+def _(site):
+    ann = site.link_to("acme", ANN, CHAT)
+    site.agent_end(start(site, ann, 0)).must(0, "sent")
+    with open(file_of(site), "r+b") as file:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, struct.pack(
+            "hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 4096, 256, 0))
+        done = site.agent_end(start(site, ann, 1)).must(75, "waiting")
+        contains(done.err, "256 notify-telegram run at once", "why")
+    site.agent_end(start(site, ann, 2)).must(75, "waiting")
+    for number in (1, 2):
+        site.agent_end(start(site, ann, number)).must(0, "sent")
 
 
 @case("if the first fails, those that wait for it leave at once, and wait in "

@@ -24,7 +24,7 @@ struct agents;
 struct failure;
 struct settings;
 
-/* So many runs at once; one more waits until there is room. */
+/* So many runs at once; the message of one more waits in the queue. */
 #define AGENTS_MAX 256
 /* The limits, each with some room: Telegram accepts 30 requests a second of a
  * bot, 1 a second to a chat, 20 a minute to a group. */

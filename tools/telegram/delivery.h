@@ -42,6 +42,7 @@ struct delivery {
 	struct botapi *api;
 	struct agents *agents; /* NULL: nobody is waited for, */
 	bool unordered;	       /* because the file cannot be used */
+	bool crowded;	       /* too many run: this one must wait */
 	struct texts *texts;
 	struct failure failure;
 	struct changes changes;

@@ -30,6 +30,7 @@
 
 static void warn(const struct delivery *, const char *);
 static int not_its_turn(struct delivery *, size_t);
+static int too_many(struct delivery *);
 static enum turn wait_at(struct delivery *, int64_t, size_t *);
 static int wait_longer(struct delivery *, size_t *);
 static int count_earlier(struct delivery *, int64_t *, int64_t *);
@@ -46,8 +47,9 @@ order_join(struct delivery *d, bool make)
 		return (failure_memory(&d->failure));
 	d->agents = agents_open(path, make, &d->failure);
 	free(path);
+	d->crowded = d->failure.kind == FAILURE_BUSY;
 	d->unordered = d->failure.kind == FAILURE_IO;
-	if (d->failure.kind != FAILURE_NONE && !d->unordered)
+	if (d->failure.kind != FAILURE_NONE && !d->crowded && !d->unordered)
 		return (-1);
 	if (d->unordered)
 		warn(d, failure_text(&d->failure));
@@ -69,6 +71,16 @@ not_its_turn(struct delivery *d, size_t before)
 		return (delivery_store_failed(d));
 	return (delivery_end(d, EX_TEMPFAIL, "waiting",
 	    "%zu earlier messages are on their way to this chat", before));
+}
+
+/* There is no room among the runs: those that are deferred keep their order. */
+static int
+too_many(struct delivery *d)
+{
+	if (delivery_hold(d) != 0)
+		return (delivery_store_failed(d));
+	return (delivery_end(d, EX_TEMPFAIL, "waiting",
+	    "%d notify-telegram run at once", AGENTS_MAX));
 }
 
 /* Wait for the turn at the chat that the user has now. */
@@ -125,6 +137,8 @@ order_wait(struct delivery *d)
 	size_t before = 0;
 	int status;
 
+	if (d->crowded)
+		return (too_many(d));
 	if (d->agents == NULL)
 		return (DELIVERY_GO_ON);
 	switch (wait_at(d, 0, &before)) {

@@ -19,8 +19,8 @@ struct delivery;
 /*
  * order_join(d, make): be one of the runs on this machine: d->agents. If their
  * file cannot be used, that stays NULL, and the order is that in which the MTA
- * starts them; so it does if there is no file and ${make} is false. 0, or -1
- * and d->failure if the message must be retried.
+ * starts them; so it does if there is no file and ${make} is false. If too many
+ * run, order_wait() says so. 0, or -1 and d->failure if out of memory.
  */
 int order_join(struct delivery *, bool make) WARN_UNUSED;
 
