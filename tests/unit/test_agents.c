@@ -636,41 +636,78 @@ START_TEST(three_chats_in_a_row_that_are_refused_pause_the_bot)
 END_TEST
 
 #define ASKERS 8
+#define ASKS 40
 
 START_TEST(processes_that_ask_at_once_get_a_moment_each)
 {
-	int64_t moments[ASKERS], moment;
+	int64_t began = clock_boot_ms(), next = 0, wait_ms;
 	struct agents *a;
-	int ends[2], i, j, status;
+	int ends[2], i, j, status, fd;
+	char none;
 	pid_t pid;
 
-	agents_close(open_agents());
 	ck_assert_int_eq(pipe(ends), 0);
 	for (i = 0; i < ASKERS; i++) {
 		pid = fork();
 		ck_assert_int_ne(pid, -1);
 		if (pid != 0)
 			continue;
-		a = agents_open(path, true, &failure);
-		if (a == NULL || agents_name(a, CHAT + i, ARRIVED, "A0") != 0 ||
-		    !agents_ask(a, &moment))
+		close(ends[1]);
+		a = open_agents();
+		if (read(ends[0], &none, 1) != 0)
 			_exit(1);
-		moment += clock_boot_ms();
-		_exit(write(ends[1], &moment, sizeof(moment)) < 0);
-	}
-	for (i = 0; i < ASKERS; i++) {
-		ck_assert_int_ne(wait(&status), -1);
-		ck_assert_int_eq(status, 0);
-		ck_assert_int_eq(
-		    read(ends[0], &moments[i], sizeof(moment)), sizeof(moment));
-	}
-	/* Some time passes until a process reads the clock again. */
-	for (i = 0; i < ASKERS; i++) {
-		for (j = 0; j < i; j++)
-			ck_assert_int_ne(moments[i] / 10, moments[j] / 10);
+		for (j = 0; j < ASKS; j++) {
+			if (agents_name(a, CHAT + i * ASKS + j, 0, "A") != 0 ||
+			    !agents_ask(a, &wait_ms))
+				_exit(1);
+		}
+		_exit(0);
 	}
 	close(ends[0]);
 	close(ends[1]);
+	for (i = 0; i < ASKERS; i++) {
+		ck_assert_int_ne(wait(&status), -1);
+		ck_assert_int_eq(status, 0);
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(read(fd, &next, sizeof(next)), sizeof(next));
+	close(fd);
+	ck_assert_int_ge(
+	    next, began + (int64_t)ASKERS * ASKS * AGENTS_REQUEST_MS);
+}
+END_TEST
+
+START_TEST(nobody_reads_the_moments_while_another_changes_them)
+{
+	struct flock first = {
+	    .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	struct agents *a = run_for(CHAT, 0, "A0");
+	int64_t began, wait_ms;
+	int ends[2], fd, status;
+	char ready = 0;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fcntl(fd, F_OFD_SETLK, &first) != 0 ||
+		    write(ends[1], &ready, 1) != 1)
+			_exit(1);
+		usleep(300000);
+		_exit(0);
+	}
+	ck_assert_int_eq(read(ends[0], &ready, 1), 1);
+	began = clock_boot_ms();
+	if (_i == 0)
+		ck_assert(agents_ask(a, &wait_ms));
+	else
+		agents_answered(a, true, 0);
+	ck_assert_int_ge(clock_boot_ms() - began, 200);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	agents_close(a);
 }
 END_TEST
 
@@ -714,6 +751,8 @@ test_agents(void)
 	tcase_add_loop_test(
 	    t, three_chats_in_a_row_that_are_refused_pause_the_bot, 1, 13);
 	tcase_add_test(t, processes_that_ask_at_once_get_a_moment_each);
+	tcase_add_loop_test(
+	    t, nobody_reads_the_moments_while_another_changes_them, 0, 2);
 	suite_add_tcase(s, t);
 	return (s);
 }

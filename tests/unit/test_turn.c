@@ -206,10 +206,68 @@ START_TEST(a_request_waits_for_the_end_of_a_pause)
 	agents_answered(c, false, 1);
 	ck_assert(turn_request(a));
 	ck_assert_int_ge(clock_ms() - began, 1000 - 5);
+	/* It counts from then on. */
+	ck_assert_int_gt(agents_chat_wait(a), 0);
 	ck_assert(turn_request(b));
 	agents_close(a);
 	agents_close(b);
 	agents_close(c);
+}
+END_TEST
+
+/* Three chats that are refused after ${ms}, for a second. */
+static void
+refuse(int64_t ms)
+{
+	struct agents *a;
+	int64_t chat;
+	pid_t pid = fork();
+
+	ck_assert_int_ne(pid, -1);
+	if (pid != 0)
+		return;
+	turn_nap(ms);
+	for (chat = 1; chat <= 3; chat++) {
+		a = run_for(chat, 0);
+		agents_answered(a, false, 1);
+	}
+	_exit(0);
+}
+
+START_TEST(a_pause_that_begins_before_the_request_goes_out_counts)
+{
+	struct agents *all[20];
+	int64_t began = clock_ms(), wait_ms, i;
+	int status;
+
+	/* The last of them has some time to wait. */
+	for (i = 0; i < 20; i++) {
+		all[i] = run_for(CHAT + i, 1);
+		if (i < 19)
+			ck_assert(agents_ask(all[i], &wait_ms));
+	}
+	refuse(300);
+	ck_assert(turn_request(all[19]));
+	ck_assert_int_ge(clock_ms() - began, 1300);
+	ck_assert_int_ne(wait(&status), -1);
+	ck_assert_int_eq(status, 0);
+	for (i = 0; i < 20; i++)
+		agents_close(all[i]);
+}
+END_TEST
+
+START_TEST(a_run_that_may_have_an_earlier_message_is_given_time)
+{
+	struct agents *first = agents_open(path, true, &failure), *own;
+	size_t before;
+
+	ck_assert_ptr_nonnull(first);
+	own = run_for(CHAT, 1);
+	ck_assert_int_eq(turn_wait(own, 0, &before), TURN_NOT_YET);
+	ck_assert_uint_eq(before, 0);
+	agents_close(first);
+	ck_assert_int_eq(turn_wait(own, 0, &before), TURN_COME);
+	agents_close(own);
 }
 END_TEST
 
@@ -230,6 +288,9 @@ test_turn(void)
 	tcase_add_test(
 	    t, the_more_runs_there_are_the_longer_one_gives_earlier_ones_time);
 	tcase_add_test(t, a_request_waits_for_the_end_of_a_pause);
+	tcase_add_test(
+	    t, a_pause_that_begins_before_the_request_goes_out_counts);
+	tcase_add_test(t, a_run_that_may_have_an_earlier_message_is_given_time);
 	suite_add_tcase(s, t);
 	return (s);
 }
