@@ -294,9 +294,10 @@ class Postfix(Server):
         os.chmod(database, 0o640)
 
     def start(self):
-        self.make_folders()
-        if self.users:
-            self._add_users()
+        if not os.path.exists(self.config):     # else it has been stopped
+            self.make_folders()
+            if self.users:
+                self._add_users()
         hosts = {name: host for name, (host, _) in self.listeners.items()}
         if self.by_listener:
             hosts["sendmail"] = "127.0.0.1"

@@ -161,6 +161,56 @@ START_TEST(no_more_than_so_many_wait_for_a_chat)
 }
 END_TEST
 
+/* A process that waits behind ${first}, and whose parent ends. What it got. */
+static int
+orphan(struct agents *first, bool request)
+{
+	struct agents *a;
+	size_t before;
+	char got = -1, none;
+	int ends[2];
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		if (fork() != 0) {
+			turn_nap(300);
+			_exit(0);
+		}
+		a = run_for(CHAT, 1);
+		if (write(ends[1], "", 1) != 1)
+			_exit(1);
+		got = (char)(request ? turn_request(a)
+				     : turn_wait(a, 20000, &before));
+		_exit(write(ends[1], &got, 1) != 1);
+	}
+	close(ends[1]);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	heard(ends[0], 0);
+	ck_assert_int_eq(read(ends[0], &got, 1), 1);
+	/* Once it has ended, too. */
+	ck_assert_int_eq(read(ends[0], &none, 1), 0);
+	ck_assert_uint_eq(agents_others(first), 0);
+	close(ends[0]);
+	return (got);
+}
+
+START_TEST(a_run_whose_mta_has_ended_does_not_go_on)
+{
+	struct agents *first = run_for(CHAT, 0);
+	int64_t wait_ms;
+
+	ck_assert_int_eq(orphan(first, false), TURN_LEFT);
+	/* The chat is free, but must wait. */
+	ck_assert(agents_ask(first, &wait_ms));
+	ck_assert_int_eq(orphan(first, true), false);
+	ck_assert(!agents_left(first));
+	agents_close(first);
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_read_is_a_failure_at_once)
 {
 	int fd = dup(STDIN_FILENO), folder = open("/", O_RDONLY | O_CLOEXEC);
@@ -284,6 +334,7 @@ test_turn(void)
 	    t, a_later_message_does_not_wait_for_and_not_pass_who_has_the_chat);
 	tcase_add_test(t, a_turn_comes_when_the_chat_may_have_a_message);
 	tcase_add_test(t, no_more_than_so_many_wait_for_a_chat);
+	tcase_add_test(t, a_run_whose_mta_has_ended_does_not_go_on);
 	tcase_add_test(t, a_file_that_cannot_be_read_is_a_failure_at_once);
 	tcase_add_test(
 	    t, the_more_runs_there_are_the_longer_one_gives_earlier_ones_time);

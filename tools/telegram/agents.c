@@ -54,6 +54,7 @@ struct moments {
 
 struct agents {
 	int fd;
+	pid_t parent;
 	size_t at; /* in the places */
 	struct place place;
 };
@@ -239,6 +240,7 @@ agents_open(const char *path, bool make, struct failure *failure)
 		free(a);
 		return (NULL);
 	}
+	a->parent = getppid();
 	a->place.began = clock_boot_ms();
 	rc = take_place(a);
 	if (rc == 1 && !put_place(a, a->place))
@@ -298,6 +300,12 @@ goes_before(const struct place *p, const struct place *own)
 	if (p->arrived != own->arrived)
 		return (p->arrived < own->arrived);
 	return (strncmp(p->message, own->message, MESSAGE_SIZE) < 0);
+}
+
+bool
+agents_left(const struct agents *a)
+{
+	return (getppid() != a->parent);
 }
 
 int64_t

@@ -59,6 +59,10 @@ void agents_close(struct agents *);
 int agents_name(struct agents *, int64_t chat, int64_t arrived,
     const char *message) WARN_UNUSED;
 
+/* agents_left(a): has the program that started this run ended? Then the MTA
+ * tries the message again, and pipe(8) leaves behind what it has started. */
+bool agents_left(const struct agents *);
+
 /* agents_age(a): how many milliseconds ago this run began. */
 int64_t agents_age(const struct agents *);
 

@@ -31,6 +31,7 @@
 static void warn(const struct delivery *, const char *);
 static int not_its_turn(struct delivery *, size_t);
 static int too_many(struct delivery *);
+static int left(struct delivery *);
 static enum turn wait_at(struct delivery *, int64_t, size_t *);
 static int wait_longer(struct delivery *, size_t *);
 static int count_earlier(struct delivery *, int64_t *, int64_t *);
@@ -83,6 +84,14 @@ too_many(struct delivery *d)
 	    "%d notify-telegram run at once", AGENTS_MAX));
 }
 
+/* Two runs for one message would send it twice. */
+static int
+left(struct delivery *d)
+{
+	return (delivery_end(d, EX_TEMPFAIL, "again", "%s",
+	    "the MTA has ended, and tries the message again"));
+}
+
 /* Wait for the turn at the chat that the user has now. */
 static enum turn
 wait_at(struct delivery *d, int64_t ms, size_t *before)
@@ -119,6 +128,8 @@ wait_longer(struct delivery *d, size_t *before)
 		store_close(d->store);
 		d->store = NULL;
 		turn = wait_at(d, TURN_WAIT_MS, before);
+		if (turn == TURN_LEFT)
+			return (left(d));
 		d->now = time(NULL);
 		if (lookup_open(d) != 0)
 			return (delivery_failed(d));
@@ -148,6 +159,8 @@ order_wait(struct delivery *d)
 		if (status == DELIVERY_GO_ON && d->user.chat != chat)
 			break;
 		return (status);
+	case TURN_LEFT:
+		return (left(d));
 	case TURN_CROWDED:
 		return (not_its_turn(d, before));
 	case TURN_NOT_YET:

@@ -103,9 +103,12 @@ answered(struct delivery *d, enum outcome outcome, long retry_after)
 static bool
 may_send(struct delivery *d, int64_t *looked, const char **why)
 {
-	*why = "Telegram refuses the bot's messages";
-	if (d->agents != NULL && !turn_request(d->agents))
+	if (d->agents != NULL && !turn_request(d->agents)) {
+		*why = agents_left(d->agents)
+		    ? "the MTA has ended, and tries the message again"
+		    : "Telegram refuses the bot's messages";
 		return (false);
+	}
 	if (clock_ms() - *looked <= LOOK_MS)
 		return (true);
 	*looked = clock_ms();

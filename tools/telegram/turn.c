@@ -70,7 +70,7 @@ turn_wait(struct agents *a, int64_t ms, size_t *before)
 	enum turn turn;
 
 	for (;;) {
-		turn = try(a, before);
+		turn = agents_left(a) ? TURN_LEFT : try(a, before);
 		wait = turn == TURN_COME   ? agents_chat_wait(a)
 		    : turn == TURN_NOT_YET ? TICK_MS
 					   : 0;
@@ -91,6 +91,8 @@ turn_request(struct agents *a)
 	while (clock_ms() < until) {
 		may = agents_ask(a, &wait);
 		turn_nap(wait);
+		if (agents_left(a))
+			return (false);
 		if (may && (wait == 0 || !agents_paused(a)))
 			return (true);
 	}

@@ -36,6 +36,7 @@ enum turn {
 	TURN_COME,
 	TURN_NOT_YET, /* others are still to go before, or the chat must wait */
 	TURN_CROWDED, /* more than TURN_QUEUE are to go before */
+	TURN_LEFT,    /* the MTA has ended, and tries the message again */
 	TURN_FAILED,  /* the file cannot be read or locked: errno */
 };
 
@@ -50,7 +51,8 @@ void turn_settle(struct agents *);
 enum turn turn_wait(struct agents *, int64_t ms, size_t *before) WARN_UNUSED;
 
 /* turn_request(a): wait until the next request to the chat may be made. False
- * if that is not within TURN_WAIT_MS: the bot is refused again and again. */
+ * if that is not within TURN_WAIT_MS: the bot is refused again and again; or if
+ * the MTA has ended. */
 bool turn_request(struct agents *) WARN_UNUSED;
 
 #endif
