@@ -29,7 +29,7 @@ struct settings;
 /* The limits, each with some room: Telegram accepts 30 requests a second of a
  * bot, 1 a second to a chat, 20 a minute to a group. */
 #define AGENTS_REQUEST_MS 45
-#define AGENTS_CHAT_MS 1000
+#define AGENTS_CHAT_MS 1010
 #define AGENTS_GROUP_MS 3050
 /* The bot itself is refused (429) if AGENTS_REFUSALS chats in a row are: then
  * all runs wait as long as Telegram says, AGENTS_PAUSE_MAX_MS at most. */
