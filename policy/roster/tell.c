@@ -13,6 +13,7 @@
 #include "roster/membership.h"
 #include "store/store.h"
 #include "store/store_notice.h"
+#include "terms/account.h"
 #include "terms/category.h"
 
 /* Memory for one notice: a user may lose thousands of categories, each with its
@@ -46,6 +47,7 @@ static int add_line(struct changes *, const char *, const char *);
 static int begin(
     struct changes *, const struct store_account *, const struct store_user *);
 static int take_manager(void *, const struct store_user *);
+static int account_id(struct changes *, int64_t *);
 static int add_managers(struct changes *);
 static const char *summary(struct changes *);
 static int record(struct changes *);
@@ -84,7 +86,8 @@ begin(struct changes *c, const struct store_account *account,
 {
 	struct tell_state *t = &c->tell;
 
-	if (t->address != NULL && t->account_id == account->id &&
+	/* Not by the id: of a new account that may be pending. */
+	if (t->address != NULL && strcmp(t->account, account->name) == 0 &&
 	    strcmp(t->address, user->address) == 0)
 		return (0);
 	if (tell_finish(c) != 0)
@@ -150,15 +153,39 @@ take_manager(void *ctx, const struct store_user *user)
 	return (m->text == NULL ? -1 : 0);
 }
 
+/* The account's number, also if that was pending when the notice began. */
+static int
+account_id(struct changes *c, int64_t *id)
+{
+	const struct tell_state *t = &c->tell;
+	char key[ACCOUNT_KEY_SIZE];
+	int found;
+
+	*id = t->account_id;
+	if (*id != 0)
+		return (0);
+	found = account_key(t->account, key);
+	if (found == 1)
+		found = store_account_id(c->store, key, id);
+	if (found == 1)
+		return (0);
+	return (found == -1
+		? store_failed(c->store, c->failure)
+		: failure_set(c->failure, FAILURE_IO,
+		      "account %s is not there to tell its users", t->account));
+}
+
 /* Add the account's owner and administrators, as they are now. */
 static int
 add_managers(struct changes *c)
 {
 	struct tell_state *t = &c->tell;
 	struct managers m = {t->arena, ""};
+	int64_t id;
 
-	if (store_managers(
-		c->store, t->account_id, ASK_MAX, take_manager, &m) == -1)
+	if (account_id(c, &id) != 0)
+		return (-1);
+	if (store_managers(c->store, id, ASK_MAX, take_manager, &m) == -1)
 		return (m.text == NULL ? failure_memory(c->failure)
 				       : store_failed(c->store, c->failure));
 	return (add_line(c, TELL_ASK, m.text));

@@ -64,7 +64,7 @@ struct tell_text {
 struct tell_state {
 	enum tell who; /* set by the program; nobody, to begin with */
 	struct arena *arena;
-	int64_t account_id;
+	int64_t account_id;			  /* 0: it was pending */
 	const char *account, *address, *language; /* NULL: none begun */
 	enum tell_kind kind;
 	bool loss;

@@ -115,6 +115,19 @@ def _(ctl):
     ctl.settings()
 
 
+@case("who is subscribed in several new accounts is told in each whom to ask")
+def _(ctl):
+    ctl.settings(tell="all")
+    ctl.ok("import", "--tell", "-", stdin=CSV + "".join(
+        f"new{i},{owner},owner,\nnew{i},{ANN},member,{SERVICES}\n"
+        for i, owner in enumerate((OLGA, OTTO))))
+    same([(account, whom) for account, whom, _ in ctl.told()],
+         [("new0", ANN), ("new1", ANN)], "who is told, in which account")
+    for mail, owner in zip(ctl.mails(), (OLGA, OTTO), strict=True):
+        contains(mail.text, f"- {owner}", "whom to ask")
+    ctl.settings()
+
+
 @case("who has nothing is told of the removal alone; others of other accounts "
       "are not told")
 def _(ctl):
