@@ -116,6 +116,7 @@ import_free(struct import *im)
 	if (im == NULL)
 		return;
 	sorter_free(im->sorter);
+	arena_free(im->put_off.arena);
 	arena_free(im->accounts.arena);
 	arena_free(im->page);
 	arena_free(im->line);

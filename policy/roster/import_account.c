@@ -46,6 +46,7 @@ static int add_user(
 static int set_language(
     struct group *, const struct import_line *, const struct store_user *);
 static int set_owner_language(struct group *);
+static int go_on_telling(struct import *, const struct store_user *);
 static int change_owner(struct group *);
 static int set_owner(struct group *);
 static int two_rows(struct group *, const struct import_line *, size_t);
@@ -157,6 +158,20 @@ set_owner_language(struct group *g)
 	return (set_language(g, &g->import->next, &owner));
 }
 
+/*
+ * The former owner, whose row comes later, is told all in one mail. Go on with
+ * that if ${user} is the one; NULL: nothing follows.
+ */
+static int
+go_on_telling(struct import *im, const struct store_user *user)
+{
+	if (user != NULL &&
+	    (im->put_off.address == NULL ||
+		strcmp(im->put_off.address, user->address) != 0))
+		return (0);
+	return (tell_resume(im->changes, &im->put_off));
+}
+
 /* Make the owner of the rows the owner, if it is not. */
 static int
 change_owner(struct group *g)
@@ -191,8 +206,12 @@ change_owner(struct group *g)
 		if (found != 1)
 			return (store_failed(c->store, c->failure));
 	}
-	return (
-	    membership_transfer(c, &g->account, had == 1 ? &old : NULL, &new));
+	if (membership_transfer(c, &g->account, had == 1 ? &old : NULL, &new) !=
+	    0)
+		return (-1);
+	if (had == 1)
+		tell_put_off(c, &im->put_off);
+	return (0);
 }
 
 /* Apply the owner's row, and make the account if it is new. */
@@ -306,6 +325,8 @@ pass(struct group *g, struct store_user *user)
 		    "be removed; expected one row with the role owner",
 		    g->account.name, user->address));
 	arena_reset(im->line);
+	if (go_on_telling(im, user) != 0)
+		return (-1);
 	return (membership_remove(im->changes, &g->account, user));
 }
 
@@ -387,6 +408,8 @@ set_user(
 		    "%s is the owner of account %s, and no row names another; "
 		    "expected one row with the role owner",
 		    line->wire, g->account.name));
+	if (go_on_telling(g->import, user) != 0)
+		return (-1);
 	if (line->has_role && user->role != line->role) {
 		if (membership_set_role(c, &g->account, user, line->role) != 0)
 			return (-1);
@@ -443,7 +466,7 @@ import_account(struct import *im)
 		if (apply_row(&g) != 0 || import_next(im) != 0)
 			return (-1);
 	}
-	if (!g.exists || !im->sync)
-		return (0);
-	return (find_user(&g, NULL, &none) == -1 ? -1 : 0);
+	if (g.exists && im->sync && find_user(&g, NULL, &none) == -1)
+		return (-1);
+	return (go_on_telling(im, NULL));
 }

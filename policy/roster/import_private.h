@@ -7,6 +7,7 @@
 
 #include "base/strmap.h"
 #include "roster/import.h"
+#include "roster/tell.h"
 #include "store/store.h"
 #include "terms/account.h"
 
@@ -92,6 +93,7 @@ struct import {
 	bool more;
 	const struct category **listed;
 	size_t listed_cap;
+	struct tell_state put_off; /* what a former owner is told */
 	import_watch_fn *watch;
 	void *watch_ctx;
 };

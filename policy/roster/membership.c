@@ -328,7 +328,9 @@ membership_transfer(struct changes *c, const struct store_account *account,
 	if (old == NULL)
 		return (0);
 	if (tell(c, account, old, TELL_HANDED_OVER, true, TELL_OTHER,
-		new->address) != 0)
+		new->address) != 0 ||
+	    tell(c, account, old, TELL_HANDED_OVER, true, TELL_WAS,
+		role_name(ROLE_OWNER)) != 0)
 		return (-1);
 	return (subscribe_to_all(c, account, old));
 }

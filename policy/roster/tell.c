@@ -27,9 +27,9 @@ const char *const tell_kinds[TELL_KINDS] = {
     [TELL_UNSUBSCRIBED] = NOTICE_UNSUBSCRIBED,
     [TELL_MIRRORED] = NOTICE_MIRRORED,
     [TELL_UNMIRRORED] = NOTICE_UNMIRRORED,
+    [TELL_HANDED_OVER] = "handed-over",
     [TELL_ROLE] = "role",
     [TELL_OWNER] = "owner",
-    [TELL_HANDED_OVER] = "handed-over",
     [TELL_ADDRESS] = "address",
     [TELL_REMOVED] = "removed",
     [TELL_ACCOUNT_REMOVED] = "account-removed",
@@ -44,6 +44,7 @@ struct managers {
 
 static int append(struct arena *, struct tell_text *, const char *);
 static int add_line(struct changes *, const char *, const char *);
+static void take_back(struct tell_text *, const char *);
 static int begin(
     struct changes *, const struct store_account *, const struct store_user *);
 static int take_manager(void *, const struct store_user *);
@@ -78,6 +79,28 @@ add_line(struct changes *c, const char *key, const char *value)
 	    append(t->arena, &t->detail, "\n") != 0)
 		return (failure_memory(c->failure));
 	return (0);
+}
+
+/* Who loses what the same notice gave has only lost it. */
+static void
+take_back(struct tell_text *t, const char *slug)
+{
+	static const char gained[] = TELL_GAINED " ", about[] = TELL_ABOUT " ";
+	char *line = t->v, *end;
+	size_t len = strlen(slug);
+
+	for (; t->n > 0 && *line != '\0'; line = strchr(line, '\n') + 1) {
+		if (strncmp(line, gained, strlen(gained)) != 0 ||
+		    strncmp(line + strlen(gained), slug, len) != 0 ||
+		    line[strlen(gained) + len] != ' ')
+			continue;
+		end = strchr(line, '\n') + 1;
+		if (strncmp(end, about, strlen(about)) == 0)
+			end = strchr(end, '\n') + 1;
+		t->n -= (size_t)(end - line);
+		memmove(line, end, strlen(end) + 1);
+		return;
+	}
 }
 
 static int
@@ -133,6 +156,10 @@ tell_category(struct changes *c, const struct store_account *account,
 {
 	if (c->tell.who == TELL_NOTHING)
 		return (0);
+	if (begin(c, account, user) != 0)
+		return (-1);
+	if (loss)
+		take_back(&c->tell.detail, category->slug);
 	if (tell(c, account, user, kind, loss, loss ? TELL_LOST : TELL_GAINED,
 		arena_printf(
 		    c->arena, "%s %s", category->slug, category->title)) != 0)
@@ -243,6 +270,31 @@ record(struct changes *c)
 	    store_record(c->store, &change) == -1)
 		return (store_failed(c->store, c->failure));
 	t->n++;
+	return (0);
+}
+
+void
+tell_put_off(struct changes *c, struct tell_state *later)
+{
+	if (c->tell.address == NULL)
+		return;
+	arena_free(later->arena);
+	*later = c->tell;
+	c->tell.address = NULL;
+	c->tell.arena = NULL;
+}
+
+int
+tell_resume(struct changes *c, struct tell_state *later)
+{
+	if (later->address == NULL)
+		return (0);
+	if (tell_finish(c) != 0)
+		return (-1);
+	later->n = c->tell.n;
+	c->tell = *later;
+	later->address = NULL;
+	later->arena = NULL;
 	return (0);
 }
 

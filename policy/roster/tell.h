@@ -30,9 +30,9 @@ enum tell_kind {
 	TELL_UNSUBSCRIBED,
 	TELL_MIRRORED, /* a category comes to the chat, too */
 	TELL_UNMIRRORED,
+	TELL_HANDED_OVER, /* was the owner, is an administrator */
 	TELL_ROLE,
-	TELL_OWNER,	  /* is the owner now */
-	TELL_HANDED_OVER, /* was the owner */
+	TELL_OWNER,   /* is the owner now */
 	TELL_ADDRESS, /* gets mail at another address; this is the old one */
 	TELL_REMOVED,
 	TELL_ACCOUNT_REMOVED,
@@ -82,6 +82,15 @@ int tell(struct changes *, const struct store_account *,
 int tell_category(struct changes *, const struct store_account *,
     const struct store_user *, enum tell_kind, bool loss,
     const struct category *) WARN_UNUSED;
+
+/*
+ * tell_put_off(c, later): set the notice that is being put together aside, if
+ * there is one; ${later} is zeroed before the first time, and its arena is the
+ * caller's to free. tell_resume(c, later): go on with it, if there is one,
+ * after recording the present one.
+ */
+void tell_put_off(struct changes *, struct tell_state *later);
+int tell_resume(struct changes *, struct tell_state *later) WARN_UNUSED;
 
 /* tell_finish(c): record the last notice. Before the commit. */
 int tell_finish(struct changes *) WARN_UNUSED;

@@ -5,8 +5,9 @@
 mail for a person and command, which says what, by whom, and whom to ask."""
 from lib import ctl
 from lib.ctl import case
-from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CSV, DOCUMENTS,
-                        MAINTENANCE, MIA, OLGA, OTTO, SERVICES, SUE)
+from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, CSV,
+                        DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, SERVICES,
+                        SUE)
 from lib.tap import contains, lacks, same, true
 
 TITLES = ("Balance and payments", "Scheduled maintenance")
@@ -82,6 +83,31 @@ def _(ctl):
     ctl.ok("import", "--sync", "--tell", "--remove-many",
            ctl.path("in.csv", rows))
     told(ctl, **{ANN: ("no longer receive 3 categories", TITLES)})
+
+
+@case("an owner whom a file replaces is told in one mail what became of it")
+def _(ctl):
+    text = ctl.ok("export").out.replace(f"acme,{OLGA},owner,\n", "ROW").replace(
+        f"acme,{SUE},subscriber,{DOCUMENTS}", f"acme,{SUE},owner,")
+    all_of = set(CATEGORIES)
+    for row, subject, parts, lost in (
+            ("", "no longer a user of account acme", (), all_of),
+            (f"acme,{OLGA},member,{SERVICES}\n", "Your role in account acme",
+             ("was: owner", "now: user."), all_of - {SERVICES}),
+            (f"acme,{OLGA},subscriber,\n", "Your role in account acme",
+             ("was: owner", "now: subscriber."), all_of),
+            (f"acme,{OLGA},user-admin,{SERVICES}\n",
+             "no longer the owner of account acme", (SUE,),
+             all_of - {SERVICES})):
+        ctl.reset()
+        ctl.ok("import", "--sync", "--tell", "--remove-many", "-",
+               stdin=text.replace("ROW", row))
+        mails = told(ctl, **{SUE: ("You are the owner", ()),
+                             OLGA: (subject, parts)})
+        before, _, after = mails[OLGA].text.partition("You now receive")
+        for slug, (title, *_) in CATEGORIES.items():
+            (contains if slug in lost else lacks)(before, title, "the lost")
+            (lacks if slug in lost else contains)(after, title, "the kept")
 
 
 @case("an import and --no-tell tell nobody, but chats")

@@ -68,7 +68,7 @@ class Outcome:
 
 
 # What a notice is about: of several things the last of these.
-TOLD = ("unsubscribed", "role", "owner", "handed-over", "removed",
+TOLD = ("unsubscribed", "handed-over", "role", "owner", "removed",
         "account-removed")
 RIGHTS = ("owner", "user-admin", "member", "subscriber")    # fewer and fewer
 

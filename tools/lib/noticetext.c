@@ -202,7 +202,8 @@ take_line(struct content *c, const char *key, const char *value)
 		c->last->description = g_strdup(value);
 	else if (strcmp(key, TELL_CHAT) == 0)
 		c->chat = true;
-	else if (strcmp(key, TELL_WAS) == 0)
+	/* An owner may become an administrator on the way: the first counts. */
+	else if (strcmp(key, TELL_WAS) == 0 && strcmp(c->was, "?") == 0)
 		set(&c->was, role_text(c, value));
 	else if (strcmp(key, TELL_IS) == 0)
 		set(&c->role, role_text(c, value));
