@@ -32,6 +32,9 @@ static int read_categories(
     struct import *, size_t, const char *, uint32_t **, size_t *);
 static int take_former(void *, const struct store_former *);
 static int present_name(struct import *, char[ACCOUNT_KEY_SIZE], const char **);
+static int find_former(void *, const struct store_former *);
+static int check_names(struct import *);
+static int check_categories(struct import *);
 static int check_row(struct import *, size_t, const struct import_cells *);
 static int refuse(struct import *);
 static int skip(struct import *, const char *);
@@ -249,6 +252,60 @@ present_name(struct import *im, char key[ACCOUNT_KEY_SIZE], const char **name)
 	return (0);
 }
 
+/* Count a former name that is of the same account as when it was read. */
+static int
+find_former(void *ctx, const struct store_former *former)
+{
+	struct import *im = ctx;
+	const void *account;
+
+	if (strmap_find(&im->formers, former->key, &account) != 1 ||
+	    strcasecmp(account, former->account) != 0)
+		im->renamed = true;
+	im->nformers++;
+	return (0);
+}
+
+/*
+ * Rows may come slowly, and others change the roster meanwhile. A name in them
+ * may be another account's by now, or that of none.
+ */
+static int
+check_names(struct import *im)
+{
+	if (!im->formers_read)
+		return (0);
+	if (store_formers(im->changes->store, 0, find_former, im) == -1)
+		return (store_failed(im->changes->store, im->changes->failure));
+	if (!im->renamed && im->nformers == im->formers.n)
+		return (0);
+	return (failure_set(im->changes->failure, FAILURE_BUSY,
+	    "%s: accounts got other names while the rows were read; nothing "
+	    "was imported; retry",
+	    im->name));
+}
+
+/* Likewise: take the rows' categories as they are now. */
+static int
+check_categories(struct import *im)
+{
+	size_t i, j;
+
+	for (i = 0; i < im->ncategories; i++) {
+		for (j = 0; j < im->nall; j++) {
+			if (im->all[j].id == im->categories[i]->id)
+				break;
+		}
+		if (j == im->nall)
+			return (failure_set(im->changes->failure, FAILURE_BUSY,
+			    "%s: the category %s was removed while the rows "
+			    "were read; nothing was imported; retry",
+			    im->name, im->categories[i]->slug));
+		im->categories[i] = &im->all[j];
+	}
+	return (0);
+}
+
 static int
 check_row(struct import *im, size_t number, const struct import_cells *cells)
 {
@@ -328,7 +385,8 @@ apply_all(struct import *im)
 	struct store_account none;
 	struct import_users nobody;
 
-	if (import_begin(im) != 0 || sorter_begin(im->sorter) != 0 ||
+	if (import_begin(im) != 0 || check_names(im) != 0 ||
+	    check_categories(im) != 0 || sorter_begin(im->sorter) != 0 ||
 	    import_next(im) != 0)
 		return (-1);
 	while (im->more) {

@@ -86,6 +86,8 @@ struct import {
 	bool damaged;	       /* the roster contradicts itself */
 	struct strmap formers; /* accounts by their former names */
 	bool formers_read;
+	size_t nformers;		    /* when the rows are applied */
+	bool renamed;			    /* they are not the same then */
 	char account_key[ACCOUNT_KEY_SIZE]; /* of the row before */
 	struct import_accounts accounts;
 	/* The next row in order, and room for its categories. */

@@ -119,6 +119,44 @@ def _(ctl):
     same(ctl.roster(), {"acme": {OLGA: ("owner", set())}}, "roster")
 
 
+def overtaken(ctl_, rows, *words):
+    """Import ROWS, of which notifyctl has begun to read when WORDS are done."""
+    process = ctl_.start("import", "-", stdin=subprocess.PIPE)
+    # More than a pipe holds.
+    process.stdin.write((HEAD + rows + "\n" * 200000).encode())
+    process.stdin.flush()
+    for command in words:
+        ctl_.ok(*command)
+    before = ctl_.dump()
+    done = ctl_.finish(process, ["import", "-"], b"")
+    ctl_.unchanged(before)
+    return done
+
+
+@case("a name or a category that is another one's since the rows were read is "
+      "not used")
+def _(ctl):
+    extra = ["category", "add", "extra", "--title", "Extra", "--subscriber"]
+    rows = f"acme,{OLGA},owner,\nacme,{SUE},subscriber,extra\n"
+    rename = ["account", "rename", "acme", "alpha"]
+    forget = ["account", "rename", "alpha", "--forget-former"]
+    for before, words, code, says in (
+            ([], [rename], 75, "other names"),
+            ([rename], [forget, ["account", "add", "acme", "--owner", BILL]],
+             75, "other names"),
+            ([], [["account", "rename", "beta", "b2"]], 75, "other names"),
+            ([], [["category", "remove", "extra", "--yes"]], 75, "extra"),
+            ([], [["category", "set", "extra", "--subscriber", "no"]], 65,
+             "extra is not open")):
+        ctl.reset()
+        for command in (extra, *before):
+            ctl.ok(*command)
+        done = overtaken(ctl, rows, *words)
+        same((done.code, done.out), (code, ""), f"{done}")
+        for part in (says, "nothing was imported"):
+            contains(done.line, part, f"the line of {done}")
+
+
 @case("fields may be quoted, and hold commas, quotes and spaces then",
       roster=False)
 def _(ctl):
