@@ -397,6 +397,99 @@ def _(ctl):
         ctl("trace", QID, "--log", log(ctl, good[:cut]))
 
 
+@case("what is logged later than it happened changes no end")
+def _(ctl):
+    client, first, decision, active, sent, removed = life()
+    hold = ("postfix/cleanup", f"{QID}: milter-hold: END-OF-MESSAGE from "
+            "a[192.0.2.7]: why; from=<s@x.example> to=<ann@acme.example>")
+    access = ("postfix/smtpd", f"{QID}: hold: RCPT from a[192.0.2.7]: <a>: "
+              "Client host wants this; from=<s@x.example> to=<b@x.example>")
+    reject = ("postfix/smtpd", f"{QID}: reject: RCPT from a[192.0.2.7]: 550 "
+              "5.1.1 <b@x.example>; from=<s@x.example> to=<b@x.example>")
+    milter_reject = (reject[0], reject[1].replace(" reject", " milter-reject"))
+    deleted = ("postfix/postsuper", f"{QID}: removed")
+    released = ("postfix/postsuper", f"{QID}: released from hold")
+    again = ("notifyctl", f"{QID}: requeued as 0123456789")
+    begin = [client, first, decision]
+    for lines, want in (
+            ([hold, active, sent, removed, released], "done"),
+            ([hold, active, released], "queued"),
+            ([deleted, active], "deleted"),
+            ([active, deleted, sent], "deleted"),
+            ([access, reject], "held"),
+            ([access, milter_reject], "held"),
+            ([reject, active], "queued"),
+            ([hold, again], "requeued"),
+            ([hold, deleted, again], "requeued"),
+            ([hold, again, deleted], "requeued"),
+            ([hold, again, released, active], "queued"),
+            ([hold, released, active, again], "queued"),
+            ([hold, released, active, removed, again], "done")):
+        found = trace(ctl, log(ctl, text(begin + lines, 1700000000)))
+        same(found["messages"][0]["state"], want, f"state after {lines}")
+
+
+@case("a line that is being written is not read")
+def _(ctl):
+    lines = text(life()[:-1], 1700000000)
+    for whole, want in ((False, "queued"), (True, "done")):
+        more = text([life()[-1]], 1700000009)
+        found = trace(ctl, log(ctl, lines + more[:None if whole else -1]))
+        same(found["messages"][0]["state"], want, f"whole: {whole}")
+    lines = text(life()[:-2] + [(
+        "postfix/smtp", f"{QID}: to=<ann@acme.example>, relay=a, delay=1, "
+        "status=sent (250 Ok: queued as 01234")], 1700000000)
+    found = trace(ctl, log(ctl, text(life("01234"), 1700000000), "other"),
+                  log(ctl, lines[:-1], "half"))
+    same(ids(found), [QID], "messages")
+
+
+@case("a message of postsuper -r is followed through rotated logs, in any "
+      "order of files")
+def _(ctl):
+    at = int(time.time()) - 3600
+    old = log(ctl, text(life()[:2] + [
+        ("postfix/cleanup", f"{QID}: hold: header Subject: x from a[192.0.2.7];"
+         " from=<s@x.example> to=<ann@acme.example>"),
+        ("postfix/postsuper", f"{QID}: requeued"),
+        ("postfix/pickup", f"0123456789: uid=102 from=<s@x.example> "
+         f"orig_id={QID}")], at), "1")
+    new = log(ctl, text(life("0123456789")[1:], at + 9), "2")
+    for paths in ((old, new), (new, old)):
+        found = trace(ctl, *paths)
+        same([(m["queue_id"], m["relation"], m["state"])
+              for m in found["messages"]],
+             [(QID, "", "requeued"), ("0123456789", "resubmitted as", "done")],
+             "messages")
+        same(trace(ctl, *paths, qid="0123456789")["messages"][0]["state"],
+             "done", "the new one")
+
+
+@case("a chat of which notify-telegram's line is missing: nobody knows whether "
+      "it was sent")
+def _(ctl):
+    chat = "1-0a1b2c@telegram.invalid"
+    lines = life(rcpt=chat)
+    lines[4] = ("postfix/pipe", f"{QID}: to=<{chat}>, relay=notify-telegram, "
+                "delay=1, dsn=2.0.0, status=sent (delivered via "
+                "notify-telegram service)")
+    path = log(ctl, text(lines, 1700000000))
+    row, = trace(ctl, path)["recipients"]
+    same(row["outcome"], "not known", "by Postfix alone")
+    other = log(ctl, text([("notify-telegram", f"{QID}: to=<{chat}> "
+                            'account=acme outcome=gone reason="blocked"')],
+                          1700000003), "telegram.log")
+    for paths in ((path, other), (other, path)):
+        row, = trace(ctl, *paths)["recipients"]
+        same((row["outcome"], row["detail"]), ("chat gone", "blocked"), "both")
+    with open(path) as file:
+        later = file.read().replace("status=sent (delivered via "
+                                    "notify-telegram service)",
+                                    "status=deferred (temporary failure)")
+    row, = trace(ctl, log(ctl, later, "later.log"))["recipients"]
+    same(row["outcome"], "deferred", "another try will be made")
+
+
 @case("an id that no log has: 67, with the logs that were read")
 def _(ctl):
     path = log(ctl, text(life(), 1700000000))
@@ -718,7 +811,11 @@ def _(ctl):
          ("postfix/postsuper", "CCCCCCCCCC: removed"),
          ("postfix/postsuper", "DDDDDDDDDD: released from hold"),
          ("postfix/postsuper", "EEEEEEEEEE: removed"),
-         ("postfix/postsuper", "FFFFFFFFFF: removed")], NOON + 60), "new.log")
+         ("postfix/postsuper", "FFFFFFFFFF: removed"),
+         ("postfix/postsuper", "IIIIIIIIII: released from hold"),
+         ("postfix/postsuper", "IIIIIIIIII: placed on hold"),
+         ("postfix/postsuper", "JJJJJJJJJJ: released from hold"),
+         ("postfix/postsuper", "JJJJJJJJJJ: removed")], NOON + 60), "new.log")
     late = log(ctl, decided("EEEEEEEEEE", ANN, NOON + 8, "-", verdict="hold",
                             more=' reason="unknown account x"')
                + decided("AAAAAAAAAA", ANN, NOON - 9, verdict="discard",
@@ -731,7 +828,10 @@ def _(ctl):
                + decided("FFFFFFFFFF", ANN, NOON + 6, verdict="hold",
                          more=stop + " monitor=yes")
                + decided("GGGGGGGGGG", ANN, NOON + 9, verdict="tempfail",
-                         more=stop) + decided("HHHHHHHHHH", ANN, NOON + 9))
+                         more=stop) + decided("HHHHHHHHHH", ANN, NOON + 9)
+               + decided("IIIIIIIIII", ANN, NOON + 20, verdict="hold", more=stop)
+               + decided("JJJJJJJJJJ", ANN, NOON + 30, verdict="hold",
+                         more=stop))
     found = since(ctl, "2026-03-05 12:00", early, late)
     same([(r["queue_id"], r["verdict"], r["account"],
            sorted(filter(None, r["owner"].split(","))), r["became"])
@@ -741,7 +841,9 @@ def _(ctl):
            "requeued as 4jNEW"),
           ("DDDDDDDDDD", "hold", "gone", [], "released"),
           ("FFFFFFFFFF", "hold", "acme", [OLGA], "monitor mode"),
-          ("EEEEEEEEEE", "hold", "-", [], "deleted")], "stopped")
+          ("EEEEEEEEEE", "hold", "-", [], "deleted"),
+          ("IIIIIIIIII", "hold", "acme", [OLGA], ""),
+          ("JJJJJJJJJJ", "hold", "acme", [OLGA], "deleted")], "stopped")
     contains(found["stopped"][0]["reason"], "nobody addressed", "why")
     out = ctl.ok("stats", "--since", "2026-03-05 12:00", "--log", late).out
     for part in ("BBBBBBBBBB", OLGA, "nobody addressed is entitled"):

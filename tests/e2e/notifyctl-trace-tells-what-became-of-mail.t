@@ -6,6 +6,8 @@ milter and notify-telegram."""
 import contextlib
 import os
 import re
+import signal
+import subprocess
 import time
 
 from lib import requeue, stamps
@@ -25,10 +27,20 @@ def trace(lab, qid, *options):
         for word in ("--log", path)))
 
 
-def told(lab, qid):
-    """(messages, {(queue id, recipient): (decision, outcome, why)})."""
-    done = trace(lab, qid, "--json")
-    same((done.code, done.err), (0, ""), f"exit and stderr of {done}")
+def told(lab, qid, *states):
+    """(messages, {(queue id, recipient): (decision, outcome, why)}), once the
+    logs tell of these STATES of the messages: Postfix writes its log later
+    than it changes its queue."""
+    done = None
+
+    def complete():
+        nonlocal done
+        done = trace(lab, qid, "--json")
+        return done.code == 0 and states == tuple(
+            message["state"] for message in done.document["messages"])
+
+    lab.until(complete, lambda: f"states {states}: {done}")
+    same(done.err, "", f"stderr of {done}")
     found = done.document
     return found["messages"], {
         (row["queue_id"], stamps.bare(row["recipient"])):
@@ -53,11 +65,10 @@ def _(lab):
     lab.milter.settings(expand="addressed")
     result = lab.tell([ANN, BILL, STRANGER], account=None)
     lab.told(result, [111])
-    (message,), rows = told(lab, result.qid)
-    same({key: message[key] for key in ("verdict", "state", "sender",
-                                        "source", "message_id")},
-         {"verdict": "deliver", "state": "done",
-          "sender": "billing@example.org",
+    (message,), rows = told(lab, result.qid, "done")
+    same({key: message[key] for key in ("verdict", "sender", "source",
+                                        "message_id")},
+         {"verdict": "deliver", "sender": "billing@example.org",
           "source": "client=unknown[127.0.0.1]",
           "message_id": f"<{result.mark}@example.org>"}, "the message")
     contains(message["decision"], "kept=1 added=0 dropped=2 mirrored=1",
@@ -78,21 +89,19 @@ def _(lab):
       "told apart")
 def _(lab):
     result = lab.send([BILL, "acme@accounts.example"], BALANCE)
-    lab.postfix.settle()
-    _, rows = told(lab, result.qid)
+    _, rows = told(lab, result.qid, "done")
     same({r: row[0] for (_, r), row in rows.items()},
          {ANN: "added", OLGA: "added", SUE: "added", BILL: "dropped"},
          "decisions")
     result = lab.send([ANN, "acme@accounts.example"], BALANCE)
-    lab.postfix.settle()
-    _, rows = told(lab, result.qid)
+    _, rows = told(lab, result.qid, "done")
     same({row[0] for row in rows.values()}, {"kept or added"}, "decisions")
 
 
 @case("an alias is shown with its recipients")
 def _(lab):
     result = lab.send(["team@x.example"])
-    lab.postfix.settle()
+    told(lab, result.qid, "done")
     out = trace(lab, result.qid).out
     for part in ("a1@x.example (for team@x.example)",
                  "a2@x.example (for team@x.example)",
@@ -104,27 +113,59 @@ def _(lab):
 def _(lab):
     lab.milter.settings(expand="addressed")
     result = lab.send([BILL], BALANCE)
-    (message,), rows = told(lab, result.qid)
-    same((message["verdict"], message["state"], message["reason"]),
-         ("discard", "discarded", "nobody addressed is entitled to the "
-          "category"), "the message")
+    (message,), rows = told(lab, result.qid, "discarded")
+    same((message["verdict"], message["reason"]),
+         ("discard", "nobody addressed is entitled to the category"),
+         "the message")
     same([row[:2] for row in rows.values()], [("dropped", "")], "the copies")
 
 
 @case("held, released by hand, deleted by hand: each is shown")
 def _(lab):
     result = requeue.hold(lab, [ANN])
-    (message,), rows = told(lab, result.qid)
-    same((message["verdict"], message["state"], rows), ("hold", "held", {}),
-         "the held one")
+    (message,), rows = told(lab, result.qid, "held")
+    same((message["verdict"], rows), ("hold", {}), "the held one")
     lab.postfix.release(result.qid)
-    lab.postfix.settle()
-    (message,), rows = told(lab, result.qid)
-    same((message["state"], list(rows.values())),
-         ("done", [("unchanged", "sent", "250 2.0.0 Ok")]), "released")
+    _, rows = told(lab, result.qid, "done")
+    same(list(rows.values()), [("unchanged", "sent", "250 2.0.0 Ok")],
+         "released")
     result = requeue.hold(lab, [ANN])
     lab.postfix.tool("postsuper", "-d", result.qid)
-    same(told(lab, result.qid)[0][0]["state"], "deleted", "deleted")
+    told(lab, result.qid, "deleted")
+
+
+@contextlib.contextmanager
+def log_that_is_behind(lab):
+    """Postfix's log has nothing of what happens meanwhile until the end."""
+    found = subprocess.run(["pgrep", "-P", str(lab.postfix.process.pid),
+                            "-x", "postlogd"], capture_output=True, text=True)
+    writer = int(found.stdout)
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(writer, signal.SIGCONT)
+
+
+@case("a log that is behind the queue: the state is said to be that of its "
+      "end")
+def _(lab):
+    result = requeue.hold(lab, [ANN])
+    told(lab, result.qid, "held")
+    with log_that_is_behind(lab):
+        lab.postfix.tool("postsuper", "-d", result.qid)
+        told(lab, result.qid, "held")
+        contains(trace(lab, result.qid).out,
+                 "state:    on hold when the log ends; see mailq", "deleted")
+    told(lab, result.qid, "deleted")
+    result = requeue.hold(lab, [ANN])
+    told(lab, result.qid, "held")
+    with log_that_is_behind(lab):
+        lab.postfix.release(result.qid)
+        lab.postfix.settle()
+        contains(trace(lab, result.qid).out,
+                 "state:    on hold when the log ends; see mailq", "sent")
+    told(lab, result.qid, "done")
 
 
 @case("requeued: the new message is shown too, and each names the other")
@@ -132,23 +173,41 @@ def _(lab):
     result = requeue.hold(lab, ["x@delta.example"], SERVICES, "delta")
     lab.notifyctl("account", "add", "delta", "--owner", OLGA)
     new = requeue.requeued(lab, result)
-    lab.postfix.settle()
-    (old, other), rows = told(lab, result.qid)
-    same((old["state"], other["queue_id"], other["relation"], other["of"],
-          other["state"]),
-         ("requeued", new, "requeued as", result.qid, "done"), "both")
+    (_, other), rows = told(lab, result.qid, "requeued", "done")
+    same((other["queue_id"], other["relation"], other["of"]),
+         (new, "requeued as", result.qid), "the new one")
+    contains(trace(lab, result.qid).out, "requeued: replaced by another",
+             "for people")
     same(rows[new, OLGA], ("added", "sent", "250 2.0.0 Ok"), "the copy")
     done = trace(lab, new, "--json")
     same(done.document["origin"], f"requeued from {result.qid}", "origin")
     lab.notifyctl("account", "remove", "delta")
 
 
+@case("requeued, but released meanwhile or not deleted: the first message is "
+      "followed as well")
+def _(lab):
+    for instead, states in (("-H", ("done", "done")),
+                            ("-s", ("requeued", "done"))):
+        result = requeue.hold(lab, ["x@acme.example"], SERVICES, "delta")
+        lab.notifyctl("account", "add", "delta", "--owner", OLGA)
+        with requeue.tool(lab, "postsuper", 'case " $* " in *" -d "*)'
+                          f' exec REAL -c {lab.postfix.config} {instead}'
+                          f' {result.qid} ;; esac; exec REAL "$@"'):
+            done = requeue.requeue(lab, result.qid)
+        same(done.code, 74, f"{done}")
+        lab.postfix.flush()
+        told(lab, result.qid, *states)
+        lab.notifyctl("account", "remove", "delta")
+    contains(trace(lab, result.qid).out, "not yet deleted", "for people")
+    lab.postfix.tool("postsuper", "-d", result.qid)
+
+
 @case("bounced: the reason, and the outcome of the bounce")
 def _(lab):
     with refusing(lab, olga="550 5.1.1 no such <user>"):
         result = lab.send([OLGA, ANN], MAINTENANCE)
-        lab.postfix.settle()
-    (message, bounce), rows = told(lab, result.qid)
+        (message, bounce), rows = told(lab, result.qid, "done", "done")
     contains(rows[result.qid, OLGA][2], "550 5.1.1 no such <user>", "the why")
     same((rows[result.qid, OLGA][1], rows[result.qid, ANN][1]),
          ("bounced", "sent"), "outcomes")
@@ -162,13 +221,27 @@ def _(lab):
     with refusing(lab, ann="450 4.2.0 mailbox full"):
         result = lab.send([ANN], MAINTENANCE)
         lab.until(lambda: f"{result.qid}: to=" in lab.postfix.text(), "tried")
-        (message,), rows = told(lab, result.qid)
-    same((message["state"], rows[result.qid, ANN][1]), ("queued", "deferred"),
-         "the message")
+        _, rows = told(lab, result.qid, "queued")
+    same(rows[result.qid, ANN][1], "deferred", "the copy")
     contains(rows[result.qid, ANN][2], "450 4.2.0 mailbox full", "the why")
     lab.flushed()
-    same(told(lab, result.qid)[1][result.qid, ANN],
+    same(told(lab, result.qid, "done")[1][result.qid, ANN],
          ("kept", "sent", "250 2.0.0 Ok"), "in the end")
+
+
+@case("its time in the queue is over: the copy that was deferred has expired")
+def _(lab):
+    with refusing(lab, ann="450 4.2.0 mailbox full"):
+        result = lab.send([ANN, OLGA], MAINTENANCE)
+        lab.until(lambda: f"{result.qid}: to=<{ANN}" in lab.postfix.text(),
+                  "tried")
+        lab.postfix.tool("postsuper", "-e", result.qid)
+        lab.postfix.flush()
+        _, rows = told(lab, result.qid, "done", "done")
+    same({key[1]: row[1] for key, row in rows.items()},
+         {ANN: "expired", OLGA: "sent", "billing@example.org": "sent"},
+         "outcomes")
+    contains(rows[result.qid, ANN][2], "450 4.2.0 mailbox full", "the why")
 
 
 @case("a chat that is gone: the reason from notify-telegram")
@@ -176,8 +249,7 @@ def _(lab):
     address = lab.link_to("acme", ANN, 111)
     lab.api.fail(error(403, "Forbidden: bot was blocked by the user"))
     result = lab.tell([ANN])
-    lab.postfix.settle()
-    _, rows = told(lab, result.qid)
+    _, rows = told(lab, result.qid, "done")
     same(rows[result.qid, address][:2], ("mirrored", "chat gone"), "the chat")
     contains(rows[result.qid, address][2], "blocked by the user", "the why")
 
@@ -195,7 +267,7 @@ def chats(lab, qid):
 def _(lab):
     address = lab.link_to("acme", ANN, 111)
     result = lab.tell([ANN])
-    lab.told(result, [111])
+    told(lab, result.qid, "done")
     ((who, account, line),) = chats(lab, result.qid)
     same((who, account), (ANN, "acme"), "whose chat")
     contains(line, f"Telegram chat of {ANN} (acme) ", "for people")
@@ -220,7 +292,7 @@ def _(lab):
       "passed over is listed")
 def _(lab):
     result = lab.send([ANN, BILL, "acme@accounts.example"], BALANCE)
-    lab.postfix.settle()
+    told(lab, result.qid, "done")
     today = time.strftime("%Y-%m-%d")
     for words in ([f"<{result.mark}@example.org>"],
                   [f"{result.mark}@example.org"],
@@ -243,27 +315,31 @@ def _(lab):
       "the milter")
 def _(lab):
     result = lab.sendmail([ANN])
-    lab.postfix.settle()
+    lab.until(lambda: result.qid, "the listener has it")
     taken = re.findall(r"pickup\[\d+\]: (\w+): uid=", lab.postfix.text())
-    (first, second), rows = told(lab, taken[-1])
+    (first, second), rows = told(lab, taken[-1], "done", "done")
     contains(first["source"], "uid=0 from=<", "the source")
     same(second["relation"], "handed on as", "the way to the listener")
     same((second["decision"], rows[result.qid, ANN][0]), ("", "not known"),
          "the decision")
 
 
-@case("resubmitted with postsuper -r: the new message is shown too")
+@case("resubmitted with postsuper -r: the new message is shown too, and the "
+      "old one is no longer said to be there")
 def _(lab):
     with refusing(lab, ann="450 4.2.0 mailbox full"):
         result = lab.send([ANN], MAINTENANCE)
         lab.until(lambda: f"{result.qid}: to=" in lab.postfix.text(), "tried")
     lab.postfix.tool("postsuper", "-r", result.qid)
     lab.postfix.flush()
-    lab.flushed()
-    messages, rows = told(lab, result.qid)
-    same([m["relation"] for m in messages], ["", "resubmitted as", "handed on as"], "relations")
+    messages, rows = told(lab, result.qid, "requeued", "done", "done")
+    same([m["relation"] for m in messages],
+         ["", "resubmitted as", "handed on as"], "relations")
     same(rows[messages[2]["queue_id"], ANN][1], "sent", "the copy")
-    true(messages[2]["state"] == "done", "the new one is done")
+    result = requeue.hold(lab, [ANN])
+    lab.postfix.tool("postsuper", "-r", result.qid)
+    messages, _ = told(lab, result.qid, "requeued", "done", "held")
+    lab.postfix.tool("postsuper", "-d", messages[2]["queue_id"])
 
 
 run(ChatLab, main={"virtual_alias_maps": "inline:{ "

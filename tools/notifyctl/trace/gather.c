@@ -206,10 +206,10 @@ gather_line(void *ctx, const struct trace_line *line)
 		keep(g, m, line, rest);
 	/* postsuper -r: only the new message names the old one. */
 	from = strstr(rest, " orig_id=");
-	if (m == NULL && from != NULL && text_after(rest, "uid=") != NULL) {
+	if (from != NULL && text_after(rest, "uid=") != NULL) {
 		m = find(g, from + 9, strlen(from + 9));
-		if (m != NULL)
-			discover(g, m, "resubmitted as", text, line->at);
+		if (m != NULL && !m->read)
+			keep(g, m, line, text);
 	}
 }
 
@@ -306,6 +306,8 @@ find_children(struct gather *g, const struct message *m, const struct entry *e)
 	const char *found;
 	size_t i;
 
+	if (history_resubmits(&e->line))
+		discover(g, m, "resubmitted as", e->line.text, e->line.at);
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (words[i].program == NULL
 			? text_after(e->line.text, "to=<") == NULL

@@ -30,6 +30,9 @@ static void decision(
     struct arena *, struct history *, const struct history_line *);
 static void settle(
     struct history *, enum history_state, const struct history_line *);
+static void removed(struct history *, const struct history_line *);
+static void requeued(struct history *, const struct history_line *);
+static void expired(struct history *, const struct history_line *);
 static const char *envelope(struct arena *, const char *, const char **);
 static const char *envelope_sender(struct arena *, const char *);
 static void mail_server(
@@ -42,6 +45,14 @@ history_begins(const struct history_line *line)
 		    text_after(line->text, "client=") != NULL) ||
 	    (strcmp(line->program, "pickup") == 0 &&
 		text_after(line->text, "uid=") != NULL));
+}
+
+bool
+history_resubmits(const struct history_line *line)
+{
+	return (strcmp(line->program, "pickup") == 0 &&
+	    text_after(line->text, "uid=") == NULL &&
+	    strstr(line->text, " orig_id=") != NULL);
 }
 
 /* An address up to its ">", which may also be part of a quoted local part. */
@@ -264,15 +275,54 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 		h->message_id = id;
 }
 
+/* Postfix logs what it has done: qmgr(8) may have delivered a message before
+ * postsuper(1) logs that it was released. Nothing comes after the end. */
 static void
 settle(struct history *h, enum history_state state,
     const struct history_line *line)
 {
-	/* requeue deletes the held message after it was replaced. */
-	if (h->state == HISTORY_REQUEUED && state == HISTORY_DELETED)
+	if (h->gone)
 		return;
 	h->state = state;
 	h->state_at = line->at;
+}
+
+/* "removed", by qmgr(8) or by an operator; requeue deletes the held message
+ * after it was replaced. */
+static void
+removed(struct history *h, const struct history_line *line)
+{
+	if (strcmp(line->program, "postsuper") != 0)
+		settle(h, HISTORY_DONE, line);
+	else if (h->state != HISTORY_REQUEUED)
+		settle(h, HISTORY_DELETED, line);
+	h->gone = true;
+}
+
+/* "requeued as X", by notifyctl: a message that was released meanwhile goes its
+ * own way, too. */
+static void
+requeued(struct history *h, const struct history_line *line)
+{
+	if (h->state == HISTORY_QUEUED || h->state == HISTORY_DONE)
+		return;
+	h->state = HISTORY_REQUEUED;
+	h->state_at = line->at;
+}
+
+/* Its time in the queue is over: no delivery agent logs that again for those
+ * who were waiting. */
+static void
+expired(struct history *h, const struct history_line *line)
+{
+	size_t i;
+
+	for (i = 0; i < h->ncopies; i++) {
+		if (strcmp(h->copies[i].outcome, "deferred") != 0)
+			continue;
+		h->copies[i].outcome = "expired";
+		h->copies[i].at = line->at;
+	}
 }
 
 /* Sendmail: "from=<a>, size=..., nrcpts=1, msgid=<b>, ..., relay=c [d]" is the
@@ -373,14 +423,20 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 	} else if ((rest = text_after(text, "from=<")) != NULL) {
 		h->sender = path(a, rest, &rest);
 		sendmail_arrival(a, h, line);
-		if (h->state != HISTORY_REQUEUED)
-			settle(h, HISTORY_QUEUED, line);
+		settle(h, HISTORY_QUEUED, line);
+		if (text_after(rest, ", status=expired") != NULL ||
+		    text_after(rest, ", status=force-expired") != NULL)
+			expired(h, line);
 	} else if (strcmp(text, "removed") == 0) {
-		settle(h,
-		    strcmp(line->program, "postsuper") == 0 ? HISTORY_DELETED
-							    : HISTORY_DONE,
-		    line);
+		removed(h, line);
+	} else if (history_resubmits(line)) {
+		settle(h, HISTORY_REQUEUED, line);
+		h->gone = true;
 	}
+	/* A recipient that was rejected: the others have a queue id. */
+	if (text_after(text, "reject: RCPT from ") != NULL ||
+	    text_after(text, "milter-reject: RCPT from ") != NULL)
+		return;
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (text_after(text, actions[i].text) != NULL)
 			settle(h, actions[i].state, line);
@@ -418,6 +474,6 @@ history_add(struct arena *a, struct history *h, const struct history_line *line)
 	} else if (strcmp(line->program, "notifyctl") != 0) {
 		mail_server(a, h, line);
 	} else if (text_after(line->text, "requeued as ") != NULL) {
-		settle(h, HISTORY_REQUEUED, line);
+		requeued(h, line);
 	}
 }

@@ -60,13 +60,17 @@ struct history {
 	bool decided_before; /* not decided again */
 	enum history_state state;
 	int64_t state_at;
+	bool gone; /* its queue file is deleted */
 	struct history_copy *copies;
 	size_t ncopies, copies_cap;
 	size_t earlier; /* messages that had this id before */
 	size_t lines;	/* 0: the log has none */
 };
 
-/* A log line, without its queue id. */
+/* A log line, without its queue id. Of the line by which pickup(8) makes
+ * another message of this one, after "postsuper -r", all: it has the id of
+ * that.
+ */
 struct history_line {
 	int64_t at;	     /* or 0 */
 	const char *program; /* "smtp", "notify-milter": without syslog_name */
@@ -81,5 +85,9 @@ void history_add(struct arena *, struct history *, const struct history_line *);
 
 /* history_begins(line): is it the first line of a message from a client? */
 bool history_begins(const struct history_line *);
+
+/* history_resubmits(line): does pickup(8) make another message of this one? Its
+ * text begins with the id of that. */
+bool history_resubmits(const struct history_line *);
 
 #endif

@@ -57,6 +57,7 @@ static void count_decision(struct tally *, const struct history *);
 static void list(struct tally *, const struct history *, int64_t);
 static void decision(struct tally *, const char *, const struct history_line *);
 static void chat(struct tally *, const struct history_line *);
+static bool outdone(const struct done *, const char *, int64_t);
 static void operators(
     struct tally *, const char *, const struct history_line *);
 static void take(void *, const struct trace_line *);
@@ -167,6 +168,20 @@ chat(struct tally *t, const struct history_line *line)
 	count(t, COUNTER_MIRRORED, labels, 1);
 }
 
+/* Is what was done before the last word? The later one is; but requeue deletes
+ * the held message after it was replaced. */
+static bool
+outdone(const struct done *done, const char *what, int64_t at)
+{
+	if (strcmp(what, "deleted") == 0 &&
+	    text_after(done->what, "requeued as ") != NULL)
+		return (true);
+	if (strcmp(done->what, "deleted") == 0 &&
+	    text_after(what, "requeued as ") != NULL)
+		return (false);
+	return (done->at > at);
+}
+
 /* A line about a message that may have been held, before or behind its own: the
  * sources come in any order. */
 static void
@@ -185,15 +200,15 @@ operators(struct tally *t, const char *id, const struct history_line *line)
 		return;
 	else if (text_after(line->text, "released from hold") != NULL)
 		what = "released";
+	else if (text_after(line->text, "placed on hold") != NULL)
+		what = "";
 	else if (strcmp(line->text, "removed") == 0)
 		what = "deleted";
 	else
 		return;
 	if (strmap_find(&t->done, id, &found) == 1) {
 		done = (struct done *)(uintptr_t)found;
-		/* requeue deletes the held message after it was replaced. */
-		if (strcmp(what, "deleted") == 0 ||
-		    (done->at > line->at && strcmp(done->what, "deleted") != 0))
+		if (outdone(done, what, line->at))
 			return;
 	} else {
 		done = arena_alloc(a, sizeof(*done));

@@ -59,6 +59,8 @@ static const struct {
 };
 
 static bool mirrored(struct trace *, const char *);
+static const char *state_text(const struct history *);
+static const char *outcome(struct trace *, const struct history_copy *);
 static const char *fate(
     struct trace *, const struct history *, const struct history_copy *);
 static size_t originals(struct trace *, const struct history *);
@@ -154,6 +156,29 @@ comma_when(struct trace *t, int64_t at)
 	return (arena_concat(t->ctl->arena, ", ", output_when(when, at), NULL));
 }
 
+/* For people. requeue submits a message before it deletes the held one. */
+static const char *
+state_text(const struct history *m)
+{
+	return (m->state == HISTORY_REQUEUED && !m->gone
+		? "requeued as another message, and not yet deleted when the "
+		  "log ends; see mailq"
+		: states[m->state].text);
+}
+
+/* A dropped recipient who got it all the same has one. Of a chat, pipe(8) knows
+ * only that notify-telegram wants no second try: it logs why. */
+static const char *
+outcome(struct trace *t, const struct history_copy *c)
+{
+	if (mirrored(t, c->recipient) && !c->chat &&
+	    strcmp(c->outcome, "sent") == 0)
+		return ("not known");
+	return (*c->outcome != '\0' ? c->outcome
+		: c->dropped	    ? ""
+				    : "not known");
+}
+
 static void
 message_lines(struct trace *t, const struct history *m)
 {
@@ -176,8 +201,8 @@ message_lines(struct trace *t, const struct history *m)
 		: "none in these logs: the message had no tag, or the milter "
 		  "logs elsewhere",
 	    comma_when(t, m->decided));
-	output_line(out, "  state:    %s%s", states[m->state].text,
-	    comma_when(t, m->state_at));
+	output_line(
+	    out, "  state:    %s%s", state_text(m), comma_when(t, m->state_at));
 	if (m->earlier > 0)
 		output_line(out,
 		    "  (%zu earlier messages had the same id; this is the "
@@ -281,11 +306,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 		output_cell(out, c->person);
 		output_cell(out, c->account);
 		output_cell(out, fate(t, m, c));
-		/* A dropped recipient who got it all the same has one. */
-		output_cell(out,
-		    *c->outcome != '\0' ? c->outcome
-			: c->dropped	? ""
-					: "not known");
+		output_cell(out, outcome(t, c));
 		output_cell_when(out, c->at);
 		output_cell(out,
 		    arena_concat(t->ctl->arena, c->reason,

@@ -41,6 +41,7 @@ static int64_t rfc3339(char *, char **);
 static bool split(char *, struct trace_line *);
 static int64_t repeated(char *, time_t, struct last *, char **);
 static void take(char *, time_t, struct last *, trace_line_fn *, void *);
+static bool unfinished(gzFile, const char *);
 static int cannot(const char *, int, struct failure *);
 static char *field(sd_journal *, const char *);
 static void entry(sd_journal *, trace_line_fn *, void *);
@@ -180,6 +181,14 @@ cannot(const char *path, int error, struct failure *failure)
 	    "%s: %s", path, strerror(error)));
 }
 
+/* Is it the last line, and still being written? A half line could tell of
+ * another message, or of another outcome. */
+static bool
+unfinished(gzFile in, const char *line)
+{
+	return (gzeof(in) && strchr(line, '\n') == NULL);
+}
+
 int
 trace_log_file(
     const char *path, trace_line_fn *fn, void *ctx, struct failure *failure)
@@ -212,7 +221,7 @@ trace_log_file(
 		begins = ends;
 		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
 		    line[LINE_MAX_OCTETS - 2] == '\n';
-		if (begins)
+		if (begins && !unfinished(in, line))
 			take(line, st.st_mtime, &last, fn, ctx);
 	}
 	(void)gzerror(in, &code);
