@@ -73,7 +73,7 @@ endif
 
 # The programs load libpq when they need it; they are not linked with it.
 POSTGRESQL := $(shell $(PKG_CONFIG) --exists libpq 2>/dev/null && echo yes || echo no)
-DRIVERS_yes = db_postgres db_postgres_ask libpq pgconn pgmany pgstmt
+DRIVERS_yes = db_postgres db_postgres_ask db_postgres_claim libpq pgconn pgmany pgstmt
 DRIVERS_no = db_nopostgres
 POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	strmap tempfile) \

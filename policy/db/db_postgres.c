@@ -27,11 +27,6 @@
 /* Where tables are looked for: what another client has set does not count. */
 #define ANY_PATH "SET LOCAL search_path = DEFAULT"
 
-#define NOT_OURS                                                               \
-	"the connection pooler gives the session to others in between, and "   \
-	"notify-bot holds a lock in it; expected pool_mode = session for its " \
-	"user, or a url that names the server"
-
 static const char *const own_sql[OWN_COUNT] = {
     [OWN_TABLES] =
 	"SELECT CASE WHEN o.path IS NOT NULL THEN -1 ELSE (SELECT count(*)"
@@ -93,21 +88,15 @@ static void close_db(struct db *);
 static bool is_current(const struct db *);
 static int exec_sql(struct db *, const char *);
 static struct db_stmt *prepare(struct db *, const char *);
-static int number(struct postgres *, enum own, int64_t *);
 static int set_lock(struct postgres *, const char *);
 static int set_path(struct postgres *, const char *);
 static int set_local(struct postgres *);
-static int enter(struct postgres *, bool *);
-static int leave(struct postgres *, bool, int);
 static int look_whose(struct postgres *, bool);
 static int begin_reading(struct postgres *);
 static int begin_writing(struct postgres *);
 static int begin(struct db *, enum db_mode);
 static int commit(struct db *);
 static int rollback(struct db *);
-static int same_session(struct postgres *);
-static int own_session(struct postgres *);
-static int claim(struct db *);
 static int bulk(struct db *);
 static int settle(struct db *);
 static int schema(struct db *, enum db_content *, int64_t *);
@@ -238,8 +227,8 @@ db_postgres_own(struct postgres *db, enum own which)
 	return ((struct pgstmt *)db->own[which]);
 }
 
-static int
-number(struct postgres *db, enum own which, int64_t *n)
+int
+db_postgres_number(struct postgres *db, enum own which, int64_t *n)
 {
 	return (db_run_own(&db->db, &db->own[which], own_sql[which], n));
 }
@@ -292,10 +281,8 @@ set_local(struct postgres *db)
 	    &db->conn, db->path == NULL ? ANY_PATH : db->path, "SET"));
 }
 
-/* What is asked outside of a transaction is asked in one of its own where a
- * pooler gives the session to others: begin it, if ${*own}. */
-static int
-enter(struct postgres *db, bool *own)
+int
+db_postgres_enter(struct postgres *db, bool *own)
 {
 	*own = false;
 	if (!db->conn.pooled || pgconn_ready(&db->conn) != 0 ||
@@ -307,9 +294,8 @@ enter(struct postgres *db, bool *own)
 	return (set_local(db));
 }
 
-/* End it. ${rc} is that of what was asked, and of the whole if that is 0. */
-static int
-leave(struct postgres *db, bool own, int rc)
+int
+db_postgres_leave(struct postgres *db, bool own, int rc)
 {
 	struct pgconn_failure why = db->conn.why;
 
@@ -368,12 +354,12 @@ db_postgres_look_whose(struct postgres *db)
 	if (pgconn_ready(&db->conn) != 0)
 		return (-1);
 	idle = libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE;
-	rc = enter(db, &own);
+	rc = db_postgres_enter(db, &own);
 	if (rc == 0 && own)
 		rc = pgconn_exec(&db->conn, ANY_PATH, "SET");
 	if (rc == 0)
 		rc = look_whose(db, idle);
-	return (leave(db, own, rc));
+	return (db_postgres_leave(db, own, rc));
 }
 
 bool
@@ -475,69 +461,6 @@ rollback(struct db *base)
 	return (-1);
 }
 
-/* Does a pooler still give us the session that has the claim? */
-static int
-same_session(struct postgres *db)
-{
-	int64_t pid;
-
-	if (!db->conn.pooled)
-		return (0);
-	if (number(db, OWN_PID, &pid) != 0)
-		return (-1);
-	if (pid == db->conn.pid)
-		return (0);
-	db->conn.broken = true;
-	return (pgconn_note(&db->conn, FAILURE_SETTINGS, NOT_OURS));
-}
-
-/* The claim is the session's. If a second connection gets the same session
- * while this one is idle, the pooler gives it to anybody. */
-static int
-own_session(struct postgres *db)
-{
-	struct pgconn other = {.handle = NULL};
-	bool ours;
-	int rc;
-
-	if (!db->conn.pooled)
-		return (0);
-	if (number(db, OWN_PID, &db->conn.pid) != 0)
-		return (-1);
-	rc = pgconn_open(&other, db->url, db->conn.mode, db->conn.wait);
-	ours = rc == 0 && other.pid != db->conn.pid;
-	if (rc != 0)
-		db->conn.why = other.why;
-	pgconn_close(&other);
-	if (rc == 0 && !ours)
-		rc = pgconn_note(&db->conn, FAILURE_SETTINGS, NOT_OURS);
-	return (rc);
-}
-
-/* The server drops the claim when it notices that the connection is gone. */
-static int
-claim(struct db *base)
-{
-	struct postgres *db = (struct postgres *)base;
-	int64_t got = 0;
-	bool own;
-	int rc;
-
-	if (db->claimed && (db->conn.broken || same_session(db) != 0))
-		return (-1);
-	if (db->claimed)
-		return (1);
-	if (db_postgres_look_whose(db) != 0 || own_session(db) != 0)
-		return (-1);
-	rc = enter(db, &own);
-	if (rc == 0)
-		rc = number(db, OWN_CLAIM, &got);
-	if (leave(db, own, rc) != 0)
-		return (-1);
-	db->claimed = got != 0;
-	return (db->claimed);
-}
-
 /* Waiting for each answer is what takes the time. */
 static int
 bulk(struct db *base)
@@ -569,10 +492,10 @@ schema(struct db *base, enum db_content *content, int64_t *version)
 	*version = 0;
 	if (db->content != DB_OURS)
 		return (0);
-	rc = enter(db, &own);
+	rc = db_postgres_enter(db, &own);
 	if (rc == 0)
-		rc = number(db, OWN_VERSION, version);
-	if (leave(db, own, rc) != 0)
+		rc = db_postgres_number(db, OWN_VERSION, version);
+	if (db_postgres_leave(db, own, rc) != 0)
 		return (-1);
 	db_postgres_read_version(db, *version);
 	return (0);
@@ -648,10 +571,11 @@ server(struct db *base, struct db_server *server)
 
 	if (db_postgres_look_whose(db) != 0)
 		return (-1);
-	rc = enter(db, &own);
+	rc = db_postgres_enter(db, &own);
 	if (rc == 0)
 		rc = ask_server(db, server);
-	if (leave(db, own, rc) != 0 || number(db, OWN_LAG, &server->lag) != 0)
+	if (db_postgres_leave(db, own, rc) != 0 ||
+	    db_postgres_number(db, OWN_LAG, &server->lag) != 0)
 		return (-1);
 	return (ask_system(db, server) == 0 ? 1 : -1);
 }
@@ -694,7 +618,7 @@ const struct db_driver db_postgres = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
-    .claim = claim,
+    .claim = db_postgres_claim,
     .bulk = bulk,
     .schema = schema,
     .set_schema = set_schema,

@@ -45,6 +45,19 @@ struct postgres {
  */
 struct pgstmt *db_postgres_own(struct postgres *, enum own) WARN_UNUSED;
 
+/* db_postgres_number(db, which, n): run it; ${*n} is the number that it gives,
+ * or 0. 0 or -1. */
+int db_postgres_number(struct postgres *, enum own, int64_t *n) WARN_UNUSED;
+
+/*
+ * db_postgres_enter(db, own), db_postgres_leave(db, own, rc): what is asked
+ * outside of a transaction is asked in one of its own where a pooler gives the
+ * session to others: begin it, if ${*own}, and end it. ${rc} is that of what
+ * was asked, and of the whole if that is 0.
+ */
+int db_postgres_enter(struct postgres *, bool *own) WARN_UNUSED;
+int db_postgres_leave(struct postgres *, bool own, int rc) WARN_UNUSED;
+
 /*
  * db_postgres_look_whose(db): look up whose tables there are: fills content.
  * From then on all ours are those of the one schema whose version is read,
@@ -55,6 +68,9 @@ struct pgstmt *db_postgres_own(struct postgres *, enum own) WARN_UNUSED;
  */
 int db_postgres_look_whose(struct postgres *) WARN_UNUSED;
 bool db_postgres_read_version(struct postgres *, int64_t version);
+
+/* db_postgres_claim(): as db_claim(), in db_postgres_claim.c. */
+int db_postgres_claim(struct db *) WARN_UNUSED;
 
 /* db_postgres_ask(): as db_ask(), in db_postgres_ask.c. */
 int db_postgres_ask(struct db *, const struct db_asking *) WARN_UNUSED;
