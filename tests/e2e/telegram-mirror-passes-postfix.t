@@ -421,7 +421,7 @@ def _(site):
 def _(site):
     same([t.addresses for t in site.receiver.transactions if t.bounce()], [],
          "bounces")
-    same([line for line in site.postfix.text().splitlines()
+    same([line for line in site.postfix.caught_up().splitlines()
           if re.search("notify-telegram.*(warning|fatal|panic):", line)], [],
          "warnings")
     found = [line for line in site.milter.complaints()

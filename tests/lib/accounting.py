@@ -117,7 +117,7 @@ class Account:
         # sendmail(1) does not tell the queue id, the mail log does; the last
         # one, if cleanup had to take it more than once.
         self.qids = {mark: qid for lab in self.labs for qid, mark in re.findall(
-            r" (\w+): message-id=<(mk-\w+)@", lab.postfix.text())}
+            r" (\w+): message-id=<(mk-\w+)@", lab.postfix.caught_up())}
 
     def allowed(self, one):
         """The sets of addresses of which one must have got it."""

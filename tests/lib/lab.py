@@ -92,7 +92,7 @@ class Result:
         the listener, it is the second one."""
         if self.reply is not None:
             return self.reply.qid
-        log = self.lab.postfix.text()
+        log = self.lab.postfix.caught_up()
         found = re.findall(r" ([0-9A-Za-z]+): message-id=<"
                            + re.escape(self.mark) + "@", log)
         if self.lab.postfix.by_listener:

@@ -142,6 +142,10 @@ class Server:
         except FileNotFoundError:
             return ""
 
+    def caught_up(self):
+        """Its log, with each line that was logged before this was called."""
+        return self.text()
+
 
 class Postfix(Server):
     """start() and stop() it. MILTER is a socket in Postfix's notation, or
@@ -165,6 +169,7 @@ class Postfix(Server):
         self.main = dict(main or {})
         self.users = users or {}
         self.addresses = {}     # listener: (host, port)
+        self.lines = itertools.count()
 
     def settings(self):
         route = f"smtp:[127.0.0.1]:{self.receiver_port}"
@@ -313,6 +318,13 @@ class Postfix(Server):
                 return self
             self.stop()
         raise RuntimeError("Postfix does not start:\n" + self.text()[-2000:])
+
+    def caught_up(self):
+        # postlogd(8) writes the lines later, but in their order.
+        last = f"line {next(self.lines)} of this test"
+        self.tool("postlog", "-t", "test", last)
+        until(lambda: last in self.text(), "the log has caught up")
+        return self.text()
 
     def files(self, *queues):
         """The ids in QUEUES, in the order in which a message passes them, so
