@@ -24,6 +24,7 @@ rosterdb.use_postgresql(PRIMARY)
 LAG = 2             # seconds
 RCPTS = [f"<{BILL}>", "<acme@accounts.example>"]
 WANT = sorted(entitled(BALANCE, "acme"))
+LONG = 300          # what takes any time is within this
 TURNED = 0.6        # seconds until a standby that was late is asked again
 AWAY = 5            # and one that was gone
 LATE = "does not catch up"
@@ -63,6 +64,11 @@ class Lab(lab.Lab):
                                           ("standby", STANDBY))
                 if (server.sql(ASKED)[0][0] or 0) > began}
 
+    def asks_the_standby(self, want=None):
+        """It, and nobody else: on a busy machine its last change may be too
+        old for a message, but not for the next one."""
+        self.until(lambda: self.by(want) == {"standby"}, "it is asked alone")
+
     def said(self, since, word):
         """The lines with WORD, after one more message."""
         self.decided(None if self.whole else set(WANT) - {SUE})
@@ -82,12 +88,12 @@ class Lab(lab.Lab):
 @case("the standby is asked, and the primary is changed")
 def _(lab_):
     STANDBY.catch_up()
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
     lab_.unsubscribed(SUE)
     STANDBY.catch_up()
-    same(lab_.by(set(WANT) - {SUE}), {"standby"}, "asked")
+    lab_.asks_the_standby(set(WANT) - {SUE})
     lab_.subscribed(SUE)
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
 
 
 @case("while nothing is changed the primary is asked once in a while")
@@ -97,15 +103,17 @@ def _(lab_):
     time.sleep(LAG + 0.2)
     same(lab_.by(), {"standby", "primary"}, "asked")
     time.sleep(TURNED)
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
     same(lab_.said(since, "standby"), [], "what is said of it")
 
 
 def late(lab_):
     """While the standby does not get any further: by its roster, and as soon
     as that may be older than the bound by the primary's."""
+    lab_.milter.settings(max_lag=LONG)
     lab_.unsubscribed(SUE)
     lab_.decided()
+    lab_.milter.settings()
     time.sleep(LAG)
     same(lab_.by(set(WANT) - {SUE}), {"standby", "primary"}, "asked")
     # And is for some time, without asking again how late it is.
@@ -141,7 +149,7 @@ def _(lab_):
     lab_.subscribed(SUE)
     time.sleep(TURNED)
     since = lab_.milter.mark()
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
     lines = lab_.said(since, CAUGHT_UP)
     same(len(lines), 1, f"lines: {lines}")
 
@@ -163,13 +171,13 @@ def _(lab_):
     STANDBY.sql("SELECT pg_reload_conf()")
     lab_.subscribed(SUE)
     time.sleep(TURNED)
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
 
 
 @case("a standby that is cut off in the middle, or gone, costs no message")
 def _(lab_):
     STANDBY.catch_up()
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
     since = lab_.milter.mark()
     STANDBY.end()
     for _ in range(3):
@@ -181,11 +189,12 @@ def _(lab_):
     STANDBY.launch()
     time.sleep(AWAY)
     STANDBY.catch_up()
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.asks_the_standby()
 
 
 @case("explain asks the standby as the milter does, list asks the primary")
 def _(lab_):
+    lab_.milter.settings(max_lag=LONG)
     STANDBY.catch_up()
     STANDBY.sql("SELECT pg_wal_replay_pause()")
     lab_.unsubscribed(SUE)
@@ -205,9 +214,11 @@ def _(lab_):
       "deferred")
 def _(lab_):
     STANDBY.catch_up()
-    same(lab_.by(), {"standby"}, "asked")
+    lab_.milter.settings(max_lag=LONG)
+    lab_.asks_the_standby()
     PRIMARY.end()
     lab_.decided()
+    lab_.milter.settings()
     time.sleep(LAG)
     since = lab_.milter.mark()
     answer = lab_.message()
