@@ -4,6 +4,7 @@
     with Fleet(3) as fleet: ...
     fleet.primary, fleet.standby    its servers: 127.0.0.2 and 127.0.0.3
     fleet.relays                    Labs at addresses of their own
+    with Fleet(3, pooling={}) ...   a PgBouncer before each server
 
 The servers are reached by TLS and password, by the names that the samples
 have; their settings, who is let in, the roles and the relays' settings are
@@ -16,8 +17,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.parse
 
-from lib import lab, postfix, pq
+from lib import lab, pgbouncer, postfix, postgresql, pq
 from lib.milter import Milter
 from lib.postgresql import USER, Server
 from lib.roles import BOT, CTL, MILTER, NAME, OWNER, SAMPLE, TELEGRAM, Database
@@ -31,6 +33,11 @@ HOSTS = {"db1.example.com": "127.0.0.2", "db2.example.com": "127.0.0.3"}
 def sample(name):
     with open(os.path.join(SAMPLE, name)) as file:
         return file.read()
+
+
+def password(role):
+    """As a URL has it."""
+    return "password=" + urllib.parse.quote(PASSWORDS[role])
 
 
 def free_port(hosts):
@@ -84,7 +91,7 @@ class Node(Server):
     def make(self):
         super().make()
         with open(os.path.join(self.data, "pg_hba.conf"), "w") as out:
-            out.write("local all all trust\n" + re.sub(
+            out.write(f"local all {postgresql.OWNER},{OWNER} trust\n" + re.sub(
                 NETS, "127.0.0.0/8", sample("fleet-hba.conf")))
 
     def copy(self, *_):
@@ -101,8 +108,9 @@ class Node(Server):
 
     def connect_as(self, role):
         """To the roster, as ROLE, or as the superuser (None)."""
-        return pq.Connection(self.url(NAME, role) if role
-                             else self.url(NAME))
+        return pq.Connection(
+            f"{self.url(NAME, role)}&{password(role)}" if role
+            else self.url(NAME))
 
     def cut_off(self):
         """Cut the standby off: it receives no more changes."""
@@ -114,6 +122,54 @@ class Node(Server):
         names = f"ANY 1 ({other.name.split('.')[0]})" if other else ""
         self.sql("ALTER SYSTEM SET synchronous_standby_names = ?", names)
         self.sql("SELECT pg_reload_conf()")
+
+
+class Pooler(pgbouncer.Pooler):
+    """In front of NODE, as the sample says. CHANGES are settings that differ
+    from those of its section [pgbouncer]."""
+
+    def __init__(self, node, port, **changes):
+        super().__init__(node, None)
+        self.port, self.changes = port, changes
+        self.address = node.address
+
+    def write(self):
+        text = sample("fleet-pgbouncer.ini")
+        for there, here in (
+                ("=/var/run/postgresql port=5432",
+                 f"={self.server.folder} port={os.environ['PGPORT']}"),
+                ("/etc/postgresql/fleet.",
+                 f"{self.server.fleet.folder}/server."),
+                ("/var/log/postgresql/pgbouncer.log", f"{self.folder}/log"),
+                ("/etc/pgbouncer", self.folder),
+                ("/var/run/postgresql", self.folder)):
+            text = text.replace(there, here)
+        changes = {"listen_addr": self.address, "listen_port": self.port,
+                   **self.changes}
+        for name, value in changes.items():
+            text = re.sub(rf"(?m)^;?{name} = .*$", f"{name} = {value}", text)
+        with open(self.conf, "w") as out:
+            out.write(text)
+        self.list_users()
+
+    def list_users(self):
+        """Write the file of users, by the command of the sample."""
+        query = re.search(r'(?s)-c "(SELECT format.*?)"\n',
+                          sample("fleet-pgbouncer.ini"))[1]
+        query = query.replace("\\", "").replace("\n;", "\n")
+        with open(os.path.join(self.folder, "userlist.txt"), "w") as out:
+            out.writelines(f"{row}\n" for row, in self.server.sql(query))
+
+    def console(self, command):
+        """COMMAND on its console, which is open to its own user."""
+        self.server.run("psql", "-X", "-h", self.folder, "-p", str(self.port),
+                         "-U", "pgbouncer", "pgbouncer", "-c", command)
+
+    def url(self, role=CTL):
+        return (f"postgresql://{role}@{self.server.name}:{self.port}/{NAME}"
+                f"?hostaddr={self.address}&{password(role)}"
+                "&sslmode=verify-full"
+                f"&sslrootcert={self.server.fleet.folder}/ca.crt")
 
 
 class Shared:
@@ -154,12 +210,14 @@ class Relay(lab.Lab):
 
 class Fleet:
     """KINDS are dicts, one for each relay: how its settings differ from the
-    sample's. STANDBY are more settings of a standby."""
+    sample's. STANDBY are more settings of a standby, POOLING those of a
+    PgBouncer before each server, which is not there without."""
 
-    def __init__(self, kinds, standby=""):
-        self.kinds, self.of_standby = kinds, standby
-        self.folder = self.primary = self.standby = None
-        self.nodes, self.relays, self.kept = [], [], {}
+    def __init__(self, kinds, standby="", pooling=None):
+        self.kinds, self.of_standby, self.pooling = kinds, standby, pooling
+        self.folder = self.primary = self.standby = self.port = None
+        self.nodes, self.relays, self.poolers = [], [], []
+        self.kept = {}
 
     def __enter__(self):
         return self.start()
@@ -181,8 +239,9 @@ class Fleet:
         self.home = os.path.join(self.folder, "root")
         os.mkdir(self.home, 0o700)
         certificate(self.folder)
-        self._environment(PGPORT=str(free_port(list(HOSTS.values()))),
-                          PGUSER=CTL, PGPASSFILE=self.passfile(CTL))
+        self.port = free_port(list(HOSTS.values()))
+        self._environment(PGPORT=str(self.port), PGUSER=CTL,
+                          PGPASSFILE=self.passfile(CTL))
         self.primary = self.node("db1.example.com")
         conf = Milter(self.folder)
         conf.beside = self.folder
@@ -197,6 +256,8 @@ class Fleet:
         os.environ["PGPASSFILE"] = self.passfile(CTL)
         self.database.grant()
         self.attach("db2.example.com")
+        if self.pooling is not None:
+            self.pool()
         for n, changes in enumerate(self.kinds):
             settings = {name: self.setting(name)
                         for name in ("url", "read_url", "max_lag")}
@@ -212,8 +273,8 @@ class Fleet:
     def stop(self):
         for relay in reversed(self.relays):
             relay.stop()
-        for node in reversed(self.nodes):
-            node.stop()
+        for one in reversed(self.nodes + self.poolers):
+            one.stop()
         for name, value in self.kept.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -221,8 +282,8 @@ class Fleet:
                 os.environ[name] = value
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.nodes, self.relays, self.kept = [], [], {}
-        self.folder = None
+        self.nodes, self.relays, self.poolers = [], [], []
+        self.folder, self.kept = None, {}
 
     # Servers
 
@@ -236,8 +297,18 @@ class Fleet:
         self.standby = self.node(name, self.primary, self.of_standby)
         self.primary.synchronous(self.standby)
 
+    def pool(self):
+        """From now on everything goes through a PgBouncer for each server."""
+        self.port = free_port(list(HOSTS.values()))
+        for node in self.nodes:
+            self.poolers.append(Pooler(node, self.port, **self.pooling))
+            self.poolers[-1].start()
+        self.database.conf.defaults["url"] = self.setting("url")
+        self.database.conf.write()
+
     def fail_over(self):
-        """The primary is gone: promote the standby."""
+        """The primary is gone: promote the standby. A pooler needs RECONNECT
+        then."""
         old, self.primary = self.primary, self.standby
         self.standby = None
         self.primary.promote()
@@ -256,14 +327,15 @@ class Fleet:
         value = value.replace("/etc/notify-milter/postgresql-ca.crt",
                               f"{self.folder}/ca.crt")
         addresses = ",".join(HOSTS[one] for one in hosts)
-        return f"{value}&hostaddr={addresses}&port={os.environ['PGPORT']}"
+        return f"{value}&hostaddr={addresses}&port={self.port}"
 
-    def passfile(self, role, password=None):
-        """The file with the password of ROLE, as the sample has it."""
+    def passfile(self, role, other=None):
+        """The file with the password of ROLE, as the sample has it, or with
+        an OTHER one."""
         path = os.path.join(self.folder, f"pgpass-{role}")
-        if not os.path.exists(path) or password:
+        if not os.path.exists(path) or other:
             with open(path, "w") as out:
-                out.write(f"*:*:{NAME}:{role}:{password or PASSWORDS[role]}\n")
+                out.write(f"*:*:{NAME}:{role}:{other or PASSWORDS[role]}\n")
             shutil.chown(path, lab.USER)
             os.chmod(path, 0o600)
         return path

@@ -44,11 +44,19 @@ def program():
     return shutil.which("pgbouncer") or (found[0] if found else None)
 
 
+def version():
+    """What it says of itself: PgBouncer 1.24.1."""
+    return subprocess.run([program(), "--version"], text=True, check=True,
+                          capture_output=True).stdout.split("\n")[0]
+
+
 class Pooler:
+    address = "127.0.0.1"
+
     def __init__(self, server, mode, size=2, turns=1, role=OWNER):
         self.server, self.mode, self.role = server, mode, role
         self.size, self.turns = size, turns
-        self.process = self.folder = None
+        self.process = self.folder = self.port = None
 
     def __enter__(self):
         return self.start()
@@ -58,26 +66,47 @@ class Pooler:
 
     def start(self):
         self.folder = tempfile.mkdtemp(prefix="nm-pooler-")
-        self.port = free_ports(["127.0.0.1"])[0]
-        path, options = program(), {}
+        if self.port is None:
+            self.port = free_ports([self.address])[0]
         if os.geteuid() == 0:       # which it refuses to be
             entry = pwd.getpwnam(USER)
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-            options = {"user": entry.pw_uid, "group": entry.pw_gid,
-                       "extra_groups": []}
-            if not open_to_all(path):
-                path = shutil.copy(path, self.folder)
-        conf = os.path.join(self.folder, "pgbouncer.ini")
-        with open(conf, "w") as out:
+        self.write()
+        self.launch()
+        return self
+
+    @property
+    def conf(self):
+        return os.path.join(self.folder, "pgbouncer.ini")
+
+    def write(self):
+        """Its settings."""
+        with open(self.conf, "w") as out:
             out.write(SETTINGS.format(
                 server=self.server.folder, role=self.role, port=self.port,
                 mode=self.mode, size=self.size, turns=self.turns,
                 folder=self.folder))
+
+    def launch(self):
+        """Start it, and wait until it answers."""
+        path, options = program(), {}
+        if os.geteuid() == 0:
+            entry = pwd.getpwnam(USER)
+            options = {"user": entry.pw_uid, "group": entry.pw_gid,
+                       "extra_groups": []}
+            if not open_to_all(path):
+                path = shutil.copy(path, self.folder)
         self.process = subprocess.Popen(
-            [path, "-q", conf], stdin=subprocess.DEVNULL,
+            [path, "-q", self.conf], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-        until(self.answers, "PgBouncer answers")
-        return self
+        until(self.answers, lambda: f"PgBouncer answers: {self.said()}")
+
+    def said(self):
+        """The end of its log."""
+        with contextlib.suppress(FileNotFoundError), \
+                open(os.path.join(self.folder, "log")) as log:
+            return log.read()[-2000:]
+        return ""
 
     def ask(self, text):
         """The first value of the answer."""
@@ -93,11 +122,14 @@ class Pooler:
     def url(self):
         return f"postgresql://{OWNER}@127.0.0.1:{self.port}/postgres"
 
-    def stop(self):
+    def kill(self):
         if self.process is not None:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def stop(self):
+        self.kill()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
