@@ -390,13 +390,16 @@ begin_reading(struct postgres *db)
 		: 0);
 }
 
-/* One change at a time: wait for the lock of the roster's schema. */
+/* One change at a time: wait for the lock of the roster's schema. Foreign keys
+ * hold in the role "origin" only; a superuser's session may have another. */
 static int
 begin_writing(struct postgres *db)
 {
 	static const char lock[] =
 	    "SELECT pg_advisory_xact_lock(" LOCK_CLASS
-	    ", hashtext(coalesce(current_schema(), '')))";
+	    ", hashtext(coalesce(current_schema(), ''))),"
+	    " CASE WHEN current_setting('session_replication_role') <> 'origin'"
+	    " THEN set_config('session_replication_role', 'origin', true) END";
 
 	if (db_postgres_look_whose(db) != 0 ||
 	    pgconn_exec(&db->conn,

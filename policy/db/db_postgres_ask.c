@@ -72,12 +72,15 @@ own_all(struct postgres *db)
 	return (0);
 }
 
-/* Can it be a standby? Servers before PostgreSQL 14 do not report that. */
+/* Can it be a standby? Servers before PostgreSQL 14 do not report that, and a
+ * pooler goes on reporting what the server was in its first session. */
 static bool
 may_lag(const struct postgres *db)
 {
 	const char *standby;
 
+	if (db->conn.pooled)
+		return (true);
 	standby = libpq.PQparameterStatus(db->conn.handle, "in_hot_standby");
 	return (standby == NULL || strcmp(standby, "off") != 0);
 }

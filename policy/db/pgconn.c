@@ -25,6 +25,7 @@
 #define LOOKING "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 
 static void one_line(char *);
+static int advise(struct pgconn *);
 static void ignore_notice(void *, const char *);
 static const char *wanted_server(enum db_mode);
 static void connect_to(struct pgconn *, const char *, enum db_mode);
@@ -70,12 +71,45 @@ pgconn_note(struct pgconn *c, enum failure_kind kind, const char *fmt, ...)
 	return (-1);
 }
 
+/* Add to the failure what to do, where the text of libpq, the server or a
+ * pooler does not say it; returns -1. */
+static int
+advise(struct pgconn *c)
+{
+	static const struct {
+		const char *said, *advice;
+	} known[] = {
+	    {"authentication failed",
+		"; check the role (PGUSER) and its password (PGPASSFILE), and "
+		"auth_file of a pooler"},
+	    {"hot standby",
+		"; if that server was promoted, its pooler needs RECONNECT"},
+	    {"session is read-only",
+		"; if that server was promoted, its pooler needs RECONNECT"},
+	    {"statement pooling mode",
+		"; expected pool_mode = transaction or session"},
+	};
+	char why[sizeof(c->why.message)];
+	size_t i;
+
+	memcpy(why, c->why.message, sizeof(why));
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strstr(why, known[i].said) == NULL)
+			continue;
+		return (pgconn_note(c, c->why.kind, "%.*s%s",
+		    (int)(sizeof(why) - 1 - strlen(known[i].advice)), why,
+		    known[i].advice));
+	}
+	return (-1);
+}
+
 int
 pgconn_lost(struct pgconn *c)
 {
 	c->broken = true;
-	return (pgconn_note(c, FAILURE_IO, "the connection was lost: %s",
-	    libpq.PQerrorMessage(c->handle)));
+	pgconn_note(c, FAILURE_IO, "the connection was lost: %s",
+	    libpq.PQerrorMessage(c->handle));
+	return (advise(c));
 }
 
 /* libpq writes notices to standard error, which may be a socket. */
@@ -210,6 +244,10 @@ pgconn_setting(const struct pgconn *c, size_t i, char text[PGCONN_SETTING])
 		snprintf(text, PGCONN_SETTING,
 		    "SET LOCAL statement_timeout = %d",
 		    c->mode <= DB_PRIMARY ? c->wait + 500 : 0);
+	/* What is reported as done must be on the disk, and on the standbys
+	 * that the server waits for. */
+	else if (i == n + 2 && c->mode >= DB_WRITE)
+		return ("SET LOCAL synchronous_commit = DEFAULT");
 	return (i <= n + 1 ? text : NULL);
 }
 
@@ -268,9 +306,11 @@ pgconn_open(struct pgconn *c, const char *url, enum db_mode mode, int wait)
 	connect_to(c, url, mode);
 	if (c->handle == NULL)
 		return (pgconn_memory(c));
-	if (libpq.PQstatus(c->handle) != CONNECTION_OK)
-		return (pgconn_note(
-		    c, FAILURE_IO, "%s", libpq.PQerrorMessage(c->handle)));
+	if (libpq.PQstatus(c->handle) != CONNECTION_OK) {
+		pgconn_note(
+		    c, FAILURE_IO, "%s", libpq.PQerrorMessage(c->handle));
+		return (advise(c));
+	}
 	return (configure(c, mode));
 }
 
@@ -366,8 +406,13 @@ wait_for(struct pgconn *c, int64_t end)
 	if (rc == -1)
 		return (
 		    pgconn_note(c, FAILURE_IO, "poll: %s", strerror(errno)));
+	/* A server that has let us in answers; a pooler lets everybody in. */
 	return (pgconn_note(c, FAILURE_BUSY,
-	    "no word from the server for %d ms; try again", c->silence));
+	    "no word from the server for %d ms%s; try again", c->silence,
+	    c->pooled || c->pid <= 0
+		? ", or the connection pooler has no free session "
+		  "(default_pool_size) or no server"
+		: ""));
 }
 
 int

@@ -145,6 +145,7 @@ def _(lab_):
                  "role = nobody_there", "row_security = on",
                  "default_transaction_read_only = on",
                  "default_transaction_isolation = serializable",
+                 "synchronous_commit = off",
                  "session_replication_role = replica"):
         with Pooler(PRIMARY, "transaction", size=1) as pooler:
             pooler.ask(f"SET {left}; SELECT 1")
@@ -154,9 +155,13 @@ def _(lab_):
             pooler.ask(f"SET {left}; SELECT 1")
             same(lab_.send([ACME], BALANCE).recipients(),
                  sorted(entitled(BALANCE, "acme")), f"recipients, {left} later")
-            lab_.notifyctl("user", "language", "acme", ANN, "de")
+            lab_.notifyctl("account", "add", "brief", "--owner", "a@b.example")
+            lab_.notifyctl("account", "remove", "brief")
             same(pooler.ask(f"SHOW {left.split()[0]}"), left.split()[-1],
                  "it is left there")
+        same(PRIMARY.sql(f'SELECT count(*) FROM {schema}."user" WHERE account'
+                         f" NOT IN (SELECT id FROM {schema}.account)"), [(0,)],
+             f"users without an account, {left}")
 
 
 lab.run(allow="database", lab=Lab)
