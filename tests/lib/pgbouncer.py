@@ -39,7 +39,7 @@ logfile = {folder}/log
 def program():
     """Its path, or None. $NM_PGBOUNCER names another one."""
     if "NM_PGBOUNCER" in os.environ:
-        return os.environ["NM_PGBOUNCER"]
+        return shutil.which(os.environ["NM_PGBOUNCER"])
     found = glob.glob(os.path.join(UNPACKED, "pgbouncer", "usr/sbin/pgbouncer"))
     return shutil.which("pgbouncer") or (found[0] if found else None)
 
