@@ -14,6 +14,7 @@ from lib.postgresql import OWNER as SUPERUSER, Server, client
 
 SAMPLE = os.path.join(TREE, "postfix-sample")
 INSTALLED = "/usr/share/doc/notify-milter/postfix-sample"
+HOST = "-h db1.example.com "
 NAME = "notify"
 OWNER, CTL, MILTER, TELEGRAM, BOT = (
     f"notify_{word}" for word in ("owner", "ctl", "milter", "telegram", "bot"))
@@ -23,6 +24,7 @@ def commands():
     """The commands of the samples' README, on a fleet, in order."""
     with open(os.path.join(SAMPLE, "README.md")) as file:
         text = file.read().partition("\n## A fleet")[2].partition("\n## ")[0]
+    text = text.replace("\\\n", "")
     return re.findall(r"(?m)^    (\S.*?)(?:  +#.*)?$", text)
 
 
@@ -55,7 +57,7 @@ class Database:
                  else set -- -c '{self.conf.file}' "$@"; fi
                  '{program("notifyctl")}' "$@"; }}
              cd '{os.path.dirname(self.conf.file)}' &&
-             {line.replace(INSTALLED, SAMPLE)}"""],
+             {line.replace(INSTALLED, SAMPLE).replace(HOST, "")}"""],
             capture_output=True, text=True, timeout=60, env={
                 **os.environ, "PGHOST": self.server.folder,
                 "PGUSER": SUPERUSER, "PGDATABASE": "postgres"})
