@@ -26,6 +26,10 @@
 
 /* Where tables are looked for: what another client has set does not count. */
 #define ANY_PATH "SET LOCAL search_path = DEFAULT"
+/* And not among temporary tables, where another client may have made ours. */
+#define TEMP_LAST                                                              \
+	"SELECT set_config('search_path', current_setting('search_path')"      \
+	" || ', pg_temp', true)"
 
 static const char *const own_sql[OWN_COUNT] = {
     [OWN_TABLES] =
@@ -90,7 +94,7 @@ static int exec_sql(struct db *, const char *);
 static struct db_stmt *prepare(struct db *, const char *);
 static int set_lock(struct postgres *, const char *);
 static int set_path(struct postgres *, const char *);
-static int set_local(struct postgres *);
+static int begin_by(struct postgres *, const char *);
 static int look_whose(struct postgres *, bool);
 static int begin_reading(struct postgres *);
 static int begin_writing(struct postgres *);
@@ -263,22 +267,30 @@ set_path(struct postgres *db, const char *path)
 	return (pgconn_memory(&db->conn));
 }
 
-/* Set for the transaction what a session of our own has from its beginning. */
+/* Begin by ${sql}, and set for the transaction what a session of our own has
+ * from its beginning. */
 static int
-set_local(struct postgres *db)
+begin_by(struct postgres *db, const char *sql)
 {
-	char text[PGCONN_SETTING];
-	const char *sql;
-	size_t i;
+	char setting[PGCONN_SETTING], *text = NULL;
+	const char *set;
+	size_t i, size;
+	FILE *out;
+	int rc;
 
 	if (!db->conn.pooled)
-		return (0);
-	for (i = 0; (sql = pgconn_setting(&db->conn, i, text)) != NULL; i++) {
-		if (pgconn_exec(&db->conn, sql, "SET") != 0)
-			return (-1);
-	}
-	return (pgconn_exec(
-	    &db->conn, db->path == NULL ? ANY_PATH : db->path, "SET"));
+		return (pgconn_exec(&db->conn, sql, "BEGIN"));
+	out = open_memstream(&text, &size);
+	if (out == NULL)
+		return (pgconn_memory(&db->conn));
+	fputs(sql, out);
+	for (i = 0; (set = pgconn_setting(&db->conn, i, setting)) != NULL; i++)
+		fprintf(out, ";%s", set);
+	fprintf(out, ";%s", db->path == NULL ? ANY_PATH : db->path);
+	rc = fclose(out) == 0 ? pgconn_exec(&db->conn, text, "SET")
+			      : pgconn_memory(&db->conn);
+	free(text);
+	return (rc);
 }
 
 int
@@ -288,10 +300,8 @@ db_postgres_enter(struct postgres *db, bool *own)
 	if (!db->conn.pooled || pgconn_ready(&db->conn) != 0 ||
 	    libpq.PQtransactionStatus(db->conn.handle) != PQTRANS_IDLE)
 		return (db->conn.broken ? -1 : 0);
-	if (pgconn_exec(&db->conn, own_sql[OWN_BEGIN], "BEGIN") != 0)
-		return (-1);
 	*own = true;
-	return (set_local(db));
+	return (begin_by(db, own_sql[OWN_BEGIN]));
 }
 
 int
@@ -356,7 +366,7 @@ db_postgres_look_whose(struct postgres *db)
 	idle = libpq.PQtransactionStatus(db->conn.handle) == PQTRANS_IDLE;
 	rc = db_postgres_enter(db, &own);
 	if (rc == 0 && own)
-		rc = pgconn_exec(&db->conn, ANY_PATH, "SET");
+		rc = pgconn_exec(&db->conn, ANY_PATH ";" TEMP_LAST, "SELECT 1");
 	if (rc == 0)
 		rc = look_whose(db, idle);
 	return (db_postgres_leave(db, own, rc));
@@ -382,8 +392,7 @@ static int
 begin_reading(struct postgres *db)
 {
 	if (db_postgres_look_whose(db) != 0 ||
-	    pgconn_exec(&db->conn, own_sql[OWN_BEGIN], "BEGIN") != 0 ||
-	    set_local(db) != 0)
+	    begin_by(db, own_sql[OWN_BEGIN]) != 0)
 		return (-1);
 	return (db->content == DB_OURS
 		? pgconn_exec(&db->conn, db->lock, "LOCK TABLE")
@@ -402,10 +411,8 @@ begin_writing(struct postgres *db)
 	    " THEN set_config('session_replication_role', 'origin', true) END";
 
 	if (db_postgres_look_whose(db) != 0 ||
-	    pgconn_exec(&db->conn,
-		"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-		"BEGIN") != 0 ||
-	    set_local(db) != 0)
+	    begin_by(db, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE") !=
+		0)
 		return (-1);
 	return (pgconn_exec(&db->conn, lock, "SELECT 1"));
 }

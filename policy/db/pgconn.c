@@ -22,7 +22,9 @@
  * must fit into the socket buffers. */
 #define POSTED_MAX 1024
 
-#define LOOKING "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+#define LOOKING                                                                \
+	"BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;"                      \
+	"SET LOCAL idle_in_transaction_session_timeout = DEFAULT"
 
 static void one_line(char *);
 static int advise(struct pgconn *);
@@ -207,7 +209,7 @@ look_for_names(struct pgconn *c)
 	/* Nobody else's, also if it is left behind. */
 	snprintf(name, sizeof(name), "notify_%ld_%lld", (long)getpid(),
 	    (long long)clock_us());
-	if (pgconn_exec(c, LOOKING, "BEGIN") != 0)
+	if (pgconn_exec(c, LOOKING, "SET") != 0)
 		return (-1);
 	if (libpq.PQsendPrepare(c->handle, name, "SELECT 1", 0, NULL) != 1)
 		return (pgconn_lost(c));
@@ -244,9 +246,12 @@ pgconn_setting(const struct pgconn *c, size_t i, char text[PGCONN_SETTING])
 		snprintf(text, PGCONN_SETTING,
 		    "SET LOCAL statement_timeout = %d",
 		    c->mode <= DB_PRIMARY ? c->wait + 500 : 0);
+	else if (i == n + 2)
+		return (
+		    "SET LOCAL idle_in_transaction_session_timeout = DEFAULT");
 	/* What is reported as done must be on the disk, and on the standbys
 	 * that the server waits for. */
-	else if (i == n + 2 && c->mode >= DB_WRITE)
+	else if (i == n + 3 && c->mode >= DB_WRITE)
 		return ("SET LOCAL synchronous_commit = DEFAULT");
 	return (i <= n + 1 ? text : NULL);
 }
