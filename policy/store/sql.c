@@ -196,6 +196,21 @@ const char *const sql_statements[SQL_COUNT] = {
 	" FROM json_each(?2) j CROSS JOIN user u" LOOKUP_ACCOUNT_OF_USER
 	    LOOKUP_LINK " WHERE u.key = j.key",
     [SQL_LOOKUP_ENTITLED] = LOOKUP_ENTITLED(ACCOUNT_NAMED("?2")),
+    /* The same where the ids of the category, ?1, and of the account, ?2, are
+     * known, and whether the category is mirrored to chats. */
+    [SQL_LOOKUP_ENTITLED_BY_ID] =
+	"SELECT u.account, '', u.address, u.key, u.role, 0, 0"
+	" FROM user o CROSS JOIN user u"
+	" WHERE o.account = ?2 AND o.role = 'owner' AND u.id = o.id"
+	" UNION ALL SELECT u.account, '', u.address, u.key, u.role, 0, 0"
+	" FROM subscription s LEFT JOIN user u ON u.id = s.user"
+	" WHERE s.account = ?2 AND s.category = ?1",
+    [SQL_LOOKUP_MIRRORED_BY_ID] =
+	"SELECT " LOOKUP_PERSON " FROM user o CROSS JOIN user u" LOOKUP_LINK
+	" WHERE o.account = ?2 AND o.role = 'owner' AND u.id = o.id"
+	" UNION ALL SELECT " LOOKUP_PERSON
+	" FROM subscription s LEFT JOIN user u ON u.id = s.user" LOOKUP_LINK
+	" WHERE s.account = ?2 AND s.category = ?1",
     [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.id = " ACCOUNT_NAMED("?2")),
     [SQL_LOOKUP_OWNER_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNER),
     [SQL_LOOKUP_OWNERS_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNERS),

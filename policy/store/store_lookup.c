@@ -63,6 +63,10 @@ static int check_owners(struct asking *);
 static bool has_owner_among(const struct store_members *, int64_t);
 static bool owns_any(const struct store_members *, const struct member *);
 static int add_owners(struct asking *);
+static bool of_account(enum sql);
+static const char *decimal(struct asking *, int64_t);
+static int need_entitled(struct asking *, struct ask *);
+static int need_owners(struct asking *, struct ask *);
 static int needed(void *, size_t);
 static int take_schema(void *, enum db_content, int64_t);
 static struct db_stmt *bind(void *, size_t);
@@ -212,6 +216,15 @@ read_address(struct asking *a, struct member *m)
 	return (failure_memory(&a->store->failure));
 }
 
+/* Are the rows the entitled of one account, which is in another answer? */
+static bool
+of_account(enum sql which)
+{
+	return (which == SQL_LOOKUP_ENTITLED ||
+	    which == SQL_LOOKUP_ENTITLED_BY_ID ||
+	    which == SQL_LOOKUP_MIRRORED_BY_ID);
+}
+
 /* The account of the row, and its name. */
 static int
 read_account_name(struct asking *a, struct store_members *to,
@@ -220,7 +233,7 @@ read_account_name(struct asking *a, struct store_members *to,
 	struct member *m = &to->v[to->n];
 
 	m->account = db_int(stmt, 0);
-	if (ask->which == SQL_LOOKUP_ENTITLED) {
+	if (of_account(ask->which)) {
 		m->account_name = a->answer->accounts[ask->i].name;
 		if (m->account == a->answer->accounts[ask->i].id)
 			return (0);
@@ -260,8 +273,7 @@ read_member(struct asking *a, struct store_members *to, const struct ask *ask,
 	m->named = false;
 	m->link = db_int(stmt, 5);
 	m->chat = db_int(stmt, 6);
-	m->subscribed =
-	    ask->which == SQL_LOOKUP_ENTITLED || db_int(stmt, 7) != 0;
+	m->subscribed = of_account(ask->which) || db_int(stmt, 7) != 0;
 	if (store_read_role(a->store, stmt, 4, &m->role) != 0)
 		return (-1);
 	to->n++;
@@ -377,6 +389,38 @@ add_owners(struct asking *a)
 	return (0);
 }
 
+/* NULL if out of memory. */
+static const char *
+decimal(struct asking *a, int64_t id)
+{
+	const char *text = arena_printf(a->arena, "%lld", (long long)id);
+
+	if (text == NULL)
+		failure_memory(&a->store->failure);
+	return (text);
+}
+
+/* Where the account and the category are known before their people are asked
+ * for, these are asked for by their ids. The people of an account that is not
+ * there, or that has come by another name, are not. */
+static int
+need_entitled(struct asking *a, struct ask *ask)
+{
+	const struct store_answer *answer = a->answer;
+	const struct category *category =
+	    a->question->categories.n > 0 ? &answer->categories[0] : NULL;
+
+	if (answer->accounts[ask->i].id == 0 ||
+	    answer->accounts[ask->i].first != ask->i)
+		return (0);
+	ask->which = category != NULL && category->mirrored
+	    ? SQL_LOOKUP_MIRRORED_BY_ID
+	    : SQL_LOOKUP_ENTITLED_BY_ID;
+	ask->text[0] = decimal(a, category != NULL ? category->id : 0);
+	ask->text[1] = decimal(a, answer->accounts[ask->i].id);
+	return (ask->text[0] != NULL && ask->text[1] != NULL ? 1 : -1);
+}
+
 /*
  * Where the users are known before the owners of their accounts are asked for,
  * an owner who is one of them is known with all of his accounts. If the owner
@@ -384,31 +428,43 @@ add_owners(struct asking *a)
  * several are not, all owners are asked for as listed.
  */
 static int
-needed(void *ctx, size_t i)
+need_owners(struct asking *a, struct ask *ask)
 {
-	struct asking *a = ctx;
 	const struct store_members *users = &a->answer->users;
 	int64_t account = 0;
-	size_t j;
+	size_t i;
 
-	if (a->v[i].which != SQL_LOOKUP_OWNERS_OF || users->n > FEW)
+	if (users->n > FEW)
 		return (1);
-	for (j = 0; j < users->n; j++) {
-		if (has_owner_among(users, users->v[j].account))
+	for (i = 0; i < users->n; i++) {
+		if (has_owner_among(users, users->v[i].account))
 			continue;
-		if (account != 0 && users->v[j].account != account)
+		if (account != 0 && users->v[i].account != account)
 			return (1);
-		account = users->v[j].account;
+		account = users->v[i].account;
 	}
 	if (add_owners(a) != 0)
 		return (-1);
 	if (account == 0)
 		return (0);
-	a->v[i].which = SQL_LOOKUP_OWNER_OF;
-	a->v[i].text[1] = arena_printf(a->arena, "%lld", (long long)account);
-	if (a->v[i].text[1] == NULL)
-		return (failure_memory(&a->store->failure));
-	return (1);
+	ask->which = SQL_LOOKUP_OWNER_OF;
+	ask->text[1] = decimal(a, account);
+	return (ask->text[1] != NULL ? 1 : -1);
+}
+
+static int
+needed(void *ctx, size_t i)
+{
+	struct asking *a = ctx;
+
+	switch (a->v[i].which) {
+	case SQL_LOOKUP_ENTITLED:
+		return (need_entitled(a, &a->v[i]));
+	case SQL_LOOKUP_OWNERS_OF:
+		return (need_owners(a, &a->v[i]));
+	default:
+		return (1);
+	}
 }
 
 static int
@@ -452,8 +508,7 @@ take_row(void *ctx, size_t i, struct db_stmt *stmt)
 		return (read_account(a, ask->i, stmt));
 	if (ask->which == SQL_LOOKUP_USERS)
 		return (read_member(a, &answer->users, ask, stmt));
-	if (ask->which != SQL_LOOKUP_ENTITLED &&
-	    ask->which != SQL_LOOKUP_EVERYBODY)
+	if (!of_account(ask->which) && ask->which != SQL_LOOKUP_EVERYBODY)
 		return (read_member(a, &answer->others, ask, stmt));
 	/* The people of an account that has two of the names come once. */
 	if (answer->accounts[ask->i].first != ask->i)

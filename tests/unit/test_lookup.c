@@ -561,8 +561,9 @@ scan_is_harmless(const char *detail)
 START_TEST(no_lookup_reads_a_whole_table)
 {
 	static const enum sql lookups[] = {SQL_CATEGORY, SQL_LOOKUP_ACCOUNT,
-	    SQL_LOOKUP_USERS, SQL_LOOKUP_ENTITLED, SQL_LOOKUP_EVERYBODY,
-	    SQL_LOOKUP_OWNERS_OF, SQL_LOOKUP_ENTITLED_OF,
+	    SQL_LOOKUP_USERS, SQL_LOOKUP_ENTITLED, SQL_LOOKUP_ENTITLED_BY_ID,
+	    SQL_LOOKUP_MIRRORED_BY_ID, SQL_LOOKUP_EVERYBODY,
+	    SQL_LOOKUP_OWNER_OF, SQL_LOOKUP_OWNERS_OF, SQL_LOOKUP_ENTITLED_OF,
 	    SQL_LOOKUP_EVERYBODY_OF};
 	char explain[4096];
 	sqlite3_stmt *stmt;
@@ -611,7 +612,7 @@ test_lookup(void)
 	if (fixture_postgresql() == NULL) {
 		tcase_add_test(
 		    t, one_state_of_the_roster_gives_the_whole_answer);
-		tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 8);
+		tcase_add_loop_test(t, no_lookup_reads_a_whole_table, 0, 11);
 	}
 	suite_add_tcase(s, t);
 	return (s);
