@@ -181,17 +181,20 @@ arena_array(struct arena *a, size_t n, size_t size)
 void *
 arena_grow(struct arena *a, void *v, size_t n, size_t *cap, size_t size)
 {
+	unsigned char *grown;
 	size_t want;
-	void *grown;
 
 	if (n < *cap)
 		return (v);
 	want = *cap == 0 ? 8 : *cap * 2;
-	grown = arena_array(a, want, size);
+	if (want > SIZE_MAX / 2 / size)
+		return (out_of_memory(a));
+	grown = cut(a, want * size);
 	if (grown == NULL)
 		return (NULL);
 	if (n > 0)
 		memcpy(grown, v, n * size);
+	memset(grown + n * size, 0, (want - n) * size);
 	*cap = want;
 	return (grown);
 }

@@ -77,16 +77,16 @@ each_wrong(struct store *s, struct arena *a, store_address_fn *fn, void *ctx)
 {
 	struct store_address row;
 	struct db_stmt *stmt;
-	const char *wire;
+	const char *address, *key;
 	int rc, good;
 
 	stmt = store_bound(s, SQL_ADDRESSES, "");
 	while ((rc = store_row(s, stmt)) == 1) {
 		row.account = db_text(stmt, 0);
-		row.address = db_text(stmt, 1);
-		row.key = db_text(stmt, 2);
+		row.address = address = db_text(stmt, 1);
+		row.key = key = db_text(stmt, 2);
 		arena_reset(a);
-		good = store_read_address(a, row.address, row.key, &wire);
+		good = store_read_address(a, &address, &key);
 		if (good == -1)
 			failure_memory(&s->failure);
 		if (good == -1 || (good == 0 && fn(ctx, &row) != 0))

@@ -207,7 +207,7 @@ read_account(struct asking *a, size_t i, struct db_stmt *stmt)
 static int
 read_address(struct asking *a, struct member *m)
 {
-	switch (store_read_address(a->arena, m->address, m->key, &m->address)) {
+	switch (store_read_address(a->arena, &m->address, &m->key)) {
 	case 1:
 		return (0);
 	case 0:
@@ -266,13 +266,11 @@ read_member(struct asking *a, struct store_members *to, const struct ask *ask,
 	m = &to->v[to->n];
 	if (read_account_name(a, to, ask, stmt) != 0)
 		return (-1);
-	m->address = db_text(stmt, 2); /* of the row, until it is read */
-	m->key = arena_strdup(a->arena, db_text(stmt, 3));
-	if (m->key == NULL)
-		return (failure_memory(&a->store->failure));
+	m->address = db_text(stmt, 2); /* of the row, until they are read */
+	m->key = db_text(stmt, 3);
 	m->named = false;
 	m->link = db_int(stmt, 5);
-	m->chat = db_int(stmt, 6);
+	m->chat = m->link == 0 ? 0 : db_int(stmt, 6);
 	m->subscribed = of_account(ask->which) || db_int(stmt, 7) != 0;
 	if (store_read_role(a->store, stmt, 4, &m->role) != 0)
 		return (-1);

@@ -99,11 +99,12 @@ void store_forget_changes(struct store *);
 void store_read_change(struct db_stmt *, struct store_change *);
 
 /*
- * store_read_address(a, address, key, wire): read the address of a user, which
- * may have been written by other means than ours. 1 and what to send mail to; 0
- * if it is no address, or ${key} is not its key; -1 out of memory.
+ * store_read_address(a, address, key): read the address of a user, which may
+ * have been written by other means than ours. 1, and both are in ${a}, the
+ * address as mail is sent to it; 0 if it is no address, or ${*key} is not its
+ * key; -1 out of memory.
  */
-int store_read_address(struct arena *, const char *address, const char *key,
-    const char **wire) WARN_UNUSED;
+int store_read_address(
+    struct arena *, const char **address, const char **key) WARN_UNUSED;
 
 #endif

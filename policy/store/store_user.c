@@ -47,23 +47,27 @@ read_user(struct store *s, struct db_stmt *stmt, struct store_user *u)
 /* A key with letters outside ASCII may differ: their lower case depends on the
  * version of the library. */
 int
-store_read_address(
-    struct arena *a, const char *text, const char *key, const char **wire)
+store_read_address(struct arena *a, const char **text, const char **key)
 {
 	struct address address;
 	const char *s;
 	int found;
 
-	for (s = text; *s != '\0'; s++) {
+	for (s = *text; *s != '\0'; s++) {
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			return (0);
 	}
-	found = address_read(a, text, &address);
-	if (found == 1 && strcmp(address.key, key) != 0 && !address_wide(key))
-		found = 0;
-	if (found == 1)
-		*wire = address.wire;
-	return (found);
+	found = address_read(a, *text, &address);
+	if (found != 1)
+		return (found);
+	if (strcmp(address.key, *key) == 0)
+		*key = address.key;
+	else if (address_wide(*key))
+		*key = arena_strdup(a, *key);
+	else
+		return (0);
+	*text = address.wire;
+	return (*key == NULL ? -1 : 1);
 }
 
 int

@@ -386,6 +386,8 @@ plain_length(const char *s)
 	size_t n;
 
 	for (n = 0;; n++) {
+		if (s[n] >= 'a' && s[n] <= 'z') /* as nearly all are */
+			continue;
 		if (s[n] == '.' && n > 0 && s[n - 1] != '.')
 			continue;
 		if ((unsigned char)s[n] >= 0x80 || !is_atext(s[n]) ||
