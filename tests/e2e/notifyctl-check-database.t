@@ -122,6 +122,17 @@ def _(s):
     folder = os.path.dirname(s.ctl.database)
     chown(folder, 0o755, "root")
     s.fixed("error", f"create files in {folder}", NOBODY)
+    chown(folder, 0o550)
+    s.fixed("error", f"create files in {folder}", NOBODY)
+
+
+@case("a directory that is missing is found, and the fix makes it with a "
+      "roster")
+def _(s):
+    rosterdb.file_only("its files")
+    folder = os.path.dirname(s.ctl.database)
+    shutil.rmtree(folder)
+    s.fixed("error", f"no directory {folder}")
 
 
 @case("a directory that the milter cannot search is found, and the fix works")

@@ -4,6 +4,7 @@
 """notifyctl check: faults of the socket, and their fixes."""
 import contextlib
 import os
+import signal
 import socket
 import threading
 import time
@@ -86,13 +87,43 @@ def _(s):
              "another milter"),
             (bytes.fromhex("0000000d4f 00000002 00000001 0000007f"),
              "another milter"),
-            (b"220 relay.example ESMTP Postfix\r\n", "not a milter"),
-            (b"", "not a milter")):
+            (b"220 relay.example ESMTP Postfix\r\n", "not a milter")):
         began = time.monotonic()
         with other(at(s.socket), answer):
             contains(s.fault("error", word, s.socket)["fix"], "socket = ")
         true(time.monotonic() - began < 30, "that it ends in time")
         os.unlink(s.socket)
+
+
+@case("a program that does not answer at our socket is found, and may be the "
+      "milter: the advice is a restart, not another socket")
+def _(s):
+    s.milter.process.send_signal(signal.SIGSTOP)
+    contains(s.fault("error", s.socket, "does not answer")["fix"], "kill $(pid")
+    s.milter.process.send_signal(signal.SIGCONT)
+    s.sound()
+    s.stop()
+    with other(at(s.socket), b""):
+        contains(s.fault("error", s.socket, "does not answer")["fix"],
+                 "then notify-milter -c ")
+
+
+@case("a milter that was started as another user is found, also when the "
+      "files have been given to the new one")
+def _(s):
+    s.settings(user="daemon")
+    for path in (os.path.dirname(s.ctl.database), s.ctl.database):
+        chown(path, 0o750, "daemon")
+    contains(s.fault("error", s.socket, "runs as nobody, not as daemon")["fix"],
+             "wait until it has ended")
+
+
+@case("a directory in which the milter's user cannot make the socket is made "
+      "its own by the fix")
+def _(s):
+    s.stop()
+    chown(os.path.dirname(s.socket), 0o2750, "daemon", group="postfix")
+    s.fixed("error", s.socket)
 
 
 @case("a socket that Postfix cannot write to is found, and the fix works")

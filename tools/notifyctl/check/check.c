@@ -7,6 +7,7 @@
  * among the cures, as a script: nothing for what is right already.
  */
 #include <libgen.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -234,6 +235,16 @@ check_passwd(struct check *c, const char *name)
 	pw->pw_gid = found->pw_gid;
 	pw->pw_name = arena_strdup(c->arena, found->pw_name);
 	return (pw);
+}
+
+const char *
+check_group(struct check *c)
+{
+	const struct group *gr = getgrgid(c->user->pw_gid);
+
+	if (gr == NULL)
+		return (check_text(c, "%u", (unsigned)c->user->pw_gid));
+	return (check_quote(c, gr->gr_name));
 }
 
 /* Has a lookup in ${map} failed? Another one might take as long to fail. */

@@ -142,6 +142,10 @@ bool check_inside(const char *domain, const char *other);
 /* check_passwd(c, name): the user, or NULL. */
 const struct passwd *check_passwd(struct check *, const char *);
 
+/* check_group(c): the group of the milter's user, as one word of a shell
+ * command. */
+const char *check_group(struct check *);
+
 /* check_directory(c, path): the directory of a file. */
 const char *check_directory(struct check *, const char *);
 
@@ -158,9 +162,15 @@ bool check_listed(
 /* check_relays(c, domain): is ${domain} in relay_domains? */
 bool check_relays(struct check *, const char *domain);
 
-/* check_milter_talk(fd): negotiate as an MTA does. 1 our milter, 0 another
- * milter, -1 not a milter. */
-int check_milter_talk(int fd);
+enum check_answer {
+	CHECK_OURS,
+	CHECK_OTHER,	 /* another milter */
+	CHECK_NO_MILTER, /* another program */
+	CHECK_SILENT,	 /* not one byte, for some seconds */
+};
+
+/* check_milter_talk(fd): negotiate as an MTA does. */
+enum check_answer check_milter_talk(int fd);
 
 /* check_front(c, service): is it an smtpd(8) that receives new mail, and so
  * must ask the milter? */

@@ -94,6 +94,16 @@ check_rights(struct check *c)
 		return (false);
 	user = check_quote(c, c->user->pw_name);
 	directory = check_directory(c, c->settings->url);
+	if (stat(directory, &st) != 0 && errno == ENOENT) {
+		check_found(c, CHECK_ERROR, CHECK_RUN,
+		    check_text(c, "there is no directory %s for the database",
+			directory),
+		    "the milter defers all tagged mail",
+		    check_text(c, "install -d -o %s -g %s -m 750 %s && %s",
+			user, check_group(c), check_quote(c, directory),
+			check_notifyctl(c, "init")));
+		return (true);
+	}
 	rc = check_access(c->user, directory, W_OK | X_OK);
 	if (rc > 0 && (size_t)rc < strlen(directory)) {
 		check_found(c, CHECK_ERROR, CHECK_RUN,
@@ -109,8 +119,8 @@ check_rights(struct check *c)
 			c->user->pw_name, directory),
 		    "SQLite creates files beside the database; without them "
 		    "tagged mail is deferred",
-		    check_text(
-			c, "chown %s: %s", user, check_quote(c, directory)));
+		    check_text(c, "chown %s: %s && chmod u+rwx %s", user,
+			check_quote(c, directory), check_quote(c, directory)));
 	for (i = 0; rc != -1 && i < sizeof(ends) / sizeof(ends[0]); i++) {
 		path = check_text(c, "%s%s", c->settings->url, ends[i]);
 		if (stat(path, &st) != 0 ||

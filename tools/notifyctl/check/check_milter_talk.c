@@ -32,7 +32,7 @@ struct negotiation {
 	uint32_t version, actions, steps;
 } __attribute__((packed));
 
-int
+enum check_answer
 check_milter_talk(int fd)
 {
 	static const char quit[] = {0, 0, 0, 1, 'Q'};
@@ -45,16 +45,23 @@ check_milter_talk(int fd)
 	    .steps = htonl(ALL_STEPS),
 	};
 	uint32_t actions;
+	ssize_t len;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	if (send(fd, &n, sizeof(n), MSG_NOSIGNAL) != sizeof(n) ||
-	    recv(fd, &n, sizeof(n), MSG_WAITALL) != sizeof(n))
-		return (-1);
+	if (send(fd, &n, sizeof(n), MSG_NOSIGNAL) != sizeof(n))
+		return (CHECK_SILENT);
+	len = recv(fd, &n, sizeof(n), MSG_WAITALL);
+	if (len <= 0)
+		return (CHECK_SILENT);
+	if (len != sizeof(n))
+		return (CHECK_NO_MILTER);
 	(void)send(fd, quit, sizeof(quit), MSG_NOSIGNAL);
 	if (n.command != 'O' ||
 	    ntohl(n.length) < sizeof(n) - sizeof(n.length) ||
 	    ntohl(n.version) > VERSION_ASKED)
-		return (-1);
+		return (CHECK_NO_MILTER);
 	actions = ntohl(n.actions) & ~(uint32_t)ACTION_MACROS;
-	return (actions == ACTIONS_OF_OURS || actions == ACTIONS_BEFORE);
+	return (actions == ACTIONS_OF_OURS || actions == ACTIONS_BEFORE
+		? CHECK_OURS
+		: CHECK_OTHER);
 }

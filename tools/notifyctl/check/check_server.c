@@ -66,8 +66,8 @@ check_secret(struct check *c)
 	    "anyone on this machine can do with the roster what the milter or "
 	    "notifyctl can; a file of its own (?passfile=PATH) is better still",
 	    c->user == NULL ? check_text(c, "chmod o-r %s", file)
-			    : check_text(c, "chgrp %u %s && chmod g+r,o-r %s",
-				  (unsigned)c->user->pw_gid, file, file));
+			    : check_text(c, "chgrp %s %s && chmod g+r,o-r %s",
+				  check_group(c), file, file));
 }
 
 /* The milter does not ask a standby with any fault. */

@@ -103,9 +103,8 @@ check_user_reads(struct check *c)
 	    "the milter cannot reload its settings, and notify-telegram and "
 	    "notify-bot cannot start",
 	    (size_t)rc == strlen(file)
-		? check_text(c, "chgrp %u %s && chmod g+r %s",
-		      (unsigned)c->user->pw_gid, check_quote(c, file),
-		      check_quote(c, file))
+		? check_text(c, "chgrp %s %s && chmod g+r %s", check_group(c),
+		      check_quote(c, file), check_quote(c, file))
 		: check_search(c, file, rc));
 }
 

@@ -31,7 +31,10 @@ static const char *start_command(struct check *);
 static int connect_to(const struct sockaddr *, socklen_t);
 static int connect_path(const char *, const char *);
 static int connect_host(const struct addrinfo *);
+static void found_restart(struct check *, const char *, const char *);
 static void check_answer(struct check *, int);
+static void check_owner(struct check *, const char *);
+static bool can_hold_socket(struct check *, const char *);
 static bool loopback(const struct sockaddr *);
 static void check_tcp(struct check *);
 static void check_path(struct check *);
@@ -126,30 +129,78 @@ connect_host(const struct addrinfo *a)
 	return (fd);
 }
 
+/* The finding's fix is to stop the milter and to start it. */
+static void
+found_restart(struct check *c, const char *what, const char *why)
+{
+	const char *start = start_command(c);
+	bool unit = has_unit(c, "notify-milter.service");
+
+	check_found(c, CHECK_ERROR, unit ? CHECK_RUN : CHECK_DO, what, why,
+	    unit ? start
+		 : check_text(c,
+		       "kill $(pidof notify-milter), wait until it has ended "
+		       "(up to 10 s), then %s",
+		       start));
+}
+
 /* ${fd} is closed. */
 static void
 check_answer(struct check *c, int fd)
 {
+	static const char mine[] = "socket = one that no other program uses";
 	const char *where = c->settings->socket;
-	int rc;
+	enum check_answer answer;
 
-	rc = check_milter_talk(fd);
+	answer = check_milter_talk(fd);
 	close(fd);
-	if (rc == 1) {
+	switch (answer) {
+	case CHECK_OURS:
 		check_looked(c, check_text(c, "notify-milter at %s", where));
-		return;
+		break;
+	case CHECK_OTHER:
+		check_setting(c, CHECK_ERROR,
+		    check_text(c, "another milter answers at %s", where),
+		    "Postfix shows tagged mail to that milter, which ignores "
+		    "the tag; notify-milter cannot start there",
+		    "milter", mine);
+		break;
+	case CHECK_NO_MILTER:
+		check_setting(c, CHECK_ERROR,
+		    check_text(c,
+			"the program that answers at %s is not a milter",
+			where),
+		    "Postfix cannot talk to it, and treats all mail as "
+		    "milter_default_action says",
+		    "milter", mine);
+		break;
+	case CHECK_SILENT:
+		found_restart(c,
+		    check_text(c, "the program at %s does not answer", where),
+		    "Postfix waits for it, and treats all mail as "
+		    "milter_default_action says; the milter hangs or is just "
+		    "stopping, or another program has its socket");
+		break;
 	}
-	check_setting(c, CHECK_ERROR,
-	    check_text(c,
-		rc == 0 ? "another milter answers at %s"
-			: "the program that answers at %s is not a milter",
-		where),
-	    rc == 0
-		? "Postfix shows tagged mail to that milter, which ignores the "
-		  "tag; notify-milter cannot start there"
-		: "Postfix cannot talk to it, and treats all mail as "
-		  "milter_default_action says",
-	    "milter", "socket = one that no other program uses");
+}
+
+/* The socket belongs to the user that the milter became. */
+static void
+check_owner(struct check *c, const char *path)
+{
+	const struct passwd *runs;
+	struct stat st;
+
+	if (c->user == NULL || stat(path, &st) != 0 ||
+	    st.st_uid == c->user->pw_uid)
+		return;
+	runs = getpwuid(st.st_uid);
+	found_restart(c,
+	    check_text(c, "the milter at %s runs as %s, not as %s", path,
+		runs == NULL ? "another user" : runs->pw_name,
+		c->user->pw_name),
+	    "[milter] user has changed since it was started; whether it can "
+	    "read and write its files was checked for the new user");
 }
 
 static bool
@@ -276,6 +327,19 @@ check_entry(struct check *c, const char *path)
 	return (true);
 }
 
+/* Can the milter make its socket in ${directory}? Root does it in a directory
+ * of root's, else its user. */
+static bool
+can_hold_socket(struct check *c, const char *directory)
+{
+	struct stat st;
+
+	if (stat(directory, &st) != 0)
+		return (errno != ENOENT);
+	return (st.st_uid == 0 ||
+	    check_access(c->user, directory, W_OK | X_OK) <= 0);
+}
+
 static void
 check_path(struct check *c)
 {
@@ -293,7 +357,7 @@ check_path(struct check *c)
 			"uses another one",
 			path),
 		    away,
-		    access(directory, F_OK) == 0 || c->user == NULL
+		    c->user == NULL || can_hold_socket(c, directory)
 			? start_command(c)
 			: check_text(c,
 			      "install -d -o %s -g postfix -m 2750 %s && %s",
@@ -312,6 +376,7 @@ check_path(struct check *c)
 	fd = connect_path(path, c->settings->user);
 	if (fd != -1) {
 		check_answer(c, fd);
+		check_owner(c, path);
 		(void)check_entry(c, path);
 	} else if (errno == EACCES && getuid() == 0 && check_entry(c, path)) {
 		/* Root connects with the rights of the directory's owner,

@@ -136,8 +136,8 @@ check_proxy(struct check *c)
 		    "anyone on this machine can use the proxy",
 		    c->user == NULL
 			? check_text(c, "chmod o-r %s", check_quote(c, file))
-			: check_text(c, "chgrp %u %s && chmod g+r,o-r %s",
-			      (unsigned)c->user->pw_gid, check_quote(c, file),
+			: check_text(c, "chgrp %s %s && chmod g+r,o-r %s",
+			      check_group(c), check_quote(c, file),
 			      check_quote(c, file)));
 }
 
