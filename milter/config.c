@@ -13,6 +13,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct config *current;
 
+static int keeps_user(const struct settings *, struct failure *);
 static void release(struct config *);
 
 int
@@ -25,7 +26,8 @@ config_load(const char *file, struct failure *failure)
 		return (failure_memory(failure));
 	config->users = 1;
 	config->settings = settings_read(file, failure);
-	if (config->settings == NULL) {
+	if (config->settings == NULL ||
+	    keeps_user(config->settings, failure) != 0) {
 		release(config);
 		return (-1);
 	}
@@ -41,6 +43,21 @@ config_load(const char *file, struct failure *failure)
 	if (old != NULL)
 		config_put(old);
 	return (0);
+}
+
+/* A file that an editor has emptied on a full disk is well formed, and would
+ * end monitor mode; but the milter would not start with it. Only the main
+ * thread changes ${current}. */
+static int
+keeps_user(const struct settings *new, struct failure *failure)
+{
+	if (current == NULL || *current->settings->user == '\0' ||
+	    *new->user != '\0')
+		return (0);
+	return (failure_set(failure, FAILURE_SETTINGS,
+	    "%s: there is no user any more; expected a line \"user = %s\" in "
+	    "[milter]",
+	    new->file, current->settings->user));
 }
 
 static void

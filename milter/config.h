@@ -22,8 +22,9 @@ struct config {
 	int users; /* internal */
 };
 
-/* config_load(file, failure): read ${file} and put it in force. 0, or -1 and
- * ${failure}; then the old config stays in force. */
+/* config_load(file, failure): read ${file} and put it in force; settings that
+ * have no user any more are refused. 0, or -1 and ${failure}; then the old
+ * config stays in force. Threads: the main one. */
 int config_load(const char *file, struct failure *) WARN_UNUSED;
 
 /* config_get(): the config in force, never NULL after the first load; return it

@@ -362,6 +362,10 @@ def _(lab_):
             contains(line, part, "the line on the reload")
     os.unlink(lab_.milter.file)
     contains(lab_.milter.reload(), lab_.milter.file, "the line on the reload")
+    for text in ("", "[milter]\nmonitor = no\n"):     # emptied, or cut short
+        lab_.milter.write(text)
+        contains(lab_.milter.reload(), f"error: reload: {lab_.milter.file}: "
+                 "there is no user any more", "the line on the reload")
     lab_.send([BILL], BALANCE).must("deliver", entitled(BALANCE, "acme"))
     lab_.milter.settings()
     lab_.send([BILL], BALANCE).must("deliver", [OLGA])
