@@ -79,8 +79,8 @@ failed(struct import *im)
 	if (!im->damaged)
 		return (store_failed(im->changes->store, im->changes->failure));
 	return (failure_set(im->changes->failure, FAILURE_IO,
-	    "the roster is damaged: a row refers to another that is not there; "
-	    "run \"notifyctl check\""));
+	    "the roster is damaged: a row refers to another that is not there, "
+	    "or an account has no valid name; run \"notifyctl check\""));
 }
 
 static int
@@ -282,6 +282,11 @@ import_find(struct import *im, const char *key, struct store_account *account,
 			return (-1);
 		if (page->n > 0 && strcmp(page->keys[0], page->passed) == 0)
 			page->next = 1;
+		/* Nothing but accounts that have no key: it would not end. */
+		if (page->next == page->n && !page->last) {
+			im->damaged = true;
+			return (failed(im));
+		}
 	}
 }
 

@@ -422,6 +422,20 @@ START_TEST(accounts_of_any_size_are_brought_into_line)
 }
 END_TEST
 
+START_TEST(accounts_without_a_valid_name_end_an_import)
+{
+	static rows list = {{"a0001z", "z@z.example", "owner", ""}};
+
+	import_shape(AS_MADE);
+	ck_assert_int_eq(db_exec(store_db(f.store),
+			     "UPDATE account SET name = ' '"
+			     " WHERE key LIKE 'a%'"),
+	    0);
+	ck_assert_int_eq(import(list, _i == 1), -1);
+	ck_assert_ptr_nonnull(strstr(failure_text(&f.failure), "damaged"));
+}
+END_TEST
+
 Suite *
 test_import(void)
 {
@@ -442,6 +456,8 @@ test_import(void)
 	tcase_add_test(t, a_sync_with_no_row_is_refused);
 	tcase_add_test(t, a_sync_that_would_leave_no_owner_is_refused);
 	tcase_add_test(t, accounts_of_any_size_are_brought_into_line);
+	tcase_add_loop_test(
+	    t, accounts_without_a_valid_name_end_an_import, 0, 2);
 	suite_add_tcase(s, t);
 	return (s);
 }
