@@ -374,6 +374,19 @@ def _(ctl):
                 says=("$NOTIFYCTL_AS", "expected"))
 
 
+@case("an option with a value is given once, too, unless each value counts")
+def _(ctl):
+    for words in (["--owner", NEW, "account", "add", "gamma", "--owner", ANN],
+                  ["--role", "member", "user", "add", "acme", NEW,
+                   "--role=subscriber"],
+                  ["--sender", ANN, "explain", "--sender", ANN],
+                  ["--recipient", ANN, "trace", "--recipient", BILL,
+                   "--on", "2026-11-29"]):
+        ctl.refused(64, *words, says=(words[0], "twice"))
+    ctl.ok("explain", "--recipient", ANN, "--recipient", BILL,
+           ctl.path("message", "\n"))
+
+
 @case("the settings are not looked for elsewhere")
 def _(ctl):
     done = run(ctl, "-c", ctl.conf.file, "account", "list")
@@ -391,6 +404,15 @@ def _(ctl):
             same(done.code, 74, f"exit of {done}")
             contains(done.line, "standard output", "line")
             lacks(done.line, "change", "line of what only looks")
+
+
+@case("--help and --version that cannot be written are errors, too")
+def _(ctl):
+    for words in (["--help"], ["--help", "roles"], ["--version"]):
+        with open("/dev/full", "wb") as full:
+            done = ctl(*words, stdout=full)
+        same(done.code, 74, f"exit of {done}")
+        contains(done.line, "standard output", "line")
 
 
 @case("a long report without room for its temporary file is not begun")

@@ -631,6 +631,21 @@ def _(ctl):
     ctl.refused(65, "import", path, says=("gamma", "owner"))
 
 
+@case("what a spreadsheet writes by mistake is refused with what is expected")
+def _(ctl):
+    for text, word in ((f"account;email\nacme;{NEW}\n", "not semicolons"),
+                       (f"sep=;\naccount;email\nacme;{NEW}\n",
+                        "not semicolons"),
+                       (f"account\temail\nacme\t{NEW}\n", "not tabs")):
+        ctl.refused(65, "import", ctl.path("in.csv", text), says=word)
+    path = ctl.path("in.csv")
+    for data in (f'"account","email"\n"acme","{NEW}"\n'.encode("utf-16"),
+                 b'PK\3\4\x14\0"\0'):
+        with open(path, "wb") as file:
+            file.write(data)
+        ctl.refused(65, "import", path, says=f"{path}:1: NUL byte")
+
+
 @case("a row with another number of cells, or an empty role, is refused")
 def _(ctl):
     for rows in (f"acme,{NEW},member\n", f"acme,{NEW}\n", "acme\n",

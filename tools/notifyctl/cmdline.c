@@ -8,6 +8,7 @@
  * value with one command and none with another must stand behind the command.
  */
 #include <err.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #endif
 
 #define OPTIONS_MAX 64
+#define HELP_MAX (1 << 16)
 
 static const struct ctl_command *const families[] = {init_commands,
     accounts_commands, users_commands, people_commands, categories_commands,
@@ -63,6 +65,7 @@ struct table {
 
 static void fail(const struct ctl *, const char *, ...) PRINTF_LIKE(2, 3)
     __attribute__((noreturn));
+static void printed(const struct ctl *) __attribute__((noreturn));
 static char *usage(const struct ctl_command *);
 static void help(void);
 static void help_roles(void);
@@ -75,6 +78,7 @@ static void fail_unknown(const struct ctl *, char **, size_t)
 static const char *once(const struct ctl *, const char *, bool *, const char *);
 static void read_options(
     struct ctl *, struct arguments *, const struct ctl_command *, int, char **);
+static bool contradicted(const struct ctl_given *);
 static void check_arguments(
     const struct ctl *, const struct arguments *, const struct ctl_command *);
 
@@ -90,6 +94,20 @@ fail(const struct ctl *ctl, const char *fmt, ...)
 	va_end(ap);
 	output_error(ctl->json, EX_USAGE, text);
 	exit(EX_USAGE);
+}
+
+/* All is printed. Whoever closes the pipe has read enough. */
+static void
+printed(const struct ctl *ctl)
+{
+	char *text;
+
+	if (fflush(stdout) == 0 || errno == EPIPE)
+		exit(EX_OK);
+	if (asprintf(&text, "standard output: %s", strerror(errno)) < 0)
+		err(EX_OSERR, NULL);
+	output_error(ctl->json, EX_IOERR, text);
+	exit(EX_IOERR);
 }
 
 /* The usage of a command: name, arguments and options; to be freed. */
@@ -333,15 +351,17 @@ read_options(struct ctl *ctl, struct arguments *args,
 		case OPT_HELP:
 		case 'h':
 			output_begin();
+			/* Written at once, so that an error is seen. */
+			(void)setvbuf(stdout, NULL, _IOFBF, HELP_MAX);
 			if (optind < argc && strcmp(argv[optind], "roles") == 0)
 				help_roles();
 			else
 				help();
-			exit(EX_OK);
+			printed(ctl);
 		case OPT_VERSION:
 		case 'V':
 			printf("notifyctl %s\n", VERSION);
-			exit(EX_OK);
+			printed(ctl);
 		case ':':
 			fail(ctl,
 			    "%s needs a value after it; see \"notifyctl "
@@ -365,6 +385,21 @@ read_options(struct ctl *ctl, struct arguments *args,
 	ctl->json = json;
 }
 
+/* Is the option given again, so that one of the two values would not count? */
+static bool
+contradicted(const struct ctl_given *given)
+{
+	const struct ctl_given *other;
+
+	if (given->option->value == NULL || given->option->repeated)
+		return (false);
+	for (other = given + 1; other->option != NULL; other++) {
+		if (other->option == given->option)
+			return (true);
+	}
+	return (false);
+}
+
 static void
 check_arguments(const struct ctl *ctl, const struct arguments *args,
     const struct ctl_command *c)
@@ -381,6 +416,9 @@ check_arguments(const struct ctl *ctl, const struct arguments *args,
 			fail(ctl,
 			    "\"%s\" takes no --%s; expected: notifyctl %s",
 			    c->name, given->option->name, usage(c));
+		if (contradicted(given))
+			fail(ctl, "--%s is given twice; expected: notifyctl %s",
+			    given->option->name, usage(c));
 	}
 	if (args->n < c->min || args->n > c->max)
 		fail(ctl, "too %s arguments; expected: notifyctl %s",

@@ -50,7 +50,7 @@ struct ctl {
 struct ctl_option {
 	const char *name;
 	const char *value; /* the word for it in the usage; NULL: takes none */
-	bool repeated;	   /* each of several counts, not the last one */
+	bool repeated;	   /* may be given several times: each counts */
 	const char *required; /* the error without it; NULL: may be left out */
 };
 

@@ -61,6 +61,7 @@ struct writing {
 static void on_field(void *, size_t, void *);
 static void on_row(int, void *);
 static void bad_header(struct reading *, const char *, const char *);
+static const char *separator(const struct reading *);
 static void take_header(struct reading *);
 static void take_row(struct reading *);
 static bool is_blank(const char *, size_t);
@@ -79,14 +80,7 @@ on_field(void *text, size_t len, void *ctx)
 
 	if (r->failed)
 		return;
-	if (memchr(text, '\0', len) != NULL) {
-		failure_set(r->changes->failure, FAILURE_DATA,
-		    "%s:%zu: NUL byte in the row; expected text; nothing was "
-		    "imported",
-		    r->name, r->start);
-		r->failed = true;
-	}
-	if (r->nfields < COLUMNS && !r->failed) {
+	if (r->nfields < COLUMNS) {
 		r->fields[r->nfields] = arena_strndup(r->arena, text, len);
 		if (r->fields[r->nfields] == NULL) {
 			failure_memory(r->changes->failure);
@@ -107,14 +101,30 @@ bad_header(struct reading *r, const char *what, const char *name)
 	r->failed = true;
 }
 
+/* What a spreadsheet has put between the columns, if not commas; or NULL. */
+static const char *
+separator(const struct reading *r)
+{
+	if (r->nfields != 1)
+		return (NULL);
+	return (strchr(r->fields[0], ';') != NULL    ? "semicolons"
+		: strchr(r->fields[0], '\t') != NULL ? "tabs"
+						     : NULL);
+}
+
 /* The header line says what each field of a row is. */
 static void
 take_header(struct reading *r)
 {
 	bool seen[COLUMNS] = {false};
+	const char *other = separator(r);
 	size_t i;
 	int column;
 
+	if (other != NULL) {
+		bad_header(r, "commas must separate the columns, not ", other);
+		return;
+	}
 	for (i = 0; i < r->nfields && i < COLUMNS; i++) {
 		for (column = 0; column < COLUMNS; column++) {
 			if (strcasecmp(r->fields[i], columns[column]) == 0)
@@ -262,6 +272,15 @@ read_rows(struct reading *r, FILE *stream)
 		r->size += len;
 		if (r->size > LINE_MAX_SIZE) {
 			too_long(r, "row, with an unclosed quote,", r->start);
+			break;
+		}
+		/* Before libcsv, which complains of a quote in UTF-16. */
+		if (memchr(line, '\0', len) != NULL) {
+			failure_set(r->changes->failure, FAILURE_DATA,
+			    "%s:%zu: NUL byte in the row; expected CSV as text "
+			    "in UTF-8; nothing was imported",
+			    r->name, r->start);
+			r->failed = true;
 			break;
 		}
 		/* Skip the byte order mark that some programs write. */
