@@ -306,8 +306,14 @@ tell_finish(struct changes *c)
 
 	if (t->address != NULL && (t->loss || t->who == TELL_ALL))
 		rc = record(c);
-	t->address = NULL;
-	arena_free(t->arena);
-	t->arena = NULL;
+	tell_forget(c);
 	return (rc);
+}
+
+void
+tell_forget(struct changes *c)
+{
+	c->tell.address = NULL;
+	arena_free(c->tell.arena);
+	c->tell.arena = NULL;
 }

@@ -92,7 +92,9 @@ int tell_category(struct changes *, const struct store_account *,
 void tell_put_off(struct changes *, struct tell_state *later);
 int tell_resume(struct changes *, struct tell_state *later) WARN_UNUSED;
 
-/* tell_finish(c): record the last notice. Before the commit. */
+/* tell_finish(c): record the last notice. Before the commit.
+ * tell_forget(c): drop it, if there is one, after changes that are not made. */
 int tell_finish(struct changes *) WARN_UNUSED;
+void tell_forget(struct changes *);
 
 #endif

@@ -113,7 +113,8 @@ def _(s):
 def _(s):
     s.settings(user="daemon")
     for path in (os.path.dirname(s.ctl.database), s.ctl.database):
-        chown(path, 0o750, "daemon")
+        if os.path.exists(path):    # there is no file with PostgreSQL
+            chown(path, 0o750, "daemon")
     contains(s.fault("error", s.socket, "runs as nobody, not as daemon")["fix"],
              "wait until it has ended")
 

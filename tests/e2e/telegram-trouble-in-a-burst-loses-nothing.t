@@ -101,6 +101,9 @@ def people(site, count):
     """Users with a chat each; {address: chat}."""
     site.milter.settings(expand="never")
     # Those of the last case, too.
+    for table in ("subscription", "link"):
+        site.sql(f"DELETE FROM {table} WHERE user IN"
+                 " (SELECT id FROM user WHERE address LIKE 'chat%')")
     site.sql("DELETE FROM user WHERE address LIKE 'chat%'")
     site.notifyctl("import", "-", input=CSV + "".join(
         f"acme,chat{i}@acme.example,member,{BALANCE}\n"

@@ -253,6 +253,7 @@ main(int argc, char **argv)
 		}
 	}
 	output_free(ctl.out);
+	tell_forget(&ctl.changes);
 	store_close(ctl.store);
 	identity_drop();
 	settings_free(ctl.settings);
