@@ -57,7 +57,8 @@ void pgconn_close(struct pgconn *);
 
 /* pgconn_setting(c, i): "SET LOCAL ..." number ${i} of those that a transaction
  * of a pooled connection begins with, before anything that reads; NULL after
- * the last one. PGCONN_SETTINGS is their number where all is asked at once. */
+ * the last one. Lookups that are asked all at once need only the first
+ * PGCONN_SETTINGS. */
 #define PGCONN_SETTING 64
 #define PGCONN_SETTINGS 7
 const char *pgconn_setting(

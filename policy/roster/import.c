@@ -27,6 +27,13 @@
 #define ARENA_MAX ((size_t)256 << 20)
 #define WATCH_EVERY 4096
 
+/* The former names of accounts, compared with those that were read. */
+struct names {
+	const struct strmap *read;
+	size_t n;
+	bool changed;
+};
+
 static int find_category(struct import *, size_t, const char *, uint32_t *);
 static int read_categories(
     struct import *, size_t, const char *, uint32_t **, size_t *);
@@ -256,13 +263,13 @@ present_name(struct import *im, char key[ACCOUNT_KEY_SIZE], const char **name)
 static int
 find_former(void *ctx, const struct store_former *former)
 {
-	struct import *im = ctx;
+	struct names *names = ctx;
 	const void *account;
 
-	if (strmap_find(&im->formers, former->key, &account) != 1 ||
+	if (strmap_find(names->read, former->key, &account) != 1 ||
 	    strcasecmp(account, former->account) != 0)
-		im->renamed = true;
-	im->nformers++;
+		names->changed = true;
+	names->n++;
 	return (0);
 }
 
@@ -273,11 +280,13 @@ find_former(void *ctx, const struct store_former *former)
 static int
 check_names(struct import *im)
 {
+	struct names names = {.read = &im->formers};
+
 	if (!im->formers_read)
 		return (0);
-	if (store_formers(im->changes->store, 0, find_former, im) == -1)
+	if (store_formers(im->changes->store, 0, find_former, &names) == -1)
 		return (store_failed(im->changes->store, im->changes->failure));
-	if (!im->renamed && im->nformers == im->formers.n)
+	if (!names.changed && names.n == im->formers.n)
 		return (0);
 	return (failure_set(im->changes->failure, FAILURE_BUSY,
 	    "%s: accounts got other names while the rows were read; nothing "

@@ -147,10 +147,10 @@ set_owner_language(struct group *g)
 
 	if (!g->import->next.has_language)
 		return (0);
-	for (i = 0; i < g->users.n; i++) {
-		if (g->users.v[i].role == ROLE_OWNER)
-			return (
-			    set_language(g, &g->import->next, &g->users.v[i]));
+	for (i = 0; i < g->users.list.n; i++) {
+		if (g->users.list.v[i].role == ROLE_OWNER)
+			return (set_language(
+			    g, &g->import->next, &g->users.list.v[i]));
 	}
 	found = store_owner(c->store, c->arena, g->account.id, &owner);
 	if (found != 1)
@@ -287,8 +287,8 @@ find_user(struct group *g, const char *key, struct store_user **user)
 	int order;
 
 	for (;;) {
-		while (g->next < g->users.n) {
-			u = &g->users.v[g->next];
+		while (g->next < g->users.list.n) {
+			u = &g->users.list.v[g->next];
 			order = key == NULL ? -1 : strcmp(u->key, key);
 			if (order > 0)
 				return (0);
@@ -306,8 +306,8 @@ find_user(struct group *g, const char *key, struct store_user **user)
 		if (import_users_from(g->import, g->account.id,
 			g->import->sync ? g->passed : key, &g->users) != 0)
 			return (-1);
-		g->next =
-		    g->users.n > 0 && strcmp(g->users.v[0].key, g->passed) == 0;
+		g->next = g->users.list.n > 0 &&
+		    strcmp(g->users.list.v[0].key, g->passed) == 0;
 	}
 }
 
@@ -398,7 +398,7 @@ set_user(
     struct group *g, const struct import_line *line, struct store_user *user)
 {
 	struct changes *c = g->import->changes;
-	struct import_held *held = &g->users.held[user - g->users.v];
+	struct import_held *held = &g->users.held[user - g->users.list.v];
 
 	/* An owner receives everything, whatever the categories say. */
 	if (user->role == ROLE_OWNER && !line->has_role)

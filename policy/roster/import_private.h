@@ -46,10 +46,9 @@ struct import_held {
 /* Users of an account of the roster in the order of their keys, with their
  * subscriptions. */
 struct import_users {
-	struct store_user *v;
+	struct store_user_list list;
 	struct import_held *held; /* of each */
-	size_t n, cap;
-	bool last; /* no others follow */
+	bool last;		  /* no others follow */
 };
 
 /* A page of the roster's accounts, in the order of their keys. */
@@ -86,8 +85,6 @@ struct import {
 	bool damaged;	       /* the roster contradicts itself */
 	struct strmap formers; /* accounts by their former names */
 	bool formers_read;
-	size_t nformers;		    /* when the rows are applied */
-	bool renamed;			    /* they are not the same then */
 	char account_key[ACCOUNT_KEY_SIZE]; /* of the row before */
 	struct import_accounts accounts;
 	/* The next row in order, and room for its categories. */

@@ -27,7 +27,6 @@
 /* Where the rows of an answer go. */
 struct reading {
 	struct import *import;
-	struct arena *arena;
 	struct import_users *users; /* of one account, or of each of a page */
 	size_t account, user;	    /* those of the row before */
 };
@@ -35,8 +34,6 @@ struct reading {
 static int take_category(void *, const struct category *);
 static int failed(struct import *);
 static int damaged(struct reading *);
-static int put_user(
-    struct reading *, struct import_users *, const struct store_user *);
 static int hold(
     struct reading *, const struct import_users *, int64_t, int64_t);
 static int take_account(void *, const struct store_account *);
@@ -47,7 +44,6 @@ static int take_subscription_of(void *, int64_t, int64_t, int64_t);
 static int read_users(struct import *);
 static int next_page(struct import *, const char *);
 static int remove_account(struct import *, const struct store_account *);
-static int take_user(void *, const struct store_user *);
 static int take_subscription(void *, int64_t, const struct category *);
 
 static int
@@ -90,38 +86,25 @@ damaged(struct reading *r)
 	return (-1);
 }
 
-static int
-put_user(struct reading *r, struct import_users *users,
-    const struct store_user *user)
-{
-	users->v = arena_grow(
-	    r->arena, users->v, users->n, &users->cap, sizeof(*users->v));
-	if (users->v == NULL ||
-	    store_user_copy(r->arena, user, &users->v[users->n]) != 0)
-		return (-1);
-	users->n++;
-	return (0);
-}
-
 /* Add a subscription of one of the users. */
 static int
 hold(struct reading *r, const struct import_users *users, int64_t user,
     int64_t category)
 {
+	const struct store_user_list *list = &users->list;
 	struct import *im = r->import;
 	struct import_held *held;
 	size_t i, j;
 
-	for (i = 0; i < users->n && users->v[r->user % users->n].id != user;
-	     i++)
+	for (i = 0; i < list->n && list->v[r->user % list->n].id != user; i++)
 		r->user++;
 	for (j = 0; j < im->nall && im->all[j].id != category; j++)
 		;
-	if (i == users->n || j == im->nall)
+	if (i == list->n || j == im->nall)
 		return (damaged(r));
-	held = &users->held[r->user % users->n];
+	held = &users->held[r->user % list->n];
 	held->v = arena_grow(
-	    r->arena, held->v, held->n, &held->cap, sizeof(*held->v));
+	    list->arena, held->v, held->n, &held->cap, sizeof(*held->v));
 	if (held->v == NULL)
 		return (-1);
 	held->v[held->n++] = &im->all[j];
@@ -175,7 +158,7 @@ take_user_of(void *ctx, const struct store_user *user)
 	if (find_account(r, user->account) != 0)
 		return (-1);
 	named.account_name = r->import->accounts.v[r->account].name;
-	return (put_user(r, &r->users[r->account], &named));
+	return (store_user_keep(&r->users[r->account].list, &named));
 }
 
 static int
@@ -193,12 +176,12 @@ static int
 read_users(struct import *im)
 {
 	struct import_accounts *page = &im->accounts;
-	struct reading r = {
-	    .import = im, .arena = page->arena, .users = page->users};
+	struct reading r = {.import = im, .users = page->users};
 	int64_t ids[ACCOUNTS_MAX];
 	size_t i, n = 0;
 
 	for (i = 0; i < page->n; i++) {
+		page->users[i].list.arena = page->arena;
 		if (is_small(&page->v[i]))
 			ids[n++] = page->v[i].id;
 	}
@@ -208,8 +191,8 @@ read_users(struct import *im)
 		return (failed(im));
 	for (i = 0; i < page->n; i++) {
 		page->users[i].last = is_small(&page->v[i]);
-		page->users[i].held = arena_array(page->arena, page->users[i].n,
-		    sizeof(*page->users[i].held));
+		page->users[i].held = arena_array(page->arena,
+		    page->users[i].list.n, sizeof(*page->users[i].held));
 		if (page->users[i].held == NULL)
 			return (failure_memory(im->changes->failure));
 	}
@@ -291,14 +274,6 @@ import_find(struct import *im, const char *key, struct store_account *account,
 }
 
 static int
-take_user(void *ctx, const struct store_user *user)
-{
-	struct reading *r = ctx;
-
-	return (put_user(r, r->users, user));
-}
-
-static int
 take_subscription(void *ctx, int64_t user, const struct category *category)
 {
 	struct reading *r = ctx;
@@ -311,20 +286,21 @@ import_users_from(struct import *im, int64_t account, const char *key,
     struct import_users *users)
 {
 	struct store *s = im->changes->store;
-	struct reading r = {.import = im, .arena = im->page, .users = users};
+	struct reading r = {.import = im, .users = users};
+	struct store_user_list *list = &users->list;
 
 	arena_reset(im->page);
-	memset(users, 0, sizeof(*users));
-	if (store_members(s, account, key, PAGE, take_user, &r) == -1)
+	*users = (struct import_users){.list = {.arena = im->page}};
+	if (store_members(s, account, key, PAGE, store_user_keep, list) == -1)
 		return (failed(im));
-	users->last = users->n < PAGE;
-	if (users->n == 0)
+	users->last = list->n < PAGE;
+	if (list->n == 0)
 		return (0);
-	users->held = arena_array(im->page, users->n, sizeof(*users->held));
+	users->held = arena_array(im->page, list->n, sizeof(*users->held));
 	if (users->held == NULL)
 		return (failure_memory(im->changes->failure));
-	if (store_members_subscriptions(s, account, users->v[0].key,
-		users->v[users->n - 1].key, take_subscription, &r) == -1)
+	if (store_members_subscriptions(s, account, list->v[0].key,
+		list->v[list->n - 1].key, take_subscription, &r) == -1)
 		return (failed(im));
 	return (0);
 }

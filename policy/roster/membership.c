@@ -26,10 +26,8 @@
 
 /* Some of an account's users. */
 struct users {
-	struct arena *arena;
-	struct store_user *v;
+	struct store_user_list list;
 	struct subscriptions *held;
-	size_t n;
 	size_t reading; /* whose subscriptions are being read */
 };
 
@@ -47,7 +45,6 @@ static int end_lost_link(
     struct changes *, const struct store_user *, const char *);
 static int subscribe_to_all(
     struct changes *, const struct store_account *, const struct store_user *);
-static int take_user(void *, const struct store_user *);
 static int take_subscription(void *, int64_t, const struct category *);
 static int record_leaving(struct changes *, const struct store_account *,
     const struct store_user *, const struct subscriptions *, enum tell_kind);
@@ -383,14 +380,6 @@ membership_remove(struct changes *c, const struct store_account *account,
 	return (record_leaving(c, account, user, &s, TELL_REMOVED));
 }
 
-static int
-take_user(void *ctx, const struct store_user *u)
-{
-	struct users *users = ctx;
-
-	return (store_user_copy(users->arena, u, &users->v[users->n++]));
-}
-
 /* Subscriptions come in the order of the users. */
 static int
 take_subscription(void *ctx, int64_t user, const struct category *category)
@@ -398,12 +387,13 @@ take_subscription(void *ctx, int64_t user, const struct category *category)
 	struct users *users = ctx;
 	struct subscriptions *s;
 
-	while (users->reading < users->n && users->v[users->reading].id != user)
+	while (users->reading < users->list.n &&
+	    users->list.v[users->reading].id != user)
 		users->reading++;
-	if (users->reading == users->n)
+	if (users->reading == users->list.n)
 		return (-1);
 	s = &users->held[users->reading];
-	s->arena = users->arena;
+	s->arena = users->list.arena;
 	return (take_category(s, category));
 }
 
@@ -412,17 +402,17 @@ static int
 read_some(struct changes *c, const struct store_account *account,
     const char *key, struct users *users)
 {
-	users->v = arena_array(users->arena, USERS_AT_ONCE, sizeof(*users->v));
-	users->held =
-	    arena_array(users->arena, USERS_AT_ONCE, sizeof(*users->held));
-	if (users->v == NULL || users->held == NULL)
+	struct store_user_list *list = &users->list;
+
+	if (store_members(c->store, account->id, key, USERS_AT_ONCE,
+		store_user_keep, list) == -1)
+		return (store_failed(c->store, c->failure));
+	users->held = arena_array(list->arena, list->n, sizeof(*users->held));
+	if (users->held == NULL)
 		return (failure_memory(c->failure));
-	if (store_members(c->store, account->id, key, USERS_AT_ONCE, take_user,
-		users) == -1 ||
-	    (users->n > 0 &&
-		store_members_subscriptions(c->store, account->id,
-		    users->v[0].key, users->v[users->n - 1].key,
-		    take_subscription, users) == -1))
+	if (list->n > 0 &&
+	    store_members_subscriptions(c->store, account->id, list->v[0].key,
+		list->v[list->n - 1].key, take_subscription, users) == -1)
 		return (store_failed(c->store, c->failure));
 	return (0);
 }
@@ -432,24 +422,24 @@ read_some(struct changes *c, const struct store_account *account,
 static int
 leave_some(struct changes *c, const struct store_account *account, char *last)
 {
-	struct users users = {.arena = c->arena};
+	struct users users = {.list = {.arena = c->arena}};
 	size_t i;
 
 	if (read_some(c, account, last, &users) != 0)
 		return (-1);
-	for (i = 0; i < users.n; i++) {
-		if (strcmp(users.v[i].key, last) == 0)
+	for (i = 0; i < users.list.n; i++) {
+		if (strcmp(users.list.v[i].key, last) == 0)
 			continue;
-		if (record_leaving(c, account, &users.v[i], &users.held[i],
+		if (record_leaving(c, account, &users.list.v[i], &users.held[i],
 			TELL_ACCOUNT_REMOVED) != 0)
 			return (-1);
 	}
-	if (users.n < USERS_AT_ONCE)
+	if (users.list.n < USERS_AT_ONCE)
 		return (0);
-	if (strlen(users.v[users.n - 1].key) >= KEY_SIZE)
+	if (strlen(users.list.v[users.list.n - 1].key) >= KEY_SIZE)
 		return (failure_set(c->failure, FAILURE_IO,
 		    "an address of account %s is too long", account->name));
-	strcpy(last, users.v[users.n - 1].key);
+	strcpy(last, users.list.v[users.list.n - 1].key);
 	return (1);
 }
 

@@ -49,12 +49,18 @@
 /* The name of the account is in another answer, and the reader compares the
  * account of each row. A subscription without its user is a row of NULL. */
 #define LOOKUP_PERSON "u.account, '', u.address, u.key, u.role, l.id, l.chat"
-#define LOOKUP_ENTITLED(account)                                               \
-	"SELECT " LOOKUP_PERSON " FROM user o CROSS JOIN user u" LOOKUP_LINK   \
+#define LOOKUP_NO_CHAT "u.account, '', u.address, u.key, u.role, 0, 0"
+/* The owner, then the subscribed; the parameters: ids, the columns of a person,
+ * and how the chats of both are found. */
+#define LOOKUP_ENTITLED_IN(account, category, person, of_owner, of_others)     \
+	"SELECT " person " FROM user o CROSS JOIN user u" of_owner             \
 	" WHERE o.account = " account " AND o.role = 'owner' AND u.id = o.id"  \
-	" UNION ALL SELECT " LOOKUP_PERSON " FROM subscription s"              \
-	" LEFT JOIN user u ON u.id = s.user" LOOKUP_LINK_IF_MIRRORED           \
-	" WHERE s.account = " account " AND s.category = " LOOKUP_CATEGORY
+	" UNION ALL SELECT " person " FROM subscription s"                     \
+	" LEFT JOIN user u ON u.id = s.user" of_others                         \
+	" WHERE s.account = " account " AND s.category = " category
+#define LOOKUP_ENTITLED(account)                                               \
+	LOOKUP_ENTITLED_IN(account, LOOKUP_CATEGORY, LOOKUP_PERSON,            \
+	    LOOKUP_LINK, LOOKUP_LINK_IF_MIRRORED)
 #define LOOKUP_EVERYBODY(of)                                                   \
 	"SELECT " LOOKUP_COLUMNS ", " LOOKUP_SUBSCRIBED                        \
 	" FROM account a CROSS JOIN user u" LOOKUP_LINK " WHERE " of           \
@@ -199,18 +205,9 @@ const char *const sql_statements[SQL_COUNT] = {
     /* The same where the ids of the category, ?1, and of the account, ?2, are
      * known, and whether the category is mirrored to chats. */
     [SQL_LOOKUP_ENTITLED_BY_ID] =
-	"SELECT u.account, '', u.address, u.key, u.role, 0, 0"
-	" FROM user o CROSS JOIN user u"
-	" WHERE o.account = ?2 AND o.role = 'owner' AND u.id = o.id"
-	" UNION ALL SELECT u.account, '', u.address, u.key, u.role, 0, 0"
-	" FROM subscription s LEFT JOIN user u ON u.id = s.user"
-	" WHERE s.account = ?2 AND s.category = ?1",
+	LOOKUP_ENTITLED_IN("?2", "?1", LOOKUP_NO_CHAT, "", ""),
     [SQL_LOOKUP_MIRRORED_BY_ID] =
-	"SELECT " LOOKUP_PERSON " FROM user o CROSS JOIN user u" LOOKUP_LINK
-	" WHERE o.account = ?2 AND o.role = 'owner' AND u.id = o.id"
-	" UNION ALL SELECT " LOOKUP_PERSON
-	" FROM subscription s LEFT JOIN user u ON u.id = s.user" LOOKUP_LINK
-	" WHERE s.account = ?2 AND s.category = ?1",
+	LOOKUP_ENTITLED_IN("?2", "?1", LOOKUP_PERSON, LOOKUP_LINK, LOOKUP_LINK),
     [SQL_LOOKUP_EVERYBODY] = LOOKUP_EVERYBODY("a.id = " ACCOUNT_NAMED("?2")),
     [SQL_LOOKUP_OWNER_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNER),
     [SQL_LOOKUP_OWNERS_OF] = LOOKUP_ROWS_OF(LOOKUP_OWNERS),

@@ -216,7 +216,7 @@ read_address(struct asking *a, struct member *m)
 	return (failure_memory(&a->store->failure));
 }
 
-/* Are the rows the entitled of one account, which is in another answer? */
+/* Are the rows the entitled of one account? Its name is in another answer. */
 static bool
 of_account(enum sql which)
 {

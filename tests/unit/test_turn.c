@@ -50,8 +50,7 @@ run_for(int64_t chat, int second)
 }
 
 /* A process that says ready to ${out}, writes ${second} to it when its turn has
- * come, and then keeps the chat until there is a byte
- * for it in ${go}. */
+ * come, and then keeps the chat until there is a byte for it in ${go}. */
 static void
 start(int second, int out, int go)
 {
@@ -213,7 +212,7 @@ END_TEST
 
 START_TEST(a_file_that_cannot_be_read_is_a_failure_at_once)
 {
-	int fd = dup(STDIN_FILENO), folder = open("/", O_RDONLY | O_CLOEXEC);
+	int fd = dup(STDIN_FILENO), slash = open("/", O_RDONLY | O_CLOEXEC);
 	struct agents *a;
 	size_t before;
 
@@ -221,8 +220,8 @@ START_TEST(a_file_that_cannot_be_read_is_a_failure_at_once)
 	ck_assert_int_ne(fd, -1);
 	close(fd);
 	a = run_for(CHAT, 1);
-	ck_assert_int_eq(dup2(folder, fd), fd);
-	close(folder);
+	ck_assert_int_eq(dup2(slash, fd), fd);
+	close(slash);
 	ck_assert_int_eq(turn_wait(a, 5000, &before), TURN_FAILED);
 	ck_assert_uint_eq(agents_others(a), 0);
 	agents_close(a);

@@ -6,8 +6,8 @@
  * at the end; a sound installation gets one line. postfix prints the commands
  * among the cures, as a script: nothing for what is right already.
  */
-#include <libgen.h>
 #include <grp.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>

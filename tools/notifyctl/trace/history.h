@@ -67,10 +67,9 @@ struct history {
 	size_t lines;	/* 0: the log has none */
 };
 
-/* A log line, without its queue id. Of the line by which pickup(8) makes
- * another message of this one, after "postsuper -r", all: it has the id of
- * that.
- */
+/* A log line, without its queue id. The line by which pickup(8) makes another
+ * message of this one, after "postsuper -r", is whole: its queue id is that of
+ * the other message. */
 struct history_line {
 	int64_t at;	     /* or 0 */
 	const char *program; /* "smtp", "notify-milter": without syslog_name */

@@ -167,7 +167,7 @@ state_text(const struct history *m)
 }
 
 /* A dropped recipient who got it all the same has one. Of a chat, pipe(8) knows
- * only that notify-telegram wants no second try: it logs why. */
+ * only that notify-telegram wants no second try; why, notify-telegram logs. */
 static const char *
 outcome(struct trace *t, const struct history_copy *c)
 {
