@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 
-from lib import faults, lab, tap
+from lib import faults, lab, rosterdb, tap
 from lib.lab import case
 from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, entitled
 from lib.tap import contains, same, true
@@ -132,9 +132,10 @@ def _(lab_):
 def _(lab_):
     def change():
         lab_.sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        with open(lab_.database, "r+b") as out:
-            out.seek(4096)      # the first page, with the schema, stays
-            out.write(b"\xff" * (os.path.getsize(lab_.database) - 4096))
+        with open(lab_.database, "r+b") as file:
+            for begin, end in rosterdb.pages(file.read()):
+                file.seek(begin)
+                file.write(b"\xff" * (end - begin))
     broken_by(lab_, change)
 
 

@@ -29,8 +29,9 @@ def _(s):
     rosterdb.file_only("its files")
     with open(s.ctl.database, "rb") as file:
         data = file.read()
-    for broken in (b"hello\n" * 1000, b"", data[:4096] + b"\x5a" * 8192
-                   + data[12288:], data[:len(data) // 2]):
+    begin, end = rosterdb.pages(data)[0]
+    for broken in (b"hello\n" * 1000, b"", data[:begin] + b"\x5a"
+                   * (end - begin) + data[end:], data[:len(data) // 2]):
         with open(s.ctl.database, "wb") as file:
             file.write(broken)
         s.fault("error", "database")
@@ -44,7 +45,7 @@ def _(s):
                       " WHERE name = 'change_by_account'")[0]
     before = s.ctl.roster()
     with open(s.ctl.database, "r+b") as file:
-        file.seek((root - 1) * 4096)
+        file.seek((root - 1) * rosterdb.page_size(file.read(100)))
         file.write(b"\x5a" * 100)
     s.apply(s.fault("error", "damaged"))
     same(s.ctl.roster(), before, "roster after the fix")

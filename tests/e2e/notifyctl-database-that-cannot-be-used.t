@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import time
 
-from lib import ctl
+from lib import ctl, rosterdb
 from lib.changes import CHANGES, NEW
 from lib.ctl import NOBODY, case, needs_root
 from lib.roster import OLGA, acting
@@ -147,8 +147,12 @@ def _(ctl):
 @case("a damaged database is an error, not an empty roster")
 def _(ctl):
     data = taken(ctl)
-    for first, last in ((4096, len(data)), (1024, 4096)):
-        put(ctl, data[:first] + b"\x5a" * (last - first) + data[last:])
+    without_rows, without_schema = bytearray(data), bytearray(data)
+    for begin, end in rosterdb.pages(data):
+        without_rows[begin:end] = b"\x5a" * (end - begin)
+    without_schema[200:1024] = b"\x5a" * 824
+    for damaged in (without_rows, without_schema):
+        put(ctl, damaged)
         for words in LOOKING[:5]:
             done = ctl(*words, as_=acting(words, OLGA))
             same((done.code, done.out), (74, ""), f"exit and stdout of {done}")

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import tempfile
 
-from lib import tap
+from lib import rosterdb, tap
 from lib.milter import program
 
 CLONE_NEWNS = 0x00020000
@@ -57,13 +57,14 @@ def _mount(*words):
 
 @contextlib.contextmanager
 def damaged(database):
-    """Meanwhile each page of the database but the first, which has the schema,
-    is damaged in its middle; nobody may write to it."""
+    """Meanwhile each page of the database, but for the schema, is damaged in
+    its middle; nobody may write to it."""
     with open(database, "rb") as file:
         sound = file.read()
     broken = bytearray(sound)
-    for page in range(4096, len(sound), 4096):
-        broken[page + 2048:page + 4096] = b"\xff" * 2048
+    for begin, end in rosterdb.pages(sound):
+        half = (end - begin) // 2
+        broken[begin + half:end] = b"\xff" * half
     with open(database, "r+b") as file:
         file.write(broken)
     try:

@@ -7,6 +7,7 @@
     at(path)            the SQLite in a file
     shown(url)          the URL as programs show it
     file_only(why)      this case is about SQLite's file: skip it
+    pages(data)         the pages of DATA, such a file, without the schema
 
 SQLite's is roster.db in FOLDER. PostgreSQL's is a schema of its own in the
 database $NM_POSTGRESQL; without that, of a server that is started here. Both
@@ -23,7 +24,8 @@ import sqlite3
 from lib import pq, tap
 from lib.postgresql import Server
 
-__all__ = ["at", "file_only", "place", "remote", "shown", "use_postgresql"]
+__all__ = ["at", "file_only", "page_size", "pages", "place", "remote", "shown",
+           "use_postgresql"]
 
 LOCK_CLASS = 1313690196     # of those who change something
 ENDS = ("", "-wal", "-shm")  # of SQLite's files
@@ -46,6 +48,19 @@ def file_only(why):
     """Skip the case that runs, with WHY, if there is no file."""
     if remote():
         raise tap.Skip(f"is about SQLite: {why}")
+
+
+def page_size(data):
+    """The bytes of a page of DATA, an SQLite file."""
+    return int.from_bytes(data[16:18], "big")
+
+
+def pages(data):
+    """(begin, end) of each page of DATA, an SQLite file, that holds no part of
+    the schema: whoever opens it needs that whole."""
+    size = page_size(data)
+    return [(at, at + size) for at in range(size, len(data), size)
+            if b"CREATE " not in data[at:at + size]]
 
 
 def shown(url):
