@@ -250,6 +250,12 @@ db_scrub(struct db *db)
 }
 
 int
+db_survey(struct db *db)
+{
+	return (exec_any(db, db->driver->survey));
+}
+
+int
 db_references(struct db *db, bool watched)
 {
 	return (exec_any(db,

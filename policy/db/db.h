@@ -172,6 +172,11 @@ int db_share(struct db *) WARN_UNUSED;
  * (SQLite: VACUUM, and an empty log). 0 or -1. */
 int db_scrub(struct db *) WARN_UNUSED;
 
+/* db_survey(db): outside transactions, after very many changes: let the planner
+ * of the server know what the tables hold now (PostgreSQL: ANALYZE, for whoever
+ * owns them; others leave that to the server). 0 or -1. */
+int db_survey(struct db *) WARN_UNUSED;
+
 /*
  * db_references(db, watched): enforce foreign keys, or not. Outside
  * transactions. 0 or -1. PostgreSQL always enforces them.

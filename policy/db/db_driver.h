@@ -48,7 +48,7 @@ struct db_driver {
 	int (*commit)(struct db *);
 	int (*rollback)(struct db *);
 	/* SQL; NULL: always so. */
-	const char *share, *scrub, *references_on, *references_off;
+	const char *share, *scrub, *survey, *references_on, *references_off;
 	int (*check_references)(struct db *, struct failure *);
 	int (*claim)(struct db *);
 	int (*bulk)(struct db *);

@@ -245,6 +245,12 @@ store_scrub(struct store *s)
 	return (db_scrub(s->db) == 0 ? 0 : store_note_failure(s));
 }
 
+void
+store_survey(struct store *s)
+{
+	(void)!db_survey(s->db);
+}
+
 int
 store_bulk(struct store *s)
 {

@@ -142,6 +142,10 @@ void store_end(struct store *);
  * database's file. 0 or -1. A server does so in its own time. */
 int store_scrub(struct store *) WARN_UNUSED;
 
+/* store_survey(s): outside transactions, after very many changes: let a server
+ * look at what the tables hold now. If it cannot, it does so in its own time. */
+void store_survey(struct store *);
+
 /*
  * store_bulk(s): prepare for very many changes. 0 or -1. From then on additions
  * and removals may be pending: they return success, with the id 0, and a later

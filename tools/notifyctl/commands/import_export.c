@@ -22,6 +22,8 @@
 
 /* How often the progress is shown. */
 #define SHOW_MS 100
+/* Changes after which a server is to look at its tables. */
+#define MANY 10000
 
 /* The progress of an import, in a line that is overwritten. */
 struct progress {
@@ -173,6 +175,8 @@ import(struct ctl *ctl, const struct arguments *args)
 	rc = read_rows(ctl, args->v[0], im);
 	if (rc == 0)
 		rc = apply(ctl, args, im);
+	if (rc == 0 && !dry_run && ctl->changes.n >= MANY)
+		store_survey(ctl->store);
 	show(&progress, "%s", "");
 	if (rc == 0) {
 		output_line(ctl->out, "%zu rows, %zu changes%s",
