@@ -133,13 +133,19 @@ def _(lab):
     requeued(lab, result)
 
 
-@case("a held message that is released meanwhile is reported")
+@case("a held message that is released meanwhile is reported, and nothing is "
+      "lost")
 def _(lab):
     result = later(lab)
-    with tool(lab, "postsuper", f"REAL -H {result.qid}; exec REAL \"$@\"\n"):
+    # Postfix looks at the file while it is locked, and puts it off.
+    path = f"{lab.postfix.queue}/incoming/{result.qid}"
+    with tool(lab, "postsuper", f"REAL -H {result.qid}; until test -e {path}; "
+              "do sleep 0.1; done; exec REAL \"$@\"\n"):
         done = requeue(lab, result.qid)
     same(done.code, 74, f"{done}")
     contains(done.line, "was released from hold meanwhile", f"{done}")
+    lab.postfix.flush()
+    same(result.recipients(), sorted([*BOTH, "x@delta.example"]), "recipients")
 
 
 @case("killed before the end of the submission: nothing was submitted")

@@ -115,7 +115,7 @@ class Machine:
         command, = self.unit("notify-milter.service", "ExecStart")
         user, = self.unit("notify-milter.service", "User")
         self.started.append(self.box.start(
-            f"umask 0027; exec setpriv --reuid={user} --regid={user} "
+            f"sleep 5; umask 0027; exec setpriv --reuid={user} --regid={user} "
             f"--init-groups --no-new-privs --bounding-set=-all {command} "
             ">/tmp/milter.log 2>&1", stdin=subprocess.DEVNULL))
         self.box.until("grep -q 'ready on' /tmp/milter.log",
