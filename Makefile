@@ -80,7 +80,7 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	$(addprefix terms/, account address addrlist category hours language netlist \
 	rfc2047 role stamp) \
 	$(addprefix db/, db db_postgres_sql db_sqlite db_sqlite_check \
-	db_sqlite_failure db_url $(DRIVERS_$(POSTGRESQL))) \
+	db_sqlite_failure db_sqlite_files db_url $(DRIVERS_$(POSTGRESQL))) \
 	$(addprefix settings/, settings value) \
 	$(addprefix store/, sql sql_schema store store_account store_change \
 	store_edit store_health store_link store_lookup store_notice store_person \

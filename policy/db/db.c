@@ -61,7 +61,7 @@ db_close(struct db *db)
 }
 
 bool
-db_current(const struct db *db)
+db_current(struct db *db)
 {
 	return (db->driver->current(db));
 }

@@ -58,9 +58,11 @@ void db_close(struct db *);
 
 /*
  * db_current(db): does the url still name the database that was opened? False
- * if the file was removed or replaced, or the server is gone: then reopen it.
+ * if the file, or one that SQLite has beside it, was removed or replaced, or
+ * the server is gone: then reopen it. What a file that was overwritten had
+ * before is forgotten.
  */
-bool db_current(const struct db *) WARN_UNUSED;
+bool db_current(struct db *) WARN_UNUSED;
 
 /*
  * db_bound_lag(db, seconds):

@@ -31,7 +31,7 @@ struct db_driver {
 	struct db *(*open)(
 	    const char *, enum db_mode, int wait, struct failure *);
 	void (*close)(struct db *);
-	bool (*current)(const struct db *);
+	bool (*current)(struct db *);
 	int (*exec)(struct db *, const char *sql);
 	struct db_stmt *(*prepare)(struct db *, const char *sql);
 	void (*bind_int)(struct db_stmt *, int, int64_t);

@@ -89,7 +89,7 @@ static const char *const own_sql[OWN_COUNT] = {
 static const char *expected(const char *);
 static struct db *open_db(const char *, enum db_mode, int, struct failure *);
 static void close_db(struct db *);
-static bool is_current(const struct db *);
+static bool is_current(struct db *);
 static int exec_sql(struct db *, const char *);
 static struct db_stmt *prepare(struct db *, const char *);
 static int set_lock(struct postgres *, const char *);
@@ -182,7 +182,7 @@ close_db(struct db *base)
 }
 
 static bool
-is_current(const struct db *base)
+is_current(struct db *base)
 {
 	const struct postgres *db = (const struct postgres *)base;
 

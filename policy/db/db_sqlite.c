@@ -12,12 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/failure.h"
-#include "base/regular.h"
 #include "db/db_sqlite.h"
 
 #define APPLICATION_ID 1313690196 /* "NMRT" */
@@ -41,9 +39,7 @@ struct sqlite_stmt {
 
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
-static int identify(struct sqlite *);
-static bool is_current(const struct db *);
-static int open_file(const char *, int, int);
+static bool is_current(struct db *);
 static void start(void);
 static int configure(struct sqlite *, enum db_mode, int);
 static void await_files(struct sqlite *);
@@ -71,27 +67,10 @@ static int schema(struct db *, enum db_content *, int64_t *);
 static int set_schema(struct db *, int64_t);
 static int64_t changes(const struct db *);
 
-/* Note which file the path names now. */
-static int
-identify(struct sqlite *db)
-{
-	struct stat st;
-
-	if (stat(db->db.name, &st) != 0)
-		return (db_sqlite_note(db, SQLITE_CANTOPEN));
-	db->dev = st.st_dev;
-	db->ino = st.st_ino;
-	return (0);
-}
-
 static bool
-is_current(const struct db *base)
+is_current(struct db *base)
 {
-	const struct sqlite *db = (const struct sqlite *)base;
-	struct stat st;
-
-	return (stat(db->db.name, &st) == 0 && st.st_dev == db->dev &&
-	    st.st_ino == db->ino);
+	return (db_sqlite_files_same((struct sqlite *)base, false));
 }
 
 static int
@@ -155,24 +134,23 @@ opened(struct sqlite *db, enum db_mode mode, int wait)
 	/* Opening a FIFO would wait. */
 	if (!db_sqlite_is_file(db))
 		return (db_sqlite_note(db, SQLITE_CANTOPEN));
-	if (mode != DB_CREATE && identify(db) != 0)
+	if (mode != DB_CREATE && db_sqlite_files_identify(db) != 0)
 		return (-1);
 	rc = sqlite3_open_v2(db->db.name, &db->handle, flags, NULL);
 	if (rc != SQLITE_OK)
 		return (db_sqlite_note(db, rc));
+	db_sqlite_files_begin(db);
 	await_files(db);
+	db_sqlite_files_end(db);
 	if (configure(db, mode, wait) != 0)
 		return (-1);
-	/* Was it the same file all the time? */
+	/* Was it the same file all the time, and do others of this process not
+	 * still have files that were removed beside it? */
 	if (mode == DB_CREATE)
-		return (identify(db));
-	return (db_current(&db->db) ? 0 : db_sqlite_note(db, SQLITE_CANTOPEN));
-}
-
-static int
-open_file(const char *path, int flags, int mode)
-{
-	return (regular_open(path, flags, (mode_t)mode));
+		return (db_sqlite_files_identify(db));
+	return (db_sqlite_files_same(db, true)
+		? 0
+		: db_sqlite_note(db, SQLITE_BUSY));
 }
 
 /*
@@ -188,7 +166,7 @@ start(void)
 	vfs = sqlite3_vfs_find(NULL);
 	if (vfs != NULL && vfs->iVersion >= 3)
 		(void)vfs->xSetSystemCall(
-		    vfs, "open", (sqlite3_syscall_ptr)open_file);
+		    vfs, "open", (sqlite3_syscall_ptr)db_sqlite_files_open);
 }
 
 static struct db *
@@ -224,6 +202,7 @@ close_db(struct db *base)
 		sqlite3_finalize(stmt->handle);
 		free(stmt);
 	}
+	db_sqlite_files_close(db);
 	sqlite3_close(db->handle);
 	if (db->claim != -1)
 		close(db->claim);

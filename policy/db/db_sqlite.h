@@ -9,16 +9,27 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <sqlite3.h>
 
 #include "db/db_driver.h"
 
+/* A file that a connection has open. */
+struct sqlite_file {
+	bool open;
+	dev_t dev;
+	ino_t ino;
+};
+
 struct sqlite {
 	struct db db;
 	sqlite3 *handle;
-	dev_t dev; /* of the file that was opened */
-	ino_t ino;
+	/* Of db_sqlite_files.c. */
+	struct sqlite_file file, wal, shm;
+	off_t size; /* of the file, and when it changed, at the last look */
+	struct timespec changed;
+	struct sqlite *next; /* that is open */
 	struct sqlite_stmt *stmts;
 	struct db_stmt *version, *application, *tables;
 	struct db_stmt *begin, *end; /* of a read transaction */
@@ -39,6 +50,30 @@ int db_sqlite_failure(const struct db *, struct failure *);
 
 /* db_sqlite_is_file(db): is there a regular file at the path, or nothing? */
 bool db_sqlite_is_file(const struct sqlite *) WARN_UNUSED;
+
+/*
+ * In db_sqlite_files.c.
+ *
+ * db_sqlite_files_open(path, flags, mode): open(2), for SQLite.
+ *
+ * db_sqlite_files_identify(db): note which file the path names now. 0, or -1.
+ *
+ * db_sqlite_files_begin(db), db_sqlite_files_end(db): between these ${db} reads
+ * for the first time, on this thread: what it opens for that is noted.
+ * db_sqlite_files_close(db): it is about to be closed. Harmless if there was no
+ * begin.
+ *
+ * db_sqlite_files_same(db, unknown): are the files that ${db} has open those
+ * that lie at its path? If the database has been written to since the last
+ * look, its pages in memory are forgotten. ${unknown}: the answer if there is a
+ * file beside it, and it is not known whether ${db} has it open.
+ */
+int db_sqlite_files_open(const char *path, int flags, int mode);
+int db_sqlite_files_identify(struct sqlite *) WARN_UNUSED;
+void db_sqlite_files_begin(struct sqlite *);
+void db_sqlite_files_end(struct sqlite *);
+void db_sqlite_files_close(struct sqlite *);
+bool db_sqlite_files_same(struct sqlite *, bool unknown) WARN_UNUSED;
 
 /* In db_sqlite_check.c, as in db.h. */
 int db_sqlite_check(struct db *, int seconds, struct failure *) WARN_UNUSED;

@@ -312,6 +312,47 @@ def _(lab_):
     recovered(lab_)
 
 
+@case("files beside the open database that somebody removes hide no change")
+def _(lab_):
+    for ends in (("-wal", "-shm"), ("-shm",), ("-wal",)):
+        recovered(lab_)
+        for end in ends:
+            os.unlink(lab_.database + end)
+        lab_.send([BILL], BALANCE, "acme").must("deliver", WANT)
+        lab_.notifyctl("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN,
+                       as_=OLGA)
+        lab_.send([BILL], BALANCE, "acme").must("deliver", WANT - {ANN})
+        lab_.notifyctl("subscribe", "acme", BALANCE, ANN, as_=OLGA)
+        recovered(lab_)
+
+
+@case("a database that is moved away and back without those files hides none")
+def _(lab_):
+    recovered(lab_)
+    aside = os.path.join(lab_.folder, "aside.db")
+    os.rename(lab_.database, aside)
+    install(lab_, aside)
+    lab_.notifyctl("unsubscribe", "acme", BALANCE, ANN, "--confirm", ANN,
+                   as_=OLGA)
+    lab_.send([BILL], BALANCE, "acme").must("deliver", WANT - {ANN})
+    lab_.notifyctl("subscribe", "acme", BALANCE, ANN, as_=OLGA)
+    recovered(lab_)
+
+
+@case("a database that is overwritten in place is used at once")
+def _(lab_):
+    recovered(lab_)
+    other, backup = two_others(lab_)
+    for source, to in ((other, {OLGA}), (backup, WANT)):
+        lab_.send([BILL], BALANCE, "acme")      # it has its pages in memory
+        with open(source, "rb") as file, open(lab_.database, "r+b") as out:
+            shutil.copyfileobj(file, out)
+            out.truncate()
+        lab_.send([BILL], BALANCE, "acme").must("deliver", to)
+        os.unlink(source)
+    recovered(lab_)
+
+
 @case("from sendmail(1) the message waits, and goes when the database is back")
 def _(lab_):
     recovered(lab_)
