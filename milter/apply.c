@@ -25,7 +25,6 @@
 #include "decision/facts.h"
 #include "decision/message.h"
 #include "milter/apply.h"
-#include "terms/address.h"
 
 /* RFC 5321, 4.5.3.1.5: a reply line, less code and line end. */
 #define REPLY_SIZE 400
@@ -129,24 +128,22 @@ apply_check(
 }
 
 /* Delete a recipient by the text that the MTA gave; one with a source route
- * also without it. */
+ * also without it, quoted as it was. */
 static int
 delete_recipient(SMFICTX *ctx, const char *text, struct arena *a)
 {
-	struct address address;
+	bool bracket = *text == '<';
+	const char *colon;
 	char *copy;
-	int found;
 
 	/* libmilter does not change it, but does not say const. */
 	copy = arena_strdup(a, text);
 	if (copy == NULL || smfi_delrcpt(ctx, copy) != MI_SUCCESS)
 		return (-1);
-	if (text[*text == '<'] != '@')
+	colon = text[bracket] == '@' ? strchr(text, ':') : NULL;
+	if (colon == NULL)
 		return (0);
-	found = address_read(a, text, &address);
-	if (found != 1)
-		return (found);
-	copy = arena_strdup(a, address.exact);
+	copy = arena_concat(a, bracket ? "<" : "", colon + 1, NULL);
 	return (copy != NULL && smfi_delrcpt(ctx, copy) == MI_SUCCESS ? 0 : -1);
 }
 
