@@ -45,6 +45,11 @@ NOISE = ('"', "\\", " ", "\t", "(", ")", "(x)", "(a:b)", ".", "+", "+x", "%",
 ROUTES = ("@a:", "@a,@b:", "@a.b.c:", "@[192.0.2.1]:", "@[IPv6:::1]:", "@:",
           "@\u00fc.example:", '@"x":', "@a(x):", "@a :", "@a,:")
 
+# Of RCPT; none makes a report to the sender.
+OPTIONS = ("", "", "", "NOTIFY=NEVER", "NOTIFY=FAILURE",
+           "ORCPT=rfc822;ann@acme.example", "ORCPT=rfc822;bill@acme.example",
+           "NOTIFY=NEVER ORCPT=rfc822;@a:stranger@else.example")
+
 
 def quoted(address):
     local, at, domain = address.rpartition("@")
@@ -106,6 +111,7 @@ def send(lab_, client, draw):
     rcpts += [mutated(draw, draw.choice(GOOD))
               for _ in range(draw.choice((0, 1, 1, 2)))]
     draw.shuffle(rcpts)
+    rcpts = [(address, draw.choice(OPTIONS)) for address in rcpts]
     account = draw.choice((None, None, "acme"))
     result = lab_.send(rcpts, BALANCE, account, client=client,
                        options=draw.choice(("", "SMTPUTF8")))
