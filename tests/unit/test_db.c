@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test_db - urls, and SQL translated for PostgreSQL
+ * test_db - urls, SQL translated for PostgreSQL, files of SQLite
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/failure.h"
 #include "db/db.h"
 #include "db/db_postgres_sql.h"
 #include "db/db_url.h"
 #include "store/sql.h"
+#include "unit/fixture.h"
 #include "unit/suites.h"
 
 static const struct {
@@ -228,6 +231,41 @@ START_TEST(a_server_of_another_cluster_is_told_from_a_standby)
 }
 END_TEST
 
+/* All connections of a process share a -shm, also with one that is opened after
+ * it was removed: that one would see no change. */
+START_TEST(a_connection_that_shares_a_removed_shm_is_not_used)
+{
+	struct failure failure = FAILURE_INIT;
+	struct db *old, *new;
+	struct fixture f;
+	char shm[600];
+
+	if (fixture_postgresql() != NULL)
+		return;
+	fixture_open(&f);
+	store_close(f.store);
+	f.store = NULL;
+	old = db_open(f.url, DB_LOOKUP, 100, &failure);
+	ck_assert_ptr_nonnull(old);
+	ck_assert(db_current(old));
+	snprintf(shm, sizeof(shm), "%s-shm", f.url);
+	ck_assert_int_eq(unlink(shm), 0);
+	ck_assert(!db_current(old));
+	ck_assert_ptr_null(db_open(f.url, DB_LOOKUP, 100, &failure));
+	ck_assert_int_eq(failure.kind, FAILURE_BUSY);
+	/* Now another program has made one. */
+	fclose(fopen(shm, "w"));
+	ck_assert_ptr_null(db_open(f.url, DB_LOOKUP, 100, &failure));
+	db_close(old);
+	new = db_open(f.url, DB_LOOKUP, 100, &failure);
+	ck_assert_ptr_nonnull(new);
+	ck_assert(db_current(new));
+	db_close(new);
+	failure_clear(&failure);
+	fixture_close(&f);
+}
+END_TEST
+
 Suite *
 test_db(void)
 {
@@ -256,6 +294,7 @@ test_db(void)
 	tcase_add_loop_test(t,
 	    a_server_of_another_cluster_is_told_from_a_standby, 0,
 	    sizeof(pairs) / sizeof(pairs[0]));
+	tcase_add_test(t, a_connection_that_shares_a_removed_shm_is_not_used);
 	suite_add_tcase(s, t);
 	return (s);
 }
