@@ -15,10 +15,17 @@
 
 /* In the record, in place of an address. */
 #define ALIAS "forgotten-%lld"
+/* To read one address. */
+#define READ_MEMORY ((size_t)64 << 10)
 
 static bool part_of_address(char);
-static size_t names_here(const struct address *, const char *, const char *);
-static bool names(const struct person *, const char *);
+static size_t written_length(const char *);
+static int read_here(const struct address *, const char *, size_t *);
+static int names_here(
+    const struct address *, const char *, const char *, size_t *);
+static int names(const struct person *, const char *);
+static int names_any(
+    const struct person *, const char *, const char *, const char *);
 static void *grow(struct person *, void *, size_t, size_t *, size_t);
 static int take_user(void *, const struct store_user *);
 static int take_token(void *, const struct store_token *);
@@ -30,7 +37,7 @@ static int remove_users(struct person *, const char *);
 static int reword_records(struct person *, const char *);
 static int reword_notices(struct person *, const char *);
 static int tell_person(struct person *, const char *);
-static void note_addresses_before(struct person *);
+static int note_addresses_before(struct person *);
 
 /* A character that may stand in an address, on the left of the place where one
  * begins or on the right of where one ends: then it is another address. */
@@ -41,29 +48,81 @@ part_of_address(char c)
 	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.@\"\\", c) != NULL));
 }
 
-/* The length of the address at ${s}, in either spelling; 0 if it is not there.
- */
+/* The length of what is written as an address at ${s}, 0 if nothing is. */
 static size_t
-names_here(const struct address *a, const char *begin, const char *s)
+written_length(const char *s)
 {
-	const char *spellings[] = {a->wire, a->key};
-	const char *end;
-	size_t i, len;
+	const char *at = s, *end;
 
+	if (*s == '"') {
+		for (at++; *at != '"' && *at != '\0'; at++)
+			at += *at == '\\' && at[1] != '\0';
+		at += *at == '"';
+	} else {
+		while (*at != '@' && part_of_address(*at))
+			at++;
+	}
+	if (*at != '@')
+		return (0);
+	for (end = at + 1; isalnum((unsigned char)*end) || *end == '-' ||
+	     *end == '.' || (unsigned char)*end >= 0x80;
+	     end++)
+		;
+	/* A full stop ends a sentence. */
+	while (end[-1] == '.')
+		end--;
+	return ((size_t)(end - s));
+}
+
+/* Is the address at ${s}, in whatever letters? strncasecmp(3) knows those of
+ * ASCII alone. Memory is given back at once: records may be many. */
+static int
+read_here(const struct address *address, const char *s, size_t *len)
+{
+	struct address found;
+	struct arena *a;
+	char *copy;
+	int rc;
+
+	*len = written_length(s);
+	if (*len == 0)
+		return (0);
+	a = arena_new(READ_MEMORY);
+	copy = a == NULL ? NULL : arena_strndup(a, s, *len);
+	rc = copy == NULL ? -1 : 0;
+	if (rc == 0 && address_wide(copy))
+		rc = address_read(a, copy, &found);
+	if (rc == 1 && strcmp(found.key, address->key) != 0)
+		rc = 0;
+	arena_free(a);
+	return (rc);
+}
+
+/* Is the address at ${s}, in any spelling? Then it has ${*len} bytes. 1, 0, or
+ * -1 if out of memory. */
+static int
+names_here(const struct address *address, const char *begin, const char *s,
+    size_t *len)
+{
+	const char *spellings[] = {address->wire, address->key};
+	const char *end;
+	size_t i;
+
+	*len = 0;
 	if (s > begin && part_of_address(s[-1]))
 		return (0);
 	for (i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
-		len = strlen(spellings[i]);
-		if (strncasecmp(s, spellings[i], len) != 0)
+		*len = strlen(spellings[i]);
+		if (strncasecmp(s, spellings[i], *len) != 0)
 			continue;
-		end = s + len;
+		end = s + *len;
 		/* A full stop ends a sentence. */
 		if (!isalnum((unsigned char)*end) &&
 		    (unsigned char)*end < 0x80 && *end != '-' &&
 		    (*end != '.' || !isalnum((unsigned char)end[1])))
-			return (len);
+			return (1);
 	}
-	return (0);
+	return (address_wide(address->key) ? read_here(address, s, len) : 0);
 }
 
 const char *
@@ -73,38 +132,56 @@ person_replace(struct arena *a, const struct address *address, const char *text,
 	size_t n = 0, len;
 	const char *s;
 	char *copy, *out;
+	int found;
 
-	for (s = text; *s != '\0'; s += len == 0 ? 1 : len) {
-		len = names_here(address, text, s);
-		n += len > 0;
+	for (s = text; *s != '\0'; s += found == 1 ? len : 1) {
+		found = names_here(address, text, s, &len);
+		if (found == -1)
+			return (NULL);
+		n += found == 1;
 	}
 	if (n == 0)
 		return (text);
 	copy = out = arena_alloc(a, strlen(text) + n * strlen(alias) + 1);
 	if (copy == NULL)
 		return (NULL);
-	for (s = text; *s != '\0'; s += len == 0 ? 1 : len) {
-		len = names_here(address, text, s);
-		if (len == 0)
-			*out++ = *s;
-		else
+	for (s = text; *s != '\0'; s += found == 1 ? len : 1) {
+		found = names_here(address, text, s, &len);
+		if (found == -1)
+			return (NULL);
+		if (found == 1)
 			out = stpcpy(out, alias);
+		else
+			*out++ = *s;
 	}
+	*out = '\0';
 	return (copy);
 }
 
-static bool
+/* Does ${text} have the person's address? 1, 0, or -1 if out of memory. */
+static int
 names(const struct person *p, const char *text)
 {
 	const char *s;
+	size_t len;
+	int found = 0;
 
 	if (strchr(text, '@') == NULL)
-		return (false);
-	for (s = text; *s != '\0'; s++) {
-		if (names_here(&p->address, text, s) > 0)
-			return (true);
-	}
-	return (false);
+		return (0);
+	for (s = text; *s != '\0' && found == 0; s++)
+		found = names_here(&p->address, text, s, &len);
+	return (found);
+}
+
+/* Likewise any of the three. */
+static int
+names_any(const struct person *p, const char *a, const char *b, const char *c)
+{
+	int found = names(p, a);
+
+	if (found == 0)
+		found = names(p, b);
+	return (found == 0 ? names(p, c) : found);
 }
 
 static void *
@@ -159,10 +236,11 @@ take_record(void *ctx, int64_t id, const struct store_change *c)
 {
 	struct person *p = ctx;
 	struct store_change *copy;
+	int found;
 
-	if (!names(p, c->actor) && !names(p, c->subject) &&
-	    !names(p, c->detail))
-		return (0);
+	found = names_any(p, c->actor, c->subject, c->detail);
+	if (found != 1)
+		return (found);
 	p->records = grow(
 	    p, p->records, p->nrecords, &p->records_cap, sizeof(*p->records));
 	if (p->records == NULL)
@@ -179,17 +257,19 @@ take_notice(void *ctx, const struct store_notice *n)
 {
 	struct person *p = ctx;
 	struct person_notice *copy;
-	bool own = names(p, n->address);
+	int own, found;
 
-	if (!own && !names(p, n->actor) && !names(p, n->detail))
-		return (0);
+	own = names(p, n->address);
+	found = own == 0 ? names_any(p, n->actor, n->detail, "") : own;
+	if (found != 1)
+		return (found);
 	p->notices = grow(
 	    p, p->notices, p->nnotices, &p->notices_cap, sizeof(*p->notices));
 	if (p->notices == NULL)
 		return (-1);
 	copy = &p->notices[p->nnotices++];
 	copy->notice = *n;
-	copy->own = own;
+	copy->own = own == 1;
 	return (arena_keep(p->changes->arena, &copy->notice.account,
 	    &copy->notice.address, &copy->notice.kind, &copy->notice.detail,
 	    &copy->notice.actor, &copy->notice.language, &copy->notice.state,
@@ -354,22 +434,29 @@ tell_person(struct person *p, const char *to)
 }
 
 /* "user address" left them in the record: each is one to forget, too. */
-static void
+static int
 note_addresses_before(struct person *p)
 {
 	const struct store_change *r;
+	int is, was;
 	size_t i;
 
 	for (i = 0; i < p->nrecords; i++) {
 		r = &p->records[i].change;
-		if (strcmp(r->action, "user-address") == 0 &&
-		    names(p, r->subject) &&
-		    strncmp(r->detail, "was ", 4) == 0 && !names(p, r->detail))
+		if (strcmp(r->action, "user-address") != 0 ||
+		    strncmp(r->detail, "was ", 4) != 0)
+			continue;
+		is = names(p, r->subject);
+		was = names(p, r->detail);
+		if (is == -1 || was == -1)
+			return (failure_memory(p->changes->failure));
+		if (is == 1 && was == 0)
 			roster_remark(p->changes,
 			    "the person had the address %s before; \"notifyctl "
 			    "person forget\" forgets that, too",
 			    r->detail + 4);
 	}
+	return (0);
 }
 
 int
@@ -392,8 +479,7 @@ person_forget(struct changes *c, const char *text)
 		return (-1);
 	if (store_person_requests_remove(c->store, p.address.key) == -1)
 		return (store_failed(c->store, c->failure));
-	note_addresses_before(&p);
-	if (tell_person(&p, to) != 0)
+	if (note_addresses_before(&p) != 0 || tell_person(&p, to) != 0)
 		return (-1);
 	return (membership_record(c, "", "person-forget", alias, ""));
 }

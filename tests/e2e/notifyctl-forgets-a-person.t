@@ -136,6 +136,33 @@ def _(ctl):
     same(before - after, {ANN}, "who is not in the record")
 
 
+@case("letters outside ASCII are found in either case, quoted or not")
+def _(ctl):
+    near = "xЖанна@acme.example"
+    ctl.ok("user", "add", "acme", near)
+    for n, (local, other) in enumerate([
+            ("ЖАННА", "Жанна"), ("JÜRGEN", "ju\u0308rgen"),
+            ('"ÄNNE B"', '"änne b"'), ("İx", "İX")]):
+        first, second = f"{local}@acme.example", f"{other}@acme.example"
+        ctl.ok("user", "add", "acme", first)
+        ctl.ok("user", "add", "beta", second)
+        ctl.ok("user", "address", "beta", second, f"later{n}@acme.example")
+        ctl.ok("user", "role", "acme", first, "user-admin")
+        ctl.ok("subscribe", "acme", SERVICES, first, as_=first)
+        shown = ctl.json("person", "show", second)
+        same([entry["action"] for entry in shown["log"]],
+             ["user-add", "user-add", "user-address", "tell", "user-role",
+              "subscribe"], f"what is shown of {second}")
+        ctl.ok("person", "forget", second)
+        left = str(ctl.sql("SELECT actor, subject, detail FROM change"
+                           " WHERE subject <> ?", near))
+        for spelling in first, second:
+            lacks(left, spelling, "the record")
+        ctl.refused(67, "person", "show", first, says="nothing is held")
+    same({entry["subject"] for entry in ctl.json("person", "show", near)[
+        "log"]}, {near}, "another person")
+
+
 @case("an address that the person had before is pointed out")
 def _(ctl):
     ctl.ok("user", "address", "acme", BILL, "william@acme.example")
