@@ -376,6 +376,10 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 		return (pgconn_note(c, kind,
 		    "the server takes no changes (it is a standby); expected "
 		    "the primary"));
+	/* Of a partial write the text does not say why. */
+	if (strcmp(state, "53100") == 0 && text != NULL)
+		return (pgconn_note(
+		    c, kind, "the disk of the server is full: %s", text));
 	return (pgconn_note(c, kind, "%s%s", text == NULL ? "an error" : text,
 	    kind == FAILURE_BUSY ? "; try again" : ""));
 }

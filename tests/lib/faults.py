@@ -45,11 +45,12 @@ def own_mounts():
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS) != 0:
         raise tap.Skip("no mounts of its own")
-    _mount("--make-rprivate", "/")
+    mount("--make-rprivate", "/")
     _mounts.append("own")
 
 
-def _mount(*words):
+def mount(*words):
+    """Run mount(8); the case is skipped where that is not permitted."""
     done = subprocess.run(["mount", *words], capture_output=True, text=True)
     if done.returncode != 0:
         raise tap.Skip(f"mounting is not permitted: {done.stderr.strip()}")
@@ -161,16 +162,16 @@ class Disk:
     def read_only(self):
         """Read-only for files that are opened from now on; an open file stays
         writable."""
-        _mount("--bind", self.folder, self.folder)
+        mount("--bind", self.folder, self.folder)
         try:
-            _mount("-o", "remount,bind,ro", self.folder)
+            mount("-o", "remount,bind,ro", self.folder)
             yield
         finally:
             # Files that are still open stay as they are.
             subprocess.run(["umount", "-l", self.folder], check=True)
 
     def remount(self, how):
-        _mount("-o", f"remount,{how}", self.folder)
+        mount("-o", f"remount,{how}", self.folder)
 
 
 @contextlib.contextmanager
@@ -182,7 +183,7 @@ def own_disk(database):
     kept = tempfile.mkdtemp(prefix="nm-disk-")
     try:
         subprocess.run(["cp", "-a", f"{folder}/.", kept], check=True)
-        _mount("-t", "tmpfs", "-o", "size=2m", "none", folder)
+        mount("-t", "tmpfs", "-o", "size=2m", "none", folder)
         try:
             subprocess.run(["cp", "-a", f"{kept}/.", folder], check=True)
             shutil.copystat(kept, folder)
