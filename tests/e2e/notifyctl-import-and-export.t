@@ -636,7 +636,11 @@ def _(ctl):
     for text, word in ((f"account;email\nacme;{NEW}\n", "not semicolons"),
                        (f"sep=;\naccount;email\nacme;{NEW}\n",
                         "not semicolons"),
-                       (f"account\temail\nacme\t{NEW}\n", "not tabs")):
+                       (f"account\temail\nacme\t{NEW}\n", "not tabs"),
+                       (f'\ufeff"account";"email"\n"acme";"{NEW}"\n',
+                        "not semicolons"),
+                       (f'"account"\t"email"\n"acme"\t"{NEW}"\n',
+                        "not tabs")):
         ctl.refused(65, "import", ctl.path("in.csv", text), says=word)
     path = ctl.path("in.csv")
     for data in (f'"account","email"\n"acme","{NEW}"\n'.encode("utf-16"),

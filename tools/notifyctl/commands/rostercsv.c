@@ -61,7 +61,7 @@ struct writing {
 static void on_field(void *, size_t, void *);
 static void on_row(int, void *);
 static void bad_header(struct reading *, const char *, const char *);
-static const char *separator(const struct reading *);
+static const char *separator(const char *, size_t);
 static void take_header(struct reading *);
 static void take_row(struct reading *);
 static bool is_blank(const char *, size_t);
@@ -101,15 +101,16 @@ bad_header(struct reading *r, const char *what, const char *name)
 	r->failed = true;
 }
 
-/* What a spreadsheet has put between the columns, if not commas; or NULL. */
+/* What a spreadsheet has put between the columns of its header line, if not
+ * commas; or NULL. libcsv takes what follows a quote there for a fault. */
 static const char *
-separator(const struct reading *r)
+separator(const char *line, size_t len)
 {
-	if (r->nfields != 1)
+	if (memchr(line, ',', len) != NULL)
 		return (NULL);
-	return (strchr(r->fields[0], ';') != NULL    ? "semicolons"
-		: strchr(r->fields[0], '\t') != NULL ? "tabs"
-						     : NULL);
+	return (memchr(line, ';', len) != NULL	  ? "semicolons"
+		: memchr(line, '\t', len) != NULL ? "tabs"
+						  : NULL);
 }
 
 /* The header line says what each field of a row is. */
@@ -117,14 +118,9 @@ static void
 take_header(struct reading *r)
 {
 	bool seen[COLUMNS] = {false};
-	const char *other = separator(r);
 	size_t i;
 	int column;
 
-	if (other != NULL) {
-		bad_header(r, "commas must separate the columns, not ", other);
-		return;
-	}
 	for (i = 0; i < r->nfields && i < COLUMNS; i++) {
 		for (column = 0; column < COLUMNS; column++) {
 			if (strcasecmp(r->fields[i], columns[column]) == 0)
@@ -254,6 +250,7 @@ static int
 read_rows(struct reading *r, FILE *stream)
 {
 	struct csv_parser parser;
+	const char *other;
 	size_t len, skip;
 	char *line;
 
@@ -281,6 +278,12 @@ read_rows(struct reading *r, FILE *stream)
 			    "in UTF-8; nothing was imported",
 			    r->name, r->start);
 			r->failed = true;
+			break;
+		}
+		other = r->ncolumns == 0 ? separator(line, len) : NULL;
+		if (other != NULL) {
+			bad_header(
+			    r, "commas must separate the columns, not ", other);
 			break;
 		}
 		/* Skip the byte order mark that some programs write. */
