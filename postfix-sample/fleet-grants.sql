@@ -39,11 +39,12 @@ GRANT SELECT, INSERT, UPDATE (state, tries, error, sent_at) ON notice
 
 -- notify-bot uses up tokens, makes and ends links, and stores the number of the
 -- last update and the chats that must wait. It tells chats that their link has
--- ended. Whoever asks in a chat for a link by mail is counted, and gets it as a
--- notice.
+-- ended, and stores the new id of a chat that has moved. Whoever asks in a chat
+-- for a link by mail is counted, and gets it as a notice.
 GRANT SELECT ON category, account, "user", subscription TO notify_bot;
 GRANT SELECT, DELETE ON token TO notify_bot;
-GRANT SELECT, INSERT, DELETE ON link TO notify_bot;
+GRANT SELECT, INSERT, UPDATE (chat), DELETE ON link TO notify_bot;
+GRANT SELECT (chat), UPDATE (chat) ON waiting TO notify_bot;
 GRANT SELECT, INSERT, UPDATE (value), DELETE ON state TO notify_bot;
 GRANT INSERT ON change, notice TO notify_bot;
 GRANT SELECT, INSERT, DELETE ON farewell TO notify_bot;

@@ -22,27 +22,14 @@ static int64_t latest(const struct changes *);
 static int hash_token(struct changes *, const char *, const char **);
 static int random_bytes(struct changes *, void *, size_t);
 static int add(struct changes *, const struct store_user *, int64_t, int64_t);
-static int end_former(struct changes *, const struct store_user *, int64_t);
+static int replace(
+    struct changes *, const struct store_user *, int64_t, int64_t);
 
 /* The latest time at which a token made until now may expire. */
 static int64_t
 latest(const struct changes *c)
 {
 	return (c->now + LINK_TOKEN_SECONDS + CLOCK_SECONDS);
-}
-
-/* End the link that ${user} has, for one to ${chat}. Whoever opens the link in
- * a user's mail or control panel takes the messages from the chat before, which
- * is told. */
-static int
-end_former(struct changes *c, const struct store_user *user, int64_t chat)
-{
-	if (store_link_end(c->store, user->id) == -1)
-		return (store_failed(c->store, c->failure));
-	if (user->link != 0 && user->chat != chat &&
-	    store_farewell_add(c->store, c->now, user, "another chat") == -1)
-		return (store_failed(c->store, c->failure));
-	return (0);
 }
 
 int
@@ -103,6 +90,27 @@ add(struct changes *c, const struct store_user *user, int64_t chat,
 	return (rc == 1 ? 0 : store_failed(c->store, c->failure));
 }
 
+/* End the link that ${user} has, for one to ${chat}. Whoever opens the link in
+ * a user's mail or control panel takes the messages from the chat before, which
+ * is told. The same chat keeps its number, under which messages may wait. */
+static int
+replace(struct changes *c, const struct store_user *user, int64_t chat,
+    int64_t topic)
+{
+	bool same = user->link != 0 && user->chat == chat;
+
+	if (store_link_end(c->store, user->id) == -1 ||
+	    (user->link != 0 && !same &&
+		store_farewell_add(c->store, c->now, user, "another chat") ==
+		    -1))
+		return (store_failed(c->store, c->failure));
+	if (!same)
+		return (add(c, user, chat, topic));
+	return (store_link_add(c->store, user->link, user->id, chat, topic) == 1
+		? 0
+		: store_failed(c->store, c->failure));
+}
+
 int
 link_token(struct changes *c, const struct store_user *user, const char *origin,
     char token[LINK_TOKEN_SIZE])
@@ -155,11 +163,13 @@ link_redeem(struct changes *c, const char *token, int64_t chat, int64_t topic,
 	found = link_may(c, user, &why);
 	if (found != 1)
 		return (found);
-	if (end_former(c, user, chat) != 0 || add(c, user, chat, topic) != 0)
+	if (replace(c, user, chat, topic) != 0)
 		return (-1);
 	if (membership_record(c, user->account_name, "telegram-link",
 		user->address,
-		user->link == 0 ? "" : "in place of another chat") != 0)
+		user->link == 0		 ? ""
+		    : user->chat == chat ? "the same chat again"
+					 : "in place of another chat") != 0)
 		return (-1);
 	return (1);
 }

@@ -198,6 +198,8 @@ const char sql_tables[] = "category,category_key,account,user,subscription,"
 #define BOT_GRANTS                                                             \
 	BOT("SELECT, INSERT, DELETE ON farewell")                              \
 	BOT("SELECT, INSERT, DELETE ON link_request")                          \
+	BOT("UPDATE (chat) ON link")                                           \
+	BOT("SELECT (chat), UPDATE (chat) ON waiting")                         \
 	BOT("INSERT ON notice")
 #define GRANTS                                                                 \
 	"DO 'DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee,"      \

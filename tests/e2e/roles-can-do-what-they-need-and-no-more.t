@@ -36,8 +36,8 @@ MAY = {
                "link": "SUD", "waiting": "SIUD", "change": "I",
                "notice": "SIU", "secret": "S", "account_former": "S"},
     BOT: {"notify_milter": "S", "category": "S", "account": "S", "user": "S",
-          "subscription": "S", "link": "SID", "token": "SD", "change": "I",
-          "state": "SIUD", "farewell": "SID",
+          "subscription": "S", "link": "SIUD", "token": "SD", "change": "I",
+          "waiting": "SU", "state": "SIUD", "farewell": "SID",
           "link_request": "SID", "notice": "I"},
     CTL: {"notify_milter": "S", "category": "SIUD", "category_key": "SI",
           "account": "SIUD", "account_former": "SID", "user": "SIUD",
@@ -248,18 +248,23 @@ class Place:
         return next(iter(self.bot.troubles(self.told)), None)
 
     def bots(self):
-        """Links, shows and ends links, has one mailed, tells a chat that its
-        link has ended, and continues after a restart."""
+        """Follows a group, links, shows and ends links, has one mailed, tells
+        a chat that its link has ended, and continues after a restart."""
         self.api.person(601)
         self.told = self.bot.mark()
         token = re.search("start=(\\S+)", self.ctl(
             "telegram", "connect", "acme", as_=ANN).stdout)[1]
         self.api.person(603)
         self.link("acme", ANN, 603)     # which is told of the other chat
+        self.link("acme", OLGA, -1604)
+        self.api.group(-1604, "group")
+        self.api.say(-1604, migrate_to_chat_id=-1605)
         with self.as_role(BOT):
             self.bot.start(wait=False)
         try:
-            found = None
+            lab.Lab.until(lambda: self.bot.troubles(self.told) or self.sql(
+                "SELECT 1 FROM link WHERE chat = -1605"), "the group's new id")
+            found = next(iter(self.bot.troubles(self.told)), None)
             for count, text in enumerate(
                     (f"/start {token}", "/status", "/stop", f"/link {ANN}"),
                     1):

@@ -83,6 +83,7 @@ static int say_help(const struct talk *, enum text);
 static int note(const struct talk *, const struct linkmail_request *);
 static int mail_links(const struct talk *, const char *);
 static int list_linked(const struct talk *, enum text, enum text, bool);
+static int move(const struct talk *);
 static int restore(void *, const char *, int64_t);
 
 static int
@@ -466,6 +467,20 @@ list_linked(const struct talk *t, enum text title, enum text none, bool end)
 	return (say(t, list.text));
 }
 
+/* Nothing is said: it is no change for anybody there. */
+static int
+move(const struct talk *t)
+{
+	int moved;
+
+	moved = store_link_move(t->c->store, t->m->chat, t->m->moved_to);
+	if (moved == -1)
+		return (store_failed(t->c->store, t->c->failure));
+	if (moved == 1)
+		t->answer->log = "a group has a new id: its links go on there";
+	return (0);
+}
+
 bool
 conversation_mails(const struct settings *settings)
 {
@@ -477,8 +492,8 @@ bool
 conversation_heard(struct patience *p, const char *bot,
     const struct chat_message *m, int64_t now)
 {
-	/* /stop has no limit. */
-	if (command(bot, m->text, "/stop") != NULL)
+	/* They have no limit. */
+	if (m->moved_to != 0 || command(bot, m->text, "/stop") != NULL)
 		return (true);
 	if (token_of(bot, m) != NULL && patience_waits(p, m->chat, now) > 0 &&
 	    patience_told(p, m->chat))
@@ -516,6 +531,8 @@ conversation_answer(struct changes *c, struct patience *p,
 	const char *bot = c->settings->bot, *rest;
 
 	*answer = (struct chat_answer){NULL, NULL};
+	if (m->moved_to != 0)
+		return (move(&t));
 	if (find_language(&t) != 0)
 		return (-1);
 	rest = command(bot, m->text, "/start");

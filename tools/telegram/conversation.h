@@ -8,7 +8,8 @@
  * gets help. The answers name the account, since one chat may serve several
  * users and accounts. Their language is that of the user whom the chat is
  * linked to, else of whoever speaks. A command that names another bot, as
- * "/stop@other" does in a group, is not ours.
+ * "/stop@other" does in a group, is not ours. If Telegram says that a group has
+ * a new id, its links go on there.
  *
  * Every token that does not work gets the same answer, whatever is wrong with
  * it; a chat that tries many must wait (patience.h). A good one whose user may
@@ -37,6 +38,7 @@ struct chat_message {
 	int64_t from;  /* who says it; 0: not known */
 	const char *text;
 	const char *language; /* of whoever says it, by Telegram; or NULL */
+	int64_t moved_to;     /* the group has this id now; or 0 */
 };
 
 /* conversation_heard(p, bot, m, now): false if ${m} gets no attention: too much

@@ -9,6 +9,31 @@
 /* Numbers of the Bot API have at most 52 bits. */
 #define ID_MAX (((int64_t)1 << 52) - 1)
 
+static int64_t group_in(const json_t *, const char *);
+static void read_move(const json_t *, struct chat_message *);
+
+/* The id of a group in ${message}; 0 if it has none. */
+static int64_t
+group_in(const json_t *message, const char *name)
+{
+	int64_t id = json_integer_value(json_object_get(message, name));
+
+	return (id < 0 && id >= -ID_MAX ? id : 0);
+}
+
+/* Telegram says so in the group and, by its new id, in the supergroup. */
+static void
+read_move(const json_t *message, struct chat_message *m)
+{
+	int64_t from = group_in(message, "migrate_from_chat_id");
+
+	m->moved_to = group_in(message, "migrate_to_chat_id");
+	if (from == 0)
+		return;
+	m->moved_to = m->chat;
+	m->chat = from;
+}
+
 int
 update_read(const json_t *json, struct update *u)
 {
@@ -42,5 +67,7 @@ update_read(const json_t *json, struct update *u)
 	u->message.from = json_integer_value(
 	    json_object_get(json_object_get(message, "from"), "id"));
 	u->message.private = strcmp(type, "private") == 0;
+	if (u->message.chat < 0)
+		read_move(message, &u->message);
 	return (1);
 }
