@@ -218,6 +218,20 @@ def _(site):
     same(site.chats(), {}, "links")
 
 
+@case("nor does one that says /stop without end where nothing is linked")
+def _(site):
+    chats(site)
+    for _ in range(500):
+        site.api.say(GUESSER, "/stop")
+    began = time.monotonic()
+    contains(site.ask(OTHER, "/status"), "not linked", "another's answer")
+    handled(site)
+    most = ANSWERS + (time.monotonic() - began) / 3
+    got = len(site.api.texts(GUESSER))
+    true(ANSWERS <= got <= most + 1, f"got {got} answers, want {ANSWERS} "
+         f"to {most:.0f}")
+
+
 @case("a token works only unchanged, in one private chat, in time")
 def _(site):
     chats(site)

@@ -455,6 +455,9 @@ list_linked(const struct talk *t, enum text title, enum text none, bool end)
 	if (store_links_of_chat(t->c->store, t->m->chat, store_user_keep, &l) ==
 	    -1)
 		return (store_failed(t->c->store, t->c->failure));
+	/* /stop has no limit, but an answer that changes nothing has. */
+	if (l.n == 0 && end && !patience_answers(t->p, t->m->chat, t->c->now))
+		return (0);
 	if (l.n == 0)
 		return (end ? say_text(t, none) : say_help(t, none));
 	for (i = 0; i < l.n && list.text != NULL; i++) {

@@ -19,6 +19,8 @@
 /* Short, as whoever writes to the bot waits meanwhile. */
 #define CALL_SECONDS 10
 #define PAUSE_SECONDS 600
+/* The longest pause that Telegram may ask for. */
+#define PAUSE_MAX 3600
 
 /* What it takes to offer them in one language after the other. */
 struct offering {
@@ -133,6 +135,7 @@ menu_offer(struct polling *p)
 {
 	struct menu *m = &p->menu;
 	struct offering o = {.polling = p};
+	int64_t pause;
 
 	if (m->set || (m->tried && !p->reachable) || clock_boot_ms() < m->next)
 		return;
@@ -142,10 +145,12 @@ menu_offer(struct polling *p)
 	if (m->set) {
 		p->reachable = true;
 	} else if (p->reachable && !p->interrupted()) {
-		m->next = clock_boot_ms() +
-		    (o.answer.retry_after > PAUSE_SECONDS ? o.answer.retry_after
-							  : PAUSE_SECONDS) *
-			1000;
+		pause = o.answer.retry_after;
+		if (pause < PAUSE_SECONDS)
+			pause = PAUSE_SECONDS;
+		if (pause > PAUSE_MAX)
+			pause = PAUSE_MAX;
+		m->next = clock_boot_ms() + pause * 1000;
 		if (!m->warned)
 			log_warning("Telegram did not take the list of the "
 				    "bot's commands: %s; retrying later",

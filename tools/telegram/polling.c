@@ -254,14 +254,15 @@ static void
 reply(struct polling *p, const struct chat_message *m, const char *text)
 {
 	struct botapi_answer answer;
-	bool sent;
+	enum outcome outcome;
 
 	/* No retry: a user without an answer asks again. */
-	sent = polling_send(p, m->chat, m->topic, text, true, &answer) ==
-	    OUTCOME_SENT;
-	if (!sent && p->interrupted())
+	outcome = polling_send(p, m->chat, m->topic, text, true, &answer);
+	if (outcome != OUTCOME_SENT && p->interrupted())
 		log_info("stopped before Telegram had confirmed an answer");
-	else if (!sent)
+	else if (outcome == OUTCOME_GONE)
+		log_info("an answer was not sent: %s", answer.text);
+	else if (outcome != OUTCOME_SENT)
 		log_warning("an answer was not sent: %s", answer.text);
 	botapi_answer_clear(&answer);
 }
