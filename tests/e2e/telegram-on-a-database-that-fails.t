@@ -6,6 +6,7 @@
 # takes: 30 s
 """Whatever is wrong with the database, notify-telegram defers what it could
 not do, and sends nothing twice."""
+import concurrent.futures
 import contextlib
 import errno
 import os
@@ -15,7 +16,7 @@ import time
 from lib import botapi, faults, tap
 from lib.milter import BUILD
 from lib.roster import ANN
-from lib.tap import contains, same, true
+from lib.tap import contains, lacks, same, true
 from lib.telegram import Site, case, mail, run
 from lib.troubles import DISK, TROUBLES, on_disk, opened
 
@@ -120,6 +121,22 @@ for kind_ in WRITES:
             meets(site, kind, trouble, agent)
         agent().must(*WRITES[kind][2:3], *WRITES[kind][3])
         done(site, kind)
+
+
+@case("what is sent while the database is locked for some seconds delays no "
+      "later message")
+def _(site):
+    agent = ready(site, "sent")
+    slow = botapi.slow(30)
+    site.api.fail(slow)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        ended = pool.submit(agent)
+        site.api.wait(site.api.asked, "a request")
+        with site.store.written():
+            site.api.give(slow)
+            time.sleep(6)       # longer than it waits for a lock
+        lacks(ended.result().must(0, "sent").err, "warning", "what it says")
+    done(site, "sent")
 
 
 @case("on a full or a read-only file system nothing is lost or done twice")

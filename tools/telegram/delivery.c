@@ -16,8 +16,16 @@
 #include "store/store_link.h"
 #include "telegram/botapi.h"
 #include "telegram/delivery.h"
+#include "telegram/lookup.h"
+#include "telegram/turn.h"
+
+/* How long to wait for a database, at first and at last. */
+#define NOTE_MS 1000
+#define NOTE_MAX_MS 4000
 
 static void count(const struct delivery *, const char *);
+static int note(struct delivery *, bool);
+static int note_done(struct delivery *, bool);
 static int sent(struct delivery *);
 static int retry(struct delivery *, enum outcome, const struct botapi_answer *);
 static int end_link(struct delivery *, const char *);
@@ -98,14 +106,52 @@ delivery_hold(struct delivery *d)
 	return (store_commit(d->store));
 }
 
-/* If that cannot be stored, it expires. */
+/* ${arrived}: the chat is there. 0 or -1. */
+static int
+note(struct delivery *d, bool arrived)
+{
+	int64_t strikes;
+
+	if (d->store == NULL)
+		return (-1);
+	if (store_begin(d->store, DB_WRITE) == 0 &&
+	    (!arrived ||
+		store_link_strike(d->store, d->user.link, true, &strikes) !=
+		    -1) &&
+	    store_waiting_remove(d->store, d->link, d->queue_id) != -1 &&
+	    store_commit(d->store) == 0)
+		return (0);
+	failure_clear(&d->failure);
+	store_failed(d->store, &d->failure);
+	store_end(d->store);
+	return (-1);
+}
+
+/* The message is done with, and later ones must not wait for it until its note
+ * expires: the database may be back in a moment. 0, or -1 and d->failure. */
+static int
+note_done(struct delivery *d, bool arrived)
+{
+	int64_t pause;
+
+	for (pause = NOTE_MS; note(d, arrived) != 0; pause *= 2) {
+		if (pause > NOTE_MAX_MS)
+			return (-1);
+		turn_nap(pause);
+		store_close(d->store);
+		failure_clear(&d->failure);
+		(void)!lookup_open(d);
+	}
+	return (0);
+}
+
 void
 delivery_forget(struct delivery *d)
 {
-	if (store_begin(d->store, DB_WRITE) != 0 ||
-	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
-	    store_commit(d->store) != 0)
-		store_end(d->store);
+	if (note_done(d, false) != 0)
+		log_warning("%s: done with, but cannot store that it was: %s",
+		    d->queue_id, failure_text(&d->failure));
+	failure_clear(&d->failure);
 }
 
 int
@@ -123,17 +169,10 @@ delivery_move(struct delivery *d, int64_t to)
 static int
 sent(struct delivery *d)
 {
-	int64_t strikes;
-
 	/* If storing fails the message must not be sent again. */
-	if (store_begin(d->store, DB_WRITE) != 0 ||
-	    store_link_strike(d->store, d->user.link, true, &strikes) == -1 ||
-	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
-	    store_commit(d->store) != 0) {
+	if (note_done(d, true) != 0)
 		log_warning("%s: sent, but cannot store that it was: %s",
-		    d->queue_id, failure_text(store_failure(d->store)));
-		store_end(d->store);
-	}
+		    d->queue_id, failure_text(&d->failure));
 	return (delivery_end(d, EX_OK, "sent", "%s", ""));
 }
 
@@ -172,8 +211,8 @@ end_link(struct delivery *d, const char *why)
 	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0)
 		return (delivery_store_failed(d));
-	if (notice_flush(d->store, d->arena, false, 0, mailer_notice, &mailer, NULL,
-		&failure) != 0)
+	if (notice_flush(d->store, d->arena, false, 0, mailer_notice, &mailer,
+		NULL, &failure) != 0)
 		log_warning("%s", failure_text(&failure));
 	failure_clear(&failure);
 	return (delivery_end(d, EX_OK, "gone", "%s; the link is ended", why));
