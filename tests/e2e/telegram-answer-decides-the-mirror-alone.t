@@ -144,6 +144,10 @@ LATER = {
     "no content": botapi.Answer(204),
     "a proxy's 400": botapi.text(botapi.HTML.format("400"), 400, "text/html"),
     "a proxy's 403": botapi.FORBIDDEN_PAGE,
+    "a gateway's 403": botapi.document(502, ok=False, error_code=403,
+                                       description="Forbidden: upstream"),
+    "no result": botapi.text('{"ok":true}'),
+    "another status": botapi.text('{"ok":true,"result":{}}', 201),
     "409": botapi.SECOND_POLLER,
 }
 
@@ -237,18 +241,25 @@ def _(site):
     unchanged(site, ann)
 
 
-@case("a chat that is unlinked while a message waits for Telegram does not get "
-      "it")
+@case("what changes while a message waits for Telegram counts: the link ends, "
+      "the category is mirrored no more")
 def _(site):
-    ann = site.link_to("acme", ANN, CHAT)
-    site.api.fail(botapi.too_many(3))
-    waiting = site.agent_start(ann)
-    site.api.wait(lambda: site.api.asked(), "it is refused")
-    site.ok("telegram", "disable", "acme", as_=ANN)
-    done = site.agent_end(waiting).must(75, "later")
-    contains(done.err, "has changed meanwhile", "why")
-    same(len(site.api.asked()), 1, "requests")
-    site.agent(ann).must(0, "no-link")
+    for change, as_, outcome in (
+            (("category", "set", BALANCE, "--telegram", "no", "--yes"), None,
+             "not-entitled"),
+            (("telegram", "disable", "acme"), ANN, "no-link")):
+        ann = site.link_to("acme", ANN, CHAT)
+        site.api.fail(botapi.too_many(2))
+        asked = site.api.mark()
+        waiting = site.agent_start(ann)
+        site.api.wait(lambda: site.api.asked(since=asked), "it is refused")
+        site.ok(*change, as_=as_)
+        done = site.agent_end(waiting).must(75, "later")
+        contains(done.err, "has changed meanwhile", "why")
+        same(len(site.api.asked(since=asked)), 1, "requests")
+        site.agent(ann).must(0, outcome)
+        site.ok("category", "set", BALANCE, "--telegram", "yes", "--yes")
+        site.sql("DELETE FROM link")
 
 
 # The chat is gone
@@ -417,6 +428,17 @@ def _(site):
         same(site.chats().get(("acme", ANN)), left, f"link after {outcome}")
 
 
+@case("a chat that moves to a person's is none that has moved")
+def _(site):
+    site.api.group(GROUP, "group")
+    ann = site.link_to("acme", ANN, GROUP)
+    site.api.person(OTHER)
+    site.api.blocked[GROUP] = botapi.migrated(OTHER)
+    site.agent(ann).must(75, "strike")
+    same((site.chats(), site.api.sent), ({("acme", ANN): GROUP}, []),
+         "links and messages")
+
+
 @case("two groups that each name the other do not make a loop")
 def _(site):
     site.api.group(GROUP, "group")
@@ -450,6 +472,19 @@ def _(site):
         same(len(site.api.asked(since=since)), 2, "requests")
         true(done.fields["reason"], "a reason")
         unchanged(site, ann)
+
+
+@case("entities that are refused and a topic that is gone are both left out")
+def _(site):
+    site.api.group(GROUP)
+    ann = site.link_to("acme", ANN, GROUP)
+    site.sql("UPDATE link SET topic = 5")
+    site.api.fail(botapi.BAD_ENTITY)
+    site.agent(ann).must(0, "sent")
+    same([["entities" in r.params, "message_thread_id" in r.params]
+          for r in site.api.asked()],
+         [[True, True], [False, True], [False, False]],
+         "entities and topic in the requests")
 
 
 @case("a link and struck words are entities, and written out in the second "

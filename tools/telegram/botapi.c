@@ -269,11 +269,19 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 	    json_object_get(parameters, "retry_after"));
 	answer->migrate_to = json_integer_value(
 	    json_object_get(parameters, "migrate_to_chat_id"));
-	if (!answer->ok && answer->text[0] == '\0')
-		snprintf(answer->text, sizeof(answer->text),
-		    "HTTP status %ld without a description", answer->status);
+	/* A group never becomes a chat with a person. */
+	if (answer->migrate_to > 0)
+		answer->migrate_to = 0;
 	answer->understood =
 	    answer->ok ? answer->result != NULL : answer->error_code != 0;
+	if (answer->text[0] == '\0' && !answer->ok)
+		snprintf(answer->text, sizeof(answer->text),
+		    "HTTP status %ld without a description", answer->status);
+	else if (answer->text[0] == '\0' &&
+	    (answer->status != 200 || !answer->understood))
+		snprintf(answer->text, sizeof(answer->text),
+		    "HTTP status %ld with an incomplete answer",
+		    answer->status);
 	json_decref(root);
 }
 

@@ -57,7 +57,8 @@ struct delivery {
 	bool nameless;	   /* the check says: tell no account, and no group */
 	int64_t now;
 	struct category category;
-	struct store_user user; /* whose link it is, and to which chat */
+	struct store_user user; /* whose link it is, and to which chat, */
+	int64_t looked;		/* when that was looked up: clock_ms() */
 	struct store_account account;
 };
 

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "decision/message.h"
 #include "decision/tag.h"
 #include "settings/settings.h"
@@ -141,6 +142,7 @@ lookup_user(struct delivery *d)
 	if (d->link == 0)
 		return (delivery_end(
 		    d, EX_OK, "no-link", "not the address of a chat"));
+	d->looked = clock_ms();
 	if (store_begin(d->store, DB_READ) != 0)
 		return (delivery_store_failed(d));
 	found = find_user(d, &why);
@@ -173,21 +175,23 @@ lookup_user(struct delivery *d)
 int
 lookup_again(struct delivery *d)
 {
-	int64_t chat = d->user.chat;
-	struct store_user now;
+	int64_t chat = d->user.chat, topic = d->user.topic;
+	const char *why;
 	int found;
 
+	d->looked = clock_ms();
 	if (store_begin(d->store, DB_READ) != 0)
 		return (store_failed(d->store, &d->failure));
-	found = store_link(d->store, d->arena, d->link, d->category.id, &now);
-	if (found == -1)
+	found = find_user(d, &why);
+	if (found == -1 && d->failure.kind == FAILURE_NONE)
 		store_failed(d->store, &d->failure);
 	store_end(d->store);
 	if (found != 1)
 		return (found);
-	d->user.chat = now.chat;
-	return (now.chat == chat &&
-	    role_mirrored(now.role, now.subscribed, &d->category));
+	/* Telegram may have said that the topic is gone. */
+	d->user.topic = topic;
+	return (d->user.chat == chat &&
+	    role_mirrored(d->user.role, d->user.subscribed, &d->category));
 }
 
 int

@@ -50,7 +50,7 @@ outcome_of(const struct botapi_answer *a)
 	code = a->understood ? a->error_code : a->status;
 	if (code == 401 || code == 404)
 		return (OUTCOME_TOKEN);
-	if (!a->understood)
+	if (!a->understood || a->status >= 500)
 		return (OUTCOME_AGAIN);
 	switch (code) {
 	case 400:

@@ -27,13 +27,13 @@
 /* The longest retry_after to wait for here, and how many times. */
 #define SHORT_SECONDS 10
 #define SHORT_WAITS 3
-/* After a longer wait the user is looked up again. */
+/* If the user was looked up longer ago, that is done again. */
 #define LOOK_MS 1000
 
 static json_t *entities(const struct chattext *);
 static json_t *params(struct delivery *, bool);
 static void answered(struct delivery *, enum outcome, long);
-static bool may_send(struct delivery *, int64_t *, const char **);
+static bool may_send(struct delivery *, const char **);
 static enum outcome send_once(struct delivery *, bool, struct botapi_answer *);
 static int follow(struct delivery *, struct botapi_answer *);
 
@@ -98,35 +98,37 @@ answered(struct delivery *d, enum outcome outcome, long retry_after)
 	    outcome == OUTCOME_LATER ? retry_after : 0);
 }
 
-/* Wait until the request may be made. ${*looked}: when the user was looked up.
- * If false, ${*why}, and the message must be retried. */
+/* Wait until the request may be made. If false, ${*why}, and the message must
+ * be retried. */
 static bool
-may_send(struct delivery *d, int64_t *looked, const char **why)
+may_send(struct delivery *d, const char **why)
 {
+	int found;
+
 	if (d->agents != NULL && !turn_request(d->agents)) {
 		*why = agents_left(d->agents)
 		    ? "the MTA has ended, and tries the message again"
 		    : "Telegram refuses the bot's messages";
 		return (false);
 	}
-	if (clock_ms() - *looked <= LOOK_MS)
+	if (clock_ms() - d->looked <= LOOK_MS)
 		return (true);
-	*looked = clock_ms();
-	*why = "the user, or the link, has changed meanwhile";
-	return (lookup_again(d) == 1);
+	found = lookup_again(d);
+	*why = found == -1 ? failure_text(&d->failure)
+			   : "the user, or the link, has changed meanwhile";
+	return (found == 1);
 }
 
 /* Send, waiting for a short retry_after. */
 static enum outcome
 send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
 {
-	int64_t looked = clock_ms();
 	enum outcome outcome;
 	const char *why;
 	int waits;
 
 	for (waits = 0;; waits++) {
-		if (!may_send(d, &looked, &why)) {
+		if (!may_send(d, &why)) {
 			memset(answer, 0, sizeof(*answer));
 			snprintf(answer->text, sizeof(answer->text), "%s", why);
 			return (OUTCOME_LATER);
@@ -164,24 +166,27 @@ sending_text(struct delivery *d)
 {
 	struct botapi_answer answer;
 	enum outcome outcome;
+	bool marked = true, moved = false;
 	int status;
 
-	outcome = send_once(d, true, &answer);
-	if (outcome == OUTCOME_NO_TOPIC && d->user.topic != 0) {
-		d->user.topic = 0;
+	for (;;) {
+		outcome = send_once(d, marked, &answer);
+		if (outcome == OUTCOME_NO_TOPIC && d->user.topic != 0) {
+			d->user.topic = 0;
+		} else if ((outcome == OUTCOME_REFUSED ||
+			       outcome == OUTCOME_NO_TOPIC) &&
+		    marked) {
+			/* If it was an entity, plain text goes through. */
+			marked = false;
+		} else if (outcome == OUTCOME_MOVED && !moved) {
+			moved = marked = true;
+			status = follow(d, &answer);
+			if (status != DELIVERY_GO_ON)
+				return (status);
+		} else {
+			break;
+		}
 		botapi_answer_clear(&answer);
-		outcome = send_once(d, true, &answer);
-	}
-	if (outcome == OUTCOME_REFUSED || outcome == OUTCOME_NO_TOPIC) {
-		/* If it was an entity, plain text goes through. */
-		botapi_answer_clear(&answer);
-		outcome = send_once(d, false, &answer);
-	}
-	if (outcome == OUTCOME_MOVED) {
-		status = follow(d, &answer);
-		if (status != DELIVERY_GO_ON)
-			return (status);
-		outcome = send_once(d, true, &answer);
 	}
 	status = delivery_carry_out(d, outcome, &answer);
 	botapi_answer_clear(&answer);
