@@ -7,7 +7,7 @@ import time
 
 from lib import botapi, rosterdb
 from lib.roster import ADAM, ANN, BALANCE, BEA, OLGA, OTTO
-from lib.tap import Skip, contains, lacks, same
+from lib.tap import Skip, contains, lacks, same, true
 from lib.telegram import Bot, Site, case, run
 from lib.waiting import until
 
@@ -92,6 +92,21 @@ def _(site):
     round_of(site)
     all_said(site)
     same(len(told(site, CHAT)), 1, "texts")
+
+
+@case("when very many links end at once, all chats are told within a minute")
+def _(site):
+    chats = range(8001, 8071)
+    for chat in chats:
+        site.api.person(chat)
+        site.sql("INSERT INTO farewell(at, chat, topic, language, account,"
+                 " reason) VALUES (?, ?, 0, '', 'acme', '')",
+                 int(time.time()), chat)
+    began = time.monotonic()
+    site.bot.start()
+    all_said(site)
+    true(time.monotonic() - began < 40, "all are told in time")
+    same([len(told(site, chat)) for chat in chats], [1] * len(chats), "texts")
 
 
 @case("/stop gets its answer and nothing else")

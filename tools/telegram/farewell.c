@@ -199,12 +199,14 @@ farewell_say(struct polling *p)
 	struct store_farewell f = {0}, last = {0};
 	int i, rc = 1;
 
+	p->farewells.more = false;
 	if (clock_boot_ms() < p->farewells.next)
 		return (0);
 	arena_reset(p->arena);
 	failure_clear(&p->failure);
 	for (i = 0; i < AT_ONCE && rc == 1 && !p->interrupted(); i++)
 		rc = take(p, &f, &last);
+	p->farewells.more = rc == 1;
 	if (rc != -1)
 		return (0);
 	later(p, 0, failure_text(&p->failure));

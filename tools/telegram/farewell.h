@@ -25,6 +25,7 @@ struct farewells {
 	int64_t said;  /* its row may still be there; or 0 */
 	int64_t next;  /* clock_boot_ms(): not before that */
 	bool troubled; /* a failure has been logged */
+	bool more;     /* the last call has left some */
 };
 
 /*

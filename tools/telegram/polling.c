@@ -315,8 +315,10 @@ get_updates(struct polling *p, int64_t offset, struct botapi_answer *answer)
 {
 	json_t *params;
 
-	params = json_pack("{s:i, s:i, s:[s]}", "timeout", POLL_SECONDS,
-	    "limit", UPDATES_AT_ONCE, "allowed_updates", "message");
+	/* Chats that are still to be told do not wait for updates. */
+	params = json_pack("{s:i, s:i, s:[s]}", "timeout",
+	    p->reachable && p->farewells.more ? 0 : POLL_SECONDS, "limit",
+	    UPDATES_AT_ONCE, "allowed_updates", "message");
 	if (offset != 0)
 		json_object_set_new(params, "offset", json_integer(offset));
 	botapi_call(p->api, "getUpdates", params, POLL_SECONDS + CALL_SECONDS,
