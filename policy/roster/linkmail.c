@@ -218,8 +218,6 @@ linkmail_mailed(struct changes *c, const struct store_notice *notice,
 	    (int)strcspn(notice->detail, "\n"), notice->detail);
 	if (asked == NULL)
 		return (failure_memory(c->failure));
-	if (store_begin(c->store, DB_WRITE) != 0)
-		return (store_failed(c->store, c->failure));
 	for (line = mail->detail; rc == 0 && *line != '\0';
 	     line += line[len] == '\n' ? len + 1 : len) {
 		len = strcspn(line, "\n");
@@ -230,8 +228,5 @@ linkmail_mailed(struct changes *c, const struct store_notice *notice,
 		    : membership_record(
 			  c, account, "telegram-mail", mail->address, asked);
 	}
-	if (rc == 0 && store_commit(c->store) != 0)
-		rc = store_failed(c->store, c->failure);
-	store_end(c->store);
 	return (rc);
 }

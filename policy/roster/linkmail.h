@@ -75,8 +75,8 @@ int linkmail_prepare(struct changes *, const struct store_notice *,
 /*
  * linkmail_mailed(c, notice, mail):
  * Record each link in ${mail}, which linkmail_prepare() has made of ${notice}
- * and which was handed over: the record has no mail that never went out. A
- * transaction of its own. 0; -1 failed, with changes->failure: mail it again.
+ * and which was handed over: the record has no mail that never went out. Within
+ * the transaction that notes that. 0; -1 failed, with changes->failure.
  */
 int linkmail_mailed(struct changes *, const struct store_notice *,
     const struct store_notice *mail) WARN_UNUSED;

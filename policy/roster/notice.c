@@ -13,13 +13,20 @@
 #include "store/store_notice.h"
 #include "store/store_person.h"
 
+/* What became of a notice. */
+struct outcome {
+	const struct notice_sender *sender;
+	bool dropped;
+	const char *error; /* NULL: it was handed over, or dropped */
+};
+
 static int give_up(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, bool,
     struct store_notice *, struct failure *);
-static int note(struct store *, const struct store_notice *, bool, const char *,
-    struct failure *);
-static int note_outcome(struct store *, const struct store_notice *, bool,
-    const char *, struct failure *);
+static int note(struct store *, const struct store_notice *,
+    const struct outcome *, struct failure *);
+static int note_outcome(struct store *, const struct store_notice *,
+    const struct outcome *, struct failure *);
 static void waits(struct failure *, const struct failure *, bool);
 
 static int
@@ -48,22 +55,27 @@ take(struct store *s, struct arena *a, int64_t after, bool links,
 	return (1);
 }
 
-/* Store the outcome; ${error} NULL: handed over, or ${dropped}. */
 static int
-note(struct store *s, const struct store_notice *notice, bool dropped,
-    const char *error, struct failure *failure)
+note(struct store *s, const struct store_notice *notice,
+    const struct outcome *o, struct failure *failure)
 {
+	const struct notice_sender *sender = o->sender;
+	bool handed = o->error == NULL && !o->dropped;
 	int rc;
 
 	if (store_begin(s, DB_WRITE) != 0)
 		return (give_up(s, failure));
-	if (error == NULL &&
-	    (dropped || strcmp(notice->kind, NOTICE_FORGOTTEN) == 0))
+	if (handed && sender->handed != NULL &&
+	    sender->handed(sender->ctx, notice, failure) != 0) {
+		store_end(s);
+		return (-1);
+	}
+	if (o->error != NULL)
+		rc = store_notice_failed(s, notice->id, o->error);
+	else if (o->dropped || strcmp(notice->kind, NOTICE_FORGOTTEN) == 0)
 		rc = store_notice_remove(s, notice->id);
-	else if (error == NULL)
-		rc = store_notice_sent(s, notice->id, (int64_t)time(NULL));
 	else
-		rc = store_notice_failed(s, notice->id, error);
+		rc = store_notice_sent(s, notice->id, (int64_t)time(NULL));
 	if (rc == -1 || store_commit(s) != 0)
 		return (give_up(s, failure));
 	return (0);
@@ -71,15 +83,16 @@ note(struct store *s, const struct store_notice *notice, bool dropped,
 
 /* Only this process knows the outcome: retry storing it for some time. */
 static int
-note_outcome(struct store *s, const struct store_notice *notice, bool dropped,
-    const char *error, struct failure *failure)
+note_outcome(struct store *s, const struct store_notice *notice,
+    const struct outcome *o, struct failure *failure)
 {
+	const char *error = o->error;
 	struct failure why = FAILURE_INIT;
 	int64_t until = clock_ms() + NOTICE_NOTE_SECONDS * 1000;
 	int rc;
 
-	while ((rc = note(s, notice, dropped, error, &why)) != 0 &&
-	    clock_ms() + 1000 < until)
+	while (
+	    (rc = note(s, notice, o, &why)) != 0 && clock_ms() + 1000 < until)
 		sleep(1);
 	if (rc != 0)
 		failure_set(failure, why.kind,
@@ -106,8 +119,9 @@ waits(struct failure *failure, const struct failure *why, bool links)
 
 int
 notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
-    notice_fn *fn, void *ctx, size_t *sent, struct failure *failure)
+    const struct notice_sender *sender, size_t *sent, struct failure *failure)
 {
+	struct outcome outcome = {.sender = sender};
 	struct failure refused = FAILURE_INIT;
 	struct store_notice notice = {0};
 	size_t n = 0, tried;
@@ -124,17 +138,17 @@ notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
 			waits(failure, failure, links);
 			return (-1);
 		}
-		rc = fn(ctx, &notice, &refused);
+		rc = sender->send(sender->ctx, &notice, &refused);
+		outcome.dropped = rc == 1;
+		outcome.error = rc == -1 ? failure_text(&refused) : NULL;
 		if (rc != -1) {
-			if (note_outcome(s, &notice, rc == 1, NULL, failure) !=
-			    0)
+			if (note_outcome(s, &notice, &outcome, failure) != 0)
 				return (-1);
 			*sent += rc == 0;
 			continue;
 		}
 		failures++;
-		rc = note_outcome(
-		    s, &notice, false, failure_text(&refused), failure);
+		rc = note_outcome(s, &notice, &outcome, failure);
 		if (rc == 0)
 			waits(failure, &refused, links);
 		/* Go on only if the fault is this notice's. */

@@ -31,8 +31,18 @@ struct store_notice;
  * none can be handed over now. */
 typedef int notice_fn(void *, const struct store_notice *, struct failure *);
 
+/* What sends notices. */
+struct notice_sender {
+	notice_fn *send;
+	/* In the transaction that notes that it was handed over, which is
+	 * tried until it commits: note more. 0, or -1 and ${failure}. Or NULL.
+	 */
+	notice_fn *handed;
+	void *ctx;
+};
+
 /*
- * notice_flush(store, a, links, limit, fn, ctx, sent, failure):
+ * notice_flush(store, a, links, limit, sender, sent, failure):
  * Hand over the pending notices, outside any transaction: those with ${links}
  * (linkmail.h), or the others, which therefore never wait for what strangers
  * ask for. At most ${limit}, or all if that is 0. ${*sent} (or NULL) grows by
@@ -41,6 +51,6 @@ typedef int notice_fn(void *, const struct store_notice *, struct failure *);
  * kept. Takes no longer than NOTICE_NOTE_SECONDS and one wait for a lock.
  */
 int notice_flush(struct store *, struct arena *, bool links, size_t limit,
-    notice_fn *, void *, size_t *sent, struct failure *) WARN_UNUSED;
+    const struct notice_sender *, size_t *sent, struct failure *) WARN_UNUSED;
 
 #endif

@@ -419,7 +419,7 @@ START_TEST(a_pool_at_its_limit_is_busy)
 END_TEST
 
 /* A mailer that refuses the first ${*ctx} notices. */
-static int handed;
+static int handed, noted;
 
 static int
 hand_over(void *ctx, const struct store_notice *n, struct failure *failure)
@@ -440,24 +440,79 @@ START_TEST(a_refused_notice_is_kept_and_none_is_sent_twice)
 	    .detail = "Services",
 	    .actor = "olga"};
 	int refusals = 1;
+	const struct notice_sender sender = {hand_over, NULL, &refusals};
 
 	handed = 0;
 	fixture_begin(&f);
 	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
 	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
 	fixture_commit(&f);
-	ck_assert_int_eq(notice_flush(f.store, f.arena, false, 0, hand_over,
-			     &refusals, NULL, &f.failure),
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, false, 0, &sender, NULL, &f.failure),
 	    1);
 	ck_assert_int_eq(handed, 1);
-	ck_assert_int_eq(notice_flush(f.store, f.arena, false, 0, hand_over,
-			     &refusals, NULL, &f.failure),
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, false, 0, &sender, NULL, &f.failure),
 	    0);
 	ck_assert_int_eq(handed, 2);
-	ck_assert_int_eq(notice_flush(f.store, f.arena, false, 0, hand_over,
-			     &refusals, NULL, &f.failure),
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, false, 0, &sender, NULL, &f.failure),
 	    0);
 	ck_assert_int_eq(handed, 2);
+}
+END_TEST
+
+/* Fails the first time, as in a database that is locked for a moment. */
+static int
+note_more(void *ctx, const struct store_notice *n, struct failure *failure)
+{
+	struct store_change change = {.at = 1,
+	    .actor = "olga",
+	    .account = "acme",
+	    .action = "noted",
+	    .subject = n->address,
+	    .detail = ""};
+
+	(void)ctx;
+	ck_assert_int_eq(store_record(f.store, &change), 0);
+	return (
+	    noted++ == 0 ? failure_set(failure, FAILURE_BUSY, "locked") : 0);
+}
+
+static int
+count_noted(void *ctx, const struct store_change *change)
+{
+	*(int *)ctx += strcmp(change->action, "noted") == 0;
+	return (0);
+}
+
+START_TEST(what_is_noted_of_a_notice_that_was_sent_is_noted_once_and_whole)
+{
+	struct store_notice n = {.at = 1,
+	    .account = "acme",
+	    .address = "ann@acme.example",
+	    .kind = NOTICE_UNSUBSCRIBED,
+	    .detail = "Services",
+	    .actor = "olga"};
+	int refusals = 0, records = 0;
+	const struct notice_sender sender = {hand_over, note_more, &refusals};
+
+	handed = noted = 0;
+	fixture_begin(&f);
+	ck_assert_int_eq(store_notice_add(f.store, &n), 1);
+	fixture_commit(&f);
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, false, 0, &sender, NULL, &f.failure),
+	    0);
+	ck_assert_int_eq(handed, 1);
+	ck_assert_int_eq(noted, 2);
+	ck_assert_int_eq(
+	    notice_flush(f.store, f.arena, false, 0, &sender, NULL, &f.failure),
+	    0);
+	ck_assert_int_eq(handed, 1);
+	ck_assert_int_eq(
+	    store_changes(f.store, "acme", count_noted, &records), 0);
+	ck_assert_int_eq(records, 1);
 }
 END_TEST
 
@@ -496,6 +551,8 @@ test_store(void)
 	tcase_add_test(t, the_id_of_a_link_is_not_used_twice);
 	tcase_add_test(t, a_pool_at_its_limit_is_busy);
 	tcase_add_test(t, a_refused_notice_is_kept_and_none_is_sent_twice);
+	tcase_add_test(
+	    t, what_is_noted_of_a_notice_that_was_sent_is_noted_once_and_whole);
 	tcase_add_test(t, every_table_of_the_schema_is_among_its_names);
 	suite_add_tcase(s, t);
 	if (fixture_postgresql() != NULL)

@@ -30,12 +30,17 @@ struct sending {
 	struct texts *texts; /* NULL: not opened, for want of a notice */
 	const char *fault;   /* the first one in the texts */
 	size_t faults;
+	/* The mail with links that is being sent, and what is recorded. */
+	struct changes changes;
+	struct store_notice mail;
 };
 
 static void take_fault(void *, const char *);
 static void open_texts(struct sending *);
 static int send_notice(void *, const struct store_notice *, struct failure *);
+static void begin_links(struct sending *);
 static int send_links(void *, const struct store_notice *, struct failure *);
+static int record_links(void *, const struct store_notice *, struct failure *);
 
 const struct ctl_given *
 ctl_next(const struct arguments *args, const char *name,
@@ -197,32 +202,43 @@ send_notice(
 	return (rc);
 }
 
+/* Give back what the mail before took. */
+static void
+begin_links(struct sending *s)
+{
+	arena_free(s->changes.arena);
+	s->changes = (struct changes){.store = s->ctl->store,
+	    .settings = s->ctl->settings,
+	    .arena = arena_new(LINKS_MEMORY),
+	    .actor = "telegram chat",
+	    .now = time(NULL)};
+}
+
 static int
 send_links(
     void *ctx, const struct store_notice *notice, struct failure *failure)
 {
 	struct sending *s = ctx;
-	struct arena *a = arena_new(LINKS_MEMORY);
-	struct changes c = {.store = s->ctl->store,
-	    .settings = s->ctl->settings,
-	    .arena = a,
-	    .failure = failure,
-	    .actor = "telegram chat",
-	    .now = time(NULL)};
-	struct store_notice mail;
 	int rc;
 
-	if (a == NULL)
+	begin_links(s);
+	s->changes.failure = failure;
+	if (s->changes.arena == NULL)
 		return (failure_memory(failure));
-	rc = linkmail_prepare(&c, notice, &mail);
+	rc = linkmail_prepare(&s->changes, notice, &s->mail);
 	if (rc == 1)
-		rc = send_notice(ctx, &mail, failure) == 0
-		    ? linkmail_mailed(&c, notice, &mail)
-		    : -1;
-	else if (rc == 0)
-		rc = 1;
-	arena_free(a);
-	return (rc);
+		return (send_notice(ctx, &s->mail, failure));
+	return (rc == 0 ? 1 : -1);
+}
+
+static int
+record_links(
+    void *ctx, const struct store_notice *notice, struct failure *failure)
+{
+	struct sending *s = ctx;
+
+	s->changes.failure = failure;
+	return (linkmail_mailed(&s->changes, notice, &s->mail));
 }
 
 int
@@ -230,15 +246,18 @@ ctl_send_notices(
     struct ctl *ctl, size_t limit, size_t *sent, struct failure *failure)
 {
 	struct sending s = {.ctl = ctl, .mailer.settings = ctl->settings};
+	const struct notice_sender notices = {send_notice, NULL, &s};
+	const struct notice_sender links = {send_links, record_links, &s};
 	int failed, rc;
 
-	failed = notice_flush(ctl->store, ctl->arena, false, limit, send_notice,
-	    &s, sent, failure);
+	failed = notice_flush(
+	    ctl->store, ctl->arena, false, limit, &notices, sent, failure);
 	if (failed != -1 && limit == 0) {
-		rc = notice_flush(ctl->store, ctl->arena, true, limit,
-		    send_links, &s, sent, failure);
+		rc = notice_flush(
+		    ctl->store, ctl->arena, true, limit, &links, sent, failure);
 		failed = rc == -1 ? -1 : failed + rc;
 	}
+	arena_free(s.changes.arena);
 	texts_close(s.texts);
 	return (failed);
 }

@@ -197,6 +197,7 @@ static int
 end_link(struct delivery *d, const char *why)
 {
 	struct mailer mailer = {d->settings, d->texts};
+	const struct notice_sender sender = {mailer_notice, NULL, &mailer};
 	struct failure failure = FAILURE_INIT;
 	struct store_user now;
 	int found;
@@ -211,8 +212,8 @@ end_link(struct delivery *d, const char *why)
 	    store_waiting_remove(d->store, d->link, d->queue_id) == -1 ||
 	    store_commit(d->store) != 0)
 		return (delivery_store_failed(d));
-	if (notice_flush(d->store, d->arena, false, 0, mailer_notice, &mailer,
-		NULL, &failure) != 0)
+	if (notice_flush(
+		d->store, d->arena, false, 0, &sender, NULL, &failure) != 0)
 		log_warning("%s", failure_text(&failure));
 	failure_clear(&failure);
 	return (delivery_end(d, EX_OK, "gone", "%s; the link is ended", why));
