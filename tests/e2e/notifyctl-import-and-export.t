@@ -642,6 +642,9 @@ def _(ctl):
                        (f'"account"\t"email"\n"acme"\t"{NEW}"\n',
                         "not tabs")):
         ctl.refused(65, "import", ctl.path("in.csv", text), says=word)
+    path = ctl.path("in.csv", f"account,email,,\nacme,{NEW},,\n")
+    ctl.refused(65, "import", path,
+                says="a column without a name; expected a header line")
     path = ctl.path("in.csv")
     for data in (f'"account","email"\n"acme","{NEW}"\n'.encode("utf-16"),
                  b'PK\3\4\x14\0"\0'):

@@ -127,7 +127,10 @@ take_header(struct reading *r)
 				break;
 		}
 		if (column == COLUMNS) {
-			bad_header(r, "no column ", r->fields[i]);
+			bad_header(r,
+			    *r->fields[i] == '\0' ? "a column without a name"
+						  : "no column ",
+			    r->fields[i]);
 			return;
 		}
 		if (seen[column]) {
