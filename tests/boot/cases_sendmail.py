@@ -29,8 +29,8 @@ def sendmail_mc(sample):
 
 @case("a site with Sendmail, and no group postfix, delivers mail", needed=True)
 def _(mail):
-    run("! getent group postfix; test ! -e /var/spool/postfix; "
-        "systemctl enable --now sendmail")
+    run("getent group postfix", want=2)
+    run("test ! -e /var/spool/postfix; systemctl enable --now sendmail")
     route = ("define(`SMART_HOST', `relay:[127.0.0.1]')dnl\n"
              "define(`RELAY_MAILER_ARGS', "
              f"`TCP $h {mail.receiver.port}')dnl\n"

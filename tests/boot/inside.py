@@ -15,6 +15,7 @@ from lib import TREE
 from lib.receiver import Receiver
 from lib.smtp import Client, marker, message
 from lib.tap import Failed, contains, same, true
+from lib.waiting import until
 
 LIMIT = 300                 # seconds, for one event on an emulated machine
 STATE = "/var/lib/try"      # outlives the reboot
@@ -43,14 +44,16 @@ def case(title, needed=False):
 # Commands
 
 def run(command, want=0, data=None, **environment):
-    """The output of the shell's COMMAND. WANT: its exit status, or None."""
+    """The output of the shell's COMMAND, of which every part must succeed
+    (set -e). WANT: its exit status, several that are right, or None."""
     done = subprocess.run(
-        ["bash", "-c", command], input=data, text=True, cwd=TREE,
+        ["bash", "-e", "-c", command], input=data, text=True, cwd=TREE,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT * 3,
         env={**os.environ, **environment, "PATH": f"{STATE}:/usr/local/sbin:"
              "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
         **({} if data is not None else {"stdin": subprocess.DEVNULL}))
-    if want is not None and done.returncode != want:
+    if want is not None and done.returncode not in (
+            want if isinstance(want, tuple) else (want,)):
         raise Failed(f"{command}: exit status {done.returncode}, want {want}: "
                      f"{done.stdout}")
     return done.stdout
@@ -83,7 +86,7 @@ def edit(**settings):
 
 def block(path, heading, number=0):
     """The commands of the NUMBERth block below HEADING; a line that ends with
-    a backslash or opens a quote goes on."""
+    a backslash or a pipe goes on."""
     with open(path) as file:
         text = file.read()
     found = re.search(rf"(?ms)^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", text)
@@ -112,18 +115,16 @@ def follow(path, heading, number=0, data=None, allowed=None):
                       if part in command), None)
         also = next((a for part, a in (allowed or {}).items()
                      if part in command), ())
-        done = run(f"{command}\necho \" $?\"", data=given)
-        said, _, status = done.rstrip("\n").rpartition(" ")
-        true(status == "0" or int(status) in also,
-             f"{command}: exit status {status}: {said}")
-        outputs.append(said)
+        outputs.append(run(f"set -o pipefail\n{command}", (0, *also), given))
     return outputs
 
 
 def follow_whole(path, heading, number=0):
     """Run a block of a document as one script, which ends at the first command
     that fails."""
-    return run("set -e\n" + "\n".join(block(path, heading, number)))
+    # By itself `set -e` goes on after a failure in the midst of `a && b`.
+    return run("".join(f"{command}\n(exit $?)\n"
+                       for command in block(path, heading, number)))
 
 
 # Units
@@ -192,6 +193,8 @@ class Mail:
     def got(self, mark, *people):
         """These people, and nobody else, get the message."""
         self.receiver.wait(mark, len(people), timeout=LIMIT)
+        until(lambda: "is empty" in run("mailq"),
+              lambda: f"the queue is empty: {run('mailq')}", LIMIT)
         same(self.receiver.copies(mark), {one: 1 for one in people},
              "who has got it")
 
