@@ -47,6 +47,12 @@ def _(mail):
     run(f"editor {CONF}; systemctl reload notify-milter")
     mail.flows()
     mail.got(mail.submit(ACME), ANN, OLGA)
+    mark = len(mail.receiver.transactions)
+    follow(SAMPLE, "The tag")
+    until(lambda: [t for t in list(mail.receiver.transactions)[mark:]
+                   if b"Subject: Your balance is low" in t.data
+                   and sorted(t.addresses) == [ANN, OLGA]],
+          "what the document sends comes", LIMIT)
 
 
 @case("systemctl status says that it serves")
@@ -307,18 +313,25 @@ def _(mail):
         "notifyctl user remove acme zoe@acme.example --no-tell")
 
 
-@case("without systemd it starts in the background, reloads and ends")
+@case("without systemd they start in the background, reload and end")
 def _(mail):
-    run("systemctl stop notify-milter; notify-milter")
+    run("systemctl stop notify-milter notify-bot; notify-milter")
     try:
         mail.flows()
         run("kill -USR1 $(pidof notify-milter)")
         mail.flows()
+        for command in ("notify-bot", "kill -USR1 $(pidof notify-bot)"):
+            mark = mail.api.mark()
+            run(command)
+            mail.api.wait(lambda mark=mark: [
+                r for r in mail.api.asked("getUpdates", mark)
+                if r.status is None], "it polls", LIMIT)
     finally:
-        run("kill $(pidof notify-milter)")
-        until(lambda: not run("pidof notify-milter", want=None), "it ends",
-              LIMIT)
-        run("systemctl start notify-milter")
+        for name in ("notify-milter", "notify-bot"):
+            run(f"kill $(pidof {name})", want=None)
+            until(lambda name=name: not run(f"pidof {name}", want=None),
+                  f"{name} ends", LIMIT)
+        run("systemctl start notify-milter notify-bot")
     mail.flows()
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """cases_rebooted - with Postfix, after the reboot: removed, installed beside
-DKIM and routes, purged, without a mail server"""
+DKIM and routes, purged, installed by hand, without a mail server"""
 import re
 
-from inside import (ACME, ANN, CONF, LIMIT, MAIN, OLGA, README, SAMPLE, STATE,
-                    active, case, edit, follow, run, show)
+from inside import (ACME, ANN, CONF, LIMIT, MAIN, MAINTENANCE, OLGA, README,
+                    SAMPLE, STATE, active, case, edit, follow, run, show, tool)
+from lib import TREE
 from lib.receiver import Receiver
 from lib.tap import contains, same, true
 from lib.waiting import until
@@ -111,6 +112,35 @@ def _(mail):
           if not path.startswith("/run/systemd/")], [], "what is left")
     run("getent passwd notify-milter")
     same(run("find /etc/systemd -xtype l -name 'notify*'"), "", "links")
+
+
+@case("installed by hand as the document says it decides mail; uninstalled, "
+      "settings and roster stay")
+def _(mail):
+    run("userdel notify-milter")
+    tool("make", "case \"$*\" in '' | deps) ;; "
+         f"install) cp -a {TREE}/build/by-hand/. / ;; "
+         "*) exec /usr/bin/make \"$@\" ;; esac")
+    edit(account_domain="accounts.example.com")
+    follow(SAMPLE, "Programs", 1)
+    follow(SAMPLE, "Settings and database")
+    follow(SAMPLE, "The service")
+    follow(SAMPLE, "Postfix")
+    follow(SAMPLE, "The first account and a first message")
+    run(f"notifyctl --as {OLGA} subscribe acme {MAINTENANCE} {ANN}")
+    contains(run("systemctl show -p ExecStart notify-milter"), "/usr/local/",
+             "what runs")
+    mail.flows()
+    mail.got(mail.submit(ACME), ANN, OLGA)
+    follow(SAMPLE, "Taking it out")
+    run("systemctl disable --now notify-milter notify-bot; make uninstall")
+    same(run("find /usr/local /etc/systemd -name '*notify*'"), "",
+         "what is left")
+    run("test -e /var/lib/notify-milter/roster.db; "
+        f"grep '^account_domain = accounts' {CONF}")
+    mail.got(mail.submit("else@other.example", None), "else@other.example")
+    run("rm -r /etc/notify-milter /var/lib/notify-milter "
+        "/var/spool/postfix/notify-milter; systemctl daemon-reload")
 
 
 @case("without Postfix it starts, with its socket in /run/notify-milter")
