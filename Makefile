@@ -104,8 +104,8 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	check_sendmail check_server check_services check_settings check_socket \
 	check_tables check_tags check_telegram check_texts) \
 	$(addprefix requeue/, content held queuefile requeue submit) \
-	$(addprefix trace/, gather history passed search sources tally trace \
-	trace_chats trace_log trace_roster))
+	$(addprefix trace/, gather history passed received search sources \
+	standing tally trace trace_chats trace_log trace_roster))
 AGENT = $(addprefix lib/, child identity mailer noticetext textfile texts \
 	texttable token) \
 	$(addprefix telegram/, agents botapi $(CHATTEXT) delivery \

@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 
 struct arena;
+struct category;
 struct facts;
 struct member;
 struct message;
@@ -119,6 +120,12 @@ int decide(const struct settings *, const struct message *,
 void decide_leave(struct decision *, const struct message *, enum verdict,
     const char *reason);
 void decide_fail(struct decision *, const struct message *, const char *reason);
+
+/* decide_member(category, m): why ${m} gets the messages of ${category}, or
+ * does not. decide_entitles(why): does it mean that somebody gets the message?
+ */
+enum why decide_member(const struct category *, const struct member *);
+bool decide_entitles(enum why);
 
 /* decide_verdict_name(v): as in the log. */
 const char *decide_verdict_name(enum verdict);

@@ -19,7 +19,6 @@
 #include "base/strmap.h"
 #include "decision/decide.h"
 
-struct category;
 struct fact_recipient;
 
 /* What the steps of one decision share. */
@@ -48,12 +47,6 @@ struct deciding {
 	/* Stays or joins, and the MTA may send the mail elsewhere. */
 	const char *hazard, *hazard_why;
 };
-
-/* decide_member(category, m): why ${m} gets the messages of ${category}, or
- * does not. decide_entitles(why): does it mean that somebody gets the message?
- */
-enum why decide_member(const struct category *, const struct member *);
-bool decide_entitles(enum why);
 
 /*
  * decide_concerned(facts, members, n): do only memberships in accounts named

@@ -9,8 +9,8 @@ import time
 
 from lib import ctl
 from lib.ctl import NOBODY, case, needs_root
-from lib.roster import (ADAM, ANN, BILL, MIA, OLGA, OTTO, SERVICES, STRANGER,
-                        SUE)
+from lib.roster import (ADAM, ANN, BILL, MAINTENANCE, MIA, OLGA, OTTO,
+                        SERVICES, STRANGER, SUE)
 from lib.tap import Skip, contains, lacks, same, true
 
 QID = "4jYGXP5YkLz1d61F"
@@ -686,6 +686,115 @@ def _(ctl):
                     says=("not a day", "2026-11-28"))
     ctl.refused(65, "trace", "--recipient", "ann", "--on", "2026-03-05",
                 "--log", path, says="not a mail address")
+
+
+# Why somebody got it
+
+def reasons(found):
+    return [(row["account"], row["address"], row["entitled"], row["why"],
+             row["changed"]) for row in found["reasons"]]
+
+
+def copies(qid, at, *recipients):
+    """A message that was delivered to these RECIPIENTS, whoever they are."""
+    lines = life(qid)
+    sent = lines.pop(4)
+    lines[4:4] = [(sent[0], sent[1].replace("<ann@acme.example>", rcpt))
+                  for rcpt in recipients]
+    return text(lines, at)
+
+
+@case("why somebody got it is told, as of now")
+def _(ctl):
+    ctl.sql("DELETE FROM change")
+    ctl.settings(always_keep="archive@x.example")
+    path = log(ctl, copies(
+        QID, NOON, f"<{OLGA}>", "<Adam+x@ACME.example>",
+        f"<mailbox@x.example>, orig_to=<{ADAM}>", "<archive@x.example>",
+        f"<{ANN}>", f"<{STRANGER}>", "<1-0a@telegram.invalid>"))
+    want = [
+        ("acme", OLGA, True, "owner of acme", ""),
+        ("acme", ADAM, True, "user-admin of acme, subscribed to services", ""),
+        ("acme", ADAM, True, "user-admin of acme, subscribed to services", ""),
+        ("", "archive@x.example", False, "named in always_keep", ""),
+        ("acme", ANN, False,
+         "not entitled now: member of acme, not subscribed to services", ""),
+        ("", STRANGER, False, "not entitled now: no user of acme", "")]
+    same(reasons(trace(ctl, path)), want, "the reasons")
+    out = ctl.ok("trace", QID, "--log", path).out
+    contains(out, "WHY (ROSTER AS OF NOW)", "for people")
+    contains(out, "user-admin of acme, subscribed to services", "for people")
+    # A person's day shows that person.
+    same(reasons(person(ctl, path, ADAM)), want[1:3], "adam's day")
+    ctl.settings(unknown_recipients="keep")
+    same(reasons(trace(ctl, path))[-1][3],
+         "no user of acme (unknown_recipients = keep)", "an unknown recipient")
+    # By each account that the message was about.
+    two = log(ctl, copies(QID, NOON, f"<{ANN}>").replace(
+        "account=acme", "account=acme,beta"), "two.log")
+    same(reasons(trace(ctl, two)), [
+        ("beta", ANN, True, "member of beta, subscribed to services", "")],
+         "ann, who is a user of both")
+    # Nothing of it was decided by the roster.
+    for old, new in (("=deliver", "=deliver decided=before"),
+                     ("=deliver", "=deliver monitor=yes"),
+                     ("=deliver", '=hold reason="x"'),
+                     ("=deliver", '=untrusted reason="x"'),
+                     ("category=services", "category=lunch")):
+        other = log(ctl, copies(QID, NOON, f"<{OLGA}>").replace(old, new),
+                    "other.log")
+        same(reasons(trace(ctl, other)), [], new)
+    ctl.settings(url=ctl.path("none.db"))
+    same(reasons(trace(ctl, path)), [], "no roster")
+
+
+@case("what was changed since the decision is the first that bears on it, by "
+      "any road")
+def _(ctl):
+    ctl.sql("DELETE FROM change")
+    ann = decided("AAAAAAAAAA", ANN, NOON, category=MAINTENANCE)
+
+    def changed(recipient=ANN, lines=ann):
+        path = log(ctl, lines.replace(ANN, recipient))
+        found = trace(ctl, path, qid="AAAAAAAAAA")
+        return {row["address"]: (row["entitled"], row["changed"])
+                for row in found["reasons"] + found["passed"]}
+
+    same(changed()[ANN], (True, ""), "nothing was changed")
+    # What has nothing to do with it is not shown.
+    ctl.ok("user", "language", "acme", ANN, "de")
+    ctl.ok("subscribe", "acme", SERVICES, ANN, as_=OLGA)
+    ctl.ok("unsubscribe", "acme", SERVICES, BILL, "--confirm", BILL, as_=OLGA)
+    same(changed()[ANN], (True, ""), "another category, and a language")
+    ctl.ok("unsubscribe", "acme", MAINTENANCE, ANN, "--confirm", ANN, as_=OLGA)
+    contains(changed()[ANN][1], f"unsubscribe {MAINTENANCE}, by {OLGA}", "ann")
+    ctl.ok("user", "role", "acme", ANN, "subscriber")
+    ctl.ok("user", "remove", "acme", ANN)
+    entitled, what = changed()[ANN]
+    same(entitled, False, "ann, who is a user no more")
+    contains(what, f"unsubscribe {MAINTENANCE}, by {OLGA} (and 2 later)", "ann")
+    # The former owner, and who was known by another address.
+    ctl.ok("account", "transfer", "acme", MIA)
+    for who in (OLGA, MIA):
+        contains(changed()[who][1], f"account-transfer from {OLGA}", who)
+    ctl.ok("user", "address", "acme", BILL, "william@acme.example")
+    contains(changed(BILL)[BILL][1], f"user-address was {BILL}", "bill")
+    # A category that is opened is nothing to a member.
+    ctl.ok("category", "set", MAINTENANCE, "--subscriber", "yes", "--yes")
+    contains(changed()[SUE][1], "category-set open to Subscriber", "sue")
+    same(changed()[ADAM], (False, ""), "adam")
+    # In a log without times all since its first line counts.
+    no_time = "".join(line.split(" relay ", 1)[1]
+                      for line in ann.splitlines(True))
+    same({what for _, what in changed(lines=no_time).values()},
+         {"not known: the log does not say when it was decided"}, "no time")
+    # What was removed from the record may have had a change.
+    ctl.sql("UPDATE change SET at = ?", NOON - 10)
+    same(changed()[ANN][1], "", "all was changed before")
+    ctl.ok("log", "--before", "2026-03-05", "--prune")
+    same(changed()[ANN][1], "", "what is before the message was removed")
+    ctl.ok("log", "--before", "2026-03-06", "--prune")
+    contains(changed()[ANN][1], "not known: the record of that time", "ann")
 
 
 # Who was passed over

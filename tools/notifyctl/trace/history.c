@@ -447,6 +447,12 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 		h->sender = envelope_sender(a, text);
 }
 
+int64_t
+history_decided(const struct history *h)
+{
+	return (h->decided != 0 ? h->decided : h->arrived);
+}
+
 void
 history_begin(struct history *h)
 {

@@ -82,6 +82,10 @@ void history_begin(struct history *);
 /* history_add(a, h, line): take one more line, in the order of time. */
 void history_add(struct arena *, struct history *, const struct history_line *);
 
+/* history_decided(h): when it was decided, or a time before that; 0: unknown.
+ * The milter's standard error has no time. */
+int64_t history_decided(const struct history *);
+
 /* history_begins(line): is it the first line of a message from a client? */
 bool history_begins(const struct history_line *);
 

@@ -4,43 +4,27 @@
  *
  * The log has a line for a recipient who was dropped, and none for a user who
  * was never among the recipients. So these are looked up in the roster as of
- * now; what the record says was changed for one of them since the decision is
- * shown with it.
+ * now.
  *
  * Threads: one at a time.
  */
 #ifndef PASSED_H
 #define PASSED_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "notifyctl/trace/standing.h"
 
 struct ctl;
 struct history;
-struct passed;
-
-/* The roster is opened at the first need, and closed by passed_end(). */
-struct passed *passed_new(struct ctl *) WARN_UNUSED;
-void passed_end(struct passed *);
-
-/* One of them. */
-struct passed_person {
-	const char *account;
-	const char *address;
-	const char *role;
-	bool entitled;	     /* now */
-	const char *why;     /* as of now */
-	const char *changed; /* the last change since the decision; or "" */
-};
+struct trace_people;
 
 /*
- * passed_over(p, m, only, n): those of the accounts of ${m} who are in none of
- * its lines, the entitled first; with ${only} that address alone. NULL if the
- * message was not delivered as decided, or the roster cannot tell.
+ * passed_over(ctl, st, m, people, n): those of ${people}, the users of the
+ * accounts of ${m}, who are in none of its lines, the entitled first.
  */
-struct passed_person *passed_over(struct passed *, const struct history *,
-    const char *only, size_t *n) WARN_UNUSED;
+struct standing_person *passed_over(struct ctl *, struct standing *,
+    const struct history *, const struct trace_people *, size_t *n) WARN_UNUSED;
 
 #endif

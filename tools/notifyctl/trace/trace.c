@@ -17,8 +17,10 @@
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/gather.h"
 #include "notifyctl/trace/passed.h"
+#include "notifyctl/trace/received.h"
 #include "notifyctl/trace/search.h"
 #include "notifyctl/trace/sources.h"
+#include "notifyctl/trace/standing.h"
 #include "notifyctl/trace/trace_chats.h"
 #include "notifyctl/trace/trace_log.h"
 #include "notifyctl/trace/trace_roster.h"
@@ -26,20 +28,29 @@
 #include "settings/settings.h"
 #include "terms/address.h"
 
-/* So many people who were passed over are shown; all of them in JSON. */
-#define PASSED_SHOWN 50
+/* So many people are shown with a reason; all of them in JSON. */
+#define PEOPLE_SHOWN 50
 
 struct trace {
 	struct ctl *ctl;
 	struct gather *gather;
-	struct passed *passed;
+	struct standing *standing;
 	const char *what; /* is asked for */
 	const char *key;  /* of the person whose messages are; or NULL */
 	bool more;	  /* messages than are shown */
 	struct sources *sources;
 };
 
-/* Who did not get it: the heading says that it is looked up, not logged. */
+/* Who got a message, and who did not, as of now. */
+struct reasons {
+	struct standing_person *received, *passed;
+	size_t nreceived, npassed;
+};
+
+/* The headings say that the reason is looked up, not logged. */
+static const char *const received_columns[] = {"queue_id", "account:ACCOUNT",
+    "address:RECIPIENT", "role", "entitled", "why:WHY (ROSTER AS OF NOW)",
+    "changed:CHANGED SINCE", NULL};
 static const char *const passed_columns[] = {"queue_id", "account:ACCOUNT",
     "address:PASSED OVER", "role", "entitled", "why:WHY (ROSTER AS OF NOW)",
     "changed:CHANGED SINCE", NULL};
@@ -58,7 +69,6 @@ static const struct {
     [HISTORY_REQUEUED] = {"requeued", "requeued: replaced by another message"},
 };
 
-static bool mirrored(struct trace *, const char *);
 static const char *state_text(const struct history *);
 static const char *outcome(struct trace *, const struct history_copy *);
 static const char *fate(
@@ -70,7 +80,11 @@ static void message_row(struct trace *, const struct history *);
 static void copy_rows(struct trace *, const struct history *, bool);
 static bool is_person(struct trace *, const char *);
 static bool concerns(struct trace *, const struct history_copy *);
-static void passed_rows(struct trace *, const struct history *, bool);
+static bool decides(const struct history *);
+static size_t asked_for(struct trace *, struct standing_person *, size_t);
+static void person_rows(struct trace *, const struct history *,
+    const struct standing_person *, size_t, bool);
+static void look_up(struct trace *, const struct history *, struct reasons *);
 static void show(struct trace *, const struct history *, size_t);
 static size_t keep_decided(struct trace *, struct history *, size_t);
 static int ask(struct trace *, struct search *);
@@ -91,15 +105,6 @@ const struct ctl_command trace_commands[] = {
     {.name = NULL},
 };
 
-static bool
-mirrored(struct trace *t, const char *recipient)
-{
-	const char *at = strrchr(recipient, '@');
-
-	return (at != NULL &&
-	    strcasecmp(at + 1, t->ctl->settings->telegram_domain) == 0);
-}
-
 /* How many recipients the milter may have kept or added, each counted once. */
 static size_t
 originals(struct trace *t, const struct history *m)
@@ -109,7 +114,7 @@ originals(struct trace *t, const struct history *m)
 
 	for (i = 0; i < m->ncopies; i++) {
 		c = &m->copies[i];
-		if (c->dropped || mirrored(t, c->recipient))
+		if (c->dropped || trace_chats_is(t->ctl, c->recipient))
 			continue;
 		/* Usually the members of an alias are adjacent. */
 		for (j = i; j > 0; j--) {
@@ -133,7 +138,7 @@ fate(struct trace *t, const struct history *m, const struct history_copy *c)
 		return ("not known");
 	if (m->monitor)
 		return ("unchanged");
-	if (mirrored(t, c->recipient))
+	if (trace_chats_is(t->ctl, c->recipient))
 		return ("mirrored");
 	if (strcmp(m->verdict, "deliver") != 0)
 		return ("unchanged");
@@ -171,7 +176,7 @@ state_text(const struct history *m)
 static const char *
 outcome(struct trace *t, const struct history_copy *c)
 {
-	if (mirrored(t, c->recipient) && !c->chat &&
+	if (trace_chats_is(t->ctl, c->recipient) && !c->chat &&
 	    strcmp(c->outcome, "sent") == 0)
 		return ("not known");
 	return (*c->outcome != '\0' ? c->outcome
@@ -252,18 +257,35 @@ concerns(struct trace *t, const struct history_copy *c)
 	    (*c->person != '\0' && is_person(t, c->person)));
 }
 
-/* Those of the message's accounts who are in none of its lines. */
+/* Did the decision say who gets it? */
+static bool
+decides(const struct history *m)
+{
+	return (strcmp(m->verdict, "deliver") == 0 && !m->monitor &&
+	    !m->decided_before);
+}
+
+/* Only the person who is asked for, if one is. */
+static size_t
+asked_for(struct trace *t, struct standing_person *v, size_t n)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < n; i++) {
+		if (t->key == NULL || is_person(t, v[i].address))
+			v[kept++] = v[i];
+	}
+	return (kept);
+}
+
 static void
-passed_rows(struct trace *t, const struct history *m, bool json)
+person_rows(struct trace *t, const struct history *m,
+    const struct standing_person *v, size_t n, bool json)
 {
 	struct output *out = t->ctl->out;
-	const struct passed_person *v;
-	size_t n, i;
+	size_t i;
 
-	v = passed_over(t->passed, m, t->key, &n);
-	if (!json && n > 0)
-		output_table(out, "passed", passed_columns);
-	for (i = 0; i < n && (json || i < PASSED_SHOWN); i++) {
+	for (i = 0; i < n && (json || i < PEOPLE_SHOWN); i++) {
 		output_row(out);
 		output_cell(out, m->id);
 		output_cell(out, v[i].account);
@@ -273,11 +295,27 @@ passed_rows(struct trace *t, const struct history *m, bool json)
 		output_cell(out, v[i].why);
 		output_cell(out, v[i].changed);
 	}
-	if (!json && n > PASSED_SHOWN)
+	if (!json && n > PEOPLE_SHOWN)
 		output_line(out,
 		    "(and %zu more; --json has all, \"notifyctl list\" says who "
 		    "gets what)",
-		    n - PASSED_SHOWN);
+		    n - PEOPLE_SHOWN);
+}
+
+/* Why somebody got it, and why others of its accounts did not. */
+static void
+look_up(struct trace *t, const struct history *m, struct reasons *r)
+{
+	struct trace_people people;
+
+	if (!decides(m) ||
+	    trace_roster_people(
+		t->ctl, standing_roster(t->standing), m, &people) != 0)
+		return;
+	r->received = received(t->ctl, t->standing, m, &people, &r->nreceived);
+	r->nreceived = asked_for(t, r->received, r->nreceived);
+	r->passed = passed_over(t->ctl, t->standing, m, &people, &r->npassed);
+	r->npassed = asked_for(t, r->passed, r->npassed);
 }
 
 static void
@@ -327,8 +365,11 @@ show(struct trace *t, const struct history *m, size_t n)
 	    "outcome:BECAME", "at:@WHEN", "detail:WHY", NULL};
 	struct output *out = t->ctl->out;
 	bool complete = gather_complete(t->gather) && !t->more;
+	struct reasons *r = arena_array(t->ctl->arena, n + 1, sizeof(*r));
 	size_t i;
 
+	for (i = 0; i < n; i++)
+		look_up(t, &m[i], &r[i]);
 	if (t->ctl->json) {
 		output_text(out, "origin", gather_origin(t->gather));
 		output_flag(out, "complete", complete);
@@ -338,9 +379,13 @@ show(struct trace *t, const struct history *m, size_t n)
 		output_table(out, "recipients", copies);
 		for (i = 0; i < n; i++)
 			copy_rows(t, &m[i], true);
+		output_table(out, "reasons", received_columns);
+		for (i = 0; i < n; i++)
+			person_rows(
+			    t, &m[i], r[i].received, r[i].nreceived, true);
 		output_table(out, "passed", passed_columns);
 		for (i = 0; i < n; i++)
-			passed_rows(t, &m[i], true);
+			person_rows(t, &m[i], r[i].passed, r[i].npassed, true);
 		sources_list(t->sources);
 		return;
 	}
@@ -354,7 +399,12 @@ show(struct trace *t, const struct history *m, size_t n)
 			output_table(out, "recipients", copies);
 			copy_rows(t, &m[i], false);
 		}
-		passed_rows(t, &m[i], false);
+		if (r[i].nreceived > 0)
+			output_table(out, "reasons", received_columns);
+		person_rows(t, &m[i], r[i].received, r[i].nreceived, false);
+		if (r[i].npassed > 0)
+			output_table(out, "passed", passed_columns);
+		person_rows(t, &m[i], r[i].passed, r[i].npassed, false);
 	}
 	if (!complete)
 		output_line(out, "(%s more messages than are shown here)",
@@ -483,7 +533,7 @@ trace(struct ctl *ctl, const struct arguments *args)
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	t->ctl = ctl;
 	t->gather = gather_new(ctl->arena);
-	t->passed = passed_new(ctl);
+	t->standing = standing_new(ctl);
 	if (find(t, args) != 0)
 		return (-1);
 	do {
@@ -498,6 +548,6 @@ trace(struct ctl *ctl, const struct arguments *args)
 		return (sources_lack(t->sources, t->what));
 	trace_chats(ctl, m, n);
 	show(t, m, n);
-	passed_end(t->passed);
+	standing_end(t->standing);
 	return (0);
 }

@@ -19,6 +19,15 @@ static int64_t link_of(const struct ctl *, const struct history_copy *);
 static int64_t unnamed(const struct ctl *, const struct history *);
 static void name_chats(struct ctl *, struct store *, struct history *);
 
+bool
+trace_chats_is(const struct ctl *ctl, const char *recipient)
+{
+	const char *at = strrchr(recipient, '@');
+
+	return (at != NULL &&
+	    strcasecmp(at + 1, ctl->settings->telegram_domain) == 0);
+}
+
 /* The link whose chat the recipient is; 0 if it is no chat. */
 static int64_t
 link_of(const struct ctl *ctl, const struct history_copy *c)
@@ -26,8 +35,7 @@ link_of(const struct ctl *ctl, const struct history_copy *c)
 	const char *at = strrchr(c->recipient, '@'), *check;
 	int64_t link;
 
-	if (at == NULL ||
-	    strcasecmp(at + 1, ctl->settings->telegram_domain) != 0)
+	if (!trace_chats_is(ctl, c->recipient))
 		return (0);
 	return (stamp_chat(arena_strndup(ctl->arena, c->recipient,
 			       (size_t)(at - c->recipient)),

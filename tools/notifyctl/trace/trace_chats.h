@@ -9,6 +9,7 @@
 #ifndef TRACE_CHATS_H
 #define TRACE_CHATS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ctl;
@@ -20,5 +21,8 @@ struct history;
  * as they are: a log can be read anywhere.
  */
 void trace_chats(struct ctl *, struct history *messages, size_t n);
+
+/* trace_chats_is(ctl, recipient): is it the address of a chat? */
+bool trace_chats_is(const struct ctl *, const char *recipient);
 
 #endif

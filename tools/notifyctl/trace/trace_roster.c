@@ -117,23 +117,31 @@ trace_roster_owners(struct ctl *ctl, struct store *s, const char *accounts)
 
 int
 trace_roster_people(struct ctl *ctl, struct store *s, const struct history *m,
-    struct category *category, struct store_members *people)
+    struct trace_people *people)
 {
 	struct store_question question;
 	struct store_answer answer;
 	char key[CATEGORY_KEY_SIZE];
 	const char *keys[] = {key};
+	size_t i;
 
 	memset(&question, 0, sizeof(question));
 	question.people = STORE_EVERYBODY;
 	question.categories = (struct store_keys){keys, 1};
 	account_keys(ctl, m->accounts, &question.accounts);
-	if (s == NULL || question.accounts.n == 0 ||
-	    category_key(m->category, key) != 1 ||
+	if (s == NULL || category_key(m->category, key) != 1 ||
 	    store_lookup(s, ctl->arena, &question, &answer) != 0 ||
 	    answer.categories[0].id == 0)
 		return (-1);
-	*category = answer.categories[0];
-	*people = answer.people;
+	people->category = answer.categories[0];
+	people->users = answer.people;
+	people->accounts = arena_array(
+	    ctl->arena, question.accounts.n + 1, sizeof(*people->accounts));
+	people->naccounts = 0;
+	for (i = 0; i < question.accounts.n; i++) {
+		if (answer.accounts[i].id != 0 && answer.accounts[i].first == i)
+			people->accounts[people->naccounts++] =
+			    answer.accounts[i].name;
+	}
 	return (0);
 }

@@ -14,12 +14,12 @@
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "store/store_lookup.h"
+#include "terms/category.h"
 
-struct category;
 struct ctl;
 struct history;
 struct store;
-struct store_members;
 
 /* trace_roster_open(ctl): NULL if it cannot be read. trace_roster_close(ctl,
  * s): NULL is fine. */
@@ -36,9 +36,17 @@ const char **trace_roster_accounts(
 const char *trace_roster_owners(
     struct ctl *, struct store *, const char *accounts);
 
-/* trace_roster_people(ctl, s, m, category, people): the category of the message
- * and all users of its accounts. 0, or -1: it cannot tell. */
+/* Whom a message is about. */
+struct trace_people {
+	struct category category;
+	struct store_members users; /* of all its accounts */
+	const char **accounts;	    /* their names now, of those there are */
+	size_t naccounts;
+};
+
+/* trace_roster_people(ctl, s, m, people): the category of the message, and all
+ * users of its accounts. 0, or -1: it cannot tell. ${s} may be NULL. */
 int trace_roster_people(struct ctl *, struct store *, const struct history *,
-    struct category *, struct store_members *people) WARN_UNUSED;
+    struct trace_people *) WARN_UNUSED;
 
 #endif
