@@ -94,8 +94,8 @@ MILTER = apply config main report session stats
 NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
 	shell textfile texts texttable token) \
 	$(addprefix notifyctl/, cmdline ctl main output when wrap \
-	$(addprefix commands/, accounts categories explain import_export init notices \
-	people record rostercsv stats subscriptions telegram users) \
+	$(addprefix commands/, accounts addressees categories explain headers \
+	import_export init notices people record rostercsv stats subscriptions telegram users) \
 	$(addprefix postfix/, holdqueue instances listeners milters postconf sendmail \
 	text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \

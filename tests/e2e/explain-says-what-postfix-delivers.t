@@ -157,6 +157,90 @@ def _(lab_):
     same(told(document), result.addresses(), "explained")
 
 
+# (lines before all, lines among the others)
+BALANCED = f"X-Notify-Category: {BALANCE}"
+ACMES = "X-Notify-Account: acme"
+HEADERS = [
+    ("", f"this is no header\n{BALANCED}\n{ACMES}"),
+    ("", f"{BALANCED}\nthis is no header\n{ACMES}"),
+    ("", f"X-A\u00e4: 8 bit in a name\n{BALANCED}"),
+    ("", f"X-\x01A: a control character\n{BALANCED}"),
+    ("", f": no name\n{BALANCED}"),
+    ("", f"X Y: two names\n{BALANCED}"),
+    ("", f"From ann@x.example Mon Jan  1 00:00:00 2024\n{BALANCED}"),
+    ("", f"X-{'a' * 3000}: a long name\n{BALANCED}"),
+    ("", f"X-A: {'a' * 200000}\n{BALANCED}"),
+    ("", f"{BALANCED}\x00x\n{ACMES}"),
+    ("", f"X-Notify-Category :\n\t{BALANCE}\n \n{ACMES}"),
+    ("", f"X-A: a\r{ACMES}\n{BALANCED}"),
+    ("From a@x Mon\n>From b@x Tue\n", BALANCED),
+]
+
+
+@case("explain takes for a header what Postfix takes for one")
+def _(lab_):
+    for first, lines in HEADERS:
+        mark = lab.marker()
+        data = first.encode() + lab.message(mark).replace(
+            b"Subject:", lines.encode() + b"\nSubject:")
+        _, document = explain(lab_, data, [ANN, BILL])
+        result = lab_.send([ANN, BILL], data=data, mark=mark)
+        same(told(document), result.addresses(), f"explained for {lines!r}")
+        found = lab_.milter.summaries(result.since)
+        verdict = result.summary()["verdict"] if found else "untouched"
+        same(document["verdict"], verdict, f"verdict for {lines!r}")
+    # Nothing but a body.
+    for data in (b"", b"\nX-Notify-Category: services\n", b" X-A: b\n",
+                 f" X-A: b\n{BALANCED}\n".encode()):
+        _, document = explain(lab_, data, [ANN])
+        same(document["verdict"], "untouched", f"verdict for {data!r}")
+
+
+TO = ["Ann <ann@acme.example>, bill@acme.example (Bill)",
+      "bill@acme.example <ann@acme.example>, mia@acme.example",
+      "'ann@acme.example' <ann@acme.example>",
+      '"Bill, B. <b@x.example>" <bill@acme.example>, (c@d) ann@acme.example,',
+      "=?utf-8?q?A@b?= <ann@acme.example>",
+      "team: ann@acme.example, bill@acme.example;, mia@acme.example",
+      "ann@acme.example\n\t, <bill@acme.example>",
+      '"a@b"@x.example, ann@acme.example']
+UNCLEAR = ["ann@acme.example; bill@acme.example", "Ann ann@acme.example",
+           "Ann <ann@acme.example", "ann@acme.example>", "Smith, Bill <b@x.example>",
+           "mailto:ann@acme.example", "Ann: <ann@acme.example>",
+           "<ann@acme.example><bill@acme.example>", '"ann@acme.example',
+           "=?utf-8?q?A,b?= <ann@acme.example>", "ann@acme.example (x",
+           "a\\@b@acme.example", "ann@acme.example\x0b"]
+
+
+@case("the recipients of the header are those of sendmail -t, or explain says "
+      "that it cannot tell")
+def _(lab_):
+    def message(more):
+        mark = lab.marker()
+        return mark, lab.message(mark, BALANCE).replace(
+            b"To: undisclosed-recipients:;", more.encode())
+
+    for more in (*(f"To: {to}" for to in TO),
+                 f"To: {BILL}\nResent-Cc: {ANN}\nCc: {MIA}",
+                 f"To: {UNCLEAR[0]}\nResent-To: {ANN}\nResent-Bcc: {OTTO}"):
+        mark, data = message(more)
+        _, document = explain(lab_, data, [])
+        result = lab_.sendmail([], data=data, mark=mark, args=["-t"])
+        same(told(document), result.addresses(), f"explained for {more}")
+        same(str(document["dropped"]), result.summary()["dropped"],
+             f"dropped of {more}")
+    for to in UNCLEAR:
+        _, data = message(f"To: {to}")
+        path = os.path.join(lab_.folder, "message")
+        with open(path, "wb") as out:
+            out.write(data)
+        done = lab_.notifyctl("explain", path, check=False)
+        same((done.returncode, done.stdout), (65, ""), f"exit for {to}")
+        contains(done.stderr, "the header To cannot be read with certainty; "
+                 "expected --recipient ADDR", f"for {to}")
+        same(explain(lab_, data, [ANN])[1]["verdict"], "deliver", "ann alone")
+
+
 @case("the message may come on standard input, with CRLF as well")
 def _(lab_):
     data = lab.message(lab.marker(), MAINTENANCE, "acme").decode()

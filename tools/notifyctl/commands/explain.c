@@ -2,8 +2,8 @@
 /*
  * explain - notifyctl explain
  *
- * Reads a message as the milter would get it, calls the same evaluate(), and
- * shows the reason for each person. Sends and changes nothing.
+ * Reads a message as the milter would get it (headers.c), calls the same
+ * evaluate(), and shows the reason for each person. Sends and changes nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,36 +11,29 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include <gmime/gmime.h>
-
 #include "base/arena.h"
 #include "decision/evaluate.h"
 #include "decision/facts.h"
 #include "decision/message.h"
 #include "decision/pool.h"
 #include "lib/identity.h"
+#include "notifyctl/commands/addressees.h"
+#include "notifyctl/commands/headers.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "settings/settings.h"
-
-/* Longer headers are not those of a message. */
-#define HEADERS_MAX ((size_t)4 << 20)
 
 /* A message being read. */
 struct reading {
 	struct ctl *ctl;
 	struct message message;
 	size_t recipients_cap;
+	struct addressees addressees;
 };
 
-static bool copy_headers(FILE *, char *, size_t *);
-static int read_headers(
-    struct ctl *, const struct arguments *, char **, size_t *);
 static void add_recipient(struct reading *, const char *);
-static void addresses_of(struct reading *, InternetAddressList *);
-static void take_headers(struct reading *, GMimeMessage *);
-static int take_recipients(
-    struct reading *, GMimeMessage *, const struct arguments *);
+static void take_header(void *, const char *, const char *);
+static int read_message(struct reading *, const struct arguments *);
 static int parse(struct reading *, const struct arguments *);
 static void person(
     struct output *, const char *, bool, const char *, const char *);
@@ -60,64 +53,6 @@ const struct ctl_command explain_commands[] = {
     {.name = NULL},
 };
 
-/* Copy up to the empty line, in any number of pieces: a line may be endless.
- * False if the headers are longer than HEADERS_MAX. */
-static bool
-copy_headers(FILE *in, char *text, size_t *len)
-{
-	size_t column = 0;
-	int c, first = EOF;
-
-	while ((c = getc_unlocked(in)) != EOF) {
-		if (c == '\n' &&
-		    (column == 0 || (column == 1 && first == '\r')))
-			break;
-		if (*len == HEADERS_MAX)
-			return (false);
-		text[(*len)++] = (char)c;
-		if (column == 0)
-			first = c;
-		column = c == '\n' ? 0 : column + 1;
-	}
-	text[(*len)++] = '\n';
-	return (true);
-}
-
-/* Read all up to the empty line; the body does not matter. */
-static int
-read_headers(
-    struct ctl *ctl, const struct arguments *args, char **text, size_t *len)
-{
-	const char *name;
-	FILE *in;
-	bool failed, whole;
-
-	if (args->n == 0 || strcmp(args->v[0], "-") == 0) {
-		name = "standard input";
-		in = stdin;
-	} else {
-		name = args->v[0];
-		in = fopen(name, "re");
-	}
-	if (in == NULL)
-		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: %s; expected a message", name, strerror(errno)));
-	*text = arena_alloc(ctl->arena, HEADERS_MAX + 1);
-	whole = copy_headers(in, *text, len);
-	failed = ferror(in);
-	if (in != stdin)
-		fclose(in);
-	if (failed)
-		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: %s; expected a message", name, strerror(errno)));
-	if (!whole)
-		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: headers too long; expected a message with at most "
-		    "%zu MB of headers",
-		    name, HEADERS_MAX >> 20));
-	return (0);
-}
-
 static void
 add_recipient(struct reading *r, const char *text)
 {
@@ -130,91 +65,70 @@ add_recipient(struct reading *r, const char *text)
 }
 
 static void
-take_headers(struct reading *r, GMimeMessage *message)
+take_header(void *ctx, const char *name, const char *value)
 {
-	GMimeHeaderList *list;
-	GMimeHeader *header;
-	const char *value;
-	int i, n;
+	struct reading *r = ctx;
 
-	list = g_mime_object_get_header_list(GMIME_OBJECT(message));
-	n = g_mime_header_list_get_count(list);
-	for (i = 0; i < n; i++) {
-		header = g_mime_header_list_get_header_at(list, i);
-		value = g_mime_header_get_raw_value(header);
-		(void)!message_header(&r->message, r->ctl->arena,
-		    g_mime_header_get_name(header), value == NULL ? "" : value);
-	}
+	(void)!message_header(&r->message, r->ctl->arena, name, value);
+	addressees_take(&r->addressees, name, value);
 }
 
-static void
-addresses_of(struct reading *r, InternetAddressList *list)
-{
-	InternetAddress *address;
-	int i, n;
-
-	n = list == NULL ? 0 : internet_address_list_length(list);
-	for (i = 0; i < n; i++) {
-		address = internet_address_list_get_address(list, i);
-		if (INTERNET_ADDRESS_IS_GROUP(address))
-			addresses_of(r,
-			    internet_address_group_get_members(
-				INTERNET_ADDRESS_GROUP(address)));
-		else
-			add_recipient(r,
-			    internet_address_mailbox_get_addr(
-				INTERNET_ADDRESS_MAILBOX(address)));
-	}
-}
-
-/* The recipients on the command line, else those in the headers. */
+/* Read the headers; the body does not matter. */
 static int
-take_recipients(
-    struct reading *r, GMimeMessage *message, const struct arguments *args)
+read_message(struct reading *r, const struct arguments *args)
 {
+	bool from_stdin = args->n == 0 || strcmp(args->v[0], "-") == 0, failed;
+	const char *name = from_stdin ? "standard input" : args->v[0];
+	struct failure *failure = &r->ctl->failure;
+	FILE *in;
+	int rc;
+
+	in = from_stdin ? stdin : fopen(name, "re");
+	if (in == NULL)
+		return (failure_set(failure, FAILURE_DATA,
+		    "%s: %s; expected a message", name, strerror(errno)));
+	rc = headers_read(in, r->ctl->arena, take_header, r);
+	failed = ferror(in);
+	if (failed)
+		failure_set(failure, FAILURE_DATA, "%s: %s; expected a message",
+		    name, strerror(errno));
+	else if (rc != 0)
+		failure_set(failure, FAILURE_DATA,
+		    "%s: headers too long; expected a message with at most "
+		    "%zu MB of headers",
+		    name, HEADERS_MAX >> 20);
+	if (!from_stdin)
+		fclose(in);
+	return (failed || rc != 0 ? -1 : 0);
+}
+
+/* The recipients are those on the command line, else those in the headers. */
+static int
+parse(struct reading *r, const struct arguments *args)
+{
+	const struct addressees *who = &r->addressees;
+	struct message *m = &r->message;
 	const struct ctl_given *given = NULL;
 
+	r->addressees.arena = r->ctl->arena;
+	if (read_message(r, args) != 0)
+		return (-1);
 	while ((given = ctl_next(args, "recipient", given)) != NULL)
 		add_recipient(r, given->value);
-	if (r->message.nrecipients > 0)
+	if (m->nrecipients > 0)
 		return (0);
-	addresses_of(r, g_mime_message_get_to(message));
-	addresses_of(r, g_mime_message_get_cc(message));
-	addresses_of(r, g_mime_message_get_bcc(message));
-	if (r->message.nrecipients > 0)
+	if (who->unclear != NULL)
+		return (failure_set(&r->ctl->failure, FAILURE_DATA,
+		    "the header %s cannot be read with certainty; expected "
+		    "--recipient ADDR for each recipient",
+		    who->unclear));
+	m->recipients = who->v;
+	m->nrecipients = who->n;
+	if (m->nrecipients > 0)
 		return (0);
 	return (failure_set(&r->ctl->failure, FAILURE_DATA,
 	    "the message has no recipient; expected --recipient ADDR, or To, "
 	    "Cc or Bcc in the message"));
-}
-
-static int
-parse(struct reading *r, const struct arguments *args)
-{
-	GMimeStream *stream;
-	GMimeParser *parser;
-	GMimeMessage *message;
-	char *text = NULL;
-	size_t len = 0;
-	int rc;
-
-	if (read_headers(r->ctl, args, &text, &len) != 0)
-		return (-1);
-	stream = g_mime_stream_mem_new_with_buffer(text, len);
-	parser = g_mime_parser_new_with_stream(stream);
-	message = g_mime_parser_construct_message(parser, NULL);
-	if (message == NULL) {
-		rc = failure_set(&r->ctl->failure, FAILURE_DATA,
-		    "not a message; expected headers, an empty line and a "
-		    "body");
-	} else {
-		take_headers(r, message);
-		rc = take_recipients(r, message, args);
-		g_object_unref(message);
-	}
-	g_object_unref(parser);
-	g_object_unref(stream);
-	return (rc);
 }
 
 static void
@@ -311,13 +225,15 @@ summary(struct ctl *ctl, const struct arguments *args, const struct message *m,
 	if (d->decided)
 		output_line(out,
 		    "decided   before: its X-Notify-Decided is right, and its "
-		    "recipients stay as they are");
+		    "recipients stay as they are; without that header it "
+		    "would be decided now");
 	if (*stamp != '\0')
 		output_line(out, "adds      " DECIDED_HEADER ": %s", stamp);
 	else if (d->stamp != NULL)
 		output_line(out,
 		    "adds      " MESSAGE_ID_HEADER
-		    ", which it lacks, and " DECIDED_HEADER);
+		    ", which it lacks, unless the MTA adds one first, "
+		    "and " DECIDED_HEADER);
 	if (detour != NULL)
 		output_line(
 		    out, "roster    from the primary, since %s", detour);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * headers - the headers of a message in a file, as Postfix takes them
+ *
+ * smtpd(8) replaces the "From " lines, and gives cleanup(8) a long line in
+ * pieces; is_header() of Postfix looks at the first piece alone.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "notifyctl/commands/headers.h"
+
+/* line_length_limit, as Postfix has it by default. */
+#define PIECE_MAX 2048
+
+/* What a line is. */
+enum kind { KIND_HEADER, KIND_MORE, KIND_MAILBOX, KIND_END };
+
+static size_t name_length(const char *, size_t);
+static enum kind kind_of(const char *, size_t, bool);
+static int next_line(FILE *, char *, size_t *, bool);
+static void give(char *, size_t, headers_fn *, void *);
+
+/* The length of the name that begins a header; 0 if the line is none. */
+static size_t
+name_length(const char *line, size_t len)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < len && i < PIECE_MAX && line[i] != ':'; i++) {
+		if (line[i] == ' ' || line[i] == '\t')
+			continue;
+		if (line[i] < '!' || line[i] > '~' || n != i)
+			return (0);
+		n = i + 1;
+	}
+	return (i < len && i < PIECE_MAX ? n : 0);
+}
+
+/* ${first}: there is no header yet. */
+static enum kind
+kind_of(const char *line, size_t len, bool first)
+{
+	size_t quotes = 0;
+
+	if (first) {
+		while (quotes < len && line[quotes] == '>')
+			quotes++;
+		if (len - quotes >= 5 &&
+		    strncmp(line + quotes, "From ", 5) == 0)
+			return (KIND_MAILBOX);
+	}
+	if (len > 0 && (*line == ' ' || *line == '\t'))
+		return (first ? KIND_END : KIND_MORE);
+	return (name_length(line, len) > 0 ? KIND_HEADER : KIND_END);
+}
+
+/* Append a line to ${text}, without its end. 1, 0 at the end of the file, -1 if
+ * there is no more room. No more is read of a line than shows that it is no
+ * header. */
+static int
+next_line(FILE *in, char *text, size_t *len, bool first)
+{
+	size_t begin = *len;
+	int c;
+
+	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
+		if (*len == HEADERS_MAX)
+			return (-1);
+		text[(*len)++] = (char)c;
+		if (*len - begin == PIECE_MAX &&
+		    kind_of(text + begin, PIECE_MAX, first) == KIND_END)
+			return (1);
+	}
+	if (c == EOF && *len == begin)
+		return (0);
+	if (*len > begin && text[*len - 1] == '\r')
+		(*len)--;
+	return (1);
+}
+
+/* ${text} is a whole header; it is changed. */
+static void
+give(char *text, size_t len, headers_fn *fn, void *ctx)
+{
+	size_t n = name_length(text, len);
+	char *value;
+
+	if (n == 0)
+		return;
+	text[len] = '\0';
+	value = memchr(text + n, ':', len - n);
+	text[n] = '\0';
+	value++;
+	fn(ctx, text, value + strspn(value, " \t"));
+}
+
+int
+headers_read(FILE *in, struct arena *a, headers_fn *fn, void *ctx)
+{
+	char *text = arena_alloc(a, HEADERS_MAX + 1);
+	size_t total = 0, len = 0, begin;
+	bool first = true;
+	enum kind kind;
+	int rc;
+
+	for (;;) {
+		/* ${text} has a header as far as it has been read. */
+		if (len > 0 && len < HEADERS_MAX)
+			text[len++] = '\n';
+		begin = len;
+		rc = next_line(in, text, &len, first);
+		total += len - begin;
+		if (rc == -1 || total > HEADERS_MAX)
+			return (-1);
+		kind = rc == 0 ? KIND_END
+			       : kind_of(text + begin, len - begin, first);
+		if (kind == KIND_MORE)
+			continue;
+		if (kind == KIND_MAILBOX) {
+			len = 0;
+			continue;
+		}
+		first = false;
+		if (begin > 0)
+			give(text, begin - 1, fn, ctx);
+		if (kind == KIND_END)
+			return (0);
+		memmove(text, text + begin, len - begin);
+		len -= begin;
+	}
+}
