@@ -4,6 +4,7 @@
 place, and anything may stand in it."""
 import gzip
 import os
+import re
 import subprocess
 import time
 
@@ -120,6 +121,74 @@ def _(ctl):
     at = int(time.time()) - 3600
     for form in ("traditional", "rfc3339", "utc"):
         delivered(trace(ctl, log(ctl, text(life(), at, form))), at)
+
+
+@case("what other programs write of a log is read, too")
+def _(ctl):
+    at = int(time.time()) - 3600
+    rfc3339 = text(life(), at, "rfc3339")
+    traditional = text(life(), at)
+    for name, content in (
+            ("journalctl -o short-iso", rfc3339.replace(".123456+02:00",
+                                                        "+0200")),
+            ("an hour alone as the zone", rfc3339.replace("+02:00 ", "+0200 ")),
+            ("journalctl -o short-precise", "-- Journal begins --\n" + re.sub(
+                r"(:\d\d:\d\d) relay", r"\1.123456 relay", traditional)),
+            ("a priority", re.sub("(?m)^", "<22>", traditional)),
+            ("syslogd -vv of BSD", traditional.replace(" relay ",
+                                                       " <mail.info> relay ")),
+            ("RFC 5424", re.sub(r"(?m)^(.*? relay \S+)\[(\d+)\]:",
+                                r"<22>1 \1 \2 - -", rfc3339)),
+            ("RFC 5424, with data", re.sub(
+                r"(?m)^(.*? relay \S+)\[(\d+)\]: ",
+                lambda m: f'<22>1 {m[1]} {m[2]} ID [a b="c"][d] \ufeff',
+                rfc3339)),
+            ("RFC 5424, no priority", re.sub(
+                r"(?m)^(.*? relay \S+)\[(\d+)\]:", r"1 \1 - - -", rfc3339))):
+        found = trace(ctl, log(ctl, content))
+        true(found["messages"][0]["arrived"], name)
+        delivered(found, at)
+
+
+@case("a file that is no mail log is named, and so is what cannot be read")
+def _(ctl):
+    at = int(time.time()) - 3600
+    xz = b"\xfd7zXZ\0\0\4\xe6\xd6\xb4F\2\0\x21\1\x16\0\0\0"
+    for content in (b"root:x:0:0:root:/root:/bin/sh\n", xz + b"\n\n",
+                    b"Message-ID: <a@b>\n\nHello.\n"):
+        ctl.refused(65, "trace", QID, "--log", log(ctl, content, "other"),
+                    says=["has no line as syslog", "only gzip(1)"])
+    os.makedirs(os.path.join(ctl.folder, "etc"), exist_ok=True)
+    log(ctl, f"maillog_file = {ctl.folder}/own.log\n", "etc/main.cf")
+    env = {"MAIL_CONFIG": os.path.join(ctl.folder, "etc")}
+    log(ctl, text(life(), at), "own.log")
+    same(ctl.json("trace", QID, env=env)["unread"], [], "all was read")
+    path = log(ctl, xz + b"\n\n", "own.log.1.xz")
+    found = ctl.json("trace", QID, env=env)
+    delivered(found)
+    same([path in row["trouble"] for row in found["unread"]], [True], "unread")
+    contains(ctl.ok("trace", QID, env=env).out, "NOT READ\n" + path,
+             "for people")
+    contains(ctl.ok("stats", "--since", "2026-03-05", env=env).out,
+             "NOT READ\n" + path, "stats")
+
+
+@case("the hour that comes twice in autumn: the order is that of the file")
+def _(ctl):
+    client, _, _, active, _, _ = life()
+    hold = ("postfix/postsuper", f"{QID}: placed on hold")
+    released = ("postfix/postsuper", f"{QID}: released from hold")
+    lines = [("Oct 25 02:59:30", client), ("Oct 25 02:59:58", hold),
+             ("Oct 25 02:00:03", released), ("Oct 25 02:00:05", active)]
+    path = log(ctl, "".join(f"{when} relay {program}[1]: {said}\n"
+                            for when, (program, said) in lines))
+    at = int(time.mktime((2026, 11, 20, 12, 0, 0, 0, 0, -1)))
+    os.utime(path, (at, at))
+    message, = ctl.json("trace", QID, "--log", path,
+                        env={"TZ": "Europe/Berlin"})["messages"]
+    same((message["state"], message["arrived"], message["state_at"]),
+         ("queued", "2026-10-25T00:59:30Z", "2026-10-25T01:00:05Z"),
+         "the message")
 
 
 @case("a timestamp without a year is of the year in which the file was written")
@@ -465,6 +534,32 @@ def _(ctl):
              "done", "the new one")
 
 
+@case("a message that the client is to send again is not said to be rejected "
+      "for good")
+def _(ctl):
+    for program, said, want in (
+            ("postfix/cleanup", "milter-reject: END-OF-MESSAGE from "
+             "a[192.0.2.7]: 4.3.0 try again later; from=<s@x>", "for now"),
+            ("postfix/cleanup", "milter-reject: END-OF-MESSAGE from "
+             "a[2001:db8::5]: 5.7.1 unknown category '4'; from=<s@x>",
+             "the client was told so"),
+            ("sm-mta", "Milter: data, reject=451 4.3.0 try again", "for now"),
+            ("sm-mta", "Milter: data, reject=550 5.7.1 451 no",
+             "the client was told so")):
+        path = log(ctl, text(life()[:2] + [(program, f"{QID}: {said}")], NOON))
+        same(trace(ctl, path)["messages"][0]["state"], "refused", said)
+        contains(ctl.ok("trace", QID, "--log", path).out, want, said)
+
+
+@case("of a message that was decided before, the command that shows where is "
+      "told")
+def _(ctl):
+    lines = decided(QID, ANN, NOON, more=" decided=before",
+                    message_id="<a'$(b)@x>")
+    out = ctl.ok("trace", QID, "--log", log(ctl, lines)).out
+    contains(out, "notifyctl trace '<a'\\''$(b)@x>'", "for people")
+
+
 @case("a chat of which notify-telegram's line is missing: nobody knows whether "
       "it was sent")
 def _(ctl):
@@ -651,6 +746,30 @@ def _(ctl):
                     path).out, why, "for people")
     ctl.refused(67, "trace", "--recipient", STRANGER, "--on", "2026-03-04",
                 "--log", path, says=[STRANGER, path])
+
+
+@case("a person is found however the address is spelled, and by a former name "
+      "of the account")
+def _(ctl):
+    lines = "".join(decided(f"{i}AAAAAAAAA", rcpt, NOON + i, "-")
+                    for i, rcpt in enumerate(
+                        ("Stranger+x@else.EXAMPLE", '"stranger"@else.example',
+                         "stranger@else.example.", "ann@else.example",
+                         "strange+r@else.example", "stranger@else.example")))
+    same(ids(person(ctl, log(ctl, lines), STRANGER)),
+         ["0AAAAAAAAA", "1AAAAAAAAA", "2AAAAAAAAA", "5AAAAAAAAA"], "messages")
+    lines = "".join(decided(f"{i}AAAAAAAAA", rcpt, NOON + i, "-")
+                    for i, rcpt in enumerate(("J\u00f6rg@m\u00fcnchen.example",
+                                              "j\u00f6rg@XN--mnchen-3ya.example")))
+    for email in ("j\u00f6rg@m\u00fcnchen.example",
+                  "J\u00d6RG@xn--mnchen-3ya.example"):
+        same(ids(person(ctl, log(ctl, lines), email)),
+             ["0AAAAAAAAA", "1AAAAAAAAA"], email)
+    ctl.ok("account", "rename", "acme", "apex")
+    path = log(ctl, decided("AAAAAAAAAA", OLGA, NOON))
+    found = person(ctl, path, MIA)
+    same(ids(found), ["AAAAAAAAAA"], "by the former name")
+    same(list(passed(found)), [MIA], "she was passed over")
 
 
 @case("a person's day begins and ends at midnight, local time")

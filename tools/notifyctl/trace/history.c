@@ -35,6 +35,7 @@ static void requeued(struct history *, const struct history_line *);
 static void expired(struct history *, const struct history_line *);
 static const char *envelope(struct arena *, const char *, const char **);
 static const char *envelope_sender(struct arena *, const char *);
+static bool rejected_for_now(const char *);
 static void mail_server(
     struct arena *, struct history *, const struct history_line *);
 
@@ -389,6 +390,18 @@ envelope_sender(struct arena *a, const char *text)
 	return (found);
 }
 
+/* Was the client told a code of a temporary failure? Postfix: "reject: WHAT
+ * from NAME[ADDRESS]: 4.3.0 TEXT"; Sendmail: "reject=451 4.3.0 TEXT". */
+static bool
+rejected_for_now(const char *text)
+{
+	const char *code = strstr(text, "]: ");
+
+	if (code == NULL)
+		code = strstr(text, " reject=");
+	return (code != NULL && code[strcspn(code, "0123456789")] == '4');
+}
+
 static void
 mail_server(struct arena *a, struct history *h, const struct history_line *line)
 {
@@ -438,8 +451,11 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 	    text_after(text, "milter-reject: RCPT from ") != NULL)
 		return;
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (text_after(text, actions[i].text) != NULL)
-			settle(h, actions[i].state, line);
+		if (text_after(text, actions[i].text) == NULL)
+			continue;
+		settle(h, actions[i].state, line);
+		h->later = actions[i].state == HISTORY_REFUSED &&
+		    rejected_for_now(text);
 	}
 	if (h->sender == NULL &&
 	    (text_after(text, "milter-") != NULL ||

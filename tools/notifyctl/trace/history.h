@@ -60,7 +60,8 @@ struct history {
 	bool decided_before; /* not decided again */
 	enum history_state state;
 	int64_t state_at;
-	bool gone; /* its queue file is deleted */
+	bool gone;  /* its queue file is deleted */
+	bool later; /* rejected, but only for now */
 	struct history_copy *copies;
 	size_t ncopies, copies_cap;
 	size_t earlier; /* messages that had this id before */

@@ -9,11 +9,17 @@
 #include "base/arena.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/search.h"
+#include "terms/address.h"
+
+/* For one address, of a line of 64 KiB at most. */
+#define LINE_MEMORY ((size_t)1 << 20)
 
 static bool has_id(const struct search *, const char *);
-static bool is_person(const struct search *, const char *, size_t);
+static bool may_differ(const char *, size_t);
+static bool is_spelled(struct search *, const char *, size_t);
+static bool is_person(struct search *, const char *, size_t);
 static bool names(const char *, const char *);
-static bool has_person(const struct search *, const char *);
+static bool has_person(struct search *, const char *);
 static bool has_account(const struct search *, const char *);
 static void note(struct search *, const char *, size_t, int64_t);
 static int by_time(const void *, const void *);
@@ -38,12 +44,56 @@ has_id(const struct search *s, const char *rest)
 	return (false);
 }
 
+/* May the person's address be spelled in a way that only address_read() knows:
+ * quoted, escaped, internationalised, with a dot at the end? */
 static bool
-is_person(const struct search *s, const char *text, size_t len)
+may_differ(const char *text, size_t len)
 {
-	return ((strlen(s->address) == len &&
-		    strncasecmp(text, s->address, len) == 0) ||
-	    (strlen(s->typed) == len && strncasecmp(text, s->typed, len) == 0));
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if ((unsigned char)text[i] >= 0x80 || text[i] == '"' ||
+		    text[i] == '\\' ||
+		    (i + 4 <= len && strncasecmp(text + i, "xn--", 4) == 0))
+			return (true);
+	}
+	return (len > 0 && text[len - 1] == '.');
+}
+
+static bool
+is_spelled(struct search *s, const char *text, size_t len)
+{
+	struct address a;
+	char *copy;
+	bool is;
+
+	if (s->line == NULL && (s->line = arena_new(LINE_MEMORY)) == NULL)
+		return (false);
+	copy = arena_strndup(s->line, text, len);
+	is = copy != NULL && address_read(s->line, copy, &a) == 1 &&
+	    (strcmp(a.key, s->key) == 0 ||
+		(a.base != NULL && strcmp(a.base, s->key) == 0));
+	arena_reset(s->line);
+	return (is);
+}
+
+/* With or without a detail part. Nearly all are plain, and are not copied. */
+static bool
+is_person(struct search *s, const char *text, size_t len)
+{
+	const char *plus = memchr(text, '+', len), *at = memchr(text, '@', len);
+	size_t want = strlen(s->key), local, rest;
+
+	if (may_differ(text, len))
+		return (is_spelled(s, text, len));
+	if (len == want && strncasecmp(text, s->key, len) == 0)
+		return (true);
+	if (plus == NULL || at == NULL || plus > at)
+		return (false);
+	local = (size_t)(plus - text);
+	rest = len - (size_t)(at - text);
+	return (local + rest == want && strncasecmp(text, s->key, local) == 0 &&
+	    strncasecmp(at, s->key + local, rest) == 0);
 }
 
 /* Does "to=<", "user=<" or, in a list, ",<" stand before ${at}? */
@@ -65,14 +115,13 @@ names(const char *rest, const char *at)
 /* A line about a recipient: "to=<a>", "orig_to=<a>", "user=<a>" (whose chat);
  * Sendmail: "to=<a>,<b>,". */
 static bool
-has_person(const struct search *s, const char *rest)
+has_person(struct search *s, const char *rest)
 {
 	const char *at = rest, *end;
 
 	while ((at = strchr(at, '<')) != NULL) {
 		at++;
-		/* As far as the ">" of the whole address: one in quotes is of
-		 * no roster. */
+		/* An address with a ">" in quotes is of no roster. */
 		end = strchr(at, '>');
 		if (end == NULL)
 			return (false);
@@ -168,4 +217,6 @@ search_end(struct search *s)
 {
 	if (s->n > 1)
 		qsort(s->v, s->n, sizeof(*s->v), by_time);
+	arena_free(s->line);
+	s->line = NULL;
 }

@@ -30,9 +30,9 @@ struct search {
 	struct arena *arena;
 	/* A message's, in angle brackets; or NULL. */
 	const char *message_id;
-	/* Or a recipient, as a roster has it and as it was typed, on a day; and
-	 * the accounts whose decisions of that day may have passed it over. */
-	const char *address, *typed;
+	/* Or the key of a recipient, on a day; and the accounts whose decisions
+	 * of that day may have passed it over. */
+	const char *key;
 	int64_t from, to;
 	const char **accounts;
 	size_t naccounts;
@@ -40,13 +40,15 @@ struct search {
 	struct found *v;
 	size_t n, cap;
 	bool more; /* than SEARCH_MAX */
+	struct arena *line;
 };
 
 /* search_line(s, line): take one line; a trace_line_fn. Lines without a time
  * are of any day. */
 void search_line(void *s, const struct trace_line *);
 
-/* search_end(s): put what was found into the order of time. */
+/* search_end(s): put what was found into the order of time, and free what is
+ * not in the arena. */
 void search_end(struct search *);
 
 #endif

@@ -20,6 +20,7 @@ struct source {
 	bool journal;	     /* with NULL as path: the system's */
 	bool given;	     /* on the command line: must be readable */
 	const char *trouble; /* why it cannot be read; or NULL */
+	bool there;	     /* it could have lines */
 };
 
 struct sources {
@@ -54,6 +55,7 @@ add(struct sources *s, const char *path, bool journal, bool given)
 	source->journal = journal;
 	source->given = given;
 	source->trouble = NULL;
+	source->there = true;
 	source->path = path == NULL ? NULL : arena_strdup(s->ctl->arena, path);
 }
 
@@ -147,6 +149,7 @@ read_one(struct sources *s, struct source *source, trace_line_fn *fn, void *to)
 		    why.kind == FAILURE_UNKNOWN ? FAILURE_DATA : why.kind,
 		    "%s; expected a mail log", failure_text(&why));
 	source->trouble = arena_strdup(ctl->arena, failure_text(&why));
+	source->there = why.kind != FAILURE_UNKNOWN;
 	failure_clear(&why);
 	return (source->given ? -1 : 0);
 }
@@ -211,6 +214,27 @@ sources_lack(struct sources *s, const char *what)
 		return (-1);
 	return (failure_set(&s->ctl->failure, FAILURE_UNKNOWN,
 	    "the mail log has no %s; looked in %s", what, in_words(s)));
+}
+
+void
+sources_unread(const struct sources *s)
+{
+	static const char *const columns[] = {"trouble:NOT READ", NULL};
+	struct output *out = s->ctl->out;
+	bool begun = s->ctl->json;
+	size_t i;
+
+	if (begun)
+		output_table(out, "unread", columns);
+	for (i = 0; i < s->n; i++) {
+		if (s->v[i].trouble == NULL || !s->v[i].there)
+			continue;
+		if (!begun)
+			output_table(out, "unread", columns);
+		begun = true;
+		output_row(out);
+		output_cell(out, s->v[i].trouble);
+	}
 }
 
 void

@@ -51,6 +51,10 @@ int sources_lack(struct sources *, const char *what);
  */
 int sources_readable(struct sources *) WARN_UNUSED;
 
+/* sources_unread(s): a table of what could not be read; for people only if
+ * there is any. */
+void sources_unread(const struct sources *);
+
 /* sources_list(s): a table of what was read, for JSON. */
 void sources_list(const struct sources *);
 

@@ -42,6 +42,7 @@ struct done {
 
 struct tally {
 	struct ctl *ctl;
+	struct sources *sources;
 	int64_t since;
 	struct arena *line; /* for one line */
 	struct counters counters;
@@ -257,18 +258,18 @@ by_time(const void *a, const void *b)
 struct tally *
 tally_new(struct ctl *ctl, const struct arguments *args, int64_t since)
 {
-	struct sources *sources = sources_new(ctl, args, since);
 	struct tally *t;
 
 	t = arena_alloc(ctl->arena, sizeof(*t));
 	t->ctl = ctl;
+	t->sources = sources_new(ctl, args, since);
 	t->since = since;
 	t->done.arena = ctl->arena;
 	t->line = arena_new(LINE_MEMORY);
 	if (t->line == NULL)
 		goto memory;
-	if (sources_read(sources, NULL, take, t) != 0 ||
-	    sources_readable(sources) != 0)
+	if (sources_read(t->sources, NULL, take, t) != 0 ||
+	    sources_readable(t->sources) != 0)
 		goto failed;
 	if (t->lost)
 		goto memory;
@@ -359,6 +360,7 @@ tally_stopped(struct ctl *ctl, const struct tally *t)
 	}
 	trace_roster_close(ctl, roster);
 	output_flag(out, "complete", t->more == 0);
+	sources_unread(t->sources);
 	if (t->more > 0)
 		output_line(out, "(and %zu more, which are counted)", t->more);
 }

@@ -31,7 +31,7 @@ void tally_free(struct tally *);
 const struct counters *tally_counters(const struct tally *);
 
 /* tally_stopped(ctl, t): a table of the messages that were discarded or held,
- * and who owns their accounts now. */
+ * who owns their accounts now, and what of the log could not be read. */
 void tally_stopped(struct ctl *, const struct tally *);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/escape.h"
+#include "lib/shell.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "notifyctl/postfix/text.h"
@@ -165,10 +166,12 @@ comma_when(struct trace *t, int64_t at)
 static const char *
 state_text(const struct history *m)
 {
-	return (m->state == HISTORY_REQUEUED && !m->gone
-		? "requeued as another message, and not yet deleted when the "
-		  "log ends; see mailq"
-		: states[m->state].text);
+	if (m->state == HISTORY_REQUEUED && !m->gone)
+		return ("requeued as another message, and not yet deleted when "
+			"the log ends; see mailq");
+	if (m->state == HISTORY_REFUSED && m->later)
+		return ("rejected for now: the client was told to try again");
+	return (states[m->state].text);
 }
 
 /* A dropped recipient who got it all the same has one. Of a chat, pipe(8) knows
@@ -213,6 +216,10 @@ message_lines(struct trace *t, const struct history *m)
 		    "  (%zu earlier messages had the same id; this is the "
 		    "newest)",
 		    m->earlier);
+	if (m->decided_before && *m->message_id != '\0')
+		output_line(out,
+		    "  (decided under another queue id: notifyctl trace %s)",
+		    shell_quote(t->ctl->arena, m->message_id));
 }
 
 static void
@@ -387,6 +394,7 @@ show(struct trace *t, const struct history *m, size_t n)
 		for (i = 0; i < n; i++)
 			person_rows(t, &m[i], r[i].passed, r[i].npassed, true);
 		sources_list(t->sources);
+		sources_unread(t->sources);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -409,6 +417,7 @@ show(struct trace *t, const struct history *m, size_t n)
 	if (!complete)
 		output_line(out, "(%s more messages than are shown here)",
 		    t->more ? "there are" : "it became");
+	sources_unread(t->sources);
 }
 
 /* The mail log has untagged mail to a person, too: keep the messages that were
@@ -483,8 +492,7 @@ ask_person(struct trace *t, const char *email, struct search *s)
 		    escape_short(ctl->arena, email), why));
 	t->key = address.key;
 	s->arena = ctl->arena;
-	s->typed = email;
-	s->address = address.wire;
+	s->key = address.key;
 	roster = trace_roster_open(ctl);
 	s->accounts = trace_roster_accounts(ctl, roster, email, &s->naccounts);
 	trace_roster_close(ctl, roster);

@@ -25,7 +25,10 @@
 #include "notifyctl/trace/trace_log.h"
 
 #define LINE_MAX_OCTETS ((size_t)64 << 10)
+#define HOUR 3600
 #define DAY 86400
+/* So late may a line be behind the one before it. */
+#define LATE_SECONDS 60
 /* syslog(3): LOG_MAIL >> 3. */
 #define MAIL_FACILITY "SYSLOG_FACILITY=2"
 
@@ -36,58 +39,93 @@ struct last {
 	int64_t at;
 };
 
-static int64_t traditional(char *, time_t, char **);
+static time_t year_of(struct tm *, time_t);
+static bool shows(const struct tm *, time_t);
+static time_t in_order(const struct tm *, time_t, int64_t);
+static int64_t traditional(char *, time_t, struct last *, char **);
 static int64_t rfc3339(char *, char **);
+static char *after_words(char *, size_t);
 static bool split(char *, struct trace_line *);
-static int64_t repeated(char *, time_t, struct last *, char **);
-static void take(char *, time_t, struct last *, trace_line_fn *, void *);
+static bool split_5424(char *, struct trace_line *);
+static bool take(char *, time_t, struct last *, trace_line_fn *, void *);
 static bool unfinished(gzFile, const char *);
 static int cannot(const char *, int, struct failure *);
 static char *field(sd_journal *, const char *);
 static void entry(sd_journal *, trace_line_fn *, void *);
 static bool closed_to_us(void);
 
-/* "Nov 23 19:25:49 ", and the rest of the line. 0 if it is no timestamp. */
-static int64_t
-traditional(char *line, time_t changed, char **rest)
+/* A time without a year, in the latest year that does not put it after
+ * ${changed}; -1 if there is none. */
+static time_t
+year_of(struct tm *tm, time_t changed)
 {
-	struct tm tm, then;
+	struct tm then;
 	time_t at;
-	char *end;
 	int first;
 
-	memset(&tm, 0, sizeof(tm));
-	end = strptime(line, "%b %d %H:%M:%S", &tm);
-	if (end == NULL || *end != ' ')
-		return (0);
-	*rest = end + 1;
 	localtime_r(&changed, &then);
 	first = then.tm_year - 9;
 	/* February 29 may be four years ago, or eight. */
-	for (tm.tm_year = then.tm_year; tm.tm_year > first; tm.tm_year--) {
-		then = tm;
+	for (tm->tm_year = then.tm_year; tm->tm_year > first; tm->tm_year--) {
+		then = *tm;
 		then.tm_isdst = -1;
 		at = mktime(&then);
 		if (at != -1 && at <= changed + DAY &&
-		    then.tm_mday == tm.tm_mday)
+		    then.tm_mday == tm->tm_mday)
 			return (at);
 	}
-	return (0);
+	return (-1);
 }
 
+/* Does the clock show the hour of ${tm} at this time? */
+static bool
+shows(const struct tm *tm, time_t at)
+{
+	struct tm then;
+
+	return (localtime_r(&at, &then) != NULL && then.tm_hour == tm->tm_hour);
+}
+
+/* The hour that comes twice when summer time ends: a log is in order, so the
+ * first of the two, unless that was before the last line. mktime(3) gives
+ * either. */
+static time_t
+in_order(const struct tm *tm, time_t at, int64_t last)
+{
+	if (shows(tm, at - HOUR))
+		at -= HOUR;
+	if (at < last - LATE_SECONDS && shows(tm, at + HOUR))
+		at += HOUR;
+	return (at);
+}
+
+/* "Nov 23 19:25:49 ", perhaps with a fraction, and the rest of the line. 0 if
+ * it is no timestamp. */
 static int64_t
-repeated(char *line, time_t changed, struct last *last, char **rest)
+traditional(char *line, time_t changed, struct last *last, char **rest)
 {
 	size_t len = sizeof(last->text) - 1;
-	int64_t at;
+	struct tm tm;
+	time_t at = last->at;
+	char *end;
 
-	if (last->at != 0 && strncmp(line, last->text, len) == 0 &&
-	    line[len] == ' ') {
-		*rest = line + len + 1;
-		return (last->at);
+	if (at != 0 && strncmp(line, last->text, len) == 0) {
+		end = line + len;
+	} else {
+		memset(&tm, 0, sizeof(tm));
+		end = strptime(line, "%b %d %H:%M:%S", &tm);
+		if (end == NULL || (at = year_of(&tm, changed)) == -1)
+			return (0);
+		at = in_order(&tm, at, last->at);
 	}
-	at = traditional(line, changed, rest);
-	if (at != 0 && *rest == line + len + 1) {
+	*rest = end;
+	if (*end == '.')
+		*rest += 1 + strspn(end + 1, "0123456789");
+	if (**rest != ' ')
+		return (0);
+	(*rest)++;
+	last->at = 0;
+	if (end == line + len) {
 		memcpy(last->text, line, len);
 		last->text[len] = '\0';
 		last->at = at;
@@ -95,13 +133,13 @@ repeated(char *line, time_t changed, struct last *last, char **rest)
 	return (at);
 }
 
-/* Likewise "2026-11-23T19:25:49.123456+01:00 ". */
+/* Likewise "2026-11-23T19:25:49.123456+01:00 "; journalctl(1) writes +0100. */
 static int64_t
 rfc3339(char *line, char **rest)
 {
 	struct tm tm;
 	char *end, sign;
-	int hours, minutes;
+	int hours, minutes, len;
 	time_t at;
 
 	memset(&tm, 0, sizeof(tm));
@@ -109,21 +147,37 @@ rfc3339(char *line, char **rest)
 	if (end == NULL)
 		return (0);
 	at = timegm(&tm);
-	if (*end == '.')
+	if (*end == '.' || *end == ',')
 		end += 1 + strspn(end + 1, "0123456789");
 	if (*end == 'Z') {
 		end++;
 	} else {
-		if (sscanf(end, "%c%2d:%2d", &sign, &hours, &minutes) != 3 ||
-		    (sign != '+' && sign != '-'))
+		len = 0;
+		if (sscanf(end, "%c%2d:%2d%n", &sign, &hours, &minutes, &len) !=
+			3 &&
+		    sscanf(end, "%c%2d%2d%n", &sign, &hours, &minutes, &len) !=
+			3)
+			return (0);
+		if (sign != '+' && sign != '-')
 			return (0);
 		at -= (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-		end += 6;
+		end += len;
 	}
 	if (*end != ' ')
 		return (0);
 	*rest = end + 1;
 	return (at);
+}
+
+/* ${s} behind so many words. */
+static char *
+after_words(char *s, size_t n)
+{
+	for (; n > 0; n--) {
+		s += strcspn(s, " ");
+		s += strspn(s, " ");
+	}
+	return (s);
 }
 
 /* "program[123]: text" */
@@ -149,26 +203,63 @@ split(char *s, struct trace_line *line)
 	return (true);
 }
 
-static void
+/* RFC 5424: "host program 123 msgid [data] text", most of which may be "-". */
+static bool
+split_5424(char *s, struct trace_line *line)
+{
+	char *program = after_words(s, 1), *text = after_words(s, 4);
+
+	while (*text == '[' && (text = strchr(text, ']')) != NULL)
+		text++;
+	if (text == NULL)
+		return (false);
+	text += *text == '-';
+	if (*text != ' ')
+		return (false);
+	text++;
+	line->text = text + (strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
+	line->program = program;
+	program[strcspn(program, " ")] = '\0';
+	return (*program != '\0');
+}
+
+/* True if it is a line of a log. */
+static bool
 take(char *s, time_t changed, struct last *last, trace_line_fn *fn, void *ctx)
 {
 	struct trace_line line;
-	char *rest = s;
+	bool versioned = false;
+	char *rest;
 
 	s[strcspn(s, "\r\n")] = '\0';
-	/* An old syslogd writes the priority, as "<22>". */
+	/* An old syslogd writes the priority, as "<22>"; so does RFC 5424, with
+	 * a version. */
 	if (*s == '<' && isdigit((unsigned char)s[1]))
-		rest = s += strcspn(s, ">") + (strchr(s, '>') != NULL);
+		s += strcspn(s, ">") + (strchr(s, '>') != NULL);
+	if (strncmp(s, "1 ", 2) == 0) {
+		versioned = true;
+		s += 2;
+	}
+	rest = s;
 	line.at = isdigit((unsigned char)*s)
 	    ? rfc3339(s, &rest)
-	    : repeated(s, changed, last, &rest);
-	if (line.at != 0) {
-		/* Skip the host. */
-		rest += strcspn(rest, " ");
-		rest += strspn(rest, " ");
-	}
-	if (split(rest, &line))
+	    : traditional(s, changed, last, &rest);
+	if (versioned) {
+		if (line.at == 0 || !split_5424(rest, &line))
+			return (false);
 		fn(ctx, &line);
+		return (true);
+	}
+	/* Skip the host, and the "<mail.info>" that syslogd -v of BSD puts
+	 * before it. */
+	if (line.at != 0)
+		rest = after_words(rest, *rest == '<' ? 2 : 1);
+	if (!split(rest, &line))
+		return (false);
+	fn(ctx, &line);
+	/* Without a time, the header of a mail looks the same. */
+	return (line.at != 0 || strchr(line.program, '/') != NULL ||
+	    strncmp(line.program, "notify", 6) == 0);
 }
 
 static int
@@ -195,7 +286,7 @@ trace_log_file(
 {
 	struct last last = {.at = 0};
 	struct stat st;
-	bool begins, ends = true;
+	bool begins, ends = true, some = false, other = false;
 	char *line;
 	gzFile in;
 	int code, fd, rc = 0;
@@ -221,13 +312,22 @@ trace_log_file(
 		begins = ends;
 		ends = strlen(line) + 1 < LINE_MAX_OCTETS ||
 		    line[LINE_MAX_OCTETS - 2] == '\n';
-		if (begins && !unfinished(in, line))
-			take(line, st.st_mtime, &last, fn, ctx);
+		if (!begins || unfinished(in, line))
+			continue;
+		if (take(line, st.st_mtime, &last, fn, ctx))
+			some = true;
+		else
+			other = true;
 	}
 	(void)gzerror(in, &code);
 	if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
 		rc = failure_set(failure, FAILURE_DATA, "%s: %s", path,
 		    code == Z_ERRNO ? strerror(errno) : "damaged");
+	else if (other && !some)
+		rc = failure_set(failure, FAILURE_DATA,
+		    "%s has no line as syslog, Postfix or journalctl(1) writes "
+		    "it; only gzip(1) is unpacked",
+		    path);
 	gzclose(in);
 	free(line);
 	return (rc);

@@ -2,9 +2,10 @@
 /*
  * trace_log - lines of the mail log, from files or from the systemd journal
  *
- * A file may be syslog's (traditional or RFC 3339 timestamps), Postfix's
- * (maillog_file), or the standard error of our programs (no timestamps);
- * compressed with gzip(1) or not.
+ * A file may be syslog's (traditional or RFC 3339 timestamps, or RFC 5424),
+ * Postfix's (maillog_file), what journalctl(1) prints (short, short-precise or
+ * short-iso), or the standard error of our programs (no timestamps); compressed
+ * with gzip(1) or not.
  *
  * Threads: one at a time.
  */
@@ -30,7 +31,7 @@ typedef void trace_line_fn(void *, const struct trace_line *);
  * trace_log_file(path, fn, ctx, failure):
  * Give ${fn} the lines of a file, each cut to 64 KiB, without those in no known
  * format. 0, or -1 with ${failure}: FAILURE_DENIED if the file may not be read,
- * FAILURE_UNKNOWN if there is none.
+ * FAILURE_UNKNOWN if there is none, FAILURE_DATA also if no line is of a log.
  */
 int trace_log_file(
     const char *path, trace_line_fn *, void *, struct failure *) WARN_UNUSED;

@@ -10,11 +10,21 @@
 #include "notifyctl/trace/history.h"
 #include "notifyctl/trace/trace_roster.h"
 #include "settings/settings.h"
+#include "store/store_edit.h"
 #include "store/store_lookup.h"
 #include "terms/account.h"
 #include "terms/address.h"
 #include "terms/category.h"
 
+/* A list of names. */
+struct names {
+	struct arena *arena;
+	const char **v;
+	size_t n, cap;
+};
+
+static int take_former(void *, const struct store_former *);
+static void add_name(struct names *, const char *);
 static void account_keys(struct ctl *, const char *, struct store_keys *);
 
 struct store *
@@ -68,14 +78,31 @@ account_keys(struct ctl *ctl, const char *names, struct store_keys *keys)
 	}
 }
 
+static int
+take_former(void *ctx, const struct store_former *former)
+{
+	struct names *names = ctx;
+
+	add_name(names, former->name);
+	return (0);
+}
+
+static void
+add_name(struct names *names, const char *name)
+{
+	names->v = arena_grow(
+	    names->arena, names->v, names->n, &names->cap, sizeof(*names->v));
+	names->v[names->n++] = arena_strdup(names->arena, name);
+}
+
 const char **
 trace_roster_accounts(
     struct ctl *ctl, struct store *s, const char *address, size_t *n)
 {
+	struct names names = {.arena = ctl->arena};
 	struct store_question question;
 	struct store_answer answer;
 	struct address person;
-	const char **v;
 	size_t i;
 
 	*n = 0;
@@ -84,12 +111,18 @@ trace_roster_accounts(
 		return (NULL);
 	question.users.v = &person.key;
 	question.users.n = 1;
-	if (store_lookup(s, ctl->arena, &question, &answer) != 0)
+	if (store_lookup(s, ctl->arena, &question, &answer) != 0 ||
+	    store_begin(s, DB_READ) != 0)
 		return (NULL);
-	v = arena_array(ctl->arena, answer.users.n + 1, sizeof(*v));
-	for (i = 0; i < answer.users.n; i++)
-		v[(*n)++] = answer.users.v[i].account_name;
-	return (v);
+	for (i = 0; i < answer.users.n; i++) {
+		add_name(&names, answer.users.v[i].account_name);
+		if (store_formers(s, answer.users.v[i].account, take_former,
+			&names) == -1)
+			break;
+	}
+	store_end(s);
+	*n = names.n;
+	return (names.v);
 }
 
 const char *

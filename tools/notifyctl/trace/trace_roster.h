@@ -26,8 +26,8 @@ struct store;
 struct store *trace_roster_open(struct ctl *) WARN_UNUSED;
 void trace_roster_close(struct ctl *, struct store *);
 
-/* trace_roster_accounts(ctl, s, address, n): the names of the accounts of which
- * the person is a user. ${s} may be NULL. */
+/* trace_roster_accounts(ctl, s, address, n): the names, former ones too, of the
+ * accounts of which the person is a user. ${s} may be NULL. */
 const char **trace_roster_accounts(
     struct ctl *, struct store *, const char *address, size_t *n);
 
