@@ -838,7 +838,8 @@ def _(ctl):
         ("", "archive@x.example", False, "named in always_keep", ""),
         ("acme", ANN, False,
          "not entitled now: member of acme, not subscribed to services", ""),
-        ("", STRANGER, False, "not entitled now: no user of acme", "")]
+        ("", STRANGER, False, "no user of acme now; the MTA may have added it "
+         "(alias, always_bcc)", "")]
     same(reasons(trace(ctl, path)), want, "the reasons")
     out = ctl.ok("trace", QID, "--log", path).out
     contains(out, "WHY (ROSTER AS OF NOW)", "for people")

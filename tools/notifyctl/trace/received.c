@@ -116,7 +116,8 @@ why_stranger(const struct receiving *r, const struct address *address)
 		    "no user of %s (unknown_recipients = keep)",
 		    r->people->naccounts == 0 ? "any account"
 					      : r->m->accounts));
-	return (arena_printf(r->ctl->arena, "not entitled now: no user of %s",
+	return (arena_printf(r->ctl->arena,
+	    "no user of %s now; the MTA may have added it (alias, always_bcc)",
 	    r->people->naccounts == 0 ? "any account" : r->m->accounts));
 }
 
