@@ -196,6 +196,21 @@ def _(lab_):
         same(document["verdict"], "untouched", f"verdict for {data!r}")
 
 
+@case("where a line that is no header ends the headers, explain says so")
+def _(lab_):
+    for line, said in (("this is no \x1b[2J header", "this is no \\x1b[2J header"),
+                       ("*** ENVELOPE RECORDS held/X ***",) * 2,
+                       ("X-\u00e4" + "x" * 200, "X-\u00e4" + "x" * 56)):
+        data = f"X-A: b\n{line}\n{BALANCED}\n\nbody\n".encode()
+        text, document = explain(lab_, data, [ANN])
+        same(document["headers_end_at"], line.encode()[:60].decode(), "the line")
+        contains(text, f'headers   end at the line "{said}", which is no '
+                 "header: nothing after it counts\n", "for people")
+    text, document = explain(lab_, f"{BALANCED}\n\nbody\n".encode(), [ANN])
+    same(document["headers_end_at"], "", "a good message")
+    lacks(text, "headers ", "for people")
+
+
 TO = ["Ann <ann@acme.example>, bill@acme.example (Bill)",
       "bill@acme.example <ann@acme.example>, mia@acme.example",
       "'ann@acme.example' <ann@acme.example>",

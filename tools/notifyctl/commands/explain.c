@@ -29,6 +29,7 @@ struct reading {
 	struct message message;
 	size_t recipients_cap;
 	struct addressees addressees;
+	const char *end; /* the line that ended the headers */
 };
 
 static void add_recipient(struct reading *, const char *);
@@ -39,8 +40,8 @@ static void person(
     struct output *, const char *, bool, const char *, const char *);
 static void people(
     struct ctl *, const struct message *, const struct decision *);
-static void summary(struct ctl *, const struct arguments *,
-    const struct message *, const struct decision *, const char *);
+static void summary(const struct reading *, const struct arguments *,
+    const struct decision *, const char *);
 static int explain(struct ctl *, const struct arguments *);
 
 static const struct ctl_option options[] = {{.name = "sender", .value = "ADDR"},
@@ -87,7 +88,7 @@ read_message(struct reading *r, const struct arguments *args)
 	if (in == NULL)
 		return (failure_set(failure, FAILURE_DATA,
 		    "%s: %s; expected a message", name, strerror(errno)));
-	rc = headers_read(in, r->ctl->arena, take_header, r);
+	rc = headers_read(in, r->ctl->arena, take_header, r, &r->end);
 	failed = ferror(in);
 	if (failed)
 		failure_set(failure, FAILURE_DATA, "%s: %s; expected a message",
@@ -189,9 +190,11 @@ people(struct ctl *ctl, const struct message *m, const struct decision *d)
 }
 
 static void
-summary(struct ctl *ctl, const struct arguments *args, const struct message *m,
+summary(const struct reading *r, const struct arguments *args,
     const struct decision *d, const char *detour)
 {
+	const struct message *m = &r->message;
+	struct ctl *ctl = r->ctl;
 	struct output *out = ctl->out;
 	const char *reason, *stamp, *sender = ctl_option(args, "sender");
 
@@ -237,6 +240,12 @@ summary(struct ctl *ctl, const struct arguments *args, const struct message *m,
 	if (detour != NULL)
 		output_line(
 		    out, "roster    from the primary, since %s", detour);
+	output_text(out, "headers_end_at", r->end);
+	if (*r->end != '\0')
+		output_line(out,
+		    "headers   end at the line \"%s\", which is no header: "
+		    "nothing after it counts",
+		    r->end);
 	if (ctl->settings->monitor)
 		output_line(out,
 		    "monitor   yes: the milter would log this and "
@@ -269,7 +278,7 @@ explain(struct ctl *ctl, const struct arguments *args)
 		    &r.message, ctl->arena, "QUEUEID", NULL, time(NULL));
 	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision,
 	    &standby);
-	summary(ctl, args, &r.message, &decision, standby.detour);
+	summary(&r, args, &decision, standby.detour);
 	people(ctl, &r.message, &decision);
 	/* The decision refers to nothing in the database. */
 	pool_free(pool);

@@ -13,6 +13,8 @@
 
 /* line_length_limit, as Postfix has it by default. */
 #define PIECE_MAX 2048
+/* So much is shown of a line that is no header. */
+#define END_MAX 60
 
 /* What a line is. */
 enum kind { KIND_HEADER, KIND_MORE, KIND_MAILBOX, KIND_END };
@@ -97,7 +99,8 @@ give(char *text, size_t len, headers_fn *fn, void *ctx)
 }
 
 int
-headers_read(FILE *in, struct arena *a, headers_fn *fn, void *ctx)
+headers_read(
+    FILE *in, struct arena *a, headers_fn *fn, void *ctx, const char **end)
 {
 	char *text = arena_alloc(a, HEADERS_MAX + 1);
 	size_t total = 0, len = 0, begin;
@@ -125,8 +128,12 @@ headers_read(FILE *in, struct arena *a, headers_fn *fn, void *ctx)
 		first = false;
 		if (begin > 0)
 			give(text, begin - 1, fn, ctx);
-		if (kind == KIND_END)
+		if (kind == KIND_END) {
+			len -= begin;
+			*end = arena_strndup(
+			    a, text + begin, len < END_MAX ? len : END_MAX);
 			return (0);
+		}
 		memmove(text, text + begin, len - begin);
 		len -= begin;
 	}
