@@ -987,9 +987,18 @@ def _(ctl):
 def _(ctl):
     path = log(ctl, decided("AAAAAAAAAA", OLGA, NOON)
                + decided("BBBBBBBBBB", OLGA, NOON + 9, account="gone"))
-    same(trace(ctl, path, qid="BBBBBBBBBB")["passed"], [], "no such account")
+    found = trace(ctl, path, qid="BBBBBBBBBB")
+    same((found["passed"], found["roster_trouble"]), ([], ""),
+         "no such account")
     ctl.settings(url=ctl.path("none.db"))
-    same(trace(ctl, path, qid="AAAAAAAAAA")["passed"], [], "no roster")
+    found = trace(ctl, path, qid="AAAAAAAAAA")
+    same(found["passed"], [], "no roster")
+    contains(found["roster_trouble"], "none.db: not found", "why")
+    contains(ctl.ok("trace", "AAAAAAAAAA", "--log", path).out,
+             "(why somebody got it cannot be told: ", "for people")
+    line = ctl.refused(67, "trace", "--recipient", STRANGER, "--on",
+                       "2026-03-05", "--log", path, says="none.db")
+    contains(line, "of whose accounts nothing is known", "the line")
     same(ids(person(ctl, path, OLGA)), ["AAAAAAAAAA", "BBBBBBBBBB"], "her day")
 
 

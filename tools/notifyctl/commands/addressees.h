@@ -7,8 +7,8 @@
  * than the library does, the header is unclear: who gets the message is then
  * not told by guessing.
  *
- * Threads: one. Memory comes from the arena, which must end the program if
- * there is none.
+ * Threads: one, after g_mime_init(). Memory comes from the arena, which must end
+ * the program if there is none.
  */
 #ifndef ADDRESSEES_H
 #define ADDRESSEES_H

@@ -56,6 +56,7 @@ struct standing {
 	struct ctl *ctl;
 	struct store *store;   /* or NULL */
 	bool opened;	       /* it was tried to */
+	const char *trouble;   /* why nothing is known; or NULL */
 	struct strmap records; /* struct record, by the name of the account */
 };
 
@@ -85,13 +86,28 @@ standing_end(struct standing *s)
 	s->store = NULL;
 }
 
-struct store *
-standing_roster(struct standing *s)
+int
+standing_people(
+    struct standing *s, const struct history *m, struct trace_people *people)
 {
+	int rc;
+
 	if (!s->opened)
-		s->store = trace_roster_open(s->ctl);
+		s->store = trace_roster_open(s->ctl, &s->trouble);
 	s->opened = true;
-	return (s->store);
+	if (s->store == NULL)
+		return (-1);
+	rc = trace_roster_people(s->ctl, s->store, m, people);
+	if (rc == -1)
+		s->trouble = arena_strdup(
+		    s->ctl->arena, failure_text(store_failure(s->store)));
+	return (rc);
+}
+
+const char *
+standing_trouble(const struct standing *s)
+{
+	return (s->trouble);
 }
 
 /* The arena of notifyctl is never out of memory. */

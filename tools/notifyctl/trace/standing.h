@@ -20,9 +20,10 @@
 
 struct category;
 struct ctl;
+struct history;
 struct member;
 struct standing;
-struct store;
+struct trace_people;
 
 /* One person, as a line of the output. */
 struct standing_person {
@@ -38,8 +39,12 @@ struct standing_person {
 struct standing *standing_new(struct ctl *) WARN_UNUSED;
 void standing_end(struct standing *);
 
-/* standing_roster(s): NULL if it cannot be read. */
-struct store *standing_roster(struct standing *) WARN_UNUSED;
+/* standing_people(s, m, people): as trace_roster_people(); -1 also if the
+ * roster cannot be read. standing_trouble(s): why it could not tell; or NULL.
+ */
+int standing_people(struct standing *, const struct history *,
+    struct trace_people *) WARN_UNUSED;
+const char *standing_trouble(const struct standing *);
 
 /*
  * standing_changed(s, account, key, role, category, decided):

@@ -333,7 +333,7 @@ tally_stopped(struct ctl *ctl, const struct tally *t)
 	static const char *const columns[] = {"at:@WHEN", "queue_id:ID",
 	    "verdict:VERDICT", "category:CATEGORY", "account:ACCOUNT",
 	    "owner:OWNER NOW", "reason:WHY", "became:BECAME", "monitor", NULL};
-	struct store *roster = t->n == 0 ? NULL : trace_roster_open(ctl);
+	struct store *roster = t->n == 0 ? NULL : trace_roster_open(ctl, NULL);
 	struct strmap known = {.arena = ctl->arena};
 	struct output *out = ctl->out;
 	const struct stopped *s;

@@ -48,6 +48,10 @@ struct reasons {
 	size_t nreceived, npassed;
 };
 
+static const char *const copy_columns[] = {"queue_id", "recipient:RECIPIENT",
+    "original", "chat_of", "account", "decision:DECISION", "outcome:BECAME",
+    "at:@WHEN", "detail:WHY", NULL};
+
 /* The headings say that the reason is looked up, not logged. */
 static const char *const received_columns[] = {"queue_id", "account:ACCOUNT",
     "address:RECIPIENT", "role", "entitled", "why:WHY (ROSTER AS OF NOW)",
@@ -86,6 +90,10 @@ static size_t asked_for(struct trace *, struct standing_person *, size_t);
 static void person_rows(struct trace *, const struct history *,
     const struct standing_person *, size_t, bool);
 static void look_up(struct trace *, const struct history *, struct reasons *);
+static void show_json(struct trace *, const struct history *,
+    const struct reasons *, size_t, bool);
+static void show_message(
+    struct trace *, const struct history *, const struct reasons *);
 static void show(struct trace *, const struct history *, size_t);
 static size_t keep_decided(struct trace *, struct history *, size_t);
 static int ask(struct trace *, struct search *);
@@ -315,9 +323,7 @@ look_up(struct trace *t, const struct history *m, struct reasons *r)
 {
 	struct trace_people people;
 
-	if (!decides(m) ||
-	    trace_roster_people(
-		t->ctl, standing_roster(t->standing), m, &people) != 0)
+	if (!decides(m) || standing_people(t->standing, m, &people) != 1)
 		return;
 	r->received = received(t->ctl, t->standing, m, &people, &r->nreceived);
 	r->nreceived = asked_for(t, r->received, r->nreceived);
@@ -361,15 +367,57 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 }
 
 static void
-show(struct trace *t, const struct history *m, size_t n)
+show_json(struct trace *t, const struct history *m, const struct reasons *r,
+    size_t n, bool complete)
 {
 	static const char *const messages[] = {"queue_id", "relation", "of",
 	    "arrived", "source", "sender_known", "sender", "message_id",
 	    "decided", "decision", "verdict", "reason", "state", "state_at",
 	    "earlier", NULL};
-	static const char *const copies[] = {"queue_id", "recipient:RECIPIENT",
-	    "original", "chat_of", "account", "decision:DECISION",
-	    "outcome:BECAME", "at:@WHEN", "detail:WHY", NULL};
+	const char *trouble = standing_trouble(t->standing);
+	struct output *out = t->ctl->out;
+	size_t i;
+
+	output_text(out, "origin", gather_origin(t->gather));
+	output_flag(out, "complete", complete);
+	output_table(out, "messages", messages);
+	for (i = 0; i < n; i++)
+		message_row(t, &m[i]);
+	output_table(out, "recipients", copy_columns);
+	for (i = 0; i < n; i++)
+		copy_rows(t, &m[i], true);
+	output_table(out, "reasons", received_columns);
+	for (i = 0; i < n; i++)
+		person_rows(t, &m[i], r[i].received, r[i].nreceived, true);
+	output_table(out, "passed", passed_columns);
+	for (i = 0; i < n; i++)
+		person_rows(t, &m[i], r[i].passed, r[i].npassed, true);
+	output_text(out, "roster_trouble", trouble == NULL ? "" : trouble);
+	sources_list(t->sources);
+	sources_unread(t->sources);
+}
+
+/* One message, for people. */
+static void
+show_message(struct trace *t, const struct history *m, const struct reasons *r)
+{
+	struct output *out = t->ctl->out;
+
+	if (m->ncopies > 0) {
+		output_table(out, "recipients", copy_columns);
+		copy_rows(t, m, false);
+	}
+	if (r->nreceived > 0)
+		output_table(out, "reasons", received_columns);
+	person_rows(t, m, r->received, r->nreceived, false);
+	if (r->npassed > 0)
+		output_table(out, "passed", passed_columns);
+	person_rows(t, m, r->passed, r->npassed, false);
+}
+
+static void
+show(struct trace *t, const struct history *m, size_t n)
+{
 	struct output *out = t->ctl->out;
 	bool complete = gather_complete(t->gather) && !t->more;
 	struct reasons *r = arena_array(t->ctl->arena, n + 1, sizeof(*r));
@@ -378,23 +426,7 @@ show(struct trace *t, const struct history *m, size_t n)
 	for (i = 0; i < n; i++)
 		look_up(t, &m[i], &r[i]);
 	if (t->ctl->json) {
-		output_text(out, "origin", gather_origin(t->gather));
-		output_flag(out, "complete", complete);
-		output_table(out, "messages", messages);
-		for (i = 0; i < n; i++)
-			message_row(t, &m[i]);
-		output_table(out, "recipients", copies);
-		for (i = 0; i < n; i++)
-			copy_rows(t, &m[i], true);
-		output_table(out, "reasons", received_columns);
-		for (i = 0; i < n; i++)
-			person_rows(
-			    t, &m[i], r[i].received, r[i].nreceived, true);
-		output_table(out, "passed", passed_columns);
-		for (i = 0; i < n; i++)
-			person_rows(t, &m[i], r[i].passed, r[i].npassed, true);
-		sources_list(t->sources);
-		sources_unread(t->sources);
+		show_json(t, m, r, n, complete);
 		return;
 	}
 	for (i = 0; i < n; i++) {
@@ -403,20 +435,14 @@ show(struct trace *t, const struct history *m, size_t n)
 		message_lines(t, &m[i]);
 		if (i == 0 && *gather_origin(t->gather) != '\0')
 			output_line(out, "  (%s)", gather_origin(t->gather));
-		if (m[i].ncopies > 0) {
-			output_table(out, "recipients", copies);
-			copy_rows(t, &m[i], false);
-		}
-		if (r[i].nreceived > 0)
-			output_table(out, "reasons", received_columns);
-		person_rows(t, &m[i], r[i].received, r[i].nreceived, false);
-		if (r[i].npassed > 0)
-			output_table(out, "passed", passed_columns);
-		person_rows(t, &m[i], r[i].passed, r[i].npassed, false);
+		show_message(t, &m[i], &r[i]);
 	}
 	if (!complete)
 		output_line(out, "(%s more messages than are shown here)",
 		    t->more ? "there are" : "it became");
+	if (standing_trouble(t->standing) != NULL)
+		output_line(out, "(why somebody got it cannot be told: %s)",
+		    standing_trouble(t->standing));
 	sources_unread(t->sources);
 }
 
@@ -484,7 +510,7 @@ ask_person(struct trace *t, const char *email, struct search *s)
 	struct ctl *ctl = t->ctl;
 	struct address address;
 	struct store *roster;
-	const char *why;
+	const char *why = NULL;
 
 	if (address_read_strict(ctl->arena, email, &address, &why) != 1)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
@@ -493,11 +519,15 @@ ask_person(struct trace *t, const char *email, struct search *s)
 	t->key = address.key;
 	s->arena = ctl->arena;
 	s->key = address.key;
-	roster = trace_roster_open(ctl);
+	roster = trace_roster_open(ctl, &why);
 	s->accounts = trace_roster_accounts(ctl, roster, email, &s->naccounts);
 	trace_roster_close(ctl, roster);
 	t->what = arena_concat(
 	    ctl->arena, "decision about ", address.wire, " on that day", NULL);
+	if (roster == NULL)
+		t->what = arena_printf(ctl->arena,
+		    "%s (of whose accounts nothing is known: %s)", t->what,
+		    why);
 	return (ask(t, s));
 }
 

@@ -84,7 +84,7 @@ trace_chats(struct ctl *ctl, struct history *messages, size_t n)
 
 	for (i = 0; i < n; i++)
 		some += unnamed(ctl, &messages[i]);
-	s = some == 0 ? NULL : trace_roster_open(ctl);
+	s = some == 0 ? NULL : trace_roster_open(ctl, NULL);
 	if (s != NULL && store_begin(s, DB_READ) == 0) {
 		for (i = 0; i < n; i++)
 			name_chats(ctl, s, &messages[i]);

@@ -28,15 +28,19 @@ static void add_name(struct names *, const char *);
 static void account_keys(struct ctl *, const char *, struct store_keys *);
 
 struct store *
-trace_roster_open(struct ctl *ctl)
+trace_roster_open(struct ctl *ctl, const char **why)
 {
-	struct failure ignored = FAILURE_INIT;
+	struct failure failure = FAILURE_INIT;
 	struct store *s = NULL;
 
 	if (ctl_take_roster(ctl) == 0)
 		s = store_open(
-		    ctl->settings->url, DB_READ, CTL_WAIT_MS, &ignored);
-	failure_clear(&ignored);
+		    ctl->settings->url, DB_READ, CTL_WAIT_MS, &failure);
+	if (s == NULL && why != NULL)
+		*why = arena_strdup(ctl->arena,
+		    failure_text(failure.kind != FAILURE_NONE ? &failure
+							      : &ctl->failure));
+	failure_clear(&failure);
 	failure_clear(&ctl->failure);
 	if (s == NULL)
 		identity_drop();
@@ -162,10 +166,12 @@ trace_roster_people(struct ctl *ctl, struct store *s, const struct history *m,
 	question.people = STORE_EVERYBODY;
 	question.categories = (struct store_keys){keys, 1};
 	account_keys(ctl, m->accounts, &question.accounts);
-	if (s == NULL || category_key(m->category, key) != 1 ||
-	    store_lookup(s, ctl->arena, &question, &answer) != 0 ||
-	    answer.categories[0].id == 0)
+	if (category_key(m->category, key) != 1)
+		return (0);
+	if (store_lookup(s, ctl->arena, &question, &answer) != 0)
 		return (-1);
+	if (answer.categories[0].id == 0)
+		return (0);
 	people->category = answer.categories[0];
 	people->users = answer.people;
 	people->accounts = arena_array(
@@ -176,5 +182,5 @@ trace_roster_people(struct ctl *ctl, struct store *s, const struct history *m,
 			people->accounts[people->naccounts++] =
 			    answer.accounts[i].name;
 	}
-	return (0);
+	return (1);
 }

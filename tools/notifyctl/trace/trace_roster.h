@@ -21,9 +21,9 @@ struct ctl;
 struct history;
 struct store;
 
-/* trace_roster_open(ctl): NULL if it cannot be read. trace_roster_close(ctl,
- * s): NULL is fine. */
-struct store *trace_roster_open(struct ctl *) WARN_UNUSED;
+/* trace_roster_open(ctl, why): NULL if it cannot be read, and ${*why} is the
+ * reason; ${why} may be NULL. trace_roster_close(ctl, s): NULL is fine. */
+struct store *trace_roster_open(struct ctl *, const char **why) WARN_UNUSED;
 void trace_roster_close(struct ctl *, struct store *);
 
 /* trace_roster_accounts(ctl, s, address, n): the names, former ones too, of the
@@ -45,7 +45,7 @@ struct trace_people {
 };
 
 /* trace_roster_people(ctl, s, m, people): the category of the message, and all
- * users of its accounts. 0, or -1: it cannot tell. ${s} may be NULL. */
+ * users of its accounts. 1, 0 if there is no such category now, or -1. */
 int trace_roster_people(struct ctl *, struct store *, const struct history *,
     struct trace_people *) WARN_UNUSED;
 
