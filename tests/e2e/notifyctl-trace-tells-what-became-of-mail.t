@@ -4,6 +4,7 @@
 """notifyctl trace: the history of a message from the logs of Postfix, the
 milter and notify-telegram."""
 import contextlib
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from lib import requeue, stamps
 from lib.botapi import error
 from lib.roster import (ADAM, ANN, BALANCE, BILL, MAINTENANCE, MIA, OLGA,
                         SERVICES, STRANGER, SUE)
+from lib.smtp import message
 from lib.tap import contains, same, true
 from lib.telegram import ChatLab, case, run
 
@@ -309,6 +311,35 @@ def _(lab):
     same({row["address"]: row["why"] for row in found},
          {ADAM: f"user-admin of acme, not subscribed to {BALANCE}",
           MIA: f"member of acme, not subscribed to {BALANCE}"}, "passed over")
+
+
+@case("the reason why somebody got it is that of explain, until something is "
+      "changed")
+def _(lab):
+    lab.milter.settings(always_keep="archive@x.example")
+    rcpts = [BILL, "Ann+x@acme.example", "archive@x.example"]
+    result = lab.send(rcpts, BALANCE, "acme")
+    told(lab, result.qid, "done")
+    path = os.path.join(lab.folder, "message")
+    with open(path, "wb") as out:
+        out.write(message(result.mark, BALANCE, "acme"))
+    found = json.loads(lab.notifyctl("--json", "explain", path, *(
+        word for rcpt in rcpts for word in ("--recipient", rcpt))).stdout)
+
+    def reasons():
+        return trace(lab, result.qid, "--json").document["reasons"]
+
+    same({(row["address"], row["why"]) for row in reasons()},
+         {(person["address"].replace("Ann+x", "ann"), person["why"])
+          for person in found["people"] if person["gets"]}, "the reasons")
+    lab.notifyctl("unsubscribe", "acme", BALANCE, SUE, "--confirm", SUE,
+                  as_=OLGA)
+    row, = [row for row in reasons() if row["address"] == SUE]
+    same((row["entitled"], row["why"]),
+         (False, f"not entitled now: subscriber of acme, not subscribed to "
+          f"{BALANCE}"), "sue")
+    contains(row["changed"], f"unsubscribe {BALANCE}, by {OLGA}", "sue")
+    lab.notifyctl("subscribe", "acme", BALANCE, SUE, as_=OLGA)
 
 
 @case("an untagged message from sendmail(1): its user, and no decision of "
