@@ -686,6 +686,15 @@ def _(ctl):
                + decided("CCCCCCCCCC", ANN, NOON, message_id="<m$1@x>"))
     for name in ("<M$1@x>", "M$1@x"):
         same(ids(trace(ctl, path, qid=name)), ["AAAAAAAAAA"], name)
+    bare = log(ctl, decided("DDDDDDDDDD", ANN, NOON, message_id="a@x")
+               + decided("EEEEEEEEEE", ANN, NOON, message_id="1234")
+               + decided("FFFFFFFFFF", ANN, NOON, message_id="a@x.example")
+               + decided("GGGGGGGGGG", ANN, NOON, message_id="<>"), "bare")
+    for name, want in (("a@x", "DDDDDDDDDD"), ("<a@x>", "DDDDDDDDDD"),
+                       ("<1234>", "EEEEEEEEEE")):
+        same(ids(trace(ctl, bare, qid=name)), [want], name)
+    for name in ("<123>", "<a@>"):
+        ctl.refused(67, "trace", name, "--log", bare, says="Message-ID")
     line = ctl.refused(67, "trace", "<M$1@y>", "--log", path,
                        says=["<M$1@y>", path])
     lacks(line, "lines of", "line")

@@ -24,7 +24,8 @@ static bool has_account(const struct search *, const char *);
 static void note(struct search *, const char *, size_t, int64_t);
 static int by_time(const void *, const void *);
 
-/* "message-id=<a@b>", also of the milter's line; Sendmail: "msgid=<a@b>," */
+/* "message-id=<a@b>", also of the milter's line; Sendmail: "msgid=<a@b>,". Old
+ * systems leave the brackets out. */
 static bool
 has_id(const struct search *s, const char *rest)
 {
@@ -37,8 +38,11 @@ has_id(const struct search *s, const char *rest)
 		if (at == NULL)
 			continue;
 		at += strlen(words[i]);
-		if (strncmp(at, s->message_id, len) == 0 &&
-		    strchr(" ,", at[len]) != NULL)
+		at += *at == '<';
+		if (strncmp(at, s->message_id, len) != 0)
+			continue;
+		at += len + (at[len] == '>');
+		if (strchr(" ,", *at) != NULL)
 			return (true);
 	}
 	return (false);

@@ -28,7 +28,7 @@ struct found {
 
 struct search {
 	struct arena *arena;
-	/* A message's, in angle brackets; or NULL. */
+	/* A message's, without angle brackets; or NULL. */
 	const char *message_id;
 	/* Or the key of a recipient, on a day; and the accounts whose decisions
 	 * of that day may have passed it over. */

@@ -495,12 +495,12 @@ static int
 ask_message(struct trace *t, const char *text)
 {
 	struct search s = {.arena = t->ctl->arena};
+	size_t len = strlen(text), skip = *text == '<';
 
-	s.message_id = *text == '<'
-	    ? text
-	    : arena_concat(t->ctl->arena, "<", text, ">", NULL);
-	t->what = arena_concat(
-	    t->ctl->arena, "message with the Message-ID ", s.message_id, NULL);
+	len -= skip + (len > skip && text[len - 1] == '>');
+	s.message_id = arena_strndup(t->ctl->arena, text + skip, len);
+	t->what = arena_concat(t->ctl->arena, "message with the Message-ID <",
+	    s.message_id, ">", NULL);
 	return (ask(t, &s));
 }
 
