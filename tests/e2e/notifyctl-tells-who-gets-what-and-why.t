@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """notifyctl list, and explain: who gets what, and for each person why."""
 from lib import ctl, stamps
-from lib.ctl import MIRROR, case
+from lib.ctl import MIRROR, NOBODY, case, needs_root
 from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, DOCUMENTS,
                         MAINTENANCE, MIA, OLGA, OTTO, ROSTER, SERVICES,
                         STRANGER, SUE, entitled)
-from lib.tap import contains, lacks, same, true
+from lib.tap import Skip, contains, lacks, same, true
 
 
 # list
@@ -168,6 +168,23 @@ def _(ctl):
                                   ("--recipient", address)],
                 stdin=text)["people"]]
             same(sorted(found), sorted(set(found)), f"people, {expand}")
+
+
+@case("who may not read the roster is told so, and not that the milter defers")
+def _(ctl):
+    needs_root()
+    if ctl.store.url.startswith("postgresql:"):
+        raise Skip("the roster is no file")
+    for user, code in ((NOBODY, 74), (None, 0)):
+        done = ctl("explain", "-", "--recipient", ANN,
+                   stdin=message(BALANCE, "acme"), user=user)
+        same(done.code, code, f"exit of {done}")
+        lacks(done.out, "tempfail", f"{done}")
+    ctl.settings(user=NOBODY)
+    done = ctl("explain", "-", "--recipient", ANN,
+               stdin=message(BALANCE, "acme"), user=NOBODY)
+    same(done.code, 75, f"exit of the milter's user: {done}")
+    contains(done.out, "verdict   tempfail: ", f"{done}")
 
 
 @case("explain takes the recipients from To, Cc and Bcc if none is given")

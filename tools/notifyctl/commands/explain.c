@@ -6,12 +6,15 @@
  * evaluate(), and shows the reason for each person. Sends and changes nothing.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
+#include "db/db_url.h"
 #include "decision/evaluate.h"
 #include "decision/facts.h"
 #include "decision/message.h"
@@ -42,6 +45,7 @@ static void people(
     struct ctl *, const struct message *, const struct decision *);
 static void summary(const struct reading *, const struct arguments *,
     const struct decision *, const char *);
+static bool closed_to_us(const struct settings *);
 static int explain(struct ctl *, const struct arguments *);
 
 static const struct ctl_option options[] = {{.name = "sender", .value = "ADDR"},
@@ -253,6 +257,20 @@ summary(const struct reading *r, const struct arguments *args,
 	output_line(out, "%s", "");
 }
 
+/* May this user not read a roster that the milter may be able to read? Then
+ * nothing is known of what the milter would do. */
+static bool
+closed_to_us(const struct settings *settings)
+{
+	const struct passwd *milter;
+
+	if (getuid() == 0 || db_url_remote(settings->url))
+		return (false);
+	milter = getpwnam(settings->user);
+	return ((milter == NULL || milter->pw_uid != getuid()) &&
+	    access(settings->url, R_OK) != 0 && errno == EACCES);
+}
+
 static int
 explain(struct ctl *ctl, const struct arguments *args)
 {
@@ -278,6 +296,11 @@ explain(struct ctl *ctl, const struct arguments *args)
 		    &r.message, ctl->arena, "QUEUEID", NULL, time(NULL));
 	evaluate(ctl->settings, pool, &r.message, true, ctl->arena, &decision,
 	    &standby);
+	if (decision.undecided && closed_to_us(ctl->settings)) {
+		pool_free(pool);
+		return (failure_set(
+		    &ctl->failure, FAILURE_IO, "%s", decision.reason));
+	}
 	summary(&r, args, &decision, standby.detour);
 	people(ctl, &r.message, &decision);
 	/* The decision refers to nothing in the database. */
