@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/escape.h"
+#include "base/strmap.h"
 #include "lib/shell.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
@@ -76,8 +77,8 @@ static const struct {
 
 static const char *state_text(const struct history *);
 static const char *outcome(struct trace *, const struct history_copy *);
-static const char *fate(
-    struct trace *, const struct history *, const struct history_copy *);
+static const char *fate(struct trace *, const struct history *,
+    const struct history_copy *, size_t);
 static size_t originals(struct trace *, const struct history *);
 static const char *comma_when(struct trace *, int64_t);
 static void message_lines(struct trace *, const struct history *);
@@ -118,28 +119,25 @@ const struct ctl_command trace_commands[] = {
 static size_t
 originals(struct trace *t, const struct history *m)
 {
-	const struct history_copy *c, *other;
-	size_t i, j, n = 0;
+	struct strmap seen = {.arena = t->ctl->arena};
+	const struct history_copy *c;
+	size_t i, n = 0;
 
 	for (i = 0; i < m->ncopies; i++) {
 		c = &m->copies[i];
 		if (c->dropped || trace_chats_is(t->ctl, c->recipient))
 			continue;
-		/* Usually the members of an alias are adjacent. */
-		for (j = i; j > 0; j--) {
-			other = &m->copies[j - 1];
-			if (*c->original != '\0' &&
-			    strcmp(other->original, c->original) == 0)
-				break;
-		}
-		n += j == 0;
+		n += *c->original == '\0' ||
+		    strmap_add(&seen, c->original, NULL) == 1;
 	}
 	return (n);
 }
 
-/* What the milter did with a recipient, as far as can be told. */
+/* What the milter did with a recipient, as far as can be told. ${got}: see
+ * originals(). */
 static const char *
-fate(struct trace *t, const struct history *m, const struct history_copy *c)
+fate(struct trace *t, const struct history *m, const struct history_copy *c,
+    size_t got)
 {
 	if (c->dropped)
 		return (m->monitor ? "would be dropped" : "dropped");
@@ -151,8 +149,7 @@ fate(struct trace *t, const struct history *m, const struct history_copy *c)
 		return ("mirrored");
 	if (strcmp(m->verdict, "deliver") != 0)
 		return ("unchanged");
-	if (m->kept < 0 || m->added < 0 ||
-	    originals(t, m) > (size_t)(m->kept + m->added))
+	if (m->kept < 0 || m->added < 0 || got > (size_t)(m->kept + m->added))
 		return ("not known");
 	return (m->added == 0  ? "kept"
 		: m->kept == 0 ? "added"
@@ -337,7 +334,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 	struct output *out = t->ctl->out;
 	const struct history_copy *c;
 	const char *shown;
-	size_t i;
+	size_t i, got = originals(t, m);
 
 	for (i = 0; i < m->ncopies; i++) {
 		c = &m->copies[i];
@@ -356,7 +353,7 @@ copy_rows(struct trace *t, const struct history *m, bool json)
 		output_cell(out, c->original);
 		output_cell(out, c->person);
 		output_cell(out, c->account);
-		output_cell(out, fate(t, m, c));
+		output_cell(out, fate(t, m, c, got));
 		output_cell(out, outcome(t, c));
 		output_cell_when(out, c->at);
 		output_cell(out,
