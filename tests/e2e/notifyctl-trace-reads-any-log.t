@@ -795,6 +795,15 @@ def _(ctl):
     same(list(passed(found)), [MIA], "she was passed over")
 
 
+@case("a person's day is found in letters outside ASCII of either case")
+def _(ctl):
+    path = log(ctl, decided("AAAAAAAAAA", "ЖАННА@else.example", NOON, "gamma")
+               + decided("BBBBBBBBBB", "Жан@else.example", NOON + 5, "gamma")
+               + decided("CCCCCCCCCC", "жанна@else.example", NOON + 9, "gamma"))
+    same(ids(person(ctl, path, "Жанна@else.example")),
+         ["AAAAAAAAAA", "CCCCCCCCCC"], "messages")
+
+
 @case("a person's day begins and ends at midnight, local time")
 def _(ctl):
     midnight = NOON - 12 * 3600
