@@ -7,18 +7,20 @@
 import os
 
 from lib.ctl import NOBODY
-from lib.installation import DOMAIN, SAMPLE, case, run
+from lib.installation import DOMAIN, SAMPLE, beside, case, run
 from lib.tap import contains, lacks, same
 
 SOCKET = "unix:notify-milter/notify-milter.sock"
+OTHER = beside()    # another milter
+OTHER6 = beside("::1")
 
 
 # Lists of milters
 
 @case("a Postfix that does not ask the milter is found, and the fix works")
 def _(s):
-    for value in ("", "unix:other/other.sock", "inet:127.0.0.1:9",
-                  "inet:127.0.0.1:9, { unix:x, default_action=accept }"):
+    for value in ("", s.beside("other/other.sock"), OTHER,
+                  f"{OTHER}, {{ {s.beside('x')}, default_action=accept }}"):
         s.main(smtpd_milters=value)
         s.fixed("error", "smtpd_milters does not name")
 
@@ -26,9 +28,9 @@ def _(s):
 @case("the milter may be named in any way that leads to its socket")
 def _(s):
     for value in (f"local:{SOCKET[5:]}", "unix:/notify-milter/notify-milter"
-                  ".sock", f"inet:127.0.0.1:9, {SOCKET}",
-                  f"inet:127.0.0.1:9 {SOCKET}",
-                  f"{{ {SOCKET}, connect_timeout=5s }}, inet:[::1]:9",
+                  ".sock", f"{OTHER}, {SOCKET}",
+                  f"{OTHER} {SOCKET}",
+                  f"{{ {SOCKET}, connect_timeout=5s }}, {OTHER6}",
                   "$ours\nours = " + SOCKET):
         s.main(smtpd_milters=value)
         s.sound()
@@ -47,7 +49,7 @@ def _(s):
 @case("a path with a misspelt directory is found, and the fix works")
 def _(s):
     s.main(smtpd_milters="unix:notify_milter/notify-milter.sock,"
-                         " inet:127.0.0.1:9")
+                         f" {OTHER}")
     s.fixed("error", "smtpd_milters has unix:notify_milter/")
 
 
@@ -64,14 +66,16 @@ def _(s):
 
 @case("a listener with milters of its own is found, and the fix works")
 def _(s):
+    s.beside("clam/av")
+    s.beside("z")
     s.master("submission inet n - y - - smtpd\n"
-             "  -o smtpd_milters=inet:127.0.0.1:9\n"
+             f"  -o smtpd_milters={OTHER}\n"
              "465 inet n - n - - smtpd\n  -o smtpd_milters=\n"
-             "587 inet n - n - - smtpd\n  -o { smtpd_milters = { unix:x/y,"
+             "587 inet n - n - - smtpd\n  -o { smtpd_milters = { unix:clam/av,"
              " default_action = accept } unix:z }\n")
     s.apply(s.has("warning", "submission/inet"))
     finding = s.has("warning", "587/inet")
-    contains(finding["fix"], f"= {SOCKET},{{unix:x/y,default_action=accept}},"
+    contains(finding["fix"], f"= {SOCKET},{{unix:clam/av,default_action=accept}},"
              "unix:z'")
     s.apply(finding)
     s.fixed("warning", "465/inet")
@@ -91,19 +95,23 @@ def _(s):
     s.edit("-M", "smtp/inet=smtp inet n - y - 1 postscreen")
     s.edit("-M", "smtpd/pass=smtpd pass - - y - - smtpd")
     s.sound()
-    s.edit("-P", "smtpd/pass/smtpd_milters=inet:127.0.0.1:9")
+    s.edit("-P", "smtpd/pass/smtpd_milters=" + OTHER)
     s.fixed("warning", "smtpd/pass")
 
 
 @case("a milter that signs before ours is found, and the fix works")
 def _(s):
-    for signer in ("unix:opendkim/opendkim.sock", "inet:localhost:11332",
-                   "{ inet:127.0.0.1:8891, default_action=accept }"):
+    dkim, rspamd = s.beside("opendkim/opendkim.sock"), s.beside("rspamd/r")
+    for signer in (dkim, rspamd, f"{{ {dkim}, default_action=accept }}"):
         s.main(smtpd_milters=f"{signer}, {SOCKET}")
         contains(s.fixed("warning", "smtpd_milters", "seems to sign")["fix"],
                  f"{SOCKET}, {signer}")
-    s.main(smtpd_milters=f"unix:clamav/clamav.sock {SOCKET}"
-                         " unix:opendkim/o.sock")
+    # By their usual ports.
+    for signer in ("inet:localhost:11332", "inet:127.0.0.1:8891"):
+        s.main(smtpd_milters=f"{signer}, {SOCKET}")
+        contains(s.has("warning", "seems to sign")["fix"],
+                 f"{SOCKET}, {signer}")
+    s.main(smtpd_milters=f"{s.beside('clamav/clamav.sock')} {SOCKET} {dkim}")
     s.sound()
 
 
@@ -127,7 +135,7 @@ def _(s):
                   f"{{ {SOCKET} connect_timeout=9s default_action=accept }}",
                   f"{{ {SOCKET}, {{ connect_timeout = 9s }},"
                   " { default_action = accept } }",
-                  f"inet:127.0.0.1:9, {{ {SOCKET}, default_action=accept,"
+                  f"{OTHER}, {{ {SOCKET}, default_action=accept,"
                   " command_timeout=9s }"):
         s.main(smtpd_milters=value)
         s.fixed("error", "smtpd_milters has default_action=accept")
@@ -138,7 +146,7 @@ def _(s):
 
 @case("the default action of other milters is no finding")
 def _(s):
-    s.main(smtpd_milters=f"{SOCKET}, {{ inet:127.0.0.1:9,"
+    s.main(smtpd_milters=f"{SOCKET}, {{ {OTHER},"
                          " default_action=accept }")
     s.sound()
     s.main(smtpd_milters=f"{{ {SOCKET}, default_action=tempfail }}",
@@ -193,7 +201,7 @@ def _(s):
 def _(s):
     for entry, client in (("127.0.0.0/8 DISABLE", "127.0.0.1"),
                           ("::/64 DISABLE", "::1"),
-                          ("127.0.0.1 inet:127.0.0.1:9", "127.0.0.1")):
+                          (f"127.0.0.1 {OTHER}", "127.0.0.1")):
         path = s.file("clients", f"{entry}\n")
         s.main(smtpd_milter_maps=f"cidr:{path}")
         finding = s.fault("warning", client, entry.split()[1])

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from lib.installation import case, chown, run
+from lib.installation import beside, case, chown, run
 from lib.postfix import free_ports
 from lib.tap import contains, same, true
 
@@ -212,7 +212,7 @@ def _(s):
     s.stop()
     tcp(s)
     s.start()
-    s.edit("-e", "smtpd_milters=inet:127.0.0.1:9")
+    s.edit("-e", f"smtpd_milters={beside()}")
     s.apply(s.has("error", "smtpd_milters does not name the milter"))
     s.fault("note", "is TCP")
 

@@ -82,6 +82,7 @@ def _(s):
       "them")
 def _(s):
     s.telegram()
+    s.beside("opendkim/opendkim.sock")
     plain(s, BESIDE)
     apply(s, script(s))
     same(script(s), "", "a second run")

@@ -19,7 +19,9 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 
 from lib import TREE, ctl, needs, tap
 from lib.ctl import NOBODY
@@ -29,6 +31,8 @@ from lib.waiting import until
 SAMPLE = os.path.join(TREE, "postfix-sample")
 MASTER = ("/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf.proto")
 DOMAIN = "accounts.example.com"     # account_domain, as the sample has it
+# How a milter that changes headers and bodies answers.
+OTHER = bytes.fromhex("0000000d4f 00000006 0000003f 00000000")
 TOKEN = "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"
 
 
@@ -41,6 +45,32 @@ def chown(path, mode, user=NOBODY, group=None):
     os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
              if group else pwd.getpwnam(user).pw_gid)
     os.chmod(path, mode)
+
+
+def _serve(server, answer=OTHER):
+    """Give each client of SERVER this ANSWER, as long as the program runs."""
+    server.listen()
+
+    def serve():
+        while True:
+            with contextlib.suppress(OSError):
+                client, _ = server.accept()
+                with client:
+                    client.sendall(answer)
+                    client.settimeout(5)
+                    while client.recv(4096):
+                        pass
+    threading.Thread(target=serve, daemon=True).start()
+
+
+def beside(host="127.0.0.1", answer=OTHER):
+    """Another milter, or what gives each client ANSWER, on a free port. Where
+    Postfix finds it."""
+    server = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    server.bind((host, 0))
+    _serve(server, answer)
+    shown = f"[{host}]" if ":" in host else host
+    return f"inet:{shown}:{server.getsockname()[1]}"
 
 
 class Site:
@@ -77,6 +107,20 @@ class Site:
             self.start()
         else:       # of the case before, which has left it alone
             chown(self.socket, 0o660, group="postfix")
+
+    def beside(self, path):
+        """Another milter, which answers at PATH in the queue directory. Where
+        Postfix finds it."""
+        path = os.path.join(self.queue, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.chmod(os.path.dirname(path), 0o755)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(path)
+        os.chmod(path, 0o666)
+        _serve(server)
+        return f"unix:{os.path.relpath(path, self.queue)}"
 
     # What it consists of
 
@@ -309,5 +353,5 @@ def run():
     ctl.run()
 
 
-__all__ = ["Site", "case", "run", "chown", "sample", "program", "DOMAIN",
+__all__ = ["Site", "beside", "case", "run", "chown", "sample", "program", "DOMAIN",
            "TOKEN"]

@@ -33,6 +33,10 @@ static void note_failed(struct check *, const char *);
 static const char *lookup(struct check *, const char *, const char *);
 static void show_finding(struct output *, const struct check_finding *);
 static void show_people(struct check *);
+static bool is_command(const struct check_finding *);
+static bool shares_fix(
+    const struct check_finding *, const struct check_finding *);
+static void show_command(struct output *, const struct check_finding *);
 static void show_table(struct check *);
 
 /* From the settings outwards. */
@@ -51,6 +55,7 @@ static const struct {
     {"postfix", check_postfix, true, true},
     {"postfix", check_services, true, true},
     {"postfix", check_sendmail, true, true},
+    {"postfix", check_milters, true, false},
     {"settings", check_clients, true, false},
     {"postfix", check_domains, true, true},
     {"postfix", check_cleanup, true, true},
@@ -446,6 +451,36 @@ is_setup(const struct check_finding *f)
 	return (f->severity > CHECK_NOTE && strcmp(f->part, "settings") != 0);
 }
 
+static bool
+is_command(const struct check_finding *f)
+{
+	return (is_setup(f) && fixes[f->how].command);
+}
+
+/* Has one before ${f}, from ${first} on, the same command? */
+static bool
+shares_fix(const struct check_finding *first, const struct check_finding *f)
+{
+	for (; first != f; first = first->next) {
+		if (is_command(first) && strcmp(first->fix, f->fix) == 0)
+			return (true);
+	}
+	return (false);
+}
+
+/* What it is for, in all findings, and the command once. */
+static void
+show_command(struct output *out, const struct check_finding *first)
+{
+	const struct check_finding *f;
+
+	for (f = first; f != NULL; f = f->next) {
+		if (is_command(f) && strcmp(f->fix, first->fix) == 0)
+			output_line(out, "# %s", f->what);
+	}
+	output_line(out, "%s", first->fix);
+}
+
 static void
 show_script(struct check *c)
 {
@@ -454,13 +489,12 @@ show_script(struct check *c)
 	bool commands = false;
 
 	for (f = c->first; f != NULL; f = f->next) {
-		if (!is_setup(f) || !fixes[f->how].command)
+		if (!is_command(f) || shares_fix(c->first, f))
 			continue;
 		if (!commands)
 			output_line(out, "set -e");
 		commands = true;
-		output_line(out, "# %s", f->what);
-		output_line(out, "%s", f->fix);
+		show_command(out, f);
 	}
 	if (commands)
 		output_line(out, "postfix%s reload", c->postfix->option);

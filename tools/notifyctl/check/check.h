@@ -17,10 +17,14 @@
 
 #include "base/compiler.h"
 
+struct addrinfo;
 struct arena;
+struct check_asked;
 struct check_filter;
 struct check_tag;
 struct ctl;
+struct milter;
+struct milters;
 struct passwd;
 struct postconf;
 struct postconf_service;
@@ -73,6 +77,7 @@ struct check {
 	} * failed;		      /* maps in which a lookup has failed */
 	struct check_tag *tags;	      /* that Postfix adds (check_tags_read) */
 	struct check_filter *filters; /* (check_filters_read) */
+	struct check_asked *asked;    /* (check_peers_ask) */
 	const char *part;	      /* of the findings that are added now */
 	struct check_finding *first, **last;
 	const char *looked_at;
@@ -169,6 +174,12 @@ enum check_answer {
 	CHECK_SILENT,	 /* not one byte, for some seconds */
 };
 
+/* check_connect_path(path, user), check_connect_host(addresses): a connected
+ * socket, or -1 with errno, after some seconds at most. Root connects to a path
+ * as whoever can change where it leads; if those are many, as ${user}. */
+int check_connect_path(const char *path, const char *user);
+int check_connect_host(const struct addrinfo *);
+
 /* check_milter_talk(fd): negotiate as an MTA does. */
 enum check_answer check_milter_talk(int fd);
 
@@ -185,6 +196,15 @@ const char *check_filter(
  * hands mail from sendmail(1); NULL if it is not one on loopback. */
 const struct postconf_service *check_sendmail_listener(const struct postconf *);
 
+/* check_milters_away(c, reader, m): "defers all mail ...", what Postfix does
+ * while ${m} does not answer. */
+const char *check_milters_away(
+    struct check *, const struct postconf_service *, const struct milter *);
+
+/* check_milters_without(c, m, i): the list without its element ${i}. */
+const char *check_milters_without(
+    struct check *, const struct milters *, size_t i);
+
 /* The parts; check.c has the table. */
 void check_settings(struct check *);
 void check_clients(struct check *);
@@ -200,6 +220,7 @@ void check_held(struct check *);
 void check_postfix(struct check *);
 void check_services(struct check *);
 void check_sendmail(struct check *);
+void check_milters(struct check *);
 void check_domains(struct check *);
 void check_cleanup(struct check *);
 void check_copies(struct check *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_milter_talk - does a milter answer, and is it ours?
+ * check_milter_talk - connect to a milter: does one answer, and is it ours?
  *
  * The milter protocol begins with a negotiation: the MTA offers a version,
  * actions and steps, and the milter requests some of them. No other milter
@@ -8,10 +8,17 @@
  * mail.
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include "base/failure.h"
+#include "lib/identity.h"
 #include "notifyctl/check/check.h"
 
 #define VERSION_ASKED 6
@@ -31,6 +38,62 @@ struct negotiation {
 	char command;
 	uint32_t version, actions, steps;
 } __attribute__((packed));
+
+static int connect_to(const struct sockaddr *, socklen_t);
+
+/* A connected socket with a time limit, which holds for connect(2) too. */
+static int
+connect_to(const struct sockaddr *address, socklen_t len)
+{
+	const struct timeval wait = {.tv_sec = SECONDS};
+	int fd, error;
+
+	fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return (-1);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	if (connect(fd, address, len) == 0)
+		return (fd);
+	error = errno;
+	close(fd);
+	errno = error;
+	return (-1);
+}
+
+int
+check_connect_path(const char *path, const char *user)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct failure failure = FAILURE_INIT;
+	int fd, error;
+
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	strcpy(sun.sun_path, path);
+	/* Not as root: the name may lead to another program's socket. */
+	if (identity_take(path, user, &failure) != 0) {
+		failure_clear(&failure);
+		errno = EACCES;
+		return (-1);
+	}
+	fd = connect_to((struct sockaddr *)&sun, sizeof(sun));
+	error = errno;
+	identity_drop();
+	errno = error;
+	return (fd);
+}
+
+int
+check_connect_host(const struct addrinfo *a)
+{
+	int fd = -1;
+
+	for (; fd == -1 && a != NULL; a = a->ai_next)
+		fd = connect_to(a->ai_addr, a->ai_addrlen);
+	return (fd);
+}
 
 enum check_answer
 check_milter_talk(int fd)

@@ -8,10 +8,18 @@
 #include <string.h>
 
 #include "notifyctl/check/check.h"
+#include "notifyctl/check/check_peers.h"
 #include "notifyctl/postfix/instances.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
+
+/* A default_action that is wrong for the milter. */
+struct action {
+	const char *name;
+	enum check_severity severity;
+	const char *why;
+};
 
 /* A list of milters, and the service that reads it. */
 struct list {
@@ -19,19 +27,28 @@ struct list {
 	const struct postconf_service *override; /* NULL: main.cf has it */
 	const struct postconf_service *reader;
 	const char *value;
-	const char *label; /* "smtpd_milters of submission/inet" */
-	const char *address;
+	const char *label;   /* "smtpd_milters of submission/inet" */
+	const char *address; /* of ours; NULL: it cannot be reached */
 	struct milters milters;
+	const char *former; /* the first entry that was ours; NULL: none */
+	/* What the list must be. Every finding has it for its fix, so that
+	 * those of one list do not undo each other. */
+	const char *right;
 };
 
 static void edit(struct check *, enum check_severity, const struct list *,
-    const char *, const char *, const char *);
-static const char *rewritten(struct check *, const struct list *, const char *);
+    const char *, const char *);
+static const struct action *unwelcome(const char *);
+static const char *right_entry(struct check *, const struct list *);
+static bool is_one_too_many(
+    struct check *, const struct list *, const struct milter *);
+static const char *right_list(struct check *, struct list *);
 static void add_missing(struct check *, const struct list *, bool *);
 static void add_meant(struct check *, const struct list *);
 static bool signs(const char *);
+static const char *signer(const struct list *);
 static void check_order(struct check *, const struct list *);
-static const char *with_tempfail(struct check *, const struct list *);
+static void check_former(struct check *, const struct list *);
 static void check_action(struct check *, const struct list *);
 static void check_protocol(struct check *, const struct postconf_service *);
 static void leave_chroot(
@@ -39,35 +56,18 @@ static void leave_chroot(
 static void check_list(
     struct check *, const char *, const struct postconf_service *, bool *);
 
-/* The list with ${text} instead of our milter's element, or in front. */
-static const char *
-rewritten(struct check *c, const struct list *l, const char *text)
-{
-	const char *list = text;
-	size_t i;
-
-	for (i = 0; i < l->milters.n; i++) {
-		if (i != l->milters.ours)
-			list =
-			    check_text(c, "%s, %s", list, l->milters.v[i].text);
-	}
-	return (list);
-}
-
 /* A finding whose fix changes the list. */
 static void
 edit(struct check *c, enum check_severity severity, const struct list *l,
-    const char *what, const char *why, const char *value)
+    const char *what, const char *why)
 {
-	check_edit(c, severity, what, why, l->override, l->name, value);
+	check_edit(c, severity, what, why, l->override, l->name, l->right);
 }
 
 /* ${missing}: smtpd_milters of main.cf lacks the milter too. */
 static void
 add_missing(struct check *c, const struct list *l, bool *missing)
 {
-	const char *given;
-
 	if (l->address == NULL) {
 		check_setting(c, CHECK_ERROR,
 		    check_text(c,
@@ -83,19 +83,16 @@ add_missing(struct check *c, const struct list *l, bool *missing)
 			c->postfix->queue));
 		return;
 	}
-	given = l->override == NULL ? postconf_given(c->postfix, l->name)
-				    : l->value;
 	/* The other list is the one to change. */
-	if (*missing && strcmp(given, "$smtpd_milters") == 0)
+	if (*missing && l->override == NULL &&
+	    strcmp(postconf_given(c->postfix, l->name), "$smtpd_milters") == 0)
 		return;
 	if (l->override == NULL && strcmp(l->name, "smtpd_milters") == 0)
 		*missing = c->joins = true;
 	edit(c, l->override == NULL ? CHECK_ERROR : CHECK_WARNING, l,
 	    check_text(c, "%s does not name the milter", l->label),
 	    "Postfix does not show such mail to the milter, so tagged mail "
-	    "goes to its original recipients",
-	    *given == '\0' ? l->address
-			   : check_text(c, "%s, %s", l->address, given));
+	    "goes to its original recipients");
 }
 
 static void
@@ -117,8 +114,7 @@ add_meant(struct check *c, const struct list *l)
 		    l->label, address);
 	edit(c, CHECK_ERROR, l, what,
 	    "Postfix cannot connect to the milter, and treats all mail as "
-	    "milter_default_action says",
-	    rewritten(c, l, l->address));
+	    "milter_default_action says");
 }
 
 /* Does it probably sign? Only its socket tells. */
@@ -136,44 +132,41 @@ signs(const char *address)
 	return (false);
 }
 
-static void
-check_order(struct check *c, const struct list *l)
+/* The entry before ours that signs; NULL: none. */
+static const char *
+signer(const struct list *l)
 {
 	const struct milters *m = &l->milters;
 	size_t i;
 
-	for (i = 0; i < m->ours && !signs(m->v[i].address); i++)
-		;
-	if (i == m->ours)
-		return;
-	edit(c, CHECK_WARNING, l,
-	    check_text(c, "%s has %s, which seems to sign, before the milter",
-		l->label, m->v[i].address),
-	    "the milter removes X-Notify headers of clients that may not tag; "
-	    "this breaks a DKIM signature that covers them, unless it is made "
-	    "afterwards",
-	    rewritten(c, l, m->v[m->ours].text));
-}
-
-/* The list with default_action=tempfail for our milter. */
-static const char *
-with_tempfail(struct check *c, const struct list *l)
-{
-	const struct milter *m = &l->milters.v[l->milters.ours];
-
-	return (rewritten(c, l,
-	    check_text(c, "%.*stempfail%s", (int)m->action_at, m->text,
-		m->text + m->action_at + strlen(m->action))));
+	for (i = 0; i < m->ours && m->ours < m->n; i++) {
+		if (signs(m->v[i].address))
+			return (m->v[i].address);
+	}
+	return (NULL);
 }
 
 static void
-check_action(struct check *c, const struct list *l)
+check_order(struct check *c, const struct list *l)
 {
-	static const struct {
-		const char *action;
-		enum check_severity severity;
-		const char *why;
-	} actions[] = {
+	const char *before = signer(l);
+
+	if (before != NULL)
+		edit(c, CHECK_WARNING, l,
+		    check_text(c,
+			"%s has %s, which seems to sign, before the milter",
+			l->label, before),
+		    "the milter removes X-Notify headers of clients that may "
+		    "not tag; this breaks a DKIM signature that covers them, "
+		    "unless it is made afterwards");
+}
+
+/* What a default_action of the milter's own makes of mail while it is down;
+ * NULL if that is right. */
+static const struct action *
+unwelcome(const char *action)
+{
+	static const struct action actions[] = {
 	    {"accept", CHECK_ERROR,
 		"while the milter is down, tagged mail goes to its original "
 		"recipients, and only Postfix's log tells"},
@@ -184,34 +177,141 @@ check_action(struct check *c, const struct list *l)
 		"while the milter is down, Postfix puts mail on hold "
 		"undecided; once released it goes to its original recipients"},
 	};
+	size_t i;
+
+	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(action, actions[i].name) == 0)
+			return (&actions[i]);
+	}
+	return (NULL);
+}
+
+/* Our entry, with its options; its address and action are right. */
+static const char *
+right_entry(struct check *c, const struct list *l)
+{
+	const struct milter *m;
+	const char *text, *rest;
+
+	if (l->milters.match == MILTERS_OTHER)
+		return (l->address);
+	m = &l->milters.v[l->milters.ours];
+	text = m->text;
+	/* From behind, so that the places stay. */
+	if (m->action != NULL && unwelcome(m->action) != NULL)
+		text = check_text(c, "%.*stempfail%s", (int)m->action_at, text,
+		    text + m->action_at + strlen(m->action));
+	rest = text + m->address_at + strlen(m->address);
+	if (l->milters.match == MILTERS_MEANT && l->address != NULL)
+		text = check_text(
+		    c, "%.*s%s%s", (int)m->address_at, text, l->address, rest);
+	return (text);
+}
+
+/* Was it ours, or is it ours once more? With TCP the port alone is compared,
+ * and the port of another host may be another milter's. */
+static bool
+is_one_too_many(struct check *c, const struct list *l, const struct milter *m)
+{
+	if (m->match == MILTERS_OTHER)
+		return (check_peers_former(c, l->reader, m));
+	return (m->match == MILTERS_MEANT ||
+	    strncmp(m->address, "inet:", 5) != 0 ||
+	    strcmp(m->address, l->milters.v[l->milters.ours].address) == 0);
+}
+
+/* Ours once, before what signs, and all others but what was ours. */
+static const char *
+right_list(struct check *c, struct list *l)
+{
+	const struct milters *m = &l->milters;
+	const char *ours = right_entry(c, l), *list = "", *first = NULL, *text;
+	size_t i;
+
+	if (m->match != MILTERS_OURS || signer(l) != NULL)
+		list = first = ours;
+	for (i = 0; i < m->n; i++) {
+		text = m->v[i].text;
+		if (i == m->ours)
+			text = first == NULL ? ours : NULL;
+		else if (is_one_too_many(c, l, &m->v[i]))
+			text = NULL;
+		if (text == NULL && i != m->ours && l->former == NULL)
+			l->former = m->v[i].address;
+		if (text != NULL)
+			list = check_text(
+			    c, "%s%s%s", list, *list == '\0' ? "" : ", ", text);
+	}
+	/* $names in it stay, if that is possible. */
+	if (m->match != MILTERS_OTHER || l->former != NULL)
+		return (list);
+	text = l->override == NULL ? postconf_given(c->postfix, l->name)
+				   : l->value;
+	return (*text == '\0' ? ours : check_text(c, "%s, %s", ours, text));
+}
+
+static void
+check_former(struct check *c, const struct list *l)
+{
+	const struct milter *m;
+	const char *away, *action;
+	size_t i;
+
+	if (l->former == NULL)
+		return;
+	for (i = 0; strcmp(l->milters.v[i].address, l->former) != 0; i++)
+		;
+	m = &l->milters.v[i];
+	if (m->match == MILTERS_OURS) {
+		edit(c, CHECK_WARNING, l,
+		    check_text(c, "%s names the milter twice", l->label),
+		    "Postfix shows it each message twice");
+		return;
+	}
+	away = check_milters_away(c, l->reader, m);
+	action = m->action == NULL
+	    ? postconf_for(c->postfix, l->reader, "milter_default_action")
+	    : m->action;
+	edit(c, strcmp(action, "accept") == 0 ? CHECK_WARNING : CHECK_ERROR, l,
+	    check_text(c,
+		"%s has %s, a former socket of the milter, which is "
+		"at %s now",
+		l->label, m->address, c->settings->socket),
+	    check_text(c,
+		"no milter answers there, or not any more when it has been "
+		"restarted: Postfix %s",
+		away));
+}
+
+static void
+check_action(struct check *c, const struct list *l)
+{
 	static const char name[] = "milter_default_action";
 	const struct postconf *pc = c->postfix;
 	const struct postconf_service *where;
-	const char *own = NULL, *action;
-	size_t i;
+	const struct action *wrong;
+	const char *own = NULL;
 
 	/* The entry that is missing will have none of its own. */
 	if (l->milters.ours < l->milters.n)
 		own = l->milters.v[l->milters.ours].action;
 	where =
 	    postconf_override(pc, l->reader, name) == NULL ? NULL : l->reader;
-	action = own == NULL ? postconf_for(pc, l->reader, name) : own;
-	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(action, actions[i].action) != 0)
-			continue;
-		if (own == NULL)
-			check_edit(c, actions[i].severity,
-			    check_text(c, "%s%s%s = %s", name,
-				where == NULL ? "" : " of ",
-				where == NULL ? "" : where->key, action),
-			    actions[i].why, where, name, "tempfail");
-		else
-			edit(c, actions[i].severity, l,
-			    check_text(c,
-				"%s has default_action=%s for the milter",
-				l->label, own),
-			    actions[i].why, with_tempfail(c, l));
-	}
+	wrong =
+	    unwelcome(own == NULL ? postconf_for(pc, l->reader, name) : own);
+	if (wrong == NULL)
+		return;
+	if (own == NULL)
+		check_edit(c, wrong->severity,
+		    check_text(c, "%s%s%s = %s", name,
+			where == NULL ? "" : " of ",
+			where == NULL ? "" : where->key, wrong->name),
+		    wrong->why, where, name, "tempfail");
+	else
+		edit(c, wrong->severity, l,
+		    check_text(c, "%s has default_action=%s for the milter",
+			l->label, own),
+		    wrong->why);
 }
 
 /* The milter works with each version that Postfix supports. */
@@ -271,15 +371,18 @@ check_list(struct check *c, const char *name,
 		l.address = milters_address(pc, socket, reader);
 	}
 	match = milters_read(pc, socket, reader, l.value, &l.milters);
+	if (match == MILTERS_OURS || l.address != NULL)
+		l.right = right_list(c, &l);
 	if (match != MILTERS_OURS &&
 	    (match == MILTERS_OTHER || l.address == NULL))
 		add_missing(c, &l, missing);
 	else if (match == MILTERS_MEANT)
 		add_meant(c, &l);
-	if (match != MILTERS_OTHER)
+	if (l.right != NULL) {
 		check_order(c, &l);
-	if (match != MILTERS_OTHER || l.address != NULL)
+		check_former(c, &l);
 		check_action(c, &l);
+	}
 	check_protocol(c, reader);
 }
 

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/check/check_filters.h"
+#include "notifyctl/check/check_peers.h"
 #include "notifyctl/postfix/instances.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
@@ -147,8 +148,6 @@ static const char *free_port(struct check *);
 static const char *own_milter(struct check *, const char *, char);
 static const char *new_way(struct check *);
 static bool check_port(struct check *, const struct way *);
-static const char *without_milter(
-    struct check *, const struct milters *, const char *);
 static void check_setting_of(struct check *, const struct wanted *,
     const struct postconf_service *, const char *);
 static const char *corrected(struct check *, const char *, bool);
@@ -156,6 +155,8 @@ static void check_options(struct check *, const struct way *);
 static void check_bind(struct check *, const struct way *);
 static void check_loop(struct check *, const struct way *);
 static void check_follower(struct check *, const struct postconf_service *);
+static size_t find_ours(
+    struct check *, const struct postconf_service *, const struct milters *);
 static bool check_non_smtpd(
     struct check *, const struct postconf_service *, const struct way *, bool);
 static void check_no_way(struct check *, const struct way *, bool);
@@ -449,20 +450,6 @@ new_way(struct check *c)
 		"no_milters,no_address_mappings")));
 }
 
-static const char *
-without_milter(struct check *c, const struct milters *m, const char *none)
-{
-	const char *list = none;
-	size_t i;
-
-	for (i = 0; i < m->n; i++) {
-		if (i != m->ours)
-			list = check_text(c, "%s%s%s", list,
-			    *list == '\0' ? "" : ", ", m->v[i].text);
-	}
-	return (list);
-}
-
 /* A list that refers to smtpd_milters names the milter as soon as that does. */
 static void
 check_follower(struct check *c, const struct postconf_service *s)
@@ -478,7 +465,22 @@ check_follower(struct check *c, const struct postconf_service *s)
 		    in_non_smtpd, NULL, name, postconf_value(pc, name));
 }
 
-/* ${s}: a cleanup(8). Do its non_smtpd_milters name ours? */
+/* The element of ${m} that is ours, or was; m->n if there is none. */
+static size_t
+find_ours(
+    struct check *c, const struct postconf_service *s, const struct milters *m)
+{
+	size_t i;
+
+	if (m->match != MILTERS_OTHER)
+		return (m->ours);
+	for (i = 0; i < m->n && !check_peers_former(c, s, &m->v[i]);)
+		i++;
+	return (i);
+}
+
+/* ${s}: a cleanup(8). Do its non_smtpd_milters name ours, or a former socket of
+ * it? */
 static bool
 check_non_smtpd(struct check *c, const struct postconf_service *s,
     const struct way *w, bool found)
@@ -487,14 +489,16 @@ check_non_smtpd(struct check *c, const struct postconf_service *s,
 	const struct postconf *pc = c->postfix;
 	struct milters m;
 	const char *fix;
+	size_t ours;
 
-	if (milters_read(pc, c->settings->socket, s, postconf_for(pc, s, name),
-		&m) == MILTERS_OTHER) {
+	milters_read(pc, c->settings->socket, s, postconf_for(pc, s, name), &m);
+	ours = find_ours(c, s, &m);
+	if (ours == m.n) {
 		check_follower(c, s);
 		return (false);
 	}
-	fix = postconf_edit(
-	    pc, check_setter(c, s, name), name, without_milter(c, &m, ""));
+	fix = postconf_edit(pc, check_setter(c, s, name), name,
+	    check_milters_without(c, &m, ours));
 	check_found(c, CHECK_ERROR, CHECK_POSTCONF,
 	    check_text(c, "%s names the milter", check_label(c, s, name)),
 	    in_non_smtpd,

@@ -10,27 +10,19 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/failure.h"
 #include "lib/child.h"
-#include "lib/identity.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-#define CONNECT_SECONDS 3
-
 static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static const char *start_command(struct check *);
-static int connect_to(const struct sockaddr *, socklen_t);
-static int connect_path(const char *, const char *);
-static int connect_host(const struct addrinfo *);
 static void found_restart(struct check *, const char *, const char *);
 static void check_answer(struct check *, int);
 static void check_owner(struct check *, const char *);
@@ -73,60 +65,6 @@ start_command(struct check *c)
 		return ("notify-milter");
 	return (
 	    check_text(c, "notify-milter -c %s", check_quote(c, c->ctl->file)));
-}
-
-/* A connected socket with a time limit, which holds for connect(2) too. */
-static int
-connect_to(const struct sockaddr *address, socklen_t len)
-{
-	const struct timeval wait = {.tv_sec = CONNECT_SECONDS};
-	int fd, error;
-
-	fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return (-1);
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	if (connect(fd, address, len) == 0)
-		return (fd);
-	error = errno;
-	close(fd);
-	errno = error;
-	return (-1);
-}
-
-static int
-connect_path(const char *path, const char *user)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	struct failure failure = FAILURE_INIT;
-	int fd, error;
-
-	if (strlen(path) >= sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
-		return (-1);
-	}
-	strcpy(sun.sun_path, path);
-	/* Not as root: the name may lead to another program's socket. */
-	if (identity_take(path, user, &failure) != 0) {
-		failure_clear(&failure);
-		errno = EACCES;
-		return (-1);
-	}
-	fd = connect_to((struct sockaddr *)&sun, sizeof(sun));
-	error = errno;
-	identity_drop();
-	errno = error;
-	return (fd);
-}
-
-static int
-connect_host(const struct addrinfo *a)
-{
-	int fd = -1;
-
-	for (; fd == -1 && a != NULL; a = a->ai_next)
-		fd = connect_to(a->ai_addr, a->ai_addrlen);
-	return (fd);
 }
 
 /* The finding's fix is to stop the milter and to start it. */
@@ -245,7 +183,7 @@ check_tcp(struct check *c)
 		return;
 	}
 	local = loopback(found->ai_addr);
-	fd = connect_host(found);
+	fd = check_connect_host(found);
 	freeaddrinfo(found);
 	if (fd == -1)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
@@ -373,7 +311,7 @@ check_path(struct check *c)
 			c, "socket = unix:%s/notify-milter.sock", directory));
 		return;
 	}
-	fd = connect_path(path, c->settings->user);
+	fd = check_connect_path(path, c->settings->user);
 	if (fd != -1) {
 		check_answer(c, fd);
 		check_owner(c, path);

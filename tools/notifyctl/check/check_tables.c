@@ -39,20 +39,14 @@ read_file(struct check *c, const struct check_table *t, const char *path,
 	fclose(in);
 }
 
-/* The tables in the value of ${name}. */
-static void
-read_tables(struct check *c, const struct postconf_service *s, const char *name,
-    check_line *each)
+void
+check_tables_of(struct check *c, const struct postconf_service *s,
+    const char *name, check_line *each)
 {
 	struct check_table t = {.service = s, .name = name};
-	const char *value = postconf_for(c->postfix, s, name);
 	char *rest, *word;
 
-	/* The default of the checks of other headers is these. */
-	if (strcmp(name, "header_checks") != 0 &&
-	    strcmp(value, postconf_for(c->postfix, s, "header_checks")) == 0)
-		return;
-	rest = arena_strdup(c->arena, value);
+	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
 	while ((word = postconf_word(&rest)) != NULL) {
 		t.map = word;
 		t.path = strchr(word, '{') == NULL ? strstr(word, ":/") : NULL;
@@ -61,6 +55,19 @@ read_tables(struct check *c, const struct postconf_service *s, const char *name,
 		else if (strchr(word, ':') != NULL)
 			each(c, &t, word);
 	}
+}
+
+/* The default of the checks of other headers is header_checks. */
+static void
+read_tables(struct check *c, const struct postconf_service *s, const char *name,
+    check_line *each)
+{
+	static const char first[] = "header_checks";
+	const struct postconf *pc = c->postfix;
+
+	if (strcmp(name, first) == 0 ||
+	    strcmp(postconf_for(pc, s, name), postconf_for(pc, s, first)) != 0)
+		check_tables_of(c, s, name, each);
 }
 
 void

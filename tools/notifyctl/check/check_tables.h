@@ -26,6 +26,11 @@ typedef void check_line(
  * cleanup(8) and smtpd(8) uses. A table that cannot be read is left out. */
 void check_tables(struct check *, check_line *each);
 
+/* check_tables_of(c, service, name, each): the same for the tables in the
+ * setting ${name} of one service. */
+void check_tables_of(struct check *, const struct postconf_service *,
+    const char *name, check_line *each);
+
 /* check_tables_action(line, action): what follows the ${action} in ${line};
  * NULL if it has none. */
 const char *check_tables_action(const char *line, const char *action);

@@ -123,6 +123,7 @@ take(const struct postconf *pc, char *word, struct milter *m)
 			*end = '\0';
 	}
 	address += strspn(address, ", \t");
+	m->address_at = (size_t)(address - word);
 	end = address + strcspn(address, ", \t");
 	if (*end != '\0') {
 		*end = '\0';
@@ -144,6 +145,7 @@ milters_read(const struct postconf *pc, const char *socket,
 	     m->n++) {
 		take(pc, word, &m->v[m->n]);
 		is = match(pc, socket, reader, m->v[m->n].address);
+		m->v[m->n].match = is;
 		if (is == MILTERS_OURS
 			? m->match != MILTERS_OURS
 			: is == MILTERS_MEANT && m->match == MILTERS_OTHER) {

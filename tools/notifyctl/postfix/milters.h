@@ -32,8 +32,10 @@ struct milters {
 	struct milter {
 		const char *text;    /* as it is written */
 		const char *address; /* "unix:..." or "inet:..." */
-		const char *action;  /* its own default_action, or NULL */
-		size_t action_at;    /* where in ${text} that is */
+		size_t address_at;   /* where in ${text} that is */
+		enum milters_match match;
+		const char *action; /* its own default_action, or NULL */
+		size_t action_at;   /* where in ${text} that is */
 	} v[MILTERS_MAX];
 };
 
