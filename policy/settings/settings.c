@@ -175,6 +175,7 @@ static char *without_secrets(const struct setting *, const char *);
 static int bad_value(
     struct reading *, const struct setting *, const char *, const char *);
 static int set_defaults(struct reading *);
+static int not_read(const char *, struct failure *);
 static int read_stream(struct reading *);
 static int check_kept(struct reading *);
 
@@ -439,6 +440,27 @@ line_of(const struct reading *r, size_t offset)
 	return (r->seen[i]);
 }
 
+/* The file cannot be read, says errno: fill ${failure}, with what to do. */
+static int
+not_read(const char *file, struct failure *failure)
+{
+	const char *what = strerror(errno), *todo;
+
+	switch (errno) {
+	case ENOENT:
+		todo = "make it from postfix-sample/notify-milter.conf, or "
+		       "name another settings file with -c FILE";
+		break;
+	case EACCES:
+		todo = "run as root or as a user who may read it";
+		break;
+	default:
+		todo = "expected the settings file (-c FILE)";
+	}
+	return (failure_set(
+	    failure, FAILURE_SETTINGS, "%s: %s; %s", file, what, todo));
+}
+
 static int
 read_stream(struct reading *r)
 {
@@ -448,9 +470,7 @@ read_stream(struct reading *r)
 	if (r->failure->kind != FAILURE_NONE)
 		return (-1);
 	if (ferror(r->stream))
-		return (failure_set(r->failure, FAILURE_SETTINGS,
-		    "%s: %s; expected the settings file (-c FILE)",
-		    r->settings->file, strerror(errno)));
+		return (not_read(r->settings->file, r->failure));
 	if (line != 0)
 		return (failure_set(r->failure, FAILURE_SETTINGS,
 		    "%s:%d: not a setting; expected \"key = value\", "
@@ -499,9 +519,7 @@ settings_read(const char *file, struct failure *failure)
 		goto out;
 	r.stream = fopen(file, "re");
 	if (r.stream == NULL) {
-		failure_set(failure, FAILURE_SETTINGS,
-		    "%s: %s; expected the settings file (-c FILE)", file,
-		    strerror(errno));
+		not_read(file, failure);
 		goto out;
 	}
 	rc = read_stream(&r);

@@ -79,8 +79,56 @@ def _(s):
 def _(s):
     s.settings("[milter]\nexpnad = never\n")
     s.fault("error", f"{s.ctl.conf.file}:2: ", "expnad")
-    os.unlink(s.ctl.conf.file)
-    s.fault("error", s.ctl.conf.file)
+    done = s.ctl("postfix", env=s.env())
+    same((done.code, done.err.count("\n")), (78, 1), "exit and lines")
+    same(done.err.count(s.ctl.conf.file), 2, f"names of the file: {done.err}")
+
+
+@case("settings that are missing, or no file, or that the user may not read, "
+      "are found, and the advice says what to do")
+def _(s):
+    file = s.ctl.conf.file
+    with open(file) as old:
+        text = old.read()
+    os.unlink(file)
+    contains(s.fault("error", f"{file} does not exist")["fix"],
+             f"copy postfix-sample/notify-milter.conf to {file}")
+    for command in (("list", "acme"), ("postfix",)):
+        done = s.ctl(*command, env=s.env())
+        same((done.code, done.err.count("\n")), (78, 1), "exit and lines")
+        contains(done.err, "postfix-sample/notify-milter.conf", "the error")
+    # Beside an installed one there is its sample.
+    share = os.path.join(s.ctl.folder, "share/doc/notify-milter/postfix-sample")
+    os.makedirs(share, exist_ok=True)
+    with open(os.path.join(share, "notify-milter.conf"), "w") as out:
+        out.write(text)
+    s.fixed("error", f"{file} does not exist")
+    shutil.rmtree(os.path.join(s.ctl.folder, "share"))
+    os.unlink(file)
+    for make, words, advice in (
+            (lambda: os.mkdir(file), "is a directory", "notify-milter.conf in"),
+            (lambda: os.mkfifo(file), "is not a file", "-c FILE"),
+            (lambda: os.symlink("/dev/null", file), "is not a file", "-c FILE"),
+            (lambda: os.symlink("/nowhere", file), "a symbolic link to /nowhere",
+             "correct the link"),
+            (lambda: os.symlink(file, file), "a symbolic link to",
+             "correct the link")):
+        make()
+        contains(s.fault("error", file, words)["fix"], advice, "the advice")
+        os.rmdir(file) if words == "is a directory" else os.unlink(file)
+    s.settings(text)
+    chown(file, 0o600, "root")
+    finding = s.fault("error", f"{file}: Permission denied", user="daemon")
+    same(finding["fix"], f"sudo notifyctl -c {file} check", "the fix")
+    chown(file, 0o644, "root")
+    s.sound()
+
+
+@case("settings that set nothing are found")
+def _(s):
+    for text in ("", "\n", "# [milter]\n\n  ; user = x\n[milter]\n"):
+        s.settings(text)
+        s.has("warning", f"{s.ctl.conf.file} sets nothing")
 
 
 @case("settings that others can write are found, and the fix works")

@@ -534,8 +534,9 @@ setup(struct ctl *ctl, const struct arguments *args)
 	run_parts(&c, true);
 	ctl->status = 0;
 	if (c.settings == NULL)
-		return (failure_set(&ctl->failure, FAILURE_SETTINGS, "%s: %s",
-		    ctl->file, c.first->what));
+		return (
+		    failure_set(&ctl->failure, FAILURE_SETTINGS, "%s; %s: %s",
+			c.first->what, fixes[c.first->how].verb, c.first->fix));
 	if (c.postfix == NULL)
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
 		    sendmail_is(c.settings->sendmail)

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,11 +15,122 @@
 #include "notifyctl/postfix/sendmail.h"
 #include "settings/settings.h"
 
+static const char *sample(struct check *);
+static void found_unread(struct check *, const char *, const char *);
+static bool check_readable(struct check *);
+static bool is_bare(const char *);
 static void check_file(struct check *);
 static void check_user(struct check *);
 static void check_user_reads(struct check *);
 static void check_other_mta(struct check *);
 static void check_mailer(struct check *);
+
+/* The sample that was installed with this program; NULL if there is none. */
+static const char *
+sample(struct check *c)
+{
+	static const char name[] =
+	    "share/doc/notify-milter/postfix-sample/notify-milter.conf";
+	const char *path;
+	char self[4096];
+	ssize_t len;
+
+	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[len < 0 ? 0 : len] = '\0';
+	path = check_text(
+	    c, "%s/%s", check_directory(c, check_directory(c, self)), name);
+	return (access(path, R_OK) == 0 ? path : NULL);
+}
+
+/* ${advice}: NULL: make the file of the sample. */
+static void
+found_unread(struct check *c, const char *what, const char *advice)
+{
+	static const char why[] =
+	    "the milter does not start with it, and nothing else was checked";
+	const char *from = sample(c);
+
+	if (advice == NULL && from != NULL)
+		check_found(c, CHECK_ERROR, CHECK_RUN, what, why,
+		    check_text(c, "install -D -m 644 %s %s",
+			check_quote(c, from), check_quote(c, c->ctl->file)));
+	else
+		check_found(c, CHECK_ERROR, CHECK_DO, what, why,
+		    advice != NULL
+			? advice
+			: check_text(c,
+			      "copy postfix-sample/notify-milter.conf to %s, "
+			      "or name the settings with -c FILE",
+			      c->ctl->file));
+}
+
+/* False, and a finding, if there is no file that can be read. */
+static bool
+check_readable(struct check *c)
+{
+	static const char other[] = "name the settings with -c FILE";
+	const char *file = c->ctl->file;
+	char target[4096];
+	struct stat st;
+	ssize_t len;
+	int error;
+
+	if (stat(file, &st) == 0 && S_ISDIR(st.st_mode)) {
+		found_unread(c, check_text(c, "%s is a directory", file),
+		    check_text(
+			c, "%s, such as the notify-milter.conf in it", other));
+		return (false);
+	}
+	if (access(file, R_OK) == 0) {
+		if (S_ISREG(st.st_mode))
+			return (true);
+		found_unread(c, check_text(c, "%s is not a file", file), other);
+		return (false);
+	}
+	error = errno;
+	len = readlink(file, target, sizeof(target) - 1);
+	target[len < 0 ? 0 : len] = '\0';
+	if (error == EACCES)
+		check_found(c, CHECK_ERROR, CHECK_RUN,
+		    check_text(c, "%s: %s", file, strerror(error)),
+		    "this user may not read the settings, and nothing was "
+		    "checked",
+		    check_text(c, "sudo %s", check_notifyctl(c, "check")));
+	else if (len > 0)
+		found_unread(c,
+		    check_text(c, "%s is a symbolic link to %s: %s", file,
+			target, strerror(error)),
+		    check_text(c,
+			"make that file, as a copy of "
+			"postfix-sample/notify-milter.conf, or correct the "
+			"link: ln -sfn FILE %s",
+			check_quote(c, file)));
+	else if (error == ENOENT)
+		found_unread(c, check_text(c, "%s does not exist", file), NULL);
+	else
+		found_unread(
+		    c, check_text(c, "%s: %s", file, strerror(error)), other);
+	return (false);
+}
+
+/* Has it no line that sets anything? */
+static bool
+is_bare(const char *file)
+{
+	char line[4096];
+	bool bare = true;
+	FILE *in;
+
+	in = fopen(file, "re");
+	while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+		if (strchr("#;[\r\n", line[strspn(line, " \t")]) == NULL)
+			bare = false;
+	}
+	if (in == NULL)
+		return (false);
+	fclose(in);
+	return (bare);
+}
 
 /* The settings name the sendmail(1) program and the clients that may tag. */
 static void
@@ -27,6 +139,13 @@ check_file(struct check *c)
 	const char *file = c->ctl->file, *directory = check_directory(c, file);
 	struct stat st;
 
+	if (is_bare(file))
+		check_found(c, CHECK_WARNING, CHECK_DO,
+		    check_text(c, "%s sets nothing", file),
+		    "every setting has its default; a file that was emptied, "
+		    "as on a full disk, looks the same",
+		    "restore it, or set what postfix-sample/notify-milter.conf "
+		    "explains");
 	if (stat(file, &st) == 0 &&
 	    (st.st_mode & S_IWOTH || (st.st_mode & S_IWGRP && st.st_gid != 0)))
 		check_found(c, CHECK_ERROR, CHECK_RUN,
@@ -158,6 +277,8 @@ check_settings(struct check *c)
 {
 	struct failure failure = FAILURE_INIT;
 
+	if (!check_readable(c))
+		return;
 	c->ctl->settings = settings_read(c->ctl->file, &failure);
 	c->settings = c->ctl->settings;
 	if (c->settings == NULL) {
