@@ -412,10 +412,8 @@ main(int argc, char **argv)
 	config = config_get();
 	if (daemon_user(&options, config->settings, &pw, &failure) == -1)
 		fatal(EX_CONFIG, "%s", failure_text(&failure));
-	if (options.check_only) {
-		printf("%s: the settings are good\n", options.file);
-		return (EX_OK);
-	}
+	if (options.check_only)
+		return (daemon_good("notify-milter", options.file));
 	signal(SIGPIPE, SIG_IGN);
 	hold_signals(&signals);
 	raise_descriptors();

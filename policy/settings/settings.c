@@ -448,11 +448,12 @@ not_read(const char *file, struct failure *failure)
 
 	switch (errno) {
 	case ENOENT:
-		todo = "make it from postfix-sample/notify-milter.conf, or "
-		       "name another settings file with -c FILE";
+		todo = "expected the settings file (-c FILE), a copy of "
+		       "postfix-sample/notify-milter.conf to begin with";
 		break;
 	case EACCES:
-		todo = "run as root or as a user who may read it";
+		todo = "expected to be run by root, or by a user who may read "
+		       "it";
 		break;
 	default:
 		todo = "expected the settings file (-c FILE)";

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # takes: 20 s
 """Bad input: one line, the right exit code, nothing on stdout, no change."""
+import os
 import resource
 import signal
 import subprocess
 
 from lib import ctl
-from lib.ctl import ACCOUNTS, MIRROR, case
+from lib.ctl import ACCOUNTS, MIRROR, NOBODY, case
 from lib.milter import program
 from lib.roster import ANN, BILL, MAINTENANCE, OLGA, SERVICES, STRANGER, \
     acting
@@ -413,6 +414,46 @@ def _(ctl):
             done = ctl(*words, stdout=full)
         same(done.code, 74, f"exit of {done}")
         contains(done.line, "standard output", "line")
+
+
+def closed():
+    os.close(1)
+
+
+@case("what is printed to a closed standard output is an error, of every command "
+      "and program")
+def _(ctl):
+    for words in (["log"], ["export"], ["list", "acme"], ["account", "list"],
+                  ["category", "list"], ["person", "show", BILL], ["stats"],
+                  ["check"], ["user", "list", "acme"], ["--help"],
+                  ["--help", "roles"], ["--version"]):
+        for json_ in (False, True):
+            done = ctl(*words, json_=json_, preexec_fn=closed)
+            same((done.code, done.out), (74, ""), f"exit and output of {done}")
+            contains(done.line, "standard output: it is closed", "line")
+    # An error of its own stays what it is, and so does silence.
+    same(ctl("list", "nosuch", preexec_fn=closed).code, 67, "exit")
+    same(ctl("init", preexec_fn=closed).code,
+         0 if ctl.ok("init").out == "" else 74, "exit of init")
+    done = ctl("account", "title", "acme", "New", preexec_fn=closed)
+    contains(done.line, "it is closed; the change is made", "line")
+    for name in ("notify-milter", "notify-bot", "notify-telegram"):
+        for option in ("-h", "-V"):
+            for place, code in ((closed, 74), ("/dev/full", 74), (None, 0)):
+                with open(place if isinstance(place, str) else os.devnull,
+                          "wb") as out:
+                    done = subprocess.run(
+                        [program(name), option], stdout=out, timeout=20,
+                        stderr=subprocess.PIPE, text=True,
+                        preexec_fn=closed if place is closed else None)
+                same((done.returncode, done.stderr.count("\n")),
+                     (code, 0 if code == 0 else 1), f"{name} {option} {place}")
+    # -n reads the settings, and opens nothing.
+    ctl.settings(user=NOBODY)
+    done = subprocess.run(
+        [program("notify-milter"), "-n", "-c", ctl.conf.file], timeout=20,
+        stderr=subprocess.PIPE, text=True, preexec_fn=closed)
+    same(done.returncode, 74, f"exit of {done}")
 
 
 @case("a long report without room for its temporary file is not begun")

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@
 #define VERSION "unknown"
 #endif
 
+/* Standard output was closed: what is printed is lost. */
+static bool output_closed;
+
+static int printed(const char *);
 static int make_absolute(struct daemon_options *);
 
 int
@@ -33,8 +38,40 @@ daemon_descriptors(void)
 
 	do {
 		fd = open("/dev/null", O_RDWR);
+		if (fd == STDOUT_FILENO)
+			output_closed = true;
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	return (fd == -1 ? -1 : close(fd));
+}
+
+int
+daemon_printed(void)
+{
+	errno = output_closed ? EBADF : EIO;
+	if (output_closed)
+		return (-1);
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return (0);
+	return (-1);
+}
+
+/* All is printed: the exit status. */
+static int
+printed(const char *name)
+{
+	if (daemon_printed() == 0)
+		return (EX_OK);
+	fprintf(stderr, "%s: standard output: %s\n", name,
+	    errno == EBADF ? "it is closed" : strerror(errno));
+	return (EX_IOERR);
+}
+
+int
+daemon_good(const char *name, const char *file)
+{
+	signal(SIGPIPE, SIG_IGN);
+	printf("%s: the settings are good\n", file);
+	return (printed(name));
 }
 
 int
@@ -60,11 +97,13 @@ daemon_options(struct daemon_options *o, const char *name, const char *usage,
 			o->verbose = true;
 			break;
 		case 'V':
+			signal(SIGPIPE, SIG_IGN);
 			printf("%s %s\n", name, VERSION);
-			exit(EX_OK);
+			exit(printed(name));
 		case 'h':
+			signal(SIGPIPE, SIG_IGN);
 			fputs(usage, stdout);
-			exit(EX_OK);
+			exit(printed(name));
 		default:
 			fputs(usage, stderr);
 			exit(wrong);

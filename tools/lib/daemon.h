@@ -29,11 +29,20 @@ struct daemon_options {
  * with errno. */
 int daemon_descriptors(void);
 
+/* daemon_printed(): has all arrived that was printed? 0 also if the reader has
+ * closed the pipe, as head(1) does; else -1 with errno, EBADF if standard
+ * output was closed from the start. */
+int daemon_printed(void) WARN_UNUSED;
+
+/* daemon_good(name, file): print that the settings in ${file} are good. The
+ * exit status. */
+int daemon_good(const char *name, const char *file) WARN_UNUSED;
+
 /*
  * daemon_options(o, name, usage, wrong, argc, argv):
  * Read the options (policy/README.md, Programs and settings), and make sure
- * that descriptors 0 to 2 are open. For -V and -h it prints and exits 0; for an
- * unknown option it prints ${usage} and exits ${wrong}. Returns the index of
+ * that descriptors 0 to 2 are open. For -V and -h it prints and exits, with 74
+ * if that cannot be printed, else 0; for an unknown option it prints ${usage} and exits ${wrong}. Returns the index of
  * the first argument that is not an option.
  */
 int daemon_options(struct daemon_options *, const char *name, const char *usage,

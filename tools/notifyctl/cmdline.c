@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/daemon.h"
 #include "notifyctl/cmdline.h"
 #include "notifyctl/output.h"
 #include "roster/permission.h"
@@ -102,9 +103,9 @@ printed(const struct ctl *ctl)
 {
 	char *text;
 
-	if (fflush(stdout) == 0 || errno == EPIPE)
+	if (daemon_printed() == 0)
 		exit(EX_OK);
-	if (asprintf(&text, "standard output: %s", strerror(errno)) < 0)
+	if (asprintf(&text, "standard output: %s", output_reason(errno)) < 0)
 		err(EX_OSERR, NULL);
 	output_error(ctl->json, EX_IOERR, text);
 	exit(EX_IOERR);
@@ -360,6 +361,7 @@ read_options(struct ctl *ctl, struct arguments *args,
 			printed(ctl);
 		case OPT_VERSION:
 		case 'V':
+			output_begin();
 			printf("notifyctl %s\n", VERSION);
 			printed(ctl);
 		case ':':

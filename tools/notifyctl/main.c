@@ -244,7 +244,7 @@ main(int argc, char **argv)
 		 * pipe: that is no fault. */
 		if (output_print(ctl.out, &what) != 0 && errno != EPIPE) {
 			fprintf(stderr, "notifyctl: %s: %s%s\n", what,
-			    strerror(errno),
+			    output_reason(errno),
 			    ctl.committed && ctl.changes.n > 0
 				? "; the change is made, and \"notifyctl "
 				  "log\" shows it"

@@ -25,6 +25,7 @@
 #include "base/arena.h"
 #include "base/escape.h"
 #include "base/tempfile.h"
+#include "lib/daemon.h"
 #include "notifyctl/output.h"
 #include "notifyctl/wrap.h"
 #include "store/store.h"
@@ -658,6 +659,8 @@ output_print(struct output *out, const char **what)
 	if (!whole(out->lines) || !whole(out->members))
 		return (-1);
 	*what = "standard output";
+	if ((out->json || out->moved || out->len > 0) && daemon_printed() != 0)
+		return (-1);
 	if (out->json) {
 		if (print_document(out) != 0 || putchar('\n') == EOF)
 			return (-1);
@@ -668,6 +671,12 @@ output_print(struct output *out, const char **what)
 		return (-1);
 	}
 	return (fflush(stdout));
+}
+
+const char *
+output_reason(int error)
+{
+	return (error == EBADF ? "it is closed" : strerror(error));
 }
 
 void

@@ -83,6 +83,9 @@ void output_begin(void);
  * failed: the output is then incomplete. EPIPE: nobody reads it any more. */
 int output_print(struct output *, const char **what) WARN_UNUSED;
 
+/* output_reason(error): why what was to be printed was not. */
+const char *output_reason(int error);
+
 /* output_error(json, code, text): one line on standard error, and with ${json}
  * a document on standard output. */
 void output_error(bool json, int code, const char *text);

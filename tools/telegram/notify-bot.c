@@ -286,8 +286,7 @@ main(int argc, char **argv)
 	if (options.check_only) {
 		if (b.bad_texts)
 			goto out;
-		printf("%s: the settings are good\n", b.file);
-		status = EX_OK;
+		status = daemon_good("notify-bot", b.file);
 		goto out;
 	}
 	/* Whoever started us in the background may send one at once. */

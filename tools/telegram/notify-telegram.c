@@ -162,8 +162,7 @@ check_only(struct delivery *d)
 	d->texts = texts_open(d->settings, bad_text, &faults);
 	if (faults.n > 0)
 		return (EX_CONFIG);
-	printf("%s: the settings are good\n", d->settings->file);
-	return (EX_OK);
+	return (daemon_good("notify-telegram", d->settings->file));
 }
 
 int
