@@ -413,7 +413,8 @@ main(int argc, char **argv)
 	if (daemon_user(&options, config->settings, &pw, &failure) == -1)
 		fatal(EX_CONFIG, "%s", failure_text(&failure));
 	if (options.check_only)
-		return (daemon_good("notify-milter", options.file));
+		return (daemon_says("notify-milter",
+		    "%s: the settings are good", options.file));
 	signal(SIGPIPE, SIG_IGN);
 	hold_signals(&signals);
 	raise_descriptors();

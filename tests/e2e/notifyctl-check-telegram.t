@@ -3,10 +3,14 @@
 # needs: root postfix
 """notifyctl check: faults of the route to the chats, and their fixes."""
 import os
+import shutil
+import subprocess
 import time
 
+from lib.botapi import BAD_GATEWAY, BotAPI, CUT, HTML, NOT_JSON, NO_METHOD, \
+    UNAUTHORIZED, document, error, text, too_many
 from lib.ctl import MIRROR, NOBODY
-from lib.installation import TOKEN, case, chown, run
+from lib.installation import TOKEN, case, chown, program, run
 from lib.roster import OLGA
 from lib.tap import contains, lacks, same
 
@@ -57,6 +61,91 @@ def _(s):
     s.fixed("error", NOBODY, s.token)
     chown(s.token, 0o640, "root", "nogroup")
     s.sound()
+
+
+def asked(s, api, **changes):
+    """Telegram in use, with API in its place."""
+    shutil.copy(program("notify-bot"), s.programs)
+    s.ctl.path("token", api.token + "\n")
+    chown(s.token, 0o600)
+    s.telegram(**{"api": api.url, "bot": "acme_notify_bot", **changes})
+
+
+def forget(s):
+    os.unlink(os.path.join(s.programs, "notify-bot"))
+
+
+@case("Telegram is asked whose the token is: what it refuses is an error, what "
+      "cannot be asked a warning, each in one line without the token")
+def _(s):
+    api = BotAPI().start()
+    try:
+        asked(s, api)
+        s.sound()
+        asked(s, api, bot="ACME_Notify_Bot")
+        s.sound()
+        secret = api.token.split(":")[1]
+        shows = f"no {api.url}/bot{api.token}/getMe " * 9
+        for answer, severity, words in (
+                (UNAUTHORIZED, "error", "Telegram refuses the token: Unauth"),
+                (NO_METHOD, "error", "Telegram refuses the token: Not Found"),
+                (error(401, shows), "error", "Telegram refuses the token: no "),
+                (error(400, "x" * 230 + shows), "warning", "could not be asked"),
+                (BAD_GATEWAY, "warning", "HTTP status 502"),
+                (text(HTML.format("404 Not Found"), 404, "text/html"),
+                 "warning", "HTTP status 404 without a Bot API answer"),
+                (NOT_JSON, "warning", "without a Bot API answer"),
+                (too_many(5), "warning", "Too Many Requests"),
+                (document(200, ok=True, result={}), "warning", "without a name"),
+                (CUT, "warning", api.url)):
+            with api.failing(answer, method="getMe"):
+                finding = s.fault(severity, words)
+                lacks(str(finding), secret[:8], "the finding")
+                lacks(s.ctl("check", env=s.env()).out, secret[:8], "check")
+                lacks(s.ctl("postfix", env=s.env()).out, "oken",
+                      "what postfix prints, which asks nobody")
+        with api.away():
+            finding = s.fault("warning", api.url, "Connection refused")
+            contains(finding["fix"], "[telegram] proxy", "the advice")
+        s.telegram(api="http://nosuchhost.invalid")
+        s.has("warning", "Telegram at http://nosuchhost.invalid could not")
+        asked(s, api, bot="OtherBot")
+        s.fixed("warning", "is that of the bot acme_notify_bot, not of OtherBot")
+        # The bot's name is not needed to ask.
+        s.ctl.path("token", f"{api.token[:-1]}_\n")
+        s.fault("error", "Telegram refuses the token: Unauthorized")
+    finally:
+        api.stop()
+        forget(s)
+    done = s.ctl.ok("check", env=s.env())
+    contains(done.out, "the token, without asking Telegram", "what was checked")
+
+
+@case("notify-bot -t prints the bot's name, or exits with what is wrong")
+def _(s):
+    api = BotAPI().start()
+
+    def ask():
+        done = subprocess.run([program("notify-bot"), "-t", "-c",
+                               s.ctl.conf.file], capture_output=True,
+                              text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+    try:
+        asked(s, api)
+        same(ask(), (0, "acme_notify_bot\n", ""), "the name")
+        with api.failing(UNAUTHORIZED, method="getMe"):
+            same(ask(), (77, "", "notify-bot: Telegram refuses the token: "
+                         "Unauthorized\n"), "a token that is refused")
+        with api.away():
+            code, out, err = ask()
+            same((code, out, err.count("\n")), (75, "", 1), "nobody answers")
+        s.ctl.path("token", "x\n")
+        code, out, err = ask()
+        same((code, out, err.count("\n")), (78, "", 1), "no token")
+        contains(err, "not a bot token", "the error")
+    finally:
+        api.stop()
+        forget(s)
 
 
 @case("a bot without a name is found")

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,10 +68,15 @@ printed(const char *name)
 }
 
 int
-daemon_good(const char *name, const char *file)
+daemon_says(const char *name, const char *fmt, ...)
 {
+	va_list ap;
+
 	signal(SIGPIPE, SIG_IGN);
-	printf("%s: the settings are good\n", file);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
 	return (printed(name));
 }
 
@@ -82,7 +88,8 @@ daemon_options(struct daemon_options *o, const char *name, const char *usage,
 
 	(void)daemon_descriptors();
 	o->file = SETTINGS_FILE;
-	while ((c = getopt(argc, argv, "+c:fnvVh")) != -1) {
+	while ((c = getopt(
+		    argc, argv, o->may_ask ? "+c:fntvVh" : "+c:fnvVh")) != -1) {
 		switch (c) {
 		case 'c':
 			o->file = optarg;
@@ -93,13 +100,14 @@ daemon_options(struct daemon_options *o, const char *name, const char *usage,
 		case 'n':
 			o->check_only = true;
 			break;
+		case 't':
+			o->ask = true;
+			break;
 		case 'v':
 			o->verbose = true;
 			break;
 		case 'V':
-			signal(SIGPIPE, SIG_IGN);
-			printf("%s %s\n", name, VERSION);
-			exit(printed(name));
+			exit(daemon_says(name, "%s %s", name, VERSION));
 		case 'h':
 			signal(SIGPIPE, SIG_IGN);
 			fputs(usage, stdout);
@@ -137,7 +145,7 @@ daemon_user(const struct daemon_options *o, const struct settings *s,
 		    s->file, s->user_line, s->user));
 	if (geteuid() == 0)
 		return (1);
-	if (geteuid() != (*pw)->pw_uid && !o->check_only)
+	if (geteuid() != (*pw)->pw_uid && !o->check_only && !o->ask)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "%s:%u: cannot become \"%s\"; expected to be started as "
 		    "root or as that user",

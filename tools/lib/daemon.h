@@ -22,6 +22,8 @@ struct daemon_options {
 	bool foreground;
 	bool check_only;
 	bool verbose;
+	bool may_ask; /* set before: there is an option -t, */
+	bool ask;     /* which was given */
 };
 
 /* daemon_descriptors(): open descriptors 0 to 2 if they are closed: if a socket
@@ -34,16 +36,18 @@ int daemon_descriptors(void);
  * output was closed from the start. */
 int daemon_printed(void) WARN_UNUSED;
 
-/* daemon_good(name, file): print that the settings in ${file} are good. The
- * exit status. */
-int daemon_good(const char *name, const char *file) WARN_UNUSED;
+/* daemon_says(name, fmt, ...): print a line, the last of the program ${name}.
+ * The exit status. */
+int daemon_says(const char *name, const char *, ...)
+    PRINTF_LIKE(2, 3) WARN_UNUSED;
 
 /*
  * daemon_options(o, name, usage, wrong, argc, argv):
  * Read the options (policy/README.md, Programs and settings), and make sure
  * that descriptors 0 to 2 are open. For -V and -h it prints and exits, with 74
- * if that cannot be printed, else 0; for an unknown option it prints ${usage} and exits ${wrong}. Returns the index of
- * the first argument that is not an option.
+ * if that cannot be printed, else 0; for an unknown option it prints ${usage}
+ * and exits ${wrong}. Returns the index of the first argument that is not an
+ * option.
  */
 int daemon_options(struct daemon_options *, const char *name, const char *usage,
     int wrong, int argc, char **argv) WARN_UNUSED;

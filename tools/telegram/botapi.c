@@ -21,6 +21,8 @@
 /* Far more than 100 updates, the most that getUpdates returns. */
 #define ANSWER_MAX ((size_t)8 << 20)
 #define CONNECT_SECONDS 10L
+/* So many characters of a token are taken for it. */
+#define SECRET_MIN 6
 #define ASKS_PASSWORD                                                          \
 	"the proxy asks for a user and a password: see proxy in [telegram]"
 
@@ -42,6 +44,7 @@ static size_t receive(char *, size_t, size_t, void *);
 static int watch(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static void say_failed(const struct botapi *, CURLcode, struct botapi_answer *);
 static const char *advice_for(long);
+static void hide_token(const struct botapi *, char *);
 static CURLcode perform(
     struct botapi *, const char *, const char *, long, struct body *, long *);
 
@@ -285,6 +288,24 @@ botapi_answer_read(struct botapi_answer *answer, const char *body, size_t len)
 	json_decref(root);
 }
 
+/* A server that shows the request in its answer shows the token; of a long
+ * text the end may have been cut off. */
+static void
+hide_token(const struct botapi *api, char *text)
+{
+	const char *secret = strrchr(api->base, ':') + 1;
+	size_t i;
+
+	for (; *text != '\0'; text++) {
+		for (i = 0; text[i] != '\0' && text[i] == secret[i]; i++)
+			;
+		if (i < SECRET_MIN)
+			continue;
+		strcpy(text, "...");
+		return;
+	}
+}
+
 void
 botapi_call(struct botapi *api, const char *method, json_t *params,
     long seconds, botapi_stop_fn *stop, struct botapi_answer *answer)
@@ -307,6 +328,7 @@ botapi_call(struct botapi *api, const char *method, json_t *params,
 		say_failed(api, code, answer);
 	} else {
 		botapi_answer_read(answer, body.text, body.len);
+		hide_token(api, answer->text);
 	}
 	free(text);
 	free(body.text);

@@ -16,16 +16,20 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/texts.h"
 #include "settings/settings.h"
 #include "telegram/botapi.h"
+#include "telegram/outcome.h"
 #include "telegram/patience.h"
 #include "telegram/polling.h"
 
 #define ARENA_MAX ((size_t)64 << 20)
 #define PAUSE_MAX 60
+/* For -t, the longest wait. */
+#define NAME_SECONDS 10
 /* The longest pause that Telegram may ask for. */
 #define ASKED_PAUSE_MAX 3600
 /* The number of different failures to remember. */
@@ -40,16 +44,18 @@ struct bot {
 	char *troubles[TROUBLES_MAX]; /* logged since the last success */
 	size_t ntroubles;
 	unsigned pause; /* seconds, before the next try */
-	bool check_only, bad_texts;
+	bool check_only, ask, bad_texts;
 	bool standing_by;
 };
 
 static const char usage_text[] =
-    "usage: notify-bot [-fnvV] [-c FILE]\n"
+    "usage: notify-bot [-fntvV] [-c FILE]\n"
     "\n"
     "  -c FILE  the settings (" SETTINGS_FILE ")\n"
     "  -f       stay in the foreground, log to standard error too\n"
     "  -n       check the settings, the token file and the texts, and exit\n"
+    "  -t       print the bot's name, which Telegram says for the token, and "
+    "exit\n"
     "  -v       log what is asked and answered too\n"
     "  -V       print the version and exit\n"
     "\n"
@@ -69,6 +75,7 @@ static void all_well(struct bot *);
 static void stand_by(struct bot *);
 static void take_over(struct bot *);
 static void run(struct bot *);
+static int ask_name(struct polling *);
 
 static void
 on_signal(int sig)
@@ -99,6 +106,8 @@ bad_text(void *ctx, const char *what)
 	struct bot *b = ctx;
 
 	b->bad_texts = true;
+	if (b->ask)
+		return;
 	if (b->check_only)
 		log_error("%s", what);
 	else
@@ -253,13 +262,41 @@ run(struct bot *b)
 	}
 }
 
+/* Print whose the token is, in Telegram's words. The exit status; if it is not
+ * 0, p->failure says why. */
+static int
+ask_name(struct polling *p)
+{
+	struct botapi_answer a;
+	const char *name;
+	char shown[64];
+	int status = EX_TEMPFAIL;
+
+	botapi_call(
+	    p->api, "getMe", json_object(), NAME_SECONDS, is_ending, &a);
+	name = json_string_value(json_object_get(a.result, "username"));
+	if (outcome_of(&a) == OUTCOME_SENT && name != NULL) {
+		escape_line(shown, sizeof(shown), name);
+		status = daemon_says("notify-bot", "%s", shown);
+	} else if (outcome_of(&a) == OUTCOME_TOKEN && a.understood) {
+		status = EX_NOPERM;
+		failure_set(&p->failure, FAILURE_DENIED,
+		    "Telegram refuses the token: %s", a.text);
+	} else {
+		failure_set(&p->failure, FAILURE_BUSY, "%s",
+		    *a.text == '\0' ? "an answer without a name" : a.text);
+	}
+	botapi_answer_clear(&a);
+	return (status);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct bot b = {0};
 	struct polling *p = &b.polling;
 	struct sigaction sa = {.sa_handler = on_signal};
-	struct daemon_options options = {0};
+	struct daemon_options options = {.may_ask = true};
 	const struct passwd *pw = NULL;
 	int first, status;
 
@@ -274,6 +311,7 @@ main(int argc, char **argv)
 	log_verbose(options.verbose);
 	b.file = options.file;
 	b.check_only = options.check_only;
+	b.ask = options.ask;
 	p->arena = arena_new(ARENA_MAX);
 	status = EX_CONFIG;
 	p->patience = patience_new();
@@ -286,7 +324,15 @@ main(int argc, char **argv)
 	if (options.check_only) {
 		if (b.bad_texts)
 			goto out;
-		status = daemon_good("notify-bot", b.file);
+		status = daemon_says(
+		    "notify-bot", "%s: the settings are good", b.file);
+		goto out;
+	}
+	if (options.ask) {
+		status = EX_OSERR;
+		signal(SIGPIPE, SIG_IGN);
+		if (daemon_become(pw, &p->failure) == 0)
+			status = ask_name(p);
 		goto out;
 	}
 	/* Whoever started us in the background may send one at once. */
@@ -309,7 +355,11 @@ main(int argc, char **argv)
 	status = EX_OK;
 	failure_clear(&p->failure);
 out:
-	if (status != EX_OK && !(b.check_only && b.bad_texts))
+	if (p->failure.kind == FAILURE_NONE)
+		; /* nothing to say, or it is said */
+	else if (status != EX_OK && b.ask)
+		fprintf(stderr, "notify-bot: %s\n", failure_text(&p->failure));
+	else if (status != EX_OK && !(b.check_only && b.bad_texts))
 		log_error("%s", failure_text(&p->failure));
 	polling_close(p);
 	botapi_close(p->api);

@@ -162,7 +162,8 @@ check_only(struct delivery *d)
 	d->texts = texts_open(d->settings, bad_text, &faults);
 	if (faults.n > 0)
 		return (EX_CONFIG);
-	return (daemon_good("notify-telegram", d->settings->file));
+	return (daemon_says(
+	    "notify-telegram", "%s: the settings are good", d->settings->file));
 }
 
 int

@@ -420,6 +420,7 @@ run_parts(struct check *c, bool setup)
 	size_t i;
 
 	c->last = &c->first;
+	c->setup = setup;
 	check_looked(c, check_text(c, "settings %s", c->ctl->file));
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (i > 0 && c->settings == NULL)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/child.h"
@@ -27,6 +28,11 @@
 #define PROCESSES "100"
 #define PROCESSES_MAX 256
 
+static const char waits[] =
+    "without the bot's token nothing can be sent to a chat; messages for chats "
+    "wait in the queue";
+
+static const char *beside(struct check *, const char *);
 static void check_bot(struct check *);
 static void check_mailed_links(struct check *);
 static void check_proxy(struct check *);
@@ -34,6 +40,8 @@ static void check_token_access(
     struct check *, const char *, const struct stat *);
 static void check_token(struct check *);
 static bool has_token(const char *);
+static void check_name_of_bot(struct check *, const char *);
+static void ask_telegram(struct check *);
 static const char *argument(struct check *, const char *, const char *);
 static const char *installed(struct check *);
 static void add_entry(
@@ -141,6 +149,82 @@ check_proxy(struct check *c)
 			      check_quote(c, file)));
 }
 
+/* The program ${name} in the directory of this one; NULL if there is none. */
+static const char *
+beside(struct check *c, const char *name)
+{
+	const char *program;
+	char self[4096];
+	ssize_t len;
+
+	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[len < 0 ? 0 : len] = '\0';
+	program = check_text(c, "%s/%s", check_directory(c, self), name);
+	return (access(program, X_OK) == 0 ? program : NULL);
+}
+
+/* ${name}: of the bot whose token it is. Its case makes no difference. */
+static void
+check_name_of_bot(struct check *c, const char *name)
+{
+	const char *bot = c->settings->bot;
+
+	if (*bot == '\0' || strcasecmp(bot, name) == 0)
+		return;
+	check_setting(c, CHECK_WARNING,
+	    check_text(c, "the token in %s is that of the bot %s, not of %s",
+		c->settings->token_file, name, bot),
+	    "connect links lead to another bot, which links no chat",
+	    "telegram", check_text(c, "bot = %s", name));
+}
+
+/* notify-bot, which can, asks whose the token is. */
+static void
+ask_telegram(struct check *c)
+{
+	const char *program = beside(c, "notify-bot");
+	const char *const argv[] = {program, "-t", "-c", c->ctl->file, NULL};
+	const char *file = c->settings->token_file, *why;
+	struct failure failure = FAILURE_INIT;
+	struct child child = CHILD_INIT(argv);
+	struct child_result r = {0};
+	static const char not_asked[] = "the token, without asking Telegram";
+
+	if (program == NULL || child_run(c->arena, &child, &r, &failure) != 0) {
+		failure_clear(&failure);
+		check_looked(c, not_asked);
+		return;
+	}
+	why = strncmp(r.message, "notify-bot: ", 12) == 0 ? r.message + 12
+							  : r.message;
+	switch (r.status) {
+	case EX_OK:
+		check_name_of_bot(
+		    c, check_text(c, "%.*s", (int)strcspn(r.out, "\n"), r.out));
+		break;
+	case EX_NOPERM:
+		check_found(c, CHECK_ERROR, CHECK_PUT,
+		    check_text(c, "token_file %s: %s", file, why), waits,
+		    check_text(
+			c, "the token that BotFather gave you, in %s", file));
+		break;
+	case EX_TEMPFAIL:
+		check_found(c, CHECK_WARNING, CHECK_DO,
+		    check_text(c, "Telegram at %s could not be asked: %s",
+			c->settings->api, why),
+		    "as long as that lasts, messages for chats wait in the "
+		    "queue, and no chat can be linked",
+		    check_text(c,
+			"see that this machine reaches %s; [telegram] proxy "
+			"names a way",
+			c->settings->api));
+		break;
+	default: /* what was found before */
+		check_looked(c, not_asked);
+		break;
+	}
+}
+
 /* False if the file can be read, and has none. */
 static bool
 has_token(const char *file)
@@ -190,9 +274,6 @@ check_token_access(struct check *c, const char *file, const struct stat *st)
 static void
 check_token(struct check *c)
 {
-	static const char waits[] = "without the bot's token nothing can be "
-				    "sent to a chat; messages for chats wait "
-				    "in the queue";
 	const char *file = c->settings->token_file, *line;
 	struct stat st;
 
@@ -217,6 +298,8 @@ check_token(struct check *c)
 		check_found(c, CHECK_ERROR, CHECK_PUT,
 		    check_text(c, "token_file %s has no token", file), waits,
 		    line);
+	else if (!c->setup)
+		ask_telegram(c);
 }
 
 /* The value of an argument of pipe(8), or NULL. */
@@ -237,15 +320,10 @@ argument(struct check *c, const char *command, const char *name)
 static const char *
 installed(struct check *c)
 {
-	const char *program;
-	char self[4096];
-	ssize_t len;
+	const char *program = beside(c, "notify-telegram");
 
-	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[len < 0 ? 0 : len] = '\0';
-	program = check_text(c, "%s/notify-telegram", check_directory(c, self));
-	if (c->user == NULL ? access(program, X_OK) == 0
-			    : check_access(c->user, program, X_OK) == 0)
+	if (program != NULL &&
+	    (c->user == NULL || check_access(c->user, program, X_OK) == 0))
 		return (program);
 	return ("/usr/local/sbin/notify-telegram");
 }
