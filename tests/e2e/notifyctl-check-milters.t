@@ -270,9 +270,10 @@ def _(s):
     s.main(smtpd_milters=f"{SOCKET}, {name}")
     s.fault("warning", f"postfix cannot connect to {name}, which smtpd_milters")
     for name in ("tcp:127.0.0.1:25", "127.0.0.1:25", "INET:127.0.0.1:25",
-                 "inet:", "opendkim"):
+                 "inet:", "opendkim", "{ unix:clam/av"):
         s.main(smtpd_milters=f"{SOCKET}, {name}")
-        s.fault("warning", f"smtpd_milters has {name}, which is not Postfix's")
+        s.fault("warning", f"smtpd_milters has {name.lstrip('{ ')}, which is "
+                "not Postfix's")
 
 
 @case("who may not ask gets a note")

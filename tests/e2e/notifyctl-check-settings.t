@@ -256,10 +256,37 @@ def _(s):
     s.fault("warning", "postconf", PATH=f"{folder}:{os.environ['PATH']}")
 
 
-@case("a main.cf that Postfix cannot read is found, with what it says")
+@case("a main.cf or master.cf that Postfix cannot read is found, with what it "
+      "says and what to do; notifyctl postfix says the same")
 def _(s):
+    def found(words, advice, **env):
+        contains(s.fault("warning", words, **env)["fix"], advice, "the advice")
+        done = s.ctl("postfix", env=s.env(**env))
+        same((done.code, done.err.count("\n")), (78, 1), "exit and lines")
+        contains(done.err, words, "the error")
+        contains(done.err, advice, "the error")
+    s.file("main.cf", "smtpd_milters = x\nsome words\n")
+    found("main.cf, line 2: missing '='", "correct main.cf or master.cf")
+    s.file("main.cf", "smtpd_milters = $smtpd_milters\n")
+    found("macro processing error", "correct main.cf or master.cf")
     os.unlink(os.path.join(s.config, "main.cf"))
-    s.fault("warning", "main.cf")
+    found("main.cf: No such file", "restore that file")
+    found("/nowhere/main.cf", "set $MAIL_CONFIG", MAIL_CONFIG="/nowhere")
+    s.main()
+    s.file("master.cf", "smtp inet n\n")
+    found("master.cf: line 1: bad field count", "correct main.cf or master.cf")
+    os.unlink(os.path.join(s.config, "master.cf"))
+    found("master.cf: No such file", "restore that file")
+    s.master()
+    os.chmod(os.path.join(s.config, "main.cf"), 0o600)
+    done = s.ctl("postfix", env=s.env(), user="daemon")
+    contains(done.err, "main.cf: Permission denied; run: sudo notifyctl", "error")
+
+
+@case("a master.cf without any service is found")
+def _(s):
+    s.file("master.cf", "# smtp inet n - y - - smtpd\n")
+    s.fault("error", "master.cf has no service")
 
 
 @case("without root, what can be checked is checked, and the rest is named")

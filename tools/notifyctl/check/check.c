@@ -27,6 +27,7 @@
 /* A finding names at most this many, and counts the others. */
 #define NAMED_MAX 3
 
+static const char *advice_for(struct check *, const struct failure *);
 static void read_postfix(struct check *);
 static bool has_failed(struct check *, const char *);
 static void note_failed(struct check *, const char *);
@@ -317,6 +318,23 @@ check_lookup(struct check *c, const char *maps, const char *key)
 	return (found);
 }
 
+/* What to do if postconf(1) fails so. */
+static const char *
+advice_for(struct check *c, const struct failure *failure)
+{
+	const char *text = failure_text(failure);
+
+	if (failure->kind == FAILURE_UNKNOWN)
+		return ("have Postfix installed, and postconf in $PATH");
+	if (strstr(text, "Permission denied") != NULL)
+		return (
+		    check_text(c, "run: sudo %s", check_notifyctl(c, "check")));
+	if (strstr(text, "No such file") != NULL)
+		return ("restore that file; if Postfix's settings are not in "
+			"that directory, set $MAIL_CONFIG to it");
+	return ("correct main.cf or master.cf: Postfix cannot read it either");
+}
+
 static void
 read_postfix(struct check *c)
 {
@@ -329,6 +347,13 @@ read_postfix(struct check *c)
 		check_looked(c,
 		    check_text(c, "Postfix in %s (%zu services)", pc->config,
 			pc->nservices));
+		if (pc->nservices == 0)
+			check_found(c, CHECK_ERROR, CHECK_DO,
+			    check_text(
+				c, "%s/master.cf has no service", pc->config),
+			    "this Postfix takes no mail, and delivers none",
+			    "restore it, from a backup or from Postfix's "
+			    "package");
 		return;
 	}
 	/* There check_settings() has said so. */
@@ -340,8 +365,7 @@ read_postfix(struct check *c)
 	    check_text(c, "postconf fails: %s", failure_text(&failure)),
 	    "Postfix's settings were not checked: whether it asks the milter, "
 	    "and does what the milter says",
-	    "have postconf in $PATH; if Postfix's settings are not in their "
-	    "usual directory, set $MAIL_CONFIG to it");
+	    advice_for(c, &failure));
 	failure_clear(&failure);
 }
 
@@ -530,6 +554,7 @@ static int
 setup(struct ctl *ctl, const struct arguments *args)
 {
 	struct check c = {.ctl = ctl, .arena = ctl->arena};
+	const struct check_finding *f;
 
 	(void)args;
 	run_parts(&c, true);
@@ -538,14 +563,16 @@ setup(struct ctl *ctl, const struct arguments *args)
 		return (
 		    failure_set(&ctl->failure, FAILURE_SETTINGS, "%s; %s: %s",
 			c.first->what, fixes[c.first->how].verb, c.first->fix));
-	if (c.postfix == NULL)
+	if (c.postfix == NULL && sendmail_is(c.settings->sendmail))
 		return (failure_set(&ctl->failure, FAILURE_SETTINGS,
-		    sendmail_is(c.settings->sendmail)
-			? "the MTA here is Sendmail; postfix-sample/sendmail.mc "
-			  "has what to add to its configuration"
-			: "postconf(1) fails: have Postfix installed, and "
-			  "postconf in $PATH; $MAIL_CONFIG may name the "
-			  "directory of its settings"));
+		    "the MTA here is Sendmail; postfix-sample/sendmail.mc "
+		    "has what to add to its configuration"));
+	if (c.postfix == NULL) {
+		for (f = c.first; strcmp(f->part, "postfix") != 0;)
+			f = f->next;
+		return (failure_set(&ctl->failure, FAILURE_SETTINGS, "%s; %s",
+		    f->what, f->fix));
+	}
 	if (ctl->json)
 		show_commands(&c);
 	else

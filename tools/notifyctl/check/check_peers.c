@@ -159,6 +159,8 @@ check_peers_ask(struct check *c, const struct postconf_service *reader,
 	struct check_asked *a;
 
 	*why = NULL;
+	if (*m->text == '{' && m->text[strlen(m->text) - 1] != '}')
+		return (PEER_MALFORMED);
 	colon = strchr(m->address, ':');
 	if (colon == NULL || colon[1] == '\0')
 		return (PEER_MALFORMED);
