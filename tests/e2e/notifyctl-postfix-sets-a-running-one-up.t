@@ -39,11 +39,26 @@ def _(one):
     for send in (one.send, one.sendmail):
         send([BILL], BALANCE).untouched([BILL])
     command = f"notifyctl -c '{one.milter.file}' postfix"
-    done = subprocess.run(["sh", "-c", f"{command} | sh"], env=env, text=True,
-                          capture_output=True, timeout=60)
-    same(done.returncode, 0, f"exit; {done.stderr}")
-    one.postfix.reload()    # no service has the old settings any more
+
+    def run_commands():
+        done = subprocess.run(["sh", "-c", f"{command} | sh"], env=env,
+                              text=True, capture_output=True, timeout=60)
+        same(done.returncode, 0, f"exit; {done.stderr}")
+        one.postfix.reload()    # no service has the old settings any more
+    run_commands()
     one.postfix.by_listener = True
+    for send in (one.send, one.sendmail):
+        send([ACME, BILL], BALANCE).must("deliver",
+                                         entitled(BALANCE, "acme"))
+    again = subprocess.run(["sh", "-c", command], env=env, text=True,
+                           capture_output=True, timeout=60)
+    same((again.returncode, again.stdout), (0, ""), "a second run")
+    # The socket is changed, and only Postfix is told; then the milter.
+    new = one.milter.defaults["socket"].replace("milter.sock", "other.sock")
+    one.milter.write(socket=new)
+    run_commands()
+    one.milter.stop()
+    one.milter.start()
     for send in (one.send, one.sendmail):
         send([ACME, BILL], BALANCE).must("deliver",
                                          entitled(BALANCE, "acme"))
