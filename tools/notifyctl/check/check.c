@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "lib/identity.h"
@@ -225,6 +226,17 @@ const char *
 check_directory(struct check *c, const char *path)
 {
 	return (dirname(arena_strdup(c->arena, path)));
+}
+
+const char *
+check_home(struct check *c)
+{
+	char self[4096];
+	ssize_t len;
+
+	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	self[len < 0 ? 0 : len] = '\0';
+	return (check_directory(c, self));
 }
 
 const struct passwd *

@@ -155,6 +155,9 @@ const char *check_group(struct check *);
 /* check_directory(c, path): the directory of a file. */
 const char *check_directory(struct check *, const char *);
 
+/* check_home(c): the directory of this program. */
+const char *check_home(struct check *);
+
 /* check_lookup(c, maps, key): the value of ${key} in the first of Postfix's
  * ${maps} that has it, or NULL. A lookup that fails adds a finding, and 1 to
  * c->failed_lookups; the map is not asked again. */

@@ -32,13 +32,8 @@ sample(struct check *c)
 	static const char name[] =
 	    "share/doc/notify-milter/postfix-sample/notify-milter.conf";
 	const char *path;
-	char self[4096];
-	ssize_t len;
 
-	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[len < 0 ? 0 : len] = '\0';
-	path = check_text(
-	    c, "%s/%s", check_directory(c, check_directory(c, self)), name);
+	path = check_text(c, "%s/%s", check_directory(c, check_home(c)), name);
 	return (access(path, R_OK) == 0 ? path : NULL);
 }
 

@@ -153,13 +153,8 @@ check_proxy(struct check *c)
 static const char *
 beside(struct check *c, const char *name)
 {
-	const char *program;
-	char self[4096];
-	ssize_t len;
+	const char *program = check_text(c, "%s/%s", check_home(c), name);
 
-	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	self[len < 0 ? 0 : len] = '\0';
-	program = check_text(c, "%s/%s", check_directory(c, self), name);
 	return (access(program, X_OK) == 0 ? program : NULL);
 }
 
