@@ -221,6 +221,25 @@ def _(s):
         same(s.ctl("postfix", env=s.env()).out, "", "what postfix prints")
 
 
+@case("of several milters that are away each is named, and no command brings "
+      "one back that another takes out")
+def _(s):
+    gone, away = "unix:notify-milter/gone.sock", dead()
+    s.main(smtpd_milters=f"{SOCKET}, {away}, {dead()}")
+    code, found = s.check()
+    same((code, [f["severity"] for f in found]), (0, ["warning"] * 2), "findings")
+    for finding in found:
+        contains(finding["fix"], "take it out of smtpd_milters", "the advice")
+    s.main(smtpd_milters=f"{SOCKET}, {gone}, {away}")
+    lacks(s.has("warning", away)["fix"], "gone", "the advice")
+    s.apply(s.has("error", f"smtpd_milters has {gone}"))
+    contains(s.fault("warning", away)["fix"], "postconf", "the advice")
+    s.main(non_smtpd_milters=f"$smtpd_milters {gone} {OTHER}")
+    setup(s)
+    same(milters(s, "non_smtpd_milters"), OTHER, "non_smtpd_milters")
+    same(setup(s), "", "a second run")
+
+
 @case("a path inside the chroot is looked for there, and outside it outside")
 def _(s):
     s.beside("clam/av")

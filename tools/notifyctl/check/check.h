@@ -24,7 +24,6 @@ struct check_filter;
 struct check_tag;
 struct ctl;
 struct milter;
-struct milters;
 struct passwd;
 struct postconf;
 struct postconf_service;
@@ -204,10 +203,6 @@ const struct postconf_service *check_sendmail_listener(const struct postconf *);
  * while ${m} does not answer. */
 const char *check_milters_away(
     struct check *, const struct postconf_service *, const struct milter *);
-
-/* check_milters_without(c, m, i): the list without its element ${i}. */
-const char *check_milters_without(
-    struct check *, const struct milters *, size_t i);
 
 /* The parts; check.c has the table. */
 void check_settings(struct check *);

@@ -15,14 +15,15 @@
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-/* An element of a list, or of a table (${fix} NULL). */
+/* An element of a list, or of a table. */
 struct place {
 	const struct postconf_service *reader;
 	const char *label; /* "smtpd_milters of submission/inet" */
 	const struct milter *milter;
-	const char *fix; /* what takes it out */
+	const char *fix; /* what takes it out, and mends the list; or NULL */
 };
 
+static const char *without(struct check *, const struct milters *, size_t);
 static void found(struct check *, const struct place *, const char *,
     const char *, const char *);
 static void found_away(struct check *, const struct place *, const char *);
@@ -46,14 +47,18 @@ check_milters_away(struct check *c, const struct postconf_service *reader,
 		return ("tries that milter for each message, and goes on "
 			"without it");
 	if (strcmp(action, "reject") == 0)
-		return ("rejects all mail that it would show to that milter");
+		return (
+		    "rejects all mail that it would show to that milter, tagged or not");
 	if (strcmp(action, "quarantine") == 0)
-		return ("holds all mail that it would show to that milter");
-	return ("defers all mail that it would show to that milter");
+		return (
+		    "holds all mail that it would show to that milter, tagged or not");
+	return (
+	    "defers all mail that it would show to that milter, tagged or not");
 }
 
-const char *
-check_milters_without(struct check *c, const struct milters *m, size_t i)
+/* The list without its element ${i}. */
+static const char *
+without(struct check *c, const struct milters *m, size_t i)
 {
 	const char *list = "";
 	size_t k;
@@ -71,12 +76,11 @@ found(struct check *c, const struct place *p, const char *what, const char *why,
     const char *advice)
 {
 	check_found(c, CHECK_WARNING, CHECK_DO, what, why,
-	    p->fix == NULL
-		? check_text(c, "%s; or change that line of the table", advice)
-		: check_text(c,
-		      "%s; or, if it is not needed any more, such as a former "
-		      "socket of notify-milter, run: %s",
-		      advice, p->fix));
+	    check_text(c,
+		"%s; or, if it is not needed any more, such as a former socket "
+		"of notify-milter, %s%s",
+		advice, p->fix == NULL ? "take it out of " : "run: ",
+		p->fix == NULL ? p->label : p->fix));
 }
 
 /* It is not of ours, as far as its address tells: inet:127.0.0.1:8890 may have
@@ -85,9 +89,8 @@ static void
 found_away(struct check *c, const struct place *p, const char *what)
 {
 	found(c, p, what,
-	    check_text(c,
-		"Postfix %s, tagged or not, whether notify-milter runs or not",
-		check_milters_away(c, p->reader, p->milter)),
+	    check_text(
+		c, "Postfix %s", check_milters_away(c, p->reader, p->milter)),
 	    "start that milter");
 }
 
@@ -132,7 +135,7 @@ check_one(struct check *c, const struct place *p)
 			"denied",
 			postconf_value(c->postfix, "mail_owner"), where,
 			p->label),
-		    check_text(c, "Postfix %s, tagged or not",
+		    check_text(c, "Postfix %s",
 			check_milters_away(c, p->reader, p->milter)),
 		    "give Postfix's user the group of that socket");
 		break;
@@ -149,7 +152,7 @@ check_one(struct check *c, const struct place *p)
 		found(c, p,
 		    check_text(c, "%s has %s, which is not Postfix's syntax",
 			p->label, where),
-		    check_text(c, "Postfix %s, tagged or not",
+		    check_text(c, "Postfix %s",
 			check_milters_away(c, p->reader, p->milter)),
 		    "write it as inet:HOST:PORT or unix:PATH");
 		break;
@@ -163,18 +166,27 @@ check_list(
 	const struct postconf *pc = c->postfix;
 	struct place p = {
 	    .reader = reader, .label = check_label(c, reader, name)};
+	const char *why;
 	struct milters m;
-	size_t i;
+	size_t i, faults = 0;
 
 	milters_read(pc, c->settings->socket, reader,
 	    postconf_for(pc, reader, name), &m);
+	for (i = 0; i < m.n; i++) {
+		if (m.v[i].match == MILTERS_OTHER &&
+		    check_peers_ask(c, reader, &m.v[i], &why) != PEER_MILTER)
+			faults++;
+	}
 	for (i = 0; i < m.n; i++) {
 		if (m.v[i].match != MILTERS_OTHER ||
 		    check_peers_former(c, reader, &m.v[i]))
 			continue;
 		p.milter = &m.v[i];
-		p.fix = postconf_edit(pc, check_setter(c, reader, name), name,
-		    check_milters_without(c, &m, i));
+		/* Of several commands one would undo the other. */
+		p.fix = faults > 1
+		    ? NULL
+		    : postconf_edit(pc, check_setter(c, reader, name), name,
+			  without(c, &m, i));
 		check_one(c, &p);
 	}
 }

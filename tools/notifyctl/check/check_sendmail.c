@@ -155,7 +155,7 @@ static void check_options(struct check *, const struct way *);
 static void check_bind(struct check *, const struct way *);
 static void check_loop(struct check *, const struct way *);
 static void check_follower(struct check *, const struct postconf_service *);
-static size_t find_ours(
+static const char *without_ours(
     struct check *, const struct postconf_service *, const struct milters *);
 static bool check_non_smtpd(
     struct check *, const struct postconf_service *, const struct way *, bool);
@@ -465,18 +465,26 @@ check_follower(struct check *c, const struct postconf_service *s)
 		    in_non_smtpd, NULL, name, postconf_value(pc, name));
 }
 
-/* The element of ${m} that is ours, or was; m->n if there is none. */
-static size_t
-find_ours(
+/* The list without what is ours, or was; NULL if there is none in it. */
+static const char *
+without_ours(
     struct check *c, const struct postconf_service *s, const struct milters *m)
 {
+	const char *list = "";
+	bool found = false, tcp;
 	size_t i;
 
-	if (m->match != MILTERS_OTHER)
-		return (m->ours);
-	for (i = 0; i < m->n && !check_peers_former(c, s, &m->v[i]);)
-		i++;
-	return (i);
+	for (i = 0; i < m->n; i++) {
+		/* The port alone is ours, perhaps, on another host. */
+		tcp = strncmp(m->v[i].address, "inet:", 5) == 0;
+		if (i == m->ours || check_peers_former(c, s, &m->v[i]) ||
+		    (m->v[i].match != MILTERS_OTHER && !tcp))
+			found = true;
+		else
+			list = check_text(c, "%s%s%s", list,
+			    *list == '\0' ? "" : ", ", m->v[i].text);
+	}
+	return (found ? list : NULL);
 }
 
 /* ${s}: a cleanup(8). Do its non_smtpd_milters name ours, or a former socket of
@@ -489,16 +497,14 @@ check_non_smtpd(struct check *c, const struct postconf_service *s,
 	const struct postconf *pc = c->postfix;
 	struct milters m;
 	const char *fix;
-	size_t ours;
 
 	milters_read(pc, c->settings->socket, s, postconf_for(pc, s, name), &m);
-	ours = find_ours(c, s, &m);
-	if (ours == m.n) {
+	fix = without_ours(c, s, &m);
+	if (fix == NULL) {
 		check_follower(c, s);
 		return (false);
 	}
-	fix = postconf_edit(pc, check_setter(c, s, name), name,
-	    check_milters_without(c, &m, ours));
+	fix = postconf_edit(pc, check_setter(c, s, name), name, fix);
 	check_found(c, CHECK_ERROR, CHECK_POSTCONF,
 	    check_text(c, "%s names the milter", check_label(c, s, name)),
 	    in_non_smtpd,
