@@ -37,7 +37,7 @@ class Manager:
 
     def until(self, name, part=""):
         """The next message that has NAME with PART in its value."""
-        while part not in (told := self.next()).get(name, "\0"):
+        while name not in (told := self.next()) or part not in told[name]:
             pass
         return told
 
