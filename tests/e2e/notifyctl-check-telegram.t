@@ -88,7 +88,7 @@ def _(s):
         shows = f"no {api.url}/bot{api.token}/getMe " * 9
         for answer, severity, words in (
                 (UNAUTHORIZED, "error", "Telegram refuses the token: Unauth"),
-                (NO_METHOD, "error", "Telegram refuses the token: Not Found"),
+                (NO_METHOD, "warning", "could not be asked: Not Found"),
                 (error(401, shows), "error", "Telegram refuses the token: no "),
                 (error(400, "x" * 230 + shows), "warning", "could not be asked"),
                 (BAD_GATEWAY, "warning", "HTTP status 502"),

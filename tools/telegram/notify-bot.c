@@ -263,7 +263,7 @@ run(struct bot *b)
 }
 
 /* Print whose the token is, in Telegram's words. The exit status; if it is not
- * 0, p->failure says why. */
+ * 0, p->failure says why. 404 may come from something else at that address. */
 static int
 ask_name(struct polling *p)
 {
@@ -278,7 +278,7 @@ ask_name(struct polling *p)
 	if (outcome_of(&a) == OUTCOME_SENT && name != NULL) {
 		escape_line(shown, sizeof(shown), name);
 		status = daemon_says("notify-bot", "%s", shown);
-	} else if (outcome_of(&a) == OUTCOME_TOKEN && a.understood) {
+	} else if (a.understood && a.error_code == 401) {
 		status = EX_NOPERM;
 		failure_set(&p->failure, FAILURE_DENIED,
 		    "Telegram refuses the token: %s", a.text);
