@@ -89,11 +89,6 @@ configure(struct sqlite *db, enum db_mode mode, int wait)
 		return (-1);
 	if (mode <= DB_READ)
 		return (db_exec(&db->db, "PRAGMA query_only=ON"));
-	/* Of a database that is made now. A look-up reads a page for each row,
-	 * and checks all of its cells; with half of it even, rows would not fit
-	 * into a page. */
-	if (mode == DB_CREATE && db_exec(&db->db, "PRAGMA page_size=1024") != 0)
-		return (-1);
 	/* A change is on the disk before it is reported as made; what it
 	 * deletes is overwritten. */
 	return (db_exec(

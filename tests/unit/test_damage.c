@@ -19,7 +19,7 @@
 #include "unit/fixture.h"
 #include "unit/suites.h"
 
-#define PAGE 1024
+#define PAGE 4096
 #define BLOCK 512
 #define MESSAGES 3
 #define HOWS 3 /* ways to spoil a block */
