@@ -150,7 +150,8 @@ def _(ctl):
     without_rows, without_schema = bytearray(data), bytearray(data)
     for begin, end in rosterdb.pages(data):
         without_rows[begin:end] = b"\x5a" * (end - begin)
-    without_schema[200:1024] = b"\x5a" * 824
+    size = rosterdb.page_size(data)
+    without_schema[200:size] = b"\x5a" * (size - 200)
     for damaged in (without_rows, without_schema):
         put(ctl, damaged)
         for words in LOOKING[:5]:
