@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from lib.installation import beside, case, chown, run
+from lib.installation import beside, case, chown, run, serve_one
 from lib.postfix import free_ports
 from lib.tap import contains, same, true
 
@@ -22,13 +22,7 @@ def other(server, answer):
 
     def serve():
         while not ended.is_set():
-            with contextlib.suppress(OSError):
-                client, _ = server.accept()
-                with client:
-                    client.sendall(answer)
-                    client.settimeout(5)
-                    while client.recv(4096):
-                        pass
+            serve_one(server, answer)
     thread = threading.Thread(target=serve)
     thread.start()
     try:

@@ -45,26 +45,24 @@ def _(one):
                               text=True, capture_output=True, timeout=60)
         same(done.returncode, 0, f"exit; {done.stderr}")
         one.postfix.reload()    # no service has the old settings any more
+
+    def decided():
+        for send in (one.send, one.sendmail):
+            send([ACME, BILL], BALANCE).must("deliver",
+                                             entitled(BALANCE, "acme"))
+        again = subprocess.run(["sh", "-c", command], env=env, text=True,
+                               capture_output=True, timeout=60)
+        same((again.returncode, again.stdout), (0, ""), "a second run")
     run_commands()
     one.postfix.by_listener = True
-    for send in (one.send, one.sendmail):
-        send([ACME, BILL], BALANCE).must("deliver",
-                                         entitled(BALANCE, "acme"))
-    again = subprocess.run(["sh", "-c", command], env=env, text=True,
-                           capture_output=True, timeout=60)
-    same((again.returncode, again.stdout), (0, ""), "a second run")
+    decided()
     # The socket is changed, and only Postfix is told; then the milter.
     new = one.milter.defaults["socket"].replace("milter.sock", "other.sock")
     one.milter.write(socket=new)
     run_commands()
     one.milter.stop()
     one.milter.start()
-    for send in (one.send, one.sendmail):
-        send([ACME, BILL], BALANCE).must("deliver",
-                                         entitled(BALANCE, "acme"))
-    again = subprocess.run(["sh", "-c", command], env=env, text=True,
-                           capture_output=True, timeout=60)
-    same((again.returncode, again.stdout), (0, ""), "a second run")
+    decided()
 
 
 lab.run(by_listener=False, main={"smtpd_milters": "",

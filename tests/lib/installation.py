@@ -47,19 +47,24 @@ def chown(path, mode, user=NOBODY, group=None):
     os.chmod(path, mode)
 
 
+def serve_one(server, answer):
+    """Give the next client of SERVER this ANSWER, and wait until it leaves."""
+    with contextlib.suppress(OSError):
+        client, _ = server.accept()
+        with client:
+            client.sendall(answer)
+            client.settimeout(5)
+            while client.recv(4096):
+                pass
+
+
 def _serve(server, answer=OTHER):
     """Give each client of SERVER this ANSWER, as long as the program runs."""
     server.listen()
 
     def serve():
         while True:
-            with contextlib.suppress(OSError):
-                client, _ = server.accept()
-                with client:
-                    client.sendall(answer)
-                    client.settimeout(5)
-                    while client.recv(4096):
-                        pass
+            serve_one(server, answer)
     threading.Thread(target=serve, daemon=True).start()
 
 

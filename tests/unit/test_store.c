@@ -402,6 +402,13 @@ END_TEST
 /* A mailer that refuses the first ${*ctx} notices. */
 static int handed, noted;
 
+static const struct store_notice unsubscribed = {.at = 1,
+    .account = "acme",
+    .address = "ann@acme.example",
+    .kind = NOTICE_UNSUBSCRIBED,
+    .detail = "Services",
+    .actor = "olga"};
+
 static int
 hand_over(void *ctx, const struct store_notice *n, struct failure *failure)
 {
@@ -414,12 +421,7 @@ hand_over(void *ctx, const struct store_notice *n, struct failure *failure)
 
 START_TEST(a_refused_notice_is_kept_and_none_is_sent_twice)
 {
-	struct store_notice n = {.at = 1,
-	    .account = "acme",
-	    .address = "ann@acme.example",
-	    .kind = NOTICE_UNSUBSCRIBED,
-	    .detail = "Services",
-	    .actor = "olga"};
+	struct store_notice n = unsubscribed;
 	int refusals = 1;
 	const struct notice_sender sender = {hand_over, NULL, &refusals};
 
@@ -469,12 +471,7 @@ count_noted(void *ctx, const struct store_change *change)
 
 START_TEST(what_is_noted_of_a_notice_that_was_sent_is_noted_once_and_whole)
 {
-	struct store_notice n = {.at = 1,
-	    .account = "acme",
-	    .address = "ann@acme.example",
-	    .kind = NOTICE_UNSUBSCRIBED,
-	    .detail = "Services",
-	    .actor = "olga"};
+	struct store_notice n = unsubscribed;
 	int refusals = 0, records = 0;
 	const struct notice_sender sender = {hand_over, note_more, &refusals};
 

@@ -47,13 +47,13 @@ check_milters_away(struct check *c, const struct postconf_service *reader,
 		return ("tries that milter for each message, and goes on "
 			"without it");
 	if (strcmp(action, "reject") == 0)
-		return (
-		    "rejects all mail that it would show to that milter, tagged or not");
+		return ("rejects all mail that it would show to that milter, "
+			"tagged or not");
 	if (strcmp(action, "quarantine") == 0)
-		return (
-		    "holds all mail that it would show to that milter, tagged or not");
-	return (
-	    "defers all mail that it would show to that milter, tagged or not");
+		return ("holds all mail that it would show to that milter, "
+			"tagged or not");
+	return ("defers all mail that it would show to that milter, tagged or "
+		"not");
 }
 
 /* The list without its element ${i}. */

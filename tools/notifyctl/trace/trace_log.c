@@ -169,7 +169,7 @@ rfc3339(char *line, char **rest)
 	return (at);
 }
 
-/* ${s} behind so many words. */
+/* What follows the first ${n} words of ${s}. */
 static char *
 after_words(char *s, size_t n)
 {
