@@ -173,7 +173,7 @@ HEADERS = [
     ("", f"{BALANCED}\x00x\n{ACMES}"),
     ("", f"X-Notify-Category :\n\t{BALANCE}\n \n{ACMES}"),
     ("", f"X-A: a\r{ACMES}\n{BALANCED}"),
-    ("From a@x Mon\n>From b@x Tue\n", BALANCED),
+    (">From a@x Mon\n", BALANCED),
 ]
 
 
@@ -206,8 +206,13 @@ def _(lab_):
         same(document["headers_end_at"], line.encode()[:60].decode(), "the line")
         contains(text, f'headers   end at the line "{said}", which is no '
                  "header: nothing after it counts\n", "for people")
-    text, document = explain(lab_, f"{BALANCED}\n\nbody\n".encode(), [ANN])
-    same(document["headers_end_at"], "", "a good message")
+    # One line of a mailbox file is skipped. Postfix differs about a second.
+    for lines, end in (("", ""), ("From a@x Mon\n", ""),
+                       ("From a@x Mon\n>From b@x Tue\n", ">From b@x Tue")):
+        data = f"{lines}{BALANCED}\n\nbody\n".encode()
+        text, document = explain(lab_, data, [ANN])
+        same(document["headers_end_at"], end, repr(lines))
+    text, _ = explain(lab_, f"{BALANCED}\n\nbody\n".encode(), [ANN])
     lacks(text, "headers ", "for people")
 
 

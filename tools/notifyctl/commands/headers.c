@@ -2,8 +2,10 @@
 /*
  * headers - the headers of a message in a file, as Postfix takes them
  *
- * smtpd(8) replaces the "From " lines, and gives cleanup(8) a long line in
- * pieces; is_header() of Postfix looks at the first piece alone.
+ * smtpd(8) makes a header of a "From " line, and gives cleanup(8) a long line
+ * in pieces; is_header() of Postfix looks at the first piece alone. Up to
+ * Postfix 3.10.11 smtpd(8) replaced all "From " lines; later it replaces the
+ * first only.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -104,7 +106,7 @@ headers_read(
 {
 	char *text = arena_alloc(a, HEADERS_MAX + 1);
 	size_t total = 0, len = 0, begin;
-	bool first = true;
+	bool first = true, mailbox = false;
 	enum kind kind;
 	int rc;
 
@@ -121,14 +123,15 @@ headers_read(
 			       : kind_of(text + begin, len - begin, first);
 		if (kind == KIND_MORE)
 			continue;
-		if (kind == KIND_MAILBOX) {
+		if (kind == KIND_MAILBOX && !mailbox) {
+			mailbox = true;
 			len = 0;
 			continue;
 		}
 		first = false;
 		if (begin > 0)
 			give(text, begin - 1, fn, ctx);
-		if (kind == KIND_END) {
+		if (kind != KIND_HEADER) {
 			len -= begin;
 			*end = arena_strndup(
 			    a, text + begin, len < END_MAX ? len : END_MAX);
