@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Which commands a person may use: --as and $NOTIFYCTL_AS, role by role."""
 import re
+import resource
 import time
 
 from lib import ctl
 from lib.ctl import case
 from lib.roster import (ADAM, ANN, BALANCE, BEA, MAINTENANCE, MIA, OLGA,
                         OTTO, ROSTER, SERVICES, STRANGER, SUE)
+from lib.rosterdb import remote
 from lib.tap import Failed, contains, lacks, same, true
 
 NEW = "nina@acme.example"
@@ -108,17 +110,24 @@ def _(ctl):
 
 @case("it takes no longer to refuse an account that exists")
 def _(ctl):
-    people = [f"u{number}@acme.example" for number in range(2000)]
+    people = [f"u{number}@acme.example" for number in range(8000)]
     ctl.ok("user", "add", "acme", *people)
 
+    def clock():
+        """The processor's time, unless a server needs some of it."""
+        if remote():
+            return time.monotonic()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
     def seconds(name):
-        begin = time.monotonic()
+        begin = clock()
         ctl("user", "list", name, as_=OTTO)
-        return time.monotonic() - begin
+        return clock() - begin
     there = none = 1000
     for _ in range(100):        # a busy machine needs more of them
         there, none = min(there, seconds("acme")), min(none, seconds("acne"))
-        if abs(there - none) < 0.005:
+        if abs(there - none) < 0.015:
             return
     raise Failed(f"{there:.4f} s and {none:.4f} s")
 
