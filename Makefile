@@ -88,8 +88,8 @@ POLICY = $(addprefix base/, arena clock counters escape failure regular sorter \
 	$(addprefix decision/, decide decide_ambiguous decide_found \
 	decide_mirror decide_notify decide_words evaluate facts message pool standby tag) \
 	$(addprefix roster/, import import_account import_record import_roster \
-	link linkmail membership notice permission person problems roster \
-	roster_category roster_find roster_names roster_subscribe tell)
+	link linkmail membership notice permission person person_texts problems \
+	roster roster_category roster_find roster_names roster_subscribe tell)
 MILTER = apply config main report session stats
 NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext \
 	shell textfile texts texttable token) \

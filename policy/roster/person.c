@@ -11,6 +11,7 @@
 #include "base/failure.h"
 #include "roster/membership.h"
 #include "roster/person.h"
+#include "roster/person_texts.h"
 #include "roster/roster_private.h"
 
 /* In the record, in place of an address. */
@@ -300,7 +301,11 @@ person_find(struct changes *c, const char *text, struct person *p)
 	    store_changes_all(s, take_record, p) == -1 ||
 	    store_notices_all(s, take_notice, p) == -1)
 		return (store_failed(s, c->failure));
-	if (p->nusers + p->nrequests + p->nrecords + p->nnotices == 0)
+	if (person_texts_find(p) != 0)
+		return (-1);
+	if (p->nusers + p->nrequests + p->nrecords + p->nnotices + p->ntitles +
+		p->ncategories ==
+	    0)
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "nothing is held about %s; expected the address of a "
 		    "person who is, or was, a user",
@@ -475,7 +480,8 @@ person_forget(struct changes *c, const char *text)
 		return (failure_memory(c->failure));
 	to = p.nusers > 0 ? p.users[0].address : p.address.wire;
 	if (remove_users(&p, alias) != 0 || reword_records(&p, alias) != 0 ||
-	    reword_notices(&p, alias) != 0)
+	    reword_notices(&p, alias) != 0 ||
+	    person_texts_reword(&p, alias) != 0)
 		return (-1);
 	if (store_person_requests_remove(c->store, p.address.key) == -1)
 		return (store_failed(c->store, c->failure));

@@ -17,6 +17,7 @@
 #include "store/store_person.h"
 #include "terms/address.h"
 
+struct category;
 struct changes;
 
 /* A change that names the person: as author, as user or in its detail. */
@@ -39,8 +40,13 @@ struct person {
 	struct store_request *requests;
 	struct person_change *records;
 	struct person_notice *notices;
+	/* Accounts whose title, and categories whose words have the address. */
+	struct store_account *titles;
+	struct category *categories;
 	size_t nusers, ntokens, nrequests, nrecords, nnotices;
+	size_t ntitles, ncategories;
 	size_t users_cap, tokens_cap, requests_cap, records_cap, notices_cap;
+	size_t titles_cap, categories_cap;
 };
 
 /* person_find(c, text, p): FAILURE_UNKNOWN if nothing is held. */
@@ -49,9 +55,9 @@ int person_find(
 
 /*
  * person_forget(c, text): remove the person from every account, and the address
- * from every row. A notice tells the person once; it goes when it is sent. In
- * the record of changes the person is called forgotten-N from then on. An owner
- * is refused.
+ * from every row but those of categories, which are named. A notice tells the
+ * person once; it goes when it is sent. In the record of changes the person is
+ * called forgotten-N from then on. An owner is refused.
  */
 int person_forget(struct changes *, const char *text) WARN_UNUSED;
 

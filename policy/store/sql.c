@@ -340,6 +340,8 @@ const char *const sql_statements[SQL_COUNT] = {
 			    " WHERE address_key = ?1 ORDER BY at, id",
     [SQL_PERSON_REQUESTS_REMOVE] =
 	"DELETE FROM link_request WHERE address_key = ?1",
+    [SQL_PERSON_TITLES] = "SELECT id, name, title FROM account"
+			  " WHERE title LIKE '%@%' ORDER BY key",
     [SQL_SECRET] = "SELECT value FROM secret WHERE name = ?1",
     [SQL_SECRET_ADD] = "INSERT INTO secret(name, value) VALUES (?1, ?2)",
     [SQL_HEALTH] =

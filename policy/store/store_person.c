@@ -59,6 +59,24 @@ store_person_requests_remove(struct store *s, const char *key)
 }
 
 int
+store_titles(struct store *s, store_account_fn *fn, void *ctx)
+{
+	struct store_account account = {.owner = ""};
+	struct db_stmt *stmt;
+	int rc;
+
+	stmt = store_bound(s, SQL_PERSON_TITLES, "");
+	while ((rc = store_row(s, stmt)) == 1) {
+		account.id = db_int(stmt, 0);
+		account.name = db_text(stmt, 1);
+		account.title = db_text(stmt, 2);
+		if (fn(ctx, &account) != 0)
+			return (store_stop(stmt));
+	}
+	return (rc);
+}
+
+int
 store_changes_all(struct store *s, store_change_id_fn *fn, void *ctx)
 {
 	struct store_change c;

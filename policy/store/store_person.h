@@ -35,10 +35,13 @@ int store_person_requests(
 int store_person_requests_remove(struct store *, const char *key) WARN_UNUSED;
 
 /*
- * Texts that may name a person. store_changes_all(): every change with its id.
+ * Texts that may name a person. store_titles(): the id, the name and the title
+ * of each account whose title has an @. store_changes_all(): every change with
+ * its id.
  * store_change_next(): a number that no change has had. store_change_reword(),
  * store_notice_reword(): give the row these texts.
  */
+int store_titles(struct store *, store_account_fn *, void *) WARN_UNUSED;
 typedef int store_change_id_fn(void *, int64_t id, const struct store_change *);
 int store_changes_all(struct store *, store_change_id_fn *, void *) WARN_UNUSED;
 int store_change_next(struct store *, int64_t *id) WARN_UNUSED;

@@ -124,6 +124,41 @@ def _(ctl):
     ctl.ok("user", "add", "acme", ANN)
 
 
+@case("a title of an account is cleared of the address, a category is named")
+def _(ctl):
+    ctl.ok("account", "title", "acme", "Ann Lee <Ann@ACME.example>, Acme")
+    ctl.ok("account", "title", "beta", "xann@acme.example")
+    for slug, title, about in (("debts", "Debts", f"ask {ANN}."),
+                               ("loans", f"Loans ({ANN})", ""),
+                               ("other", "Other", f"ask x{ANN}")):
+        ctl.ok("category", "add", slug, "--title", title, "--description",
+               about)
+    shown = ctl.json("person", "show", ANN)
+    same([row["account"] for row in shown["titles"]], ["acme"], "titles")
+    same([row["category"] for row in shown["categories"]], ["debts", "loans"],
+         "categories")
+    said = ctl.ok("person", "forget", ANN).out
+    contains(said, "category debts has the address", "what it says")
+    contains(said, "category loans has the address", "what it says")
+    lacks(said, "category other", "what it says")
+    titles = dict(ctl.sql("SELECT name, title FROM account"))
+    same(titles["acme"].split("forgotten-")[0], "Ann Lee <", "the title")
+    same(titles["acme"].split(">")[1], ", Acme", "the rest of the title")
+    same(titles["beta"], "xann@acme.example", "another's title")
+    same(holding(ctl, ANN) - {"account", "change"},
+         {"category", "category_key"}, "tables that have it")
+    lacks(str(ctl.log()).replace("x" + ANN, ""), ANN, "the record")
+    ctl.ok("account", "title", "beta", "")
+    for title in "debts", "loans", "other":
+        ctl.ok("category", "remove", title)
+    # What only a text has.
+    ctl.ok("account", "title", "acme", f"was {ANN}")
+    ctl.ok("person", "forget", ANN)
+    lacks(dict(ctl.sql("SELECT name, title FROM account"))["acme"], ANN,
+          "the title")
+    ctl.refused(67, "person", "show", ANN, says="nothing is held")
+
+
 @case("others whose address only ends, or begins, with that one are left alone")
 def _(ctl):
     near = ["xann@acme.example", "ann@acme.example.org", "joan.ann@acme.example"]

@@ -15,6 +15,7 @@
 
 static int show_users(struct ctl *, const struct person *);
 static void show_links(struct ctl *, const struct person *);
+static void show_titles(struct ctl *, const struct person *);
 static void show_texts(struct ctl *, const struct person *);
 static int show(struct ctl *, const struct arguments *);
 static int forget(struct ctl *, const struct arguments *);
@@ -85,6 +86,30 @@ show_links(struct ctl *ctl, const struct person *p)
 }
 
 static void
+show_titles(struct ctl *ctl, const struct person *p)
+{
+	static const char *const titles[] = {
+	    "account:TITLE OF ACCOUNT", "title:TITLE", NULL};
+	static const char *const categories[] = {"category:WORDS OF CATEGORY",
+	    "title:TITLE", "description:DESCRIPTION", NULL};
+	size_t i;
+
+	output_table(ctl->out, "titles", titles);
+	for (i = 0; i < p->ntitles; i++) {
+		output_row(ctl->out);
+		output_cell(ctl->out, p->titles[i].name);
+		output_cell(ctl->out, p->titles[i].title);
+	}
+	output_table(ctl->out, "categories", categories);
+	for (i = 0; i < p->ncategories; i++) {
+		output_row(ctl->out);
+		output_cell(ctl->out, p->categories[i].slug);
+		output_cell(ctl->out, p->categories[i].title);
+		output_cell(ctl->out, p->categories[i].description);
+	}
+}
+
+static void
 show_texts(struct ctl *ctl, const struct person *p)
 {
 	static const char *const notices[] = {"at:NOTICE", "to:TO",
@@ -122,6 +147,7 @@ show(struct ctl *ctl, const struct arguments *args)
 	if (show_users(ctl, &p) != 0)
 		return (-1);
 	show_links(ctl, &p);
+	show_titles(ctl, &p);
 	show_texts(ctl, &p);
 	return (0);
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * person_texts - the operator's own texts that name somebody: titles of
+ * accounts, titles and descriptions of categories
+ *
+ * The caller has begun a transaction. Threads: as struct store.
+ * Results: 0 done, -1 failed, with changes->failure.
+ */
+#ifndef PERSON_TEXTS_H
+#define PERSON_TEXTS_H
+
+#include "base/compiler.h"
+
+struct person;
+
+/* person_texts_find(p): fill in p->titles and p->categories. */
+int person_texts_find(struct person *) WARN_UNUSED;
+
+/*
+ * person_texts_reword(p, alias): give each account found a title with ${alias}
+ * for the address. A category keeps its words, since a title is what old
+ * systems send: a remark names it.
+ */
+int person_texts_reword(struct person *, const char *alias) WARN_UNUSED;
+
+#endif
