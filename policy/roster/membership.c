@@ -112,6 +112,7 @@ membership_add(struct changes *c, const struct store_account *account,
 	if (store_user_add(c->store, account, address->wire, address->key, role,
 		language, id) == -1)
 		return (store_failed(c->store, c->failure));
+	tell_managers_changed(c, role);
 	if (membership_record(c, account->name, "user-add", address->wire,
 		role_name(role)) != 0)
 		return (-1);
@@ -248,6 +249,8 @@ membership_set_role(struct changes *c, const struct store_account *account,
 
 	if (store_user_set_role(c->store, user->id, role) == -1)
 		return (store_failed(c->store, c->failure));
+	tell_managers_changed(c, role);
+	tell_managers_changed(c, user->role);
 	if (membership_record(c, account->name, "user-role", user->address,
 		arena_printf(c->arena, "%s, was %s", role_name(role),
 		    role_name(user->role))) != 0)
@@ -301,6 +304,7 @@ membership_transfer(struct changes *c, const struct store_account *account,
 		    -1) ||
 	    store_user_set_role(c->store, new->id, ROLE_OWNER) == -1)
 		return (store_failed(c->store, c->failure));
+	tell_managers_changed(c, ROLE_OWNER);
 	/* An owner receives every category without subscriptions. They must
 	 * not come back when the user stops being the owner. */
 	if (membership_subscriptions(c, new->id, &s) != 0)
@@ -377,6 +381,7 @@ membership_remove(struct changes *c, const struct store_account *account,
 		return (-1);
 	if (store_user_remove(c->store, user->id) == -1)
 		return (store_failed(c->store, c->failure));
+	tell_managers_changed(c, user->role);
 	return (record_leaving(c, account, user, &s, TELL_REMOVED));
 }
 

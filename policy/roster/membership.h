@@ -55,6 +55,7 @@ struct changes {
 	size_t n;		     /* changes recorded so far */
 	struct store_counts removed; /* so far */
 	struct tell_state tell;
+	struct tell_managers managers;
 	bool farewells; /* chats whose link ends are told */
 };
 

@@ -194,6 +194,7 @@ roster_user_address(
 	if (store_user_set_address(
 		c->store, user.id, address.wire, address.key) == -1)
 		return (store_failed(c->store, c->failure));
+	tell_managers_changed(c, user.role);
 	/* The old address is told. Another spelling of it loses nothing. */
 	if (strcmp(user.key, address.key) != 0 &&
 	    tell(c, &account, &user, TELL_ADDRESS, true, TELL_OTHER,

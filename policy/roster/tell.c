@@ -45,6 +45,7 @@ struct managers {
 static int append(struct arena *, struct tell_text *, const char *);
 static int add_line(struct changes *, const char *, const char *);
 static void take_back(struct tell_text *, const char *);
+static void end(struct changes *);
 static int begin(
     struct changes *, const struct store_account *, const struct store_user *);
 static int take_manager(void *, const struct store_user *);
@@ -101,6 +102,15 @@ take_back(struct tell_text *t, const char *slug)
 		memmove(line, end, strlen(end) + 1);
 		return;
 	}
+}
+
+/* No notice is begun any more. */
+static void
+end(struct changes *c)
+{
+	c->tell.address = NULL;
+	arena_free(c->tell.arena);
+	c->tell.arena = NULL;
 }
 
 static int
@@ -212,10 +222,23 @@ add_managers(struct changes *c)
 
 	if (account_id(c, &id) != 0)
 		return (-1);
+	if (c->managers.account == id)
+		return (add_line(c, TELL_ASK, c->managers.text));
 	if (store_managers(c->store, id, ASK_MAX, take_manager, &m) == -1)
 		return (m.text == NULL ? failure_memory(c->failure)
 				       : store_failed(c->store, c->failure));
+	if (strlen(m.text) < sizeof(c->managers.text)) {
+		c->managers.account = id;
+		strcpy(c->managers.text, m.text);
+	}
 	return (add_line(c, TELL_ASK, m.text));
+}
+
+void
+tell_managers_changed(struct changes *c, enum role role)
+{
+	if (role_may_manage(role))
+		c->managers.account = 0;
 }
 
 /* For the record: the kind, and the slugs. NULL if out of memory. */
@@ -306,14 +329,13 @@ tell_finish(struct changes *c)
 
 	if (t->address != NULL && (t->loss || t->who == TELL_ALL))
 		rc = record(c);
-	tell_forget(c);
+	end(c);
 	return (rc);
 }
 
 void
 tell_forget(struct changes *c)
 {
-	c->tell.address = NULL;
-	arena_free(c->tell.arena);
-	c->tell.arena = NULL;
+	end(c);
+	c->managers.account = 0;
 }

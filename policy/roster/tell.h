@@ -17,6 +17,7 @@
 
 #include "base/compiler.h"
 #include "settings/settings.h"
+#include "terms/role.h"
 
 struct arena;
 struct category;
@@ -72,6 +73,14 @@ struct tell_state {
 	size_t n; /* notices recorded */
 };
 
+/* Whom users of an account may ask, as it was read last: to read them takes a
+ * look at every user of the account, and a command may tell all of those. In
+ * struct changes, which is zeroed before the first time. */
+struct tell_managers {
+	int64_t account; /* 0: of none */
+	char text[2048];
+};
+
 /*
  * tell(c, account, user, kind, loss, key, value): this happens to ${user} now;
  * ${value} NULL: out of memory. tell_category(): likewise, of a subscription.
@@ -91,6 +100,10 @@ int tell_category(struct changes *, const struct store_account *,
  */
 void tell_put_off(struct changes *, struct tell_state *later);
 int tell_resume(struct changes *, struct tell_state *later) WARN_UNUSED;
+
+/* tell_managers_changed(c, role): a user of this role came, left, or has
+ * another address. If that may be asked, who may be is read anew. */
+void tell_managers_changed(struct changes *, enum role);
 
 /* tell_finish(c): record the last notice. Before the commit.
  * tell_forget(c): drop it, if there is one, after changes that are not made. */

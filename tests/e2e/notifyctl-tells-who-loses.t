@@ -3,6 +3,8 @@
 # takes: 10 s
 """Whoever loses something by a command is told by mail, by whatever road: one
 mail for a person and command, which says what, by whom, and whom to ask."""
+import resource
+
 from lib import ctl
 from lib.ctl import case
 from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, CSV,
@@ -154,6 +156,21 @@ def _(ctl):
     ctl.settings()
 
 
+@case("who is an administrator by the same command is named, a former one is not")
+def _(ctl):
+    first, last = "aaron@acme.example", "zoe@acme.example"
+    ctl.ok("user", "add", "acme", first, "carl@acme.example", last)
+    ctl.ok("import", "--tell", ctl.path("in.csv", "account,email,role\n"
+           f"acme,{first},subscriber\nacme,{ADAM},member\n"
+           f"acme,{BILL},subscriber\nacme,carl@acme.example,user-admin\n"
+           f"acme,{last},subscriber\n"))
+    mails = {mail.to: mail.text for mail in ctl.mails()}
+    same({who: [one for one in (OLGA, ADAM, "carl@acme.example")
+                if f"- {one}\n" in text] for who, text in mails.items()},
+         {first: [OLGA], ADAM: [OLGA], BILL: [OLGA, "carl@acme.example"],
+          last: [OLGA, "carl@acme.example"]}, "whom to ask")
+
+
 @case("who has nothing is told of the removal alone; others of other accounts "
       "are not told")
 def _(ctl):
@@ -187,6 +204,29 @@ def _(ctl):
     same((ctl.ok("notices", "send").out, len(ctl.mails())),
          ("0 notices sent\n", 61), "twice")
     ctl.refused(77, "notices", "list", as_=OLGA)
+
+
+def spent():
+    """The processor's seconds of all commands so far."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
+@case("to tell everybody of a large account takes about as long as not to")
+def _(ctl):
+    rows = CSV + "big,boss@big.example,owner,\n" + "".join(
+        f"big,u{n}@big.example,member,\n" for n in range(6000))
+    ctl.sendmail("exit 75")     # to send fifty takes longer than all the rest
+    took = []
+    for tell, remove in ([], ["--no-tell"]), (["--tell"], []):
+        ctl.ok("import", ctl.path("in.csv", rows))
+        less = ctl.path("in.csv", rows.replace("member", "subscriber"))
+        began = spent()
+        same([ctl(*words).code for words in (
+            ("import", *tell, less), ("account", "remove", "big", *remove))],
+             [0, 0], "exit statuses")
+        took.append(spent() - began)
+    same(len(ctl.notices()), 12001, "notices")
+    true(took[1] < 10 * took[0] + 1, f"without and with notices: {took} s")
 
 
 @case("whoever loses a thousand categories with long descriptions is told each")
