@@ -285,7 +285,7 @@ record(struct changes *c)
 	change.detail = summary(c);
 	if (change.detail == NULL)
 		return (failure_memory(c->failure));
-	if (t->kind < TELL_ACCOUNT_REMOVED && add_managers(c) != 0)
+	if (add_managers(c) != 0)
 		return (-1);
 	/* Never empty: 0.1.0 wrote a title there, without a newline. */
 	notice.detail = t->detail.n == 0 ? "\n" : t->detail.v;
