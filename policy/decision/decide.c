@@ -440,7 +440,7 @@ leave_decided(struct deciding *d)
 		    weigh(d, &d->facts->recipients[i], &unused);
 		decision->recipients[i].why = WHY_DECIDED;
 	}
-	return (decide_words_accounts(d));
+	return (decide_words_accounts(d, false));
 }
 
 /* Rule 6: why is it likely that something is wrong, if nobody is left? NULL: it
@@ -480,6 +480,10 @@ nobody_left(struct deciding *d)
 {
 	const char *wrong = what_is_wrong(d);
 
+	/* Of several accounts in which a recipient is not entitled, none named,
+	 * it may be about any. */
+	if (d->facts->naccounts == 0 && decide_words_accounts(d, true) != 0)
+		return (-1);
 	if (wrong != NULL)
 		return (leave_all(d, VERDICT_HOLD, wrong));
 	if (d->decision->kept == 0) {
@@ -560,13 +564,13 @@ decide(const struct settings *settings, const struct message *message,
 	if (rc == -1)
 		return (-1);
 	if (rc == 1 || facts->category.id == 0) {
-		if (decide_words_accounts(&d) != 0)
+		if (decide_words_accounts(&d, false) != 0)
 			return (-1);
 		return (bad_tag(&d, problem));
 	}
 	text = decide_ambiguous_recipient(&d);
 	if (text != NULL) {
-		if (decide_words_accounts(&d) != 0)
+		if (decide_words_accounts(&d, false) != 0)
 			return (-1);
 		return (leave_all(&d, VERDICT_HOLD,
 		    arena_printf(a,
@@ -575,7 +579,7 @@ decide(const struct settings *settings, const struct message *message,
 	}
 	decision->verdict = VERDICT_DELIVER;
 	d.expands = settings->expand != EXPAND_NEVER;
-	if (decide_people(&d) != 0 || decide_words_accounts(&d) != 0 ||
+	if (decide_people(&d) != 0 || decide_words_accounts(&d, false) != 0 ||
 	    hold_unsafe(&d) != 0)
 		return (-1);
 	if (decision->verdict == VERDICT_DELIVER &&

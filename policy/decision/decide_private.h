@@ -87,7 +87,8 @@ int decide_mirror_note(struct deciding *, int64_t link) WARN_UNUSED;
 /* decide_notify(d): rule 8, the NOTIFY of those who join for an address. */
 int decide_notify(struct deciding *) WARN_UNUSED;
 
-/* decide_words_accounts(d): list the accounts that the message is about. */
-int decide_words_accounts(struct deciding *) WARN_UNUSED;
+/* decide_words_accounts(d, every): list the accounts that the message is about;
+ * with ${every} all of a recipient's, not the one that decided about him. */
+int decide_words_accounts(struct deciding *, bool every) WARN_UNUSED;
 
 #endif

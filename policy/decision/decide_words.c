@@ -18,6 +18,8 @@ struct names {
 };
 
 static int name_account(struct names *, const char *);
+static int name_recipient(
+    struct names *, const struct deciding *, size_t, bool every);
 
 static const char *const verdict_names[] = {
     [VERDICT_UNTOUCHED] = "untouched",
@@ -118,13 +120,33 @@ name_account(struct names *names, const char *name)
 	return (0);
 }
 
+/* Add the account by which it was decided about recipient ${i}, or every one of
+ * his. */
+static int
+name_recipient(
+    struct names *names, const struct deciding *d, size_t i, bool every)
+{
+	const struct fact_recipient *r = &d->facts->recipients[i];
+	const struct member *m = d->decision->recipients[i].member;
+	size_t j;
+
+	if (m == NULL)
+		return (0);
+	if (!every)
+		return (name_account(names, m->account_name));
+	for (j = 0; j < r->nmembers; j++) {
+		if (name_account(names, r->members[j].account_name) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
 /* List the accounts that the message is about, for the log. */
 int
-decide_words_accounts(struct deciding *d)
+decide_words_accounts(struct deciding *d, bool every)
 {
 	const struct facts *facts = d->facts;
 	struct names names = {.seen.arena = d->arena};
-	const struct member *m;
 	char *out;
 	size_t i;
 
@@ -135,12 +157,10 @@ decide_words_accounts(struct deciding *d)
 		    name_account(&names, facts->accounts[i]->name) == -1)
 			return (-1);
 	}
-	for (i = 0; i < d->message->nrecipients; i++) {
-		m = d->decision->recipients[i].member;
-		/* With a header, a dropped recipient's other accounts have
-		 * nothing to do with the message. */
-		if (m != NULL && facts->header == NULL &&
-		    name_account(&names, m->account_name) == -1)
+	/* With a header, a dropped recipient's other accounts have nothing to
+	 * do with the message. */
+	for (i = 0; facts->header == NULL && i < d->message->nrecipients; i++) {
+		if (name_recipient(&names, d, i, every) == -1)
 			return (-1);
 	}
 	if (names.n == 0)

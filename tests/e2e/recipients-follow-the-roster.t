@@ -282,7 +282,8 @@ def _(lab_):
                             ("addressed", "discard"), ("never", "discard")):
         lab_.milter.settings(expand=expand)
         for result in ways(lab_, [ANN], DOCUMENTS):
-            result.must(verdict)
+            result.must(verdict, account="acme,beta")
+    lab_.send([ANN, ACME], DOCUMENTS).must("discard", account="acme")
     lab_.milter.settings()
     contains(lab_.send([ANN, STRANGER], DOCUMENTS).must("hold")
              .summary()["reason"], "which account", "reason")
