@@ -158,6 +158,7 @@ struct reading {
 	struct arena *arena;
 	unsigned line;
 	bool list;	      /* an indented line may continue it */
+	bool continues;	      /* this line does */
 	unsigned seen[COUNT]; /* line of the first value; 0 for none */
 };
 
@@ -239,7 +240,8 @@ next_line(char *buf, int size, void *arg)
 	/* Skip the byte order mark that some programs write. */
 	indent = r->line == 1 && strncmp(buf, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	indent += strspn(buf + indent, " \t");
-	if (indent == 0 || !r->list || buf[strcspn(buf, "=;#")] == '=') {
+	r->continues = indent > 0 && r->list && buf[strcspn(buf, "=;#")] != '=';
+	if (!r->continues) {
 		memmove(buf, buf + indent, len - indent + 1);
 		check_section(r, buf);
 	} else {
@@ -261,8 +263,9 @@ check_section(struct reading *r, const char *line)
 	r->list = false;
 	len = strcspn(line, "]\r\n");
 	snprintf(name, sizeof(name), "%.*s", (int)len - 1, line + 1);
-	if (line[len] != ']' || len > sizeof(name) ||
-	    look_up(name, NULL) == NULL)
+	if (line[len] != ']')
+		fault(r, "no ] after the section; expected " SECTIONS);
+	else if (len > sizeof(name) || look_up(name, NULL) == NULL)
 		unknown_section(r, name);
 }
 
@@ -341,14 +344,15 @@ take(void *arg, const char *section, const char *name, const char *value)
 		    name, section, names == NULL ? "another" : names));
 	}
 	i = (size_t)(d - settings_table);
-	if (r->seen[i] != 0 && !is_list(d))
+	if (r->seen[i] != 0 && !r->continues)
 		return (fault(r, "\"%s\" is set twice, first in line %u", name,
 		    r->seen[i]));
 	if (*value == '\0' && !d->optional)
 		return (bad_value(r, d, value, "a value"));
 	rc = value_store(d, (char *)r->settings + d->offset, value,
 	    r->seen[i] == 0, r->arena, &expected);
-	r->seen[i] = r->line;
+	if (r->seen[i] == 0)
+		r->seen[i] = r->line;
 	if (rc == -1)
 		failure_memory(r->failure);
 	return (rc == 0 ? bad_value(r, d, value, expected) : rc == 1);
@@ -458,8 +462,8 @@ not_read(const char *file, struct failure *failure)
 	default:
 		todo = "expected the settings file (-c FILE)";
 	}
-	return (failure_set(
-	    failure, FAILURE_SETTINGS, "%s: %s; %s", file, what, todo));
+	return (failure_set(failure, FAILURE_SETTINGS, "%s: %s; %s",
+	    *file == '\0' ? "\"\"" : file, what, todo));
 }
 
 static int
