@@ -108,6 +108,12 @@ def _(ctl):
                  f"what {actor} hears of {words}")
 
 
+@case("an account without a name is seen in the refusal")
+def _(ctl):
+    ctl.refused(77, "user", "list", "", as_=ANN,
+                says='is not a user of account ""; ')
+
+
 @case("it takes no longer to refuse an account that exists")
 def _(ctl):
     people = [f"u{number}@acme.example" for number in range(8000)]

@@ -106,9 +106,26 @@ def _(ctl):
     for words, wrong in ((["-x", "list", "acme"], "-x"),
                          (["list", "-xy", "acme"], "-x"),
                          (["list", "-x@acme.example", "acme"], "-x"),
-                         (["list", "acme", "--json=yes"], "--json"),
+                         (["list", "acme", "--json=yes"], "takes no value"),
+                         (["import", "x", "--sync=yes"], "--sync=yes"),
+                         (["list", "-\u00e9", "acme"], '"-\u00e9"'),
+                         (["-\u00e9x", "list", "acme"], '"-\u00e9x"'),
                          (["--", "--list"], "--list")):
         ctl.refused(64, *words, says=wrong)
+
+
+@case("a file without a name is seen in the error")
+def _(ctl):
+    for code, words in ((65, ["import", ""]), (65, ["explain", ""]),
+                        (65, ["trace", "4X", "--log", ""]),
+                        (65, ["trace", "4X", "--journal", ""]),
+                        (74, ["telegram", "connect", "acme", "--png", ""])):
+        ctl.settings(bot="acme_notify_bot")
+        true(ctl.refused(code, *words, as_=acting(words, OLGA)).startswith(
+            '"": No such file'), f"the line of {words}")
+    done = subprocess.run([program("notifyctl"), "-c", ctl.path("none"),
+                           "list", ""], capture_output=True, text=True)
+    same(done.returncode, 78, f"{done}")
 
 
 @case("an option of another command is refused with 64 and named")

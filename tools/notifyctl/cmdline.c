@@ -77,6 +77,7 @@ static const struct ctl_command *find_command(int, char **);
 static void fail_unknown(const struct ctl *, char **, size_t)
     __attribute__((noreturn));
 static const char *once(const struct ctl *, const char *, bool *, const char *);
+static const char *wrong_word(char **);
 static void read_options(
     struct ctl *, struct arguments *, const struct ctl_command *, int, char **);
 static bool contradicted(const struct ctl_given *);
@@ -320,6 +321,19 @@ once(const struct ctl *ctl, const char *option, bool *given, const char *value)
 	return (value);
 }
 
+/* The word with the option that is unknown: getopt_long(3) goes on to the next
+ * one after the last octet of a word. */
+static const char *
+wrong_word(char **argv)
+{
+	const char *next = argv[optind];
+
+	return (optopt != 0 && next != NULL && *next == '-' &&
+		    strchr(next, optopt) != NULL
+		? next
+		: argv[optind - 1]);
+}
+
 /* getopt_long(3) moves all options to the front of ${argv}. */
 static void
 read_options(struct ctl *ctl, struct arguments *args,
@@ -370,6 +384,11 @@ read_options(struct ctl *ctl, struct arguments *args,
 			    "--help\"",
 			    argv[optind - 1]);
 		case '?':
+			if (optopt >= OPT_AS)
+				fail(ctl,
+				    "%s: the option takes no value; see "
+				    "\"notifyctl --help\"",
+				    argv[optind - 1]);
 			if (optopt > ' ' && optopt < 0x7f)
 				fail(ctl,
 				    "unknown option \"-%c\"; see \"notifyctl "
@@ -377,7 +396,7 @@ read_options(struct ctl *ctl, struct arguments *args,
 				    optopt);
 			fail(ctl,
 			    "unknown option \"%s\"; see \"notifyctl --help\"",
-			    argv[optind - 1]);
+			    wrong_word(argv));
 		default:
 			args->given[n].option = t.options[c - OPT_COMMAND];
 			args->given[n++].value = optarg;

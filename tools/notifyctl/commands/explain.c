@@ -91,7 +91,8 @@ read_message(struct reading *r, const struct arguments *args)
 	in = from_stdin ? stdin : fopen(name, "re");
 	if (in == NULL)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s: %s; expected a message", name, strerror(errno)));
+		    "%s: %s; expected a message", ctl_file(name),
+		    strerror(errno)));
 	rc = headers_read(in, r->ctl->arena, take_header, r, &r->end);
 	failed = ferror(in);
 	if (failed)

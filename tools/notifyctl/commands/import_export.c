@@ -123,7 +123,8 @@ read_rows(struct ctl *ctl, const char *name, struct import *im)
 	identity_resume();
 	if (stream == NULL)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: %s; expected a CSV file", name, strerror(reason)));
+		    "%s: %s; expected a CSV file", ctl_file(name),
+		    strerror(reason)));
 	rc = ctl_begin(ctl, DB_READ);
 	if (rc == 0) {
 		rc =

@@ -228,8 +228,8 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 	if (rc != 0)
 		return (0);
 	return (failure_set(&ctl->failure, FAILURE_IO,
-	    "%s: %s; expected a file that this user may write to", path,
-	    errno != 0 ? strerror(errno) : image.message));
+	    "%s: %s; expected a file that this user may write to",
+	    ctl_file(path), errno != 0 ? strerror(errno) : image.message));
 }
 
 static int

@@ -269,7 +269,7 @@ cannot(const char *path, int error, struct failure *failure)
 	    error == EACCES || error == EPERM ? FAILURE_DENIED
 		: error == ENOENT	      ? FAILURE_UNKNOWN
 					      : FAILURE_IO,
-	    "%s: %s", path, strerror(error)));
+	    "%s: %s", *path == '\0' ? "\"\"" : path, strerror(error)));
 }
 
 /* Is it the last line, and still being written? A half line could tell of
