@@ -13,6 +13,7 @@
 #include "roster/person.h"
 #include "roster/person_texts.h"
 #include "roster/roster_private.h"
+#include "terms/account.h"
 
 /* In the record, in place of an address. */
 #define ALIAS "forgotten-%lld"
@@ -334,9 +335,9 @@ check_no_owner(struct person *p)
 	if (first == NULL)
 		return (0);
 	return (failure_set(p->changes->failure, FAILURE_DENIED,
-	    "%s is the owner of %s; expected \"notifyctl account transfer %s "
+	    "%s is the owner of %s; expected \"notifyctl account transfer %s%s "
 	    "EMAIL\" first",
-	    p->address.wire, accounts, first));
+	    p->address.wire, accounts, account_dashes(first), first));
 }
 
 /* The record names them by ${alias} from the beginning. */

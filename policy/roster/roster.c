@@ -180,8 +180,9 @@ roster_user_role(struct changes *c, const char *name, const char *text,
 	if (role == ROLE_OWNER || user.role == ROLE_OWNER)
 		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is the owner of account %s, and there is exactly one; "
-		    "expected \"notifyctl account transfer %s EMAIL\"",
-		    account.owner, account.name, account.name));
+		    "expected \"notifyctl account transfer %s%s EMAIL\"",
+		    account.owner, account.name, account_dashes(account.name),
+		    account.name));
 	return (membership_set_role(c, &account, &user, role));
 }
 
@@ -197,7 +198,8 @@ roster_user_remove(struct changes *c, const char *name, const char *text)
 	if (user.role == ROLE_OWNER)
 		return (failure_set(c->failure, FAILURE_DENIED,
 		    "%s is the owner of account %s and cannot be removed; "
-		    "expected \"notifyctl account transfer %s EMAIL\" first",
-		    user.address, account.name, account.name));
+		    "expected \"notifyctl account transfer %s%s EMAIL\" first",
+		    user.address, account.name, account_dashes(account.name),
+		    account.name));
 	return (membership_remove(c, &account, &user));
 }

@@ -156,8 +156,9 @@ roster_user(struct changes *c, const struct store_account *account,
 	if (found == 0)
 		return (failure_set(c->failure, FAILURE_UNKNOWN,
 		    "%s is not a user of account %s; \"notifyctl user list "
-		    "%s\" shows its users",
-		    address.wire, account->name, account->name));
+		    "%s%s\" shows its users",
+		    address.wire, account->name, account_dashes(account->name),
+		    account->name));
 	return (0);
 }
 

@@ -50,8 +50,9 @@ roster_name_taken(
 	if (strcasecmp(name, account->name) != 0)
 		return (failure_set(c->failure, FAILURE_DATA,
 		    "%s is a former name of account %s; expected a new name, "
-		    "or first \"notifyctl account rename %s --forget-former\"",
-		    name, account->name, account->name));
+		    "or first \"notifyctl account rename --forget-former %s%s\"",
+		    name, account->name, account_dashes(account->name),
+		    account->name));
 	return (failure_set(c->failure, FAILURE_DATA,
 	    "account %s exists already, its owner is %s; expected a new name",
 	    account->name, account->owner));

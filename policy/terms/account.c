@@ -27,3 +27,9 @@ account_key(const char *name, char key[ACCOUNT_KEY_SIZE])
 	}
 	return (1);
 }
+
+const char *
+account_dashes(const char *name)
+{
+	return (*name == '-' ? "-- " : "");
+}

@@ -22,4 +22,8 @@
  * ${name} cannot be an account's name. */
 int account_key(const char *name, char key[ACCOUNT_KEY_SIZE]) WARN_UNUSED;
 
+/* account_dashes(name): what a command that is shown needs before ${name}: "--
+ * " if it would be taken for an option, else "". */
+const char *account_dashes(const char *name);
+
 #endif

@@ -4,6 +4,8 @@
 import contextlib
 import os
 import pwd
+import re
+import shlex
 import sqlite3
 
 from lib import ctl, rosterdb
@@ -322,6 +324,27 @@ def _(ctl):
                     ctl.ok("account", "list").out.splitlines()
                     if line.startswith(name + " "))
         true(line.endswith(title), f"title at the end of {line!r}")
+
+
+@case("a command that a message suggests can be run, also for an account whose "
+      "name begins with a hyphen")
+def _(ctl):
+    def suggested(text):
+        words = shlex.split(re.search(r'"notifyctl ([^"]+)"', text)[1])
+        return [BILL if word == "EMAIL" else word for word in words]
+    ctl.ok("account", "rename", "--", "acme", "-acme")
+    for code, words in (
+            (67, ["user", "role", "--", "-acme", STRANGER, "member"]),
+            (77, ["user", "role", "--", "-acme", OLGA, "member"]),
+            (77, ["user", "remove", "--", "-acme", OLGA]),
+            (77, ["person", "forget", OLGA]),
+            (65, ["account", "add", "acme", "--owner", NEW])):
+        ctl.ok(*suggested(ctl.refused(code, *words)))
+        ctl.reset()
+        ctl.ok("account", "rename", "--", "acme", "-acme")
+    ctl.settings(bot="acme_notify_bot")
+    ctl.ok(*suggested(ctl.ok("telegram", "status", "--", "-acme",
+                             as_=OLGA).out), as_=OLGA)
 
 
 ctl.run()

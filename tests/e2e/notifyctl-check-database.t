@@ -242,6 +242,24 @@ def _(s):
     s.sound()
 
 
+@case("a fix works for an account whose name begins with a hyphen")
+def _(s):
+    s.ctl.sql("UPDATE account SET name = '-acme', key = '-acme'"
+              " WHERE name = 'acme'")
+    s.sound()
+    for address in (BILL, OLGA):
+        rename(s, address, "x%" + address)
+        finding = s.fault("error", "1 users", "x%" + address)
+        s.apply({**finding, "command": True, "fix": finding["fix"].split(
+            ": ", 1)[-1].replace("NEW", address)})
+        s.sound()
+    s.ctl.sql("UPDATE user SET role = 'member' WHERE address = ?", OLGA)
+    s.fixed("error", "1 accounts have no owner")
+    s.telegram()
+    s.ctl.link("-acme", SUE)
+    s.fixed("warning", "1 users", "Telegram")
+
+
 @case("however many users have such an address, check names a few and counts "
       "all, in bounded memory")
 def _(s):

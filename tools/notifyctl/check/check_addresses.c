@@ -14,6 +14,7 @@
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
 #include "store/store.h"
+#include "terms/account.h"
 #include "terms/address.h"
 
 #define ADDRESS_ARENA (1 << 20)
@@ -214,14 +215,15 @@ undeliverable(struct addresses *p, const struct address *address)
 	return (NULL);
 }
 
-/* A command for a user; "--" because an address may begin with "-". */
+/* A command for a user; "--" because account or address may begin with "-". */
 static const char *
 command(struct addresses *p, const struct store_export *row, const char *verb)
 {
 	struct check *c = p->check;
 
 	return (check_notifyctl(c,
-	    check_text(c, "%s %s%s %s", verb, *row->address == '-' ? "-- " : "",
+	    check_text(c, "%s %s%s %s", verb,
+		*row->address == '-' ? "-- " : account_dashes(row->account),
 		check_quote(c, row->account), check_quote(c, row->address))));
 }
 
@@ -230,7 +232,7 @@ take_hazard(struct addresses *p, const struct store_export *row,
     const char *why, bool entitled)
 {
 	struct check *c = p->check;
-	const char *account;
+	const char *account, *dashes = account_dashes(row->account);
 
 	if (entitled)
 		p->entitled_hazards++;
@@ -242,9 +244,10 @@ take_hazard(struct addresses *p, const struct store_export *row,
 		return;
 	account = check_quote(c, row->account);
 	p->owner_fix = check_text(c, "%s && %s && %s",
-	    check_notifyctl(c, check_text(c, "user add %s NEW", account)),
 	    check_notifyctl(
-		c, check_text(c, "account transfer %s NEW", account)),
+		c, check_text(c, "user add %s%s NEW", dashes, account)),
+	    check_notifyctl(
+		c, check_text(c, "account transfer %s%s NEW", dashes, account)),
 	    command(p, row, "user remove"));
 }
 

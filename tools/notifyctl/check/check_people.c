@@ -9,6 +9,7 @@
 #include "notifyctl/check/check.h"
 #include "notifyctl/ctl.h"
 #include "store/store_health.h"
+#include "terms/account.h"
 
 /* Results of the passes over all users. */
 struct people {
@@ -89,12 +90,13 @@ static void
 check_owners(struct people *p)
 {
 	struct check *c = p->check;
-	const char *account;
+	const char *account, *dashes;
 
 	if (store_accounts(c->store, take_account, p) == -1 ||
 	    p->ownerless == 0 || store_export(c->store, 0, take_heir, p) == -1)
 		return;
 	account = check_quote(c, p->account);
+	dashes = account_dashes(p->account);
 	check_found(c, CHECK_ERROR, CHECK_RUN,
 	    check_text(c, "%zu accounts have no owner: %s", p->ownerless,
 		p->ownerless_names),
@@ -103,9 +105,11 @@ check_owners(struct people *p)
 	    "database was changed by other means. The command names one user; "
 	    "choose the right one",
 	    check_notifyctl(c,
-		p->heir == NULL ? check_text(c, "account remove %s", account)
-				: check_text(c, "account transfer %s %s",
-				      account, check_quote(c, p->heir))));
+		p->heir == NULL
+		    ? check_text(c, "account remove %s%s", dashes, account)
+		    : check_text(c, "account transfer %s%s %s",
+			  *p->heir == '-' ? "-- " : dashes, account,
+			  check_quote(c, p->heir))));
 }
 
 static int
@@ -115,8 +119,9 @@ take_stray(void *ctx, const struct store_user *user)
 
 	if (p->strays++ == 0)
 		p->stray_fix = check_notifyctl(p->check,
-		    check_text(p->check, "--as %s telegram disable %s",
+		    check_text(p->check, "--as %s telegram disable %s%s",
 			check_quote(p->check, user->address),
+			account_dashes(user->account_name),
 			check_quote(p->check, user->account_name)));
 	return (0);
 }

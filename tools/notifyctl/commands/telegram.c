@@ -23,6 +23,7 @@
 #include "settings/settings.h"
 #include "store/store.h"
 #include "store/store_link.h"
+#include "terms/account.h"
 
 /* Light modules around the code; pixels of a module in a PNG. */
 #define MARGIN 4
@@ -320,8 +321,9 @@ status(struct ctl *ctl, const struct arguments *args)
 	else if (may == 1)
 		output_line(ctl->out,
 		    "%s: no chat is linked for account %s; \"notifyctl "
-		    "telegram connect %s\" links one",
-		    user.address, account.name, account.name);
+		    "telegram connect %s%s\" links one",
+		    user.address, account.name, account_dashes(account.name),
+		    account.name);
 	else
 		output_line(ctl->out, "%s: no chat is linked: it %s",
 		    user.address, why);
