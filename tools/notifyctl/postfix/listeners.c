@@ -28,29 +28,23 @@ judge_milters(const struct postconf *pc, const char *socket,
     const struct postconf_service *service, struct failure *failure)
 {
 	static const char name[] = "smtpd_milters";
-	const char *list = postconf_for(pc, service, name), *address, *action;
-	const struct postconf_service *where;
+	const char *list = postconf_for(pc, service, name), *action;
 	enum milters_match match;
 	struct milters m;
 
 	match = milters_read(pc, socket, service, list, &m);
-	where = postconf_override(pc, service, name) == NULL ? NULL : service;
 	if (match != MILTERS_OURS) {
-		address = milters_address(pc, socket, service);
-		if (address == NULL)
+		if (milters_address(pc, socket, service) == NULL)
 			return (failure_set(failure, FAILURE_SETTINGS,
 			    "%s cannot reach %s from its chroot, so the "
 			    "message would be sent undecided; put the socket "
 			    "below %s",
 			    service->key, socket, pc->queue));
-		if (where == NULL)
-			list = postconf_given(pc, name);
-		list = arena_concat(
-		    pc->arena, address, *list == '\0' ? "" : ", ", list, NULL);
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "%s of %s does not name the milter, so the message would "
-		    "be sent undecided; run: %s",
-		    name, service->key, postconf_edit(pc, where, name, list)));
+		    "be sent undecided; \"notifyctl check\" has the command "
+		    "that corrects it",
+		    name, service->key));
 	}
 	action = m.v[m.ours].action;
 	if (action != NULL && strncmp(action, "accept", 6) == 0)
