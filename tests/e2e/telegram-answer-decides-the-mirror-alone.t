@@ -600,7 +600,8 @@ def _(site):
 def _(site):
     ann = site.link_to("acme", ANN, CHAT)
     site.sql("DELETE FROM subscription WHERE user = (SELECT user FROM link)")
-    site.agent(ann).must(0, "not-entitled")
+    same(site.agent(ann).must(0, "not-entitled").fields["reason"],
+         f"{ANN} no longer receives {BALANCE}", "reason")
     site.reset()
     ann = site.link_to("acme", ANN, CHAT)
     site.sql("UPDATE user SET role = 'subscriber' WHERE address = ?"
@@ -609,7 +610,8 @@ def _(site):
     site.reset()
     ann = site.link_to("acme", ANN, CHAT)
     site.sql("UPDATE category SET telegram = 0")
-    site.agent(ann).must(0, "not-entitled")
+    same(site.agent(ann).must(0, "not-entitled").fields["reason"],
+         f"{BALANCE} is no longer mirrored to Telegram", "reason")
     same(site.api.asked(), [], "requests")
 
 

@@ -157,6 +157,10 @@ lookup_user(struct delivery *d)
 		return (no_chat(d, why));
 	if (!role_mirrored(d->user.role, d->user.subscribed, &d->category)) {
 		delivery_forget(d);
+		if (!d->category.mirrored)
+			return (delivery_end(d, EX_OK, "not-entitled",
+			    "%s is no longer mirrored to Telegram",
+			    d->category.slug));
 		return (delivery_end(d, EX_OK, "not-entitled",
 		    "%s no longer receives %s", d->user.address,
 		    d->category.slug));
