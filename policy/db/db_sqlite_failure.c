@@ -55,7 +55,14 @@ db_sqlite_failure(const struct db *base, struct failure *failure)
 		    "database %s: locked by another program; try again", name));
 	case SQLITE_NOTADB:
 		return (failure_set(failure, FAILURE_IO,
-		    "database %s: not an SQLite database", name));
+		    "database %s: not an SQLite database; restore the last "
+		    "backup, or correct [database] url",
+		    name));
+	case SQLITE_CORRUPT:
+		return (failure_set(failure, FAILURE_IO,
+		    "database %s: damaged: %s (SQLite code %d); restore the "
+		    "last backup",
+		    name, db->message, db->code));
 	case SQLITE_NOMEM:
 		return (failure_set(failure, FAILURE_MEMORY,
 		    "database %s: out of memory", name));
@@ -117,6 +124,7 @@ static int
 cannot_open(const struct sqlite *db, struct failure *failure)
 {
 	const char *name = db->db.name;
+	int reason;
 
 	if (eaccess(name, F_OK) != 0 && errno == ENOENT) {
 		if (db->creating)
@@ -132,8 +140,10 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 		return (failure_set(failure, FAILURE_IO,
 		    "database %s: %s; run as root or as the milter's user",
 		    name, strerror(errno)));
+	reason = directory_errno(db);
 	return (failure_set(failure, FAILURE_IO,
 	    "database %s: cannot open it, or create the files beside it that "
-	    "SQLite needs: %s",
-	    name, strerror(directory_errno(db))));
+	    "SQLite needs: %s%s",
+	    name, strerror(reason),
+	    reason == EACCES ? "; run as root or as the milter's user" : ""));
 }

@@ -96,7 +96,8 @@ def _(ctl):
 def _(ctl):
     for data in (b"This is no database.\n" * 400, os.urandom(8192)):
         untouched(ctl, data, 74, [*LOOKING, *CHANGING, ["init"]],
-                  ctl.database, "not an SQLite database")
+                  ctl.database, "not an SQLite database", "restore",
+                  "[database] url")
 
 
 def foreign(ctl_, text):
@@ -158,6 +159,8 @@ def _(ctl):
             done = ctl(*words, as_=acting(words, OLGA))
             same((done.code, done.out), (74, ""), f"exit and stdout of {done}")
             contains(done.line, ctl.database, "line")
+            contains(done.line, "damaged: ", "line")
+            contains(done.line, "restore the last backup", "line")
     put(ctl, data[:len(data) // 2])
     done = ctl("list", "acme")
     same((done.code, done.out), (74, ""), f"exit and stdout of {done}")
@@ -214,6 +217,7 @@ def _(ctl):
         if done.code != 0:
             lacks(done.line, "attempt to write", "line")
             contains(done.line, ctl.database, "line")
+            contains(done.line, "run as root", "line")
 
 
 @case("init names a directory in which it cannot create a file, with the "
