@@ -73,6 +73,7 @@ static int take_socket(const char *, const struct passwd *);
 static int listening_socket(void);
 static bool on_every_address(int);
 static void prepare_tcp(const char *);
+static void fail_socket(const char *, const char *) __attribute__((noreturn));
 static void make_socket(const struct settings *, const struct passwd *);
 static void raise_descriptors(void);
 static void reload(const char *);
@@ -247,6 +248,24 @@ prepare_tcp(const char *name)
 		    name);
 }
 
+/* libmilter removes an old socket, and nothing else; its errno does not say. */
+static void
+fail_socket(const char *name, const char *path)
+{
+	const char *reason = errno != 0 ? strerror(errno) : "cannot be made";
+	struct stat st;
+
+	if (path != NULL && lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		fatal(EX_OSERR,
+		    "socket %s: a file that is not a socket is there; remove "
+		    "it, or correct socket in [milter]",
+		    path);
+	fatal(EX_OSERR,
+	    "socket %s: %s; expected an existing directory that this program "
+	    "may write to, or a free port",
+	    name, reason);
+}
+
 static void
 make_socket(const struct settings *s, const struct passwd *pw)
 {
@@ -267,10 +286,7 @@ make_socket(const struct settings *s, const struct passwd *pw)
 	mask = umask(0117);
 	errno = 0;
 	if (smfi_opensocket(1) != MI_SUCCESS)
-		fatal(EX_OSERR,
-		    "socket %s: %s; expected an existing directory that this "
-		    "program may write to, or a free port",
-		    s->socket, errno != 0 ? strerror(errno) : "cannot be made");
+		fail_socket(s->socket, path);
 	umask(mask);
 	if (path == NULL)
 		prepare_tcp(s->socket);

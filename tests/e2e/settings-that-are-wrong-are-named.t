@@ -235,6 +235,26 @@ def _(lab_):
          ("0o660", folder.st_uid, folder.st_gid), "mode, owner, group")
 
 
+@case("what is at the socket's place and is no socket stays there, and is named")
+def _(lab_):
+    where = f"{lab_.folder}/run/other.sock"
+    for make, remove in ((lambda: open(where, "w").close(), os.unlink),
+                         (lambda: os.mkdir(where), os.rmdir),
+                         (lambda: os.symlink("/nosuch", where), os.unlink)):
+        make()
+        done = run(lab_, "-f", file=other(lab_))
+        same(done.returncode, 71, f"exit: {done.stderr!r}")
+        one_line(done, where, "is not a socket", "remove it")
+        remove(where)
+    done = run(lab_, "-f", file=other(
+        lab_, socket=f"unix:{lab_.folder}/nosuch/other.sock"))
+    same(done.returncode, 71, f"exit: {done.stderr!r}")
+    one_line(done, "No such file or directory", "an existing directory")
+    done = run(lab_, "-f")
+    same(done.returncode, 69, f"exit beside the running one: {done.stderr!r}")
+    one_line(done, lab_.milter.socket_path(), "another program is serving it")
+
+
 @case("it runs as its user, without root's rights and groups")
 def _(lab_):
     with open(f"/proc/{lab_.milter.process.pid}/status") as status:
