@@ -619,6 +619,22 @@ def _(ctl):
     ctl.refused(65, "trace", QID, "--log", fifo, says="is not a regular file")
 
 
+@case("where there is no mail log, root is not told to become root")
+def _(ctl):
+    needs_root()
+    env = {"MAIL_CONFIG": ctl.path("no-postfix")}
+    for words in (["trace", "4XNoSuch"], ["stats", "--since", "00:00"]):
+        done = ctl(*words, env=env)
+        if "no mail log can be read" not in done.err:
+            raise Skip("this machine has a mail log")
+        same(done.code, 67, f"exit of {done}")
+        lacks(done.line, "as root", "line")
+        contains(done.line, "name one with --log", "line")
+        done = ctl(*words, env=env, user=NOBODY)
+        same(done.code, 77, f"exit of {done}")
+        contains(done.line, "as root", "line")
+
+
 @case("a log without read permission: 77")
 def _(ctl):
     needs_root()

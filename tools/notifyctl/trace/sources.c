@@ -195,12 +195,21 @@ in_words(const struct sources *s)
 int
 sources_readable(struct sources *s)
 {
+	bool root = geteuid() == 0, there = false;
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
 		if (s->v[i].trouble == NULL)
 			return (0);
+		there |= s->v[i].there;
 	}
+	/* Root may read them all: there is none, or it is damaged. */
+	if (root)
+		return (failure_set(&s->ctl->failure,
+		    there ? FAILURE_IO : FAILURE_UNKNOWN,
+		    "no mail log can be read: %s; name one with --log or "
+		    "--journal",
+		    in_words(s)));
 	return (failure_set(&s->ctl->failure, FAILURE_DENIED,
 	    "no mail log can be read: %s; run as root or as a member of the "
 	    "group adm or systemd-journal, or name one with --log or --journal",
