@@ -86,6 +86,17 @@ def _(ctl_):
     same(offered(ctl_, "list acme services "), [], "nothing more to give")
 
 
+@case("an account whose name begins with a hyphen is offered with -- before it")
+def _(ctl_):
+    ctl_.ok("account", "rename", "--", "acme", "-acme")
+    same(offered(ctl_, "account show "), ["-- -acme", "beta"], "accounts")
+    same(offered(ctl_, "account show -- "), ["-acme", "beta"], "after --")
+    same(offered(ctl_, "account show -- -a"), ["-acme"], "after -- -a")
+    same(offered(ctl_, "-- account show -"), ["-acme"], "after -- and more")
+    same(offered(ctl_, "user remove -- -acme bi"), [BILL], "its people")
+    true("--json" in offered(ctl_, "account show -"), "options")
+
+
 @case("an address is completed after its @, where bash splits words")
 def _(ctl_):
     same(offered(ctl_, "user remove acme ann@ac"), ["acme.example"],

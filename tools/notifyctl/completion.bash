@@ -27,7 +27,7 @@ _notifyctl_values() {
 	case $1 in
 	ACCOUNT) _notifyctl_ask account account list ;;
 	CATEGORY) _notifyctl_ask slug category list ;;
-	EMAIL) [[ -n $2 ]] && _notifyctl_ask address user list "$2" ;;
+	EMAIL) [[ -n $2 ]] && _notifyctl_ask address user list -- "$2" ;;
 	ROLE) printf '%s\n' user-admin member subscriber ;;
 	TABLE) echo roles ;;
 	FILE) compgen -f -- "$3" ;;
@@ -37,7 +37,7 @@ _notifyctl_values() {
 _notifyctl() {
 	local line=${COMP_LINE:0:COMP_POINT} cur='' name arguments value
 	local -a words=() _notifyctl_settings=() plain=() shape=() places=()
-	local i account='' command='' kind='' skip=''
+	local i account='' command='' kind='' skip='' ended='' dashes=''
 
 	# Not COMP_WORDS: bash cuts addresses at the @.
 	read -ra words <<<"$line"
@@ -46,7 +46,11 @@ _notifyctl() {
 	COMPREPLY=()
 
 	for ((i = 1; i < ${#words[@]} - 1; i++)); do
-		if [[ ${words[i]} == -c ]]; then
+		if [[ -n $ended ]]; then
+			plain+=("${words[i]}")
+		elif [[ ${words[i]} == -- ]]; then
+			ended=1
+		elif [[ ${words[i]} == -c ]]; then
 			_notifyctl_settings=(-c "${words[++i]}")
 		elif [[ $_notifyctl_valued == *" ${words[i]} "* ]]; then
 			((i++))
@@ -76,7 +80,7 @@ _notifyctl() {
 
 	if [[ -n $kind ]]; then
 		:
-	elif [[ $cur == -* ]]; then
+	elif [[ $cur == -* && -z $ended ]]; then
 		for value in "${shape[@]}" -c --as --json --help --version; do
 			value=${value//[].[]/}
 			[[ $value == -* && $value == "$cur"* ]] &&
@@ -110,6 +114,7 @@ _notifyctl() {
 			kind=${places[-1]}
 		fi
 		kind=${kind%...}
+		[[ -n $ended ]] || dashes='-- '
 	fi
 
 	while IFS= read -r value; do
@@ -117,6 +122,7 @@ _notifyctl() {
 		# Bash replaces only the text after the last @.
 		[[ $cur == *@* && $COMP_WORDBREAKS == *@* ]] &&
 			value=${value#"${cur%@*}"@}
+		[[ $value == -* ]] && value=$dashes$value
 		COMPREPLY+=("$value")
 	done < <(_notifyctl_values "$kind" "$account" "$cur")
 }
