@@ -128,6 +128,17 @@ def _(ctl):
     same(done.returncode, 78, f"{done}")
 
 
+@case("a standard input that is closed is an error, not an empty file")
+def _(ctl):
+    for code, words in ((74, ["import", "-"]), (65, ["explain"]),
+                        (65, ["explain", "--recipient", ANN, "-"])):
+        done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh",
+                               *ctl.command(*words)],
+                              capture_output=True, text=True)
+        same((done.returncode, done.stdout), (code, ""), f"{done}")
+        contains(done.stderr, "standard input: Bad file descriptor", words)
+
+
 @case("an option of another command is refused with 64 and named")
 def _(ctl):
     for words, wrong in ((["list", "acme", "--title", "x"], "--title"),

@@ -9,13 +9,15 @@ Postfix around it: telegram-mirror-passes-postfix.t."""
 import os
 import re
 import shutil
+import subprocess
 import threading
 import time
 
 from lib import botapi, rosterdb
 from lib.roster import ANN, BALANCE, BEA, DOCUMENTS, OLGA, OTTO, SERVICES
 from lib.tap import contains, lacks, same, true
-from lib.telegram import Site, Station, case, mail, marker, run
+from lib.telegram import (Site, Station, case, local_copy, mail, marker, run,
+                          unprivileged)
 
 CHAT, OTHER = 7001, 7002
 GROUP, SUPERGROUP = -4001, -1001234567890
@@ -654,6 +656,21 @@ def _(site):
     same(site.api.asked(), [], "requests")
     site.agent(olga, mail(headers=[
         "X-Notify-Category: Balance & Payments"])).must(0, "sent")
+
+
+@case("a message that cannot be read waits: standard input is closed, or a "
+      "directory")
+def _(site):
+    ann = site.keyed(site.link_to("acme", ANN, CHAT), mail())
+    for input_ in ("&-", "/"):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" <{input_}', "sh",
+             local_copy(site.folder, "notify-telegram"), "-c", site.conf.file,
+             "4X", ann], capture_output=True, text=True, **unprivileged())
+        same(done.returncode, 75, f"{done}")
+        contains(done.stderr, "outcome=again reason=\"the message cannot be "
+                 "read: ", f"{done}")
+    same(site.api.asked(), [], "requests")
 
 
 # The database

@@ -37,8 +37,10 @@ daemon_descriptors(void)
 {
 	int fd;
 
+	/* What reads a standard input that was closed gets an error: it must
+	 * not be taken for an empty message or file. */
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_WRONLY);
 		if (fd == STDOUT_FILENO)
 			output_closed = true;
 	} while (fd >= 0 && fd <= STDERR_FILENO);
