@@ -27,7 +27,7 @@ static int note(struct store *, const struct store_notice *,
     const struct outcome *, struct failure *);
 static int note_outcome(struct store *, const struct store_notice *,
     const struct outcome *, struct failure *);
-static void waits(struct failure *, const struct failure *, bool);
+static void waits(struct failure *, const struct failure *, bool, bool);
 
 static int
 give_up(struct store *s, struct failure *failure)
@@ -107,14 +107,18 @@ note_outcome(struct store *s, const struct store_notice *notice,
 	return (rc);
 }
 
-/* Report that the notice is not lost. No change sends one with ${links}. */
+/* Report that the notice that was ${found}, or any, is not lost. No change
+ * sends one with ${links}. */
 static void
-waits(struct failure *failure, const struct failure *why, bool links)
+waits(
+    struct failure *failure, const struct failure *why, bool found, bool links)
 {
 	failure_set(failure, why->kind,
-	    "a notice could not be handed over to sendmail (%s); it is kept, "
-	    "and retried by \"notifyctl notices send\"%s",
-	    failure_text(why), links ? "" : " and the next change");
+	    "%s (%s); %s kept, and retried by \"notifyctl notices send\"%s",
+	    found ? "a notice could not be handed over to sendmail"
+		  : "notices could not be looked up",
+	    failure_text(why), found ? "it is" : "those that wait are",
+	    links ? "" : " and the next change");
 }
 
 int
@@ -135,7 +139,7 @@ notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
 		if (found == 0)
 			break;
 		if (found == -1) {
-			waits(failure, failure, links);
+			waits(failure, failure, false, links);
 			return (-1);
 		}
 		rc = sender->send(sender->ctx, &notice, &refused);
@@ -150,7 +154,7 @@ notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
 		failures++;
 		rc = note_outcome(s, &notice, &outcome, failure);
 		if (rc == 0)
-			waits(failure, &refused, links);
+			waits(failure, &refused, true, links);
 		/* Go on only if the fault is this notice's. */
 		found = refused.kind == FAILURE_DATA;
 		failure_clear(&refused);

@@ -65,7 +65,7 @@ def true_to_its_word(ctl_, before, done):
              f"notices {ctl_.notices()} after {done}")
         return
     if done.code == 0 and done.err:
-        contains(done.line, "it is kept", "line")
+        contains(done.line, " kept, and retried", "line")
     ctl_.ok("init")
     if (done.err and "unknown whether" in done.line and
             ctl_.notices() == ["handing"]):

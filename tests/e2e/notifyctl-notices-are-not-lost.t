@@ -8,7 +8,7 @@ import re
 import time
 from email.utils import parsedate_to_datetime
 
-from lib import ctl, faults
+from lib import ctl, faults, rosterdb
 from lib.ctl import FROM, case
 from lib.roster import (ADAM, ANN, BALANCE, BILL, CSV, DOCUMENTS, MAINTENANCE,
                         MIA, OLGA, SERVICES, SUE)
@@ -209,6 +209,20 @@ def _(ctl):
         contains(line, part, "the line")
     same(ctl.notices(), ["handing"], "notices")
     ctl.sendmail()
+    ctl.ok("init")
+    same([mail.to for mail in ctl.mails()], [BILL], "mails")
+
+
+@case("notices that cannot be looked up are no fault of sendmail, and stay")
+def _(ctl):
+    rosterdb.file_only("the trigger")
+    ctl.sql("CREATE TRIGGER fault BEFORE UPDATE ON notice"
+            " BEGIN SELECT RAISE(ABORT, 'fault'); END")
+    line = stands(ctl, unsubscribe(ctl))
+    contains(line, "notices could not be looked up (database ", "the line")
+    lacks(line, "handed over", "the line")
+    same(ctl.notices(), ["pending"], "notices")
+    ctl.sql("DROP TRIGGER fault")
     ctl.ok("init")
     same([mail.to for mail in ctl.mails()], [BILL], "mails")
 
