@@ -381,7 +381,9 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 		return (pgconn_note(
 		    c, kind, "the disk of the server is full: %s", text));
 	return (pgconn_note(c, kind, "%s%s", text == NULL ? "an error" : text,
-	    kind == FAILURE_BUSY ? "; try again" : ""));
+	    kind == FAILURE_BUSY	 ? "; try again"
+		: kind == FAILURE_DENIED ? "; expected a role that may"
+					 : ""));
 }
 
 /* Send what is left to send, and wait for the server, until ${end}. */
