@@ -614,6 +614,11 @@ def _(ctl):
                 says=["nosuch: No such file", "expected a mail log"])
     ctl.refused(65, "trace", QID, "--log", ctl.folder,
                 says="is not a regular file")
+    folder = ctl.path("old")
+    os.mkdir(folder)
+    os.utime(folder, (1, 1))
+    ctl.refused(65, "stats", "--since", "00:00", "--log", folder,
+                says="is not a regular file")
     fifo = os.path.join(ctl.folder, "fifo")
     os.mkfifo(fifo)
     ctl.refused(65, "trace", QID, "--log", fifo, says="is not a regular file")

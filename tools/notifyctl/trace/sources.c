@@ -128,8 +128,9 @@ too_old(const struct sources *s, const struct source *source)
 {
 	struct stat st;
 
+	/* A directory is old while what it has is new: it is an error. */
 	return (!source->journal && stat(source->path, &st) == 0 &&
-	    st.st_mtime < s->from);
+	    S_ISREG(st.st_mode) && st.st_mtime < s->from);
 }
 
 /* Only a source that was given must be readable. */
