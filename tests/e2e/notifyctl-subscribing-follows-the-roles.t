@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Who may subscribe and unsubscribe which users, and the confirmation."""
 import os
+import shlex
 import signal
 
 from lib import ctl
@@ -226,6 +227,13 @@ def _(ctl):
     words = unsubscribe(BILL)[:-2]
     ctl.refused(64, *words, as_=OLGA, says=f"--confirm {BILL}")
     ctl.refused(64, *words, as_=OLGA, says="--confirm", stdin=f"{BILL}\n")
+    for address in ('"ann b"@acme.example', "o'brien@acme.example"):
+        ctl.ok("user", "add", "acme", address)
+        ctl.ok("subscribe", "acme", MAINTENANCE, address, as_=OLGA)
+        words = unsubscribe(address)[:-2]
+        line = ctl.refused(64, *words, as_=OLGA)
+        more = shlex.split(line.split("; expected ")[1])    # as a shell would
+        ctl.ok(*words, *more, as_=OLGA)
 
 
 @case("at a terminal it asks, and the address typed there confirms")

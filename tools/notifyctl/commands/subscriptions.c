@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "lib/shell.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
 #include "roster/roster.h"
@@ -87,7 +88,7 @@ ask(struct ctl *ctl, const struct arguments *args, char *line, size_t size)
 		return (failure_set(&ctl->failure, FAILURE_USAGE,
 		    "unsubscribing needs the address again, and there is no "
 		    "terminal to ask at; expected --confirm %s",
-		    args->v[2]));
+		    shell_quote(ctl->arena, args->v[2])));
 	fprintf(stderr,
 	    "%s will no longer receive %s for account %s.\n"
 	    "Type the address again to confirm: ",
