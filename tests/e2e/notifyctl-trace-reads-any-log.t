@@ -107,6 +107,13 @@ def _(ctl):
             (f"milter-hold: END-OF-MESSAGE {client}: why; from=<> proto=SMTP",
              ""),
             (f"hold: header Subject: x; {forged}: y {client}; {real}: text",
+             "s@x.example"),
+            # Postfix 3.10, of a client that logged in
+            (f"hold: RCPT {client}: <ann@acme.example>: Recipient address "
+             f"triggers HOLD action; {real} sasl_method=PLAIN "
+             "sasl_username=app sasl_sender=a+3Db@x.example", "s@x.example"),
+            (f"hold: RCPT {client}: x; {forged} sasl_method=PLAIN "
+             f"sasl_username=evil: y; {real} sasl_username=app",
              "s@x.example")):
         path = log(ctl, text([
             ("postfix/smtpd", f"{QID}: client=old.example[192.0.2.7]"),
@@ -493,8 +500,19 @@ def _(ctl):
     deleted = ("postfix/postsuper", f"{QID}: removed")
     released = ("postfix/postsuper", f"{QID}: released from hold")
     again = ("notifyctl", f"{QID}: requeued as 0123456789")
+    refused = (first[0], f"{QID}: milter-reject: END-OF-MESSAGE from a[192.0"
+               ".2.7]: 4.3.0 try again later; from=<s@x.example>")
+    # Postfix 3.10
+    canceled, discarded = ((first[0], f"{QID}: removed ({why})")
+                           for why in ("canceled", "discarded"))
     begin = [client, first, decision]
     for lines, want in (
+            ([], "unknown"),
+            ([canceled], "canceled"),
+            ([hold, canceled], "canceled"),
+            ([refused, canceled], "refused"),
+            ([canceled, refused], "refused"),
+            ([discarded], "discarded"),
             ([hold, active, sent, removed, released], "done"),
             ([hold, active, released], "queued"),
             ([deleted, active], "deleted"),

@@ -122,6 +122,28 @@ def _(lab):
     same([row[:2] for row in rows.values()], [("dropped", "")], "the copies")
 
 
+@case("a client that breaks off: the message was never queued, if Postfix logs "
+      "that")
+def _(lab):
+    client = lab.connect()
+    client.mail("billing@example.org")
+    client.rcpt(ANN)
+    client.command("DATA")
+    client.write(b"Message-ID: <broken@off.example>\r\n\r\nHello")
+    client.close()
+    logged = r" (\w+): message-id=<broken@off\.example>"
+    lab.until(lambda: re.search(logged, lab.postfix.caught_up())
+              and "lost connection after DATA" in lab.postfix.text(),
+              "Postfix logs that")
+    qid = re.search(logged, lab.postfix.text()).group(1)
+    # Since Postfix 3.10.
+    newer = f"{qid}: removed (canceled)" in lab.postfix.caught_up()
+    messages, _ = told(lab, qid, "canceled" if newer else "unknown")
+    same(messages[0]["verdict"], "", "the decision")
+    contains(trace(lab, qid).out, "state:    never queued: " if newer
+             else "state:    not known: ", "for people")
+
+
 @case("held, released by hand, deleted by hand: each is shown")
 def _(lab):
     result = requeue.hold(lab, [ANN])

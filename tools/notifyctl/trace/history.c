@@ -31,6 +31,7 @@ static void decision(
 static void settle(
     struct history *, enum history_state, const struct history_line *);
 static void removed(struct history *, const struct history_line *);
+static void canceled(struct history *, const struct history_line *);
 static void requeued(struct history *, const struct history_line *);
 static void expired(struct history *, const struct history_line *);
 static const char *envelope(struct arena *, const char *, const char **);
@@ -300,6 +301,15 @@ removed(struct history *h, const struct history_line *line)
 	h->gone = true;
 }
 
+/* cleanup(8), since Postfix 3.10, deletes what is not to be queued: the client
+ * was told so, or has left. */
+static void
+canceled(struct history *h, const struct history_line *line)
+{
+	if (h->state != HISTORY_REFUSED)
+		settle(h, HISTORY_CANCELED, line);
+}
+
 /* "requeued as X", by notifyctl: a message that was released meanwhile goes its
  * own way, too. */
 static void
@@ -344,11 +354,13 @@ sendmail_arrival(
 }
 
 /* The end of "from=<a> to=<b> proto=ESMTP helo=<c>", of which all but the first
- * may be missing, with its sender; or NULL. */
+ * may be missing, with its sender; or NULL. Since Postfix 3.10 smtpd(8) adds
+ * how the client logged in. */
 static const char *
 envelope(struct arena *a, const char *s, const char **sender)
 {
-	static const char *const names[] = {" to=<", " proto=", " helo=<"};
+	static const char *const names[] = {" to=<", " proto=", " helo=<",
+	    " sasl_method=", " sasl_username=", " sasl_sender="};
 	const char *value;
 	size_t i;
 
@@ -416,6 +428,7 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 	    {"released from hold", HISTORY_QUEUED},
 	    {"discard: ", HISTORY_DISCARDED},
 	    {"milter-discard: ", HISTORY_DISCARDED},
+	    {"removed (discarded)", HISTORY_DISCARDED},
 	    {"reject: ", HISTORY_REFUSED},
 	    {"milter-reject: ", HISTORY_REFUSED},
 	    /* Sendmail's. */
@@ -442,6 +455,8 @@ mail_server(struct arena *a, struct history *h, const struct history_line *line)
 			expired(h, line);
 	} else if (strcmp(text, "removed") == 0) {
 		removed(h, line);
+	} else if (strcmp(text, "removed (canceled)") == 0) {
+		canceled(h, line);
 	} else if (history_resubmits(line)) {
 		settle(h, HISTORY_REQUEUED, line);
 		h->gone = true;

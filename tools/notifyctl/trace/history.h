@@ -37,6 +37,7 @@ enum history_state {
 	HISTORY_DELETED, /* removed by an operator */
 	HISTORY_DISCARDED,
 	HISTORY_REFUSED,  /* rejected: the client was told so */
+	HISTORY_CANCELED, /* never queued, and no line tells why */
 	HISTORY_REQUEUED, /* replaced by another message */
 };
 

@@ -65,13 +65,16 @@ static const char *const passed_columns[] = {"queue_id", "account:ACCOUNT",
 static const struct {
 	const char *name, *text;
 } states[] = {
-    [HISTORY_UNKNOWN] = {"unknown", "not known: the log ends before"},
+    [HISTORY_UNKNOWN] = {"unknown",
+	"not known: the log does not tell; see mailq"},
     [HISTORY_QUEUED] = {"queued", "in the queue when the log ends; see mailq"},
     [HISTORY_HELD] = {"held", "on hold when the log ends; see mailq"},
     [HISTORY_DONE] = {"done", "done: every recipient is dealt with"},
     [HISTORY_DELETED] = {"deleted", "deleted from the queue by an operator"},
     [HISTORY_DISCARDED] = {"discarded", "discarded: delivered to nobody"},
     [HISTORY_REFUSED] = {"refused", "rejected: the client was told so"},
+    [HISTORY_CANCELED] = {"canceled",
+	"never queued: the client left, or was told that it failed"},
     [HISTORY_REQUEUED] = {"requeued", "requeued: replaced by another message"},
 };
 
@@ -204,8 +207,11 @@ message_lines(struct trace *t, const struct history *m)
 	    m->arrived == 0 ? "not known: the log has no first line of it"
 			    : output_when(when, m->arrived),
 	    *m->source == '\0' ? "" : ", ", m->source);
-	if (m->sender != NULL)
-		output_line(out, "  from:     <%s>%s%s", m->sender,
+	if (m->sender != NULL || *m->message_id != '\0')
+		output_line(out, "  from:     %s%s%s%s%s",
+		    m->sender == NULL ? "not known" : "<",
+		    m->sender == NULL ? "" : m->sender,
+		    m->sender == NULL ? "" : ">",
 		    *m->message_id == '\0' ? "" : ", message-id=",
 		    m->message_id);
 	output_line(out, "  decision: %s%s",
