@@ -174,6 +174,12 @@ HEADERS = [
     ("", f"X-Notify-Category :\n\t{BALANCE}\n \n{ACMES}"),
     ("", f"X-A: a\r{ACMES}\n{BALANCED}"),
     (">From a@x Mon\n", BALANCED),
+    ("", f"X-A: a\n\rthis goes on\n{BALANCED}"),
+    ("", f"X-A: a\n\r{BALANCED}"),
+    ("", f"X-Notify-Category\r: {BALANCE}\n{ACMES}"),
+    ("", f"X-Notify-\rCategory: {BALANCE}\n{ACMES}"),
+    ("", f"{BALANCED}\r\r\n{ACMES}\r"),
+    ("\rthis goes on behind Received:\n", BALANCED),
 ]
 
 
@@ -206,8 +212,10 @@ def _(lab_):
         same(document["headers_end_at"], line.encode()[:60].decode(), "the line")
         contains(text, f'headers   end at the line "{said}", which is no '
                  "header: nothing after it counts\n", "for people")
-    # One line of a mailbox file is skipped. Postfix differs about a second.
+    # One line of a mailbox file is skipped. Postfix differs about a second,
+    # and about one that goes on.
     for lines, end in (("", ""), ("From a@x Mon\n", ""),
+                       ("From a@x Mon\n goes on\n", ""),
                        ("From a@x Mon\n>From b@x Tue\n", ">From b@x Tue")):
         data = f"{lines}{BALANCED}\n\nbody\n".encode()
         text, document = explain(lab_, data, [ANN])

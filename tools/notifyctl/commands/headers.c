@@ -5,7 +5,9 @@
  * smtpd(8) makes a header of a "From " line, and gives cleanup(8) a long line
  * in pieces; is_header() of Postfix looks at the first piece alone. Up to
  * Postfix 3.10.11 smtpd(8) replaced all "From " lines; later it replaces the
- * first only.
+ * first only, which may go on. cleanup(8) makes a blank of a CR that ends no
+ * line (cleanup_replace_stray_cr_lf): such a line goes on, also the first one,
+ * where smtpd(8) ends the headers at a blank.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -20,10 +22,12 @@
 
 /* What a line is. */
 enum kind { KIND_HEADER, KIND_MORE, KIND_MAILBOX, KIND_END };
+/* What there was before it. */
+enum place { PLACE_FIRST, PLACE_MAILBOX, PLACE_HEADER };
 
 static size_t name_length(const char *, size_t);
-static enum kind kind_of(const char *, size_t, bool);
-static int next_line(FILE *, char *, size_t *, bool);
+static enum kind kind_of(const char *, size_t, enum place);
+static int next_line(FILE *, char *, size_t *, enum place);
 static void give(char *, size_t, headers_fn *, void *);
 
 /* The length of the name that begins a header; 0 if the line is none. */
@@ -33,7 +37,7 @@ name_length(const char *line, size_t len)
 	size_t n = 0, i;
 
 	for (i = 0; i < len && i < PIECE_MAX && line[i] != ':'; i++) {
-		if (line[i] == ' ' || line[i] == '\t')
+		if (line[i] == ' ' || line[i] == '\t' || line[i] == '\r')
 			continue;
 		if (line[i] < '!' || line[i] > '~' || n != i)
 			return (0);
@@ -42,13 +46,12 @@ name_length(const char *line, size_t len)
 	return (i < len && i < PIECE_MAX ? n : 0);
 }
 
-/* ${first}: there is no header yet. */
 static enum kind
-kind_of(const char *line, size_t len, bool first)
+kind_of(const char *line, size_t len, enum place place)
 {
 	size_t quotes = 0;
 
-	if (first) {
+	if (place == PLACE_FIRST) {
 		while (quotes < len && line[quotes] == '>')
 			quotes++;
 		if (len - quotes >= 5 &&
@@ -56,7 +59,9 @@ kind_of(const char *line, size_t len, bool first)
 			return (KIND_MAILBOX);
 	}
 	if (len > 0 && (*line == ' ' || *line == '\t'))
-		return (first ? KIND_END : KIND_MORE);
+		return (place == PLACE_FIRST ? KIND_END : KIND_MORE);
+	if (len > 0 && *line == '\r')
+		return (KIND_MORE);
 	return (name_length(line, len) > 0 ? KIND_HEADER : KIND_END);
 }
 
@@ -64,7 +69,7 @@ kind_of(const char *line, size_t len, bool first)
  * there is no more room. No more is read of a line than shows that it is no
  * header. */
 static int
-next_line(FILE *in, char *text, size_t *len, bool first)
+next_line(FILE *in, char *text, size_t *len, enum place place)
 {
 	size_t begin = *len;
 	int c;
@@ -74,7 +79,7 @@ next_line(FILE *in, char *text, size_t *len, bool first)
 			return (-1);
 		text[(*len)++] = (char)c;
 		if (*len - begin == PIECE_MAX &&
-		    kind_of(text + begin, PIECE_MAX, first) == KIND_END)
+		    kind_of(text + begin, PIECE_MAX, place) == KIND_END)
 			return (1);
 	}
 	if (c == EOF && *len == begin)
@@ -89,11 +94,13 @@ static void
 give(char *text, size_t len, headers_fn *fn, void *ctx)
 {
 	size_t n = name_length(text, len);
-	char *value;
+	char *value, *cr;
 
 	if (n == 0)
 		return;
 	text[len] = '\0';
+	for (cr = text; (cr = memchr(cr, '\r', len - (size_t)(cr - text)));)
+		*cr = ' ';
 	value = memchr(text + n, ':', len - n);
 	text[n] = '\0';
 	value++;
@@ -106,7 +113,7 @@ headers_read(
 {
 	char *text = arena_alloc(a, HEADERS_MAX + 1);
 	size_t total = 0, len = 0, begin;
-	bool first = true, mailbox = false;
+	enum place place = PLACE_FIRST;
 	enum kind kind;
 	int rc;
 
@@ -115,20 +122,20 @@ headers_read(
 		if (len > 0 && len < HEADERS_MAX)
 			text[len++] = '\n';
 		begin = len;
-		rc = next_line(in, text, &len, first);
+		rc = next_line(in, text, &len, place);
 		total += len - begin;
 		if (rc == -1 || total > HEADERS_MAX)
 			return (-1);
 		kind = rc == 0 ? KIND_END
-			       : kind_of(text + begin, len - begin, first);
+			       : kind_of(text + begin, len - begin, place);
 		if (kind == KIND_MORE)
 			continue;
-		if (kind == KIND_MAILBOX && !mailbox) {
-			mailbox = true;
+		if (kind == KIND_MAILBOX) {
+			place = PLACE_MAILBOX;
 			len = 0;
 			continue;
 		}
-		first = false;
+		place = PLACE_HEADER;
 		if (begin > 0)
 			give(text, begin - 1, fn, ctx);
 		if (kind != KIND_HEADER) {

@@ -27,9 +27,9 @@ typedef void headers_fn(void *, const char *name, const char *value);
 /*
  * headers_read(in, a, fn, ctx, end):
  * Give ${fn} each header, in order; the text is borrowed. Lines may end with
- * CRLF. The headers end with the first line that is neither a header nor the
- * continuation of one; ${*end} is its beginning, "" if it is empty, and nothing
- * is read after it. One "From " line of a mailbox file before them is skipped;
+ * CRLF; any other CR is a blank. The headers end with the first line that is
+ * neither a header nor the continuation of one; ${*end} is its beginning, "" if
+ * it is empty, and nothing is read after it. One "From " line of a mailbox file before them is skipped;
  * at a second, today's Postfix ends them. 0, or -1: longer than HEADERS_MAX. A
  * failure to read is an end: see ferror(3).
  */
