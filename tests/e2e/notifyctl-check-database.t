@@ -10,7 +10,7 @@ from lib import rosterdb
 from lib.ctl import NOBODY
 from lib.installation import case, chown, run
 from lib.roster import ADAM, BILL, MAINTENANCE, MIA, OLGA, SUE
-from lib.tap import Skip, contains, same, true
+from lib.tap import Skip, contains, lacks, same, true
 
 
 @case("a missing database is found and not created by the check; the fix works")
@@ -295,8 +295,10 @@ def _(s):
                  "  -o smtputf8_autodetect_classes=sendmail,verify\n")
         s.fixed("warning", "smtputf8_autodetect_classes of 2525/inet")
         s.master()
-    s.main(smtputf8_enable="no")
-    s.fault("warning", "ölga@acme.example", "smtputf8_enable")
+    for no in ("no", "No"):
+        s.main(smtputf8_enable=no)
+        s.fault("warning", "ölga@acme.example", "smtputf8_enable")
+        lacks(str(s.check()[1]), "smtputf8_autodetect_classes", no)
 
 
 @case("a domain outside ASCII needs no SMTPUTF8")

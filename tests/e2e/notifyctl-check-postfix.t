@@ -122,8 +122,9 @@ def _(s):
 def _(s):
     for action, severity in (("accept", "error"), ("reject", "warning"),
                              ("quarantine", "warning")):
-        s.main(milter_default_action=action)
-        s.fixed(severity, f"milter_default_action = {action}")
+        for spelled in (action, action.capitalize()):   # to Postfix one
+            s.main(milter_default_action=spelled)
+            s.fixed(severity, f"milter_default_action = {action}")
     s.main(milter_default_action="shutdown")
     s.sound()
 
@@ -137,8 +138,9 @@ def _(s):
                   " { default_action = accept } }",
                   f"{OTHER}, {{ {SOCKET}, default_action=accept,"
                   " command_timeout=9s }"):
-        s.main(smtpd_milters=value)
-        s.fixed("error", "smtpd_milters has default_action=accept")
+        for action in ("accept", "Accept"):
+            s.main(smtpd_milters=value.replace("accept", action))
+            s.fixed("error", f"smtpd_milters has default_action={action}")
     s.main()
     s.edit("-P", "smtp/inet/milter_default_action=accept")
     s.fixed("error", "milter_default_action of smtp/inet")
@@ -318,6 +320,8 @@ def _(s):
     s.main(relay_domains="", virtual_mailbox_domains=DOMAIN,
            virtual_mailbox_maps=table)
     s.fixed("error", "virtual_mailbox_maps", DOMAIN)
+    s.main(relay_recipient_maps=table, smtpd_reject_unlisted_recipient="No")
+    s.sound()
 
 
 @case("a route for account_domain is found")

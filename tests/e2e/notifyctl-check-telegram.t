@@ -288,6 +288,8 @@ def _(s):
             s.fixed("error", word)
     entry(s, "-o soft_bounce=yes ")
     s.fixed("warning", "soft_bounce")
+    entry(s, "soft_bounce=yes", "soft_bounce=Yes")
+    s.sound()
     entry(s)
     s.main(soft_bounce="yes")
     s.sound()

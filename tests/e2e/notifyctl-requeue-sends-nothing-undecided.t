@@ -119,12 +119,14 @@ def _(lab):
 @case("Postfix would continue without the milter")
 def _(lab):
     result = hold(lab, [ANN])
-    with settings(lab, milter_default_action="accept"):
-        refused(lab, 78, result, "put milter_default_action = "
-                "tempfail")
-    milters = f"{{ {lab.milter.postfix_socket()}, default_action=accept }}"
-    with settings(lab, smtpd_milters=milters):
-        refused(lab, 78, result, "put default_action=tempfail")
+    for action in ("accept", "ACCEPT"):
+        with settings(lab, milter_default_action=action):
+            refused(lab, 78, result, "put milter_default_action = "
+                    "tempfail")
+        milters = (f"{{ {lab.milter.postfix_socket()}, "
+                   f"default_action={action} }}")
+        with settings(lab, smtpd_milters=milters):
+            refused(lab, 78, result, "put default_action=tempfail")
 
 
 @case("smtpd_milter_maps disables the milter for this machine")

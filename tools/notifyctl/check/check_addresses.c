@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "notifyctl/check/check.h"
@@ -377,8 +378,8 @@ check_addresses(struct check *c)
 	if (p.arena == NULL)
 		return;
 	if (pc != NULL) {
-		p.no_utf8 =
-		    strcmp(postconf_value(pc, "smtputf8_enable"), "no") == 0;
+		p.no_utf8 = strcasecmp(postconf_value(pc, "smtputf8_enable"),
+				"no") == 0;
 		p.dns = *postconf_value(pc, "relayhost") == '\0' &&
 		    strcmp(postconf_value(pc, "default_transport"), "smtp") ==
 			0;

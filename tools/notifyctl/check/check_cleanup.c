@@ -86,7 +86,7 @@ check_wide(struct check *c, const struct postconf_service *s)
 
 	if (!c->wide || !check_front(c, s) || strstr(value, "smtpd") != NULL ||
 	    strstr(value, "all") != NULL ||
-	    strcmp(postconf_for(pc, s, "smtputf8_enable"), "no") == 0)
+	    strcasecmp(postconf_for(pc, s, "smtputf8_enable"), "no") == 0)
 		return;
 	check_edit(c, CHECK_WARNING,
 	    check_text(c, "%s = %s, and some users' local parts are not ASCII",

@@ -150,7 +150,7 @@ check_recipients(struct check *c, const char *maps, size_t failed)
 	const char *value = postconf_value(pc, maps);
 
 	if (*value == '\0' ||
-	    strcmp(postconf_value(pc, "smtpd_reject_unlisted_recipient"),
+	    strcasecmp(postconf_value(pc, "smtpd_reject_unlisted_recipient"),
 		"no") == 0 ||
 	    check_lookup(c, value, check_text(c, "@%s", domain)) != NULL ||
 	    c->failed_lookups > failed)

@@ -7,6 +7,7 @@
  * check_sendmail.c.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "notifyctl/check/check.h"
 #include "notifyctl/check/check_peers.h"
@@ -43,13 +44,13 @@ check_milters_away(struct check *c, const struct postconf_service *reader,
 	if (action == NULL)
 		action =
 		    postconf_for(c->postfix, reader, "milter_default_action");
-	if (strcmp(action, "accept") == 0)
+	if (strcasecmp(action, "accept") == 0)
 		return ("tries that milter for each message, and goes on "
 			"without it");
-	if (strcmp(action, "reject") == 0)
+	if (strcasecmp(action, "reject") == 0)
 		return ("rejects all mail that it would show to that milter, "
 			"tagged or not");
-	if (strcmp(action, "quarantine") == 0)
+	if (strcasecmp(action, "quarantine") == 0)
 		return ("holds all mail that it would show to that milter, "
 			"tagged or not");
 	return ("defers all mail that it would show to that milter, tagged or "

@@ -6,6 +6,7 @@
  * override. check_sendmail.c has mail from sendmail(1).
  */
 #include <string.h>
+#include <strings.h>
 
 #include "notifyctl/check/check.h"
 #include "notifyctl/check/check_peers.h"
@@ -180,7 +181,7 @@ unwelcome(const char *action)
 	size_t i;
 
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(action, actions[i].name) == 0)
+		if (strcasecmp(action, actions[i].name) == 0)
 			return (&actions[i]);
 	}
 	return (NULL);
@@ -272,7 +273,8 @@ check_former(struct check *c, const struct list *l)
 	action = m->action == NULL
 	    ? postconf_for(c->postfix, l->reader, "milter_default_action")
 	    : m->action;
-	edit(c, strcmp(action, "accept") == 0 ? CHECK_WARNING : CHECK_ERROR, l,
+	edit(c, strcasecmp(action, "accept") == 0 ? CHECK_WARNING : CHECK_ERROR,
+	    l,
 	    check_text(c,
 		"%s has %s, a former socket of the milter, which is "
 		"at %s now",

@@ -228,8 +228,8 @@ right(const struct wanted *s, const char *value)
 		return (strcasecmp(value, s->value) == 0 ||
 		    (strcmp(s->value, "0s") == 0 && strcmp(value, "0") == 0));
 	case WANT_TLS:
-		return (*value == '\0' || strcmp(value, "none") == 0 ||
-		    strcmp(value, "may") == 0);
+		return (*value == '\0' || strcasecmp(value, "none") == 0 ||
+		    strcasecmp(value, "may") == 0);
 	case WANT_LIMIT:
 		return (strcmp(value, "0") == 0 ||
 		    is_number(value, RECIPIENTS_MIN));

@@ -412,7 +412,7 @@ check_pipe(struct check *c, const struct postconf_service *s)
 		    s->name, program);
 	check_program(c, s, program);
 	bounce = postconf_for(c->postfix, s, "soft_bounce");
-	if (strcmp(bounce, "yes") != 0)
+	if (strcasecmp(bounce, "yes") != 0)
 		check_edit(c, CHECK_WARNING,
 		    check_text(c, "%s has no soft_bounce=yes", s->key),
 		    "if pipe(8) cannot run the program one day, messages for "

@@ -47,14 +47,14 @@ judge_milters(const struct postconf *pc, const char *socket,
 		    name, service->key));
 	}
 	action = m.v[m.ours].action;
-	if (action != NULL && strncmp(action, "accept", 6) == 0)
+	if (action != NULL && strncasecmp(action, "accept", 6) == 0)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "%s of %s has default_action=accept for the milter, so the "
 		    "message would be sent undecided if the milter is away; "
 		    "put default_action=tempfail",
 		    name, service->key));
 	if (action == NULL &&
-	    strncmp(postconf_for(pc, service, "milter_default_action"),
+	    strncasecmp(postconf_for(pc, service, "milter_default_action"),
 		"accept", 6) == 0)
 		return (failure_set(failure, FAILURE_SETTINGS,
 		    "milter_default_action = accept for %s, so the message "
