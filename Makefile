@@ -96,8 +96,8 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	$(addprefix notifyctl/, cmdline ctl main output when wrap \
 	$(addprefix commands/, accounts addressees categories explain headers \
 	import_export init notices people record rostercsv stats subscriptions telegram users) \
-	$(addprefix postfix/, holdqueue instances listeners milters postconf sendmail \
-	text) \
+	$(addprefix postfix/, holdqueue instances listeners milters postconf records \
+	sendmail text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \
 	check_copies check_database check_domains check_filters check_headers check_held \
 	check_milter_talk check_milters check_peers check_people check_postfix \

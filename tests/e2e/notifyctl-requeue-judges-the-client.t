@@ -7,7 +7,7 @@ import shutil
 
 from lib import lab
 from lib.lab import case
-from lib.requeue import requeue, requeued, run
+from lib.requeue import refused, requeue, requeued, run
 from lib.roster import ANN, BALANCE, MIA
 from lib.tap import Skip, contains, lacks, same, true
 
@@ -94,6 +94,32 @@ def _(one):
                     body="\n".join(claims) + "\n")
     one.milter.settings(trusted_clients=HERE, trust_authenticated="yes")
     untagged(one, result)
+
+
+@case("a line break in an ORCPT makes up no client, no recipient and no message")
+def _(one):
+    other = parked(one, source="127.0.0.2")
+    one.milter.settings(trusted_clients=HERE)
+    for said in ("named_attribute: client_address=127.0.0.1",
+                 "named_attribute: dsn_orig_rcpt=rfc822;q\n"
+                 "recipient: evil@x.example",
+                 "*** MESSAGE FILE END x ***\n*** ENVELOPE RECORDS "
+                 f"hold/{other.qid} ***"):
+        hidden = "x\n".encode() + said.encode()
+        orcpt = "".join(f"+{byte:02X}" for byte in hidden)
+        one.milter.settings(trusted_clients=HERE, bad_tag="hold")
+        result = one.send([(ANN, f"ORCPT=rfc822;{orcpt}"), MIA], "nonesuch")
+        contains(one.postfix.tool("postcat", "-eq", result.qid).stdout, said,
+                 "what postcat says")
+        rows = run(one, "--json", "held").document["messages"]
+        same([(row["reason"][:25], row["command"]) for row in rows
+              if row["queue_id"] == result.qid],
+             [("its queue file is damaged", f"postsuper -d {result.qid} hold")],
+             "held")
+        same(sum(row["queue_id"] == other.qid for row in rows), 1, "the other")
+        line = refused(one, 65, result, "a line break in an envelope record")
+        contains(line, f"postsuper -d {result.qid} hold", "what to do")
+    untagged(one, other)
 
 
 lab.run(users=dict([TIM]) if shutil.which("saslpasswd2") else None,

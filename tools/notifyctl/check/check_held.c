@@ -32,7 +32,7 @@ count(void *ctx, struct holdqueue_message *m, struct failure *failure)
 
 	(void)failure;
 	if (m->arrived >= w->before ||
-	    strcasestr(m->text, "\n" TAG_HEADER) == NULL)
+	    (m->text != NULL && strcasestr(m->text, "\n" TAG_HEADER) == NULL))
 		return (0);
 	if (w->n++ == 0 || m->arrived < w->oldest)
 		w->oldest = m->arrived;

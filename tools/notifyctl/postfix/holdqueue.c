@@ -7,6 +7,9 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +20,12 @@
 
 #include "base/arena.h"
 #include "base/failure.h"
+#include "base/regular.h"
 #include "base/tempfile.h"
 #include "lib/child.h"
 #include "notifyctl/postfix/holdqueue.h"
 #include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/records.h"
 #include "notifyctl/postfix/text.h"
 
 /* Messages that one postcat(1) reads. */
@@ -45,6 +50,7 @@ static bool is_empty(const struct postconf *);
 static FILE *run(
     const struct postconf *, const char *const *, struct failure *);
 static int next_held(FILE *, char **, size_t *, char *, int64_t *);
+static int set_apart(struct batch *);
 static int give(struct batch *, const char *, char *);
 static int take(struct batch *, FILE *);
 static int read_batch(struct batch *);
@@ -108,6 +114,36 @@ next_held(FILE *in, char **line, size_t *size, char *id, int64_t *arrived)
 			return (1);
 	}
 	return (0);
+}
+
+/* Give those whose text cannot be believed, and take them out. One that has
+ * left is postcat(1)'s matter. */
+static int
+set_apart(struct batch *b)
+{
+	struct holdqueue_message m = {.text = NULL};
+	char path[PATH_MAX];
+	size_t i, n = 0;
+	int fd, rc = 0;
+	bool bad;
+
+	for (i = 0; rc == 0 && i < b->n; i++) {
+		fd = holdqueue_file(b->mta, b->v[i].id, path)
+		    ? regular_open(path, O_RDONLY | O_NOFOLLOW, 0)
+		    : -1;
+		bad = fd != -1 && records_are_lines(fd) != 1;
+		if (fd != -1)
+			close(fd);
+		if (bad) {
+			m.id = b->v[i].id;
+			m.arrived = b->v[i].arrived;
+			rc = b->fn(b->ctx, &m, b->failure);
+		} else {
+			b->v[n++] = b->v[i];
+		}
+	}
+	b->n = n;
+	return (rc);
 }
 
 /* ${text} is of the message ${place} is the queue file of. */
@@ -174,7 +210,7 @@ read_batch(struct batch *b)
 	    postconf_tool(b->mta, "postcat"), "-ehq"};
 	size_t first = 0, i, n;
 	FILE *in;
-	int rc = 0;
+	int rc = set_apart(b);
 
 	while (rc == 0 && first < b->n) {
 		n = 2;
@@ -212,6 +248,27 @@ is_empty(const struct postconf *mta)
 		empty = entry->d_name[0] == '.';
 	closedir(dir);
 	return (empty);
+}
+
+bool
+holdqueue_file(const struct postconf *mta, const char *id, char path[PATH_MAX])
+{
+	/* hash_queue_names makes up to three levels of directories. */
+	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
+	bool found = false;
+	glob_t names;
+	size_t i;
+
+	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
+		snprintf(path, PATH_MAX, "%s/hold/%s%s",
+		    postconf_value(mta, "queue_directory"), below[i], id);
+		found = glob(path, GLOB_NOSORT, NULL, &names) == 0;
+		if (found) {
+			snprintf(path, PATH_MAX, "%s", names.gl_pathv[0]);
+			globfree(&names);
+		}
+	}
+	return (found);
 }
 
 int

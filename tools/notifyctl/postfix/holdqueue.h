@@ -10,6 +10,8 @@
 #ifndef HOLDQUEUE_H
 #define HOLDQUEUE_H
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +24,9 @@ struct postconf;
 struct holdqueue_message {
 	const char *id;
 	int64_t arrived; /* Unix seconds */
-	char *text; /* its envelope and header, as postcat(1) prints them; may
-		     * be written to */
+	/* Its envelope and header, as postcat(1) prints them; may be written
+	 * to. NULL if that cannot be believed: see records.h. */
+	char *text;
 };
 
 typedef int holdqueue_fn(
@@ -36,6 +39,11 @@ typedef int holdqueue_fn(
  */
 int holdqueue_each(const struct postconf *, holdqueue_fn *, void *ctx,
     struct failure *) WARN_UNUSED;
+
+/* holdqueue_file(pc, id, path): the queue file of a message, if it is on hold
+ * now. postcat(1) takes a second to find none. */
+bool holdqueue_file(
+    const struct postconf *, const char *id, char path[PATH_MAX]) WARN_UNUSED;
 
 /* holdqueue_count(pc, n, oldest, failure): how many there are, ours or not, and
  * when the oldest arrived. Needs no root. 0, or -1 and ${failure}. */

@@ -56,6 +56,8 @@ static int end_header(struct text *);
 static int envelope_line(struct text *, char *);
 static int header_line(struct text *, char *);
 static int read_text(struct text *, char *);
+static void row(struct listing *, const struct holdqueue_message *,
+    const struct decision *, const char *, const char *);
 static int show(void *, struct holdqueue_message *, struct failure *);
 static int count(struct listing *);
 static int held(struct ctl *, const struct arguments *);
@@ -155,6 +157,27 @@ read_text(struct text *t, char *text)
 	return (rc == 0 ? end_header(t) : -1);
 }
 
+/* ${d}: the decision, or NULL if it cannot be decided. */
+static void
+row(struct listing *l, const struct holdqueue_message *m,
+    const struct decision *d, const char *reason, const char *command)
+{
+	struct output *out = l->ctl->out;
+	bool category = d != NULL && d->category != NULL;
+	bool accounts = d != NULL && d->accounts != NULL;
+
+	output_row(out);
+	output_cell(out, m->id);
+	output_cell_when(out, m->arrived);
+	output_cell(out, category ? d->category : "");
+	output_cell(out, accounts ? d->accounts : "");
+	output_cell_flag(out, d == NULL || d->verdict == VERDICT_HOLD);
+	output_cell(out, reason);
+	output_cell(out, command);
+	if (l->n++ == 0 || m->arrived < l->oldest)
+		l->oldest = m->arrived;
+}
+
 static int
 show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 {
@@ -163,8 +186,14 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	struct text t = {.arena = l->arena};
 	struct decision d;
 	const char *reason, *command;
-	bool holds;
 
+	if (m->text == NULL) {
+		row(l, m, NULL,
+		    "its queue file is damaged, or a line break in it makes up "
+		    "records",
+		    arena_printf(ctl->arena, "postsuper -d %s hold", m->id));
+		return (0);
+	}
 	if (read_text(&t, m->text) != 0)
 		return (failure_memory(failure));
 	if (t.message.nheaders == 0) {
@@ -177,8 +206,7 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	identity_resume();
 	evaluate(ctl->settings, l->pool, &t.message, false, l->arena, &d, NULL);
 	identity_suspend();
-	holds = d.verdict == VERDICT_HOLD;
-	reason = holds || d.verdict == VERDICT_TEMPFAIL ||
+	reason = d.verdict == VERDICT_HOLD || d.verdict == VERDICT_TEMPFAIL ||
 		d.verdict == VERDICT_REJECT
 	    ? d.reason
 	    : arena_printf(l->arena, "no longer: it would be %s now",
@@ -188,16 +216,7 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	command = arena_printf(l->arena, "notifyctl requeue %s", m->id);
 	if (reason == NULL || command == NULL)
 		return (failure_memory(failure));
-	output_row(ctl->out);
-	output_cell(ctl->out, m->id);
-	output_cell_when(ctl->out, m->arrived);
-	output_cell(ctl->out, d.category == NULL ? "" : d.category);
-	output_cell(ctl->out, d.accounts == NULL ? "" : d.accounts);
-	output_cell_flag(ctl->out, holds);
-	output_cell(ctl->out, reason);
-	output_cell(ctl->out, command);
-	if (l->n++ == 0 || m->arrived < l->oldest)
-		l->oldest = m->arrived;
+	row(l, m, &d, reason, command);
 	arena_reset(l->arena);
 	return (0);
 }

@@ -3,7 +3,7 @@
  * queuefile - a message in Postfix's hold queue
  *
  * Read with postcat(1), whose output is Postfix's own view of a queue file: one
- * record of the envelope a line; no address in it can contain a newline.
+ * record of the envelope a line, unless one has a line break (records.h).
  *
  * A message is requeued to the recipients that it was submitted with, before
  * Postfix expanded aliases and milters made changes. Each record has the
@@ -15,7 +15,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +33,7 @@
 #include "lib/child.h"
 #include "lib/identity.h"
 #include "notifyctl/postfix/postconf.h"
+#include "notifyctl/postfix/records.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/requeue/content.h"
 #include "notifyctl/requeue/queuefile.h"
@@ -68,6 +68,7 @@ static void recipient(struct reading *, const char *);
 static void record(struct reading *, const char *);
 static int parse(struct reading *, char *, struct failure *);
 static int lock(const struct postconf *, struct queuefile *, struct failure *);
+static int believable(const struct queuefile *, struct failure *);
 static void read_note(struct arena *, struct queuefile *);
 static void expanded(struct reading *);
 static bool about_settings(const struct postconf *, const char *);
@@ -118,27 +119,6 @@ place_of(struct arena *a, const struct postconf *mta, const char *id,
 	return (1);
 }
 
-/* Not with postcat(1): it takes a second if there is none. */
-bool
-queuefile_now(struct arena *a, const struct postconf *mta, const char *id)
-{
-	/* hash_queue_names makes up to three levels of directories. */
-	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
-	const char *pattern;
-	bool found = false;
-	glob_t names;
-	size_t i;
-
-	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
-		pattern = arena_printf(a, "%s/hold/%s%s",
-		    postconf_value(mta, "queue_directory"), below[i], id);
-		found = glob(pattern, GLOB_NOSORT, NULL, &names) == 0;
-		if (found)
-			globfree(&names);
-	}
-	return (found);
-}
-
 /*
  * Lock the file, then check that it is still the one in the queue. Postfix's
  * user owns the queue: it is read with that user's rights.
@@ -167,6 +147,26 @@ lock(const struct postconf *mta, struct queuefile *q, struct failure *failure)
 		return (failure_set(failure, FAILURE_UNKNOWN,
 		    "%s has just left the hold queue", q->id));
 	return (0);
+}
+
+/* Can what postcat(1) prints of it be believed? 0 or -1. */
+static int
+believable(const struct queuefile *q, struct failure *failure)
+{
+	switch (records_are_lines(q->fd)) {
+	case 1:
+		return (0);
+	case 0:
+		return (failure_set(failure, FAILURE_DATA,
+		    "a line break in an envelope record of %s, such as an ORCPT, "
+		    "makes up others, so nobody can tell who sent it to whom; "
+		    "look at it with \"postcat -q %s\", delete it with "
+		    "\"postsuper -d %s hold\"",
+		    q->id, q->id, q->id));
+	default:
+		return (failure_set(failure, FAILURE_DATA,
+		    "the queue file of %s is damaged", q->id));
+	}
 }
 
 static void
@@ -478,7 +478,7 @@ queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
 		    id, (int)strcspn(place, "/"), place));
 	q->path = arena_printf(
 	    a, "%s/%s", postconf_value(mta, "queue_directory"), place);
-	if (lock(mta, q, failure) != 0)
+	if (lock(mta, q, failure) != 0 || believable(q, failure) != 0)
 		return (-1);
 	read_note(a, q);
 	found = envelope(a, mta, "-e", q->path, &text, failure);

@@ -46,9 +46,6 @@ struct queuefile {
 	const char *msg_id; /* Message-ID, or "" */
 };
 
-/* queuefile_now(a, mta, id): is it in the hold queue now? */
-bool queuefile_now(struct arena *, const struct postconf *, const char *id);
-
 /* queuefile_open(a, mta, id, q, failure): find, lock and read one. Needs
  * queuefile_close() after -1 too. */
 int queuefile_open(struct arena *, const struct postconf *, const char *id,

@@ -28,6 +28,7 @@
  * after the answer: if notifyctl is killed in between, a later requeue does not
  * submit the message twice.
  */
+#include <limits.h>
 #include <signal.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@
 #include "lib/logsocket.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/output.h"
+#include "notifyctl/postfix/holdqueue.h"
 #include "notifyctl/postfix/listeners.h"
 #include "notifyctl/postfix/postconf.h"
 #include "notifyctl/postfix/sendmail.h"
@@ -329,9 +331,10 @@ static void
 describe(struct passage *p, bool earlier)
 {
 	struct arena *a = p->ctl->arena;
+	char path[PATH_MAX];
 	bool held;
 
-	held = p->new_id != NULL && queuefile_now(a, p->mta, p->new_id);
+	held = p->new_id != NULL && holdqueue_file(p->mta, p->new_id, path);
 	p->result = arena_printf(a, "%s%s%s%s",
 	    earlier ? "submitted again by an earlier requeue"
 		: p->untagged
