@@ -10,7 +10,7 @@ import shutil
 from lib import lab
 from lib.lab import case, program
 from lib.postfix import LISTENERS
-from lib.requeue import hold, refused, requeue, run, settings
+from lib.requeue import hold, refused, requeue, run, settings, tool
 from lib.roster import ADAM, ANN, OLGA, SERVICES
 from lib.tap import contains, lacks, same, true
 
@@ -69,6 +69,16 @@ def _(lab):
     contains(done.line, "was already delivered to some recipients (1)",
              f"{done}")
     same(result.recipients(), [ADAM], "who has got it")
+
+
+@case("a message with what a second submission would lose: it is named")
+def _(lab):
+    result = hold(lab, [ANN], options="XVERP")
+    refused(lab, 65, result, "submitted with VERP, which requeue does not")
+    # As Postfix 3.11 has it.
+    result = hold(lab, [ANN])
+    with tool(lab, "postcat", 'REAL "$@" | sed "/^message_size:/s/0$/33/"\n'):
+        refused(lab, 65, result, "submitted with REQUIRETLS, which requeue")
 
 
 @case("smtpd_milters lacks the milter: the error says where the line to add "
@@ -233,5 +243,6 @@ def _(lab):
 lab.run(by_listener=False,
         main={"smtpd_milters": "MILTER",
               "smtpd_recipient_restrictions":
-              "check_recipient_access inline:{gone@x.example=REJECT}"},
+              "check_recipient_access inline:{gone@x.example=REJECT}",
+              "smtpd_authorized_verp_clients": "127.0.0.1"},
         allow="database")

@@ -42,6 +42,9 @@
 
 #define ENVELOPE_MAX ((size_t)64 << 20)
 #define NOTE "user.notify-milter.requeue"
+/* Bits of the last number of message_size; the second since Postfix 3.11. */
+#define OPTION_UTF8 1
+#define OPTION_REQUIRETLS 32
 
 /* An envelope being read. */
 struct reading {
@@ -308,7 +311,7 @@ record(struct reading *r, const char *line)
 {
 	struct queuefile *q = r->file;
 	const char *value;
-	int utf8;
+	int options = 0;
 
 	if ((value = text_after(line, "named_attribute: ")) != NULL) {
 		attribute(r, value);
@@ -324,9 +327,10 @@ record(struct reading *r, const char *line)
 		q->message.sender =
 		    *value == '\0' ? "" : quoted(r->arena, value);
 	} else if ((value = text_after(line, "message_size: ")) != NULL) {
-		q->message.utf8 =
-		    sscanf(value, "%*d %*d %*d %*d %*d %d", &utf8) == 1 &&
-		    (utf8 & 1) != 0;
+		(void)sscanf(value, "%*d %*d %*d %*d %*d %d", &options);
+		q->message.utf8 = (options & OPTION_UTF8) != 0;
+		if ((options & OPTION_REQUIRETLS) != 0)
+			r->unsupported = "REQUIRETLS";
 	} else if (text_after(line, "verp_delimiters: ") != NULL) {
 		r->unsupported = "VERP";
 	} else if (text_after(line, "*** MESSAGE FILE END ") != NULL) {
