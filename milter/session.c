@@ -48,6 +48,7 @@
 #include "settings/settings.h"
 #include "terms/netlist.h"
 
+#define QUEUE_ID_SIZE 64
 /* Enough for some hundred thousand recipients with their facts. */
 #define MESSAGE_MAX ((size_t)512 << 20)
 
@@ -88,6 +89,8 @@ struct connection {
 	size_t recipients_cap, notify_cap;
 	bool authenticated;
 	bool broken; /* collection failed: the message is incomplete */
+	char id[QUEUE_ID_SIZE]; /* as a recipient came with it, or "" */
+	bool mixed; /* with recipients of another message: see note_id() */
 };
 
 static atomic_int connections;
@@ -117,6 +120,7 @@ static bool is_sendmail(SMFICTX *);
 static bool trusted(const struct settings *, const struct connection *);
 static int add_recipient(struct connection *, char **);
 static int note_notify(struct connection *, unsigned char);
+static void note_id(struct connection *, const char *);
 static sfsistat finish(SMFICTX *, struct connection *, struct config *);
 
 /* Begin a connection; NULL if out of memory. */
@@ -148,6 +152,8 @@ reset(struct connection *c)
 	c->recipients_cap = c->notify_cap = 0;
 	c->authenticated = false;
 	c->broken = false;
+	c->id[0] = '\0';
+	c->mixed = false;
 }
 
 /* The answer to a step, unless it was negotiated away. */
@@ -332,6 +338,23 @@ add_recipient(struct connection *c, char **argv)
 	return (note_notify(c, message_notify(argv + 1)));
 }
 
+/*
+ * Note whether the message is still that of the recipients before. Up to
+ * Postfix 3.10.12, smtpd(8) and so we forget no recipient of a message that
+ * smtpd_end_of_data_restrictions refuse: RCPT may begin the next one, without
+ * MAIL, and its queue id is another. ${id}: NULL if not known yet.
+ */
+static void
+note_id(struct connection *c, const char *id)
+{
+	if (id == NULL || *id == '\0')
+		return;
+	if (c->id[0] == '\0')
+		snprintf(c->id, sizeof(c->id), "%s", id);
+	else if (strncmp(c->id, id, sizeof(c->id) - 1) != 0)
+		c->mixed = true;
+}
+
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
@@ -339,6 +362,7 @@ on_rcpt(SMFICTX *ctx, char **argv)
 
 	if (c == NULL)
 		return (SMFIS_TEMPFAIL);
+	note_id(c, smfi_getsymval(ctx, "i"));
 	if (!c->broken && add_recipient(c, argv) != 0)
 		c->broken = true;
 	return (no_reply(c, SMFIP_NR_RCPT));
@@ -389,6 +413,7 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 	bool monitor;
 
 	queue_id = smfi_getsymval(ctx, "i");
+	note_id(c, queue_id);
 	if (queue_id == NULL)
 		queue_id = "NOQUEUE";
 	m->client = c->client;
@@ -400,12 +425,16 @@ finish(SMFICTX *ctx, struct connection *c, struct config *config)
 		time(NULL)) != 0)
 		c->broken = true;
 	/* An incomplete message must not be evaluated. */
-	if (!c->broken)
-		evaluate(settings, config->pool, m, false, c->arena, &decision,
-		    &standby);
-	else
+	if (c->broken)
 		decide_fail(
 		    &decision, m, "too many recipients, or out of memory");
+	else if (c->mixed && m->nheaders > 0)
+		decide_fail(&decision, m,
+		    "the MTA took it without MAIL, after a message that it had "
+		    "refused at its end");
+	else
+		evaluate(settings, config->pool, m, false, c->arena, &decision,
+		    &standby);
 	apply_check(m, &decision, c->by_smtp);
 	if (decision.verdict == VERDICT_UNTOUCHED) {
 		stats_untagged();

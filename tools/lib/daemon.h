@@ -27,8 +27,8 @@ struct daemon_options {
 };
 
 /* daemon_descriptors(): open descriptors 0 to 2 if they are closed: if a socket
- * or the database got descriptor 2, messages would be written to it. Nothing can
- * be read from a standard input that was closed. 0, or -1 with errno. */
+ * or the database got descriptor 2, messages would be written to it. Nothing
+ * can be read from a standard input that was closed. 0, or -1 with errno. */
 int daemon_descriptors(void);
 
 /* daemon_printed(): has all arrived that was printed? 0 also if the reader has
