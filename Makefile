@@ -100,7 +100,7 @@ NOTIFYCTL = $(addprefix lib/, child daemon identity logsocket mailer noticetext 
 	sendmail text) \
 	$(addprefix check/, check check_access check_addresses check_cleanup check_clients \
 	check_copies check_database check_domains check_filters check_headers check_held \
-	check_milter_talk check_milters check_peers check_people check_postfix \
+	check_milter_talk check_milters check_peers check_people check_postfix check_programs \
 	check_redirect check_sendmail check_server check_services check_settings check_socket \
 	check_tables check_tags check_telegram check_texts) \
 	$(addprefix requeue/, content held queuefile requeue submit) \

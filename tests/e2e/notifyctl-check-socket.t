@@ -4,14 +4,17 @@
 """notifyctl check: faults of the socket, and their fixes."""
 import contextlib
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 from lib.installation import beside, case, chown, run, serve_one
+from lib.milter import program
 from lib.postfix import free_ports
-from lib.tap import contains, same, true
+from lib.tap import contains, lacks, same, true
 
 
 @contextlib.contextmanager
@@ -162,6 +165,30 @@ def _(s):
 def _(s):
     os.chmod(os.path.dirname(s.socket), 0o2751)
     contains(s.has("note", s.socket, user="daemon")["fix"], "sudo ")
+
+
+@case("a milter or a bot whose program was replaced since its start is found")
+def _(s):
+    s.stop()
+    s.telegram()
+    for name in ("notify-milter", "notify-bot"):
+        file = os.path.join(s.programs, name)
+        shutil.copy(program(name), file)
+        os.chmod(s.token, 0o644)
+        process = subprocess.Popen(
+            [file, "-f", "-c", s.ctl.conf.file], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            words = f"{name} runs as process {process.pid}"
+            lacks(str(s.check()), words, "before")
+            shutil.copy(program(name), file + ".new")
+            os.replace(file + ".new", file)
+            found = s.has("error", words, "replaced")
+            contains(found["fix"], f"kill $(pidof {name}), wait", "the fix")
+        finally:
+            process.kill()
+            process.wait()
+        lacks(str(s.check()), words, "when it has ended")
 
 
 def tcp(s, host="127.0.0.1"):

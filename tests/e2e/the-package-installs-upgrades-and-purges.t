@@ -286,6 +286,29 @@ def _(machine):
     same(run("notifyctl export").stdout, kept, "the roster")
 
 
+@case("while a milter of the version before runs, which systemd does not "
+      "restart, the roster is not upgraded, and the commands are named")
+def _(machine):
+    run = machine.box.run
+    roster = "/var/lib/notify-milter/roster.db"
+    version = f"sqlite3 {roster} 'PRAGMA user_version'"
+    run(f"sqlite3 {roster} '{'; '.join(versions.BACK_TO_1)};"
+        " PRAGMA user_version = 1'")
+    pid = run("pidof notify-milter").stdout.strip()
+    said = machine.install(HIGHER)
+    contains(said, f"run \"kill {pid}\", wait until it has ended (up to 10 s), "
+                   "then run \"notify-milter\" and \"notifyctl init\"",
+             "what it says")
+    same(run(version).stdout, "1\n", "the roster's version")
+    contains(run("notifyctl check", check=False).stdout,
+             f"notify-milter runs as process {pid}, whose program has been "
+             "replaced", "notifyctl check")
+    run(f"kill {pid}; while pgrep -x notify-milter; do sleep 0.05; done; "
+        "notify-milter; notifyctl init")
+    same(run(version).stdout, "2\n", "the roster's version after that")
+    same(run("notifyctl check", check=False).returncode, 0, "notifyctl check")
+
+
 @case("a bot's token of 0.1.0 is moved to where the milter cannot read it")
 def _(machine):
     run, folder = machine.box.run, "/etc/notify-milter"
@@ -330,9 +353,10 @@ def _(machine):
 def _(machine):
     run = machine.box.run
     run("postfix stop 2>&1")
-    machine.stop_milter()
+    same(run("pgrep -c -x notify-milter").stdout, "1\n", "started by hand")
     run("rm /etc/postfix/main.cf /etc/postfix/master.cf /etc/aliases.db; "
         "dpkg --remove notify-milter")
+    same(run("pgrep -r D,R,S -l notify-", check=False).stdout, "", "what runs")
     same(run("ls /usr/sbin/notify*", check=False).stdout, "", "programs")
     true("roster.db" in run("ls /var/lib/notify-milter").stdout, "the roster")
     run("test -e /etc/notify-milter/notify-milter.conf")

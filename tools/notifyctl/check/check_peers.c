@@ -21,6 +21,7 @@
 #include "base/arena.h"
 #include "notifyctl/check/check.h"
 #include "notifyctl/check/check_peers.h"
+#include "notifyctl/check/check_programs.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/milters.h"
 #include "notifyctl/postfix/postconf.h"
@@ -46,12 +47,9 @@ static enum check_peer ask(struct check *, struct check_asked *);
 static const char *path_of(
     struct check *, const struct postconf_service *, const struct milter *);
 static bool is_ours_by_name(struct check *, const char *);
-static bool has_our_settings(struct check *, const char *, char *, size_t);
-static bool is_our_milter(struct check *, const char *);
 static unsigned long listening(const char *, const char *);
 static bool holds(struct check *, const char *, unsigned long);
-static bool listens(struct check *, const char *, const char *);
-static bool ours_listens(struct check *, const char *);
+static bool listens(struct check *, const char *, const void *);
 
 /* "HOST:PORT", "[HOST]:PORT" or "PORT", as Postfix reads it. */
 static int
@@ -197,52 +195,6 @@ is_ours_by_name(struct check *c, const char *path)
 	    one.st_uid == c->user->pw_uid);
 }
 
-/* Do the arguments of the program whose directory is ${proc} name our settings?
- * Where it is in another root, or started with a relative path, they may look
- * the same and be others. */
-static bool
-has_our_settings(struct check *c, const char *proc, char *args, size_t len)
-{
-	const char *file = SETTINGS_FILE, *word, *option;
-	struct stat one, two;
-
-	for (word = args; word < args + len; word += strlen(word) + 1) {
-		option = *word == '-' ? strchr(word, 'c') : NULL;
-		if (option == NULL)
-			continue;
-		file = option + 1;
-		if (*file == '\0')
-			file = word + strlen(word) + 1;
-		break;
-	}
-	file = check_text(
-	    c, "%s/%s/%s", proc, *file == '/' ? "root" : "cwd", file);
-	return (stat(file, &one) == 0 && stat(c->ctl->file, &two) == 0 &&
-	    one.st_dev == two.st_dev && one.st_ino == two.st_ino);
-}
-
-/* Is the directory ${proc} a notify-milter's with our settings? */
-static bool
-is_our_milter(struct check *c, const char *proc)
-{
-	char args[4096];
-	const char *name;
-	ssize_t len;
-	int fd;
-
-	fd = open(check_text(c, "%s/cmdline", proc), O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return (false);
-	len = read(fd, args, sizeof(args) - 2);
-	close(fd);
-	if (len <= 0)
-		return (false);
-	args[len] = args[len + 1] = '\0';
-	name = strrchr(args, '/');
-	return (strcmp(name == NULL ? args : name + 1, PROGRAM) == 0 &&
-	    has_our_settings(c, proc, args, (size_t)len));
-}
-
 /* The socket that listens at ${where}, by a line of a table of the kernel's; 0
  * if the line is not about one. */
 static unsigned long
@@ -291,9 +243,10 @@ holds(struct check *c, const char *proc, unsigned long inode)
 
 /* Does the process ${proc} listen at ${where}? */
 static bool
-listens(struct check *c, const char *proc, const char *where)
+listens(struct check *c, const char *proc, const void *where_)
 {
 	static const char *const tables[] = {"unix", "tcp", "tcp6"};
+	const char *where = where_;
 	unsigned long inode;
 	char line[512];
 	bool found = false;
@@ -315,27 +268,6 @@ listens(struct check *c, const char *proc, const char *where)
 	return (found);
 }
 
-/* Does a notify-milter that was started with our settings listen there? */
-static bool
-ours_listens(struct check *c, const char *where)
-{
-	const struct dirent *e;
-	const char *proc;
-	bool found = false;
-	DIR *d;
-
-	d = opendir("/proc");
-	while (d != NULL && !found && (e = readdir(d)) != NULL) {
-		if (strspn(e->d_name, "0123456789") != strlen(e->d_name))
-			continue;
-		proc = check_text(c, "/proc/%s", e->d_name);
-		found = is_our_milter(c, proc) && listens(c, proc, where);
-	}
-	if (d != NULL)
-		closedir(d);
-	return (found);
-}
-
 bool
 check_peers_former(struct check *c, const struct postconf_service *reader,
     const struct milter *m)
@@ -349,5 +281,6 @@ check_peers_former(struct check *c, const struct postconf_service *reader,
 	if (peer == PEER_NOBODY)
 		return (path != NULL && is_ours_by_name(c, path));
 	return (peer == PEER_NOTIFY &&
-	    ours_listens(c, path == NULL ? m->address : path));
+	    check_programs_find(
+		c, PROGRAM, listens, path == NULL ? m->address : path) != NULL);
 }

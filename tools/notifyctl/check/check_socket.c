@@ -13,17 +13,14 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/failure.h"
-#include "lib/child.h"
 #include "notifyctl/check/check.h"
+#include "notifyctl/check/check_programs.h"
 #include "notifyctl/ctl.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
-static bool systemctl(struct check *, const char *, const char *);
-static bool has_unit(struct check *, const char *);
-static const char *start_command(struct check *);
-static void found_restart(struct check *, const char *, const char *);
+#define MILTER "notify-milter"
+
 static void check_answer(struct check *, int);
 static void check_owner(struct check *, const char *);
 static bool can_hold_socket(struct check *, const char *);
@@ -31,56 +28,6 @@ static bool loopback(const struct sockaddr *);
 static void check_tcp(struct check *);
 static void check_path(struct check *);
 static bool check_entry(struct check *, const char *);
-static void check_unit(struct check *, const char *);
-
-/* Does systemctl(1) exit with 0? */
-static bool
-systemctl(struct check *c, const char *verb, const char *unit)
-{
-	const char *const argv[] = {"systemctl", verb, unit, NULL};
-	struct child child = CHILD_INIT(argv);
-	struct child_result r;
-	struct failure failure = FAILURE_INIT;
-	int rc;
-
-	child.quiet = true;
-	rc = child_run(c->arena, &child, &r, &failure);
-	failure_clear(&failure);
-	return (rc == 0 && r.status == 0);
-}
-
-static bool
-has_unit(struct check *c, const char *unit)
-{
-	return (access("/run/systemd/system", F_OK) == 0 &&
-	    systemctl(c, "cat", unit));
-}
-
-static const char *
-start_command(struct check *c)
-{
-	if (has_unit(c, "notify-milter.service"))
-		return ("systemctl restart notify-milter");
-	if (strcmp(c->ctl->file, SETTINGS_FILE) == 0)
-		return ("notify-milter");
-	return (
-	    check_text(c, "notify-milter -c %s", check_quote(c, c->ctl->file)));
-}
-
-/* The finding's fix is to stop the milter and to start it. */
-static void
-found_restart(struct check *c, const char *what, const char *why)
-{
-	const char *start = start_command(c);
-	bool unit = has_unit(c, "notify-milter.service");
-
-	check_found(c, CHECK_ERROR, unit ? CHECK_RUN : CHECK_DO, what, why,
-	    unit ? start
-		 : check_text(c,
-		       "kill $(pidof notify-milter), wait until it has ended "
-		       "(up to 10 s), then %s",
-		       start));
-}
 
 /* ${fd} is closed. */
 static void
@@ -113,7 +60,7 @@ check_answer(struct check *c, int fd)
 		    "milter", mine);
 		break;
 	case CHECK_SILENT:
-		found_restart(c,
+		check_programs_restart(c, MILTER,
 		    check_text(c, "the program at %s does not answer", where),
 		    "Postfix waits for it, and treats all mail as "
 		    "milter_default_action says; the milter hangs or is just "
@@ -133,7 +80,7 @@ check_owner(struct check *c, const char *path)
 	    st.st_uid == c->user->pw_uid)
 		return;
 	runs = getpwuid(st.st_uid);
-	found_restart(c,
+	check_programs_restart(c, MILTER,
 	    check_text(c, "the milter at %s runs as %s, not as %s", path,
 		runs == NULL ? "another user" : runs->pw_name,
 		c->user->pw_name),
@@ -189,7 +136,7 @@ check_tcp(struct check *c)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c, "no program answers at %s", where),
 		    "Postfix treats all mail as milter_default_action says",
-		    start_command(c));
+		    check_programs_start(c, MILTER));
 	else
 		check_answer(c, fd);
 	if (local)
@@ -296,11 +243,12 @@ check_path(struct check *c)
 			path),
 		    away,
 		    c->user == NULL || can_hold_socket(c, directory)
-			? start_command(c)
+			? check_programs_start(c, MILTER)
 			: check_text(c,
 			      "install -d -o %s -g postfix -m 2750 %s && %s",
 			      check_quote(c, c->user->pw_name),
-			      check_quote(c, directory), start_command(c)));
+			      check_quote(c, directory),
+			      check_programs_start(c, MILTER)));
 		return;
 	}
 	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
@@ -326,28 +274,8 @@ check_path(struct check *c)
 		check_found(c, CHECK_ERROR, CHECK_RUN,
 		    check_text(c, "no program answers at %s: %s", path,
 			strerror(errno)),
-		    away, start_command(c));
+		    away, check_programs_start(c, MILTER));
 	}
-}
-
-static void
-check_unit(struct check *c, const char *name)
-{
-	const char *unit = check_text(c, "%s.service", name);
-	const char *enable = check_text(c, "systemctl enable --now %s", name);
-
-	if (!has_unit(c, unit))
-		return;
-	if (!systemctl(c, "is-active", unit))
-		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s is not active", unit),
-		    "systemd does not run it", enable);
-	else if (!systemctl(c, "is-enabled", unit))
-		check_found(c, CHECK_WARNING, CHECK_RUN,
-		    check_text(c, "%s is not enabled", unit),
-		    "it does not run after the next boot", enable);
-	else
-		check_looked(c, unit);
 }
 
 void
@@ -357,7 +285,7 @@ check_socket(struct check *c)
 		check_tcp(c);
 	else
 		check_path(c);
-	check_unit(c, "notify-milter");
+	check_programs(c, MILTER);
 	if (*c->settings->bot != '\0')
-		check_unit(c, "notify-bot");
+		check_programs(c, "notify-bot");
 }
