@@ -169,6 +169,32 @@ def _(s):
     s.fixed("error", folder, "writable by everyone")
 
 
+@case("a directory that others use too keeps its owner and mode: the roster needs "
+      "another one")
+def _(s):
+    rosterdb.file_only("its files")
+    folder = os.path.dirname(s.ctl.database)
+    words = "move the roster to a directory of its own"
+    with open(os.path.join(folder, "others"), "w"):
+        pass
+    chown(folder, 0o755, "root")
+    contains(s.has("error", f"create files in {folder}")["fix"], words)
+    chown(folder, 0o757)
+    contains(s.has("error", folder, "writable by everyone")["fix"], words)
+    chown(folder, 0o755)
+    os.chmod(s.ctl.database, 0o644)
+    s.fixed("warning", "readable by everyone")
+    same(os.stat(folder).st_mode & 0o777, 0o755, "the directory's mode")
+    os.unlink(os.path.join(folder, "others"))
+    for name in ("roster.old", "notify-milter.prom"):   # ours
+        with open(os.path.join(folder, name), "w"):
+            pass
+    chown(folder, 0o755, "root")
+    s.fixed("error", f"create files in {folder}")
+    chown(folder, 0o1757)                               # such as /tmp
+    contains(s.has("error", folder, "writable by everyone")["fix"], words)
+
+
 @case("a file system that is nearly full is found")
 def _(s):
     rosterdb.file_only("its files")

@@ -140,6 +140,10 @@ def _(s):
     s.fixed("error", s.ctl.conf.file)
     os.chmod(s.ctl.folder, 0o777)
     s.fixed("error", f"{s.ctl.folder} is writable")
+    os.chmod(s.ctl.folder, 0o1777)      # such as /tmp, which must stay so
+    found = s.has("error", f"{s.ctl.folder} is writable")
+    contains(found["fix"], "move the settings")
+    os.chmod(s.ctl.folder, 0o755)
 
 
 @case("settings that the milter's user cannot read are found, and the fix "

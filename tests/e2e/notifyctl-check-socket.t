@@ -124,6 +124,25 @@ def _(s):
     s.fixed("error", s.socket)
 
 
+@case("a directory that others use too is not given to the milter: the socket "
+      "needs another one")
+def _(s):
+    s.stop()
+    usual = s.socket
+    private = os.path.join(s.queue, "private")
+    os.makedirs(private, exist_ok=True)
+    chown(private, 0o700, "postfix")
+    with open(os.path.join(private, "rewrite"), "w"):
+        pass
+    s.settings(socket=f"unix:{private}/notify-milter.sock")
+    found = s.has("error", "there is no socket", private)
+    contains(found["fix"], f"socket = unix:{usual}")
+    chown(private, 0o755, "root", group="root")
+    s.start()
+    found = s.has("error", f"postfix cannot write to {private}")
+    contains(found["fix"], f"socket = unix:{usual}")
+
+
 @case("a socket that Postfix cannot write to is found, and the fix works")
 def _(s):
     for path, mode, group in ((s.socket, 0o660, "root"),

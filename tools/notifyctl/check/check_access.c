@@ -5,10 +5,12 @@
  * A child process becomes that user and asks the kernel: ACLs, capabilities and
  * read-only mounts count as well as the mode.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 
 static int first_denied(const char *, int);
 static bool become(const struct passwd *);
+static bool is_ours(const char *, const char *);
 
 /* The first component of ${path} that denies access, counted from 1; or 0. */
 static int
@@ -84,4 +87,43 @@ check_search(struct check *c, const char *path, int len)
 {
 	return (check_text(c, "chmod o+x %s",
 	    check_quote(c, check_text(c, "%.*s", len, path))));
+}
+
+/* Is ${name} beside a file called ${file}, whose ending does not count, or one
+ * of our daemons'? Settings are root's. */
+static bool
+is_ours(const char *name, const char *file)
+{
+	const char *end = strrchr(name, '.');
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strcmp(name, "lost+found") == 0)
+		return (true);
+	if (end != NULL && strcmp(end, ".conf") == 0)
+		return (false);
+	return (strncmp(name, "notify-", 7) == 0 ||
+	    strncmp(name, file, strcspn(file, ".")) == 0);
+}
+
+bool
+check_shared(struct check *c, const char *path)
+{
+	const char *directory = check_directory(c, path);
+	const char *file = strrchr(path, '/') + 1;
+	const struct dirent *e;
+	struct stat st;
+	bool shared;
+	DIR *d;
+
+	if (strncmp(directory, "/etc/", 5) != 0 &&
+	    strcmp(strrchr(directory, '/'), "/notify-milter") == 0)
+		return (false);
+	d = opendir(directory);
+	shared = d == NULL || fstat(dirfd(d), &st) != 0 ||
+	    (st.st_mode & S_ISVTX) != 0;
+	while (!shared && (e = readdir(d)) != NULL)
+		shared = !is_ours(e->d_name, file);
+	if (d != NULL)
+		closedir(d);
+	return (shared);
 }

@@ -29,6 +29,8 @@
 
 static const char *set_aside(struct check *);
 static const char *rebuild(struct check *);
+static void found_directory(
+    struct check *, const char *, const char *, const char *);
 static bool check_rights(struct check *);
 static void check_secrecy(struct check *);
 static void check_room(struct check *);
@@ -80,6 +82,23 @@ rebuild(struct check *c)
 	    check_notifyctl(c, "import roster.csv")));
 }
 
+/* An error of the roster's directory. ${command} corrects it, unless others
+ * have files in it: the roster then needs another directory. */
+static void
+found_directory(
+    struct check *c, const char *what, const char *why, const char *command)
+{
+	bool shared = check_shared(c, c->settings->url);
+
+	check_found(c, CHECK_ERROR, shared ? CHECK_DO : CHECK_RUN, what, why,
+	    !shared ? command
+		    : check_text(c,
+			  "move the roster to a directory of its own that "
+			  "belongs to the milter's user, like %s, and set url "
+			  "in [database] of %s",
+			  "/var/lib/notify-milter", c->ctl->file));
+}
+
 /* SQLite writes even for a reader, and creates files beside the database. */
 static bool
 check_rights(struct check *c)
@@ -114,7 +133,7 @@ check_rights(struct check *c)
 		return (true);
 	}
 	if (rc > 0)
-		check_found(c, CHECK_ERROR, CHECK_RUN,
+		found_directory(c,
 		    check_text(c, "%s cannot create files in %s",
 			c->user->pw_name, directory),
 		    "SQLite creates files beside the database; without them "
@@ -148,7 +167,7 @@ check_secrecy(struct check *c)
 	if (stat(directory, &st) != 0)
 		return;
 	if (st.st_mode & S_IWOTH) {
-		check_found(c, CHECK_ERROR, CHECK_RUN,
+		found_directory(c,
 		    check_text(c, "%s is writable by everyone", directory),
 		    "anyone on this machine can replace the roster, and have "
 		    "every customer's mail sent to themselves",
@@ -170,7 +189,11 @@ check_secrecy(struct check *c)
 		    check_text(
 			c, "%s is readable by everyone", c->settings->url),
 		    "anyone on this machine can read who the customers are",
-		    check_text(c, "chmod o-rwx %s", check_quote(c, directory)));
+		    check_text(c, "chmod o-rwx %s",
+			check_shared(c, c->settings->url)
+			    ? check_text(
+				  c, "%s*", check_quote(c, c->settings->url))
+			    : check_quote(c, directory)));
 }
 
 static void

@@ -133,6 +133,7 @@ check_file(struct check *c)
 {
 	const char *file = c->ctl->file, *directory = check_directory(c, file);
 	struct stat st;
+	bool shared;
 
 	if (is_bare(file))
 		check_found(c, CHECK_WARNING, CHECK_DO,
@@ -149,11 +150,16 @@ check_file(struct check *c)
 		    "whoever can write it decides which clients may tag mail "
 		    "and which programs run",
 		    check_text(c, "chmod go-w %s", check_quote(c, file)));
-	if (stat(directory, &st) == 0 && st.st_mode & S_IWOTH)
-		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c, "%s is writable by everyone", directory),
-		    "anyone on this machine can replace the settings",
-		    check_text(c, "chmod o-w %s", check_quote(c, directory)));
+	if (stat(directory, &st) != 0 || !(st.st_mode & S_IWOTH))
+		return;
+	/* Such as /tmp, which must be. */
+	shared = (st.st_mode & S_ISVTX) != 0;
+	check_found(c, CHECK_ERROR, shared ? CHECK_DO : CHECK_RUN,
+	    check_text(c, "%s is writable by everyone", directory),
+	    "anyone on this machine can replace the settings",
+	    shared ? "move the settings to a directory to which only root can "
+		     "write, like /etc/notify-milter"
+		   : check_text(c, "chmod o-w %s", check_quote(c, directory)));
 }
 
 static void

@@ -25,8 +25,11 @@ static void check_answer(struct check *, int);
 static void check_owner(struct check *, const char *);
 static bool can_hold_socket(struct check *, const char *);
 static bool loopback(const struct sockaddr *);
+static const char *usual_socket(struct check *);
 static void check_tcp(struct check *);
 static void check_path(struct check *);
+static void found_directory(
+    struct check *, const char *, const char *, const char *);
 static bool check_entry(struct check *, const char *);
 
 /* ${fd} is closed. */
@@ -103,6 +106,15 @@ loopback(const struct sockaddr *sa)
 	    sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
 }
 
+/* The line of our settings that suits a chrooted Postfix. */
+static const char *
+usual_socket(struct check *c)
+{
+	return (
+	    check_text(c, "socket = unix:%s/notify-milter/notify-milter.sock",
+		c->postfix == NULL ? "/var/spool/postfix" : c->postfix->queue));
+}
+
 /* inet:PORT@HOST */
 static void
 check_tcp(struct check *c)
@@ -113,9 +125,7 @@ check_tcp(struct check *c)
 	bool local;
 	int fd, rc;
 
-	instead =
-	    check_text(c, "socket = unix:%s/notify-milter/notify-milter.sock",
-		c->postfix == NULL ? "/var/spool/postfix" : c->postfix->queue);
+	instead = usual_socket(c);
 	port = arena_strdup(c->arena, strchr(where, ':') + 1);
 	host = strchr(port, '@');
 	if (host == NULL)
@@ -154,6 +164,22 @@ check_tcp(struct check *c)
 		    "ms more. If Postfix is on another machine, restrict the "
 		    "port to that one instead",
 		    "milter", instead);
+}
+
+/* An error of the socket's directory. ${command} corrects it, unless others
+ * have files in it: the socket then needs another directory. */
+static void
+found_directory(
+    struct check *c, const char *what, const char *why, const char *command)
+{
+	const char *path = strchr(c->settings->socket, ':') + 1;
+
+	if (access(check_directory(c, path), F_OK) == 0 &&
+	    check_shared(c, path))
+		check_setting(
+		    c, CHECK_ERROR, what, why, "milter", usual_socket(c));
+	else
+		check_found(c, CHECK_ERROR, CHECK_RUN, what, why, command);
 }
 
 /* Can Postfix's daemons connect to the socket at ${path}? True if it found why
@@ -199,7 +225,7 @@ check_entry(struct check *c, const char *path)
 		    "as milter_default_action says",
 		    check_search(c, path, rc));
 	else
-		check_found(c, CHECK_ERROR, CHECK_RUN,
+		found_directory(c,
 		    check_text(c, "%s cannot write to %s", owner, path),
 		    "Postfix cannot connect to the milter, and treats all mail "
 		    "as milter_default_action says; the socket gets the group "
@@ -232,23 +258,25 @@ check_path(struct check *c)
 	const char *directory = check_directory(c, path);
 	static const char away[] =
 	    "Postfix treats all mail as milter_default_action says";
+	const char *what;
 	struct stat st;
 	int fd;
 
 	if (stat(path, &st) != 0 && errno == ENOENT) {
-		check_found(c, CHECK_ERROR, CHECK_RUN,
-		    check_text(c,
-			"there is no socket %s: the milter does not run, or "
-			"uses another one",
-			path),
-		    away,
-		    c->user == NULL || can_hold_socket(c, directory)
-			? check_programs_start(c, MILTER)
-			: check_text(c,
-			      "install -d -o %s -g postfix -m 2750 %s && %s",
-			      check_quote(c, c->user->pw_name),
-			      check_quote(c, directory),
-			      check_programs_start(c, MILTER)));
+		what = check_text(c,
+		    "there is no socket %s: the milter does not run, or uses "
+		    "another one",
+		    path);
+		if (c->user == NULL || can_hold_socket(c, directory))
+			check_found(c, CHECK_ERROR, CHECK_RUN, what, away,
+			    check_programs_start(c, MILTER));
+		else
+			found_directory(c, what, away,
+			    check_text(c,
+				"install -d -o %s -g postfix -m 2750 %s && %s",
+				check_quote(c, c->user->pw_name),
+				check_quote(c, directory),
+				check_programs_start(c, MILTER)));
 		return;
 	}
 	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
