@@ -62,6 +62,39 @@ def _(s):
         s.settings()
 
 
+@case("with unknown_recipients = keep an alias that leads to a user is found, and "
+      "the fix works")
+def _(s):
+    s.ctl("account", "add", "acme", "--owner", "olga@acme.example")
+    s.ctl("user", "add", "acme", "ann@acme.example")
+    pattern = s.file("patterns", "/^old@/ ann+x@acme.example\n")
+    leads = (s.table("aliases", "x@b.example y@b.example, Ann@acme.example\n"),
+             s.table("all", "@b.example ann@acme.example\n"),
+             f"regexp:{pattern}", "static:ann@acme.example",
+             "inline:{ old@acme.example=ann@acme.example }")
+    names = ("canonical_maps", "recipient_canonical_maps",
+             "virtual_alias_maps", "alias_maps")
+    for name in names:
+        for value in leads if name == names[0] else leads[:1]:
+            s.main(**{name: value})
+            s.settings()
+            s.sound()               # what is dropped leads nowhere
+            s.settings(unknown_recipients="keep")
+            contains(s.fixed("warning", name, value, "leads to users: ")["fix"],
+                     "unknown_recipients = drop")
+    s.settings(unknown_recipients="keep")
+    for value in (s.table("ours", "ann@acme.example ann@acme.example\n"
+                          "olga@acme.example ann@acme.example\n"),
+                  s.table("others", "x@b.example y@b.example\n"
+                          "y@b.example z\n"), ""):
+        for name in names:
+            s.main(**{name: value})
+            s.sound()
+    s.main(virtual_alias_maps="unix:passwd.byname")
+    contains(s.fault("note", "virtual_alias_maps", "may lead to users")["fix"],
+             "unknown_recipients = drop")
+
+
 @case("recipients that one cleanup adds are found, and the fix works there")
 def _(s):
     for name in COPIES:

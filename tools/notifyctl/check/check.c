@@ -52,6 +52,7 @@ static const struct {
     {"postfix", read_postfix, false, true},
     {"postfix", check_tags_read, true, false},
     {"postfix", check_filters_read, true, true},
+    {"postfix", check_copies_read, true, false},
     {"database", check_database, false, false},
     {"socket", check_socket, false, false},
     {"postfix", check_postfix, true, true},

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * check_copies - whom does Postfix add to the recipients after the milter?
+ * check_copies - who gets the message because of what Postfix does after the
+ * milter?
  *
  * always_bcc, recipient_bcc_maps and sender_bcc_maps are cleanup(8)'s, and
  * there may be several of that. Postfix makes one recipient of a copy and of an
  * equal address that a client gave: if the milter removes the one, the copy is
  * gone. always_keep names those for whom that must not be.
+ *
+ * Canonical maps and virtual aliases are applied to the recipients that the
+ * milter leaves. An alias is no user: with unknown_recipients = keep, whoever
+ * it leads to gets the message.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +20,37 @@
 #include "notifyctl/check/check.h"
 #include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
+#include "store/store.h"
+#include "store/store_person.h"
 #include "terms/address.h"
 #include "terms/addrlist.h"
 
 #define ADDRESSES_MAX 50
+#define ALIASES_MAX 5000
 
-/* What one setting of one service adds. */
+/* An address to which an alias leads. */
+struct check_alias {
+	struct check_alias *next;
+	const char *key; /* NULL: a pattern */
+	const char *address;
+};
+
+/* What is to be compared with the roster, when that is open. */
+struct check_leads {
+	struct check_leads *next;
+	const struct postconf_service *service;
+	const char *name; /* of the setting */
+	struct check_alias *aliases;
+	const char *unknown;
+};
+
+/* What one setting of one service adds, or leads to. */
 struct copies {
 	struct check *check;
+	void (*take)(struct copies *, const char *);
+	const char *key; /* of the entry; NULL: not known */
+	struct check_alias *aliases;
+	size_t naliases;
 	/* Not in always_keep: as entries of it, and by name. */
 	const char *missing[ADDRESSES_MAX];
 	size_t nmissing;
@@ -32,6 +60,9 @@ struct copies {
 };
 
 static void add(struct copies *, const char *);
+static int found_user(void *, const struct store_user *);
+static int is_user(struct check *, const char *);
+static void take_alias(struct copies *, const char *);
 static void add_value(struct copies *, char *);
 static void add_pattern(struct copies *, const char *);
 static void add_file(struct copies *, const char *);
@@ -43,6 +74,9 @@ static void report(
     struct copies *, const struct postconf_service *, const char *);
 static void check_name_of(
     struct check *, const struct postconf_service *, const char *);
+static void read_leads(
+    struct check *, const struct postconf_service *, const char *);
+static void check_leads(struct check *, const struct check_leads *);
 
 static bool
 in_domain(const char *domain, const char *other)
@@ -82,6 +116,55 @@ add(struct copies *p, const char *text)
 	p->missing[p->nmissing++] = address.wire;
 }
 
+static int
+found_user(void *found, const struct store_user *u)
+{
+	(void)u;
+	*(bool *)found = true;
+	return (0);
+}
+
+/* Is it the address of a user? 1, 0, or -1 if the lookup failed. */
+static int
+is_user(struct check *c, const char *text)
+{
+	struct address address;
+	bool found = false;
+
+	if (strchr(text, '@') == NULL)
+		text =
+		    check_text(c, "%s@%s", text, postconf_origin(c->postfix));
+	if (address_read(c->arena, text, &address) != 1)
+		return (0);
+	if (store_person_users(c->store, address.key, found_user, &found) ==
+		-1 ||
+	    (!found && address.base != NULL &&
+		store_person_users(
+		    c->store, address.base, found_user, &found) == -1))
+		return (-1);
+	return (found);
+}
+
+/* Keep an address to which an alias leads. */
+static void
+take_alias(struct copies *p, const char *text)
+{
+	struct check_alias *alias;
+
+	if (p->naliases++ == ALIASES_MAX) {
+		p->unknown =
+		    check_text(p->check, "more than %d addresses", ALIASES_MAX);
+		return;
+	}
+	if (p->naliases > ALIASES_MAX)
+		return;
+	alias = arena_alloc(p->check->arena, sizeof(*alias));
+	alias->key = p->key;
+	alias->address = text;
+	alias->next = p->aliases;
+	p->aliases = alias;
+}
+
 /* A value of a map may have several addresses. */
 static void
 add_value(struct copies *p, char *value)
@@ -89,7 +172,7 @@ add_value(struct copies *p, char *value)
 	char *word;
 
 	while ((word = postconf_word(&value)) != NULL)
-		add(p, word);
+		p->take(p, word);
 }
 
 /* "/pattern/ address" */
@@ -144,9 +227,13 @@ add_entries(struct copies *p, const char *map)
 	for (line = strtok_r(out, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		value = strpbrk(line, " \t");
-		if (value != NULL)
-			add_value(p, value);
+		if (value == NULL)
+			continue;
+		*value++ = '\0';
+		p->key = line;
+		add_value(p, value);
 	}
+	p->key = NULL;
 }
 
 static void
@@ -220,7 +307,7 @@ static void
 check_name_of(
     struct check *c, const struct postconf_service *s, const char *name)
 {
-	struct copies p = {.check = c};
+	struct copies p = {.check = c, .take = add};
 	char *rest, *word;
 
 	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
@@ -248,4 +335,93 @@ check_copies(struct check *c)
 		for (k = 0; k < sizeof(names) / sizeof(names[0]); k++)
 			check_name_of(c, s, names[k]);
 	}
+}
+
+static void
+read_leads(struct check *c, const struct postconf_service *s, const char *name)
+{
+	struct copies p = {.check = c, .take = take_alias};
+	struct check_leads *leads;
+	char *rest, *word;
+
+	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
+	while ((word = postconf_word(&rest)) != NULL)
+		add_map(&p, word);
+	leads = arena_alloc(c->arena, sizeof(*leads));
+	leads->service = s;
+	leads->name = name;
+	leads->aliases = p.aliases;
+	leads->unknown = p.unknown;
+	leads->next = c->leads;
+	c->leads = leads;
+}
+
+void
+check_copies_read(struct check *c)
+{
+	static const char *const names[] = {
+	    "canonical_maps", "recipient_canonical_maps", "virtual_alias_maps"};
+	const struct postconf_service *s;
+	size_t i, k;
+
+	if (c->settings->unknown_recipients != UNKNOWN_KEEP)
+		return;
+	for (i = 0; i < c->postfix->nservices; i++) {
+		s = &c->postfix->services[i];
+		for (k = 0; postconf_runs(s, "cleanup") &&
+		     k < sizeof(names) / sizeof(names[0]);
+		     k++)
+			read_leads(c, s, names[k]);
+		if (postconf_runs(s, "local"))
+			read_leads(c, s, "alias_maps");
+	}
+}
+
+static void
+check_leads(struct check *c, const struct check_leads *leads)
+{
+	const struct postconf_service *s = leads->service;
+	const char *unknown = leads->unknown, *names = NULL, *what;
+	const struct check_alias *a;
+	size_t n = 0;
+	int user;
+
+	for (a = leads->aliases; a != NULL; a = a->next) {
+		/* A user's own alias goes where that user is entitled. */
+		user = is_user(c, a->address);
+		if (user == 1 && a->key != NULL)
+			user = is_user(c, a->key) == 0;
+		if (user == -1)
+			unknown = "the roster cannot be read";
+		else if (user == 1)
+			check_name(c, &names, n++, "%s", a->address);
+	}
+	what = check_text(c, "unknown_recipients = keep, and %s = %s",
+	    check_label(c, s, leads->name),
+	    postconf_for(c->postfix, s, leads->name));
+	/* By default that of local(8) has NIS, which few machines have. */
+	if (n > 0)
+		check_setting(c, CHECK_WARNING,
+		    check_text(c, "%s leads to users: %s", what, names),
+		    "the milter keeps an alias, which is no user; Postfix then "
+		    "delivers to the user behind it, entitled or not. Name in "
+		    "always_keep who must stay",
+		    "milter", "unknown_recipients = drop");
+	else if (unknown != NULL && !postconf_runs(s, "local"))
+		check_setting(c, CHECK_NOTE,
+		    check_text(c, "%s may lead to users", what),
+		    check_text(c,
+			"Postfix applies it after the milter, which keeps an "
+			"alias; whom it leads to was not checked: %s",
+			unknown),
+		    "milter", "unknown_recipients = drop");
+}
+
+void
+check_copies_kept(struct check *c)
+{
+	const struct check_leads *leads;
+
+	for (leads = c->leads; leads != NULL; leads = leads->next)
+		check_leads(c, leads);
 }
