@@ -377,6 +377,19 @@ def _(lab):
          "the decision")
 
 
+@case("a tagged message from sendmail(1): of its first queue id, that the "
+      "decision is the second one's")
+def _(lab):
+    result = lab.sendmail([ANN], MAINTENANCE)
+    lab.until(lambda: result.qid, "the listener has it")
+    taken = re.findall(r"pickup\[\d+\]: (\w+): uid=", lab.postfix.text())
+    told(lab, taken[-1], "done", "done")
+    out = trace(lab, taken[-1]).out
+    contains(out, "decision: none here: the message was handed on as "
+             f"{result.qid}\n", "for people")
+    same(out.count("decision: none"), 1, "without a decision")
+
+
 @case("resubmitted with postsuper -r: the new message is shown too, and the "
       "old one is no longer said to be there")
 def _(lab):

@@ -84,7 +84,10 @@ static const char *fate(struct trace *, const struct history *,
     const struct history_copy *, size_t);
 static size_t originals(struct trace *, const struct history *);
 static const char *comma_when(struct trace *, int64_t);
-static void message_lines(struct trace *, const struct history *);
+static const char *undecided(
+    struct trace *, const struct history *, const struct history *, size_t);
+static void message_lines(
+    struct trace *, const struct history *, const struct history *, size_t);
 static void message_row(struct trace *, const struct history *);
 static void copy_rows(struct trace *, const struct history *, bool);
 static bool is_person(struct trace *, const char *);
@@ -195,8 +198,28 @@ outcome(struct trace *t, const struct history_copy *c)
 				    : "not known");
 }
 
+/* What is said of a message that has no decision: mail from sendmail(1) gets
+ * its own when it comes again, by SMTP. */
+static const char *
+undecided(struct trace *t, const struct history *m, const struct history *all,
+    size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(all[i].of, m->id) == 0 &&
+		    strcmp(all[i].relation, "handed on as") == 0)
+			return (arena_printf(t->ctl->arena,
+			    "none here: the message was handed on as %s",
+			    all[i].id));
+	}
+	return ("none in these logs: the message had no tag, or the milter "
+		"logs elsewhere");
+}
+
 static void
-message_lines(struct trace *t, const struct history *m)
+message_lines(struct trace *t, const struct history *m,
+    const struct history *all, size_t n)
 {
 	struct output *out = t->ctl->out;
 	char when[OUTPUT_WHEN_SIZE];
@@ -215,10 +238,7 @@ message_lines(struct trace *t, const struct history *m)
 		    *m->message_id == '\0' ? "" : ", message-id=",
 		    m->message_id);
 	output_line(out, "  decision: %s%s",
-	    *m->decision != '\0'
-		? m->decision
-		: "none in these logs: the message had no tag, or the milter "
-		  "logs elsewhere",
+	    *m->decision != '\0' ? m->decision : undecided(t, m, all, n),
 	    comma_when(t, m->decided));
 	output_line(
 	    out, "  state:    %s%s", state_text(m), comma_when(t, m->state_at));
@@ -435,7 +455,7 @@ show(struct trace *t, const struct history *m, size_t n)
 	for (i = 0; i < n; i++) {
 		if (i > 0)
 			output_line(out, "%s", "");
-		message_lines(t, &m[i]);
+		message_lines(t, &m[i], m, n);
 		if (i == 0 && *gather_origin(t->gather) != '\0')
 			output_line(out, "  (%s)", gather_origin(t->gather));
 		show_message(t, &m[i], &r[i]);
