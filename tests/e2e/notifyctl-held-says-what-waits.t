@@ -125,7 +125,7 @@ def _(lab_):
     result = hold(lab_, [STRANGER], BALANCE)
     with lab_.database_away():
         row = held(lab_)[result.qid]
-        same(row["holds"], False, "not known")
+        same(row["holds"], True, "it would not be delivered now")
         contains(row["reason"], "database", "the reason")
     empty(lab_)
 

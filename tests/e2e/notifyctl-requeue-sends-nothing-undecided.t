@@ -171,7 +171,8 @@ def _(lab):
     result = hold(lab, [ANN])
     lab.milter.kill()
     try:
-        refused(lab, 75, result, "451 4.7.1")
+        line = refused(lab, 75, result, "451 4.7.1")
+        contains(line, f"{result.qid} is still held: see", "the line")
     finally:
         lab.milter.start()
     same(requeue(lab, result.qid).code, 0, "with the milter back")

@@ -343,8 +343,9 @@ advice_for(struct check *c, const struct failure *failure)
 		return (
 		    check_text(c, "run: sudo %s", check_notifyctl(c, "check")));
 	if (strstr(text, "No such file") != NULL)
-		return ("restore that file; if Postfix's settings are not in "
-			"that directory, set $MAIL_CONFIG to it");
+		return ("restore that file, or make one (on Debian: "
+			"dpkg-reconfigure postfix); if Postfix's settings are "
+			"not in that directory, set $MAIL_CONFIG to it");
 	return ("correct main.cf or master.cf: Postfix cannot read it either");
 }
 

@@ -56,6 +56,7 @@ static int end_header(struct text *);
 static int envelope_line(struct text *, char *);
 static int header_line(struct text *, char *);
 static int read_text(struct text *, char *);
+static bool stays(const struct decision *);
 static void row(struct listing *, const struct holdqueue_message *,
     const struct decision *, const char *, const char *);
 static int show(void *, struct holdqueue_message *, struct failure *);
@@ -157,6 +158,14 @@ read_text(struct text *t, char *text)
 	return (rc == 0 ? end_header(t) : -1);
 }
 
+/* Would it not get out if it were submitted again? */
+static bool
+stays(const struct decision *d)
+{
+	return (d->verdict == VERDICT_HOLD || d->verdict == VERDICT_TEMPFAIL ||
+	    d->verdict == VERDICT_REJECT);
+}
+
 /* ${d}: the decision, or NULL if it cannot be decided. */
 static void
 row(struct listing *l, const struct holdqueue_message *m,
@@ -171,7 +180,7 @@ row(struct listing *l, const struct holdqueue_message *m,
 	output_cell_when(out, m->arrived);
 	output_cell(out, category ? d->category : "");
 	output_cell(out, accounts ? d->accounts : "");
-	output_cell_flag(out, d == NULL || d->verdict == VERDICT_HOLD);
+	output_cell_flag(out, d == NULL || stays(d));
 	output_cell(out, reason);
 	output_cell(out, command);
 	if (l->n++ == 0 || m->arrived < l->oldest)
@@ -206,8 +215,7 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	identity_resume();
 	evaluate(ctl->settings, l->pool, &t.message, false, l->arena, &d, NULL);
 	identity_suspend();
-	reason = d.verdict == VERDICT_HOLD || d.verdict == VERDICT_TEMPFAIL ||
-		d.verdict == VERDICT_REJECT
+	reason = stays(&d)
 	    ? d.reason
 	    : arena_printf(l->arena, "no longer: it would be %s now",
 		  d.verdict == VERDICT_DELIVER	     ? "delivered"

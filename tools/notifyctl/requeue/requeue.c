@@ -249,6 +249,13 @@ begin(struct passage *p)
 		submit_close(s);
 	}
 	failure_clear(&later);
+	if (i == p->nlisteners && p->nlisteners > 0)
+		failure_set(failure, failure->kind, "%s; %s is still held%s",
+		    arena_strdup(p->ctl->arena, failure_text(failure)),
+		    p->queued.id,
+		    failure->kind == FAILURE_BUSY
+			? ": see \"notifyctl check\", then retry"
+			: "");
 	return (NULL);
 }
 

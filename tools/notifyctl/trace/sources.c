@@ -212,9 +212,11 @@ sources_readable(struct sources *s)
 		    "--journal",
 		    in_words(s)));
 	return (failure_set(&s->ctl->failure, FAILURE_DENIED,
-	    "no mail log can be read: %s; run as root or as a member of the "
-	    "group adm or systemd-journal, or name one with --log or --journal",
-	    in_words(s)));
+	    "no mail log can be read: %s; %sname one with --log or --journal",
+	    in_words(s),
+	    geteuid() == 0 ? ""
+			   : "run as root or as a member of the group adm or "
+			     "systemd-journal, or "));
 }
 
 int
