@@ -133,7 +133,8 @@ cannot_open(const struct sqlite *db, struct failure *failure)
 			    "existing directory that this user can write",
 			    name, strerror(directory_errno(db))));
 		return (failure_set(failure, FAILURE_SCHEMA,
-		    "database %s: not found; create it with \"notifyctl init\"",
+		    "database %s: not found; create it with \"notifyctl init\", "
+		    "or restore the backup",
 		    name));
 	}
 	if (eaccess(name, R_OK) != 0)
