@@ -84,6 +84,7 @@ def _(site):
     path = site.path("code.png")
     text = site.connected("acme", OLGA, "--png", path)
     same(decoded(path), link_in(text), "what is read from the file")
+    same(oct(os.stat(path).st_mode & 0o777), oct(0o600), "its mode")
     again = site.connected("acme", OLGA, "--png", path)
     same(decoded(path), link_in(again), "what is read from the newer file")
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <png.h>
@@ -172,7 +173,9 @@ print_png(struct ctl *ctl, const QRcode *code)
 
 /*
  * Root writes with the rights of whoever can change where ${path} leads, and
- * follows no link there. NULL and ${*reason}, an errno, or ctl->failure.
+ * follows no link there. Whoever reads the code can link a chat of their own:
+ * a new file is for its owner alone. NULL and ${*reason}, an errno, or
+ * ctl->failure.
  */
 static FILE *
 create(struct ctl *ctl, const char *path, int *reason)
@@ -180,10 +183,12 @@ create(struct ctl *ctl, const char *path, int *reason)
 	uid_t uid;
 	gid_t gid;
 	FILE *out = NULL;
+	mode_t mask;
 	int fd = -1;
 
 	identity_drop();
 	*reason = 0;
+	mask = umask(077);
 	if (identity_whose(path, &uid, &gid) == IDENTITY_ROOT ||
 	    getuid() != 0) {
 		out = fopen(path, "we");
@@ -196,6 +201,7 @@ create(struct ctl *ctl, const char *path, int *reason)
 		out = fd == -1 ? NULL : fdopen(fd, "we");
 		identity_drop();
 	}
+	umask(mask);
 	if (ctl_take_roster(ctl) == 0)
 		return (out);
 	if (out != NULL)
