@@ -67,7 +67,10 @@ add_entry(struct addrlist *list, struct arena *a, const char *entry)
 	found = address_read_strict(a, text, &address, &why);
 	if (found != 1)
 		return (found);
-	if (address_hazard(address.key) != NULL)
+	/* No pattern: "*@example.org" is meant for @example.org, and would keep
+	 * nobody. */
+	if (address_hazard(address.key) != NULL ||
+	    strchr(address.key, '*') != NULL)
 		return (0);
 	return (append(list, *entry == '@' ? address.key + 1 : address.key));
 }

@@ -161,6 +161,8 @@ static const struct {
     {"[milter]\nalways_keep = archive\n", 2, "@domains"},
     {"[milter]\nalways_keep = a@x.example\n @\n", 3, "@domains"},
     {"[milter]\nalways_keep = \"@a:b\"@x.example\n", 2, "@domains"},
+    {"[milter]\nalways_keep = *@x.example\n", 2, "@domains"},
+    {"[milter]\nalways_keep = @*.x.example\n", 2, "@domains"},
     {"[milter]\nalways_keep = @accounts.example\n"
      "account_domain = Accounts.Example\n",
 	2, "the domain of accounts"},
