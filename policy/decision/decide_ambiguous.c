@@ -15,8 +15,9 @@
 #include "terms/address.h"
 
 static bool ambiguous(const struct fact_recipient *);
-static const char *recipient_key(const struct deciding *, size_t);
-static int fuse(struct strmap *, const char *);
+static int fuse(struct strmap *, const char *, const char *);
+static int fuse_member(struct strmap *, const struct member *);
+static bool any_wide(const struct deciding *);
 
 /* May the MTA read the address as another one? It appends a domain where there
  * is none, and may take "acme.example!bill" and "bill%acme.example" for bill's,
@@ -61,53 +62,75 @@ decide_ambiguous_recipient(const struct deciding *d)
 	return (NULL);
 }
 
-/* The key of recipient ${i}, "" for an account's address, which is removed. */
-static const char *
-recipient_key(const struct deciding *d, size_t i)
-{
-	const struct fact_recipient *r = &d->facts->recipients[i];
-
-	return (r->readable && r->account == NULL ? r->address.key : "");
-}
-
-/* Note the address with ${key} among ${folds}: 1 if the MTA takes it for one of
- * another key, 0 if not, -1 if out of memory. */
+/* Note the address ${text} with ${key} among ${folds}: 1 if the MTA takes it
+ * for one of another key, 0 if not, -1 if out of memory. */
 static int
-fuse(struct strmap *folds, const char *key)
+fuse(struct strmap *folds, const char *key, const char *text)
 {
 	const char *folded;
 	const void *other;
 
-	if (address_fold(folds->arena, key, &folded) != 0)
+	if (address_fold(folds->arena, text, &folded) != 0)
 		return (-1);
 	if (strmap_find(folds, folded, &other) == 1)
 		return (strcmp(other, key) != 0);
 	return (strmap_add(folds, folded, key) == -1 ? -1 : 0);
 }
 
+/* As fuse(), for a user who is added. */
+static int
+fuse_member(struct strmap *folds, const struct member *m)
+{
+	struct address address;
+	int found;
+
+	found = address_read(folds->arena, m->address, &address);
+	if (found == -1)
+		return (-1);
+	return (fuse(folds, m->key, found == 1 ? address.exact : m->key));
+}
+
+/* Has a recipient or a user who is added a byte outside ASCII, in local part or
+ * domain, as the MTA has it? */
+static bool
+any_wide(const struct deciding *d)
+{
+	const struct decision *decision = d->decision;
+	size_t i;
+
+	for (i = 0; i < d->message->nrecipients; i++) {
+		if (address_wide(d->message->recipients[i]))
+			return (true);
+	}
+	for (i = 0; i < decision->nadded; i++) {
+		if (address_wide(decision->added[i].member->address))
+			return (true);
+	}
+	return (false);
+}
+
 /* ${*text} is a recipient or user that the MTA takes for the same as another,
- * so that one of them would not get the message; or NULL. 0, or -1 if out of
- * memory. */
+ * so that one of them would not get the message; or NULL. It compares the text
+ * that it was given, in which a domain may be no A-label, as it is in a key. 0,
+ * or -1 if out of memory. */
 int
 decide_ambiguous_pair(struct deciding *d, const char **text)
 {
 	const struct decision *decision = d->decision;
 	struct strmap folds = {.arena = d->arena};
-	bool wide = false;
+	bool wide = any_wide(d);
+	const struct fact_recipient *r;
 	size_t i;
 	int rc = 0;
 
 	*text = NULL;
-	for (i = 0; i < d->message->nrecipients && !wide; i++)
-		wide = address_wide(recipient_key(d, i));
-	for (i = 0; i < decision->nadded && !wide; i++)
-		wide = address_wide(decision->added[i].member->key);
 	for (i = 0; wide && i < d->message->nrecipients && rc == 0; i++) {
-		rc = fuse(&folds, recipient_key(d, i));
+		r = &d->facts->recipients[i];
+		rc = fuse(&folds, r->address.key, r->address.exact);
 		*text = d->message->recipients[i];
 	}
 	for (i = 0; wide && i < decision->nadded && rc == 0; i++) {
-		rc = fuse(&folds, decision->added[i].member->key);
+		rc = fuse_member(&folds, decision->added[i].member);
 		*text = decision->added[i].member->address;
 	}
 	if (rc == 0)

@@ -310,22 +310,27 @@ address_hazard(const char *key)
 }
 
 bool
-address_wide(const char *key)
+address_wide(const char *text)
 {
-	return (!is_ascii(key));
+	return (!is_ascii(text));
 }
 
 int
-address_fold(struct arena *a, const char *key, const char **fold)
+address_fold(struct arena *a, const char *exact, const char **fold)
 {
+	size_t n, len = strlen(exact);
 	uint8_t *folded;
-	size_t n;
 
-	*fold = key;
-	if (is_ascii(key))
-		return (0);
+	/* Postfix removes a dot at the end. */
+	while (len > 0 && exact[len - 1] == '.')
+		len--;
+	if (is_ascii(exact)) {
+		exact = arena_strndup(a, exact, len);
+		*fold = exact == NULL ? NULL : ascii_lower(a, exact);
+		return (*fold == NULL ? -1 : 0);
+	}
 	folded = u8_casefold(
-	    (const uint8_t *)key, strlen(key), NULL, UNINORM_NFC, NULL, &n);
+	    (const uint8_t *)exact, len, NULL, UNINORM_NFC, NULL, &n);
 	if (folded == NULL)
 		return (-1);
 	*fold = arena_strndup(a, (const char *)folded, n);

@@ -75,19 +75,21 @@ int address_in_domain(
  */
 const char *address_hazard(const char *key) WARN_UNUSED;
 
-/* address_wide(key): has it a byte outside ASCII? */
-bool address_wide(const char *key);
+/* address_wide(text): has it a byte outside ASCII? */
+bool address_wide(const char *text);
 
 /*
- * address_fold(a, key, fold):
+ * address_fold(a, exact, fold):
  * The form by which an MTA that knows SMTPUTF8 tells one recipient from
  * another, the case folding of Unicode: to Postfix a Kelvin sign is a k and a
- * long s an s, and of two such recipients only the first gets the message.
- * ${*fold} is
- * ${key} itself if that is ASCII. 0, or -1 if out of memory.
+ * long s an s, in local part and domain, and of two such recipients only the
+ * first gets the message. It folds the address as it was given, with a domain
+ * that may be no A-label, not its key: a domain with a sharp s and the one with
+ * "ss" are two. A dot at the end makes no difference. 0, or -1 if out of
+ * memory.
  */
 int address_fold(
-    struct arena *, const char *key, const char **fold) WARN_UNUSED;
+    struct arena *, const char *exact, const char **fold) WARN_UNUSED;
 
 /* address_local_length(key): bytes of ${key} before the last "@". */
 unsigned address_local_length(const char *key);

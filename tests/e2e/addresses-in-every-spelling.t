@@ -287,6 +287,27 @@ def _(lab_):
         lab_.notifyctl("user", "remove", "acme", plain, as_=OLGA)
 
 
+@case("of two domains that Postfix folds into one, nobody's copy is lost")
+def _(lab_):
+    sharp, plain = "tom@stra\u00dfe.example", "tom@strasse.example"
+    lab_.notifyctl("user", "add", "acme", plain, sharp)
+    lab_.notifyctl("subscribe", "acme", BALANCE, plain, as_=OLGA)
+    lab_.send([ANN, plain], BALANCE).must("deliver", [ANN, plain])
+    lab_.send([ANN, sharp], BALANCE, **UTF8).must("deliver", [ANN])
+    # Postfix keeps the first of them: deleting it would delete both.
+    for rcpts in ([sharp, plain], [plain, sharp], ["TOM" + sharp[3:], ANN, plain]):
+        for account in (None, "acme"):
+            result = lab_.send(rcpts, BALANCE, account, **UTF8).must("hold")
+            contains(result.summary()["reason"], "for one", "reason")
+    # It is added by its A-label, which Postfix does not fold.
+    lab_.notifyctl("subscribe", "acme", BALANCE, sharp, as_=OLGA)
+    lab_.send([plain], BALANCE, "acme").must(
+        "deliver", entitled(BALANCE, "acme")
+        | {plain, "tom@xn--strae-oqa.example"})
+    lab_.notifyctl("user", "remove", "acme", plain)
+    lab_.notifyctl("user", "remove", "acme", sharp)
+
+
 @case("two spellings that are one text to Postfix stay both or leave both")
 def _(lab_):
     for rcpts in (['"ann"@acme.example', ANN], [ANN, '"ann"@acme.example']):

@@ -677,22 +677,22 @@ fused(struct verdict *v)
 {
 	struct address address;
 	const char *keys[MTA_RECIPIENTS + SET_MAX],
-	    *folds[MTA_RECIPIENTS + SET_MAX];
-	const char *account;
+	    *texts[MTA_RECIPIENTS + SET_MAX], *folds[MTA_RECIPIENTS + SET_MAX];
 	size_t i, j, n = 0;
 
 	for (i = 0; i < v->mta->nrecipients; i++) {
-		if (!v->mta->recipients[i].added &&
-		    !addresses_account(
-			v, v->mta->recipients[i].shown, &account) &&
+		if (v->mta->recipients[i].added ||
 		    address_read(
-			v->arena, v->mta->recipients[i].shown, &address) == 1)
-			keys[n++] = address.key;
+			v->arena, v->mta->recipients[i].shown, &address) != 1)
+			continue;
+		keys[n] = address.key;
+		texts[n++] = address.exact;
 	}
 	for (i = 0; i < v->want.n; i++)
-		keys[n++] = v->want.v[i];
+		keys[n] = texts[n] = v->want.v[i], n++;
 	for (i = 0; i < n; i++) {
-		MUST(address_fold(v->arena, keys[i], &folds[i]) == 0, "memory");
+		MUST(
+		    address_fold(v->arena, texts[i], &folds[i]) == 0, "memory");
 		for (j = 0; j < i; j++) {
 			if (strcmp(folds[i], folds[j]) == 0 &&
 			    strcmp(keys[i], keys[j]) != 0)

@@ -36,6 +36,10 @@ def domain_key(name):
     """A domain in lower case and A-labels; None if it cannot be one."""
     name = name.removesuffix(".")
     try:
+        # Python has IDNA 2003, which makes "ss" of a sharp s.
+        name = ".".join(
+            "xn--" + label.lower().encode("punycode").decode("ascii")
+            if "\u00df" in label else label for label in name.split("."))
         key = name.encode("idna").decode("ascii").lower()
     except UnicodeError:
         return None
@@ -108,9 +112,9 @@ def is_hazard(found):
     return found.local.startswith("-") or any(c in found.local for c in "@%!")
 
 
-def fold(key):
+def fold(text):
     """What Postfix compares recipients by."""
-    return unicodedata.normalize("NFC", key.casefold())
+    return unicodedata.normalize("NFC", text.rstrip(".").casefold())
 
 
 def kept_always(text, found):

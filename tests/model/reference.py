@@ -345,14 +345,19 @@ class Delivery:
 
     def is_unsafe(self, fates, added):
         """Would the MTA send it to another, or nowhere?"""
-        keys = {p.address.key for p in self.people if p.account is None}
-        keys |= set(added)
+        # Of those who are added the key is the text: an A-label.
+        texts = {(p.address.key, reading.fold(p.address.exact))
+                 for p in self.people}
+        texts |= {(key, reading.fold(key)) for key in added}
+        keys = {}
+        for key, folded in texts:
+            keys.setdefault(folded, set()).add(key)
         return (any(self.roster.reserved(key.rpartition("@")[2])
                     for key in added)
                 or any(fate == "kept" and reading.is_hazard(person.address)
                        for person, (fate, _) in zip(self.people, fates))
                 # Postfix would take two of them for one.
-                or len({reading.fold(key) for key in keys}) < len(keys))
+                or any(len(those) > 1 for those in keys.values()))
 
     # Rule 10
 
