@@ -580,13 +580,14 @@ mentions(const char *text, const char *domain)
 
 	at_boundary = at_start = 1;
 	for (; *text != '\0'; text++) {
+		/* To look again at each of these would take the square of the
+		 * time, which a client could make the milter spend. */
+		if (is_noise(*text))
+			continue;
 		if (at_boundary && domain_follows(text, domain, at_start))
 			return (1);
-		at_start = at_start && is_noise(*text);
-		if (strchr(SEPARATORS, *text) != NULL)
-			at_boundary = 1;
-		else if (!is_noise(*text))
-			at_boundary = 0;
+		at_start = 0;
+		at_boundary = strchr(SEPARATORS, *text) != NULL;
 	}
 	return (0);
 }

@@ -277,6 +277,28 @@ START_TEST(every_spelling_of_an_internationalised_domain_is_seen)
 }
 END_TEST
 
+/* If the time grew as the square of the length, this would take an hour. */
+START_TEST(a_long_address_takes_a_time_that_is_proportional_to_it)
+{
+	static const char noise[] = " \t\"\\()<>";
+	const size_t len = 200000;
+	char *text;
+	size_t i;
+
+	for (i = 0; noise[i] != '\0'; i++) {
+		arena_reset(arena);
+		text = arena_alloc(arena, len + 64);
+		memset(text, noise[i], len);
+		strcpy(text + len, "@x.example");
+		ck_assert_int_eq(
+		    address_in_domain(arena, text, "telegram.invalid"), 0);
+		strcpy(text + len, "@telegram.invalid");
+		ck_assert_int_eq(
+		    address_in_domain(arena, text, "telegram.invalid"), 1);
+	}
+}
+END_TEST
+
 Suite *
 test_address(void)
 {
@@ -301,6 +323,8 @@ test_address(void)
 	tcase_add_loop_test(t,
 	    every_spelling_of_an_internationalised_domain_is_seen, 0,
 	    sizeof(wide_domains) / sizeof(wide_domains[0]));
+	tcase_add_test(
+	    t, a_long_address_takes_a_time_that_is_proportional_to_it);
 	suite_add_tcase(s, t);
 	return (s);
 }
