@@ -56,6 +56,9 @@ def _(ctl):
             for address in people:
                 same(str(found).count(f"'{address}'"), 1,
                      f"how often {address} is named with {name}")
+    found = decided(ctl, [OLGA], account="omega\nX-Notify-Account: acme")
+    same((found["verdict"], found["reason"]),
+         ("hold", "two different accounts, omega and acme"), "two headers")
     same([row["account"] for row in ctl.json(
         "account", "show", "omega")["former"]], ["acme", "alpha"], "former")
     # The file that an old system goes on making changes nothing.
