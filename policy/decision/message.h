@@ -20,10 +20,12 @@
 #define HEADER_PREFIX "X-Notify-"
 #define MESSAGE_ID_HEADER "Message-ID"
 
-/* Limits on the headers of one message, and on the bytes of a value. No honest
- * message reaches them; a hostile one takes no more memory. */
+/* Limits on the headers of one message, on the bytes of a value, and on those
+ * of all values of a tag: decoding takes the longest. No honest message reaches
+ * them; a hostile one takes no more memory and time. */
 #define MESSAGE_HEADERS 1000
 #define MESSAGE_TAG_MAX 4096
+#define MESSAGE_TAGS_MAX 65536
 /* From a client that is not trusted: each is removed, and the MTA searches all
  * headers for each. */
 #define MESSAGE_REMOVED_HEADERS 20

@@ -114,8 +114,8 @@ int
 tag_read(struct arena *a, const struct message *message, struct tag *tag)
 {
 	const struct header *h;
+	size_t i, bytes = 0;
 	bool category;
-	size_t i;
 	int rc;
 
 	memset(tag, 0, sizeof(*tag));
@@ -125,8 +125,11 @@ tag_read(struct arena *a, const struct message *message, struct tag *tag)
 		if (!category && strcasecmp(h->name, ACCOUNT_HEADER) != 0)
 			continue;
 		rc = 0;
+		bytes += h->value == NULL ? 0 : strlen(h->value);
 		if (h->value == NULL)
 			tag->problem = "an X-Notify header is too long";
+		else if (bytes > MESSAGE_TAGS_MAX)
+			tag->problem = "the X-Notify headers are too long";
 		else if (category)
 			rc = read_category(a, h->value, tag);
 		else

@@ -40,6 +40,11 @@ BAD = {
         ([*RCPTS, OTHERS], BALANCE, "acme", ()),
     "an unknown charset": (RCPTS, "=?x-nosuch?Q?balance?=", "acme", ()),
     "broken base64": (RCPTS, "=?utf-8?B?!!!!?=", "acme", ()),
+    # Each is understood; to decode many would take a minute.
+    "17 tags of 3,900 bytes":
+        (RCPTS, BALANCE, "acme",
+         [f"X-Notify-Category: {'=?koi8-r?Q??= =?big5?Q??= ' * 150}\n {BALANCE}"]
+         * 17),
     "text that is not UTF-8": (RCPTS, "=?utf-8?Q?=FF=FE?=", "acme", ()),
 }
 
