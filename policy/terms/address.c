@@ -43,6 +43,7 @@ static const char *local_fault(const char *);
 static int assemble(struct arena *, const struct parts *, struct address *);
 static size_t plain_length(const char *);
 static int read_plain(struct arena *, const char *, struct address *);
+static int is_name_of(struct arena *, const char *, const char *);
 static int is_noise(char);
 static int domain_follows(const char *, const char *, int);
 static int mentions(const char *, const char *);
@@ -592,11 +593,32 @@ mentions(const char *text, const char *domain)
 	return (0);
 }
 
+/* Is the name ${word}, outside ASCII, that of ${domain}? To Postfix, which
+ * folds what it looks up, "ss" and a sharp s are one, though the domains are
+ * two. */
+static int
+is_name_of(struct arena *a, const char *word, const char *domain)
+{
+	const char *key, *folded;
+	int found;
+
+	found = address_domain_key(a, word, &key);
+	if (found == -1)
+		return (-1);
+	if (found == 0)
+		return (0);
+	if (strcmp(key, domain) == 0)
+		return (1);
+	if (address_fold(a, word, &folded) != 0)
+		return (-1);
+	return (strcmp(folded, domain) == 0);
+}
+
 /* The same for a ${text} with names of domains outside ASCII. */
 static int
 mentions_outside_ascii(struct arena *a, const char *text, const char *domain)
 {
-	const char *key, *s;
+	const char *s;
 	char *word, *from, *end;
 	size_t len;
 	int found;
@@ -615,11 +637,9 @@ mentions_outside_ascii(struct arena *a, const char *text, const char *domain)
 			end--;
 		*end = '\0';
 		if (*word != '\0' && (s > text || s[len] == '!')) {
-			found = address_domain_key(a, word, &key);
-			if (found == -1)
-				return (-1);
-			if (found == 1 && strcmp(key, domain) == 0)
-				return (1);
+			found = is_name_of(a, word, domain);
+			if (found != 0)
+				return (found);
 		}
 		if (s[len] == '\0')
 			return (0);

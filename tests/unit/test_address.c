@@ -277,6 +277,21 @@ START_TEST(every_spelling_of_an_internationalised_domain_is_seen)
 }
 END_TEST
 
+START_TEST(a_domain_that_postfix_folds_to_the_reserved_one_is_seen)
+{
+	static const char *const texts[] = {"<7@b\u00fcsine\u00df.example>",
+	    "<7@chats.busine\u00df.example>", "<7@chats.BUSINE\u00df.example.>",
+	    "<chats.busine\u017fs.example!7>",
+	    "<@chats.busine\u00df.example:7@else.example>"};
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		ck_assert_int_eq(address_in_domain(
+				     arena, texts[i], "chats.business.example"),
+		    i > 0);
+}
+END_TEST
+
 /* If the time grew as the square of the length, this would take an hour. */
 START_TEST(a_long_address_takes_a_time_that_is_proportional_to_it)
 {
@@ -323,6 +338,8 @@ test_address(void)
 	tcase_add_loop_test(t,
 	    every_spelling_of_an_internationalised_domain_is_seen, 0,
 	    sizeof(wide_domains) / sizeof(wide_domains[0]));
+	tcase_add_test(
+	    t, a_domain_that_postfix_folds_to_the_reserved_one_is_seen);
 	tcase_add_test(
 	    t, a_long_address_takes_a_time_that_is_proportional_to_it);
 	suite_add_tcase(s, t);
