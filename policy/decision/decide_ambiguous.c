@@ -20,12 +20,13 @@ static int fuse_member(struct strmap *, const struct member *);
 static bool any_wide(const struct deciding *);
 
 /* May the MTA read the address as another one? It appends a domain where there
- * is none, and may take "acme.example!bill" and "bill%acme.example" for bill's,
- * even in front of a domain. */
+ * is none, may take "acme.example!bill" and "bill%acme.example" for bill's,
+ * even in front of a domain, and folds case as Unicode does when it looks an
+ * address up. */
 static bool
 ambiguous(const struct fact_recipient *r)
 {
-	return (*r->address.domain == '\0' ||
+	return (*r->address.domain == '\0' || r->alike ||
 	    address_hazard(r->address.key) != NULL);
 }
 

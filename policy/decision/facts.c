@@ -37,6 +37,7 @@ static int ask_account(
     struct gathering *, const char *, const struct fact_account **);
 static int ask_user(struct gathering *, const char *);
 static int read_chat(struct gathering *, struct fact_recipient *);
+static int ask_recipient(struct gathering *, struct fact_recipient *);
 static int read_recipient(struct gathering *, size_t);
 static int ask_category(struct gathering *);
 static void ask_people(struct gathering *);
@@ -120,6 +121,33 @@ read_chat(struct gathering *g, struct fact_recipient *r)
 	return (0);
 }
 
+/* Ask for the users with the recipient's address, as a whole or else without
+ * its detail part; and for those for whom Postfix may take it. */
+static int
+ask_recipient(struct gathering *g, struct fact_recipient *r)
+{
+	const char *text;
+	int found;
+
+	if (ask_user(g, r->address.key) != 0 ||
+	    (r->address.base != NULL && ask_user(g, r->address.base) != 0))
+		return (-1);
+	if (!address_wide(r->address.exact))
+		return (0);
+	found = address_fold(g->arena, r->address.exact, &text) == 0
+	    ? address_read(g->arena, text, &r->folded)
+	    : -1;
+	if (found == -1)
+		return (failure_memory(g->failure));
+	if (found == 0 || strcmp(r->folded.key, r->address.key) == 0)
+		r->folded.key = NULL;
+	if (r->folded.key == NULL)
+		return (0);
+	if (ask_user(g, r->folded.key) != 0)
+		return (-1);
+	return (r->folded.base == NULL ? 0 : ask_user(g, r->folded.base));
+}
+
 /* Read recipient ${i}: it is an account's address, or perhaps a user's, as a
  * whole or else without its detail part. */
 static int
@@ -140,12 +168,8 @@ read_recipient(struct gathering *g, size_t i)
 		return (read_chat(g, r));
 	r->always_keep = addrlist_has(&g->settings->always_keep, &r->address);
 	if (*g->settings->account_domain == '\0' ||
-	    strcmp(r->address.domain, g->settings->account_domain) != 0) {
-		if (ask_user(g, r->address.key) != 0)
-			return (-1);
-		return (
-		    r->address.base == NULL ? 0 : ask_user(g, r->address.base));
-	}
+	    strcmp(r->address.domain, g->settings->account_domain) != 0)
+		return (ask_recipient(g, r));
 	text = r->address.base != NULL ? r->address.base : r->address.key;
 	local = arena_strndup(g->arena, text, address_local_length(text));
 	if (local == NULL)
@@ -313,6 +337,7 @@ static int
 settle_members(struct gathering *g)
 {
 	struct store_members *users = &g->answer.users;
+	const struct member *alike;
 	struct fact_recipient *r;
 	size_t i;
 
@@ -330,6 +355,10 @@ settle_members(struct gathering *g)
 		if (r->nmembers == 0 && r->address.base != NULL)
 			r->nmembers =
 			    find_group(g, r->address.base, &r->members);
+		r->alike = r->folded.key != NULL &&
+		    (find_group(g, r->folded.key, &alike) > 0 ||
+			(r->folded.base != NULL &&
+			    find_group(g, r->folded.base, &alike) > 0));
 	}
 	return (0);
 }

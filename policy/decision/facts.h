@@ -43,6 +43,10 @@ struct fact_recipient {
 	const struct fact_account *account; /* whose address it is, or NULL */
 	const struct member *members;	    /* the users with this address */
 	size_t nmembers;
+	/* What Postfix may take the address for, if that is another one (key
+	 * NULL: it is not), and whether that is a user's. */
+	struct address folded;
+	bool alike;
 	int64_t link;	   /* whose chat's address it may be, or 0 */
 	const char *check; /* in that address */
 };

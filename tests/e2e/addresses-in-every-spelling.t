@@ -308,6 +308,20 @@ def _(lab_):
     lab_.notifyctl("user", "remove", "acme", sharp)
 
 
+@case("a stranger whom Postfix takes for a user holds a message that keeps him")
+def _(lab_):
+    sharp, plain = "ma\u00df@acme.example", "mass@acme.example"
+    lab_.milter.settings(unknown_recipients="keep")
+    lab_.send([ANN, sharp], BALANCE, **UTF8).must("deliver", [ANN, sharp])
+    lab_.notifyctl("user", "add", "acme", plain)
+    for text in (sharp, "Ma\u00df+x@acme.example"):
+        result = lab_.send([ANN, text], BALANCE, **UTF8).must("hold")
+        contains(result.summary()["reason"], "cannot be read", text)
+    lab_.milter.settings()
+    lab_.send([ANN, sharp], BALANCE, **UTF8).must("deliver", [ANN])
+    lab_.notifyctl("user", "remove", "acme", plain)
+
+
 @case("two spellings that are one text to Postfix stay both or leave both")
 def _(lab_):
     for rcpts in (['"ann"@acme.example', ANN], [ANN, '"ann"@acme.example']):

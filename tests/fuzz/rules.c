@@ -245,6 +245,19 @@ is_known(struct verdict *v, const char *text)
 	return (false);
 }
 
+/* Does Postfix take it for the address of one of the people? */
+static bool
+is_alike(struct verdict *v, const struct address *address)
+{
+	struct address folded;
+	const char *text;
+
+	MUST(address_fold(v->arena, address->exact, &text) == 0, "memory");
+	return (address_wide(address->exact) &&
+	    address_read(v->arena, text, &folded) == 1 &&
+	    strcmp(folded.key, address->key) != 0 && is_known(v, text));
+}
+
 /* Is every recipient an address? The MTA may take a text that is not one for
  * anybody; likewise a kept recipient without a domain, or with a second one. */
 static bool
@@ -262,7 +275,7 @@ all_readable(struct verdict *v)
 		if (address_read(v->arena, text, &address) != 1)
 			return (false);
 		if (keep && !is_known(v, text) &&
-		    (*address.domain == '\0' ||
+		    (*address.domain == '\0' || is_alike(v, &address) ||
 			address_hazard(address.key) != NULL))
 			return (false);
 	}

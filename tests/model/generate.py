@@ -22,7 +22,7 @@ PEOPLE = (
     "info@b\u00fccher.example", "ann+private@acme.example",
     "o'brien@odd.example", "acme@acme.example", '"a b"@odd.example',
     "sue@accounts.example", "tim@telegram.example", "mia@acme.example",
-    "x@stra\u00dfe.example",
+    "x@stra\u00dfe.example", "mass@acme.example", "x@strasse.example",
 )
 STRANGERS = ("stranger@else.example", "other@else.example",
              "Who+x@else.example", "ann@else.example", "\u00fc@else.example",
@@ -31,6 +31,7 @@ STRANGERS = ("stranger@else.example", "other@else.example",
              "postmaster", "archive@office.example", "x%y@office.example",
              "stra\u00dfe@else.example", "strasse@else.example",
              "x@stra\u00dfe.example", "x@strasse.example",
+             "ma\u00df@acme.example", "Ma\u00df+x@acme.example",
              "oli\u212a@else.example", "olik@else.example",
              "otto+a%b.example@beta.example")
 CATEGORIES = (  # that an operator adds

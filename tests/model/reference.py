@@ -59,6 +59,17 @@ class Person:
             self.members = roster.members(a.key)
             if not self.members and a.base:
                 self.members = roster.members(a.base)
+        # Whom Postfix may take it for.
+        self.alike = a and self.account is None and self.other(roster, a)
+
+    @staticmethod
+    def other(roster, found):
+        """Is it a user's when Postfix has folded it?"""
+        folded = None if found.exact.isascii() else \
+            reading.address(reading.fold(found.exact))
+        return bool(folded and folded.key != found.key and (
+            roster.members(folded.key)
+            or folded.base and roster.members(folded.base)))
 
     @property
     def key(self):
@@ -71,7 +82,8 @@ class Person:
         """Is it unknown here, and could an MTA take it for somebody?"""
         if self.account is not None or self.members:
             return False
-        return (not self.address.domain or reading.is_hazard(self.address))
+        return (not self.address.domain or self.alike
+                or reading.is_hazard(self.address))
 
     @property
     def octets(self):

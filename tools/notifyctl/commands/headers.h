@@ -29,9 +29,9 @@ typedef void headers_fn(void *, const char *name, const char *value);
  * Give ${fn} each header, in order; the text is borrowed. Lines may end with
  * CRLF; any other CR is a blank. The headers end with the first line that is
  * neither a header nor the continuation of one; ${*end} is its beginning, "" if
- * it is empty, and nothing is read after it. One "From " line of a mailbox file before them is skipped;
- * at a second, today's Postfix ends them. 0, or -1: longer than HEADERS_MAX. A
- * failure to read is an end: see ferror(3).
+ * it is empty, and nothing is read after it. One "From " line of a mailbox file
+ * before them is skipped; at a second, today's Postfix ends them. 0, or -1:
+ * longer than HEADERS_MAX. A failure to read is an end: see ferror(3).
  */
 int headers_read(
     FILE *, struct arena *, headers_fn *, void *, const char **end) WARN_UNUSED;
