@@ -81,6 +81,16 @@ def _(lab_):
     same(result.recipients(), [ANN, OLGA, SUE], "who has got it")
 
 
+@case("a header of very many lines is read like any other")
+def _(lab_):
+    result = hold(lab_, [ANN], "lunch\n time", headers=[
+        "X-Report: a" + "\n b" * 30000])
+    row = held(lab_)[result.qid]
+    same((row["holds"], row["reason"]),
+         (True, result.summary()["reason"]), "of it")
+    empty(lab_)
+
+
 @case("what would not be held any more is said to be ready")
 def _(lab_):
     result = hold(lab_, [BILL], "Alarms")

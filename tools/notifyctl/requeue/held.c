@@ -119,10 +119,10 @@ header_line(struct text *t, char *line)
 	char *colon;
 
 	if (*line == ' ' || *line == '\t') {
-		if (t->name == NULL)
-			return (0);
-		t->value = arena_concat(t->arena, t->value, "\n", line, NULL);
-		return (t->value == NULL ? -1 : 0);
+		/* It follows the value in the text: no line is copied. */
+		if (t->name != NULL)
+			line[-1] = '\n';
+		return (0);
 	}
 	if (end_header(t) != 0)
 		return (-1);
