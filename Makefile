@@ -112,7 +112,7 @@ AGENT = $(addprefix lib/, child identity mailer noticetext textfile texts \
 	lookup mailhead notify-telegram order outcome sending turn)
 CHATTEXT = base64 charset chattext headword htmladdress htmlbound htmlcells \
 	htmlkind htmllist htmlstyle htmltext htmlwriter mailtext marking \
-	mimescan plaintext quoted richtext spool wording
+	mimescan plaintext quoted richtext sevenbit spool wording
 BOT = $(addprefix lib/, identity textfile texts texttable token) \
 	$(addprefix telegram/, botapi conversation farewell menu notify-bot outcome \
 	patience plaintext polling update)

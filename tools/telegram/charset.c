@@ -10,12 +10,20 @@
 #include <unistr.h>
 
 #include "telegram/charset.h"
+#include "telegram/sevenbit.h"
 
 /* For text in an unknown charset, and for Latin 1. */
 #define WINDOWS "CP1252"
-/* The one that iconv(3) reads by another. */
+/* Those that iconv(3) reads by others: the C library's converter of the first
+ * refuses the characters of NEC and IBM that every program writes, and it has
+ * none of the second. */
 #define JAPANESE "ISO-2022-JP"
 #define JAPANESE_8BIT "EUC-JP-MS"
+#define HZ "HZ-GB-2312"
+#define HZ_8BIT "GB18030"
+/* Without the order of their bytes. */
+#define UTF16 "UTF-16"
+#define UTF32 "UTF-32"
 /* U+FFFD in UTF-8. */
 #define DAMAGE "\xef\xbf\xbd"
 /* A text with more than one damaged character in so many is not readable. */
@@ -28,15 +36,15 @@ static const struct {
 } table[] = {
     {"UTF-8",
 	" al32utf8 cp65001 unicode11utf8 unicode20utf8 utf8 utf8mb4 "
-	"utf8n "},
+	"utf8mac utf8mb3 utf8n "},
     {"IBM866", " 866 csibm866 "},
     {"ISO-8859-2",
-	" csisolatin2 iso88592 iso885921987 isoir101 isolatin2 l2 "
+	" 88592 csisolatin2 iso88592 iso885921987 isoir101 isolatin2 l2 "
 	"latin2 "},
     {"ISO-8859-3", " csisolatin3 iso88593 iso885931988 isoir109 l3 latin3 "},
     {"ISO-8859-4", " csisolatin4 iso88594 iso885941988 isoir110 l4 latin4 "},
     {"ISO-8859-5",
-	" csisolatincyrillic cyrillic iso88595 iso885951988 isoir144 "},
+	" 88595 csisolatincyrillic cyrillic iso88595 iso885951988 isoir144 "},
     {"ISO-8859-6",
 	" arabic asmo708 csiso88596e csiso88596i csisolatinarabic "
 	"ecma114 iso88596 iso885961987 iso88596e iso88596i isoir127 "},
@@ -49,32 +57,50 @@ static const struct {
     {"ISO-8859-10", " csisolatin6 iso885910 isoir157 l6 latin6 "},
     {"ISO-8859-13", " iso885913 "},
     {"ISO-8859-14", " iso885914 "},
-    {"ISO-8859-15", " csisolatin9 iso885915 isolatin9 l0 l9 latin0 latin9 "},
+    {"ISO-8859-15",
+	" 885915 csisolatin9 iso885915 isolatin9 l0 l9 latin0 latin9 "},
     {"ISO-8859-16", " iso885916 "},
     {"KOI8-R", " cskoi8r koi koi8 koi8r koi8rru "},
+    {"KOI8-T", " koi8t "},
     {"KOI8-U", " koi8ru koi8u "},
     {"MACINTOSH", " applemacroman csmacintosh mac macintosh macroman "},
     {"CP874", " 874 iso885911 thai tis620 tis6202533 "},
     {"CP1252",
-	" 646 7bit 8bit ansi ansix341968 ansix341986 ascii cp367 "
+	" 646 7bit 88591 8bit ansi ansix341968 ansix341986 ascii cp367 "
 	"cp819 csascii csisolatin1 default ibm367 ibm819 iso1 "
 	"iso646us iso8859 iso88591 iso885911987 isoir100 isolatin1 "
 	"l1 latin1 us usascii "},
     {"CP1254",
-	" csisolatin5 iso88599 iso885991989 isoir148 isolatin5 l5 "
+	" 88599 csisolatin5 iso88599 iso885991989 isoir148 isolatin5 l5 "
 	"latin5 "},
+    {"MAC-CENTRALEUROPE",
+	" macce maccentraleurope maccentraleurroman maclatin2 "},
     {"MAC-CYRILLIC", " maccyrillic macukraine macukrainian "},
+    {"MAC-IS", " macicelandic macis "},
+    {"PT154", " 154 cyrillicasian pt154 ptcp154 "},
+    {"RK1048", " kz1048 rk1048 strk1048 strk10482002 "},
+    {"VISCII", " viscii viscii111 "},
+    {"TCVN5712-1", " tcvn tcvn5712 tcvn57121 viettcvn5712 "},
     {"GB18030",
 	" chinese cngb cngb2312 cngbisoir165 cp54936 936 csgb2312 "
-	"csiso58gb231280 euccn gb gb18030 gb2312 gb231280 gbk "
-	"gbk2312 isoir58 "},
-    {"BIG5-HKSCS", " big5 big5eten big5hkscs bigfive cnbig5 950 csbig5 "},
+	"csiso58gb231280 euccn gb gb18030 gb180302000 gb180302005 "
+	"gb180302022 gb2312 gb231280 gbk gbk2312 isoir58 "},
+    {HZ, " hz hzgb hzgb2312 "},
+    {"BIG5-HKSCS",
+	" 951 big5 big5eten big5hk big5hkscs big5hkscs1999 big5hkscs2001 "
+	"big5hkscs2004 big5hkscs2008 bigfive cnbig5 950 csbig5 hkscs "
+	"ms950hkscs "},
+    {"EUC-TW", " cns11643 euctw "},
+    {"JOHAB", " 1361 johab ksc5601johab "},
+    {"EUC-JISX0213", " eucjis2004 eucjisx0213 eucjp2004 "},
+    {"SHIFT_JISX0213", " shiftjis2004 shiftjisx0213 sjis2004 sjisx0213 "},
     {"EUC-JP-MS",
 	" cp51932 cseucpkdfmtjapanese euc eucjp eucjpms eucjpwin "
 	"ujis "},
     {"ISO-2022-JP",
-	" cp50220 cp50221 cp50222 csiso2022jp iso2022jp iso2022jp1 "
-	"iso2022jp2 iso2022jpms jis "},
+	" cp50220 cp50221 cp50222 csiso2022jp csjisencoding iso2022jp "
+	"iso2022jp1 iso2022jp2 iso2022jp2004 iso2022jp3 iso2022jpext "
+	"iso2022jpms jis jis7 jisencoding "},
     {"CP932",
 	" 932 cp943 csshiftjis ibm943 mskanji shiftjis sjis sjiswin "
 	"windows31j "},
@@ -82,23 +108,29 @@ static const struct {
 	" 949 cseuckr csksc56011987 euckr isoir149 korean ksc5601 "
 	"ksc56011987 ksc56011989 ksc56011992 ksx1001 uhc "},
     {"UTF-7", " csutf7 unicode11utf7 utf7 "},
+    {UTF16, " csunicode iso10646ucs2 ucs2 unicode utf16 "},
     {"UTF-16BE", " unicodefffe utf16be "},
-    {"UTF-16LE",
-	" csunicode iso10646ucs2 ucs2 unicode unicodefeff utf16 "
-	"utf16le "},
+    {"UTF-16LE", " unicodefeff utf16le "},
+    {UTF32, " csucs4 iso10646ucs4 ucs4 utf32 "},
+    {"UTF-32BE", " utf32be "},
+    {"UTF-32LE", " utf32le "},
 };
 
 static void squeeze(const char *, char *);
 static bool in_list(const char *, const char *);
+static const char *listed(const char *);
 static const char *code_page(const char *, char *);
 static const char *marked(const char *, size_t);
+static bool is_blank(const char *, size_t, bool);
+static const char *ordered(const char *, const char *, size_t);
 static bool is_utf8(const char *, size_t, bool);
 static bool is_ascii(const char *, size_t);
 static bool is_printable(const char *, size_t);
 static bool is_much(size_t, size_t);
 static GString *from_utf8(const char *, size_t, bool, bool *);
-static GString *to_8bit(const char *, size_t);
-static size_t run(iconv_t, const char *, size_t, GString *);
+static bool is_plain(const char *, size_t, const GString *, size_t);
+static size_t refused(iconv_t, const char *, size_t, size_t);
+static size_t run(iconv_t, const char *, size_t, size_t, GString *);
 static GString *from(const char *, size_t, const char *, size_t *);
 
 /* ${label} as the table has it. */
@@ -131,13 +163,26 @@ in_list(const char *list, const char *word)
 	return (false);
 }
 
+/* The charset that has ${word} among its labels, or NULL. */
+static const char *
+listed(const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (in_list(table[i].labels, word))
+			return (table[i].name);
+	}
+	return (NULL);
+}
+
 /* The code page behind the names that it goes by, or NULL. */
 static const char *
 code_page(const char *label, char *buf)
 {
 	static const char *const names[] = {"cs", "microsoft", "windows", "win",
-	    "cp", "ms", "ibm", "dos", "codepage", "ansi"};
-	const char *number = label;
+	    "cp", "ms", "ibm", "dos", "codepage", "ansi", "ccsid"};
+	const char *number = label, *name;
 	size_t i, digits;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]);) {
@@ -148,13 +193,14 @@ code_page(const char *label, char *buf)
 			i++;
 		}
 	}
+	if (number != label)
+		number += strspn(number, "0");
 	digits = strspn(number, "0123456789");
 	if (digits < 3 || number[digits] != '\0')
 		return (NULL);
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (in_list(table[i].labels, number))
-			return (table[i].name);
-	}
+	name = listed(number);
+	if (name != NULL)
+		return (name);
 	if (number == label && !g_str_has_prefix(number, "125"))
 		return (NULL);
 	g_snprintf(buf, CHARSET_LABEL_MAX + 1, "CP%s", number);
@@ -165,17 +211,17 @@ const char *
 charset_name(const char *label, char *buf)
 {
 	char word[CHARSET_LABEL_MAX + 1];
-	const char *page;
-	size_t i;
+	const char *name;
 
 	squeeze(label, word);
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (in_list(table[i].labels, word))
-			return (table[i].name);
-	}
-	page = code_page(word, buf);
-	if (page != NULL)
-		return (page);
+	name = listed(word);
+	/* IANA has a label with "cs" for each charset. */
+	if (name == NULL && g_str_has_prefix(word, "cs"))
+		name = listed(word + strlen("cs"));
+	if (name == NULL)
+		name = code_page(word, buf);
+	if (name != NULL)
+		return (name);
 	/* iconv(3) takes what follows a "/" for an option. */
 	g_strlcpy(buf, label, CHARSET_LABEL_MAX + 1);
 	buf[strcspn(buf, "/ \t\r\n")] = '\0';
@@ -188,11 +234,46 @@ marked(const char *bytes, size_t len)
 {
 	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
 		return ("UTF-8");
+	if (len >= 4 && memcmp(bytes, "\0\0\xfe\xff", 4) == 0)
+		return ("UTF-32BE");
+	if (len >= 4 && memcmp(bytes, "\xff\xfe\0", 4) == 0)
+		return ("UTF-32LE");
 	if (len >= 2 && memcmp(bytes, "\xfe\xff", 2) == 0)
 		return ("UTF-16BE");
 	if (len >= 2 && memcmp(bytes, "\xff\xfe", 2) == 0)
 		return ("UTF-16LE");
 	return (NULL);
+}
+
+/* Is this character of ${width} bytes, the ${big} end first, a blank? */
+static bool
+is_blank(const char *bytes, size_t width, bool big)
+{
+	const char c = bytes[big ? width - 1 : 0];
+
+	return ((c == ' ' || c == '\n' || c == '\r') &&
+	    memcmp(bytes + (big ? 0 : 1), "\0\0", width - 1) == 0);
+}
+
+/*
+ * ${name} with the order of its bytes, if that is not known: the one in which
+ * there are more blanks, as in each text of several words or lines. Else the
+ * little end is first, as the standard has it.
+ */
+static const char *
+ordered(const char *name, const char *bytes, size_t len)
+{
+	size_t width = strcmp(name, UTF32) == 0 ? 4 : 2, big = 0, little = 0;
+
+	if (width == 2 && strcmp(name, UTF16) != 0)
+		return (name);
+	for (; len >= width; bytes += width, len -= width) {
+		big += is_blank(bytes, width, true);
+		little += is_blank(bytes, width, false);
+	}
+	if (width == 4)
+		return (big > little ? "UTF-32BE" : "UTF-32LE");
+	return (big > little ? "UTF-16BE" : "UTF-16LE");
 }
 
 /* Is it UTF-8? The last character may be ${cut}. */
@@ -220,7 +301,7 @@ is_ascii(const char *bytes, size_t len)
 	return (true);
 }
 
-/* Is it a text in ASCII, which is hardly ever UTF-16? */
+/* Is it a text in ASCII, which is hardly ever UTF-16 or UTF-32? */
 static bool
 is_printable(const char *bytes, size_t len)
 {
@@ -270,49 +351,57 @@ from_utf8(const char *bytes, size_t len, bool cut, bool *lossy)
 }
 
 /*
- * ISO-2022-JP in eight bits. The C library's converter for the former refuses
- * the characters of NEC and IBM that every program writes, the one for the
- * latter has them.
+ * The ASCII of ${bytes}, which iconv(3) has made ${text} of with so much
+ * ${damage}: is it a text as it stands? Not if it has escape sequences, or if
+ * more characters than that were read.
  */
-static GString *
-to_8bit(const char *bytes, size_t len)
+static bool
+is_plain(const char *bytes, size_t len, const GString *text, size_t damage)
 {
-	GString *out;
-	const char *end = bytes + len;
-	char set = 'B';
+	size_t i, read = 0;
 
-	out = g_string_sized_new(len);
-	while (bytes < end) {
-		if (end - bytes > 2 && *bytes == '\x1b' &&
-		    (bytes[1] == '(' || bytes[1] == '$')) {
-			set = bytes[1] == '$' ? '$' : bytes[2];
-			bytes += 3;
-			/* ESC $ ( D */
-			if (bytes[-2] == '$' && bytes[-1] == '(' && bytes < end)
-				bytes++;
-		} else if (*bytes == '\n' || *bytes == '\r') {
-			set = 'B';
-			g_string_append_c(out, *bytes++);
-		} else if (set == '$' && end - bytes > 1 && *bytes > ' ') {
-			g_string_append_c(out, (char)(*bytes++ | 0x80));
-			g_string_append_c(out, (char)(*bytes++ | 0x80));
-		} else if (set == 'I' && *bytes > ' ') {
-			g_string_append_c(out, '\x8e');
-			g_string_append_c(out, (char)(*bytes++ | 0x80));
-		} else {
-			g_string_append_c(out, *bytes++);
-		}
-	}
-	return (out);
+	if (memchr(bytes, '\x1b', len) != NULL ||
+	    memchr(bytes, '\x0e', len) != NULL)
+		return (false);
+	for (i = 0; i < text->len; i++)
+		read += (unsigned char)text->str[i] >= 0xc0;
+	return (read <= 2 * damage);
 }
 
-/* Append what ${handle} makes of the text; what it refuses is replaced, one
- * byte at a time. Returns the number of replacements. */
+/*
+ * The length of what iconv(3) refuses at ${in}: a character of ${width} bytes,
+ * or of as many as it asks for. As the standard has it, a byte of ASCII is none
+ * of them: what follows must not be lost.
+ */
 static size_t
-run(iconv_t handle, const char *bytes, size_t len, GString *text)
+refused(iconv_t handle, const char *in, size_t len, size_t width)
+{
+	char buf[16], *first, *out;
+	size_t n = 1, left, room;
+
+	if (width > 1)
+		return (width < len ? width : len);
+	while (n < len && n < 4 && (unsigned char)in[n] >= 0x80) {
+		first = (char *)(uintptr_t)in;
+		left = n;
+		out = buf;
+		room = sizeof(buf);
+		if (iconv(handle, &first, &left, &out, &room) != (size_t)-1 ||
+		    errno != EINVAL)
+			break;
+		n++;
+	}
+	return (n);
+}
+
+/* Append what ${handle} makes of the text; each character that it refuses is
+ * replaced. ${width}: the bytes of each, or 1. Returns the number of
+ * replacements. */
+static size_t
+run(iconv_t handle, const char *bytes, size_t len, size_t width, GString *text)
 {
 	char buf[4096], *in = (char *)(uintptr_t)bytes, *out;
-	size_t done, room, damage = 0;
+	size_t done, room, damage = 0, n;
 	bool flushed;
 
 	for (flushed = false; !flushed;) {
@@ -325,8 +414,9 @@ run(iconv_t handle, const char *bytes, size_t len, GString *text)
 		if (done == (size_t)-1 && errno != E2BIG && len > 0) {
 			g_string_append(text, DAMAGE);
 			damage++;
-			in++;
-			len--;
+			n = refused(handle, in, len, width);
+			in += n;
+			len -= n;
 		}
 	}
 	return (damage);
@@ -338,20 +428,30 @@ static GString *
 from(const char *bytes, size_t len, const char *name, size_t *damage)
 {
 	GString *octets = NULL, *text;
+	const char *other = NULL;
 	iconv_t handle;
+	size_t width;
 
 	*damage = 0;
 	if (strcmp(name, JAPANESE) == 0) {
-		octets = to_8bit(bytes, len);
-		name = JAPANESE_8BIT;
+		octets = sevenbit_japanese(bytes, len, &other);
+		name = other == NULL ? JAPANESE_8BIT : other;
+	} else if (strcmp(name, HZ) == 0) {
+		octets = sevenbit_hz(bytes, len);
+		name = HZ_8BIT;
+	}
+	if (octets != NULL) {
 		bytes = octets->str;
 		len = octets->len;
 	}
+	width = g_str_has_prefix(name, UTF16) ? 2
+	    : g_str_has_prefix(name, UTF32)   ? 4
+					      : 1;
 	text = NULL;
 	handle = iconv_open("UTF-8", name);
 	if (handle != (iconv_t)-1) {
 		text = g_string_sized_new(len);
-		*damage = run(handle, bytes, len, text);
+		*damage = run(handle, bytes, len, width, text);
 		iconv_close(handle);
 	}
 	if (octets != NULL)
@@ -380,11 +480,13 @@ charset_convert(
 		return (from_utf8(bytes, len, cut, lossy));
 	if (name == NULL)
 		return (NULL);
-	if (g_str_has_prefix(name, "UTF-16") && is_printable(bytes, len))
+	if ((g_str_has_prefix(name, UTF16) || g_str_has_prefix(name, UTF32)) &&
+	    is_printable(bytes, len))
 		return (from_utf8(bytes, len, cut, lossy));
-	text = from(bytes, len, name, &damage);
-	/* Text is hardly ever valid UTF-8 by chance. */
-	if (text != NULL && damage > 0 && is_utf8(bytes, len, cut)) {
+	text = from(bytes, len, ordered(name, bytes, len), &damage);
+	/* Text is hardly ever valid UTF-8 by chance, but for ASCII. */
+	if (text != NULL && damage > 0 && is_utf8(bytes, len, cut) &&
+	    (!is_ascii(bytes, len) || is_plain(bytes, len, text, damage))) {
 		g_string_free(text, TRUE);
 		return (from_utf8(bytes, len, cut, lossy));
 	}

@@ -4,7 +4,7 @@
  *
  * A label means what the Encoding standard of the WHATWG says: programs that
  * write gb2312 mean gbk. Labels that are not in it, but in mail, are understood
- * as well.
+ * as well. What is damaged is replaced, one character at a time.
  *
  * Threads: any.
  */
@@ -22,9 +22,9 @@
 #define CHARSET_LABEL_MAX 63
 
 /*
- * charset_name(label, buf): what iconv(3) calls the charset ${label}, which is
- * not a string of ours. Written into ${buf}, of CHARSET_LABEL_MAX + 1 bytes,
- * unless it is constant.
+ * charset_name(label, buf): what iconv(3), or RFC 1843, calls the charset
+ * ${label}, which is not a string of ours. Written into ${buf}, of
+ * CHARSET_LABEL_MAX + 1 bytes, unless it is constant.
  */
 const char *charset_name(const char *label, char *buf);
 
