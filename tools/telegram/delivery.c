@@ -176,10 +176,17 @@ sent(struct delivery *d)
 	return (delivery_end(d, EX_OK, "sent", "%s", ""));
 }
 
+/* Unless the user has lost the message while it was being sent: later ones, of
+ * others at that chat too, would wait for it. */
 static int
 retry(struct delivery *d, enum outcome outcome,
     const struct botapi_answer *answer)
 {
+	int status;
+
+	status = lookup_again(d);
+	if (status != DELIVERY_GO_ON)
+		return (status);
 	if (delivery_hold(d) != 0)
 		return (delivery_store_failed(d));
 	if (outcome == OUTCOME_LATER)

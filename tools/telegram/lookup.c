@@ -180,22 +180,19 @@ int
 lookup_again(struct delivery *d)
 {
 	int64_t chat = d->user.chat, topic = d->user.topic;
-	const char *why;
-	int found;
+	int status;
 
-	d->looked = clock_ms();
-	if (store_begin(d->store, DB_READ) != 0)
-		return (store_failed(d->store, &d->failure));
-	found = find_user(d, &why);
-	if (found == -1 && d->failure.kind == FAILURE_NONE)
-		store_failed(d->store, &d->failure);
-	store_end(d->store);
-	if (found != 1)
-		return (found);
+	status = lookup_user(d);
+	if (status != DELIVERY_GO_ON)
+		return (status);
 	/* Telegram may have said that the topic is gone. */
 	d->user.topic = topic;
-	return (d->user.chat == chat &&
-	    role_mirrored(d->user.role, d->user.subscribed, &d->category));
+	if (d->user.chat == chat)
+		return (DELIVERY_GO_ON);
+	if (delivery_hold(d) != 0)
+		return (delivery_store_failed(d));
+	return (
+	    delivery_end(d, EX_TEMPFAIL, "waiting", "the chat has a new id"));
 }
 
 int

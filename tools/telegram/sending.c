@@ -33,8 +33,9 @@
 static json_t *entities(const struct chattext *);
 static json_t *params(struct delivery *, bool);
 static void answered(struct delivery *, enum outcome, long);
-static bool may_send(struct delivery *, const char **);
-static enum outcome send_once(struct delivery *, bool, struct botapi_answer *);
+static int wait_for(struct delivery *);
+static int send_once(
+    struct delivery *, bool, enum outcome *, struct botapi_answer *);
 static int follow(struct delivery *, struct botapi_answer *);
 
 /* The entities of the text; NULL if out of memory. */
@@ -98,49 +99,44 @@ answered(struct delivery *d, enum outcome outcome, long retry_after)
 	    outcome == OUTCOME_LATER ? retry_after : 0);
 }
 
-/* Wait until the request may be made. If false, ${*why}, and the message must
- * be retried. */
-static bool
-may_send(struct delivery *d, const char **why)
+/* Wait until the request may be made. DELIVERY_GO_ON, or the exit status. */
+static int
+wait_for(struct delivery *d)
 {
-	int found;
+	struct botapi_answer none = {0};
 
 	if (d->agents != NULL && !turn_request(d->agents)) {
-		*why = agents_left(d->agents)
-		    ? "the MTA has ended, and tries the message again"
-		    : "Telegram refuses the bot's messages";
-		return (false);
+		snprintf(none.text, sizeof(none.text), "%s",
+		    agents_left(d->agents)
+			? "the MTA has ended, and tries the message again"
+			: "Telegram refuses the bot's messages");
+		return (delivery_carry_out(d, OUTCOME_LATER, &none));
 	}
 	if (clock_ms() - d->looked <= LOOK_MS)
-		return (true);
-	found = lookup_again(d);
-	*why = found == -1 ? failure_text(&d->failure)
-			   : "the user, or the link, has changed meanwhile";
-	return (found == 1);
+		return (DELIVERY_GO_ON);
+	return (lookup_again(d));
 }
 
-/* Send, waiting for a short retry_after. */
-static enum outcome
-send_once(struct delivery *d, bool marked, struct botapi_answer *answer)
+/* Send, waiting for a short retry_after. DELIVERY_GO_ON, ${*outcome} and
+ * ${answer}; or the exit status. */
+static int
+send_once(struct delivery *d, bool marked, enum outcome *outcome,
+    struct botapi_answer *answer)
 {
-	enum outcome outcome;
-	const char *why;
-	int waits;
+	int waits, status;
 
 	for (waits = 0;; waits++) {
-		if (!may_send(d, &why)) {
-			memset(answer, 0, sizeof(*answer));
-			snprintf(answer->text, sizeof(answer->text), "%s", why);
-			return (OUTCOME_LATER);
-		}
+		status = wait_for(d);
+		if (status != DELIVERY_GO_ON)
+			return (status);
 		botapi_call(d->api, "sendMessage", params(d, marked),
 		    SEND_SECONDS, NULL, answer);
-		outcome = outcome_of(answer);
-		answered(d, outcome, answer->retry_after);
-		if (outcome != OUTCOME_LATER || waits == SHORT_WAITS ||
+		*outcome = outcome_of(answer);
+		answered(d, *outcome, answer->retry_after);
+		if (*outcome != OUTCOME_LATER || waits == SHORT_WAITS ||
 		    answer->retry_after < 1 ||
 		    answer->retry_after > SHORT_SECONDS)
-			return (outcome);
+			return (DELIVERY_GO_ON);
 		sleep((unsigned)answer->retry_after);
 		botapi_answer_clear(answer);
 	}
@@ -170,7 +166,9 @@ sending_text(struct delivery *d)
 	int status;
 
 	for (;;) {
-		outcome = send_once(d, marked, &answer);
+		status = send_once(d, marked, &outcome, &answer);
+		if (status != DELIVERY_GO_ON)
+			return (status);
 		if (outcome == OUTCOME_NO_TOPIC && d->user.topic != 0) {
 			d->user.topic = 0;
 		} else if ((outcome == OUTCOME_REFUSED ||
