@@ -385,6 +385,24 @@ def _(site):
          "offset")
 
 
+@case("a chat whose number is not one of Telegram's, or not of its kind, is not "
+      "linked")
+def _(site):
+    site.settings(allow_groups="yes")
+    two_chats(site)
+    token = site.connect_token("acme", ANN)
+    for number, kind in ((0, "private"), (2**52, "private"),
+                         (-2**63, "supergroup"), (-CHAT, "private"),
+                         (CHAT, "supergroup"), (str(CHAT), "private"),
+                         (float(CHAT), "private"), (True, "private")):
+        site.api.chats[9] = {"id": number, "type": kind}
+        site.api.say(9, f"/start {token}")
+    contains(site.ask(OTHER, "/status"), "not linked", "answer")
+    same((site.chats(), len(site.api.sent)), ({}, 1), "links, answers")
+    site.ask(CHAT, f"/start {token}")
+    same(site.chats(), {("acme", ANN): CHAT}, "links with the token")
+
+
 @case("a group is refused, and its members cannot link it by another")
 def _(site):
     two_chats(site)

@@ -56,6 +56,12 @@ update_read(const json_t *json, struct update *u)
 	if (u->message.text == NULL)
 		u->message.text = "";
 	u->message.chat = json_integer_value(id);
+	u->message.private = strcmp(type, "private") == 0;
+	/* Whoever reads a link tells a group by the sign. */
+	if (u->message.chat == 0 || u->message.chat < -ID_MAX ||
+	    u->message.chat > ID_MAX ||
+	    u->message.private != (u->message.chat > 0))
+		return (0);
 	/* Elsewhere a reply has the number of a thread, where the bot cannot
 	 * write. */
 	id = json_object_get(message, "message_thread_id");
@@ -66,7 +72,6 @@ update_read(const json_t *json, struct update *u)
 	    json_object_get(json_object_get(message, "from"), "language_code"));
 	u->message.from = json_integer_value(
 	    json_object_get(json_object_get(message, "from"), "id"));
-	u->message.private = strcmp(type, "private") == 0;
 	if (u->message.chat < 0)
 		read_move(message, &u->message);
 	return (1);
