@@ -300,12 +300,18 @@ def _(site):
     lacks(site.ask(CHAT, "/stop"), "Balance", "answer to /stop")
 
 
-@case("a chat of very many accounts gets an answer that Telegram takes")
+@case("a chat of very many accounts and categories gets an answer that Telegram "
+      "takes")
 def _(site):
-    for number in range(90):
-        name = f"a-rather-long-account-name-{number}"
-        site.ok("account", "add", name, "--owner", f"o{number}@{name}.example")
-        site.link_to(name, f"o{number}@{name}.example", CHAT)
+    boss = "boss@boss.example"
+    for number in range(30):
+        site.ok("category", "add", f"alarm-{number}", "--title",
+                f"Alarm {number}", "--telegram")
+    site.ok("import", "-", stdin="account,email,role\n" + "".join(
+        f"a-rather-long-account-name-{number},{boss},owner\n"
+        for number in range(1500)))
+    site.sql("INSERT INTO link(id, user, chat) SELECT id, id, ? FROM user"
+             " WHERE address = ?", CHAT, boss)
     two_chats(site)
     for command in ("/status", "/stop"):
         answer = site.ask(CHAT, command)

@@ -460,7 +460,9 @@ list_linked(const struct talk *t, enum text title, enum text none, bool end)
 		return (0);
 	if (l.n == 0)
 		return (end ? say_text(t, none) : say_help(t, none));
-	for (i = 0; i < l.n && list.text != NULL; i++) {
+	/* What has no room is not looked up: it may be more than fits into
+	 * memory. */
+	for (i = 0; i < l.n && list.text != NULL && (end || !list.full); i++) {
 		add_line(&list, words(t, TEXT_BOT_USER, &l.v[i]));
 		if (end ? membership_end_link(
 			      t->c, &l.v[i], "by /stop in the chat") == -1
