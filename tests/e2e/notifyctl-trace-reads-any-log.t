@@ -1162,6 +1162,25 @@ def _(ctl):
          "owners, without a roster")
 
 
+@case("a message with very many recipients, each tried several times, is traced "
+      "in seconds")
+def _(ctl):
+    *first, (program, sent), last = life()
+    tried = text([(program, sent.replace("=sent (250", "=deferred (450"))],
+                 NOON + 5)
+    copies = [tried.replace(ANN, f"u{i}@x.example") for i in range(40000)]
+    done = "".join(copies).replace("=deferred (450", "=sent (250")
+    path = log(ctl, text(first, NOON) + "".join(copies) * 3 + done
+               + text([last], NOON + 6))
+    began = time.monotonic()
+    found = trace(ctl, path)
+    true(time.monotonic() - began < 10,
+         f"it took {time.monotonic() - began:.1f} s")
+    same((len(found["recipients"]),
+          {row["outcome"] for row in found["recipients"]}),
+         (40000, {"sent"}), "recipients, outcomes")
+
+
 @case("stats --since has few labels, whatever somebody writes into the log")
 def _(ctl):
     lines = "".join(

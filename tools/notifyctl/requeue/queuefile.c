@@ -29,6 +29,7 @@
 #include "base/arena.h"
 #include "base/failure.h"
 #include "base/regular.h"
+#include "base/strmap.h"
 #include "decision/message.h"
 #include "lib/child.h"
 #include "lib/identity.h"
@@ -52,6 +53,7 @@ struct reading {
 	const struct postconf *mta;
 	struct queuefile *file;
 	size_t cap;
+	struct strmap seen; /* recipients, with ORCPT */
 	/* Of the next recipient. */
 	const char *original;
 	const char *orcpt;
@@ -279,7 +281,6 @@ recipient(struct reading *r, const char *address)
 	struct submit_recipient *one;
 	const char *given, *wire, *orcpt = r->orcpt;
 	int notify = r->notify;
-	size_t i;
 
 	given = qualified(r, r->original == NULL ? address : r->original);
 	wire = quoted(r->arena, given);
@@ -291,13 +292,12 @@ recipient(struct reading *r, const char *address)
 	if (strncasecmp(orcpt, "rfc822;", 7) == 0 &&
 	    strcmp(orcpt + 7, given) == 0)
 		orcpt = NULL;
-	for (i = m->nrecipients; i > 0; i--) {
-		one = &m->recipients[i - 1];
-		if (strcmp(one->address, wire) == 0 &&
-		    (one->orcpt == NULL) == (orcpt == NULL) &&
-		    (orcpt == NULL || strcmp(one->orcpt, orcpt) == 0))
-			return;
-	}
+	/* An alias makes several records of one. */
+	if (strmap_add(&r->seen,
+		arena_concat(
+		    r->arena, wire, "\n", orcpt == NULL ? "" : orcpt, NULL),
+		NULL) == 0)
+		return;
 	m->recipients = arena_grow(r->arena, m->recipients, m->nrecipients,
 	    &r->cap, sizeof(*m->recipients));
 	one = &m->recipients[m->nrecipients++];
@@ -461,7 +461,8 @@ int
 queuefile_open(struct arena *a, const struct postconf *mta, const char *id,
     struct queuefile *q, struct failure *failure)
 {
-	struct reading r = {.arena = a, .mta = mta, .file = q};
+	struct reading r = {
+	    .arena = a, .mta = mta, .file = q, .seen = {.arena = a}};
 	const char *place = "";
 	char *text;
 	int found;

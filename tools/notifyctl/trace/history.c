@@ -6,10 +6,12 @@
  * notify-milter its decision and the dropped recipients, the rest of Postfix
  * where the message is.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/strmap.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/history.h"
 
@@ -112,19 +114,19 @@ number(const char *text, const char *key)
 	return (s == NULL ? -1 : strtol(s + strlen(key), NULL, 10));
 }
 
+/* The copy, which each try of its delivery has a line about. */
 static struct history_copy *
 copy_of(struct arena *a, struct history *h, const char *recipient,
     const char *original)
 {
+	const char *key = arena_concat(a, recipient, "\n", original, NULL);
 	struct history_copy *c;
-	size_t i;
+	const void *at;
 
-	for (i = h->ncopies; i > 0; i--) {
-		c = &h->copies[i - 1];
-		if (strcmp(c->recipient, recipient) == 0 &&
-		    strcmp(c->original, original) == 0)
-			return (c);
-	}
+	h->copy_at.arena = a;
+	if (strmap_find(&h->copy_at, key, &at) == 1)
+		return (&h->copies[(uintptr_t)at]);
+	(void)!strmap_add(&h->copy_at, key, (void *)(uintptr_t)h->ncopies);
 	h->copies =
 	    arena_grow(a, h->copies, h->ncopies, &h->copies_cap, sizeof(*c));
 	c = &h->copies[h->ncopies++];

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/strmap.h"
+
 struct arena;
 
 /* One recipient. */
@@ -65,8 +67,9 @@ struct history {
 	bool later; /* rejected, but only for now */
 	struct history_copy *copies;
 	size_t ncopies, copies_cap;
-	size_t earlier; /* messages that had this id before */
-	size_t lines;	/* 0: the log has none */
+	struct strmap copy_at; /* by their addresses; private to history.c */
+	size_t earlier;	       /* messages that had this id before */
+	size_t lines;	       /* 0: the log has none */
 };
 
 /* A log line, without its queue id. The line by which pickup(8) makes another
