@@ -416,9 +416,10 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_WAITING_EXPIRE] =
 	"DELETE FROM waiting WHERE tried <= ?1 OR tried > ?2",
     [SQL_WAITING_BEFORE] =
-	"SELECT count(*) FROM waiting WHERE chat = ?1 AND message <> ?2"
-	" AND (arrived < ?3 OR (arrived = ?3 AND message < ?2))"
-	" AND tried > ?4 AND tried <= ?5",
+	"SELECT count(*) FROM waiting w WHERE w.chat = ?1 AND w.message <> ?2"
+	" AND (w.arrived < ?3 OR (w.arrived = ?3 AND w.message < ?2))"
+	" AND w.tried > ?4 AND w.tried <= ?5"
+	" AND EXISTS (SELECT 1 FROM link l WHERE l.id = w.link)",
     [SQL_STATE_GET] = "SELECT value FROM state WHERE name = ?1",
     [SQL_STATE_EACH] = "SELECT name, value FROM state"
 		       " WHERE substr(name, 1, length(?1)) = ?1",

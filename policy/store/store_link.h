@@ -95,7 +95,7 @@ int store_farewell_expire(struct store *, int64_t before) WARN_UNUSED;
  * and not after ${to}: one tried before that has left the queue, and one tried
  * after it met a wrong clock. store_waiting_expire(): remove all others.
  * store_waiting_before(): ${*n} messages that arrived before ${message} wait
- * for ${chat}.
+ * for ${chat}; not those whose links have ended.
  */
 int store_waiting_add(struct store *, int64_t link, int64_t chat,
     const char *message, int64_t arrived, int64_t now) WARN_UNUSED;

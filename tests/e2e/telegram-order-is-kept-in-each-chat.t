@@ -153,6 +153,19 @@ def _(site):
     second.must(0, "sent")
 
 
+@case("a message whose link has ended is not waited for until it is tried again")
+def _(site):
+    for change in (("telegram", "disable", "acme"),
+                   ("user", "remove", "acme", ANN)):
+        site.reset()
+        first, second = pair_of_two(site)
+        first.fails()
+        site.ok(*change, as_=ANN if change[0] == "telegram" else None)
+        second.must(0, "sent")
+        first.must(0, "no-link")
+        same(site.sql("SELECT message FROM waiting"), [], "what waits")
+
+
 @case("a message that is dropped lets the next pass: its user is not entitled")
 def _(site):
     bea, otto = (site.link_to("beta", BEA, CHAT),
