@@ -497,11 +497,11 @@ def _(site):
         where = f"/proc/{process.pid}"
         same([os.readlink(f"{where}/fd/{number}") for number in range(3)],
              ["/dev/null"] * 3, "descriptors")
-        # SQLite too puts it there, but only to read from.
+        # SQLite too puts it there, but to read from. Nothing is read from ours.
         for number in range(3):
             with open(f"{where}/fdinfo/{number}") as info:
                 flags = int(re.search(r"flags:\s*(\d+)", info.read())[1], 8)
-            same(flags & os.O_ACCMODE, os.O_RDWR, f"mode of {number}")
+            same(flags & os.O_ACCMODE, os.O_WRONLY, f"mode of {number}")
     finally:
         process.terminate()
         process.wait()
