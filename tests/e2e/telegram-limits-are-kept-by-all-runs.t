@@ -87,7 +87,8 @@ def _(site):
     site.agent_end(start(site, links[CHAT], 1)).must(75, "later")
     began = time.monotonic()
     site.agent_end(start(site, links[OTHER], 1)).must(0, "sent")
-    true(time.monotonic() - began < 1, "the other chat")
+    # It would be ten seconds. A busy machine takes one of itself.
+    true(time.monotonic() - began < 5, "the other chat")
     time.sleep(1.1)
     with site.api.failing(botapi.too_many(9)):
         runs = [start(site, link, 2 if chat != CHAT else 1)
