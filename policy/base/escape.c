@@ -120,6 +120,12 @@ escape_short(struct arena *a, const char *s)
 }
 
 const char *
+escape_name(const char *s)
+{
+	return (*s == '\0' ? "\"\"" : s);
+}
+
+const char *
 escape_controls(struct arena *a, const char *s)
 {
 	return (escape_is_line(s) ? s : escape(a, s, strlen(s), ""));

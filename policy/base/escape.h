@@ -26,6 +26,10 @@ const char *escape_text(struct arena *, const char *s) WARN_UNUSED;
  * "(out of memory)" instead of NULL. */
 const char *escape_short(struct arena *, const char *s) WARN_UNUSED;
 
+/* escape_name(s): ${s}, the name of a file or an account, for a message: an
+ * empty one becomes two quotes. */
+const char *escape_name(const char *s);
+
 /* escape_controls(a, s): the same for a line of ours that quotes text from
  * outside: only controls and malformed UTF-8 are escaped, and nothing is cut.
  * ${s} itself if it has neither. */

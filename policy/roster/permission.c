@@ -172,8 +172,8 @@ refuse_stranger(struct changes *c, const struct permission *p,
 {
 	return (failure_set(c->failure, FAILURE_DENIED,
 	    "%s is not a user of account %s; \"%s\" needs --as %s", address,
-	    *account == '\0' ? "\"\"" : escape_short(c->arena, account),
-	    p->command, who_may(p, PERMISSION_ONESELF)));
+	    escape_name(escape_short(c->arena, account)), p->command,
+	    who_may(p, PERMISSION_ONESELF)));
 }
 
 /* 1, or 0 after as much work if there is no such account or user. */

@@ -463,7 +463,7 @@ not_read(const char *file, struct failure *failure)
 		todo = "expected the settings file (-c FILE)";
 	}
 	return (failure_set(failure, FAILURE_SETTINGS, "%s: %s; %s",
-	    *file == '\0' ? "\"\"" : file, what, todo));
+	    escape_name(file), what, todo));
 }
 
 static int

@@ -69,12 +69,6 @@ ctl_flag(const struct arguments *args, const char *name)
 	return (ctl_next(args, name, NULL) != NULL);
 }
 
-const char *
-ctl_file(const char *name)
-{
-	return (*name == '\0' ? "\"\"" : name);
-}
-
 bool
 ctl_shows(const struct ctl *ctl, const char *address)
 {

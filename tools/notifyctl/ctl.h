@@ -114,9 +114,6 @@ const struct ctl_given *ctl_next(
 const char *ctl_option(const struct arguments *, const char *name);
 bool ctl_flag(const struct arguments *, const char *name);
 
-/* ctl_file(name): the name of a file, for a message: an empty one is seen. */
-const char *ctl_file(const char *name);
-
 /* ctl_shows(ctl, address): may the user with that address be shown? */
 bool ctl_shows(const struct ctl *, const char *address);
 

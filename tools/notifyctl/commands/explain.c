@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "db/db_url.h"
 #include "decision/evaluate.h"
 #include "decision/facts.h"
@@ -91,7 +92,7 @@ read_message(struct reading *r, const struct arguments *args)
 	in = from_stdin ? stdin : fopen(name, "re");
 	if (in == NULL)
 		return (failure_set(failure, FAILURE_DATA,
-		    "%s: %s; expected a message", ctl_file(name),
+		    "%s: %s; expected a message", escape_name(name),
 		    strerror(errno)));
 	rc = headers_read(in, r->ctl->arena, take_header, r, &r->end);
 	failed = ferror(in);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "lib/identity.h"
 #include "notifyctl/commands/rostercsv.h"
 #include "notifyctl/ctl.h"
@@ -123,7 +124,7 @@ read_rows(struct ctl *ctl, const char *name, struct import *im)
 	identity_resume();
 	if (stream == NULL)
 		return (failure_set(&ctl->failure, FAILURE_DATA,
-		    "%s: %s; expected a CSV file", ctl_file(name),
+		    "%s: %s; expected a CSV file", escape_name(name),
 		    strerror(reason)));
 	rc = ctl_begin(ctl, DB_READ);
 	if (rc == 0) {

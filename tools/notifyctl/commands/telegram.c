@@ -15,6 +15,7 @@
 #include <qrencode.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/regular.h"
 #include "lib/identity.h"
 #include "notifyctl/ctl.h"
@@ -236,7 +237,7 @@ write_png(struct ctl *ctl, const QRcode *code, const char *path)
 		return (0);
 	return (failure_set(&ctl->failure, FAILURE_IO,
 	    "%s: %s; expected a file that this user may write to",
-	    ctl_file(path), errno != 0 ? strerror(errno) : image.message));
+	    escape_name(path), errno != 0 ? strerror(errno) : image.message));
 }
 
 static int

@@ -21,6 +21,7 @@
 #include <systemd/sd-journal.h>
 #include <zlib.h>
 
+#include "base/escape.h"
 #include "base/failure.h"
 #include "notifyctl/trace/trace_log.h"
 
@@ -269,7 +270,7 @@ cannot(const char *path, int error, struct failure *failure)
 	    error == EACCES || error == EPERM ? FAILURE_DENIED
 		: error == ENOENT	      ? FAILURE_UNKNOWN
 					      : FAILURE_IO,
-	    "%s: %s", *path == '\0' ? "\"\"" : path, strerror(error)));
+	    "%s: %s", escape_name(path), strerror(error)));
 }
 
 /* Is it the last line, and still being written? A half line could tell of
