@@ -37,6 +37,8 @@ static int ask_account(
     struct gathering *, const char *, const struct fact_account **);
 static int ask_user(struct gathering *, const char *);
 static int read_chat(struct gathering *, struct fact_recipient *);
+static int ask_address(struct gathering *, const struct address *);
+static int fold_recipient(struct gathering *, struct fact_recipient *);
 static int ask_recipient(struct gathering *, struct fact_recipient *);
 static int read_recipient(struct gathering *, size_t);
 static int ask_category(struct gathering *);
@@ -121,17 +123,23 @@ read_chat(struct gathering *g, struct fact_recipient *r)
 	return (0);
 }
 
-/* Ask for the users with the recipient's address, as a whole or else without
- * its detail part; and for those for whom Postfix may take it. */
+/* Ask for the users with the address, as a whole or else without its detail
+ * part. */
 static int
-ask_recipient(struct gathering *g, struct fact_recipient *r)
+ask_address(struct gathering *g, const struct address *address)
+{
+	if (ask_user(g, address->key) != 0)
+		return (-1);
+	return (address->base == NULL ? 0 : ask_user(g, address->base));
+}
+
+/* Fill in r->folded. */
+static int
+fold_recipient(struct gathering *g, struct fact_recipient *r)
 {
 	const char *text;
 	int found;
 
-	if (ask_user(g, r->address.key) != 0 ||
-	    (r->address.base != NULL && ask_user(g, r->address.base) != 0))
-		return (-1);
 	if (!address_wide(r->address.exact))
 		return (0);
 	found = address_fold(g->arena, r->address.exact, &text) == 0
@@ -141,11 +149,17 @@ ask_recipient(struct gathering *g, struct fact_recipient *r)
 		return (failure_memory(g->failure));
 	if (found == 0 || strcmp(r->folded.key, r->address.key) == 0)
 		r->folded.key = NULL;
-	if (r->folded.key == NULL)
-		return (0);
-	if (ask_user(g, r->folded.key) != 0)
+	return (0);
+}
+
+/* Ask for the users with the recipient's address, and with the one that Postfix
+ * may take it for. */
+static int
+ask_recipient(struct gathering *g, struct fact_recipient *r)
+{
+	if (ask_address(g, &r->address) != 0 || fold_recipient(g, r) != 0)
 		return (-1);
-	return (r->folded.base == NULL ? 0 : ask_user(g, r->folded.base));
+	return (r->folded.key == NULL ? 0 : ask_address(g, &r->folded));
 }
 
 /* Read recipient ${i}: it is an account's address, or perhaps a user's, as a

@@ -43,10 +43,9 @@ struct fact_recipient {
 	const struct fact_account *account; /* whose address it is, or NULL */
 	const struct member *members;	    /* the users with this address */
 	size_t nmembers;
-	/* What Postfix may take the address for, if that is another one (key
-	 * NULL: it is not), and whether that is a user's. */
+	/* The other address that Postfix may take it for; key NULL: none. */
 	struct address folded;
-	bool alike;
+	bool alike;	   /* that is a user's */
 	int64_t link;	   /* whose chat's address it may be, or 0 */
 	const char *check; /* in that address */
 };
