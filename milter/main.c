@@ -248,7 +248,8 @@ prepare_tcp(const char *name)
 		    name);
 }
 
-/* libmilter removes an old socket, and nothing else; its errno does not say. */
+/* libmilter removes an old socket, but no other file, and its errno does not
+ * tell that one is there. */
 static void
 fail_socket(const char *name, const char *path)
 {

@@ -89,7 +89,7 @@ struct connection {
 	size_t recipients_cap, notify_cap;
 	bool authenticated;
 	bool broken; /* collection failed: the message is incomplete */
-	char id[QUEUE_ID_SIZE]; /* as a recipient came with it, or "" */
+	char id[QUEUE_ID_SIZE]; /* at the first recipient, or "" */
 	bool mixed; /* with recipients of another message: see note_id() */
 };
 
@@ -339,10 +339,11 @@ add_recipient(struct connection *c, char **argv)
 }
 
 /*
- * Note whether the message is still that of the recipients before. Up to
- * Postfix 3.10.12, smtpd(8) and so we forget no recipient of a message that
- * smtpd_end_of_data_restrictions refuse: RCPT may begin the next one, without
- * MAIL, and its queue id is another. ${id}: NULL if not known yet.
+ * Note whether all recipients are those of one message. If
+ * smtpd_end_of_data_restrictions refuse a message, smtpd(8) up to Postfix
+ * 3.10.12 does not abort it: RCPT may begin the next message, without MAIL, and
+ * the recipients of the first are still here. The queue id of the next one is
+ * another. ${id}: NULL if not known yet.
  */
 static void
 note_id(struct connection *c, const char *id)

@@ -382,7 +382,7 @@ pgconn_refused(struct pgconn *c, const PGresult *result)
 		    c, kind, "the disk of the server is full: %s", text));
 	return (pgconn_note(c, kind, "%s%s", text == NULL ? "an error" : text,
 	    kind == FAILURE_BUSY	 ? "; try again"
-		: kind == FAILURE_DENIED ? "; expected a role that may"
+		: kind == FAILURE_DENIED ? "; expected a role that may do this"
 					 : ""));
 }
 

@@ -480,8 +480,8 @@ nobody_left(struct deciding *d)
 {
 	const char *wrong = what_is_wrong(d);
 
-	/* Of several accounts in which a recipient is not entitled, none named,
-	 * it may be about any. */
+	/* If no account is found, the message may be about any account of a
+	 * recipient. */
 	if (d->facts->naccounts == 0 && decide_words_accounts(d, true) != 0)
 		return (-1);
 	if (wrong != NULL)

@@ -91,8 +91,8 @@ fuse_member(struct strmap *folds, const struct member *m)
 	return (fuse(folds, m->key, found == 1 ? address.exact : m->key));
 }
 
-/* Has a recipient or a user who is added a byte outside ASCII, in local part or
- * domain, as the MTA has it? */
+/* Does the text of a recipient, or of a user who is added, have a byte outside
+ * ASCII? Without one no two addresses are fused. */
 static bool
 any_wide(const struct deciding *d)
 {
@@ -111,9 +111,9 @@ any_wide(const struct deciding *d)
 }
 
 /* ${*text} is a recipient or user that the MTA takes for the same as another,
- * so that one of them would not get the message; or NULL. It compares the text
- * that it was given, in which a domain may be no A-label, as it is in a key. 0,
- * or -1 if out of memory. */
+ * so that one of them would not get the message; or NULL. The MTA compares the
+ * addresses as they were given, so keys do not do: in a key each domain is an
+ * A-label. 0, or -1 if out of memory. */
 int
 decide_ambiguous_pair(struct deciding *d, const char **text)
 {

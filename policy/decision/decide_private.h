@@ -87,8 +87,9 @@ int decide_mirror_note(struct deciding *, int64_t link) WARN_UNUSED;
 /* decide_notify(d): rule 8, the NOTIFY of those who join for an address. */
 int decide_notify(struct deciding *) WARN_UNUSED;
 
-/* decide_words_accounts(d, every): list the accounts that the message is about;
- * with ${every} all of a recipient's, not the one that decided about him. */
+/* decide_words_accounts(d, every): list the accounts that the message is about.
+ * Of a recipient this is the account by which it was decided; with ${every} all
+ * accounts in which he is a user. */
 int decide_words_accounts(struct deciding *, bool every) WARN_UNUSED;
 
 #endif

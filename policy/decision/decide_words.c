@@ -120,8 +120,8 @@ name_account(struct names *names, const char *name)
 	return (0);
 }
 
-/* Add the account by which it was decided about recipient ${i}, or every one of
- * his. */
+/* Add the account by which recipient ${i} was decided, or ${every} one in which
+ * he is a user. */
 static int
 name_recipient(
     struct names *names, const struct deciding *d, size_t i, bool every)

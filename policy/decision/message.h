@@ -20,9 +20,9 @@
 #define HEADER_PREFIX "X-Notify-"
 #define MESSAGE_ID_HEADER "Message-ID"
 
-/* Limits on the headers of one message, on the bytes of a value, and on those
- * of all values of a tag: decoding takes the longest. No honest message reaches
- * them; a hostile one takes no more memory and time. */
+/* Limits on the headers of one message, on the bytes of one value, and on those
+ * of all values of the tag, since decoding takes the most time. No honest
+ * message reaches them; a hostile one takes no more memory and time. */
 #define MESSAGE_HEADERS 1000
 #define MESSAGE_TAG_MAX 4096
 #define MESSAGE_TAGS_MAX 65536

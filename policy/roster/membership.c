@@ -464,7 +464,7 @@ membership_remove_all(struct changes *c, const struct store_account *account)
 		arena_reset(c->arena);
 	arena_free(c->arena);
 	c->arena = before;
-	/* The last notice names whom to ask, too: the rows are there yet. */
+	/* The last notice names whom to ask: look that up while it is there. */
 	if (rc == 0 && tell_finish(c) != 0)
 		return (-1);
 	if (rc == 0 && store_account_remove(c->store, account->id) == -1)

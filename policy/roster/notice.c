@@ -107,8 +107,8 @@ note_outcome(struct store *s, const struct store_notice *notice,
 	return (rc);
 }
 
-/* Report that the notice that was ${found}, or any, is not lost. No change
- * sends one with ${links}. */
+/* Report ${why} a notice waits, and that it is not lost. If none was ${found},
+ * the lookup failed. No change sends a notice with ${links}. */
 static void
 waits(
     struct failure *failure, const struct failure *why, bool found, bool links)

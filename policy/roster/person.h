@@ -55,9 +55,9 @@ int person_find(
 
 /*
  * person_forget(c, text): remove the person from every account, and the address
- * from every row but those of categories, which are named. A notice tells the
- * person once; it goes when it is sent. In the record of changes the person is
- * called forgotten-N from then on. An owner is refused.
+ * from every row. Categories are not changed: a remark names each that has it.
+ * A notice tells the person once; it goes when it is sent. In the record of
+ * changes the person is called forgotten-N from then on. An owner is refused.
  */
 int person_forget(struct changes *, const char *text) WARN_UNUSED;
 

@@ -17,9 +17,9 @@ struct person;
 int person_texts_find(struct person *) WARN_UNUSED;
 
 /*
- * person_texts_reword(p, alias): give each account found a title with ${alias}
- * for the address. A category keeps its words, since a title is what old
- * systems send: a remark names it.
+ * person_texts_reword(p, alias): put ${alias} in place of the address in the
+ * title of each account found. Old systems send the title of a category, so a
+ * category keeps its texts, and a remark names it.
  */
 int person_texts_reword(struct person *, const char *alias) WARN_UNUSED;
 

@@ -104,7 +104,7 @@ take_back(struct tell_text *t, const char *slug)
 	}
 }
 
-/* No notice is begun any more. */
+/* Drop the notice that was begun, if there is one. */
 static void
 end(struct changes *c)
 {

@@ -73,11 +73,11 @@ struct tell_state {
 	size_t n; /* notices recorded */
 };
 
-/* Whom users of an account may ask, as it was read last: to read them takes a
- * look at every user of the account, and a command may tell all of those. In
- * struct changes, which is zeroed before the first time. */
+/* Whom the users of an account may ask, as last read. To read it the database
+ * looks at every user of the account, and one command may tell all of them. In
+ * struct changes, which is zeroed before its first use. */
 struct tell_managers {
-	int64_t account; /* 0: of none */
+	int64_t account; /* 0: nothing is kept */
 	char text[2048];
 };
 
@@ -102,7 +102,7 @@ void tell_put_off(struct changes *, struct tell_state *later);
 int tell_resume(struct changes *, struct tell_state *later) WARN_UNUSED;
 
 /* tell_managers_changed(c, role): a user of this role came, left, or has
- * another address. If that may be asked, who may be is read anew. */
+ * another address. If such users may be asked, they are read again. */
 void tell_managers_changed(struct changes *, enum role);
 
 /* tell_finish(c): record the last notice. Before the commit.

@@ -35,10 +35,10 @@ int store_person_requests(
 int store_person_requests_remove(struct store *, const char *key) WARN_UNUSED;
 
 /*
- * Texts that may name a person. store_titles(): the id, the name and the title
- * of each account whose title has an @. store_changes_all(): every change with
- * its id.
- * store_change_next(): a number that no change has had. store_change_reword(),
+ * Texts that may name a person.
+ * store_titles(): the id, the name and the title of each account whose title
+ * has an @. store_changes_all(): every change with its id. store_change_next():
+ * a number that no change has had. store_change_reword(),
  * store_notice_reword(): give the row these texts.
  */
 int store_titles(struct store *, store_account_fn *, void *) WARN_UNUSED;

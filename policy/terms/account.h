@@ -22,8 +22,8 @@
  * ${name} cannot be an account's name. */
 int account_key(const char *name, char key[ACCOUNT_KEY_SIZE]) WARN_UNUSED;
 
-/* account_dashes(name): what a command that is shown needs before ${name}: "--
- * " if it would be taken for an option, else "". */
+/* account_dashes(name): what a command that a message shows has before ${name}:
+ * two hyphens and a blank if ${name} looks like an option, else nothing. */
 const char *account_dashes(const char *name);
 
 #endif

@@ -581,8 +581,8 @@ mentions(const char *text, const char *domain)
 
 	at_boundary = at_start = 1;
 	for (; *text != '\0'; text++) {
-		/* To look again at each of these would take the square of the
-		 * time, which a client could make the milter spend. */
+		/* domain_follows() skips these itself. If it were called at
+		 * each, a client could make it take the square of the time. */
 		if (is_noise(*text))
 			continue;
 		if (at_boundary && domain_follows(text, domain, at_start))
@@ -593,9 +593,8 @@ mentions(const char *text, const char *domain)
 	return (0);
 }
 
-/* Is the name ${word}, outside ASCII, that of ${domain}? To Postfix, which
- * folds what it looks up, "ss" and a sharp s are one, though the domains are
- * two. */
+/* Is the name ${word}, outside ASCII, that of ${domain}? Postfix folds what it
+ * looks up: to it "ss" and a sharp s are one, though the domains are two. */
 static int
 is_name_of(struct arena *a, const char *word, const char *domain)
 {

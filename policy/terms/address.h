@@ -83,10 +83,9 @@ bool address_wide(const char *text);
  * The form by which an MTA that knows SMTPUTF8 tells one recipient from
  * another, the case folding of Unicode: to Postfix a Kelvin sign is a k and a
  * long s an s, in local part and domain, and of two such recipients only the
- * first gets the message. It folds the address as it was given, with a domain
- * that may be no A-label, not its key: a domain with a sharp s and the one with
- * "ss" are two. A dot at the end makes no difference. 0, or -1 if out of
- * memory.
+ * first gets the message. Fold the address as it was given, not its key: a
+ * domain with a sharp s and the one with "ss" are one to Postfix, and have two
+ * A-labels. A dot at the end makes no difference. 0, or -1 if out of memory.
  */
 int address_fold(
     struct arena *, const char *exact, const char **fold) WARN_UNUSED;

@@ -67,8 +67,8 @@ add_entry(struct addrlist *list, struct arena *a, const char *entry)
 	found = address_read_strict(a, text, &address, &why);
 	if (found != 1)
 		return (found);
-	/* No pattern: "*@example.org" is meant for @example.org, and would keep
-	 * nobody. */
+	/* There are no patterns: "*@example.org" would keep nobody, and means
+	 * @example.org. */
 	if (address_hazard(address.key) != NULL ||
 	    strchr(address.key, '*') != NULL)
 		return (0);
