@@ -701,8 +701,10 @@ fused(struct verdict *v)
 		keys[n] = address.key;
 		texts[n++] = address.exact;
 	}
-	for (i = 0; i < v->want.n; i++)
-		keys[n] = texts[n] = v->want.v[i], n++;
+	for (i = 0; i < v->want.n; i++) {
+		keys[n] = v->want.v[i];
+		texts[n++] = v->want.v[i];
+	}
 	for (i = 0; i < n; i++) {
 		MUST(
 		    address_fold(v->arena, texts[i], &folds[i]) == 0, "memory");

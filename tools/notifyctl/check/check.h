@@ -139,9 +139,8 @@ const char *check_notifyctl(struct check *, const char *);
  */
 int check_access(const struct passwd *, const char *path, int mode);
 
-/* check_shared(c, path): does the directory of ${path} hold files of others
- * than the milter, or may it? Then no command may change its owner or its
- * mode. */
+/* check_shared(c, path): is the directory of ${path} for the files of others,
+ * too? Then no command may change its owner or its mode. */
 bool check_shared(struct check *, const char *path);
 
 /* check_search(c, path, len): the command that lets everyone pass the directory

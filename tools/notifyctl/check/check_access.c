@@ -89,8 +89,8 @@ check_search(struct check *c, const char *path, int len)
 	    check_quote(c, check_text(c, "%.*s", len, path))));
 }
 
-/* Is ${name} beside a file called ${file}, whose ending does not count, or one
- * of our daemons'? Settings are root's. */
+/* Does the file ${name} belong to ${file}, as roster.db-wal does to roster.db,
+ * or to one of our daemons? Settings do not: they are root's. */
 static bool
 is_ours(const char *name, const char *file)
 {

@@ -94,9 +94,10 @@ found_directory(
 	    !shared ? command
 		    : check_text(c,
 			  "move the roster to a directory of its own that "
-			  "belongs to the milter's user, like %s, and set url "
-			  "in [database] of %s",
-			  "/var/lib/notify-milter", c->ctl->file));
+			  "belongs to the milter's user, like "
+			  "/var/lib/notify-milter, and set url in [database] "
+			  "of %s",
+			  c->ctl->file));
 }
 
 /* SQLite writes even for a reader, and creates files beside the database. */

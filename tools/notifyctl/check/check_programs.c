@@ -74,7 +74,7 @@ has_our_settings(struct check *c, const char *proc, char *args, size_t len)
 	    one.st_dev == two.st_dev && one.st_ino == two.st_ino);
 }
 
-/* Is the directory ${proc} a process's of ${program} with our settings? */
+/* Does the process ${proc} run ${program} with our settings? */
 static bool
 is_ours(struct check *c, const char *proc, const char *program)
 {
@@ -159,7 +159,7 @@ is_replaced(struct check *c, const char *proc, const void *unused)
 	    strcmp(file + len - strlen(gone), gone) == 0);
 }
 
-/* If systemd has a unit of ${program}, it runs it, now and after a boot. */
+/* If systemd has a unit of ${program}: does it run, now and after a boot? */
 static void
 check_unit(struct check *c, const char *program)
 {

@@ -28,8 +28,8 @@ const char *check_programs_start(struct check *, const char *program);
 void check_programs_restart(
     struct check *, const char *program, const char *what, const char *why);
 
-/* check_programs(c, program): does systemd run ${program}, if it has a unit of
- * it; and is what runs the program that is installed? */
+/* check_programs(c, program): is the program that runs the one that is
+ * installed, and does systemd run it, if it has a unit of it? */
 void check_programs(struct check *, const char *program);
 
 #endif

@@ -5,9 +5,10 @@
  * smtpd(8) makes a header of a "From " line, and gives cleanup(8) a long line
  * in pieces; is_header() of Postfix looks at the first piece alone. Up to
  * Postfix 3.10.11 smtpd(8) replaced all "From " lines; later it replaces the
- * first only, which may go on. cleanup(8) makes a blank of a CR that ends no
- * line (cleanup_replace_stray_cr_lf): such a line goes on, also the first one,
- * where smtpd(8) ends the headers at a blank.
+ * first one only, with the lines that continue it. cleanup(8) makes a blank of
+ * a CR that ends no line (cleanup_replace_stray_cr_lf), so a line that begins
+ * with a CR continues the one before. As the first line it continues Received:,
+ * while smtpd(8) ends the headers at a first line that begins with a blank.
  */
 #include <stdbool.h>
 #include <string.h>

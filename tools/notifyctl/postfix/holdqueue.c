@@ -116,8 +116,8 @@ next_held(FILE *in, char **line, size_t *size, char *id, int64_t *arrived)
 	return (0);
 }
 
-/* Give those whose text cannot be believed, and take them out. One that has
- * left is postcat(1)'s matter. */
+/* Give the messages whose text cannot be believed, without it, and take them
+ * out of the batch. postcat(1) deals with one that has left the queue. */
 static int
 set_apart(struct batch *b)
 {

@@ -3,9 +3,9 @@
  * records - can postcat(1) be believed about a queue file?
  *
  * A record is a type, the length of its data in groups of seven bits with the
- * lowest first, and the data. A pointer says at which offset the next one is; 0
- * is that behind it. No record is read twice, so a file has no more of them
- * than it has room for: that ends a loop of pointers.
+ * lowest first, and the data. A pointer has the offset of the next record; with
+ * 0 the next record follows it. A sound file is read once, so no more bytes are
+ * read than it has: that ends a loop of pointers.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ length(FILE *in)
 	return (-1);
 }
 
-/* Pass over the data. */
+/* Pass over the data. Is there no line break in it? */
 static bool
 is_line(FILE *in, off_t len)
 {

@@ -119,7 +119,7 @@ header_line(struct text *t, char *line)
 	char *colon;
 
 	if (*line == ' ' || *line == '\t') {
-		/* It follows the value in the text: no line is copied. */
+		/* The line stands behind the value: join them in place. */
 		if (t->name != NULL)
 			line[-1] = '\n';
 		return (0);
@@ -158,7 +158,7 @@ read_text(struct text *t, char *text)
 	return (rc == 0 ? end_header(t) : -1);
 }
 
-/* Would it not get out if it were submitted again? */
+/* Would it be kept back if it were submitted again? */
 static bool
 stays(const struct decision *d)
 {
@@ -198,8 +198,8 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 
 	if (m->text == NULL) {
 		row(l, m, NULL,
-		    "its queue file is damaged, or a line break in it makes up "
-		    "records",
+		    "its queue file is damaged, or has a line break that makes "
+		    "up records",
 		    arena_printf(ctl->arena, "postsuper -d %s hold", m->id));
 		return (0);
 	}

@@ -3,7 +3,8 @@
  * queuefile - a message in Postfix's hold queue
  *
  * Read with postcat(1), whose output is Postfix's own view of a queue file: one
- * record of the envelope a line, unless one has a line break (records.h).
+ * record of the envelope a line. A file with a line break in a record is
+ * refused (records.h).
  *
  * A message is requeued to the recipients that it was submitted with, before
  * Postfix expanded aliases and milters made changes. Each record has the
@@ -164,7 +165,8 @@ believable(const struct queuefile *q, struct failure *failure)
 	case 0:
 		return (failure_set(failure, FAILURE_DATA,
 		    "a line break in an envelope record of %s, such as an ORCPT, "
-		    "makes up others, so nobody can tell who sent it to whom; "
+		    "makes up other records, so nobody can tell who sent it to "
+		    "whom; "
 		    "look at it with \"postcat -q %s\", delete it with "
 		    "\"postsuper -d %s hold\"",
 		    q->id, q->id, q->id));

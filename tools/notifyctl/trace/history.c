@@ -114,7 +114,7 @@ number(const char *text, const char *key)
 	return (s == NULL ? -1 : strtol(s + strlen(key), NULL, 10));
 }
 
-/* The copy, which each try of its delivery has a line about. */
+/* The copy for a recipient; each attempt to deliver it has a line. */
 static struct history_copy *
 copy_of(struct arena *a, struct history *h, const char *recipient,
     const char *original)
@@ -303,8 +303,8 @@ removed(struct history *h, const struct history_line *line)
 	h->gone = true;
 }
 
-/* cleanup(8), since Postfix 3.10, deletes what is not to be queued: the client
- * was told so, or has left. */
+/* Since Postfix 3.10, cleanup(8) logs that it deletes what is not to be queued:
+ * the client was told so, or has left. */
 static void
 canceled(struct history *h, const struct history_line *line)
 {

@@ -128,7 +128,7 @@ too_old(const struct sources *s, const struct source *source)
 {
 	struct stat st;
 
-	/* A directory is old while what it has is new: it is an error. */
+	/* A directory is an error, however old it is. */
 	return (!source->journal && stat(source->path, &st) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_mtime < s->from);
 }
@@ -196,7 +196,7 @@ in_words(const struct sources *s)
 int
 sources_readable(struct sources *s)
 {
-	bool root = geteuid() == 0, there = false;
+	bool there = false;
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
@@ -204,19 +204,17 @@ sources_readable(struct sources *s)
 			return (0);
 		there |= s->v[i].there;
 	}
-	/* Root may read them all: there is none, or it is damaged. */
-	if (root)
+	/* Root may read them all: there is no log, or it is damaged. */
+	if (geteuid() == 0)
 		return (failure_set(&s->ctl->failure,
 		    there ? FAILURE_IO : FAILURE_UNKNOWN,
 		    "no mail log can be read: %s; name one with --log or "
 		    "--journal",
 		    in_words(s)));
 	return (failure_set(&s->ctl->failure, FAILURE_DENIED,
-	    "no mail log can be read: %s; %sname one with --log or --journal",
-	    in_words(s),
-	    geteuid() == 0 ? ""
-			   : "run as root or as a member of the group adm or "
-			     "systemd-journal, or "));
+	    "no mail log can be read: %s; run as root or as a member of the "
+	    "group adm or systemd-journal, or name one with --log or --journal",
+	    in_words(s)));
 }
 
 int

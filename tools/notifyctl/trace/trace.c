@@ -198,8 +198,8 @@ outcome(struct trace *t, const struct history_copy *c)
 				    : "not known");
 }
 
-/* What is said of a message that has no decision: mail from sendmail(1) gets
- * its own when it comes again, by SMTP. */
+/* What is shown of a message without a decision. Mail from sendmail(1) is
+ * decided when it comes again, by SMTP. */
 static const char *
 undecided(struct trace *t, const struct history *m, const struct history *all,
     size_t n)
@@ -223,7 +223,10 @@ message_lines(struct trace *t, const struct history *m,
 {
 	struct output *out = t->ctl->out;
 	char when[OUTPUT_WHEN_SIZE];
+	const char *sender = "not known";
 
+	if (m->sender != NULL)
+		sender = arena_printf(t->ctl->arena, "<%s>", m->sender);
 	output_line(out, "%s%s%s%s%s", m->id, *m->of == '\0' ? "" : ": ", m->of,
 	    *m->of == '\0' ? "" : " was ", m->relation);
 	output_line(out, "  arrived:  %s%s%s",
@@ -231,10 +234,7 @@ message_lines(struct trace *t, const struct history *m,
 			    : output_when(when, m->arrived),
 	    *m->source == '\0' ? "" : ", ", m->source);
 	if (m->sender != NULL || *m->message_id != '\0')
-		output_line(out, "  from:     %s%s%s%s%s",
-		    m->sender == NULL ? "not known" : "<",
-		    m->sender == NULL ? "" : m->sender,
-		    m->sender == NULL ? "" : ">",
+		output_line(out, "  from:     %s%s%s", sender,
 		    *m->message_id == '\0' ? "" : ", message-id=",
 		    m->message_id);
 	output_line(out, "  decision: %s%s",
