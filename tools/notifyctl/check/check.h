@@ -19,9 +19,9 @@
 
 struct addrinfo;
 struct arena;
+struct check_alias_map;
 struct check_asked;
 struct check_filter;
-struct check_leads;
 struct check_tag;
 struct ctl;
 struct milter;
@@ -78,9 +78,9 @@ struct check {
 	} * failed;		      /* maps in which a lookup has failed */
 	struct check_tag *tags;	      /* that Postfix adds (check_tags_read) */
 	struct check_filter *filters; /* (check_filters_read) */
-	struct check_leads *leads;    /* of aliases (check_copies_read) */
-	struct check_asked *asked;    /* (check_peers_ask) */
-	const char *part;	      /* of the findings that are added now */
+	struct check_alias_map *alias_maps; /* (check_copies_read) */
+	struct check_asked *asked;	    /* (check_peers_ask) */
+	const char *part; /* of the findings that are added now */
 	struct check_finding *first, **last;
 	const char *looked_at;
 };
@@ -230,7 +230,7 @@ void check_domains(struct check *);
 void check_cleanup(struct check *);
 void check_copies(struct check *);
 void check_copies_read(struct check *);
-void check_copies_kept(struct check *);
+void check_copies_aliases(struct check *);
 void check_headers(struct check *);
 void check_redirect(struct check *);
 void check_telegram(struct check *);

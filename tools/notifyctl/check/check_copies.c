@@ -35,9 +35,10 @@ struct check_alias {
 	const char *address;
 };
 
-/* What is to be compared with the roster, when that is open. */
-struct check_leads {
-	struct check_leads *next;
+/* The aliases of one setting of one service, to be compared with the roster
+ * when that is open. */
+struct check_alias_map {
+	struct check_alias_map *next;
 	const struct postconf_service *service;
 	const char *name; /* of the setting */
 	struct check_alias *aliases;
@@ -74,9 +75,11 @@ static void report(
     struct copies *, const struct postconf_service *, const char *);
 static void check_name_of(
     struct check *, const struct postconf_service *, const char *);
-static void read_leads(
+static void read_alias_map(
     struct check *, const struct postconf_service *, const char *);
-static void check_leads(struct check *, const struct check_leads *);
+static size_t users_behind(struct check *, const struct check_alias_map *,
+    const char **, const char **);
+static void report_aliases(struct check *, const struct check_alias_map *);
 
 static bool
 in_domain(const char *domain, const char *other)
@@ -338,22 +341,23 @@ check_copies(struct check *c)
 }
 
 static void
-read_leads(struct check *c, const struct postconf_service *s, const char *name)
+read_alias_map(
+    struct check *c, const struct postconf_service *s, const char *name)
 {
 	struct copies p = {.check = c, .take = take_alias};
-	struct check_leads *leads;
+	struct check_alias_map *map;
 	char *rest, *word;
 
 	rest = arena_strdup(c->arena, postconf_for(c->postfix, s, name));
 	while ((word = postconf_word(&rest)) != NULL)
 		add_map(&p, word);
-	leads = arena_alloc(c->arena, sizeof(*leads));
-	leads->service = s;
-	leads->name = name;
-	leads->aliases = p.aliases;
-	leads->unknown = p.unknown;
-	leads->next = c->leads;
-	c->leads = leads;
+	map = arena_alloc(c->arena, sizeof(*map));
+	map->service = s;
+	map->name = name;
+	map->aliases = p.aliases;
+	map->unknown = p.unknown;
+	map->next = c->alias_maps;
+	c->alias_maps = map;
 }
 
 void
@@ -371,35 +375,50 @@ check_copies_read(struct check *c)
 		for (k = 0; postconf_runs(s, "cleanup") &&
 		     k < sizeof(names) / sizeof(names[0]);
 		     k++)
-			read_leads(c, s, names[k]);
+			read_alias_map(c, s, names[k]);
 		if (postconf_runs(s, "local"))
-			read_leads(c, s, "alias_maps");
+			read_alias_map(c, s, "alias_maps");
 	}
 }
 
-static void
-check_leads(struct check *c, const struct check_leads *leads)
+/* How many of those to whom the aliases lead are users, and their ${*names};
+ * ${*unknown}: why there may be more, or NULL. */
+static size_t
+users_behind(struct check *c, const struct check_alias_map *map,
+    const char **names, const char **unknown)
 {
-	const struct postconf_service *s = leads->service;
-	const char *unknown = leads->unknown, *names = NULL, *what;
 	const struct check_alias *a;
 	size_t n = 0;
 	int user;
 
-	for (a = leads->aliases; a != NULL; a = a->next) {
+	*names = NULL;
+	*unknown = map->unknown;
+	for (a = map->aliases; a != NULL; a = a->next) {
 		/* A user's own alias goes where that user is entitled. */
 		user = is_user(c, a->address);
 		if (user == 1 && a->key != NULL)
 			user = is_user(c, a->key) == 0;
 		if (user == -1)
-			unknown = "the roster cannot be read";
+			*unknown = "the roster cannot be read";
 		else if (user == 1)
-			check_name(c, &names, n++, "%s", a->address);
+			check_name(c, names, n++, "%s", a->address);
 	}
+	return (n);
+}
+
+static void
+report_aliases(struct check *c, const struct check_alias_map *map)
+{
+	const struct postconf_service *s = map->service;
+	const char *names, *unknown, *what;
+	size_t n;
+
+	n = users_behind(c, map, &names, &unknown);
 	what = check_text(c, "unknown_recipients = keep, and %s = %s",
-	    check_label(c, s, leads->name),
-	    postconf_for(c->postfix, s, leads->name));
-	/* By default that of local(8) has NIS, which few machines have. */
+	    check_label(c, s, map->name),
+	    postconf_for(c->postfix, s, map->name));
+	/* The default of local(8)'s alias_maps names NIS, which few machines
+	 * have, so that it cannot be read is no finding. */
 	if (n > 0)
 		check_setting(c, CHECK_WARNING,
 		    check_text(c, "%s leads to users: %s", what, names),
@@ -418,10 +437,10 @@ check_leads(struct check *c, const struct check_leads *leads)
 }
 
 void
-check_copies_kept(struct check *c)
+check_copies_aliases(struct check *c)
 {
-	const struct check_leads *leads;
+	const struct check_alias_map *map;
 
-	for (leads = c->leads; leads != NULL; leads = leads->next)
-		check_leads(c, leads);
+	for (map = c->alias_maps; map != NULL; map = map->next)
+		report_aliases(c, map);
 }

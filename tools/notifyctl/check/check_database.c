@@ -358,7 +358,7 @@ check_sound(struct check *c)
 	check_people(c);
 	check_texts_categories(c);
 	check_tags(c);
-	check_copies_kept(c);
+	check_copies_aliases(c);
 	if (h.reserved > 0)
 		check_setting(c, CHECK_ERROR,
 		    check_text(c,
