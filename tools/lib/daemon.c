@@ -37,7 +37,7 @@ daemon_descriptors(void)
 {
 	int fd;
 
-	/* What reads a standard input that was closed gets an error: it must
+	/* To read a standard input that was closed must be an error: it must
 	 * not be taken for an empty message or file. */
 	do {
 		fd = open("/dev/null", O_WRONLY);

@@ -14,14 +14,14 @@
 
 /* For text in an unknown charset, and for Latin 1. */
 #define WINDOWS "CP1252"
-/* Those that iconv(3) reads by others: the C library's converter of the first
- * refuses the characters of NEC and IBM that every program writes, and it has
- * none of the second. */
+/* Charsets that iconv(3) gets in eight bits: the C library's converter of the
+ * first refuses the characters of NEC and IBM that every program writes, and
+ * for the second it has no converter. */
 #define JAPANESE "ISO-2022-JP"
 #define JAPANESE_8BIT "EUC-JP-MS"
 #define HZ "HZ-GB-2312"
 #define HZ_8BIT "GB18030"
-/* Without the order of their bytes. */
+/* Their names do not tell the order of the bytes. */
 #define UTF16 "UTF-16"
 #define UTF32 "UTF-32"
 /* U+FFFD in UTF-8. */
@@ -245,7 +245,7 @@ marked(const char *bytes, size_t len)
 	return (NULL);
 }
 
-/* Is this character of ${width} bytes, the ${big} end first, a blank? */
+/* Is this character of ${width} bytes a blank, ${big} end first or last? */
 static bool
 is_blank(const char *bytes, size_t width, bool big)
 {
@@ -256,9 +256,9 @@ is_blank(const char *bytes, size_t width, bool big)
 }
 
 /*
- * ${name} with the order of its bytes, if that is not known: the one in which
- * there are more blanks, as in each text of several words or lines. Else the
- * little end is first, as the standard has it.
+ * ${name} with the order of the bytes, if it does not tell that: the order in
+ * which there are more blanks, since each text of several words or lines has
+ * some. If both have as many, the little end is first, as the standard says.
  */
 static const char *
 ordered(const char *name, const char *bytes, size_t len)
@@ -351,9 +351,9 @@ from_utf8(const char *bytes, size_t len, bool cut, bool *lossy)
 }
 
 /*
- * The ASCII of ${bytes}, which iconv(3) has made ${text} of with so much
- * ${damage}: is it a text as it stands? Not if it has escape sequences, or if
- * more characters than that were read.
+ * iconv(3) made ${text}, with so much ${damage}, of ${bytes}, which are ASCII.
+ * Are they a text as they stand? Not if they have escape sequences, or if more
+ * characters outside ASCII were read in them than were damaged.
  */
 static bool
 is_plain(const char *bytes, size_t len, const GString *text, size_t damage)
@@ -370,8 +370,8 @@ is_plain(const char *bytes, size_t len, const GString *text, size_t damage)
 
 /*
  * The length of what iconv(3) refuses at ${in}: a character of ${width} bytes,
- * or of as many as it asks for. As the standard has it, a byte of ASCII is none
- * of them: what follows must not be lost.
+ * or, if that is 1, of as many as iconv(3) asks for. A byte of ASCII after the
+ * first does not belong to it, as the standard says, and must not be lost.
  */
 static size_t
 refused(iconv_t handle, const char *in, size_t len, size_t width)
@@ -484,7 +484,7 @@ charset_convert(
 	    is_printable(bytes, len))
 		return (from_utf8(bytes, len, cut, lossy));
 	text = from(bytes, len, ordered(name, bytes, len), &damage);
-	/* Text is hardly ever valid UTF-8 by chance, but for ASCII. */
+	/* Text outside ASCII is hardly ever valid UTF-8 by chance. */
 	if (text != NULL && damage > 0 && is_utf8(bytes, len, cut) &&
 	    (!is_ascii(bytes, len) || is_plain(bytes, len, text, damage))) {
 		g_string_free(text, TRUE);

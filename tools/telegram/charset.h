@@ -22,7 +22,8 @@
 #define CHARSET_LABEL_MAX 63
 
 /*
- * charset_name(label, buf): what iconv(3), or RFC 1843, calls the charset
+ * charset_name(label, buf): what iconv(3), or for HZ RFC 1843, calls the
+ * charset
  * ${label}, which is not a string of ours. Written into ${buf}, of
  * CHARSET_LABEL_MAX + 1 bytes, unless it is constant.
  */

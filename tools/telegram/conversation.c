@@ -460,8 +460,8 @@ list_linked(const struct talk *t, enum text title, enum text none, bool end)
 		return (0);
 	if (l.n == 0)
 		return (end ? say_text(t, none) : say_help(t, none));
-	/* What has no room is not looked up: it may be more than fits into
-	 * memory. */
+	/* Look nothing up that has no room in the answer: there may be more
+	 * than fits into memory. */
 	for (i = 0; i < l.n && list.text != NULL && (end || !list.full); i++) {
 		add_line(&list, words(t, TEXT_BOT_USER, &l.v[i]));
 		if (end ? membership_end_link(

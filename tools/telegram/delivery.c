@@ -176,8 +176,8 @@ sent(struct delivery *d)
 	return (delivery_end(d, EX_OK, "sent", "%s", ""));
 }
 
-/* Unless the user has lost the message while it was being sent: later ones, of
- * others at that chat too, would wait for it. */
+/* Keep the message in the queue. If the user has lost it while it was being
+ * sent, it ends instead: later messages to the chat would wait for it. */
 static int
 retry(struct delivery *d, enum outcome outcome,
     const struct botapi_answer *answer)

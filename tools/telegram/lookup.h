@@ -26,8 +26,8 @@ int lookup_open(struct delivery *) WARN_UNUSED;
  * the user may have the message. DELIVERY_GO_ON, or the exit status. */
 int lookup_user(struct delivery *) WARN_UNUSED;
 
-/* lookup_again(d): the same, after a wait at the chat. If that has a new id,
- * the message is retried: it waits for its turn there. */
+/* lookup_again(d): the same, after a wait. If the chat has a new id by now, the
+ * message is retried, and waits for its turn there. */
 int lookup_again(struct delivery *) WARN_UNUSED;
 
 #endif

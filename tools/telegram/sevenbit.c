@@ -16,8 +16,7 @@ static size_t escape(const char *, const char *, char *);
 static size_t pair(const char *, const char *);
 static void high(GString *, const char *, size_t);
 
-/* The charset that has the sets which the text uses; NULL if EUC-JP has them.
- */
+/* The charset that has the sets of the text; NULL if EUC-JP has them. */
 static const char *
 sets_of(const char *bytes, size_t len)
 {
@@ -51,7 +50,7 @@ escape(const char *at, const char *end, char *set)
 	return (3);
 }
 
-/* The bytes of the character at ${at}: 2, or 1 of one that was cut. */
+/* The bytes of the character at ${at}: 2, or 1 if it was cut. */
 static size_t
 pair(const char *at, const char *end)
 {

@@ -57,7 +57,8 @@ update_read(const json_t *json, struct update *u)
 		u->message.text = "";
 	u->message.chat = json_integer_value(id);
 	u->message.private = strcmp(type, "private") == 0;
-	/* Whoever reads a link tells a group by the sign. */
+	/* A link has only the number, and its sign tells a group from a private
+	 * chat: both must agree. */
 	if (u->message.chat == 0 || u->message.chat < -ID_MAX ||
 	    u->message.chat > ID_MAX ||
 	    u->message.private != (u->message.chat > 0))
