@@ -96,13 +96,14 @@ def _(s):
       "milter: the advice is a restart, not another socket")
 def _(s):
     s.milter.process.send_signal(signal.SIGSTOP)
-    contains(s.fault("error", s.socket, "does not answer")["fix"], "kill $(pid")
+    contains(s.fault("error", s.socket, "does not answer")["fix"],
+             f"kill {s.milter.process.pid}, wait")
     s.milter.process.send_signal(signal.SIGCONT)
     s.sound()
     s.stop()
     with other(at(s.socket), b""):
         contains(s.fault("error", s.socket, "does not answer")["fix"],
-                 "then notify-milter -c ")
+                 "kill $(pidof notify-milter), wait")
 
 
 @case("a milter that was started as another user is found, also when the "
@@ -203,7 +204,7 @@ def _(s):
             shutil.copy(program(name), file + ".new")
             os.replace(file + ".new", file)
             found = s.has("error", words, "replaced")
-            contains(found["fix"], f"kill $(pidof {name}), wait", "the fix")
+            contains(found["fix"], f"kill {process.pid}, wait", "the fix")
         finally:
             process.kill()
             process.wait()

@@ -23,7 +23,10 @@ static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static bool has_our_settings(struct check *, const char *, char *, size_t);
 static bool is_ours(struct check *, const char *, const char *);
+static bool is_any(struct check *, const char *, const void *);
 static bool is_replaced(struct check *, const char *, const void *);
+static void restart(
+    struct check *, const char *, const char *, const char *, const char *);
 static void check_unit(struct check *, const char *);
 
 /* Does systemctl(1) exit with 0? */
@@ -128,19 +131,40 @@ check_programs_start(struct check *c, const char *program)
 	    check_text(c, "%s -c %s", program, check_quote(c, c->ctl->file)));
 }
 
-void
-check_programs_restart(
-    struct check *c, const char *program, const char *what, const char *why)
+static bool
+is_any(struct check *c, const char *proc, const void *unused)
+{
+	(void)c;
+	(void)proc;
+	(void)unused;
+	return (true);
+}
+
+/* ${proc}: the directory of the process, or NULL if it is not known. Another
+ * milter, with settings of its own, must not end. */
+static void
+restart(struct check *c, const char *program, const char *proc,
+    const char *what, const char *why)
 {
 	const char *start = check_programs_start(c, program);
+	const char *process = proc == NULL
+	    ? check_text(c, "$(pidof %s)", program)
+	    : proc + strlen("/proc/");
 	bool unit = has_unit(c, program);
 
 	check_found(c, CHECK_ERROR, unit ? CHECK_RUN : CHECK_DO, what, why,
 	    unit ? start
 		 : check_text(c,
-		       "kill $(pidof %s), wait until it has ended (up to 10 "
-		       "s), then %s",
-		       program, start));
+		       "kill %s, wait until it has ended (up to 10 s), then %s",
+		       process, start));
+}
+
+void
+check_programs_restart(
+    struct check *c, const char *program, const char *what, const char *why)
+{
+	restart(c, program, check_programs_find(c, program, is_any, NULL), what,
+	    why);
 }
 
 /* Has the file of the program that runs been removed, or replaced? Only root
@@ -188,7 +212,7 @@ check_programs(struct check *c, const char *program)
 
 	proc = check_programs_find(c, program, is_replaced, NULL);
 	if (proc != NULL)
-		check_programs_restart(c, program,
+		restart(c, program, proc,
 		    check_text(c,
 			"%s runs as process %s, whose program has been "
 			"replaced since",

@@ -24,7 +24,7 @@ const char *check_programs_find(struct check *, const char *program,
 const char *check_programs_start(struct check *, const char *program);
 
 /* check_programs_restart(c, program, what, why): an error whose fix is to stop
- * ${program} and to start it. */
+ * that process of ${program} which has our settings, and to start it. */
 void check_programs_restart(
     struct check *, const char *program, const char *what, const char *why);
 
