@@ -14,7 +14,7 @@ import time
 from lib.installation import beside, case, chown, run, serve_one
 from lib.milter import program
 from lib.postfix import free_ports
-from lib.tap import contains, lacks, same, true
+from lib.tap import Skip, contains, lacks, same, true
 
 
 @contextlib.contextmanager
@@ -209,6 +209,35 @@ def _(s):
             process.kill()
             process.wait()
         lacks(str(s.check()), words, "when it has ended")
+
+
+@case("a milter that was started by hand beside a unit of systemd's is ended by "
+      "itself, and one of the unit by systemctl(1)")
+def _(s):
+    s.settings(user="daemon")
+    pid = s.milter.process.pid
+    groups, script = s.ctl.path("cgroup"), s.ctl.path("systemctl")
+    with open(script, "w") as out:
+        out.write("#!/bin/sh\nexit 0\n")
+    os.chmod(script, 0o755)
+    for group, fix in (
+            ("0::/user.slice/session-1.scope\n",
+             f"do: kill {pid}, wait until it has ended (up to 10 s), then "
+             "systemctl restart notify-milter\n"),
+            ("0::/system.slice/notify-milter.service\n",
+             "run: systemctl restart notify-milter\n")):
+        with open(groups, "w") as out:
+            out.write(group)
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /run &&"
+             f" mkdir -p /run/systemd/system && mount --bind {groups}"
+             f" /proc/{pid}/cgroup && exec \"$@\"", "sh",
+             *s.ctl.command("check")], text=True, capture_output=True,
+            timeout=60, env=s.ctl.environment(**s.env(
+                PATH=f"{os.path.dirname(script)}:{os.environ['PATH']}")))
+        if "mount" in done.stderr or "unshare" in done.stderr:
+            raise Skip("no mount namespace can be had")
+        contains(done.stdout, fix)
 
 
 def tcp(s, host="127.0.0.1"):

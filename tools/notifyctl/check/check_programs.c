@@ -23,6 +23,7 @@ static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static bool has_our_settings(struct check *, const char *, char *, size_t);
 static bool is_ours(struct check *, const char *, const char *);
+static bool is_unit(struct check *, const char *, const char *);
 static bool is_any(struct check *, const char *, const void *);
 static bool is_replaced(struct check *, const char *, const void *);
 static void restart(
@@ -51,6 +52,24 @@ has_unit(struct check *c, const char *program)
 {
 	return (access("/run/systemd/system", F_OK) == 0 &&
 	    systemctl(c, "cat", program));
+}
+
+/* Is the process whose directory is ${proc} of the unit, or was it started by
+ * hand beside it? */
+static bool
+is_unit(struct check *c, const char *proc, const char *program)
+{
+	char groups[4096];
+	ssize_t len;
+	int fd;
+
+	fd = open(check_text(c, "%s/cgroup", proc), O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return (false);
+	len = read(fd, groups, sizeof(groups) - 1);
+	close(fd);
+	groups[len < 0 ? 0 : len] = '\0';
+	return (strstr(groups, check_text(c, "/%s.service", program)) != NULL);
 }
 
 /* Do the arguments of the program whose directory is ${proc} name our settings?
@@ -150,7 +169,8 @@ restart(struct check *c, const char *program, const char *proc,
 	const char *process = proc == NULL
 	    ? check_text(c, "$(pidof %s)", program)
 	    : proc + strlen("/proc/");
-	bool unit = has_unit(c, program);
+	bool unit =
+	    has_unit(c, program) && (proc == NULL || is_unit(c, proc, program));
 
 	check_found(c, CHECK_ERROR, unit ? CHECK_RUN : CHECK_DO, what, why,
 	    unit ? start
