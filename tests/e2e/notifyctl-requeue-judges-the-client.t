@@ -123,4 +123,6 @@ def _(one):
 
 
 lab.run(users=dict([TIM]) if shutil.which("saslpasswd2") else None,
-        settings={"expand": "addressed"})
+        settings={"expand": "addressed"},
+        # A level of directories more than anybody has.
+        main={"hash_queue_names": "hold", "hash_queue_depth": "4"})

@@ -28,6 +28,8 @@
 #include "notifyctl/postfix/records.h"
 #include "notifyctl/postfix/text.h"
 
+/* Postfix has no limit; a queue id has fewer characters. */
+#define LEVELS_MAX 32
 /* Messages that one postcat(1) reads. */
 #define BATCH 200
 #define TOOL_SECONDS 600
@@ -47,6 +49,7 @@ struct batch {
 };
 
 static bool is_empty(const struct postconf *);
+static bool first_match(char[PATH_MAX], int);
 static FILE *run(
     const struct postconf *, const char *const *, struct failure *);
 static int next_held(FILE *, char **, size_t *, char *, int64_t *);
@@ -250,25 +253,37 @@ is_empty(const struct postconf *mta)
 	return (empty);
 }
 
+/* Write the first path that matches the pattern ${path} there. */
+static bool
+first_match(char path[PATH_MAX], int flags)
+{
+	glob_t names;
+
+	if (glob(path, flags | GLOB_NOSORT, NULL, &names) != 0)
+		return (false);
+	snprintf(path, PATH_MAX, "%s", names.gl_pathv[0]);
+	globfree(&names);
+	return (true);
+}
+
 bool
 holdqueue_file(const struct postconf *mta, const char *id, char path[PATH_MAX])
 {
-	/* hash_queue_names makes up to three levels of directories. */
-	static const char *const below[] = {"", "?/", "?/?/", "?/?/?/"};
-	bool found = false;
-	glob_t names;
+	/* hash_queue_names and hash_queue_depth make levels of directories. */
+	char below[2 * LEVELS_MAX + 1] = "";
+	const char *queue = postconf_value(mta, "queue_directory");
 	size_t i;
 
-	for (i = 0; !found && i < sizeof(below) / sizeof(below[0]); i++) {
-		snprintf(path, PATH_MAX, "%s/hold/%s%s",
-		    postconf_value(mta, "queue_directory"), below[i], id);
-		found = glob(path, GLOB_NOSORT, NULL, &names) == 0;
-		if (found) {
-			snprintf(path, PATH_MAX, "%s", names.gl_pathv[0]);
-			globfree(&names);
-		}
+	for (i = 0; i < LEVELS_MAX; i++) {
+		snprintf(path, PATH_MAX, "%s/hold/%s%s", queue, below, id);
+		if (first_match(path, 0))
+			return (true);
+		strcat(below, "?/");
+		snprintf(path, PATH_MAX, "%s/hold/%s", queue, below);
+		if (!first_match(path, GLOB_ONLYDIR))
+			return (false);
 	}
-	return (found);
+	return (false);
 }
 
 int
