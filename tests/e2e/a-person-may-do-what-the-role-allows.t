@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Which commands a person may use: --as and $NOTIFYCTL_AS, role by role."""
 import re
-import resource
 import time
 
 from lib import ctl
@@ -11,6 +10,7 @@ from lib.roster import (ADAM, ANN, BALANCE, BEA, MAINTENANCE, MIA, OLGA,
                         OTTO, ROSTER, SERVICES, STRANGER, SUE)
 from lib.rosterdb import remote
 from lib.tap import Failed, contains, lacks, same, true
+from lib.waiting import spent
 
 NEW = "nina@acme.example"
 ALIKE = {OLGA: "owner", ADAM: "user-admin", MIA: "member", SUE: "subscriber"}
@@ -121,10 +121,7 @@ def _(ctl):
 
     def clock():
         """The processor's time, unless a server needs some of it."""
-        if remote():
-            return time.monotonic()
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
+        return time.monotonic() if remote() else spent()
 
     def seconds(name):
         begin = clock()

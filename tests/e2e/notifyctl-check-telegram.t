@@ -112,7 +112,8 @@ def _(s):
         asked(s, api, bot="OtherBot")
         s.fixed("warning", "is that of the bot acme_notify_bot, not of OtherBot")
         # The bot's name is not needed to ask.
-        s.ctl.path("token", f"{api.token[:-1]}_\n")
+        s.ctl.path("token", api.token[:-1] + ("b" if api.token[-1] == "a" else "a")
+                   + "\n")
         s.fault("error", "Telegram refuses the token: Unauthorized")
     finally:
         api.stop()

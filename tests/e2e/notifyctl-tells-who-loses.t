@@ -3,14 +3,13 @@
 # takes: 10 s
 """Whoever loses something by a command is told by mail, by whatever road: one
 mail for a person and command, which says what, by whom, and whom to ask."""
-import resource
-
 from lib import ctl
 from lib.ctl import case
 from lib.roster import (ADAM, ANN, BALANCE, BEA, BILL, CATEGORIES, CSV,
                         DOCUMENTS, MAINTENANCE, MIA, OLGA, OTTO, SERVICES,
                         SUE)
 from lib.tap import contains, lacks, same, true
+from lib.waiting import spent
 
 TITLES = ("Balance and payments", "Scheduled maintenance")
 
@@ -206,11 +205,6 @@ def _(ctl):
     same((ctl.ok("notices", "send").out, len(ctl.mails())),
          ("0 notices sent\n", 61), "twice")
     ctl.refused(77, "notices", "list", as_=OLGA)
-
-
-def spent():
-    """The processor's seconds of all commands so far."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
 
 
 @case("to tell everybody of a large account takes about as long as not to")

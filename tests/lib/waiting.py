@@ -2,8 +2,10 @@
 """waiting - wait for an event, for as long as a busy machine may need
 
 A test waits for what it expects, never for a time in which it should have
-happened. LIMIT only ends a test whose event does not come.
+happened. LIMIT only ends a test whose event does not come. What a program may
+take is measured by spent(), which other programs do not lengthen.
 """
+import resource
 import time
 
 LIMIT = 60          # seconds
@@ -19,3 +21,9 @@ def until(condition, what, timeout=LIMIT, pause=0.01):
                                f"not within {timeout} s")
         time.sleep(pause)
     return value
+
+
+def spent():
+    """The processor's seconds of all programs that were run and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
