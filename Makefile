@@ -352,7 +352,7 @@ check-deep:
 	@$(MAKE) $(ALL_CORES) SAN=1 all build/san/unit build/san/model \
 		build/san/faults build/san/system.so
 	@$(MAKE) $(ALL_CORES) SAN=fuzz fuzz_programs
-	@tests/run -j $(TEST_JOBS) -t 600 tests/fuzz/run tests/valgrind/run \
+	@tests/run -j $(TEST_JOBS) -t 900 tests/fuzz/run tests/valgrind/run \
 		tests/soak/mail-leaves-nothing-in-the-milter.t \
 		tests/soak/conservation.t tests/soak/messages-without-end.t \
 		tests/soak/roster-of-millions.t \
