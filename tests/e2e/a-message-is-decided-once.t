@@ -219,7 +219,7 @@ def _(lab_):
                  {"virtual_alias_maps": f"inline:{{ {{{STRANGER}={chat}}} }}"}):
         lab_.postfix.main = {**main, **map_}
         lab_.postfix.write_settings()
-        lab_.postfix.tool("postfix", "reload")
+        lab_.postfix.reload()
         try:
             lab_.milter.settings(unknown_recipients="keep")
             rcpts = [STRANGER] if "virtual_alias_maps" in map_ else [BILL]
@@ -232,7 +232,7 @@ def _(lab_):
         finally:
             lab_.postfix.main = main
             lab_.postfix.write_settings()
-            lab_.postfix.tool("postfix", "reload")
+            lab_.postfix.reload()
         shutil.copyfile(os.devnull, os.path.join(lab_.folder, "agent/log"))
 
 

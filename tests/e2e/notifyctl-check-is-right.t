@@ -46,7 +46,7 @@ for service in ("main.cf", "one cleanup"):
         if service != "main.cf":
             one.postfix.tool("postconf", "-P",
                              f"cleanup/unix/always_bcc={ARCHIVE}")
-            one.postfix.tool("postfix", "reload")
+            one.postfix.reload()
         # Postfix makes two copies of it without a milter, too.
         for kept, want in (("", [BILL]), (ARCHIVE, [ARCHIVE, ARCHIVE, BILL])):
             one.milter.settings(always_keep=kept)
