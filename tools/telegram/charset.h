@@ -23,8 +23,7 @@
 
 /*
  * charset_name(label, buf): what iconv(3), or for HZ RFC 1843, calls the
- * charset
- * ${label}, which is not a string of ours. Written into ${buf}, of
+ * charset ${label}, which is not a string of ours. Written into ${buf}, of
  * CHARSET_LABEL_MAX + 1 bytes, unless it is constant.
  */
 const char *charset_name(const char *label, char *buf);

@@ -389,18 +389,17 @@ users_behind(struct check *c, const struct check_alias_map *map,
 {
 	const struct check_alias *a;
 	size_t n = 0;
-	int user;
+	int user, own;
 
 	*names = NULL;
 	*unknown = map->unknown;
 	for (a = map->aliases; a != NULL; a = a->next) {
-		/* A user's own alias goes where that user is entitled. */
 		user = is_user(c, a->address);
-		if (user == 1 && a->key != NULL)
-			user = is_user(c, a->key) == 0;
-		if (user == -1)
+		/* A user's own alias goes where that user is entitled. */
+		own = user == 1 && a->key != NULL ? is_user(c, a->key) : 0;
+		if (user == -1 || own == -1)
 			*unknown = "the roster cannot be read";
-		else if (user == 1)
+		else if (user == 1 && own == 0)
 			check_name(c, names, n++, "%s", a->address);
 	}
 	return (n);

@@ -21,6 +21,8 @@
 
 static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
+static size_t read_proc(
+    struct check *, const char *, const char *, char *, size_t);
 static bool has_our_settings(struct check *, const char *, char *, size_t);
 static bool is_ours(struct check *, const char *, const char *);
 static bool is_unit(struct check *, const char *, const char *);
@@ -54,22 +56,35 @@ has_unit(struct check *c, const char *program)
 	    systemctl(c, "cat", program));
 }
 
+/* Read the beginning of the file ${name} of the process whose directory is
+ * ${proc}, and end it with a NUL. Its length; 0 if it cannot be read. */
+static size_t
+read_proc(
+    struct check *c, const char *proc, const char *name, char *buf, size_t size)
+{
+	ssize_t len = -1;
+	int fd;
+
+	fd = open(check_text(c, "%s/%s", proc, name), O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		len = read(fd, buf, size - 1);
+		close(fd);
+	}
+	if (len < 0)
+		len = 0;
+	buf[len] = '\0';
+	return ((size_t)len);
+}
+
 /* Is the process whose directory is ${proc} of the unit, or was it started by
  * hand beside it? */
 static bool
 is_unit(struct check *c, const char *proc, const char *program)
 {
 	char groups[4096];
-	ssize_t len;
-	int fd;
 
-	fd = open(check_text(c, "%s/cgroup", proc), O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return (false);
-	len = read(fd, groups, sizeof(groups) - 1);
-	close(fd);
-	groups[len < 0 ? 0 : len] = '\0';
-	return (strstr(groups, check_text(c, "/%s.service", program)) != NULL);
+	return (read_proc(c, proc, "cgroup", groups, sizeof(groups)) > 0 &&
+	    strstr(groups, check_text(c, "/%s.service", program)) != NULL);
 }
 
 /* Do the arguments of the program whose directory is ${proc} name our settings?
@@ -102,20 +117,15 @@ is_ours(struct check *c, const char *proc, const char *program)
 {
 	char args[4096];
 	const char *name;
-	ssize_t len;
-	int fd;
+	size_t len;
 
-	fd = open(check_text(c, "%s/cmdline", proc), O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
+	len = read_proc(c, proc, "cmdline", args, sizeof(args) - 1);
+	if (len == 0)
 		return (false);
-	len = read(fd, args, sizeof(args) - 2);
-	close(fd);
-	if (len <= 0)
-		return (false);
-	args[len] = args[len + 1] = '\0';
+	args[len + 1] = '\0'; /* -c may be the last word */
 	name = strrchr(args, '/');
 	return (strcmp(name == NULL ? args : name + 1, program) == 0 &&
-	    has_our_settings(c, proc, args, (size_t)len));
+	    has_our_settings(c, proc, args, len));
 }
 
 const char *

@@ -166,8 +166,7 @@ believable(const struct queuefile *q, struct failure *failure)
 		return (failure_set(failure, FAILURE_DATA,
 		    "a line break in an envelope record of %s, such as an ORCPT, "
 		    "makes up other records, so nobody can tell who sent it to "
-		    "whom; "
-		    "look at it with \"postcat -q %s\", delete it with "
+		    "whom; look at it with \"postcat -q %s\", delete it with "
 		    "\"postsuper -d %s hold\"",
 		    q->id, q->id, q->id));
 	default:
