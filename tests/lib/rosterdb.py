@@ -14,6 +14,7 @@ database $NM_POSTGRESQL; without that, of a server that is started here. Both
 take the same SQL, with ? for the values; an order has to be asked for.
 """
 import contextlib
+import ctypes
 import functools
 import itertools
 import os
@@ -28,6 +29,7 @@ __all__ = ["at", "file_only", "page_size", "pages", "place", "remote", "shown",
            "use_postgresql"]
 
 LOCK_CLASS = 1313690196     # of those who change something
+READ = "SELECT 1 FROM sqlite_schema"    # opens all the files of SQLite
 ENDS = ("", "-wal", "-shm")  # of SQLite's files
 _numbers = itertools.count()
 
@@ -70,6 +72,24 @@ def shown(url):
 
 def place(folder):
     return (PostgreSQL if remote() else SQLite)(folder)
+
+
+@contextlib.contextmanager
+def as_owner(path):
+    """What this thread creates beside PATH belongs to its owner from the start,
+    who may create files there. The files that SQLite makes as root beside a
+    database are root's for a moment, in which a program of the owner cannot
+    open it."""
+    libc, owner = ctypes.CDLL(None), os.stat(path)
+    if os.stat(os.path.dirname(path)).st_uid != owner.st_uid:
+        yield
+        return
+    group, user = libc.setfsgid(owner.st_gid), libc.setfsuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        libc.setfsuid(user)
+        libc.setfsgid(group)
 
 
 def at(path):
@@ -135,24 +155,21 @@ class SQLite:
                           os.path.join(target, name + end))
 
     @contextlib.contextmanager
-    def transaction(self, begin="BEGIN"):
+    def transaction(self, begin=f"BEGIN; {READ}"):
         """A function that runs one statement in a transaction, which is
         rolled back at the end."""
-        connection = sqlite3.connect(self.path, timeout=10,
-                                     isolation_level=None)
-        try:
-            for one in begin.split(";"):
-                connection.execute(one)
+        with contextlib.closing(sqlite3.connect(
+                self.path, timeout=10, isolation_level=None)) as connection:
+            with as_owner(self.path):
+                for one in begin.split(";"):
+                    connection.execute(one)
             yield lambda text, *values: connection.execute(
                 text, values).fetchall()
-        finally:
-            connection.close()
 
     def sql(self, text, *values):
         """Run one statement; its rows."""
-        with contextlib.closing(sqlite3.connect(
-                self.path, timeout=10, isolation_level=None)) as connection:
-            return connection.execute(text, values).fetchall()
+        with self.transaction(READ) as run:
+            return run(text, *values)
 
     def locked(self):
         """A transaction that keeps everybody from reading. It is not possible
