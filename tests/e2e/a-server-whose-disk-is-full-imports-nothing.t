@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
-from lib import faults, pq, rosterdb, tap
+from lib import faults, rosterdb, tap
 from lib.ctl import Ctl
 from lib.postgresql import OWNER, Server
 from lib.roster import CSV
@@ -64,16 +64,16 @@ class Crowded(Server):
                  "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8",
                  "--wal-segsize=1")
 
-    def up(self):
-        """Does it answer, and not only say that it recovers?"""
-        try:
-            return bool(self.sql("SELECT 1"))
-        except pq.Error:
-            return False
+    def ready(self):
+        """Since its last panic. One that has just panicked may answer until
+        all its processes are ended."""
+        with open(self.log, errors="replace") as log:
+            return "ready to accept connections" in log.read().rpartition(
+                " PANIC: ")[2]
 
     def recover(self):
         """It may have ended, and is started then."""
-        until(lambda: self.process.poll() is not None or self.up(),
+        until(lambda: self.process.poll() is not None or self.ready(),
               lambda: f"the server ends, or recovers: {self.said()}")
         if self.process.poll() is not None:
             self.launch()
