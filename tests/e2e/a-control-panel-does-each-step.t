@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 
-from lib import TREE
+from lib import TREE, needs
 from lib.roster import ANN, BILL, MAINTENANCE, MIA, OLGA, SERVICES
 from lib.tap import Failed, Skip, contains, lacks, same, true
 from lib.telegram import NAME, Site, case, run
@@ -245,10 +245,14 @@ def _(site):
                   character, "a rule")
     same([rule.split()[-1] for rule in rules if "NOPASSWD" in rule],
          ["/usr/local/libexec/notify-panel"], "what may be run")
-    if shutil.which("visudo") is None:
+    visudo = needs.program("visudo")
+    if visudo is None:
         raise Skip("needs visudo (sudo)")
-    done = subprocess.run(["visudo", "-c", "-f", site.path(
-        "sudoers", read("sudoers"))], capture_output=True, text=True)
+    done = subprocess.run(
+        [visudo, "-c", "-f", site.path("sudoers", read("sudoers"))],
+        capture_output=True, text=True, env={
+            **os.environ, "LD_LIBRARY_PATH": os.path.join(
+                os.path.dirname(visudo), "../libexec/sudo")})
     same(done.returncode, 0, f"exit of visudo: {done}")
 
 

@@ -29,7 +29,7 @@ OTHERS = {"node_systemd_unit_state", "node_textfile_mtime_seconds",
 
 
 def promtool(*args):
-    return subprocess.run([needs.promtool(), *args], capture_output=True,
+    return subprocess.run([needs.program("promtool"), *args], capture_output=True,
                           text=True, timeout=60)
 
 

@@ -2,18 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # needs: root postfix
 """Counters of the milter: in a file for Prometheus, and in notifyctl stats."""
-import glob
 import json
 import os
-import shutil
 import subprocess
 
-from lib import UNPACKED, lab
+from lib import lab, needs
 from lib.lab import case
 from lib.roster import ANN, BALANCE, BILL, MAINTENANCE, STRANGER
 from lib.tap import contains, lacks, same, true
 
-PROMTOOL = os.path.join(UNPACKED, "*", "usr", "bin", "promtool")
 
 
 def path(lab_):
@@ -97,7 +94,7 @@ def _(lab_):
 
 @case("promtool finds no fault with the file")
 def _(lab_):
-    tool = shutil.which("promtool") or glob.glob(PROMTOOL)[0]
+    tool = needs.program("promtool")
     read(lab_)
     with open(path(lab_)) as file:
         done = subprocess.run([tool, "check", "metrics"], stdin=file,

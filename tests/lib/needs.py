@@ -61,14 +61,14 @@ def _node():
     return None
 
 
-def promtool():
-    """The path of promtool, or None."""
-    return shutil.which("promtool") or next(iter(glob.glob(
-        os.path.join(UNPACKED, "*", "usr", "bin", "promtool"))), None)
+def program(name):
+    """The path of the program NAME, installed or unpacked; or None."""
+    return shutil.which(name) or next(iter(glob.glob(
+        os.path.join(UNPACKED, "*", "usr", "*bin", name))), None)
 
 
 def _promtool():
-    return None if promtool() else "needs promtool"
+    return None if program("promtool") else "needs promtool"
 
 
 def _pgbouncer():
