@@ -296,7 +296,12 @@ const char *const sql_statements[SQL_COUNT] = {
     [SQL_CHANGE_REWORD] = "UPDATE change SET actor = ?2, subject = ?3,"
 			  " detail = ?4 WHERE id = ?1",
     [SQL_CHANGES_RENAME] =
-	"UPDATE change SET account = ?2 WHERE lower(account) = lower(?1)",
+	"UPDATE change SET account = ?2 WHERE lower(account) = lower(?1)"
+	/* What is older was another account's, of that name. */
+	" AND id >= (SELECT coalesce(max(CASE action"
+	"  WHEN 'account-remove' THEN c.id + 1 ELSE c.id END), 0)"
+	"  FROM change c WHERE lower(c.account) = lower(?1)"
+	"  AND c.action IN ('account-add', 'account-remove'))",
     [SQL_CHANGES_PRUNE] = "DELETE FROM change WHERE at < ?2"
 			  " AND coalesce(lower(account) = lower(?1), 1 = 1)",
     [SQL_EXPORT] = "SELECT a.name, u.address, u.role, coalesce(c.slug, ''),"

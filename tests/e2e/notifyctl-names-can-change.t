@@ -35,6 +35,24 @@ def _(ctl):
     same(ctl.log("acme"), after, "the record by the former name")
 
 
+@case("the record of a removed account stays under its name when another that "
+      "took the name gets a new one")
+def _(ctl):
+    ctl.ok("account", "remove", "acme")
+    removed = ctl.json("log", "acme")["log"]
+    seen = ctl.json("person", "show", ANN, as_=ANN)["log"]
+    ctl.ok("account", "add", "Acme", "--owner", NEW)
+    ctl.ok("account", "rename", "acme", "gamma")
+    same([row["action"] for row in ctl.log("gamma")],
+         ["account-add", "user-add", "account-rename"], "log of gamma")
+    same(ctl.json("log", "gamma", as_=NEW)["log"],
+         ctl.json("log", "gamma")["log"], "what its owner sees")
+    same(ctl.json("person", "show", ANN, as_=ANN)["log"], seen,
+         "what a user of the removed account sees")
+    ctl.ok("account", "rename", "gamma", "--forget-former")
+    same(ctl.json("log", "acme")["log"], removed, "log of the removed account")
+
+
 @case("a former name is understood as argument, header, address and in files")
 def _(ctl):
     ctl.link("acme", ANN, 4711)
