@@ -2,6 +2,7 @@
 /*
  * notice - mail that tells a user of a change
  */
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,18 @@ struct outcome {
 	const char *error; /* NULL: it was handed over, or dropped */
 };
 
+/* Those that are handed over. */
+struct flush {
+	struct store *store;
+	struct arena *arena;
+	const struct notice_sender *sender;
+	bool links;
+	struct store_notice notice; /* the last one */
+	size_t sent;
+	int failures;
+};
+
+static void hold_signals(sigset_t *);
 static int give_up(struct store *, struct failure *);
 static int take(struct store *, struct arena *, int64_t, bool,
     struct store_notice *, struct failure *);
@@ -28,6 +41,21 @@ static int note(struct store *, const struct store_notice *,
 static int note_outcome(struct store *, const struct store_notice *,
     const struct outcome *, struct failure *);
 static void waits(struct failure *, const struct failure *, bool, bool);
+static int hand_over(struct flush *, struct failure *);
+
+/* Nobody but this process learns what becomes of a notice that it hands over:
+ * a signal that would end it meanwhile, as of ^C, waits until that is noted. */
+static void
+hold_signals(sigset_t *before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
 
 static int
 give_up(struct store *s, struct failure *failure)
@@ -121,47 +149,57 @@ waits(
 	    links ? "" : " and the next change");
 }
 
+/* Hand over the next notice. 1: go on; 0: none waits, or none can be handed
+ * over now; -1: the database failed. */
+static int
+hand_over(struct flush *f, struct failure *failure)
+{
+	struct outcome outcome = {.sender = f->sender};
+	struct failure refused = FAILURE_INIT;
+	int rc;
+
+	rc = take(
+	    f->store, f->arena, f->notice.id, f->links, &f->notice, failure);
+	if (rc == -1)
+		waits(failure, failure, false, f->links);
+	if (rc != 1)
+		return (rc);
+	rc = f->sender->send(f->sender->ctx, &f->notice, &refused);
+	outcome.dropped = rc == 1;
+	if (rc != -1) {
+		if (note_outcome(f->store, &f->notice, &outcome, failure) != 0)
+			return (-1);
+		f->sent += rc == 0;
+		return (1);
+	}
+	f->failures++;
+	outcome.error = failure_text(&refused);
+	rc = note_outcome(f->store, &f->notice, &outcome, failure);
+	if (rc == 0) {
+		waits(failure, &refused, true, f->links);
+		/* Go on only if the fault is this notice's. */
+		rc = refused.kind == FAILURE_DATA;
+	}
+	failure_clear(&refused);
+	return (rc);
+}
+
 int
 notice_flush(struct store *s, struct arena *a, bool links, size_t limit,
     const struct notice_sender *sender, size_t *sent, struct failure *failure)
 {
-	struct outcome outcome = {.sender = sender};
-	struct failure refused = FAILURE_INIT;
-	struct store_notice notice = {0};
-	size_t n = 0, tried;
-	int found, failures, rc;
+	struct flush f = {
+	    .store = s, .arena = a, .sender = sender, .links = links};
+	sigset_t before;
+	size_t tried;
+	int rc = 1;
 
-	failures = 0;
-	if (sent == NULL)
-		sent = &n;
-	for (tried = 0; limit == 0 || tried < limit; tried++) {
-		found = take(s, a, notice.id, links, &notice, failure);
-		if (found == 0)
-			break;
-		if (found == -1) {
-			waits(failure, failure, false, links);
-			return (-1);
-		}
-		rc = sender->send(sender->ctx, &notice, &refused);
-		outcome.dropped = rc == 1;
-		outcome.error = rc == -1 ? failure_text(&refused) : NULL;
-		if (rc != -1) {
-			if (note_outcome(s, &notice, &outcome, failure) != 0)
-				return (-1);
-			*sent += rc == 0;
-			continue;
-		}
-		failures++;
-		rc = note_outcome(s, &notice, &outcome, failure);
-		if (rc == 0)
-			waits(failure, &refused, true, links);
-		/* Go on only if the fault is this notice's. */
-		found = refused.kind == FAILURE_DATA;
-		failure_clear(&refused);
-		if (rc != 0)
-			return (-1);
-		if (!found)
-			break;
+	for (tried = 0; rc == 1 && (limit == 0 || tried < limit); tried++) {
+		hold_signals(&before);
+		rc = hand_over(&f, failure);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
-	return (failures);
+	if (sent != NULL)
+		*sent += f.sent;
+	return (rc == -1 ? -1 : f.failures);
 }

@@ -4,8 +4,9 @@
  *
  * policy/README.md, Roles, 5. A notice is recorded with the change, so it is
  * not lost if mail cannot be handed over now. Nor is it sent twice: it is
- * marked before it is handed over, so if the program dies in between it is not
- * retried, and `notifyctl check` reports it.
+ * marked before it is handed over, so if the program is killed in between it is
+ * not retried, and `notifyctl check` reports it. SIGHUP, SIGINT and SIGTERM
+ * wait until the notice that is being handed over is done with.
  *
  * Threads: as struct store.
  */

@@ -5,6 +5,7 @@
 "now."
 import os
 import re
+import signal
 import time
 from email.utils import parsedate_to_datetime
 
@@ -376,6 +377,24 @@ def _(ctl):
              .document["findings"] if "handed to sendmail" in finding["what"]]
     same(len(found), 1, "findings of check about the notice")
     true(found[0]["fix"], "check says what to do")
+
+
+@case("a notifyctl that is interrupted while sendmail runs, as by ^C, ends when "
+      "it is known what became of the notice")
+def _(ctl):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for then, state in (("", "sent"), ("exit 75", "pending")):
+            ctl.reset()
+            process, go = hanging(ctl, then, start_new_session=True)
+            os.killpg(process.pid, number)
+            ctl.path(go, "")
+            done = ctl.finish(process)
+            same((done.code, done.err), (-number, ""), f"exit of {done}")
+            same(ctl.notices(), [state], f"state of the notice after {done}")
+            ctl.sendmail()
+            ctl.ok("notices", "send")
+            same([mail.to for mail in ctl.mails()], [BILL],
+                 f"mails after {done}")
 
 
 ctl.run()

@@ -37,7 +37,9 @@ struct stream {
 };
 
 static int start(const struct child *, const int *, pid_t *);
-static int spawn(pid_t *, const posix_spawn_file_actions_t *, char **);
+static int spawn(pid_t *, const posix_spawn_file_actions_t *,
+    const posix_spawnattr_t *, char **);
+static int set_apart(posix_spawnattr_t *);
 static int open_stream(const struct child *, struct stream *, int *);
 static void close_ends(const struct child *, int *);
 static int take(struct stream *, const char *, size_t, bool);
@@ -50,17 +52,35 @@ static int give(struct arena *, const struct stream *, int,
     struct child_result *, struct failure *);
 
 static int
-spawn(pid_t *pid, const posix_spawn_file_actions_t *actions, char **argv)
+spawn(pid_t *pid, const posix_spawn_file_actions_t *actions,
+    const posix_spawnattr_t *attributes, char **argv)
 {
 	char path[256] = "/usr/sbin/";
 	int rc;
 
-	rc = posix_spawnp(pid, argv[0], actions, NULL, argv, environ);
+	rc = posix_spawnp(pid, argv[0], actions, attributes, argv, environ);
 	if ((rc != ENOENT && rc != EACCES) || strchr(argv[0], '/') != NULL ||
 	    strlen(path) + strlen(argv[0]) >= sizeof(path))
 		return (rc);
 	strcat(path, argv[0]);
-	return (posix_spawn(pid, path, actions, NULL, argv, environ));
+	return (posix_spawn(pid, path, actions, attributes, argv, environ));
+}
+
+/* A process group of its own, and no signal that the caller holds back. */
+static int
+set_apart(posix_spawnattr_t *attributes)
+{
+	sigset_t none;
+	int rc;
+
+	sigemptyset(&none);
+	rc = posix_spawnattr_setsigmask(attributes, &none);
+	if (rc == 0)
+		rc = posix_spawnattr_setpgroup(attributes, 0);
+	if (rc == 0)
+		rc = posix_spawnattr_setflags(
+		    attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+	return (rc);
 }
 
 /* ${ends}: where its standard output and standard error go. */
@@ -68,15 +88,23 @@ static int
 start(const struct child *c, const int *ends, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	int rc;
 
-	rc = posix_spawn_file_actions_init(&actions);
+	rc = posix_spawnattr_init(&attributes);
 	if (rc != 0)
 		return (rc);
-	if (c->input == -1)
+	rc = posix_spawn_file_actions_init(&actions);
+	if (rc != 0) {
+		posix_spawnattr_destroy(&attributes);
+		return (rc);
+	}
+	if (c->apart)
+		rc = set_apart(&attributes);
+	if (rc == 0 && c->input == -1)
 		rc = posix_spawn_file_actions_addopen(
 		    &actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	else
+	else if (rc == 0)
 		rc = posix_spawn_file_actions_adddup2(
 		    &actions, c->input, STDIN_FILENO);
 	if (rc == 0)
@@ -86,8 +114,10 @@ start(const struct child *c, const int *ends, pid_t *pid)
 		rc = posix_spawn_file_actions_adddup2(
 		    &actions, ends[1], STDERR_FILENO);
 	if (rc == 0)
-		rc = spawn(pid, &actions, (char **)(uintptr_t)c->argv);
+		rc = spawn(
+		    pid, &actions, &attributes, (char **)(uintptr_t)c->argv);
 	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
 	return (rc);
 }
 

@@ -29,6 +29,9 @@ struct child {
 	 * read into the result. */
 	int input, output;
 	bool quiet; /* both outputs are discarded */
+	/* A signal that ends the caller and its process group, such as that of
+	 * ^C at a terminal, does not end it. */
+	bool apart;
 };
 
 /* No input, and the output is wanted: at most 64 KiB, within 30 seconds. */

@@ -196,6 +196,7 @@ run_sendmail(struct arena *a, const struct settings *settings, const char *to,
 	    .input = fd,
 	    .output = -1,
 	    .quiet = true,
+	    .apart = true,
 	};
 	struct child_result r;
 
