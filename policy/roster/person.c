@@ -23,6 +23,8 @@
 static bool part_of_address(char);
 static size_t written_length(const char *);
 static int read_here(const struct address *, const char *, size_t *);
+static int spelled_here(const struct address *, const char *, size_t *);
+static char closing_mark(const char *, const char *);
 static int names_here(
     const struct address *, const char *, const char *, size_t *);
 static int names(const struct person *, const char *);
@@ -76,8 +78,9 @@ written_length(const char *s)
 	return ((size_t)(end - s));
 }
 
-/* Is the address at ${s}, in whatever letters? strncasecmp(3) knows those of
- * ASCII alone. Memory is given back at once: records may be many. */
+/* Is the address at ${s}, in whatever letters, or quoted though it need not be?
+ * strncasecmp(3) knows the letters of ASCII alone. Memory is given back at
+ * once: records may be many. */
 static int
 read_here(const struct address *address, const char *s, size_t *len)
 {
@@ -92,7 +95,7 @@ read_here(const struct address *address, const char *s, size_t *len)
 	a = arena_new(READ_MEMORY);
 	copy = a == NULL ? NULL : arena_strndup(a, s, *len);
 	rc = copy == NULL ? -1 : 0;
-	if (rc == 0 && address_wide(copy))
+	if (rc == 0 && (address_wide(copy) || *copy == '"'))
 		rc = address_read(a, copy, &found);
 	if (rc == 1 && strcmp(found.key, address->key) != 0)
 		rc = 0;
@@ -103,16 +106,12 @@ read_here(const struct address *address, const char *s, size_t *len)
 /* Is the address at ${s}, in any spelling? Then it has ${*len} bytes. 1, 0, or
  * -1 if out of memory. */
 static int
-names_here(const struct address *address, const char *begin, const char *s,
-    size_t *len)
+spelled_here(const struct address *address, const char *s, size_t *len)
 {
 	const char *spellings[] = {address->wire, address->key};
 	const char *end;
 	size_t i;
 
-	*len = 0;
-	if (s > begin && part_of_address(s[-1]))
-		return (0);
 	for (i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
 		*len = strlen(spellings[i]);
 		if (strncasecmp(s, spellings[i], *len) != 0)
@@ -124,7 +123,44 @@ names_here(const struct address *address, const char *begin, const char *s,
 		    (*end != '.' || !isalnum((unsigned char)end[1])))
 			return (1);
 	}
-	return (address_wide(address->key) ? read_here(address, s, len) : 0);
+	return (address_wide(address->key) || *s == '"'
+		? read_here(address, s, len)
+		: 0);
+}
+
+/* What has to follow what begins at ${s}, if the character before it is to be
+ * a quotation mark and no part of an address; NUL if it cannot be one. */
+static char
+closing_mark(const char *begin, const char *s)
+{
+	char mark = s[-1];
+
+	if (isalnum((unsigned char)mark) || (unsigned char)mark >= 0x80 ||
+	    strchr(".@\\", mark) != NULL ||
+	    (s - 1 > begin && part_of_address(s[-2])))
+		return ('\0');
+	return (mark == '{' ? '}' : mark);
+}
+
+/* The same, unless it is a part of another address. */
+static int
+names_here(const struct address *address, const char *begin, const char *s,
+    size_t *len)
+{
+	char mark = '\0';
+	int found;
+
+	*len = 0;
+	if (s > begin && part_of_address(s[-1])) {
+		mark = closing_mark(begin, s);
+		if (mark == '\0')
+			return (0);
+	}
+	found = spelled_here(address, s, len);
+	if (found == 1 && mark != '\0' &&
+	    (s[*len] != mark || s[*len + 1] == '@'))
+		found = 0;
+	return (found);
 }
 
 const char *

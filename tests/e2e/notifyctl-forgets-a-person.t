@@ -3,6 +3,7 @@
 """All that is held about somebody can be shown, and be removed: then no row,
 and no octet of the database's file, has the address."""
 import os
+import re
 import time
 
 from lib import ctl, rosterdb
@@ -157,6 +158,28 @@ def _(ctl):
     lacks(dict(ctl.sql("SELECT name, title FROM account"))["acme"], ANN,
           "the title")
     ctl.refused(67, "person", "show", ANN, says="nothing is held")
+
+
+@case("an address between quotation marks is found, and one that is quoted "
+      "itself, but none that is a part of another")
+def _(ctl):
+    for number, (title, after) in enumerate((
+            (f"'{ANN}'", "'N'"), (f'Acme, "{ANN}".', 'Acme, "N".'),
+            (f"Acme {{{ANN}}}", "Acme {N}"),
+            (f"_{ANN}_ and *{ANN}*", "_N_ and *N*"),
+            ('of "ann"@acme.example', "of N"),
+            ('of "A\\nn"@ACME.example', "of N"),
+            *((other, other) for other in (
+                f'"{ANN}"@beta.example', f"x'{ANN}'", f"'{ANN}", f"o'{ANN}",
+                f"'{ANN}.org'", f"'x{ANN}'", f"-{ANN}-x",
+                '"xann"@acme.example')))):
+        ctl.reset()
+        ctl.ok("account", "title", "--", "acme", title)
+        same(len(ctl.json("person", "show", ANN)["titles"]), title != after,
+             f"titles shown of {title}, {number}")
+        ctl.ok("person", "forget", ANN)
+        (shown,), = ctl.sql("SELECT title FROM account WHERE name = 'acme'")
+        same(re.sub(r"forgotten-\d+", "N", shown), after, f"after {title}")
 
 
 @case("others whose address only ends, or begins, with that one are left alone")
