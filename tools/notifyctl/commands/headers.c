@@ -9,6 +9,7 @@
  * a CR that ends no line (cleanup_replace_stray_cr_lf), so a line that begins
  * with a CR continues the one before. As the first line it continues Received:,
  * while smtpd(8) ends the headers at a first line that begins with a blank.
+ * cleanup(8) takes of each piece what stands before a NUL.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -72,20 +73,24 @@ kind_of(const char *line, size_t len, enum place place)
 static int
 next_line(FILE *in, char *text, size_t *len, enum place place)
 {
-	size_t begin = *len;
-	int c;
+	size_t begin = *len, n = 0;
+	bool cut = false;
+	int c, last = '\n';
 
 	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
-		if (*len == HEADERS_MAX)
+		if (begin + n == HEADERS_MAX)
 			return (-1);
-		text[(*len)++] = (char)c;
-		if (*len - begin == PIECE_MAX &&
-		    kind_of(text + begin, PIECE_MAX, place) == KIND_END)
+		cut = (cut && n % PIECE_MAX != 0) || c == '\0';
+		if (!cut)
+			text[(*len)++] = (char)c;
+		last = c;
+		if (++n == PIECE_MAX &&
+		    kind_of(text + begin, *len - begin, place) == KIND_END)
 			return (1);
 	}
-	if (c == EOF && *len == begin)
+	if (c == EOF && n == 0)
 		return (0);
-	if (*len > begin && text[*len - 1] == '\r')
+	if (last == '\r' && !cut)
 		(*len)--;
 	return (1);
 }
