@@ -142,7 +142,8 @@ count(const char *s, struct signs *n)
 	n->odd = n->odd || n->groups > 0;
 }
 
-/* Was each address of ${value} found, from number ${first} on? */
+/* Was each address of ${value} found, from number ${first} on, and has each a
+ * domain? To a name alone Postfix appends $myorigin. */
 static bool
 clear(const struct addressees *who, size_t first, const char *value)
 {
@@ -152,8 +153,8 @@ clear(const struct addressees *who, size_t first, const char *value)
 	count(value, &n);
 	for (i = first; i < who->n; i++)
 		domains += strchr(who->v[i], '@') != NULL;
-	return (
-	    !n.odd && n.addresses == who->n - first && n.domains == domains);
+	return (!n.odd && n.addresses == who->n - first &&
+	    n.domains == n.addresses && domains == n.addresses);
 }
 
 void
