@@ -9,7 +9,7 @@ import pwd
 import re
 import time
 
-from lib import lab
+from lib import lab, postfix
 from lib.lab import case
 from lib.requeue import hold, requeue, run
 from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, SUE
@@ -100,6 +100,31 @@ def _(lab_):
     same(row["holds"], False, "after")
     contains(row["reason"], "no longer: it would be ", "the reason")
     same(requeue(lab_, result.qid).code, 0, "its command")
+    empty(lab_)
+
+
+@case("what another holds after the decision has the command that releases it, "
+      "and goes to whom it was decided for")
+def _(lab_):
+    result = lab_.send([ANN, BILL, "acme@accounts.example"], BALANCE,
+                       listener="holds")
+    same((result.held(), result.summary()["verdict"]), (True, "deliver"),
+         "held, and its verdict")
+    row = held(lab_)[result.qid]
+    same((row["holds"], row["command"]),
+         (False, f"postsuper -H {result.qid}"), "of it")
+    contains(row["reason"], "decided; an operator, an action of Postfix or ",
+             "reason")
+    lab_.postfix.release(result.qid)
+    same(result.recipients(), [ANN, OLGA, SUE], "who has got it")
+    # A client that is not trusted may have copied the stamp.
+    lab_.milter.settings(monitor="yes")
+    for xclient, command in ((None, "postsuper -H"),
+                             ({"addr": "192.0.2.7"}, "notifyctl requeue")):
+        copy = lab_.send([BILL], data=result.data(), raw=True,
+                         listener="holds", xclient=xclient)
+        same(held(lab_)[copy.qid]["command"], f"{command} {copy.qid}",
+             f"command for {xclient}")
     empty(lab_)
 
 
@@ -194,6 +219,12 @@ def _(lab_):
     lab_.postfix.settle()
     same(set(held(lab_)), set(ids), "held")
     empty(lab_)
+
+
+# Postfix holds whatever comes here, and asks the milter.
+postfix.LISTENERS["holds"] = (
+    "127.0.0.1", "smtpd_milters=MILTER smtpd_authorized_xclient_hosts="
+    "127.0.0.0/8 smtpd_sender_restrictions=check_sender_access,static:HOLD")
 
 
 class Lab(lab.Lab):

@@ -8,8 +8,9 @@
  * held any more is said to be ready to be requeued.
  *
  * A message without X-Notify-Category was not held by the milter; those are
- * counted. One with it may have been held by hand: the command for it is the
- * same.
+ * counted. One with it may have been held by hand, by an action of Postfix or
+ * by another milter. If it has the stamp of its decision, its envelope is
+ * decided, and it is to be released: submitted again, it would be held again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,7 @@ static int envelope_line(struct text *, char *);
 static int header_line(struct text *, char *);
 static int read_text(struct text *, char *);
 static bool stays(const struct decision *);
+static const char *why(struct arena *, const struct decision *);
 static void row(struct listing *, const struct holdqueue_message *,
     const struct decision *, const char *, const char *);
 static int show(void *, struct holdqueue_message *, struct failure *);
@@ -166,6 +168,21 @@ stays(const struct decision *d)
 	    d->verdict == VERDICT_REJECT);
 }
 
+/* NULL if out of memory. */
+static const char *
+why(struct arena *a, const struct decision *d)
+{
+	if (stays(d))
+		return (d->reason);
+	if (d->decided)
+		return ("decided; an operator, an action of Postfix or another "
+			"milter holds it");
+	return (arena_printf(a, "no longer: it would be %s now",
+	    d->verdict == VERDICT_DELIVER	? "delivered"
+		: d->verdict == VERDICT_DISCARD ? "discarded"
+						: "passed on untagged"));
+}
+
 /* ${d}: the decision, or NULL if it cannot be decided. */
 static void
 row(struct listing *l, const struct holdqueue_message *m,
@@ -215,13 +232,9 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	identity_resume();
 	evaluate(ctl->settings, l->pool, &t.message, false, l->arena, &d, NULL);
 	identity_suspend();
-	reason = stays(&d)
-	    ? d.reason
-	    : arena_printf(l->arena, "no longer: it would be %s now",
-		  d.verdict == VERDICT_DELIVER	     ? "delivered"
-		      : d.verdict == VERDICT_DISCARD ? "discarded"
-						     : "passed on untagged");
-	command = arena_printf(l->arena, "notifyctl requeue %s", m->id);
+	reason = why(l->arena, &d);
+	command = arena_printf(ctl->arena,
+	    d.decided ? "postsuper -H %s" : "notifyctl requeue %s", m->id);
 	if (reason == NULL || command == NULL)
 		return (failure_memory(failure));
 	row(l, m, &d, reason, command);
