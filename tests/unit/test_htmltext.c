@@ -477,6 +477,43 @@ START_TEST(neighbours_that_are_set_apart_stay_apart)
 }
 END_TEST
 
+START_TEST(an_amount_stays_apart_from_what_stands_at_some_distance)
+{
+	static const char *const labels[] = {
+	    "VAT 19%", "Total:", "Net (EUR)", "\"Cloud\"", "Invoice 4711"};
+	static const char *const amounts[] = {
+	    "4.75", "-4.75", "+4.75", "$4.75", "(4.75)", ".75", "#4", "\"4\""};
+	static const char *const gaps[] = {"<i style='float:right'>",
+	    "<i style='position:absolute;right:0'>",
+	    "<i style='padding-left:40px'>", "<i style='margin-left:4em'>",
+	    "<small style='float:right'>", "<sup style='float:right'>",
+	    "<a href='https://a.example' style='float:right'>",
+	    "<img src=s width=40 height=1>",
+	    "<img src=s width='50%' height=1>"};
+	struct richtext *got;
+	char html[256], text[64];
+	size_t i, j, k;
+
+	for (i = 0; i < G_N_ELEMENTS(labels); i++) {
+		for (j = 0; j < G_N_ELEMENTS(amounts); j++) {
+			snprintf(
+			    text, sizeof(text), "%s %s", labels[i], amounts[j]);
+			for (k = 0; k < G_N_ELEMENTS(gaps); k++) {
+				snprintf(html, sizeof(html), "<p>%s%s%s",
+				    labels[i], gaps[k], amounts[j]);
+				got = htmltext_read(html, ENOUGH, &lack);
+				ck_assert_str_eq(got->text->str, text);
+				richtext_free(got);
+			}
+		}
+	}
+	want(
+	    "See (<b style='padding:4px'>a</b>), <b style='padding:4px'>b</b>.",
+	    "See (a), b.");
+	want("1<img src=s width=1 height=1>2<img src=s height=1>3", "123");
+}
+END_TEST
+
 START_TEST(raised_digits_are_no_part_of_the_number)
 {
 	want("$12<sup>50</sup> 1", "$12^50 1");
@@ -501,6 +538,10 @@ START_TEST(struck_words_are_marked_and_apart)
 {
 	want("<s>99</s>49", "~99~ 49");
 	want("a<del>99</del><ins>49</ins>", "a ~99~ 49");
+	want("<s>$99</s><b>$49</b>", "~$99~ $49");
+	want("<b>-49</b>%<s>-99</s>-9 (<s>9</s>)", "-49% ~-99~ -9 (~9~)");
+	want("$<s>99</s>/month, <s>a</s>-b <s>9</s>%",
+	    "$~99~/month, ~a~-b ~9~%");
 	want("<strike>9 <b>9</b></strike> 49", "~9 9~ 49");
 	want("<i style='text-decoration: line-through'>99</i>49", "~99~ 49");
 	want("<a href='https://a.example'><s>99</s></a>49",
@@ -694,6 +735,8 @@ test_htmltext(void)
 	tcase_add_test(c, a_button_keeps_its_address);
 	tcase_add_test(c, a_long_address_without_words_is_shown_by_its_host);
 	tcase_add_test(c, neighbours_that_are_set_apart_stay_apart);
+	tcase_add_test(
+	    c, an_amount_stays_apart_from_what_stands_at_some_distance);
 	tcase_add_test(c, raised_digits_are_no_part_of_the_number);
 	tcase_add_test(c, struck_words_are_marked_and_apart);
 	tcase_add_test(c, lines_are_kept_where_the_style_keeps_them);

@@ -7,6 +7,7 @@
  * text.
  */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <gumbo.h>
@@ -26,6 +27,8 @@
 /* A font that is so much smaller than the other makes cents of digits. */
 #define SMALLER 0.85
 #define FONT 16.0
+/* A side of a picture that shows nothing. */
+#define PIXEL_MAX 2
 /* HTML declares its charset within so many bytes, or not at all. */
 #define CHARSET_WITHIN ((size_t)4096)
 
@@ -84,7 +87,9 @@ static bool is_before_table(const GumboNode *);
 static void begin_link(struct reading *, struct element *);
 static void mark_link(struct reading *, char **, size_t);
 static void end_link(struct reading *, struct element *);
+static long pixels_of(const GumboNode *, const char *);
 static bool is_pixel(const GumboNode *);
+static bool is_spacer(const GumboNode *);
 static void put_image(struct reading *, const GumboNode *);
 static void put_input(struct reading *, const GumboNode *);
 static void begin_struck(struct reading *, struct element *);
@@ -256,7 +261,8 @@ put_url(struct reading *r, const char *url)
 
 	len = strlen(url);
 	host = strstr(url, "://");
-	r->w.apart = HTMLWRITER_WORD;
+	if (r->w.apart != HTMLWRITER_GAP)
+		r->w.apart = HTMLWRITER_WORD;
 	if (host == NULL) {
 		who = htmladdress_contact(url);
 		htmlwriter_put(&r->w, who, strlen(who), HTMLSTYLE_NORMAL);
@@ -374,22 +380,39 @@ end_link(struct reading *r, struct element *e)
 	g_clear_pointer(&e->url, g_free);
 }
 
+/* The number in ${name} of a picture, or -1. */
+static long
+pixels_of(const GumboNode *node, const char *name)
+{
+	const char *value;
+
+	value = htmlkind_attribute(node, name);
+	if (value == NULL || !g_ascii_isdigit(*value) ||
+	    strchr(value, '%') != NULL)
+		return (-1);
+	return (strtol(value, NULL, 10));
+}
+
 /* Does the picture only count readers, or keep things apart? */
 static bool
 is_pixel(const GumboNode *node)
 {
-	static const char *const names[] = {"width", "height"};
-	const char *value;
-	size_t i;
+	long width = pixels_of(node, "width");
+	long height = pixels_of(node, "height");
 
-	for (i = 0; i < 2; i++) {
-		value = htmlkind_attribute(node, names[i]);
-		if (value != NULL && g_ascii_isdigit(*value) &&
-		    strchr(value, '%') == NULL &&
-		    g_ascii_strtoll(value, NULL, 10) <= 2)
-			return (true);
-	}
-	return (false);
+	return ((width >= 0 && width <= PIXEL_MAX) ||
+	    (height >= 0 && height <= PIXEL_MAX));
+}
+
+/* Is it wide enough to keep words apart? */
+static bool
+is_spacer(const GumboNode *node)
+{
+	const char *width = htmlkind_attribute(node, "width");
+
+	return (width != NULL &&
+	    (strchr(width, '%') != NULL ||
+		pixels_of(node, "width") > PIXEL_MAX));
 }
 
 static void
@@ -399,8 +422,11 @@ put_image(struct reading *r, const GumboNode *node)
 	struct element *link;
 	enum htmlwriter_apart before;
 
-	if (is_pixel(node))
+	if (is_pixel(node)) {
+		if (is_spacer(node))
+			r->w.apart = HTMLWRITER_GAP;
 		return;
+	}
 	r->pictures = true;
 	before = r->w.apart;
 	keep_apart(r);
@@ -433,7 +459,7 @@ begin_struck(struct reading *r, struct element *e)
 {
 	e->struck = true;
 	r->struck = true;
-	keep_apart(r);
+	r->w.apart = HTMLWRITER_GAP;
 	htmlwriter_begin(&r->w);
 }
 
@@ -443,7 +469,7 @@ end_struck(struct reading *r)
 	size_t from;
 
 	r->struck = false;
-	r->w.apart = HTMLWRITER_WORD;
+	r->w.apart = HTMLWRITER_GAP;
 	from = htmlwriter_end(&r->w);
 	if (from != HTMLWRITER_NOWHERE)
 		richtext_mark(
@@ -512,7 +538,7 @@ open_element(struct reading *r, struct element *e)
 	if (e->beside)
 		htmlwriter_beside(&r->w);
 	if (e->apart)
-		keep_apart(r);
+		r->w.apart = HTMLWRITER_GAP;
 	htmlwriter_break(&r->w, e->breaks);
 	switch (e->kind) {
 	case HTMLKIND_INLINE:
@@ -554,10 +580,12 @@ open_element(struct reading *r, struct element *e)
 	case HTMLKIND_STRUCK:
 		break;
 	case HTMLKIND_SMALL:
-		r->w.apart = HTMLWRITER_NUMBER;
+		if (r->w.apart != HTMLWRITER_GAP)
+			r->w.apart = HTMLWRITER_NUMBER;
 		break;
 	case HTMLKIND_RAISED:
-		r->w.apart = HTMLWRITER_POWER;
+		if (r->w.apart != HTMLWRITER_GAP)
+			r->w.apart = HTMLWRITER_POWER;
 		break;
 	}
 }
@@ -584,7 +612,7 @@ close_element(struct reading *r, struct element *e)
 	if (e->beside)
 		htmlwriter_beside(&r->w);
 	if (e->apart)
-		keep_apart(r);
+		r->w.apart = HTMLWRITER_GAP;
 	htmlwriter_break(&r->w, e->breaks);
 }
 

@@ -12,6 +12,7 @@
 #define BLANKS_MAX 200
 
 static void begin_words(struct htmlwriter *);
+static bool belongs(char, const char *);
 static void part(struct htmlwriter *, const char *);
 static void flush(struct htmlwriter *, const char *);
 
@@ -93,6 +94,18 @@ begin_words(struct htmlwriter *w)
 	}
 }
 
+/* Does ${s} belong to what is ${before} it, as a comma does and "-5" does not,
+ * or does ${before} open it? */
+static bool
+belongs(char before, const char *s)
+{
+	if (*s == '.' || *s == '-')
+		return (!g_ascii_isdigit(s[1]) && s[1] != '$' &&
+		    (s[1] & 0x80) == 0);
+	return (strchr(" ,;:!?)]}>%/'*", *s) != NULL ||
+	    strchr(" ([{</$#", before) != NULL);
+}
+
 /* Keep the next word, ${s}, apart from the last one, which it follows without
  * a blank. */
 static void
@@ -130,6 +143,10 @@ part(struct htmlwriter *w, const char *s)
 		break;
 	case HTMLWRITER_ADDRESS:
 		if (strchr(" .,;:!?)]}\"'|", *s) == NULL)
+			g_string_append_c(w->out, ' ');
+		break;
+	case HTMLWRITER_GAP:
+		if (!belongs(before, s))
 			g_string_append_c(w->out, ' ');
 		break;
 	}

@@ -31,6 +31,7 @@ enum htmlwriter_apart {
 	HTMLWRITER_LINK,    /* two links, as HTMLWRITER_WORD */
 	HTMLWRITER_SCHEME,  /* an address from the word in front of it */
 	HTMLWRITER_ADDRESS, /* whatever would become part of an address */
+	HTMLWRITER_GAP,	    /* all but what belongs to the word before it */
 };
 
 struct htmlwriter {
