@@ -376,6 +376,10 @@ START_TEST(html_is_taken_if_the_plain_text_is_empty)
 }
 END_TEST
 
+#define LETTER                                                                 \
+	"Dear customer, thank you for using our servers; below you find what " \
+	"was used during this month, and what is due "
+
 static const struct {
 	const char *plain, *html, *want;
 } pairs[] = {
@@ -398,6 +402,13 @@ static const struct {
     {"Pay 12 EUR here: https://p.example",
 	"<p>Pay 12 EUR <a href='https://p.example'>here</a>",
 	"Pay 12 EUR here: https://p.example"},
+    /* The amount is lost, though most words are there. */
+    {LETTER "in {{ amount }} EUR!", "<p>" LETTER "in 12.50 EUR",
+	LETTER "in 12.50 EUR"},
+    {LETTER "in EUR by 1 Dec!", "<p>" LETTER "in EUR by Dec. 01",
+	LETTER "in EUR by 1 Dec!"},
+    {LETTER "no. 7 in 12.50 EUR!", "<p>" LETTER "no. in 12.50 EUR",
+	LETTER "no. 7 in 12.50 EUR!"},
     /* Source, and style rules. */
     {"<html><p>Due:&nbsp;<b>1</b></html>", "<p>Due: 1", "Due: 1"},
     {"p{margin:0} .x { color: red; }\nDue: 12.50 EUR by 1 May!",

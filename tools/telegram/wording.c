@@ -131,7 +131,7 @@ wording_plain_suffices(
 {
 	GHashTable *p, *h;
 	size_t nplain, nhtml, both;
-	bool lacks, stub;
+	bool lacks, stub, amounts;
 
 	p = words_of(plain);
 	h = words_of(html);
@@ -139,6 +139,7 @@ wording_plain_suffices(
 	nhtml = g_hash_table_size(h);
 	both = common(h, p);
 	lacks = nhtml - both > nhtml / LACKS_ONE_IN;
+	amounts = !lacks_number(h, p) || lacks_number(p, h);
 	stub = nplain < STUB_MAX &&
 	    (lacks_number(h, p) ||
 		(points_to_html(p) && nplain < nhtml * STUB_TIMES));
@@ -154,8 +155,11 @@ wording_plain_suffices(
 	if (html->marks->len > 0 && strstr(plain->text->str, "://") == NULL &&
 	    strcasestr(plain->text->str, "www.") == NULL)
 		return (false);
-	return (plaintext_units(plain->text->str) <= room ||
-	    plaintext_units(html->text->str) >= room);
+	if (plaintext_units(html->text->str) >= room)
+		return (true);
+	/* Few words are what the mail is about. Where both have numbers of
+	 * their own, they may write a date differently. */
+	return (amounts && plaintext_units(plain->text->str) <= room);
 }
 
 bool

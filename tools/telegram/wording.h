@@ -17,9 +17,10 @@ struct richtext;
 /*
  * wording_plain_suffices(plain, html, room):
  * Does the plain text say what the HTML says? Its words count, not their order;
- * it has an address if the HTML has links; and it is not longer than ${room}
- * UTF-16 code units, unless the HTML is, too. Or else, has it far more words of
- * its own, and does not only say that there is HTML?
+ * it has an address if the HTML has links, and the numbers of the HTML, or some
+ * of its own; and it is not longer than ${room} UTF-16 code units, unless the
+ * HTML is, too. Or else, has it far more words of its own, and does not only
+ * say that there is HTML?
  */
 bool wording_plain_suffices(const struct richtext *plain,
     const struct richtext *html, size_t room) WARN_UNUSED;
