@@ -525,6 +525,32 @@ START_TEST(a_mail_of_pictures_has_more)
 }
 END_TEST
 
+START_TEST(a_mail_whose_text_is_empty_has_more)
+{
+	static const char *const mails[] = {
+	    RELATED
+	    "--rel\nContent-Type: image/png; name=a.png\n\nx\n--rel--\n",
+	    RELATED "--rel\nContent-Type: text/html\n\n<p>\n--rel\n"
+		    "Content-Type: image/png; name=a.png\n\nx\n--rel--\n",
+	    ALTERNATIVE
+	    "--alt\n\n\n--alt\nContent-Type: text/calendar\n\nBEGIN\n--alt--\n",
+	    ALTERNATIVE
+	    "--alt\nContent-Type: text/x-amp-html\n\n<p>a\n--alt--\n",
+	};
+	size_t i;
+
+	for (i = 0; i < G_N_ELEMENTS(mails); i++) {
+		read_bytes(mails[i], strlen(mails[i]));
+		ck_assert_str_eq(mt.body->text->str, "");
+		ck_assert(mt.more);
+	}
+	want_text(RELATED "--rel\n\ntext\n--rel\n"
+			  "Content-Type: image/png; name=a.png\n\nx\n--rel--\n",
+	    "text");
+	ck_assert(!mt.more);
+}
+END_TEST
+
 START_TEST(alternatives_may_be_nested)
 {
 	/* related[alternative[plain, html], picture] */
@@ -923,6 +949,7 @@ add_parts(TCase *c)
 	tcase_add_test(c, rtf_is_an_attachment);
 	tcase_add_test(c, the_size_of_base64_in_pieces_is_that_of_all);
 	tcase_add_test(c, a_mail_of_pictures_has_more);
+	tcase_add_test(c, a_mail_whose_text_is_empty_has_more);
 	tcase_add_test(c, alternatives_may_be_nested);
 	tcase_add_test(c, texts_of_a_mixed_mail_follow_each_other);
 	tcase_add_test(c, a_signature_is_not_an_attachment);

@@ -44,6 +44,7 @@ struct level {
 	size_t first; /* the first text in it */
 	size_t split; /* the first text of the part that is being read */
 	bool empty;   /* no part so far */
+	bool skipped; /* a part that serves the text */
 };
 
 /* The text of one part. */
@@ -73,6 +74,7 @@ static enum kind parent(const struct reading *);
 static size_t kept(const struct reading *);
 static bool is_text(const struct reading *, GMimeObject *);
 static bool is_ornament(const struct reading *, GMimeObject *);
+static void skip(struct reading *);
 static GString *to_utf8(
     GMimeObject *, const GByteArray *, bool, struct found *);
 static bool parameter_is(GMimeObject *, const char *, const char *);
@@ -185,6 +187,14 @@ is_ornament(const struct reading *r, GMimeObject *head)
 		    is_type(head, "application", "x-pkcs7-signature"));
 	}
 	return (false);
+}
+
+/* Leave the part out, and note that. */
+static void
+skip(struct reading *r)
+{
+	if (r->depth > 0 && r->depth <= DEPTH_MAX)
+		r->levels[r->depth - 1].skipped = true;
 }
 
 /* The bytes of a text part as UTF-8. If the part names no charset, HTML may
@@ -421,8 +431,10 @@ read_leaf(struct reading *r, const struct mimescan_part *part,
 	}
 	if (is_text(r, part->head))
 		return (read_text(r, part, failure));
-	if (is_ornament(r, part->head))
+	if (is_ornament(r, part->head)) {
+		skip(r);
 		return (0);
+	}
 	return (read_attachment(r, part, failure));
 }
 
@@ -443,15 +455,21 @@ enter(struct reading *r, GMimeObject *head)
 		l->kind = KIND_SIGNED;
 	l->first = l->split = r->ntexts;
 	l->empty = true;
+	l->skipped = false;
 }
 
 static void
 leave(struct reading *r)
 {
-	/* No part of it could be read. */
-	if (r->depth <= DEPTH_MAX && r->levels[r->depth - 1].empty)
+	const struct level *l;
+
+	if (r->depth-- > DEPTH_MAX)
+		return;
+	l = &r->levels[r->depth];
+	/* No part of it could be read, or there is no text that it serves. */
+	if (l->empty ||
+	    (l->skipped && l->kind != KIND_SIGNED && l->first == r->ntexts))
 		r->mt->more = true;
-	r->depth--;
 }
 
 /* The texts as one; ${*html}: is one of them HTML? */
