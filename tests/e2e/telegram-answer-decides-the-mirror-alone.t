@@ -151,6 +151,8 @@ LATER = {
     "no result": botapi.text('{"ok":true}'),
     "another status": botapi.text('{"ok":true,"result":{}}', 201),
     "409": botapi.SECOND_POLLER,
+    "the bot is logged out": botapi.LOGGED_OUT,
+    "the bot is frozen": botapi.FROZEN,
 }
 
 

@@ -100,6 +100,8 @@ NO_RIGHTS = error(400, "Bad Request: not enough rights to send text messages "
 BAD_ENTITY = error(400, "Bad Request: entity beginning at UTF-16 offset 0 ends"
                    " after the end of the text at UTF-16 offset 9")
 UNAUTHORIZED = error(401, "Unauthorized")
+LOGGED_OUT = error(400, "Logged out")       # logOut was called
+FROZEN = error(400, "Bad Request: FROZEN_METHOD_INVALID")
 NO_METHOD = error(404, "Not Found")
 SECOND_POLLER = error(409, CONFLICT)
 INTERNAL = error(500, "Internal Server Error: restart")

@@ -19,6 +19,8 @@ bad_request(const struct botapi_answer *a)
 {
 	static const char *const not_found[] = {"chat not found",
 	    "PEER_ID_INVALID", "group chat was upgraded", "user not found"};
+	/* It is moved to another server, or Telegram has suspended it. */
+	static const char *const bot[] = {"logged out", "FROZEN_"};
 	static const char *const no_topic[] = {
 	    "message thread not found", "TOPIC_DELETED", "TOPIC_CLOSED"};
 	size_t i;
@@ -27,6 +29,10 @@ bad_request(const struct botapi_answer *a)
 		return (OUTCOME_MOVED);
 	if (strcasestr(a->text, "deactivated") != NULL)
 		return (OUTCOME_GONE);
+	for (i = 0; i < sizeof(bot) / sizeof(bot[0]); i++) {
+		if (strcasestr(a->text, bot[i]) != NULL)
+			return (OUTCOME_AGAIN);
+	}
 	for (i = 0; i < sizeof(not_found) / sizeof(not_found[0]); i++) {
 		if (strcasestr(a->text, not_found[i]) != NULL)
 			return (OUTCOME_STRIKE);
