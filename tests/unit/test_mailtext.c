@@ -353,6 +353,29 @@ START_TEST(headers_end_at_the_empty_line_or_with_the_mail)
 }
 END_TEST
 
+START_TEST(a_part_whose_headers_do_not_end_is_read)
+{
+	want_text(MIXED "--mix\nDue 1 EUR\nby May: pay\n\nBye\n--mix--\n",
+	    "Due 1 EUR\nby May: pay\n\nBye");
+	want_text(MIXED "--mix\nContent-Type: text/html;\ncharset=utf-8\n"
+			"<p>Due:&nbsp;1 EUR\n--mix--\n",
+	    "Due: 1 EUR");
+	want_text(MIXED "--mix\r\nContent-Transfer-Encoding: base64\r\n"
+			"RHVlIDEg\r\nRVVS\r\n--mix\r\n\r\nb\r\n",
+	    "Due 1 EUR\n\nb");
+	want_text(MIXED "--mix\nContent-Type: a/b; name=c\nxyz", "");
+	want_attachments("c, 3 B\n");
+	/* No header, but others follow. */
+	want_text(MIXED "--mix\ndamaged\nContent-Type: text/html\n more\n\n"
+			"<p>a\n--mix\nContent-Type: text/html\n--mix--\n",
+	    "a");
+	want_text(MIXED
+	    "--mix\nContent-Type: text/html\ndamaged\n"
+	    "Content-Transfer-Encoding: base64\n\nPHA+YQ==\n--mix--\n",
+	    "a");
+}
+END_TEST
+
 START_TEST(plain_text_is_preferred_among_alternatives)
 {
 	want_text(ALTERNATIVE
@@ -987,6 +1010,7 @@ test_mailtext(void)
 	tcase_add_loop_test(
 	    c, a_subject_is_decoded, 0, sizeof(subjects) / sizeof(subjects[0]));
 	tcase_add_test(c, headers_end_at_the_empty_line_or_with_the_mail);
+	tcase_add_test(c, a_part_whose_headers_do_not_end_is_read);
 	add_parts(c);
 	tcase_add_test(c, a_thousand_nested_parts_are_read_to_the_innermost);
 	tcase_add_test(c, endless_nesting_is_not_followed);

@@ -56,6 +56,7 @@ struct mimescan {
 	GString *text;	   /* headers being read */
 	GMimeObject *head; /* and parsed */
 	int64_t start;	   /* of the leaf's content */
+	int64_t doubt;	   /* of a line that may begin it, or -1 */
 	/* The buffer, its offset in the mail, and the line in it. */
 	char buf[PIECE_MAX];
 	size_t filled;
@@ -86,8 +87,11 @@ static bool push(struct mimescan *);
 static void note_charset(struct mimescan *);
 static char *correct_value(const char *);
 static void correct_type(struct mimescan *, GMimeObject *, bool);
-static bool end_of_head(
-    struct mimescan *, bool, struct mimescan_part *, enum mimescan_event *);
+static int64_t end_of_content(const struct mimescan *, int64_t, bool);
+static bool end_of_head(struct mimescan *, bool, bool, struct mimescan_part *,
+    enum mimescan_event *);
+static bool is_parameter(const struct mimescan *);
+static void doubt(struct mimescan *);
 static void add_to_head(struct mimescan *);
 static bool step(struct mimescan *, enum state, bool, bool,
     struct mimescan_part *, enum mimescan_event *);
@@ -104,6 +108,7 @@ mimescan_new(int fd)
 	s = g_new0(struct mimescan, 1);
 	s->fd = fd;
 	s->at_start = true;
+	s->doubt = -1;
 	s->line = s->buf;
 	s->text = g_string_new(NULL);
 	s->options = g_mime_parser_options_new();
@@ -388,13 +393,24 @@ mimescan_header(struct mimescan *s, GMimeObject *head, const char *name)
 	return (text);
 }
 
+/* The content from ${start} on ends at this line. The newline before a boundary
+ * belongs to the boundary. */
+static int64_t
+end_of_content(const struct mimescan *s, int64_t start, bool at_end)
+{
+	int64_t end = offset(s) - (at_end ? 0 : (int64_t)s->eol);
+
+	return (end < start ? start : end);
+}
+
 /*
  * The headers end at this line. If it is a boundary, or the end of the mail
- * (${closed}), there is no content. True for an event.
+ * (${closed}), there is no content, unless there is no empty line before it.
+ * True for an event.
  */
 static bool
-end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
-    enum mimescan_event *event)
+end_of_head(struct mimescan *s, bool closed, bool at_end,
+    struct mimescan_part *part, enum mimescan_event *event)
 {
 	bool multipart, pushed, digest;
 
@@ -408,6 +424,11 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 	part->head = s->head;
 	part->start = offset(s) + (closed ? 0 : (int64_t)s->len);
 	part->end = part->start;
+	if (s->doubt != -1) {
+		part->start = s->doubt;
+		part->end = end_of_content(s, part->start, at_end);
+		s->doubt = -1;
+	}
 	multipart = g_mime_content_type_is_type(
 	    g_mime_object_get_content_type(s->head), "multipart", "*");
 	pushed = multipart && push(s);
@@ -419,12 +440,45 @@ end_of_head(struct mimescan *s, bool closed, struct mimescan_part *part,
 	return (multipart);
 }
 
+/* Is the line a parameter of the header before it, but not folded? */
+static bool
+is_parameter(const struct mimescan *s)
+{
+	gsize len = s->text->len;
+
+	while (len > 0 && g_ascii_isspace(s->text->str[len - 1]))
+		len--;
+	return (len > 0 && s->text->str[len - 1] == ';');
+}
+
+/*
+ * The headers of a part may lack the empty line that ends them. Then its
+ * content begins at the first line that is no header, or else that is a
+ * damaged one, if "Content-" follows.
+ */
+static void
+doubt(struct mimescan *s)
+{
+	bool header = is_header(s->line, s->len) && g_ascii_isalnum(*s->line);
+
+	if (!s->at_start || s->depth == 0)
+		return;
+	if (s->doubt != -1) {
+		if (header && g_ascii_strncasecmp(s->line, "Content-", 8) == 0)
+			s->doubt = -1;
+	} else if (!header && !is_parameter(s) &&
+	    (s->text->len == 0 || strchr(" \t", *s->line) == NULL)) {
+		s->doubt = offset(s);
+	}
+}
+
 /* Lines before the first header, such as the "From " line of a mailbox, would
  * make GMime give up. Only the first piece of a long line is kept. */
 static void
 add_to_head(struct mimescan *s)
 {
-	if (!s->at_start || s->text->len + s->len > HEAD_MAX ||
+	if (!s->at_start || s->doubt != -1 ||
+	    s->text->len + s->len > HEAD_MAX ||
 	    (s->text->len == 0 && !is_header(s->line, s->len)))
 		return;
 	g_string_append_len(s->text, s->line, (gssize)s->len);
@@ -440,18 +494,16 @@ step(struct mimescan *s, enum state state, bool closed, bool at_end,
 	switch (state) {
 	case STATE_HEAD:
 		if (closed || is_blank_line(s))
-			return (end_of_head(s, closed, part, event));
+			return (end_of_head(s, closed, at_end, part, event));
+		doubt(s);
 		add_to_head(s);
 		return (false);
 	case STATE_CONTENT:
 		if (!closed)
 			return (false);
-		/* The newline before a boundary belongs to the boundary. */
 		part->head = s->head;
 		part->start = s->start;
-		part->end = offset(s) - (at_end ? 0 : (int64_t)s->eol);
-		if (part->end < part->start)
-			part->end = part->start;
+		part->end = end_of_content(s, s->start, at_end);
 		*event = MIMESCAN_LEAF;
 		return (true);
 	case STATE_SKIP:
