@@ -11,7 +11,7 @@ import time
 
 from lib import lab, postfix
 from lib.lab import case
-from lib.requeue import hold, requeue, run
+from lib.requeue import hold, requeue, run, tool
 from lib.roster import ANN, BALANCE, BILL, OLGA, SERVICES, STRANGER, SUE
 from lib.tap import contains, lacks, same, true
 
@@ -211,13 +211,26 @@ def _(lab_):
     empty(lab_)
 
 
-@case("with hundreds held, and some that leave meanwhile, none is missed")
+@case("with hundreds held, and half of them that leave meanwhile, none is "
+      "missed")
 def _(lab_):
     with lab_.connect() as client:
         ids = [lab_.send([ANN], "lunch", client=client).qid
                for _ in range(450)]
     lab_.postfix.settle()
     same(set(held(lab_)), set(ids), "held")
+    # One that was released is in another queue, where postcat(1) finds it. To
+    # find that one has left takes it a second: asked for each, run() gives up.
+    leaving = os.path.join(lab_.folder, "leaving")
+    with open(leaving, "w") as file:
+        file.write("".join(f"{one}\n" for one in ids[1::2]))
+    lab_.receiver.refuse = lambda _: "450 4.2.0 not now"
+    with tool(lab_, "postqueue", f"""
+            REAL "$@"
+            postsuper -H {ids[0]}
+            exec postsuper -d - < {leaving}"""):
+        same(set(held(lab_)), set(ids[2::2]), "held, of those that stay")
+    del lab_.receiver.refuse
     empty(lab_)
 
 

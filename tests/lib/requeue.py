@@ -78,7 +78,8 @@ def tool(lab, name, script):
     folder = os.path.join(lab.folder, "commands")
     os.mkdir(folder)
     real = os.path.dirname(shutil.which("postcat") or "/usr/sbin/postcat")
-    for command in ("postcat", "postconf", "postlog", "postmap", "postsuper"):
+    for command in ("postcat", "postconf", "postlog", "postmap", "postqueue",
+                    "postsuper"):
         os.symlink(os.path.join(real, command), os.path.join(folder, command))
     path = os.path.join(folder, name)
     os.unlink(path)

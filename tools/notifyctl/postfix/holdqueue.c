@@ -53,7 +53,7 @@ static bool first_match(char[PATH_MAX], int);
 static FILE *run(
     const struct postconf *, const char *const *, struct failure *);
 static int next_held(FILE *, char **, size_t *, char *, int64_t *);
-static int set_apart(struct batch *);
+static int set_apart(struct batch *, size_t);
 static int give(struct batch *, const char *, char *);
 static int take(struct batch *, FILE *);
 static int read_batch(struct batch *);
@@ -119,10 +119,12 @@ next_held(FILE *in, char **line, size_t *size, char *id, int64_t *arrived)
 	return (0);
 }
 
-/* Give the messages whose text cannot be believed, without it, and take them
- * out of the batch. postcat(1) deals with one that has left the queue. */
+/* Leave in the batch, from ${first} on, only what is still on hold and has a
+ * text that can be believed. Give the messages of which only the first holds,
+ * without their text. postcat(1) takes a second to find none, and prints one
+ * that was released. */
 static int
-set_apart(struct batch *b)
+set_apart(struct batch *b, size_t first)
 {
 	struct holdqueue_message m = {.text = NULL};
 	char path[PATH_MAX];
@@ -130,10 +132,10 @@ set_apart(struct batch *b)
 	int fd, rc = 0;
 	bool bad;
 
-	for (i = 0; rc == 0 && i < b->n; i++) {
-		fd = holdqueue_file(b->mta, b->v[i].id, path)
-		    ? regular_open(path, O_RDONLY | O_NOFOLLOW, 0)
-		    : -1;
+	for (i = first; rc == 0 && i < b->n; i++) {
+		if (!holdqueue_file(b->mta, b->v[i].id, path))
+			continue;
+		fd = regular_open(path, O_RDONLY | O_NOFOLLOW, 0);
 		bad = fd != -1 && records_are_lines(fd) != 1;
 		if (fd != -1)
 			close(fd);
@@ -205,28 +207,29 @@ take(struct batch *b, FILE *in)
 }
 
 /* Have postcat(1) read the messages that were gathered. It stops at one that
- * has left the queue: go on behind that one. */
+ * has left the queue meanwhile: go on behind that one. */
 static int
 read_batch(struct batch *b)
 {
 	const char *argv[BATCH + 3] = {
 	    postconf_tool(b->mta, "postcat"), "-ehq"};
-	size_t first = 0, i, n;
+	size_t first = 0, i;
 	FILE *in;
-	int rc = set_apart(b);
+	int rc;
 
-	while (rc == 0 && first < b->n) {
-		n = 2;
-		for (i = first; i < b->n; i++)
-			argv[n++] = b->v[i].id;
-		argv[n] = NULL;
+	while ((rc = set_apart(b, first)) == 0 && b->n > 0) {
+		for (i = 0; i < b->n; i++)
+			argv[i + 2] = b->v[i].id;
+		argv[b->n + 2] = NULL;
 		in = run(b->mta, argv, b->failure);
 		if (in == NULL)
 			return (-1);
 		rc = take(b, in);
 		fclose(in);
-		while (first < b->n && b->v[first].seen)
-			first++;
+		if (rc != 0)
+			break;
+		for (first = 0; first < b->n && b->v[first].seen; first++)
+			;
 		first++;
 	}
 	memset(b->v, 0, sizeof(b->v));
