@@ -10,7 +10,7 @@ import subprocess
 
 from lib import lab, stamps
 from lib.installation import sample
-from lib.lab import Lab
+from lib.lab import Lab, program
 from lib.roster import BALANCE, BILL, MAINTENANCE, MIA, OLGA
 from lib.tap import Skip, case, contains, run, same, true
 
@@ -242,6 +242,22 @@ def _(one):
               "acme.example" not in run_one("-j"), "mail is delivered")
     run_one(drop)
     same(run_one("-j"), "", "the queue")
+
+
+@with_main("check knows whether Postfix runs")
+def _(one):
+    def says():
+        done = subprocess.run(
+            [program("notifyctl"), "-c", one.milter.file, "check"], text=True,
+            capture_output=True, timeout=60,
+            env={**os.environ, "MAIL_CONFIG": one.postfix.config})
+        return "does not run" in done.stdout
+
+    same(says(), False, "while it runs")
+    one.postfix.stop()
+    same(says(), True, "without it")
+    one.postfix.start()
+    same(says(), False, "when it runs again")
 
 
 run()

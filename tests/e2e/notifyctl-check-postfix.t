@@ -493,4 +493,24 @@ def _(s):
     s.main(smtpd_data_restrictions=table)
     s.sound()
 
+
+@case("a Postfix that does not run is found, and one that is not told from one "
+      "that runs is not")
+def _(s):
+    lock = s.queue + "/pid/master.pid"
+    s.lock.close()
+    finding = s.fault("warning", f"the Postfix in {s.config} does not run")
+    same((finding["fix"], finding["command"]),
+         (f"postfix -c {s.config} start", True), "the command")
+    os.unlink(lock)             # it has never run
+    same(s.fault("warning", "does not run"), finding, "without its file")
+    same(os.path.exists(lock), False, "check makes one")
+    same([f for f in s.check(user="daemon")[1]
+          if "does not run" in f["what"]], [],
+         "findings for a user who cannot tell")
+    s.main(daemon_directory=s.ctl.folder)       # without a master(8)
+    same([f for f in s.check()[1] if "does not run" in f["what"]], [],
+         "findings without master(8)")
+
+
 run()

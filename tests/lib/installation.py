@@ -7,11 +7,12 @@
 
 Everything is in the directory of a Ctl: settings, roster, the configuration
 of a Postfix like Debian's with the pieces of postfix-sample, and a real
-notify-milter at its socket. Postfix itself does not run: only its settings are
-read, by its own postconf(1) and postmap(1).
+notify-milter at its socket. Postfix itself does not run, but master(8)'s lock is
+held: only its settings are read, by its own postconf(1) and postmap(1).
 """
 import atexit
 import contextlib
+import fcntl
 import glob
 import grp
 import os
@@ -108,6 +109,7 @@ class Site:
         chown(ctl_.conf.file, 0o644, "root")
         self.master()
         self.main()
+        self.lock = self.locked()
         if self.milter is None:
             self.start()
         else:       # of the case before, which has left it alone
@@ -126,6 +128,13 @@ class Site:
         os.chmod(path, 0o666)
         _serve(server)
         return f"unix:{os.path.relpath(path, self.queue)}"
+
+    def locked(self):
+        """The lock of a master(8) that runs; close it, and none does."""
+        os.makedirs(os.path.join(self.queue, "pid"), exist_ok=True)
+        lock = open(os.path.join(self.queue, "pid", "master.pid"), "a")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
 
     # What it consists of
 
@@ -347,6 +356,7 @@ def case(title):
                 function(site)
             finally:
                 if site is not None:
+                    site.lock.close()
                     site.leave()
         return function
     return register

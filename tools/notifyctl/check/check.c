@@ -50,6 +50,7 @@ static const struct {
 } parts[] = {
     {"settings", check_settings, false, true},
     {"postfix", read_postfix, false, true},
+    {"postfix", check_running, true, false},
     {"postfix", check_tags_read, true, false},
     {"postfix", check_filters_read, true, true},
     {"postfix", check_copies_read, true, false},

@@ -215,6 +215,7 @@ void check_settings(struct check *);
 void check_clients(struct check *);
 void check_database(struct check *);
 void check_people(struct check *);
+void check_running(struct check *);
 void check_tags_read(struct check *);
 void check_filters_read(struct check *);
 void check_tags(struct check *);

@@ -17,8 +17,10 @@
 #include "notifyctl/check/check.h"
 #include "notifyctl/check/check_programs.h"
 #include "notifyctl/ctl.h"
+#include "notifyctl/postfix/postconf.h"
 #include "settings/settings.h"
 
+static bool succeeds(struct check *, const char *const *);
 static bool systemctl(struct check *, const char *, const char *);
 static bool has_unit(struct check *, const char *);
 static size_t read_proc(
@@ -32,12 +34,10 @@ static void restart(
     struct check *, const char *, const char *, const char *, const char *);
 static void check_unit(struct check *, const char *);
 
-/* Does systemctl(1) exit with 0? */
+/* Does it exit with 0? */
 static bool
-systemctl(struct check *c, const char *verb, const char *program)
+succeeds(struct check *c, const char *const *argv)
 {
-	const char *const argv[] = {
-	    "systemctl", verb, check_text(c, "%s.service", program), NULL};
 	struct child child = CHILD_INIT(argv);
 	struct child_result r;
 	struct failure failure = FAILURE_INIT;
@@ -47,6 +47,15 @@ systemctl(struct check *c, const char *verb, const char *program)
 	rc = child_run(c->arena, &child, &r, &failure);
 	failure_clear(&failure);
 	return (rc == 0 && r.status == 0);
+}
+
+static bool
+systemctl(struct check *c, const char *verb, const char *program)
+{
+	const char *const argv[] = {
+	    "systemctl", verb, check_text(c, "%s.service", program), NULL};
+
+	return (succeeds(c, argv));
 }
 
 static bool
@@ -250,4 +259,23 @@ check_programs(struct check *c, const char *program)
 		    "it is of the version before, which refuses a roster that "
 		    "has been upgraded: tagged mail and chats then wait");
 	check_unit(c, program);
+}
+
+void
+check_running(struct check *c)
+{
+	const struct postconf *pc = c->postfix;
+	/* It exits with 0 if no master(8) of this instance has its lock, and
+	 * not for others than root. */
+	const char *const argv[] = {
+	    check_text(c, "%s/master", postconf_value(pc, "daemon_directory")),
+	    "-c", pc->config, "-t", NULL};
+	bool unit = *pc->option == '\0' && has_unit(c, "postfix");
+
+	if (geteuid() == 0 && succeeds(c, argv))
+		check_found(c, CHECK_WARNING, CHECK_RUN,
+		    check_text(c, "the Postfix in %s does not run", pc->config),
+		    "it takes no mail, and delivers none that is in its queue",
+		    unit ? "systemctl start postfix"
+			 : check_text(c, "postfix%s start", pc->option));
 }
