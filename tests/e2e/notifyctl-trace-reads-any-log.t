@@ -3,13 +3,17 @@
 """notifyctl trace, and stats --since: the mail log may have any usual form and
 place, and anything may stand in it."""
 import gzip
+import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 
 from lib import ctl
+from lib.box import Box, Refused
 from lib.ctl import NOBODY, case, needs_root
+from lib.milter import program
 from lib.roster import (ADAM, ANN, BILL, MAINTENANCE, MIA, OLGA, OTTO,
                         SERVICES, STRANGER, SUE)
 from lib.tap import Skip, contains, lacks, same, true
@@ -59,6 +63,29 @@ def log(ctl, content, name="mail.log", opened=open):
     path = os.path.join(ctl.folder, name)
     with opened(path, "wb") as out:
         out.write(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def journal_file(ctl, at, lines, others=()):
+    """A journal with LINES, one a second from AT on, and OTHERS, which are not
+    of the mail facility."""
+    path = os.path.join(tempfile.mkdtemp(dir=ctl.folder), "a.journal")
+    entries = ""
+    for i, (program, said) in enumerate([*lines, *others]):
+        fields = {"__REALTIME_TIMESTAMP": (at + i) * 1000000,
+                  "__MONOTONIC_TIMESTAMP": 1000000 + i,
+                  "_BOOT_ID": "0" * 31 + "1",
+                  "SYSLOG_FACILITY": 2 if i < len(lines) else 3,
+                  "SYSLOG_IDENTIFIER": program, "MESSAGE": said}
+        entries += "".join(f"{k}={v}\n" for k, v in fields.items()) + "\n"
+    done = subprocess.run([REMOTE, "-o", path, "-"], input=entries.encode(),
+                          capture_output=True, timeout=30)
+    same(done.returncode, 0, f"the journal: {done.stderr}")
     return path
 
 
@@ -309,6 +336,45 @@ def _(ctl):
                      env={"MAIL_CONFIG": os.path.join(ctl.folder, "etc")})
     delivered(found, at)
     true({"source": path} in found["sources"], f"{found['sources']}")
+
+
+@case("where maillog_file has the name of syslog's file, the milter's lines "
+      "come from the journal, unless a syslog daemon writes there, too")
+def _(ctl):
+    needs_root()
+    if not os.path.exists(REMOTE):
+        raise Skip("needs systemd-journal-remote")
+    at = int(time.time()) - 3600
+    lines = text(life(), at).splitlines(True)
+    journal = journal_file(ctl, at, [life()[2]])
+    try:
+        box = Box()
+    except Refused as why:
+        raise Skip(str(why))
+    with box:
+        machine = box.run("test -s /etc/machine-id || echo "
+                          + "1" * 32 + " >/etc/machine-id;"
+                          "cat /etc/machine-id").stdout.strip()
+        box.put("/root/notifyctl", read(program("notifyctl")))
+        box.put("/root/a.conf", b"[database]\nurl = /root/none.db\n")
+        box.run("chmod 755 /root/notifyctl; mkdir -p /etc/postfix "
+                f"/var/log/journal/{machine}")
+        box.put("/etc/postfix/main.cf", b"maillog_file = /var/log/mail.log\n")
+        box.put(f"/var/log/journal/{machine}/system.journal", read(journal))
+        for name, kept, want in (
+                ("Postfix alone", lines[:2] + lines[3:], "journal"),
+                ("both", lines, None)):
+            box.put("/var/log/mail.log", "".join(kept).encode())
+            found = json.loads(box.run(
+                f"/root/notifyctl -c /root/a.conf --json trace {QID}").stdout)
+            delivered(found)
+            same([row["source"] for row in found["sources"][1:]],
+                 [want] if want else [], f"beside the file: {name}")
+            counted = json.loads(box.run(
+                "/root/notifyctl -c /root/a.conf --json stats --since "
+                + time.strftime("%Y-%m-%d", time.localtime(at))).stdout)
+            same([row["messages"] for row in counted["messages"]], [1],
+                 f"messages that stats counts: {name}")
 
 
 @case("another syslog_name, and several parts in it")
@@ -680,23 +746,9 @@ def _(ctl):
     if not os.path.exists(REMOTE):
         raise Skip("needs systemd-journal-remote")
     at = int(time.time()) - 3600
-    folder = os.path.join(ctl.folder, "journal")
-    os.mkdir(folder)
-
-    def entry(i, program, said, facility=2):
-        fields = {"__REALTIME_TIMESTAMP": (at + i) * 1000000,
-                  "__MONOTONIC_TIMESTAMP": 1000000 + i,
-                  "_BOOT_ID": "0" * 31 + "1", "SYSLOG_FACILITY": facility,
-                  "SYSLOG_IDENTIFIER": program, "MESSAGE": said}
-        return "".join(f"{k}={v}\n" for k, v in fields.items()) + "\n"
-
-    entries = "".join(entry(i, *line) for i, line in enumerate(life()))
-    entries += entry(9, "postfix/smtp", f"{QID}: to=<other@x.example>, "
-                     "relay=a, status=sent (b)", facility=3)
-    done = subprocess.run(
-        [REMOTE, "-o", os.path.join(folder, "a.journal"), "-"],
-        input=entries.encode(), capture_output=True, timeout=30)
-    same(done.returncode, 0, f"the journal: {done.stderr}")
+    folder = os.path.dirname(journal_file(
+        ctl, at, life(), [("postfix/smtp", f"{QID}: to=<other@x.example>, "
+                           "relay=a, status=sent (b)")]))
     delivered(ctl.json("trace", QID, "--journal", folder), at)
     ctl.refused(67, "trace", "NOSUCH", "--journal", folder)
     empty = os.path.join(ctl.folder, "none")

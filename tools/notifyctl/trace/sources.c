@@ -21,6 +21,7 @@ struct source {
 	bool given;	     /* on the command line: must be readable */
 	const char *trouble; /* why it cannot be read; or NULL */
 	bool there;	     /* it could have lines */
+	bool spare; /* read only if no other one has a line of the milter */
 };
 
 struct sources {
@@ -28,12 +29,21 @@ struct sources {
 	struct source v[SOURCES_MAX];
 	size_t n;
 	int64_t from;
+	bool ours; /* a source that is not spare has a line of the milter */
+};
+
+/* Where the lines of a source go, which are looked at on their way. */
+struct reader {
+	trace_line_fn *fn;
+	void *ctx;
+	bool ours;
 };
 
 static void add(struct sources *, const char *, bool, bool);
 static void add_rotated(struct sources *, const char *);
 static void add_usual(struct sources *);
-static bool too_old(const struct sources *, const struct source *);
+static bool passed_by(const struct sources *, const struct source *);
+static void pass_on(void *, const struct trace_line *);
 static int read_one(struct sources *, struct source *, trace_line_fn *, void *);
 static const char *in_words(const struct sources *);
 
@@ -56,6 +66,7 @@ add(struct sources *s, const char *path, bool journal, bool given)
 	source->given = given;
 	source->trouble = NULL;
 	source->there = true;
+	source->spare = false;
 	source->path = path == NULL ? NULL : arena_strdup(s->ctl->arena, path);
 }
 
@@ -76,7 +87,8 @@ add_rotated(struct sources *s, const char *path)
 }
 
 /* The usual places of the mail log: Postfix's own file, if it has one; syslog's
- * files, else the journal. */
+ * files, else the journal. The same name may be that of both files: then syslog
+ * is there if the milter's lines are in it. */
 static void
 add_usual(struct sources *s)
 {
@@ -85,7 +97,7 @@ add_usual(struct sources *s)
 	struct failure failure = FAILURE_INIT;
 	const struct postconf *mta;
 	const char *own;
-	bool syslog = false;
+	bool syslog = false, both = false;
 	size_t i;
 
 	mta = postconf_read(s->ctl->arena, &failure);
@@ -96,11 +108,16 @@ add_usual(struct sources *s)
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (access(files[i], F_OK) != 0)
 			continue;
-		syslog = true;
+		if (strcmp(files[i], own) == 0)
+			both = true;
+		else
+			syslog = true;
 		add_rotated(s, files[i]);
 	}
-	if (!syslog)
-		add(s, NULL, true, false);
+	if (syslog)
+		return;
+	add(s, NULL, true, false);
+	s->v[s->n - 1].spare = both && s->v[s->n - 1].journal;
 }
 
 struct sources *
@@ -123,14 +140,27 @@ sources_new(struct ctl *ctl, const struct arguments *args, int64_t from)
 	return (s);
 }
 
+/* It cannot be read, is too old, or is not needed. */
 static bool
-too_old(const struct sources *s, const struct source *source)
+passed_by(const struct sources *s, const struct source *source)
 {
 	struct stat st;
 
+	if (source->trouble != NULL || (source->spare && s->ours))
+		return (true);
 	/* A directory is an error, however old it is. */
 	return (!source->journal && stat(source->path, &st) == 0 &&
 	    S_ISREG(st.st_mode) && st.st_mtime < s->from);
+}
+
+static void
+pass_on(void *ctx, const struct trace_line *line)
+{
+	struct reader *r = ctx;
+
+	if (!r->ours && strcmp(line->program, "notify-milter") == 0)
+		r->ours = true;
+	r->fn(r->ctx, line);
 }
 
 /* Only a source that was given must be readable. */
@@ -139,10 +169,14 @@ read_one(struct sources *s, struct source *source, trace_line_fn *fn, void *to)
 {
 	struct ctl *ctl = s->ctl;
 	struct failure why = FAILURE_INIT;
+	struct reader r = {fn, to, s->ours};
 	int rc;
 
-	rc = source->journal ? trace_log_journal(source->path, fn, to, &why)
-			     : trace_log_file(source->path, fn, to, &why);
+	rc = source->journal
+	    ? trace_log_journal(source->path, pass_on, &r, &why)
+	    : trace_log_file(source->path, pass_on, &r, &why);
+	if (!source->spare)
+		s->ours = r.ours;
 	if (rc == 0)
 		return (0);
 	if (source->given)
@@ -162,7 +196,7 @@ sources_read(
 	size_t i;
 
 	for (i = 0; i < s->n; i++) {
-		if (s->v[i].trouble != NULL || too_old(s, &s->v[i]))
+		if (passed_by(s, &s->v[i]))
 			continue;
 		if (begin != NULL)
 			begin(ctx);
@@ -256,7 +290,7 @@ sources_list(const struct sources *s)
 
 	output_table(out, "sources", columns);
 	for (i = 0; i < s->n; i++) {
-		if (s->v[i].trouble != NULL || too_old(s, &s->v[i]))
+		if (passed_by(s, &s->v[i]))
 			continue;
 		output_row(out);
 		output_cell(
