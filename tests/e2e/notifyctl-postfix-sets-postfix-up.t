@@ -154,7 +154,7 @@ def _(s):
     os.makedirs(first, exist_ok=True)
     more = (f"multi_instance_directories = {first}\n"
             f"queue_directory = {s.queue}-2\n")
-    os.makedirs(f"{s.queue}-2", exist_ok=True)
+    lock = s.locked(f"{s.queue}-2")
     for listener in ("127.0.0.1:10028", "10028", "[::1]:10028"):
         with open(os.path.join(first, "main.cf"), "w") as file:
             file.write(f"queue_directory = {s.queue}\n")
@@ -174,6 +174,7 @@ def _(s):
     s.fixed("error", f"the Postfix in {first} listens on the port of "
             "127.0.0.1:10029/inet, too")
     lacks(s.postconf("-M"), "10029", "master.cf")
+    lock.close()
 
 
 @case("what no command can mend is a comment, and stays one")
@@ -199,6 +200,22 @@ def _(s):
     same((done.code, done.out), (78, ""), "exit and output")
     contains(done.err, "expand", "the error")
     lacks(done.err, "postconf", "the error")
+
+
+@case("a Postfix that does not run is set up, and not reloaded")
+def _(s):
+    plain(s, BARE)
+    s.lock.close()
+    text = script(s)
+    contains(text, "smtpd_milters = ", "the script")
+    lacks(text, "reload", "the script")
+    lacks(text, " start", "the script")
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True,
+                          timeout=60, env=s.ctl.environment(**s.env()))
+    same((done.returncode, done.stderr), (0, ""), "exit and stderr of it")
+    s.age()
+    same(script(s), "", "the second time")
+    lacks(s.ctl("check", env=s.env()).out, "reload", "check")
 
 
 run()

@@ -129,10 +129,11 @@ class Site:
         _serve(server)
         return f"unix:{os.path.relpath(path, self.queue)}"
 
-    def locked(self):
+    def locked(self, queue=None):
         """The lock of a master(8) that runs; close it, and none does."""
-        os.makedirs(os.path.join(self.queue, "pid"), exist_ok=True)
-        lock = open(os.path.join(self.queue, "pid", "master.pid"), "a")
+        folder = os.path.join(queue or self.queue, "pid")
+        os.makedirs(folder, exist_ok=True)
+        lock = open(os.path.join(folder, "master.pid"), "a")
         fcntl.flock(lock, fcntl.LOCK_EX)
         return lock
 

@@ -50,7 +50,7 @@ static const struct {
 } parts[] = {
     {"settings", check_settings, false, true},
     {"postfix", read_postfix, false, true},
-    {"postfix", check_running, true, false},
+    {"postfix", check_running, true, true},
     {"postfix", check_tags_read, true, false},
     {"postfix", check_filters_read, true, true},
     {"postfix", check_copies_read, true, false},
@@ -412,7 +412,7 @@ show_people(struct check *c)
 			show_finding(out, f);
 		}
 	}
-	if (changes[CHECK_POSTCONF])
+	if (changes[CHECK_POSTCONF] && !c->stopped)
 		output_line(out, "after changes to Postfix: postfix%s reload",
 		    c->postfix->option);
 	if (changes[CHECK_SETTING] || changes[CHECK_RESTART])
@@ -536,7 +536,7 @@ show_script(struct check *c)
 		commands = true;
 		show_command(out, f);
 	}
-	if (commands)
+	if (commands && !c->stopped)
 		output_line(out, "postfix%s reload", c->postfix->option);
 	for (f = c->first; f != NULL; f = f->next) {
 		if (is_setup(f) && !fixes[f->how].command)

@@ -65,6 +65,7 @@ struct check {
 	struct postconf *postfix;	 /* NULL: cannot be read */
 	const struct passwd *user;	 /* the milter's, or NULL */
 	bool setup;			 /* for notifyctl postfix */
+	bool stopped;			 /* Postfix, as far as root can tell */
 	bool joins;			 /* the milter, main.cf's smtpd_milters:
 					    by a fix that was found */
 	bool links;			 /* some user has linked a chat */

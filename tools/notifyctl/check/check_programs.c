@@ -272,7 +272,9 @@ check_running(struct check *c)
 	    "-c", pc->config, "-t", NULL};
 	bool unit = *pc->option == '\0' && has_unit(c, "postfix");
 
-	if (geteuid() == 0 && succeeds(c, argv))
+	c->stopped = geteuid() == 0 && succeeds(c, argv);
+	/* It may be set up before it is started. */
+	if (c->stopped && !c->setup)
 		check_found(c, CHECK_WARNING, CHECK_RUN,
 		    check_text(c, "the Postfix in %s does not run", pc->config),
 		    "it takes no mail, and delivers none that is in its queue",
