@@ -14,6 +14,8 @@
 
 #define LONGEST 1000
 #define SHORT 160
+/* What escape_text() escapes beside hostile characters. */
+#define SPECIAL "\"\\<>"
 
 static bool hostile(ucs4_t);
 static const char *escape(struct arena *, const char *, size_t, const char *);
@@ -107,7 +109,7 @@ escape(struct arena *a, const char *s, size_t max, const char *special)
 const char *
 escape_text(struct arena *a, const char *s)
 {
-	return (escape(a, s, LONGEST, "\"\\<>"));
+	return (escape(a, s, LONGEST, SPECIAL));
 }
 
 const char *
@@ -115,8 +117,32 @@ escape_short(struct arena *a, const char *s)
 {
 	const char *shown;
 
-	shown = escape(a, s, SHORT, "\"\\<>");
+	shown = escape(a, s, SHORT, SPECIAL);
 	return (shown == NULL ? "(out of memory)" : shown);
+}
+
+const char *
+escape_undo(struct arena *a, const char *s)
+{
+	char *out, *o;
+	unsigned c;
+	int n;
+
+	out = o = arena_strdup(a, s);
+	if (out == NULL)
+		return (NULL);
+	while (*s != '\0') {
+		n = 0;
+		if (sscanf(s, "\\x%2x%n", &c, &n) == 1 && n == 4 && c != 0 &&
+		    strchr(SPECIAL, (int)c) != NULL) {
+			*o++ = (char)c;
+			s += n;
+		} else {
+			*o++ = *s++;
+		}
+	}
+	*o = '\0';
+	return (out);
 }
 
 const char *

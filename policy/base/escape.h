@@ -26,6 +26,10 @@ const char *escape_text(struct arena *, const char *s) WARN_UNUSED;
  * "(out of memory)" instead of NULL. */
 const char *escape_short(struct arena *, const char *s) WARN_UNUSED;
 
+/* escape_undo(a, s): ${s} with the quotes, backslashes and angle brackets that
+ * escape_text() has escaped. NULL if out of memory. */
+const char *escape_undo(struct arena *, const char *s) WARN_UNUSED;
+
 /* escape_name(s): ${s}, the name of a file or an account, for a message: an
  * empty one becomes two quotes. */
 const char *escape_name(const char *s);

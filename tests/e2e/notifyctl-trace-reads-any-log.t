@@ -781,6 +781,34 @@ def person(ctl, path, email, day="2026-03-05"):
     return ctl.json("trace", "--recipient", email, "--on", day, "--log", path)
 
 
+@case("an address that the milter's log has in escapes is shown and found as it "
+      "is")
+def _(ctl):
+    for address, logged in (
+            ('"a b"@acme.example', "\\x22a b\\x22@acme.example"),
+            ('"a\\"<>"@acme.example',
+             "\\x22a\\x5c\\x22\\x3c\\x3e\\x22@acme.example"),
+            ('"bill"@acme.example', "\\x22bill\\x22@acme.example"),
+            ("a\\x0ab@acme.example", "a\\x0ab@acme.example")):
+        path = log(ctl, decided("AAAAAAAAAA", ANN, NOON,
+                                dropped=(logged, "no user of any account")))
+        same([row["recipient"] for row in trace(
+            ctl, path, qid="AAAAAAAAAA")["recipients"]], [address, ANN],
+            "recipients")
+    path = log(ctl, decided("AAAAAAAAAA", ANN, NOON, dropped=(
+        "\\x22bill\\x22@acme.example", "no user")))
+    found = person(ctl, path, BILL)
+    same([row["recipient"] for row in found["recipients"]],
+         ['"bill"@acme.example'], "bill's")
+    chat = "to=<1-a@telegram.invalid> account=acme outcome=sent user=<%s>"
+    path = log(ctl, decided("AAAAAAAAAA", ANN, NOON) + text(
+        [("notify-telegram", "AAAAAAAAAA: " + chat % "\\x22a b\\x22@x.example")],
+        NOON))
+    same([row["chat_of"] for row in
+          person(ctl, path, '"a b"@x.example')["recipients"]],
+         ['"a b"@x.example'], "whose chat")
+
+
 def ids(found):
     return [message["queue_id"] for message in found["messages"]]
 

@@ -212,6 +212,9 @@ START_TEST(text_from_outside_stays_on_its_line)
 	struct arena *a = arena_new(1 << 16);
 
 	ck_assert_str_eq(escape_text(a, texts[_i].text), texts[_i].shown);
+	ck_assert_str_eq(
+	    escape_text(a, escape_undo(a, "\\x22\\x5cx3c\\x3e\\x2")),
+	    "\\x22\\x5cx3c\\x3e\\x5cx2");
 	arena_free(a);
 }
 END_TEST

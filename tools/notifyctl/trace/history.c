@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "base/strmap.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/history.h"
@@ -231,7 +232,7 @@ chat(struct arena *a, struct history *h, const struct history_line *line)
 	c->chat = true;
 	user = strstr(rest, " user=<");
 	if (user != NULL && (user = path(a, user + 7, &user)) != NULL) {
-		c->person = user;
+		c->person = escape_undo(a, user);
 		c->account = value(a, rest, " account=");
 	}
 	c->outcome =
@@ -254,7 +255,7 @@ decision(struct arena *a, struct history *h, const struct history_line *line)
 		if (recipient == NULL ||
 		    text_after(rest, " status=dropped") == NULL)
 			return;
-		c = copy_of(a, h, recipient, "");
+		c = copy_of(a, h, escape_undo(a, recipient), "");
 		c->dropped = true;
 		c->reason = value(a, rest, " reason=");
 		return;

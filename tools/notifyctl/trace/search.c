@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/escape.h"
 #include "notifyctl/postfix/text.h"
 #include "notifyctl/trace/search.h"
 #include "terms/address.h"
@@ -16,6 +17,7 @@
 
 static bool has_id(const struct search *, const char *);
 static bool may_differ(const char *, size_t);
+static bool is_read_as(struct search *, const char *);
 static bool is_spelled(struct search *, const char *, size_t);
 static bool is_person(struct search *, const char *, size_t);
 static bool names(const char *, const char *);
@@ -65,18 +67,27 @@ may_differ(const char *text, size_t len)
 }
 
 static bool
-is_spelled(struct search *s, const char *text, size_t len)
+is_read_as(struct search *s, const char *text)
 {
 	struct address a;
+
+	return (text != NULL && address_read(s->line, text, &a) == 1 &&
+	    (strcmp(a.key, s->key) == 0 ||
+		(a.base != NULL && strcmp(a.base, s->key) == 0)));
+}
+
+/* As Postfix logs it, or as our programs do. */
+static bool
+is_spelled(struct search *s, const char *text, size_t len)
+{
 	char *copy;
 	bool is;
 
 	if (s->line == NULL && (s->line = arena_new(LINE_MEMORY)) == NULL)
 		return (false);
 	copy = arena_strndup(s->line, text, len);
-	is = copy != NULL && address_read(s->line, copy, &a) == 1 &&
-	    (strcmp(a.key, s->key) == 0 ||
-		(a.base != NULL && strcmp(a.base, s->key) == 0));
+	is = copy != NULL &&
+	    (is_read_as(s, copy) || is_read_as(s, escape_undo(s->line, copy)));
 	arena_reset(s->line);
 	return (is);
 }
