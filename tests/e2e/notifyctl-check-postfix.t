@@ -167,6 +167,24 @@ def _(s):
         s.sound()
     s.edit("-P", "smtp/inet/milter_protocol=5")
     s.fixed("error", "milter_protocol of smtp/inet = 5")
+    for value in (f"{{ {SOCKET}, protocol=1 }}", f"{{{SOCKET} {{protocol = 1}} }}",
+                  f"{OTHER}, {{ {SOCKET}, protocol=1, connect_timeout=9s }}"):
+        s.main(smtpd_milters=value)
+        finding = s.fixed("error", "smtpd_milters has protocol=1 for the milter")
+        contains(finding["fix"], value.replace("1", "6", 1) if OTHER not in value
+                 else "protocol=6, connect_timeout=9s }", "the command")
+    for value in ("protocol=5, default_action=accept",
+                  "default_action=accept, protocol=5"):
+        s.main(smtpd_milters=f"{{ {SOCKET}, {value} }}")
+        finding = s.has("error", "protocol=5")
+        same(s.has("error", "default_action=accept")["fix"], finding["fix"],
+             "one command for both")
+        s.apply(finding)
+        s.sound()
+    s.main(smtpd_milters=f"{{ {SOCKET}, protocol=2 }}, {{ {OTHER}, protocol=2 }}")
+    s.sound()
+    s.main(smtpd_milters=f"{SOCKET}, {{ {OTHER}, protocol=1 }}")
+    s.fault("warning", f"smtpd_milters has protocol=1 for {OTHER}")
 
 
 # Content filters

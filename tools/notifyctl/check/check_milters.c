@@ -99,7 +99,15 @@ static void
 check_one(struct check *c, const struct place *p)
 {
 	const char *where = p->milter->address, *why;
+	const char *protocol = p->milter->protocol;
 
+	if (protocol != NULL && !milters_speaks(protocol))
+		found(c, p,
+		    check_text(c, "%s has protocol=%s for %s", p->label,
+			protocol, where),
+		    "Postfix does not support that version, and answers all "
+		    "mail with \"451 Server configuration problem\"",
+		    "write protocol=6");
 	switch (check_peers_ask(c, p->reader, p->milter, &why)) {
 	case PEER_MILTER:
 		break;

@@ -37,9 +37,16 @@ struct list {
 	const char *right;
 };
 
+/* A milter_protocol. */
+static const char unsupported[] =
+    "Postfix does not support that version, and answers all mail with \"451 "
+    "Server configuration problem\"";
+
 static void edit(struct check *, enum check_severity, const struct list *,
     const char *, const char *);
 static const struct action *unwelcome(const char *);
+static const char *replaced(
+    struct check *, const char *, size_t, const char *, const char *);
 static const char *right_entry(struct check *, const struct list *);
 static bool is_one_too_many(
     struct check *, const struct list *, const struct milter *);
@@ -52,6 +59,7 @@ static void check_order(struct check *, const struct list *);
 static void check_former(struct check *, const struct list *);
 static void check_action(struct check *, const struct list *);
 static void check_protocol(struct check *, const struct postconf_service *);
+static void check_own_protocol(struct check *, const struct list *);
 static void leave_chroot(
     struct check *, const struct postconf_service *, const char *);
 static void check_list(
@@ -187,25 +195,38 @@ unwelcome(const char *action)
 	return (NULL);
 }
 
-/* Our entry, with its options; its address and action are right. */
+/* ${text}, with ${new} in the place of ${old}, which is at ${at}. */
+static const char *
+replaced(struct check *c, const char *text, size_t at, const char *old,
+    const char *new)
+{
+	return (check_text(
+	    c, "%.*s%s%s", (int)at, text, new, text + at + strlen(old)));
+}
+
+/* Our entry, with its options; its address, action and protocol are right. */
 static const char *
 right_entry(struct check *c, const struct list *l)
 {
 	const struct milter *m;
-	const char *text, *rest;
+	const char *text;
+	bool action, protocol;
 
 	if (l->milters.match == MILTERS_OTHER)
 		return (l->address);
 	m = &l->milters.v[l->milters.ours];
 	text = m->text;
+	action = m->action != NULL && unwelcome(m->action) != NULL;
+	protocol = m->protocol != NULL && !milters_speaks(m->protocol);
 	/* From behind, so that the places stay. */
-	if (m->action != NULL && unwelcome(m->action) != NULL)
-		text = check_text(c, "%.*stempfail%s", (int)m->action_at, text,
-		    text + m->action_at + strlen(m->action));
-	rest = text + m->address_at + strlen(m->address);
+	if (action && (!protocol || m->action_at > m->protocol_at))
+		text = replaced(c, text, m->action_at, m->action, "tempfail");
+	if (protocol)
+		text = replaced(c, text, m->protocol_at, m->protocol, "6");
+	if (action && protocol && m->action_at < m->protocol_at)
+		text = replaced(c, text, m->action_at, m->action, "tempfail");
 	if (l->milters.match == MILTERS_MEANT && l->address != NULL)
-		text = check_text(
-		    c, "%.*s%s%s", (int)m->address_at, text, l->address, rest);
+		text = replaced(c, text, m->address_at, m->address, l->address);
 	return (text);
 }
 
@@ -316,20 +337,29 @@ check_action(struct check *c, const struct list *l)
 		    wrong->why);
 }
 
-/* The milter works with each version that Postfix supports. */
 static void
 check_protocol(struct check *c, const struct postconf_service *s)
 {
 	static const char name[] = "milter_protocol";
 	const char *version = postconf_for(c->postfix, s, name);
 
-	if (strlen(version) == 1 && strchr("2346", *version) != NULL)
-		return;
-	check_edit(c, CHECK_ERROR,
-	    check_text(c, "%s = %s", check_label(c, s, name), version),
-	    "Postfix does not support that version, and answers all mail with "
-	    "\"451 Server configuration problem\"",
-	    check_setter(c, s, name), name, "6");
+	if (!milters_speaks(version))
+		check_edit(c, CHECK_ERROR,
+		    check_text(c, "%s = %s", check_label(c, s, name), version),
+		    unsupported, check_setter(c, s, name), name, "6");
+}
+
+static void
+check_own_protocol(struct check *c, const struct list *l)
+{
+	const struct milters *m = &l->milters;
+
+	if (m->ours < m->n && m->v[m->ours].protocol != NULL &&
+	    !milters_speaks(m->v[m->ours].protocol))
+		edit(c, CHECK_ERROR, l,
+		    check_text(c, "%s has protocol=%s for the milter", l->label,
+			m->v[m->ours].protocol),
+		    unsupported);
 }
 
 /* The socket is in the queue directory of another instance, ${other}, which
@@ -384,6 +414,7 @@ check_list(struct check *c, const char *name,
 		check_order(c, &l);
 		check_former(c, &l);
 		check_action(c, &l);
+		check_own_protocol(c, &l);
 	}
 	check_protocol(c, reader);
 }

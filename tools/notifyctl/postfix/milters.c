@@ -16,7 +16,8 @@ static const char *last_component(const char *);
 static enum milters_match match_tcp(const char *, const char *);
 static enum milters_match match(const struct postconf *, const char *,
     const struct postconf_service *, const char *);
-static void take_action(struct milter *, const char *, char *);
+static char *option(char *, const char *);
+static void take_options(struct milter *, const char *, char *);
 static void take(const struct postconf *, char *, struct milter *);
 
 static bool
@@ -91,22 +92,38 @@ match(const struct postconf *pc, const char *socket,
 	return (MILTERS_OTHER);
 }
 
-/* The last default_action in its options, in whatever form: "name=value", or in
- * braces of its own. ${word}: where the element begins. */
-static void
-take_action(struct milter *m, const char *word, char *options)
+/* The last value of an option, in whatever form: "name=value", or in braces of
+ * its own. NULL if it is not there. */
+static char *
+option(char *options, const char *name)
 {
-	static const char name[] = "default_action";
-	char *s;
+	char *value = NULL;
 
-	while ((s = strstr(options, name)) != NULL) {
-		options = s + strlen(name);
+	while ((options = strstr(options, name)) != NULL) {
+		options += strlen(name);
 		options += strspn(options, " \t=");
-		m->action = options;
-		m->action_at = (size_t)(options - word);
+		value = options;
 	}
-	if (m->action != NULL)
-		options[strcspn(options, ", \t}")] = '\0';
+	return (value);
+}
+
+/* ${word}: where the element begins. */
+static void
+take_options(struct milter *m, const char *word, char *options)
+{
+	char *action = option(options, "default_action"),
+	     *protocol = option(options, "protocol");
+
+	if (action != NULL) {
+		m->action = action;
+		m->action_at = (size_t)(action - word);
+		action[strcspn(action, ", \t}")] = '\0';
+	}
+	if (protocol != NULL) {
+		m->protocol = protocol;
+		m->protocol_at = (size_t)(protocol - word);
+		protocol[strcspn(protocol, ", \t}")] = '\0';
+	}
 }
 
 /* An address, or "{ address, option=value ... }". */
@@ -127,7 +144,7 @@ take(const struct postconf *pc, char *word, struct milter *m)
 	end = address + strcspn(address, ", \t");
 	if (*end != '\0') {
 		*end = '\0';
-		take_action(m, word, end + 1);
+		take_options(m, word, end + 1);
 	}
 	m->address = address;
 }
@@ -186,4 +203,10 @@ milters_off(const struct postconf *pc, const struct postconf_service *service)
 {
 	return (strstr(postconf_for(pc, service, "receive_override_options"),
 		    "no_milters") != NULL);
+}
+
+bool
+milters_speaks(const char *version)
+{
+	return (strlen(version) == 1 && strchr("2346", *version) != NULL);
 }

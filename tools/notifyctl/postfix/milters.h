@@ -34,8 +34,10 @@ struct milters {
 		const char *address; /* "unix:..." or "inet:..." */
 		size_t address_at;   /* where in ${text} that is */
 		enum milters_match match;
-		const char *action; /* its own default_action, or NULL */
-		size_t action_at;   /* where in ${text} that is */
+		const char *action;   /* its own default_action, or NULL */
+		size_t action_at;     /* where in ${text} that is */
+		const char *protocol; /* its own protocol, likewise */
+		size_t protocol_at;
 	} v[MILTERS_MAX];
 };
 
@@ -55,6 +57,10 @@ const char *milters_address(const struct postconf *, const char *socket,
 /* milters_path(pc, reader, path): the file that ${path} is to ${reader}. */
 const char *milters_path(const struct postconf *,
     const struct postconf_service *reader, const char *path);
+
+/* milters_speaks(version): does Postfix support this milter_protocol? The
+ * milter works with each of them. */
+bool milters_speaks(const char *version);
 
 /* milters_off(pc, service): does receive_override_options turn milters off? */
 bool milters_off(const struct postconf *, const struct postconf_service *);
