@@ -81,7 +81,8 @@ def journal_file(ctl, at, lines, others=()):
                   "__MONOTONIC_TIMESTAMP": 1000000 + i,
                   "_BOOT_ID": "0" * 31 + "1",
                   "SYSLOG_FACILITY": 2 if i < len(lines) else 3,
-                  "SYSLOG_IDENTIFIER": program, "MESSAGE": said}
+                  "SYSLOG_IDENTIFIER": program, "SYSLOG_PID": 100,
+                  "MESSAGE": said}
         entries += "".join(f"{k}={v}\n" for k, v in fields.items()) + "\n"
     done = subprocess.run([REMOTE, "-o", path, "-"], input=entries.encode(),
                           capture_output=True, timeout=30)
@@ -375,6 +376,37 @@ def _(ctl):
                 + time.strftime("%Y-%m-%d", time.localtime(at))).stdout)
             same([row["messages"] for row in counted["messages"]], [1],
                  f"messages that stats counts: {name}")
+
+
+@case("a hold that was logged without an id is that of the next message of the "
+      "same smtpd(8), unless that was rejected or another client came")
+def _(ctl):
+    at = int(time.time()) - 3600
+    hold = ("NOQUEUE: hold: RCPT from a[192.0.2.7]: <s@x.example>: Sender "
+            "address triggers HOLD action; from=<s@x.example> "
+            "to=<ann@acme.example> proto=ESMTP helo=<old>")
+    said = [(7, hold), (7, f"{QID}: client=a[192.0.2.7]")]
+    rejected = (7, hold.replace(": hold", ": reject"))
+    other = (7, "connect from b[192.0.2.8]")
+    for name, lines, want in (
+            ("held", said, "held"),
+            ("twice", [said[0], said[0], said[1]], "held"),
+            ("among others", [said[0], (8, "4jYGXP5YkLz1d62G: client=b[::1]"),
+                              (9, hold), said[1]], "held"),
+            ("another process", [(8, hold), said[1]], "unknown"),
+            ("of the message before", [
+                said[0], (7, "4jYGXP5YkLz1d62G: client=a[192.0.2.7]"),
+                said[1]], "unknown"),
+            ("rejected", [said[0], rejected, said[1]], "unknown"),
+            ("another client", [said[0], other, said[1]], "unknown")):
+        content = "".join(
+            f"{stamp(at, 'rfc3339')}relay postfix/submission/smtpd[{process}]: "
+            f"{text_}\n" for process, text_ in lines)
+        for form in (content, re.sub(
+                r"(?m)^(.*? relay \S+)\[(\d+)\]:", r"<22>1 \1 \2 - -",
+                content)):
+            message, = trace(ctl, log(ctl, form))["messages"]
+            same(message["state"], want, f"{name}: {form}")
 
 
 @case("another syslog_name, and several parts in it")
@@ -751,6 +783,11 @@ def _(ctl):
                            "relay=a, status=sent (b)")]))
     delivered(ctl.json("trace", QID, "--journal", folder), at)
     ctl.refused(67, "trace", "NOSUCH", "--journal", folder)
+    held = os.path.dirname(journal_file(ctl, at, [
+        ("postfix/smtpd", "NOQUEUE: hold: RCPT from a[192.0.2.7]: why; "
+         "from=<s@x.example>"), life()[0]]))
+    message, = ctl.json("trace", QID, "--journal", held)["messages"]
+    same(message["state"], "held", "the process is that of the entry")
     empty = os.path.join(ctl.folder, "none")
     os.mkdir(empty)
     ctl.refused(65, "trace", QID, "--journal", empty, says="mail facility")

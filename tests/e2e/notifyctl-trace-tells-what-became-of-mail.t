@@ -171,6 +171,20 @@ def log_that_is_behind(lab):
         os.kill(writer, signal.SIGCONT)
 
 
+@case("held by an access map, which Postfix logs before the message has an id: "
+      "it is on hold")
+def _(lab):
+    result = lab.send([ANN], SERVICES, sender="held@x.example")
+    (message,), rows = told(lab, result.qid, "held")
+    same((message["verdict"], message["sender"]),
+         ("deliver", "held@x.example"), "the message")
+    lab.postfix.release(result.qid)
+    told(lab, result.qid, "done")
+    # Another recipient of the same session, which is not held.
+    other = lab.send([ANN], SERVICES)
+    told(lab, other.qid, "done")
+
+
 @case("a log that is behind the queue: the state is said to be that of its "
       "end")
 def _(lab):
@@ -409,4 +423,6 @@ def _(lab):
 
 
 run(ChatLab, main={"virtual_alias_maps": "inline:{ "
-                   "{team@x.example=a1@x.example,a2@x.example} }"})
+                   "{team@x.example=a1@x.example,a2@x.example} }",
+                   "smtpd_sender_restrictions": "check_sender_access "
+                   "inline:{ {held@x.example=HOLD} }"})

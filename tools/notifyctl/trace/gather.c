@@ -7,6 +7,7 @@
  * current generation are kept, so that a log of any size can be read.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,10 @@
 #define MESSAGES_MAX (ASKED_MAX + BECAME_MAX)
 /* Lines of all: ten thousand recipients, each tried several times. */
 #define ENTRIES_MAX 1000000
+/* Processes of smtpd(8) that have put a message on hold which has no id yet,
+ * and what is kept of the line. */
+#define HOLDING_MAX 100
+#define HOLD_TEXT_MAX 1024
 /* A message is named within this time of its first line. */
 #define NAMED_SECONDS 600
 
@@ -41,8 +46,17 @@ struct message {
 	bool read;
 };
 
+/* smtpd(8) puts a message on hold, of a client or recipient that is to be held,
+ * before the message has an id. Its next line on a message has the id. */
+struct holding {
+	long process; /* 0: none */
+	char text[HOLD_TEXT_MAX];
+};
+
 struct gather {
 	struct arena *arena;
+	struct holding holding[HOLDING_MAX];
+	size_t next; /* of these that is used */
 	struct message messages[MESSAGES_MAX];
 	size_t n, asked;
 	struct strmap by_id;
@@ -71,6 +85,8 @@ static const struct {
 };
 
 static const char *component(const char *);
+static struct holding *holding(struct gather *, const struct trace_line *);
+static void note_hold(struct gather *, const struct trace_line *);
 static int compare(const void *, const void *);
 static struct message *begin(struct gather *, const char *, size_t, int64_t);
 static struct message *find(struct gather *, const char *, size_t);
@@ -187,14 +203,50 @@ keep(struct gather *g, struct message *m, const struct trace_line *line,
 	e->line.text = arena_strdup(g->arena, text);
 }
 
+static struct holding *
+holding(struct gather *g, const struct trace_line *line)
+{
+	size_t i;
+
+	if (line->process == 0 ||
+	    strcmp(component(line->program), "smtpd") != 0)
+		return (NULL);
+	for (i = 0; i < HOLDING_MAX; i++) {
+		if (g->holding[i].process == line->process)
+			return (&g->holding[i]);
+	}
+	return (NULL);
+}
+
+/* Note a message on hold without an id. If it is rejected after all, smtpd(8)
+ * says so before it is asked for another one. */
+static void
+note_hold(struct gather *g, const struct trace_line *line)
+{
+	const char *hold = text_after(line->text, "NOQUEUE: hold: ");
+	struct holding *h = holding(g, line);
+
+	if (h != NULL &&
+	    (text_after(line->text, "NOQUEUE: ") != NULL ||
+		text_after(line->text, "connect from ") != NULL))
+		h->process = 0;
+	if (hold == NULL)
+		return;
+	h = &g->holding[g->next++ % HOLDING_MAX];
+	h->process = line->process;
+	snprintf(h->text, sizeof(h->text), "hold: %s", hold);
+}
+
 void
 gather_line(void *ctx, const struct trace_line *line)
 {
 	struct gather *g = ctx;
 	const char *text = line->text, *rest, *from;
+	struct holding *h;
 	struct message *m;
 	size_t len;
 
+	note_hold(g, line);
 	len = text_queueid(text);
 	if (len == 0 || strncmp(text + len, ": ", 2) != 0)
 		return;
@@ -204,6 +256,11 @@ gather_line(void *ctx, const struct trace_line *line)
 	m = find(g, text, len);
 	if (m != NULL && !m->read)
 		keep(g, m, line, rest);
+	h = text_after(rest, "client=") == NULL ? NULL : holding(g, line);
+	if (h != NULL && m != NULL && !m->read)
+		keep(g, m, line, h->text);
+	if (h != NULL)
+		h->process = 0;
 	/* postsuper -r: only the new message names the old one. */
 	from = strstr(rest, " orig_id=");
 	if (from != NULL && text_after(rest, "uid=") != NULL) {
@@ -219,6 +276,7 @@ gather_source(void *ctx)
 	struct gather *g = ctx;
 
 	g->source++;
+	memset(g->holding, 0, sizeof(g->holding));
 }
 
 static int

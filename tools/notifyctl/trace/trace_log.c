@@ -191,8 +191,10 @@ split(char *s, struct trace_line *line)
 	if (len == 0 || (s[len] != '[' && s[len] != ':'))
 		return (false);
 	line->program = s;
+	line->process = 0;
 	line->text = s + len;
 	if (s[len] == '[') {
+		line->process = strtol(s + len + 1, NULL, 10);
 		line->text += 1 + strspn(line->text + 1, "0123456789");
 		if (*line->text++ != ']')
 			return (false);
@@ -220,6 +222,7 @@ split_5424(char *s, struct trace_line *line)
 	text++;
 	line->text = text + (strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
 	line->program = program;
+	line->process = strtol(after_words(s, 2), NULL, 10);
 	program[strcspn(program, " ")] = '\0';
 	return (*program != '\0');
 }
@@ -356,20 +359,23 @@ static void
 entry(sd_journal *j, trace_line_fn *fn, void *ctx)
 {
 	struct trace_line line;
-	char *program, *text;
+	char *program, *process, *text;
 	uint64_t usec;
 
 	program = field(j, "SYSLOG_IDENTIFIER");
+	process = field(j, "SYSLOG_PID");
 	text = field(j, "MESSAGE");
 	if (program != NULL && text != NULL) {
 		line.at = sd_journal_get_realtime_usec(j, &usec) < 0
 		    ? 0
 		    : (int64_t)(usec / 1000000);
 		line.program = program;
+		line.process = process == NULL ? 0 : strtol(process, NULL, 10);
 		line.text = text;
 		fn(ctx, &line);
 	}
 	free(program);
+	free(process);
 	free(text);
 }
 

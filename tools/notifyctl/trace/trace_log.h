@@ -21,6 +21,7 @@ struct failure;
 struct trace_line {
 	int64_t at;	     /* Unix seconds; 0: unknown */
 	const char *program; /* "postfix/smtp", without the process id */
+	long process;	     /* 0: unknown */
 	const char *text;    /* one line; never NULL */
 };
 
