@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import time
 
 from lib import lab, postfix
@@ -128,6 +129,19 @@ def _(lab_):
     empty(lab_)
 
 
+@case("a message is listed wherever the queue lies")
+def _(lab_):
+    result = hold(lab_, [ANN], "lunch")
+    config = os.path.join(lab_.folder, "elsewhere")
+    shutil.copytree(lab_.postfix.config, config)
+    queue = os.path.join(lab_.folder, "a queue [b]*\\?")
+    os.symlink(lab_.postfix.queue, queue)
+    with open(os.path.join(config, "main.cf"), "a") as out:
+        out.write(f"queue_directory = {queue}\n")
+    true(result.qid in held(lab_, env={"MAIL_CONFIG": config}), "it is listed")
+    empty(lab_)
+
+
 @case("a message on hold without a tag is counted, and not listed")
 def _(lab_):
     lab_.receiver.refuse = lambda _: "450 4.2.0 not now"
@@ -243,8 +257,6 @@ postfix.LISTENERS["holds"] = (
 class Lab(lab.Lab):
     def copy(self):
         """notifyctl where everybody can run it."""
-        import os
-        import shutil
         path = os.path.join(self.folder, "notifyctl")
         shutil.copy(lab.program("notifyctl"), path)
         return path
@@ -252,7 +264,6 @@ class Lab(lab.Lab):
     def age(self, qid, seconds):
         """Have the message arrive SECONDS earlier."""
         import glob
-        import os
         (path,) = glob.glob(f"{self.postfix.folder}/**/hold/{qid}",
                             recursive=True)
         with open(path, "rb") as file:

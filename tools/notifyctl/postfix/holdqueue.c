@@ -30,6 +30,8 @@
 
 /* Postfix has no limit; a queue id has fewer characters. */
 #define LEVELS_MAX 32
+/* The queue directory, with room for the levels and the queue id behind it. */
+#define QUEUE_MAX (PATH_MAX - 256)
 /* Messages that one postcat(1) reads. */
 #define BATCH 200
 #define TOOL_SECONDS 600
@@ -49,7 +51,9 @@ struct batch {
 };
 
 static bool is_empty(const struct postconf *);
-static bool first_match(char[PATH_MAX], int);
+static int cannot_look(const char *, int);
+static int first_match(char[PATH_MAX], int);
+static bool write_literal(char[QUEUE_MAX], const char *);
 static FILE *run(
     const struct postconf *, const char *const *, struct failure *);
 static int next_held(FILE *, char **, size_t *, char *, int64_t *);
@@ -129,13 +133,15 @@ set_apart(struct batch *b, size_t first)
 	struct holdqueue_message m = {.text = NULL};
 	char path[PATH_MAX];
 	size_t i, n = 0;
-	int fd, rc = 0;
+	int fd, found, rc = 0;
 	bool bad;
 
 	for (i = first; rc == 0 && i < b->n; i++) {
-		if (!holdqueue_file(b->mta, b->v[i].id, path))
+		found = holdqueue_file(b->mta, b->v[i].id, path);
+		fd = found == 1 ? regular_open(path, O_RDONLY | O_NOFOLLOW, 0)
+				: -1;
+		if (found == 0 || (found == 1 && fd == -1 && errno == ENOENT))
 			continue;
-		fd = regular_open(path, O_RDONLY | O_NOFOLLOW, 0);
 		bad = fd != -1 && records_are_lines(fd) != 1;
 		if (fd != -1)
 			close(fd);
@@ -256,37 +262,70 @@ is_empty(const struct postconf *mta)
 	return (empty);
 }
 
-/* Write the first path that matches the pattern ${path} there. */
-static bool
+/* A directory that is not there any more has no match. */
+static int
+cannot_look(const char *path, int error)
+{
+	(void)path;
+	return (error != ENOENT && error != ENOTDIR);
+}
+
+/* Write the first path that matches the pattern ${path} there. 1, 0 if there is
+ * none, or -1. */
+static int
 first_match(char path[PATH_MAX], int flags)
 {
 	glob_t names;
+	int rc;
 
-	if (glob(path, flags | GLOB_NOSORT, NULL, &names) != 0)
-		return (false);
+	rc = glob(path, flags | GLOB_NOSORT, cannot_look, &names);
+	if (rc == GLOB_NOMATCH)
+		return (0);
+	if (rc != 0)
+		return (-1);
 	snprintf(path, PATH_MAX, "%s", names.gl_pathv[0]);
 	globfree(&names);
-	return (true);
+	return (1);
 }
 
-bool
+/* Write ${path} as a pattern that matches it alone. False: it is too long. */
+static bool
+write_literal(char out[QUEUE_MAX], const char *path)
+{
+	size_t n = 0;
+
+	for (; *path != '\0' && n + 2 < QUEUE_MAX; path++) {
+		if (strchr("*?[\\", *path) != NULL)
+			out[n++] = '\\';
+		out[n++] = *path;
+	}
+	out[n] = '\0';
+	return (*path == '\0');
+}
+
+int
 holdqueue_file(const struct postconf *mta, const char *id, char path[PATH_MAX])
 {
 	/* hash_queue_names and hash_queue_depth make levels of directories. */
 	char below[2 * LEVELS_MAX + 1] = "";
-	const char *queue = postconf_value(mta, "queue_directory");
+	char queue[QUEUE_MAX];
 	size_t i;
+	int rc;
 
+	if (!write_literal(queue, postconf_value(mta, "queue_directory")))
+		return (-1);
 	for (i = 0; i < LEVELS_MAX; i++) {
 		snprintf(path, PATH_MAX, "%s/hold/%s%s", queue, below, id);
-		if (first_match(path, 0))
-			return (true);
+		rc = first_match(path, 0);
+		if (rc != 0)
+			return (rc);
 		strcat(below, "?/");
 		snprintf(path, PATH_MAX, "%s/hold/%s", queue, below);
-		if (!first_match(path, GLOB_ONLYDIR))
-			return (false);
+		rc = first_match(path, GLOB_ONLYDIR);
+		if (rc != 1)
+			return (rc);
 	}
-	return (false);
+	return (0);
 }
 
 int

@@ -40,9 +40,10 @@ typedef int holdqueue_fn(
 int holdqueue_each(const struct postconf *, holdqueue_fn *, void *ctx,
     struct failure *) WARN_UNUSED;
 
-/* holdqueue_file(pc, id, path): the queue file of a message, if it is on hold
- * now. postcat(1) takes a second to find none. */
-bool holdqueue_file(
+/* holdqueue_file(pc, id, path): the queue file of a message. 1, 0 if it is not
+ * on hold now, or -1 if that cannot be looked at. postcat(1) takes a second to
+ * find none. */
+int holdqueue_file(
     const struct postconf *, const char *id, char path[PATH_MAX]) WARN_UNUSED;
 
 /* holdqueue_count(pc, n, oldest, failure): how many there are, ours or not, and

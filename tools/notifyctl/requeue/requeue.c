@@ -341,7 +341,8 @@ describe(struct passage *p, bool earlier)
 	char path[PATH_MAX];
 	bool held;
 
-	held = p->new_id != NULL && holdqueue_file(p->mta, p->new_id, path);
+	held =
+	    p->new_id != NULL && holdqueue_file(p->mta, p->new_id, path) == 1;
 	p->result = arena_printf(a, "%s%s%s%s",
 	    earlier ? "submitted again by an earlier requeue"
 		: p->untagged
