@@ -481,8 +481,8 @@ START_TEST(an_amount_stays_apart_from_what_stands_at_some_distance)
 {
 	static const char *const labels[] = {
 	    "VAT 19%", "Total:", "Net (EUR)", "\"Cloud\"", "Invoice 4711"};
-	static const char *const amounts[] = {
-	    "4.75", "-4.75", "+4.75", "$4.75", "(4.75)", ".75", "#4", "\"4\""};
+	static const char *const amounts[] = {"4.75", "-4.75", "-EUR 4.75",
+	    "- 4.75", "+4.75", "$4.75", "(4.75)", ".75", "#4", "\"4\""};
 	static const char *const gaps[] = {"<i style='float:right'>",
 	    "<i style='position:absolute;right:0'>",
 	    "<i style='padding-left:40px'>", "<i style='margin-left:4em'>",
@@ -511,6 +511,11 @@ START_TEST(an_amount_stays_apart_from_what_stands_at_some_distance)
 	    "See (<b style='padding:4px'>a</b>), <b style='padding:4px'>b</b>.",
 	    "See (a), b.");
 	want("1<img src=s width=1 height=1>2<img src=s height=1>3", "123");
+	want("<a href='https://a.example/p'><img src=x></a>"
+	     "<i style='padding-left:9px'>/month</i>",
+	    "https://a.example/p /month");
+	want("<a href='https://a.example/p'><img src=x></a><s>/month</s>",
+	    "https://a.example/p ~/month~");
 }
 END_TEST
 

@@ -373,6 +373,13 @@ START_TEST(a_part_whose_headers_do_not_end_is_read)
 	    "--mix\nContent-Type: text/html\ndamaged\n"
 	    "Content-Transfer-Encoding: base64\n\nPHA+YQ==\n--mix--\n",
 	    "a");
+	want_text(MIXED
+	    "--mix\nContent-Transfer-Encoding: base64\n"
+	    "Content-Description: a\nlong one\n\nRHVlIDEgRVVS\n--mix--\n",
+	    "Due 1 EUR");
+	want_text(MIXED "--mix\nContent-Type: text/plain; charset=utf-8;\n"
+			"Due 1 EUR\n--mix--\n",
+	    "Due 1 EUR");
 }
 END_TEST
 

@@ -83,6 +83,8 @@ static void begin_item(struct reading *, const struct element *);
 static void put_url(struct reading *, const char *);
 static void put_contact(struct reading *, const char *, size_t);
 static void keep_apart(struct reading *);
+static void keep_a_gap(struct reading *);
+static void keep_figures(struct reading *, enum htmlwriter_apart);
 static bool is_before_table(const GumboNode *);
 static void begin_link(struct reading *, struct element *);
 static void mark_link(struct reading *, char **, size_t);
@@ -310,6 +312,22 @@ keep_apart(struct reading *r)
 		r->w.apart = HTMLWRITER_WORD;
 }
 
+/* The same, of words that only their places keep apart. */
+static void
+keep_a_gap(struct reading *r)
+{
+	if (r->w.apart != HTMLWRITER_ADDRESS)
+		r->w.apart = HTMLWRITER_GAP;
+}
+
+/* The same, of figures that differ in size or height. */
+static void
+keep_figures(struct reading *r, enum htmlwriter_apart apart)
+{
+	if (r->w.apart != HTMLWRITER_GAP && r->w.apart != HTMLWRITER_ADDRESS)
+		r->w.apart = apart;
+}
+
 /* Mark the words of a link; ${*url} is taken over. */
 static void
 mark_link(struct reading *r, char **url, size_t from)
@@ -424,7 +442,7 @@ put_image(struct reading *r, const GumboNode *node)
 
 	if (is_pixel(node)) {
 		if (is_spacer(node))
-			r->w.apart = HTMLWRITER_GAP;
+			keep_a_gap(r);
 		return;
 	}
 	r->pictures = true;
@@ -459,7 +477,7 @@ begin_struck(struct reading *r, struct element *e)
 {
 	e->struck = true;
 	r->struck = true;
-	r->w.apart = HTMLWRITER_GAP;
+	keep_a_gap(r);
 	htmlwriter_begin(&r->w);
 }
 
@@ -469,7 +487,7 @@ end_struck(struct reading *r)
 	size_t from;
 
 	r->struck = false;
-	r->w.apart = HTMLWRITER_GAP;
+	keep_a_gap(r);
 	from = htmlwriter_end(&r->w);
 	if (from != HTMLWRITER_NOWHERE)
 		richtext_mark(
@@ -538,7 +556,7 @@ open_element(struct reading *r, struct element *e)
 	if (e->beside)
 		htmlwriter_beside(&r->w);
 	if (e->apart)
-		r->w.apart = HTMLWRITER_GAP;
+		keep_a_gap(r);
 	htmlwriter_break(&r->w, e->breaks);
 	switch (e->kind) {
 	case HTMLKIND_INLINE:
@@ -580,12 +598,10 @@ open_element(struct reading *r, struct element *e)
 	case HTMLKIND_STRUCK:
 		break;
 	case HTMLKIND_SMALL:
-		if (r->w.apart != HTMLWRITER_GAP)
-			r->w.apart = HTMLWRITER_NUMBER;
+		keep_figures(r, HTMLWRITER_NUMBER);
 		break;
 	case HTMLKIND_RAISED:
-		if (r->w.apart != HTMLWRITER_GAP)
-			r->w.apart = HTMLWRITER_POWER;
+		keep_figures(r, HTMLWRITER_POWER);
 		break;
 	}
 }
@@ -612,7 +628,7 @@ close_element(struct reading *r, struct element *e)
 	if (e->beside)
 		htmlwriter_beside(&r->w);
 	if (e->apart)
-		r->w.apart = HTMLWRITER_GAP;
+		keep_a_gap(r);
 	htmlwriter_break(&r->w, e->breaks);
 }
 

@@ -94,12 +94,15 @@ begin_words(struct htmlwriter *w)
 	}
 }
 
-/* Does ${s} belong to what is ${before} it, as a comma does and "-5" does not,
- * or does ${before} open it? */
+/* Does ${s} belong to what is ${before} it, as a comma does and neither "-5"
+ * nor
+ * "-EUR 5" does, or does ${before} open it? */
 static bool
 belongs(char before, const char *s)
 {
-	if (*s == '.' || *s == '-')
+	if (*s == '-')
+		return (g_ascii_islower(s[1]));
+	if (*s == '.')
 		return (!g_ascii_isdigit(s[1]) && s[1] != '$' &&
 		    (s[1] & 0x80) == 0);
 	return (strchr(" ,;:!?)]}>%/'*", *s) != NULL ||

@@ -424,11 +424,13 @@ end_of_head(struct mimescan *s, bool closed, bool at_end,
 	part->head = s->head;
 	part->start = offset(s) + (closed ? 0 : (int64_t)s->len);
 	part->end = part->start;
-	if (s->doubt != -1) {
+	/* Base64 has no empty line in it: that ends the headers. */
+	if (s->doubt != -1 &&
+	    (closed || encoding_of(s->head) != GMIME_CONTENT_ENCODING_BASE64)) {
 		part->start = s->doubt;
 		part->end = end_of_content(s, part->start, at_end);
-		s->doubt = -1;
 	}
+	s->doubt = -1;
 	multipart = g_mime_content_type_is_type(
 	    g_mime_object_get_content_type(s->head), "multipart", "*");
 	pushed = multipart && push(s);
@@ -446,6 +448,8 @@ is_parameter(const struct mimescan *s)
 {
 	gsize len = s->text->len;
 
+	if (memchr(s->line, '=', s->len) == NULL)
+		return (false);
 	while (len > 0 && g_ascii_isspace(s->text->str[len - 1]))
 		len--;
 	return (len > 0 && s->text->str[len - 1] == ';');
