@@ -340,7 +340,7 @@ def _(ctl):
 
 
 @case("where maillog_file has the name of syslog's file, the milter's lines "
-      "come from the journal, unless a syslog daemon writes there, too")
+      "come from the journal, as far as no syslog daemon writes them there")
 def _(ctl):
     needs_root()
     if not os.path.exists(REMOTE):
@@ -364,7 +364,11 @@ def _(ctl):
         box.put(f"/var/log/journal/{machine}/system.journal", read(journal))
         for name, kept, want in (
                 ("Postfix alone", lines[:2] + lines[3:], "journal"),
-                ("both", lines, None)):
+                ("a syslog daemon that was removed", [
+                    stamp(at - 7 * 86400, form="rfc3339")
+                    + "relay notify-milter[1]: AAAAAAAAAA: old\n",
+                    *lines[:2], *lines[3:]], "journal"),
+                ("both", lines, "journal")):
             box.put("/var/log/mail.log", "".join(kept).encode())
             found = json.loads(box.run(
                 f"/root/notifyctl -c /root/a.conf --json trace {QID}").stdout)
@@ -379,25 +383,27 @@ def _(ctl):
 
 
 @case("a hold that was logged without an id is that of the next message of the "
-      "same smtpd(8), unless that was rejected or another client came")
+      "same smtpd(8), whatever is said of its recipients, unless another client "
+      "came")
 def _(ctl):
     at = int(time.time()) - 3600
     hold = ("NOQUEUE: hold: RCPT from a[192.0.2.7]: <s@x.example>: Sender "
             "address triggers HOLD action; from=<s@x.example> "
             "to=<ann@acme.example> proto=ESMTP helo=<old>")
     said = [(7, hold), (7, f"{QID}: client=a[192.0.2.7]")]
-    rejected = (7, hold.replace(": hold", ": reject"))
     other = (7, "connect from b[192.0.2.8]")
     for name, lines, want in (
             ("held", said, "held"),
-            ("twice", [said[0], said[0], said[1]], "held"),
+            *((f"with a recipient that has {word}", [
+                said[0], (7, hold.replace(": hold", f": {word}")), said[1]],
+               "held") for word in ("reject", "reject_warning", "filter",
+                                    "redirect", "warn", "info", "bcc")),
             ("among others", [said[0], (8, "4jYGXP5YkLz1d62G: client=b[::1]"),
                               (9, hold), said[1]], "held"),
             ("another process", [(8, hold), said[1]], "unknown"),
             ("of the message before", [
                 said[0], (7, "4jYGXP5YkLz1d62G: client=a[192.0.2.7]"),
                 said[1]], "unknown"),
-            ("rejected", [said[0], rejected, said[1]], "unknown"),
             ("another client", [said[0], other, said[1]], "unknown")):
         content = "".join(
             f"{stamp(at, 'rfc3339')}relay postfix/submission/smtpd[{process}]: "

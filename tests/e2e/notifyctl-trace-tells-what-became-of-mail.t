@@ -180,7 +180,7 @@ def _(lab):
          ("deliver", "held@x.example"), "the message")
     lab.postfix.release(result.qid)
     told(lab, result.qid, "done")
-    # Another recipient of the same session, which is not held.
+    # Of another sender.
     other = lab.send([ANN], SERVICES)
     told(lab, other.qid, "done")
 

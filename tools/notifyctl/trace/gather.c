@@ -218,8 +218,8 @@ holding(struct gather *g, const struct trace_line *line)
 	return (NULL);
 }
 
-/* Note a message on hold without an id. If it is rejected after all, smtpd(8)
- * says so before it is asked for another one. */
+/* Note a message on hold without an id. Whatever smtpd(8) says of its
+ * recipients, the hold is the message's. */
 static void
 note_hold(struct gather *g, const struct trace_line *line)
 {
@@ -227,7 +227,7 @@ note_hold(struct gather *g, const struct trace_line *line)
 	struct holding *h = holding(g, line);
 
 	if (h != NULL &&
-	    (text_after(line->text, "NOQUEUE: ") != NULL ||
+	    (text_after(line->text, "NOQUEUE: client=") != NULL ||
 		text_after(line->text, "connect from ") != NULL))
 		h->process = 0;
 	if (hold == NULL)

@@ -21,7 +21,8 @@ struct source {
 	bool given;	     /* on the command line: must be readable */
 	const char *trouble; /* why it cannot be read; or NULL */
 	bool there;	     /* it could have lines */
-	bool spare; /* read only if no other one has a line of the milter */
+	bool late; /* read only what is newer than the milter's last line
+		      in the files */
 };
 
 struct sources {
@@ -29,14 +30,15 @@ struct sources {
 	struct source v[SOURCES_MAX];
 	size_t n;
 	int64_t from;
-	bool ours; /* a source that is not spare has a line of the milter */
+	int64_t last; /* when the milter's last line in a file is of; or 0 */
 };
 
 /* Where the lines of a source go, which are looked at on their way. */
 struct reader {
 	trace_line_fn *fn;
 	void *ctx;
-	bool ours;
+	int64_t after; /* older lines are left out */
+	int64_t last;  /* of the milter's */
 };
 
 static void add(struct sources *, const char *, bool, bool);
@@ -66,7 +68,7 @@ add(struct sources *s, const char *path, bool journal, bool given)
 	source->given = given;
 	source->trouble = NULL;
 	source->there = true;
-	source->spare = false;
+	source->late = false;
 	source->path = path == NULL ? NULL : arena_strdup(s->ctl->arena, path);
 }
 
@@ -87,8 +89,8 @@ add_rotated(struct sources *s, const char *path)
 }
 
 /* The usual places of the mail log: Postfix's own file, if it has one; syslog's
- * files, else the journal. The same name may be that of both files: then syslog
- * is there if the milter's lines are in it. */
+ * files, else the journal. The same name may be that of both files: the
+ * milter's lines are in it as long as a syslog daemon writes them there. */
 static void
 add_usual(struct sources *s)
 {
@@ -117,7 +119,7 @@ add_usual(struct sources *s)
 	if (syslog)
 		return;
 	add(s, NULL, true, false);
-	s->v[s->n - 1].spare = both && s->v[s->n - 1].journal;
+	s->v[s->n - 1].late = both && s->v[s->n - 1].journal;
 }
 
 struct sources *
@@ -140,13 +142,13 @@ sources_new(struct ctl *ctl, const struct arguments *args, int64_t from)
 	return (s);
 }
 
-/* It cannot be read, is too old, or is not needed. */
+/* It cannot be read, or is too old. */
 static bool
 passed_by(const struct sources *s, const struct source *source)
 {
 	struct stat st;
 
-	if (source->trouble != NULL || (source->spare && s->ours))
+	if (source->trouble != NULL)
 		return (true);
 	/* A directory is an error, however old it is. */
 	return (!source->journal && stat(source->path, &st) == 0 &&
@@ -158,8 +160,10 @@ pass_on(void *ctx, const struct trace_line *line)
 {
 	struct reader *r = ctx;
 
-	if (!r->ours && strcmp(line->program, "notify-milter") == 0)
-		r->ours = true;
+	if (line->at <= r->after && r->after != 0)
+		return;
+	if (line->at > r->last && strcmp(line->program, "notify-milter") == 0)
+		r->last = line->at;
 	r->fn(r->ctx, line);
 }
 
@@ -169,14 +173,14 @@ read_one(struct sources *s, struct source *source, trace_line_fn *fn, void *to)
 {
 	struct ctl *ctl = s->ctl;
 	struct failure why = FAILURE_INIT;
-	struct reader r = {fn, to, s->ours};
+	struct reader r = {fn, to, source->late ? s->last : 0, s->last};
 	int rc;
 
 	rc = source->journal
 	    ? trace_log_journal(source->path, pass_on, &r, &why)
 	    : trace_log_file(source->path, pass_on, &r, &why);
-	if (!source->spare)
-		s->ours = r.ours;
+	if (!source->late)
+		s->last = r.last;
 	if (rc == 0)
 		return (0);
 	if (source->given)
