@@ -24,6 +24,7 @@ static bool part_of_address(char);
 static size_t written_length(const char *);
 static int read_here(const struct address *, const char *, size_t *);
 static int spelled_here(const struct address *, const char *, size_t *);
+static bool never_quotes(char);
 static char closing_mark(const char *, const char *);
 static int names_here(
     const struct address *, const char *, const char *, size_t *);
@@ -128,16 +129,25 @@ spelled_here(const struct address *address, const char *s, size_t *len)
 		: 0);
 }
 
+/* It is, or stands within, a local part. */
+static bool
+never_quotes(char c)
+{
+	return (isalnum((unsigned char)c) || (unsigned char)c >= 0x80 ||
+	    strchr(".@\\", c) != NULL);
+}
+
 /* What has to follow what begins at ${s}, if the character before it is to be
  * a quotation mark and no part of an address; NUL if it cannot be one. */
 static char
 closing_mark(const char *begin, const char *s)
 {
-	char mark = s[-1];
+	const char *first = s - 1;
+	char mark = *first;
 
-	if (isalnum((unsigned char)mark) || (unsigned char)mark >= 0x80 ||
-	    strchr(".@\\", mark) != NULL ||
-	    (s - 1 > begin && part_of_address(s[-2])))
+	while (first > begin && first[-1] == mark)
+		first--;
+	if (never_quotes(mark) || (first > begin && never_quotes(first[-1])))
 		return ('\0');
 	return (mark == '{' ? '}' : mark);
 }

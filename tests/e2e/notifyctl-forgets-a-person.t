@@ -167,11 +167,13 @@ def _(ctl):
             (f"'{ANN}'", "'N'"), (f'Acme, "{ANN}".', 'Acme, "N".'),
             (f"Acme {{{ANN}}}", "Acme {N}"),
             (f"_{ANN}_ and *{ANN}*", "_N_ and *N*"),
+            (f'contact="{ANN}"', 'contact="N"'), (f"**{ANN}**", "**N**"),
+            (f"__{ANN}__", "__N__"), (f"\"'{ANN}'\"", "\"'N'\""),
             ('of "ann"@acme.example', "of N"),
             ('of "A\\nn"@ACME.example', "of N"),
             *((other, other) for other in (
                 f'"{ANN}"@beta.example', f"x'{ANN}'", f"'{ANN}", f"o'{ANN}",
-                f"'{ANN}.org'", f"'x{ANN}'", f"-{ANN}-x",
+                f"x**{ANN}**", f"'{ANN}.org'", f"'x{ANN}'", f"-{ANN}-x",
                 '"xann"@acme.example')))):
         ctl.reset()
         ctl.ok("account", "title", "--", "acme", title)
