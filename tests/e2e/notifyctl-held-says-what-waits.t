@@ -233,6 +233,12 @@ def _(lab_):
                for _ in range(450)]
     lab_.postfix.settle()
     same(set(held(lab_)), set(ids), "held")
+    # postcat(1) stops at one that leaves while it reads.
+    gone = ids.pop(100)
+    with tool(lab_, "postcat", f"""
+            postsuper -d {gone}
+            exec REAL "$@\""""):
+        same(set(held(lab_)), set(ids), "held, without the one that left")
     # One that was released is in another queue, where postcat(1) finds it. To
     # find that one has left takes it a second: asked for each, run() gives up.
     leaving = os.path.join(lab_.folder, "leaving")

@@ -57,7 +57,7 @@ static bool write_literal(char[QUEUE_MAX], const char *);
 static FILE *run(
     const struct postconf *, const char *const *, struct failure *);
 static int next_held(FILE *, char **, size_t *, char *, int64_t *);
-static int set_apart(struct batch *, size_t);
+static int sift(struct batch *, size_t);
 static int give(struct batch *, const char *, char *);
 static int take(struct batch *, FILE *);
 static int read_batch(struct batch *);
@@ -128,7 +128,7 @@ next_held(FILE *in, char **line, size_t *size, char *id, int64_t *arrived)
  * without their text. postcat(1) takes a second to find none, and prints one
  * that was released. */
 static int
-set_apart(struct batch *b, size_t first)
+sift(struct batch *b, size_t first)
 {
 	struct holdqueue_message m = {.text = NULL};
 	char path[PATH_MAX];
@@ -223,7 +223,7 @@ read_batch(struct batch *b)
 	FILE *in;
 	int rc;
 
-	while ((rc = set_apart(b, first)) == 0 && b->n > 0) {
+	while ((rc = sift(b, first)) == 0 && b->n > 0) {
 		for (i = 0; i < b->n; i++)
 			argv[i + 2] = b->v[i].id;
 		argv[b->n + 2] = NULL;

@@ -233,7 +233,7 @@ show(void *ctx, struct holdqueue_message *m, struct failure *failure)
 	evaluate(ctl->settings, l->pool, &t.message, false, l->arena, &d, NULL);
 	identity_suspend();
 	reason = why(l->arena, &d);
-	command = arena_printf(ctl->arena,
+	command = arena_printf(l->arena,
 	    d.decided ? "postsuper -H %s" : "notifyctl requeue %s", m->id);
 	if (reason == NULL || command == NULL)
 		return (failure_memory(failure));

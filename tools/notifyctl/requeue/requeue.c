@@ -339,10 +339,10 @@ describe(struct passage *p, bool earlier)
 {
 	struct arena *a = p->ctl->arena;
 	char path[PATH_MAX];
-	bool held;
+	int held = 0;
 
-	held =
-	    p->new_id != NULL && holdqueue_file(p->mta, p->new_id, path) == 1;
+	if (p->new_id != NULL)
+		held = holdqueue_file(p->mta, p->new_id, path);
 	p->result = arena_printf(a, "%s%s%s%s",
 	    earlier ? "submitted again by an earlier requeue"
 		: p->untagged
@@ -352,8 +352,10 @@ describe(struct passage *p, bool earlier)
 	    p->new_id == NULL ? ", with a queue id that Postfix did not tell"
 			      : " as ",
 	    p->new_id == NULL ? "" : p->new_id,
-	    held ? ", which is on hold again; the first one is deleted"
-		 : "; the held one is deleted");
+	    held == 1 ? ", which is on hold again; the first one is deleted"
+		: held == 0
+		? "; the held one is deleted"
+		: ", which may be on hold again; the first one is deleted");
 }
 
 /* From the end of a submission until the next message signals are blocked: a
