@@ -23,6 +23,7 @@ ROWS = 3000
 SMALL = """
 min_wal_size = 2MB
 max_wal_size = 4MB
+wal_keep_size = 0
 autovacuum = off
 """
 

@@ -6,8 +6,9 @@
 
 Debian's package, of which no cluster is used: everything lies in one temporary
 directory, the server listens on a UNIX socket there, belongs to an unprivileged
-user, and ends with the program. Nothing is synced to the disk. Its locale is
-one that does not compare by octets, as a server's in the field.
+user, and ends with the program. Nothing is synced to the disk; a standby that
+is started again finds the log that it lacks. Its locale is one that does not
+compare by octets, as a server's in the field.
 """
 import atexit
 import contextlib
@@ -33,6 +34,7 @@ shared_buffers = 16MB
 dynamic_shared_memory_type = mmap
 fsync = off
 full_page_writes = off
+wal_keep_size = 64MB
 logging_collector = off
 log_min_messages = warning
 """
