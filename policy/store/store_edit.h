@@ -12,8 +12,9 @@
 /*
  * Names of accounts. store_account_rename(): the record of the present account
  * gets the new name too, in place of ${from}; what is older than the removal of
- * another account of the name keeps it. store_former_add(), store_former_remove(): a name that the account
- * had. store_formers(): those of ${account}, or with 0 of all, oldest first.
+ * another account of the name keeps it. store_former_add(),
+ * store_former_remove(): a name that the account had. store_formers(): those of
+ * ${account}, or with 0 of all, oldest first.
  */
 struct store_former {
 	const char *key;

@@ -404,6 +404,10 @@ def _(ctl):
             ("of the message before", [
                 said[0], (7, "4jYGXP5YkLz1d62G: client=a[192.0.2.7]"),
                 said[1]], "unknown"),
+            ("of the message before, and of one that came to nothing", [
+                said[0], said[0],
+                (7, "4jYGXP5YkLz1d62G: client=a[192.0.2.7]"), said[1]],
+             "unknown"),
             ("another client", [said[0], other, said[1]], "unknown")):
         content = "".join(
             f"{stamp(at, 'rfc3339')}relay postfix/submission/smtpd[{process}]: "

@@ -94,9 +94,8 @@ begin_words(struct htmlwriter *w)
 	}
 }
 
-/* Does ${s} belong to what is ${before} it, as a comma does and neither "-5"
- * nor
- * "-EUR 5" does, or does ${before} open it? */
+/* Does ${s} belong to what is ${before} it, as a comma does ("-5" and "-EUR 5"
+ * do not), or does ${before} open it? */
 static bool
 belongs(char before, const char *s)
 {

@@ -211,6 +211,9 @@ const struct postconf_service *check_sendmail_listener(const struct postconf *);
 const char *check_milters_away(
     struct check *, const struct postconf_service *, const struct milter *);
 
+/* What becomes of mail with a milter_protocol that Postfix does not support. */
+extern const char check_unsupported[];
+
 /* The parts; check.c has the table. */
 void check_settings(struct check *);
 void check_clients(struct check *);

@@ -105,9 +105,7 @@ check_one(struct check *c, const struct place *p)
 		found(c, p,
 		    check_text(c, "%s has protocol=%s for %s", p->label,
 			protocol, where),
-		    "Postfix does not support that version, and answers all "
-		    "mail with \"451 Server configuration problem\"",
-		    "write protocol=6");
+		    check_unsupported, "write protocol=6");
 	switch (check_peers_ask(c, p->reader, p->milter, &why)) {
 	case PEER_MILTER:
 		break;

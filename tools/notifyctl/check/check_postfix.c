@@ -37,8 +37,7 @@ struct list {
 	const char *right;
 };
 
-/* A milter_protocol. */
-static const char unsupported[] =
+const char check_unsupported[] =
     "Postfix does not support that version, and answers all mail with \"451 "
     "Server configuration problem\"";
 
@@ -346,7 +345,7 @@ check_protocol(struct check *c, const struct postconf_service *s)
 	if (!milters_speaks(version))
 		check_edit(c, CHECK_ERROR,
 		    check_text(c, "%s = %s", check_label(c, s, name), version),
-		    unsupported, check_setter(c, s, name), name, "6");
+		    check_unsupported, check_setter(c, s, name), name, "6");
 }
 
 static void
@@ -359,7 +358,7 @@ check_own_protocol(struct check *c, const struct list *l)
 		edit(c, CHECK_ERROR, l,
 		    check_text(c, "%s has protocol=%s for the milter", l->label,
 			m->v[m->ours].protocol),
-		    unsupported);
+		    check_unsupported);
 }
 
 /* The socket is in the queue directory of another instance, ${other}, which

@@ -218,8 +218,8 @@ holding(struct gather *g, const struct trace_line *line)
 	return (NULL);
 }
 
-/* Note a message on hold without an id. Whatever smtpd(8) says of its
- * recipients, the hold is the message's. */
+/* Note a message on hold without an id, the last of its process. Whatever
+ * smtpd(8) says of its recipients, the hold is the message's. */
 static void
 note_hold(struct gather *g, const struct trace_line *line)
 {
@@ -232,7 +232,8 @@ note_hold(struct gather *g, const struct trace_line *line)
 		h->process = 0;
 	if (hold == NULL)
 		return;
-	h = &g->holding[g->next++ % HOLDING_MAX];
+	if (h == NULL)
+		h = &g->holding[g->next++ % HOLDING_MAX];
 	h->process = line->process;
 	snprintf(h->text, sizeof(h->text), "hold: %s", hold);
 }
